@@ -1,0 +1,162 @@
+#include "link.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "frame.h"
+#include "message.h"
+
+#define HEADER_SIZE 2U /* type, sequence number */
+#define FRAME_CAPACITY 1024U
+
+typedef struct {
+    const link_device_t *device;
+    bool open; /* HELLO was heard since start */
+    bool ran;  /* `result` answers the RUN numbered `run_sequence` */
+    uint8_t run_sequence;
+    link_result_t result;
+} session_t;
+
+static frame_encoder_t encoder;
+
+static uint32_t get_u32(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+static void begin(void (*write)(uint8_t byte), uint8_t type, uint8_t sequence) {
+    frame_begin(&encoder, write);
+    frame_put_u8(&encoder, type);
+    frame_put_u8(&encoder, sequence);
+}
+
+static void send_empty(const link_device_t *device, uint8_t type, uint8_t sequence) {
+    begin(device->write, type, sequence);
+    frame_end(&encoder);
+}
+
+static void send_error(const link_device_t *device, uint8_t sequence, uint8_t code,
+                       uint32_t detail) {
+    begin(device->write, MESSAGE_ERROR, sequence);
+    frame_put_u8(&encoder, code);
+    frame_put_u32(&encoder, detail);
+    frame_end(&encoder);
+}
+
+static void send_welcome(const link_device_t *device, uint8_t sequence, uint32_t nonce) {
+    begin(device->write, MESSAGE_WELCOME, sequence);
+    frame_put_u8(&encoder, LINK_VERSION);
+    frame_put_u32(&encoder, nonce);
+    frame_put(&encoder, device->build_id, LINK_BUILD_ID_SIZE);
+    frame_put_u32(&encoder, LINK_WINDOW);
+    frame_put_u32(&encoder, device->input_size);
+    frame_put_u32(&encoder, device->output_size);
+    frame_put_u32(&encoder, device->arena_size);
+    frame_put_u32(&encoder, device->stack_size);
+    frame_put_u32(&encoder, device->counter_overhead);
+    frame_put_u32(&encoder, (uint32_t)device->engine_status);
+    frame_put(&encoder, device->counter, (uint32_t)strlen(device->counter));
+    frame_end(&encoder);
+}
+
+static void send_result(const session_t *session) {
+    const link_device_t *device = session->device;
+    const link_result_t *result = &session->result;
+    if (result->status != 0) {
+        send_error(device, session->run_sequence, ERROR_ENGINE, (uint32_t)result->status);
+        return;
+    }
+    begin(device->write, MESSAGE_RESULT, session->run_sequence);
+    frame_put_u32(&encoder, result->ticks);
+    frame_put_u32(&encoder, result->stack);
+    frame_put(&encoder, device->output, device->output_size);
+    frame_end(&encoder);
+}
+
+static void handle_load(session_t *session, uint8_t sequence, const uint8_t *body, uint32_t size) {
+    const link_device_t *device = session->device;
+    if (size <= sizeof(uint32_t)) {
+        send_error(device, sequence, ERROR_LENGTH, size);
+        return;
+    }
+    uint32_t offset = get_u32(body);
+    uint32_t count = size - (uint32_t)sizeof(uint32_t);
+    if (offset > device->input_size || count > device->input_size - offset) {
+        send_error(device, sequence, ERROR_RANGE, device->input_size);
+        return;
+    }
+    memcpy((uint8_t *)device->input + offset, body + sizeof(uint32_t), count);
+    session->ran = false; /* the output's memory may be the input's */
+    send_empty(device, MESSAGE_ACK, sequence);
+}
+
+static void handle_run(session_t *session, uint8_t sequence) {
+    send_empty(session->device, MESSAGE_ACK, sequence);
+    /* A RUN that comes again asks for a result that was lost: the input may be
+     * overwritten by now, so it is never run twice. */
+    if (!session->ran || session->run_sequence != sequence) {
+        session->result = session->device->run();
+        session->run_sequence = sequence;
+        session->ran = true;
+    }
+    send_result(session);
+}
+
+static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
+    if (length < HEADER_SIZE) {
+        send_error(session->device, 0, ERROR_LENGTH, length);
+        return;
+    }
+    uint8_t type = frame[0];
+    uint8_t sequence = frame[1];
+    const uint8_t *body = frame + HEADER_SIZE;
+    uint32_t size = length - HEADER_SIZE;
+    if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
+        session->open = true;
+        session->ran = false;
+        send_welcome(session->device, sequence, get_u32(body));
+    } else if (type == MESSAGE_HELLO || (type == MESSAGE_RUN && size != 0U)) {
+        send_error(session->device, sequence, ERROR_LENGTH, size);
+    } else if (type != MESSAGE_LOAD && type != MESSAGE_RUN) {
+        send_error(session->device, sequence, ERROR_UNKNOWN, type);
+    } else if (!session->open) {
+        send_error(session->device, sequence, ERROR_NO_SESSION, 0);
+    } else if (type == MESSAGE_LOAD) {
+        handle_load(session, sequence, body, size);
+    } else {
+        handle_run(session, sequence);
+    }
+}
+
+void link_serve(const link_device_t *device) {
+    static uint8_t buffer[FRAME_CAPACITY];
+    static session_t session;
+    frame_decoder_t decoder;
+    frame_decoder_init(&decoder, buffer, sizeof(buffer));
+    session.device = device;
+    device->write(0U); /* ends whatever a reset cut short on the line */
+    send_empty(device, MESSAGE_BOOT, 0);
+    for (;;) {
+        frame_status_t status = frame_decode(&decoder, device->read());
+        if (status == FRAME_READY) {
+            handle(&session, buffer, decoder.length);
+        } else if (status == FRAME_BAD) {
+            send_error(device, 0, ERROR_BAD_FRAME, 0);
+        }
+    }
+}
+
+void link_log(void (*write)(uint8_t byte), const char *text) {
+    begin(write, MESSAGE_LOG, 0);
+    frame_put(&encoder, text, (uint32_t)strlen(text));
+    frame_end(&encoder);
+}
+
+void link_fault(void (*write)(uint8_t byte), const uint32_t words[LINK_FAULT_WORDS]) {
+    write(0U); /* ends the frame that the fault cut short */
+    begin(write, MESSAGE_FAULT, 0);
+    for (uint32_t i = 0; i < LINK_FAULT_WORDS; i++) {
+        frame_put_u32(&encoder, words[i]);
+    }
+    frame_end(&encoder);
+}

@@ -1,0 +1,50 @@
+/*
+ * The device's side of the link: a host loads an input, has it run, and gets
+ * the output and what was measured. docs/link.md describes the messages.
+ *
+ * The link knows bytes and callbacks; it knows neither ports nor engines.
+ */
+#ifndef LINK_H
+#define LINK_H
+
+#include <stdint.h>
+
+#define LINK_VERSION 1U
+#define LINK_BUILD_ID_SIZE 16U
+/* Bytes the host may have on the way at once: a port must be able to hold as
+ * many while the CPU is busy with a frame. */
+#define LINK_WINDOW 2048U
+
+typedef struct {
+    int32_t status; /* 0, or the engine's error */
+    uint32_t ticks; /* of the device's counter, for the inference alone */
+    uint32_t stack; /* bytes of stack used since start, at the most */
+} link_result_t;
+
+typedef struct {
+    uint8_t (*read)(void);            /* waits for the next received byte */
+    void (*write)(uint8_t byte);      /* sends a byte */
+    link_result_t (*run)(void);       /* runs one inference on the input */
+    const uint8_t *build_id;          /* LINK_BUILD_ID_SIZE bytes */
+    const char *counter;              /* what counts the ticks: "dwt", "tim2", ... */
+    uint32_t counter_overhead;        /* ticks of an empty bracket, already subtracted */
+    void *input;
+    uint32_t input_size;              /* bytes */
+    const void *output;
+    uint32_t output_size;             /* bytes */
+    uint32_t arena_size;              /* bytes */
+    uint32_t stack_size;              /* bytes */
+    int32_t engine_status;            /* what nn_init() returned */
+} link_device_t;
+
+/* Tells the host that the device has started, and serves it for ever. */
+_Noreturn void link_serve(const link_device_t *device);
+
+/* Sends a line of text to the host's log. */
+void link_log(void (*write)(uint8_t byte), const char *text);
+
+/* Sends the registers of a fault: LINK_FAULT_WORDS of them, in the order of docs/link.md. */
+#define LINK_FAULT_WORDS 14U
+void link_fault(void (*write)(uint8_t byte), const uint32_t words[LINK_FAULT_WORDS]);
+
+#endif

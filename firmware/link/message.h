@@ -1,0 +1,33 @@
+/*
+ * The first byte of a frame says what it is; the second is the request's
+ * sequence number, which the answer repeats. All numbers are little-endian.
+ */
+#ifndef LINK_MESSAGE_H
+#define LINK_MESSAGE_H
+
+enum {
+    /* host to device */
+    MESSAGE_HELLO = 0x01, /* u32 nonce */
+    MESSAGE_LOAD = 0x02,  /* u32 offset, bytes of the input */
+    MESSAGE_RUN = 0x03,   /* nothing */
+
+    /* device to host */
+    MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
+    MESSAGE_ACK = 0x82,     /* LOAD is done, or RUN begins */
+    MESSAGE_RESULT = 0x83,  /* u32 ticks, u32 stack, bytes of the output */
+    MESSAGE_ERROR = 0x84,   /* u8 code, u32 detail */
+    MESSAGE_BOOT = 0x85,    /* the device has started: any session is over */
+    MESSAGE_LOG = 0x86,     /* text */
+    MESSAGE_FAULT = 0x87,   /* u32 registers */
+};
+
+enum {
+    ERROR_BAD_FRAME = 1,  /* a frame was damaged: send again what has no answer */
+    ERROR_NO_SESSION = 2, /* LOAD or RUN before HELLO */
+    ERROR_UNKNOWN = 3,    /* no such message; detail: its type */
+    ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
+    ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size */
+    ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
+};
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The core peripherals that the ports use, after the Armv7-M Architecture
+ * Reference Manual (DDI 0403E): B3.2 System Control Block, B3.4 NVIC, C1.6
+ * DebugMonitor control, C1.8 DWT.
+ */
+#ifndef CORTEXM_H
+#define CORTEXM_H
+
+#include <stdint.h>
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+
+#define SCB_CPACR REGISTER(0xE000ED88)
+#define SCB_CFSR REGISTER(0xE000ED28)
+#define SCB_HFSR REGISTER(0xE000ED2C)
+#define SCB_MMFAR REGISTER(0xE000ED34)
+#define SCB_BFAR REGISTER(0xE000ED38)
+#define NVIC_ISER(n) REGISTER(0xE000E100 + 4U * (n))
+#define CORE_DEMCR REGISTER(0xE000EDFC)
+#define CORE_DEMCR_TRCENA (1U << 24)
+#define DWT_CTRL REGISTER(0xE0001000)
+#define DWT_CTRL_CYCCNTENA (1U << 0)
+#define DWT_CYCCNT REGISTER(0xE0001004)
+
+typedef void (*vector_t)(void);
+
+/* The table of a port's own interrupts, which follows the core's 16 vectors. */
+#define PORT_VECTORS __attribute__((section(".vectors.port"), used))
+
+static inline void interrupts_off(void) {
+    __asm volatile("cpsid i" ::: "memory");
+}
+
+static inline void interrupts_on(void) {
+    __asm volatile("cpsie i\n isb" ::: "memory");
+}
+
+static inline void nvic_enable(uint32_t interrupt) {
+    NVIC_ISER(interrupt / 32U) = 1U << (interrupt % 32U);
+}
+
+/* Chooses what port_ticks() reads: the DWT's cycle counter where the core has
+ * one that counts, else the port's own running 32-bit timer. */
+void counter_init(volatile uint32_t *timer, const char *timer_name);
+
+/* Called by a port's receive interrupt. */
+void ring_put(uint8_t byte);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * A fault sends the registers to the host and stops.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cortexm.h"
+#include "link.h"
+#include "port.h"
+
+extern uint32_t stack_bottom[], stack_top[];
+
+#define FAULT_STACK_SIZE "384"
+__attribute__((aligned(8), used)) uint8_t fault_stack[384];
+
+#define STACKED_WORDS 8U /* r0 to r3, r12, lr, pc, xpsr: Armv7-M ARM, B1.5.6 */
+
+/* After a stack overflow there is no frame to read: reading it would fault again. */
+static bool readable(const uint32_t *frame) {
+    return frame >= stack_bottom && frame + STACKED_WORDS <= stack_top;
+}
+
+__attribute__((noreturn, used)) void fault_report(const uint32_t *frame, uint32_t exc_return) {
+    uint32_t words[LINK_FAULT_WORDS] = {0};
+    if (readable(frame)) {
+        for (uint32_t i = 0; i < STACKED_WORDS; i++) {
+            words[i] = frame[i];
+        }
+    }
+    words[8] = (uint32_t)frame;
+    words[9] = exc_return;
+    words[10] = SCB_CFSR;
+    words[11] = SCB_HFSR;
+    words[12] = SCB_MMFAR;
+    words[13] = SCB_BFAR;
+    link_fault(port_write, words);
+    for (;;) {
+        __asm volatile("wfi");
+    }
+}
+
+/* Finds the frame (EXC_RETURN bit 2: which stack) and goes on with a stack of
+ * its own, since the old one may be what faulted. Nothing returns from here. */
+__attribute__((naked)) void fault_handler(void) {
+    __asm volatile("cpsid i\n"
+                   "tst lr, #4\n"
+                   "ite eq\n"
+                   "mrseq r0, msp\n"
+                   "mrsne r0, psp\n"
+                   "mov r1, lr\n"
+                   "ldr sp, =fault_stack + " FAULT_STACK_SIZE "\n"
+                   "b fault_report\n");
+}

@@ -1,0 +1,78 @@
+/*
+ * Reset, the core's vector table, and the stack's high-water mark.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "cortexm.h"
+#include "port.h"
+
+#define PAINT 0xA5A5A5A5U
+
+/* Defined by sections.ld: addresses, not values. */
+extern uint32_t stack_bottom[], stack_top[];
+extern uint8_t data_start[], data_end[], data_image[], bss_start[], bss_end[];
+
+int main(void);
+void fault_handler(void);
+
+/* Everything below the frame of the caller that the stack has not reached yet. */
+__attribute__((noinline)) static void paint_stack(void) {
+    uint32_t *here = (uint32_t *)__builtin_frame_address(0) - 16;
+    for (uint32_t *word = stack_bottom; word < here; word++) {
+        *word = PAINT;
+    }
+}
+
+uint32_t port_stack_used(void) {
+    const uint32_t *word = stack_bottom;
+    while (word < stack_top && *word == PAINT) {
+        word++;
+    }
+    return (uint32_t)((const uint8_t *)stack_top - (const uint8_t *)word);
+}
+
+uint32_t port_stack_size(void) {
+    return (uint32_t)((const uint8_t *)stack_top - (const uint8_t *)stack_bottom);
+}
+
+__attribute__((noreturn)) void reset_handler(void) {
+#if defined(__ARM_FP)
+    /* Before any code that could use a float register: out of reset the FPU
+     * is off, and emulators that let it pass would hide that. */
+    SCB_CPACR |= 0xFU << 20;
+    __asm volatile("dsb\n isb" ::: "memory");
+#endif
+    memcpy(data_start, data_image, (size_t)(data_end - data_start));
+    memset(bss_start, 0, (size_t)(bss_end - bss_start));
+    paint_stack();
+    (void)main();
+    for (;;) {
+    }
+}
+
+typedef union {
+    uint32_t *stack;
+    vector_t handler;
+} core_vector_t;
+
+/* Armv7-M ARM, B1.5.2: initial stack pointer, then exceptions 1 to 15. All the
+ * faults end in one handler; what never happens here does too. */
+__attribute__((section(".vectors.core"), used)) static const core_vector_t core_vectors[16] = {
+    {.stack = stack_top},
+    {.handler = reset_handler},
+    {.handler = fault_handler}, /* NMI */
+    {.handler = fault_handler}, /* HardFault */
+    {.handler = fault_handler}, /* MemManage */
+    {.handler = fault_handler}, /* BusFault */
+    {.handler = fault_handler}, /* UsageFault */
+    {0},
+    {0},
+    {0},
+    {0},
+    {.handler = fault_handler}, /* SVCall */
+    {.handler = fault_handler}, /* DebugMonitor */
+    {0},
+    {.handler = fault_handler}, /* PendSV */
+    {.handler = fault_handler}, /* SysTick */
+};

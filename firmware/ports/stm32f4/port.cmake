@@ -1,0 +1,9 @@
+# STM32F4: USART1, TIM2, HSI. The defaults are an STM32F405's (datasheet DS8626,
+# "Memory map"): 1 MiB of flash, 112 + 16 KiB of contiguous SRAM.
+set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake")
+set(FLASH_ORIGIN 0x08000000 CACHE STRING "")
+set(FLASH_SIZE 0x100000 CACHE STRING "bytes")
+set(RAM_ORIGIN 0x20000000 CACHE STRING "")
+set(RAM_SIZE 0x20000 CACHE STRING "bytes")
+set(BAUD 115200 CACHE STRING "bits per second")
+set(PORT_IS_CORTEXM TRUE)

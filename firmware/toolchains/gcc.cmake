@@ -1,0 +1,7 @@
+# GNU Arm Embedded (arm-none-eabi-gcc), from PATH unless GCC_PREFIX says where:
+# -DGCC_PREFIX=/opt/arm/bin/arm-none-eabi-
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(GCC_PREFIX "arm-none-eabi-" CACHE STRING "Path and name of the tools, up to `gcc`")
+set(CMAKE_C_COMPILER ${GCC_PREFIX}gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)

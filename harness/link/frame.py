@@ -1,0 +1,45 @@
+"""Frames on a byte stream: COBS with a CRC-32, the twin of firmware/link/frame.c."""
+
+import zlib
+from collections.abc import Iterator
+
+from cobs import cobs
+
+DELIMITER = b"\0"
+CRC_SIZE = 4
+
+
+def encode(payload: bytes) -> bytes:
+    """Return the frame of `payload`, its closing zero included."""
+    crc = zlib.crc32(payload).to_bytes(CRC_SIZE, "little")
+    encoded: bytes = cobs.encode(payload + crc)
+    return encoded + DELIMITER
+
+
+class FrameDecoder:
+    """Takes received bytes as they come and gives whole frames."""
+
+    def __init__(self) -> None:
+        self._partial = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes | None]:
+        """Yield the payload of each frame that `data` completes, None for a damaged one."""
+        *ended, rest = data.split(DELIMITER)
+        for piece in ended:
+            self._partial += piece
+            block = bytes(self._partial)
+            self._partial.clear()
+            if block:
+                yield _decode(block)
+        self._partial += rest
+
+
+def _decode(block: bytes) -> bytes | None:
+    try:
+        data: bytes = cobs.decode(block)
+    except cobs.DecodeError:
+        return None
+    payload, crc = data[:-CRC_SIZE], data[-CRC_SIZE:]
+    if not payload or zlib.crc32(payload).to_bytes(CRC_SIZE, "little") != crc:
+        return None
+    return payload

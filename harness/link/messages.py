@@ -1,0 +1,130 @@
+"""The messages of the link, after firmware/link/message.h and docs/link.md."""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from harness.errors import InfrastructureError
+
+VERSION = 1
+
+
+class Message(IntEnum):
+    """The first byte of a frame."""
+
+    HELLO = 0x01
+    LOAD = 0x02
+    RUN = 0x03
+    WELCOME = 0x81
+    ACK = 0x82
+    RESULT = 0x83
+    ERROR = 0x84
+    BOOT = 0x85
+    LOG = 0x86
+    FAULT = 0x87
+
+
+class DeviceError(IntEnum):
+    """Why a device refused a request."""
+
+    BAD_FRAME = 1
+    NO_SESSION = 2
+    UNKNOWN = 3
+    LENGTH = 4
+    RANGE = 5
+    ENGINE = 6
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """What a device says of itself when it answers HELLO. Sizes in bytes."""
+
+    nonce: int
+    build_id: str
+    window: int
+    input_size: int
+    output_size: int
+    arena_size: int
+    stack_size: int
+    counter_overhead: int
+    engine_status: int
+    counter: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One inference: ticks of the device's counter, bytes of stack, the output tensor."""
+
+    ticks: int
+    stack: int
+    output: bytes
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The registers of a fault (Armv7-M ARM, B1.5.6 and B3.2.15 to B3.2.18)."""
+
+    r0: int
+    r1: int
+    r2: int
+    r3: int
+    r12: int
+    lr: int
+    pc: int
+    xpsr: int
+    sp: int
+    exc_return: int
+    cfsr: int
+    hfsr: int
+    mmfar: int
+    bfar: int
+
+
+_WELCOME = struct.Struct("<BI16s6Ii")
+_RESULT = struct.Struct("<II")
+_ERROR = struct.Struct("<BI")
+_FAULT = struct.Struct("<14I")
+
+
+def hello(nonce: int) -> bytes:
+    """Return the body of HELLO with a 32-bit `nonce`."""
+    return struct.pack("<I", nonce)
+
+
+def load(offset: int, data: bytes) -> bytes:
+    """Return the body of LOAD: `data` goes to byte `offset` of the input."""
+    return struct.pack("<I", offset) + data
+
+
+def parse_welcome(body: bytes) -> Welcome:
+    """Parse the body of WELCOME; `InfrastructureError` if the firmware speaks another version."""
+    if not body or body[0] != VERSION or len(body) < _WELCOME.size:
+        version = str(body[0]) if body else "unknown"
+        raise InfrastructureError(
+            f"the firmware speaks link version {version}, this harness version {VERSION}",
+            remedy="build the firmware with this harness",
+        )
+    _, nonce, build_id, *numbers = _WELCOME.unpack_from(body)
+    counter = body[_WELCOME.size :].decode("ascii", "replace")
+    return Welcome(nonce, build_id.hex(), *numbers, counter)
+
+
+def parse_result(body: bytes, output_size: int) -> Result | None:
+    """Parse the body of RESULT; None if it is not `output_size` bytes of output."""
+    if len(body) != _RESULT.size + output_size:
+        return None
+    ticks, stack = _RESULT.unpack_from(body)
+    return Result(ticks, stack, body[_RESULT.size :])
+
+
+def parse_error(body: bytes) -> tuple[int, int]:
+    """Return code and detail of ERROR; (0, 0) if the body is none."""
+    if len(body) != _ERROR.size:
+        return (0, 0)
+    code, detail = _ERROR.unpack(body)
+    return (code, detail)
+
+
+def parse_fault(body: bytes) -> Fault | None:
+    """Parse the body of FAULT; None if it is none."""
+    return Fault(*_FAULT.unpack(body)) if len(body) == _FAULT.size else None
