@@ -14,7 +14,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -146,7 +146,7 @@ class Model:
     classes: tuple[str, ...]
     preprocessing: str
     provenance: Provenance
-    tflite: bytes
+    tflite: bytes = field(repr=False)
     tflite_path: Path
     vectors_path: Path
 
@@ -189,12 +189,7 @@ def load_model(folder: Path) -> Model:
     """
     description = folder / DESCRIPTION
     if not description.is_file():
-        there = folder.is_dir()
-        raise InputError(
-            f"is not a model: it has no {DESCRIPTION}" if there else "no such model folder",
-            where=str(folder),
-            remedy=f"give a folder that holds {DESCRIPTION}",
-        )
+        raise _no_model(folder)
     file = toml.read(description, _File)
     _check_floor(file.floor, description)
     _check_classes(file.classes, description)
@@ -224,7 +219,8 @@ def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
     """
     separators = {os.sep, os.altsep or os.sep}
     if separators & set(name_or_path):
-        return load_model(Path(name_or_path))
+        path = Path(name_or_path)
+        return load_model(path.parent if path.name == DESCRIPTION else path)
     known = _folders(roots)
     if name_or_path in known:
         return load_model(known[name_or_path])
@@ -300,6 +296,17 @@ def _folders(roots: Sequence[Path]) -> dict[str, Path]:
         for description in root.glob(f"*/{DESCRIPTION}"):
             found.setdefault(description.parent.name, description.parent)
     return found
+
+
+def _no_model(folder: Path) -> InputError:
+    """Say what `folder` is, as it is no model."""
+    if folder.is_dir():
+        what = f"is not a model: it has no {DESCRIPTION}"
+    elif folder.exists():
+        what = "is a file, not a model folder"
+    else:
+        what = "no such model folder"
+    return InputError(what, where=str(folder), remedy=f"give a folder that holds {DESCRIPTION}")
 
 
 def _read_network(path: Path, description: Path) -> bytes:

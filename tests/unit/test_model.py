@@ -1,0 +1,401 @@
+"""Model folders: what loads, and what a person reads when one is wrong.
+
+Every `tests/data/models/invalid_<rule>.toml` differs from `valid.toml` in one thing.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import InputError
+from harness.model import check_vectors, find_model, list_models, load_model, load_vectors
+
+ROOT = Path(__file__).parents[2]
+DESCRIPTIONS = ROOT / "tests" / "data" / "models"
+NETWORK = b"the bytes of a network; nothing here parses them"
+
+# What `model.toml` may not say: the file's name -> the key, the message, the next step.
+INVALID_DESCRIPTIONS = {
+    "invalid_classes_repeated": (": classes", "names on more than once", "name every output once"),
+    "invalid_classes_type": (": classes[", "Expected `str`, got `int`", ""),
+    "invalid_data_missing": (": provenance", "`data`", ""),
+    "invalid_description_empty": (": description", "length >= 1", ""),
+    "invalid_description_missing": ("", "`description`", ""),
+    "invalid_floor_above_one": (": floor", "97.0 is not between 0 and 1", "such as 0.97"),
+    "invalid_floor_below_zero": (": floor", "-0.1 is not between 0 and 1", "such as 0.97"),
+    "invalid_floor_missing": ("", "`floor`", ""),
+    "invalid_floor_nan": (": floor", "nan is not between 0 and 1", "such as 0.97"),
+    "invalid_floor_type": (": floor", "Expected `float`, got `str`", ""),
+    "invalid_input_missing": ("", "`input`", ""),
+    "invalid_key_unknown": ("", "`flor`", ""),
+    "invalid_licence_empty": (": provenance.licence", "length >= 1", ""),
+    "invalid_licence_missing": (": provenance", "`licence`", ""),
+    "invalid_metric_unknown": (": metric", "'f1'", ""),
+    "invalid_model_absent": (": model", "absent.tflite cannot be read: No such file", "name its"),
+    "invalid_model_empty_name": (": model", "length >= 1", ""),
+    "invalid_provenance_key_unknown": (": provenance", "`author`", ""),
+    "invalid_provenance_missing": ("", "`provenance`", ""),
+    "invalid_syntax": ("", "is not valid TOML", ""),
+    "invalid_task_unknown": (": task", "'regression'", ""),
+}
+
+
+def arrays() -> dict[str, Any]:
+    """Return valid vectors for `valid.toml`: four times three bytes, two classes."""
+    return {
+        "inputs": np.arange(12, dtype=np.int8).reshape(4, 3),
+        "labels": np.array([0, 0, 1, 1]),
+        "golden": np.array([[5, -5], [5, -5], [-5, 5], [5, -5]], dtype=np.int8),
+        "golden_source": np.array("an interpreter 1.0"),
+    }
+
+
+def make(folder: Path, description: str = "valid") -> Path:
+    folder.mkdir(parents=True)
+    shutil.copy(DESCRIPTIONS / f"{description}.toml", folder / "model.toml")
+    (folder / "model.tflite").write_bytes(NETWORK)
+    np.savez_compressed(folder / "vectors.npz", **arrays())
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make(tmp_path / "switch")
+
+
+def message(action: Callable[[], object]) -> str:
+    """Return what a person reads when `action` refuses its input."""
+    with pytest.raises(InputError) as caught:
+        action()
+    return str(caught.value)
+
+
+# Loading
+
+
+def test_a_valid_folder_loads(folder: Path) -> None:
+    model = load_model(folder)
+    assert model.name == "switch"
+    assert model.task == "classification"
+    assert model.metric == "accuracy"
+    assert model.floor == 0.5
+    assert model.classes == ("off", "on")
+    assert model.provenance.licence == "Apache-2.0"
+    assert model.tflite == NETWORK
+    assert model.digest == hashlib.sha256(NETWORK).hexdigest()
+    assert len(model.vectors) == 4
+    assert model.vectors.golden_source == "an interpreter 1.0"
+    model.check((1, 3), np.int8, (1, 2))
+
+
+def test_the_name_is_the_folder_s_even_for_a_relative_path(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert load_model(Path()).name == "switch"
+
+
+def test_a_model_without_vectors_loads_until_they_are_asked_for(folder: Path) -> None:
+    (folder / "vectors.npz").unlink()
+    model = load_model(folder)
+    assert message(lambda: model.vectors) == (
+        f"{folder / 'vectors.npz'}: no such file\n  -> save vectors there with np.savez_compressed"
+    )
+
+
+def test_vectors_cannot_be_changed_under_their_digest(folder: Path) -> None:
+    vectors = load_model(folder).vectors
+    with pytest.raises(ValueError, match="read-only"):
+        vectors.inputs[0, 0] = 1
+
+
+def test_the_digest_of_vectors_is_of_inputs_and_labels_alone(tmp_path: Path) -> None:
+    def digest(**changed: Any) -> str:
+        path = tmp_path / "v.npz"
+        np.savez(path, **{**arrays(), **changed})
+        return load_vectors(path).digest
+
+    same = digest()
+    assert digest(golden=np.zeros((4, 2), np.int8)) == same
+    assert digest(labels=np.array([0, 0, 1, 1], dtype=np.uint8)) == same
+    assert digest(labels=np.array([0, 1, 1, 1])) != same
+    assert digest(inputs=arrays()["inputs"].reshape(4, 3, 1)) != same
+    assert digest(inputs=np.zeros((4, 3), np.int8)) != same
+
+
+def test_golden_is_optional(tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", inputs=arrays()["inputs"], labels=arrays()["labels"])
+    assert load_vectors(tmp_path / "v.npz").golden is None
+
+
+def test_a_subset_is_spread_over_the_classes(folder: Path) -> None:
+    vectors = load_model(folder).vectors
+    assert vectors.subset(2).labels.tolist() == [0, 1]
+    three = vectors.subset(3)
+    assert three.inputs.tolist() == vectors.inputs[:3].tolist()
+    assert three.golden is not None
+    assert three.golden.tolist() == [[5, -5], [5, -5], [-5, 5]]
+    assert vectors.subset(4).digest == vectors.digest
+
+
+@pytest.mark.parametrize("count", [-1, 0, 5])
+def test_a_subset_is_neither_empty_nor_larger_than_the_whole(folder: Path, count: int) -> None:
+    vectors = load_model(folder).vectors
+    text = message(lambda: vectors.subset(count))
+    assert f"vectors.npz: {count} vectors asked for, but it holds 4" in text
+    assert "ask for 1 to 4 vectors" in text
+
+
+# Descriptions
+
+
+def test_every_invalid_description_has_a_test() -> None:
+    assert {path.stem for path in DESCRIPTIONS.glob("invalid_*.toml")} == set(INVALID_DESCRIPTIONS)
+
+
+@pytest.mark.parametrize("rule", INVALID_DESCRIPTIONS)
+def test_an_invalid_description_is_explained(tmp_path: Path, rule: str) -> None:
+    key, what, remedy = INVALID_DESCRIPTIONS[rule]
+    folder = make(tmp_path / "switch", rule)
+    text = message(lambda: load_model(folder))
+    assert text.startswith(f"{folder / 'model.toml'}{key}")
+    assert what in text
+    assert remedy in text
+
+
+def test_a_missing_folder_and_one_without_a_description_are_explained(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    assert message(lambda: load_model(missing)) == (
+        f"{missing}: no such model folder\n  -> give a folder that holds model.toml"
+    )
+    assert message(lambda: load_model(tmp_path)) == (
+        f"{tmp_path}: is not a model: it has no model.toml\n"
+        "  -> give a folder that holds model.toml"
+    )
+
+
+def test_a_file_in_place_of_a_folder_is_explained(folder: Path) -> None:
+    network = folder / "model.tflite"
+    assert message(lambda: find_model(str(network), [])) == (
+        f"{network}: is a file, not a model folder\n  -> give a folder that holds model.toml"
+    )
+
+
+def test_an_empty_network_is_explained(folder: Path) -> None:
+    (folder / "model.tflite").write_bytes(b"")
+    text = message(lambda: load_model(folder))
+    assert f"{folder / 'model.toml'}: model: {folder / 'model.tflite'} is empty" in text
+
+
+# Vectors
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def put(**changed: Any) -> Change:
+    return lambda held: {**held, **changed}
+
+
+def drop(name: str) -> Change:
+    return lambda held: {key: value for key, value in held.items() if key != name}
+
+
+# What an .npz may not hold: rule -> how it differs, the array, the message, the next step.
+INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
+    "inputs missing": (
+        drop("inputs"),
+        "inputs",
+        "is missing; the file holds golden, golden_source, labels",
+        "save it as inputs=...",
+    ),
+    "labels missing": (drop("labels"), "labels", "is missing", "save it as labels=..."),
+    "array unknown": (
+        put(goldn=np.zeros((4, 2), np.int8)),
+        "goldn",
+        "is not known",
+        "did you mean golden",
+    ),
+    "inputs with objects": (
+        put(inputs=np.array([None] * 4)),
+        "inputs",
+        "cannot be read: Object arrays cannot be loaded",
+        "save plain arrays, without Python objects",
+    ),
+    "inputs not quantized": (
+        put(inputs=np.zeros((4, 3), np.float32)),
+        "inputs",
+        "has type float32, not int8",
+        "quantize by the model's input scale and zero point: np.clip(",
+    ),
+    "inputs flat": (put(inputs=np.zeros(4, np.int8)), "inputs", "has shape [4]", "[N, *shape"),
+    "no vectors": (
+        put(inputs=np.zeros((0, 3), np.int8), labels=np.zeros(0, np.int64)),
+        "inputs",
+        "holds no vectors",
+        "store at least one",
+    ),
+    "labels not whole": (
+        put(labels=np.zeros(4)),
+        "labels",
+        "has type float64, not an integer type",
+        "labels.astype(np.int64)",
+    ),
+    "labels too few": (
+        put(labels=np.zeros(3, np.int64)),
+        "labels",
+        "has shape [3], but there are 4 inputs",
+        "shape [4]",
+    ),
+    "labels one-hot": (
+        put(labels=np.zeros((4, 2), np.int64)),
+        "labels",
+        "has shape [4, 2], but there are 4 inputs",
+        "one label for each input",
+    ),
+    "golden dequantized": (
+        put(golden=np.zeros((4, 2), np.float32)),
+        "golden",
+        "has type float32, not int8",
+        "not dequantized values",
+    ),
+    "golden too short": (
+        put(golden=np.zeros((3, 2), np.int8)),
+        "golden",
+        "has shape [3, 2], but there are 4 inputs",
+        "one output for each input",
+    ),
+    "golden of unknown source": (
+        drop("golden_source"),
+        "golden_source",
+        "does not name what computed `golden`",
+        "save interpreter and version as text",
+    ),
+    "golden source not text": (
+        put(golden_source=np.array(1.0)),
+        "golden_source",
+        "does not name what computed `golden`",
+        "save interpreter and version as text",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", INVALID_VECTORS)
+def test_invalid_vectors_are_explained(tmp_path: Path, rule: str) -> None:
+    change, array, what, remedy = INVALID_VECTORS[rule]
+    path = tmp_path / "vectors.npz"
+    np.savez(path, **change(arrays()))
+    text = message(lambda: load_vectors(path))
+    assert text.startswith(f"{path}: {array}: {what}")
+    assert remedy in text
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_label_that_is_no_class_is_explained(folder: Path, label: int) -> None:
+    path = folder / "vectors.npz"
+    np.savez(path, **{**arrays(), "labels": np.array([0, 1, label, 1])})
+    model = load_model(folder)
+    assert message(lambda: model.vectors) == (
+        f"{path}: labels: vector 2 has label {label}, but model.toml names 2 classes\n"
+        "  -> count classes from 0 to 1"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"neither zip nor numpy", b"\x93NUMPY"])
+def test_a_file_that_is_no_npz_is_explained(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "vectors.npz"
+    path.write_bytes(content)
+    assert message(lambda: load_vectors(path)) == (
+        f"{path}: is not an .npz file\n"
+        "  -> save it with np.savez_compressed(path, inputs=..., labels=...)"
+    )
+
+
+def test_a_damaged_npz_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.npz"
+    np.savez(path, **arrays())
+    data = bytearray(path.read_bytes())
+    at = data.index(arrays()["inputs"].tobytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+    assert message(lambda: load_vectors(path)).startswith(
+        f"{path}: inputs: cannot be read: Bad CRC"
+    )
+
+
+# Vectors against the network
+
+
+def test_vectors_that_do_not_fit_the_network_are_explained(folder: Path) -> None:
+    vectors = load_model(folder).vectors
+    where = vectors.path
+    assert message(lambda: check_vectors(vectors, (1, 2, 2), np.int8, (1, 2))) == (
+        f"{where}: inputs: has shape [4, 3], but the model takes [1, 2, 2]\n"
+        "  -> store it as [4, 2, 2]"
+    )
+    assert message(lambda: check_vectors(vectors, (1, 3), np.float32, (1, 2))) == (
+        f"{where}: inputs: has type int8, but the model takes float32\n"
+        "  -> convert the model with int8 input: converter.inference_input_type = tf.int8"
+    )
+    assert message(lambda: check_vectors(vectors, (1, 3), np.int8, (1, 1))) == (
+        f"{where}: labels: vector 2 has label 1, but the model has 1 classes\n"
+        "  -> count classes from 0 to 0"
+    )
+    assert message(lambda: check_vectors(vectors, (1, 3), np.int8, (1, 5))) == (
+        f"{where}: golden: has shape [4, 2], but the model answers [1, 5]\n  -> store it as [4, 5]"
+    )
+
+
+def test_classes_that_do_not_fit_the_network_are_explained(folder: Path) -> None:
+    model = load_model(folder)
+    assert message(lambda: model.check((1, 3), np.int8, (1, 5))) == (
+        f"{folder / 'model.toml'}: classes: names 2 classes, but model.tflite has 5 outputs\n"
+        "  -> name every output once, in order, or leave `classes` out"
+    )
+
+
+# Finding
+
+
+def test_the_first_root_that_has_a_name_wins(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    make(first / "switch")
+    make(second / "switch")
+    make(second / "lamp")
+    (second / "not-a-model").mkdir()
+    roots = [tmp_path / "absent", first, second]
+    assert list_models(roots) == ["lamp", "switch"]
+    assert find_model("switch", roots).path == first / "switch"
+    assert find_model("lamp", roots).path == second / "lamp"
+
+
+def test_a_path_needs_no_root(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_model(str(folder), []).name == "switch"
+    assert find_model("./switch", []).name == "switch"
+    assert find_model("switch/model.toml", []).name == "switch"
+    assert find_model("switch", []).name == "switch"
+
+
+def test_a_stray_folder_hides_no_known_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "models" / "switch")
+    (tmp_path / "switch").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_model("switch", [Path("models")]).path == Path("models/switch")
+
+
+def test_an_unknown_name_is_answered_with_near_ones(folder: Path) -> None:
+    assert message(lambda: find_model("swich", [folder.parent])) == (
+        "unknown model 'swich'\n  -> did you mean switch?"
+    )
+    assert message(lambda: find_model("", [folder.parent])) == (
+        "unknown model ''\n  -> known: switch"
+    )
