@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
+from harness.graph import parse
 from harness.model import check_vectors, find_model, list_models, load_model, load_vectors
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,20 @@ def test_an_empty_network_is_explained(folder: Path) -> None:
     (folder / "model.tflite").write_bytes(b"")
     text = message(lambda: load_model(folder))
     assert f"{folder / 'model.toml'}: model: {folder / 'model.tflite'} is empty" in text
+
+
+# The models that come with the harness
+
+
+@pytest.mark.parametrize("name", list_models([ROOT / "models"]))
+def test_a_bundled_model_is_valid_and_its_golden_outputs_pass(name: str) -> None:
+    model = find_model(name, [ROOT / "models"])
+    graph = parse(model.tflite, where=str(model.tflite_path))
+    source, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    model.check(source.shape, source.dtype, result.shape)
+    golden = model.vectors.golden
+    assert golden is not None
+    assert (golden.argmax(axis=1) == model.vectors.labels).mean() >= model.floor
 
 
 # Vectors
