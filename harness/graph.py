@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from pathlib import PurePath
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -161,13 +162,17 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model. Operators stand in an order in which they can run."""
+    """A model. Operators stand in an order in which they can run.
+
+    `name` says what it is, free of folders; `where` is the file, for messages.
+    """
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     name: str
+    where: str = ""
 
 
 def parse(data: bytes, *, where: str) -> Graph:
@@ -221,7 +226,8 @@ class _Reader:
         )
         inputs = self.integers(subgraph.Inputs, subgraph.InputsLength(), "graph inputs")
         outputs = self.integers(subgraph.Outputs, subgraph.OutputsLength(), "graph outputs")
-        graph = Graph(tensors, operators, inputs, outputs, self.text(subgraph.Name()))
+        name = self.name(self.text(subgraph.Name()))
+        graph = Graph(tensors, operators, inputs, outputs, name, self.where)
         self.check_order(graph)
         return graph
 
@@ -242,6 +248,12 @@ class _Reader:
 
     def text(self, raw: bytes | None) -> str:
         return (raw or b"").decode("utf-8", errors="replace")
+
+    def name(self, own: str) -> str:
+        """Return the model's own name, else that of its file, or of its folder."""
+        path = PurePath(self.where)
+        file = path.stem if path.stem != "model" else path.parent.name or path.stem
+        return own if own not in {"", "main"} else file
 
     def tensor(self, model: tflite.Model, table: tflite.Tensor, index: int) -> Tensor:
         name = self.text(table.Name())

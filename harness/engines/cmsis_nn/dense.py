@@ -1,0 +1,178 @@
+"""FULLY_CONNECTED."""
+
+from typing import cast
+
+import numpy as np
+
+from harness.engines.cmsis_nn.layer import (
+    Array,
+    Call,
+    Layer,
+    Site,
+    Struct,
+    quantization,
+    scale,
+    shape,
+    zero_point,
+)
+from harness.engines.cmsis_nn.quantize import dense_multiplier
+from harness.engines.cmsis_nn.target import Extension
+from harness.engines.cmsis_nn.window import channel_quantization, dims
+from harness.graph import FullyConnectedOptions, Tensor
+
+
+def fully_connected(site: Site) -> Layer:
+    """Lower FULLY_CONNECTED; weights are [outputs, inputs], each row one output.
+
+    With a scale for each output it runs as a 1x1 convolution over `rows` pixels: the sums
+    and the rounding are the same, and no release before 7 has a kernel for it.
+    """
+    site.arity(2, 3)
+    options = cast("FullyConnectedOptions", site.operator.options)
+    if options.weights_format != 0:
+        site.fail(f"weights format {options.weights_format} is not supported", "use the default")
+    source, result = site.activation(0), site.result()
+    weights = site.weights(1, 2, 0)
+    outputs, inputs = weights.shape
+    rows = source.elements // inputs
+    if rows * inputs != source.elements or result.elements != rows * outputs:
+        site.fail(f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}")
+    if result.shape[-1:] != (outputs,):
+        site.fail(f"the output has shape {shape(result)}; its last side must be {outputs}")
+    clamp = site.clamp(options.fused_activation_function, result)
+    parts = _Parts(site, source, weights, result, rows=rows, clamp=clamp)
+    if weights.scale is not None and weights.scale.size > 1:
+        return parts.as_convolution()
+    return parts.as_dense()
+
+
+class _Parts:
+    """What both ways to run the layer share."""
+
+    def __init__(
+        self,
+        site: Site,
+        source: Tensor,
+        weights: Tensor,
+        result: Tensor,
+        *,
+        rows: int,
+        clamp: tuple[int, int],
+    ) -> None:
+        self.site = site
+        self.source, self.weights, self.result = source, weights, result
+        self.rows, self.clamp = rows, clamp
+        self.outputs, self.inputs = weights.shape
+        of = site.names.of
+        bias = site.bias(2, self.outputs)
+        self.bias = of("bias") if bias is not None else "NULL"
+        self.arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights))]
+        if bias is not None:
+            self.arrays.append(Array(self.bias, bias))
+        self.offsets = (
+            f".input_offset = {-zero_point(source)}",
+            f".output_offset = {zero_point(result)}",
+        )
+        self.activation = f".activation = {{{clamp[0]}, {clamp[1]}}}"
+        self.notes = (
+            f"{shape(source)} -> {shape(result)}",
+            f"input {quantization(source)}",
+            f"output {quantization(result)}, clamped to {clamp[0]}..{clamp[1]}",
+            f"weights {shape(weights)}, {quantization(weights)}",
+        )
+
+    @property
+    def macs(self) -> int:
+        return self.rows * self.inputs * self.outputs
+
+    def arguments(self) -> tuple[str, ...]:
+        of = self.site.names.of
+        return (
+            "&context",
+            f"&{of('params')}",
+            f"&{of('quant')}",
+            f"&{of('input_dims')}",
+            self.site.address(self.source),
+            f"&{of('filter_dims')}",
+            of("weights"),
+            f"&{of('bias_dims')}",
+            self.bias,
+            f"&{of('output_dims')}",
+            self.site.address(self.result),
+        )
+
+    def as_convolution(self) -> Layer:
+        of = self.site.names.of
+        factors, quant = channel_quantization(
+            self.site, self.source, self.weights, self.result, self.outputs
+        )
+        one = "{1, 1}"
+        steps = (f".stride = {one}", ".padding = {0, 0}", f".dilation = {one}")
+        need = Call("arm_convolve_1x1_s8_fast_get_buffer_size", (f"&{of('input_dims')}",))
+        return Layer(
+            self.site.operator,
+            notes=(*self.notes, "one scale a row: runs as a 1x1 convolution"),
+            macs=self.macs,
+            arrays=(*self.arrays, *factors),
+            structs=(
+                Struct(
+                    "cmsis_nn_conv_params",
+                    of("params"),
+                    (*self.offsets, *steps, self.activation),
+                ),
+                quant,
+                dims(of("input_dims"), 1, 1, self.rows, self.inputs),
+                dims(of("filter_dims"), self.outputs, 1, 1, self.inputs),
+                dims(of("bias_dims"), 1, 1, 1, self.outputs),
+                dims(of("output_dims"), 1, 1, self.rows, self.outputs),
+            ),
+            call=Call("arm_convolve_1x1_s8_fast", self.arguments()),
+            scratch_need=need,
+        )
+
+    def as_dense(self) -> Layer:
+        of = self.site.names.of
+        scales = np.zeros(1) if self.weights.scale is None else self.weights.scale
+        factor = dense_multiplier(scale(self.source), float(scales[0]), scale(self.result))
+        self.site.shifts([factor])
+        quant = (f".multiplier = {factor.value}", f".shift = {factor.shift}")
+        before, scratch = self.kernel_sums()
+        return Layer(
+            self.site.operator,
+            notes=self.notes,
+            macs=self.macs,
+            arrays=tuple(self.arrays),
+            structs=(
+                Struct("cmsis_nn_fc_params", of("params"), (*self.offsets, self.activation)),
+                Struct("cmsis_nn_per_tensor_quant_params", of("quant"), quant),
+                dims(of("input_dims"), self.rows, 1, 1, self.inputs),
+                dims(of("filter_dims"), self.inputs, 1, 1, self.outputs),
+                dims(of("bias_dims"), 1, 1, 1, self.outputs),
+                dims(of("output_dims"), self.rows, 1, 1, self.outputs),
+            ),
+            before=before,
+            call=Call("arm_fully_connected_s8", self.arguments()),
+            scratch=scratch,
+            scratch_need=Call("arm_fully_connected_s8_get_buffer_size", (f"&{of('filter_dims')}",)),
+        )
+
+    def kernel_sums(self) -> tuple[tuple[str, ...], int]:
+        """Return the lines and the bytes that Helium's kernels need from release 5 on."""
+        target = self.site.target
+        if target.extension is not Extension.MVE or target.kernel_sums == 0:
+            return (), 0
+        offset = str(-zero_point(self.source))
+        extra = {4: (), 6: (offset, self.bias), 7: (offset, "0", self.bias)}
+        arguments = (
+            "context.buf",
+            str(self.inputs),
+            str(self.outputs),
+            self.site.names.of("weights"),
+            *extra[target.kernel_sums],
+        )
+        lines = (
+            "#if defined(ARM_MATH_MVEI)",
+            f"    arm_vector_sum_s8({', '.join(arguments)});",
+            "#endif",
+        )
+        return lines, 4 * self.outputs

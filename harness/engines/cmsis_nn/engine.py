@@ -1,0 +1,143 @@
+"""From a graph to files: lower each operator, place the buffers, write the C."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from harness.engines.cmsis_nn import cmake, model_c
+from harness.engines.cmsis_nn.layer import FULL_INTEGER, Layer, Names, Site
+from harness.engines.cmsis_nn.memory import Memory, allocate
+from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.target import Target, extension_of
+from harness.engines.cmsis_nn.tree import Tree, find_tree
+from harness.engines.generated import Generated, LayerInfo
+from harness.errors import InputError
+from harness.graph import Graph, Tensor
+
+# What a converter emits to compute with a batch that is not fixed.
+_DYNAMIC_SHAPE = frozenset({"PACK", "SHAPE", "STRIDED_SLICE"})
+
+
+class CmsisNN:
+    """Ahead-of-time code on CMSIS-NN, from the bakenn wheel, $CMSIS_NN_DIR or `directory`."""
+
+    name = "cmsis-nn"
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+
+    @property
+    def version(self) -> str:
+        """The library's release and where it comes from."""
+        return find_tree(self._directory).version
+
+    def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
+        """Write `model.c` and `model.cmake` for `graph` on `core` into `directory`.
+
+        The same graph, core and library give the same bytes. Raises `InputError` if the
+        graph holds what the engine does not support, or the library is not usable.
+        """
+        tree = find_tree(self._directory)
+        target = Target(extension_of(core), tree.kernel_sums)
+        source, result = _ends(graph)
+        addresses = _addresses(graph, source)
+        layers = _lower(graph, addresses, target)
+        memory = allocate(graph, layers)
+        text = model_c.render(graph, layers, memory, addresses, source=source, result=result)
+        files = tree.sources(model_c.functions(layers))
+        kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
+        _write(directory / "model.c", text)
+        _write(directory / "model.cmake", cmake.render(tree, files, kernels, core))
+        return _generated(directory, layers, memory, files, tree)
+
+
+def _generated(
+    directory: Path, layers: list[Layer], memory: Memory, files: list[Path], tree: Tree
+) -> Generated:
+    return Generated(
+        sources=(directory / "model.c", *files),
+        cmake=directory / "model.cmake",
+        arena_size=memory.size,
+        weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
+        layers=tuple(
+            LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
+        ),
+        version=tree.version,
+    )
+
+
+def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
+    """Return the input and the output; `InputError` unless there is one of each, in int8."""
+
+    def fail(what: str, remedy: str) -> NoReturn:
+        raise InputError(what, where=graph.where, remedy=remedy)
+
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        fail(
+            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; one of each is "
+            "supported",
+            "convert the model with one input and one output",
+        )
+    source, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    for tensor, what in ((source, "input"), (result, "output")):
+        if tensor.dtype.kind == "f":
+            fail(
+                f"is a float model: its {what} {tensor.name[:80]!r} has type {tensor.dtype}",
+                "quantize it to int8 with a representative data set, full integer: "
+                "inference_input_type = inference_output_type = tf.int8",
+            )
+        if tensor.dtype != np.int8:
+            fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+        if tensor.data is not None:
+            fail(f"its {what} is a constant", "convert the model again")
+        if tensor.elements == 0:
+            fail(f"its {what} is empty", "convert the model again")
+    return source, result
+
+
+def _addresses(graph: Graph, source: Tensor) -> dict[int, str]:
+    addresses = {source.index: "arena + INPUT"}
+    for operator in graph.operators:
+        names = Names(operator.index)
+        for index in operator.outputs:
+            addresses[index] = f"arena + {names.output}"
+    return addresses
+
+
+def _lower(graph: Graph, addresses: dict[int, str], target: Target) -> list[Layer]:
+    """Lower each operator; one that only renames its input takes over the input's address."""
+    _check_kinds(graph)
+    layers = []
+    for operator in graph.operators:
+        layer = LOWERINGS[operator.kind](Site(graph, operator, addresses, target))
+        if layer.alias is not None:
+            addresses[operator.outputs[0]] = addresses[layer.alias]
+        layers.append(layer)
+    return layers
+
+
+def _check_kinds(graph: Graph) -> None:
+    unknown = [operator for operator in graph.operators if operator.kind not in LOWERINGS]
+    if not unknown:
+        return
+    first = unknown[0]
+    output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
+    others = sorted({operator.kind for operator in unknown} - {first.kind})
+    remedy = "supported: " + ", ".join(LOWERINGS)
+    if {operator.kind for operator in unknown} & _DYNAMIC_SHAPE:
+        remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
+    raise InputError(
+        f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
+        "does not support" + (f"; nor does it {', '.join(others)}" if others else ""),
+        where=graph.where,
+        remedy=remedy,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error
