@@ -23,11 +23,16 @@ __attribute__((noinline)) static int empty(void) {
 }
 
 static link_result_t run(void) {
+    link_result_t result;
     int status;
+    uint32_t received = port_received();
     port_trigger(1);
-    uint32_t ticks = bracket(nn_invoke, &status);
+    result.ticks = bracket(nn_invoke, &status) - overhead;
     port_trigger(0);
-    return (link_result_t){.status = status, .ticks = ticks - overhead, .stack = port_stack_used()};
+    result.disturbed = port_received() - received;
+    result.status = status;
+    result.stack = port_stack_used();
+    return result;
 }
 
 int main(void) {

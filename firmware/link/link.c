@@ -69,6 +69,7 @@ static void send_result(const session_t *session) {
     begin(device->write, MESSAGE_RESULT, session->run_sequence);
     frame_put_u32(&encoder, result->ticks);
     frame_put_u32(&encoder, result->stack);
+    frame_put_u32(&encoder, result->disturbed);
     frame_put(&encoder, device->output, device->output_size);
     frame_end(&encoder);
 }

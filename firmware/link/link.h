@@ -16,9 +16,10 @@
 #define LINK_WINDOW 2048U
 
 typedef struct {
-    int32_t status; /* 0, or the engine's error */
-    uint32_t ticks; /* of the device's counter, for the inference alone */
-    uint32_t stack; /* bytes of stack used since start, at the most */
+    int32_t status;     /* 0, or the engine's error */
+    uint32_t ticks;     /* of the device's counter, for the inference alone */
+    uint32_t stack;     /* bytes of stack used since start, at the most */
+    uint32_t disturbed; /* bytes received meanwhile: each cost an interrupt */
 } link_result_t;
 
 typedef struct {

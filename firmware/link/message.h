@@ -14,7 +14,7 @@ enum {
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
     MESSAGE_ACK = 0x82,     /* LOAD is done, or RUN begins */
-    MESSAGE_RESULT = 0x83,  /* u32 ticks, u32 stack, bytes of the output */
+    MESSAGE_RESULT = 0x83,  /* u32 ticks, u32 stack, u32 disturbed, bytes of the output */
     MESSAGE_ERROR = 0x84,   /* u8 code, u32 detail */
     MESSAGE_BOOT = 0x85,    /* the device has started: any session is over */
     MESSAGE_LOG = 0x86,     /* text */

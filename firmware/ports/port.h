@@ -17,6 +17,9 @@ void port_init(void);
 /* Waits, asleep where the chip can sleep, for the next received byte. */
 uint8_t port_read(void);
 
+/* Bytes received since start. */
+uint32_t port_received(void);
+
 /* Sends a byte; waits until the transmitter takes it. Works with interrupts off. */
 void port_write(uint8_t byte);
 

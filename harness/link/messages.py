@@ -53,10 +53,13 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Result:
-    """One inference: ticks of the device's counter, bytes of stack, the output tensor."""
+    """One inference: ticks of the device's counter, bytes of stack used since start,
+    bytes that came over the line meanwhile (0 in a sound measurement), the output tensor.
+    """
 
     ticks: int
     stack: int
+    disturbed: int
     output: bytes
 
 
@@ -81,7 +84,7 @@ class Fault:
 
 
 _WELCOME = struct.Struct("<BI16s6Ii")
-_RESULT = struct.Struct("<II")
+_RESULT = struct.Struct("<III")
 _ERROR = struct.Struct("<BI")
 _FAULT = struct.Struct("<14I")
 
@@ -109,12 +112,14 @@ def parse_welcome(body: bytes) -> Welcome:
     return Welcome(nonce, build_id.hex(), *numbers, counter)
 
 
-def parse_result(body: bytes, output_size: int) -> Result | None:
-    """Parse the body of RESULT; None if it is not `output_size` bytes of output."""
+def parse_result(body: bytes, output_size: int) -> Result:
+    """Parse the body of RESULT; `InfrastructureError` if it has no `output_size` bytes."""
     if len(body) != _RESULT.size + output_size:
-        return None
-    ticks, stack = _RESULT.unpack_from(body)
-    return Result(ticks, stack, body[_RESULT.size :])
+        raise InfrastructureError(
+            f"a RESULT of {len(body)} bytes came, of {_RESULT.size + output_size} bytes announced",
+            remedy="build the firmware with this harness",
+        )
+    return Result(*_RESULT.unpack_from(body), body[_RESULT.size :])
 
 
 def parse_error(body: bytes) -> tuple[int, int]:

@@ -12,6 +12,10 @@ void ring_put(uint8_t byte) {
     head += 1U;
 }
 
+uint32_t port_received(void) {
+    return head;
+}
+
 uint8_t port_read(void) {
     while (head == tail) {
         /* Masked, an interrupt that comes between the test and the WFI still

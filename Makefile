@@ -1,0 +1,50 @@
+# Everything a checkout needs. `make bench` and `make test` set themselves up.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+SYSTEM := arm-none-eabi-gcc qemu-system-arm
+PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+C_FILES := $(shell git ls-files '*.c' '*.h')
+
+.PHONY: bench test lint perf setup system clean
+
+bench: setup ## run every model on the default target: a table, and Records in reports/runs
+	$(BIN)/harness run
+
+test: setup ## the unit tests, and the suite on the default target
+	$(BIN)/pytest
+
+lint: setup ## ruff, types, and the C's format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+
+perf: setup ## what the harness itself costs, as ratios
+	$(BIN)/python -m tests.perf
+
+setup: system $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# The compiler and the emulator come from the system's package manager.
+system:
+	@missing=; for tool in $(SYSTEM); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "missing:$$missing"; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "install the GNU Arm toolchain (with newlib) and QEMU's system emulator for Arm,"; \
+	    echo "for example: brew install qemu && brew install --cask gcc-arm-embedded"; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
+	else echo "install them with: sudo apt-get install $(PACKAGES)"; exit 1; fi; \
+	set -x; $$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES)
+
+clean:
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,13 @@
+"""pytest in this repository: the harness's own plugin, and which tests `--target` runs."""
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["harness.plugin"]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`pytest --target=X` asks about X, of which the unit tests say nothing."""
+    asked = config.getoption("target") and config.args_source is not config.ArgsSource.ARGS
+    return True if asked and collection_path.name == "unit" else None

@@ -1,0 +1,73 @@
+#include "port.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint8_t sent[4096];
+static uint32_t sent_count;
+static uint32_t received;
+
+void port_init(void) {
+}
+
+static void flush(void) {
+    uint32_t done = 0;
+    while (done < sent_count) {
+        ssize_t count = write(STDOUT_FILENO, sent + done, sent_count - done);
+        if (count <= 0) {
+            exit(EXIT_SUCCESS); /* the host has closed the line */
+        }
+        done += (uint32_t)count;
+    }
+    sent_count = 0;
+}
+
+uint8_t port_read(void) {
+    static uint8_t buffer[4096];
+    static ssize_t count, next;
+    if (next == count) {
+        flush(); /* a device sends at once; here it is enough to do so before waiting */
+        count = read(STDIN_FILENO, buffer, sizeof(buffer));
+        next = 0;
+        if (count <= 0) {
+            exit(EXIT_SUCCESS);
+        }
+    }
+    received += 1U;
+    return buffer[next++];
+}
+
+uint32_t port_received(void) {
+    return received;
+}
+
+void port_write(uint8_t byte) {
+    if (sent_count == sizeof(sent)) {
+        flush();
+    }
+    sent[sent_count++] = byte;
+}
+
+/* Nanoseconds; a host's timer serves to see that there is one. */
+uint32_t port_ticks(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)now.tv_sec * 1000000000U + (uint32_t)now.tv_nsec;
+}
+
+const char *port_counter(void) {
+    return "host";
+}
+
+void port_trigger(int high) {
+    (void)high;
+}
+
+uint32_t port_stack_used(void) {
+    return 0;
+}
+
+uint32_t port_stack_size(void) {
+    return 0;
+}

@@ -1,0 +1,137 @@
+"""Boards emulated by QEMU's system emulator for Arm."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+from harness.board.owned import OwnedProcess
+from harness.errors import InfrastructureError
+from harness.image import Image
+from harness.link.channel import Channel
+from harness.target import Qemu, Target
+
+_QEMU = "qemu-system-arm"
+_INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
+_START_DEADLINE = 15.0  # seconds for QEMU to open the serial line
+_VERSION_DEADLINE = 10.0
+_POLL = 0.01
+_TAIL_LINES = 10
+
+
+class QemuBoard:
+    """A machine of QEMU, started anew for every image; its serial line is a unix socket."""
+
+    def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
+        self._target = target
+        self._qemu = qemu
+        self._executable = _find_qemu()
+        logs.mkdir(parents=True, exist_ok=True)
+        self._log = logs / f"{target.name}-{os.getpid()}.log"
+        self._process: OwnedProcess | None = None
+        self._line: socket.socket | None = None
+
+    @property
+    def version(self) -> str:
+        """The first line of `qemu-system-arm --version`."""
+        return _version(self._executable)
+
+    def start(self, image: Image) -> Channel:
+        """Start the machine with `image` in its flash."""
+        self.stop()
+        with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+            # We listen and QEMU connects: there is nothing to poll for, and no byte
+            # that the firmware sends at start can be lost.
+            path = os.path.join(folder, "serial")
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(path)
+                server.listen(1)
+                with self._log.open("wb") as log:
+                    self._process = OwnedProcess(self._command(image, path), log)
+                self._line = self._accept(server)
+        return Channel(self._line.fileno(), name=f"{self._target.name} (QEMU)")
+
+    def stop(self) -> None:
+        """End QEMU and close the line."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def diagnosis(self) -> str:
+        """Return the end of what QEMU wrote to standard error."""
+        try:
+            lines = self._log.read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        if not lines:
+            return ""
+        return f"QEMU said ({self._log}):\n" + "\n".join(lines[-_TAIL_LINES:])
+
+    def _command(self, image: Image, serial: str) -> list[str]:
+        return [
+            self._executable,
+            *("-M", self._qemu.machine),
+            *("-kernel", str(image.elf.path)),
+            *("-icount", f"shift={self._qemu.icount_shift}"),
+            *("-chardev", f"socket,id=serial,path={serial}"),
+            *("-serial", "chardev:serial"),
+            *("-display", "none"),
+            *("-monitor", "none"),
+            "-no-reboot",
+        ]
+
+    def _accept(self, server: socket.socket) -> socket.socket:
+        server.settimeout(_POLL)
+        end = time.monotonic() + _START_DEADLINE
+        while time.monotonic() < end:
+            try:
+                line, _ = server.accept()
+            except TimeoutError:
+                self._check_alive()
+                continue
+            return line
+        raise InfrastructureError(
+            f"QEMU did not open the serial line within {_START_DEADLINE:g} s",
+            where=self._target.name,
+        )
+
+    def _check_alive(self) -> None:
+        code = self._process.poll() if self._process else None
+        if code is not None:
+            raise InfrastructureError(
+                f"QEMU ended at start with exit code {code}\n{self.diagnosis()}",
+                where=f"{self._target.path}: board",
+                remedy=f"try it by hand: {_QEMU} -M {self._qemu.machine}; "
+                f"{_QEMU} -M help lists the machines",
+            )
+
+
+def _find_qemu() -> str:
+    found = shutil.which(_QEMU)
+    if found is None:
+        raise InfrastructureError(f"{_QEMU} is not on PATH", remedy=_INSTALL)
+    return found
+
+
+@cache
+def _version(executable: str) -> str:
+    try:
+        output = subprocess.run(
+            [executable, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_DEADLINE,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise InfrastructureError(
+            f"does not run: {error}", where=executable, remedy=_INSTALL
+        ) from error
+    return output.splitlines()[0].strip()

@@ -1,0 +1,122 @@
+"""The `harness` command: the functions that the pytest fixtures call, without pytest."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from harness import __version__
+from harness.board import provision
+from harness.dut import open_dut
+from harness.engines import ENGINES
+from harness.errors import HarnessError, InfrastructureError
+from harness.image import build_image
+from harness.model import list_models, load_model
+from harness.progress import Progress
+from harness.report.terminal import print_table
+from harness.results.record import read_record
+from harness.selection import Selection, add_options
+from harness.target import list_targets, load_target
+from harness.workspace import Workspace
+
+PASSED = 0
+FAILED = 1  # a verdict: the model is not right
+USAGE = 2  # what the user gave is wrong
+INFRASTRUCTURE = 3  # something around the model failed; it was not judged
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code, one of the constants above."""
+    options = _parser().parse_args(arguments)
+    workspace = Workspace(Path.cwd())
+    try:
+        code: int = options.command(options, workspace)
+    except InfrastructureError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return INFRASTRUCTURE
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="harness", description="int8 models on Cortex-M")
+    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run models on targets, print the table, record it")
+    build = commands.add_parser("build", help="build images; says where the generated C is")
+    for command, function in ((run, _run), (build, _build)):
+        add_options(command.add_argument)
+        command.set_defaults(command=function)
+    lists = commands.add_parser("list", help="list what can be named")
+    lists.add_argument("what", choices=("targets", "models", "engines"))
+    lists.set_defaults(command=_list)
+    return parser
+
+
+def _run(options: argparse.Namespace, workspace: Workspace) -> int:
+    selection = _selection(options, workspace)
+    progress = Progress(sys.stderr)
+    records: list[Path] = []
+    with _table_in_the_end(records):
+        for target, model, engine in selection.combinations():
+            progress.say(f"building {model.name} for {target.name} with {engine.name}")
+            image = build_image(target, model, engine, workspace.images)
+            board = provision(target, workspace.logs)
+            with open_dut(target, model, image, board, workspace, progress, records.append) as dut:
+                dut.run()
+    failed = [record for record in map(read_record, records) if record.verdict != "passed"]
+    for record in failed:
+        print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
+    return FAILED if failed else PASSED
+
+
+@contextmanager
+def _table_in_the_end(records: Sequence[Path]) -> Iterator[None]:
+    """Print what was recorded, also when a later run could not be made."""
+    try:
+        yield
+    finally:
+        if records:
+            print_table([read_record(path) for path in records], Console())
+            print(f"records: {records[0].parent}")
+
+
+def _build(options: argparse.Namespace, workspace: Workspace) -> int:
+    for target, model, engine in _selection(options, workspace).combinations():
+        image = build_image(target, model, engine, workspace.images)
+        print(f"{model.name} for {target.name} with {image.engine_version}")
+        print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
+        print(f"  build ID {image.build_id}")
+        print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")
+        print(f"  RAM   {image.ram:,} of {target.memory.ram.size:,} bytes")
+    return PASSED
+
+
+def _list(options: argparse.Namespace, workspace: Workspace) -> int:
+    if options.what == "targets":
+        rows = [
+            (name, load_target(path).description)
+            for name, path in list_targets(workspace.targets).items()
+        ]
+    elif options.what == "models":
+        rows = [
+            (name, load_model(path).description)
+            for name, path in list_models(workspace.models).items()
+        ]
+    else:
+        rows = [(name, engine.version) for name, engine in ENGINES.items()]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, description in sorted(rows):
+        print(f"{name:{width}}  {description}")
+    return PASSED
+
+
+def _selection(options: argparse.Namespace, workspace: Workspace) -> Selection:
+    selection = Selection.of(options, workspace)
+    selection.check()
+    return selection

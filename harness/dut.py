@@ -1,0 +1,182 @@
+"""The device under test: a board that runs an image, in a session over the link."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import golden, graph
+from harness.board import Board
+from harness.errors import InfrastructureError, InputError
+from harness.image import Image
+from harness.link.client import LinkClient
+from harness.link.messages import Result, Welcome
+from harness.model import Model, Vectors
+from harness.progress import Progress
+from harness.results.record import record_of, write_record
+from harness.run import Run
+from harness.target import Target
+from harness.workspace import Workspace
+
+
+class Dut:
+    """A device that answers: `infer` for one input, `run` for the model's vectors."""
+
+    def __init__(
+        self,
+        target: Target,
+        model: Model,
+        image: Image,
+        board: Board,
+        link: LinkClient,
+        workspace: Workspace,
+        progress: Progress,
+        on_record: Callable[[Path], None],
+    ) -> None:
+        self.target = target
+        self.model = model
+        self.image = image
+        self.board = board
+        self._on_record = on_record
+        self._link = link
+        self._workspace = workspace
+        self._progress = progress
+        self._network = graph.parse(model.tflite, where=str(model.tflite_path))
+        self.welcome: Welcome = link.hello(image.build_id)
+        _check_sizes(self._network, self.welcome, target.name)
+
+    def infer(self, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """Return the model's output for one int8 input, both in their tensors' shapes.
+
+        Raises `InputError` if `inputs` has another dtype or number of values.
+        """
+        return self._output(self._infer(inputs))
+
+    def run(self) -> Run:
+        """Run the model on all its vectors, record it, and return what came of it.
+
+        Every vector is answered or an `InfrastructureError` is raised and nothing is
+        recorded. Whether the answers are right is for `Run.check` to say.
+        """
+        run = self._stream(self.model.vectors)
+        record = record_of(run, self._workspace.root)
+        self._on_record(write_record(record, self._workspace.runs))
+        return run
+
+    def _stream(self, vectors: Vectors) -> Run:
+        self.model.check(
+            self._network.tensors[self._network.inputs[0]].shape,
+            self._network.tensors[self._network.inputs[0]].dtype,
+            self._network.tensors[self._network.outputs[0]].shape,
+        )
+        expected, source = self._golden(vectors)
+        retries, logged = self._link.retries, len(self._link.log)
+        results = []
+        begin = time.perf_counter()
+        waited = self._link.waited
+        with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
+            for inputs in vectors.inputs:
+                results.append(self._infer(inputs))
+                step()
+        wall = time.perf_counter() - begin
+        return Run(
+            target=self.target,
+            model=self.model,
+            image=self.image,
+            board_version=self.board.version,
+            welcome=self.welcome,
+            vectors=vectors,
+            golden=expected,
+            golden_source=source,
+            outputs=np.stack([self._output(result) for result in results]),
+            ticks=np.array([result.ticks for result in results], dtype=np.uint32),
+            stack=max(result.stack for result in results),
+            retries=self._link.retries - retries,
+            log=tuple(self._link.log[logged:]),
+            wall=wall,
+            inference=self._link.waited - waited,
+        )
+
+    def _infer(self, inputs: npt.NDArray[np.int8]) -> Result:
+        if inputs.dtype != np.int8 or inputs.nbytes != self.welcome.input_size:
+            raise InputError(
+                f"the model takes {self.welcome.input_size} int8 values, "
+                f"not {inputs.size} of {inputs.dtype}",
+                where=self.model.name,
+            )
+        try:
+            return self._link.infer(inputs.tobytes())
+        except InfrastructureError as error:
+            raise _with_diagnosis(error, self.board) from error
+
+    def _output(self, result: Result) -> npt.NDArray[np.int8]:
+        shape = self._network.tensors[self._network.outputs[0]].shape[1:]
+        return np.frombuffer(result.output, dtype=np.int8).reshape(shape)
+
+    def _golden(self, vectors: Vectors) -> tuple[npt.NDArray[np.int8], str]:
+        """Return golden outputs and what computed them: the vectors' own, else now."""
+        if vectors.golden is not None:
+            return vectors.golden, vectors.golden_source
+        source = golden.version()
+        name = f"{self.model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npy"
+        kept = self._workspace.golden / name
+        if not kept.is_file():
+            self._progress.say(f"computing golden outputs of {self.model.name} with {source}")
+            outputs = golden.outputs(self.model.tflite, vectors.inputs)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(".partial")
+            with partial.open("wb") as file:
+                np.save(file, outputs)
+            partial.replace(kept)
+        outputs = np.load(kept, allow_pickle=False)
+        return outputs, source
+
+
+@contextmanager
+def open_dut(
+    target: Target,
+    model: Model,
+    image: Image,
+    board: Board,
+    workspace: Workspace,
+    progress: Progress,
+    on_record: Callable[[Path], None],
+) -> Iterator[Dut]:
+    """Start `image` on `board` and open a session; stop the board in the end.
+
+    `on_record` is told the file of every record that is written.
+    """
+    try:
+        channel = board.start(image)
+        link = LinkClient(channel, baud=target.port.baud, locate=image.elf.locate)
+        try:
+            dut = Dut(target, model, image, board, link, workspace, progress, on_record)
+        except InfrastructureError as error:
+            raise _with_diagnosis(error, board) from error
+        yield dut
+    finally:
+        board.stop()
+
+
+def _check_sizes(network: graph.Graph, welcome: Welcome, where: str) -> None:
+    sizes = tuple(
+        int(np.prod(network.tensors[index].shape))
+        for index in (network.inputs[0], network.outputs[0])
+    )
+    if sizes != (welcome.input_size, welcome.output_size):
+        raise InfrastructureError(
+            f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "
+            f"the model's {sizes[0]} and {sizes[1]}",
+            where=where,
+        )
+
+
+def _with_diagnosis(error: InfrastructureError, board: Board) -> InfrastructureError:
+    """Add what the board has to say; the type stays what it was."""
+    diagnosis = board.diagnosis()
+    if not diagnosis:
+        return error
+    return type(error)(f"{error.what}\n{diagnosis}", where=error.where, remedy=error.remedy)

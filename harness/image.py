@@ -1,0 +1,210 @@
+"""Images: firmware with a model in it, built once for the same inputs.
+
+An image's build ID is a hash of all it is made from. It is linked into the
+firmware, which answers HELLO with it, and names the folder the image is kept in.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cmake
+import ninja
+
+from harness import graph, places
+from harness.elf import Elf
+from harness.engines import Engine, Generated
+from harness.errors import InfrastructureError, InputError
+from harness.model import Model
+from harness.target import Target
+from harness.toolchain import INSTALL_GCC, Toolchain, find_gcc
+
+OPTIMIZE = "-O2"
+
+_BUILD_ID_DIGITS = 32
+_BUILD_DEADLINE = 600.0  # seconds
+_OVERFLOW = re.compile(r"region `(?P<region>FLASH|RAM)' overflowed by (?P<bytes>\d+) bytes")
+_ERROR_LINES = 20
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before."""
+
+    elf: Elf
+    build_id: str
+    engine: str
+    engine_version: str
+    toolchain: Toolchain
+    optimize: str
+    flash: int
+    ram: int
+    cached: bool
+
+    @property
+    def directory(self) -> Path:
+        """The folder with the ELF, the generated C in `model/`, the map and the build's log."""
+        return self.elf.path.parent
+
+
+def build_image(target: Target, model: Model, engine: Engine, images: Path) -> Image:
+    """Build `model` for `target`, or return the image of an earlier, identical build.
+
+    Raises `InputError` if the model cannot be built for the target or does not fit its
+    memory, `InfrastructureError` if a tool is missing or fails.
+    """
+    toolchain = find_gcc()
+    images.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
+    try:
+        generated = _generate(model, engine, staging / "model", target.mcu.core)
+        options = _options(target)
+        build_id = _build_id(generated, engine, toolchain, options)
+        name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
+        final = images / name
+        cached = (final / "firmware.elf").is_file()
+        if not cached:
+            _compile(target, toolchain, staging, options | {"BUILD_ID": build_id})
+            _keep(staging, final)
+        elf = Elf(final / "firmware.elf")
+        flash, ram = elf.sizes(target.memory)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Image(
+        elf, build_id, engine.name, engine.version, toolchain, OPTIMIZE, flash, ram, cached
+    )
+
+
+def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
+    directory.mkdir()
+    network = graph.parse(model.tflite, where=str(model.tflite_path))
+    return engine.generate(network, directory, core=core)
+
+
+def _options(target: Target) -> dict[str, str]:
+    """Return what of a target goes into its image, as options of firmware/CMakeLists.txt."""
+    memory = target.memory
+    return {
+        "PORT": target.port.name,
+        "CORE": target.mcu.core,
+        "BAUD": str(target.port.baud),
+        "FLASH_ORIGIN": f"{memory.flash.origin:#x}",
+        "FLASH_SIZE": f"{memory.flash.size:#x}",
+        "RAM_ORIGIN": f"{memory.ram.origin:#x}",
+        "RAM_SIZE": f"{memory.ram.size:#x}",
+        "STACK_SIZE": str(target.stack),
+        "OPTIMIZE": OPTIMIZE,
+    }
+
+
+def _build_id(
+    generated: Generated, engine: Engine, toolchain: Toolchain, options: Mapping[str, str]
+) -> str:
+    """Hash contents, never paths: the same inputs give the same ID on every machine."""
+    port = options["PORT"]
+    firmware = places.bundled("firmware")
+    ours = (
+        path
+        for path in firmware.rglob("*")
+        if path.is_file() and ("ports" not in path.parts or _is_of_port(path, firmware, port))
+    )
+    inputs = {
+        "firmware": _digests(ours, firmware),
+        "model": _digests([generated.source], generated.source.parent),
+        "library": _digests(generated.library_files, generated.library),
+        "engine": engine.version,
+        "toolchain": toolchain.version,
+        "options": dict(options),
+    }
+    text = json.dumps(inputs, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_BUILD_ID_DIGITS]
+
+
+def _is_of_port(path: Path, firmware: Path, port: str) -> bool:
+    """Other chips' ports are no input: to edit one leaves this image as it is."""
+    parts = path.relative_to(firmware).parts
+    return len(parts) == 2 or parts[1] in {"cortexm", port}  # noqa: PLR2004
+
+
+def _digests(paths: Iterable[Path], base: Path) -> dict[str, str]:
+    return {
+        path.relative_to(base).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
+
+
+def _compile(
+    target: Target, toolchain: Toolchain, staging: Path, options: Mapping[str, str]
+) -> None:
+    """Run CMake and Ninja in `staging`; their output goes to build.log there."""
+    cmake_tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
+    definitions = {
+        **options,
+        "MODEL_DIR": str(staging / "model"),
+        "GCC_PREFIX": toolchain.prefix,
+        "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
+    }
+    configure = [cmake_tool, "-G", "Ninja", "-S", str(places.bundled("firmware"))]
+    configure += ["-B", str(staging / "cmake")]
+    configure += [f"-D{key}={value}" for key, value in definitions.items()]
+    log = ""
+    for command in (configure, [cmake_tool, "--build", str(staging / "cmake")]):
+        try:
+            result = subprocess.run(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_BUILD_DEADLINE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError(
+                f"the build took longer than {_BUILD_DEADLINE:g} s", where=command[0]
+            ) from error
+        log += result.stdout
+        if result.returncode != 0:
+            raise _build_error(log, target)
+    (staging / "build.log").write_text(log)
+
+
+def _build_error(log: str, target: Target) -> InputError | InfrastructureError:
+    overflows = {found["region"]: int(found["bytes"]) for found in _OVERFLOW.finditer(log)}
+    if overflows:
+        region, excess = next(iter(overflows.items()))
+        key = region.lower()
+        size = target.memory.flash.size if key == "flash" else target.memory.ram.size
+        return InputError(
+            f"the model is too large: the image is {excess:,} bytes larger than the "
+            f"{size:,} bytes of {key}",
+            where=f"{target.path}: memory.{key}",
+            remedy="choose a smaller model or a target with more memory",
+        )
+    if "nano.specs" in log:
+        return InfrastructureError("the C library newlib is missing", remedy=INSTALL_GCC)
+    lines = log.splitlines()
+    errors = [index for index, line in enumerate(lines) if "error" in line.lower()]
+    first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
+    excerpt = "\n".join(lines[first:][:_ERROR_LINES])
+    return InfrastructureError(f"the image does not compile:\n{excerpt}", where=target.name)
+
+
+def _keep(staging: Path, final: Path) -> None:
+    """Move what people read to its place at once: a folder with an ELF is whole."""
+    shutil.move(staging / "cmake" / "firmware.map", staging / "firmware.map")
+    shutil.move(staging / "cmake" / "firmware.elf", staging / "firmware.elf")
+    shutil.rmtree(staging / "cmake")
+    try:
+        os.rename(staging, final)
+    except OSError:
+        # Somebody else built the same image meanwhile; theirs is as good.
+        if not (final / "firmware.elf").is_file():
+            raise

@@ -1,0 +1,47 @@
+"""A fault's registers in words."""
+
+from collections.abc import Callable
+
+from harness.link.messages import Fault
+
+# Armv7-M ARM (DDI 0403E), B3.2.15: Configurable Fault Status Register.
+_CFSR = {
+    0: "IACCVIOL: instruction fetch from a forbidden address",
+    1: "DACCVIOL: data access to a forbidden address",
+    3: "MUNSTKERR: forbidden address while leaving an exception",
+    4: "MSTKERR: forbidden address while entering an exception",
+    5: "MLSPERR: forbidden address while saving float registers",
+    8: "IBUSERR: bus error on an instruction fetch",
+    9: "PRECISERR: bus error on a data access",
+    10: "IMPRECISERR: bus error on an earlier data access",
+    11: "UNSTKERR: bus error while leaving an exception",
+    12: "STKERR: bus error while entering an exception (stack overflow?)",
+    13: "LSPERR: bus error while saving float registers",
+    16: "UNDEFINSTR: undefined instruction",
+    17: "INVSTATE: jump to an address without the Thumb bit",
+    18: "INVPC: invalid return from an exception",
+    19: "NOCP: coprocessor or FPU is off",
+    24: "UNALIGNED: unaligned access",
+    25: "DIVBYZERO: division by zero",
+}
+_MMARVALID = 1 << 7
+_BFARVALID = 1 << 15
+_HFSR_VECTTBL = 1 << 1
+
+
+def describe(fault: Fault, locate: Callable[[int], str]) -> str:
+    """Return causes, addresses and the place in the code, a line each after the first."""
+    causes = [text for bit, text in _CFSR.items() if fault.cfsr >> bit & 1]
+    if fault.hfsr & _HFSR_VECTTBL:
+        causes.append("VECTTBL: the vector table could not be read")
+    lines = ["; ".join(causes) or "no cause reported"]
+    if fault.cfsr & _MMARVALID:
+        lines.append(f"address {fault.mmfar:#010x}")
+    if fault.cfsr & _BFARVALID:
+        lines.append(f"address {fault.bfar:#010x}")
+    if fault.pc:
+        lines.append(f"pc {locate(fault.pc)}, lr {locate(fault.lr)}")
+    else:
+        lines.append("no stacked frame: the stack pointer was outside the stack")
+    lines.append(f"sp {fault.sp:#010x} cfsr {fault.cfsr:#010x} hfsr {fault.hfsr:#010x}")
+    return "\n    ".join(lines)

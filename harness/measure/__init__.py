@@ -1,0 +1,1 @@
+"""Numbers from what a device answered."""

@@ -1,0 +1,190 @@
+"""The pytest face: options, fixtures, and the table at the session's end.
+
+A test asks for `dut` and is run for every target, model and engine asked for:
+
+    def test_wake_word(dut):
+        run = dut.run()
+        run.check()
+        assert run.ticks.max() < 9_000_000
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.board import Board, provision
+from harness.dut import Dut, open_dut
+from harness.engines import Engine, find_engine
+from harness.errors import HarnessError, InputError
+from harness.image import Image, build_image
+from harness.model import Model
+from harness.progress import Progress
+from harness.report.terminal import print_table
+from harness.results.record import Record, read_record
+from harness.selection import Selection, add_options
+from harness.target import Target
+from harness.workspace import Workspace
+
+_AXES = ("target", "model", "engine")
+_RECORD = "harness_record"
+_selection = pytest.StashKey[Selection]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare `--target`, `--model` and `--engine`."""
+    add_options(parser.getgroup("tinyml-harness", "int8 models on Cortex-M").addoption)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look at what is asked for before anything is collected, let alone built."""
+    selection = Selection.of(config.option, Workspace(config.rootpath))
+    config.stash[_selection] = selection
+    config.pluginmanager.register(_Summary())
+    if any(config.getoption(axis) for axis in _AXES):
+        try:
+            selection.check()
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test for every target, model and engine that its fixtures depend on."""
+    selection = metafunc.config.stash[_selection]
+    for axis in _AXES:
+        if axis in metafunc.fixturenames and not _is_parametrized(metafunc, axis):
+            names = getattr(selection, f"{axis}s")
+            metafunc.parametrize(axis, names, indirect=True, scope="session")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to pass for a target that no test runs on."""
+    config = session.config
+    if config.option.collectonly or not config.getoption("target"):
+        return
+    used = {_target_of(item) for item in session.items}
+    unused = [name for name in config.stash[_selection].targets if name not in used]
+    if unused:
+        raise pytest.UsageError(
+            f"--target={unused[0]}: no test that was selected uses it\n"
+            "  -> a test uses targets through the fixtures target, board or dut"
+        )
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """The target asked for, read from its file and checked."""
+    return request.config.stash[_selection].target(request.param)
+
+
+@pytest.fixture(scope="session")
+def model(request: pytest.FixtureRequest) -> Model:
+    """The model asked for, with its vectors."""
+    return request.config.stash[_selection].model(request.param)
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """The engine asked for."""
+    return find_engine(request.param)
+
+
+@pytest.fixture(scope="session")
+def image(target: Target, model: Model, engine: Engine, request: pytest.FixtureRequest) -> Image:
+    """The firmware with the model in it, built for the target; sizes and the ELF."""
+    workspace = request.config.stash[_selection].workspace
+    _progress(request.config).say(f"building {model.name} for {target.name} with {engine.name}")
+    return build_image(target, model, engine, workspace.images)
+
+
+@pytest.fixture(scope="session")
+def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
+    """The board of the target, ready to be started with an image."""
+    board = provision(target, request.config.stash[_selection].workspace.logs)
+    yield board
+    board.stop()
+
+
+@pytest.fixture
+def dut(
+    target: Target, model: Model, image: Image, board: Board, request: pytest.FixtureRequest
+) -> Iterator[Dut]:
+    """The device under test: the image flashed and started anew for each test.
+
+    `dut.run()` gives a `harness.run.Run` over the model's vectors and records it;
+    `dut.infer(inputs)` gives the output for one input.
+    """
+    workspace = request.config.stash[_selection].workspace
+    on_record = partial(_remember, request.node)
+    progress = _progress(request.config)
+    with open_dut(target, model, image, board, workspace, progress, on_record) as dut:
+        yield dut
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 - pytest's name
+    call: pytest.CallInfo[None],
+) -> Iterator[None]:
+    """Show what was wrong and what to do, without our own call stack before it."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
+        report.longrepr = str(call.excinfo.value)  # type: ignore[attr-defined]
+    return report
+
+
+class _Summary:
+    """Collects the session's records in the main process, whoever ran the tests."""
+
+    def __init__(self) -> None:
+        self._paths: list[Path] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self._paths += [
+                Path(str(path)) for name, path in report.user_properties if name == _RECORD
+            ]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._paths:
+            return
+        writer = terminalreporter._tw  # noqa: SLF001 - pytest has no other way to its terminal
+        text = io.StringIO()
+        console = Console(
+            file=text,
+            width=writer.fullwidth,
+            force_terminal=writer.hasmarkup,
+            color_system="standard" if writer.hasmarkup else None,
+        )
+        print_table([read_record(path) for path in self._paths], console)
+        terminalreporter.section("runs")
+        terminalreporter.write(text.getvalue())
+        terminalreporter.write_line(f"records: {self._paths[0].parent}")
+
+
+def _progress(config: pytest.Config) -> Progress:
+    """Return progress on pytest's terminal, whose capture lets go while it shows."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return Progress(sys.__stdout__, capture.global_and_fixture_disabled)
+
+
+def _remember(node: pytest.Item, path: Path) -> None:
+    node.user_properties.append((_RECORD, str(path)))
+
+
+def _target_of(item: pytest.Item) -> object:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("target") if callspec else None
+
+
+def _is_parametrized(metafunc: pytest.Metafunc, axis: str) -> bool:
+    """Tell whether the test itself says which `axis` it is for."""
+    return any(
+        axis
+        in (mark.args[0] if isinstance(mark.args[0], (list, tuple)) else mark.args[0].split(","))
+        for mark in metafunc.definition.iter_markers("parametrize")
+    )

@@ -1,0 +1,47 @@
+"""Progress for people who wait; nothing where nobody looks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+
+class Progress:
+    """Says what is going on, and shows a bar while vectors stream, on a terminal.
+
+    `window` is entered while something is shown: pytest's captures the terminal
+    and must let go of it meanwhile. Into a pipe or file nothing is written.
+    """
+
+    def __init__(
+        self,
+        stream: IO[str],
+        window: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._console = Console(file=stream)
+        self._window = window
+
+    def say(self, text: str) -> None:
+        """Show a line about what comes next."""
+        if self._console.is_terminal:
+            with self._window():
+                self._console.print(f"[dim]{text} ...", highlight=False)
+
+    @contextmanager
+    def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show a bar of `total` steps; yields what takes one step."""
+        if not self._console.is_terminal:
+            yield lambda: None
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with self._window(), RichProgress(*columns, console=self._console, transient=True) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda: bar.advance(task)

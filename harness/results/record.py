@@ -1,0 +1,199 @@
+"""Records: one JSON file a run, the truth that everything later is computed from."""
+
+import os
+import platform
+import secrets
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from harness import __version__
+from harness.errors import InputError
+from harness.measure.number import Kind, Number
+from harness.run import Run
+
+SCHEMA = 1
+_GIT_DEADLINE = 10.0  # seconds
+
+
+class TargetInfo(msgspec.Struct, frozen=True):
+    """What ran it: target, chip, and the emulator or board with its version."""
+
+    name: str
+    mcu: str
+    core: str
+    board: str
+    version: str
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """What ran: SHA-256 of the network and of the vectors, and what made golden."""
+
+    name: str
+    digest: str
+    vectors: str
+    golden_source: str
+
+
+class ImageInfo(msgspec.Struct, frozen=True):
+    """What it was built from and with."""
+
+    build_id: str
+    engine: str
+    engine_version: str
+    compiler: str
+    optimize: str
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """The repository's commit; `dirty` if files differed from it."""
+
+    hash: str
+    dirty: bool
+
+
+class Host(msgspec.Struct, frozen=True):
+    """The machine that drove the run."""
+
+    system: str
+    machine: str
+    python: str
+    harness: str
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One run. `numbers` are by name; `ticks` has one entry an inference."""
+
+    schema: int
+    id: str
+    started: str
+    verdict: Literal["passed", "failed"]
+    reasons: list[str]
+    target: TargetInfo
+    model: ModelInfo
+    image: ImageInfo
+    commit: Commit | None
+    host: Host
+    numbers: dict[str, Number]
+    counter: str
+    ticks: list[int]
+    retries: int
+    log: list[str]
+
+
+def record_of(run: Run, root: Path) -> Record:
+    """Return the record of `run`, made in the repository at `root`."""
+    now = datetime.now(UTC)
+    reasons = run.failures()
+    name = f"{now:%Y%m%dT%H%M%S}-{run.target.name}-{run.model.name}-{run.image.engine}"
+    return Record(
+        schema=SCHEMA,
+        id=f"{name}-{secrets.token_hex(3)}",
+        started=now.isoformat(timespec="seconds"),
+        verdict="failed" if reasons else "passed",
+        reasons=reasons,
+        target=TargetInfo(
+            name=run.target.name,
+            mcu=run.target.mcu.name,
+            core=run.target.mcu.core,
+            board=type(run.target.board).__struct_config__.tag or "",
+            version=run.board_version,
+        ),
+        model=ModelInfo(
+            name=run.model.name,
+            digest=run.model.digest,
+            vectors=run.vectors.digest,
+            golden_source=run.golden_source,
+        ),
+        image=ImageInfo(
+            build_id=run.image.build_id,
+            engine=run.image.engine,
+            engine_version=run.image.engine_version,
+            compiler=run.image.toolchain.version,
+            optimize=run.image.optimize,
+        ),
+        commit=_commit(root),
+        host=Host(platform.system(), platform.machine(), platform.python_version(), __version__),
+        numbers=_numbers(run),
+        counter=run.welcome.counter,
+        ticks=run.ticks.tolist(),
+        retries=run.retries,
+        log=list(run.log),
+    )
+
+
+def write_record(record: Record, folder: Path) -> Path:
+    """Write `record` to a file of its own in `folder` and return its path.
+
+    The file appears whole or not at all, whatever ends the process meanwhile.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{record.id}.json"
+    partial = folder / f".{record.id}.partial"
+    with partial.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(record), indent=1))
+        file.write(b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; `InputError` if the file is none or of another schema version."""
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=Record)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"is not a record: {error}", where=str(path)) from error
+    if record.schema != SCHEMA:
+        raise InputError(
+            f"has schema version {record.schema}; this harness reads {SCHEMA}", where=str(path)
+        )
+    return record
+
+
+def _numbers(run: Run) -> dict[str, Number]:
+    ticks = run.target.counter.ticks
+    tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
+    return {
+        "accuracy": Number(run.accuracy, "1", "exact"),
+        "accuracy_golden": Number(run.golden_accuracy, "1", "exact"),
+        "accuracy_floor": Number(run.model.floor, "1", "exact"),
+        "vectors": Number(len(run.vectors), "1", "exact"),
+        "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
+        f"{ticks}_min": Number(int(run.ticks.min()), "1", tick_kind),
+        f"{ticks}_median": Number(float(np.median(run.ticks)), "1", tick_kind),
+        f"{ticks}_max": Number(int(run.ticks.max()), "1", tick_kind),
+        "counter_overhead": Number(run.welcome.counter_overhead, "1", tick_kind),
+        "flash": Number(run.image.flash, "byte", "exact"),
+        "ram": Number(run.image.ram, "byte", "exact"),
+        "arena": Number(run.welcome.arena_size, "byte", "exact"),
+        "stack": Number(run.stack, "byte", tick_kind),
+        "stack_reserved": Number(run.welcome.stack_size, "byte", "exact"),
+        "wall": Number(round(run.wall, 3), "s", "measured"),
+        "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+    }
+
+
+def _commit(root: Path) -> Commit | None:
+    """Return the commit checked out at `root`; None where there is no git or repository."""
+    try:
+        head, status = (
+            subprocess.run(
+                ["git", "-C", str(root), *command],
+                capture_output=True,
+                text=True,
+                timeout=_GIT_DEADLINE,
+                check=True,
+            ).stdout.strip()
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Commit(head, bool(status))

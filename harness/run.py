@@ -1,0 +1,88 @@
+"""A run: one execution of an image over vectors, and what it is judged by."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import Verdict
+from harness.image import Image
+from harness.link.messages import Welcome
+from harness.measure.accuracy import accuracy, bytes_differing, first_difference
+from harness.model import Model, Vectors
+from harness.target import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a device answered to N vectors.
+
+    `outputs` is int8 [N, *output shape], `ticks` uint32 [N] of the device's counter for
+    each inference, `golden` int8 of the outputs' shape with the name of what computed
+    it. Times are in seconds: `wall` for the whole of the vectors, `inference` for the
+    part of it in which the host waited for results.
+    """
+
+    target: Target
+    model: Model
+    image: Image
+    board_version: str
+    welcome: Welcome
+    vectors: Vectors
+    golden: npt.NDArray[np.int8]
+    golden_source: str
+    outputs: npt.NDArray[np.int8]
+    ticks: npt.NDArray[np.uint32]
+    stack: int
+    retries: int
+    log: tuple[str, ...]
+    wall: float
+    inference: float
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Share of vectors that the device classified rightly, 0 to 1."""
+        return accuracy(self.outputs, self.vectors.labels)
+
+    @cached_property
+    def golden_accuracy(self) -> float:
+        """Share of vectors that golden classified rightly, 0 to 1."""
+        return accuracy(self.golden, self.vectors.labels)
+
+    @cached_property
+    def bytes_differing(self) -> int:
+        """Bytes of all outputs that differ from golden."""
+        return bytes_differing(self.outputs, self.golden)
+
+    def failures(self) -> list[str]:
+        """Return why the model is not right on this target; empty if it is."""
+        reasons = []
+        difference = first_difference(self.outputs, self.golden)
+        if difference is not None:
+            vector, byte, ours, theirs = difference
+            reasons.append(
+                f"{self.bytes_differing} of {self.outputs.size} output bytes differ from golden "
+                f"({self.golden_source}); first: vector {vector}, byte {byte}, "
+                f"{ours} instead of {theirs}"
+            )
+        if self.accuracy < self.model.floor:
+            reasons.append(
+                f"accuracy {self.accuracy:.4f} is below the floor {self.model.floor:g}; "
+                f"golden reaches {self.golden_accuracy:.4f}"
+            )
+        if not self.ticks.all():
+            reasons.append(
+                f"the counter {self.welcome.counter!r} counted nothing during "
+                f"{int((self.ticks == 0).sum())} of {len(self.ticks)} inferences"
+            )
+        return reasons
+
+    def check(self) -> None:
+        """Raise `Verdict` unless outputs equal golden, accuracy reaches the floor and
+        the counter counted.
+        """
+        reasons = self.failures()
+        if reasons:
+            title = f"{self.model.name} on {self.target.name}"
+            raise Verdict("\n  ".join([f"{title}:", *reasons]))

@@ -1,0 +1,84 @@
+"""What is asked for: `--target`, `--model` and `--engine`, the same for pytest and `harness`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from harness.engines import ENGINES, Engine, find_engine
+from harness.errors import InputError
+from harness.model import Model, find_model, list_models
+from harness.target import Target, find_target
+from harness.workspace import Workspace
+
+DEFAULT_TARGET = "qemu-stm32"
+DEFAULT_ENGINE = "cmsis-nn"
+
+_OPTIONS = (
+    ("--target", "TARGET", f"run on TARGET, a name or a .toml file (default: {DEFAULT_TARGET})"),
+    ("--model", "MODEL", "run MODEL, a name or a folder (default: every model of this repository)"),
+    ("--engine", "ENGINE", f"build with ENGINE: {', '.join(ENGINES)} (default: {DEFAULT_ENGINE})"),
+)
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Declare the options through `add`, which is argparse's or pytest's; each may be repeated."""
+    for option, name, text in _OPTIONS:
+        add(option, action="append", default=[], metavar=name, help=text)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The names asked for, with the defaults where nothing was."""
+
+    workspace: Workspace
+    targets: Sequence[str]
+    models: Sequence[str]
+    engines: Sequence[str]
+
+    @classmethod
+    def of(cls, options: Any, workspace: Workspace) -> "Selection":  # noqa: ANN401
+        """Return what `options`, parsed by argparse or pytest, ask for."""
+        return cls(
+            workspace,
+            tuple(dict.fromkeys(options.target)) or (DEFAULT_TARGET,),
+            tuple(dict.fromkeys(options.model)) or _default_models(workspace),
+            tuple(dict.fromkeys(options.engine)) or (DEFAULT_ENGINE,),
+        )
+
+    def target(self, name: str) -> Target:
+        """Return the target called `name`; `InputError` if there is none or it is wrong."""
+        return find_target(name, self.workspace.targets)
+
+    def model(self, name: str) -> Model:
+        """Return the model called `name`; `InputError` if there is none or it is wrong."""
+        return find_model(name, self.workspace.models)
+
+    def check(self) -> None:
+        """Raise `InputError` for the first name that does not stand for something usable."""
+        if not self.models:
+            raise InputError(
+                "there is no model",
+                where=str(self.workspace.root / "models"),
+                remedy="put a model folder there, or name one with --model",
+            )
+        for name in self.targets:
+            self.target(name)
+        for name in self.models:
+            self.model(name)
+        for name in self.engines:
+            find_engine(name)
+
+    def combinations(self) -> Iterator[tuple[Target, Model, Engine]]:
+        """Yield all of target, model and engine, those of one target together."""
+        for target, model, engine in product(self.targets, self.models, self.engines):
+            yield self.target(target), self.model(model), find_engine(engine)
+
+
+def _default_models(workspace: Workspace) -> Sequence[str]:
+    """Return the repository's own models; the bundled ones where it has none."""
+    for root in workspace.models:
+        names = list_models([root])
+        if names:
+            return tuple(names)
+    return ()

@@ -1,0 +1,138 @@
+"""Targets: what a `targets/*.toml` describes, and where it is found."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from harness import places, toml
+from harness.errors import InputError
+from harness.names import suggest
+
+Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
+Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+_WORD = 4
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file: every key is known, and none is silently ignored."""
+
+
+class Region(_Section):
+    """A contiguous memory: first address and size in bytes."""
+
+    origin: Address
+    size: Size
+
+    @property
+    def end(self) -> int:
+        """The address after the last byte."""
+        return self.origin + self.size
+
+    def __contains__(self, address: int) -> bool:
+        return self.origin <= address < self.end
+
+
+class Memory(_Section):
+    """What the image may use."""
+
+    flash: Region
+    ram: Region
+
+
+class Mcu(_Section):
+    """The chip: its name and its core, a row of firmware/cores.cmake."""
+
+    name: Text
+    core: Literal["cortex-m4f"]
+
+
+class Port(_Section):
+    """The firmware's port, a folder of firmware/ports, and the speed of its line in bit/s."""
+
+    name: Text
+    baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
+
+
+class Counter(_Section):
+    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon."""
+
+    ticks: Literal["instructions", "cycles"]
+
+
+class Qemu(_Section, tag_field="kind", tag="qemu"):
+    """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
+
+    machine: Text
+    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+
+
+class TargetFile(_Section):
+    """A whole target file; `stack` is in bytes."""
+
+    description: Text
+    mcu: Mcu
+    memory: Memory
+    port: Port
+    counter: Counter
+    board: Qemu
+    stack: Size = 8192
+
+
+class Target(TargetFile, frozen=True, kw_only=True):
+    """A target file that was read and checked."""
+
+    name: str
+    path: Path
+
+
+def load_target(path: Path) -> Target:
+    """Read a target file; `InputError` names the file and key of what is wrong."""
+    file = toml.read(path, TargetFile)
+    _check(path, file)
+    return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))
+
+
+def find_target(name: str, roots: Sequence[Path]) -> Target:
+    """Return the target called `name` in the folders `roots`, or the one at the path `name`."""
+    if places.is_path(name):
+        return load_target(Path(name))
+    known = list_targets(roots)
+    if name not in known:
+        raise InputError(f"unknown target {name!r}", remedy=suggest(name, known))
+    return load_target(known[name])
+
+
+def list_targets(roots: Sequence[Path]) -> dict[str, Path]:
+    """Return the target files in the folders `roots` by name."""
+    files = (path for root in roots for path in sorted(root.glob("*.toml")))
+    return places.first_by_name(files, lambda path: path.stem)
+
+
+def _check(path: Path, file: TargetFile) -> None:
+    """Check what a type alone cannot say."""
+    flash, ram = file.memory.flash, file.memory.ram
+    for key, region in (("flash", flash), ("ram", ram)):
+        if region.origin % _WORD or region.size % _WORD:
+            raise InputError(
+                "origin and size must be multiples of 4", where=f"{path}: memory.{key}"
+            )
+        if region.end > 1 << 32:
+            raise InputError("ends beyond 32 bits", where=f"{path}: memory.{key}.size")
+    if flash.origin < ram.end and ram.origin < flash.end:
+        raise InputError("overlaps memory.flash", where=f"{path}: memory.ram")
+    if file.stack % 8 or file.stack >= ram.size:
+        raise InputError(
+            f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
+            where=f"{path}: stack",
+        )
+    ports = {entry.parent.name for entry in places.bundled("firmware").glob("ports/*/port.cmake")}
+    if file.port.name not in ports:
+        raise InputError(
+            f"there is no port {file.port.name!r} in the firmware",
+            where=f"{path}: port.name",
+            remedy=suggest(file.port.name, ports),
+        )

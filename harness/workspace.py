@@ -1,0 +1,44 @@
+"""The folders of one user's repository: where its inputs are and its outputs go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import places
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A repository root. Targets and models found in it come before the bundled ones."""
+
+    root: Path
+
+    @property
+    def targets(self) -> Sequence[Path]:
+        """The folders that hold target files."""
+        return places.roots("targets", self.root)
+
+    @property
+    def models(self) -> Sequence[Path]:
+        """The folders that hold model folders."""
+        return places.roots("models", self.root)
+
+    @property
+    def images(self) -> Path:
+        """Built images, with the C they were generated from."""
+        return self.root / "build" / "images"
+
+    @property
+    def golden(self) -> Path:
+        """Golden outputs computed for vectors that came without."""
+        return self.root / "build" / "golden"
+
+    @property
+    def logs(self) -> Path:
+        """What emulators said."""
+        return self.root / "build" / "logs"
+
+    @property
+    def runs(self) -> Path:
+        """Records, one file a run."""
+        return self.root / "reports" / "runs"

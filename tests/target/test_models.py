@@ -1,0 +1,9 @@
+"""The suite that `--target` runs: every model on every target asked for."""
+
+from harness.dut import Dut
+
+
+def test_model_is_right_on_the_device(dut: Dut) -> None:
+    run = dut.run()
+    run.check()
+    assert run.accuracy == run.golden_accuracy
