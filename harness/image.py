@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def build_image(target: Target, model: Model, engine: Engine, images: Path) -> I
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
         options = _options(target)
-        build_id = _build_id(generated, engine, toolchain, options)
+        build_id = _build_id(generated, toolchain, options)
         name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
         final = images / name
         cached = (final / "firmware.elf").is_file()
@@ -78,7 +78,7 @@ def build_image(target: Target, model: Model, engine: Engine, images: Path) -> I
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Image(
-        elf, build_id, engine.name, engine.version, toolchain, OPTIMIZE, flash, ram, cached
+        elf, build_id, engine.name, generated.version, toolchain, OPTIMIZE, flash, ram, cached
     )
 
 
@@ -104,9 +104,7 @@ def _options(target: Target) -> dict[str, str]:
     }
 
 
-def _build_id(
-    generated: Generated, engine: Engine, toolchain: Toolchain, options: Mapping[str, str]
-) -> str:
+def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, str]) -> str:
     """Hash contents, never paths: the same inputs give the same ID on every machine."""
     port = options["PORT"]
     firmware = places.bundled("firmware")
@@ -116,10 +114,8 @@ def _build_id(
         if path.is_file() and ("ports" not in path.parts or _is_of_port(path, firmware, port))
     )
     inputs = {
-        "firmware": _digests(ours, firmware),
-        "model": _digests([generated.source], generated.source.parent),
-        "library": _digests(generated.library_files, generated.library),
-        "engine": engine.version,
+        "firmware": {path.relative_to(firmware).as_posix(): _digest(path) for path in ours},
+        "engine": [generated.version, *((path.name, _digest(path)) for path in generated.sources)],
         "toolchain": toolchain.version,
         "options": dict(options),
     }
@@ -133,11 +129,8 @@ def _is_of_port(path: Path, firmware: Path, port: str) -> bool:
     return len(parts) == 2 or parts[1] in {"cortexm", port}  # noqa: PLR2004
 
 
-def _digests(paths: Iterable[Path], base: Path) -> dict[str, str]:
-    return {
-        path.relative_to(base).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in paths
-    }
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _compile(

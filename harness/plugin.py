@@ -25,7 +25,7 @@ from harness.image import Image, build_image
 from harness.model import Model
 from harness.progress import Progress
 from harness.report.terminal import print_table
-from harness.results.record import Record, read_record
+from harness.results.record import read_record
 from harness.selection import Selection, add_options
 from harness.target import Target
 from harness.workspace import Workspace
@@ -152,7 +152,7 @@ class _Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._paths:
             return
-        writer = terminalreporter._tw  # noqa: SLF001 - pytest has no other way to its terminal
+        writer = terminalreporter._tw
         text = io.StringIO()
         console = Console(
             file=text,

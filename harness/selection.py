@@ -37,7 +37,7 @@ class Selection:
     engines: Sequence[str]
 
     @classmethod
-    def of(cls, options: Any, workspace: Workspace) -> "Selection":  # noqa: ANN401
+    def of(cls, options: Any, workspace: Workspace) -> "Selection":
         """Return what `options`, parsed by argparse or pytest, ask for."""
         return cls(
             workspace,

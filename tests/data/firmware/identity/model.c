@@ -1,3 +1,4 @@
+/* A model that copies its input: firmware and link without an engine. */
 #include <string.h>
 
 #include "nn.h"

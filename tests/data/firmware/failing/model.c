@@ -1,0 +1,24 @@
+/* An engine whose third layer always fails. */
+#include "nn.h"
+
+static int8_t tensor[4];
+
+int nn_init(void) {
+    return 0;
+}
+
+nn_tensor_t nn_input(void) {
+    return (nn_tensor_t){tensor, sizeof(tensor)};
+}
+
+nn_tensor_t nn_output(void) {
+    return (nn_tensor_t){tensor, sizeof(tensor)};
+}
+
+int nn_invoke(void) {
+    return 3;
+}
+
+uint32_t nn_arena_size(void) {
+    return sizeof(tensor);
+}

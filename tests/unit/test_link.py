@@ -1,0 +1,324 @@
+"""The host's half of the link against the real firmware, built for this machine."""
+
+import os
+import random
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InfrastructureError
+from harness.link import client, frame, messages
+from harness.link.channel import Channel, LineClosedError
+from harness.link.client import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceRestartedError,
+    DeviceSilentError,
+    LinkClient,
+)
+from harness.link.messages import Message
+from tests import host
+
+BUILD_ID = "0" * 32  # of a firmware built by hand
+SIZE = 5000  # bytes of tests/data/firmware/identity's tensors
+
+NOT_YET = (bytes((Message.BOOT, 0)), bytes((Message.ACK, 3)), bytes((Message.ACK, 4)))
+
+Disturb = Callable[[bytes], bytes]
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return host.build_firmware(tmp_path_factory.mktemp("identity"), "identity")
+
+
+@pytest.fixture(autouse=True)
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ANSWER_DEADLINE", 0.05)
+    monkeypatch.setattr(client, "_HELLO_PERIOD", 0.05)
+    monkeypatch.setattr(client, "RUN_DEADLINE", 0.5)
+
+
+@contextmanager
+def started(firmware: Path) -> Iterator[socket.socket]:
+    """The firmware as a process on a socket."""
+    ours, theirs = socket.socketpair()
+    with ours, subprocess.Popen([firmware], stdin=theirs, stdout=theirs) as process:
+        theirs.close()
+        try:
+            yield ours
+        finally:
+            process.kill()
+
+
+@contextmanager
+def link(firmware: Path) -> Iterator[LinkClient]:
+    with started(firmware) as line:
+        yield LinkClient(Channel(line.fileno(), name="test"), baud=1_000_000)
+
+
+@contextmanager
+def disturbed_link(firmware: Path, to_device: Disturb, to_host: Disturb) -> Iterator[LinkClient]:
+    """A link over a line that changes what passes."""
+    with started(firmware) as device:
+        ours, relay = socket.socketpair()
+
+        def pump(source: socket.socket, sink: socket.socket, disturb: Disturb) -> None:
+            try:
+                while data := source.recv(4096):
+                    sink.sendall(disturb(data))
+            except OSError:
+                pass
+
+        threads = [
+            threading.Thread(target=pump, args=(relay, device, to_device)),
+            threading.Thread(target=pump, args=(device, relay, to_host)),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield LinkClient(Channel(ours.fileno(), name="test"), baud=1_000_000)
+        finally:
+            for end in (ours, device):
+                end.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join(5)
+            ours.close()
+            relay.close()
+
+
+@contextmanager
+def scripted(*answers: bytes) -> Iterator[tuple[LinkClient, socket.socket]]:
+    """A link whose other end has said `answers` and says nothing more."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for answer in answers:
+            theirs.sendall(frame.encode(answer))
+        yield LinkClient(Channel(ours.fileno(), name="test"), baud=1_000_000), theirs
+
+
+def same(data: bytes) -> bytes:
+    return data
+
+
+def test_a_device_says_what_it_is(firmware: Path) -> None:
+    with link(firmware) as device:
+        welcome = device.hello(BUILD_ID)
+    assert (welcome.input_size, welcome.output_size) == (SIZE, SIZE)
+    assert welcome.build_id == BUILD_ID
+    assert welcome.counter == "host"
+    assert welcome.engine_status == 0
+
+
+def test_what_is_loaded_is_what_runs(firmware: Path) -> None:
+    with link(firmware) as device:
+        device.hello(BUILD_ID)
+        for _ in range(20):
+            data = os.urandom(SIZE)
+            result = device.infer(data)
+            assert result.output == data
+            assert result.disturbed == 0
+        assert device.retries == 0
+
+
+@pytest.mark.parametrize("direction", ["to the device", "to the host", "both ways"])
+@pytest.mark.parametrize("fault", ["drop", "flip", "double"])
+def test_a_bad_line_costs_time_and_never_a_wrong_answer(
+    firmware: Path, direction: str, fault: str
+) -> None:
+    rng = random.Random(f"{direction} {fault}")
+
+    def disturb(data: bytes) -> bytes:
+        out = bytearray()
+        for byte in data:
+            hit = rng.random() < 1 / 15_000
+            if hit and fault == "flip":
+                out.append(byte ^ 1 << rng.randrange(8))
+            elif hit and fault == "double":
+                out += bytes((byte, byte))
+            elif not hit:
+                out.append(byte)
+        return bytes(out)
+
+    to_device = same if direction == "to the host" else disturb
+    to_host = same if direction == "to the device" else disturb
+    with disturbed_link(firmware, to_device, to_host) as device:
+        device.hello(BUILD_ID)
+        for _ in range(30):
+            data = rng.randbytes(SIZE)
+            assert device.infer(data).output == data
+        assert device.retries > 0
+
+
+def test_a_repeated_run_is_answered_and_not_run_again(firmware: Path) -> None:
+    with started(firmware) as line:
+        channel = Channel(line.fileno(), name="test")
+        decoder = frame.FrameDecoder()
+
+        def ask(kind: Message, sequence: int, body: bytes = b"") -> bytes:
+            """Return what answers the request in the end; RUN is acknowledged first."""
+            channel.write(frame.encode(bytes((kind, sequence)) + body), 1)
+            answer: bytes | None = None
+            while answer is None or answer[:2] in NOT_YET:
+                for answer in decoder.feed(channel.read(1)):
+                    pass
+            return answer
+
+        ask(Message.HELLO, 1, messages.hello(7))
+        ask(Message.LOAD, 2, messages.load(0, b"abc"))
+        first, again, fresh = (ask(Message.RUN, sequence) for sequence in (3, 3, 4))
+    assert first == again  # ticks of a host's clock included
+    assert messages.parse_result(first[2:], SIZE).output[:3] == b"abc"
+    assert first[2:6] != fresh[2:6]
+
+
+def test_another_firmware_is_refused(firmware: Path) -> None:
+    with link(firmware) as device, pytest.raises(InfrastructureError) as error:
+        device.hello("ab" * 16)
+    assert f"the device runs build {BUILD_ID}, not {'ab' * 16}" in str(error.value)
+    assert "did flashing succeed?" in str(error.value)
+
+
+def test_a_silent_device_is_given_up_in_time() -> None:
+    with scripted() as (device, _), pytest.raises(DeviceSilentError) as error:
+        device.hello(BUILD_ID, deadline=0.3)
+    assert "did not answer HELLO within 0.3 s" in str(error.value)
+
+
+def test_noise_is_no_device() -> None:
+    with scripted() as (device, other):
+        other.sendall(random.Random(1).randbytes(10_000))
+        with pytest.raises(DeviceSilentError):
+            device.hello(BUILD_ID, deadline=0.3)
+
+
+def test_a_device_that_falls_silent_is_given_up_in_time(firmware: Path) -> None:
+    alive = True
+
+    def until_dead(data: bytes) -> bytes:
+        return data if alive else b""
+
+    with disturbed_link(firmware, until_dead, same) as device:
+        device.hello(BUILD_ID)
+        alive = False
+        with pytest.raises(DeviceSilentError) as error:
+            device.infer(bytes(SIZE))
+    assert "no answer to LOAD after 5 attempts" in str(error.value)
+
+
+def test_a_closed_line_is_told_apart_from_silence() -> None:
+    with scripted() as (device, other):
+        other.close()
+        with pytest.raises(LineClosedError):
+            device.hello(BUILD_ID)
+
+
+def test_a_session_is_needed_first(firmware: Path) -> None:
+    with link(firmware) as device, pytest.raises(InfrastructureError, match="call hello"):
+        device.infer(bytes(SIZE))
+
+
+def test_a_stale_welcome_is_not_believed(firmware: Path) -> None:
+    """What an earlier session left on the line has another nonce."""
+    stale = bytes((Message.WELCOME, 9)) + messages._WELCOME.pack(
+        1, 1, bytes(16), 2048, 1, 1, 0, 0, 0, 0
+    )
+    with scripted(stale, stale) as (device, _), pytest.raises(DeviceSilentError):
+        device.hello(BUILD_ID, deadline=0.3)
+
+
+def test_a_restart_in_a_session_is_noticed(firmware: Path) -> None:
+    boot = frame.encode(bytes((Message.BOOT, 0)))
+    said: list[bytes] = []
+
+    def add_boot(data: bytes) -> bytes:
+        return data + said.pop() if said else data
+
+    with disturbed_link(firmware, same, add_boot) as device:
+        device.hello(BUILD_ID)
+        said.append(boot)
+        with pytest.raises(DeviceRestartedError) as error:
+            device.infer(bytes(SIZE))
+    assert "restarted in the middle of a session" in str(error.value)
+
+
+def test_a_fault_is_told_in_words() -> None:
+    fault = messages.Fault(*range(5), 0x0800_0101, 0x0800_0202, *[0] * 7)
+    fault = messages.Fault(**{**fault.__dict__, "cfsr": 1 << 9 | 1 << 15, "bfar": 0x6000_0000})
+    body = messages._FAULT.pack(*fault.__dict__.values())
+    with (
+        scripted(bytes((Message.FAULT, 0)) + body) as (device, _),
+        pytest.raises(DeviceFaultError) as error,
+    ):
+        device.hello(BUILD_ID)
+    assert "PRECISERR: bus error on a data access" in str(error.value)
+    assert "address 0x60000000" in str(error.value)
+    assert "pc 0x08000202, lr 0x08000101" in str(error.value)
+
+
+def test_an_engine_that_fails_is_told(tmp_path: Path) -> None:
+    firmware = host.build_firmware(tmp_path, "failing")
+    with link(firmware) as device:
+        device.hello(BUILD_ID)
+        with pytest.raises(DeviceRefusedError) as error:
+            device.infer(bytes(4))
+    assert "the engine: layer 2 failed" in str(error.value)
+
+
+def test_an_engine_that_does_not_start_is_told(tmp_path: Path) -> None:
+    firmware = host.build_firmware(tmp_path, "no_init")
+    with link(firmware) as device, pytest.raises(InfrastructureError) as error:
+        device.hello(BUILD_ID)
+    assert "the engine did not start on the device: nn_init() returned 7" in str(error.value)
+    assert device.log == ["nn_init failed"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (bytes((Message.LOAD, 1)) + messages.load(SIZE, b"x"), messages.DeviceError.RANGE),
+        (bytes((Message.LOAD, 1)) + messages.load(SIZE - 1, b"xy"), messages.DeviceError.RANGE),
+        (bytes((Message.LOAD, 1)) + messages.load(2**32 - 1, b"xy"), messages.DeviceError.RANGE),
+        (bytes((Message.LOAD, 1, 0, 0)), messages.DeviceError.LENGTH),
+        (bytes((Message.RUN, 1, 0)), messages.DeviceError.LENGTH),
+        (bytes((Message.HELLO, 1, 0)), messages.DeviceError.LENGTH),
+        (bytes((0x7F, 1)), messages.DeviceError.UNKNOWN),
+        (b"\x01", messages.DeviceError.LENGTH),
+    ],
+)
+def test_the_firmware_refuses_what_it_cannot_do(
+    firmware: Path, request_: bytes, code: messages.DeviceError
+) -> None:
+    with started(firmware) as line:
+        hello = bytes((Message.HELLO, 0)) + messages.hello(1)
+        line.sendall(frame.encode(hello) + frame.encode(request_))
+        line.settimeout(5)
+        decoder, answers = frame.FrameDecoder(), list[bytes]()
+        while not answers or answers[-1][0] != Message.ERROR:
+            answers += [answer for answer in decoder.feed(line.recv(4096)) if answer is not None]
+    assert messages.parse_error(answers[-1][2:])[0] == code
+
+
+def test_the_firmware_wants_hello_first(firmware: Path) -> None:
+    with started(firmware) as line:
+        line.sendall(frame.encode(bytes((Message.RUN, 5))))
+        line.settimeout(5)
+        decoder, answers = frame.FrameDecoder(), list[bytes]()
+        while not answers or answers[-1][0] != Message.ERROR:
+            answers += [answer for answer in decoder.feed(line.recv(4096)) if answer is not None]
+    assert messages.parse_error(answers[-1][2:])[0] == messages.DeviceError.NO_SESSION
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_firmware_survives_noise_and_then_answers(firmware: Path, seed: int) -> None:
+    with started(firmware) as line:
+        line.sendall(random.Random(seed).randbytes(20_000) + b"\0")
+        device = LinkClient(Channel(line.fileno(), name="test"), baud=1_000_000)
+        device.hello(BUILD_ID)
+        data = os.urandom(SIZE)
+        assert device.infer(data).output == data
