@@ -6,7 +6,6 @@ can run, so that no engine has to look again. TensorFlow is not needed.
 """
 
 import struct
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import PurePath
@@ -19,6 +18,7 @@ from harness.errors import InputError
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
+MAX_TABLES = 20_000  # operators or tensors
 
 
 class Padding(IntEnum):
@@ -218,28 +218,35 @@ class _Reader:
         subgraph = self.table(model.Subgraphs(0), "subgraph 0")
         tensors = tuple(
             self.tensor(model, self.table(subgraph.Tensors(i), f"tensor {i}"), i)
-            for i in self.count(subgraph.TensorsLength(), "tensors")
+            for i in self.tables(subgraph.TensorsLength(), "tensors")
         )
         operators = tuple(
             self.operator(model, self.table(subgraph.Operators(i), f"operator {i}"), i)
-            for i in self.count(subgraph.OperatorsLength(), "operators")
+            for i in self.tables(subgraph.OperatorsLength(), "operators")
         )
-        inputs = self.integers(subgraph.Inputs, subgraph.InputsLength(), "graph inputs")
-        outputs = self.integers(subgraph.Outputs, subgraph.OutputsLength(), "graph outputs")
+        inputs = self.integers(subgraph, "Inputs")
+        outputs = self.integers(subgraph, "Outputs")
         name = self.name(self.text(subgraph.Name()))
         graph = Graph(tensors, operators, inputs, outputs, name, self.where)
         self.check_order(graph)
         return graph
 
-    def count(self, length: int, what: str, size: int = 4) -> Iterator[int]:
-        """Return the indices of a vector of `length` elements of `size` bytes."""
-        self.budget -= length * size
-        if self.budget < 0:
-            raise self.fail(f"is damaged: {length} {what} do not fit into the file")
-        return iter(range(length))
+    def tables(self, length: int, what: str) -> range:
+        """Return the indices of a vector of `length` tables."""
+        if length > MAX_TABLES:
+            raise self.fail(f"has {length} {what}; at most {MAX_TABLES} make sense")
+        return range(length)
 
-    def integers(self, get: Callable[[int], int], length: int, what: str) -> tuple[int, ...]:
-        return tuple(int(get(i)) for i in self.count(length, what))
+    def numbers(self, table: Any, name: str) -> list[Any]:
+        """Return the vector of numbers that is field `name` of `table`."""
+        length = getattr(table, f"{name}Length")()
+        self.budget -= length
+        if self.budget < 0:
+            raise self.fail("is damaged: its vectors overlap or are larger than the file")
+        return list(getattr(table, f"{name}AsNumpy")().tolist()) if length else []
+
+    def integers(self, table: Any, name: str) -> tuple[int, ...]:
+        return tuple(self.numbers(table, name))
 
     def table(self, table: Any, what: str) -> Any:
         if table is None:
@@ -268,11 +275,11 @@ class _Reader:
         return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
 
     def shape(self, table: tflite.Tensor, who: str) -> tuple[int, ...]:
-        shape = list(self.integers(table.Shape, table.ShapeLength(), "dimensions"))
-        signature = self.integers(table.ShapeSignature, table.ShapeSignatureLength(), "dimensions")
+        shape = self.numbers(table, "Shape")
+        signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
             raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} make sense")
-        if shape and signature[:1] == (-1,):
+        if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
         if any(size < 0 for size in (*shape, *signature[1:])):
             raise self.fail(
@@ -295,8 +302,8 @@ class _Reader:
     ]:
         if table is None or table.ScaleLength() == 0:
             return None, None, 0
-        scales = [table.Scale(i) for i in self.count(table.ScaleLength(), "scales")]
-        points = self.integers(table.ZeroPoint, table.ZeroPointLength(), "zero points")
+        scales = self.numbers(table, "Scale")
+        points = self.numbers(table, "ZeroPoint")
         axis = int(table.QuantizedDimension())
         scale = np.array(scales, np.float32)
         zero_point = np.array(points or [0] * len(scales), np.int64)
@@ -341,8 +348,8 @@ class _Reader:
         kind = _KINDS.get(number, f"OPERATOR_{number}")
         if kind == "CUSTOM":
             kind = f"CUSTOM:{self.text(code.CustomCode())}"
-        inputs = self.integers(table.Inputs, table.InputsLength(), "operator inputs")
-        outputs = self.integers(table.Outputs, table.OutputsLength(), "operator outputs")
+        inputs = self.integers(table, "Inputs")
+        outputs = self.integers(table, "Outputs")
         return Operator(index, kind, inputs, outputs, self.options(table, kind, index))
 
     def options(self, table: tflite.Operator, kind: str, index: int) -> Options | None:

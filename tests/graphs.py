@@ -305,15 +305,19 @@ class Builder:
         self.operator("SOFTMAX", [source], [result], "SoftmaxOptions", Beta=beta)
         return result
 
-    def build(self, inputs: Sequence[int], outputs: Sequence[int], *, subgraphs: int = 1) -> bytes:
-        """Return the file."""
+    def build(
+        self, inputs: Sequence[int], outputs: Sequence[int], *, repeat: int = 1, subgraphs: int = 1
+    ) -> bytes:
+        """Return the file; hostile ones list their operators or subgraph several times."""
         b = flatbuffers.Builder(1024)
         buffers = [self._buffer(b, data) for data in self.buffers]
         buffers_at = _offsets(b, buffers)
         kinds = sorted({operator[0] for operator in self.operators})
         codes_at = _offsets(b, [_code(b, kind) for kind in kinds])
         tensors_at = _offsets(b, [_tensor(b, tensor) for tensor in self.tensors])
-        operators_at = _offsets(b, [_operator(b, kinds.index(o[0]), o) for o in self.operators])
+        operators_at = _offsets(
+            b, [_operator(b, kinds.index(o[0]), o) for o in self.operators] * repeat
+        )
         inputs_at, outputs_at = _integers(b, inputs), _integers(b, outputs)
         name = b.CreateString(self.name)
         tflite.SubGraphStart(b)
@@ -428,7 +432,10 @@ def from_rng(rng: np.random.Generator) -> Pick:
 def random_graph(pick: Pick) -> bytes:
     """Return a valid int8 model: one to four layers and perhaps a head."""
     b = Builder(np.random.default_rng(pick(0, 1 << 30)))
+    # Helium's depthwise kernel works on blocks of 124 channels.
     shape = (1, pick(1, 11), pick(1, 11), pick(1, 20))
+    if pick(0, 7) == 0:
+        shape = (1, pick(1, 4), pick(1, 4), pick(100, 140))
     source = now = b.activation(shape, 0.004 * pick(1, 15), pick(-128, 127))
     for _ in range(pick(1, 4)):
         now = _random_layer(b, now, pick)
