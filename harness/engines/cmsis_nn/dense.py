@@ -16,7 +16,6 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.quantize import dense_multiplier
-from harness.engines.cmsis_nn.target import Extension
 from harness.engines.cmsis_nn.window import channel_quantization, dims
 from harness.graph import FullyConnectedOptions, Tensor
 
@@ -159,7 +158,7 @@ class _Parts:
     def kernel_sums(self) -> tuple[tuple[str, ...], int]:
         """Return the lines and the bytes that Helium's kernels need from release 5 on."""
         target = self.site.target
-        if target.extension is not Extension.MVE or target.kernel_sums == 0:
+        if target.kernel_sums == 0:
             return (), 0
         offset = str(-zero_point(self.source))
         extra = {4: (), 6: (offset, self.bias), 7: (offset, "0", self.bias)}

@@ -9,7 +9,7 @@ from harness.engines.cmsis_nn import cmake, model_c
 from harness.engines.cmsis_nn.layer import FULL_INTEGER, Layer, Names, Site
 from harness.engines.cmsis_nn.memory import Memory, allocate
 from harness.engines.cmsis_nn.operators import LOWERINGS
-from harness.engines.cmsis_nn.target import Target, extension_of
+from harness.engines.cmsis_nn.target import Extension, Target, extension_of
 from harness.engines.cmsis_nn.tree import Tree, find_tree
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
@@ -39,7 +39,8 @@ class CmsisNN:
         graph holds what the engine does not support, or the library is not usable.
         """
         tree = find_tree(self._directory)
-        target = Target(extension_of(core), tree.kernel_sums)
+        extension = extension_of(core)
+        target = Target(extension, tree.kernel_sums if extension is Extension.MVE else 0)
         source, result = _ends(graph)
         addresses = _addresses(graph, source)
         layers = _lower(graph, addresses, target)

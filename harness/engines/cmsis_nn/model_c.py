@@ -35,7 +35,7 @@ def render(
         _header(graph, layers, memory, source, result),
         _includes(layers),
         _arena(memory),
-        *(part for layer in layers if layer.call for part in _layer(graph, layer)),
+        *(part for layer in layers for part in _layer(graph, layer)),
         _interface(layers, addresses, source, result),
     ]
     return "\n".join(parts)
@@ -83,16 +83,17 @@ def _arena(memory: Memory) -> str:
 
 
 def _layer(graph: Graph, layer: Layer) -> Iterator[str]:
-    """Return a layer's comment, constants and function."""
+    """Yield a layer's comment, constants and function."""
     output = graph.tensors[layer.operator.outputs[0]]
     title = f"Layer {layer.operator.index}: {layer.operator.kind}"
     macs = [f"{layer.macs:,} multiply-accumulates"] if layer.macs else []
     yield comment([title, plain(output.name), "", *layer.notes, *macs])
+    if layer.call is None:
+        return
     for array in layer.arrays:
         yield _array(array)
-    for struct in layer.structs:
-        yield _struct(struct)
-    yield _function(layer)
+    yield "\n".join(_struct(struct) for struct in layer.structs) + "\n"
+    yield _function(layer, layer.call)
 
 
 def _array(array: Array) -> str:
@@ -108,8 +109,8 @@ def _struct(struct: Struct) -> str:
     head = f"static const {struct.ctype} {struct.name} = {{"
     line = f"{head}{', '.join(struct.fields)}}};"
     if len(line) <= WIDTH:
-        return line + "\n"
-    return "\n".join([head, *_filled(struct.fields), "};", ""])
+        return line
+    return "\n".join([head, *_filled(struct.fields), "};"])
 
 
 def _filled(items: Sequence[str]) -> Iterator[str]:
@@ -138,19 +139,17 @@ def _call(before: str, call: Call, after: str) -> list[str]:
     return [*lines, line]
 
 
-def _function(layer: Layer) -> str:
+def _function(layer: Layer, call: Call) -> str:
     names = Names(layer.operator.index)
     lines = [f"static int {names.of('run')}(void) {{"]
-    if layer.call is None:
-        return ""
-    if "&context" in layer.call.arguments:
+    if "&context" in call.arguments:
         buffer = f"{{arena + {names.scratch}, {layer.scratch}}}" if layer.scratch else "{NULL, 0}"
         lines.append(f"{_INDENT}const cmsis_nn_context context = {buffer};")
     lines += [line if line.startswith((_INDENT, "#")) else _INDENT + line for line in layer.before]
     if layer.status:
-        lines += _call("return ", layer.call, ";")
+        lines += _call("return ", call, ";")
     else:
-        lines += [*_call("", layer.call, ";"), f"{_INDENT}return 0;"]
+        lines += [*_call("", call, ";"), f"{_INDENT}return 0;"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -184,5 +183,8 @@ def comment(lines: Sequence[str]) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a name from the file with nothing in it that could end or open a comment."""
-    return re.sub(r"[^A-Za-z0-9_.;:/-]", "_", name)
+    """Return a name from the file with nothing in it that could end or open a comment.
+
+    A converter names what it fused after all the parts; the first tells enough.
+    """
+    return re.sub(r"[^A-Za-z0-9_.:/-]", "_", name.split(";", maxsplit=1)[0])

@@ -27,7 +27,7 @@ class Target:
     """A core's extension, and how CMSIS-NN wants its kernel sums.
 
     `kernel_sums` is the number of parameters of `arm_vector_sum_s8`, which prepares the
-    weights of a fully-connected layer for Helium: 0 (not needed), 4, 6 or 7 by release.
+    weights of a fully-connected layer for Helium: 4, 6 or 7 by release, 0 if not needed.
     """
 
     extension: Extension

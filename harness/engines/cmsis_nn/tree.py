@@ -22,6 +22,7 @@ _RELEASES = {
     "V.16.0.0": "6.0.0",
     "V.18.0.0": "7.0.0",
 }
+_RELEASE_5, _RELEASE_6 = 12, 16
 # Other types' kernels, which the int8 ones never call.
 _FOREIGN = ("_f16", "_f32", "_flt", "_s4")
 
@@ -42,9 +43,20 @@ class Tree:
 
     @cached_property
     def kernel_sums(self) -> int:
-        """Number of parameters of `arm_vector_sum_s8`; 0 where there is none."""
+        """Number of parameters of `arm_vector_sum_s8`; 0 where there is none.
+
+        Only Helium asks. Raises `InputError` for the releases between 5 and 6, where the
+        kernel of a fully-connected layer changed its mind about who adds the bias.
+        """
         header = _without_comments(_read(self.root / _HEADER))
         match = re.search(r"arm_vector_sum_s8\(([^)]*)\)", header)
+        number = int(self.revision.removeprefix("V.").split(".")[0])
+        if _RELEASE_5 < number < _RELEASE_6:
+            raise InputError(
+                f"revision {self.revision}, between 5.0.0 and 6.0.0, is not supported on Helium",
+                where=str(self.root),
+                remedy="use CMSIS-NN 4, 5.0.0, 6.0.0 or newer",
+            )
         return len(match[1].split(",")) if match else 0
 
     def sources(self, functions: Iterable[str]) -> list[Path]:
@@ -105,7 +117,7 @@ def _tree(root: Path, origin: str) -> Tree:
             where=str(root),
             remedy=f"set {ENVIRONMENT} to the folder that holds Include and Source",
         )
-    match = re.search(r"\$Revision:\s*(\S+)", _read(header))
+    match = re.search(r"\$Revision:\s*(V\.\d+\.\d+\.\d+)", _read(header))
     if match is None or "arm_convolve_wrapper_s8" not in _read(header):
         raise InputError(
             "is not CMSIS-NN 4 or newer: no revision, or no arm_convolve_wrapper_s8",
