@@ -160,8 +160,10 @@ class _Parts:
         target = self.site.target
         if target.kernel_sums == 0:
             return (), 0
+        # Until release 6 the kernel itself multiplies the sums by the offset and adds the
+        # bias; from 7 on the sums come with both.
         offset = str(-zero_point(self.source))
-        extra = {4: (), 6: (offset, self.bias), 7: (offset, "0", self.bias)}
+        extra = {4: (), 6: ("1", "NULL"), 7: (offset, "0", self.bias)}
         arguments = (
             "context.buf",
             str(self.inputs),

@@ -9,7 +9,7 @@ from harness.engines.cmsis_nn import cmake, model_c
 from harness.engines.cmsis_nn.layer import FULL_INTEGER, Layer, Names, Site
 from harness.engines.cmsis_nn.memory import Memory, allocate
 from harness.engines.cmsis_nn.operators import LOWERINGS
-from harness.engines.cmsis_nn.target import Extension, Target, extension_of
+from harness.engines.cmsis_nn.target import KERNEL_SUMS, Extension, Target, extension_of
 from harness.engines.cmsis_nn.tree import Tree, find_tree
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
@@ -40,7 +40,7 @@ class CmsisNN:
         """
         tree = find_tree(self._directory)
         extension = extension_of(core)
-        target = Target(extension, tree.kernel_sums if extension is Extension.MVE else 0)
+        target = Target(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
         source, result = _ends(graph)
         addresses = _addresses(graph, source)
         layers = _lower(graph, addresses, target)
@@ -51,6 +51,16 @@ class CmsisNN:
         _write(directory / "model.c", text)
         _write(directory / "model.cmake", cmake.render(tree, files, kernels, core))
         return _generated(directory, layers, memory, files, tree)
+
+
+def _kernel_sums(tree: Tree) -> int:
+    if tree.kernel_sums not in KERNEL_SUMS:
+        raise InputError(
+            f"revision {tree.revision} prepares fully-connected layers in an unknown way",
+            where=str(tree.root),
+            remedy="use CMSIS-NN 4.0.0 to 7.0.0",
+        )
+    return tree.kernel_sums
 
 
 def _generated(

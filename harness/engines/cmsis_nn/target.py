@@ -22,6 +22,10 @@ _EXTENSIONS = {
 }
 
 
+# Known numbers of parameters of `arm_vector_sum_s8`; 0 where a release has no such function.
+KERNEL_SUMS = frozenset({0, 4, 6, 7})
+
+
 @dataclass(frozen=True)
 class Target:
     """A core's extension, and how CMSIS-NN wants its kernel sums.

@@ -22,7 +22,6 @@ _RELEASES = {
     "V.16.0.0": "6.0.0",
     "V.18.0.0": "7.0.0",
 }
-_RELEASE_5, _RELEASE_6 = 12, 16
 # Other types' kernels, which the int8 ones never call.
 _FOREIGN = ("_f16", "_f32", "_flt", "_s4")
 
@@ -43,20 +42,9 @@ class Tree:
 
     @cached_property
     def kernel_sums(self) -> int:
-        """Number of parameters of `arm_vector_sum_s8`; 0 where there is none.
-
-        Only Helium asks. Raises `InputError` for the releases between 5 and 6, where the
-        kernel of a fully-connected layer changed its mind about who adds the bias.
-        """
+        """Number of parameters of `arm_vector_sum_s8`; 0 where there is none."""
         header = _without_comments(_read(self.root / _HEADER))
         match = re.search(r"arm_vector_sum_s8\(([^)]*)\)", header)
-        number = int(self.revision.removeprefix("V.").split(".")[0])
-        if _RELEASE_5 < number < _RELEASE_6:
-            raise InputError(
-                f"revision {self.revision}, between 5.0.0 and 6.0.0, is not supported on Helium",
-                where=str(self.root),
-                remedy="use CMSIS-NN 4, 5.0.0, 6.0.0 or newer",
-            )
         return len(match[1].split(",")) if match else 0
 
     def sources(self, functions: Iterable[str]) -> list[Path]:
