@@ -14,11 +14,12 @@ from harness.errors import InfrastructureError, InputError
 from harness.image import Image
 from harness.link.client import LinkClient
 from harness.link.messages import Result, Welcome
-from harness.model import Model, Vectors
+from harness.model import Model
 from harness.progress import Progress
 from harness.results.record import record_of, write_record
 from harness.run import Run
 from harness.target import Target
+from harness.vectors import Vectors
 from harness.workspace import Workspace
 
 

@@ -35,5 +35,5 @@ class InfrastructureError(HarnessError):
     """A compiler, emulator, board or link failed; the model was not judged."""
 
 
-class Verdict(AssertionError):
+class Verdict(AssertionError):  # noqa: N818 - it is no error of the harness
     """The model ran on the device and did not do what it must."""

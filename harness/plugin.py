@@ -169,7 +169,7 @@ class _Summary:
 def _progress(config: pytest.Config) -> Progress:
     """Return progress on pytest's terminal, whose capture lets go while it shows."""
     capture = config.pluginmanager.getplugin("capturemanager")
-    return Progress(sys.__stdout__, capture.global_and_fixture_disabled)
+    return Progress(sys.__stdout__ or sys.stderr, capture.global_and_fixture_disabled)
 
 
 def _remember(node: pytest.Item, path: Path) -> None:

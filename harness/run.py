@@ -10,8 +10,9 @@ from harness.errors import Verdict
 from harness.image import Image
 from harness.link.messages import Welcome
 from harness.measure.accuracy import accuracy, bytes_differing, first_difference
-from harness.model import Model, Vectors
+from harness.model import Model
 from harness.target import Target
+from harness.vectors import Vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +80,8 @@ class Run:
         return reasons
 
     def check(self) -> None:
-        """Raise `Verdict` unless outputs equal golden, accuracy reaches the floor and
-        the counter counted.
-        """
+        """Raise `Verdict` with all of `failures`, if there are any."""
+        __tracebackhide__ = True
         reasons = self.failures()
         if reasons:
             title = f"{self.model.name} on {self.target.name}"

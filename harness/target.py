@@ -18,10 +18,10 @@ _WORD = 4
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file: every key is known, and none is silently ignored."""
+    """A table of the file: a key that is not known is an error, not ignored."""
 
 
-class Region(_Section):
+class Region(_Section, frozen=True):
     """A contiguous memory: first address and size in bytes."""
 
     origin: Address
@@ -36,41 +36,41 @@ class Region(_Section):
         return self.origin <= address < self.end
 
 
-class Memory(_Section):
+class Memory(_Section, frozen=True):
     """What the image may use."""
 
     flash: Region
     ram: Region
 
 
-class Mcu(_Section):
+class Mcu(_Section, frozen=True):
     """The chip: its name and its core, a row of firmware/cores.cmake."""
 
     name: Text
     core: Literal["cortex-m4f"]
 
 
-class Port(_Section):
+class Port(_Section, frozen=True):
     """The firmware's port, a folder of firmware/ports, and the speed of its line in bit/s."""
 
     name: Text
     baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
 
 
-class Counter(_Section):
+class Counter(_Section, frozen=True):
     """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon."""
 
     ticks: Literal["instructions", "cycles"]
 
 
-class Qemu(_Section, tag_field="kind", tag="qemu"):
+class Qemu(_Section, frozen=True, tag_field="kind", tag="qemu"):
     """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
 
     machine: Text
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
 
 
-class TargetFile(_Section):
+class TargetFile(_Section, frozen=True):
     """A whole target file; `stack` is in bytes."""
 
     description: Text

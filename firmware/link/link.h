@@ -23,19 +23,19 @@ typedef struct {
 } link_result_t;
 
 typedef struct {
-    uint8_t (*read)(void);            /* waits for the next received byte */
-    void (*write)(uint8_t byte);      /* sends a byte */
-    link_result_t (*run)(void);       /* runs one inference on the input */
-    const uint8_t *build_id;          /* LINK_BUILD_ID_SIZE bytes */
-    const char *counter;              /* what counts the ticks: "dwt", "tim2", ... */
-    uint32_t counter_overhead;        /* ticks of an empty bracket, already subtracted */
+    uint8_t (*read)(void);       /* waits for the next received byte */
+    void (*write)(uint8_t byte); /* sends a byte */
+    link_result_t (*run)(void);  /* runs one inference on the input */
+    const uint8_t *build_id;     /* LINK_BUILD_ID_SIZE bytes */
+    const char *counter;         /* what counts the ticks: "dwt", "tim2", ... */
+    uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */
     void *input;
-    uint32_t input_size;              /* bytes */
+    uint32_t input_size; /* bytes */
     const void *output;
-    uint32_t output_size;             /* bytes */
-    uint32_t arena_size;              /* bytes */
-    uint32_t stack_size;              /* bytes */
-    int32_t engine_status;            /* what nn_init() returned */
+    uint32_t output_size;  /* bytes */
+    uint32_t arena_size;   /* bytes */
+    uint32_t stack_size;   /* bytes */
+    int32_t engine_status; /* what nn_init() returned */
 } link_device_t;
 
 /* Tells the host that the device has started, and serves it for ever. */

@@ -53,8 +53,10 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Result:
-    """One inference: ticks of the device's counter, bytes of stack used since start,
-    bytes that came over the line meanwhile (0 in a sound measurement), the output tensor.
+    """One inference.
+
+    `ticks` of the device's counter, bytes of `stack` used since start, `disturbed`: bytes
+    that came over the line meanwhile (0 in a sound measurement), bytes of the `output`.
     """
 
     ticks: int
@@ -107,9 +109,19 @@ def parse_welcome(body: bytes) -> Welcome:
             f"the firmware speaks link version {version}, this harness version {VERSION}",
             remedy="build the firmware with this harness",
         )
-    _, nonce, build_id, *numbers = _WELCOME.unpack_from(body)
-    counter = body[_WELCOME.size :].decode("ascii", "replace")
-    return Welcome(nonce, build_id.hex(), *numbers, counter)
+    values = _WELCOME.unpack_from(body)
+    return Welcome(
+        nonce=values[1],
+        build_id=values[2].hex(),
+        window=values[3],
+        input_size=values[4],
+        output_size=values[5],
+        arena_size=values[6],
+        stack_size=values[7],
+        counter_overhead=values[8],
+        engine_status=values[9],
+        counter=body[_WELCOME.size :].decode("ascii", "replace"),
+    )
 
 
 def parse_result(body: bytes, output_size: int) -> Result:
@@ -119,7 +131,8 @@ def parse_result(body: bytes, output_size: int) -> Result:
             f"a RESULT of {len(body)} bytes came, of {_RESULT.size + output_size} bytes announced",
             remedy="build the firmware with this harness",
         )
-    return Result(*_RESULT.unpack_from(body), body[_RESULT.size :])
+    ticks, stack, disturbed = _RESULT.unpack_from(body)
+    return Result(ticks, stack, disturbed, body[_RESULT.size :])
 
 
 def parse_error(body: bytes) -> tuple[int, int]:

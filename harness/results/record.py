@@ -100,7 +100,7 @@ def record_of(run: Run, root: Path) -> Record:
             name=run.target.name,
             mcu=run.target.mcu.name,
             core=run.target.mcu.core,
-            board=type(run.target.board).__struct_config__.tag or "",
+            board=str(run.target.board.__struct_config__.tag),
             version=run.board_version,
         ),
         model=ModelInfo(

@@ -48,7 +48,10 @@ def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
 def started(firmware: Path) -> Iterator[socket.socket]:
     """The firmware as a process on a socket."""
     ours, theirs = socket.socketpair()
-    with ours, subprocess.Popen([firmware], stdin=theirs, stdout=theirs) as process:
+    with (
+        ours,
+        subprocess.Popen([str(firmware)], stdin=theirs.fileno(), stdout=theirs.fileno()) as process,
+    ):
         theirs.close()
         try:
             yield ours
@@ -165,8 +168,7 @@ def test_a_repeated_run_is_answered_and_not_run_again(firmware: Path) -> None:
             channel.write(frame.encode(bytes((kind, sequence)) + body), 1)
             answer: bytes | None = None
             while answer is None or answer[:2] in NOT_YET:
-                for answer in decoder.feed(channel.read(1)):
-                    pass
+                *_, answer = (None, *decoder.feed(channel.read(1)))
             return answer
 
         ask(Message.HELLO, 1, messages.hello(7))
@@ -248,9 +250,10 @@ def test_a_restart_in_a_session_is_noticed(firmware: Path) -> None:
 
 
 def test_a_fault_is_told_in_words() -> None:
-    fault = messages.Fault(*range(5), 0x0800_0101, 0x0800_0202, *[0] * 7)
-    fault = messages.Fault(**{**fault.__dict__, "cfsr": 1 << 9 | 1 << 15, "bfar": 0x6000_0000})
-    body = messages._FAULT.pack(*fault.__dict__.values())
+    registers = dict.fromkeys(messages.Fault.__dataclass_fields__, 0)
+    registers |= {"lr": 0x0800_0101, "pc": 0x0800_0202}
+    registers |= {"cfsr": 1 << 9 | 1 << 15, "bfar": 0x6000_0000}
+    body = messages._FAULT.pack(*registers.values())
     with (
         scripted(bytes((Message.FAULT, 0)) + body) as (device, _),
         pytest.raises(DeviceFaultError) as error,

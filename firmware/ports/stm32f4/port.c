@@ -89,10 +89,13 @@ void port_trigger(int high) {
 }
 
 static void usart1_interrupt(void) {
-    if ((USART1_SR & USART_SR_RXNE) != 0U) {
-        ring_put((uint8_t)USART1_DR);
-    } else {
+    uint32_t status = USART1_SR;
+    if ((status & USART_SR_RXNE) == 0U) {
         (void)USART1_DR; /* clears an overrun; the frame's CRC will tell */
+    }
+    while ((status & USART_SR_RXNE) != 0U) {
+        ring_put((uint8_t)USART1_DR);
+        status = USART1_SR;
     }
 }
 
