@@ -57,8 +57,10 @@ def outputs(model: bytes, inputs: Array, *, where: str = "the model") -> Array:
     except subprocess.TimeoutExpired as error:
         raise _refused(where, f"no answer within {error.timeout:g} s") from error
     if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
-        raise _refused(where, "; ".join(lines[-2:]) or f"it ended with {done.returncode}")
+        lines = done.stderr.decode("utf-8", errors="replace").splitlines()
+        # Each arena that was tried repeats the same messages; the first say why.
+        reasons = list(dict.fromkeys(line.strip() for line in lines if line.strip()))[:3]
+        raise _refused(where, "; ".join(reasons) or f"it ended with {done.returncode}")
     return np.asarray(np.load(io.BytesIO(done.stdout), allow_pickle=False))
 
 
@@ -119,8 +121,10 @@ def _serve() -> None:
         answers = compute(request["model"].tobytes(), request["inputs"])
     except (RuntimeError, ValueError) as error:
         sys.exit(str(error))
+    answer = io.BytesIO()
+    np.save(answer, answers)
     with os.fdopen(answer_to, "wb") as file:
-        np.save(file, answers)
+        file.write(answer.getvalue())
 
 
 if __name__ == "__main__":

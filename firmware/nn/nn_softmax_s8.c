@@ -94,7 +94,11 @@ static void softmax_row(const nn_softmax_params_t *params, int32_t depth, const 
     for (int32_t i = 0; i < depth; i++) {
         const int32_t difference = input[i] - max;
         int32_t value = INT8_MIN;
-        if (difference >= params->diff_min) {
+        /*
+         * Where more than 511 values are about equal, each is below half of 1/256 and the
+         * exponent exceeds 31; TFLM's kernel stops the program there.
+         */
+        if (difference >= params->diff_min && exponent <= 31) {
             const int32_t exponential = exp_of_difference(params, difference);
             value += nn_rounding_shift_right(nn_high_mul(scale, exponential), exponent);
         }

@@ -15,7 +15,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.quantize import dense_multiplier
+from harness.engines.cmsis_nn.quantize import product_multiplier
 from harness.engines.cmsis_nn.window import channel_quantization, dims
 from harness.graph import FullyConnectedOptions, Tensor
 
@@ -132,7 +132,7 @@ class _Parts:
     def as_dense(self) -> Layer:
         of = self.site.names.of
         scales = np.zeros(1) if self.weights.scale is None else self.weights.scale
-        factor = dense_multiplier(scale(self.source), float(scales[0]), scale(self.result))
+        factor = product_multiplier(scale(self.source), float(scales[0]), scale(self.result))
         self.site.shifts([factor])
         quant = (f".multiplier = {factor.value}", f".shift = {factor.shift}")
         before, scratch = self.kernel_sums()

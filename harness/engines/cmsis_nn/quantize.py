@@ -39,23 +39,14 @@ def multiplier(real: float) -> Multiplier:
     return Multiplier(0, 0) if shift < MIN_SHIFT else Multiplier(value, shift)
 
 
-def convolution_multiplier(source: float, weights: float, result: float) -> Multiplier:
+def product_multiplier(source: float, weights: float, result: float) -> Multiplier:
     """Quantize source * weights / result, in double precision throughout.
 
-    Source: kernel_util.cc, PopulateConvolutionQuantizationParams; also used by TFLM for a
-    fully-connected layer with a scale for each output channel.
+    Source: kernel_util.cc, PopulateConvolutionQuantizationParams. For a fully-connected
+    layer with one scale, published sources (GetQuantizedConvolutionMultipler) round the
+    product to float32 first; the `tflite-micro` wheel does not, and the wheel is golden.
     """
     return multiplier(float(source) * float(weights) / float(result))
-
-
-def dense_multiplier(source: float, weights: float, result: float) -> Multiplier:
-    """Quantize source * weights / result, where the product is rounded to float32 first.
-
-    Source: kernel_util.cc, GetQuantizedConvolutionMultipler; used by TFLM for a
-    fully-connected layer with one scale.
-    """
-    product = np.float32(source) * np.float32(weights)
-    return multiplier(float(product) / float(result))
 
 
 def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.quantize import convolution_multiplier
+from harness.engines.cmsis_nn.quantize import product_multiplier
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
 from harness.engines.cmsis_nn.target import Extension
 from harness.graph import Conv2DOptions, DepthwiseConv2DOptions, Padding, Pool2DOptions, Tensor
@@ -215,7 +215,7 @@ def channel_quantization(
     """Return a multiplier and a shift for each output channel, and the struct for both."""
     scales = np.zeros(0) if weights.scale is None else weights.scale
     factors = [
-        convolution_multiplier(scale(source), float(each), scale(result))
+        product_multiplier(scale(source), float(each), scale(result))
         for each in np.broadcast_to(scales, channels)
     ]
     site.shifts(factors)

@@ -1,0 +1,71 @@
+"""Golden outputs from TFLM: right ones, or an error that names the model."""
+
+import numpy as np
+import pytest
+
+from harness import golden
+from harness.errors import InputError
+from tests.graphs import Builder
+
+
+def model() -> bytes:
+    """Return a model that adds 0.1 to each of its four inputs, of scale 0.1."""
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    one = b.tensor((4,), scale=0.1, zero_point=0, data=np.ones(4, np.int8))
+    result = b.activation((1, 4), 0.1, 0)
+    b.operator("ADD", [source, one], [result], "AddOptions")
+    return b.build([source], [result])
+
+
+def test_the_version_names_the_oracle() -> None:
+    assert golden.version().startswith("tflite-micro 0.dev")
+
+
+def test_outputs_come_in_the_order_of_the_inputs(capfd: pytest.CaptureFixture[str]) -> None:
+    inputs = np.arange(-6, 6, dtype=np.int8).reshape(3, 1, 4)
+    outputs = golden.outputs(model(), inputs)
+    assert outputs.dtype == np.int8
+    np.testing.assert_array_equal(outputs, inputs + 1)
+    np.testing.assert_array_equal(golden.compute(model(), inputs), outputs)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((2, 4), np.int8), "inputs have shape"),
+        (np.zeros((2, 1, 4), np.float32), "type float32"),
+        (np.int8(3), "inputs have shape"),
+        (np.zeros((0, 1, 4), np.int8), "there are no inputs"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs: golden.Array, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        golden.outputs(model(), np.asarray(inputs), where="bad.tflite")
+    assert caught.value.where == "bad.tflite"
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(InputError, match="identifier TFL3"):
+        golden.outputs(b"nothing", np.zeros((1, 4), np.int8))
+
+
+def test_a_model_that_tflm_refuses_is_refused_with_its_reason(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    b = Builder()
+    source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
+    b.operator("MyOwnThing", [source], [result])
+    with pytest.raises(InputError, match=r"TFLM does not run it.*MyOwnThing"):
+        golden.outputs(b.build([source], [result]), np.zeros((1, 1, 4), np.int8), where="m.tflite")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_that_ends_tflm_does_not_end_us() -> None:
+    # Scales for which TFLM's own check of an addition's factors fails: it calls abort().
+    b = Builder()
+    source = b.activation((1, 4), 1000.0, 0)
+    broken = b.build([source], [b.add(source, source, scale=1e-6)])
+    with pytest.raises(InputError, match="TFLM does not run it"):
+        golden.outputs(broken, np.zeros((1, 1, 4), np.int8))
