@@ -84,21 +84,15 @@ class LinkClient:
         Raises `DeviceSilentError` when nothing answers within `deadline` seconds, and
         `InfrastructureError` when another firmware does or its engine did not start.
         """
-        nonce = secrets.randbits(32)
-        end = time.monotonic() + deadline
+        end = _after(deadline)
         self._welcome = None
         # A device that is just starting says so; one that runs already does not.
-        self._receive(_HELLO_PERIOD, expect_boot=True)
+        self._receive(_after(_HELLO_PERIOD), expect_boot=True)
         while time.monotonic() < end:
-            self._send(Message.HELLO, self._next_sequence(), messages.hello(nonce))
-            answer = self._receive(_HELLO_PERIOD, expect_boot=True)
-            while answer is not None and answer.type not in (Message.WELCOME, Message.BOOT):
-                answer = self._receive(_HELLO_PERIOD, expect_boot=True)
-            if answer is not None and answer.type == Message.WELCOME:
-                welcome = messages.parse_welcome(answer.body)
-                if welcome.nonce == nonce:
-                    self._accept(welcome, build_id)
-                    return welcome
+            welcome = self._greet(secrets.randbits(32))
+            if welcome is not None:
+                self._accept(welcome, build_id)
+                return welcome
         raise DeviceSilentError(
             f"the device did not answer HELLO within {deadline:g} s",
             where=self._channel.name,
@@ -123,6 +117,19 @@ class LinkClient:
             where=self._channel.name,
             remedy="is something else writing to the line, or the line noisy?",
         )
+
+    def _greet(self, nonce: int) -> Welcome | None:
+        """Send HELLO and return the answer to this very one, None if none comes soon."""
+        self._send(Message.HELLO, self._next_sequence(), messages.hello(nonce))
+        end = _after(_HELLO_PERIOD)
+        while True:
+            answer = self._receive(end, expect_boot=True)
+            if answer is None or answer.type == Message.BOOT:
+                return None
+            if answer.type == Message.WELCOME:
+                welcome = messages.parse_welcome(answer.body)
+                if welcome.nonce == nonce:
+                    return welcome
 
     def _accept(self, welcome: Welcome, build_id: str) -> None:
         if welcome.build_id != build_id:
@@ -150,20 +157,24 @@ class LinkClient:
         waiting = deque(range(0, len(data), size))
         in_flight: dict[int, bytes] = {}  # two at a time fill the line and fit the window
         attempts = 0
+        end = 0.0
         while waiting or in_flight:
             while waiting and len(in_flight) < 2:  # noqa: PLR2004
                 offset = waiting.popleft()
                 sequence = self._next_sequence()
                 in_flight[sequence] = messages.load(offset, data[offset : offset + size])
                 self._send(Message.LOAD, sequence, in_flight[sequence])
-            answer = self._receive(self._answer_deadline(welcome.window))
+                end = _after(self._answer_time(welcome.window))
+            answer = self._receive(end)
             if answer is not None and answer.type == Message.ACK:
                 if in_flight.pop(answer.sequence, None) is not None:
                     attempts = 0
+                    end = _after(self._answer_time(welcome.window))
             elif answer is None or _is_damage(answer):
                 attempts = self._count_retry(attempts, "LOAD")
                 for sequence, body in in_flight.items():
                     self._send(Message.LOAD, sequence, body)
+                end = _after(self._answer_time(welcome.window))
             else:
                 self._refuse(answer, in_flight)
 
@@ -173,23 +184,26 @@ class LinkClient:
         attempts = 0
         running = False
         self._send(Message.RUN, sequence, b"")
+        end = _after(self._answer_time(welcome.output_size))
         while True:
-            timeout = RUN_DEADLINE if running else self._answer_deadline(welcome.output_size)
-            answer = self._receive(timeout)
+            answer = self._receive(end)
             if answer is None or _is_damage(answer):
                 if running and answer is not None and answer.type == Message.ERROR:
                     continue  # about a frame before the RUN, which arrived
                 attempts = self._count_retry(attempts, "RUN")
                 running = False
                 self._send(Message.RUN, sequence, b"")
+                end = _after(self._answer_time(welcome.output_size))
             elif answer.sequence == sequence and answer.type == Message.ACK:
                 running = True
+                end = _after(RUN_DEADLINE + self._answer_time(welcome.output_size))
             elif answer.sequence == sequence and answer.type == Message.RESULT:
                 return messages.parse_result(answer.body, welcome.output_size)
             else:
                 self._refuse(answer, {sequence: b""})
 
-    def _answer_deadline(self, size: int) -> float:
+    def _answer_time(self, size: int) -> float:
+        """Seconds for an answer that takes no computing and `size` bytes on the wire."""
         return _ANSWER_DEADLINE + 2 * size * self._seconds_per_byte
 
     def _count_retry(self, attempts: int, request: str) -> int:
@@ -230,11 +244,10 @@ class LinkClient:
 
     def _send(self, message: Message, sequence: int, body: bytes) -> None:
         data = frame.encode(bytes((message, sequence)) + body)
-        self._channel.write(data, self._answer_deadline(len(data)))
+        self._channel.write(data, self._answer_time(len(data)))
 
-    def _receive(self, timeout: float, *, expect_boot: bool = False) -> _Answer | None:
-        """Return the next answer, _DAMAGED for a damaged one, None after `timeout` seconds."""
-        end = time.monotonic() + timeout
+    def _receive(self, end: float, *, expect_boot: bool = False) -> _Answer | None:
+        """Return the next answer, _DAMAGED for a damaged one, None once it is `end`."""
         while True:
             for payload in self._answers:
                 answer = _parse(payload)
@@ -257,6 +270,10 @@ class LinkClient:
         if answer.type == Message.BOOT and not expect_boot:
             raise self._restarted()
         return True
+
+
+def _after(seconds: float) -> float:
+    return time.monotonic() + seconds
 
 
 def _parse(payload: bytes | None) -> _Answer:

@@ -1,4 +1,4 @@
-"""One table of runs for a terminal."""
+"""One table of runs for a terminal; it fits 80 columns."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,20 @@ _TICKS = ("instructions", "cycles")
 
 
 def print_table(records: Sequence[Record], console: Console) -> None:
-    """Print one row for each of `records`, and what kind the numbers are."""
+    """Print two lines for each of `records`, and of what kind the numbers are."""
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=False)
-    for heading in ("target", "model", "engine"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("target", "model\nengine"):
         table.add_column(heading, overflow="fold")
-    for heading in ("accuracy\n(floor)", "vectors", "bytes off\ngolden"):
-        table.add_column(heading, justify="right")
-    for unit in units:
-        table.add_column(f"{unit}\n/inference", justify="right")
-    for heading in ("flash", "RAM", "wall"):
-        table.add_column(heading, justify="right")
+    for heading in (
+        "accuracy\n≥ floor",
+        "vectors\n≠ golden",
+        *(f"{unit}\n/inference" for unit in units),
+        "flash",
+        "RAM",
+        "wall",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
         table.add_row(*_row(record, units))
     console.print(table)
@@ -33,18 +36,15 @@ def print_table(records: Sequence[Record], console: Console) -> None:
 def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     right = value["accuracy"] >= value["accuracy_floor"]
-    accuracy = Text(f"{value['accuracy']:.4f}", style="" if right else "bold red")
-    accuracy.append(f"\n(≥{value['accuracy_floor']:g})", style="dim")
+    same = value["bytes_differing"] == 0
     ticks = [
         f"{value[f'{unit}_median']:,.0f}" if f"{unit}_median" in value else "" for unit in units
     ]
     return [
         record.target.name,
-        record.model.name,
-        record.image.engine,
-        accuracy,
-        f"{value['vectors']:,}",
-        Text(f"{value['bytes_differing']:,}", "bold red" if value["bytes_differing"] else "green"),
+        _stack(record.model.name, record.image.engine),
+        _stack(f"{value['accuracy']:.4f}", f"≥ {value['accuracy_floor']:g}", right=right),
+        _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
         *ticks,
         f"{value['flash']:,}",
         f"{value['ram']:,}",
@@ -52,10 +52,17 @@ def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     ]
 
 
+def _stack(above: str, below: str, *, right: bool = True) -> Text:
+    """Put `below` under `above`; red where it is not right."""
+    if right:
+        return Text.assemble(above, "\n", (below, "dim"))
+    return Text.assemble((above, "red"), "\n", (below, "bold red"))
+
+
 def _legend(units: Sequence[str]) -> str:
-    exact = ["accuracy", "bytes"]
+    exact = ["accuracy", "≠ golden (output bytes that differ)"]
     measured = ["wall time"]
     for unit in units:
         (exact if unit == "instructions" else measured).append(f"{unit} (median)")
-    exact += ["flash and RAM in bytes"]
-    return f"exact: {', '.join(exact)}; measured: {', '.join(measured)}"
+    exact.append("flash and RAM (bytes)")
+    return f"exact: {', '.join(exact)}\nmeasured: {', '.join(measured)}"
