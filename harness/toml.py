@@ -2,16 +2,22 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from harness.errors import InputError
+from harness.names import suggest
 
 T = TypeVar("T")
 
-_PATH = re.compile(r" - at `\$\.?(?P<key>.*)`$")
+_PATH = re.compile(r" - at `(?P<path>\$.*)`$")
+_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(?P<name>.*)`$")
+_MISSING_KEY = re.compile(r"Object missing required field `(?P<name>.*)`$")
+_UNKNOWN_VALUE = re.compile(r"Invalid (?:enum )?value '(?P<name>.*)'$")
 
 
 def read(path: Path, schema: type[T]) -> T:
@@ -25,13 +31,60 @@ def read(path: Path, schema: type[T]) -> T:
             data = tomllib.load(file)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"is not UTF-8 text: byte {error.object[error.start]:#04x} at offset {error.start}",
+            where=str(path),
+            remedy="save the file as UTF-8",
+        ) from error
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError, mostly
         raise InputError(f"is not valid TOML: {error}", where=str(path)) from error
     try:
         return msgspec.convert(data, schema)
     except msgspec.ValidationError as error:
         message = str(error)
         at = _PATH.search(message)
-        key = at["key"] if at else ""
-        where = f"{path}: {key}" if key else str(path)
-        raise InputError(_PATH.sub("", message), where=where) from error
+        key = at["path"].removeprefix("$").removeprefix(".") if at else ""
+        what, remedy = _explain(_PATH.sub("", message), schema, key)
+        raise InputError(what, where=f"{path}: {key}" if key else str(path), remedy=remedy) from (
+            error
+        )
+
+
+def _explain(message: str, schema: type[object], key: str) -> tuple[str, str]:
+    """Return msgspec's `message` about `key` in words of TOML, and what to do about it."""
+    if found := _UNKNOWN_KEY.match(message):
+        return f"unknown key `{found['name']}`", suggest(found["name"], _names(schema, key))
+    if found := _MISSING_KEY.match(message):
+        return f"the key `{found['name']}` is missing", ""
+    if found := _UNKNOWN_VALUE.match(message):
+        return f"unknown value {found['name']!r}", suggest(found["name"], _names(schema, key))
+    return message.replace("`object`", "a table").replace("`array`", "an array"), ""
+
+
+def _names(schema: type[object], key: str) -> set[str]:
+    """Return the keys of the table `key` of `schema`, or the values it may have."""
+    types: list[inspect.Type] = [inspect.type_info(schema)]
+    for part in filter(None, re.sub(r"\[.*?\]", "", key).split(".")):
+        types = [inner for outer in types for inner in _inside(outer, part)]
+    names: set[str] = set()
+    for kind in types:
+        if isinstance(kind, inspect.LiteralType):
+            names.update(map(str, kind.values))
+        elif isinstance(kind, inspect.StructType):
+            names.update(field.encode_name for field in kind.fields)
+            names.update({kind.tag_field} if kind.tag_field else ())
+    return names
+
+
+def _inside(outer: inspect.Type, key: str) -> Iterator[inspect.Type]:
+    """Yield what `key` may be in a table of type `outer`; a union's members each by itself."""
+    for kind in outer.types if isinstance(outer, inspect.UnionType) else (outer,):
+        if not isinstance(kind, inspect.StructType):
+            continue
+        if key == kind.tag_field:
+            yield inspect.LiteralType((kind.tag,))
+        for field in kind.fields:
+            if field.encode_name == key:
+                inner = field.type
+                yield from inner.types if isinstance(inner, inspect.UnionType) else (inner,)
