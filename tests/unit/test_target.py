@@ -1,0 +1,205 @@
+"""Target files: what loads, what a person reads when one is wrong, and which one is found.
+
+Every `tests/data/targets/invalid_<rule>.toml` differs from `valid.toml` in one thing.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.target import Region, find_target, list_targets, load_target
+
+ROOT = Path(__file__).parents[2]
+TARGETS = ROOT / "tests" / "data" / "targets"
+
+# What a target file may not say: the file's name -> the key, the message, the next step.
+INVALID = {
+    "invalid_baud_too_large": ("port.baud", "Expected `int` <= 12000000", ""),
+    "invalid_baud_too_small": ("port.baud", "Expected `int` >= 1200", ""),
+    "invalid_baud_type": ("port.baud", "Expected `int`, got `str`", ""),
+    "invalid_board_kind_unknown": ("board.kind", "unknown value 'qmeu'", "did you mean qemu?"),
+    "invalid_board_missing": ("", "the key `board` is missing", ""),
+    "invalid_core_missing": ("mcu", "the key `core` is missing", ""),
+    "invalid_core_type": ("mcu.core", "Expected `str`, got `int`", ""),
+    "invalid_core_unknown": ("mcu.core", "unknown value 'cortex-m4ff'", "cortex-m4f"),
+    "invalid_description_empty": ("description", "Expected `str` of length >= 1", ""),
+    "invalid_description_missing": ("", "the key `description` is missing", ""),
+    "invalid_empty_file": ("", "the key `description` is missing", ""),
+    "invalid_icount_shift_negative": ("board.icount_shift", "Expected `int` >= 0", ""),
+    "invalid_icount_shift_too_large": ("board.icount_shift", "Expected `int` <= 10", ""),
+    "invalid_key_unknown": ("", "unknown key `stakc`", "did you mean stack?"),
+    "invalid_key_unknown_in_table": ("port", "unknown key `baudrate`", "did you mean baud?"),
+    "invalid_machine_empty": ("board.machine", "Expected `str` of length >= 1", ""),
+    "invalid_machine_missing": ("board", "the key `machine` is missing", ""),
+    "invalid_memory_beyond_32_bits": ("memory.ram.size", "ends beyond 32 bits", ""),
+    "invalid_memory_missing": ("", "the key `memory` is missing", ""),
+    "invalid_memory_overlapping": ("memory.ram", "overlaps memory.flash", ""),
+    "invalid_memory_type": ("memory.flash", "Expected a table, got `str`", ""),
+    "invalid_origin_negative": ("memory.ram.origin", "Expected `int` >= 0", ""),
+    "invalid_origin_unaligned": ("memory.flash", "must be multiples of 4", ""),
+    "invalid_port_unknown": (
+        "port.name",
+        "there is no port 'stm32f44' in the firmware",
+        "did you mean stm32f4",
+    ),
+    "invalid_size_negative": ("memory.ram.size", "Expected `int` >= 1", ""),
+    "invalid_size_type": ("memory.flash.size", "Expected `int`, got `str`", ""),
+    "invalid_size_unaligned": ("memory.ram", "must be multiples of 4", ""),
+    "invalid_size_zero": ("memory.flash.size", "Expected `int` >= 1", ""),
+    "invalid_stack_too_large": ("stack", "less than memory.ram.size, 131072", ""),
+    "invalid_stack_unaligned": ("stack", "must be a multiple of 8", ""),
+    "invalid_stack_zero": ("stack", "Expected `int` >= 1", ""),
+    "invalid_syntax": ("", "is not valid TOML", "at line 4"),
+    "invalid_table_unknown": ("", "unknown key `conter`", "did you mean counter?"),
+    "invalid_ticks_unknown": ("counter.ticks", "unknown value 'cycle'", "did you mean cycles"),
+}
+
+
+def message(action: Callable[[], object]) -> str:
+    """Return what a person reads when `action` refuses its input."""
+    with pytest.raises(InputError) as caught:
+        action()
+    return str(caught.value)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A valid target file in a folder of its own."""
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    return Path(shutil.copy(TARGETS / "valid.toml", folder / "my-board.toml"))
+
+
+# Reading
+
+
+def test_a_valid_file_loads() -> None:
+    target = load_target(TARGETS / "valid.toml")
+    assert target.name == "valid"
+    assert target.path == TARGETS / "valid.toml"
+    assert target.mcu.name == "STM32F405RG"
+    assert target.memory.flash == Region(0x0800_0000, 0x10_0000)
+    assert target.memory.ram.end == 0x2002_0000
+    assert target.stack == 4096
+    assert target.counter.ticks == "instructions"
+
+
+def test_what_may_be_left_out_has_a_default(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    optional = ("stack", "baud", "icount_shift")
+    file.write_text("\n".join(line for line in lines if not line.startswith(optional)))
+    target = load_target(file)
+    assert (target.stack, target.port.baud) == (8192, 115200)
+
+
+def test_a_region_holds_its_first_byte_and_not_the_one_after_its_last() -> None:
+    region = Region(0x100, 0x10)
+    assert [address in region for address in (0xFF, 0x100, 0x10F, 0x110)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_memories_may_touch(file: Path) -> None:
+    file.write_text(file.read_text().replace("0x2000_0000", "0x0810_0000"))
+    assert load_target(file).memory.ram.origin == load_target(file).memory.flash.end
+
+
+def test_a_memory_may_end_with_the_address_space(file: Path) -> None:
+    file.write_text(file.read_text().replace("0x2000_0000", "0xFFFE_0000"))
+    assert load_target(file).memory.ram.end == 1 << 32
+
+
+@pytest.mark.parametrize("name", list_targets([ROOT / "targets"]))
+def test_a_bundled_target_is_valid(name: str) -> None:
+    assert find_target(name, [ROOT / "targets"]).name == name
+
+
+def test_every_invalid_file_has_a_test() -> None:
+    assert {path.stem for path in TARGETS.glob("invalid_*.toml")} == set(INVALID)
+
+
+@pytest.mark.parametrize("rule", INVALID)
+def test_an_invalid_file_is_explained(rule: str) -> None:
+    key, what, remedy = INVALID[rule]
+    path = TARGETS / f"{rule}.toml"
+    text = message(lambda: load_target(path))
+    assert text.startswith(f"{path}: {key}: " if key else f"{path}: ")
+    assert what in text
+    assert remedy in text
+    assert "field" not in text  # msgspec's words
+    assert "object" not in text.lower()
+
+
+def test_a_file_that_is_not_text_is_explained(file: Path) -> None:
+    file.write_bytes(b'description = "caf\xe9"\n')
+    assert message(lambda: load_target(file)) == (
+        f"{file}: is not UTF-8 text: byte 0xe9 at offset 18\n  -> save the file as UTF-8"
+    )
+
+
+def test_a_hostile_file_is_explained(file: Path) -> None:
+    file.write_text("a = " + "[" * 100_000)
+    assert message(lambda: load_target(file)).startswith(f"{file}: is not valid TOML: ")
+    file.write_text("stack = " + "9" * 10_000)
+    assert message(lambda: load_target(file)).startswith(f"{file}: ")
+
+
+def test_a_missing_file_and_a_folder_are_explained(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.toml"
+    assert message(lambda: load_target(missing)) == (
+        f"{missing}: cannot be read: No such file or directory"
+    )
+    assert message(lambda: load_target(tmp_path)) == f"{tmp_path}: cannot be read: Is a directory"
+
+
+def test_a_file_without_permission_is_explained(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    assert message(lambda: load_target(file)) == f"{file}: cannot be read: Permission denied"
+
+
+# Finding
+
+
+def test_the_user_s_own_target_comes_before_a_bundled_one(file: Path) -> None:
+    bundled = ROOT / "targets"
+    own = file.rename(file.with_name("qemu-stm32.toml"))
+    found = find_target("qemu-stm32", [own.parent, bundled])
+    assert (found.path, found.description) == (own, "A made-up board")
+    assert find_target("qemu-stm32", [bundled]).path == bundled / "qemu-stm32.toml"
+    assert list_targets([own.parent, bundled])["qemu-stm32"] == own
+
+
+@pytest.mark.parametrize("prefix", ["", "./", "targets/"])
+def test_a_target_is_found_by_its_path(
+    file: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent.parent if prefix == "targets/" else file.parent)
+    assert find_target(f"{prefix}{file.name}", []).name == "my-board"
+
+
+def test_an_unknown_target_is_answered_with_near_names(file: Path) -> None:
+    assert message(lambda: find_target("my-baord", [file.parent])) == (
+        "unknown target 'my-baord'\n  -> did you mean my-board?"
+    )
+    assert message(lambda: find_target("something else", [file.parent])) == (
+        "unknown target 'something else'\n  -> known: my-board"
+    )
+    assert message(lambda: find_target("x", [file.parent / "empty"])) == (
+        "unknown target 'x'\n  -> known: none"
+    )
+
+
+def test_one_broken_target_does_not_hide_the_others(file: Path) -> None:
+    file.with_name("broken.toml").write_text("[")
+    assert find_target("my-board", [file.parent]).name == "my-board"
