@@ -45,18 +45,20 @@ class Channel:
         """Send all of `data`; `InfrastructureError` if it stays stuck for `timeout` seconds."""
         view = memoryview(data)
         while view:
-            if not self._writable.poll(timeout * 1000):
-                raise InfrastructureError(
-                    f"the line took no byte for {timeout:g} s",
-                    where=self.name,
-                    remedy="is the device powered and its receiver running?",
-                )
             try:
                 view = view[os.write(self._descriptor, view) :]
             except BlockingIOError:
-                continue
+                self._wait_writable(timeout)
             except OSError as error:
                 raise self._closed(str(error.strerror)) from error
+
+    def _wait_writable(self, timeout: float) -> None:
+        if not self._writable.poll(timeout * 1000):
+            raise InfrastructureError(
+                f"the line took no byte for {timeout:g} s",
+                where=self.name,
+                remedy="is the device powered and its receiver running?",
+            )
 
     def _closed(self, why: str) -> LineClosedError:
         return LineClosedError(f"the device closed the line ({why})", where=self.name)

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.errors import InfrastructureError
 from harness.link import frame, messages
@@ -45,8 +45,7 @@ class DeviceRefusedError(InfrastructureError):
     """The device answered a request with an error."""
 
 
-@dataclass(frozen=True)
-class _Answer:
+class _Answer(NamedTuple):
     type: int
     sequence: int
     body: bytes
@@ -60,8 +59,8 @@ class LinkClient:
 
     `baud` bounds how long bytes take on the wire; `locate` turns a code address
     into a function's name for messages about faults. `retries` counts the
-    requests that had to be sent again, `waited` the seconds in which the device
-    computed; `log` keeps the lines that the device sent.
+    requests that had to be sent again, `waited` the seconds from RUN
+    to its result, in which little but computing happens; `log` keeps the lines that the device sent.
     """
 
     def __init__(
@@ -106,9 +105,7 @@ class LinkClient:
         """
         for _ in range(_ATTEMPTS):
             self._load(data)
-            begin = time.perf_counter()
             result = self._run()
-            self.waited += time.perf_counter() - begin
             if result.disturbed == 0:
                 return result
             self.retries += 1
@@ -183,6 +180,7 @@ class LinkClient:
         sequence = self._next_sequence()
         attempts = 0
         running = False
+        began = time.perf_counter()
         self._send(Message.RUN, sequence, b"")
         end = _after(self._answer_time(welcome.output_size))
         while True:
@@ -198,6 +196,7 @@ class LinkClient:
                 running = True
                 end = _after(RUN_DEADLINE + self._answer_time(welcome.output_size))
             elif answer.sequence == sequence and answer.type == Message.RESULT:
+                self.waited += time.perf_counter() - began
                 return messages.parse_result(answer.body, welcome.output_size)
             else:
                 self._refuse(answer, {sequence: b""})

@@ -28,6 +28,7 @@
 #define GPIOB_BSRR REGISTER(0x40020418)
 
 #define USART1_SR REGISTER(0x40011000)
+#define USART_SR_ORE (1U << 3)
 #define USART_SR_RXNE (1U << 5)
 #define USART_SR_TXE (1U << 7)
 #define USART1_DR REGISTER(0x40011004)
@@ -89,13 +90,14 @@ void port_trigger(int high) {
 }
 
 static void usart1_interrupt(void) {
-    uint32_t status = USART1_SR;
-    if ((status & USART_SR_RXNE) == 0U) {
-        (void)USART1_DR; /* clears an overrun; the frame's CRC will tell */
-    }
-    while ((status & USART_SR_RXNE) != 0U) {
-        ring_put((uint8_t)USART1_DR);
-        status = USART1_SR;
+    /* DR is read only when a flag asks for it: a byte that arrives between the two
+     * reads would be thrown away. An overrun is cleared by reading SR, then DR. */
+    uint32_t status;
+    while (((status = USART1_SR) & (USART_SR_RXNE | USART_SR_ORE)) != 0U) {
+        uint8_t byte = (uint8_t)USART1_DR;
+        if ((status & USART_SR_RXNE) != 0U) {
+            ring_put(byte);
+        }
     }
 }
 
