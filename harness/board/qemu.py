@@ -20,7 +20,7 @@ _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see
 _START_DEADLINE = 15.0  # seconds for QEMU to open the serial line
 _VERSION_DEADLINE = 10.0
 _POLL = 0.01
-_TAIL_LINES = 10
+_LINES = 10
 
 
 class QemuBoard:
@@ -65,14 +65,17 @@ class QemuBoard:
             self._process = None
 
     def diagnosis(self) -> str:
-        """Return the end of what QEMU wrote to standard error."""
+        """Return what QEMU wrote to standard error: how it died, else the end of it."""
         try:
             lines = self._log.read_text(errors="replace").splitlines()
         except OSError:
             return ""
         if not lines:
             return ""
-        return f"QEMU said ({self._log}):\n" + "\n".join(lines[-_TAIL_LINES:])
+        tail = max(len(lines) - _LINES, 0)
+        # Registers follow "qemu: fatal: Lockup", more than anybody wants to read.
+        first = next((i for i, line in enumerate(lines) if "fatal:" in line), tail)
+        return "\n".join([f"QEMU said ({self._log}):", *lines[first:][:_LINES]])
 
     def _command(self, image: Image, serial: str) -> list[str]:
         return [
@@ -84,7 +87,6 @@ class QemuBoard:
             *("-serial", "chardev:serial"),
             *("-display", "none"),
             *("-monitor", "none"),
-            "-no-reboot",
         ]
 
     def _accept(self, server: socket.socket) -> socket.socket:
