@@ -79,8 +79,8 @@ class Dut:
         begin = time.perf_counter()
         waited = self._link.waited
         with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
-            for inputs in vectors.inputs:
-                results.append(self._infer(inputs))
+            for index, inputs in enumerate(vectors.inputs):
+                results.append(self._infer(inputs, f"vector {index}"))
                 step()
         wall = time.perf_counter() - begin
         return Run(
@@ -101,7 +101,7 @@ class Dut:
             inference=self._link.waited - waited,
         )
 
-    def _infer(self, inputs: npt.NDArray[np.int8]) -> Result:
+    def _infer(self, inputs: npt.NDArray[np.int8], which: str = "") -> Result:
         if inputs.dtype != np.int8 or inputs.nbytes != self.welcome.input_size:
             raise InputError(
                 f"the model takes {self.welcome.input_size} int8 values, "
@@ -111,7 +111,7 @@ class Dut:
         try:
             return self._link.infer(inputs.tobytes())
         except InfrastructureError as error:
-            raise _with_diagnosis(error, self.board) from error
+            raise _with_diagnosis(error, self.board, which) from error
 
     def _output(self, result: Result) -> npt.NDArray[np.int8]:
         shape = self._network.tensors[self._network.outputs[0]].shape[1:]
@@ -175,9 +175,10 @@ def _check_sizes(network: graph.Graph, welcome: Welcome, where: str) -> None:
         )
 
 
-def _with_diagnosis(error: InfrastructureError, board: Board) -> InfrastructureError:
-    """Add what the board has to say; the type stays what it was."""
-    diagnosis = board.diagnosis()
-    if not diagnosis:
-        return error
-    return type(error)(f"{error.what}\n{diagnosis}", where=error.where, remedy=error.remedy)
+def _with_diagnosis(
+    error: InfrastructureError, board: Board, which: str = ""
+) -> InfrastructureError:
+    """Add what the board has to say, and `which` vector it was; the type stays what it was."""
+    what = "\n".join(filter(None, [error.what, board.diagnosis()]))
+    where = ": ".join(filter(None, [error.where, which]))
+    return type(error)(what, where=where, remedy=error.remedy)
