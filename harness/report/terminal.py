@@ -31,6 +31,14 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         table.add_row(*_row(record, units))
     console.print(table)
     console.print(_legend(units), style="dim", highlight=False)
+    for record in records:
+        if record.retries:
+            console.print(
+                f"{record.target.name}, {record.model.name}: {record.retries} requests were sent "
+                "again; the line or the machine was troubled",
+                style="yellow",
+                highlight=False,
+            )
 
 
 def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
