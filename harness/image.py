@@ -32,6 +32,7 @@ _BUILD_ID_DIGITS = 32
 _BUILD_DEADLINE = 600.0  # seconds
 _OVERFLOW = re.compile(r"region `(?P<region>FLASH|RAM)' overflowed by (?P<bytes>\d+) bytes")
 _ERROR_LINES = 20
+_SOURCES = {".c", ".h", ".cmake", ".ld", ".txt"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     ours = (
         path
         for path in firmware.rglob("*")
-        if path.is_file() and ("ports" not in path.parts or _is_of_port(path, firmware, port))
+        if path.suffix in _SOURCES and ("ports" not in path.parts or _is_of_port(path, firmware, port))
     )
     inputs = {
         "firmware": {path.relative_to(firmware).as_posix(): _digest(path) for path in ours},

@@ -2,7 +2,7 @@
  * What a port supplies: start-up, bytes in and out, a counter, a trigger pin.
  *
  * A port for a Cortex-M chip is a `port.c`, a `port.cmake` and a table of
- * interrupt vectors; the rest is in ports/cortexm. docs/port.md shows how.
+ * interrupt vectors; the rest is in ports/cortexm. firmware/README.md shows how.
  */
 #ifndef PORT_H
 #define PORT_H
