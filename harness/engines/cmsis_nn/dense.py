@@ -4,6 +4,7 @@ from typing import cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn.convolution import channel_quantization
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -16,7 +17,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.quantize import product_multiplier
-from harness.engines.cmsis_nn.window import channel_quantization, dims
+from harness.engines.cmsis_nn.window import dims
 from harness.graph import FullyConnectedOptions, Tensor
 
 

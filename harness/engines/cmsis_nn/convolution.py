@@ -1,0 +1,189 @@
+"""CONV_2D and DEPTHWISE_CONV_2D."""
+
+from typing import cast
+
+import numpy as np
+
+from harness.engines.cmsis_nn.layer import (
+    Array,
+    Call,
+    Layer,
+    Site,
+    Struct,
+    quantization,
+    scale,
+    shape,
+    zero_point,
+)
+from harness.engines.cmsis_nn.quantize import product_multiplier
+from harness.engines.cmsis_nn.scratch import convolution, depthwise
+from harness.engines.cmsis_nn.window import Window, dims, image, notes, window
+from harness.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor
+
+# The kernels count the values under a window in uint16_t.
+MAX_COLUMN = 65535
+
+
+def conv_2d(site: Site) -> Layer:
+    """Lower CONV_2D; weights are [output channels, height, width, input channels]."""
+    site.arity(2, 3)
+    options = cast("Conv2DOptions", site.operator.options)
+    weights = site.weights(1, 4, 0)
+    channels, rows, columns, depth = weights.shape
+    place = window(site, options, (rows, columns), channels)
+    if depth != place.source.shape[3]:
+        site.fail(
+            f"the weights read {depth} of {place.source.shape[3]} channels; grouped convolution "
+            "is not supported",
+            "split the layer, or use a depthwise convolution",
+        )
+    if rows * columns * depth > MAX_COLUMN:
+        site.fail(f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN")
+    # CMSIS-NN's wrapper would choose the same 1x1 kernels, but calling them directly keeps
+    # the others out of the image.
+    pointwise = rows == columns == 1 and place.height.dilation == place.width.dilation == 1
+    if pointwise and place.height.stride == place.width.stride == 1:
+        function, need = "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8_fast_get_buffer_size"
+    elif pointwise:
+        function, need = "arm_convolve_1x1_s8", ""
+    else:
+        function, need = "arm_convolve_wrapper_s8", "arm_convolve_wrapper_s8_get_buffer_size"
+    scratch = 0 if pointwise else convolution(site.target.extension, place, depth)
+    of = site.names.of
+    sizes = {
+        "arm_convolve_1x1_s8_fast_get_buffer_size": ("input_dims",),
+        "arm_convolve_wrapper_s8_get_buffer_size": (
+            "params",
+            "input_dims",
+            "filter_dims",
+            "output_dims",
+        ),
+    }
+    return _convolution(
+        site,
+        place,
+        weights,
+        function,
+        params=Struct(
+            "cmsis_nn_conv_params",
+            of("params"),
+            (*offsets(place), *place.pairs(dilated=True)),
+        ),
+        filter_dims=dims(of("filter_dims"), channels, rows, columns, depth),
+        macs=place.pixels * channels * rows * columns * depth,
+        scratch=scratch,
+        need=Call(need, tuple(f"&{of(part)}" for part in sizes[need])) if need else None,
+    )
+
+
+def depthwise_conv_2d(site: Site) -> Layer:
+    """Lower DEPTHWISE_CONV_2D; weights are [1, height, width, output channels]."""
+    site.arity(2, 3)
+    options = cast("DepthwiseConv2DOptions", site.operator.options)
+    weights = site.weights(1, 4, 3)
+    first, rows, columns, channels = weights.shape
+    place = window(site, options, (rows, columns), channels)
+    depth = place.source.shape[3]
+    multiplier = options.depth_multiplier
+    if first != 1 or multiplier < 1 or depth * multiplier != channels:
+        site.fail(f"{depth} channels times {multiplier} are not the {channels} of the weights")
+    of = site.names.of
+    function, scratch = depthwise(site.target.extension, place, depth, channels)
+    need = None
+    if scratch:
+        parts = ["input_dims", "filter_dims"]
+        if function != "arm_depthwise_conv_s8_opt":
+            parts = ["params", *parts, "output_dims"]
+        need = Call(f"{function}_get_buffer_size", tuple(f"&{of(part)}" for part in parts))
+    return _convolution(
+        site,
+        place,
+        weights,
+        function,
+        params=Struct(
+            "cmsis_nn_dw_conv_params",
+            of("params"),
+            (*offsets(place), f".ch_mult = {multiplier}", *place.pairs(dilated=True)),
+        ),
+        filter_dims=dims(of("filter_dims"), 1, rows, columns, channels),
+        macs=place.pixels * channels * rows * columns,
+        scratch=scratch,
+        need=need,
+    )
+
+
+def _convolution(
+    site: Site,
+    place: Window,
+    weights: Tensor,
+    function: str,
+    *,
+    params: Struct,
+    filter_dims: Struct,
+    macs: int,
+    scratch: int,
+    need: Call | None,
+) -> Layer:
+    of = site.names.of
+    channels = place.result.shape[3]
+    bias = site.bias(2, channels)
+    factors, quant = channel_quantization(site, place.source, weights, place.result, channels)
+    arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), *factors]
+    if bias is not None:
+        arrays.insert(1, Array(of("bias"), bias))
+    names = ("params", "quant", "input_dims")
+    arguments = (
+        "&context",
+        *(f"&{of(name)}" for name in names),
+        site.address(place.source),
+        f"&{of('filter_dims')}",
+        of("weights"),
+        f"&{of('bias_dims')}",
+        of("bias") if bias is not None else "NULL",
+        f"&{of('output_dims')}",
+        site.address(place.result),
+    )
+    return Layer(
+        site.operator,
+        notes=(*notes(place), f"weights {shape(weights)}, {quantization(weights)}"),
+        macs=macs,
+        arrays=tuple(arrays),
+        structs=(
+            params,
+            quant,
+            image(of("input_dims"), place.source),
+            filter_dims,
+            dims(of("bias_dims"), 1, 1, 1, channels),
+            image(of("output_dims"), place.result),
+        ),
+        call=Call(function, arguments),
+        scratch=scratch,
+        scratch_need=need,
+    )
+
+
+def offsets(place: Window) -> tuple[str, str]:
+    """Return the zero points as CMSIS-NN wants them: the input's negated."""
+    return (
+        f".input_offset = {-zero_point(place.source)}",
+        f".output_offset = {zero_point(place.result)}",
+    )
+
+
+def channel_quantization(
+    site: Site, source: Tensor, weights: Tensor, result: Tensor, channels: int
+) -> tuple[tuple[Array, Array], Struct]:
+    """Return a multiplier and a shift for each output channel, and the struct for both."""
+    scales = np.zeros(0) if weights.scale is None else weights.scale
+    factors = [
+        product_multiplier(scale(source), float(each), scale(result))
+        for each in np.broadcast_to(scales, channels)
+    ]
+    site.shifts(factors)
+    of = site.names.of
+    arrays = (
+        Array(of("multiplier"), np.array([factor.value for factor in factors], np.int32)),
+        Array(of("shift"), np.array([factor.shift for factor in factors], np.int32)),
+    )
+    fields = tuple(f"(int32_t *){array.name}" for array in arrays)
+    return arrays, Struct("cmsis_nn_per_channel_quant_params", of("quant"), fields)
