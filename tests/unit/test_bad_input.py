@@ -1,0 +1,596 @@
+"""What a person reads, and what is left behind, when an input is wrong or a device fails.
+
+Through the `harness` command, in a repository made for each test. Devices that fail run
+the firmware of tests/data/firmware, on the emulator.
+"""
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partialmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import engines, image
+from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
+from harness.engines import Generated
+from harness.errors import InputError
+from harness.graph import Graph, parse
+from harness.link import client
+from harness.link.client import LinkClient
+from harness.results.record import Record, read_record
+from harness.toolchain import find_gcc
+from tests.graphs import Builder
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+
+# What the first byte of a vector has tests/data/firmware/misbehaving do.
+BEHAVE, UNDEFINED, READ_UNMAPPED, OVERFLOW, RESTART, HANG, FAIL, LOCK_UP = range(8)
+
+TARGET = """\
+description = "The bundled target with a few things changed"
+stack = {stack}
+mcu = {{ name = "STM32F405RG", core = "cortex-m4f" }}
+port = {{ name = "stm32f4" }}
+counter = {{ ticks = "instructions" }}
+board = {{ kind = "qemu", machine = "{machine}" }}
+[memory]
+flash = {{ origin = 0x0800_0000, size = {flash} }}
+ram = {{ origin = 0x2000_0000, size = {ram} }}
+"""
+
+DESCRIPTION = """\
+description = "Four bytes in, four classes out"
+task = "classification"
+metric = "accuracy"
+floor = 0.5
+input = { preprocessing = "none" }
+provenance = { data = "made up for this test", licence = "Apache-2.0" }
+"""
+
+
+@dataclass(frozen=True)
+class HandMade:
+    """An engine whose C is a folder of tests/data/firmware, whatever the graph."""
+
+    name: str
+    version: str = "written by hand"
+
+    def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
+        for file in ("model.c", "model.cmake"):
+            shutil.copy(DATA / "firmware" / self.name / file, directory)
+        return Generated((directory / "model.c",), directory / "model.cmake", 4, 0, (), "by hand")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A user's repository with one model, `small`; `harness` runs the command in it."""
+
+    root: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def harness(self, *arguments: str) -> tuple[int, str]:
+        """Return the exit code and what the command wrote to standard error."""
+        self.capsys.readouterr()
+        return main(arguments), self.capsys.readouterr().err
+
+    def run(self, engine: str = "misbehaving", *arguments: str) -> tuple[int, str]:
+        return self.harness("run", "--model", "small", "--engine", engine, *arguments)
+
+    def target(self, name: str, **changed: Any) -> Path:
+        values = {"stack": 8192, "flash": 1 << 20, "ram": 1 << 17, "machine": "netduinoplus2"}
+        path = self.root / "targets" / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(TARGET.format(**values | changed))
+        return path
+
+    def network(self, data: bytes) -> Path:
+        path = self.root / "models" / "small" / "model.tflite"
+        path.write_bytes(data)
+        return path
+
+    def vectors(self, **changed: Any) -> Path:
+        path = self.root / "models" / "small" / "vectors.npz"
+        np.savez(path, **vectors([BEHAVE, BEHAVE]) | changed)
+        return path
+
+    def answers(self, *behaviours: int) -> None:
+        """Have the device do as told, a behaviour for each vector."""
+        self.vectors(**vectors(behaviours))
+
+    def records(self) -> list[Record]:
+        return [read_record(path) for path in (self.root / "reports" / "runs").glob("*")]
+
+    def images(self) -> list[str]:
+        folder = self.root / "build" / "images"
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    def processes(self) -> list[str]:
+        """Return the command lines of processes that were given a file of this repository."""
+        lines = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue  # it ended meanwhile
+            if str(self.root) in line:
+                lines.append(line)
+        return lines
+
+
+def vectors(behaviours: Any) -> dict[str, Any]:
+    """Return vectors of class 1 whose golden outputs are the inputs."""
+    inputs = np.zeros((len(behaviours), 4), np.int8)
+    inputs[:, 0] = behaviours
+    inputs[:, 1] = 100
+    labels = np.ones(len(behaviours), np.int64)
+    return {
+        "inputs": inputs,
+        "labels": labels,
+        "golden": inputs,
+        "golden_source": np.array("the firmware's source"),
+    }
+
+
+def dense(inputs: int = 4, outputs: int = 4) -> bytes:
+    b = Builder()
+    source = b.activation((1, inputs), 0.1, 0)
+    return b.build([source], [b.dense(source, outputs)])
+
+
+@pytest.fixture
+def empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Repository:
+    """A repository in which nothing was built yet."""
+    repository = Repository(tmp_path, capsys)
+    monkeypatch.chdir(tmp_path)
+    for firmware in ("misbehaving", "silent", "no_init"):
+        monkeypatch.setitem(engines.ENGINES, firmware, HandMade(firmware))
+    (tmp_path / "models" / "small").mkdir(parents=True)
+    (tmp_path / "models" / "small" / "model.toml").write_text(DESCRIPTION)
+    repository.network(dense())
+    repository.vectors()
+    return repository
+
+
+@pytest.fixture
+def compiler() -> None:
+    """What builds images is there."""
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("arm-none-eabi-gcc is not on PATH: see `make system`")
+
+
+@pytest.fixture
+def emulator() -> None:
+    """What runs images is there."""
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not on PATH: see `make system`")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images that all tests share."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def repository(compiler: None, emulator: None, empty: Repository, built: Path) -> Repository:
+    """A repository with images, whose devices can be started."""
+    (empty.root / "build").mkdir()
+    (empty.root / "build" / "images").symlink_to(built)
+    return empty
+
+
+def test_the_repository_of_these_tests_is_sound(repository: Repository) -> None:
+    assert repository.run() == (PASSED, "")
+    (record,) = repository.records()
+    assert record.verdict == "passed"
+    assert repository.processes() == []
+
+
+# Names and files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ("--target", "qemu-stm23"),
+            "harness: unknown target 'qemu-stm23'\n  -> did you mean qemu-stm32?\n",
+        ),
+        (("--model", "smal"), "harness: unknown model 'smal'\n  -> did you mean small?\n"),
+        (
+            ("--engine", "cmsisnn"),
+            "harness: unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?\n",
+        ),
+        (
+            ("--model", "./nowhere"),
+            "harness: nowhere: no such model folder\n  -> give a folder that holds model.toml\n",
+        ),
+        (
+            ("--target", "./nowhere.toml"),
+            "harness: nowhere.toml: cannot be read: No such file or directory\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "build"])
+def test_an_unknown_name_is_refused_before_anything_is_built(
+    empty: Repository, command: str, arguments: tuple[str, str], text: str
+) -> None:
+    assert empty.harness(command, *arguments) == (USAGE, text)
+    assert not (empty.root / "build").exists()
+
+
+def test_one_unknown_name_among_good_ones_stops_all(empty: Repository) -> None:
+    code, text = empty.run("misbehaving", "--target", "qemu-stm32", "--target", "nonsense")
+    assert code == USAGE
+    assert "unknown target 'nonsense'" in text
+    assert not (empty.root / "build").exists()
+
+
+def test_a_malformed_target_is_named(empty: Repository) -> None:
+    path = empty.target("mine")
+    path.write_text(path.read_text().replace("[memory]", "[memory"))
+    code, text = empty.run("misbehaving", "--target", "mine")
+    assert code == USAGE
+    assert text.startswith(f"harness: {path}: is not valid TOML: ")
+
+
+def test_an_incomplete_target_is_named(empty: Repository) -> None:
+    path = empty.target("mine")
+    path.write_text(path.read_text().replace('counter = { ticks = "instructions" }\n', ""))
+    assert empty.run("misbehaving", "--target", "mine") == (
+        USAGE,
+        f"harness: {path}: the key `counter` is missing\n",
+    )
+
+
+# Networks
+
+
+def float_network() -> bytes:
+    b = Builder()
+    source, result = (b.tensor((1, 4), dtype=np.float32, name=name) for name in ("in", "out"))
+    b.operator("RELU", [source], [result])
+    return b.build([source], [result])
+
+
+def network_with(kind: str) -> bytes:
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    middle, result = b.dense(source, 4), b.tensor((1, 4), scale=0.1, zero_point=0, name="squashed")
+    b.operator(kind, [middle], [result])
+    return b.build([source], [result])
+
+
+DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
+    "cut to half": (lambda: dense()[: len(dense()) // 2], "is damaged", "download it again"),
+    "cut to four bytes": (lambda: dense()[:4], "the identifier TFL3 is missing", "TensorFlow Lite"),
+    "random": (
+        lambda: np.random.default_rng(1).bytes(5000),
+        "is not a .tflite file: the identifier TFL3 is missing",
+        "give a file written by the TensorFlow Lite converter",
+    ),
+    "random behind a header": (
+        lambda: dense()[:8] + np.random.default_rng(2).bytes(5000),
+        "",
+        "convert or download it again",
+    ),
+    "float": (
+        float_network,
+        "is a float model: its input 'in' has type float32",
+        "quantize it to int8 with a representative data set",
+    ),
+    "unknown operator": (
+        lambda: network_with("TANH"),
+        "layer 1 (TANH, 'squashed') is an operator that engine cmsis-nn does not support",
+        "supported: ",
+    ),
+    "custom operator": (lambda: network_with("MyOwn"), "layer 1 (CUSTOM:MyOwn, ", "CONV_2D"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_network_that_cannot_be_used_is_explained(
+    compiler: None, empty: Repository, what: str
+) -> None:
+    make, complaint, remedy = DAMAGED[what]
+    path = empty.network(make())
+    code, text = empty.run("cmsis-nn")
+    assert code == USAGE
+    assert text.startswith(f"harness: {path}: ")
+    assert complaint in text
+    assert remedy in text.split("\n  -> ")[1]
+    assert empty.images() == []
+    assert empty.records() == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_flipped_bit_in_a_network_is_an_input_error_at_the_worst(
+    tmp_path: Path, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    engine = engines.find_engine("cmsis-nn")
+    for _ in range(40):
+        data = bytearray(dense())
+        data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        with suppress(InputError):
+            engine.generate(parse(bytes(data), where="model"), tmp_path, core="cortex-m4f")
+
+
+# Memory
+
+
+@pytest.mark.parametrize(("region", "size", "stack"), [("flash", 4096, 512), ("ram", 4096, 2048)])
+def test_a_model_that_does_not_fit_is_refused(
+    compiler: None, empty: Repository, region: str, size: int, stack: int
+) -> None:
+    path = empty.target("tiny", **{region: size, "stack": stack})
+    code, text = empty.run("cmsis-nn", "--target", "tiny")
+    assert code == USAGE
+    assert text.startswith(
+        f"harness: {path}: memory.{region}: the model is too large: the image is "
+    )
+    assert f"bytes larger than the 4,096 bytes of {region}\n" in text
+    assert "  -> choose a smaller model or a target with more memory" in text
+    assert empty.images() == []
+    assert empty.records() == []
+
+
+def test_by_how_many_bytes_it_does_not_fit_is_exact(compiler: None, empty: Repository) -> None:
+    """As many bytes more, and it fits."""
+    path = empty.target("tiny", flash=4096)
+    text = empty.run("cmsis-nn", "--target", "tiny")[1]
+    missing = int(text.split("the image is ")[1].split()[0].replace(",", ""))
+    path.write_text(path.read_text().replace("size = 4096", f"size = {4096 + missing + 3 & ~3}"))
+    assert empty.harness("build", "--model", "small", "--target", "tiny") == (PASSED, "")
+
+
+# Vectors
+
+BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "shape": (
+        {"inputs": np.zeros((2, 2, 2), np.int8)},
+        "inputs",
+        "has shape [2, 2, 2], but the model takes [1, 4]",
+        "store it as [2, 4]",
+    ),
+    "dtype": (
+        {"inputs": np.zeros((2, 4), np.float32)},
+        "inputs",
+        "has type float32, not int8",
+        "quantize by the model's input scale and zero point",
+    ),
+    "none": (
+        {"inputs": np.zeros((0, 4), np.int8), "labels": np.zeros(0, np.int64)},
+        "inputs",
+        "holds no vectors",
+        "store at least one",
+    ),
+    "label": (
+        {"labels": np.array([1, 4])},
+        "labels",
+        "vector 1 has label 4, but the model has 4 classes",
+        "count classes from 0 to 3",
+    ),
+    "golden": (
+        {"golden": np.zeros((2, 3), np.int8)},
+        "golden",
+        "has shape [2, 3], but the model answers [1, 4]",
+        "store it as [2, 4]",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_VECTORS)
+def test_vectors_that_do_not_fit_are_explained(repository: Repository, what: str) -> None:
+    changed, array, complaint, remedy = BAD_VECTORS[what]
+    path = repository.vectors(**changed)
+    code, text = repository.run()
+    assert code == USAGE
+    assert text.startswith(f"harness: {path}: {array}: {complaint}\n  -> {remedy}")
+    assert repository.records() == []
+    assert repository.processes() == []
+
+
+# Tools
+
+
+def test_a_missing_compiler_is_explained(
+    empty: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    find_gcc.cache_clear()
+    code, text = empty.run("cmsis-nn")
+    assert code == INFRASTRUCTURE
+    assert text.startswith("harness: arm-none-eabi-gcc is not on PATH\n")
+    assert "apt install gcc-arm-none-eabi" in text
+
+
+def test_a_compiler_that_does_not_run_is_explained(
+    empty: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "arm-none-eabi-gcc"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    find_gcc.cache_clear()
+    code, text = empty.run("cmsis-nn")
+    find_gcc.cache_clear()
+    assert code == INFRASTRUCTURE
+    assert text.startswith(f"harness: {broken}: does not run: ")
+
+
+def test_a_missing_emulator_is_explained(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert repository.harness("build", "--model", "small", "--engine", "misbehaving")[0] == PASSED
+    gcc = find_gcc()
+    only = tmp_path / "bin"
+    only.mkdir()
+    (only / gcc.compiler.name).symlink_to(gcc.compiler)
+    monkeypatch.setenv("PATH", str(only))
+    code, text = repository.run()
+    assert code == INFRASTRUCTURE
+    assert text.startswith("harness: qemu-system-arm is not on PATH\n  -> install QEMU: apt ")
+    assert repository.records() == []
+
+
+def test_what_the_compiler_says_is_shown(
+    compiler: None, empty: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image, "OPTIMIZE", "-Ofaster")
+    code, text = empty.run()
+    assert code == INFRASTRUCTURE
+    assert text.startswith("harness: qemu-stm32: the image does not compile:\n")
+    assert "argument to '-O' should be a non-negative integer" in text
+    assert empty.images() == []
+
+
+def test_an_emulator_that_ends_at_once_is_shown(repository: Repository) -> None:
+    path = repository.target("mine", machine="nonsense")
+    code, text = repository.run("misbehaving", "--target", "mine")
+    assert code == INFRASTRUCTURE
+    assert text.startswith(f"harness: {path}: board: QEMU ended at start with exit code 1\n")
+    assert "unsupported machine type" in text
+    assert "  -> try it by hand: qemu-system-arm -M nonsense; " in text
+    assert repository.records() == []
+    assert repository.processes() == []
+
+
+# Devices
+
+FAULTS = {
+    "undefined instruction": (
+        UNDEFINED,
+        ["UNDEFINSTR: undefined instruction", "pc execute_undefined+0x0 (0x08", "lr nn_invoke+"],
+    ),
+    "unmapped address": (
+        READ_UNMAPPED,
+        ["PRECISERR: bus error on a data access", "address 0x60000000", "pc read_unmapped+0x"],
+    ),
+    "stack overflow": (OVERFLOW, ["stack overflow", "the stack pointer was outside the stack"]),
+    "restart": (
+        RESTART,
+        ["the device restarted in the middle of a session", "check its power supply, watchdog"],
+    ),
+    "lock-up": (LOCK_UP, ["QEMU said (", "qemu: fatal: Lockup", "R15=0800"]),
+    "error of the engine": (FAIL, ["the engine: layer 2 failed"]),
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_device_that_fails_is_explained_and_the_next_run_works(
+    repository: Repository, what: str
+) -> None:
+    behaviour, texts = FAULTS[what]
+    repository.answers(BEHAVE, BEHAVE, behaviour, BEHAVE)
+    code, text = repository.run()
+    assert code == INFRASTRUCTURE
+    assert text.startswith("harness: qemu-stm32 (QEMU): vector 2: ")
+    for expected in texts:
+        assert expected in text
+    assert "Traceback" not in text
+    assert repository.records() == []
+    assert repository.processes() == []
+    repository.answers(BEHAVE)
+    assert repository.run() == (PASSED, "")
+    assert len(repository.records()) == 1
+
+
+def test_an_inference_that_does_not_end_is_explained(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RUN_DEADLINE", 0.2)
+    monkeypatch.setattr(client, "_ANSWER_DEADLINE", 0.2)
+    repository.answers(HANG)
+    code, text = repository.run()
+    assert code == INFRASTRUCTURE
+    assert text.startswith("harness: qemu-stm32 (QEMU): vector 0: ")
+    assert "  -> the device hangs" in text
+    assert repository.records() == []
+    assert repository.processes() == []
+
+
+def test_a_silent_device_is_explained(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LinkClient, "hello", partialmethod(LinkClient.hello, deadline=2))
+    code, text = repository.run("silent")
+    assert code == INFRASTRUCTURE
+    assert text == (
+        "harness: qemu-stm32 (QEMU): the device did not answer HELLO within 2 s\n"
+        "  -> does the firmware start, and is this its serial line and baud rate?\n"
+    )
+    assert repository.records() == []
+    assert repository.processes() == []
+
+
+def test_an_engine_that_does_not_start_is_explained(repository: Repository) -> None:
+    code, text = repository.run("no_init")
+    assert code == INFRASTRUCTURE
+    assert "the engine did not start on the device: nn_init() returned 7" in text
+    assert repository.records() == []
+
+
+def test_another_build_on_the_device_is_refused(
+    compiler: None, emulator: None, empty: Repository
+) -> None:
+    """An image that is not what it should be does not pass for it."""
+    for firmware in ("misbehaving", "no_init"):
+        code, _ = empty.harness("build", "--model", "small", "--engine", firmware)
+        assert code == PASSED
+    theirs, ours = sorted((empty.root / "build" / "images").iterdir())
+    shutil.copy(theirs / "firmware.elf", ours)
+    code, text = empty.run("no_init")
+    assert code == INFRASTRUCTURE
+    assert f"the device runs build {theirs.name[-12:]}" in text
+    assert f", not {ours.name[-12:]}" in text
+    assert "did flashing succeed?" in text
+    assert empty.records() == []
+
+
+def test_a_firmware_for_another_model_is_refused(repository: Repository) -> None:
+    repository.network(dense(inputs=8))
+    code, text = repository.run()
+    assert code == INFRASTRUCTURE
+    assert "the device's tensors have 4 and 4 bytes, the model's 8 and 4" in text
+    assert repository.records() == []
+
+
+# Verdicts
+
+
+def test_a_model_that_is_not_right_is_recorded_as_such(repository: Repository) -> None:
+    """A verdict has its own exit code and, unlike everything above, a record."""
+    held = vectors([BEHAVE, BEHAVE])
+    golden = held["golden"].copy()
+    golden[1, 3] = 7
+    repository.vectors(golden=golden, labels=np.array([0, 0]))
+    code, text = repository.run()
+    assert (code, text) == (FAILED, "")
+    (record,) = repository.records()
+    assert record.verdict == "failed"
+    assert record.reasons == [
+        "1 of 8 output bytes differ from golden (the firmware's source); "
+        "first: vector 1, byte 3, 0 instead of 7",
+        "accuracy 0.0000 is below the floor 0.5; golden reaches 0.0000",
+    ]
+
+
+def test_a_later_failure_keeps_the_earlier_record(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.target("other", machine="nonsense")
+    targets = ("--target", "qemu-stm32", "--target", "other")
+    assert main(["run", *targets, "--engine", "misbehaving"]) == INFRASTRUCTURE
+    shown = capsys.readouterr()
+    assert "QEMU ended at start" in shown.err
+    assert "records: " in shown.out
+    assert len(repository.records()) == 1
