@@ -112,7 +112,8 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     ours = (
         path
         for path in firmware.rglob("*")
-        if path.suffix in _SOURCES and ("ports" not in path.parts or _is_of_port(path, firmware, port))
+        if path.suffix in _SOURCES
+        and ("ports" not in path.parts or _is_of_port(path, firmware, port))
     )
     inputs = {
         "firmware": {path.relative_to(firmware).as_posix(): _digest(path) for path in ours},
