@@ -26,6 +26,7 @@ PASSED = 0
 FAILED = 1  # a verdict: the model is not right
 USAGE = 2  # what the user gave is wrong
 INFRASTRUCTURE = 3  # something around the model failed; it was not judged
+INTERRUPTED = 130  # Ctrl-C, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return code
 
 
