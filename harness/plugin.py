@@ -56,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test for every target, model and engine that its fixtures depend on."""
     selection = metafunc.config.stash[_selection]
     for axis in _AXES:
-        if axis in metafunc.fixturenames and not _is_parametrized(metafunc, axis):
+        if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
             names = getattr(selection, f"{axis}s")
             metafunc.parametrize(axis, names, indirect=True, scope="session")
 
@@ -179,6 +179,12 @@ def _remember(node: pytest.Item, path: Path) -> None:
 def _target_of(item: pytest.Item) -> object:
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("target") if callspec else None
+
+
+def _is_ours(metafunc: pytest.Metafunc, axis: str) -> bool:
+    """Tell the fixture of this module from one that a test suite calls the same."""
+    fixtures = metafunc._arg2fixturedefs.get(axis, ())
+    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
 
 
 def _is_parametrized(metafunc: pytest.Metafunc, axis: str) -> bool:
