@@ -1,0 +1,283 @@
+"""The QEMU board: what it starts it ends, whatever ends the harness, and it is exact."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.board import provision
+from harness.board.owned import OwnedProcess
+from harness.dut import Dut, open_dut
+from harness.engines import find_engine
+from harness.errors import InputError
+from harness.image import Image, build_image
+from harness.link.channel import LineClosedError
+from harness.model import Model, find_model, load_model
+from harness.progress import Progress
+from harness.target import Target, find_target
+from harness.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "build" / "images"
+VECTORS = 3
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
+    reason="arm-none-eabi-gcc or qemu-system-arm is not on PATH: see `make system`",
+)
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return find_target("qemu-stm32", [ROOT / "targets"])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The bundled model with a few of its vectors; its image is the bundled one's."""
+    folder = tmp_path_factory.mktemp("models") / "digits"
+    shutil.copytree(ROOT / "models" / "digits", folder)
+    held = dict(np.load(folder / "vectors.npz"))
+    few = {name: held[name][:VECTORS] for name in ("inputs", "labels", "golden")}
+    np.savez(folder / "vectors.npz", **held | few)
+    return load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def image(target: Target) -> Image:
+    model = find_model("digits", [ROOT / "models"])
+    return build_image(target, model, find_engine("cmsis-nn"), IMAGES)
+
+
+@contextmanager
+def opened(target: Target, model: Model, image: Image, root: Path) -> Iterator[Dut]:
+    workspace = Workspace(root)
+    board = provision(target, workspace.logs)
+    progress = Progress(sys.stderr)
+    with open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut:
+        yield dut
+
+
+def until(
+    condition: Callable[[], bool], seconds: float, what: Callable[[], object] = lambda: ""
+) -> None:
+    """Wait for `condition`, at the most `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what()}"
+        time.sleep(0.02)
+
+
+def processes(text: str) -> dict[int, str]:
+    """Return the processes in whose command line `text` is, by number."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended meanwhile
+        if text in line:
+            found[int(file.parent.name)] = line
+    return found
+
+
+def emulators(text: str) -> list[int]:
+    """Return the numbers of those that are QEMU, not its supervisor."""
+    return [
+        number for number, line in processes(text).items() if "qemu-system-arm" in line.split()[0]
+    ]
+
+
+# A harness that is ended
+
+
+@pytest.fixture
+def repository(tmp_path: Path, image: Image) -> Path:
+    """A repository with the image in place, and a test to run."""
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "images").symlink_to(IMAGES)
+    (tmp_path / "test_digits.py").write_text("def test_digits(dut):\n    dut.run()\n")
+    return tmp_path
+
+
+HARNESS = ("-m", "harness", "run", "--model", "digits")
+PYTEST = ("-m", "pytest", "--model", "digits", "test_digits.py")
+
+
+@contextmanager
+def running(repository: Path, command: tuple[str, ...]) -> Iterator["subprocess.Popen[str]"]:
+    """`command` in the middle of a run: QEMU has been started."""
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=repository,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # Tests that run in the background of a shell have been told to ignore Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        try:
+            until(lambda: bool(emulators(str(repository))), 60, lambda: processes(str(repository)))
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("command", [HARNESS, PYTEST], ids=["harness", "pytest"])
+def test_a_harness_that_is_killed_leaves_nothing_running(
+    repository: Path, command: tuple[str, ...]
+) -> None:
+    with running(repository, command) as process:
+        assert len(processes(str(repository))) == 2  # QEMU and its supervisor
+        process.send_signal(signal.SIGKILL)
+        until(lambda: not processes(str(repository)), 5, lambda: processes(str(repository)))
+    assert not (repository / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "text"),
+    [(HARNESS, 130, "harness: interrupted"), (PYTEST, 2, "KeyboardInterrupt")],
+    ids=["harness", "pytest"],
+)
+def test_ctrl_c_ends_the_run_at_once_and_leaves_nothing_running(
+    repository: Path, command: tuple[str, ...], code: int, text: str
+) -> None:
+    with running(repository, command) as process:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        output, _ = process.communicate(timeout=5)
+    assert process.returncode == code
+    assert text in output
+    assert processes(str(repository)) == {}
+    assert not (repository / "reports").exists()
+
+
+# A board
+
+
+def test_two_runs_are_the_same(target: Target, model: Model, image: Image, tmp_path: Path) -> None:
+    """Instructions are exact: the same to the last one, whatever else the machine does."""
+    runs = []
+    for _ in range(2):
+        with opened(target, model, image, tmp_path) as dut:
+            runs.append(dut.run())
+    first, second = runs
+    assert first.ticks.tolist() == second.ticks.tolist()
+    assert first.ticks.all()
+    assert first.outputs.tobytes() == second.outputs.tobytes()
+    assert first.stack == second.stack
+    assert (first.retries, second.retries) == (0, 0)
+    assert first.welcome.counter_overhead == second.welcome.counter_overhead
+
+
+def test_an_input_gives_the_same_output_again_and_golden_s(
+    target: Target, model: Model, image: Image, tmp_path: Path
+) -> None:
+    golden = model.vectors.golden
+    assert golden is not None
+    with opened(target, model, image, tmp_path) as dut:
+        for inputs, output in zip(model.vectors.inputs, golden, strict=True):
+            assert np.array_equal(dut.infer(inputs), output)
+        assert np.array_equal(dut.infer(model.vectors.inputs[0]), golden[0])
+
+
+def test_an_input_of_another_size_is_refused_before_it_is_sent(
+    target: Target, model: Model, image: Image, tmp_path: Path
+) -> None:
+    with opened(target, model, image, tmp_path) as dut:
+        with pytest.raises(InputError, match="takes 784 int8 values, not 3 of int8"):
+            dut.infer(np.zeros(3, np.int8))
+        with pytest.raises(InputError, match="not 784 of float32"):
+            dut.infer(model.vectors.inputs[0].astype(np.float32))
+
+
+def test_the_log_is_kept(target: Target, model: Model, image: Image, tmp_path: Path) -> None:
+    with opened(target, model, image, tmp_path):
+        (log,) = Workspace(tmp_path).logs.iterdir()
+    assert log.is_file()
+    assert log.name == f"qemu-stm32-{os.getpid()}.log"
+
+
+def test_a_board_that_is_stopped_twice_or_started_again_works(
+    target: Target, image: Image, tmp_path: Path
+) -> None:
+    board = provision(target, tmp_path)
+    board.stop()
+    mine = set(emulators(str(image.elf.path)))
+    for _ in range(2):
+        channel = board.start(image)
+        assert channel.read(5)
+        started = set(emulators(str(image.elf.path))) - mine
+    assert len(started) == 1  # the first one was ended
+    board.stop()
+    board.stop()
+    assert not started & set(emulators(str(image.elf.path)))
+
+
+def test_an_emulator_that_dies_is_told_apart_from_a_silent_device(
+    target: Target, model: Model, image: Image, repository: Path
+) -> None:
+    own = build_image(
+        target, model, find_engine("cmsis-nn"), repository / "build" / "images"
+    )  # its path is in the command line
+    with opened(target, model, own, repository) as dut:
+        dut.infer(model.vectors.inputs[0])
+        (emulator,) = emulators(str(repository))
+        os.kill(emulator, signal.SIGKILL)
+        with pytest.raises(LineClosedError, match="the device closed the line"):
+            dut.infer(model.vectors.inputs[0])
+    assert processes(str(repository)) == {}
+
+
+# A process that is owned
+
+
+@pytest.mark.parametrize(("script", "code"), [("pass", 0), ("import sys; sys.exit(7)", 7)])
+def test_an_owned_process_ends_with_its_own_code(tmp_path: Path, script: str, code: int) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        process = OwnedProcess([sys.executable, "-c", script], log)
+        until(lambda: process.poll() is not None, 10)
+        assert process.poll() == code
+        process.stop()
+
+
+def test_an_owned_process_that_ignores_signals_is_ended(tmp_path: Path) -> None:
+    script = (
+        "import signal, time\n"
+        "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        f"open({str(tmp_path / 'ready')!r}, 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    with (tmp_path / "log").open("wb") as log:
+        process = OwnedProcess([sys.executable, "-c", script], log)
+        until((tmp_path / "ready").exists, 10)
+        process.stop()
+    assert process.poll() is not None
+    assert processes(str(tmp_path)) == {}
+
+
+def test_what_an_owned_process_writes_is_in_its_log(tmp_path: Path) -> None:
+    script = "import os; os.write(1, b'out '); os.write(2, b'error')"
+    with (tmp_path / "log").open("wb") as log:
+        process = OwnedProcess([sys.executable, "-c", script], log)
+        until(lambda: process.poll() is not None, 10)
+        process.stop()
+    assert (tmp_path / "log").read_text() == "out error"
+
+
+def test_a_command_that_does_not_exist_is_an_end_too(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        process = OwnedProcess([str(tmp_path / "nothing")], log)
+        until(lambda: process.poll() is not None, 10)
+        process.stop()
+    assert process.poll() != 0
