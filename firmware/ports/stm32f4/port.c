@@ -1,6 +1,6 @@
 /*
- * STM32F4: bytes through USART1 on PA9 (TX) and PA10 (RX), ticks from TIM2
- * where there is no DWT, the trigger on PB0.
+ * STM32F4: bytes through USART1 on PA9 (TX) and PA10 (RX), or USART3 on PD8 and
+ * PD9, ticks from TIM2 where there is no DWT, the trigger on PB0.
  *
  * After reset the chip runs from HSI, 16 MHz, and so do both buses; nothing
  * here waits for a clock, so the same image runs on emulators that have none.
@@ -14,31 +14,48 @@
 #define HSI_HZ 16000000U
 
 #define RCC_AHB1ENR REGISTER(0x40023830)
-#define RCC_AHB1ENR_GPIOA (1U << 0)
 #define RCC_AHB1ENR_GPIOB (1U << 1)
 #define RCC_APB1ENR REGISTER(0x40023840)
 #define RCC_APB1ENR_TIM2 (1U << 0)
 #define RCC_APB2ENR REGISTER(0x40023844)
-#define RCC_APB2ENR_USART1 (1U << 4)
 
-#define GPIOA_MODER REGISTER(0x40020000)
-#define GPIOA_PUPDR REGISTER(0x4002000C)
-#define GPIOA_AFRH REGISTER(0x40020024)
+#if defined(USART3)
+#define RCC_AHB1ENR_GPIO_UART (1U << 3)
+#define RCC_UARTENR RCC_APB1ENR
+#define RCC_UARTENR_UART (1U << 18)
+#define UART_PINS 0x40020C00U /* port D */
+#define PIN_TX 8U
+#define PIN_RX 9U
+#define UART 0x40004800U
+#define UART_INTERRUPT 39U /* RM0090, table 62 */
+#else
+#define RCC_AHB1ENR_GPIO_UART (1U << 0)
+#define RCC_UARTENR RCC_APB2ENR
+#define RCC_UARTENR_UART (1U << 4)
+#define UART_PINS 0x40020000U /* port A */
+#define PIN_TX 9U
+#define PIN_RX 10U
+#define UART 0x40011000U
+#define UART_INTERRUPT 37U
+#endif
+
+#define UART_MODER REGISTER(UART_PINS + 0x00U)
+#define UART_PUPDR REGISTER(UART_PINS + 0x0CU)
+#define UART_AFRH REGISTER(UART_PINS + 0x24U)
 #define GPIOB_MODER REGISTER(0x40020400)
 #define GPIOB_BSRR REGISTER(0x40020418)
 
-#define USART1_SR REGISTER(0x40011000)
-#define USART_SR_ORE (1U << 3)
-#define USART_SR_RXNE (1U << 5)
-#define USART_SR_TXE (1U << 7)
-#define USART1_DR REGISTER(0x40011004)
-#define USART1_BRR REGISTER(0x40011008)
-#define USART1_CR1 REGISTER(0x4001100C)
-#define USART_CR1_RE (1U << 2)
-#define USART_CR1_TE (1U << 3)
-#define USART_CR1_RXNEIE (1U << 5)
-#define USART_CR1_UE (1U << 13)
-#define USART1_INTERRUPT 37U /* RM0090, table 62 */
+#define UART_SR REGISTER(UART + 0x00U)
+#define UART_SR_ORE (1U << 3)
+#define UART_SR_RXNE (1U << 5)
+#define UART_SR_TXE (1U << 7)
+#define UART_DR REGISTER(UART + 0x04U)
+#define UART_BRR REGISTER(UART + 0x08U)
+#define UART_CR1 REGISTER(UART + 0x0CU)
+#define UART_CR1_RE (1U << 2)
+#define UART_CR1_TE (1U << 3)
+#define UART_CR1_RXNEIE (1U << 5)
+#define UART_CR1_UE (1U << 13)
 
 #define TIM2_CR1 REGISTER(0x40000000)
 #define TIM_CR1_CEN (1U << 0)
@@ -48,20 +65,27 @@
 #define TIM2_PSC REGISTER(0x40000028)
 #define TIM2_ARR REGISTER(0x4000002C)
 
+/* Sets the two bits of `pin` in a MODER or PUPDR. */
+static void set_pin(volatile uint32_t *field, uint32_t pin, uint32_t value) {
+    *field = (*field & ~(3U << (2U * pin))) | value << (2U * pin);
+}
+
 static void pins_init(void) {
-    RCC_AHB1ENR |= RCC_AHB1ENR_GPIOA | RCC_AHB1ENR_GPIOB;
-    GPIOA_AFRH = (GPIOA_AFRH & ~0xFF0U) | 0x770U;           /* PA9, PA10: AF7 */
-    GPIOA_PUPDR = (GPIOA_PUPDR & ~(3U << 20)) | (1U << 20); /* RX idles high unplugged */
-    GPIOA_MODER = (GPIOA_MODER & ~(0xFU << 18)) | (0xAU << 18);
-    GPIOB_MODER = (GPIOB_MODER & ~3U) | 1U; /* PB0: output */
+    RCC_AHB1ENR |= RCC_AHB1ENR_GPIO_UART | RCC_AHB1ENR_GPIOB;
+    uint32_t shift = 4U * (PIN_TX - 8U); /* both pins are in the high half, side by side */
+    UART_AFRH = (UART_AFRH & ~(0xFFU << shift)) | 0x77U << shift; /* AF7 */
+    set_pin(&UART_PUPDR, PIN_RX, 1U);                             /* idles high unplugged */
+    set_pin(&UART_MODER, PIN_TX, 2U);
+    set_pin(&UART_MODER, PIN_RX, 2U);
+    set_pin(&GPIOB_MODER, 0U, 1U); /* PB0: output */
     port_trigger(0);
 }
 
 static void usart_init(void) {
-    RCC_APB2ENR |= RCC_APB2ENR_USART1;
-    USART1_BRR = (HSI_HZ + BAUD / 2U) / BAUD;
-    USART1_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
-    nvic_enable(USART1_INTERRUPT);
+    RCC_UARTENR |= RCC_UARTENR_UART;
+    UART_BRR = (HSI_HZ + BAUD / 2U) / BAUD;
+    UART_CR1 = UART_CR1_UE | UART_CR1_TE | UART_CR1_RE | UART_CR1_RXNEIE;
+    nvic_enable(UART_INTERRUPT);
 }
 
 static void timer_init(void) {
@@ -80,27 +104,27 @@ void port_init(void) {
 }
 
 void port_write(uint8_t byte) {
-    while ((USART1_SR & USART_SR_TXE) == 0U) {
+    while ((UART_SR & UART_SR_TXE) == 0U) {
     }
-    USART1_DR = byte;
+    UART_DR = byte;
 }
 
 void port_trigger(int high) {
     GPIOB_BSRR = high ? 1U : 1U << 16;
 }
 
-static void usart1_interrupt(void) {
+static void uart_interrupt(void) {
     /* DR is read only when a flag asks for it: a byte that arrives between the two
      * reads would be thrown away. An overrun is cleared by reading SR, then DR. */
     uint32_t status;
-    while (((status = USART1_SR) & (USART_SR_RXNE | USART_SR_ORE)) != 0U) {
-        uint8_t byte = (uint8_t)USART1_DR;
-        if ((status & USART_SR_RXNE) != 0U) {
+    while (((status = UART_SR) & (UART_SR_RXNE | UART_SR_ORE)) != 0U) {
+        uint8_t byte = (uint8_t)UART_DR;
+        if ((status & UART_SR_RXNE) != 0U) {
             ring_put(byte);
         }
     }
 }
 
-PORT_VECTORS static const vector_t vectors[USART1_INTERRUPT + 1U] = {
-    [USART1_INTERRUPT] = usart1_interrupt,
+PORT_VECTORS static const vector_t vectors[UART_INTERRUPT + 1U] = {
+    [UART_INTERRUPT] = uart_interrupt,
 };

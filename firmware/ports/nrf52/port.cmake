@@ -1,0 +1,15 @@
+# nRF52840: UART0, DWT, HFINT. The defaults are an nRF52840 DK's: 1 MiB of flash and
+# 256 KiB of RAM (nRF52840 PS v1.11, section 4.2 "Memory"), the pins of the interface
+# MCU's serial port (DK user guide, "Virtual COM port") and LED 1 as the trigger.
+# A pin is 32 * port + number: P1.03 is 35.
+set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake")
+set(FLASH_ORIGIN 0x0 CACHE STRING "")
+set(FLASH_SIZE 0x100000 CACHE STRING "bytes")
+set(RAM_ORIGIN 0x20000000 CACHE STRING "")
+set(RAM_SIZE 0x40000 CACHE STRING "bytes")
+set(BAUD 115200 CACHE STRING "bits per second")
+set(PIN_TX 6 CACHE STRING "")
+set(PIN_RX 8 CACHE STRING "")
+set(PIN_TRIGGER 13 CACHE STRING "")
+set(PORT_IS_CORTEXM TRUE)
+set(PORT_DEFINITIONS PIN_TX=${PIN_TX}U PIN_RX=${PIN_RX}U PIN_TRIGGER=${PIN_TRIGGER}U)

@@ -1,0 +1,117 @@
+/*
+ * STM32L4: bytes through USART1 on PB6 (TX) and PB7 (RX), ticks from TIM2
+ * where there is no DWT, the trigger on PB0.
+ *
+ * The core runs from HSI16, 16 MHz, with no flash wait states. Registers:
+ * RM0351 rev 9, sections 6.4 (RCC), 8.5 (GPIO), 31.4 (TIM2) and 40.8 (USART).
+ */
+#include "port.h"
+
+#include "cortexm.h"
+
+#define HSI16_HZ 16000000U
+#define HSI16_START_LOOPS 10000U /* far more than the 4 us of the datasheet, DS10969 6.3.8 */
+
+#define RCC_CR REGISTER(0x40021000)
+#define RCC_CR_HSION (1U << 8)
+#define RCC_CR_HSIRDY (1U << 10)
+#define RCC_CFGR REGISTER(0x40021008)
+#define RCC_CFGR_SW_HSI16 1U
+#define RCC_AHB2ENR REGISTER(0x4002104C)
+#define RCC_AHB2ENR_GPIOB (1U << 1)
+#define RCC_APB1ENR1 REGISTER(0x40021058)
+#define RCC_APB1ENR1_TIM2 (1U << 0)
+#define RCC_APB2ENR REGISTER(0x40021060)
+#define RCC_APB2ENR_USART1 (1U << 14)
+
+#define GPIOB_MODER REGISTER(0x48000400)
+#define GPIOB_PUPDR REGISTER(0x4800040C)
+#define GPIOB_BSRR REGISTER(0x48000418)
+#define GPIOB_AFRL REGISTER(0x48000420)
+
+#define USART1_CR1 REGISTER(0x40013800)
+#define USART_CR1_UE (1U << 0)
+#define USART_CR1_RE (1U << 2)
+#define USART_CR1_TE (1U << 3)
+#define USART_CR1_RXNEIE (1U << 5)
+#define USART1_BRR REGISTER(0x4001380C)
+#define USART1_ISR REGISTER(0x4001381C)
+#define USART_ISR_ORE (1U << 3)
+#define USART_ISR_RXNE (1U << 5)
+#define USART_ISR_TXE (1U << 7)
+#define USART1_ICR REGISTER(0x40013820)
+#define USART1_RDR REGISTER(0x40013824)
+#define USART1_TDR REGISTER(0x40013828)
+#define USART1_INTERRUPT 37U /* RM0351, table 57 */
+
+#define TIM2_CR1 REGISTER(0x40000000)
+#define TIM_CR1_CEN (1U << 0)
+#define TIM2_EGR REGISTER(0x40000014)
+#define TIM_EGR_UG (1U << 0)
+#define TIM2_CNT REGISTER(0x40000024)
+#define TIM2_PSC REGISTER(0x40000028)
+#define TIM2_ARR REGISTER(0x4000002C)
+
+static void clock_init(void) {
+    RCC_CR |= RCC_CR_HSION;
+    /* Bounded: an emulator may never report it ready, and does not need it. */
+    for (uint32_t i = 0; i < HSI16_START_LOOPS && (RCC_CR & RCC_CR_HSIRDY) == 0U; i++) {
+    }
+    RCC_CFGR = (RCC_CFGR & ~3U) | RCC_CFGR_SW_HSI16;
+}
+
+static void pins_init(void) {
+    RCC_AHB2ENR |= RCC_AHB2ENR_GPIOB;
+    GPIOB_AFRL = (GPIOB_AFRL & ~0xFF000000U) | 0x77000000U; /* PB6, PB7: AF7 */
+    GPIOB_PUPDR = (GPIOB_PUPDR & ~(3U << 14)) | (1U << 14); /* RX idles high unplugged */
+    GPIOB_MODER = (GPIOB_MODER & ~(0xFU << 12)) | (0xAU << 12);
+    GPIOB_MODER = (GPIOB_MODER & ~3U) | 1U; /* PB0: output */
+    port_trigger(0);
+}
+
+static void usart_init(void) {
+    RCC_APB2ENR |= RCC_APB2ENR_USART1;
+    USART1_BRR = (HSI16_HZ + BAUD / 2U) / BAUD;
+    USART1_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
+    nvic_enable(USART1_INTERRUPT);
+}
+
+static void timer_init(void) {
+    RCC_APB1ENR1 |= RCC_APB1ENR1_TIM2;
+    TIM2_PSC = 0;
+    TIM2_ARR = 0xFFFFFFFFU;
+    TIM2_EGR = TIM_EGR_UG; /* takes PSC and ARR over at once */
+    TIM2_CR1 = TIM_CR1_CEN;
+}
+
+void port_init(void) {
+    clock_init();
+    pins_init();
+    usart_init();
+    timer_init();
+    counter_init(&TIM2_CNT, "tim2");
+}
+
+void port_write(uint8_t byte) {
+    while ((USART1_ISR & USART_ISR_TXE) == 0U) {
+    }
+    USART1_TDR = byte;
+}
+
+void port_trigger(int high) {
+    GPIOB_BSRR = high ? 1U : 1U << 16;
+}
+
+static void usart1_interrupt(void) {
+    uint32_t status;
+    while (((status = USART1_ISR) & (USART_ISR_RXNE | USART_ISR_ORE)) != 0U) {
+        if ((status & USART_ISR_RXNE) != 0U) {
+            ring_put((uint8_t)USART1_RDR);
+        }
+        USART1_ICR = USART_ISR_ORE; /* a byte was lost; the frame's CRC will tell */
+    }
+}
+
+PORT_VECTORS static const vector_t vectors[USART1_INTERRUPT + 1U] = {
+    [USART1_INTERRUPT] = usart1_interrupt,
+};
