@@ -1,0 +1,294 @@
+"""The plugin in a user's repository, by pytest's own tester: each test runs pytest in one."""
+
+import re
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from harness.results.record import Record, read_record
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[2]
+VECTORS = 10
+TEST = """\
+def test_digits(dut):
+    run = dut.run()
+    run.check()
+    assert run.accuracy >= 0.9
+    assert run.ticks.max() < 9_000_000
+"""
+
+needs_tools = pytest.mark.skipif(
+    not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
+    reason="arm-none-eabi-gcc or qemu-system-arm is not on PATH: see `make system`",
+)
+
+
+@pytest.fixture
+def repository(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A user's repository: a target, a model with few vectors, a test of five lines."""
+    root = pytester.path
+    (root / "targets").mkdir()
+    own_target(root, "mine")
+    shutil.copytree(ROOT / "models" / "digits", root / "models" / "digits")
+    vectors(root)
+    (root / "build").mkdir()
+    (root / "build" / "images").symlink_to(ROOT / "build" / "images")  # built once for all
+    pytester.makepyfile(test_digits=TEST)
+    pytester.makeini("[pytest]\n")
+    return pytester
+
+
+def own_target(root: Path, name: str, machine: str = "netduinoplus2") -> None:
+    text = (ROOT / "targets" / "qemu-stm32.toml").read_text()
+    assert '"netduinoplus2"' in text
+    (root / "targets" / f"{name}.toml").write_text(text.replace("netduinoplus2", machine))
+
+
+def vectors(root: Path, wrong: int = 0) -> None:
+    """Keep a few vectors, of which `wrong` have another label than they should."""
+    held = dict(np.load(ROOT / "models" / "digits" / "vectors.npz"))
+    few = {name: held[name][:VECTORS] for name in ("inputs", "labels", "golden")}
+    few["labels"][:wrong] = (few["labels"][:wrong] + 1) % 10
+    np.savez(root / "models" / "digits" / "vectors.npz", **held | few)
+
+
+def set_floor(root: Path, floor: float) -> None:
+    file = root / "models" / "digits" / "model.toml"
+    file.write_text(re.sub(r"(?m)^floor = .*", f"floor = {floor}", file.read_text()))
+
+
+def records(pytester: pytest.Pytester) -> list[Record]:
+    folder = pytester.path / "reports" / "runs"
+    return sorted((read_record(path) for path in folder.glob("*")), key=lambda r: r.target.name)
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess(*arguments, timeout=100)
+
+
+def said(result: pytest.RunResult) -> str:
+    return f"{result.stdout}\n{result.stderr}"
+
+
+# Runs
+
+
+@needs_tools
+def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytester) -> None:
+    result = run(repository, "--junitxml=result.xml")
+    result.assert_outcomes(passed=1)
+    (record,) = records(repository)
+    assert (record.verdict, record.model.name, record.target.name) == (
+        "passed",
+        "digits",
+        "qemu-stm32",
+    )
+    assert record.numbers["vectors"].value == VECTORS
+    text = str(result.stdout)
+    assert re.search(r"=+ runs =+", text)
+    assert f"records: {repository.path / 'reports' / 'runs'}" in text
+    for shown in ("qemu-stm32", "digits", "cmsis-nn", "exact: "):
+        assert shown in text
+    (median,) = (n.value for name, n in record.numbers.items() if name == "instructions_median")
+    assert f"{median:,.0f}" in text
+
+
+@needs_tools
+def test_junit_names_the_record(repository: pytest.Pytester) -> None:
+    run(repository, "--junitxml=result.xml").assert_outcomes(passed=1)
+    tree = ElementTree.parse(repository.path / "result.xml")  # noqa: S314 - pytest wrote it
+    (named,) = tree.findall(".//testcase/properties/property[@name='harness_record']")
+    assert read_record(Path(named.attrib["value"])) == records(repository)[0]
+
+
+@needs_tools
+def test_two_targets_are_two_tests(repository: pytest.Pytester) -> None:
+    result = run(repository, "-v", "--target", "mine", "--target", "qemu-stm32")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*test_digits?mine-*PASSED*", "*test_digits?qemu-stm32-*PASSED*"])
+    first, second = records(repository)
+    assert (first.target.name, second.target.name) == ("mine", "qemu-stm32")
+    assert first.image.build_id == second.image.build_id
+    assert first.ticks == second.ticks
+
+
+@needs_tools
+def test_a_model_by_path_and_a_target_by_path(repository: pytest.Pytester) -> None:
+    result = run(repository, "--model", "./models/digits", "--target", "./targets/mine.toml")
+    result.assert_outcomes(passed=1)
+    assert records(repository)[0].target.name == "mine"
+
+
+@needs_tools
+def test_a_test_may_say_itself_which_model_it_is_for(repository: pytest.Pytester) -> None:
+    mark = '@pytest.mark.parametrize("model", ["digits"], indirect=True)\n'
+    repository.makepyfile(test_digits=f"import pytest\n\n\n{mark}{TEST}")
+    result = run(repository, "-v", "--target", "mine")
+    result.assert_outcomes(passed=1)
+    assert len(records(repository)) == 1
+
+
+def test_without_options_the_repository_s_own_models_are_run(repository: pytest.Pytester) -> None:
+    shutil.copytree(repository.path / "models" / "digits", repository.path / "models" / "other")
+    result = run(repository, "--collect-only", "-q")
+    result.stdout.fnmatch_lines_random(
+        [
+            "*test_digits?qemu-stm32-digits-cmsis-nn?",
+            "*test_digits?qemu-stm32-other-cmsis-nn?",
+            "2 tests collected*",
+        ]
+    )
+    only = run(repository, "--collect-only", "-q", "--model", "other")
+    only.stdout.fnmatch_lines_random(["*test_digits?qemu-stm32-other-cmsis-nn?", "1 test *"])
+
+
+def test_a_suite_s_own_fixtures_keep_their_names(repository: pytest.Pytester) -> None:
+    """Many a suite has a fixture called `model` that is none of ours."""
+    repository.makepyfile(
+        test_digits="""\
+        import pytest
+
+        @pytest.fixture
+        def model():
+            return "my own"
+
+        def test_own(model):
+            assert model == "my own"
+        """
+    )
+    run(repository).assert_outcomes(passed=1)
+    result = run(repository, "--target", "mine")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--target=mine: no test that was selected uses it" in said(result)
+
+
+# What is asked for
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--target=mien", "unknown target 'mien'\n  -> did you mean mine?"),
+        ("--model=digit", "unknown model 'digit'\n  -> did you mean digits?"),
+        ("--engine=cmsisnn", "unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?"),
+        ("--target=./nowhere.toml", "nowhere.toml: cannot be read: No such file or directory"),
+    ],
+)
+def test_an_unknown_name_is_a_usage_error(
+    repository: pytest.Pytester, option: str, text: str
+) -> None:
+    result = run(repository, option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: {text}" in str(result.stderr)
+    assert "Traceback" not in said(result)
+
+
+def test_a_malformed_target_is_a_usage_error(repository: pytest.Pytester) -> None:
+    file = repository.path / "targets" / "mine.toml"
+    file.write_text(file.read_text().replace("core = ", "cor = "))
+    result = run(repository, "--target=mine")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: {file}: mcu: " in str(result.stderr)
+
+
+@pytest.mark.parametrize("selected", [(), ("-k", "one")], ids=["no test", "none selected"])
+def test_a_target_that_no_test_uses_is_refused(
+    repository: pytest.Pytester, selected: tuple[str, ...]
+) -> None:
+    repository.makepyfile(
+        test_digits=f"def test_one():\n    pass\n\n\n{TEST}"
+        if selected
+        else "def test_one():\n    pass\n"
+    )
+    result = run(repository, "--target=mine", *selected)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert (
+        "ERROR: --target=mine: no test that was selected uses it\n"
+        "  -> a test uses targets through the fixtures target, board or dut"
+    ) in said(result)
+    assert "passed" not in said(result)
+
+
+def test_the_plugin_leaves_other_suites_alone(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one():\n    pass\n")
+    result = run(pytester)
+    result.assert_outcomes(passed=1)
+    assert "runs" not in str(result.stdout)
+    assert not (pytester.path / "build").exists()
+    assert not (pytester.path / "reports").exists()
+
+
+# What goes wrong
+
+
+@needs_tools
+def test_a_verdict_is_a_failure_with_its_reasons_and_a_record(repository: pytest.Pytester) -> None:
+    set_floor(repository.path, 1.0)
+    vectors(repository.path, wrong=1)
+    result = run(repository)
+    result.assert_outcomes(failed=1)
+    text = said(result)
+    assert "digits on qemu-stm32:" in text
+    assert "accuracy 0.9000 is below the floor 1; golden reaches 0.9000" in text
+    assert "harness/run.py" not in text  # the reader's own line is the last that is shown
+    (record,) = records(repository)
+    assert record.verdict == "failed"
+    assert record.reasons == ["accuracy 0.9000 is below the floor 1; golden reaches 0.9000"]
+    assert f"records: {repository.path / 'reports' / 'runs'}" in text  # the table is there too
+
+
+@needs_tools
+def test_an_infrastructure_error_is_an_error_without_our_call_stack(
+    repository: pytest.Pytester,
+) -> None:
+    own_target(repository.path, "mine", machine="nonsense")
+    result = run(repository, "--target=mine")
+    result.assert_outcomes(errors=1)
+    text = said(result)
+    assert f"{repository.path / 'targets' / 'mine.toml'}: board: QEMU ended at start" in text
+    assert "unsupported machine type" in text
+    assert "-> try it by hand: qemu-system-arm -M nonsense" in text
+    assert "harness/board/qemu.py" not in text
+    assert "Traceback" not in text
+    assert records(repository) == []
+
+
+@needs_tools
+def test_an_input_error_in_a_test_is_shown_without_our_call_stack(
+    repository: pytest.Pytester,
+) -> None:
+    path = repository.path / "models" / "digits" / "vectors.npz"
+    path.unlink()
+    result = run(repository)
+    result.assert_outcomes(failed=1)
+    text = said(result)
+    assert f"{path}: no such file" in text
+    assert "-> save vectors there with np.savez_compressed" in text
+    assert "harness/vectors.py" not in text
+    assert records(repository) == []
+
+
+@needs_tools
+def test_each_test_starts_the_device_anew(repository: pytest.Pytester) -> None:
+    repository.makepyfile(
+        test_digits="""\
+        def test_first(dut):
+            first = dut.infer(dut.model.vectors.inputs[0])
+            assert first.shape == (10,)
+
+        def test_second(dut):
+            run = dut.run()
+            assert len(run.ticks) == len(run.vectors)
+
+        def test_sizes(image, target):
+            assert 0 < image.flash <= target.memory.flash.size
+        """
+    )
+    result = run(repository)
+    result.assert_outcomes(passed=3)
+    assert len(records(repository)) == 1  # dut.infer() records nothing
