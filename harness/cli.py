@@ -68,8 +68,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     records: list[Path] = []
     with _table_in_the_end(records):
         for target, model, engine in selection.combinations():
-            progress.say(f"building {model.name} for {target.name} with {engine.name}")
-            image = build_image(target, model, engine, workspace.images)
+            image = build_image(target, model, engine, workspace.images, progress.say)
             board = provision(target, workspace.logs)
             with open_dut(target, model, image, board, workspace, progress, records.append) as dut:
                 dut.run()
@@ -92,7 +91,7 @@ def _table_in_the_end(records: Sequence[Path]) -> Iterator[None]:
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
     for target, model, engine in _selection(options, workspace).combinations():
-        image = build_image(target, model, engine, workspace.images)
+        image = build_image(target, model, engine, workspace.images, Progress(sys.stderr).say)
         print(f"{model.name} for {target.name} with {image.engine_version}")
         print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
         print(f"  build ID {image.build_id}")

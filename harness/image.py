@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +55,16 @@ class Image:
         return self.elf.path.parent
 
 
-def build_image(target: Target, model: Model, engine: Engine, images: Path) -> Image:
+def build_image(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    images: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> Image:
     """Build `model` for `target`, or return the image of an earlier, identical build.
+
+    `say` is told when there is something to wait for.
 
     Raises `InputError` if the model cannot be built for the target or does not fit its
     memory, `InfrastructureError` if a tool is missing or fails.
@@ -72,6 +80,7 @@ def build_image(target: Target, model: Model, engine: Engine, images: Path) -> I
         final = images / name
         cached = (final / "firmware.elf").is_file()
         if not cached:
+            say(f"building {model.name} for {target.name} with {engine.name}")
             _compile(target, toolchain, staging, options | {"BUILD_ID": build_id})
             _keep(staging, final)
         elf = Elf(final / "firmware.elf")

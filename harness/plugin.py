@@ -97,8 +97,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def image(target: Target, model: Model, engine: Engine, request: pytest.FixtureRequest) -> Image:
     """The firmware with the model in it, built for the target; sizes and the ELF."""
     workspace = request.config.stash[_selection].workspace
-    _progress(request.config).say(f"building {model.name} for {target.name} with {engine.name}")
-    return build_image(target, model, engine, workspace.images)
+    say = _progress(request.config).say
+    return build_image(target, model, engine, workspace.images, say)
 
 
 @pytest.fixture(scope="session")

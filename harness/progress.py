@@ -21,19 +21,21 @@ class Progress:
         stream: IO[str],
         window: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._console = Console(file=stream)
+        with window():
+            self._terminal = Console(file=stream).is_terminal
+        self._console = Console(file=stream, force_terminal=self._terminal)
         self._window = window
 
     def say(self, text: str) -> None:
         """Show a line about what comes next."""
-        if self._console.is_terminal:
+        if self._terminal:
             with self._window():
                 self._console.print(f"[dim]{text} ...", highlight=False)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
         """Show a bar of `total` steps; yields what takes one step."""
-        if not self._console.is_terminal:
+        if not self._terminal:
             yield lambda: None
             return
         columns = (
