@@ -59,8 +59,8 @@ class LinkClient:
 
     `baud` bounds how long bytes take on the wire; `locate` turns a code address
     into a function's name for messages about faults. `retries` counts the
-    requests that had to be sent again, `waited` the seconds from RUN
-    to its result, in which little but computing happens; `log` keeps the lines that the device sent.
+    requests that had to be sent again, `waited` the seconds from RUN to its result, in
+    which little but computing happens; `log` keeps the lines that the device sent.
     """
 
     def __init__(
