@@ -4,6 +4,7 @@ import os
 import platform
 import secrets
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -12,12 +13,18 @@ import msgspec
 import numpy as np
 
 from harness import __version__
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.measure.number import Kind, Number
 from harness.run import Run
 
 SCHEMA = 1
 _GIT_DEADLINE = 10.0  # seconds
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    """What every record has said and will say; the rest may differ from version to version."""
+
+    schema: int
 
 
 class TargetInfo(msgspec.Struct, frozen=True):
@@ -131,31 +138,39 @@ def write_record(record: Record, folder: Path) -> Path:
 
     The file appears whole or not at all, whatever ends the process meanwhile.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{record.id}.json"
     partial = folder / f".{record.id}.partial"
-    with partial.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(record), indent=1))
-        file.write(b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(record), indent=1))
+            file.write(b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise InfrastructureError(
+            f"the record cannot be written: {error.strerror}", where=str(path)
+        ) from error
     return path
 
 
 def read_record(path: Path) -> Record:
     """Read a record; `InputError` if the file is none or of another schema version."""
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=Record)
+        data = path.read_bytes()
+        schema = msgspec.json.decode(data, type=_Schema).schema
+        if schema != SCHEMA:
+            raise InputError(
+                f"has schema version {schema}; this harness reads {SCHEMA}", where=str(path)
+            )
+        return msgspec.json.decode(data, type=Record)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"is not a record: {error}", where=str(path)) from error
-    if record.schema != SCHEMA:
-        raise InputError(
-            f"has schema version {record.schema}; this harness reads {SCHEMA}", where=str(path)
-        )
-    return record
 
 
 def _numbers(run: Run) -> dict[str, Number]:
