@@ -1,0 +1,244 @@
+"""Records: what is written down of a run, and what a person reads of a file that is none."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.elf import Elf
+from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.image import Image
+from harness.link.messages import Welcome
+from harness.model import find_model
+from harness.results.record import SCHEMA, Record, read_record, record_of, write_record
+from harness.run import Run
+from harness.target import Counter, load_target
+from harness.toolchain import Toolchain
+
+ROOT = Path(__file__).parents[2]
+BUILD_ID = "0123456789abcdef" * 2
+
+
+def make_run(**changed: Any) -> Run:
+    """Return a run of the bundled model whose device answered as golden."""
+    model = find_model("digits", [ROOT / "models"])
+    vectors = model.vectors
+    assert vectors.golden is not None
+    values: dict[str, Any] = {
+        "target": load_target(ROOT / "tests" / "data" / "targets" / "valid.toml"),
+        "model": model,
+        "image": Image(
+            elf=Elf(Path("firmware.elf")),
+            build_id=BUILD_ID,
+            engine="cmsis-nn",
+            engine_version="cmsis-nn 4.0.0",
+            toolchain=Toolchain("gcc", Path("arm-none-eabi-gcc"), "gcc 12.2.1"),
+            optimize="-O2",
+            flash=41_012,
+            ram=22_000,
+            cached=False,
+        ),
+        "board_version": "QEMU emulator version 7.2",
+        "welcome": Welcome(1, BUILD_ID, 2048, 784, 10, 9000, 4096, 5, 0, "tim2"),
+        "vectors": vectors,
+        "golden": vectors.golden,
+        "golden_source": vectors.golden_source,
+        "outputs": vectors.golden,
+        "ticks": np.arange(1, len(vectors) + 1, dtype=np.uint32),
+        "stack": 700,
+        "retries": 1,
+        "log": ("a line",),
+        "wall": 1.23456,
+        "inference": 1.0,
+    }
+    return Run(**values | changed)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    return record_of(make_run(), tmp_path)
+
+
+def message(kind: type[HarnessError], action: Callable[[], object]) -> str:
+    with pytest.raises(kind) as caught:
+        action()
+    return str(caught.value)
+
+
+# What is in it
+
+
+def test_a_record_tells_what_ran_on_what(record: Record) -> None:
+    run = make_run()
+    assert record.schema == SCHEMA
+    assert (record.verdict, record.reasons) == ("passed", [])
+    assert (record.target.name, record.target.core) == ("valid", "cortex-m4f")
+    assert (record.target.board, record.target.version) == ("qemu", "QEMU emulator version 7.2")
+    assert (record.model.name, record.model.digest) == ("digits", run.model.digest)
+    assert record.model.vectors == run.vectors.digest
+    assert (record.image.build_id, record.image.compiler) == (BUILD_ID, "gcc 12.2.1")
+    assert record.ticks == run.ticks.tolist()
+    assert (record.counter, record.retries, record.log) == ("tim2", 1, ["a line"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record.started)
+
+
+def test_every_number_has_a_unit_and_a_kind(record: Record) -> None:
+    for name, number in record.numbers.items():
+        assert number.unit in {"1", "byte", "s"}, name
+        assert number.kind in {"exact", "measured", "estimated"}, name
+        assert (number.kind == "exact") != (number.unit == "s"), name  # no clock is exact
+    value = {name: number.value for name, number in record.numbers.items()}
+    assert (value["flash"], value["ram"], value["arena"]) == (41_012, 22_000, 9000)
+    assert (value["stack"], value["stack_reserved"]) == (700, 4096)
+    assert (value["vectors"], value["bytes_differing"]) == (200, 0)
+    assert (value["instructions_min"], value["instructions_max"]) == (1, 200)
+    assert value["instructions_median"] == 100.5
+
+
+def test_cycles_of_silicon_are_measured_not_exact(tmp_path: Path) -> None:
+    run = make_run()
+    target = msgspec.structs.replace(run.target, counter=Counter("cycles"))
+    numbers = record_of(replace(run, target=target), tmp_path).numbers
+    assert numbers["cycles_median"].kind == "measured"
+    assert numbers["flash"].kind == "exact"
+    assert not [name for name in numbers if name.startswith("instructions")]
+
+
+def test_a_model_that_is_not_right_is_recorded_with_the_reasons(tmp_path: Path) -> None:
+    run = make_run()
+    outputs = run.outputs.copy()
+    outputs[3, 2] ^= 1
+    record = record_of(replace(run, outputs=outputs, ticks=run.ticks * 0), tmp_path)
+    assert record.verdict == "failed"
+    assert len(record.reasons) == 2
+    assert "1 of 2000 output bytes differ from golden" in record.reasons[0]
+    assert "first: vector 3, byte 2" in record.reasons[0]
+    assert "the counter 'tim2' counted nothing during 200 of 200 inferences" in record.reasons[1]
+
+
+def test_two_records_of_one_second_are_two(tmp_path: Path) -> None:
+    run = make_run()
+    paths = {write_record(record_of(run, tmp_path), tmp_path / "runs") for _ in range(20)}
+    assert len(paths) == len(list((tmp_path / "runs").iterdir())) == 20
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not on PATH")
+def test_the_commit_and_whether_files_differ_from_it_are_recorded(tmp_path: Path) -> None:
+    def git(*command: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        return subprocess.run(
+            ["git", *who, *command], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    git("init")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "one")
+    clean = record_of(make_run(), tmp_path).commit
+    (tmp_path / "file").write_text("two")
+    dirty = record_of(make_run(), tmp_path).commit
+    assert clean is not None
+    assert dirty is not None
+    assert clean.hash == dirty.hash == git("rev-parse", "HEAD")
+    assert (clean.dirty, dirty.dirty) == (False, True)
+
+
+def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert record_of(make_run(), tmp_path).commit is None  # no repository
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert record_of(make_run(), ROOT).commit is None  # no git
+
+
+# Writing
+
+
+def test_what_is_read_is_what_was_written(record: Record, tmp_path: Path) -> None:
+    path = write_record(record, tmp_path / "reports" / "runs")
+    assert read_record(path) == record
+    assert path.name == f"{record.id}.json"
+    assert json.loads(path.read_text())["numbers"]["flash"] == {
+        "value": 41_012,
+        "unit": "byte",
+        "kind": "exact",
+    }
+    assert [path] == list(path.parent.iterdir())
+
+
+def fail(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename"])
+def test_a_write_that_fails_leaves_nothing_and_says_so(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setattr(*((os, "fsync", fail) if step == "fsync" else (Path, "replace", fail)))
+    assert message(InfrastructureError, lambda: write_record(record, tmp_path)) == (
+        f"{tmp_path / record.id}.json: the record cannot be written: No space left on device"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder_is_explained(record: Record, tmp_path: Path) -> None:
+    (tmp_path / "reports").write_text("")
+    text = message(InfrastructureError, lambda: write_record(record, tmp_path / "reports" / "runs"))
+    assert "the record cannot be written: Not a directory" in text
+
+
+# Reading
+
+Damage = Callable[[bytes], bytes]
+
+
+def changed(**values: Any) -> Damage:
+    return lambda data: json.dumps(json.loads(data) | values).encode()
+
+
+def without_kind(data: bytes) -> bytes:
+    record = json.loads(data)
+    del record["numbers"]["flash"]["kind"]
+    return json.dumps(record).encode()
+
+
+FOREIGN: dict[str, tuple[Damage, str]] = {
+    "empty": (lambda _: b"", "is not a record: "),
+    "cut short": (lambda data: data[: len(data) // 2], "is not a record: Input data was truncated"),
+    "no JSON": (lambda _: b"PK\x03\x04", "is not a record: JSON is malformed"),
+    "no text": (lambda _: b'{"schema": "\xff"}', "is not a record: "),
+    "another JSON": (lambda _: b'{"name": "package"}', "is not a record: "),
+    "a list": (lambda _: b"[1, 2]", "is not a record: "),
+    "of the future": (
+        changed(schema=SCHEMA + 1),
+        f"has schema version {SCHEMA + 1}; this harness reads {SCHEMA}",
+    ),
+    "of a quite different future": (
+        lambda _: b'{"schema": 9, "everything": "else"}',
+        f"has schema version 9; this harness reads {SCHEMA}",
+    ),
+    "an unknown verdict": (changed(verdict="perhaps"), "is not a record: "),
+    "a number without kind": (without_kind, "is not a record: "),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_file_that_is_no_record_is_explained(record: Record, tmp_path: Path, what: str) -> None:
+    damage, text = FOREIGN[what]
+    path = write_record(record, tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    assert message(InputError, lambda: read_record(path)).startswith(f"{path}: {text}")
+
+
+def test_a_missing_record_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    assert message(InputError, lambda: read_record(path)) == (
+        f"{path}: cannot be read: No such file or directory"
+    )
