@@ -32,7 +32,7 @@ _BUILD_ID_DIGITS = 32
 _BUILD_DEADLINE = 600.0  # seconds
 _OVERFLOW = re.compile(r"region `(?P<region>FLASH|RAM)' overflowed by (?P<bytes>\d+) bytes")
 _ERROR_LINES = 20
-_SOURCES = {".c", ".h", ".cmake", ".ld", ".txt"}
+_SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,10 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     """Hash contents, never paths: the same inputs give the same ID on every machine."""
     port = options["PORT"]
     firmware = places.bundled("firmware")
-    ours = (
-        path
-        for path in firmware.rglob("*")
-        if path.suffix in _SOURCES
-        and ("ports" not in path.parts or _is_of_port(path, firmware, port))
-    )
+    files = (path.relative_to(firmware) for path in firmware.rglob("*") if path.is_file())
+    ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
     inputs = {
-        "firmware": {path.relative_to(firmware).as_posix(): _digest(path) for path in ours},
+        "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
         "engine": [generated.version, *((path.name, _digest(path)) for path in generated.sources)],
         "toolchain": toolchain.version,
         "options": dict(options),
@@ -134,10 +130,10 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     return hashlib.sha256(text.encode()).hexdigest()[:_BUILD_ID_DIGITS]
 
 
-def _is_of_port(path: Path, firmware: Path, port: str) -> bool:
+def _is_for_port(file: Path, port: str) -> bool:
     """Other chips' ports are no input: to edit one leaves this image as it is."""
-    parts = path.relative_to(firmware).parts
-    return len(parts) == 2 or parts[1] in {"cortexm", port}  # noqa: PLR2004
+    top, *below = file.parts
+    return top != "ports" or len(below) == 1 or below[0] in {"cortexm", port}
 
 
 def _digest(path: Path) -> str:
@@ -210,5 +206,8 @@ def _keep(staging: Path, final: Path) -> None:
         os.rename(staging, final)
     except OSError:
         # Somebody else built the same image meanwhile; theirs is as good.
-        if not (final / "firmware.elf").is_file():
-            raise
+        if (final / "firmware.elf").is_file():
+            return
+        # Somebody took the ELF out of an image.
+        shutil.rmtree(final)
+        os.rename(staging, final)
