@@ -1,0 +1,162 @@
+"""A virtual board: chip, serial line and debug port on a desk that things go wrong on."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from harness.board.virtual import chips, faults
+from harness.board.virtual.chips.chip import IDENTITY, PART, Options
+from harness.board.virtual.dap import DebugPort, TransferFault
+from harness.board.virtual.line import SerialLine
+from harness.board.virtual.linefaults import LineFault
+from harness.board.virtual.protocol import Operation, Status, decode_operations, encode_answer
+from harness.errors import InputError
+from harness.names import suggest
+
+
+class Board:
+    """A powered board with a `chip`, one of whose UARTs, `uart`, is on the serial line.
+
+    `unplugged` is called once when the board is unplugged.
+    """
+
+    def __init__(
+        self,
+        chip: str,
+        *,
+        uart: str | None = None,
+        texts: Sequence[str] = (),
+        portable: bool = False,
+    ) -> None:
+        identity = None
+        for text in texts:
+            name, value = faults.split(text)
+            if name == faults.WRONG_CHIP:
+                identity = _known_chip(value)
+        self.chip = chips.build(chip, Options(identity, portable))
+        self.unplugged: Callable[[], None] = lambda: None
+        self.busy = False
+        self.is_unplugged = False
+        self._powered = True
+        self._unplug_in: int | None = None
+        self._flashing = False
+        self._port = DebugPort(self.chip.core, self.chip.access_ports)
+        uarts = self.chip.uarts
+        name = uart or next(iter(uarts))
+        if name not in uarts:
+            raise InputError(f"the {chip} has no UART {name!r}", remedy=suggest(name, uarts))
+        self.line = SerialLine(uarts[name], self.chip.core.stopped)
+        self.chip.flash.array.busy = self._on_flash
+        for text in texts:
+            if faults.split(text)[0] != faults.WRONG_CHIP:
+                faults.apply(self, text)
+        if self._powered:
+            self.chip.core.power_on()
+
+    def close(self) -> None:
+        """End its threads and hang up the line."""
+        self.chip.core.close()
+        self.line.close()
+
+    def execute(self, batch: bytes) -> bytes:
+        """Execute a session's batch and return the answer."""
+        words: list[int] = []
+        for operation, address, count, values in decode_operations(batch):
+            self._count()
+            if self.is_unplugged:
+                raise ConnectionError("unplugged")
+            if not self._powered:
+                return encode_answer(Status.NO_ACK, words)
+            try:
+                words += self._transfer(operation, address, count, values)
+            except TransferFault:
+                return encode_answer(Status.FAULT, words)
+        return encode_answer(Status.OK, words)
+
+    def _transfer(
+        self, operation: Operation, address: int, count: int, values: tuple[int, ...]
+    ) -> list[int]:
+        if operation is Operation.READ_AP:
+            return self._port.read_ap(address, count)
+        if operation is Operation.READ_DP:
+            return [self._port.read_dp(address)]
+        if operation is Operation.WRITE_AP:
+            self._port.write_ap(address, values)
+        elif operation is Operation.WRITE_DP:
+            self._port.write_dp(address, values[0])
+        else:
+            self.chip.core.set_reset(asserted=bool(address))
+        return []
+
+    # Faults
+
+    def cut_power(self) -> None:
+        """Leave the chip without power: it runs no more and does not answer."""
+        self._powered = False
+        self.chip.core.set_reset(asserted=True)
+
+    def keep_busy(self) -> None:
+        """Let sessions be refused as if somebody else had the probe."""
+        self.busy = True
+
+    def mend(self) -> None:
+        """Give power back, and the probe."""
+        self.busy = False
+        if not self._powered:
+            self._powered = True
+            self.chip.core.set_reset(asserted=False)
+
+    def unplug(self) -> None:
+        """Take the board away: session, probe and port are gone."""
+        if not self.is_unplugged:
+            self.is_unplugged = True
+            # Not here: this may be the core's own thread, or a session's.
+            threading.Thread(target=self._leave, name="unplug", daemon=True).start()
+
+    def unplug_during_flash(self, transfers: int) -> None:
+        """Unplug so many debug transfers after the flash was first erased or programmed."""
+        self._unplug_in = transfers
+
+    def protect(self, sector: int) -> None:
+        """Write-protect a sector or page of the flash."""
+        with self.chip.core.stopped():
+            self.chip.flash.protect(sector)
+
+    def stick(self, address: int, bit: int) -> None:
+        """Let a bit of flash stay one."""
+        array = self.chip.flash.array
+        if not 0 <= address - array.memory.base < array.memory.size:
+            raise ValueError(address)
+        with self.chip.core.stopped():
+            array.stick(address, bit)
+
+    def disturb(self, fault: LineFault) -> None:
+        """Let something happen to a byte on the serial line."""
+        self.line.disturb(fault)
+
+    def brown_out(self, instructions: int) -> None:
+        """Reset after so many more instructions."""
+        self.chip.core.brown_out_after(instructions)
+
+    def _leave(self) -> None:
+        self.line.close()
+        self.unplugged()
+
+    def _on_flash(self) -> None:
+        self._flashing = True
+
+    def _count(self) -> None:
+        if self._unplug_in is not None and self._flashing:
+            self._unplug_in -= 1
+            if self._unplug_in < 0:
+                self.unplug()
+
+
+def _known_chip(name: str) -> str:
+    known = [*IDENTITY, *PART]
+    if name not in known:
+        raise InputError(
+            f"nothing can claim to be a {name!r}",
+            where=f"--fault {faults.WRONG_CHIP}",
+            remedy=suggest(name, known),
+        )
+    return name

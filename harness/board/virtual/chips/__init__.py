@@ -1,0 +1,19 @@
+"""The chips by pyOCD's target names."""
+
+from collections.abc import Callable, Mapping
+
+from harness.board.virtual.chips.chip import Chip, Options
+from harness.board.virtual.chips.stm32f429xi import stm32f429xi
+from harness.errors import InputError
+from harness.names import suggest
+
+CHIPS: Mapping[str, Callable[[Options], Chip]] = {
+    "stm32f429xi": stm32f429xi,
+}
+
+
+def build(name: str, options: Options) -> Chip:
+    """Return the chip called `name`; `InputError` if it is not one of `CHIPS`."""
+    if name not in CHIPS:
+        raise InputError(f"there is no virtual board with a {name!r}", remedy=suggest(name, CHIPS))
+    return CHIPS[name](options)

@@ -1,0 +1,156 @@
+"""Counting instructions at the speed of the emulator.
+
+Unicorn's own counter (and its UC_HOOK_CODE) leaves out instructions that an IT
+makes conditional and whose condition fails; silicon and QEMU count them. So blocks
+are counted: a hook on every block adds the number of its instructions, taken from
+a table that is filled when a block is first seen.
+
+On x86-64 the hook is 60 bytes of machine code (below, with its assembler source);
+elsewhere it is a Python function that does the same at a hundredth of the speed.
+"""
+
+import ctypes
+import mmap
+import platform
+from collections.abc import Callable
+
+from harness.errors import InfrastructureError
+
+NEVER = (1 << 63) - 1
+"""A limit that is not reached."""
+
+_ENTRIES = 1 << 16
+
+# The calling convention of System V: rdi uc, rsi address, edx size, rcx state.
+#     mov   eax, esi
+#     shr   eax, 1
+#     movzx eax, ax
+#     mov   r8, [rcx+24]      table
+#     mov   rax, [r8+rax*8]   entry: address, size << 32, count << 48
+#     cmp   eax, esi
+#     jne   slow
+#     mov   r9, rax
+#     shr   rax, 32
+#     cmp   ax, dx
+#     jne   slow
+#     shr   eax, 16
+#     mov   [rcx+16], r9      state.block = entry
+#     mov   r9, [rcx]
+#     add   rax, r9
+#     mov   [rcx], rax        state.count += count
+#     cmp   r9, [rcx+8]
+#     jae   stop              if the count before this block has reached state.limit
+#     ret
+# slow: jmp [rcx+32]
+# stop: jmp [rcx+40]
+_X86_64 = bytes.fromhex(
+    "89f0d1e80fb7c04c8b4118498b04c039f075234989c148c1e8206639d075"
+    "17c1e8104c8949104c8b094c01c84889014c3b49087304c3ff6120ff6128"
+)
+
+BlockHook = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
+)
+
+
+class _State(ctypes.Structure):
+    """Shared with the machine code above: the order of the fields is its business."""
+
+    _fields_ = (
+        ("count", ctypes.c_uint64),
+        ("limit", ctypes.c_uint64),
+        ("block", ctypes.c_uint64),
+        ("table", ctypes.c_uint64),
+        ("slow", ctypes.c_uint64),
+        ("stop", ctypes.c_uint64),
+    )
+
+
+class InstructionCounter:
+    """Instructions executed since the beginning, and the limit at which execution stops.
+
+    `seen` is called for a block that the table does not know: it returns the number of
+    its instructions, whether they may be put into the table, and whether the block must
+    not run. `stop` is the address of `uc_emu_stop`.
+    """
+
+    def __init__(
+        self,
+        seen: Callable[[int, int], tuple[int, bool, bool]],
+        stop: int,
+        *,
+        portable: bool = False,
+    ) -> None:
+        self._seen = seen
+        self._stop = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(stop)
+        self._table = (ctypes.c_uint64 * _ENTRIES)()
+        self._slow = BlockHook(self._on_block)
+        self.state = _State(limit=NEVER, table=ctypes.addressof(self._table), stop=stop)
+        self.state.slow = _address_of(self._slow)
+        self.hook = self.state.slow
+        if not portable and platform.machine().lower() in ("x86_64", "amd64"):
+            self._code = _executable(_X86_64)
+            self.hook = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
+
+    @property
+    def user_data(self) -> int:
+        """What the hook must be given as its last argument."""
+        return ctypes.addressof(self.state)
+
+    @property
+    def entered(self) -> tuple[int, int]:
+        """Address and instructions of the block entered last; both 0 before the first."""
+        entry: int = self.state.block
+        return entry & 0xFFFF_FFFF, entry >> 48
+
+    def interrupt(self) -> None:
+        """Stop before the next block; may be called by any thread."""
+        self.state.limit = 0
+
+    def forget(self) -> None:
+        """Empty the table: code or what is special in it has changed."""
+        ctypes.memset(self._table, 0, ctypes.sizeof(self._table))
+
+    def forget_block(self, address: int) -> None:
+        """Forget the block at `address`."""
+        self._table[address >> 1 & _ENTRIES - 1] = 0
+
+    def _on_block(self, uc: int, address: int, size: int, _data: int) -> None:
+        state = self.state
+        limit = state.limit  # what `seen` does to it counts from the next block on
+        count, keep, refuse = self._seen(address, size)
+        entry = address | size << 32 | count << 48
+        if keep:
+            self._table[address >> 1 & _ENTRIES - 1] = entry
+        state.block = entry
+        before = state.count
+        state.count = before + count
+        if refuse or before >= limit:
+            self._stop(uc)
+
+
+def _address_of(function: object) -> int:
+    address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
+    if address is None:
+        raise AssertionError("a function has an address")
+    return address
+
+
+def _executable(code: bytes) -> mmap.mmap:
+    """Return memory that holds `code` and may be executed."""
+    try:
+        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        memory.write(code)
+        libc = ctypes.CDLL(None, use_errno=True)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        if libc.mprotect(
+            ctypes.c_void_p(start), ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_EXEC
+        ):
+            raise OSError(ctypes.get_errno(), "mprotect")
+    except OSError as error:
+        raise InfrastructureError(
+            f"this system gives no executable memory: {error}",
+            where="virtual board",
+            remedy="the emulator needs it too: is a security policy denying it?",
+        ) from error
+    return memory

@@ -1,0 +1,61 @@
+"""The data watchpoint and trace unit's cycle counter (Armv7-M ARM, C1.8): no comparators.
+
+It counts instructions, not cycles: exactly, and nothing while the core sleeps.
+"""
+
+from collections.abc import Callable
+
+CTRL, CYCCNT = 0x000, 0x004
+
+_CYCCNTENA = 1 << 0
+_NUMCOMP = 0  # bits 31 to 28
+_MASK32 = 0xFFFF_FFFF
+
+
+class Dwt:
+    """`instructions` counts them; `traced` tells whether DEMCR.TRCENA is set."""
+
+    def __init__(self, instructions: Callable[[], int], traced: Callable[[], bool]) -> None:
+        self._instructions = instructions
+        self._traced = traced
+        self.reset()
+
+    def reset(self) -> None:
+        """Stop and clear."""
+        self._control = 0
+        self._value = 0
+        self._since = 0
+        self._counting = False
+
+    def trace_changed(self) -> None:
+        """Take note that DEMCR.TRCENA may have changed."""
+        self._set_counting(bool(self._control & _CYCCNTENA) and self._traced())
+
+    def read(self, offset: int) -> int:
+        """Return a register; ones that are not there read as zero."""
+        if offset == CYCCNT:
+            return self._count()
+        return _NUMCOMP << 28 | self._control if offset == CTRL else 0
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self.read(offset)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+        if offset == CYCCNT:
+            self._value = value
+            self._since = self._instructions()
+        elif offset == CTRL:
+            self._control = value & 0x003F_FFFF
+            self.trace_changed()
+
+    def _count(self) -> int:
+        elapsed = self._instructions() - self._since if self._counting else 0
+        return self._value + elapsed & _MASK32
+
+    def _set_counting(self, counting: bool) -> None:
+        if counting != self._counting:
+            self._value = self._count()
+            self._since = self._instructions()
+            self._counting = counting

@@ -1,0 +1,65 @@
+"""What may happen to the n-th byte on a serial line."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Harm(Enum):
+    """What happens to a byte."""
+
+    DROP = "drop"
+    CORRUPT = "corrupt"
+    DOUBLE = "double"
+    DELAY = "delay"
+
+
+@dataclass(frozen=True)
+class LineFault:
+    """Harm to the `index`-th byte (from 0) that passes in one direction from now on.
+
+    `seconds` is how long a DELAY holds it and all that follow.
+    """
+
+    harm: Harm
+    to_device: bool
+    index: int
+    seconds: float = 0.0
+
+
+class Disturbance:
+    """The faults of one direction."""
+
+    def __init__(self) -> None:
+        self._passed = 0
+        self._faults: dict[int, list[LineFault]] = {}
+
+    def add(self, fault: LineFault) -> None:
+        """Let `fault` happen; its index counts from the next byte."""
+        self._faults.setdefault(self._passed + fault.index, []).append(fault)
+
+    def apply(self, data: bytes) -> bytes:
+        """Return what is left of `data`; takes as long as the delays in it."""
+        begin = self._passed
+        self._passed += len(data)
+        if not self._faults:
+            return data
+        result = bytearray()
+        for index, byte in enumerate(data, begin):
+            result += _harmed(byte, self._faults.pop(index, ()))
+        return bytes(result)
+
+
+def _harmed(byte: int, faults: Sequence[LineFault]) -> bytes:
+    result = bytes((byte,))
+    for fault in faults:
+        if fault.harm is Harm.DROP:
+            result = b""
+        elif fault.harm is Harm.CORRUPT:
+            result = bytes(value ^ 1 for value in result)
+        elif fault.harm is Harm.DOUBLE:
+            result *= 2
+        else:
+            time.sleep(fault.seconds)
+    return result

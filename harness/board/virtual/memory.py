@@ -1,0 +1,205 @@
+"""Memories and the bus: what core and debugger reach by address.
+
+A memory lives in a host buffer that the emulator maps, so a debugger reads and
+writes it while the core runs, as a MEM-AP does.
+"""
+
+import ctypes
+import struct
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+WORD = 4
+MASK32 = 0xFFFF_FFFF
+
+
+class BusError(Exception):
+    """Nothing answers at `address`."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"nothing at {address:#010x}")
+        self.address = address
+
+
+class Device(Protocol):
+    """A peripheral: 32-bit registers at byte offsets that are multiples of four."""
+
+    def read(self, offset: int) -> int:
+        """Return the register; reading may have effects, as in the chip."""
+
+    def peek(self, offset: int) -> int:
+        """Return what a write of fewer than 32 bits is merged into; has no effect."""
+
+    def write(self, offset: int, value: int) -> None:
+        """Write all 32 bits of the register."""
+
+    def reset(self) -> None:
+        """Return to the state after reset."""
+
+
+class Programmer(Protocol):
+    """A flash controller: decides what a write to flash leaves there."""
+
+    def program(self, offset: int, size: int, value: int) -> int:
+        """Return the `size` bytes at `offset` after an attempt to write `value`."""
+
+
+class Memory:
+    """Bytes at `base`, and again at `aliases`; `fill` is what is in them at power-on.
+
+    With a `programmer` it is flash: stores go through its controller.
+    """
+
+    def __init__(
+        self,
+        base: int,
+        size: int,
+        *,
+        fill: int = 0,
+        flash: bool = False,
+        aliases: Sequence[int] = (),
+    ) -> None:
+        self.base = base
+        self.size = size
+        self.bases = (base, *aliases)
+        self.flash = flash
+        self.programmer: Programmer | None = None
+        self._buffer = (ctypes.c_uint8 * size)()
+        self.bytes = memoryview(self._buffer).cast("B")
+        self.address = ctypes.addressof(self._buffer)
+        ctypes.memset(self.address, fill, size)
+
+    def value(self, offset: int, size: int) -> int:
+        """Return `size` bytes at `offset` as a little-endian number."""
+        return int.from_bytes(self.bytes[offset : offset + size], "little")
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        """Put `size` bytes of `value` at `offset`, whatever the memory is."""
+        self.bytes[offset : offset + size] = value.to_bytes(size, "little")
+
+    def fill(self, offset: int, size: int, value: int) -> None:
+        """Set `size` bytes from `offset` on."""
+        ctypes.memset(self.address + offset, value, size)
+
+
+class Window:
+    """A range of bus addresses in which devices live; what has no device keeps what is written.
+
+    The chip's devices are placed by `add`; each takes `1 << shift` bytes or a multiple.
+    `exact` lists the pages whose devices must know the time to the instruction.
+    """
+
+    PAGE = 0x1000
+
+    def __init__(self, base: int, size: int, *, shift: int = 10) -> None:
+        self.base = base
+        self.size = size
+        self.exact: set[int] = set()
+        self._shift = shift
+        self._devices: dict[int, tuple[Device, int]] = {}
+        self._plain: dict[int, int] = {}
+
+    def add(self, base: int, device: Device, *, size: int = 0x400, exact: bool = False) -> None:
+        """Place `device` at bus address `base`."""
+        for address in range(base, base + size, 1 << self._shift):
+            self._devices[address >> self._shift] = (device, base)
+        if exact:
+            self.exact.add(base & ~(self.PAGE - 1))
+
+    def read(self, address: int, size: int) -> int:
+        """Return `size` bytes at `address`."""
+        found = self._devices.get(address >> self._shift)
+        if found is None:
+            word = self._plain.get(address & ~3, 0)
+        else:
+            word = found[0].read((address & ~3) - found[1])
+        if size == WORD:
+            return word
+        return word >> 8 * (address & 3) & ((1 << 8 * size) - 1)
+
+    def write(self, address: int, size: int, value: int) -> None:
+        """Write `size` bytes at `address`; a narrow write leaves the register's other bytes."""
+        found = self._devices.get(address >> self._shift)
+        if found is None:
+            self._plain[address & ~3] = _merge(
+                self._plain.get(address & ~3, 0), address, size, value
+            )
+            return
+        device, base = found
+        offset = (address & ~3) - base
+        if size != WORD:
+            value = _merge(device.peek(offset), address, size, value)
+        device.write(offset, value & MASK32)
+
+    def reset(self) -> None:
+        """Reset every device and forget what was written elsewhere."""
+        self._plain.clear()
+        for device in {id(device): device for device, _ in self._devices.values()}.values():
+            device.reset()
+
+
+def _merge(old: int, address: int, size: int, value: int) -> int:
+    shift = 8 * (address & 3)
+    mask = ((1 << 8 * size) - 1) << shift
+    return old & ~mask | value << shift & mask
+
+
+class Bus:
+    """All that answers by address. `written` is told of every change that is not the core's own."""
+
+    def __init__(self, memories: Sequence[Memory], windows: Sequence[Window]) -> None:
+        self.memories = memories
+        self.windows = windows
+        self.written: Callable[[int, int], None] = lambda _address, _size: None
+
+    def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
+        """Return the memory that holds `size` bytes at `address`, and their offset in it."""
+        for memory in self.memories:
+            for base in memory.bases:
+                if base <= address and address + size <= base + memory.size:
+                    return memory, address - base
+        return None
+
+    def read(self, address: int, size: int) -> int:
+        """Return `size` bytes at `address`; `BusError` if nothing is there."""
+        found = self.memory(address, size)
+        if found is not None:
+            return found[0].value(found[1], size)
+        return self._window(address).read(address, size)
+
+    def write(self, address: int, size: int, value: int) -> None:
+        """Write `size` bytes at `address`; `BusError` if nothing is there."""
+        found = self.memory(address, size)
+        if found is None:
+            self._window(address).write(address, size, value)
+            return
+        memory, offset = found
+        if memory.flash:
+            if memory.programmer is None:
+                raise BusError(address)
+            value = memory.programmer.program(offset, size, value)
+        memory.store(offset, size, value)
+        self.written(address, size)
+
+    def read_words(self, address: int, count: int) -> Sequence[int]:
+        """Return `count` words from `address` on."""
+        found = self.memory(address, WORD * count)
+        if found is not None:
+            return struct.unpack_from(f"<{count}I", found[0].bytes, found[1])
+        return [self.read(address + WORD * index, WORD) for index in range(count)]
+
+    def write_words(self, address: int, words: Sequence[int]) -> None:
+        """Write `words` from `address` on."""
+        found = self.memory(address, WORD * len(words))
+        if found is not None and not found[0].flash:
+            struct.pack_into(f"<{len(words)}I", found[0].bytes, found[1], *words)
+            self.written(address, WORD * len(words))
+            return
+        for index, word in enumerate(words):
+            self.write(address + WORD * index, WORD, word)
+
+    def _window(self, address: int) -> Window:
+        for window in self.windows:
+            if window.base <= address < window.base + window.size:
+                return window
+        raise BusError(address)

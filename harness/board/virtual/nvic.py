@@ -1,0 +1,126 @@
+"""The nested vectored interrupt controller: what is pending, and what may preempt what.
+
+Armv7-M ARM (DDI 0403E): B1.5.4 exception priorities and preemption, B3.4 the NVIC.
+Exceptions are numbered as there: 1 to 15 the core's, 16 + n interrupt n.
+"""
+
+from collections.abc import Callable
+
+RESET, NMI, HARD_FAULT, MEM_MANAGE, BUS_FAULT, USAGE_FAULT = 1, 2, 3, 4, 5, 6
+SVCALL, DEBUG_MONITOR, PENDSV, SYSTICK = 11, 12, 14, 15
+EXTERNAL = 16
+
+THREAD_PRIORITY = 256
+"""Lower than any exception's."""
+
+_FIXED = {RESET: -3, NMI: -2, HARD_FAULT: -1}
+_EXCEPTIONS = 256
+
+
+class Nvic:
+    """`priority_bits` are implemented; `changed` is called when an interrupt may be due."""
+
+    def __init__(self, priority_bits: int, changed: Callable[[], None]) -> None:
+        self._mask = 0xFF << 8 - priority_bits & 0xFF
+        self._changed = changed
+        self._asserted: set[int] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Disable all, pend none; a device that still asserts its line will pend again."""
+        self.pending: set[int] = set()
+        self.enabled: set[int] = set()
+        self.active: list[int] = []
+        self.grouping = 0
+        self._priorities = bytearray(_EXCEPTIONS)
+        self._asserted.clear()
+
+    # Lines of devices
+
+    def line(self, interrupt: int) -> Callable[[bool], None]:
+        """Return the level-sensitive input of `interrupt`."""
+        exception = EXTERNAL + interrupt
+
+        def drive(level: bool) -> None:
+            if not level:
+                self._asserted.discard(exception)
+            elif exception not in self._asserted:
+                self._asserted.add(exception)
+                if exception not in self.active:
+                    self.pend(exception)
+
+        return drive
+
+    # State
+
+    def pend(self, exception: int) -> None:
+        """Make `exception` pending."""
+        self.pending.add(exception)
+        if self._is_enabled(exception):
+            self._changed()
+
+    def unpend(self, exception: int) -> None:
+        """Take the pending state back; a line that is still asserted pends again (B3.4)."""
+        if exception not in self._asserted:
+            self.pending.discard(exception)
+
+    def enable(self, exception: int, enabled: bool) -> None:
+        """Let `exception`, an interrupt, through or not."""
+        if enabled:
+            self.enabled.add(exception)
+            self._changed()
+        else:
+            self.enabled.discard(exception)
+
+    def enter(self, exception: int) -> None:
+        """Note that `exception` is being handled."""
+        self.pending.discard(exception)
+        self.active.append(exception)
+
+    def leave(self, exception: int) -> None:
+        """Note that its handler returned."""
+        if exception in self.active:
+            self.active.remove(exception)
+        if exception in self._asserted:
+            self.pending.add(exception)
+
+    # Priorities
+
+    def priority(self, exception: int) -> int:
+        """Return the priority; a lower number goes first."""
+        return _FIXED.get(exception, self._priorities[exception])
+
+    def set_priority(self, exception: int, value: int) -> None:
+        """Set a configurable priority, of which only the implemented bits are kept."""
+        self._priorities[exception] = value & self._mask
+        self._changed()
+
+    def group(self, priority: int) -> int:
+        """Return the part of `priority` that decides about preemption (B1.5.4, PRIGROUP)."""
+        return priority if priority < 0 else priority & (0xFF << self.grouping + 1) & 0xFF
+
+    def execution_priority(self, primask: int, basepri: int, faultmask: int) -> int:
+        """Return the priority that an exception must beat now (B1.5.4, ExecutionPriority)."""
+        now = THREAD_PRIORITY
+        for exception in self.active:
+            now = min(now, self.group(self.priority(exception)))
+        if basepri & self._mask:
+            now = min(now, self.group(basepri & self._mask))
+        if primask & 1:
+            now = min(now, 0)
+        if faultmask & 1:
+            now = min(now, -1)
+        return now
+
+    def due(self) -> int | None:
+        """Return the pending, enabled exception of the highest priority."""
+        best = None
+        for exception in self.pending:
+            if self._is_enabled(exception):
+                key = (self.priority(exception), exception)
+                if best is None or key < best:
+                    best = key
+        return None if best is None else best[1]
+
+    def _is_enabled(self, exception: int) -> bool:
+        return exception < EXTERNAL or exception in self.enabled

@@ -1,0 +1,1 @@
+"""The chips' peripherals, a module for each family of them."""

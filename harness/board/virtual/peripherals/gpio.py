@@ -1,0 +1,79 @@
+"""Pins: the level of every output, and when it changed.
+
+The log is there for a virtual energy meter, which wants to know when the firmware
+raised and lowered its trigger pin. STM32: RM0090, 8.4, and the same in RM0351, 8.5.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LOG = 4096
+"""Edges that are kept."""
+
+_IDR, _ODR, _BSRR, _BRR = 0x10, 0x14, 0x18, 0x28
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The output called `pin`, such as "PB0", went high or low after so many instructions."""
+
+    pin: str
+    high: bool
+    instructions: int
+
+
+class Pins:
+    """The outputs of a chip; `instructions` is the time stamp of an edge."""
+
+    def __init__(self, instructions: Callable[[], int]) -> None:
+        self.log: deque[Edge] = deque(maxlen=LOG)
+        self._instructions = instructions
+
+    def changed(self, port: str, before: int, after: int) -> None:
+        """Note that the outputs of `port` went from the bits `before` to `after`."""
+        different = before ^ after
+        if not different:
+            return
+        now = self._instructions()
+        for bit in range(different.bit_length()):
+            if different >> bit & 1:
+                self.log.append(Edge(f"{port}{bit}", bool(after >> bit & 1), now))
+
+
+class Stm32Gpio:
+    """One port of an STM32, `name` such as "PB". An input reads what the output drives."""
+
+    def __init__(self, name: str, pins: Pins) -> None:
+        self._name = name
+        self._pins = pins
+        self._registers: dict[int, int] = {}
+        self._output = 0
+
+    def reset(self) -> None:
+        """Lower all outputs."""
+        self._registers.clear()
+        self._set(0)
+
+    def read(self, offset: int) -> int:
+        """Return a register."""
+        if offset in (_IDR, _ODR):
+            return self._output
+        return 0 if offset in (_BSRR, _BRR) else self._registers.get(offset, 0)
+
+    peek = read
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+        if offset == _ODR:
+            self._set(value & 0xFFFF)
+        elif offset == _BSRR:  # where a bit is both set and reset, it is set
+            self._set(self._output & ~(value >> 16) | value & 0xFFFF)
+        elif offset == _BRR:
+            self._set(self._output & ~value & 0xFFFF)
+        else:
+            self._registers[offset] = value
+
+    def _set(self, output: int) -> None:
+        self._pins.changed(self._name, self._output, output)
+        self._output = output

@@ -1,0 +1,51 @@
+"""Registers that keep what is written, with status bits that follow control bits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Follow:
+    """The bit `status` of the register at `target` equals the bits `control` of the one at `source`.
+
+    Shifted: bit `control + i` shows in `status + i`, for `width` bits.
+    """
+
+    source: int
+    control: int
+    target: int
+    status: int
+    width: int = 1
+
+
+class PlainRegisters:
+    """Registers with `values` after reset; `follows` are the ready bits of what is enabled."""
+
+    def __init__(
+        self, values: Mapping[int, int] | None = None, follows: tuple[Follow, ...] = ()
+    ) -> None:
+        self._initial = dict(values or {})
+        self._follows = follows
+        self._values = dict(self._initial)
+
+    def reset(self) -> None:
+        """Return to the values after reset."""
+        self._values = dict(self._initial)
+
+    def read(self, offset: int) -> int:
+        """Return a register with its status bits."""
+        value = self._values.get(offset, 0)
+        for follow in self._follows:
+            if follow.target == offset:
+                mask = (1 << follow.width) - 1
+                bits = self._values.get(follow.source, 0) >> follow.control & mask
+                value = value & ~(mask << follow.status) | bits << follow.status
+        return value
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self._values.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        """Keep the value."""
+        self._values[offset] = value

@@ -1,0 +1,77 @@
+"""The core's registers, read and written in batches.
+
+One call for many registers: entering an exception touches twenty, and a call of
+Unicorn's Python binding for each would cost more than everything else together.
+"""
+
+import ctypes
+from collections.abc import Sequence
+
+from unicorn import arm_const as arm
+from unicorn.unicorn_py3.unicorn import uclib
+
+SP = arm.UC_ARM_REG_SP
+LR = arm.UC_ARM_REG_LR
+PC = arm.UC_ARM_REG_PC
+XPSR = arm.UC_ARM_REG_XPSR
+XPSR_ALL = arm.UC_ARM_REG_XPSR_NZCVQG  # to write it with the GE bits, which XPSR leaves alone
+MSP = arm.UC_ARM_REG_MSP
+PSP = arm.UC_ARM_REG_PSP
+CONTROL = arm.UC_ARM_REG_CONTROL
+PRIMASK = arm.UC_ARM_REG_PRIMASK
+BASEPRI = arm.UC_ARM_REG_BASEPRI
+FAULTMASK = arm.UC_ARM_REG_FAULTMASK
+FPSCR = arm.UC_ARM_REG_FPSCR
+R: tuple[int, ...] = tuple(getattr(arm, f"UC_ARM_REG_R{index}") for index in range(13))
+S: tuple[int, ...] = tuple(getattr(arm, f"UC_ARM_REG_S{index}") for index in range(32))
+
+CALLER_SAVED = (*R[:4], R[12], LR)
+"""What an exception stacks, before PC and xPSR (Armv7-M ARM, B1.5.6)."""
+
+
+class Batch:
+    """Some registers of the core behind the engine handle `uc`, in a fixed order."""
+
+    def __init__(self, uc: ctypes.c_void_p, registers: Sequence[int]) -> None:
+        count = len(registers)
+        self._uc = uc
+        self._count = ctypes.c_int(count)
+        self._ids = (ctypes.c_int * count)(*registers)
+        # Eight bytes each: that is what Unicorn may write, though it uses four.
+        self._values = (ctypes.c_uint64 * count)()
+        start = ctypes.addressof(self._values)
+        self._pointers = (ctypes.c_void_p * count)(*(start + 8 * i for i in range(count)))
+
+    def read(self) -> list[int]:
+        """Return their values."""
+        uclib.uc_reg_read_batch(self._uc, self._ids, self._pointers, self._count)
+        return self._values[:]
+
+    def write(self, values: Sequence[int]) -> None:
+        """Set them, in their order."""
+        self._values[:] = values
+        uclib.uc_reg_write_batch(self._uc, self._ids, self._pointers, self._count)
+
+
+class Registers:
+    """The core's registers by Unicorn's numbers, one at a time."""
+
+    def __init__(self, uc: ctypes.c_void_p) -> None:
+        self._uc = uc
+        self._value = ctypes.c_uint64()
+        self._pointer = ctypes.byref(self._value)
+
+    def read(self, register: int) -> int:
+        """Return the register's 32 bits."""
+        self._value.value = 0
+        uclib.uc_reg_read(self._uc, register, self._pointer)
+        return self._value.value & 0xFFFF_FFFF
+
+    def write(self, register: int, value: int) -> None:
+        """Set the register."""
+        self._value.value = value
+        uclib.uc_reg_write(self._uc, register, self._pointer)
+
+    def batch(self, *registers: int) -> Batch:
+        """Return a batch of `registers`."""
+        return Batch(self._uc, registers)
