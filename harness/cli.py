@@ -3,13 +3,14 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from harness import __version__
 from harness.board import provision
+from harness.board.reach import Reach
 from harness.dut import open_dut
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, function in ((run, _run), (build, _build)):
         add_options(command.add_argument)
         command.set_defaults(command=function)
+    Reach.add_options(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines"))
     lists.set_defaults(command=_list)
@@ -65,12 +67,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = _selection(options, workspace)
     progress = Progress(sys.stderr)
+    reach = Reach.of(options)
     records: list[Path] = []
     with _table_in_the_end(records):
         for target, model, engine in selection.combinations():
             image = build_image(target, model, engine, workspace.images, progress.say)
-            board = provision(target, workspace.logs)
-            with open_dut(target, model, image, board, workspace, progress, records.append) as dut:
+            with (
+                closing(provision(target, workspace.logs, progress, reach)) as board,
+                open_dut(target, model, image, board, workspace, progress, records.append) as dut,
+            ):
                 dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
     for record in failed:

@@ -152,7 +152,9 @@ def open_dut(
     """
     try:
         channel = board.start(image)
-        link = LinkClient(channel, baud=target.port.baud, locate=image.elf.locate)
+        link = LinkClient(
+            channel, baud=target.port.baud, locate=image.elf.locate, watch=board.check
+        )
         try:
             dut = Dut(target, model, image, board, link, workspace, progress, on_record)
         except InfrastructureError as error:

@@ -4,8 +4,10 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from elftools.common.exceptions import ELFError
+from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
@@ -13,7 +15,15 @@ from elftools.elf.sections import SymbolTableSection
 from harness.errors import InputError
 from harness.target import Memory
 
+_DWARF_5 = 5  # counts files from 0, where earlier versions count from 1
 _THUMB = ~1  # bit 0 of a code address says Thumb, not where it is
+
+
+class Segment(NamedTuple):
+    """Bytes of the file and the address they are loaded to."""
+
+    address: int
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -44,15 +54,53 @@ class Elf:
                 ram += size
         return flash, ram
 
+    def segments(self) -> list[Segment]:
+        """Return what has to be loaded, by physical address."""
+        try:
+            with self.path.open("rb") as file:
+                return [
+                    Segment(segment["p_paddr"], segment.data())
+                    for segment in ELFFile(file).iter_segments(type="PT_LOAD")
+                    if segment["p_filesz"]
+                ]
+        except (OSError, ELFError) as error:
+            raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+
+    def symbols(self, *names: str) -> list[int] | None:
+        """Return the values of the symbols called `names`; None if one is missing."""
+        with self.path.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".symtab")
+            if not isinstance(table, SymbolTableSection):
+                return None
+            found = [table.get_symbol_by_name(name) for name in names]
+        values = [symbols[0]["st_value"] for symbols in found if symbols]
+        return values if len(values) == len(names) else None
+
     def locate(self, address: int) -> str:
-        """Return `address` as function and offset, as far as the symbols tell."""
+        """Return `address` as `function file:line`, as far as symbols and DWARF tell."""
+        address &= _THUMB
         starts = [start for start, _, _ in self._functions]
-        index = bisect_right(starts, address & _THUMB) - 1
-        if index >= 0:
-            start, size, name = self._functions[index]
-            if (address & _THUMB) - start < max(size, 1):
-                return f"{name}+{(address & _THUMB) - start:#x} ({address:#010x})"
-        return f"{address:#010x}"
+        index = bisect_right(starts, address) - 1
+        if index < 0 or address - self._functions[index][0] >= max(self._functions[index][1], 1):
+            return f"{address:#010x}"
+        line = self._line(address)
+        return f"{self._functions[index][2]} {line or ''}({address:#010x})"
+
+    def _line(self, address: int) -> str:
+        """Return "file:line " of a code address; empty if DWARF does not tell."""
+        with self.path.open("rb") as file:
+            elf = ELFFile(file)
+            if not elf.has_dwarf_info():
+                return ""
+            dwarf = elf.get_dwarf_info()
+            for unit in dwarf.iter_CUs():
+                program = dwarf.line_program_for_CU(unit)
+                row = _row_at(program, address) if program else None
+                if program and row:
+                    first = 0 if program.header["version"] >= _DWARF_5 else 1
+                    name = program["file_entry"][row.file - first].name.decode("utf-8", "replace")
+                    return f"{name}:{row.line} "
+        return ""
 
     @cached_property
     def _functions(self) -> list[tuple[int, int, str]]:
@@ -77,3 +125,16 @@ class Elf:
                 ]
         except (OSError, ELFError) as error:
             raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+
+
+def _row_at(program: LineProgram, address: int) -> Any:
+    """Return the row of a line table that covers `address`."""
+    before = None
+    for entry in program.get_entries():
+        state = entry.state
+        if state is None:
+            continue
+        if before is not None and before.address <= address < state.address:
+            return before
+        before = None if state.end_sequence else state
+    return None

@@ -11,6 +11,7 @@ A test asks for `dut` and is run for every target, model and engine asked for:
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from harness.board import Board, provision
+from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
 from harness.errors import HarnessError, InputError
@@ -37,7 +39,9 @@ _selection = pytest.StashKey[Selection]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare `--target`, `--model` and `--engine`."""
-    add_options(parser.getgroup("tinyml-harness", "int8 models on Cortex-M").addoption)
+    group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
+    add_options(group.addoption)
+    Reach.add_options(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,9 +108,10 @@ def image(target: Target, model: Model, engine: Engine, request: pytest.FixtureR
 @pytest.fixture(scope="session")
 def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
     """The board of the target, ready to be started with an image."""
-    board = provision(target, request.config.stash[_selection].workspace.logs)
-    yield board
-    board.stop()
+    config = request.config
+    logs = config.stash[_selection].workspace.logs
+    with closing(provision(target, logs, _progress(config), Reach.of(config.option))) as board:
+        yield board
 
 
 @pytest.fixture

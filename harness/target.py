@@ -70,6 +70,38 @@ class Qemu(_Section, frozen=True, tag_field="kind", tag="qemu"):
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
 
 
+class ChipId(_Section, frozen=True):
+    """A register that identifies the chip: `value` under `mask`."""
+
+    address: Address
+    value: Address
+    mask: Address = 0xFFFF_FFFF
+
+
+class Pyocd(_Section, frozen=True, tag_field="kind", tag="pyocd"):
+    """A board behind a debug probe.
+
+    `target` is pyOCD's name of the chip; `probe` (a unique id, or `remote:HOST:PORT`) and
+    `serial` (a port) may be left out where one is connected and its USB device has both;
+    `interface` picks one of a probe's several ports. `frequency` of SWD is in Hz.
+    """
+
+    target: Text
+    probe: str = ""
+    serial: str = ""
+    interface: str = ""
+    frequency: Annotated[int, msgspec.Meta(ge=1000, le=50_000_000)] = 4_000_000
+    chip_id: ChipId | None = None
+
+
+class Virtual(_Section, frozen=True, tag_field="kind", tag="virtual"):
+    """A virtual board: pyOCD's name of the chip, and its UART that has the serial port."""
+
+    chip: Text
+    uart: str = ""
+    chip_id: ChipId | None = None
+
+
 class TargetFile(_Section, frozen=True):
     """A whole target file; `stack` is in bytes."""
 
@@ -78,7 +110,7 @@ class TargetFile(_Section, frozen=True):
     memory: Memory
     port: Port
     counter: Counter
-    board: Qemu
+    board: Qemu | Pyocd | Virtual
     stack: Size = 8192
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import serial
 
 from harness.board import provision
+from harness.board.reach import Reach
 from harness.dut import open_dut
 from harness.engines import find_engine
 from harness.image import Image, build_image
@@ -95,7 +96,7 @@ def emulator(folder: Path) -> None:
     bare_image = repeated_image(image, REPEATS, folder / "repeated")
 
     def run(which: Image) -> tuple[float, int, Run | None]:
-        board = provision(target, workspace.logs)
+        board = provision(target, workspace.logs, Progress(sys.stderr), Reach())
         progress = Progress(sys.stderr)
         with open_dut(target, model, which, board, workspace, progress, lambda _: None) as dut:
             if which is image:

@@ -64,6 +64,13 @@ class QemuBoard:
             self._process.stop()
             self._process = None
 
+    def close(self) -> None:
+        """Do what `stop` does: nothing of QEMU outlives a start."""
+        self.stop()
+
+    def check(self) -> None:
+        """Do nothing: when QEMU ends, the line is closed, which is noticed at once."""
+
     def diagnosis(self) -> str:
         """Return what QEMU wrote to standard error: how it died, else the end of it."""
         try:

@@ -24,6 +24,7 @@ RUN_DEADLINE = 60.0
 
 _ANSWER_DEADLINE = 3.0  # a request that takes no computing; on top of its time on the wire
 _HELLO_PERIOD = 0.5
+_WATCH_PERIOD = 1.0  # of silence, then the board is looked at
 _ATTEMPTS = 5
 _FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
 _BITS_PER_BYTE = 10  # 8N1
@@ -58,13 +59,19 @@ class LinkClient:
     """One session with a device on `channel`.
 
     `baud` bounds how long bytes take on the wire; `locate` turns a code address
-    into a function's name for messages about faults. `retries` counts the
+    into a function's name for messages about faults; `watch` is called in long silences
+    and raises if the board cannot answer any more. `retries` counts the
     requests that had to be sent again, `waited` the seconds from RUN to its result, in
     which little but computing happens; `log` keeps the lines that the device sent.
     """
 
     def __init__(
-        self, channel: Channel, *, baud: int, locate: Callable[[int], str] = "{:#010x}".format
+        self,
+        channel: Channel,
+        *,
+        baud: int,
+        locate: Callable[[int], str] = "{:#010x}".format,
+        watch: Callable[[], None] = lambda: None,
     ) -> None:
         self.retries = 0
         self.waited = 0.0
@@ -72,6 +79,7 @@ class LinkClient:
         self._channel = channel
         self._seconds_per_byte = _BITS_PER_BYTE / baud
         self._locate = locate
+        self._watch = watch
         self._decoder = frame.FrameDecoder()
         self._answers: Iterator[bytes | None] = iter(())
         self._sequence = secrets.randbelow(256)
@@ -255,7 +263,10 @@ class LinkClient:
             remaining = end - time.monotonic()
             if remaining <= 0:
                 return None
-            self._answers = self._decoder.feed(self._channel.read(remaining))
+            data = self._channel.read(min(remaining, _WATCH_PERIOD))
+            if not data and remaining > _WATCH_PERIOD:
+                self._watch()
+            self._answers = self._decoder.feed(data)
 
     def _is_answer(self, answer: _Answer, *, expect_boot: bool) -> bool:
         """Take care of what the device says unasked."""

@@ -16,6 +16,7 @@ import pytest
 
 from harness.board import provision
 from harness.board.owned import OwnedProcess
+from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import find_engine
 from harness.errors import InputError
@@ -61,7 +62,7 @@ def image(target: Target) -> Image:
 @contextmanager
 def opened(target: Target, model: Model, image: Image, root: Path) -> Iterator[Dut]:
     workspace = Workspace(root)
-    board = provision(target, workspace.logs)
+    board = provision(target, workspace.logs, Progress(sys.stderr), Reach())
     progress = Progress(sys.stderr)
     with open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut:
         yield dut
@@ -210,7 +211,7 @@ def test_the_log_is_kept(target: Target, model: Model, image: Image, tmp_path: P
 def test_a_board_that_is_stopped_twice_or_started_again_works(
     target: Target, image: Image, tmp_path: Path
 ) -> None:
-    board = provision(target, tmp_path)
+    board = provision(target, tmp_path, Progress(sys.stderr), Reach())
     board.stop()
     mine = set(emulators(str(image.elf.path)))
     for _ in range(2):

@@ -1,0 +1,61 @@
+"""What pyOCD raises, in words for people: what happened and what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyocd.core import exceptions
+
+from harness.errors import InfrastructureError
+
+_WIRING = "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET"
+_PERMISSIONS = (
+    "is another program using it? On Linux a udev rule must allow it: "
+    "see pyocd.io/docs/installing, 'udev rules'"
+)
+
+
+@contextmanager
+def explained(  # noqa: C901 - a table, a row for each exception
+    probe: str, target: str, doing: str
+) -> Iterator[None]:
+    """Turn what pyOCD raises while `doing` something into `InfrastructureError`."""
+
+    def told(what: str, remedy: str) -> InfrastructureError:
+        return InfrastructureError(f"{doing}: {what}", where=f"probe {probe}", remedy=remedy)
+
+    try:
+        yield
+    except exceptions.ProbeDisconnected as error:
+        raise told(f"the probe was unplugged ({error})", "plug it in again") from error
+    except exceptions.ProbeError as error:
+        raise told(str(error), _PERMISSIONS) from error
+    except exceptions.FlashEraseFailure as error:
+        raise told(f"flash cannot be erased: {error}", _protection(target)) from error
+    except exceptions.FlashProgramFailure as error:
+        raise told(f"flash cannot be programmed: {error}", _protection(target)) from error
+    except exceptions.FlashFailure as error:
+        raise told(f"the flash algorithm failed: {error}", _protection(target)) from error
+    except exceptions.TransferFaultError as error:
+        raise told(
+            f"memory cannot be accessed: {error}",
+            "is the address in the chip's memory map, and read-out protection off?",
+        ) from error
+    except exceptions.TransferError as error:
+        raise told(f"the target stopped answering: {error}", _WIRING) from error
+    except exceptions.TargetSupportError as error:
+        raise told(
+            str(error),
+            f"`pyocd list --targets` names what is built in; a CMSIS pack adds others: "
+            f"`pyocd pack install {target}`",
+        ) from error
+    except exceptions.Error as error:
+        raise told(str(error), _WIRING) from error
+    except OSError as error:  # an ST-Link that is busy arrives raw, as usb.core.USBError
+        raise told(str(error), _PERMISSIONS) from error
+
+
+def _protection(target: str) -> str:
+    return (
+        "is the sector write protected, or the chip locked? Look at the option bytes; "
+        f"`pyocd erase --mass -t {target}` erases the whole chip"
+    )

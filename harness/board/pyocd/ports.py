@@ -1,0 +1,57 @@
+"""The serial port that belongs to a probe."""
+
+import serial
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from harness.errors import InfrastructureError
+
+
+def find_port(probe: str, interface: str) -> str:
+    """Return the device of the serial port on the same USB device as `probe`.
+
+    Where a probe has several, `interface` picks one: the USB interface's name, or the end
+    of its location such as "1.2". `InfrastructureError` lists what there is otherwise.
+    """
+    ports = list_ports.comports()
+    own = [port for port in ports if _serial_number(port.serial_number) == _serial_number(probe)]
+    if interface:
+        own = [port for port in own if _has_interface(port, interface)]
+    if len(own) == 1:
+        return str(own[0].device)
+    raise InfrastructureError(
+        f"{len(own)} serial ports belong to it: {_names(own)}"
+        if own
+        else f"no serial port belongs to it; there are: {_names(ports) or 'none'}",
+        where=f"probe {probe}",
+        remedy="name the port with --serial, or as `serial` in the target file",
+    )
+
+
+def open_port(device: str, baud: int) -> serial.Serial:
+    """Open the serial port `device`, a path or a URL of pyserial, and drop what it holds."""
+    try:
+        port = serial.serial_for_url(device, baudrate=baud, timeout=0, exclusive=True)
+        port.reset_input_buffer()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise InfrastructureError(
+            f"cannot be opened: {error}",
+            where=f"port {device}",
+            remedy="is it plugged in, free, and are you allowed to use it? On Debian: "
+            "sudo usermod -a -G dialout $USER, then log in again",
+        ) from error
+    return port
+
+
+def _serial_number(text: str | None) -> str:
+    """Normalise: USB says 000683123456 where pyOCD says 683123456."""
+    text = (text or "").lower()
+    return text.lstrip("0") if text.isdigit() else text
+
+
+def _has_interface(port: ListPortInfo, interface: str) -> bool:
+    return (port.location or "").endswith(interface) or interface in (port.interface or "")
+
+
+def _names(ports: list[ListPortInfo]) -> str:
+    return ", ".join(f"{port.device} ({port.description})" for port in ports)

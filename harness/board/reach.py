@@ -1,0 +1,31 @@
+"""How the person at the desk reaches a board: options that come before the target's file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_OPTIONS: tuple[tuple[str, type, str], ...] = (
+    ("--probe", str, "debug probe of the board: its unique id, or remote:HOST:PORT"),
+    ("--serial", str, "serial port of the board: a device, or a URL of pyserial"),
+    ("--board-wait", float, "seconds to wait for a board that another session uses"),
+)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Probe and port of a board; empty: as the target file says. `wait` is in seconds."""
+
+    probe: str = ""
+    serial: str = ""
+    wait: float = 0.0
+
+    @staticmethod
+    def add_options(add: Callable[..., Any]) -> None:
+        """Declare the options through `add`, which is argparse's or pytest's."""
+        for option, kind, text in _OPTIONS:
+            add(option, type=kind, default=kind(), metavar=option[2:].upper(), help=text)
+
+    @classmethod
+    def of(cls, options: Any) -> "Reach":
+        """Return what `options`, parsed by argparse or pytest, say."""
+        return cls(options.probe, options.serial, options.board_wait)

@@ -1,0 +1,30 @@
+"""Virtual boards: a board that is a process of ours, driven as any board behind a probe."""
+
+from harness.board.pyocd import PyocdBoard
+from harness.board.virtual.client import VirtualBoard
+from harness.progress import Progress
+from harness.target import Pyocd, Target, Virtual
+
+
+class SimulatedBoard(PyocdBoard):
+    """A virtual board that lives from its provision until it is closed."""
+
+    def __init__(self, target: Target, virtual: Virtual, progress: Progress, wait: float) -> None:
+        self.hardware = VirtualBoard.start(virtual.chip, uart=virtual.uart or None)
+        board = Pyocd(
+            target=virtual.chip,
+            probe=self.hardware.probe_id,
+            serial=self.hardware.port,
+            chip_id=virtual.chip_id,
+        )
+        super().__init__(target, board, progress, wait)
+
+    @property
+    def version(self) -> str:
+        """The virtual board's own version; the probe's id is another each time."""
+        return self.hardware.version
+
+    def close(self) -> None:
+        """Disconnect, and end the board."""
+        super().close()
+        self.hardware.stop()
