@@ -113,6 +113,7 @@ def _refused(where: str, reason: str) -> InputError:
 
 def _serve() -> None:
     """Answer one request: an .npz on standard input, an .npy on standard output."""
+    sys.tracebacklimit = 0  # a message, not where in here it came from
     # What TFLM prints must not get into the answer.
     answer_to = os.dup(1)
     os.dup2(2, 1)

@@ -400,6 +400,22 @@ def test_scratch_depends_on_the_core(core: str, scratch: int, tmp_path: Path) ->
     assert (f", {scratch}}};" if scratch else "{NULL, 0}") in text
 
 
+def test_helium_gets_no_kernel_that_is_wrong_for_the_layer(tmp_path: Path) -> None:
+    b = Builder()
+    source = b.activation((1, 1, 16, 4), 0.02, 0)
+    now = b.conv_2d(source, 5, (1, 3), padding=VALID, stride=(1, 2))
+    row = generate(b.build([source], [now]), tmp_path / "row", "cortex-m55")
+    assert "cmsis_nn_dims l00_input_dims = {1, 16, 1, 4}" in row
+    assert "cmsis_nn_dims l00_filter_dims = {5, 3, 1, 4}" in row
+    assert ".stride = {1, 2}" in row
+    b = Builder()
+    source = b.activation((1, 4, 4, 130), 0.02, 0)
+    now = b.depthwise(source, 1, (3, 3), bias=False)
+    blocks = generate(b.build([source], [now]), tmp_path / "blocks", "cortex-m55")
+    assert "int32_t l00_bias[130]" in blocks
+    assert "l00_bias," in blocks
+
+
 # What is refused, and how.
 
 

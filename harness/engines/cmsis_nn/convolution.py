@@ -17,7 +17,8 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.quantize import product_multiplier
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
-from harness.engines.cmsis_nn.window import Window, dims, image, notes, window
+from harness.engines.cmsis_nn.target import Extension
+from harness.engines.cmsis_nn.window import Window, dims, notes, window
 from harness.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor
 
 # The kernels count the values under a window in uint16_t.
@@ -39,6 +40,10 @@ def conv_2d(site: Site) -> Layer:
         )
     if rows * columns * depth > MAX_COLUMN:
         site.fail(f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN")
+    if site.target.extension is Extension.MVE and place.source.shape[1] == rows == 1 < columns:
+        # Helium's kernel for images of one row is wrong for some strides and paddings from
+        # release 6 on, and refuses some before. As a column it goes to the general kernel.
+        place, rows, columns = place.turn(), columns, rows
     # CMSIS-NN's wrapper would choose the same 1x1 kernels, but calling them directly keeps
     # the others out of the image.
     pointwise = rows == columns == 1 and place.height.dilation == place.width.dilation == 1
@@ -91,10 +96,8 @@ def depthwise_conv_2d(site: Site) -> Layer:
     function, scratch = depthwise(site.target.extension, place, depth, channels)
     need = None
     if scratch:
-        parts = ["input_dims", "filter_dims"]
-        if function != "arm_depthwise_conv_s8_opt":
-            parts = ["params", *parts, "output_dims"]
-        need = Call(f"{function}_get_buffer_size", tuple(f"&{of(part)}" for part in parts))
+        parts = (f"&{of('input_dims')}", f"&{of('filter_dims')}")
+        need = Call(f"{function}_get_buffer_size", parts)
     return _convolution(
         site,
         place,
@@ -127,6 +130,10 @@ def _convolution(
     of = site.names.of
     channels = place.result.shape[3]
     bias = site.bias(2, channels)
+    if bias is None and site.target.extension is Extension.MVE:
+        # Helium's depthwise kernel advances the bias from block to block of channels
+        # without a look at whether there is one.
+        bias = np.zeros(channels, np.int32)
     factors, quant = channel_quantization(site, place.source, weights, place.result, channels)
     arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), *factors]
     if bias is not None:
@@ -151,10 +158,10 @@ def _convolution(
         structs=(
             params,
             quant,
-            image(of("input_dims"), place.source),
+            place.image(of("input_dims"), place.source),
             filter_dims,
             dims(of("bias_dims"), 1, 1, 1, channels),
-            image(of("output_dims"), place.result),
+            place.image(of("output_dims"), place.result),
         ),
         call=Call(function, arguments),
         scratch=scratch,

@@ -4,7 +4,7 @@ from typing import cast
 
 from harness.engines.cmsis_nn.layer import Call, Layer, Site, Struct, scale, zero_point
 from harness.engines.cmsis_nn.target import Extension
-from harness.engines.cmsis_nn.window import dims, image, notes, window
+from harness.engines.cmsis_nn.window import dims, notes, window
 from harness.graph import Pool2DOptions
 
 
@@ -48,9 +48,9 @@ def _pool(site: Site, function: str) -> Layer:
         notes=notes(place),
         structs=(
             Struct("cmsis_nn_pool_params", of("params"), place.pairs(dilated=False)),
-            image(of("input_dims"), place.source),
+            place.image(of("input_dims"), place.source),
             dims(of("filter_dims"), 1, *sides, 1),
-            image(of("output_dims"), place.result),
+            place.image(of("output_dims"), place.result),
         ),
         call=Call(function, arguments),
         scratch=scratch,

@@ -17,13 +17,9 @@ class _Side(Protocol):
     @property
     def size(self) -> int: ...
     @property
-    def stride(self) -> int: ...
-    @property
     def dilation(self) -> int: ...
     @property
     def before(self) -> int: ...
-    @property
-    def output(self) -> int: ...
 
 
 class _Place(Protocol):
@@ -36,38 +32,26 @@ class _Place(Protocol):
 def convolution(extension: Extension, place: _Place, depth: int) -> int:
     """Return the bytes that `arm_convolve_wrapper_s8` wants for `depth` input channels."""
     column = place.height.size * place.width.size * depth
-    if extension is not Extension.MVE:
-        return 2 * 2 * _up(column, 4)  # two columns of int16_t
-    return max(_HELIUM_COLUMNS * _up(column, 16), _one_by_n(place.width, depth))
-
-
-def _one_by_n(width: _Side, depth: int) -> int:
-    """Return the padded row of `arm_convolve_1_x_n_s8` on Helium, at most."""
-    right = width.before + 1
-    return (width.size + max(width.before, right * max(1, right))) * depth
+    if extension is Extension.MVE:
+        return _HELIUM_COLUMNS * _up(column, 16)
+    return 2 * 2 * _up(column, 4)  # two columns of int16_t
 
 
 def depthwise(extension: Extension, place: _Place, depth: int, channels: int) -> tuple[str, int]:
     """Return the best kernel for a depthwise convolution, and the bytes it wants.
 
-    The wrapper would choose the same, but links every kernel and, in release 4.0.0, asks
-    for memory that the 3x3 kernel does not use. On Helium the wrapper stays, because its
-    choice depends on the release.
+    The wrapper would choose nearly the same, but it links every kernel, asks in release
+    4.0.0 for memory that the 3x3 kernel does not use, and turns a layer with one input
+    channel into a convolution in newer releases on Helium, which is wrong for some.
     """
     window = place.height.size * place.width.size
-    plain = depth == channels and place.height.dilation == place.width.dilation == 1
-    if extension is Extension.MVE:
-        want = _HELIUM_COLUMNS * _HELIUM_BLOCK * window if plain else 0
-        if depth == 1:
-            # Newer releases turn it into a convolution and transpose the weights here.
-            want = max(want, convolution(extension, place, 1) + window * channels)
-        return "arm_depthwise_conv_wrapper_s8", want
-    if not plain:
-        return "arm_depthwise_conv_s8", 0
     sides = (place.height.size, place.width.size)
-    if sides == (3, 3) and max(place.height.before, place.width.before) <= 1:
+    plain = depth == channels and place.height.dilation == place.width.dilation == 1
+    if plain and extension is Extension.MVE:
+        return "arm_depthwise_conv_s8_opt", _HELIUM_COLUMNS * _HELIUM_BLOCK * window
+    if plain and sides == (3, 3) and max(place.height.before, place.width.before) <= 1:
         return "arm_depthwise_conv_3x3_s8", 0
-    if extension is Extension.DSP:
+    if plain and extension is Extension.DSP:
         return "arm_depthwise_conv_s8_opt", 2 * window * depth
     return "arm_depthwise_conv_s8", 0
 

@@ -1,6 +1,6 @@
 """Where a window lies on an image: what convolutions and pooling have in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Site, Struct, quantization, shape
 from harness.graph import Conv2DOptions, Padding, Pool2DOptions, Tensor
@@ -41,6 +41,19 @@ class Window:
     height: Axis
     width: Axis
     clamp: tuple[int, int]
+    turned: bool = False
+
+    def turn(self) -> "Window":
+        """Return the same window on the image with rows and columns exchanged.
+
+        For an image of one row that is one of one column: the same bytes.
+        """
+        return replace(self, height=self.width, width=self.height, turned=not self.turned)
+
+    def image(self, name: str, tensor: Tensor) -> Struct:
+        """Return the `cmsis_nn_dims` of the input or output."""
+        batch, rows, columns, depth = tensor.shape
+        return dims(name, batch, *((columns, rows) if self.turned else (rows, columns)), depth)
 
     @property
     def pixels(self) -> int:
@@ -89,11 +102,6 @@ def window(
 def dims(name: str, *sizes: int) -> Struct:
     """Return a `cmsis_nn_dims`: n, height, width, channels."""
     return Struct("cmsis_nn_dims", name, tuple(map(str, sizes)))
-
-
-def image(name: str, tensor: Tensor) -> Struct:
-    """Return the `cmsis_nn_dims` of an image tensor."""
-    return dims(name, *tensor.shape)
 
 
 def notes(place: Window) -> tuple[str, ...]:
