@@ -111,6 +111,7 @@ def _options(target: Target) -> dict[str, str]:
         "RAM_SIZE": f"{memory.ram.size:#x}",
         "STACK_SIZE": str(target.stack),
         "OPTIMIZE": OPTIMIZE,
+        **{key: str(value) for key, value in target.port.options.items()},
     }
 
 

@@ -1,5 +1,6 @@
 """Targets: what a `targets/*.toml` describes, and where it is found."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,9 @@ Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 _WORD = 4
+_PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
+# Options of a port.cmake that have keys of their own.
+_TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,10 +55,14 @@ class Mcu(_Section, frozen=True):
 
 
 class Port(_Section, frozen=True):
-    """The firmware's port, a folder of firmware/ports, and the speed of its line in bit/s."""
+    """The firmware's port, a folder of firmware/ports, and the speed of its line in bit/s.
+
+    `options` are those of the port's port.cmake, such as the UART or the pins.
+    """
 
     name: Text
     baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
+    options: dict[str, str | int] = {}
 
 
 class Counter(_Section, frozen=True):
@@ -161,10 +169,23 @@ def _check(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_port(path, file.port)
+
+
+def _check_port(path: Path, port: Port) -> None:
     ports = {entry.parent.name for entry in places.bundled("firmware").glob("ports/*/port.cmake")}
-    if file.port.name not in ports:
+    if port.name not in ports:
         raise InputError(
-            f"there is no port {file.port.name!r} in the firmware",
+            f"there is no port {port.name!r} in the firmware",
             where=f"{path}: port.name",
-            remedy=suggest(file.port.name, ports),
+            remedy=suggest(port.name, ports),
         )
+    description = places.bundled("firmware") / "ports" / port.name / "port.cmake"
+    known = set(_PORT_OPTION.findall(description.read_text())) - _TARGETS_OWN
+    for option in port.options:
+        if option not in known:
+            raise InputError(
+                f"port {port.name} has no option {option!r}",
+                where=f"{path}: port.options",
+                remedy=suggest(option, known),
+            )

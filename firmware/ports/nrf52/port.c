@@ -2,8 +2,8 @@
  * nRF52840: bytes through UART0, ticks from the DWT, trigger and pins by option.
  *
  * The core runs at 64 MHz from the internal oscillator, as after reset, with the
- * instruction cache on. Registers: nRF52840 Product Specification v1.11, sections
- * 4.3 (NVMC), 6.9 (GPIO) and 6.33 (UART).
+ * instruction cache on. Registers: nRF52840 Product Specification, chapters
+ * NVMC, GPIO and UART.
  *
  * The plain UART instead of the UARTE: received bytes lie in a FIFO of six until
  * the interrupt takes them, and no DMA touches RAM during a measurement.
@@ -41,7 +41,7 @@
 #define UART_RXD REGISTER(0x40002518)
 #define UART_TXD REGISTER(0x4000251C)
 #define UART_BAUDRATE REGISTER(0x40002524)
-#define UART_INTERRUPT 2U /* section 4.2.4, "Instantiation" */
+#define UART_INTERRUPT 2U /* the peripheral ID, from its address */
 
 /* The register holds baud * 2^32 / 16 MHz; only its upper 20 bits count. */
 #define UART_BAUDRATE_VALUE (uint32_t)((((uint64_t)BAUD << 32) / 16000000U + 0x800U) & 0xFFFFF000U)

@@ -1,5 +1,5 @@
 # nRF52840: UART0, DWT, HFINT. The defaults are an nRF52840 DK's: 1 MiB of flash and
-# 256 KiB of RAM (nRF52840 PS v1.11, section 4.2 "Memory"), the pins of the interface
+# 256 KiB of RAM (nRF52840 Product Specification, "Memory"), the pins of the interface
 # MCU's serial port (DK user guide, "Virtual COM port") and LED 1 as the trigger.
 # A pin is 32 * port + number: P1.03 is 35.
 set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake")

@@ -4,8 +4,7 @@
  *
  * After reset the chip runs from HSI, 16 MHz, and so do both buses; nothing
  * here waits for a clock, so the same image runs on emulators that have none.
- * Registers: RM0090 rev 19, sections 7.3 (RCC), 8.4 (GPIO), 18.4 (TIM2 to
- * TIM5) and 30.6 (USART).
+ * Registers: RM0090, the register descriptions of RCC, GPIO, TIM2 and USART.
  */
 #include "port.h"
 
@@ -27,7 +26,7 @@
 #define PIN_TX 8U
 #define PIN_RX 9U
 #define UART 0x40004800U
-#define UART_INTERRUPT 39U /* RM0090, table 62 */
+#define UART_INTERRUPT 39U /* RM0090, NVIC vector table */
 #else
 #define RCC_AHB1ENR_GPIO_UART (1U << 0)
 #define RCC_UARTENR RCC_APB2ENR

@@ -3,14 +3,14 @@
  * where there is no DWT, the trigger on PB0.
  *
  * The core runs from HSI16, 16 MHz, with no flash wait states. Registers:
- * RM0351 rev 9, sections 6.4 (RCC), 8.5 (GPIO), 31.4 (TIM2) and 40.8 (USART).
+ * RM0351, the register descriptions of RCC, GPIO, TIM2 and USART.
  */
 #include "port.h"
 
 #include "cortexm.h"
 
 #define HSI16_HZ 16000000U
-#define HSI16_START_LOOPS 10000U /* far more than the 4 us of the datasheet, DS10969 6.3.8 */
+#define HSI16_START_LOOPS 10000U /* far more than the few us it takes */
 
 #define RCC_CR REGISTER(0x40021000)
 #define RCC_CR_HSION (1U << 8)
@@ -42,7 +42,7 @@
 #define USART1_ICR REGISTER(0x40013820)
 #define USART1_RDR REGISTER(0x40013824)
 #define USART1_TDR REGISTER(0x40013828)
-#define USART1_INTERRUPT 37U /* RM0351, table 57 */
+#define USART1_INTERRUPT 37U /* RM0351, NVIC vector table */
 
 #define TIM2_CR1 REGISTER(0x40000000)
 #define TIM_CR1_CEN (1U << 0)
