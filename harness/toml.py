@@ -45,28 +45,29 @@ def read(path: Path, schema: type[T]) -> T:
         message = str(error)
         at = _PATH.search(message)
         key = at["path"].removeprefix("$").removeprefix(".") if at else ""
-        what, remedy = _explain(_PATH.sub("", message), schema, key)
+        what, remedy = _explain(_PATH.sub("", message), _names(schema, data, key))
         raise InputError(what, where=f"{path}: {key}" if key else str(path), remedy=remedy) from (
             error
         )
 
 
-def _explain(message: str, schema: type[object], key: str) -> tuple[str, str]:
-    """Return msgspec's `message` about `key` in words of TOML, and what to do about it."""
+def _explain(message: str, names: set[str]) -> tuple[str, str]:
+    """Return msgspec's `message` in words of TOML, and what to do: `names` may stand there."""
     if found := _UNKNOWN_KEY.match(message):
-        return f"unknown key `{found['name']}`", suggest(found["name"], _names(schema, key))
+        return f"unknown key `{found['name']}`", suggest(found["name"], names)
     if found := _MISSING_KEY.match(message):
         return f"the key `{found['name']}` is missing", ""
     if found := _UNKNOWN_VALUE.match(message):
-        return f"unknown value {found['name']!r}", suggest(found["name"], _names(schema, key))
+        return f"unknown value {found['name']!r}", suggest(found["name"], names)
     return message.replace("`object`", "a table").replace("`array`", "an array"), ""
 
 
-def _names(schema: type[object], key: str) -> set[str]:
-    """Return the keys of the table `key` of `schema`, or the values it may have."""
+def _names(schema: type[object], data: object, key: str) -> set[str]:
+    """Return the keys that the table `key` may have, or the values if it is none."""
     types: list[inspect.Type] = [inspect.type_info(schema)]
     for part in filter(None, re.sub(r"\[.*?\]", "", key).split(".")):
-        types = [inner for outer in types for inner in _inside(outer, part)]
+        data = data.get(part) if isinstance(data, dict) else None
+        types = [inner for outer in types for inner in _inside(outer, part, data)]
     names: set[str] = set()
     for kind in types:
         if isinstance(kind, inspect.LiteralType):
@@ -77,14 +78,24 @@ def _names(schema: type[object], key: str) -> set[str]:
     return names
 
 
-def _inside(outer: inspect.Type, key: str) -> Iterator[inspect.Type]:
-    """Yield what `key` may be in a table of type `outer`; a union's members each by itself."""
-    for kind in outer.types if isinstance(outer, inspect.UnionType) else (outer,):
-        if not isinstance(kind, inspect.StructType):
-            continue
-        if key == kind.tag_field:
-            yield inspect.LiteralType((kind.tag,))
-        for field in kind.fields:
-            if field.encode_name == key:
-                inner = field.type
-                yield from inner.types if isinstance(inner, inspect.UnionType) else (inner,)
+def _inside(outer: inspect.Type, key: str, data: object) -> Iterator[inspect.Type]:
+    """Yield what may stand at `key` of a table; of several kinds of table, the one `data` is."""
+    if not isinstance(outer, inspect.StructType):
+        return
+    if key == outer.tag_field:
+        yield inspect.LiteralType((outer.tag,))
+    for field in outer.fields:
+        if field.encode_name == key:
+            inner = field.type
+            members = inner.types if isinstance(inner, inspect.UnionType) else (inner,)
+            yield from [kind for kind in members if _is_tagged(kind, data)] or members
+
+
+def _is_tagged(kind: inspect.Type, data: object) -> bool:
+    """Tell whether the table `data` says that it is of this `kind`."""
+    return (
+        isinstance(kind, inspect.StructType)
+        and kind.tag_field is not None
+        and isinstance(data, dict)
+        and data.get(kind.tag_field) == kind.tag
+    )
