@@ -78,13 +78,13 @@ class Elf:
 
     def locate(self, address: int) -> str:
         """Return `address` as `function file:line`, as far as symbols and DWARF tell."""
-        address &= _THUMB
+        place = address & _THUMB
         starts = [start for start, _, _ in self._functions]
-        index = bisect_right(starts, address) - 1
-        if index < 0 or address - self._functions[index][0] >= max(self._functions[index][1], 1):
+        index = bisect_right(starts, place) - 1
+        if index < 0 or place - self._functions[index][0] >= max(self._functions[index][1], 1):
             return f"{address:#010x}"
-        line = self._line(address)
-        return f"{self._functions[index][2]} {line or ''}({address:#010x})"
+        line = self._line(place)
+        return f"{self._functions[index][2]} {line or ''}({place:#010x})"
 
     def _line(self, address: int) -> str:
         """Return "file:line " of a code address; empty if DWARF does not tell."""
