@@ -301,15 +301,17 @@ def test_the_stack_is_part_of_the_ram(target: Target, model: Model, built: Image
     assert build_image(more, model, ENGINE, built.directory.parent).ram == built.ram + 1024
 
 
-def test_an_address_is_told_as_function_and_offset(built: Image) -> None:
+def test_an_address_is_told_as_function_file_and_line(built: Image) -> None:
     nm = subprocess.run(
         [f"{find_gcc().prefix}nm", str(built.elf.path)], capture_output=True, text=True, check=True
     ).stdout
     found = re.search(r"(?m)^([0-9a-f]{8}) T nn_invoke$", nm)
     assert found is not None
     start = int(found[1], 16) & ~1
-    assert built.elf.locate(start) == f"nn_invoke+0x0 ({start:#010x})"
-    assert built.elf.locate(start + 5) == f"nn_invoke+0x4 ({start + 5:#010x})"  # Thumb's bit
+    source = (built.directory / "model" / "model.c").read_text().splitlines()
+    line = source.index("int nn_invoke(void) {") + 1
+    assert built.elf.locate(start) == f"nn_invoke model.c:{line} ({start:#010x})"
+    assert built.elf.locate(start + 1) == built.elf.locate(start)  # Thumb's bit
     assert built.elf.locate(0) == "0x00000000"
     assert built.elf.locate(0xFFFF_FFFF) == "0xffffffff"
 

@@ -20,8 +20,16 @@ INVALID = {
     "invalid_baud_too_large": ("port.baud", "Expected `int` <= 12000000", ""),
     "invalid_baud_too_small": ("port.baud", "Expected `int` >= 1200", ""),
     "invalid_baud_type": ("port.baud", "Expected `int`, got `str`", ""),
+    "invalid_board_key_of_another_kind": (
+        "board",
+        "unknown key `frequency`",
+        "known: icount_shift, kind, machine",
+    ),
+    "invalid_board_kind_missing": ("board", "the key `kind` is missing", ""),
     "invalid_board_kind_unknown": ("board.kind", "unknown value 'qmeu'", "did you mean qemu?"),
     "invalid_board_missing": ("", "the key `board` is missing", ""),
+    "invalid_chip_id_beyond_32_bits": ("board.chip_id.value", "Expected `int` <= 4294967295", ""),
+    "invalid_chip_id_value_missing": ("board.chip_id", "the key `value` is missing", ""),
     "invalid_core_missing": ("mcu", "the key `core` is missing", ""),
     "invalid_core_type": ("mcu.core", "Expected `str`, got `int`", ""),
     "invalid_core_unknown": ("mcu.core", "unknown value 'cortex-m4ff'", "cortex-m4f"),
@@ -45,6 +53,9 @@ INVALID = {
         "there is no port 'stm32f44' in the firmware",
         "did you mean stm32f4",
     ),
+    "invalid_pyocd_frequency_too_large": ("board.frequency", "Expected `int` <= 50000000", ""),
+    "invalid_pyocd_key_unknown": ("board", "unknown key `targt`", "did you mean target?"),
+    "invalid_pyocd_target_missing": ("board", "the key `target` is missing", ""),
     "invalid_size_negative": ("memory.ram.size", "Expected `int` >= 1", ""),
     "invalid_size_type": ("memory.flash.size", "Expected `int`, got `str`", ""),
     "invalid_size_unaligned": ("memory.ram", "must be multiples of 4", ""),
@@ -55,6 +66,7 @@ INVALID = {
     "invalid_syntax": ("", "is not valid TOML", "at line 4"),
     "invalid_table_unknown": ("", "unknown key `conter`", "did you mean counter?"),
     "invalid_ticks_unknown": ("counter.ticks", "unknown value 'cycle'", "did you mean cycles"),
+    "invalid_virtual_chip_missing": ("board", "the key `chip` is missing", ""),
 }
 
 
