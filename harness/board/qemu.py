@@ -29,7 +29,7 @@ class QemuBoard:
     def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
         self._target = target
         self._qemu = qemu
-        self._executable = _find_qemu()
+        self._executable = find_qemu()
         logs.mkdir(parents=True, exist_ok=True)
         self._log = logs / f"{target.name}-{os.getpid()}.log"
         self._process: OwnedProcess | None = None
@@ -38,7 +38,7 @@ class QemuBoard:
     @property
     def version(self) -> str:
         """The first line of `qemu-system-arm --version`."""
-        return _version(self._executable)
+        return qemu_version(self._executable)
 
     def start(self, image: Image) -> Channel:
         """Start the machine with `image` in its flash."""
@@ -122,7 +122,8 @@ class QemuBoard:
             )
 
 
-def _find_qemu() -> str:
+def find_qemu() -> str:
+    """Return the path of qemu-system-arm; `InfrastructureError` says how to get it."""
     found = shutil.which(_QEMU)
     if found is None:
         raise InfrastructureError(f"{_QEMU} is not on PATH", remedy=_INSTALL)
@@ -130,7 +131,8 @@ def _find_qemu() -> str:
 
 
 @cache
-def _version(executable: str) -> str:
+def qemu_version(executable: str) -> str:
+    """Return the first line of `qemu-system-arm --version`."""
     try:
         output = subprocess.run(
             [executable, "--version"],
