@@ -44,6 +44,7 @@ class Board:
         name = uart or next(iter(uarts))
         if name not in uarts:
             raise InputError(f"the {chip} has no UART {name!r}", remedy=suggest(name, uarts))
+        uarts[name].idle = self.chip.core.idle
         self.line = SerialLine(uarts[name], self.chip.core.stopped)
         self.chip.flash.array.busy = self._on_flash
         for text in texts:

@@ -31,6 +31,7 @@ _ITM, _DWT, _FPB, _SCS, _ROM = PPB, PPB + 0x1000, PPB + 0x2000, PPB + 0xE000, PP
 
 _EXECUTE_NEVER = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))  # B3.1
 _INLINE = 400_000  # instructions that a resume executes in the debugger's thread
+_IDLE = 0.0005  # seconds that a firmware waits which does nothing but poll
 _CLOSE_DEADLINE = 5.0  # seconds
 _QEMU_SVC, _QEMU_BKPT, _QEMU_EXIT, _QEMU_SEMIHOST = 2, 7, 8, 16
 _QEMU_PREFETCH, _QEMU_DATA, _QEMU_NOCP, _QEMU_STATE, _QEMU_UNALIGNED = 3, 4, 17, 18, 22
@@ -64,6 +65,7 @@ class Core:
         self._halt_wanted = False
         self._reset_wanted = False
         self._event = False
+        self._idle = False
         self._sleep_on_event = False
         self._float_denied: int | None = None
         self._brown_out = NEVER
@@ -125,6 +127,8 @@ class Core:
         self._turn.acquire()
         try:
             yield
+            if self._reset_wanted:  # by a debugger's write to AIRCR
+                self._reset()
         finally:
             with self._count_lock:
                 self._waiting -= 1
@@ -163,8 +167,14 @@ class Core:
             self.halted = False
             self.engine.pass_breakpoint()
             limit = self.engine.now() + _INLINE
-            while self._may_execute() and not self.sleeping and self.engine.now() < limit:
+            self._idle = False
+            while self._runs_on() and self.engine.now() < limit:
                 self._execute(limit, lambda: True)
+
+    def idle(self) -> None:
+        """Let other threads go first for a moment: the firmware polls and nothing has come."""
+        self._idle = True
+        self.engine.interrupt()
 
     def step(self) -> None:
         """Execute one instruction of a halted core; no interrupt comes in if they are masked."""
@@ -219,6 +229,9 @@ class Core:
                     self._turn.wait()
                 elif self.sleeping:
                     self._doze()
+                elif self._idle:
+                    self._idle = False
+                    self._turn.wait(_IDLE)
                 else:
                     try:
                         self._execute(NEVER, self._undisturbed)
@@ -231,6 +244,9 @@ class Core:
 
     def _may_execute(self) -> bool:
         return not (self.halted or self._held_in_reset or self._exceptions.lockup)
+
+    def _runs_on(self) -> bool:
+        return self._may_execute() and not self.sleeping and not self._idle
 
     def _doze(self) -> None:
         """Sleep until something is due or another thread has been there."""

@@ -25,7 +25,12 @@ _DEMCR_WRITABLE = 0x010F_07F1
 _SPECIAL = 20  # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one
 _REGISTERS = {
     **dict(enumerate(reg.R)),
-    13: reg.SP, 14: reg.LR, 16: reg.XPSR, 17: reg.MSP, 18: reg.PSP, 33: reg.FPSCR,
+    13: reg.SP,
+    14: reg.LR,
+    16: reg.XPSR,
+    17: reg.MSP,
+    18: reg.PSP,
+    33: reg.FPSCR,
     **{0x40 + index: register for index, register in enumerate(reg.S)},
 }
 _PC, _XPSR = 15, 16

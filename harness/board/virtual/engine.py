@@ -25,7 +25,7 @@ from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from harness.board.virtual.counting import NEVER, InstructionCounter
-from harness.board.virtual.memory import Bus, Memory, Window
+from harness.board.virtual.memory import Bus, BusError, Memory, Window
 from harness.board.virtual.registers import PC, XPSR, Registers
 from harness.board.virtual.thumb import Block, Special, scan
 from harness.errors import InfrastructureError
@@ -40,7 +40,11 @@ _MEMORY_FAULTS = {
     unicorn_const.UC_ERR_READ_PROT,
     unicorn_const.UC_ERR_READ_UNALIGNED,
 }
-_STORE_FAULTS = {unicorn_const.UC_ERR_WRITE_UNMAPPED, unicorn_const.UC_ERR_WRITE_UNALIGNED}
+_STORE_FAULTS = {
+    unicorn_const.UC_ERR_WRITE_UNMAPPED,
+    unicorn_const.UC_ERR_WRITE_PROT,
+    unicorn_const.UC_ERR_WRITE_UNALIGNED,
+}
 _FETCH_FAULTS = {unicorn_const.UC_ERR_FETCH_UNMAPPED, unicorn_const.UC_ERR_FETCH_PROT}
 
 _Read = ctypes.CFUNCTYPE(
@@ -363,6 +367,8 @@ class Engine:
         if found is not None:
             try:
                 self._program(found[0], found[1], address, size, value & ((1 << 8 * size) - 1))
+            except BusError:
+                return False
             except Exception as error:
                 self._fail(error)
             self._instant = None

@@ -19,7 +19,6 @@ _CHUNK = 2048
 _GATHER = 50e-6  # seconds in which more bytes may follow one that is sent
 _BACKLOG = 1 << 20  # bytes kept for a host that does not read; what comes then is lost
 _RETRY = 0.005  # seconds until a full terminal is tried again
-_IDLE_WAIT = 0.0005  # seconds a polling firmware waits for the next byte
 _CLOSE_DEADLINE = 2.0
 
 
@@ -35,13 +34,11 @@ class SerialLine:
         self.path = os.ttyname(self._terminal)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._out = bytearray()
-        self._arrived = threading.Event()
         self._to_device = Disturbance()
         self._to_host = Disturbance()
         self._closing = False
         uart.transmit = self._transmit
         uart.drained = self._wake
-        uart.idle = self._idle
         self._thread = threading.Thread(target=self._run, name="line", daemon=True)
         self._thread.start()
 
@@ -69,10 +66,6 @@ class SerialLine:
             out.append(byte)
             if len(out) == 1:
                 self._wake()
-
-    def _idle(self) -> None:
-        self._arrived.clear()
-        self._arrived.wait(_IDLE_WAIT)
 
     def _wake(self) -> None:
         try:
@@ -107,7 +100,6 @@ class SerialLine:
             return
         with self._stopped():
             self._uart.receive(data)
-        self._arrived.set()
 
     def _send(self) -> bool:
         """Write what the device has sent; return whether the terminal took it all."""

@@ -15,6 +15,7 @@ from pyocd.probe.debug_probe import DebugProbe
 
 from harness.board.virtual import runtime
 from harness.board.virtual.client import BoardBusyError, BoardGoneError, Session
+from harness.board.virtual.memory import MASK32
 from harness.board.virtual.protocol import LARGEST, Operation, Status, encode_operation
 from harness.board.virtual.runtime import Record
 
@@ -164,7 +165,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
 
     def write_dp(self, addr: int, data: int) -> None:
         """Write a register of the debug port."""
-        self._add(Operation.WRITE_DP, addr, (data,))
+        self._add(Operation.WRITE_DP, addr, (data & MASK32,))
 
     def read_ap(self, addr: int, now: bool = True) -> int | Callable[[], int]:
         """Read a register of an access port, or return what will read it."""
@@ -172,7 +173,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
 
     def write_ap(self, addr: int, data: int) -> None:
         """Write a register of an access port."""
-        self._add(Operation.WRITE_AP, addr, (data,))
+        self._add(Operation.WRITE_AP, addr, (data & MASK32,))
 
     def read_ap_multiple(
         self, addr: int, count: int = 1, now: bool = True
@@ -191,7 +192,11 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
     def write_ap_multiple(self, addr: int, values: Sequence[int]) -> None:
         """Write `values` to a register of an access port."""
         for begin in range(0, len(values), _MOST_WORDS):
-            self._add(Operation.WRITE_AP, addr, tuple(values[begin : begin + _MOST_WORDS]))
+            self._add(
+                Operation.WRITE_AP,
+                addr,
+                tuple(value & MASK32 for value in values[begin : begin + _MOST_WORDS]),
+            )
 
     def flush(self) -> None:
         """Send what was kept back; an error of it is raised here."""

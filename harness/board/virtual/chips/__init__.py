@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 
 from harness.board.virtual.chips.chip import Chip, Options
+from harness.board.virtual.chips.nrf52840 import nrf52840
 from harness.board.virtual.chips.stm32f429xi import stm32f429xi
+from harness.board.virtual.chips.stm32l475xg import stm32l475xg
 from harness.errors import InputError
 from harness.names import suggest
 
 CHIPS: Mapping[str, Callable[[Options], Chip]] = {
     "stm32f429xi": stm32f429xi,
+    "stm32l475xg": stm32l475xg,
+    "nrf52840": nrf52840,
 }
 
 

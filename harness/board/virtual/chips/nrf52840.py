@@ -1,0 +1,90 @@
+"""nRF52840: product specification 1.7; memory map: 4.2, instantiation: 4.2.3, FICR: 4.4."""
+
+from harness.board.virtual.chips.chip import PART, Chip, Options
+from harness.board.virtual.core import Core
+from harness.board.virtual.coresight import rom
+from harness.board.virtual.memory import Memory, Window
+from harness.board.virtual.peripherals.flash import FlashArray
+from harness.board.virtual.peripherals.gpio import Pins
+from harness.board.virtual.peripherals.nrf_clock import NrfClock
+from harness.board.virtual.peripherals.nrf_gpio import NrfGpio
+from harness.board.virtual.peripherals.nrf_nvmc import Nvmc
+from harness.board.virtual.peripherals.nrf_timer import NrfTimer
+from harness.board.virtual.peripherals.nrf_uart import NrfUart
+
+_NAME = "nrf52840"
+_HERTZ = 64_000_000
+_NORDIC = 0x144  # JEP106
+_GPIO, _TIMER0 = 0x5000_0000, 0x4000_8000
+_FICR = {  # code page size, code size, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
+    **{0x010: 0x1000, 0x014: 0x100, 0x060: 0x1234_5678, 0x064: 0x9ABC_DEF0},
+    **{0x100: 0x5_2840, 0x104: 0x4141_4330, 0x108: 0x2004, 0x10C: 0x100, 0x110: 0x400},
+}
+_UNKNOWN_PART = 0xFFFF_FFFF
+
+
+class ControlAp:
+    """CTRL-AP (PS, 4.9): access port 1. There is no protection to lift."""
+
+    def __init__(self, controller: Nvmc, core: Core) -> None:
+        self._controller = controller
+        self._core = core
+
+    def read(self, register: int) -> int:
+        """IDR, and APPROTECTSTATUS: not protected."""
+        return {0xFC: 0x1288_0000, 0x0C: 1}.get(register, 0)
+
+    def write(self, register: int, value: int) -> None:
+        """RESET and ERASEALL."""
+        if register == 0x00:
+            self._core.set_reset(asserted=bool(value & 1))
+        elif register == 0x04 and value & 1:
+            with self._core.stopped():
+                self._controller.erase_all()
+
+
+def nrf52840(options: Options) -> Chip:
+    """Return the chip of an nRF52840-DK."""
+    flash = Memory(0, 0x10_0000, fill=0xFF, flash=True)
+    factory = Memory(0x1000_0000, 0x1000, fill=0xFF, flash=True)
+    for offset, value in _FICR.items():
+        factory.store(offset, 4, value)
+    if options.identity not in (None, _NAME):
+        factory.store(0x100, 4, PART.get(options.identity or "", _UNKNOWN_PART))
+    user = Memory(0x1000_1000, 0x1000, fill=0xFF, flash=True)
+    memories = (flash, factory, user, Memory(0x2000_0000, 0x4_0000))
+    apb, ahb = Window(0x4000_0000, 0x3_0000, shift=12), Window(_GPIO, 0x1000, shift=12)
+    apb.exact, ahb.exact = {_TIMER0}, {_GPIO}
+    core = Core(
+        memories,
+        (apb, ahb),
+        hertz=_HERTZ,
+        vectors=flash.base,
+        lines=48,
+        priority_bits=3,
+        rom=rom(0x008, _NORDIC),
+        portable=options.portable,
+    )
+    line = core.nvic.line
+    uart = NrfUart(line(2), core.bus)
+    timer = NrfTimer(core.clock, line(8), core.engine.interrupt)
+    core.timed.append(timer)
+    array, uicr = FlashArray(flash), FlashArray(user)
+    controller = Nvmc(array, uicr)
+    array.changed = uicr.changed = core.bus.written
+    pins = Pins(core.engine.now)
+    apb.add(0x4000_0000, NrfClock(line(0)), size=0x1000)
+    apb.add(0x4000_2000, uart, size=0x1000)
+    apb.add(_TIMER0, timer, size=0x1000)
+    apb.add(0x4001_E000, controller, size=0x1000)
+    ahb.add(_GPIO, NrfGpio(pins), size=0x1000)
+    core.reset_hooks += [apb.reset, ahb.reset]
+    return Chip(
+        _NAME,
+        "nRF52840-DK (virtual)",
+        core,
+        controller,
+        {"UARTE0": uart, "UART0": uart},
+        pins,
+        {1: ControlAp(controller, core)},
+    )

@@ -1,0 +1,73 @@
+"""Tasks, events and interrupts as every nRF52840 peripheral has them (PS 1.7, 6.1)."""
+
+from collections.abc import Callable
+
+TASKS_END, EVENTS, EVENTS_END = 0x100, 0x100, 0x200
+SHORTS, INTEN, INTENSET, INTENCLR = 0x200, 0x300, 0x304, 0x308
+
+
+class NrfPeripheral:
+    """`line` is the interrupt; subclasses act on tasks and hold the other registers."""
+
+    def __init__(self, line: Callable[[bool], None]) -> None:
+        self._line = line
+        self._level = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Clear all registers."""
+        self._events: set[int] = set()
+        self._enabled = 0
+        self._registers: dict[int, int] = {}
+        self._drive()
+
+    def read(self, offset: int) -> int:
+        """Return a register; tasks read as zero."""
+        if EVENTS <= offset < EVENTS_END:
+            return int(offset in self._events)
+        if offset in (INTEN, INTENSET, INTENCLR):
+            return self._enabled
+        return 0 if offset < TASKS_END else self._registers.get(offset, 0)
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self._registers.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register: a task runs on a one, an event is cleared by a zero."""
+        if offset < TASKS_END:
+            if value & 1:
+                self._task(offset)
+        elif offset < EVENTS_END:
+            if value & 1:
+                self._events.add(offset)
+            else:
+                self._events.discard(offset)
+            self._drive()
+        elif offset in (INTEN, INTENSET, INTENCLR):
+            if offset == INTEN:
+                self._enabled = value
+            elif offset == INTENSET:
+                self._enabled |= value
+            else:
+                self._enabled &= ~value
+            self._drive()
+        else:
+            self._registers[offset] = value
+
+    def _task(self, offset: int) -> None:
+        raise NotImplementedError
+
+    def _event(self, offset: int) -> None:
+        self._events.add(offset)
+        self._drive()
+
+    def _has_short(self, bit: int) -> bool:
+        return bool(self._registers.get(SHORTS, 0) >> bit & 1)
+
+    def _drive(self) -> None:
+        bits = sum(1 << (event - EVENTS) // 4 for event in self._events)
+        level = bool(bits & self._enabled)
+        if level != self._level:
+            self._level = level
+            self._line(level)
