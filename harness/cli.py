@@ -21,6 +21,7 @@ from harness.report.terminal import print_table
 from harness.results.record import read_record
 from harness.selection import Selection, add_options
 from harness.target import list_targets, load_target
+from harness.toolchain import TOOLCHAINS, find_toolchain
 from harness.workspace import Workspace
 
 PASSED = 0
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
-    lists.add_argument("what", choices=("targets", "models", "engines"))
+    lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
     return parser
 
@@ -70,8 +71,8 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     reach = Reach.of(options)
     records: list[Path] = []
     with _table_in_the_end(records):
-        for target, model, engine in selection.combinations():
-            image = build_image(target, model, engine, workspace.images, progress.say)
+        for target, model, engine, toolchain in selection.combinations():
+            image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
             with (
                 closing(provision(target, workspace.logs, progress, reach)) as board,
                 open_dut(target, model, image, board, workspace, progress, records.append) as dut,
@@ -95,9 +96,11 @@ def _table_in_the_end(records: Sequence[Path]) -> Iterator[None]:
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
-    for target, model, engine in _selection(options, workspace).combinations():
-        image = build_image(target, model, engine, workspace.images, Progress(sys.stderr).say)
+    say = Progress(sys.stderr).say
+    for target, model, engine, toolchain in _selection(options, workspace).combinations():
+        image = build_image(target, model, engine, workspace.images, say, toolchain)
         print(f"{model.name} for {target.name} with {image.engine_version}")
+        print(f"  {toolchain.version}")
         print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")
@@ -116,12 +119,22 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
             (name, load_model(path).description)
             for name, path in list_models(workspace.models).items()
         ]
-    else:
+    elif options.what == "engines":
         rows = [(name, engine.version) for name, engine in ENGINES.items()]
+    else:
+        rows = [(name, _version_of(name)) for name in TOOLCHAINS]
     width = max((len(name) for name, _ in rows), default=0)
     for name, description in sorted(rows):
         print(f"{name:{width}}  {description}")
     return PASSED
+
+
+def _version_of(toolchain: str) -> str:
+    """Return the version, or why there is none: to be absent is no error in a list."""
+    try:
+        return find_toolchain(toolchain).version
+    except InfrastructureError as error:
+        return str(error)
 
 
 def _selection(options: argparse.Namespace, workspace: Workspace) -> Selection:

@@ -24,13 +24,17 @@ from harness.engines import Engine, Generated
 from harness.errors import InfrastructureError, InputError
 from harness.model import Model
 from harness.target import Target
-from harness.toolchain import INSTALL_GCC, Toolchain, find_gcc
+from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
 
 OPTIMIZE = "-O2"
 
 _BUILD_ID_DIGITS = 32
 _BUILD_DEADLINE = 600.0  # seconds
-_OVERFLOW = re.compile(r"region `(?P<region>FLASH|RAM)' overflowed by (?P<bytes>\d+) bytes")
+# GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
+# end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
+_OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
+_NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: string\.h: No such")
+_NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR_LINES = 20
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
@@ -61,15 +65,17 @@ def build_image(
     engine: Engine,
     images: Path,
     say: Callable[[str], None] = lambda _: None,
+    toolchain: Toolchain | None = None,
 ) -> Image:
     """Build `model` for `target`, or return the image of an earlier, identical build.
 
-    `say` is told when there is something to wait for.
+    `say` is told when there is something to wait for. Without `toolchain`, it is the
+    default one.
 
     Raises `InputError` if the model cannot be built for the target or does not fit its
     memory, `InfrastructureError` if a tool is missing or fails.
     """
-    toolchain = find_gcc()
+    toolchain = toolchain or find_toolchain(default_toolchain())
     images.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
     try:
@@ -148,18 +154,21 @@ def _compile(
     cmake_tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
     definitions = {
         **options,
+        **toolchain.definitions,
         "MODEL_DIR": str(staging / "model"),
-        "GCC_PREFIX": toolchain.prefix,
         "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
     }
     configure = [cmake_tool, "-G", "Ninja", "-S", str(places.bundled("firmware"))]
     configure += ["-B", str(staging / "cmake")]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
+    # What zig keeps of these sources goes with the build; of its runtime, in the user's cache.
+    environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(staging / "cmake" / "zig")}
     log = ""
     for command in (configure, [cmake_tool, "--build", str(staging / "cmake")]):
         try:
             result = subprocess.run(
                 command,
+                env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -173,12 +182,17 @@ def _compile(
             ) from error
         log += result.stdout
         if result.returncode != 0:
-            raise _build_error(log, target)
+            raise _build_error(log, target, toolchain)
     (staging / "build.log").write_text(log)
 
 
-def _build_error(log: str, target: Target) -> InputError | InfrastructureError:
-    overflows = {found["region"]: int(found["bytes"]) for found in _OVERFLOW.finditer(log)}
+def _build_error(
+    log: str, target: Target, toolchain: Toolchain
+) -> InputError | InfrastructureError:
+    overflows: dict[str, int] = {}
+    for found in _OVERFLOW.finditer(log):
+        region = found["region"]
+        overflows[region] = max(overflows.get(region, 0), int(found["bytes"]))
     if overflows:
         region, excess = next(iter(overflows.items()))
         key = region.lower()
@@ -189,8 +203,15 @@ def _build_error(log: str, target: Target) -> InputError | InfrastructureError:
             where=f"{target.path}: memory.{key}",
             remedy="choose a smaller model or a target with more memory",
         )
-    if "nano.specs" in log:
+    if _NO_NEWLIB.search(log):
         return InfrastructureError("the C library newlib is missing", remedy=INSTALL_GCC)
+    missing = _NO_HEADER.search(log)
+    if missing and toolchain.name == "clang":
+        return InfrastructureError(
+            f"the sources include <{missing['header']}>, and clang comes without a C library",
+            where=target.name,
+            remedy="build with --toolchain=gcc",
+        )
     lines = log.splitlines()
     errors = [index for index, line in enumerate(lines) if "error" in line.lower()]
     first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES

@@ -1,6 +1,6 @@
 """The pytest face: options, fixtures, and the table at the session's end.
 
-A test asks for `dut` and is run for every target, model and engine asked for:
+A test asks for `dut` and is run for every target, model, engine and toolchain asked for:
 
     def test_wake_word(dut):
         run = dut.run()
@@ -30,15 +30,16 @@ from harness.report.terminal import print_table
 from harness.results.record import read_record
 from harness.selection import Selection, add_options
 from harness.target import Target
+from harness.toolchain import Toolchain, find_toolchain
 from harness.workspace import Workspace
 
-_AXES = ("target", "model", "engine")
+_AXES = ("target", "model", "engine", "toolchain")
 _RECORD = "harness_record"
 _selection = pytest.StashKey[Selection]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--target`, `--model` and `--engine`."""
+    """Declare `--target`, `--model`, `--engine` and `--toolchain`."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     Reach.add_options(group.addoption)
@@ -57,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for every target, model and engine that its fixtures depend on."""
+    """Run a test for every target, model, engine and toolchain its fixtures depend on."""
     selection = metafunc.config.stash[_selection]
     for axis in _AXES:
         if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
@@ -98,11 +99,23 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def image(target: Target, model: Model, engine: Engine, request: pytest.FixtureRequest) -> Image:
+def toolchain(request: pytest.FixtureRequest) -> Toolchain:
+    """The toolchain asked for, else the first that is there: executable and version."""
+    return find_toolchain(request.param)
+
+
+@pytest.fixture(scope="session")
+def image(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    toolchain: Toolchain,
+    request: pytest.FixtureRequest,
+) -> Image:
     """The firmware with the model in it, built for the target; sizes and the ELF."""
     workspace = request.config.stash[_selection].workspace
     say = _progress(request.config).say
-    return build_image(target, model, engine, workspace.images, say)
+    return build_image(target, model, engine, workspace.images, say, toolchain)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""What is asked for: `--target`, `--model` and `--engine`, the same for pytest and `harness`."""
+"""What is asked for, the same for pytest and `harness`.
+
+`--target`, `--model`, `--engine` and `--toolchain`: a run for every combination.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
 from harness.target import Target, find_target
+from harness.toolchain import TOOLCHAINS, Toolchain, check_name, default_toolchain, find_toolchain
 from harness.workspace import Workspace
 
 DEFAULT_TARGET = "qemu-stm32"
@@ -18,6 +22,11 @@ _OPTIONS = (
     ("--target", "TARGET", f"run on TARGET, a name or a .toml file (default: {DEFAULT_TARGET})"),
     ("--model", "MODEL", "run MODEL, a name or a folder (default: every model of this repository)"),
     ("--engine", "ENGINE", f"build with ENGINE: {', '.join(ENGINES)} (default: {DEFAULT_ENGINE})"),
+    (
+        "--toolchain",
+        "TOOLCHAIN",
+        f"compile with TOOLCHAIN: {', '.join(TOOLCHAINS)} (default: the first that is there)",
+    ),
 )
 
 
@@ -35,6 +44,7 @@ class Selection:
     targets: Sequence[str]
     models: Sequence[str]
     engines: Sequence[str]
+    toolchains: Sequence[str]
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -44,6 +54,7 @@ class Selection:
             tuple(dict.fromkeys(options.target)) or (DEFAULT_TARGET,),
             tuple(dict.fromkeys(options.model)) or _default_models(workspace),
             tuple(dict.fromkeys(options.engine)) or (DEFAULT_ENGINE,),
+            tuple(dict.fromkeys(options.toolchain)) or (default_toolchain(),),
         )
 
     def target(self, name: str) -> Target:
@@ -68,11 +79,16 @@ class Selection:
             self.model(name)
         for name in self.engines:
             find_engine(name)
+        for name in self.toolchains:
+            check_name(name)
 
-    def combinations(self) -> Iterator[tuple[Target, Model, Engine]]:
-        """Yield all of target, model and engine, those of one target together."""
-        for target, model, engine in product(self.targets, self.models, self.engines):
-            yield self.target(target), self.model(model), find_engine(engine)
+    def combinations(self) -> Iterator[tuple[Target, Model, Engine, Toolchain]]:
+        """Yield all of target, model, engine and toolchain, those of one target together."""
+        toolchains = [find_toolchain(name) for name in self.toolchains]
+        for target, model, engine, toolchain in product(
+            self.targets, self.models, self.engines, toolchains
+        ):
+            yield self.target(target), self.model(model), find_engine(engine), toolchain
 
 
 def _default_models(workspace: Workspace) -> Sequence[str]:

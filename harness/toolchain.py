@@ -1,33 +1,45 @@
-"""The compiler that makes images."""
+"""The compilers that make images: what is there, and how to get what is not."""
 
+import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
 from pathlib import Path
 
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
+from harness.names import suggest
 
 _GCC = "arm-none-eabi-gcc"
+_ZIG = "zig.exe" if os.name == "nt" else "zig"
 _DEADLINE = 30.0  # seconds for a compiler to say its version
 INSTALL_GCC = (
     "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi, "
     "brew install --cask gcc-arm-embedded, or Arm's own download, and put it on PATH"
 )
+INSTALL_CLANG = "install clang for --toolchain=clang: pip install 'tinyml-harness[clang]'"
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler: its name, the executable, and the first line of its `--version`."""
+    """A compiler: its name, the executable, and the first line of its `--version`.
+
+    clang is the executable `zig`, whose `zig cc` it is.
+    """
 
     name: str
     compiler: Path
     version: str
 
     @property
-    def prefix(self) -> str:
-        """Path and name of the tools up to `gcc`, as firmware/toolchains/gcc.cmake takes it."""
-        return str(self.compiler)[: -len("gcc")]
+    def definitions(self) -> Mapping[str, str]:
+        """What firmware/CMakeLists.txt has to be told: the toolchain, and where it is."""
+        if self.name == "clang":
+            return {"TOOLCHAIN": "clang", "ZIG": str(self.compiler)}
+        return {"TOOLCHAIN": "gcc", "GCC_PREFIX": str(self.compiler).removesuffix("gcc")}
 
 
 @cache
@@ -35,13 +47,66 @@ def find_gcc() -> Toolchain:
     """Return the GNU Arm toolchain on PATH; `InfrastructureError` says how to get one."""
     found = shutil.which(_GCC)
     if found is None:
-        raise InfrastructureError(f"{_GCC} is not on PATH", remedy=INSTALL_GCC)
+        other = INSTALL_CLANG if _zig() is None else "build with --toolchain=clang, which is there"
+        raise InfrastructureError(
+            f"{_GCC} is not on PATH", remedy=f"{INSTALL_GCC}\n  -> or {other}"
+        )
+    return Toolchain("gcc", Path(found), _first_line([found, "--version"], INSTALL_GCC))
+
+
+@cache
+def find_clang() -> Toolchain:
+    """Return the clang of the ziglang package; `InfrastructureError` says how to get it."""
+    zig = _zig()
+    if zig is None:
+        raise InfrastructureError("the package ziglang is not installed", remedy=INSTALL_CLANG)
+    line = _first_line([str(zig), "cc", "--version"], INSTALL_CLANG)
+    return Toolchain("clang", zig, f"{line} (ziglang {package_version('ziglang')})")
+
+
+# In the order of preference where nobody asks for one.
+TOOLCHAINS: Mapping[str, Callable[[], Toolchain]] = {"gcc": find_gcc, "clang": find_clang}
+
+
+def find_toolchain(name: str) -> Toolchain:
+    """Return the toolchain called `name`.
+
+    Raises `InputError` with the near names if there is no such name,
+    `InfrastructureError` if the toolchain is not installed or does not run.
+    """
+    check_name(name)
+    return TOOLCHAINS[name]()
+
+
+def check_name(name: str) -> None:
+    """Raise `InputError` if no toolchain is called `name`, installed or not."""
+    if name not in TOOLCHAINS:
+        raise InputError(f"unknown toolchain {name!r}", remedy=suggest(name, TOOLCHAINS))
+
+
+def default_toolchain() -> str:
+    """Return the name of the toolchain to take if none is asked for: the first that is there.
+
+    Where none is, it is gcc, whose error names the ways to get one.
+    """
+    return "clang" if shutil.which(_GCC) is None and _zig() is not None else "gcc"
+
+
+def _zig() -> Path | None:
+    """Return the executable in the ziglang package, which importing would run."""
+    spec = find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / _ZIG
+
+
+def _first_line(command: Sequence[str], remedy: str) -> str:
     try:
         output = subprocess.run(
-            [found, "--version"], capture_output=True, text=True, timeout=_DEADLINE, check=True
+            command, capture_output=True, text=True, timeout=_DEADLINE, check=True
         ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
+        return output.splitlines()[0].strip()
+    except (OSError, subprocess.SubprocessError, IndexError) as error:
         raise InfrastructureError(
-            f"does not run: {error}", where=found, remedy=INSTALL_GCC
+            f"does not run: {error}", where=command[0], remedy=remedy
         ) from error
-    return Toolchain("gcc", Path(found), output.splitlines()[0].strip())

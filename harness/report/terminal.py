@@ -13,10 +13,14 @@ _TICKS = ("instructions", "cycles")
 
 
 def print_table(records: Sequence[Record], console: Console) -> None:
-    """Print two lines for each of `records`, and of what kind the numbers are."""
+    """Print two lines for each of `records`, and of what kind the numbers are.
+
+    A third line names the toolchain where the records' differ.
+    """
+    compilers = len({record.image.toolchain for record in records}) > 1
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("target", "model\nengine"):
+    for heading in ("target", "model\nengine" + ("\ntoolchain" if compilers else "")):
         table.add_column(heading, overflow="fold")
     for heading in (
         "accuracy\n≥ floor",
@@ -28,7 +32,8 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        table.add_row(*_row(record, units))
+        built = [record.image.engine, *([record.image.toolchain] if compilers else [])]
+        table.add_row(*_row(record, built, units))
     console.print(table)
     console.print(_legend(units), style="dim", highlight=False)
     for record in records:
@@ -41,7 +46,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             )
 
 
-def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
+def _row(record: Record, built: Sequence[str], units: Sequence[str]) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     right = value["accuracy"] >= value["accuracy_floor"]
     same = value["bytes_differing"] == 0
@@ -50,7 +55,7 @@ def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     ]
     return [
         record.target.name,
-        _stack(record.model.name, record.image.engine),
+        _stack(record.model.name, "\n".join(built)),
         _stack(f"{value['accuracy']:.4f}", f"≥ {value['accuracy_floor']:g}", right=right),
         _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
         *ticks,

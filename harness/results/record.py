@@ -54,6 +54,7 @@ class ImageInfo(msgspec.Struct, frozen=True):
     engine_version: str
     compiler: str
     optimize: str
+    toolchain: str = "gcc"  # which all records are from that do not say it
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -122,6 +123,7 @@ def record_of(run: Run, root: Path) -> Record:
             engine_version=run.image.engine_version,
             compiler=run.image.toolchain.version,
             optimize=run.image.optimize,
+            toolchain=run.image.toolchain.name,
         ),
         commit=_commit(root),
         host=Host(platform.system(), platform.machine(), platform.python_version(), __version__),
