@@ -68,7 +68,8 @@ def records(pytester: pytest.Pytester) -> list[Record]:
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess(*arguments, timeout=100)
+    # Hypothesis takes a while to load and is not used there.
+    return pytester.runpytest_subprocess("-p", "no:hypothesispytest", *arguments, timeout=100)
 
 
 def said(result: pytest.RunResult) -> str:
