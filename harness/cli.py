@@ -62,6 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
+    doctor = commands.add_parser("doctor", help="say what is missing for which target")
+    doctor.set_defaults(command=_doctor)
+    virtual = commands.add_parser("virtual", help="virtual boards, for anybody's tools")
+    virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
+    serve = virtual_commands.add_parser("serve", help="run a virtual board until Ctrl-C")
+    serve.add_argument("chip", help="pyOCD's name of the chip, such as stm32f429xi")
+    serve.add_argument("--serial", metavar="ID", help="the probe's id (default: made up)")
+    serve.add_argument("--uart", help="the UART that the serial port is on")
+    serve.add_argument("--fault", action="append", default=[], help="something that goes wrong")
+    serve.set_defaults(command=_serve)
     return parser
 
 
@@ -135,6 +145,20 @@ def _version_of(toolchain: str) -> str:
         return find_toolchain(toolchain).version
     except InfrastructureError as error:
         return str(error)
+
+
+def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    # Imported late: looking for probes loads all of pyOCD.
+    from harness.doctor import examine, print_findings  # noqa: PLC0415
+
+    print_findings(*examine(workspace), Console())
+    return PASSED
+
+
+def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    from harness.board.virtual.serve import serve  # noqa: PLC0415 - unicorn
+
+    return serve(options.chip, serial=options.serial, uart=options.uart, faults=options.fault)
 
 
 def _selection(options: argparse.Namespace, workspace: Workspace) -> Selection:

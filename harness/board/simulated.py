@@ -1,7 +1,9 @@
 """Virtual boards: a board that is a process of ours, driven as any board behind a probe."""
 
+from importlib.metadata import version as package_version
+
 from harness.board.pyocd import PyocdBoard
-from harness.board.virtual.client import VirtualBoard
+from harness.board.virtual.handle import VirtualBoard
 from harness.progress import Progress
 from harness.target import Pyocd, Target, Virtual
 
@@ -21,8 +23,8 @@ class SimulatedBoard(PyocdBoard):
 
     @property
     def version(self) -> str:
-        """The virtual board's own version; the probe's id is another each time."""
-        return self.hardware.version
+        """The harness and what its core is made of; the probe's id is another each time."""
+        return f"virtual {self.hardware.chip}, unicorn {package_version('unicorn')}"
 
     def close(self) -> None:
         """Disconnect, and end the board."""
