@@ -1,6 +1,7 @@
 """The QEMU board: what it starts it ends, whatever ends the harness, and it is exact."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -98,6 +99,13 @@ def emulators(text: str) -> list[int]:
     ]
 
 
+def is_under_way(text: str) -> bool:
+    """Tell whether an emulator runs whose serial line has been taken over: its path is gone."""
+    lines = [line for line in processes(text).values() if "qemu-system-arm" in line.split()[0]]
+    paths = re.findall(r"id=serial,path=(\S+)", " ".join(lines))
+    return bool(paths) and not any(Path(path).exists() for path in paths)
+
+
 # A harness that is ended
 
 
@@ -116,7 +124,7 @@ PYTEST = ("-m", "pytest", "--model", "digits", "test_digits.py")
 
 @contextmanager
 def running(repository: Path, command: tuple[str, ...]) -> Iterator["subprocess.Popen[str]"]:
-    """`command` in the middle of a run: QEMU has been started."""
+    """`command` in the middle of a run: QEMU has been started and answers."""
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=repository,
@@ -128,7 +136,7 @@ def running(repository: Path, command: tuple[str, ...]) -> Iterator["subprocess.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         try:
-            until(lambda: bool(emulators(str(repository))), 60, lambda: processes(str(repository)))
+            until(lambda: is_under_way(str(repository)), 60, lambda: processes(str(repository)))
             yield process
         finally:
             process.kill()
