@@ -15,12 +15,12 @@ _TICKS = ("instructions", "cycles")
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print two lines for each of `records`, and of what kind the numbers are.
 
-    A third line names the toolchain where the records' differ.
+    Under the target is the toolchain where the records' differ.
     """
     compilers = len({record.image.toolchain for record in records}) > 1
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("target", "model\nengine" + ("\ntoolchain" if compilers else "")):
+    for heading in ("target\ntoolchain" if compilers else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
     for heading in (
         "accuracy\n≥ floor",
@@ -32,8 +32,8 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        built = [record.image.engine, *([record.image.toolchain] if compilers else [])]
-        table.add_row(*_row(record, built, units))
+        place = _stack(record.target.name, record.image.toolchain if compilers else "")
+        table.add_row(place, *_row(record, units))
     console.print(table)
     console.print(_legend(units), style="dim", highlight=False)
     for record in records:
@@ -46,7 +46,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             )
 
 
-def _row(record: Record, built: Sequence[str], units: Sequence[str]) -> list[str | Text]:
+def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     right = value["accuracy"] >= value["accuracy_floor"]
     same = value["bytes_differing"] == 0
@@ -54,8 +54,7 @@ def _row(record: Record, built: Sequence[str], units: Sequence[str]) -> list[str
         f"{value[f'{unit}_median']:,.0f}" if f"{unit}_median" in value else "" for unit in units
     ]
     return [
-        record.target.name,
-        _stack(record.model.name, "\n".join(built)),
+        _stack(record.model.name, record.image.engine),
         _stack(f"{value['accuracy']:.4f}", f"≥ {value['accuracy_floor']:g}", right=right),
         _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
         *ticks,
