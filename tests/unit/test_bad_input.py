@@ -7,7 +7,6 @@ the firmware of tests/data/firmware, on the emulator.
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -17,130 +16,27 @@ import pytest
 
 from harness import engines, image
 from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
-from harness.engines import Generated
 from harness.errors import InputError
-from harness.graph import Graph, parse
+from harness.graph import parse
 from harness.link import client
 from harness.link.client import LinkClient
-from harness.results.record import Record, read_record
 from harness.toolchain import find_gcc
 from tests.graphs import Builder
-
-ROOT = Path(__file__).parents[2]
-DATA = ROOT / "tests" / "data"
-
-# What the first byte of a vector has tests/data/firmware/misbehaving do.
-BEHAVE, UNDEFINED, READ_UNMAPPED, OVERFLOW, RESTART, HANG, FAIL, LOCK_UP = range(8)
-
-TARGET = """\
-description = "The bundled target with a few things changed"
-stack = {stack}
-mcu = {{ name = "STM32F405RG", core = "cortex-m4f" }}
-port = {{ name = "stm32f4" }}
-counter = {{ ticks = "instructions" }}
-board = {{ kind = "qemu", machine = "{machine}" }}
-[memory]
-flash = {{ origin = 0x0800_0000, size = {flash} }}
-ram = {{ origin = 0x2000_0000, size = {ram} }}
-"""
-
-DESCRIPTION = """\
-description = "Four bytes in, four classes out"
-task = "classification"
-metric = "accuracy"
-floor = 0.5
-input = { preprocessing = "none" }
-provenance = { data = "made up for this test", licence = "Apache-2.0" }
-"""
-
-
-@dataclass(frozen=True)
-class HandMade:
-    """An engine whose C is a folder of tests/data/firmware, whatever the graph."""
-
-    name: str
-    version: str = "written by hand"
-
-    def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
-        for file in ("model.c", "model.cmake"):
-            shutil.copy(DATA / "firmware" / self.name / file, directory)
-        return Generated((directory / "model.c",), directory / "model.cmake", 4, 0, (), "by hand")
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A user's repository with one model, `small`; `harness` runs the command in it."""
-
-    root: Path
-    capsys: pytest.CaptureFixture[str]
-
-    def harness(self, *arguments: str) -> tuple[int, str]:
-        """Return the exit code and what the command wrote to standard error."""
-        self.capsys.readouterr()
-        return main(arguments), self.capsys.readouterr().err
-
-    def run(self, engine: str = "misbehaving", *arguments: str) -> tuple[int, str]:
-        return self.harness("run", "--model", "small", "--engine", engine, *arguments)
-
-    def target(self, name: str, **changed: Any) -> Path:
-        values = {"stack": 8192, "flash": 1 << 20, "ram": 1 << 17, "machine": "netduinoplus2"}
-        path = self.root / "targets" / f"{name}.toml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(TARGET.format(**values | changed))
-        return path
-
-    def network(self, data: bytes) -> Path:
-        path = self.root / "models" / "small" / "model.tflite"
-        path.write_bytes(data)
-        return path
-
-    def vectors(self, **changed: Any) -> Path:
-        path = self.root / "models" / "small" / "vectors.npz"
-        np.savez(path, **vectors([BEHAVE, BEHAVE]) | changed)
-        return path
-
-    def answers(self, *behaviours: int) -> None:
-        """Have the device do as told, a behaviour for each vector."""
-        self.vectors(**vectors(behaviours))
-
-    def records(self) -> list[Record]:
-        return [read_record(path) for path in (self.root / "reports" / "runs").glob("*")]
-
-    def images(self) -> list[str]:
-        folder = self.root / "build" / "images"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-    def processes(self) -> list[str]:
-        """Return the command lines of processes that were given a file of this repository."""
-        lines = []
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue  # it ended meanwhile
-            if str(self.root) in line:
-                lines.append(line)
-        return lines
-
-
-def vectors(behaviours: Any) -> dict[str, Any]:
-    """Return vectors of class 1 whose golden outputs are the inputs."""
-    inputs = np.zeros((len(behaviours), 4), np.int8)
-    inputs[:, 0] = behaviours
-    inputs[:, 1] = 100
-    labels = np.ones(len(behaviours), np.int64)
-    return {
-        "inputs": inputs,
-        "labels": labels,
-        "golden": inputs,
-        "golden_source": np.array("the firmware's source"),
-    }
-
-
-def dense(inputs: int = 4, outputs: int = 4) -> bytes:
-    b = Builder()
-    source = b.activation((1, inputs), 0.1, 0)
-    return b.build([source], [b.dense(source, outputs)])
+from tests.repository import (
+    BEHAVE,
+    FAIL,
+    HANG,
+    LOCK_UP,
+    OVERFLOW,
+    READ_UNMAPPED,
+    RESTART,
+    UNDEFINED,
+    Repository,
+    dense,
+    line_of,
+    make_repository,
+    vectors,
+)
 
 
 @pytest.fixture
@@ -148,15 +44,7 @@ def empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Repository:
     """A repository in which nothing was built yet."""
-    repository = Repository(tmp_path, capsys)
-    monkeypatch.chdir(tmp_path)
-    for firmware in ("misbehaving", "silent", "no_init"):
-        monkeypatch.setitem(engines.ENGINES, firmware, HandMade(firmware))
-    (tmp_path / "models" / "small").mkdir(parents=True)
-    (tmp_path / "models" / "small" / "model.toml").write_text(DESCRIPTION)
-    repository.network(dense())
-    repository.vectors()
-    return repository
+    return make_repository(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -468,12 +356,6 @@ def test_an_emulator_that_ends_at_once_is_shown(repository: Repository) -> None:
 
 
 # Devices
-
-
-def line_of(code: str) -> int:
-    """Return the first line of the misbehaving model that has `code` in it."""
-    lines = (DATA / "firmware" / "misbehaving" / "model.c").read_text().splitlines()
-    return next(number for number, line in enumerate(lines, 1) if code in line)
 
 
 FAULTS = {
