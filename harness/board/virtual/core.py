@@ -322,7 +322,9 @@ class Core:
             self._exceptions.supervisor_call()
         elif number in (_QEMU_BKPT, _QEMU_SEMIHOST):
             self._breakpoint()
-        elif number in (_QEMU_PREFETCH, _QEMU_DATA, _QEMU_UNALIGNED):
+        elif number == _QEMU_PREFETCH:
+            self._fault(Stop(Reason.FETCH, address=self.engine.pc))
+        elif number in (_QEMU_DATA, _QEMU_UNALIGNED):
             self._exceptions.fault(nvic.USAGE_FAULT, exceptions.UNALIGNED)
         elif number == _QEMU_NOCP:
             self._exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
@@ -415,6 +417,7 @@ class Core:
         registers.write(reg.XPSR_ALL, 1 << 24)
         for register in (reg.CONTROL, reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK, reg.FPSCR):
             registers.write(register, 0)
+        registers.refresh()
         registers.batch(*reg.R).write([0] * len(reg.R))
         registers.write(reg.LR, 0xFFFF_FFFF)
         try:

@@ -10,6 +10,8 @@ Unicorn does not do as a Cortex-M does is worked around here and nowhere else:
   permissions: the hook for that comes first, and before it the program counter is
   brought up to date.
 - Bringing it up to date inside an IT block leaves the IT state set behind the block.
+- UC_MODE_MCLASS makes the core a Cortex-M33 whatever model is asked for; without it, it
+  is the Cortex-M4 that is asked for.
 - A store to read-only memory happens, once its hook says that it was handled.
 """
 
@@ -33,7 +35,7 @@ from harness.errors import InfrastructureError
 UNICORN = "2.1.4"
 
 _UNTIL = 0xFFFF_FFFF  # odd: no instruction is there
-_IT_STATE = 0x0600_FC00  # of xPSR
+_IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # of xPSR
 _CODE_PAGE = 10  # bits of an address within a page of translated code
 _MEMORY_FAULTS = {
     unicorn_const.UC_ERR_READ_UNMAPPED,
@@ -122,7 +124,7 @@ class Engine:
         self._special = special
         self._uc = unicorn.Uc(
             unicorn_const.UC_ARCH_ARM,
-            unicorn_const.UC_MODE_THUMB | unicorn_const.UC_MODE_MCLASS,
+            unicorn_const.UC_MODE_THUMB,
             arm_const.UC_CPU_ARM_CORTEX_M4,
         )
         self._handle: ctypes.c_void_p = self._uc._uch
@@ -178,6 +180,7 @@ class Engine:
         """Execute `instructions`; an IT and what it covers are executed as one."""
         self.counter.state.limit = NEVER
         self._stepping = True
+        self._stale = True  # code that is translated already would not be counted
         before = self.counter.state.count
         pc = self.pc
         try:
@@ -276,10 +279,10 @@ class Engine:
         if error in _FETCH_FAULTS:
             return Stop(Reason.FETCH, address=self.pc)
         if error == unicorn_const.UC_ERR_INSN_INVALID:
+            if not self.registers.read(XPSR) & _THUMB_STATE:
+                return Stop(Reason.STATE)
             hinted = self._ended_with(0xBF20) or self._ended_with(0xBF10)
             return Stop(Reason.EVENT if hinted else Reason.UNDEFINED)
-        if error == unicorn_const.UC_ERR_EXCEPTION:
-            return Stop(Reason.STATE)
         raise InfrastructureError(
             f"the emulator failed at pc {self.pc:#010x}: "
             f"{uclib.uc_strerror(error).decode('ascii', 'replace')}",

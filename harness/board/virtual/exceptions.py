@@ -52,7 +52,7 @@ class Exceptions:
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._float = registers.batch(*reg.S[:16], reg.FPSCR)
         self._masks = registers.batch(reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK)
-        self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR)
+        self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
         self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
         self._restore = registers.batch(*reg.CALLER_SAVED)
 
@@ -86,7 +86,7 @@ class Exceptions:
         words = _EXTENDED if has_float else _BASIC
         frame_at = (sp - WORD * words) & ~7
         aligned = _XPSR_ALIGNED if sp & 4 else 0
-        frame = [*caller_saved, self._engine.pc, xpsr & ~_XPSR_ALIGNED | aligned | _XPSR_T]
+        frame = [*caller_saved, self._engine.pc, xpsr & ~_XPSR_ALIGNED | aligned]
         if has_float:
             frame += [*self._float.read(), 0]
         try:
@@ -102,7 +102,7 @@ class Exceptions:
         if has_float:
             link &= ~0x10
         status = xpsr & ~(0x1FF | _XPSR_IT) | exception | _XPSR_T
-        self._enter.write((frame_at & MASK32, status, control & ~_CONTROL_FPCA, link))
+        self._enter.write((frame_at & MASK32, status, control & ~_CONTROL_FPCA, link, status))
         self._engine.pc = handler & ~1
         self._nvic.enter(exception)
         if not handler & 1:
@@ -197,6 +197,7 @@ class Exceptions:
             self._float.write(frame[8:25])
         if unprivileged and to_thread:
             registers.write(reg.CONTROL, selected | has_float * _CONTROL_FPCA | _CONTROL_NPRIV)
+        registers.write(reg.FLAGS, status)
         self._engine.pc = frame[6] & ~1
 
     # Faults

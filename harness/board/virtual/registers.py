@@ -15,6 +15,9 @@ LR = arm.UC_ARM_REG_LR
 PC = arm.UC_ARM_REG_PC
 XPSR = arm.UC_ARM_REG_XPSR
 XPSR_ALL = arm.UC_ARM_REG_XPSR_NZCVQG  # to write it with the GE bits, which XPSR leaves alone
+FLAGS = arm.UC_ARM_REG_APSR_NZCV
+"""To be written after XPSR or CONTROL, with the flags as they are: only then Unicorn takes note
+that the core may have changed between thread and handler mode, or its privilege."""
 MSP = arm.UC_ARM_REG_MSP
 PSP = arm.UC_ARM_REG_PSP
 CONTROL = arm.UC_ARM_REG_CONTROL
@@ -71,6 +74,10 @@ class Registers:
         """Set the register."""
         self._value.value = value
         uclib.uc_reg_write(self._uc, register, self._pointer)
+
+    def refresh(self) -> None:
+        """Let a change of XPSR or CONTROL take effect: see FLAGS."""
+        self.write(FLAGS, self.read(XPSR))
 
     def batch(self, *registers: int) -> Batch:
         """Return a batch of `registers`."""

@@ -39,12 +39,13 @@ def serve(
     try:
         board = Board(chip, uart=uart, texts=faults)
         try:
-            server = Server(board, place, probe_id)
+            server = Server(board, place, probe_id, stop.set)
             announcement = {
                 "probe": probe_id,
                 "port": board.line.path,
                 "chip": chip,
                 "board": board.chip.board,
+                "socket": str(place.socket),
             }
             _announce(announcement, as_json=as_json, ready=ready)
             if with_stdin:

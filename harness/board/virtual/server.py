@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,13 +18,17 @@ _BACKLOG = 8
 
 
 class Server:
-    """Serves `board` to whoever finds `place`; ends with `close`."""
+    """Serves `board` to whoever finds `place`; ends with `close`.
 
-    def __init__(self, board: Board, place: Place, probe_id: str) -> None:
+    `stop` is called when a client asks for the end.
+    """
+
+    def __init__(self, board: Board, place: Place, probe_id: str, stop: Callable[[], None]) -> None:
         self.record = Record(
             probe_id, board.chip.name, board.chip.board, board.line.path, str(place.socket)
         )
         self._board = board
+        self._stop = stop
         self._place = place
         self._session = threading.Lock()
         self._connections: set[socket.socket] = set()
@@ -101,6 +106,9 @@ class Server:
         core = self._board.chip.core
         if request.ask == "fault":
             faults.apply(self._board, request.text)
+            return None
+        if request.ask == "stop":
+            self._stop()
             return None
         with core.stopped():
             if request.ask == "edges":
