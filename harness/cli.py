@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -23,6 +24,8 @@ from harness.selection import Selection, add_options
 from harness.target import list_targets, load_target
 from harness.toolchain import TOOLCHAINS, find_toolchain
 from harness.workspace import Workspace
+
+T = TypeVar("T")
 
 PASSED = 0
 FAILED = 1  # a verdict: the model is not right
@@ -121,29 +124,31 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
 def _list(options: argparse.Namespace, workspace: Workspace) -> int:
     if options.what == "targets":
         rows = [
-            (name, load_target(path).description)
+            (name, _described(lambda path: load_target(path).description, path))
             for name, path in list_targets(workspace.targets).items()
         ]
     elif options.what == "models":
         rows = [
-            (name, load_model(path).description)
+            (name, _described(lambda path: load_model(path).description, path))
             for name, path in list_models(workspace.models).items()
         ]
     elif options.what == "engines":
         rows = [(name, engine.version) for name, engine in ENGINES.items()]
     else:
-        rows = [(name, _version_of(name)) for name in TOOLCHAINS]
+        rows = [
+            (name, _described(lambda n: find_toolchain(n).version, name)) for name in TOOLCHAINS
+        ]
     width = max((len(name) for name, _ in rows), default=0)
     for name, description in sorted(rows):
         print(f"{name:{width}}  {description}")
     return PASSED
 
 
-def _version_of(toolchain: str) -> str:
-    """Return the version, or why there is none: to be absent is no error in a list."""
+def _described(describe: Callable[[T], str], thing: T) -> str:
+    """Return the description, or what is wrong: one bad row does not spoil a list."""
     try:
-        return find_toolchain(toolchain).version
-    except InfrastructureError as error:
+        return describe(thing)
+    except HarnessError as error:
         return str(error)
 
 

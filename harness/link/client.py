@@ -187,12 +187,19 @@ class LinkClient:
         welcome = self._session()
         sequence = self._next_sequence()
         attempts = 0
-        running = False
+        running = overdue = False
         began = time.perf_counter()
         self._send(Message.RUN, sequence, b"")
         end = _after(self._answer_time(welcome.output_size))
         while True:
             answer = self._receive(end)
+            if answer is None and overdue:
+                raise DeviceSilentError(
+                    f"the inference did not end within {RUN_DEADLINE:g} s",
+                    where=self._channel.name,
+                    remedy="the device hangs, or is slower than that",
+                )
+            overdue = answer is None and running  # ask once more: its result may be lost
             if answer is None or _is_damage(answer):
                 if running and answer is not None and answer.type == Message.ERROR:
                     continue  # about a frame before the RUN, which arrived

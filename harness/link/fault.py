@@ -40,8 +40,12 @@ def describe(fault: Fault, locate: Callable[[int], str]) -> str:
     if fault.cfsr & _BFARVALID:
         lines.append(f"address {fault.bfar:#010x}")
     if fault.pc:
-        lines.append(f"pc {locate(fault.pc)}, lr {locate(fault.lr)}")
+        # LR is where the call returns to; the call itself lies before it.
+        lines.append(f"pc {locate(fault.pc)}, called from {locate(max(fault.lr - 2, 0))}")
     else:
-        lines.append("no stacked frame: the stack pointer was outside the stack")
+        lines.append(
+            "the stack pointer was outside the stack: an overflow? "
+            "`stack` in the target file sets its size"
+        )
     lines.append(f"sp {fault.sp:#010x} cfsr {fault.cfsr:#010x} hfsr {fault.hfsr:#010x}")
     return "\n    ".join(lines)

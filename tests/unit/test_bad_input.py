@@ -364,7 +364,7 @@ FAULTS = {
         [
             "UNDEFINSTR: undefined instruction",
             f"pc execute_undefined model.c:{line_of('udf #0')} (0x08",
-            "lr nn_invoke model.c:",
+            "called from nn_invoke model.c:",
         ],
     ),
     "unmapped address": (

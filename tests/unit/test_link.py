@@ -261,7 +261,7 @@ def test_a_fault_is_told_in_words() -> None:
         device.hello(BUILD_ID)
     assert "PRECISERR: bus error on a data access" in str(error.value)
     assert "address 0x60000000" in str(error.value)
-    assert "pc 0x08000202, lr 0x08000101" in str(error.value)
+    assert "pc 0x08000202, called from 0x080000ff" in str(error.value)
 
 
 def test_an_engine_that_fails_is_told(tmp_path: Path) -> None:
