@@ -11,7 +11,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +79,7 @@ def build_image(
     """
     toolchain = toolchain or find_toolchain(default_toolchain())
     images.mkdir(parents=True, exist_ok=True)
+    _sweep(images)
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
@@ -129,7 +132,10 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
     inputs = {
         "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
-        "engine": [generated.version, *((path.name, _digest(path)) for path in generated.sources)],
+        "engine": [
+            generated.version,
+            *((path.name, _digest(path)) for path in (*generated.sources, *generated.headers)),
+        ],
         "toolchain": toolchain.version,
         "options": dict(options),
     }
@@ -217,6 +223,14 @@ def _build_error(
     first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
     excerpt = "\n".join(lines[first:][:_ERROR_LINES])
     return InfrastructureError(f"the image does not compile:\n{excerpt}", where=target.name)
+
+
+def _sweep(images: Path) -> None:
+    """Remove what builds left that were killed; a build that runs is younger than this."""
+    for staging in images.glob(".build-*"):
+        with suppress(FileNotFoundError):  # it ended meanwhile
+            if time.time() - staging.stat().st_mtime > 2 * _BUILD_DEADLINE:
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 def _keep(staging: Path, final: Path) -> None:

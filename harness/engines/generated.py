@@ -17,9 +17,10 @@ class LayerInfo:
 class Generated:
     """The result of `Engine.generate`: files, and what is exactly known of them.
 
-    `sources` are the C files outside `firmware`, first the generated one; `version` is the
-    engine's, as it was used. `arena_size` is the RAM for activations and scratch buffers,
-    `weights_size` the constants of the model in flash; both in bytes.
+    `sources` are the C files outside `firmware`, first the generated one, and `headers` the
+    library's; `version` is the engine's, as it was used. `arena_size` is the RAM for
+    activations and scratch buffers, `weights_size` the constants of the model in flash; both
+    in bytes.
     """
 
     sources: tuple[Path, ...]
@@ -28,6 +29,7 @@ class Generated:
     weights_size: int
     layers: tuple[LayerInfo, ...]
     version: str
+    headers: tuple[Path, ...] = ()
 
     @property
     def macs(self) -> int:

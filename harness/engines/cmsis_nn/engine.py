@@ -75,6 +75,7 @@ def _generated(
             LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
         ),
         version=tree.version,
+        headers=tuple(sorted((tree.root / "Include").glob("*.h"))),
     )
 
 
