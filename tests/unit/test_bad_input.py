@@ -98,6 +98,10 @@ def test_the_repository_of_these_tests_is_sound(repository: Repository) -> None:
             "harness: unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?\n",
         ),
         (
+            ("--toolchain", "clnag"),
+            "harness: unknown toolchain 'clnag'\n  -> did you mean clang?\n",
+        ),
+        (
             ("--model", "./nowhere"),
             "harness: nowhere: no such model folder\n  -> give a folder that holds model.toml\n",
         ),

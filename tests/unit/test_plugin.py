@@ -172,6 +172,7 @@ def test_a_suite_s_own_fixtures_keep_their_names(repository: pytest.Pytester) ->
         ("--target=mien", "unknown target 'mien'\n  -> did you mean mine"),
         ("--model=digit", "unknown model 'digit'\n  -> did you mean digits?"),
         ("--engine=cmsisnn", "unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?"),
+        ("--toolchain=clnag", "unknown toolchain 'clnag'\n  -> did you mean clang?"),
         ("--target=./nowhere.toml", "nowhere.toml: cannot be read: No such file or directory"),
     ],
 )
