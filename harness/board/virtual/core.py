@@ -391,6 +391,7 @@ class Core:
 
     def _halt(self, reason: int) -> None:
         self.halted = True
+        self.sleeping = False  # to enter debug state ends a WFI (B1.5.19)
         self._halt_wanted = False
         self._exceptions.lockup = False
         self.debug.dfsr |= reason
