@@ -12,7 +12,13 @@ from harness import golden, graph
 from harness.board import Board
 from harness.errors import InfrastructureError, InputError
 from harness.image import Image
-from harness.link.client import LinkClient
+from harness.link.client import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceRestartedError,
+    DeviceStoppedError,
+    LinkClient,
+)
 from harness.link.messages import Result, Welcome
 from harness.model import Model
 from harness.progress import Progress
@@ -21,6 +27,9 @@ from harness.run import Run
 from harness.target import Target
 from harness.vectors import Vectors
 from harness.workspace import Workspace
+
+_SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
+"""Errors that say what happened to the device; there is nothing to find out."""
 
 
 class Dut:
@@ -181,6 +190,7 @@ def _with_diagnosis(
     error: InfrastructureError, board: Board, which: str = ""
 ) -> InfrastructureError:
     """Add what the board has to say, and `which` vector it was; the type stays what it was."""
-    what = "\n".join(filter(None, [error.what, board.diagnosis()]))
+    diagnosis = "" if isinstance(error, _SAID) else board.diagnosis()
+    what = "\n".join(filter(None, [error.what, diagnosis]))
     where = ": ".join(filter(None, [error.where, which]))
     return type(error)(what, where=where, remedy=error.remedy)

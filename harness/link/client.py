@@ -24,6 +24,7 @@ RUN_DEADLINE = 60.0
 
 _ANSWER_DEADLINE = 3.0  # a request that takes no computing; on top of its time on the wire
 _HELLO_PERIOD = 0.5
+_RESTARTS = 4  # while HELLO is not answered, that is no coincidence any more
 _WATCH_PERIOD = 1.0  # of silence, then the board is looked at
 _ATTEMPTS = 5
 _FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
@@ -36,6 +37,10 @@ class DeviceSilentError(InfrastructureError):
 
 class DeviceRestartedError(InfrastructureError):
     """The device started anew in the middle of a session."""
+
+
+class DeviceStoppedError(InfrastructureError):
+    """The device's processor stands still."""
 
 
 class DeviceFaultError(InfrastructureError):
@@ -60,7 +65,7 @@ class LinkClient:
 
     `baud` bounds how long bytes take on the wire; `locate` turns a code address
     into a function's name for messages about faults; `watch` is called in long silences
-    and raises if the board cannot answer any more. `retries` counts the
+    and raises `DeviceStoppedError` if the board cannot answer any more. `retries` counts the
     requests that had to be sent again, `waited` the seconds from RUN to its result, in
     which little but computing happens; `log` keeps the lines that the device sent.
     """
@@ -84,15 +89,18 @@ class LinkClient:
         self._answers: Iterator[bytes | None] = iter(())
         self._sequence = secrets.randbelow(256)
         self._welcome: Welcome | None = None
+        self._boots = 0
 
     def hello(self, build_id: str, deadline: float = HELLO_DEADLINE) -> Welcome:
         """Open a session with the firmware of `build_id` (32 hex digits).
 
-        Raises `DeviceSilentError` when nothing answers within `deadline` seconds, and
-        `InfrastructureError` when another firmware does or its engine did not start.
+        Raises `DeviceSilentError` when nothing answers within `deadline` seconds,
+        `DeviceRestartedError` when it starts again and again instead, and
+        `InfrastructureError` when another firmware answers or its engine did not start.
         """
         end = _after(deadline)
         self._welcome = None
+        self._boots = 0
         # A device that is just starting says so; one that runs already does not.
         self._receive(_after(_HELLO_PERIOD), expect_boot=True)
         while time.monotonic() < end:
@@ -100,6 +108,11 @@ class LinkClient:
             if welcome is not None:
                 self._accept(welcome, build_id)
                 return welcome
+            self._watch()
+            if self._boots > _RESTARTS:
+                break
+        if self._boots > 1:
+            raise self._restarted(f"again and again, {self._boots} times, before it answers HELLO")
         raise DeviceSilentError(
             f"the device did not answer HELLO within {deadline:g} s",
             where=self._channel.name,
@@ -245,9 +258,9 @@ class LinkClient:
             f"the device refused a request: {name} ({detail})", where=self._channel.name
         )
 
-    def _restarted(self) -> DeviceRestartedError:
+    def _restarted(self, when: str = "in the middle of a session") -> DeviceRestartedError:
         return DeviceRestartedError(
-            "the device restarted in the middle of a session",
+            f"the device restarted {when}",
             where=self._channel.name,
             remedy="check its power supply, watchdog and reset line",
         )
@@ -284,8 +297,10 @@ class LinkClient:
             fault = messages.parse_fault(answer.body)
             text = describe(fault, self._locate) if fault else "registers unknown"
             raise DeviceFaultError(f"the device took a fault: {text}", where=self._channel.name)
-        if answer.type == Message.BOOT and not expect_boot:
-            raise self._restarted()
+        if answer.type == Message.BOOT:
+            self._boots += 1
+            if not expect_boot:
+                raise self._restarted()
         return True
 
 

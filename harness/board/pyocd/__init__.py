@@ -18,6 +18,7 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.link.channel import Channel
+from harness.link.client import DeviceStoppedError
 from harness.progress import Progress
 from harness.target import Pyocd, Target
 
@@ -77,13 +78,13 @@ class PyocdBoard:
         self.stop()
 
     def check(self) -> None:
-        """Raise `InfrastructureError` if the core stands still; the host waits for nothing."""
+        """Raise `DeviceStoppedError` if the core stands still; the host waits for nothing."""
         if self._session is None or self._elf is None:
             return
         with explained(self._probe, self._board.target, "looking at the core"):
             found = crash(self._session, self._elf)
         if found is not None:
-            raise InfrastructureError(found, where=self._target.name)
+            raise DeviceStoppedError(found, where=self._target.name)
 
     def diagnosis(self) -> str:
         """Return where a core that does not answer was; it is halted for that."""

@@ -1,5 +1,7 @@
 """What a core that does not answer is doing."""
 
+import time
+
 from pyocd.core.session import Session
 from pyocd.core.target import Target
 
@@ -9,10 +11,14 @@ from harness.link.messages import Fault
 
 # Armv7-M ARM (DDI 0403E), B3.2: System Control Block.
 _CFSR, _HFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED2C, 0xE000ED34, 0xE000ED38
+_DHCSR = 0xE000EDF0  # C1.6.2
+_S_RESET_ST = 1 << 25  # there was a reset since it was last read
 _HARDFAULT = 3  # exception number, B1.5.2
 _USES_PSP = 1 << 2  # in EXC_RETURN, B1.5.8
 _STACKED_WORDS = 8
 _PAINT = 0xA5A5A5A5  # firmware/ports/cortexm/startup.c
+_HALT_DEADLINE = 0.5  # seconds
+_RESET_PERIOD = 0.3
 
 
 def crash(session: Session, elf: Elf) -> str | None:
@@ -20,8 +26,8 @@ def crash(session: Session, elf: Elf) -> str | None:
     target = session.target
     state = target.get_state()
     if state is Target.State.LOCKUP:
-        target.halt()
-        return f"the core is in lockup, {_place(session, elf)}"
+        _halt(target)
+        return "the core is in lockup: " + describe(_lockup(session), elf.locate)
     if state is not Target.State.HALTED:
         return None
     if target.read_core_register("ipsr") == _HARDFAULT:
@@ -31,8 +37,11 @@ def crash(session: Session, elf: Elf) -> str | None:
 
 def whereabouts(session: Session, elf: Elf) -> str:
     """Halt a core that runs and return where it was and how much stack it has used."""
-    session.target.halt()
+    resets = _resets(session.target)
+    _halt(session.target)
     lines = [f"the core was {_place(session, elf)}"]
+    if resets:
+        lines.append("it is reset again and again: by a watchdog, its supply, or itself?")
     stack = elf.symbols("stack_bottom", "stack_top")
     if stack is not None:
         words = session.target.read_memory_block32(stack[0], (stack[1] - stack[0]) // 4)
@@ -41,9 +50,25 @@ def whereabouts(session: Session, elf: Elf) -> str:
     return "\n".join(lines)
 
 
+def _resets(target: Target) -> bool:
+    """Tell whether the core is reset while nobody asks for it."""
+    target.read32(_DHCSR)
+    time.sleep(_RESET_PERIOD)
+    return bool(target.read32(_DHCSR) & _S_RESET_ST)
+
+
+def _halt(target: Target) -> None:
+    """Halt and wait for it: pyOCD does not. What reads registers then says if it does not halt."""
+    target.halt()
+    end = time.monotonic() + _HALT_DEADLINE
+    while not target.is_halted() and time.monotonic() < end:
+        pass
+
+
 def _place(session: Session, elf: Elf) -> str:
     pc, lr = (session.target.read_core_register(name) for name in ("pc", "lr"))
-    return f"at {elf.locate(pc)}, called from {elf.locate(lr)}"
+    # LR is where the call returns to; the call itself lies before it.
+    return f"at {elf.locate(pc)}, called from {elf.locate(max(lr - 2, 0))}"
 
 
 def _fault(session: Session) -> Fault:
@@ -59,7 +84,16 @@ def _fault(session: Session) -> Fault:
         and region.contains_address(sp + 4 * _STACKED_WORDS - 1)
     ):
         frame = target.read_memory_block32(sp, _STACKED_WORDS)
-    status = [target.read32(address) for address in (_CFSR, _HFSR, _MMFAR, _BFAR)]
-    return Fault(
-        **dict(zip(Fault.__dataclass_fields__, [*frame, sp, exc_return, *status], strict=True))
-    )
+    return _of(session, [*frame, sp, exc_return])
+
+
+def _lockup(session: Session) -> Fault:
+    """Return the registers as they are: a core in lockup has stacked nothing."""
+    names = ("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr", "sp")
+    return _of(session, [*(session.target.read_core_register(name) for name in names), 0])
+
+
+def _of(session: Session, registers: list[int]) -> Fault:
+    """Return the fault with these registers, in the order of `Fault`, and its status."""
+    status = [session.target.read32(address) for address in (_CFSR, _HFSR, _MMFAR, _BFAR)]
+    return Fault(*registers, *status)
