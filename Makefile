@@ -3,13 +3,13 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-SYSTEM := arm-none-eabi-gcc qemu-system-arm
-PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
+PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h')
 
 .PHONY: bench test lint perf setup system clean
 
-bench: setup ## run every model on the default target: a table, and Records in reports/runs
+bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
 
 test: setup ## the unit tests, and the suite on the default target
@@ -36,13 +36,13 @@ $(VENV)/installed: pyproject.toml
 system:
 	@missing=; for tool in $(SYSTEM); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
-	echo "missing:$$missing"; \
+	echo "missing:$$missing (tests that need them are skipped)"; \
 	if ! command -v apt-get >/dev/null; then \
 	    echo "install the GNU Arm toolchain (with newlib) and QEMU's system emulator for Arm,"; \
-	    echo "for example: brew install qemu && brew install --cask gcc-arm-embedded"; exit 1; fi; \
+	    echo "for example: brew install qemu && brew install --cask gcc-arm-embedded"; exit 0; fi; \
 	if [ "$$(id -u)" = 0 ]; then sudo=; \
 	elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
-	else echo "install them with: sudo apt-get install $(PACKAGES)"; exit 1; fi; \
+	else echo "install them with: sudo apt-get install $(PACKAGES)"; exit 0; fi; \
 	set -x; $$sudo apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES)
 

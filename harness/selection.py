@@ -15,7 +15,7 @@ from harness.target import Target, find_target
 from harness.toolchain import TOOLCHAINS, Toolchain, check_name, default_toolchain, find_toolchain
 from harness.workspace import Workspace
 
-DEFAULT_TARGET = "qemu-stm32"
+DEFAULT_TARGET = "virtual-stm32"
 DEFAULT_ENGINE = "cmsis-nn"
 
 _OPTIONS = (

@@ -64,6 +64,8 @@ class Repository:
 
     def harness(self, *arguments: str) -> tuple[int, str]:
         """Return the exit code and what the command wrote to standard error."""
+        if arguments[0] in {"run", "build"} and "--target" not in arguments:
+            arguments = (*arguments, "--target", "qemu-stm32")
         self.capsys.readouterr()
         return main(arguments), self.capsys.readouterr().err
 

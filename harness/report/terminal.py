@@ -9,7 +9,7 @@ from rich.text import Text
 
 from harness.results.record import Record
 
-_TICKS = ("instructions", "cycles")
+_TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
 
 
 def print_table(records: Sequence[Record], console: Console) -> None:
@@ -25,7 +25,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     for heading in (
         "accuracy\n≥ floor",
         "vectors\n≠ golden",
-        *(f"{unit}\n/inference" for unit in units),
+        *(f"{_TICKS[unit]}\n/inference" for unit in units),
         "flash",
         "RAM",
         "wall",
@@ -75,6 +75,7 @@ def _legend(units: Sequence[str]) -> str:
     exact = ["accuracy", "≠ golden (output bytes that differ)"]
     measured = ["wall time"]
     for unit in units:
-        (exact if unit == "instructions" else measured).append(f"{unit} (median)")
+        kind = exact if unit == "instructions" else measured
+        kind.append(f"median {unit} per inference")
     exact.append("flash and RAM (bytes)")
     return f"exact: {', '.join(exact)}\nmeasured: {', '.join(measured)}"

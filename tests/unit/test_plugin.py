@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.results.record import Record, read_record
+from harness.selection import DEFAULT_TARGET
 
 pytest_plugins = ["pytester"]
 
@@ -87,13 +88,13 @@ def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytest
     assert (record.verdict, record.model.name, record.target.name) == (
         "passed",
         "digits",
-        "qemu-stm32",
+        DEFAULT_TARGET,
     )
     assert record.numbers["vectors"].value == VECTORS
     text = str(result.stdout)
     assert re.search(r"=+ runs =+", text)
     assert f"records: {repository.path / 'reports' / 'runs'}" in text
-    for shown in ("qemu-stm32", "digits", "cmsis-nn", "exact: "):
+    for shown in (DEFAULT_TARGET, "digits", "cmsis-nn", "exact: "):
         assert shown in text
     (median,) = (n.value for name, n in record.numbers.items() if name == "instructions_median")
     assert f"{median:,.0f}" in text
@@ -134,13 +135,13 @@ def test_without_options_the_repository_s_own_models_are_run(repository: pytest.
     result = run(repository, "--collect-only", "-q")
     result.stdout.fnmatch_lines_random(
         [
-            "*test_digits?qemu-stm32-digits-cmsis-nn*",
-            "*test_digits?qemu-stm32-other-cmsis-nn*",
+            f"*test_digits?{DEFAULT_TARGET}-digits-cmsis-nn*",
+            f"*test_digits?{DEFAULT_TARGET}-other-cmsis-nn*",
             "2 tests collected*",
         ]
     )
     only = run(repository, "--collect-only", "-q", "--model", "other")
-    only.stdout.fnmatch_lines_random(["*test_digits?qemu-stm32-other-cmsis-nn*", "1 test *"])
+    only.stdout.fnmatch_lines_random([f"*test_digits?{DEFAULT_TARGET}-other-cmsis-nn*", "1 test *"])
 
 
 def test_a_suite_s_own_fixtures_keep_their_names(repository: pytest.Pytester) -> None:
@@ -230,7 +231,7 @@ def test_a_verdict_is_a_failure_with_its_reasons_and_a_record(repository: pytest
     result = run(repository)
     result.assert_outcomes(failed=1)
     text = said(result)
-    assert "digits on qemu-stm32:" in text
+    assert f"digits on {DEFAULT_TARGET}:" in text
     assert "accuracy 0.9000 is below the floor 1; golden reaches 0.9000" in text
     assert "harness/run.py" not in text  # the reader's own line is the last that is shown
     (record,) = records(repository)
