@@ -207,7 +207,7 @@ def test_two_toolchains_are_two_rows_of_80_columns(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     both = ["--toolchain", "gcc", "--toolchain", "clang", "--target", "qemu-stm32"]
-    assert main(["run", "--model", str(few), *both]) == PASSED
+    assert main(["run", "--target", "qemu-stm32", "--model", str(few), *both]) == PASSED
     shown = capsys.readouterr().out
     assert re.search(r"(?m)^ target +model .*\n toolchain +engine ", shown)
     assert re.search(r"(?m)^ qemu-stm32 .*\n gcc .*\n qemu-stm32 .*\n clang ", shown)
