@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import InfrastructureError
@@ -40,9 +41,7 @@ class Lease:
                     remedy="wait until it ends, or let this one wait with --board-wait=SECONDS",
                 ) from None
             break
-        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"process {os.getpid()} ({command[:200]})".encode(), 0)
+        _sign(self._descriptor)
 
     def release(self) -> None:
         """Give the resource back; twice is no error."""
@@ -52,17 +51,28 @@ class Lease:
 
 
 def _open(resource: str) -> int:
-    name = re.sub(r"[^A-Za-z0-9.-]+", "_", resource)
+    """Open the file of `resource`, which any user of the machine may have made."""
+    path = _FOLDER / re.sub(r"[^A-Za-z0-9.-]+", "_", resource)
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        # For all users of the machine: a probe is as busy with somebody else's session.
         _FOLDER.mkdir(exist_ok=True)
         if _FOLDER.stat().st_uid == os.getuid():
             _FOLDER.chmod(0o1777)
-        descriptor = os.open(
-            _FOLDER / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
-        )
+        try:
+            descriptor = os.open(path, flags | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            # Of somebody else's file reading is allowed, and enough for a lock.
+            mode = os.O_RDWR if path.stat().st_uid == os.getuid() else os.O_RDONLY
+            descriptor = os.open(path, flags | mode)
     except OSError as error:
-        raise InfrastructureError(
-            f"cannot be leased: {error.strerror}", where=f"{_FOLDER / name}"
-        ) from error
+        raise InfrastructureError(f"cannot be leased: {error.strerror}", where=str(path)) from error
     return descriptor
+
+
+def _sign(descriptor: int) -> None:
+    """Write down who holds the lease, as far as the file is ours to write."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    text = f"process {os.getpid()} ({command[:200]})"
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
