@@ -1,5 +1,6 @@
 """The client's end of a virtual board's socket, with a deadline on every wait."""
 
+import contextlib
 import socket
 from typing import Any
 
@@ -18,6 +19,9 @@ from harness.board.virtual.runtime import Record
 
 DEADLINE = 30.0
 """Seconds for an answer; a resumed core may run for some of it."""
+
+
+_CHUNK = 4096
 
 
 class BoardGoneError(Exception):
@@ -43,6 +47,11 @@ class _Connection:
             raise (BoardBusyError if reply.busy else BoardGoneError)(reply.error)
 
     def close(self) -> None:
+        """Close, and wait until the board knows: the next session finds it free."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while self._socket.recv(_CHUNK):
+                pass
         self._socket.close()
 
     def _exchange(self, message: bytes) -> bytes:

@@ -171,7 +171,7 @@ __attribute__((noinline)) static uint32_t measure(uint32_t turns) {
 __attribute__((noinline)) static uint32_t recurse(uint32_t depth) {
     volatile uint32_t frame[64];
     frame[depth % 64U] = depth;
-    return recurse(depth + 1U) + frame[depth % 64U];
+    return (depth == 0U ? 0U : recurse(depth - 1U)) + frame[depth % 64U];
 }
 
 static void absorb(void) {
@@ -214,7 +214,7 @@ static void act(uint8_t command) {
         print_number(REGISTER(0x60000000U));
         break;
     case 'o':
-        print_number(recurse(0));
+        print_number(recurse(1000));
         break;
     case 'l': /* the handler's stack is nowhere, and so is its frame's */
         marker = 1;

@@ -1,0 +1,264 @@
+"""UARTs, timers and the rest, register by register."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
+
+from harness.board.virtual.clock import Clock
+from harness.board.virtual.linefaults import Disturbance, Harm, LineFault
+from harness.board.virtual.memory import Bus, Memory
+from harness.board.virtual.nvic import Nvic
+from harness.board.virtual.peripherals.nrf_timer import NrfTimer
+from harness.board.virtual.peripherals.nrf_uart import NrfUart
+from harness.board.virtual.peripherals.plain import Follow, PlainRegisters
+from harness.board.virtual.peripherals.stm32_timer import Stm32Timer
+from harness.board.virtual.peripherals.stm32_usart import UsartV1, UsartV2
+from tests.unit.test_virtual_bench import running
+
+RAM = 0x2000_0000
+
+
+class Wire:
+    """An interrupt line and a serial line."""
+
+    def __init__(self) -> None:
+        self.level = False
+        self.sent = bytearray()
+
+    def drive(self, level: bool) -> None:
+        self.level = level
+
+
+def test_usart_v1() -> None:
+    wire = Wire()
+    usart = UsartV1(wire.drive)
+    usart.transmit = wire.sent.append
+    usart.receive(b"lost")
+    usart.write(0x04, ord("-"))
+    usart.write(0x0C, 1 << 13 | 1 << 5 | 3 << 2)
+    assert not wire.level
+    usart.receive(b"ab")
+    assert wire.level
+    assert usart.read(0x00) == 0xE0
+    assert usart.read(0x04) == ord("a")
+    assert wire.level
+    assert usart.read(0x04) == ord("b")
+    assert not wire.level
+    assert usart.read(0x00) == 0xC0
+    usart.write(0x04, ord("x"))
+    assert wire.sent == b"x"
+    usart.write(0x00, 0)
+    assert usart.read(0x00) == 0x80  # TC cleared
+    usart.write(0x0C, 1 << 13 | 1 << 7)
+    assert wire.level  # TXE
+
+
+def test_usart_v2() -> None:
+    wire = Wire()
+    usart = UsartV2(wire.drive)
+    usart.transmit = wire.sent.append
+    usart.write(0x00, 1 << 5 | 3 << 2 | 1)
+    assert usart.read(0x1C) == 0x6000C0
+    usart.receive(b"ab")
+    assert wire.level
+    assert usart.read(0x24) == ord("a")
+    usart.write(0x18, 1 << 3)
+    assert not wire.level
+    usart.write(0x20, 1 << 6)
+    assert usart.read(0x1C) == 0x600080
+    usart.write(0x28, ord("x"))
+    assert wire.sent == b"x"
+
+
+def nrf_uart(wire: Wire) -> tuple[NrfUart, Memory]:
+    memory = Memory(RAM, 0x1000)
+    uart = NrfUart(wire.drive, Bus([memory], []))
+    uart.transmit = wire.sent.append
+    return uart, memory
+
+
+def test_nrf_uart() -> None:
+    wire = Wire()
+    uart, _ = nrf_uart(wire)
+    uart.write(0x500, 4)
+    uart.write(0x304, 1 << 2)
+    uart.write(0x000, 1)
+    uart.receive(b"ab")
+    assert wire.level
+    uart.write(0x108, 0)
+    assert not wire.level
+    assert uart.read(0x518) == ord("a")
+    assert wire.level  # the next byte is in RXD
+    uart.write(0x108, 0)
+    assert uart.read(0x518) == ord("b")
+    assert uart.read(0x108) == 0
+    uart.write(0x008, 1)
+    uart.write(0x51C, ord("x"))
+    assert uart.read(0x11C) == 1
+    assert wire.sent == b"x"
+
+
+def test_uarte_receives_into_ram() -> None:
+    wire = Wire()
+    uart, memory = nrf_uart(wire)
+    uart.write(0x500, 8)
+    uart.write(0x534, RAM + 0x100)
+    uart.write(0x538, 4)
+    uart.write(0x304, 1 << 4)
+    uart.write(0x000, 1)
+    assert uart.read(0x14C) == 1
+    uart.receive(b"abc")
+    assert uart.read(0x108) == 1
+    assert not wire.level
+    uart.receive(b"def")
+    assert wire.level
+    assert uart.read(0x53C) == 4
+    assert memory.bytes[0x100:0x105] == b"abcd\0"
+    uart.write(0x110, 0)
+    uart.write(0x534, RAM + 0x200)
+    uart.write(0x000, 1)
+    assert memory.bytes[0x200:0x202] == b"ef"
+    uart.write(0x004, 1)
+    assert uart.read(0x53C) == 2
+    assert uart.read(0x110) == 1
+    assert uart.read(0x144) == 1
+
+
+def test_uarte_goes_on_by_itself_with_the_short() -> None:
+    wire = Wire()
+    uart, memory = nrf_uart(wire)
+    uart.write(0x500, 8)
+    uart.write(0x200, 1 << 5)
+    uart.write(0x534, RAM)
+    uart.write(0x538, 1)
+    uart.write(0x000, 1)
+    uart.receive(b"abc")
+    assert memory.bytes[0] == ord("c")
+
+
+def test_uarte_sends_from_ram_only() -> None:
+    wire = Wire()
+    uart, memory = nrf_uart(wire)
+    memory.bytes[:5] = b"hello"
+    uart.write(0x500, 8)
+    uart.write(0x544, RAM)
+    uart.write(0x548, 5)
+    uart.write(0x008, 1)
+    assert wire.sent == b"hello"
+    assert uart.read(0x54C) == 5
+    assert uart.read(0x120) == 1
+    uart.write(0x544, 0x1000)
+    uart.write(0x008, 1)
+    assert wire.sent == b"hello"
+    assert uart.read(0x54C) == 0
+
+
+class Now:
+    def __init__(self) -> None:
+        self.ticks = 0
+        self.wire = Wire()
+
+
+def test_stm32_timer() -> None:
+    now = Now()
+    timer = Stm32Timer(Clock(16_000_000, lambda: now.ticks), now.wire.drive, lambda: None, bits=32)
+    timer.write(0x28, 3)  # PSC
+    timer.write(0x2C, 9)
+    timer.write(0x14, 1)  # UG takes them over
+    assert timer.read(0x10) == 1
+    timer.write(0x10, 0)
+    timer.write(0x0C, 1)
+    timer.write(0x00, 1)
+    assert timer.deadline() == 40
+    now.ticks = 39
+    assert timer.read(0x24) == 9
+    assert not now.wire.level
+    now.ticks = 45
+    assert timer.read(0x24) == 1
+    assert now.wire.level
+    timer.write(0x10, 0)
+    assert not now.wire.level
+    now.ticks = 415
+    assert timer.read(0x24) == 3
+    timer.write(0x24, 7)
+    assert timer.read(0x24) == 7
+
+
+def test_nrf_timer() -> None:
+    now = Now()
+    timer = NrfTimer(Clock(64_000_000, lambda: now.ticks), now.wire.drive, lambda: None)
+    timer.write(0x508, 3)
+    timer.write(0x510, 0)
+    timer.write(0x000, 1)
+    now.ticks = 41
+    timer.write(0x40, 1)
+    assert timer.read(0x540) == 10
+    timer.write(0x544, 100)
+    timer.write(0x200, 1 << 1)  # COMPARE[1] clears
+    timer.write(0x304, 1 << 17)
+    assert timer.deadline() == 400
+    now.ticks = 408
+    assert timer.read(0x144) == 1
+    assert now.wire.level
+    timer.write(0x40, 1)
+    assert timer.read(0x540) == 2
+    timer.write(0x004, 1)
+    now.ticks = 1000
+    timer.write(0x40, 1)
+    assert timer.read(0x540) == 2
+
+
+def test_ready_bits_follow() -> None:
+    registers = PlainRegisters({0: 0x83}, (Follow(0, 16, 0, 17), Follow(8, 0, 8, 2, width=2)))
+    assert registers.read(0) == 0x83
+    registers.write(0, 1 << 16)
+    assert registers.read(0) == 3 << 16
+    registers.write(8, 2)
+    assert registers.read(8) == 2 | 2 << 2
+
+
+def test_a_line_pends_again_until_it_is_low() -> None:
+    nvic = Nvic(4, lambda: None)
+    drive = nvic.line(3)
+    drive(True)
+    nvic.unpend(19)
+    assert nvic.pending == {19}
+    nvic.enter(19)
+    assert nvic.pending == set()
+    nvic.leave(19)
+    assert nvic.pending == {19}
+    nvic.enter(19)
+    drive(False)
+    nvic.leave(19)
+    assert nvic.pending == set()
+
+
+@pytest.mark.parametrize(
+    ("harm", "result"),
+    [(Harm.DROP, b"acd"), (Harm.CORRUPT, b"accd"), (Harm.DOUBLE, b"abbcd")],
+)
+def test_line_faults(harm: Harm, result: bytes) -> None:
+    disturbance = Disturbance()
+    assert disturbance.apply(b"xyz") == b"xyz"
+    disturbance.add(LineFault(harm, True, 1))
+    assert disturbance.apply(b"a") + disturbance.apply(b"bcd") == result
+    assert disturbance.apply(b"abcd") == b"abcd"
+
+
+def test_narrow_writes_leave_the_rest_alone(tmp_path: Path) -> None:
+    source = """start:
+        ldr r0, =0x40023808
+        ldr r1, =0x11223344
+        str r1, [r0]
+        movs r1, #0xAA
+        strb r1, [r0, #2]
+        ldr r1, [r0]
+        put r1
+        ldrh r1, [r0, #2]
+        put r1
+        bkpt #0
+    """
+    with running(tmp_path, source) as bench:
+        assert bench.results == [0x11AA_3340, 0x11AA]
