@@ -317,6 +317,19 @@ def test_an_image_is_the_same_to_the_byte_wherever_it_is_built(
 
 
 @each_toolchain
+def test_an_image_is_the_same_to_the_byte_behind_a_symbolic_link(
+    name: str, target: Target, model: Model, images: Path, tmp_path: Path
+) -> None:
+    """Compilers note the folder that they run in by its real path, whatever it was given as."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    first = build(target, model, images, name)
+    second = build(target, model, tmp_path / "link", name)
+    assert not second.cached
+    assert second.elf.path.read_bytes() == first.elf.path.read_bytes()
+
+
+@each_toolchain
 def test_what_people_read_is_beside_the_elf_and_nothing_else(
     name: str, target: Target, model: Model, images: Path
 ) -> None:
