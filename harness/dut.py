@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness import golden, graph
+from harness import golden, tflite_file
 from harness.board import Board
 from harness.errors import InfrastructureError, InputError
+from harness.graph import Graph
 from harness.image import Image
 from harness.link.client import (
     DeviceFaultError,
@@ -54,7 +55,7 @@ class Dut:
         self._link = link
         self._workspace = workspace
         self._progress = progress
-        self._network = graph.parse(model.tflite, where=str(model.tflite_path))
+        self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         self.welcome: Welcome = link.hello(image.build_id)
         _check_sizes(self._network, self.welcome, target.name)
 
@@ -173,7 +174,7 @@ def open_dut(
         board.stop()
 
 
-def _check_sizes(network: graph.Graph, welcome: Welcome, where: str) -> None:
+def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
     sizes = tuple(
         int(np.prod(network.tensors[index].shape))
         for index in (network.inputs[0], network.outputs[0])

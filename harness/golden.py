@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
-from harness.graph import Graph, Tensor, parse
+from harness.graph import Graph, Tensor
+from harness.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
 

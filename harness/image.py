@@ -20,7 +20,7 @@ from pathlib import Path
 import cmake
 import ninja
 
-from harness import graph, places
+from harness import places, tflite_file
 from harness.elf import Elf
 from harness.engines import Engine, Generated
 from harness.errors import InfrastructureError, InputError
@@ -103,7 +103,7 @@ def build_image(
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
-    network = graph.parse(model.tflite, where=str(model.tflite_path))
+    network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
     return engine.generate(network, directory, core=core)
 
 

@@ -5,7 +5,7 @@ int8 network as `.tflite` and the test vectors as `.npz`. Loading reads and chec
 the description and the network's bytes; the vectors are read when they are first
 asked for, because building an image does not need them.
 
-The network's operators and tensors are parsed in `harness.graph`. Whether vectors
+The network's operators and tensors are parsed in `harness.tflite_file`. Whether vectors
 and classes fit those tensors is checked by `Model.check`.
 """
 

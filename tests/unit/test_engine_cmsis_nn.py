@@ -20,7 +20,7 @@ from harness.engines.cmsis_nn.model_c import plain
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.cmsis_nn.tree import find_tree
 from harness.errors import InputError
-from harness.graph import parse
+from harness.tflite_file import parse
 from tests import graphs
 from tests.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
 from tests.host import FIRMWARE, compiler

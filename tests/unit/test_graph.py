@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.graph import Activation, Conv2DOptions, Graph, Padding, parse
+from harness.graph import Activation, Conv2DOptions, Graph, Padding
+from harness.tflite_file import parse
 from tests import graphs
 from tests.graphs import Builder
 

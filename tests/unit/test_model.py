@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.graph import parse
 from harness.model import find_model, list_models, load_model
+from harness.tflite_file import parse
 from harness.vectors import check_vectors, load_vectors
 
 ROOT = Path(__file__).parents[2]
