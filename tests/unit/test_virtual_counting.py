@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
 
-from harness.board.virtual import engine
+from harness.board.virtual import emulator
 from harness.errors import InfrastructureError
 from tests.unit.test_virtual_bench import Bench, running
 
@@ -180,7 +180,7 @@ def test_a_step_is_one_instruction(tmp_path: Path) -> None:
 
 
 def test_another_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "UNICORN", "2.0.0")
+    monkeypatch.setattr(emulator, "UNICORN", "2.0.0")
     with pytest.raises(InfrastructureError, match="unicorn 2.1.4 is installed"):
         Bench()
 

@@ -9,32 +9,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.board.virtual import coresight, debug, exceptions, nvic, scs
+from harness.board.virtual import coresight, debug, nvic, private_bus
 from harness.board.virtual import registers as reg
 from harness.board.virtual.clock import Clock, Timed
 from harness.board.virtual.counting import NEVER
 from harness.board.virtual.debug import Debug
 from harness.board.virtual.dwt import Dwt
-from harness.board.virtual.engine import Engine, Reason, Stop
-from harness.board.virtual.exceptions import Exceptions
+from harness.board.virtual.engine import Engine
 from harness.board.virtual.fpb import Fpb
 from harness.board.virtual.memory import Bus, BusError, Memory, Window
 from harness.board.virtual.nvic import Nvic
+from harness.board.virtual.reaction import Reaction
 from harness.board.virtual.scs import SystemControl
+from harness.board.virtual.stops import Stop
 from harness.board.virtual.systick import SysTick
-from harness.board.virtual.thumb import Block, Special
-from harness.errors import InfrastructureError
 
-PPB = 0xE000_0000
-_PPB_SIZE = 0x10_0000
-_ITM, _DWT, _FPB, _SCS, _ROM = PPB, PPB + 0x1000, PPB + 0x2000, PPB + 0xE000, PPB + 0xFF000
-
-_EXECUTE_NEVER = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))  # B3.1
 _INLINE = 400_000  # instructions that a resume executes in the debugger's thread
 _IDLE = 0.0005  # seconds that a firmware waits which does nothing but poll
 _CLOSE_DEADLINE = 5.0  # seconds
-_QEMU_SVC, _QEMU_BKPT, _QEMU_EXIT, _QEMU_SEMIHOST = 2, 7, 8, 16
-_QEMU_PREFETCH, _QEMU_DATA, _QEMU_NOCP, _QEMU_STATE, _QEMU_UNALIGNED = 3, 4, 17, 18, 22
 
 
 class Core:
@@ -64,15 +56,13 @@ class Core:
         self._held_in_reset = True  # until power_on
         self._halt_wanted = False
         self._reset_wanted = False
-        self._event = False
         self._idle = False
-        self._sleep_on_event = False
-        self._float_denied: int | None = None
         self._brown_out = NEVER
-        self._ppb = Window(PPB, _PPB_SIZE, shift=12)
-        self._ppb.exact = {_DWT, _SCS}
+        self._ppb = private_bus.window()
         self.bus = Bus(memories, [*windows, self._ppb])
-        self.engine = Engine(self.bus, self._on_special, portable=portable)
+        self.engine = Engine(
+            self.bus, lambda block: self._reaction.on_special(block), portable=portable
+        )
         self.clock = Clock(hertz, self.engine.now)
         self.nvic = Nvic(priority_bits, self.engine.interrupt)
         self._systick = SysTick(
@@ -88,29 +78,20 @@ class Core:
             reset_requested=self._request_reset,
             float_allowed=self.engine.allow_float,
         )
-        self._exceptions = Exceptions(
-            self.engine, self.nvic, self.control, self._on_entry, vectors=vectors
+        self._reaction = Reaction(
+            self.engine, self.nvic, self.control, self.debug, self._halt, vectors=vectors
         )
+        self._exceptions = self._reaction.exceptions
         self._dwt = Dwt(self.engine.now, lambda: self.debug.traced)
         self.debug.trace_changed = self._dwt.trace_changed
         self._fpb = Fpb(self.engine.set_breakpoints)
-        self._place(rom)
+        private_bus.place(self._ppb, self.control, self._dwt, self._fpb, rom)
         self._turn = threading.Condition(threading.RLock())
         self._waiting = 0
         self._count_lock = threading.Lock()
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="core", daemon=True)
         self._thread.start()
-
-    def _place(self, rom: coresight.Part) -> None:
-        components = {_SCS: self.control, _DWT: self._dwt, _FPB: self._fpb}
-        parts = {_SCS: coresight.SCS, _DWT: coresight.DWT, _FPB: coresight.FPB}
-        for base, device in components.items():
-            self._ppb.add(base, coresight.Component(parts[base], device), size=0x1000)
-        itm = coresight.Component(coresight.ITM, coresight.Constants({}))
-        self._ppb.add(_ITM, itm, size=0x1000)
-        table = coresight.rom_table(_ROM, (_SCS, _DWT, _FPB, _ITM))
-        self._ppb.add(_ROM, coresight.Component(rom, table), size=0x1000)
 
     def add_vendor_device(self, base: int, device: coresight.Constants) -> None:
         """Place a chip's own device in the private peripheral bus."""
@@ -292,102 +273,9 @@ class Core:
         for timed in self.timed:
             timed.expire()
 
-    # What happens
-
     def _after(self, stop: Stop) -> None:
-        """Act on why execution stopped."""
         self.debug.retired = True
-        if self._float_denied is not None:
-            self._deny_float(self._float_denied)
-        elif stop.reason is Reason.LIMIT:
-            return
-        elif stop.reason is Reason.SLEEP:
-            self.sleeping = True
-        elif stop.reason is Reason.EVENT:
-            self.sleeping, self._sleep_on_event = self._sleep_on_event, False
-        elif stop.reason is Reason.BREAKPOINT:
-            self._breakpoint()
-        elif stop.reason is Reason.EXCEPTION:
-            self._exception(stop.number)
-        else:
-            self._fault(stop)
-
-    def _exception(self, number: int) -> None:
-        if number == _QEMU_EXIT:
-            self._exceptions.leave()
-            self._event = True
-            if not self.nvic.active and self.control[scs.SCR] & scs.SCR_SLEEPONEXIT:
-                self.sleeping = True
-        elif number == _QEMU_SVC:
-            self._exceptions.supervisor_call()
-        elif number in (_QEMU_BKPT, _QEMU_SEMIHOST):
-            self._breakpoint()
-        elif number == _QEMU_PREFETCH:
-            self._fault(Stop(Reason.FETCH, address=self.engine.pc))
-        elif number in (_QEMU_DATA, _QEMU_UNALIGNED):
-            self._exceptions.fault(nvic.USAGE_FAULT, exceptions.UNALIGNED)
-        elif number == _QEMU_NOCP:
-            self._exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
-        elif number == _QEMU_STATE:
-            self._exceptions.fault(nvic.USAGE_FAULT, exceptions.INVSTATE)
-        else:
-            raise InfrastructureError(
-                f"the emulator raised exception {number} at pc {self.engine.pc:#010x}",
-                where="virtual board",
-            )
-
-    def _fault(self, stop: Stop) -> None:
-        bus, usage = nvic.BUS_FAULT, nvic.USAGE_FAULT
-        if stop.reason is Reason.LOAD:
-            status = exceptions.PRECISERR | exceptions.BFARVALID
-            self._exceptions.fault(bus, status, stop.address)
-        elif stop.reason is Reason.STORE:
-            self._exceptions.fault(bus, exceptions.IMPRECISERR)
-        elif stop.reason is Reason.STATE:
-            self._exceptions.fault(usage, exceptions.INVSTATE)
-        elif stop.reason is Reason.UNDEFINED:
-            self._exceptions.fault(usage, exceptions.UNDEFINSTR)
-        elif any(start <= stop.address < end for start, end in _EXECUTE_NEVER):
-            self._exceptions.fault(nvic.MEM_MANAGE, exceptions.IACCVIOL)
-        else:
-            self._exceptions.fault(bus, exceptions.IBUSERR)
-
-    def _breakpoint(self) -> None:
-        if self.debug.enabled:
-            self._halt(debug.DFSR_BKPT)
-        else:
-            self._exceptions.hard_fault(exceptions.DEBUGEVT)
-
-    def _on_entry(self, exception: int) -> None:
-        self._event = True
-        if self.debug.catches(exception):
-            self._halt(debug.DFSR_VCATCH)
-
-    def _on_special(self, block: Block) -> bool:
-        """A block is about to run that has more in it than code; return whether it must not."""
-        for offset, special in block.specials:
-            if special is Special.UNMASK and self.nvic.pending:
-                self.engine.interrupt()
-            elif special is Special.SEND_EVENT:
-                self._event = True
-            elif special is Special.WAIT_FOR_EVENT:
-                self._sleep_on_event, self._event = not self._event, False
-            elif special is Special.FLOAT and not self.engine.float_allowed:
-                self._float_denied = offset
-                return True
-        return False
-
-    def _deny_float(self, offset: int) -> None:
-        """Execute the block up to its first float instruction; that one is a UsageFault (NOCP)."""
-        self._float_denied = None
-        start, _ = self.engine.counter.entered
-        before = self.engine.before(start, offset)
-        if before:
-            stop = self.engine.step(before)
-            if self.engine.pc != start + offset:
-                self._after(stop)
-                return
-        self._exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
+        self.sleeping = self._reaction.after(stop)
 
     def _halt(self, reason: int) -> None:
         self.halted = True
@@ -406,8 +294,8 @@ class Core:
     def _reset(self) -> None:
         """Reset the system; the debug registers keep their values (B1.5.5, C1.4)."""
         self._reset_wanted = False
-        self.halted = self.sleeping = self._event = self._exceptions.lockup = False
-        self._float_denied = None
+        self.halted = self.sleeping = False
+        self._reaction.reset()
         self.nvic.reset()
         self._systick.reset()
         self.control.reset()

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import NoReturn
 
-from harness.board.virtual import debug
+from harness.board.virtual import debug, private_bus
 from harness.board.virtual.chips.chip import AccessPort
-from harness.board.virtual.core import PPB, Core
+from harness.board.virtual.core import Core
 from harness.board.virtual.memory import MASK32, BusError
 
 _DPIDR = 0x2BA0_1477
@@ -146,10 +146,10 @@ class DebugPort:
 
     def _read_block(self, count: int) -> list[int]:
         try:
-            if self._tar < PPB and self._core.bus.memory(self._tar, 4 * count) is None:
+            if self._tar < private_bus.BASE and self._core.bus.memory(self._tar, 4 * count) is None:
                 with self._core.stopped():
                     words = list(self._core.bus.read_words(self._tar, count))
-            elif self._tar < PPB:
+            elif self._tar < private_bus.BASE:
                 words = list(self._core.bus.read_words(self._tar, count))
             else:
                 words = [self._read(self._tar + 4 * index, 4) for index in range(count)]
@@ -160,7 +160,7 @@ class DebugPort:
 
     def _write_block(self, values: tuple[int, ...]) -> None:
         try:
-            if self._tar < PPB:
+            if self._tar < private_bus.BASE:
                 with self._core.stopped():
                     self._core.bus.write_words(self._tar, values)
             else:

@@ -1,4 +1,4 @@
-"""Unicorn as an instruction set simulator: runs code, counts it, and says why it stopped.
+"""An instruction set simulator: runs code, counts it, and says why it stopped.
 
 Nothing of the system around the core is here: no exceptions, no interrupts. What
 Unicorn does not do as a Cortex-M does is worked around here and nowhere else:
@@ -10,34 +10,35 @@ Unicorn does not do as a Cortex-M does is worked around here and nowhere else:
   permissions: the hook for that comes first, and before it the program counter is
   brought up to date.
 - Bringing it up to date inside an IT block leaves the IT state set behind the block.
-- UC_MODE_MCLASS makes the core a Cortex-M33 whatever model is asked for; without it, it
-  is the Cortex-M4 that is asked for.
 - A store to read-only memory happens, once its hook says that it was handled.
+- A store to nowhere stops execution only at the end of its block.
 """
 
-import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
-from importlib.metadata import version
 from typing import Any
 
-import unicorn
-from unicorn import arm_const, unicorn_const
-from unicorn.unicorn_py3.unicorn import uclib
+from unicorn import unicorn_const
 
+from harness.board.virtual.blocks import Blocks
 from harness.board.virtual.counting import NEVER, InstructionCounter
-from harness.board.virtual.memory import Bus, BusError, Memory, Window
-from harness.board.virtual.registers import PC, XPSR, Registers
-from harness.board.virtual.thumb import Block, Special, scan
+from harness.board.virtual.emulator import (
+    AccessHook,
+    CodeHook,
+    Emulator,
+    ExceptionHook,
+    TranslatedHook,
+)
+from harness.board.virtual.mapping import Access, map_window
+from harness.board.virtual.memory import Bus, BusError, Memory
+from harness.board.virtual.registers import PC, XPSR
+from harness.board.virtual.stops import Reason, Stop
+from harness.board.virtual.thumb import Block, Special, covered
 from harness.errors import InfrastructureError
 
-UNICORN = "2.1.4"
-
-_UNTIL = 0xFFFF_FFFF  # odd: no instruction is there
 _IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # of xPSR
-_CODE_PAGE = 10  # bits of an address within a page of translated code
-_MEMORY_FAULTS = {
+_WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
+_WIDE_HINT = 0x8000_F3AF
+_LOAD_FAULTS = {
     unicorn_const.UC_ERR_READ_UNMAPPED,
     unicorn_const.UC_ERR_READ_PROT,
     unicorn_const.UC_ERR_READ_UNALIGNED,
@@ -48,64 +49,6 @@ _STORE_FAULTS = {
     unicorn_const.UC_ERR_WRITE_UNALIGNED,
 }
 _FETCH_FAULTS = {unicorn_const.UC_ERR_FETCH_UNMAPPED, unicorn_const.UC_ERR_FETCH_PROT}
-
-_Read = ctypes.CFUNCTYPE(
-    ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p
-)
-_Write = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
-)
-_Access = ctypes.CFUNCTYPE(
-    ctypes.c_bool,
-    ctypes.c_void_p,
-    ctypes.c_int,
-    ctypes.c_uint64,
-    ctypes.c_int,
-    ctypes.c_uint64,
-    ctypes.c_void_p,
-)
-_Interrupt = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
-_Code = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
-_Edge = ctypes.CFUNCTYPE(
-    None,
-    ctypes.c_void_p,
-    ctypes.POINTER(ctypes.c_uint64),
-    ctypes.POINTER(ctypes.c_uint64),
-    ctypes.c_void_p,
-)
-
-
-class Reason(Enum):
-    """Why execution stopped."""
-
-    LIMIT = auto()
-    """The limit, or `interrupt`."""
-    SLEEP = auto()
-    """WFI."""
-    EVENT = auto()
-    """WFE or YIELD: whether it sleeps is for the core to say."""
-    BREAKPOINT = auto()
-    EXCEPTION = auto()
-    """`number` is QEMU's: see exceptions.py."""
-    UNDEFINED = auto()
-    """An undefined instruction."""
-    STATE = auto()
-    """A jump out of Thumb state."""
-    LOAD = auto()
-    """A load from nowhere, precise."""
-    STORE = auto()
-    """A store to nowhere; execution went on for up to a block, as with a write buffer."""
-    FETCH = auto()
-    """Code that is nowhere, or must not be executed."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why execution stopped; `address` of a failed access."""
-
-    reason: Reason
-    number: int = 0
-    address: int = 0
 
 
 class Engine:
@@ -118,32 +61,24 @@ class Engine:
     def __init__(
         self, bus: Bus, special: Callable[[Block], bool], *, portable: bool = False
     ) -> None:
-        _check_version()
         self.bus = bus
         self.float_allowed = False
         self._special = special
-        self._uc = unicorn.Uc(
-            unicorn_const.UC_ARCH_ARM,
-            unicorn_const.UC_MODE_THUMB,
-            arm_const.UC_CPU_ARM_CORTEX_M4,
-        )
-        self._handle: ctypes.c_void_p = self._uc._uch
-        self.registers = Registers(self._handle)
-        stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
+        self._emulator = Emulator()
+        self.registers = self._emulator.registers
+        stop = self._emulator.stop_function
         self.counter = InstructionCounter(self._seen, stop, portable=portable)
         self.pc = 0
         self._running = False
         self._instant: int | None = None
-        self._blocks: dict[int, Block] = {}
-        self._code_pages: set[int] = set()
+        self._blocks = Blocks(bus)
         self._stale = False
         self._repairs: list[tuple[Memory, int, int, int]] = []
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
-        self._breakpoints: dict[int, tuple[ctypes.c_size_t, Any]] = {}
+        self._breakpoints: dict[int, int] = {}  # address to hook
         self._passing: int | None = None
-        self._kept: list[Any] = []  # callbacks must live as long as Unicorn may call them
         self._map()
         self._hook()
         bus.written = self._on_written
@@ -159,7 +94,7 @@ class Engine:
         start, instructions = self.counter.entered
         if self._instant is None:
             return count - instructions
-        return count - instructions + self._position(start, self._instant)
+        return count - instructions + self._blocks.position(start, self._instant)
 
     def interrupt(self) -> None:
         """Stop before the next block; may be called by any thread."""
@@ -188,28 +123,26 @@ class Engine:
         finally:
             self._stepping = False
         if instructions == 1:
-            done = 1 if self.pc != pc or stop.reason is Reason.LIMIT else 0
-            code = self.bus.memory(pc, 2)
-            if code is not None:
-                block = scan(pc, code[0].bytes[code[1] : code[1] + 2])
-                halfword = code[0].value(code[1], 2)
-                if halfword >> 8 == 0xBF and halfword & 0xF and block.count:
-                    covered = 4 - (halfword & -halfword & 0xF).bit_length() + 1
-                    done += covered if stop.reason is Reason.LIMIT else 0
-            self.counter.state.count = before + done
+            self.counter.state.count = before + self._stepped(pc, stop)
         return stop
+
+    def _stepped(self, pc: int, stop: Stop) -> int:
+        """Return how many instructions the step from `pc` was."""
+        if stop.reason is not Reason.LIMIT:
+            return int(self.pc != pc)
+        found = self.bus.memory(pc, 2)
+        return 1 if found is None else 1 + covered(found[0].value(found[1], 2))
 
     def set_breakpoints(self, addresses: set[int]) -> None:
         """Stop before the instructions at `addresses` from now on."""
         if addresses == self._breakpoints.keys():
             return
         for address in self._breakpoints.keys() - addresses:
-            hook, _ = self._breakpoints.pop(address)
-            uclib.uc_hook_del(self._handle, hook)
+            self._emulator.remove_hook(self._breakpoints.pop(address))
         for address in addresses - self._breakpoints.keys():
-            callback = _Code(self._on_breakpoint)
-            hook = self._add_hook(unicorn_const.UC_HOOK_CODE, callback, address, address)
-            self._breakpoints[address] = (hook, callback)
+            self._breakpoints[address] = self._emulator.add_hook(
+                unicorn_const.UC_HOOK_CODE, CodeHook(self._on_breakpoint), address, address
+            )
         self._stale = True
 
     def pass_breakpoint(self) -> None:
@@ -218,7 +151,7 @@ class Engine:
 
     def before(self, start: int, offset: int) -> int:
         """Return how many instructions of the block at `start` come before `offset`."""
-        return self._position(start, start + offset)
+        return self._blocks.position(start, start + offset)
 
     def allow_float(self, allowed: bool) -> None:
         """Say whether blocks that use the FPU are special."""
@@ -228,10 +161,9 @@ class Engine:
 
     def flush(self) -> None:
         """Forget all translated code."""
-        self._uc.ctl_flush_tb()
+        self._emulator.flush()
         self.counter.forget()
         self._blocks.clear()
-        self._code_pages.clear()
         self._stale = False
 
     # Running
@@ -242,13 +174,7 @@ class Engine:
         self._stop = Stop(Reason.LIMIT)
         self.counter.state.block = 0
         self._running = True
-        error = uclib.uc_emu_start(
-            self._handle,
-            ctypes.c_uint64(self.pc | 1),
-            ctypes.c_uint64(_UNTIL),
-            ctypes.c_uint64(0),
-            ctypes.c_size_t(count),
-        )
+        error = self._emulator.start(self.pc, count)
         self._running = False
         self._instant = None
         self._passing = None
@@ -265,14 +191,14 @@ class Engine:
         start, instructions = self.counter.entered
         block = self._blocks.get(start)
         if block is not None and start <= self.pc < block.end:
-            self.counter.state.count -= instructions - self._position(start, self.pc)
+            self.counter.state.count -= instructions - self._blocks.position(start, self.pc)
 
     def _reason(self, error: int) -> Stop:
         if error == unicorn_const.UC_ERR_OK:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
-            return Stop(Reason.SLEEP) if self._ended_with(0xBF30) else self._stop
-        if error in _MEMORY_FAULTS:
+            return Stop(Reason.SLEEP) if self._ended_with(_WFI) else self._stop
+        if error in _LOAD_FAULTS:
             return Stop(Reason.LOAD, address=self._stop.address)
         if error in _STORE_FAULTS:
             return Stop(Reason.STORE, address=self._stop.address)
@@ -281,11 +207,10 @@ class Engine:
         if error == unicorn_const.UC_ERR_INSN_INVALID:
             if not self.registers.read(XPSR) & _THUMB_STATE:
                 return Stop(Reason.STATE)
-            hinted = self._ended_with(0xBF20) or self._ended_with(0xBF10)
+            hinted = self._ended_with(_WFE) or self._ended_with(_YIELD)
             return Stop(Reason.EVENT if hinted else Reason.UNDEFINED)
         raise InfrastructureError(
-            f"the emulator failed at pc {self.pc:#010x}: "
-            f"{uclib.uc_strerror(error).decode('ascii', 'replace')}",
+            f"the emulator failed at pc {self.pc:#010x}: {self._emulator.error_text(error)}",
             where="virtual board",
         )
 
@@ -299,11 +224,7 @@ class Engine:
         if found is None:
             return False
         last = found[0].value(found[1], 4)
-        return last >> 16 == hint or last == (0x8000_F3AF | (hint >> 4 & 0xF) << 16)
-
-    def _position(self, start: int, pc: int) -> int:
-        block = self._blocks.get(start)
-        return 0 if block is None else block.positions.get(pc - start, 0)
+        return last >> 16 == hint or last == (_WIDE_HINT | (hint >> 4 & 0xF) << 16)
 
     # Callbacks from Unicorn: an exception must not cross it
 
@@ -312,17 +233,9 @@ class Engine:
         self.counter.interrupt()
 
     def _seen(self, address: int, size: int) -> tuple[int, bool, bool]:
-        block = self._blocks.get(address)
-        if block is None or block.size != size:
-            found = self.bus.memory(address, size)
-            if found is None:
-                return 0, False, False
-            memory, offset = found
-            block = scan(address, memory.bytes[offset : offset + size])
-            self._blocks[address] = block
-            self._code_pages.update(
-                range(address >> _CODE_PAGE, (address + size - 1 >> _CODE_PAGE) + 1)
-            )
+        block = self._blocks.see(address, size)
+        if block is None:
+            return 0, False, False
         if not self._is_special(block):
             return block.count, True, False
         if self._stepping:
@@ -340,19 +253,19 @@ class Engine:
 
     def _on_translated(self, _uc: int, block: Any, _previous: Any, _data: int) -> None:
         address = block[0]
-        self._blocks.pop(address, None)
+        self._blocks.forget(address)
         self.counter.forget_block(address)
 
-    def _on_exception(self, uc: int, number: int, _data: int) -> None:
+    def _on_exception(self, _uc: int, number: int, _data: int) -> None:
         self._stop = Stop(Reason.EXCEPTION, number)
-        uclib.uc_emu_stop(ctypes.c_void_p(uc))
+        self._emulator.stop()
 
-    def _on_breakpoint(self, uc: int, address: int, _size: int, _data: int) -> None:
+    def _on_breakpoint(self, _uc: int, address: int, _size: int, _data: int) -> None:
         if self._passing == address:
             self._passing = None
             return
         self._stop = Stop(Reason.BREAKPOINT)
-        uclib.uc_emu_stop(ctypes.c_void_p(uc))
+        self._emulator.stop()
 
     def _on_unmapped(self, _uc: int, _kind: int, address: int, *_: int) -> bool:
         self._stop = Stop(Reason.LIMIT, address=address)
@@ -404,111 +317,25 @@ class Engine:
 
     def _on_written(self, address: int, size: int) -> None:
         """Something other than the core changed memory that may have been translated."""
-        first = address >> _CODE_PAGE
-        last = address + size - 1 >> _CODE_PAGE
-        if not self._code_pages.isdisjoint(range(first, last + 1)):
+        if self._blocks.touches(address, size):
             self._stale = True
             self.counter.interrupt()
 
     def _map(self) -> None:
         for memory in self.bus.memories:
-            permissions = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
-            if not memory.flash:
-                permissions |= unicorn_const.UC_PROT_WRITE
-            for base in memory.bases:
-                self._uc.mem_map_ptr(base, memory.size, permissions, memory.address)
+            self._emulator.map_memory(memory)
+        access = Access(self._repair, self._pass_instant, self._fail)
         for window in self.bus.windows:
-            self._map_window(window)
+            map_window(self._emulator, window, access)
 
-    def _map_window(self, window: Window) -> None:
-        """Map `window`: each exact page by itself, without permissions."""
-        start = window.base
-        for page in sorted(window.exact):
-            self._map_devices(window, start, page - start)
-            self._map_devices(window, page, Window.PAGE)
-            self._uc.mem_protect(page, Window.PAGE, unicorn_const.UC_PROT_NONE)
-            start = page + Window.PAGE
-        self._map_devices(window, start, window.base + window.size - start)
-
-    def _map_devices(self, window: Window, base: int, size: int) -> None:
-        if size <= 0:
-            return
-
-        def read(_uc: int, offset: int, size: int, _data: int) -> int:
-            if self._repairs:
-                self._repair()
-            try:
-                return window.read(base + offset, size)
-            except Exception as error:
-                self._fail(error)
-                return 0
-            finally:
-                self._instant = None
-
-        def write(_uc: int, offset: int, size: int, value: int, _data: int) -> None:
-            if self._repairs:
-                self._repair()
-            try:
-                window.write(base + offset, size, value)
-            except Exception as error:
-                self._fail(error)
-            finally:
-                self._instant = None
-
-        callbacks = (_Read(read), _Write(write))
-        self._kept.append(callbacks)
-        error = uclib.uc_mmio_map(
-            self._handle,
-            ctypes.c_uint64(base),
-            ctypes.c_size_t(size),
-            callbacks[0],
-            None,
-            callbacks[1],
-            None,
-        )
-        if error != unicorn_const.UC_ERR_OK:
-            raise InfrastructureError(
-                f"the emulator cannot map devices at {base:#010x}: error {error}",
-                where="virtual board",
-            )
+    def _pass_instant(self) -> None:
+        self._instant = None
 
     def _hook(self) -> None:
-        self._add_hook(unicorn_const.UC_HOOK_BLOCK, self.counter.hook, 1, 0, self.counter.user_data)
-        for kind, callback in (
-            (unicorn_const.UC_HOOK_EDGE_GENERATED, _Edge(self._on_translated)),
-            (unicorn_const.UC_HOOK_INTR, _Interrupt(self._on_exception)),
-            (unicorn_const.UC_HOOK_MEM_UNMAPPED, _Access(self._on_unmapped)),
-            (unicorn_const.UC_HOOK_MEM_READ_PROT, _Access(self._on_protected_read)),
-            (unicorn_const.UC_HOOK_MEM_WRITE_PROT, _Access(self._on_protected_write)),
-        ):
-            self._kept.append(callback)
-            self._add_hook(kind, callback, 1, 0)
-
-    def _add_hook(
-        self, kind: int, callback: Any, begin: int, end: int, data: int = 0
-    ) -> ctypes.c_size_t:
-        hook = ctypes.c_size_t()
-        error = uclib.uc_hook_add(
-            self._handle,
-            ctypes.byref(hook),
-            kind,
-            ctypes.cast(callback, ctypes.c_void_p),
-            ctypes.c_void_p(data),
-            ctypes.c_uint64(begin),
-            ctypes.c_uint64(end),
-        )
-        if error != unicorn_const.UC_ERR_OK:
-            raise InfrastructureError(
-                f"the emulator takes no hook of kind {kind}: error {error}", where="virtual board"
-            )
-        return hook
-
-
-def _check_version() -> None:
-    found = version("unicorn")
-    if found != UNICORN:
-        raise InfrastructureError(
-            f"unicorn {found} is installed; the virtual boards know the ways of {UNICORN}",
-            where="virtual board",
-            remedy=f"pip install unicorn=={UNICORN}",
-        )
+        add = self._emulator.add_hook
+        add(unicorn_const.UC_HOOK_BLOCK, self.counter.hook, data=self.counter.user_data)
+        add(unicorn_const.UC_HOOK_EDGE_GENERATED, TranslatedHook(self._on_translated))
+        add(unicorn_const.UC_HOOK_INTR, ExceptionHook(self._on_exception))
+        add(unicorn_const.UC_HOOK_MEM_UNMAPPED, AccessHook(self._on_unmapped))
+        add(unicorn_const.UC_HOOK_MEM_READ_PROT, AccessHook(self._on_protected_read))
+        add(unicorn_const.UC_HOOK_MEM_WRITE_PROT, AccessHook(self._on_protected_write))

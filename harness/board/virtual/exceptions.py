@@ -6,7 +6,7 @@ that is followed by another exception unstacks and stacks again where silicon wo
 tail-chain; the handlers cannot tell. The float registers are stacked at once, never lazily.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.board.virtual import nvic, scs
 from harness.board.virtual import registers as reg
@@ -168,7 +168,7 @@ class Exceptions:
 
     def _unstack(
         self,
-        frame: "list[int] | tuple[int, ...]",
+        frame: Sequence[int],
         sp: int,
         control: int,
         *,

@@ -7,7 +7,7 @@ it but the plugin's base class may be imported here.
 from pyocd.core.plugin import Plugin
 
 
-class VirtualProbePlugin(Plugin):
+class VirtualProbePlugin(Plugin):  # type: ignore[misc]
     """Names the probe class, which is imported when it is asked for."""
 
     def load(self) -> type:

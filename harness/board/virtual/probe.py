@@ -159,7 +159,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         """Tell whether nRESET is low."""
         return self._reset
 
-    def read_dp(self, addr: int, now: bool = True) -> int | Callable[[], int]:
+    def read_dp(self, addr: int, now: bool = True) -> Any:
         """Read a register of the debug port, or return what will read it."""
         return self._one(self._read(Operation.READ_DP, addr, 1), now=now)
 
@@ -167,7 +167,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         """Write a register of the debug port."""
         self._add(Operation.WRITE_DP, addr, (data & MASK32,))
 
-    def read_ap(self, addr: int, now: bool = True) -> int | Callable[[], int]:
+    def read_ap(self, addr: int, now: bool = True) -> Any:
         """Read a register of an access port, or return what will read it."""
         return self._one(self._read(Operation.READ_AP, addr, 1), now=now)
 

@@ -52,7 +52,7 @@ class Batch:
 
     def write(self, values: Sequence[int]) -> None:
         """Set them, in their order."""
-        self._values[:] = values
+        self._values[:] = list(values)
         uclib.uc_reg_write_batch(self._uc, self._ids, self._pointers, self._count)
 
 

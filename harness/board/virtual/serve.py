@@ -12,6 +12,7 @@ from harness.board.virtual.board import Board
 from harness.board.virtual.runtime import Place
 from harness.board.virtual.server import Server
 
+_SWITCH = 0.0005  # seconds that one thread may keep the others waiting
 _WATCH = 0.2  # seconds between looks at whether the core's thread has failed
 
 
@@ -31,6 +32,7 @@ def serve(
     as one line of JSON if `as_json`, and in the file `ready` if that is given. With
     `with_stdin` the end of standard input ends it too.
     """
+    sys.setswitchinterval(_SWITCH)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

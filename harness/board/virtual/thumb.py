@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
-_IT_MASK = 0xF
+_IT, _IT_MASK = 0xBF, 0xF
+_WFE, _SEV, _CPSIE = 0xBF20, 0xBF40, 0xB660
+_WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
+_MSR, _COPROCESSOR, _FPU = 0xF380, 0xEC00, 0xA
 
 
 class Special(Enum):
@@ -68,8 +71,8 @@ def scan(start: int, code: memoryview) -> Block:
         if conditional:
             in_it.add(offset)
             conditional -= 1
-        elif first >> 8 == 0xBF and first & _IT_MASK:
-            conditional = _covered(first)
+        else:
+            conditional = covered(first)
         special = _special_wide(first, second) if wide else _special_narrow(first)
         if special is not None:
             specials.append((offset, special))
@@ -78,28 +81,30 @@ def scan(start: int, code: memoryview) -> Block:
     return Block(start, len(code), tuple(offsets), frozenset(in_it), tuple(specials), positions)
 
 
-def _covered(it: int) -> int:
-    """Return how many instructions an IT covers: its mask ends with a one (A7.7.38)."""
-    mask = it & _IT_MASK
-    return 4 - (mask & -mask).bit_length() + 1
+def covered(halfword: int) -> int:
+    """Return how many instructions an IT makes conditional, 0 for what is no IT (A7.7.38)."""
+    mask = halfword & _IT_MASK
+    if halfword >> 8 != _IT or not mask:
+        return 0
+    return 5 - (mask & -mask).bit_length()  # the mask ends with a one
 
 
 def _special_narrow(code: int) -> Special | None:
-    if code == 0xBF20:
+    if code == _WFE:
         return Special.WAIT_FOR_EVENT
-    if code == 0xBF40:
+    if code == _SEV:
         return Special.SEND_EVENT
-    if code & 0xFFF0 == 0xB660:  # CPSIE
+    if code & 0xFFF0 == _CPSIE:
         return Special.UNMASK
     return None
 
 
 def _special_wide(first: int, second: int) -> Special | None:
-    if first == 0xF3AF and second in (0x8002, 0x8004):
-        return Special.WAIT_FOR_EVENT if second == 0x8002 else Special.SEND_EVENT
-    if first & 0xFFE0 == 0xF380 and second & 0xD000 == 0x8000:  # MSR
+    if first == _WIDE_HINT and second in (_WIDE_WFE, _WIDE_SEV):
+        return Special.WAIT_FOR_EVENT if second == _WIDE_WFE else Special.SEND_EVENT
+    if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
         return Special.UNMASK
     # 111x 11xx: coprocessor space, except where it is SIMD, which Armv7-M has not.
-    if first & 0xEC00 == 0xEC00 and second >> 8 & 0xE == 0xA:
+    if first & _COPROCESSOR == _COPROCESSOR and second >> 8 & 0xE == _FPU:
         return Special.FLOAT
     return None

@@ -16,7 +16,7 @@ class NrfPeripheral:
 
     def reset(self) -> None:
         """Clear all registers."""
-        self._events: set[int] = set()
+        self._events = 0  # a bit each, as in INTEN
         self._enabled = 0
         self._registers: dict[int, int] = {}
         self._drive()
@@ -24,7 +24,7 @@ class NrfPeripheral:
     def read(self, offset: int) -> int:
         """Return a register; tasks read as zero."""
         if EVENTS <= offset < EVENTS_END:
-            return int(offset in self._events)
+            return self._events >> (offset - EVENTS >> 2) & 1
         if offset in (INTEN, INTENSET, INTENCLR):
             return self._enabled
         return 0 if offset < TASKS_END else self._registers.get(offset, 0)
@@ -39,10 +39,8 @@ class NrfPeripheral:
             if value & 1:
                 self._task(offset)
         elif offset < EVENTS_END:
-            if value & 1:
-                self._events.add(offset)
-            else:
-                self._events.discard(offset)
+            bit = 1 << (offset - EVENTS >> 2)
+            self._events = self._events | bit if value & 1 else self._events & ~bit
             self._drive()
         elif offset in (INTEN, INTENSET, INTENCLR):
             if offset == INTEN:
@@ -59,15 +57,17 @@ class NrfPeripheral:
         raise NotImplementedError
 
     def _event(self, offset: int) -> None:
-        self._events.add(offset)
+        self._events |= 1 << (offset - EVENTS >> 2)
         self._drive()
+
+    def _happened(self, offset: int) -> bool:
+        return bool(self._events >> (offset - EVENTS >> 2) & 1)
 
     def _has_short(self, bit: int) -> bool:
         return bool(self._registers.get(SHORTS, 0) >> bit & 1)
 
     def _drive(self) -> None:
-        bits = sum(1 << (event - EVENTS) // 4 for event in self._events)
-        level = bool(bits & self._enabled)
+        level = bool(self._events & self._enabled)
         if level != self._level:
             self._level = level
             self._line(level)

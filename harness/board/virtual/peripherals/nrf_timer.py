@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from harness.board.virtual.clock import Clock
-from harness.board.virtual.peripherals.nrf import NrfPeripheral
+from harness.board.virtual.peripherals.nrf import EVENTS, NrfPeripheral
 
 _START, _STOP, _COUNT, _CLEAR, _SHUTDOWN, _CAPTURE0 = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x40
 _COMPARE0 = 0x140
@@ -97,9 +97,9 @@ class NrfTimer(NrfPeripheral):
     def _is_waited_for(self, channel: int) -> bool:
         event = _COMPARE0 + 4 * channel
         shorts = self._has_short(channel) or self._has_short(channel + _SHORT_STOP)
-        enabled = self._enabled >> (event - 0x100) // 4 & 1
+        enabled = self._enabled >> (event - EVENTS >> 2) & 1
         compared = _CC0 + 4 * channel in self._registers
-        return compared and (shorts or (bool(enabled) and event not in self._events))
+        return compared and (shorts or (bool(enabled) and not self._happened(event)))
 
     def _matches_at(self, channel: int) -> int:
         compared = self._registers.get(_CC0 + 4 * channel, 0) & self._mask

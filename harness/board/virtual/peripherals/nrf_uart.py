@@ -47,7 +47,7 @@ class NrfUart(NrfPeripheral, Uart):
             self._show()
             return byte
         if offset in (_RXDRDY, _ENDRX):
-            if offset in self._events:
+            if self._happened(offset):
                 self._active()
             else:
                 self._poll()

@@ -72,9 +72,9 @@ class _Usart(Uart):
 
     def _update(self) -> None:
         control = self._control
-        level = control & _RXNEIE and self._queue
-        level = level or control & _TXEIE or (control & _TCIE and self._complete)
-        self._drive(bool(level and control & self._ENABLE))
+        wanted = bool(control & _RXNEIE and self._queue) or bool(control & _TXEIE)
+        wanted = wanted or bool(control & _TCIE and self._complete)
+        self._request(wanted and bool(control & self._ENABLE))
 
 
 class UsartV1(_Usart):

@@ -51,7 +51,8 @@ class Uart:
             self.drained()
         return byte
 
-    def _drive(self, level: bool) -> None:
+    def _request(self, level: bool) -> None:
+        """Drive the interrupt."""
         if level != self._level:
             self._level = level
             self._line(level)
