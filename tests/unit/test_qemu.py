@@ -118,8 +118,8 @@ def repository(tmp_path: Path, image: Image) -> Path:
     return tmp_path
 
 
-HARNESS = ("-m", "harness", "run", "--model", "digits")
-PYTEST = ("-m", "pytest", "--model", "digits", "test_digits.py")
+HARNESS = ("-m", "harness", "run", "--target", "qemu-stm32", "--model", "digits")
+PYTEST = ("-m", "pytest", "--target", "qemu-stm32", "--model", "digits", "test_digits.py")
 
 
 @contextmanager
