@@ -286,6 +286,7 @@ class LinkClient:
             data = self._channel.read(min(remaining, _WATCH_PERIOD))
             if not data and remaining > _WATCH_PERIOD:
                 self._watch()
+                data = frame.DELIMITER  # a frame that was begun has lost its own
             self._answers = self._decoder.feed(data)
 
     def _is_answer(self, answer: _Answer, *, expect_boot: bool) -> bool:
