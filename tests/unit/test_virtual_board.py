@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - what may be missing is looked for first
 """Virtual boards from outside: stock pyOCD, pyserial, processes that die."""
 
 import contextlib
@@ -61,8 +62,8 @@ def own_directory() -> Iterator[Path]:
 
 def build(directory: Path, define: str, origin: int, *extra: str) -> Path:
     elf = directory / f"{define}.elf"
-    flags = "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -std=c11 -O2".split()
-    flags += "-Wall -Wextra -Werror -ffreestanding -nostdlib -nostartfiles".split()
+    flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-std=c11"]
+    flags += ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-nostartfiles"]
     flags += [f"-D{define}", *extra, f"-Wl,--defsym=FLASH_ORIGIN={origin:#x}"]
     flags += ["-Wl,--no-warn-rwx-segments", "-T", str(DATA / "talk.ld")]
     command = [cross_compiler(), *flags, str(DATA / "talk.c"), "-o", str(elf)]
@@ -377,21 +378,23 @@ def test_unplug_during_flash(firmware: Callable[[str], Path]) -> None:
 
 @pytest.mark.parametrize("chip", ["stm32f429xi", "stm32l475xg"])
 def test_write_protected(chip: str) -> None:
-    with faulty("write-protected=0", chip=chip) as board, session(board) as opened:
-        with pytest.raises(exceptions.FlashEraseFailure):
-            FlashEraser(opened, FlashEraser.Mode.SECTOR).erase(["0x08000000"])
+    with (
+        faulty("write-protected=0", chip=chip) as board,
+        session(board) as opened,
+        pytest.raises(exceptions.FlashEraseFailure),
+    ):
+        FlashEraser(opened, FlashEraser.Mode.SECTOR).erase(["0x08000000"])
 
 
 def test_stuck_bit(firmware: Callable[[str], Path]) -> None:
-    with faulty() as board:
-        with session(board) as opened:
-            flash(opened, firmware(board.chip))
-            before = opened.target.read8(0x0800_0042)
-            bit = next(bit for bit in range(8) if not before >> bit & 1)
-            board.set_fault(f"stuck-bit=0x08000042:{bit}")
-            FlashEraser(opened, FlashEraser.Mode.SECTOR).erase(["0x08000000"])
-            flash(opened, firmware(board.chip))
-            assert opened.target.read8(0x0800_0042) == before | 1 << bit
+    with faulty() as board, session(board) as opened:
+        flash(opened, firmware(board.chip))
+        before = opened.target.read8(0x0800_0042)
+        bit = next(bit for bit in range(8) if not before >> bit & 1)
+        board.set_fault(f"stuck-bit=0x08000042:{bit}")
+        FlashEraser(opened, FlashEraser.Mode.SECTOR).erase(["0x08000000"])
+        flash(opened, firmware(board.chip))
+        assert opened.target.read8(0x0800_0042) == before | 1 << bit
 
 
 def test_serial_faults_and_brown_out(firmware: Callable[[str], Path]) -> None:
@@ -429,12 +432,10 @@ def test_a_chip_that_is_none() -> None:
 
 
 def test_an_id_that_is_taken() -> None:
-    with (
-        VirtualBoard.start("stm32f429xi", serial="mine") as board,
-        pytest.raises(InfrastructureError, match="running already"),
-    ):
+    with VirtualBoard.start("stm32f429xi", serial="mine") as board:
         assert board.probe_id == "mine"
-        VirtualBoard.start("stm32f429xi", serial="mine")
+        with pytest.raises(InfrastructureError, match="running already"):
+            VirtualBoard.start("stm32f429xi", serial="mine")
 
 
 def test_a_uart_that_is_none() -> None:

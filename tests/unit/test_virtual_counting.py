@@ -181,7 +181,7 @@ def test_a_step_is_one_instruction(tmp_path: Path) -> None:
 
 def test_another_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "UNICORN", "2.0.0")
-    with pytest.raises(InfrastructureError, match="unicorn 2.1.4 is installed"):
+    with pytest.raises(InfrastructureError, match=r"unicorn 2\.1\.4 is installed"):
         Bench()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from harness.board.virtual import chips, faults
 from harness.board.virtual.chips.chip import IDENTITY, PART, Options
-from harness.board.virtual.dap import DebugPort, TransferFault
+from harness.board.virtual.dap import DebugPort, TransferFaultError
 from harness.board.virtual.line import SerialLine
 from harness.board.virtual.linefaults import LineFault
 from harness.board.virtual.protocol import Operation, Status, decode_operations, encode_answer
@@ -69,7 +69,7 @@ class Board:
                 return encode_answer(Status.NO_ACK, words)
             try:
                 words += self._transfer(operation, address, count, values)
-            except TransferFault:
+            except TransferFaultError:
                 return encode_answer(Status.FAULT, words)
         return encode_answer(Status.OK, words)
 

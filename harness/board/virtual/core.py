@@ -23,6 +23,7 @@ from harness.board.virtual.reaction import Reaction
 from harness.board.virtual.scs import SystemControl
 from harness.board.virtual.stops import Stop
 from harness.board.virtual.systick import SysTick
+from harness.board.virtual.thumb import Block
 
 _INLINE = 400_000  # instructions that a resume executes in the debugger's thread
 _IDLE = 0.0005  # seconds that a firmware waits which does nothing but poll
@@ -60,9 +61,7 @@ class Core:
         self._brown_out = NEVER
         self._ppb = private_bus.window()
         self.bus = Bus(memories, [*windows, self._ppb])
-        self.engine = Engine(
-            self.bus, lambda block: self._reaction.on_special(block), portable=portable
-        )
+        self.engine = Engine(self.bus, self._on_special, portable=portable)
         self.clock = Clock(hertz, self.engine.now)
         self.nvic = Nvic(priority_bits, self.engine.interrupt)
         self._systick = SysTick(
@@ -272,6 +271,9 @@ class Core:
     def _expire(self) -> None:
         for timed in self.timed:
             timed.expire()
+
+    def _on_special(self, block: Block) -> bool:
+        return self._reaction.on_special(block)
 
     def _after(self, stop: Stop) -> None:
         self.debug.retired = True

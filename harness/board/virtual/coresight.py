@@ -16,7 +16,7 @@ _CLASS_ROM, _CLASS_GENERIC = 0x1, 0xE
 
 @dataclass(frozen=True)
 class Part:
-    """A component's part number, and its designer: JEP106 identity, continuation code in bits 7 up."""
+    """A component's part number and designer: JEP106 identity, continuation code from bit 7 on."""
 
     number: int
     designer: int = _ARM

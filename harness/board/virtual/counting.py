@@ -11,6 +11,7 @@ elsewhere it is a Python function that does the same at a hundredth of the speed
 
 import ctypes
 import mmap
+import os
 import platform
 from collections.abc import Callable
 
@@ -143,14 +144,17 @@ def _executable(code: bytes) -> mmap.mmap:
         memory.write(code)
         libc = ctypes.CDLL(None, use_errno=True)
         start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        if libc.mprotect(
-            ctypes.c_void_p(start), ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_EXEC
-        ):
-            raise OSError(ctypes.get_errno(), "mprotect")
     except OSError as error:
-        raise InfrastructureError(
-            f"this system gives no executable memory: {error}",
-            where="virtual board",
-            remedy="the emulator needs it too: is a security policy denying it?",
-        ) from error
+        raise _no_executable_memory(error.strerror) from error
+    execute = mmap.PROT_READ | mmap.PROT_EXEC
+    if libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(mmap.PAGESIZE), execute):
+        raise _no_executable_memory(os.strerror(ctypes.get_errno()))
     return memory
+
+
+def _no_executable_memory(why: str | None) -> InfrastructureError:
+    return InfrastructureError(
+        f"this system gives no executable memory: {why}",
+        where="virtual board",
+        remedy="the emulator needs it too: is a security policy denying it?",
+    )

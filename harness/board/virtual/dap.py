@@ -34,7 +34,7 @@ _SETTLE = 0.0005  # seconds in which a poll of DHCSR waits for a running core
 _CORE_DEBUG = {debug.DHCSR, debug.DCRSR, debug.DCRDR, debug.DEMCR}
 
 
-class TransferFault(Exception):
+class TransferFaultError(Exception):
     """The access failed: FAULT on the wire."""
 
 
@@ -99,19 +99,14 @@ class DebugPort:
 
     def _check(self) -> None:
         if self._sticky or not self._control & _DEBUG_POWER:
-            raise TransferFault
+            raise TransferFaultError
 
     # MEM-AP registers
 
     def _read_register(self, register: int) -> int:
-        if register == _CSW:
-            return self._csw
-        if register == _TAR:
-            return self._tar
-        if register == _BASE:
-            return _ROM_TABLE
-        if register == _IDR:
-            return _AHB_AP_IDR
+        plain = {_CSW: self._csw, _TAR: self._tar, _BASE: _ROM_TABLE, _IDR: _AHB_AP_IDR}
+        if register in plain:
+            return plain[register]
         if register == _DRW:
             size = self._size()
             value = self._read(self._tar, size) << 8 * (self._tar & 4 - size & 3)
@@ -193,7 +188,7 @@ class DebugPort:
 
     def _fail(self) -> NoReturn:
         self._sticky = True
-        raise TransferFault
+        raise TransferFaultError
 
     # Debug registers of the core, which are there while it runs
 

@@ -111,8 +111,8 @@ class Debug:
         return self._data if offset == DCRDR & 0xFFF else 0
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
-        return self.read(offset)
+        """Return what a narrow write is merged into; DFSR's bits clear on one."""
+        return 0 if offset == scs.DFSR else self.read(offset)
 
     def write(self, offset: int, value: int) -> None:
         """Write a register. The core's own writes to DHCSR and DCRSR have no effect."""

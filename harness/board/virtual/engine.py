@@ -38,17 +38,16 @@ from harness.errors import InfrastructureError
 _IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # of xPSR
 _WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
 _WIDE_HINT = 0x8000_F3AF
-_LOAD_FAULTS = {
-    unicorn_const.UC_ERR_READ_UNMAPPED,
-    unicorn_const.UC_ERR_READ_PROT,
-    unicorn_const.UC_ERR_READ_UNALIGNED,
+_ACCESS_FAULTS = {
+    unicorn_const.UC_ERR_READ_UNMAPPED: Reason.LOAD,
+    unicorn_const.UC_ERR_READ_PROT: Reason.LOAD,
+    unicorn_const.UC_ERR_READ_UNALIGNED: Reason.LOAD,
+    unicorn_const.UC_ERR_WRITE_UNMAPPED: Reason.STORE,
+    unicorn_const.UC_ERR_WRITE_PROT: Reason.STORE,
+    unicorn_const.UC_ERR_WRITE_UNALIGNED: Reason.STORE,
+    unicorn_const.UC_ERR_FETCH_UNMAPPED: Reason.FETCH,
+    unicorn_const.UC_ERR_FETCH_PROT: Reason.FETCH,
 }
-_STORE_FAULTS = {
-    unicorn_const.UC_ERR_WRITE_UNMAPPED,
-    unicorn_const.UC_ERR_WRITE_PROT,
-    unicorn_const.UC_ERR_WRITE_UNALIGNED,
-}
-_FETCH_FAULTS = {unicorn_const.UC_ERR_FETCH_UNMAPPED, unicorn_const.UC_ERR_FETCH_PROT}
 
 
 class Engine:
@@ -198,12 +197,10 @@ class Engine:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
             return Stop(Reason.SLEEP) if self._ended_with(_WFI) else self._stop
-        if error in _LOAD_FAULTS:
-            return Stop(Reason.LOAD, address=self._stop.address)
-        if error in _STORE_FAULTS:
-            return Stop(Reason.STORE, address=self._stop.address)
-        if error in _FETCH_FAULTS:
-            return Stop(Reason.FETCH, address=self.pc)
+        if error in _ACCESS_FAULTS:
+            reason = _ACCESS_FAULTS[error]
+            fetched = reason is Reason.FETCH
+            return Stop(reason, address=self.pc if fetched else self._stop.address)
         if error == unicorn_const.UC_ERR_INSN_INVALID:
             if not self.registers.read(XPSR) & _THUMB_STATE:
                 return Stop(Reason.STATE)

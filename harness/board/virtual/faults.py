@@ -12,15 +12,32 @@ from harness.names import suggest
 class Faulty(Protocol):
     """What of a board may go wrong."""
 
-    def cut_power(self) -> None: ...
-    def unplug(self) -> None: ...
-    def unplug_during_flash(self, transfers: int) -> None: ...
-    def keep_busy(self) -> None: ...
-    def protect(self, sector: int) -> None: ...
-    def stick(self, address: int, bit: int) -> None: ...
-    def disturb(self, fault: LineFault) -> None: ...
-    def brown_out(self, instructions: int) -> None: ...
-    def mend(self) -> None: ...
+    def cut_power(self) -> None:
+        """Leave the chip without power."""
+
+    def unplug(self) -> None:
+        """Take the board away."""
+
+    def unplug_during_flash(self, transfers: int) -> None:
+        """Take it away so many transfers after flashing began."""
+
+    def keep_busy(self) -> None:
+        """Refuse sessions."""
+
+    def protect(self, sector: int) -> None:
+        """Write-protect a sector or page."""
+
+    def stick(self, address: int, bit: int) -> None:
+        """Let a bit of flash stay one."""
+
+    def disturb(self, fault: LineFault) -> None:
+        """Let something happen to a byte on the serial line."""
+
+    def brown_out(self, instructions: int) -> None:
+        """Reset after so many more instructions."""
+
+    def mend(self) -> None:
+        """Give power and probe back."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +112,17 @@ def apply(board: Faulty, text: str) -> None:
     if name == WRONG_CHIP:
         raise InputError("a chip cannot change while it runs", where=f"--fault {text}")
     knob = KNOBS[name]
+    usage = f"{name}={knob.value}" if knob.value else name
+    wrong = InputError(
+        f"{text!r} is no such fault",
+        where="--fault",
+        remedy=f"it is {usage}, where DIRECTION is to-device or to-host"
+        if "DIRECTION" in usage
+        else f"it is {usage}",
+    )
+    if bool(value) != bool(knob.value):
+        raise wrong
     try:
-        if bool(value) != bool(knob.value):
-            raise ValueError(value)
         knob.turn(board, value)
     except (ValueError, IndexError) as error:
-        usage = f"{name}={knob.value}" if knob.value else name
-        raise InputError(
-            f"{text!r} is no such fault: {usage}; DIRECTION is to-device or to-host"
-            if "DIRECTION" in usage
-            else f"{text!r} is no such fault: {usage}",
-            where="--fault",
-        ) from error
+        raise wrong from error

@@ -4,6 +4,7 @@ Bytes to the device stop the core between two blocks and are handed to its UART;
 bytes to the host are collected for a moment and written at once.
 """
 
+import contextlib
 import os
 import select
 import threading
@@ -32,7 +33,8 @@ class SerialLine:
         tty.setraw(self._terminal)
         os.set_blocking(self._host, False)
         self.path = os.ttyname(self._terminal)
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
         self._out = bytearray()
         self._to_device = Disturbance()
         self._to_host = Disturbance()
@@ -68,10 +70,8 @@ class SerialLine:
                 self._wake()
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # it is awake
             os.write(self._wake_write, b"\0")
-        except BlockingIOError:
-            pass  # it is awake
 
     # The thread
 

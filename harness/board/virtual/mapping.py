@@ -43,7 +43,7 @@ def _map(emulator: Emulator, window: Window, base: int, size: int, access: Acces
         before()
         try:
             return window.read(base + offset, width)
-        except Exception as error:  # noqa: BLE001 - kept: see Access
+        except Exception as error:  # kept: see Access
             failed(error)
             return 0
         finally:
@@ -53,7 +53,7 @@ def _map(emulator: Emulator, window: Window, base: int, size: int, access: Acces
         before()
         try:
             window.write(base + offset, width, value)
-        except Exception as error:  # noqa: BLE001 - kept: see Access
+        except Exception as error:  # kept: see Access
             failed(error)
         finally:
             after()

@@ -1,25 +1,23 @@
-"""The system control space: 0xE000E000 to 0xE000EFFF, except SysTick and the debug registers.
+"""The system control space: 0xE000E000 to 0xE000EFFF.
 
-Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.4 NVIC, B3.5 MPU (there is
-none here), B3.2.21 FPCCR and the like; identification values from the Cortex-M4 TRM
-(100166), table 4-1.
+Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (there is none here);
+identification values from the Cortex-M4 TRM (100166), table 4-1. NVIC, SysTick and
+debug registers are devices of their own in it.
 """
 
 from collections.abc import Callable
 
-from harness.board.virtual import nvic, systick
+from harness.board.virtual import interrupts, nvic, systick
+from harness.board.virtual.interrupts import InterruptRegisters
 from harness.board.virtual.memory import Device
 from harness.board.virtual.nvic import Nvic
 from harness.board.virtual.systick import SysTick
 
 ICTR = 0x004
-ISER, ICER, ISPR, ICPR, IABR, IPR = 0x100, 0x180, 0x200, 0x280, 0x300, 0x400
-CPUID, ICSR, VTOR, AIRCR, SCR, CCR = 0xD00, 0xD04, 0xD08, 0xD0C, 0xD10, 0xD14
-SHPR1, SHPR3, SHCSR, CFSR, HFSR, DFSR = 0xD18, 0xD20, 0xD24, 0xD28, 0xD2C, 0xD30
-MMFAR, BFAR, CPACR = 0xD34, 0xD38, 0xD88
-DHCSR, DEMCR, STIR = 0xDF0, 0xDFC, 0xF00
+CPUID, VTOR, AIRCR, SCR, CCR = 0xD00, 0xD08, 0xD0C, 0xD10, 0xD14
+SHCSR, CFSR, HFSR, DFSR, MMFAR, BFAR, CPACR = 0xD24, 0xD28, 0xD2C, 0xD30, 0xD34, 0xD38, 0xD88
+DHCSR, DEMCR = 0xDF0, 0xDFC
 FPCCR, MVFR0, MVFR1 = 0xF34, 0xF40, 0xF44
-COMPONENT_ID = 0xFD0
 
 SCR_SLEEPONEXIT = 1 << 1
 CCR_STKALIGN = 1 << 9
@@ -44,11 +42,6 @@ _FIXED = {
 _AFTER_RESET = {CCR: CCR_STKALIGN, FPCCR: 0xC000_0000}
 _VECTKEY, _VECTKEYSTAT = 0x05FA, 0xFA05
 _SYSRESETREQ, _VECTCLRACTIVE, _VECTRESET = 1 << 2, 1 << 1, 1 << 0
-_PENDING = {  # ICSR: bits that set and clear the pending state
-    nvic.NMI: (1 << 31, 0),
-    nvic.PENDSV: (1 << 28, 1 << 27),
-    nvic.SYSTICK: (1 << 26, 1 << 25),
-}
 _ACTIVE = {  # SHCSR
     nvic.MEM_MANAGE: 1 << 0,
     nvic.BUS_FAULT: 1 << 1,
@@ -75,12 +68,15 @@ class SystemControl:
         float_allowed: Callable[[bool], None],
     ) -> None:
         self._nvic = controller
-        self._timer = timer
-        self._debug = debug
         self._lines = lines
         self._reset_requested = reset_requested
         self._float_allowed = float_allowed
         self._registers: dict[int, int] = {}
+        self._others: dict[int, Device] = {
+            **dict.fromkeys(interrupts.OFFSETS, InterruptRegisters(controller, lines)),
+            **dict.fromkeys(systick.OFFSETS, timer),
+            **dict.fromkeys((*range(DHCSR, DEMCR + 4, 4), DFSR), debug),
+        }
         self.reset()
 
     def __getitem__(self, offset: int) -> int:
@@ -103,24 +99,16 @@ class SystemControl:
 
     def peek(self, offset: int) -> int:
         """Return what a narrow write is merged into: nothing where ones have an effect."""
-        if ISER <= offset < IABR or offset in (CFSR, HFSR, DFSR, ICSR):
-            return 0
-        return self.read(offset)
+        other = self._others.get(offset)
+        if other is not None:
+            return other.peek(offset)
+        return 0 if offset in (CFSR, HFSR) else self.read(offset)
 
     def read(self, offset: int) -> int:
         """Return a register."""
-        if systick.CSR <= offset <= systick.CALIB:
-            return self._timer.read(offset)
-        if ISER <= offset < IPR:
-            return self._read_set(offset)
-        if IPR <= offset < CPUID:
-            return self._read_priorities(nvic.EXTERNAL + offset - IPR)
-        if SHPR1 <= offset <= SHPR3:
-            return self._read_priorities(4 + offset - SHPR1)
-        if DHCSR <= offset <= DEMCR or offset == DFSR or offset >= COMPONENT_ID:
-            return self._debug.read(offset)
-        if offset == ICSR:
-            return self._interrupt_state()
+        other = self._others.get(offset)
+        if other is not None:
+            return other.read(offset)
         if offset == AIRCR:
             return _VECTKEYSTAT << 16 | self._nvic.grouping << 8
         if offset == SHCSR:
@@ -132,74 +120,17 @@ class SystemControl:
 
     def write(self, offset: int, value: int) -> None:
         """Write a register; one that is read-only or does not exist ignores it."""
-        if systick.CSR <= offset <= systick.CALIB:
-            self._timer.write(offset, value)
-        elif ISER <= offset < IABR:
-            self._write_set(offset, value)
-        elif IPR <= offset < CPUID:
-            self._write_priorities(nvic.EXTERNAL + offset - IPR, value)
-        elif SHPR1 <= offset <= SHPR3:
-            self._write_priorities(4 + offset - SHPR1, value)
-        elif DHCSR <= offset <= DEMCR or offset == DFSR:
-            self._debug.write(offset, value)
-        elif offset == ICSR:
-            self._write_interrupt_state(value)
+        other = self._others.get(offset)
+        if other is not None:
+            other.write(offset, value)
         elif offset == AIRCR:
             self._write_application_control(value)
         elif offset in (CFSR, HFSR):
             self._registers[offset] = self[offset] & ~value
-        elif offset == STIR:
-            self._nvic.pend(nvic.EXTERNAL + (value & 0xFF))
         elif offset not in _FIXED:
             self._registers[offset] = value & _WRITABLE.get(offset, 0xFFFF_FFFF)
             if offset == CPACR:
                 self._float_allowed(self[CPACR] & CPACR_CP10 == CPACR_CP10)
-
-    def _read_set(self, offset: int) -> int:
-        first = nvic.EXTERNAL + 8 * (offset & 0x7F)
-        if offset >= IABR:
-            members: set[int] = set(self._nvic.active)
-        else:
-            members = self._nvic.enabled if offset < ISPR else self._nvic.pending
-        return sum(1 << bit for bit in range(32) if first + bit in members)
-
-    def _write_set(self, offset: int, value: int) -> None:
-        first = nvic.EXTERNAL + 8 * (offset & 0x7F)
-        for exception in (first + bit for bit in range(32) if value >> bit & 1):
-            if exception >= nvic.EXTERNAL + self._lines:
-                break
-            if offset < ISPR:
-                self._nvic.enable(exception, offset < ICER)
-            elif offset < ICPR:
-                self._nvic.pend(exception)
-            else:
-                self._nvic.unpend(exception)
-
-    def _read_priorities(self, first: int) -> int:
-        return sum((self._nvic.priority(first + i) & 0xFF) << 8 * i for i in range(4))
-
-    def _write_priorities(self, first: int, value: int) -> None:
-        for index in range(4):
-            self._nvic.set_priority(first + index, value >> 8 * index & 0xFF)
-
-    def _interrupt_state(self) -> int:
-        due = self._nvic.due()
-        value = self._nvic.active[-1] if self._nvic.active else 0
-        value |= (due or 0) << 12
-        if len(self._nvic.active) == 1:
-            value |= 1 << 11  # RETTOBASE
-        if any(exception >= nvic.EXTERNAL for exception in self._nvic.pending):
-            value |= 1 << 22  # ISRPENDING
-        return value | sum(
-            bit for number, (bit, _) in _PENDING.items() if number in self._nvic.pending
-        )
-
-    def _write_interrupt_state(self, value: int) -> None:
-        for exception, (set_bit, clear_bit) in _PENDING.items():
-            if value & clear_bit:
-                self._nvic.unpend(exception)
-            if value & set_bit:
-                self._nvic.pend(exception)
 
     def _write_application_control(self, value: int) -> None:
         if value >> 16 != _VECTKEY:

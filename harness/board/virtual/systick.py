@@ -5,6 +5,8 @@ from collections.abc import Callable
 from harness.board.virtual.clock import Clock
 
 CSR, RVR, CVR, CALIB = 0x010, 0x014, 0x018, 0x01C
+OFFSETS = (CSR, RVR, CVR, CALIB)
+"""The registers in the system control space."""
 
 _ENABLE, _TICKINT, _CLKSOURCE, _COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
 _NO_REFERENCE = 1 << 31  # of CALIB
@@ -27,6 +29,10 @@ class SysTick:
         self._value = 0  # while it is disabled
         self._zero_at = 0  # the tick at which it next reaches zero
         self._flag = False
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self._control if offset == CSR else self._reload if offset == RVR else 0
 
     def read(self, offset: int) -> int:
         """Return a register; reading CSR clears COUNTFLAG."""

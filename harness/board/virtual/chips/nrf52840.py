@@ -17,10 +17,16 @@ _HERTZ = 64_000_000
 _NORDIC = 0x144  # JEP106
 _GPIO, _TIMER0 = 0x5000_0000, 0x4000_8000
 _FICR = {  # code page size, code size, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
-    **{0x010: 0x1000, 0x014: 0x100, 0x060: 0x1234_5678, 0x064: 0x9ABC_DEF0},
-    **{0x100: 0x5_2840, 0x104: 0x4141_4330, 0x108: 0x2004, 0x10C: 0x100, 0x110: 0x400},
+    0x010: 0x1000,
+    0x014: 0x100,
+    0x100: 0x5_2840,
+    0x104: 0x4141_4330,
+    0x108: 0x2004,
+    0x10C: 0x100,
+    0x110: 0x400,
 }
 _UNKNOWN_PART = 0xFFFF_FFFF
+_RESET, _ERASEALL, _APPROTECTSTATUS, _IDR = 0x00, 0x04, 0x0C, 0xFC
 
 
 class ControlAp:
@@ -32,13 +38,13 @@ class ControlAp:
 
     def read(self, register: int) -> int:
         """IDR, and APPROTECTSTATUS: not protected."""
-        return {0xFC: 0x1288_0000, 0x0C: 1}.get(register, 0)
+        return {_IDR: 0x1288_0000, _APPROTECTSTATUS: 1}.get(register, 0)
 
     def write(self, register: int, value: int) -> None:
         """RESET and ERASEALL."""
-        if register == 0x00:
+        if register == _RESET:
             self._core.set_reset(asserted=bool(value & 1))
-        elif register == 0x04 and value & 1:
+        elif register == _ERASEALL and value & 1:
             with self._core.stopped():
                 self._controller.erase_all()
 

@@ -1,14 +1,14 @@
 """The nRF52840's non-volatile memory controller (PS 1.7, 4.3). Erasing takes no time.
 
 Writing without WEN, or narrower than a word, is a bus error. The number of writes to
-a word between erases (n_WRITE) is not watched.
+a word between erases (n_WRITE) is not watched, and there is no partial erase.
 """
 
 from harness.board.virtual.memory import BusError
 from harness.board.virtual.peripherals.flash import FlashArray
 
 _READY, _READYNEXT, _CONFIG, _ERASEPAGE, _ERASEALL = 0x400, 0x408, 0x504, 0x508, 0x50C
-_ERASEUICR, _ERASEPAGEPARTIAL = 0x514, 0x518
+_ERASEUICR = 0x514
 _WRITE_ENABLED, _ERASE_ENABLED = 1, 2
 PAGE = 0x1000
 
@@ -45,7 +45,7 @@ class Nvmc:
         """Write a register; erasing needs EEN."""
         if offset == _CONFIG:
             self._config = value & 3
-        elif offset not in (_ERASEPAGE, _ERASEALL, _ERASEUICR, _ERASEPAGEPARTIAL):
+        elif offset not in (_ERASEPAGE, _ERASEALL, _ERASEUICR):
             self._plain[offset] = value
         elif self._config == _ERASE_ENABLED:
             self._erase(offset, value)
@@ -62,11 +62,10 @@ class Nvmc:
         return self._config == _WRITE_ENABLED
 
     def _erase(self, task: int, value: int) -> None:
-        if task in (_ERASEPAGE, _ERASEPAGEPARTIAL):
+        if task == _ERASEPAGE:
             page = value // PAGE
-            if task == _ERASEPAGE and value < self.array.memory.size:
-                if page not in self._protected:
-                    self.array.erase(page * PAGE, PAGE)
+            if value < self.array.memory.size and page not in self._protected:
+                self.array.erase(page * PAGE, PAGE)
         elif value & 1 and task == _ERASEUICR:
             self.uicr.erase(0, self.uicr.memory.size)
         elif value & 1 and not self._protected:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Follow:
-    """The bit `status` of the register at `target` equals the bits `control` of the one at `source`.
+    """The bit `status` of register `target` equals the bit `control` of register `source`.
 
     Shifted: bit `control + i` shows in `status + i`, for `width` bits.
     """
