@@ -1,0 +1,49 @@
+"""The images of the desk's boards on virtual boards with the same UART and pins."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.board import provision
+from harness.board.reach import Reach
+from harness.dut import open_dut
+from harness.engines import find_engine
+from harness.image import build_image
+from harness.model import find_model
+from harness.places import bundled
+from harness.progress import Progress
+from harness.target import Pyocd, Virtual, find_target
+from harness.workspace import Workspace
+
+UARTS = {
+    "nucleo-f429zi": "USART3",
+    "b-l475e-iot01a": "USART1",
+    "nrf52840-dk": "",
+    "arduino-nano-33-ble": "",
+}
+
+
+@pytest.mark.parametrize("name", UARTS)
+def test_a_desk_target_s_image_runs_on_a_virtual_board(name: str, tmp_path: Path) -> None:
+    desk = find_target(name, [bundled("targets")])
+    assert isinstance(desk.board, Pyocd)
+    # The same target file but for the way to the chip: the image does not change.
+    board = Virtual(chip=desk.board.target, uart=UARTS[name], chip_id=desk.board.chip_id)
+    target = msgspec.structs.replace(desk, board=board)
+    model = find_model("digits", [bundled("models")])
+    expected = model.vectors.golden
+    assert expected is not None
+    workspace, progress = Workspace(tmp_path), Progress(sys.stderr)
+    engine = find_engine("cmsis-nn")
+    image = build_image(target, model, engine, workspace.images)
+    assert image.build_id == build_image(desk, model, engine, workspace.images).build_id
+    with (
+        closing(provision(target, workspace.logs, progress, Reach())) as virtual,
+        open_dut(target, model, image, virtual, workspace, progress, lambda _: None) as dut,
+    ):
+        for inputs, golden in zip(model.vectors.inputs[:5], expected[:5], strict=True):
+            assert np.array_equal(dut.infer(inputs), golden)
