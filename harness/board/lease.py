@@ -46,6 +46,8 @@ class Lease:
     def release(self) -> None:
         """Give the resource back; twice is no error."""
         if self._descriptor >= 0:
+            # Unlocked, not only closed: a child that is just being started has it open as well.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = -1
 
