@@ -14,17 +14,22 @@ def find_port(probe: str, interface: str) -> str:
     of its location such as "1.2". `InfrastructureError` lists what there is otherwise.
     """
     ports = list_ports.comports()
-    own = [port for port in ports if _serial_number(port.serial_number) == _serial_number(probe)]
-    if interface:
-        own = [port for port in own if _has_interface(port, interface)]
-    if len(own) == 1:
-        return str(own[0].device)
+    number = _serial_number(probe)
+    # Ports without a number are nobody's.
+    own = [port for port in ports if number and _serial_number(port.serial_number) == number]
+    fit = [port for port in own if _has_interface(port, interface)]
+    if len(fit) == 1:
+        return str(fit[0].device)
+    if fit:
+        what = f"{len(fit)} serial ports belong to it: {_names(fit)}"
+    elif own:
+        what = f"none of its serial ports is on interface {interface!r}: {_names(own)}"
+    else:
+        what = f"no serial port belongs to it; there are: {_names(ports) or 'none'}"
     raise InfrastructureError(
-        f"{len(own)} serial ports belong to it: {_names(own)}"
-        if own
-        else f"no serial port belongs to it; there are: {_names(ports) or 'none'}",
+        what,
         where=f"probe {probe}",
-        remedy="name the port with --serial, or as `serial` in the target file",
+        remedy="name the port with --serial, or `serial` or `interface` in the target file",
     )
 
 
@@ -54,4 +59,8 @@ def _has_interface(port: ListPortInfo, interface: str) -> bool:
 
 
 def _names(ports: list[ListPortInfo]) -> str:
-    return ", ".join(f"{port.device} ({port.description})" for port in ports)
+    return ", ".join(f"{port.device} ({_details(port)})" for port in ports)
+
+
+def _details(port: ListPortInfo) -> str:
+    return ", ".join(filter(None, (port.description, port.interface, port.location)))
