@@ -321,7 +321,7 @@ class Engine:
     def _map(self) -> None:
         for memory in self.bus.memories:
             self._emulator.map_memory(memory)
-        access = Access(self._repair, self._pass_instant, self._fail)
+        access = Access(self._repairs, self._repair, self._pass_instant, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
 

@@ -1,26 +1,24 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
 
 from harness.board.virtual.emulator import Emulator
 from harness.board.virtual.memory import Window
 
 
+@dataclass(frozen=True)
 class Access:
-    """What surrounds every access to a device: `before` and `after` it, and `failed` if it raises.
+    """What goes with an access to a device, of which there are millions a minute.
 
-    An exception must not cross the emulator, so it is kept and raised when the run has ended.
+    `repair` is called before it if there are any `repairs`, `leave` after one to an exact
+    page. An exception must not cross the emulator: `failed` keeps it until the run has ended.
     """
 
-    def __init__(
-        self,
-        before: Callable[[], None],
-        after: Callable[[], None],
-        failed: Callable[[BaseException], None],
-    ) -> None:
-        self.before = before
-        self.after = after
-        self.failed = failed
+    repairs: Sized
+    repair: Callable[[], None]
+    leave: Callable[[], None]
+    failed: Callable[[BaseException], None]
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
@@ -28,34 +26,46 @@ def map_window(emulator: Emulator, window: Window, access: Access) -> None:
     start = window.base
     for page in sorted(window.exact):
         _map(emulator, window, start, page - start, access)
-        _map(emulator, window, page, Window.PAGE, access)
+        _map(emulator, window, page, Window.PAGE, access, exact=True)
         emulator.forbid(page, Window.PAGE)
         start = page + Window.PAGE
     _map(emulator, window, start, window.base + window.size - start, access)
 
 
-def _map(emulator: Emulator, window: Window, base: int, size: int, access: Access) -> None:
+def _map(
+    emulator: Emulator,
+    window: Window,
+    base: int,
+    size: int,
+    access: Access,
+    *,
+    exact: bool = False,
+) -> None:
     if size <= 0:
         return
-    before, after, failed = access.before, access.after, access.failed
+    repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
 
     def read(_uc: int, offset: int, width: int, _data: int) -> int:
-        before()
+        if repairs:
+            repair()
         try:
             return window.read(base + offset, width)
         except Exception as error:  # kept: see Access
             failed(error)
             return 0
         finally:
-            after()
+            if exact:
+                leave()
 
     def write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
-        before()
+        if repairs:
+            repair()
         try:
             window.write(base + offset, width, value)
         except Exception as error:  # kept: see Access
             failed(error)
         finally:
-            after()
+            if exact:
+                leave()
 
     emulator.map_devices(base, size, read, write)

@@ -13,6 +13,7 @@ _EOP, _PROGERR, _WRPERR, _PGAERR, _SIZERR, _PGSERR = (1 << bit for bit in (0, 3,
 _PG, _PER, _MER1, _BKER, _MER2 = 1 << 0, 1 << 1, 1 << 2, 1 << 11, 1 << 15
 _STRT, _OPTLOCK, _LOCK = 1 << 16, 1 << 30, 1 << 31
 _PAGE = 0x800
+_HALF = 4  # bytes of a double word's
 _ERASED_DOUBLE_WORD = (1 << 64) - 1
 
 
@@ -74,16 +75,18 @@ class Stm32L4Flash:
             self._first = None
             return old
         if self._first is None:
-            self._first = (offset, old)
-            # The first half is written at once here; it is taken back if the second is wrong.
-            if not self._fits(offset, size, value):
+            if not self._fits(offset, value):
                 self._status |= _PROGERR
-                self._first = None
                 return old
+            if size == _HALF:
+                # Written at once, and taken back if the second half is not the next write.
+                self._first = (offset, old)
+            else:
+                self._status |= _EOP
             return self.array.programmed(offset, size, value)
         first, self._first = self._first, None
-        if offset != first[0] + 4:
-            self.array.memory.store(first[0], 4, first[1])
+        if (offset, size) != (first[0] + _HALF, _HALF):
+            self.array.memory.store(first[0], _HALF, first[1])
             self._status |= _PGSERR
             return old
         self._status |= _EOP
@@ -92,16 +95,15 @@ class Stm32L4Flash:
     def _programming_error(self, offset: int, size: int) -> int:
         if self._control & _LOCK or not self._control & _PG:
             return _PGSERR
-        if size not in (4, 8):
+        if size not in (_HALF, 2 * _HALF):
             return _SIZERR
-        if self._first is None and offset % 8:
+        if self._first is None and offset % (2 * _HALF):
             return _PGAERR
         return _WRPERR if offset // _PAGE in self._protected else 0
 
-    def _fits(self, offset: int, size: int, value: int) -> bool:
+    def _fits(self, offset: int, value: int) -> bool:
         """Tell whether the double word is erased, or becomes zero: nothing else is allowed."""
-        old = self.array.memory.value(offset, 8)
-        return old == _ERASED_DOUBLE_WORD or value == 0 or (size == 4 and old == value)  # noqa: PLR2004
+        return self.array.memory.value(offset, 2 * _HALF) == _ERASED_DOUBLE_WORD or value == 0
 
     def _unlock(self, key: int) -> None:
         """Both keys in a row unlock; a wrong one locks until reset."""
