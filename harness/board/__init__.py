@@ -1,16 +1,22 @@
-"""Boards: targets that are started."""
+"""Boards: targets that are started.
 
-from pathlib import Path
-from typing import Protocol
+pyOCD loads the plugin of the virtual boards, which is in this package, while it is itself
+being imported, and a virtual board's process imports it at start: so nothing is imported
+here until a board is provisioned.
+"""
 
-import msgspec
+from __future__ import annotations
 
-from harness.board.qemu import QemuBoard
-from harness.board.reach import Reach
-from harness.image import Image
-from harness.link.channel import Channel
-from harness.progress import Progress
-from harness.target import Pyocd, Qemu, Target
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.board.reach import Reach
+    from harness.image import Image
+    from harness.link.channel import Channel
+    from harness.progress import Progress
+    from harness.target import Target
 
 __all__ = ["Board", "provision"]
 
@@ -40,17 +46,17 @@ class Board(Protocol):
 
 def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> Board:
     """Return the board of `target`; what an emulator says goes to a file in `logs`."""
+    from harness.target import Pyocd, Qemu  # noqa: PLC0415
+
     board = target.board
     if isinstance(board, Qemu):
+        from harness.board.qemu import QemuBoard  # noqa: PLC0415
+
         return QemuBoard(target, board, logs)
-    # Imported late: pyOCD takes half a second, which an emulator's user should not wait for.
     if isinstance(board, Pyocd):
         from harness.board.pyocd import PyocdBoard  # noqa: PLC0415
 
-        board = msgspec.structs.replace(
-            board, probe=reach.probe or board.probe, serial=reach.serial or board.serial
-        )
-        return PyocdBoard(target, board, progress, reach.wait)
+        return PyocdBoard(target, reach.of_board(board), progress, reach.wait)
     from harness.board.simulated import SimulatedBoard  # noqa: PLC0415
 
     return SimulatedBoard(target, board, progress, reach.wait)

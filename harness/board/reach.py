@@ -4,6 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from harness.target import Pyocd
+
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("--probe", str, "debug probe of the board: its unique id, or remote:HOST:PORT"),
     ("--serial", str, "serial port of the board: a device, or a URL of pyserial"),
@@ -29,3 +33,9 @@ class Reach:
     def of(cls, options: Any) -> "Reach":
         """Return what `options`, parsed by argparse or pytest, say."""
         return cls(options.probe, options.serial, options.board_wait)
+
+    def of_board(self, board: Pyocd) -> Pyocd:
+        """Return `board` with the probe and port that were asked for."""
+        return msgspec.structs.replace(
+            board, probe=self.probe or board.probe, serial=self.serial or board.serial
+        )

@@ -280,6 +280,15 @@ def test_another_probe_than_the_one_wanted_is_not_taken(hardware: VirtualBoard) 
 def test_a_probe_type_that_does_not_exist_is_the_user_s_error(hardware: VirtualBoard) -> None:
     with pytest.raises(InputError, match="unknown debug probe type 'nonsense'"):
         pick_probe("nonsense:1")
+    with pytest.raises(InputError, match="-> give a probe's unique id, or remote:HOST:PORT"):
+        pick_probe("remote:localhost:http")
+
+
+def test_a_server_of_probes_that_is_not_there_is_explained() -> None:
+    with pytest.raises(InfrastructureError, match="Connection refused") as caught:
+        open_session(pick_probe("remote:localhost:1"), CHIP, 4_000_000)
+    assert caught.value.where == "probe remote:localhost:1"
+    assert "does `pyocd server` run on that machine and port" in caught.value.remedy
 
 
 def test_a_part_of_an_id_is_enough_unless_two_have_it(hardware: VirtualBoard) -> None:

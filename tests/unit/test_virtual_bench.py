@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
-
 from harness.board.virtual import chips, debug
 from harness.board.virtual.chips.chip import Options
 from harness.board.virtual.thumb import Special, scan

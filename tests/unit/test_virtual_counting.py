@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
-
 from harness.board.virtual import emulator
 from harness.errors import InfrastructureError
 from tests.unit.test_virtual_bench import Bench, running

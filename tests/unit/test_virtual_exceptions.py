@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
-
 from harness.board.virtual import scs
 from tests.unit.test_virtual_bench import results, running, wait_for
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
-
 from harness.board.qemu import QemuBoard
 from harness.board.virtual.board import Board
 from harness.elf import Elf

@@ -1,11 +1,9 @@
 """The flash controllers keep the rules of their manuals: unlock, erase, program, protect."""
 
-import pytest
-
-pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
-
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from harness.board.virtual.memory import Bus, BusError
 from tests.unit.test_virtual_bench import Bench

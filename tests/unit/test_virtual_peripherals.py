@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("unicorn", reason="unicorn is not installed: pip install unicorn==2.1.4")
-
 from harness.board.virtual.clock import Clock
 from harness.board.virtual.linefaults import Disturbance, Harm, LineFault
 from harness.board.virtual.memory import Bus, Memory

@@ -12,6 +12,7 @@ _PERMISSIONS = (
     "is another program using it? On Linux a udev rule must allow it: "
     "see pyocd.io/docs/installing, 'udev rules'"
 )
+_SERVER = "does `pyocd server` run on that machine and port, and nobody else use it?"
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def explained(  # noqa: C901 - a table, a row for each exception
     except exceptions.ProbeDisconnected as error:
         raise told(f"the probe was unplugged ({error})", "plug it in again") from error
     except exceptions.ProbeError as error:
-        raise told(str(error), _PERMISSIONS) from error
+        raise told(str(error), _access(probe)) from error
     except exceptions.FlashEraseFailure as error:
         raise told(f"flash cannot be erased: {error}", _protection(target)) from error
     except exceptions.FlashProgramFailure as error:
@@ -51,7 +52,11 @@ def explained(  # noqa: C901 - a table, a row for each exception
     except exceptions.Error as error:
         raise told(str(error), _WIRING) from error
     except OSError as error:  # an ST-Link that is busy arrives raw, as usb.core.USBError
-        raise told(str(error), _PERMISSIONS) from error
+        raise told(str(error), _access(probe)) from error
+
+
+def _access(probe: str) -> str:
+    return _SERVER if probe.startswith("remote:") else _PERMISSIONS
 
 
 def _protection(target: str) -> str:

@@ -23,8 +23,12 @@ def pick_probe(wanted: str) -> Any:
     """
     try:
         probes = DebugProbeAggregator.get_all_connected_probes(unique_id=wanted or None)
-    except exceptions.Error as error:
-        raise InputError(str(error), where=f"probe {wanted}") from error
+    except (exceptions.Error, ValueError) as error:  # ValueError: the port of a remote probe
+        raise InputError(
+            str(error),
+            where=f"probe {wanted}",
+            remedy="give a probe's unique id, or remote:HOST:PORT",
+        ) from error
     # An id may be part of another; pyOCD takes any that contains it.
     probes = [probe for probe in probes if _same(probe.unique_id, wanted)] or probes
     if len(probes) == 1:
