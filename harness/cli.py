@@ -12,6 +12,7 @@ from rich.console import Console
 from harness import __version__
 from harness.board import provision
 from harness.board.reach import Reach
+from harness.board.virtual.options import add_options as add_virtual_options
 from harness.dut import open_dut
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
@@ -70,10 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     virtual = commands.add_parser("virtual", help="virtual boards, for anybody's tools")
     virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
     serve = virtual_commands.add_parser("serve", help="run a virtual board until Ctrl-C")
-    serve.add_argument("chip", help="pyOCD's name of the chip, such as stm32f429xi")
-    serve.add_argument("--serial", metavar="ID", help="the probe's id (default: made up)")
-    serve.add_argument("--uart", help="the UART that the serial port is on")
-    serve.add_argument("--fault", action="append", default=[], help="something that goes wrong")
+    add_virtual_options(serve)
     serve.set_defaults(command=_serve)
     return parser
 

@@ -1,0 +1,23 @@
+"""The options of a virtual board, for `harness virtual serve` and `python -m` alike."""
+
+import argparse
+
+from harness.board.virtual.faults import KNOBS, WRONG_CHIP
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare chip, UART, probe id and faults."""
+    faults = "; ".join(
+        f"{name}{'=' if knob.value else ''}{knob.value}: {knob.help}"
+        for name, knob in KNOBS.items()
+    )
+    parser.add_argument("chip", metavar="CHIP", help="pyOCD's name of it, such as stm32f429xi")
+    parser.add_argument("--serial", metavar="ID", help="the probe's unique id (default: made up)")
+    parser.add_argument("--uart", metavar="NAME", help="the UART that is on the serial port")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help=f"something that goes wrong; {WRONG_CHIP}=CHIP: claim to be one; {faults}",
+    )

@@ -1,0 +1,195 @@
+"""A virtual board in the hands of stock tools: pyOCD's command, gdb, pyserial, and over TCP."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import serial
+
+from harness.board.lease import Lease
+from harness.board.virtual import runtime
+from harness.cli import PASSED, main
+from harness.engines import find_engine
+from harness.image import Image, build_image
+from harness.link.frame import FrameDecoder
+from harness.link.messages import Message
+from harness.model import find_model
+from harness.results.record import read_record
+from harness.target import find_target
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "build" / "images"
+TARGET = "nucleo-f429zi"
+VECTORS = 3
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None,
+    reason="arm-none-eabi-gcc is not on PATH: see `make system`",
+)
+
+
+class Served(NamedTuple):
+    probe: str
+    port: str
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the boards of these tests, and no others, are found; empty in the end."""
+    path = tmp_path_factory.mktemp("virtual")
+    path.chmod(0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(runtime.DIRECTORY_VARIABLE, str(path))
+        yield path
+        assert list(path.iterdir()) == []
+
+
+@contextmanager
+def running(*command: str, until: str) -> Iterator[list[str]]:
+    """A command of Python's; yields its lines up to the one with `until`. Ended by SIGTERM."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        late = threading.Timer(20, process.kill)
+        late.start()
+        try:
+            assert process.stdout is not None
+            lines: list[str] = []
+            for line in process.stdout:
+                lines.append(line)
+                if until in line:
+                    break
+            else:
+                pytest.fail("".join(lines))
+            late.cancel()
+            yield lines
+        finally:
+            late.cancel()
+            process.terminate()
+            try:
+                process.wait(10)
+            finally:
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def board(folder: Path) -> Iterator[Served]:
+    """The board that the target file of a NUCLEO-F429ZI describes, its UART included."""
+    serve = ("harness", "virtual", "serve", "stm32f429xi", "--uart", "USART3")
+    with running(*serve, until="Ctrl-C ends it") as lines:
+        assert lines[0] == "NUCLEO-F429ZI (virtual)\n"
+        words = dict(line.split() for line in lines[1:3])
+        yield Served(words["probe"], words["port"])
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    target = find_target(TARGET, [ROOT / "targets"])
+    model = find_model("digits", [ROOT / "models"])
+    return build_image(target, model, find_engine("cmsis-nn"), IMAGES)
+
+
+@pytest.fixture
+def loaded(board: Served, image: Image) -> Image:
+    """The image that `pyocd load` has put on the board."""
+    pyocd("load", "-u", board.probe, str(image.elf.path))
+    return image
+
+
+def pyocd(*arguments: str) -> str:
+    command = [sys.executable, "-m", "pyocd", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def test_pyocd_lists_it(board: Served) -> None:
+    (line,) = [line for line in pyocd("list").splitlines() if board.probe in line]
+    assert "NUCLEO-F429ZI (virtual)" in line
+
+
+def test_pyocd_loads_it_and_its_port_is_a_serial_port(board: Served, image: Image) -> None:
+    """It says on its serial line that it starts, to anybody who listens."""
+    with serial.Serial(board.port, 115200, timeout=0.1) as port:
+        pyocd("load", "-u", board.probe, str(image.elf.path))
+        decoder, payloads = FrameDecoder(), list[bytes | None]()
+        end = time.monotonic() + 5
+        while not payloads and time.monotonic() < end:
+            payloads += decoder.feed(port.read(100))
+    assert payloads[0] is not None
+    assert payloads[0][0] == Message.BOOT
+
+
+def test_gdb_stops_it_at_a_function_and_finds_its_caller(board: Served, loaded: Image) -> None:
+    if shutil.which("gdb-multiarch") is None:
+        pytest.skip("gdb-multiarch is not on PATH: apt install gdb-multiarch")
+    port = free_port()
+    server = ("pyocd", "gdbserver", "-u", board.probe, "--port", str(port), "--telnet-port", "0")
+    commands = [
+        "set confirm off",
+        f"target extended-remote 127.0.0.1:{port}",
+        "monitor reset halt",
+        "break link_serve",
+        "continue",
+        "backtrace",
+        "info registers pc",
+        "detach",
+    ]
+    with running(*server, until=f"GDB server listening on port {port}"):
+        done = subprocess.run(
+            ["gdb-multiarch", "-nx", "-batch", str(loaded.elf.path)]
+            + [word for command in commands for word in ("-ex", command)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert "Breakpoint 1, link_serve (device=" in done.stdout, done.stdout + done.stderr
+    assert "#0  link_serve (device=" in done.stdout
+    assert "#1  " in done.stdout
+    assert " in main () at " in done.stdout
+
+
+def test_the_harness_reaches_it_through_a_server_of_pyocd_s(
+    board: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board on another machine's desk, with the target file that the real one has."""
+    model = tmp_path / "models" / "digits"
+    shutil.copytree(ROOT / "models" / "digits", model)
+    held = dict(np.load(model / "vectors.npz"))
+    few = {name: held[name][:VECTORS] for name in ("inputs", "labels", "golden")}
+    np.savez(model / "vectors.npz", **held | few)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "images").symlink_to(IMAGES)
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    server = ("pyocd", "server", "-u", board.probe, "--port", str(port))
+    probe = f"remote:localhost:{port}"
+    with running(*server, until="Serving debug probe"):
+        arguments = ["--target", TARGET, "--model", "digits"]
+        assert main(["run", *arguments, "--probe", probe, "--serial", board.port]) == PASSED
+    (record,) = map(read_record, (tmp_path / "reports" / "runs").iterdir())
+    assert record.verdict == "passed"
+    assert record.target.version.endswith(f"probe {probe}")
+    assert len(record.ticks) == VECTORS
+    for resource in (f"probe {probe}", f"port {board.port}"):
+        Lease(resource, wait=0).release()
