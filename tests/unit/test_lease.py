@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,36 @@ def test_a_lease_that_is_released_twice_is_free_once() -> None:
     with pytest.raises(InfrastructureError):
         Lease(RESOURCES[0], wait=0)
     again.release()
+
+
+def test_nothing_is_left_of_a_lease_that_was_released(folder: Path) -> None:
+    with holder(folder, RESOURCES[0]) as killed:
+        killed.kill()
+        killed.wait(5)
+    Lease(RESOURCES[0], wait=0).release()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_lease_has_one_holder_however_often_it_changes_hands() -> None:
+    held, most = 0, 0
+
+    def hold() -> None:
+        nonlocal held, most
+        for _ in range(200):
+            with suppress(InfrastructureError):
+                taken = Lease(RESOURCES[0], wait=0)
+                held += 1
+                most = max(most, held)
+                time.sleep(0)  # to the other threads
+                held -= 1
+                taken.release()
+
+    threads = [threading.Thread(target=hold) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (held, most) == (0, 1)
 
 
 def test_one_resource_is_not_another() -> None:

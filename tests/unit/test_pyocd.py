@@ -18,7 +18,7 @@ from pyocd.probe.aggregator import DebugProbeAggregator
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from harness.board import provision
+from harness.board import lease, provision
 from harness.board.pyocd import PyocdBoard
 from harness.board.pyocd.errors import explained
 from harness.board.pyocd.flash import flash
@@ -57,8 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(runtime.DIRECTORY_VARIABLE, str(path))
+        patch.setattr(lease, "_FOLDER", path.with_name(f"{path.name}-leases"))
         yield path
         assert list(path.iterdir()) == []
+        assert list((path.with_name(f"{path.name}-leases")).iterdir()) == []
 
 
 @pytest.fixture(scope="module")
