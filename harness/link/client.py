@@ -25,6 +25,7 @@ RUN_DEADLINE = 60.0
 _ANSWER_DEADLINE = 3.0  # a request that takes no computing; on top of its time on the wire
 _HELLO_PERIOD = 0.5
 _RESTARTS = 4  # while HELLO is not answered, that is no coincidence any more
+_GATHER = 0.0002  # for the rest of a frame to come; two bytes' time at 115200 baud
 _WATCH_PERIOD = 1.0  # of silence, then the board is looked at
 _ATTEMPTS = 5
 _FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
@@ -283,6 +284,9 @@ class LinkClient:
             remaining = end - time.monotonic()
             if remaining <= 0:
                 return None
+            if self._decoder.within:
+                # An emulator sends byte by byte, and to wake us for each would slow it down.
+                time.sleep(_GATHER)
             data = self._channel.read(min(remaining, _WATCH_PERIOD))
             if not data and remaining > _WATCH_PERIOD:
                 self._watch()

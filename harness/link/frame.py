@@ -22,6 +22,11 @@ class FrameDecoder:
     def __init__(self) -> None:
         self._partial = bytearray()
 
+    @property
+    def within(self) -> bool:
+        """Whether a frame has begun that is not complete."""
+        return bool(self._partial)
+
     def feed(self, data: bytes) -> Iterator[bytes | None]:
         """Yield the payload of each frame that `data` completes, None for a damaged one."""
         *ended, rest = data.split(DELIMITER)

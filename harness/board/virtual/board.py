@@ -41,9 +41,9 @@ class Board:
         self._flashing = False
         self._port = DebugPort(self.chip.core, self.chip.access_ports)
         uarts = self.chip.uarts
-        name = uart or next(iter(uarts))
+        name = (uart or next(iter(uarts))).upper()
         if name not in uarts:
-            raise InputError(f"the {chip} has no UART {name!r}", remedy=suggest(name, uarts))
+            raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(name, uarts))
         uarts[name].idle = self.chip.core.idle
         self.line = SerialLine(uarts[name], self.chip.core.stopped)
         self.chip.flash.array.busy = self._on_flash
