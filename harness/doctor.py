@@ -134,7 +134,8 @@ def _target(path: Path, compiler: Finding, qemu: Finding, probes: Finding) -> Fi
     try:
         target = load_target(path)
     except HarnessError as error:
-        return Finding(path.stem, good=False, detail=error.what, remedy=error.remedy)
+        detail = f"{error.where}: {error.what}"
+        return Finding(path.stem, good=False, detail=detail, remedy=error.remedy)
     missing = [need for need in _needs(target, compiler, qemu, probes) if not need.good]
     if missing:
         names = ", ".join(need.subject for need in missing)
