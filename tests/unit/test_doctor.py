@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import doctor
+from harness.board.virtual.handle import VirtualBoard
 from harness.cli import PASSED, main
 from harness.toolchain import find_gcc
 from harness.workspace import Workspace
@@ -28,6 +29,16 @@ def test_one_screen_says_what_can_run(capsys: pytest.CaptureFixture[str]) -> Non
     assert "✗  nucleo-f429zi " in shown
     assert "needs: debug probes" in shown
     assert len(shown.splitlines()) < 50
+
+
+def test_a_virtual_board_is_listed_and_makes_no_desk_target_ready(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with VirtualBoard.start("stm32f429xi") as board:
+        assert main(["doctor"]) == PASSED
+        shown = capsys.readouterr().out
+        assert board.probe_id in shown
+        assert "✗  nucleo-f429zi " in shown
 
 
 def test_what_is_missing_comes_with_the_command_that_gets_it(
