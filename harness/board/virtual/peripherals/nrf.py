@@ -1,12 +1,13 @@
 """Tasks, events and interrupts as every nRF52840 peripheral has them (PS 1.7, 6.1)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 TASKS_END, EVENTS, EVENTS_END = 0x100, 0x100, 0x200
 SHORTS, INTEN, INTENSET, INTENCLR = 0x200, 0x300, 0x304, 0x308
 
 
-class NrfPeripheral:
+class NrfPeripheral(ABC):
     """`line` is the interrupt; subclasses act on tasks and hold the other registers."""
 
     def __init__(self, line: Callable[[bool], None]) -> None:
@@ -53,8 +54,9 @@ class NrfPeripheral:
         else:
             self._registers[offset] = value
 
+    @abstractmethod
     def _task(self, offset: int) -> None:
-        raise NotImplementedError
+        """Act on a task that is triggered."""
 
     def _event(self, offset: int) -> None:
         self._events |= 1 << (offset - EVENTS >> 2)

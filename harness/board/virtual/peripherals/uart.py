@@ -5,6 +5,7 @@ until the firmware takes them. So a receiver that is enabled never overruns; one
 that is not loses what comes, as in silicon.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ QUEUE = 4096
 _IDLE_POLLS = 1000  # of an empty receiver in a row: the firmware is waiting
 
 
-class Uart:
+class Uart(ABC):
     """A device's end of a serial line; `transmit`, `drained`, `idle` are set by who connects it."""
 
     def __init__(self, line: Callable[[bool], None]) -> None:
@@ -37,12 +38,13 @@ class Uart:
             self._queue.extend(data)
             self._received()
 
+    @abstractmethod
     def _receiving(self) -> bool:
-        raise NotImplementedError
+        """Tell whether the receiver is on."""
 
+    @abstractmethod
     def _received(self) -> None:
         """Something was put into the queue."""
-        raise NotImplementedError
 
     def _take(self) -> int:
         """Return the oldest byte of the queue, which must not be empty."""
