@@ -12,6 +12,7 @@ from rich.console import Console
 from harness import __version__
 from harness.board import provision
 from harness.board.reach import Reach
+from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
 from harness.dut import open_dut
 from harness.engines import ENGINES
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     lists.set_defaults(command=_list)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
     doctor.set_defaults(command=_doctor)
+    setup = commands.add_parser("setup", help="download what no package manager has")
+    setup.add_argument("what", choices=("renode",))
+    setup.set_defaults(command=_setup)
     virtual = commands.add_parser("virtual", help="virtual boards, for anybody's tools")
     virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
     serve = virtual_commands.add_parser("serve", help="run a virtual board until Ctrl-C")
@@ -155,6 +159,13 @@ def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: 
     from harness.doctor import examine, print_findings  # noqa: PLC0415
 
     print_findings(*examine(workspace), Console())
+    return PASSED
+
+
+def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    download()
+    found = find_renode()
+    print(f"{found.version}: {found.executable} (by {found.found})")
     return PASSED
 
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
@@ -15,9 +15,10 @@ from rich.table import Table
 from serial.tools import list_ports
 
 from harness.board.qemu import find_qemu, qemu_version
+from harness.board.renode.installation import find_renode
 from harness.board.virtual.probe import VirtualProbe
 from harness.errors import HarnessError
-from harness.target import Pyocd, Qemu, Target, list_targets, load_target
+from harness.target import Pyocd, Qemu, Renode, list_targets, load_target
 from harness.toolchain import TOOLCHAINS, find_toolchain
 from harness.workspace import Workspace
 
@@ -43,10 +44,12 @@ def examine(workspace: Workspace) -> tuple[list[Finding], list[Finding]]:
         for name in TOOLCHAINS
     ]
     qemu = _look("QEMU", lambda: qemu_version(find_qemu()))
+    renode = _look("Renode", _renode)
     probes = _probes()
     machine = [
         *compilers,
         qemu,
+        renode,
         *(_package(name) for name in ("pyocd", "unicorn", "tflite-micro", "bakenn")),
         probes,
         _ports(),
@@ -54,7 +57,8 @@ def examine(workspace: Workspace) -> tuple[list[Finding], list[Finding]]:
     ]
     compiler = next((found for found in compilers if found.good), compilers[0])
     targets = [
-        _target(path, compiler, qemu, probes) for path in list_targets(workspace.targets).values()
+        _target(path, compiler, {Qemu: qemu, Renode: renode, Pyocd: probes})
+        for path in list_targets(workspace.targets).values()
     ]
     return machine, targets
 
@@ -80,6 +84,11 @@ def _look(subject: str, version: Callable[[], str]) -> Finding:
         return Finding(subject, good=True, detail=version())
     except HarnessError as error:
         return Finding(subject, good=False, detail=error.what, remedy=error.remedy)
+
+
+def _renode() -> str:
+    found = find_renode()
+    return f"{found.version} ({found.executable}, by {found.found})"
 
 
 def _package(name: str) -> Finding:
@@ -133,22 +142,15 @@ def _permissions() -> Iterator[Finding]:
         )
 
 
-def _target(path: Path, compiler: Finding, qemu: Finding, probes: Finding) -> Finding:
+def _target(path: Path, compiler: Finding, boards: Mapping[type, Finding]) -> Finding:
+    """Return whether the target can run: with a compiler, and what its kind of board needs."""
     try:
         target = load_target(path)
     except HarnessError as error:
         detail = f"{error.where}: {error.what}"
         return Finding(path.stem, good=False, detail=detail, remedy=error.remedy)
-    missing = [need for need in _needs(target, compiler, qemu, probes) if not need.good]
+    needs = [compiler, *(need for kind, need in boards.items() if isinstance(target.board, kind))]
+    missing = [need.subject for need in needs if not need.good]
     if missing:
-        names = ", ".join(need.subject for need in missing)
-        return Finding(target.name, good=False, detail=f"needs: {names}")
+        return Finding(target.name, good=False, detail=f"needs: {', '.join(missing)}")
     return Finding(target.name, good=True, detail=target.description)
-
-
-def _needs(target: Target, compiler: Finding, qemu: Finding, probes: Finding) -> list[Finding]:
-    if isinstance(target.board, Qemu):
-        return [compiler, qemu]
-    if isinstance(target.board, Pyocd):
-        return [compiler, probes]
-    return [compiler]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -110,6 +110,18 @@ class Virtual(_Section, frozen=True, tag_field="kind", tag="virtual"):
     chip_id: ChipId | None = None
 
 
+class Renode(_Section, frozen=True, tag_field="kind", tag="renode"):
+    """A machine of Renode: its platform, and the names of its UART and core there.
+
+    `platform` is a `.repl`, or a `.resc` that creates the machine and does not start it: a
+    path relative to the target file, or one in Renode's own folder.
+    """
+
+    platform: Annotated[str, msgspec.Meta(pattern=r"\.(repl|resc)$")]
+    uart: Text
+    cpu: Text = "cpu"
+
+
 class TargetFile(_Section, frozen=True):
     """A whole target file; `stack` is in bytes."""
 
@@ -118,7 +130,7 @@ class TargetFile(_Section, frozen=True):
     memory: Memory
     port: Port
     counter: Counter
-    board: Qemu | Pyocd | Virtual
+    board: Qemu | Pyocd | Virtual | Renode
     stack: Size = 8192
 
 
@@ -130,8 +142,11 @@ class Target(TargetFile, frozen=True, kw_only=True):
 
 
 def load_target(path: Path) -> Target:
-    """Read a target file; `InputError` names the file and key of what is wrong."""
-    file = toml.read(path, TargetFile)
+    """Read a target file; `InputError` names the file and key of what is wrong.
+
+    A file with a `base`, the name of another target, says only what differs from that.
+    """
+    file = toml.convert(_with_base(path), TargetFile, path)
     _check(path, file)
     return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))
 
@@ -150,6 +165,42 @@ def list_targets(roots: Sequence[Path]) -> dict[str, Path]:
     """Return the target files in the folders `roots` by name."""
     files = (path for root in roots for path in sorted(root.glob("*.toml")))
     return places.first_by_name(files, lambda path: path.stem)
+
+
+def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return what a target file says, after what its base says."""
+    data = toml.load(path)
+    board = data.get("board")
+    if isinstance(board, dict) and isinstance(board.get("platform"), str):
+        beside = path.parent / board["platform"]
+        board["platform"] = str(beside.absolute() if beside.is_file() else board["platform"])
+    name = data.pop("base", None)
+    if name is None:
+        return data
+    known = list_targets((path.parent, places.bundled("targets")))
+    if not isinstance(name, str) or name not in known:
+        raise InputError(
+            f"unknown target {name!r}", where=f"{path}: base", remedy=suggest(str(name), known)
+        )
+    if known[name] in (path, *derived):
+        raise InputError(f"target {name!r} is built on itself", where=f"{path}: base")
+    return _merged(_with_base(known[name], (path, *derived)), data)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes`, table by table; a board of another kind replaces it."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and _is_same_kind(old, value):
+            result[key] = _merged(old, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _is_same_kind(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return "kind" not in new or new["kind"] == old.get("kind")
 
 
 def _check(path: Path, file: TargetFile) -> None:

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -23,12 +23,16 @@ _UNKNOWN_VALUE = re.compile(r"Invalid (?:enum )?value '(?P<name>.*)'$")
 def read(path: Path, schema: type[T]) -> T:
     """Read `path` as a `schema`, an `msgspec.Struct` that describes the file.
 
-    Raises `InputError` naming the file and key if the file cannot be read, is not
-    TOML, lacks a key, or holds one that is unknown, mistyped or out of range.
+    Raises `InputError` as `load` and `convert` do.
     """
+    return convert(load(path), schema, path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read `path`; `InputError` if the file cannot be read or is not TOML."""
     try:
         with path.open("rb") as file:
-            data = tomllib.load(file)
+            return tomllib.load(file)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except UnicodeDecodeError as error:
@@ -39,6 +43,14 @@ def read(path: Path, schema: type[T]) -> T:
         ) from error
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, mostly
         raise InputError(f"is not valid TOML: {error}", where=str(path)) from error
+
+
+def convert(data: dict[str, Any], schema: type[T], path: Path) -> T:
+    """Return `data`, which came from `path`, as a `schema`.
+
+    Raises `InputError` naming the file and key if a key is missing, or one is unknown,
+    mistyped or out of range.
+    """
     try:
         return msgspec.convert(data, schema)
     except msgspec.ValidationError as error:

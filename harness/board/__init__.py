@@ -46,13 +46,17 @@ class Board(Protocol):
 
 def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> Board:
     """Return the board of `target`; what an emulator says goes to a file in `logs`."""
-    from harness.target import Pyocd, Qemu  # noqa: PLC0415
+    from harness.target import Pyocd, Qemu, Renode  # noqa: PLC0415
 
     board = target.board
     if isinstance(board, Qemu):
         from harness.board.qemu import QemuBoard  # noqa: PLC0415
 
         return QemuBoard(target, board, logs)
+    if isinstance(board, Renode):
+        from harness.board.renode import RenodeBoard  # noqa: PLC0415
+
+        return RenodeBoard(target, board, logs, reach.renode)
     if isinstance(board, Pyocd):
         from harness.board.pyocd import PyocdBoard  # noqa: PLC0415
 

@@ -2,57 +2,122 @@
 
 The child runs under a small supervisor that holds the reading end of a pipe. The
 kernel closes the writing end however the owner ends, and the supervisor then ends
-the child by its handle. It runs this file by itself, without the package.
+the child, with what the child has started itself, by their process group. It runs
+this file by itself, without the package.
 """
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 _STOP_DEADLINE = 5.0  # seconds
 
 
 class OwnedProcess:
-    """A running `command`; its standard error and output go to `log`."""
+    """A running `command`; its standard error and output go to `log`.
 
-    def __init__(self, command: list[str], log: IO[bytes]) -> None:
-        self._supervisor = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__, *command],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C is for the owner, who then stops the child
-        )
+    With `talks`, its standard input and output are the pipes `stdin` and `stdout`
+    instead. The folder `scratch`, if given, is removed with the process, and
+    `environment` replaces the owner's.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        log: IO[bytes],
+        *,
+        talks: bool = False,
+        environment: Mapping[str, str] | None = None,
+        scratch: Path | None = None,
+    ) -> None:
+        reading, self._life = os.pipe()
+        try:
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__, str(reading), str(scratch or ""), *command],
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else log,
+                stderr=log,
+                env=environment,
+                pass_fds=(reading,),
+                start_new_session=True,  # Ctrl-C is for the owner, who then stops the child
+            )
+        except BaseException:
+            os.close(self._life)
+            raise
+        finally:
+            os.close(reading)
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """What the process reads, of one that talks."""
+        if self._supervisor.stdin is None:
+            raise ValueError("the process was not started to talk")
+        return self._supervisor.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What the process writes, of one that talks."""
+        if self._supervisor.stdout is None:
+            raise ValueError("the process was not started to talk")
+        return self._supervisor.stdout
 
     def poll(self) -> int | None:
         """Return the exit code, None while the process runs."""
         return self._supervisor.poll()
 
-    def stop(self) -> None:
-        """End the process and wait until it is gone."""
-        if self._supervisor.stdin is not None:
-            self._supervisor.stdin.close()
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the process to end; tell whether it has."""
         try:
-            self._supervisor.wait(_STOP_DEADLINE)
+            self._supervisor.wait(timeout)
         except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the process and wait until it is gone; stopping twice is no error."""
+        if self._life >= 0:
+            os.close(self._life)
+            self._life = -1
+        if not self.wait(_STOP_DEADLINE):
             self._supervisor.kill()
             self._supervisor.wait(_STOP_DEADLINE)
+        for pipe in (self._supervisor.stdin, self._supervisor.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
-def _end_with(child: "subprocess.Popen[bytes]") -> None:
+def _end_with(child: "subprocess.Popen[bytes]", scratch: str) -> None:
     code = child.wait()
+    _remove(scratch)
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _supervise(command: list[str]) -> None:
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    threading.Thread(target=_end_with, args=(child,), daemon=True).start()
-    sys.stdin.buffer.read()  # until the owner closes the pipe, or is no more
-    child.kill()
+def _remove(scratch: str) -> None:
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _supervise(life: int, scratch: str, command: list[str]) -> None:
+    child = subprocess.Popen(command, start_new_session=True)
+    for descriptor in (0, 1):
+        # The child's alone, so that its end, and the owner's, can be seen on them.
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, descriptor)
+        os.close(null)
+    threading.Thread(target=_end_with, args=(child, scratch), daemon=True).start()
+    os.read(life, 1)  # until the owner closes the pipe, or is no more
+    with suppress(ProcessLookupError):  # it ended meanwhile
+        os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    _remove(scratch)
 
 
 if __name__ == "__main__":
-    _supervise(sys.argv[1:])
+    _supervise(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

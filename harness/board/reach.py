@@ -12,16 +12,21 @@ _OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("--probe", str, "debug probe of the board: its unique id, or remote:HOST:PORT"),
     ("--serial", str, "serial port of the board: a device, or a URL of pyserial"),
     ("--board-wait", float, "seconds to wait for a board that another session uses"),
+    ("--renode", str, "Renode's executable, or the folder of a portable one"),
 )
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Probe and port of a board; empty: as the target file says. `wait` is in seconds."""
+    """Probe and port of a board; empty: as the target file says. `wait` is in seconds.
+
+    `renode` is the Renode to take; empty: the first that is found.
+    """
 
     probe: str = ""
     serial: str = ""
     wait: float = 0.0
+    renode: str = ""
 
     @staticmethod
     def add_options(add: Callable[..., Any]) -> None:
@@ -32,7 +37,7 @@ class Reach:
     @classmethod
     def of(cls, options: Any) -> "Reach":
         """Return what `options`, parsed by argparse or pytest, say."""
-        return cls(options.probe, options.serial, options.board_wait)
+        return cls(options.probe, options.serial, options.board_wait, options.renode)
 
     def of_board(self, board: Pyocd) -> Pyocd:
         """Return `board` with the probe and port that were asked for."""

@@ -15,11 +15,13 @@ class LineClosedError(InfrastructureError):
 class Channel:
     """A file descriptor that a device's serial line hangs on: socket, pty or port.
 
-    The descriptor stays the caller's to close; it is switched to non-blocking.
+    The descriptor stays the caller's to close; it is switched to non-blocking. The line
+    takes `burst` bytes at once well, where that is less than the device can.
     """
 
-    def __init__(self, descriptor: int, *, name: str) -> None:
+    def __init__(self, descriptor: int, *, name: str, burst: int | None = None) -> None:
         self.name = name
+        self.burst = burst
         self._descriptor = descriptor
         self._readable = select.poll()
         self._readable.register(descriptor, select.POLLIN)

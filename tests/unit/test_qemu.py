@@ -284,6 +284,32 @@ def test_what_an_owned_process_writes_is_in_its_log(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "out error"
 
 
+def test_an_owned_process_that_talks_sees_the_end_of_its_input(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        process = OwnedProcess(["cat"], log, talks=True)
+        process.stdin.write(b"hello\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"hello\n"
+        process.stdin.close()
+        assert process.wait(10)
+        assert process.stdout.read() == b""
+        process.stop()
+    assert process.poll() == 0
+
+
+def test_an_owned_process_takes_its_children_and_its_folder_with_it(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    child = f"{sys.executable} -c 'import time; time.sleep(60)' {tmp_path}"
+    script = f"{child} & touch {scratch / 'ready'}; wait"
+    with (tmp_path / "log").open("wb") as log:
+        process = OwnedProcess(["sh", "-c", script], log, scratch=scratch)
+        until((scratch / "ready").exists, 10)
+        process.stop()
+    assert not scratch.exists()
+    assert processes(str(tmp_path)) == {}
+
+
 def test_a_command_that_does_not_exist_is_an_end_too(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log:
         process = OwnedProcess([str(tmp_path / "nothing")], log)

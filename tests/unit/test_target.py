@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.target import Region, find_target, list_targets, load_target
+from harness.target import Region, Renode, Virtual, find_target, list_targets, load_target
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ROOT / "tests" / "data" / "targets"
 
 # What a target file may not say: the file's name -> the key, the message, the next step.
 INVALID = {
+    "invalid_base_itself": ("base", "is built on itself", ""),
+    "invalid_base_key_unknown": ("board", "unknown key `platfrom`", "did you mean platform?"),
+    "invalid_base_type": ("base", "unknown target 7", ""),
+    "invalid_base_unknown": ("base", "unknown target 'renode-stm23'", "did you mean renode-stm32"),
     "invalid_baud_too_large": ("port.baud", "Expected `int` <= 12000000", ""),
     "invalid_baud_too_small": ("port.baud", "Expected `int` >= 1200", ""),
     "invalid_baud_type": ("port.baud", "Expected `int`, got `str`", ""),
@@ -56,6 +60,9 @@ INVALID = {
     "invalid_pyocd_frequency_too_large": ("board.frequency", "Expected `int` <= 50000000", ""),
     "invalid_pyocd_key_unknown": ("board", "unknown key `targt`", "did you mean target?"),
     "invalid_pyocd_target_missing": ("board", "the key `target` is missing", ""),
+    "invalid_renode_platform_missing": ("board", "the key `platform` is missing", ""),
+    "invalid_renode_platform_type": ("board.platform", "matching regex", ""),
+    "invalid_renode_uart_missing": ("board", "the key `uart` is missing", ""),
     "invalid_size_negative": ("memory.ram.size", "Expected `int` >= 1", ""),
     "invalid_size_type": ("memory.flash.size", "Expected `int`, got `str`", ""),
     "invalid_size_unaligned": ("memory.ram", "must be multiples of 4", ""),
@@ -125,6 +132,41 @@ def test_memories_may_touch(file: Path) -> None:
 def test_a_memory_may_end_with_the_address_space(file: Path) -> None:
     file.write_text(file.read_text().replace("0x2000_0000", "0xFFFE_0000"))
     assert load_target(file).memory.ram.end == 1 << 32
+
+
+def test_two_lines_put_a_platform_of_one_s_own_under_a_bundled_target(tmp_path: Path) -> None:
+    (tmp_path / "board.repl").touch()
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "renode-stm32"\nboard.platform = "board.repl"\n')
+    target = load_target(file)
+    base = find_target("renode-stm32", [ROOT / "targets"])
+    assert isinstance(target.board, Renode)
+    assert target.board.platform == str(tmp_path / "board.repl")
+    assert target.board.uart == "usart1"
+    assert (target.mcu, target.memory, target.port) == (base.mcu, base.memory, base.port)
+    assert (target.name, target.path) == ("mine", file)
+
+
+def test_a_platform_of_renode_s_own_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "renode-stm32"\nboard.platform = "platforms/cpus/stm32f4.repl"\n')
+    board = load_target(file).board
+    assert isinstance(board, Renode)
+    assert board.platform == "platforms/cpus/stm32f4.repl"
+
+
+def test_a_base_may_have_a_base_and_be_beside_the_file(file: Path) -> None:
+    file.with_name("second.toml").write_text('base = "my-board"\nstack = 2048\n')
+    third = file.with_name("third.toml")
+    third.write_text('base = "second"\nport.baud = 9600\n')
+    target = load_target(third)
+    assert (target.stack, target.port.baud, target.port.name) == (2048, 9600, "stm32f4")
+
+
+def test_a_board_of_another_kind_replaces_the_base_s(file: Path) -> None:
+    other = file.with_name("other.toml")
+    other.write_text('base = "my-board"\nboard = { kind = "virtual", chip = "stm32f429xi" }\n')
+    assert load_target(other).board == Virtual(chip="stm32f429xi")
 
 
 @pytest.mark.parametrize("name", list_targets([ROOT / "targets"]))
