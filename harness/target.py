@@ -113,12 +113,14 @@ class Virtual(_Section, frozen=True, tag_field="kind", tag="virtual"):
 class Renode(_Section, frozen=True, tag_field="kind", tag="renode"):
     """A machine of Renode: its platform, and the names of its UART and core there.
 
-    `platform` is a `.repl`, or a `.resc` that creates the machine and does not start it: a
-    path relative to the target file, or one in Renode's own folder.
+    `platform` is a `.repl`, or a `.resc` that creates the machine and does not start it;
+    `overlay` a `.repl` that is put over a `.repl`. Both are paths relative to the target
+    file, or in Renode's own folder.
     """
 
     platform: Annotated[str, msgspec.Meta(pattern=r"\.(repl|resc)$")]
     uart: Text
+    overlay: Annotated[str, msgspec.Meta(pattern=r"(^|\.repl)$")] = ""
     cpu: Text = "cpu"
 
 
@@ -171,9 +173,10 @@ def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return what a target file says, after what its base says."""
     data = toml.load(path)
     board = data.get("board")
-    if isinstance(board, dict) and isinstance(board.get("platform"), str):
-        beside = path.parent / board["platform"]
-        board["platform"] = str(beside.absolute() if beside.is_file() else board["platform"])
+    for key in ("platform", "overlay"):
+        if isinstance(board, dict) and isinstance(board.get(key), str):
+            beside = path.parent / board[key]
+            board[key] = str(beside.absolute()) if beside.is_file() else board[key]
     name = data.pop("base", None)
     if name is None:
         return data

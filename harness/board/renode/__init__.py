@@ -54,7 +54,7 @@ class RenodeBoard:
         self.stop()
         self._elf = image.elf
         monitor = self._monitor = self._launch()
-        machine.build(monitor, self._target, self._board, image.elf)
+        machine.build(monitor, self._target, self._board, image.elf, self._scratch)
         self._line = machine.connect(monitor, self._target, self._board)
         machine.load(monitor, self._target, self._board, image.elf)
         monitor.command("start")

@@ -20,18 +20,20 @@ _SYNTAX = re.compile(r"Error E\d+: .*(?:\n.*)*")
 _NO_FILE = re.compile(r"Could not find file|File does not exist")
 
 
-def build(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
+def build(monitor: Monitor, target: Target, board: Renode, elf: Elf, scratch: Path) -> None:
     """Create the machine from the board's platform, a `.repl`, or have its `.resc` do it."""
-    platform = quoted(board.platform)
     try:
         if board.platform.endswith(".resc"):
             monitor.command(f'$name="{_MACHINE}"')
             for variable in ("$bin", "$elf"):  # what scripts call the file that they load
                 monitor.command(f"{variable}={quoted(elf.path)}")
-            monitor.command(f"include {platform}", _PLATFORM_DEADLINE)
+            monitor.command(f"include {quoted(board.platform)}", _PLATFORM_DEADLINE)
         else:
+            whole = scratch / "platform.repl"
+            parts = filter(None, [board.platform, board.overlay])
+            whole.write_text("".join(f'using "{part}"\n' for part in parts))
             monitor.command(f'mach create "{_MACHINE}"')
-            monitor.command(f"machine LoadPlatformDescription {platform}", _PLATFORM_DEADLINE)
+            monitor.command(f"machine LoadPlatformDescription {quoted(whole)}", _PLATFORM_DEADLINE)
     except MonitorRefusedError as error:
         raise _platform_error(error, target, board) from error
     # What makes a line by interrupt fastest: docs/renode.md, "How fast".
