@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import tempfile
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class RenodeBoard:
         self._scratch = Path()
         self._process: OwnedProcess | None = None
         self._monitor: Monitor | None = None
-        self._line: socket.socket | None = None
+        self._line: int | None = None
         self._elf: Elf | None = None
 
     @property
@@ -55,15 +54,15 @@ class RenodeBoard:
         self._elf = image.elf
         monitor = self._monitor = self._launch()
         machine.build(monitor, self._target, self._board, image.elf, self._scratch)
-        self._line = machine.connect(monitor, self._target, self._board)
+        self._line = machine.connect(monitor, self._target, self._board, self._scratch)
         machine.load(monitor, self._target, self._board, image.elf)
         monitor.command("start")
-        return Channel(self._line.fileno(), name=f"{self._target.name} (Renode)", burst=_BURST)
+        return Channel(self._line, name=f"{self._target.name} (Renode)", burst=_BURST)
 
     def stop(self) -> None:
         """End Renode and close the line."""
         if self._line is not None:
-            self._line.close()
+            os.close(self._line)
             self._line = None
         self._monitor = None
         if self._process is not None:

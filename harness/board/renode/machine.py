@@ -1,44 +1,65 @@
 """A machine in Renode: its platform, the image in its memory, and the line to its UART."""
 
+import os
 import re
-import socket
 from pathlib import Path
 
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
 from harness.elf import Elf
 from harness.errors import InputError
+from harness.names import suggest
 from harness.target import Renode, Target
 
 _PLATFORM_DEADLINE = 120.0  # seconds; a platform may compile C#, or try to download a file
-_CONNECT_DEADLINE = 5.0
-_PORT_ATTEMPTS = 5
 _MACHINE = "dut"
+_NO_MACHINE = "monitor"  # the prompt's name for none
 _LINE = "harness_line"
 _WORD = 4
 _PATTERN = 0x5AFE_C0DE  # that no memory holds by chance
-_SYNTAX = re.compile(r"Error E\d+: .*(?:\n.*)*")
-_NO_FILE = re.compile(r"Could not find file|File does not exist")
+_UART = re.compile(r"(\w+) \(\w*UART\w*\)", re.IGNORECASE)  # of a line of `peripherals`
+_CORE = re.compile(r"(\w+) \((?:CortexM|ARMv\w+)\)")
+_DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # with the place, in several lines
+_TWICE = re.compile(r"was already declared")
+_NO_FILE = re.compile(
+    r"Could not find file.*|File does not exist.*|Error E36: Using '.*' does not exist"
+)
 
 
 def build(monitor: Monitor, target: Target, board: Renode, elf: Elf, scratch: Path) -> None:
     """Create the machine from the board's platform, a `.repl`, or have its `.resc` do it."""
+    if board.platform.endswith(".resc"):
+        monitor.command(f'$name="{_MACHINE}"')
+        for variable in ("$bin", "$elf"):  # what scripts call the file that they load
+            monitor.command(f"{variable}={quoted(elf.path)}")
+        create = f"include {quoted(board.platform)}"
+    else:
+        monitor.command(f'mach create "{_MACHINE}"')
+        whole = scratch / "platform.repl"
+        parts = filter(None, [board.platform, board.overlay])
+        whole.write_text("".join(f'using "{part}"\n' for part in parts))
+        create = f"machine LoadPlatformDescription {quoted(whole)}"
     try:
-        if board.platform.endswith(".resc"):
-            monitor.command(f'$name="{_MACHINE}"')
-            for variable in ("$bin", "$elf"):  # what scripts call the file that they load
-                monitor.command(f"{variable}={quoted(elf.path)}")
-            monitor.command(f"include {quoted(board.platform)}", _PLATFORM_DEADLINE)
-        else:
-            whole = scratch / "platform.repl"
-            parts = filter(None, [board.platform, board.overlay])
-            whole.write_text("".join(f'using "{part}"\n' for part in parts))
-            monitor.command(f'mach create "{_MACHINE}"')
-            monitor.command(f"machine LoadPlatformDescription {quoted(whole)}", _PLATFORM_DEADLINE)
+        monitor.command(create, _PLATFORM_DEADLINE)
     except MonitorRefusedError as error:
         raise _platform_error(error, target, board) from error
+    if monitor.machine == _NO_MACHINE:
+        raise InputError("the script creates no machine", where=f"{target.path}: board.platform")
+    _check_core(monitor, target, board)
     # What makes a line by interrupt fastest: docs/renode.md, "How fast".
     monitor.command("emulation SetGlobalAdvanceImmediately true")
     monitor.command('emulation SetGlobalQuantum "0.001"')
+
+
+def _check_core(monitor: Monitor, target: Target, board: Renode) -> None:
+    try:
+        monitor.command(f"sysbus.{board.cpu} PC")
+    except MonitorRefusedError as error:
+        known = re.findall(_CORE, monitor.command("peripherals"))
+        raise InputError(
+            f"the platform has no core {board.cpu!r}",
+            where=f"{target.path}: board.cpu",
+            remedy=suggest(board.cpu, known),
+        ) from error
 
 
 def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
@@ -46,7 +67,16 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
 
     What lies outside its memories Renode drops with no more than a warning in its log.
     """
-    monitor.command(f"sysbus LoadELF {quoted(elf.path)}")
+    try:
+        monitor.command(f"sysbus LoadELF {quoted(elf.path)}")
+    except MonitorRefusedError as error:
+        if "unpaused machine" not in error.what:
+            raise
+        raise InputError(
+            "the script starts the machine, which the harness does once the image is loaded",
+            where=f"{target.path}: board.platform",
+            remedy="leave `start` out of the script",
+        ) from error
     for segment in elf.segments():
         last = (len(segment.data) - 1) // _WORD * _WORD
         word = int.from_bytes(segment.data[last : last + _WORD].ljust(_WORD, b"\0"), "little")
@@ -59,51 +89,47 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
         raise _no_memory(target, board, f"RAM at {end:#010x}, where memory.ram ends")
 
 
-def connect(monitor: Monitor, target: Target, board: Renode) -> socket.socket:
-    """Put the UART on a port of the loopback interface; return the socket connected to it."""
+def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> int:
+    """Put the UART on a pseudoterminal; return the descriptor of our end of it.
+
+    Not on a socket: stock Renode would listen on every interface of this machine.
+    """
+    link = scratch / "line"
+    monitor.command(f'emulation CreateUartPtyTerminal "{_LINE}" "{link}"')
     uart = board.uart if board.uart.startswith("sysbus.") else f"sysbus.{board.uart}"
-    for attempt in range(_PORT_ATTEMPTS):
-        port = _free_port()
-        try:
-            monitor.command(f'emulation CreateServerSocketTerminal {port} "{_LINE}" false')
-            break
-        except MonitorRefusedError as error:
-            # Somebody was faster.
-            if "AddressAlreadyInUse" not in error.what or attempt + 1 == _PORT_ATTEMPTS:
-                raise
     try:
         monitor.command(f"connector Connect {uart} {_LINE}")
     except MonitorRefusedError as error:
-        known = monitor.command("peripherals")
-        uarts = re.findall(r"(\w*(?:uart|usart)\w*) \(", known, re.IGNORECASE)
+        known = re.findall(_UART, monitor.command("peripherals"))
         raise InputError(
             f"the platform has no UART {board.uart!r}",
             where=f"{target.path}: board.uart",
-            remedy=f"it has: {', '.join(dict.fromkeys(uarts)) or 'none'}",
+            remedy=suggest(board.uart, known) if known else "",
         ) from error
-    return socket.create_connection(("127.0.0.1", port), _CONNECT_DEADLINE)
-
-
-def _free_port() -> int:
-    """Return a port that is free now; Renode does not say which one it took by itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return os.open(link, os.O_RDWR | os.O_NOCTTY)
 
 
 def _platform_error(error: MonitorRefusedError, target: Target, board: Renode) -> InputError:
-    where = f"{target.path}: board.platform"
-    if _NO_FILE.search(error.what):
+    """Return the error with the key that it is about, and what to do."""
+    missing = _NO_FILE.search(error.what)
+    if missing:
+        key = "overlay" if board.overlay and board.overlay in missing[0] else "platform"
         return InputError(
-            f"Renode finds no file {board.platform}",
-            where=where,
+            f"Renode finds no file {board.overlay if key == 'overlay' else board.platform}",
+            where=f"{target.path}: board.{key}",
             remedy="give a path relative to the target file, or one in Renode's own folder, "
             "such as platforms/cpus/stm32f4.repl",
         )
-    syntax = _SYNTAX.search(error.what)
-    said = syntax[0] if syntax else error.what
-    return InputError(f"Renode does not take the platform:\n{said}", where=where)
+    description = _DESCRIPTION.search(error.what)
+    said = description[0] if description else error.what
+    remedy = ""
+    if board.overlay and _TWICE.search(said) and board.overlay in said:
+        remedy = 'the platform has that already: take board.overlay = "", or an overlay without it'
+    return InputError(
+        f"Renode does not take the platform:\n{said}",
+        where=f"{target.path}: board.platform",
+        remedy=remedy,
+    )
 
 
 def _no_memory(target: Target, board: Renode, what: str) -> InputError:

@@ -15,11 +15,10 @@ from harness.errors import InfrastructureError
 
 _READ_SIZE = 1 << 16
 _DEADLINE = 20.0  # seconds for a command
-_PROMPT = re.compile(rb"(?:^|[\r\n])\([^()\r\n]+\) $")
+_PROMPT = re.compile(rb"(?:^|[\r\n])\((?P<machine>[^()\r\n]+)\) $")
 _ERROR = re.compile(
     r"There was an error executing command|No such command or device|Could not tokenize"
-    r"|Parameters did not match the signature|Bad parameters|Could not find file"
-    r"|File does not exist|^Error E\d+|Could not find device"
+    r"|Parameters did not match the signature|Bad parameters"
 )
 _TAIL = 1000  # characters of what Renode wrote last, for a message
 
@@ -29,12 +28,16 @@ class MonitorRefusedError(InfrastructureError):
 
 
 class Monitor:
-    """The command line of a Renode that reads `stdin` and writes `stdout`; `where` names it."""
+    """The command line of a Renode that reads `stdin` and writes `stdout`; `where` names it.
+
+    `machine` is the one that the prompt names, "monitor" where none is selected.
+    """
 
     def __init__(self, stdin: IO[bytes], stdout: IO[bytes], *, where: str) -> None:
         self._stdin = stdin
         self._stdout = stdout
         self._where = where
+        self.machine = ""
         self._readable = select.poll()
         self._readable.register(stdout, select.POLLIN)
 
@@ -71,7 +74,7 @@ class Monitor:
     def _until_prompt(self, line: str, deadline: float) -> bytes:
         end = time.monotonic() + deadline
         said = b""
-        while not _PROMPT.search(said):
+        while not (prompt := _PROMPT.search(said)):
             remaining = end - time.monotonic()
             if remaining <= 0:
                 raise InfrastructureError(
@@ -84,6 +87,7 @@ class Monitor:
                 if not data:
                     raise self._ended(line, said)
                 said += data
+        self.machine = prompt["machine"].decode("utf-8", "replace")
         return said
 
     def _ended(self, line: str, said: bytes) -> InfrastructureError:
