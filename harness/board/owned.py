@@ -41,6 +41,7 @@ class OwnedProcess:
         try:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", __file__, str(reading), str(scratch or ""), *command],
+                bufsize=0,  # what cannot be written is known at once
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if talks else log,
                 stderr=log,
