@@ -163,7 +163,7 @@ class Double:
         if self.qemu is not None:
             self.qemu.send_signal(signal.SIGCONT)
             return
-        folder = tempfile.mkdtemp()
+        folder = tempfile.mkdtemp(dir="/tmp")  # a short path: a socket allows 107 bytes
         path = f"{folder}/line"
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)

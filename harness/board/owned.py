@@ -96,8 +96,15 @@ class OwnedProcess:
 
 def _end_with(child: "subprocess.Popen[bytes]", scratch: str) -> None:
     code = child.wait()
+    _kill_group(child)
     _remove(scratch)
     os._exit(code if code >= 0 else 128 - code)
+
+
+def _kill_group(child: "subprocess.Popen[bytes]") -> None:
+    """End the child, if it still runs, and whatever it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _remove(scratch: str) -> None:
@@ -114,8 +121,7 @@ def _supervise(life: int, scratch: str, command: list[str]) -> None:
         os.close(null)
     threading.Thread(target=_end_with, args=(child, scratch), daemon=True).start()
     os.read(life, 1)  # until the owner closes the pipe, or is no more
-    with suppress(ProcessLookupError):  # it ended meanwhile
-        os.killpg(child.pid, signal.SIGKILL)
+    _kill_group(child)
     child.wait()
     _remove(scratch)
 

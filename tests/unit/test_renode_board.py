@@ -1,0 +1,562 @@
+"""The Renode board: on this machine's Renode where there is one, and on the stand-in.
+
+What only Renode can show, such as its counts and faults, is tested on Renode alone.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.board.renode import RenodeBoard
+from harness.cli import INFRASTRUCTURE, PASSED, USAGE
+from harness.engines import find_engine
+from harness.errors import InfrastructureError
+from harness.image import Image, build_image
+from harness.link import client
+from harness.model import find_model
+from harness.target import Renode, Target, find_target
+from tests.renode import make_double, real_renode
+from tests.repository import (
+    FAIL,
+    HANG,
+    LOCK_UP,
+    READ_UNMAPPED,
+    RESTART,
+    UNDEFINED,
+    Repository,
+    line_of,
+    make_repository,
+)
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "build" / "images"
+NO_FILE = (
+    "  -> give a path relative to the target file, or one in Renode's own folder, such as "
+    "platforms/cpus/stm32f4.repl\n"
+)
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
+    reason="arm-none-eabi-gcc or qemu-system-arm is not on PATH: see `make system`",
+)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_double(tmp_path_factory.mktemp("stand-in"))
+
+
+@pytest.fixture(params=["stand-in", "renode"])
+def renode(request: pytest.FixtureRequest, stand_in: Path) -> Path:
+    """The stand-in, then this machine's Renode."""
+    return stand_in if request.param == "stand-in" else real_renode()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images that all tests share."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for temporary files, in which nothing is left in the end."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    built: Path,
+) -> Repository:
+    made = make_repository(tmp_path, monkeypatch, capsys)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "images").symlink_to(built)
+    return made
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return find_target("renode-stm32", [ROOT / "targets"])
+
+
+@pytest.fixture(scope="module")
+def image(target: Target) -> Image:
+    model = find_model("digits", [ROOT / "models"])
+    return build_image(target, model, find_engine("cmsis-nn"), IMAGES)
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:
+    """Tell the stand-in what goes wrong; a real Renode does not listen."""
+    monkeypatch.setenv("RENODE_DOUBLE", json.dumps(told))
+
+
+def based(repository: Repository, *lines: str) -> str:
+    """Write a target file based on renode-stm32; return its name."""
+    path = repository.root / "targets" / "mine.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(('base = "renode-stm32"', *lines)))
+    return str(path)
+
+
+def run(repository: Repository, renode: Path, target: str, *arguments: str) -> tuple[int, str]:
+    """Run the small model on `target`; nothing that was started goes on."""
+    command = ("--target", target, "--renode", str(renode), *arguments)
+    result = repository.run("misbehaving", *command)
+    assert repository.processes() == []
+    return result
+
+
+def fails(repository: Repository, renode: Path, target: str = "renode-stm32") -> str:
+    code, text = run(repository, renode, target)
+    assert code == INFRASTRUCTURE, text
+    assert "Traceback" not in text
+    assert repository.records() == []
+    return text
+
+
+def works(repository: Repository, renode: Path, target: str = "renode-stm32") -> None:
+    code, text = run(repository, renode, target)
+    assert (code, text) == (PASSED, "")
+    (record,) = repository.records()
+    assert record.verdict == "passed"
+    assert record.target.board == "renode"
+    assert record.target.version.startswith("Renode v1.")
+    assert record.retries == 0
+
+
+# A run
+
+
+def test_a_run_ends_with_a_record_and_leaves_nothing(repository: Repository, renode: Path) -> None:
+    works(repository, renode)
+
+
+def test_nothing_of_the_user_s_is_touched(
+    repository: Repository, renode: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = repository.root / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    works(repository, renode)
+    assert list(home.iterdir()) == []
+
+
+def test_the_log_is_kept(repository: Repository, renode: Path) -> None:
+    works(repository, renode)
+    log = repository.root / "build" / "logs" / f"renode-stm32-{os.getpid()}.log"
+    assert "System bus created." in log.read_text()
+
+
+def test_a_path_with_a_space_is_no_trouble(
+    tmp_path: Path,
+    scratch: Path,
+    renode: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = tmp_path / "my repository"
+    root.mkdir()
+    works(make_repository(root, monkeypatch, capsys), renode)
+
+
+def test_two_lines_run_a_platform_of_one_s_own(repository: Repository, renode: Path) -> None:
+    (repository.root / "mine.repl").write_text('using "platforms/cpus/stm32f429.repl"\n')
+    works(repository, renode, based(repository, 'board.platform = "../mine.repl"'))
+
+
+def test_a_script_of_one_s_own_runs(repository: Repository, renode: Path) -> None:
+    dwt = "dwt: Miscellaneous.DWT @ sysbus 0xE0001000 { frequency: 100000000 }"
+    (repository.root / "mine.resc").write_text(
+        "mach create $name\n"
+        "machine LoadPlatformDescription @platforms/cpus/stm32f4.repl\n"
+        f'machine LoadPlatformDescriptionFromString "{dwt}"\n'
+    )
+    works(repository, renode, based(repository, 'board.platform = "../mine.resc"'))
+
+
+# What is wrong with a target, and the recorded answer that the stand-in gives to it.
+
+
+@pytest.mark.parametrize(
+    ("line", "files", "answers", "where", "message"),
+    [
+        (
+            'board.uart = "usart9"',
+            {},
+            {"connector Connect": "no uart"},
+            "board.uart",
+            "the platform has no UART 'usart9'\n  -> did you mean usart3 or usart2 or usart1?\n",
+        ),
+        (
+            'board.uart = "flash"',
+            {},
+            {"connector Connect": "not a uart"},
+            "board.uart",
+            "the platform has no UART 'flash'\n  -> known: uart4, uart5, usart1, usart2, usart3\n",
+        ),
+        (
+            'board.cpu = "cpu7"',
+            {},
+            {"cpu7 PC": "no core"},
+            "board.cpu",
+            "the platform has no core 'cpu7'\n  -> did you mean cpu?\n",
+        ),
+        (
+            'board.platform = "nothing.repl"',
+            {},
+            {"LoadPlatformDescription": "no using"},
+            "board.platform",
+            "Renode finds no file nothing.repl\n" + NO_FILE,
+        ),
+        (
+            'board.platform = "nothing.resc"',
+            {},
+            {"include": "no script"},
+            "board.platform",
+            "Renode finds no file nothing.resc\n" + NO_FILE,
+        ),
+        (
+            'board.overlay = "nothing.repl"',
+            {},
+            {"LoadPlatformDescription": "no using"},
+            "board.overlay",
+            "Renode finds no file nothing.repl\n" + NO_FILE,
+        ),
+        (
+            'board.platform = "mine.repl"',
+            {"mine.repl": "cpu: : x\n"},
+            {"LoadPlatformDescription": "syntax"},
+            "board.platform",
+            "Renode does not take the platform:\n"
+            "Error E00: Syntax error, unexpected ':'; expected end of input\n"
+            "At FILE:1:6:\ncpu: : x\n     ^\n",
+        ),
+        (
+            'board.platform = "mine.repl"',
+            {"mine.repl": 'using "platforms/cpus/stm32f4.repl"\nfoo: UART.NoSuch @ sysbus 0x1\n'},
+            {"LoadPlatformDescription": "no type"},
+            "board.platform",
+            "Renode does not take the platform:\n"
+            "Error E04: Could not resolve type: 'UART.NoSuch'.\n"
+            "At FILE:2:1:\nfoo: UART.NoSuch @ sysbus 0x1\n^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n",
+        ),
+        (
+            'board.platform = "mine.resc"',
+            {"mine.resc": "version\n"},
+            {},
+            "board.platform",
+            "the script creates no machine\n",
+        ),
+        (
+            'board.platform = "mine.resc"',
+            {
+                "mine.resc": "mach create $name\n"
+                "machine LoadPlatformDescription @platforms/cpus/stm32f4.repl\nstart\n"
+            },
+            {"LoadELF": "elf while running"},
+            "board.platform",
+            "the script starts the machine, which the harness does once the image is loaded\n"
+            "  -> leave `start` out of the script\n",
+        ),
+        (
+            "memory.ram.size = 0x0010_0000",
+            {},
+            {},
+            "memory",
+            "the platform stm32f4.repl has no memory for RAM at 0x200ffffc, where memory.ram "
+            "ends\n  -> make `memory` in the target file and the memories of the platform agree\n",
+        ),
+        (
+            "memory.flash.origin = 0x9000_0000",
+            {},
+            {},
+            "memory",
+            "the platform stm32f4.repl has no memory for the image's byte at 0x9000",
+        ),
+    ],
+)
+def test_a_wrong_target_is_explained(
+    repository: Repository,
+    renode: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    files: dict[str, str],
+    answers: dict[str, str],
+    where: str,
+    message: str,
+) -> None:
+    tell(monkeypatch, answers=answers)
+    name = based(repository, line)
+    for file, text in files.items():
+        (repository.root / "targets" / file).write_text(text)
+    code, shown = run(repository, renode, name)
+    shown = re.sub(r"At /\S+?:", "At FILE:", shown)
+    assert shown.startswith(f"harness: {name}: {where}: {message}"), shown
+    assert code == USAGE
+    assert repository.records() == []
+
+
+def test_an_overlay_that_says_what_the_platform_says_is_explained(repository: Repository) -> None:
+    (repository.root / "mine.repl").write_text(
+        'using "platforms/cpus/stm32f4.repl"\n'
+        "dwt: Miscellaneous.DWT @ sysbus 0xE0001000\n    frequency: 1\n"
+    )
+    name = based(repository, 'board.platform = "../mine.repl"')
+    code, shown = run(repository, real_renode(), name)
+    assert code == USAGE
+    assert "Error E02: Variable 'dwt' was already declared" in shown
+    assert 'take board.overlay = ""' in shown
+
+
+def test_without_a_renode_a_run_says_how_to_get_one(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENODE", str(repository.root / "nothing"))
+    code, shown = repository.run("misbehaving", "--target", "renode-stm32")
+    assert code == INFRASTRUCTURE
+    assert "$RENODE: there is no Renode at" in shown
+    assert "renode-run" in shown
+
+
+# A Renode that goes wrong
+
+
+@pytest.mark.parametrize("step", ["logFile", "mach create", "LoadELF", "start"])
+def test_a_renode_that_dies_is_explained(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    tell(monkeypatch, die=step)
+    shown = fails(repository, stand_in)
+    assert f"renode-stm32: Renode ended after {step}" in re.sub(r"sysbus (\w)", r"\1", shown)
+    tell(monkeypatch)
+    works(repository, stand_in)
+
+
+def test_a_renode_that_stops_in_the_middle_of_a_line_has_a_deadline(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.board.renode.monitor._DEADLINE", 1.0)
+    monkeypatch.setattr("harness.board.renode.monitor.Monitor.command.__defaults__", (1.0,))
+    tell(monkeypatch, half="SetGlobalQuantum")
+    shown = fails(repository, stand_in)
+    assert "Renode gave no prompt within 1 s after emulation SetGlobalQuantum" in shown
+
+
+def test_a_slow_prompt_is_waited_for(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, slow={"LoadPlatformDescription": 1.5})
+    works(repository, stand_in)
+
+
+def test_a_command_that_this_renode_does_not_know_is_explained(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, answers={"SetGlobalAdvanceImmediately": "unknown command"})
+    assert "No such command or device: emulation" in fails(repository, stand_in)
+
+
+def test_a_line_that_is_taken_is_explained(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, answers={"CreateUartPtyTerminal": "terminal exists"})
+    assert "already exists" in fails(repository, stand_in)
+
+
+def test_a_core_that_renode_has_stopped_is_told_apart_from_a_slow_one(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.answers(HANG)
+    abort = "[ERROR] cpu: CPU abort [PC=0x90000000]: Trying to execute code outside RAM or ROM"
+    tell(monkeypatch, log={"start": abort})
+    begin = time.monotonic()
+    shown = fails(repository, stand_in)
+    assert time.monotonic() - begin < 15
+    assert "Renode stopped the core at 0x90000000: Trying to execute code outside" in shown
+
+
+# Faults of the firmware, on Renode
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause", "code"),
+    [
+        (UNDEFINED, "UNDEFINSTR: undefined instruction", "udf #0"),
+        (FAIL, "the engine: failed", ""),
+        (RESTART, "the device restarted in the middle of a session", ""),
+    ],
+)
+def test_a_fault_is_explained_as_on_hardware(
+    repository: Repository, behaviour: int, cause: str, code: str
+) -> None:
+    repository.answers(behaviour)
+    shown = fails(repository, real_renode())
+    assert cause in shown
+    if code:
+        assert f"model.c:{line_of(code)}" in shown
+
+
+def test_a_hang_has_a_deadline_and_says_where(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RUN_DEADLINE", 2.0)
+    repository.answers(HANG)
+    shown = fails(repository, real_renode())
+    assert "the inference did not end within 2 s" in shown
+    assert "the core was at nn_invoke" in shown
+
+
+def test_a_fault_while_faults_are_masked_has_a_deadline(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RUN_DEADLINE", 2.0)
+    repository.answers(LOCK_UP)
+    fails(repository, real_renode())
+
+
+def test_renode_lets_a_read_of_nothing_pass_and_says_so_in_its_log(repository: Repository) -> None:
+    """It answers 0, where a chip takes a bus fault: docs/renode.md says so."""
+    repository.answers(READ_UNMAPPED)
+    code, _ = run(repository, real_renode(), "renode-stm32")
+    assert code == PASSED
+    log = repository.root / "build" / "logs" / f"renode-stm32-{os.getpid()}.log"
+    assert log.read_text()
+
+
+# A board
+
+
+def test_memory_can_be_read_and_written_while_the_firmware_waits(
+    target: Target, image: Image, scratch: Path, tmp_path: Path
+) -> None:
+    with closing(board_of(target, tmp_path, real_renode())) as board:
+        board.start(image).read(5)
+        (vectors, *_) = image.elf.segments()
+        assert board.read_memory(vectors.address, 8) == vectors.data[:8]
+        board.write_memory(0x2001_0000, bytes(range(256)))
+        assert board.read_memory(0x2001_0000, 256) == bytes(range(256))
+
+
+def test_twenty_starts_leave_nothing_open(
+    target: Target, image: Image, scratch: Path, renode: Path, tmp_path: Path
+) -> None:
+    before = opened()
+    board = board_of(target, tmp_path, renode)
+    for _ in range(20):
+        assert board.start(image).read(10)
+    board.stop()
+    board.stop()
+    assert opened() == before
+
+
+def test_two_boards_run_side_by_side(
+    target: Target, image: Image, scratch: Path, renode: Path, tmp_path: Path
+) -> None:
+    answers: list[bytes] = []
+
+    def one(number: int) -> None:
+        with closing(board_of(target, tmp_path / str(number), renode)) as board:
+            answers.append(board.start(image).read(20))
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [bool(answer) for answer in answers] == [True, True]
+
+
+def test_a_board_that_is_not_started_says_so(
+    target: Target, tmp_path: Path, stand_in: Path
+) -> None:
+    with pytest.raises(InfrastructureError, match="renode-stm32: the board is not started"):
+        board_of(target, tmp_path, stand_in).read_memory(0, 4)
+
+
+def test_counts_are_those_of_qemu_to_the_instruction(repository: Repository, image: Image) -> None:
+    """The same image, input by input."""
+    held = dict(np.load(ROOT / "models" / "digits" / "vectors.npz"))
+    model = repository.root / "models" / "few"
+    shutil.copytree(ROOT / "models" / "digits", model)
+    few = {name: held[name][:20] for name in ("inputs", "labels", "golden")}
+    np.savez(model / "vectors.npz", **held | few)
+    targets = ("--target", "qemu-stm32", "--target", "renode-stm32")
+    command = ("run", "--model", "few", *targets, "--renode", str(real_renode()))
+    assert repository.harness(*command)[0] == PASSED
+    first, second = repository.records()
+    assert first.image.build_id == second.image.build_id == image.build_id
+    assert first.ticks == second.ticks
+    assert all(first.ticks)
+
+
+@pytest.mark.parametrize("command", ["harness", "pytest"])
+def test_a_harness_that_is_killed_leaves_nothing(
+    repository: Repository, renode: Path, command: str
+) -> None:
+    shutil.copytree(ROOT / "models" / "digits", repository.root / "models" / "digits")
+    (repository.root / "test_it.py").write_text("def test_it(dut):\n    dut.run()\n")
+    (repository.root / "tmp").mkdir(exist_ok=True)
+    asked = ["--target", "renode-stm32", "--model", "digits", "--renode", str(renode)]
+    parts = ["harness", "run"] if command == "harness" else ["pytest", "test_it.py"]
+    environment = os.environ | {"TMPDIR": str(repository.root / "tmp")}
+    with subprocess.Popen(
+        [sys.executable, "-m", *parts, *asked],
+        cwd=repository.root,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        until(lambda: len(repository.processes()) > 1 and is_under_way(repository), 120)
+        process.send_signal(signal.SIGKILL)
+    until(lambda: not repository.processes(), 10)
+    until(lambda: list((repository.root / "tmp").iterdir()) == [], 10)
+    assert repository.records() == []
+
+
+def is_under_way(repository: Repository) -> bool:
+    """Tell whether the machine has been started: the line is there, the log says so."""
+    return any((repository.root / "tmp").glob("harness-*/line"))
+
+
+def until(condition: "object", seconds: float) -> None:
+    """Wait for `condition`, at the most `seconds`."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def board_of(target: Target, folder: Path, renode: Path) -> RenodeBoard:
+    assert isinstance(target.board, Renode)
+    return RenodeBoard(target, target.board, folder, str(renode))
+
+
+def opened() -> set[str]:
+    """Return the sockets, pipes and terminals that this process holds open, and its children."""
+    links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    held = [link for link in links if link.startswith(("socket:", "pipe:", "/dev/pts/"))]
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {*held, *(child for task in tasks for child in task.read_text().split())}
