@@ -17,7 +17,7 @@ import pytest
 from harness import engines, image
 from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InputError
-from harness.link import client
+from harness.link import client, exchange
 from harness.link.client import LinkClient
 from harness.tflite_file import parse
 from harness.toolchain import find_gcc
@@ -412,7 +412,7 @@ def test_an_inference_that_does_not_end_is_explained(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "RUN_DEADLINE", 0.2)
-    monkeypatch.setattr(client, "_ANSWER_DEADLINE", 0.2)
+    monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.2)
     repository.answers(HANG)
     code, text = repository.run()
     assert code == INFRASTRUCTURE

@@ -48,7 +48,7 @@ def make_run(**changed: Any) -> Run:
             cached=False,
         ),
         "board_version": "QEMU emulator version 7.2",
-        "welcome": Welcome(1, BUILD_ID, 2048, 784, 10, 9000, 4096, 5, 0, "tim2"),
+        "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),
         "vectors": vectors,
         "golden": vectors.golden,
         "golden_source": vectors.golden_source,
@@ -57,6 +57,7 @@ def make_run(**changed: Any) -> Run:
         "stack": 700,
         "retries": 1,
         "log": ("a line",),
+        "feed": "serial",
         "wall": 1.23456,
         "inference": 1.0,
     }
