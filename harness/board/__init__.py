@@ -43,7 +43,8 @@ class Board(Protocol):
     def write_memory(self, address: int, data: bytes) -> None:
         """Put `data` into RAM at `address` while the firmware waits, and let it wait on.
 
-        It is there when this returns; `InfrastructureError` if the board cannot do that.
+        It is there when this returns. Raises `InfrastructureError` if the board cannot do
+        that, but not every debug side notices; that it worked is for the device to say.
         """
 
     def diagnosis(self) -> str:

@@ -422,6 +422,16 @@ def test_an_inference_that_does_not_end_is_explained(
     assert repository.processes() == []
 
 
+def test_a_feed_that_does_not_exist_is_a_usage_error(repository: Repository) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--feed", "debgu"])
+    assert ended.value.code == USAGE
+    said = repository.capsys.readouterr().err
+    assert "argument --feed: invalid choice: 'debgu'" in said
+    assert "serial" in said
+    assert "debug" in said
+
+
 def test_a_silent_device_is_explained(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,19 @@ def test_every_number_has_a_unit_and_a_kind(record: Record) -> None:
     assert value["instructions_median"] == 100.5
 
 
+def test_a_record_tells_how_the_device_was_fed(tmp_path: Path) -> None:
+    record = record_of(replace(make_run(), feed="debug"), tmp_path)
+    path = write_record(record, tmp_path)
+    assert read_record(path).feed == "debug"
+    held = json.loads(path.read_text())
+    assert held["feed"] == "debug"
+    path.write_text(json.dumps(held | {"feed": "spoon"}))
+    assert "is not a record" in message(InputError, lambda: read_record(path))
+    del held["feed"]
+    path.write_text(json.dumps(held))
+    assert read_record(path).feed == "serial"  # there was no other way then
+
+
 def test_cycles_of_silicon_are_measured_not_exact(tmp_path: Path) -> None:
     run = make_run()
     target = msgspec.structs.replace(run.target, counter=Counter("cycles"))
