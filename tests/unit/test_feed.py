@@ -18,6 +18,7 @@ import pytest
 from harness.board import Board, provision
 from harness.board.pyocd import PyocdBoard
 from harness.board.reach import Feed, Reach
+from harness.board.simulated import SimulatedBoard
 from harness.cli import INFRASTRUCTURE
 from harness.dut import Dut, open_dut
 from harness.engines import find_engine
@@ -289,6 +290,34 @@ def test_an_emulator_that_dies_is_explained(digits: Model, images: Path, tmp_pat
         ):
             dut.run()
     assert processes(str(image.elf.path)) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [("no-power", "the target stopped answering"), ("unplug", "the probe was unplugged")],
+)
+def test_a_probe_that_fails_is_explained(
+    fault: str, text: str, digits: Model, images: Path, tmp_path: Path
+) -> None:
+    target = find_target(VIRTUAL, [ROOT / "targets"])
+    image = build(target, digits, images)
+
+    class Failing(Tampered):
+        def change(self, data: bytes) -> bytes:
+            if self.writes == 2:
+                assert isinstance(board, SimulatedBoard)
+                board.hardware.set_fault(fault)
+            return data
+
+    with provisioned(target, tmp_path) as board:
+        Failing(board)
+        with (
+            opened(target, digits, image, board, tmp_path) as dut,
+            pytest.raises(InfrastructureError) as error,
+        ):
+            dut.run()
+    assert f"vector 1: writing memory: {text}" in str(error.value)
+    assert "  -> " in str(error.value)
 
 
 @pytest.mark.parametrize("behaviour", [UNDEFINED, RESTART, FAIL])
