@@ -90,7 +90,9 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
             image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
             with (
                 closing(provision(target, workspace.logs, progress, reach)) as board,
-                open_dut(target, model, image, board, workspace, progress, records.append) as dut,
+                open_dut(
+                    target, model, image, board, workspace, progress, records.append, reach.feed
+                ) as dut,
             ):
                 dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]

@@ -10,15 +10,16 @@ import numpy.typing as npt
 
 from harness import golden, tflite_file
 from harness.board import Board
+from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.graph import Graph
 from harness.image import Image
-from harness.link.client import (
+from harness.link.client import LinkClient
+from harness.link.errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceStoppedError,
-    LinkClient,
 )
 from harness.link.messages import Result, Welcome
 from harness.model import Model
@@ -46,18 +47,22 @@ class Dut:
         workspace: Workspace,
         progress: Progress,
         on_record: Callable[[Path], None],
+        feed: Feed,
     ) -> None:
         self.target = target
         self.model = model
         self.image = image
         self.board = board
         self._on_record = on_record
+        self._feed = feed
         self._link = link
         self._workspace = workspace
         self._progress = progress
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         self.welcome: Welcome = link.hello(image.build_id)
         _check_sizes(self._network, self.welcome, target.name)
+        if feed == "debug":
+            _check_address(target, self.welcome)
 
     def infer(self, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """Return the model's output for one int8 input, both in their tensors' shapes.
@@ -107,6 +112,7 @@ class Dut:
             stack=max(result.stack for result in results),
             retries=self._link.retries - retries,
             log=tuple(self._link.log[logged:]),
+            feed=self._feed,
             wall=wall,
             inference=self._link.waited - waited,
         )
@@ -155,18 +161,24 @@ def open_dut(
     workspace: Workspace,
     progress: Progress,
     on_record: Callable[[Path], None],
+    feed: Feed = "serial",
 ) -> Iterator[Dut]:
     """Start `image` on `board` and open a session; stop the board in the end.
 
-    `on_record` is told the file of every record that is written.
+    `on_record` is told the file of every record that is written. With `feed` "debug", the
+    board must have been provisioned for it: see `Reach`.
     """
     try:
         channel = board.start(image)
         link = LinkClient(
-            channel, baud=target.port.baud, locate=image.elf.locate, watch=board.check
+            channel,
+            baud=target.port.baud,
+            locate=image.elf.locate,
+            watch=board.check,
+            write=board.write_memory if feed == "debug" else None,
         )
         try:
-            dut = Dut(target, model, image, board, link, workspace, progress, on_record)
+            dut = Dut(target, model, image, board, link, workspace, progress, on_record, feed)
         except InfrastructureError as error:
             raise _with_diagnosis(error, board) from error
         yield dut
@@ -184,6 +196,19 @@ def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
             f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "
             f"the model's {sizes[0]} and {sizes[1]}",
             where=where,
+        )
+
+
+def _check_address(target: Target, welcome: Welcome) -> None:
+    """Check that nothing but RAM is written to, whatever the device says."""
+    begin, end = welcome.input_address, welcome.input_address + welcome.input_size
+    ram = target.memory.ram
+    if begin < ram.origin or end > ram.end:
+        raise InfrastructureError(
+            f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's RAM, "
+            f"{ram.origin:#010x} to {ram.end:#010x}",
+            where=f"{target.path}: memory.ram",
+            remedy="use --feed=serial, or correct the memory map",
         )
 
 

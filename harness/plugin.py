@@ -139,7 +139,8 @@ def dut(
     workspace = request.config.stash[_selection].workspace
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
-    with open_dut(target, model, image, board, workspace, progress, on_record) as dut:
+    feed = Reach.of(request.config.option).feed
+    with open_dut(target, model, image, board, workspace, progress, on_record, feed) as dut:
         yield dut
 
 

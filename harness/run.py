@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from harness.board.reach import Feed
 from harness.errors import Verdict
 from harness.image import Image
 from harness.link.messages import Welcome
@@ -38,6 +39,7 @@ class Run:
     stack: int
     retries: int
     log: tuple[str, ...]
+    feed: Feed
     wall: float
     inference: float
 

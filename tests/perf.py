@@ -21,7 +21,7 @@ from typing import Any
 import serial
 
 from harness.board import provision
-from harness.board.reach import Reach
+from harness.board.reach import Feed, Reach
 from harness.dut import Dut, open_dut
 from harness.engines import find_engine
 from harness.image import Image, build_image
@@ -29,13 +29,14 @@ from harness.link import frame, messages
 from harness.link.channel import Channel
 from harness.link.client import LinkClient
 from harness.link.messages import Message
-from harness.model import find_model
+from harness.model import Model, find_model
 from harness.progress import Progress
 from harness.selection import DEFAULT_ENGINE
-from harness.target import find_target
+from harness.target import Target, find_target
 from harness.workspace import Workspace
 from tests import host
 from tests.images import large_image, repeated_image
+from tests.models import large_input
 
 ROOT = Path(__file__).parent.parent
 BUILD_ID = "0" * 32
@@ -53,6 +54,7 @@ def main() -> None:
         throttled_line(firmware)
         for target in EMULATORS:
             emulator(folder, target)
+            feeds(folder, target)
         virtual_board(folder)
     for target in EMULATORS:
         warm_start(target)
@@ -98,25 +100,15 @@ def emulator(folder: Path, name: str) -> None:
     model = find_model("digits", workspace.models)
     image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
     bare_image = repeated_image(image, REPEATS, folder / f"repeated-{name}")
-    progress = Progress(sys.stderr)
-
-    @contextmanager
-    def started(which: Image) -> Iterator[Dut]:
-        with (
-            closing(provision(target, workspace.logs, progress, Reach())) as board,
-            open_dut(target, model, which, board, workspace, progress, lambda _: None) as dut,
-        ):
-            yield dut
-
-    with started(image) as dut:
+    with started(target, model, image, workspace) as dut:
         streaming, computing, ticks = zip(
             *(_timed(dut, inputs) for inputs in model.vectors.inputs), strict=True
         )
-    with started(bare_image) as dut:
+    with started(target, model, bare_image, workspace) as dut:
         bare = [seconds / ticks for _, seconds, ticks in (_timed(dut) for _ in range(3))]
     # RUN's own bytes go to the device at the same pace as the input's.
     per_byte = statistics.median(streaming) / model.vectors.inputs[0].nbytes
-    run_request = len(frame.encode(bytes((Message.RUN, 0)))) * per_byte
+    run_request = len(frame.encode(bytes((Message.RUN, 0)) + messages.run(b""))) * per_byte
     inference = statistics.median(computing) - run_request
     expected = statistics.median(bare) * statistics.median(ticks)
     mips = 1e-6 / statistics.median(bare)
@@ -125,8 +117,39 @@ def emulator(folder: Path, name: str) -> None:
     show(f"{name}: streaming / whole run", share, "apart", f"{1e-3 / per_byte:.0f} kB/s")
 
 
+def feeds(folder: Path, name: str) -> None:
+    """A large input on its way by LOAD against the same written by the debug side."""
+    workspace = Workspace(folder)
+    target = find_target(name, workspace.targets)
+    model = large_input(folder / f"large-{name}", vectors=1)
+    image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
+    with (
+        started(target, model, image, workspace) as serial,
+        started(target, model, image, workspace, "debug") as debug,
+    ):
+        rounds = [(_timed(serial)[0], _timed(debug)[0]) for _ in range(5)]
+    slow, quick = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
+    rates = " and ".join(
+        f"{model.vectors.inputs[0].nbytes / seconds / 1000:,.0f}" for seconds in (slow, quick)
+    )
+    show(f"{name}: input of 50 KB, serial / debug", slow / quick, "apart", f"{rates} kB/s")
+
+
+@contextmanager
+def started(
+    target: Target, model: Model, image: Image, workspace: Workspace, feed: Feed = "serial"
+) -> Iterator[Dut]:
+    """A device of its own that runs `image`."""
+    progress, reach = Progress(sys.stderr), Reach(feed=feed)
+    with (
+        closing(provision(target, workspace.logs, progress, reach)) as board,
+        open_dut(target, model, image, board, workspace, progress, lambda _: None, feed) as dut,
+    ):
+        yield dut
+
+
 def _timed(dut: Dut, inputs: Any = None) -> tuple[float, float, int]:
-    """Return the seconds of LOAD, those from RUN to its result, and the ticks."""
+    """Return the seconds until RUN, those from RUN to its result, and the ticks."""
     link, waited = dut._link, dut._link.waited
     data = (dut.model.vectors.inputs[0] if inputs is None else inputs).tobytes()
     begin = time.perf_counter()

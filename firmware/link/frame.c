@@ -16,6 +16,15 @@ static uint32_t crc_update(uint32_t crc, uint8_t byte) {
     return (crc >> 4) ^ table[crc & 15U];
 }
 
+uint32_t frame_crc(const void *data, uint32_t size) {
+    const uint8_t *bytes = data;
+    uint32_t crc = CRC_INIT;
+    for (uint32_t i = 0; i < size; i++) {
+        crc = crc_update(crc, bytes[i]);
+    }
+    return ~crc;
+}
+
 static void restart(frame_decoder_t *decoder) {
     decoder->length = 0;
     decoder->crc = CRC_INIT;

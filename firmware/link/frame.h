@@ -15,6 +15,9 @@
 #define FRAME_CRC_SIZE 4U
 #define FRAME_BLOCK_SIZE 254U /* the longest run without a zero that COBS can code */
 
+/* The CRC-32 of `size` bytes. */
+uint32_t frame_crc(const void *data, uint32_t size);
+
 typedef enum {
     FRAME_MORE,  /* the frame is not complete */
     FRAME_READY, /* a frame is complete and its CRC is right */

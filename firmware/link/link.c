@@ -49,6 +49,8 @@ static void send_welcome(const link_device_t *device, uint8_t sequence, uint32_t
     frame_put_u32(&encoder, nonce);
     frame_put(&encoder, device->build_id, LINK_BUILD_ID_SIZE);
     frame_put_u32(&encoder, LINK_WINDOW);
+    /* Where a debugger may put the input; no address is longer on the cores that have one. */
+    frame_put_u32(&encoder, (uint32_t)(uintptr_t)device->input);
     frame_put_u32(&encoder, device->input_size);
     frame_put_u32(&encoder, device->output_size);
     frame_put_u32(&encoder, device->arena_size);
@@ -91,12 +93,19 @@ static void handle_load(session_t *session, uint8_t sequence, const uint8_t *bod
     send_empty(device, MESSAGE_ACK, sequence);
 }
 
-static void handle_run(session_t *session, uint8_t sequence) {
-    send_empty(session->device, MESSAGE_ACK, sequence);
+static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) {
+    const link_device_t *device = session->device;
     /* A RUN that comes again asks for a result that was lost: the input may be
      * overwritten by now, so it is never run twice. */
-    if (!session->ran || session->run_sequence != sequence) {
-        session->result = session->device->run();
+    bool again = session->ran && session->run_sequence == sequence;
+    uint32_t crc = again ? expected : frame_crc(device->input, device->input_size);
+    if (crc != expected) {
+        send_error(device, sequence, ERROR_INPUT, crc);
+        return;
+    }
+    send_empty(device, MESSAGE_ACK, sequence);
+    if (!again) {
+        session->result = device->run();
         session->run_sequence = sequence;
         session->ran = true;
     }
@@ -116,7 +125,7 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
         session->open = true;
         session->ran = false;
         send_welcome(session->device, sequence, get_u32(body));
-    } else if (type == MESSAGE_HELLO || (type == MESSAGE_RUN && size != 0U)) {
+    } else if (type == MESSAGE_HELLO || (type == MESSAGE_RUN && size != sizeof(uint32_t))) {
         send_error(session->device, sequence, ERROR_LENGTH, size);
     } else if (type != MESSAGE_LOAD && type != MESSAGE_RUN) {
         send_error(session->device, sequence, ERROR_UNKNOWN, type);
@@ -125,7 +134,7 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
     } else if (type == MESSAGE_LOAD) {
         handle_load(session, sequence, body, size);
     } else {
-        handle_run(session, sequence);
+        handle_run(session, sequence, get_u32(body));
     }
 }
 

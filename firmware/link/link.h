@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define LINK_VERSION 1U
+#define LINK_VERSION 2U
 #define LINK_BUILD_ID_SIZE 16U
 /* Bytes the host may have on the way at once: a port must be able to hold as
  * many while the CPU is busy with a frame. */

@@ -9,7 +9,7 @@ enum {
     /* host to device */
     MESSAGE_HELLO = 0x01, /* u32 nonce */
     MESSAGE_LOAD = 0x02,  /* u32 offset, bytes of the input */
-    MESSAGE_RUN = 0x03,   /* nothing */
+    MESSAGE_RUN = 0x03,   /* u32 CRC-32 of the input */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
@@ -28,6 +28,7 @@ enum {
     ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
     ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size */
     ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
+    ERROR_INPUT = 7,      /* RUN for another input than is there; detail: the CRC-32 of that */
 };
 
 #endif

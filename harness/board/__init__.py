@@ -40,6 +40,13 @@ class Board(Protocol):
     def check(self) -> None:
         """Raise `InfrastructureError` if the board cannot answer any more."""
 
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Put `data` into RAM at `address` while the firmware waits, and let it wait on.
+
+        It is there when this returns. Raises `InfrastructureError` if the board cannot do
+        that, but not every debug side notices; that it worked is for the device to say.
+        """
+
     def diagnosis(self) -> str:
         """What the board has to say about a failure; empty if nothing."""
 
@@ -52,7 +59,7 @@ def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> B
     if isinstance(board, Qemu):
         from harness.board.qemu import QemuBoard  # noqa: PLC0415
 
-        return QemuBoard(target, board, logs)
+        return QemuBoard(target, board, logs, gdb=reach.feed == "debug")
     if isinstance(board, Renode):
         from harness.board.renode import RenodeBoard  # noqa: PLC0415
 

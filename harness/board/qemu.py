@@ -6,9 +6,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+from harness.board.gdbstub import Gdbstub
 from harness.board.owned import OwnedProcess
 from harness.errors import InfrastructureError
 from harness.image import Image
@@ -17,23 +19,28 @@ from harness.target import Qemu, Target
 
 _QEMU = "qemu-system-arm"
 _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
-_START_DEADLINE = 15.0  # seconds for QEMU to open the serial line
+_START_DEADLINE = 15.0  # seconds for QEMU to open a line
 _VERSION_DEADLINE = 10.0
 _POLL = 0.01
 _LINES = 10
 
 
 class QemuBoard:
-    """A machine of QEMU, started anew for every image; its serial line is a unix socket."""
+    """A machine of QEMU, started anew for every image; its serial line is a unix socket.
 
-    def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
+    `gdb` opens its gdbstub on another one, which `write_memory` needs.
+    """
+
+    def __init__(self, target: Target, qemu: Qemu, logs: Path, *, gdb: bool = False) -> None:
         self._target = target
         self._qemu = qemu
         self._executable = find_qemu()
         logs.mkdir(parents=True, exist_ok=True)
         self._log = logs / f"{target.name}-{os.getpid()}.log"
         self._process: OwnedProcess | None = None
-        self._line: socket.socket | None = None
+        self._sides = ("serial", "gdb") if gdb else ("serial",)
+        self._lines: dict[str, socket.socket] = {}
+        self._gdbstub: Gdbstub | None = None
 
     @property
     def version(self) -> str:
@@ -43,23 +50,30 @@ class QemuBoard:
     def start(self, image: Image) -> Channel:
         """Start the machine with `image` in its flash."""
         self.stop()
-        with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="harness-") as folder,
+            ExitStack() as listening,
+        ):
             # We listen and QEMU connects: there is nothing to poll for, and no byte
             # that the firmware sends at start can be lost.
-            path = os.path.join(folder, "serial")
-            with socket.socket(socket.AF_UNIX) as server:
-                server.bind(path)
-                server.listen(1)
-                with self._log.open("wb") as log:
-                    self._process = OwnedProcess(self._command(image, path), log)
-                self._line = self._accept(server)
-        return Channel(self._line.fileno(), name=f"{self._target.name} (QEMU)")
+            servers = {}
+            for side in self._sides:
+                servers[side] = listening.enter_context(socket.socket(socket.AF_UNIX))
+                servers[side].bind(os.path.join(folder, side))
+                servers[side].listen(1)
+            with self._log.open("wb") as log:
+                self._process = OwnedProcess(self._command(image, folder), log)
+            for side, server in servers.items():
+                self._lines[side] = self._accept(server, side)
+        if "gdb" in self._lines:
+            self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"))
+        return self._channel("serial", "QEMU")
 
     def stop(self) -> None:
-        """End QEMU and close the line."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        """End QEMU and close its lines."""
+        self._gdbstub = None
+        while self._lines:
+            self._lines.popitem()[1].close()
         if self._process is not None:
             self._process.stop()
             self._process = None
@@ -70,6 +84,16 @@ class QemuBoard:
 
     def check(self) -> None:
         """Do nothing: when QEMU ends, the line is closed, which is noticed at once."""
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Put `data` into RAM by the gdbstub; the machine and its clocks stop meanwhile."""
+        if self._gdbstub is None:
+            raise InfrastructureError(
+                "QEMU does not run with its gdbstub open, by which memory is written",
+                where=self._target.name,
+                remedy="ask for it before the board is started: --feed=debug",
+            )
+        self._gdbstub.write(address, data)
 
     def diagnosis(self) -> str:
         """Return what QEMU wrote to standard error: how it died, else the end of it."""
@@ -84,19 +108,29 @@ class QemuBoard:
         first = next((i for i, line in enumerate(lines) if "fatal:" in line), tail)
         return "\n".join([f"QEMU said ({self._log}):", *lines[first:][:_LINES]])
 
-    def _command(self, image: Image, serial: str) -> list[str]:
+    def _channel(self, side: str, what: str) -> Channel:
+        return Channel(self._lines[side].fileno(), name=f"{self._target.name} ({what})")
+
+    def _command(self, image: Image, folder: str) -> list[str]:
+        sockets = [
+            option
+            for side in self._sides
+            for option in (
+                *("-chardev", f"socket,id={side},path={os.path.join(folder, side)}"),
+                *(f"-{side}", f"chardev:{side}"),
+            )
+        ]
         return [
             self._executable,
             *("-M", self._qemu.machine),
             *("-kernel", str(image.elf.path)),
             *("-icount", f"shift={self._qemu.icount_shift}"),
-            *("-chardev", f"socket,id=serial,path={serial}"),
-            *("-serial", "chardev:serial"),
+            *sockets,
             *("-display", "none"),
             *("-monitor", "none"),
         ]
 
-    def _accept(self, server: socket.socket) -> socket.socket:
+    def _accept(self, server: socket.socket, side: str) -> socket.socket:
         server.settimeout(_POLL)
         end = time.monotonic() + _START_DEADLINE
         while time.monotonic() < end:
@@ -107,7 +141,7 @@ class QemuBoard:
                 continue
             return line
         raise InfrastructureError(
-            f"QEMU did not open the serial line within {_START_DEADLINE:g} s",
+            f"QEMU did not open its {side} line within {_START_DEADLINE:g} s",
             where=self._target.name,
         )
 

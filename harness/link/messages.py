@@ -1,12 +1,13 @@
 """The messages of the link, after firmware/link/message.h and docs/link.md."""
 
 import struct
+import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.errors import InfrastructureError
 
-VERSION = 1
+VERSION = 2
 
 
 class Message(IntEnum):
@@ -33,15 +34,20 @@ class DeviceError(IntEnum):
     LENGTH = 4
     RANGE = 5
     ENGINE = 6
+    INPUT = 7
 
 
 @dataclass(frozen=True)
 class Welcome:
-    """What a device says of itself when it answers HELLO. Sizes in bytes."""
+    """What a device says of itself when it answers HELLO. Sizes in bytes.
+
+    `input_address` is where the input tensor is in the device's memory.
+    """
 
     nonce: int
     build_id: str
     window: int
+    input_address: int
     input_size: int
     output_size: int
     arena_size: int
@@ -85,7 +91,7 @@ class Fault:
     bfar: int
 
 
-_WELCOME = struct.Struct("<BI16s6Ii")
+_WELCOME = struct.Struct("<BI16s7Ii")
 _RESULT = struct.Struct("<III")
 _ERROR = struct.Struct("<BI")
 _FAULT = struct.Struct("<14I")
@@ -101,6 +107,11 @@ def load(offset: int, data: bytes) -> bytes:
     return struct.pack("<I", offset) + data
 
 
+def run(data: bytes) -> bytes:
+    """Return the body of RUN for an input tensor that holds `data`."""
+    return struct.pack("<I", zlib.crc32(data))
+
+
 def parse_welcome(body: bytes) -> Welcome:
     """Parse the body of WELCOME; `InfrastructureError` if the firmware speaks another version."""
     if not body or body[0] != VERSION or len(body) < _WELCOME.size:
@@ -114,12 +125,13 @@ def parse_welcome(body: bytes) -> Welcome:
         nonce=values[1],
         build_id=values[2].hex(),
         window=values[3],
-        input_size=values[4],
-        output_size=values[5],
-        arena_size=values[6],
-        stack_size=values[7],
-        counter_overhead=values[8],
-        engine_status=values[9],
+        input_address=values[4],
+        input_size=values[5],
+        output_size=values[6],
+        arena_size=values[7],
+        stack_size=values[8],
+        counter_overhead=values[9],
+        engine_status=values[10],
         counter=body[_WELCOME.size :].decode("ascii", "replace"),
     )
 

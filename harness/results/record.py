@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from harness import __version__
+from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.measure.number import Kind, Number
 from harness.run import Run
@@ -91,6 +92,7 @@ class Record(msgspec.Struct, frozen=True):
     ticks: list[int]
     retries: int
     log: list[str]
+    feed: Feed = "serial"  # which all records are from that do not say it
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -132,6 +134,7 @@ def record_of(run: Run, root: Path) -> Record:
         ticks=run.ticks.tolist(),
         retries=run.retries,
         log=list(run.log),
+        feed=run.feed,
     )
 
 

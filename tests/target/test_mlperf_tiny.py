@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.board import Board
+from harness.board.reach import Reach
 from harness.dut import open_dut
 from harness.engines import Engine
 from harness.image import build_image
@@ -52,13 +53,19 @@ def keywords(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def test_keyword_spotting_is_golden_on_every_vector(
-    keywords: Model, target: Target, engine: Engine, board: Board, tmp_path: Path
+    keywords: Model,
+    target: Target,
+    engine: Engine,
+    board: Board,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     workspace = Workspace(tmp_path)
     image = build_image(target, keywords, engine, workspace.images)
     records: list[Path] = []
+    feed = Reach.of(request.config.option).feed
     with open_dut(
-        target, keywords, image, board, workspace, Progress(sys.stderr), records.append
+        target, keywords, image, board, workspace, Progress(sys.stderr), records.append, feed
     ) as dut:
         run = dut.run()
     run.check()

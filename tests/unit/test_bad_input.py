@@ -17,7 +17,7 @@ import pytest
 from harness import engines, image
 from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InputError
-from harness.link import client
+from harness.link import client, exchange
 from harness.link.client import LinkClient
 from harness.tflite_file import parse
 from harness.toolchain import find_gcc
@@ -412,7 +412,7 @@ def test_an_inference_that_does_not_end_is_explained(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "RUN_DEADLINE", 0.2)
-    monkeypatch.setattr(client, "_ANSWER_DEADLINE", 0.2)
+    monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.2)
     repository.answers(HANG)
     code, text = repository.run()
     assert code == INFRASTRUCTURE
@@ -420,6 +420,16 @@ def test_an_inference_that_does_not_end_is_explained(
     assert "  -> the device hangs" in text
     assert repository.records() == []
     assert repository.processes() == []
+
+
+def test_a_feed_that_does_not_exist_is_a_usage_error(repository: Repository) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--feed", "debgu"])
+    assert ended.value.code == USAGE
+    said = repository.capsys.readouterr().err
+    assert "argument --feed: invalid choice: 'debgu'" in said
+    assert "serial" in said
+    assert "debug" in said
 
 
 def test_a_silent_device_is_explained(

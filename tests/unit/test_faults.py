@@ -31,7 +31,7 @@ from harness.engines import Generated, find_engine
 from harness.errors import InfrastructureError
 from harness.graph import Graph
 from harness.image import build_image
-from harness.link import client
+from harness.link import client, exchange
 from harness.link.client import LinkClient
 from harness.model import load_model
 from harness.progress import Progress
@@ -318,8 +318,8 @@ def while_it_computes(board: VirtualBoard, fault: str) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that waits for a lost answer a tenth as long as it does for real devices."""
-    monkeypatch.setattr(client, "_ANSWER_DEADLINE", 0.3)
-    monkeypatch.setattr(client, "_WATCH_PERIOD", 0.2)
+    monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.3)
+    monkeypatch.setattr(exchange, "_WATCH_PERIOD", 0.2)
 
 
 EXCHANGE = {"to-device": 24, "to-host": 40}

@@ -171,6 +171,12 @@ def test_no_single_flipped_bit_passes(library: ctypes.CDLL, payload: bytes, bit:
         assert all(got is None for got in frames)
 
 
+@given(data=st.binary(max_size=3000))
+def test_both_compute_the_same_crc(library: ctypes.CDLL, data: bytes) -> None:
+    library.frame_crc.restype = ctypes.c_uint32
+    assert library.frame_crc(data, len(data)) == zlib.crc32(data)
+
+
 def test_payload_efficiency_is_at_least_97_percent_for_large_inputs() -> None:
     chunk = 1000  # what the client puts into one LOAD for a window of 2048 bytes
     message = bytes(6) + bytes(range(256)) * 4

@@ -3,23 +3,28 @@
 import os
 import random
 import socket
+import struct
 import subprocess
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.errors import InfrastructureError
-from harness.link import client, frame, messages
+from harness.link import client, exchange, frame, messages
 from harness.link.channel import Channel, LineClosedError
-from harness.link.client import (
+from harness.link.client import LinkClient
+from harness.link.errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceSilentError,
-    LinkClient,
 )
 from harness.link.messages import Message
 from tests import host
@@ -39,7 +44,7 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_ANSWER_DEADLINE", 0.05)
+    monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.05)
     monkeypatch.setattr(client, "_HELLO_PERIOD", 0.05)
     monkeypatch.setattr(client, "RUN_DEADLINE", 0.5)
 
@@ -173,7 +178,8 @@ def test_a_repeated_run_is_answered_and_not_run_again(firmware: Path) -> None:
 
         ask(Message.HELLO, 1, messages.hello(7))
         ask(Message.LOAD, 2, messages.load(0, b"abc"))
-        first, again, fresh = (ask(Message.RUN, sequence) for sequence in (3, 3, 4))
+        run = messages.run(b"abc" + bytes(SIZE - 3))
+        first, again, fresh = (ask(Message.RUN, sequence, run) for sequence in (3, 3, 4))
     assert first == again  # ticks of a host's clock included
     assert messages.parse_result(first[2:], SIZE).output[:3] == b"abc"
     assert first[2:6] != fresh[2:6]
@@ -213,6 +219,67 @@ def test_a_device_that_falls_silent_is_given_up_in_time(firmware: Path) -> None:
     assert "no answer to LOAD after 5 attempts" in str(error.value)
 
 
+# Inputs that another way than LOAD puts into the device's memory
+
+
+def test_an_input_that_did_not_arrive_is_not_run(firmware: Path) -> None:
+    """What is there is the input of the inference before, or what that left of it."""
+    data = os.urandom(SIZE)
+    written: list[tuple[int, bytes]] = []
+    with started(firmware) as line:
+        channel = Channel(line.fileno(), name="test")
+        device = LinkClient(channel, baud=1_000_000)
+        device.hello(BUILD_ID)
+        assert device.infer(data).output == data
+        device = LinkClient(
+            channel, baud=1_000_000, write=lambda address, data: written.append((address, data))
+        )
+        welcome = device.hello(BUILD_ID)
+        assert device.infer(data).output == data  # these very bytes are there
+        other = data[:-1] + bytes((data[-1] ^ 1,))
+        with pytest.raises(DeviceRefusedError) as error:
+            device.infer(other)
+    assert written == [(welcome.input_address, data), (welcome.input_address, other)]
+    assert "is not what was put there: its CRC-32 is " in str(error.value)
+    assert f"{zlib.crc32(data):#010x}" in str(error.value)
+    assert device.retries == 0
+
+
+def test_an_input_that_is_loaded_in_part_is_not_run(firmware: Path) -> None:
+    with link(firmware) as device:
+        device.hello(BUILD_ID)
+        device._load(b"x" * (SIZE - 1))
+        with pytest.raises(DeviceRefusedError, match="is not what was put there"):
+            device._run(b"x" * SIZE)
+
+
+@given(
+    numbers=st.tuples(*[st.integers(0, 2**32 - 1)] * 8),
+    status=st.integers(-(2**31), 2**31 - 1),
+    counter=st.text(st.characters(codec="ascii"), max_size=20),
+)
+def test_every_field_of_a_welcome_is_its_own(
+    numbers: tuple[int, ...], status: int, counter: str
+) -> None:
+    nonce, *sizes = numbers
+    body = struct.pack("<BI", messages.VERSION, nonce) + bytes(range(16))
+    body += struct.pack("<7Ii", *sizes, status) + counter.encode()
+    build_id = bytes(range(16)).hex()
+    welcome = messages.parse_welcome(body)
+    assert list(astuple(welcome)) == [nonce, build_id, *sizes, status, counter]
+    assert (welcome.window, welcome.input_address, welcome.input_size) == tuple(sizes[:3])
+
+
+@given(length=st.integers(0, 52), version=st.integers(0, 255))
+def test_a_welcome_of_another_version_or_cut_short_is_refused(length: int, version: int) -> None:
+    body = bytes((version,)) + bytes(length)
+    if version == messages.VERSION and len(body) >= messages._WELCOME.size:
+        assert messages.parse_welcome(body).counter == ""
+        return
+    with pytest.raises(InfrastructureError, match="build the firmware with this harness"):
+        messages.parse_welcome(body)
+
+
 def test_a_closed_line_is_told_apart_from_silence() -> None:
     with scripted() as (device, other):
         other.close()
@@ -228,7 +295,7 @@ def test_a_session_is_needed_first(firmware: Path) -> None:
 def test_a_stale_welcome_is_not_believed(firmware: Path) -> None:
     """What an earlier session left on the line has another nonce."""
     stale = bytes((Message.WELCOME, 9)) + messages._WELCOME.pack(
-        1, 1, bytes(16), 2048, 1, 1, 0, 0, 0, 0
+        messages.VERSION, 1, bytes(16), 2048, 0x2000_0000, 1, 1, 0, 0, 0, 0
     )
     with scripted(stale, stale) as (device, _), pytest.raises(DeviceSilentError):
         device.hello(BUILD_ID, deadline=0.3)
@@ -288,7 +355,9 @@ def test_an_engine_that_does_not_start_is_told(tmp_path: Path) -> None:
         (bytes((Message.LOAD, 1)) + messages.load(SIZE - 1, b"xy"), messages.DeviceError.RANGE),
         (bytes((Message.LOAD, 1)) + messages.load(2**32 - 1, b"xy"), messages.DeviceError.RANGE),
         (bytes((Message.LOAD, 1, 0, 0)), messages.DeviceError.LENGTH),
+        (bytes((Message.RUN, 1)), messages.DeviceError.LENGTH),
         (bytes((Message.RUN, 1, 0)), messages.DeviceError.LENGTH),
+        (bytes((Message.RUN, 1)) + messages.run(bytes(SIZE - 1)), messages.DeviceError.INPUT),
         (bytes((Message.HELLO, 1, 0)), messages.DeviceError.LENGTH),
         (bytes((0x7F, 1)), messages.DeviceError.UNKNOWN),
         (b"\x01", messages.DeviceError.LENGTH),
@@ -309,7 +378,7 @@ def test_the_firmware_refuses_what_it_cannot_do(
 
 def test_the_firmware_wants_hello_first(firmware: Path) -> None:
     with started(firmware) as line:
-        line.sendall(frame.encode(bytes((Message.RUN, 5))))
+        line.sendall(frame.encode(bytes((Message.RUN, 5)) + messages.run(bytes(SIZE))))
         line.settimeout(5)
         decoder, answers = frame.FrameDecoder(), list[bytes]()
         while not answers or answers[-1][0] != Message.ERROR:

@@ -104,6 +104,22 @@ def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytest
 
 
 @needs_tools
+def test_the_feed_is_in_the_record(repository: pytest.Pytester) -> None:
+    for feed in ("serial", "debug"):
+        run(repository, "--target", "mine", f"--feed={feed}").assert_outcomes(passed=1)
+    first, second = sorted(records(repository), key=lambda record: record.feed)
+    assert (first.feed, second.feed) == ("debug", "serial")
+    assert first.ticks == second.ticks
+
+
+def test_a_feed_that_does_not_exist_is_a_usage_error(repository: pytest.Pytester) -> None:
+    result = run(repository, "--feed=debgu")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "argument --feed: invalid choice: 'debgu' (choose from " in said(result)
+    assert "serial" in said(result)
+
+
+@needs_tools
 def test_two_targets_are_two_tests(repository: pytest.Pytester) -> None:
     result = run(repository, "-v", "--target", "mine", "--target", "qemu-stm32")
     result.assert_outcomes(passed=2)

@@ -142,7 +142,9 @@ def running(repository: Path, command: tuple[str, ...]) -> Iterator["subprocess.
             process.kill()
 
 
-@pytest.mark.parametrize("command", [HARNESS, PYTEST], ids=["harness", "pytest"])
+@pytest.mark.parametrize(
+    "command", [HARNESS, PYTEST, (*HARNESS, "--feed=debug")], ids=["harness", "pytest", "debug"]
+)
 def test_a_harness_that_is_killed_leaves_nothing_running(
     repository: Path, command: tuple[str, ...]
 ) -> None:

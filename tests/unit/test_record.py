@@ -48,7 +48,7 @@ def make_run(**changed: Any) -> Run:
             cached=False,
         ),
         "board_version": "QEMU emulator version 7.2",
-        "welcome": Welcome(1, BUILD_ID, 2048, 784, 10, 9000, 4096, 5, 0, "tim2"),
+        "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),
         "vectors": vectors,
         "golden": vectors.golden,
         "golden_source": vectors.golden_source,
@@ -57,6 +57,7 @@ def make_run(**changed: Any) -> Run:
         "stack": 700,
         "retries": 1,
         "log": ("a line",),
+        "feed": "serial",
         "wall": 1.23456,
         "inference": 1.0,
     }
@@ -102,6 +103,19 @@ def test_every_number_has_a_unit_and_a_kind(record: Record) -> None:
     assert (value["vectors"], value["bytes_differing"]) == (200, 0)
     assert (value["instructions_min"], value["instructions_max"]) == (1, 200)
     assert value["instructions_median"] == 100.5
+
+
+def test_a_record_tells_how_the_device_was_fed(tmp_path: Path) -> None:
+    record = record_of(replace(make_run(), feed="debug"), tmp_path)
+    path = write_record(record, tmp_path)
+    assert read_record(path).feed == "debug"
+    held = json.loads(path.read_text())
+    assert held["feed"] == "debug"
+    path.write_text(json.dumps(held | {"feed": "spoon"}))
+    assert "is not a record" in message(InputError, lambda: read_record(path))
+    del held["feed"]
+    path.write_text(json.dumps(held))
+    assert read_record(path).feed == "serial"  # there was no other way then
 
 
 def test_cycles_of_silicon_are_measured_not_exact(tmp_path: Path) -> None:

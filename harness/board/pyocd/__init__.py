@@ -18,7 +18,7 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.link.channel import Channel
-from harness.link.client import DeviceStoppedError
+from harness.link.errors import DeviceStoppedError
 from harness.progress import Progress
 from harness.target import Pyocd, Target
 
@@ -102,6 +102,14 @@ class PyocdBoard:
             raise InfrastructureError("the board is not started", where=self._target.name)
         with explained(self._probe, self._board.target, "reading memory"):
             return bytes(self._session.target.read_memory_block8(address, size))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Put `data` into RAM at `address`, also while the core runs."""
+        if self._session is None:
+            raise InfrastructureError("the board is not started", where=self._target.name)
+        with explained(self._probe, self._board.target, "writing memory"):
+            self._session.target.write_memory_block8(address, data)
+            self._session.target.flush()  # a probe may hold writes back, and RUN goes another way
 
     def _lease(self, resource: str) -> None:
         self._leases.append(Lease(resource, wait=self._wait))

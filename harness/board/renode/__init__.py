@@ -13,7 +13,7 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.link.channel import Channel
-from harness.link.client import DeviceStoppedError
+from harness.link.errors import DeviceStoppedError
 from harness.target import Renode, Target
 
 _START_DEADLINE = 60.0  # seconds to the first prompt; it takes 1 to 7

@@ -1,0 +1,180 @@
+"""Requests to a device and its answers, which are told apart by sequence number.
+
+An answer that comes late or twice is recognised and dropped by whoever waits for
+another; what the device says unasked is taken care of here.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Container, Iterator
+from typing import NamedTuple
+
+from harness.link import frame, messages
+from harness.link.channel import Channel
+from harness.link.errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceRestartedError,
+    DeviceSilentError,
+)
+from harness.link.fault import describe
+from harness.link.messages import DeviceError, Message
+
+ATTEMPTS = 5
+"""How often a request is sent before the device is given up."""
+
+_ANSWER_DEADLINE = 3.0  # a request that takes no computing; on top of its time on the wire
+_GATHER = 0.0002  # for the rest of a frame to come; two bytes' time at 115200 baud
+_WATCH_PERIOD = 1.0  # of silence, then the board is looked at
+_BITS_PER_BYTE = 10  # 8N1
+
+
+class Answer(NamedTuple):
+    """A frame from the device."""
+
+    type: int
+    sequence: int
+    body: bytes
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether a frame was damaged on the way, to us or, as the device says, to it."""
+        if self.type == Message.ERROR:
+            return messages.parse_error(self.body)[0] == DeviceError.BAD_FRAME
+        return self is _DAMAGED
+
+
+_DAMAGED = Answer(0, 0, b"")
+
+
+class Exchange:
+    """Requests and answers on `channel`; the parameters are those of `LinkClient`.
+
+    `boots` counts how often the device said that it has started, `retries` and `log` are
+    as `LinkClient` has them.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        baud: int,
+        locate: Callable[[int], str],
+        watch: Callable[[], None],
+    ) -> None:
+        self.name = channel.name
+        self.watch = watch
+        self.boots = 0
+        self.retries = 0
+        self.log: list[str] = []
+        self._channel = channel
+        self._seconds_per_byte = _BITS_PER_BYTE / baud
+        self._locate = locate
+        self._decoder = frame.FrameDecoder()
+        self._answers: Iterator[bytes | None] = iter(())
+        self._sequence = secrets.randbelow(256)
+
+    def next_sequence(self) -> int:
+        """Return the number of the next request."""
+        self._sequence = (self._sequence + 1) % 256
+        return self._sequence
+
+    def send(self, message: Message, sequence: int, body: bytes) -> None:
+        """Send a request, for the first time or again."""
+        data = frame.encode(bytes((message, sequence)) + body)
+        self._channel.write(data, self.answer_time(len(data)))
+
+    def receive(self, end: float, *, expect_boot: bool = False) -> Answer | None:
+        """Return the next answer, one that `is_damage` too; None once it is `end`.
+
+        Raises `DeviceFaultError`, and `DeviceRestartedError` unless a start is expected;
+        `watch` raises `DeviceStoppedError`.
+        """
+        while True:
+            for payload in self._answers:
+                answer = _parse(payload)
+                if self._is_answer(answer, expect_boot=expect_boot):
+                    return answer
+            remaining = end - time.monotonic()
+            if remaining <= 0:
+                return None
+            if self._decoder.within:
+                # An emulator sends byte by byte, and to wake us for each would slow it down.
+                time.sleep(_GATHER)
+            data = self._channel.read(min(remaining, _WATCH_PERIOD))
+            if not data and remaining > _WATCH_PERIOD:
+                self.watch()
+                data = frame.DELIMITER  # a frame that was begun has lost its own
+            self._answers = self._decoder.feed(data)
+
+    def answer_time(self, size: int) -> float:
+        """Seconds for an answer that takes no computing and `size` bytes on the wire."""
+        return _ANSWER_DEADLINE + 2 * size * self._seconds_per_byte
+
+    def count_retry(self, attempts: int, request: str) -> int:
+        """Return one attempt more; `DeviceSilentError` if `request` has had all of them."""
+        self.retries += 1
+        if attempts + 1 == ATTEMPTS:
+            raise DeviceSilentError(
+                f"no answer to {request} after {ATTEMPTS} attempts",
+                where=self.name,
+                remedy="the device hangs or the line is dead; the emulator's log may say more",
+            )
+        return attempts + 1
+
+    def refuse(self, answer: Answer, requests: Container[int]) -> None:
+        """Raise for an error that answers one of `requests`; drop anything stale."""
+        if answer.type != Message.ERROR or answer.sequence not in requests:
+            return
+        code, detail = messages.parse_error(answer.body)
+        if code == DeviceError.NO_SESSION:
+            raise self.restarted()
+        if code == DeviceError.ENGINE:
+            layer = f"layer {detail - 1} failed" if detail else "failed"
+            raise DeviceRefusedError(f"the engine: {layer}", where=self.name)
+        if code == DeviceError.INPUT:
+            raise DeviceRefusedError(
+                f"the input in the device's memory is not what was put there: "
+                f"its CRC-32 is {detail:#010x}",
+                where=self.name,
+                remedy="does something else write to that memory? With --feed=debug: does "
+                "--feed=serial work, or a lower `board.frequency` of the probe?",
+            )
+        name = DeviceError(code).name if code in set(DeviceError) else f"error {code}"
+        raise DeviceRefusedError(
+            f"the device refused a request: {name} ({detail})", where=self.name
+        )
+
+    def restarted(self, when: str = "in the middle of a session") -> DeviceRestartedError:
+        """Return the error that says so."""
+        return DeviceRestartedError(
+            f"the device restarted {when}",
+            where=self.name,
+            remedy="check its power supply, watchdog and reset line",
+        )
+
+    def _is_answer(self, answer: Answer, *, expect_boot: bool) -> bool:
+        """Take care of what the device says unasked."""
+        if answer.type == Message.LOG:
+            self.log.append(answer.body.decode("utf-8", "replace"))
+            return False
+        if answer.type == Message.FAULT:
+            fault = messages.parse_fault(answer.body)
+            text = describe(fault, self._locate) if fault else "registers unknown"
+            raise DeviceFaultError(f"the device took a fault: {text}", where=self.name)
+        if answer.type == Message.BOOT:
+            self.boots += 1
+            if not expect_boot:
+                raise self.restarted()
+        return True
+
+
+def after(seconds: float) -> float:
+    """Return the time, by the monotonic clock, in so many seconds."""
+    return time.monotonic() + seconds
+
+
+def _parse(payload: bytes | None) -> Answer:
+    if payload is None or len(payload) < 2:  # noqa: PLR2004
+        return _DAMAGED
+    return Answer(payload[0], payload[1], payload[2:])
