@@ -150,7 +150,7 @@ class Double:
             held = any(address in memory for memory in MEMORIES)
             return self.words.get(address, 0) if held else 0
         if "ExecutedInstructions" in command:
-            self.executed += self.told.get("executed", 5_000_000)
+            self.executed += self.told.get("executed", 50_000)
             return self.executed
         return 0x0800_3500
 

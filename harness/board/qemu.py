@@ -95,6 +95,9 @@ class QemuBoard:
             )
         self._gdbstub.write(address, data)
 
+    def executed(self) -> None:
+        """Return None: it cannot be told."""
+
     def diagnosis(self) -> str:
         """Return what QEMU wrote to standard error: how it died, else the end of it."""
         try:
