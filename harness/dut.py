@@ -146,8 +146,9 @@ class Dut:
         if result.ticks <= executed <= 2 * result.ticks + link:
             return
         raise InfrastructureError(
-            f"the counter {self.welcome.counter!r} counted {result.ticks:,} during an inference "
-            f"in which at most {executed:,} instructions were executed, most of them for it",
+            f"the counter {self.welcome.counter!r} counted {result.ticks:,} during an inference, "
+            f"and the core executed {executed:,} instructions from before its input came until "
+            "after its output went",
             where=self.target.name,
             remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"',
         )

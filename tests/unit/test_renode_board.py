@@ -400,14 +400,14 @@ def test_a_core_that_renode_has_stopped_is_told_apart_from_a_slow_one(
 # A counter that does not count instructions
 
 
-@pytest.mark.parametrize("executed", [19, 250_000])
+@pytest.mark.parametrize("executed", [1, 250_000])
 def test_ticks_that_are_no_instructions_are_refused(
     repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch, executed: int
 ) -> None:
     """An inference of the small model takes some 20 instructions, and the link some thousands."""
     tell(monkeypatch, executed=executed)
     shown = fails(repository, stand_in)
-    assert f"in which at most {executed:,} instructions were executed" in shown
+    assert f"the core executed {executed:,} instructions from" in shown
     assert 'docs/renode.md, "Counting"' in shown
 
 
