@@ -105,8 +105,7 @@ class RenodeBoard:
         """Put `data` into RAM at `address`, while the firmware waits."""
         file = self._scratch / "data"
         file.write_bytes(data)
-        for command in ("pause", f"sysbus LoadBinary {quoted(file)} {address:#x}", "start"):
-            self._running().command(command)
+        self._running().command(f"sysbus LoadBinary {quoted(file)} {address:#x}")
 
     @property
     def _errors(self) -> Path:
