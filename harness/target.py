@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,17 @@ Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
+Core = Literal[
+    "cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55"
+]
+"""The rows of firmware/cores.cmake, which a test compares."""
+
 _WORD = 4
+MAX_ICOUNT_SHIFT = 10  # qemu-system-arm -icount help
+_NS = 1_000_000_000  # in a second
+# Two readings of a counter are off by less than a tick each way, so of an instruction's ticks
+# more than two are needed to round to the right one; the rest is for clocks in whole ns.
+_LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
@@ -51,7 +62,7 @@ class Mcu(_Section, frozen=True):
     """The chip: its name and its core, a row of firmware/cores.cmake."""
 
     name: Text
-    core: Literal["cortex-m4f"]
+    core: Core
 
 
 class Port(_Section, frozen=True):
@@ -66,16 +77,21 @@ class Port(_Section, frozen=True):
 
 
 class Counter(_Section, frozen=True):
-    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon."""
+    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon.
+
+    On a machine of QEMU whose counter does not count one an instruction, `hz` says how many
+    it counts in a second of the machine's time; instructions are computed from that.
+    """
 
     ticks: Literal["instructions", "cycles"]
+    hz: Annotated[int, msgspec.Meta(ge=1, le=_NS)] | None = None
 
 
 class Qemu(_Section, frozen=True, tag_field="kind", tag="qemu"):
     """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
 
     machine: Text
-    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=MAX_ICOUNT_SHIFT)] = 0
 
 
 class ChipId(_Section, frozen=True):
@@ -128,6 +144,11 @@ class Target(TargetFile, frozen=True, kw_only=True):
     name: str
     path: Path
 
+    @property
+    def instruction_ticks(self) -> Fraction:
+        """What the device's counter counts while it executes one instruction; else 1 tick."""
+        return _instruction_ticks(self) or Fraction(1)
+
 
 def load_target(path: Path) -> Target:
     """Read a target file; `InputError` names the file and key of what is wrong."""
@@ -169,7 +190,43 @@ def _check(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_counter(path, file)
     _check_port(path, file.port)
+
+
+def _instruction_ticks(file: TargetFile) -> Fraction | None:
+    """Return ticks an instruction, where the file says them."""
+    if file.counter.hz is None or not isinstance(file.board, Qemu):
+        return None
+    return Fraction(file.counter.hz << file.board.icount_shift, _NS)
+
+
+def _check_counter(path: Path, file: TargetFile) -> None:
+    if file.counter.hz is None:
+        return
+    where = f"{path}: counter.hz"
+    ticks = _instruction_ticks(file)
+    if ticks is None or file.counter.ticks != "instructions":
+        raise InputError(
+            "is for counting instructions on a board of kind qemu",
+            where=where,
+            remedy="leave it out: elsewhere the counter's ticks are what counter.ticks says",
+        )
+    if ticks < _LEAST_TICKS:
+        raise InputError(
+            f"with board.icount_shift {file.board.icount_shift} an instruction takes "
+            f"{float(ticks):.3g} ticks, too few to count exactly: at least {_LEAST_TICKS} are needed",
+            where=where,
+            remedy=_enough(file.counter.hz),
+        )
+
+
+def _enough(hz: int) -> str:
+    """Return what to do about a counter at `hz` that is too slow for its icount_shift."""
+    for shift in range(MAX_ICOUNT_SHIFT + 1):
+        if hz << shift >= _LEAST_TICKS * _NS:
+            return f"set board.icount_shift to {shift}"
+    return "choose a faster counter"
 
 
 def _check_port(path: Path, port: Port) -> None:
