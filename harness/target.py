@@ -16,13 +16,11 @@ Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
-Core = Literal[
-    "cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55"
-]
+Core = Literal["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55"]
 """The rows of firmware/cores.cmake, which a test compares."""
 
 _WORD = 4
-MAX_ICOUNT_SHIFT = 10  # qemu-system-arm -icount help
+_MAX_ICOUNT_SHIFT = 10  # qemu-system-arm -icount help
 _NS = 1_000_000_000  # in a second
 # Two readings of a counter are off by less than a tick each way, so of an instruction's ticks
 # more than two are needed to round to the right one; the rest is for clocks in whole ns.
@@ -91,7 +89,11 @@ class Qemu(_Section, frozen=True, tag_field="kind", tag="qemu"):
     """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
 
     machine: Text
-    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=MAX_ICOUNT_SHIFT)] = 0
+    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=_MAX_ICOUNT_SHIFT)] = 0
+
+    def instruction_ticks(self, hz: int) -> Fraction:
+        """Return what a counter at `hz` counts during one instruction."""
+        return Fraction(hz << self.icount_shift, _NS)
 
 
 class ChipId(_Section, frozen=True):
@@ -146,8 +148,10 @@ class Target(TargetFile, frozen=True, kw_only=True):
 
     @property
     def instruction_ticks(self) -> Fraction:
-        """What the device's counter counts while it executes one instruction; else 1 tick."""
-        return _instruction_ticks(self) or Fraction(1)
+        """What the device's counter counts during one instruction; 1 where it says nothing."""
+        if self.counter.hz is None or not isinstance(self.board, Qemu):
+            return Fraction(1)
+        return self.board.instruction_ticks(self.counter.hz)
 
 
 def load_target(path: Path) -> Target:
@@ -194,36 +198,30 @@ def _check(path: Path, file: TargetFile) -> None:
     _check_port(path, file.port)
 
 
-def _instruction_ticks(file: TargetFile) -> Fraction | None:
-    """Return ticks an instruction, where the file says them."""
-    if file.counter.hz is None or not isinstance(file.board, Qemu):
-        return None
-    return Fraction(file.counter.hz << file.board.icount_shift, _NS)
-
-
 def _check_counter(path: Path, file: TargetFile) -> None:
-    if file.counter.hz is None:
-        return
+    counter, board = file.counter, file.board
     where = f"{path}: counter.hz"
-    ticks = _instruction_ticks(file)
-    if ticks is None or file.counter.ticks != "instructions":
+    if counter.hz is None:
+        return
+    if not isinstance(board, Qemu) or counter.ticks != "instructions":
         raise InputError(
             "is for counting instructions on a board of kind qemu",
             where=where,
             remedy="leave it out: elsewhere the counter's ticks are what counter.ticks says",
         )
+    ticks = board.instruction_ticks(counter.hz)
     if ticks < _LEAST_TICKS:
         raise InputError(
-            f"with board.icount_shift {file.board.icount_shift} an instruction takes "
-            f"{float(ticks):.3g} ticks, too few to count exactly: at least {_LEAST_TICKS} are needed",
+            f"with board.icount_shift {board.icount_shift} an instruction takes "
+            f"{float(ticks):.3g} ticks, at least {_LEAST_TICKS} are needed to count exactly",
             where=where,
-            remedy=_enough(file.counter.hz),
+            remedy=_enough(counter.hz),
         )
 
 
 def _enough(hz: int) -> str:
     """Return what to do about a counter at `hz` that is too slow for its icount_shift."""
-    for shift in range(MAX_ICOUNT_SHIFT + 1):
+    for shift in range(_MAX_ICOUNT_SHIFT + 1):
         if hz << shift >= _LEAST_TICKS * _NS:
             return f"set board.icount_shift to {shift}"
     return "choose a faster counter"

@@ -1,22 +1,28 @@
-"""Instructions from the ticks of a counter that is faster or slower than they are."""
+"""Instructions from the ticks of a counter that counts more than one an instruction."""
 
 from fractions import Fraction
 
 _WRAP = 1 << 32  # the device's counter
 
 
+def of_ticks(ticks: int, instruction_ticks: Fraction) -> int:
+    """Return how many instructions lie between two readings that differ by `ticks`.
+
+    On an emulator where every instruction takes the same time, the counter counts
+    `instruction_ticks` (T) during one. The difference of two readings is within a tick of
+    T times the instructions between them, so for T > 2 it rounds to their number.
+    """
+    return round(ticks / instruction_ticks)
+
+
 def instructions(ticks: int, overhead: int, instruction_ticks: Fraction) -> int:
-    """Return how many instructions took `ticks`, of which the device subtracted `overhead`.
+    """Return the instructions of `ticks`, from which the device subtracted its `overhead`.
 
-    On an emulator with a fixed time per instruction, a counter counts `instruction_ticks`
-    (T) an instruction. The difference of two readings is within one tick of T times the
-    instructions between them, so for T > 2 it rounds to their number. The device
-    subtracts the ticks of an empty bracket; to round once for each of the two, they are
-    added again. Below 2^32 / T instructions, that is: the counter wraps.
-
-    Where an instruction is one tick, the result is `ticks`.
+    Both are differences of two readings, the second around nothing. They are rounded one by
+    one, since their difference may be off by two ticks. The counter wraps: it must have
+    counted less than 2^32. Where an instruction is one tick, the result is `ticks`.
     """
     if instruction_ticks == 1:
         return ticks
     whole = (ticks + overhead) % _WRAP
-    return round(whole / instruction_ticks) - round(overhead / instruction_ticks)
+    return of_ticks(whole, instruction_ticks) - of_ticks(overhead, instruction_ticks)

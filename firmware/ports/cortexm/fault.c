@@ -45,7 +45,8 @@ __attribute__((noreturn, used)) void fault_report(const uint32_t *frame, uint32_
  * its own, since the old one may be what faulted. Nothing returns from here.
  * In instructions that Armv6-M has, too. */
 __attribute__((naked)) void fault_handler(void) {
-    __asm volatile("cpsid i\n"
+    __asm volatile(".syntax unified\n" /* which GCC leaves for Armv6-M */
+                   "cpsid i\n"
                    "mov r1, lr\n"
                    "mrs r0, msp\n"
                    "movs r2, #4\n"

@@ -26,6 +26,22 @@
 #define FPGAIO_COUNTER REGISTER(FPGAIO_BASE + 0x18U)
 #define FPGAIO_PRESCALE REGISTER(FPGAIO_BASE + 0x1CU)
 
+extern uint32_t stack_bottom[];
+
+#define GUARD_SIZE_LOG2 16U
+
+/* QEMU's AN385, AN386 and AN500 take writes to where there is nothing, and below RAM they
+ * do: a stack that overflows would go on. No access there (Armv7-M; QEMU's Armv8-M machines
+ * fault of themselves). */
+static void stack_guard_init(void) {
+#if __ARM_ARCH == 7
+    MPU_RBAR = ((uint32_t)stack_bottom - (1U << GUARD_SIZE_LOG2)) | MPU_RBAR_VALID;
+    MPU_RASR = (GUARD_SIZE_LOG2 - 1U) << 1 | MPU_RASR_ENABLE;
+    MPU_CTRL = MPU_CTRL_PRIVDEFENA | MPU_CTRL_ENABLE;
+    __asm volatile("dsb\n isb" ::: "memory");
+#endif
+}
+
 static void uart_init(void) {
     UART_BAUDDIV = (UART_HZ + BAUD / 2U) / BAUD;
     UART_CTRL = UART_CTRL_TX | UART_CTRL_RX | UART_CTRL_RX_INTERRUPT;
@@ -33,6 +49,7 @@ static void uart_init(void) {
 }
 
 void port_init(void) {
+    stack_guard_init();
     port_trigger(0);
     uart_init();
     FPGAIO_PRESCALE = 0; /* counts every cycle, for ever */
