@@ -45,6 +45,7 @@ from tests.repository import DESCRIPTION
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
 TARGETS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
+MLPERF_TINY = ROOT.parent / "shared" / "mlperf-tiny" / "models"
 VECTORS = 5
 CMSIS_NN = find_engine("cmsis-nn")
 
@@ -191,12 +192,32 @@ def test_helium_s_kernels_are_right_for_any_graph(seed: int, tmp_path: Path) -> 
     """The host cannot run them: its random graphs again, with golden from TFLM."""
     rng = np.random.default_rng(seed)
     network = graphs.random_graph(lambda low, high: int(rng.integers(low, high + 1)))
-    model = write_model(tmp_path / "random", network)
-    graph = parse(network, where="random")
-    inputs = rng.integers(-128, 128, (3, *graph.tensors[graph.inputs[0]].shape), np.int8)
-    target = target_of("qemu-m55")
-    image = build(target, model, "gcc", tmp_path / "images")
-    with opened(target, model, image, tmp_path) as dut:
+    compare_with_tflm("qemu-m55", network, tmp_path)
+
+
+@needs_qemu
+@needs_gcc
+@pytest.mark.skipif(not MLPERF_TINY.is_dir(), reason="MLPerf Tiny is not beside this checkout")
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        *((name, "kws_ref_model") for name in TARGETS if name != "qemu-m0"),
+        ("qemu-m55", "ad01_int8"),
+        ("qemu-m55", "str_ww_ref_model"),
+    ],
+)
+def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) -> None:
+    compare_with_tflm(name, (MLPERF_TINY / f"{network}.tflite").read_bytes(), tmp_path)
+
+
+def compare_with_tflm(name: str, network: bytes, root: Path) -> None:
+    """Run a few random inputs on the target `name`, and in TFLM."""
+    graph = parse(network, where="network")
+    shape = graph.tensors[graph.inputs[0]].shape
+    inputs = np.random.default_rng(1).integers(-128, 128, (3, *shape), np.int8)
+    target, model = target_of(name), write_model(root / "network", network)
+    image = build(target, model, "gcc", root / "images")
+    with opened(target, model, image, root) as dut:
         for ours, expected in zip(inputs, golden.outputs(network, inputs), strict=True):
             assert np.array_equal(dut.infer(ours[0]), expected[0])
 
