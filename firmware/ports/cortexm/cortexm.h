@@ -49,9 +49,11 @@ static inline void nvic_enable(uint32_t interrupt) {
 /* Chooses what port_ticks() reads: the DWT's cycle counter where the core has
  * one that counts, else the port's own running 32-bit timer. */
 void counter_init(volatile uint32_t *timer, const char *timer_name);
+
+/* Whether the DWT's counts, for a port that starts its timer only where it is needed. */
 int counter_has_dwt(void);
 
-/* For a timer that is read by having it copied: `task` is set to 1 for that. */
+/* For a timer that cannot be read itself: a 1 in `task` has it copied to `timer`. */
 void counter_capture(volatile uint32_t *task);
 
 /* Called by a port's receive interrupt. */

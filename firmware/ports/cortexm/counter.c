@@ -3,8 +3,7 @@
 
 static volatile uint32_t *counter;
 static const char *name;
-
-static volatile uint32_t no_task;
+static volatile uint32_t no_task; /* most timers are simply read */
 static volatile uint32_t *capture = &no_task;
 
 /* Emulators read the DWT as zero; a core without it ignores the enable bit. On Armv6-M
