@@ -222,6 +222,37 @@ def compare_with_tflm(name: str, network: bytes, root: Path) -> None:
             assert np.array_equal(dut.infer(ours[0]), expected[0])
 
 
+# Writes all of `most`, reads it again, and reads the last of `constants`.
+ALL_MEMORY = """
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < sizeof(most); i++) {
+        most[i] = (uint8_t)(i + i / 256U + i / 65536U);
+    }
+    for (uint32_t i = 0; i < sizeof(most); i++) {
+        differ += most[i] != (uint8_t)(i + i / 256U + i / 65536U);
+    }
+    tensor[0] = differ == 0U;
+    tensor[1] = constants[last];
+"""
+
+
+@needs_qemu
+@each_toolchain
+@pytest.mark.parametrize("name", ["qemu-m0", "qemu-m3", "qemu-m33", "qemu-m55"])
+def test_the_whole_memory_is_there(name: str, toolchain: str, tiny: Model, tmp_path: Path) -> None:
+    target = target_of(name)
+    ram, flash = target.memory.ram.size - target.stack - 5000, target.memory.flash.size - 12_000
+    declarations = f"""
+static volatile uint8_t most[{ram}];
+static const int8_t constants[{flash}] = {{[{flash - 1}] = 7}};
+static volatile uint32_t last = {flash - 1};
+"""
+    engine = hand_made(invoke=ALL_MEMORY, declarations=declarations)
+    image = build(target, tiny, toolchain, tmp_path / "images", engine)
+    with opened(target, tiny, image, tmp_path) as dut:
+        assert dut.infer(np.zeros(4, np.int8)).tolist() == [1, 7, 0, 0]
+
+
 @needs_gcc
 def test_a_model_that_is_too_large_for_16_kib_is_refused(tmp_path: Path) -> None:
     b = Builder()
