@@ -22,6 +22,7 @@ from harness.link.errors import (
     DeviceStoppedError,
 )
 from harness.link.messages import Result, Welcome
+from harness.measure.instructions import instructions
 from harness.model import Model
 from harness.progress import Progress
 from harness.results.record import record_of, write_record
@@ -115,7 +116,7 @@ class Dut:
             golden=expected,
             golden_source=source,
             outputs=np.stack([self._output(result) for result in results]),
-            ticks=np.array([result.ticks for result in results], dtype=np.uint32),
+            ticks=np.array([self._ticks(result) for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
             retries=self._link.retries - retries,
             log=tuple(self._link.log[logged:]),
@@ -156,6 +157,11 @@ class Dut:
     def _output(self, result: Result) -> npt.NDArray[np.int8]:
         shape = self._network.tensors[self._network.outputs[0]].shape[1:]
         return np.frombuffer(result.output, dtype=np.int8).reshape(shape)
+
+    def _ticks(self, result: Result) -> int:
+        """Return the result's ticks in the target's unit: what was counted, or instructions."""
+        overhead = self.welcome.counter_overhead
+        return instructions(result.ticks, overhead, self.target.instruction_ticks)
 
     def _golden(self, vectors: Vectors) -> tuple[npt.NDArray[np.int8], str]:
         """Return golden outputs and what computed them: the vectors' own, else now."""
