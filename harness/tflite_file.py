@@ -17,15 +17,24 @@ from harness.errors import InputError
 from harness.graph import (
     Activation,
     AddOptions,
+    ConcatenationOptions,
     Conv2DOptions,
     DepthwiseConv2DOptions,
     FullyConnectedOptions,
     Graph,
+    LeakyReluOptions,
+    MulOptions,
     Operator,
     Options,
+    PackOptions,
     Pool2DOptions,
+    ResizeNearestNeighborOptions,
     SoftmaxOptions,
+    StridedSliceOptions,
+    SubOptions,
     Tensor,
+    TransposeConvOptions,
+    UnpackOptions,
 )
 
 MAX_ELEMENTS = 1 << 28
@@ -41,10 +50,26 @@ _OPTIONS: dict[str, type[Options]] = {
     "FULLY_CONNECTED": FullyConnectedOptions,
     "ADD": AddOptions,
     "SOFTMAX": SoftmaxOptions,
+    "SUB": SubOptions,
+    "MUL": MulOptions,
+    "CONCATENATION": ConcatenationOptions,
+    "PACK": PackOptions,
+    "UNPACK": UnpackOptions,
+    "LEAKY_RELU": LeakyReluOptions,
+    "STRIDED_SLICE": StridedSliceOptions,
+    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions,
+    "TRANSPOSE_CONV": TransposeConvOptions,
 }
 
 # Options that a file may leave out; TFLM's parsers read them so.
-_DEFAULTS: dict[str, Options] = {"ADD": AddOptions(Activation.NONE)}
+_DEFAULTS: dict[str, Options] = {
+    "ADD": AddOptions(Activation.NONE),
+    "SUB": SubOptions(Activation.NONE),
+    "MUL": MulOptions(Activation.NONE),
+    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
+        align_corners=False, half_pixel_centers=False
+    ),
+}
 
 
 def parse(data: bytes, *, where: str) -> Graph:

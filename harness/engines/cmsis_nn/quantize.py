@@ -49,6 +49,17 @@ def product_multiplier(source: float, weights: float, result: float) -> Multipli
     return multiplier(float(source) * float(weights) / float(result))
 
 
+def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
+    """Quantize source / result, divided by the `count` of summed values.
+
+    Source: reduce.h, QuantizedMeanOrSum: the division is one of integers, without its fraction,
+    after as many bits as fit were added.
+    """
+    factor = multiplier(float(source) / float(result))
+    bits = min(count.bit_length() - 1, 32, 31 + factor.shift)
+    return Multiplier((factor.value << bits) // count, factor.shift - bits)
+
+
 def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:
     """Return the least and greatest int8 output that `activation` lets pass.
 
@@ -116,9 +127,27 @@ def add_parameters(first: float, second: float, result: float) -> AddParameters:
     Source: add_common.cc, CalculateOpDataAdd.
     """
     twice = 2.0 * max(first, second)
-    if twice == 0.0 or result == 0.0:
-        raise ValueError("a scale is 0")
-    factors = (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result))
+    return _add_parameters(
+        (first, second, result),
+        (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result)),
+    )
+
+
+def sub_parameters(first: float, second: float, result: float) -> AddParameters:
+    """Do as `add_parameters`, but divide in float32, as sub_common.cc does."""
+    one, two = np.float32(first), np.float32(second)
+    with np.errstate(over="ignore"):
+        twice = np.float32(2) * max(one, two)
+        whole = twice / (np.float32(1 << ADD_LEFT_SHIFT) * np.float32(result))
+    return _add_parameters(
+        (first, second, result), (float(one / twice), float(two / twice), float(whole))
+    )
+
+
+def _add_parameters(
+    scales: tuple[float, float, float], factors: tuple[float, float, float]
+) -> AddParameters:
+    first, second, result = scales
     if not all(0.0 < factor < 1.0 for factor in factors):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     quantized = AddParameters(*(multiplier(factor) for factor in factors))
