@@ -7,6 +7,7 @@ this file by itself, without the package.
 """
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -97,9 +98,11 @@ class OwnedProcess:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _end_with(child: "subprocess.Popen[bytes]") -> None:
+def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:
     code = child.wait()
     _kill_group(child)
+    if select.select([life], [], [], 0)[0]:  # with the owner, whose pipes it may have had
+        _remove(scratch)
     os._exit(code if code >= 0 else 128 - code)
 
 
@@ -109,6 +112,11 @@ def _kill_group(child: "subprocess.Popen[bytes]") -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
+def _remove(scratch: str) -> None:
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _supervise(life: int, scratch: str, command: list[str]) -> None:
     child = subprocess.Popen(command, start_new_session=True)
     for descriptor in (0, 1):
@@ -116,12 +124,11 @@ def _supervise(life: int, scratch: str, command: list[str]) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, descriptor)
         os.close(null)
-    threading.Thread(target=_end_with, args=(child,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(child, life, scratch), daemon=True).start()
     os.read(life, 1)  # until the owner closes the pipe, or is no more
     _kill_group(child)
     child.wait()
-    if scratch:
-        shutil.rmtree(scratch, ignore_errors=True)
+    _remove(scratch)
 
 
 if __name__ == "__main__":
