@@ -61,6 +61,7 @@ class _Symbol(NamedTuple):
     address: int
     size: int
     name: str
+    source: str  # the last part of the file's path; empty if it is not told
 
 
 def pieces(elf: Elf) -> list[Piece]:
@@ -69,8 +70,8 @@ def pieces(elf: Elf) -> list[Piece]:
     Raises `InputError` if it cannot be read as an ELF.
     """
     with elf.opened() as file:
-        files = _files(file)
         symbols = _symbols(file)
+        files = _files(file, symbols)
         return [
             piece
             for section in file.iter_sections()
@@ -143,32 +144,41 @@ def part_of(file: str) -> str:
 
 
 def _symbols(file: ELFFile) -> list[_Symbol]:
-    """Return functions and objects by address; of two at one, the larger."""
-    found = [
-        _Symbol(
-            symbol["st_value"] & ~(_THUMB if symbol["st_info"]["type"] == "STT_FUNC" else 0),
-            symbol["st_size"],
-            symbol.name,
-        )
-        for section in file.iter_sections(type="SHT_SYMTAB")
-        if isinstance(section, SymbolTableSection)
-        for symbol in section.iter_symbols()
-        if symbol["st_info"]["type"] in {"STT_FUNC", "STT_OBJECT"} and symbol["st_size"]
-    ]
+    """Return functions and objects by address; of two at one, the larger.
+
+    Symbols that are local to a file stand behind the one that names it.
+    """
+    found = []
+    for section in file.iter_sections(type="SHT_SYMTAB"):
+        source = ""
+        for symbol in section.iter_symbols() if isinstance(section, SymbolTableSection) else ():
+            kind = symbol["st_info"]["type"]
+            if kind == "STT_FILE":
+                source = symbol.name
+            elif kind in {"STT_FUNC", "STT_OBJECT"} and symbol["st_size"]:
+                address = symbol["st_value"] & ~(_THUMB if kind == "STT_FUNC" else 0)
+                local = symbol["st_info"]["bind"] == "STB_LOCAL"
+                found.append(
+                    _Symbol(address, symbol["st_size"], symbol.name, source if local else "")
+                )
     return sorted(found, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
 
 
-def _files(file: ELFFile) -> dict[int, str]:
-    """Return the source file of what is at an address, as far as DWARF tells."""
+def _files(file: ELFFile, symbols: list[_Symbol]) -> dict[int, str]:
+    """Return the source file of what is at an address, as far as DWARF and symbols tell."""
     if not file.has_dwarf_info():
         return {}
+    units: dict[str, str] = {}  # by the last part of their path
     files: dict[int, str] = {}
     for unit in file.get_dwarf_info().iter_CUs():
         name = unit.get_top_DIE().attributes["DW_AT_name"].value.decode("utf-8", "replace")
+        units[name.rsplit("/", 1)[-1]] = name
         for entry in unit.iter_DIEs():
             address = _address_of(entry)
             if address is not None:
                 files[address] = name
+    for symbol in symbols:
+        files.setdefault(symbol.address, units.get(symbol.source, ""))
     return files
 
 
