@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.measure.quality import SHOWN
 from harness.results.record import Record
 
 _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
@@ -15,15 +16,19 @@ _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print two lines for each of `records`, and of what kind the numbers are.
 
-    Under the target is the toolchain where the records' differ.
+    Under the target is the toolchain where the records' differ, and by the floor the metric
+    where those do.
     """
     compilers = len({record.image.toolchain for record in records}) > 1
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
+    metrics = [
+        shown for name, shown in SHOWN.items() if any(r.model.metric == name for r in records)
+    ]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("target\ntoolchain" if compilers else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
     for heading in (
-        "accuracy\n≥ floor",
+        f"{metrics[0] if len(metrics) == 1 else 'quality'}\n≥ floor",
         "vectors\n≠ golden",
         *(f"{_TICKS[unit]}\n/inference" for unit in units),
         "flash",
@@ -33,9 +38,9 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
         place = _stack(record.target.name, record.image.toolchain if compilers else "")
-        table.add_row(place, *_row(record, units))
+        table.add_row(place, *_row(record, units, name_metric=len(metrics) > 1))
     console.print(table)
-    console.print(_legend(units), style="dim", highlight=False)
+    console.print(_legend(metrics, units), style="dim", highlight=False)
     for record in records:
         if record.retries:
             console.print(
@@ -46,16 +51,18 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             )
 
 
-def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
+def _row(record: Record, units: Sequence[str], *, name_metric: bool) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
-    right = value["accuracy"] >= value["accuracy_floor"]
+    metric = record.model.metric
+    quality, least = value[metric], value[f"{metric}_floor"]
+    floor = f"{SHOWN[metric]} ≥ {least:g}" if name_metric else f"≥ {least:g}"
     same = value["bytes_differing"] == 0
     ticks = [
         f"{value[f'{unit}_median']:,.0f}" if f"{unit}_median" in value else "" for unit in units
     ]
     return [
         _stack(record.model.name, record.image.engine),
-        _stack(f"{value['accuracy']:.4f}", f"≥ {value['accuracy_floor']:g}", right=right),
+        _stack(f"{quality:.4f}", floor, right=quality >= least),
         _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
         *ticks,
         f"{value['flash']:,}",
@@ -71,8 +78,8 @@ def _stack(above: str, below: str, *, right: bool = True) -> Text:
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
 
 
-def _legend(units: Sequence[str]) -> str:
-    exact = ["accuracy", "≠ golden (output bytes that differ)"]
+def _legend(metrics: Sequence[str], units: Sequence[str]) -> str:
+    exact = [*metrics, "≠ golden (output bytes that differ)"]
     measured = ["wall time"]
     for unit in units:
         kind = exact if unit == "instructions" else measured

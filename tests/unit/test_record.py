@@ -22,6 +22,7 @@ from harness.model import find_model
 from harness.results.record import SCHEMA, Record, read_record, record_of, write_record
 from harness.run import Run
 from harness.target import Counter, load_target
+from harness.tflite_file import parse
 from harness.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,7 @@ def make_run(**changed: Any) -> Run:
     values: dict[str, Any] = {
         "target": load_target(ROOT / "tests" / "data" / "targets" / "valid.toml"),
         "model": model,
+        "network": parse(model.tflite, where="digits"),
         "image": Image(
             elf=Elf(Path("firmware.elf")),
             build_id=BUILD_ID,
