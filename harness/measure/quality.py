@@ -74,8 +74,8 @@ def accuracy(outputs: Reals, labels: Labels) -> float:
 def reconstruction_error(inputs: Reals, outputs: Reals) -> npt.NDArray[np.float64]:
     """Return the mean squared difference of each of N inputs and outputs: float64 [N]."""
     difference = outputs.reshape(len(outputs), -1) - inputs.reshape(len(inputs), -1)
-    squares: npt.NDArray[np.float64] = np.square(difference, dtype=np.float64)
-    return squares.mean(axis=1)
+    errors: npt.NDArray[np.float64] = np.square(difference, dtype=np.float64).mean(axis=1)
+    return errors
 
 
 def auc(scores: Reals, labels: Labels) -> float:

@@ -4,6 +4,7 @@
 the conversion can be repeated and checked on any machine, which training cannot.
 """
 
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,7 +41,10 @@ def convert(task: Task, weights: Sequence[Floats], calibration: Floats) -> bytes
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    with warnings.catch_warnings():
+        # It asks for statistics of float inputs; the calibration inputs give them.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())
 
 
 def calibration_of(task: Task, inputs: Floats) -> Floats:

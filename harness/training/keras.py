@@ -22,20 +22,24 @@ _ENVIRONMENT = {
 
 
 def tensorflow() -> Any:
-    """Import TensorFlow, seeded and deterministic; before any other import of it.
+    """Return TensorFlow, seeded and deterministic, as if nothing had been built with it.
 
+    To be called before any other import of it, and before each network that is to be the
+    same every time.
     Raises `InputError` if it is not installed.
     """
     if "tensorflow" in sys.modules and not _is_set_up():
         raise InputError(
             "TensorFlow was imported before it could be made deterministic",
-            remedy="import tensorflow inside the functions of train.py",
+            remedy="train in a process of its own",
         )
     os.environ.update(_ENVIRONMENT)
     try:
         import tensorflow as tf  # noqa: PLC0415 - it takes seconds, and needs the environment
     except ModuleNotFoundError as error:
         raise missing(error) from error
+    # What was built before must not count in the names of tensors, which are in the file.
+    tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
     # Exporting would list every variable of the model.

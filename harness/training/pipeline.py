@@ -67,19 +67,20 @@ def train_model(model: Model, folder: Path, say: Say) -> Trained:
     data = task.load()
     say(f"{len(data.train)} samples train, {len(data.test)} test")
     network = train(task, model.task, data.train, say)
+    floats = network.predict(data.test.inputs, verbose=0)
+    weights = network.get_weights()
     say("converting to int8")
     calibration = calibration_of(task, data.train.inputs)
-    tflite = convert(task, network.get_weights(), calibration)
+    tflite = convert(task, weights, calibration)
     say("golden outputs of the test samples")
     answers = _answers(tflite, data.test)
     chosen = choose_vectors(data.test.labels, task.vectors)
     files = {
-        FLOAT: npz(arrays_of(network.get_weights(), calibration)),
+        FLOAT: npz(arrays_of(weights, calibration)),
         model.tflite_path.name: tflite,
         model.vectors_path.name: npz(_vectors(answers, data.test, chosen)),
     }
     replace_files(folder, files)
-    floats = network.predict(data.test.inputs, verbose=0)
     qualities = _qualities(model.metric, data, floats, answers, chosen)
     return Trained(files, qualities, time.perf_counter() - start)
 

@@ -76,7 +76,7 @@ def network(batch: int | None) -> Any:
 def disturb(inputs: Floats, rng: np.random.Generator) -> Floats:
     """Return `inputs` with each axis of each window scaled by about 15 %, and noise on it."""
     scale = rng.normal(1, 0.15, (len(inputs), 1, 1, AXES))
-    disturbed: Floats = inputs * scale + rng.normal(0, 0.1, inputs.shape)
+    disturbed = inputs * scale + rng.normal(0, 0.1, inputs.shape)
     return disturbed.astype(np.float32)
 
 

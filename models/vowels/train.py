@@ -69,8 +69,8 @@ def network(batch: int | None) -> Any:
 def disturb(inputs: Floats, rng: np.random.Generator) -> Floats:
     """Return `inputs` with noise on every frame that was spoken."""
     spoken = (inputs != 0).any(axis=-1, keepdims=True)
-    disturbed: Floats = inputs + rng.normal(0, 0.25, inputs.shape) * spoken
-    return disturbed.astype(np.float32)
+    noise = np.where(spoken, rng.normal(0, 0.25, inputs.shape), 0)
+    return (inputs + noise).astype(np.float32)
 
 
 TASK = Task(
