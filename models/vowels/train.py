@@ -70,7 +70,8 @@ def disturb(inputs: Floats, rng: np.random.Generator) -> Floats:
     """Return `inputs` with noise on every frame that was spoken."""
     spoken = (inputs != 0).any(axis=-1, keepdims=True)
     noise = np.where(spoken, rng.normal(0, 0.25, inputs.shape), 0)
-    return (inputs + noise).astype(np.float32)
+    disturbed: Floats = (inputs + noise).astype(np.float32)
+    return disturbed
 
 
 TASK = Task(
