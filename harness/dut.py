@@ -22,6 +22,7 @@ from harness.link.errors import (
     DeviceStoppedError,
 )
 from harness.link.messages import Result, Welcome
+from harness.measure.instructions import instructions
 from harness.model import Model
 from harness.progress import Progress
 from harness.results.record import record_of, write_record
@@ -29,6 +30,10 @@ from harness.run import Run
 from harness.target import Target
 from harness.vectors import Vectors
 from harness.workspace import Workspace
+
+# What the link may take, several times what it does: to receive a byte takes about 80.
+_LINK_INSTRUCTIONS = 100_000
+_LINK_INSTRUCTIONS_PER_BYTE = 500
 
 _SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
 """Errors that say what happened to the device; there is nothing to find out."""
@@ -93,9 +98,12 @@ class Dut:
         results = []
         begin = time.perf_counter()
         waited = self._link.waited
+        executed = self.board.executed()
         with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
             for index, inputs in enumerate(vectors.inputs):
                 results.append(self._infer(inputs, f"vector {index}"))
+                if index == 0 and executed is not None:
+                    self._check_counter(results[0], (self.board.executed() or 0) - executed)
                 step()
         wall = time.perf_counter() - begin
         return Run(
@@ -109,7 +117,7 @@ class Dut:
             golden=expected,
             golden_source=source,
             outputs=np.stack([self._output(result) for result in results]),
-            ticks=np.array([result.ticks for result in results], dtype=np.uint32),
+            ticks=np.array([self._ticks(result) for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
             retries=self._link.retries - retries,
             log=tuple(self._link.log[logged:]),
@@ -130,9 +138,31 @@ class Dut:
         except InfrastructureError as error:
             raise _with_diagnosis(error, self.board, which) from error
 
+    def _check_counter(self, result: Result, executed: int) -> None:
+        """Make sure that ticks are instructions, if `executed` were since before the input.
+
+        Apart from the inference, the firmware has received, checked and sent bytes.
+        """
+        sent = self.welcome.input_size + self.welcome.output_size
+        link = _LINK_INSTRUCTIONS + _LINK_INSTRUCTIONS_PER_BYTE * sent
+        if result.ticks <= executed <= 2 * result.ticks + link:
+            return
+        raise InfrastructureError(
+            f"the counter {self.welcome.counter!r} counted {result.ticks:,} during an inference, "
+            f"and the core executed {executed:,} instructions from before its input came until "
+            "after its output went",
+            where=self.target.name,
+            remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"',
+        )
+
     def _output(self, result: Result) -> npt.NDArray[np.int8]:
         shape = self._network.tensors[self._network.outputs[0]].shape[1:]
         return np.frombuffer(result.output, dtype=np.int8).reshape(shape)
+
+    def _ticks(self, result: Result) -> int:
+        """Return the result's ticks in the target's unit: what was counted, or instructions."""
+        overhead = self.welcome.counter_overhead
+        return instructions(result.ticks, overhead, self.target.instruction_ticks)
 
     def _golden(self, vectors: Vectors) -> tuple[npt.NDArray[np.int8], str]:
         """Return golden outputs and what computed them: the vectors' own, else now."""

@@ -22,10 +22,10 @@ from harness.vectors import Vectors
 class Run:
     """What a device answered to N vectors.
 
-    `outputs` is int8 [N, *output shape], `ticks` uint32 [N] of the device's counter for
-    each inference, `golden` int8 of the outputs' shape with the name of what computed
-    it; `network` is the model's graph. Times are in seconds: `wall` for the whole of the
-    vectors, `inference` for the part of it in which the host waited for results.
+    `outputs` is int8 [N, *output shape], `ticks` uint32 [N] what each inference took in the
+    target's unit, instructions or cycles, `golden` int8 of the outputs' shape with the name
+    of what computed it; `network` is the model's graph. Times are in seconds: `wall` for the
+    whole of the vectors, `inference` for the part of it in which the host waited for results.
     """
 
     target: Target
