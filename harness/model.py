@@ -123,7 +123,7 @@ class Model:
                 where=f"{self.path / DESCRIPTION}: classes",
                 remedy="name every class once, in order, or leave `classes` out",
             )
-        check_labels(self.vectors, classes, f"{self.tflite_path.name} tells")
+        check_labels(self.vectors, classes, "the model has")
         check_vectors(self.vectors, input_shape, input_dtype, output_shape)
 
 

@@ -152,7 +152,7 @@ def _check(network: Network, brought: Brought) -> None:
             )
         check_both_labels(brought.vectors.labels, str(brought.vectors.path))
     classes = count_classes(brought.task, result.elements)
-    check_labels(brought.vectors, classes, f"{network.path.name} tells")
+    check_labels(brought.vectors, classes, f"{network.path.name} has")
 
 
 def _classes(task: Task, outputs: int) -> str:

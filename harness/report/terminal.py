@@ -1,6 +1,6 @@
 """One table of runs for a terminal; it fits 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,19 +16,20 @@ _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print two lines for each of `records`, and of what kind the numbers are.
 
-    Under the target is the toolchain where the records' differ, and by the floor the metric
-    where those do.
+    Under the target is the toolchain where the records' differ.
     """
     compilers = len({record.image.toolchain for record in records}) > 1
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
-    metrics = [
-        shown for name, shown in SHOWN.items() if any(r.model.metric == name for r in records)
-    ]
+    metrics = {
+        shown: {record.model.name for record in records if record.model.metric == name}
+        for name, shown in SHOWN.items()
+        if any(record.model.metric == name for record in records)
+    }
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("target\ntoolchain" if compilers else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
     for heading in (
-        f"{metrics[0] if len(metrics) == 1 else 'quality'}\n≥ floor",
+        f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ floor",
         "vectors\n≠ golden",
         *(f"{_TICKS[unit]}\n/inference" for unit in units),
         "flash",
@@ -38,7 +39,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
         place = _stack(record.target.name, record.image.toolchain if compilers else "")
-        table.add_row(place, *_row(record, units, name_metric=len(metrics) > 1))
+        table.add_row(place, *_row(record, units))
     console.print(table)
     console.print(_legend(metrics, units), style="dim", highlight=False)
     for record in records:
@@ -51,18 +52,17 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             )
 
 
-def _row(record: Record, units: Sequence[str], *, name_metric: bool) -> list[str | Text]:
+def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     metric = record.model.metric
     quality, least = value[metric], value[f"{metric}_floor"]
-    floor = f"{SHOWN[metric]} ≥ {least:g}" if name_metric else f"≥ {least:g}"
     same = value["bytes_differing"] == 0
     ticks = [
         f"{value[f'{unit}_median']:,.0f}" if f"{unit}_median" in value else "" for unit in units
     ]
     return [
         _stack(record.model.name, record.image.engine),
-        _stack(f"{quality:.4f}", floor, right=quality >= least),
+        _stack(f"{quality:.4f}", f"≥ {least:g}", right=quality >= least),
         _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
         *ticks,
         f"{value['flash']:,}",
@@ -78,8 +78,11 @@ def _stack(above: str, below: str, *, right: bool = True) -> Text:
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
 
 
-def _legend(metrics: Sequence[str], units: Sequence[str]) -> str:
-    exact = [*metrics, "≠ golden (output bytes that differ)"]
+def _legend(metrics: Mapping[str, set[str]], units: Sequence[str]) -> str:
+    # The table has no room for a metric in every row.
+    each = [f"{metric} of {', '.join(sorted(models))}" for metric, models in metrics.items()]
+    quality = next(iter(metrics)) if len(metrics) == 1 else f"quality ({'; '.join(each)})"
+    exact = [quality, "≠ golden (output bytes that differ)"]
     measured = ["wall time"]
     for unit in units:
         kind = exact if unit == "instructions" else measured

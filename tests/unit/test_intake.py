@@ -146,7 +146,7 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
     "label no class": (
         arrays(y=[0, 1, 2, 1]),
         "y.npy: labels",
-        "vector 2 has label 2, but net.tflite tells 2 classes",
+        "vector 2 has label 2, but net.tflite has 2 classes",
     ),
     "no network": (text("net.tflite", ""), "net.tflite", "is not a .tflite file"),
     "float network": (
@@ -291,7 +291,7 @@ BAD_FOLDERS: dict[str, tuple[str, dict[str, bytes], str]] = {
     "window": ("a.bin,2,1,2,1\n", {"a": A}, "a.bin has 3 bytes and windows of 2"),
     "shorter than a window": ("a.bin,2,1,12,4\n", {"a": A}, "a.bin has 3 bytes and windows of 12"),
     "classes": ("a.bin,5,1\n", {"a": A}, "counts 5 classes, but net.tflite has 2 outputs"),
-    "label": ("a.bin,2,2\n", {"a": A}, "vector 0 has label 2, but net.tflite tells 2 classes"),
+    "label": ("a.bin,2,2\n", {"a": A}, "vector 0 has label 2, but net.tflite has 2 classes"),
     "not finite": (
         "a.bin,2,1\n",
         {"a": struct.pack("<3f", 0, float("nan"), 0)},

@@ -384,7 +384,7 @@ def test_labels_that_the_network_has_no_output_for_are_explained(folder: Path) -
     path = folder / "vectors.npz"
     np.savez(path, **{**arrays(), "labels": np.array([0, 1, 2, 1])})
     assert message(lambda: load_model(folder).check((1, 3), np.int8, (1, 2))) == (
-        f"{path}: labels: vector 2 has label 2, but model.tflite tells 2 classes\n"
+        f"{path}: labels: vector 2 has label 2, but the model has 2 classes\n"
         "  -> count classes from 0 to 1"
     )
 
