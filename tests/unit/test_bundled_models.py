@@ -38,6 +38,14 @@ def test_the_floor_is_a_little_below_what_golden_reaches(model: Model) -> None:
     assert model.floor < reached < model.floor + 0.05
 
 
+def test_the_floor_is_above_what_an_answer_that_is_always_the_same_reaches(model: Model) -> None:
+    graph = parse(model.tflite, where=model.name)
+    shape = (len(model.vectors), *graph.tensors[graph.outputs[0]].shape[1:])
+    for value in (-128, 0, 127):
+        same = np.full(shape, value, np.int8)
+        assert quality_of(model.metric, model.vectors, same, graph) < model.floor
+
+
 def test_every_label_has_as_many_vectors_and_the_first_are_one_of_each(model: Model) -> None:
     labels = model.vectors.labels
     classes, counts = np.unique(labels, return_counts=True)
