@@ -83,6 +83,79 @@ class SoftmaxOptions:
     beta: float
 
 
+@dataclass(frozen=True)
+class SubOptions:
+    """Options of SUB."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class MulOptions:
+    """Options of MUL."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class ConcatenationOptions:
+    """Options of CONCATENATION; a negative axis counts from the last."""
+
+    axis: int
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """Options of PACK: `axis` is the new one, and counts from the last where negative."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class UnpackOptions:
+    """Options of UNPACK: `axis` is the one that vanishes."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class LeakyReluOptions:
+    """Options of LEAKY_RELU: the slope of negative values."""
+
+    alpha: float
+
+
+@dataclass(frozen=True)
+class StridedSliceOptions:
+    """Options of STRIDED_SLICE; bit i of a mask is about axis i."""
+
+    begin_mask: int
+    end_mask: int
+    ellipsis_mask: int
+    new_axis_mask: int
+    shrink_axis_mask: int
+    offset: bool
+
+
+@dataclass(frozen=True)
+class ResizeNearestNeighborOptions:
+    """Options of RESIZE_NEAREST_NEIGHBOR."""
+
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True)
+class TransposeConvOptions:
+    """Options of TRANSPOSE_CONV; strides in elements of the output."""
+
+    padding: Padding
+    stride_w: int
+    stride_h: int
+    fused_activation_function: Activation
+
+
 Options = (
     Conv2DOptions
     | DepthwiseConv2DOptions
@@ -90,6 +163,15 @@ Options = (
     | FullyConnectedOptions
     | AddOptions
     | SoftmaxOptions
+    | SubOptions
+    | MulOptions
+    | ConcatenationOptions
+    | PackOptions
+    | UnpackOptions
+    | LeakyReluOptions
+    | StridedSliceOptions
+    | ResizeNearestNeighborOptions
+    | TransposeConvOptions
 )
 
 

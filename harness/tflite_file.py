@@ -17,15 +17,24 @@ from harness.errors import InputError
 from harness.graph import (
     Activation,
     AddOptions,
+    ConcatenationOptions,
     Conv2DOptions,
     DepthwiseConv2DOptions,
     FullyConnectedOptions,
     Graph,
+    LeakyReluOptions,
+    MulOptions,
     Operator,
     Options,
+    PackOptions,
     Pool2DOptions,
+    ResizeNearestNeighborOptions,
     SoftmaxOptions,
+    StridedSliceOptions,
+    SubOptions,
     Tensor,
+    TransposeConvOptions,
+    UnpackOptions,
 )
 
 MAX_ELEMENTS = 1 << 28
@@ -41,10 +50,26 @@ _OPTIONS: dict[str, type[Options]] = {
     "FULLY_CONNECTED": FullyConnectedOptions,
     "ADD": AddOptions,
     "SOFTMAX": SoftmaxOptions,
+    "SUB": SubOptions,
+    "MUL": MulOptions,
+    "CONCATENATION": ConcatenationOptions,
+    "PACK": PackOptions,
+    "UNPACK": UnpackOptions,
+    "LEAKY_RELU": LeakyReluOptions,
+    "STRIDED_SLICE": StridedSliceOptions,
+    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions,
+    "TRANSPOSE_CONV": TransposeConvOptions,
 }
 
 # Options that a file may leave out; TFLM's parsers read them so.
-_DEFAULTS: dict[str, Options] = {"ADD": AddOptions(Activation.NONE)}
+_DEFAULTS: dict[str, Options] = {
+    "ADD": AddOptions(Activation.NONE),
+    "SUB": SubOptions(Activation.NONE),
+    "MUL": MulOptions(Activation.NONE),
+    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
+        align_corners=False, half_pixel_centers=False
+    ),
+}
 
 
 def parse(data: bytes, *, where: str) -> Graph:
@@ -183,6 +208,8 @@ class _Reader:
             raise self.fail(f"{who} has a scale that is negative or not finite")
         if zero_point.size not in {1, scale.size}:
             raise self.fail(f"{who} has {scale.size} scales but {zero_point.size} zero points")
+        if shape == (scale.size,):
+            axis = 0  # whatever is said: some converters give a bias the axis of its filter
         if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):
             raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
         return scale, np.broadcast_to(zero_point, scale.shape), axis
@@ -265,7 +292,10 @@ class _Reader:
             if not -1 <= index < total:
                 raise self.fail(f"{who} reads tensor {index} of {total}")
             if index != -1 and index not in known:
-                raise self.fail(f"{who} reads tensor {index} before anything wrote it")
+                raise self.fail(
+                    f"{who} reads tensor {index} before anything wrote it",
+                    "a state that is kept between inferences is not supported",
+                )
         for index in operator.outputs:
             if not 0 <= index < total:
                 raise self.fail(f"{who} writes tensor {index} of {total}")

@@ -47,6 +47,14 @@ static inline int32_t nn_scale_down(int32_t x, int32_t multiplier, int32_t shift
     return nn_rounding_shift_right(nn_high_mul(x, multiplier), (int)-shift);
 }
 
+/* The same for -31 <= shift <= 30. */
+static inline int32_t nn_scale(int32_t x, int32_t multiplier, int32_t shift) {
+    if (shift <= 0) {
+        return nn_scale_down(x, multiplier, shift);
+    }
+    return nn_high_mul((int32_t)((uint32_t)x << shift), multiplier);
+}
+
 static inline int32_t nn_clamp(int32_t x, int32_t low, int32_t high) {
     if (x < low) {
         return low;

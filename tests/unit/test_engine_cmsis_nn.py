@@ -1,9 +1,6 @@
 """The engine cmsis-nn: its C, compiled for this machine, against TFLM byte for byte."""
 
-import ctypes
-import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,98 +19,10 @@ from harness.engines.cmsis_nn.tree import find_tree
 from harness.errors import InputError
 from harness.tflite_file import parse
 from tests import graphs
+from tests.engine_host import NN, Host
 from tests.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
-from tests.host import FIRMWARE, compiler
 
 SHARED = Path(__file__).parents[3] / "shared" / "mlperf-tiny"
-NN = FIRMWARE / "nn"
-# All that the lowerings may call.
-FUNCTIONS = (
-    "arm_avgpool_s8",
-    "arm_avgpool_s8_get_buffer_size",
-    "arm_convolve_1x1_s8",
-    "arm_convolve_1x1_s8_fast",
-    "arm_convolve_wrapper_s8",
-    "arm_depthwise_conv_3x3_s8",
-    "arm_depthwise_conv_s8",
-    "arm_fully_connected_s8",
-    "arm_max_pool_s8",
-)
-
-
-class HostTensor(ctypes.Structure):
-    """`nn_tensor_t`."""
-
-    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_uint32)]
-
-
-class Host:
-    """Compiles generated code for this machine, with CMSIS-NN's kernels in plain C."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.cc = compiler()
-        tree = find_tree()
-        includes = [NN, tree.root / "Include", *([tree.core_include] if tree.core_include else [])]
-        self.flags = ["-fPIC", "-D__GNUC_PYTHON__", "-D__RESTRICT=__restrict"]
-        self.flags += [f"-I{NN}", *(f"-isystem{folder}" for folder in includes[1:])]
-        sources = [*tree.sources(FUNCTIONS), *NN.glob("*.c")]
-        with ThreadPoolExecutor() as pool:
-            self.objects = list(pool.map(lambda file: self.compile(file, "-O1", "-w"), sources))
-        self.count = 0
-
-    def compile(self, source: Path, *flags: str) -> str:
-        target = self.directory / f"{source.stem}.o"
-        command = [self.cc, *self.flags, *flags, "-c", str(source), "-o", str(target)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return str(target)
-
-    def load(self, model: bytes) -> ctypes.CDLL:
-        """Generate, compile with all warnings, link and initialize `model`."""
-        self.count += 1
-        folder = self.directory / str(self.count)
-        find_engine("cmsis-nn").generate(parse(model, where="test.tflite"), folder, core="host")
-        code = self.compile(folder / "model.c", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror")
-        library = folder / "model.so"
-        command = [self.cc, "-shared", code, *self.objects, "-o", str(library)]
-        subprocess.run(command, check=True, capture_output=True)
-        loaded = ctypes.CDLL(str(library))
-        loaded.nn_input.restype = loaded.nn_output.restype = HostTensor
-        loaded.nn_arena_size.restype = ctypes.c_uint32
-        assert loaded.nn_init() == 0
-        return loaded
-
-    def run(self, model: bytes, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Return the outputs of the generated code, flat, one row an input."""
-        code = self.load(model)
-        rows = []
-        for values in inputs:
-            tensor = code.nn_input()
-            assert tensor.size == values.nbytes
-            ctypes.memmove(tensor.data, values.tobytes(), values.nbytes)
-            assert code.nn_invoke() == 0
-            result = code.nn_output()
-            rows.append(np.frombuffer(ctypes.string_at(result.data, result.size), np.int8))
-        return np.stack(rows)
-
-    def check(self, model: bytes, inputs: np.ndarray[Any, Any] | None = None) -> None:
-        """Compare the generated code with TFLM on random inputs and the extremes."""
-        graph = parse(model, where="test.tflite")
-        if inputs is None:
-            shape = graph.tensors[graph.inputs[0]].shape
-            inputs = np.random.default_rng(7).integers(-128, 128, (5, *shape)).astype(np.int8)
-            inputs[0], inputs[1] = -128, 127
-        wanted = golden.compute(model, inputs)
-        found = self.run(model, inputs).reshape(wanted.shape)
-        np.testing.assert_array_equal(found, wanted)
-
-
-@pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
-    return Host(tmp_path_factory.mktemp("cmsis_nn"))
-
-
 # One operator at a time: what each case changes of an image of 7x6x5 values.
 
 Layer = Callable[[Builder, int], int]
@@ -539,13 +448,6 @@ def test_grouped_convolution_is_refused(tmp_path: Path) -> None:
     now = b.conv_2d(source, 6, (3, 3))
     b.tensors[source].shape = (1, 4, 4, 8)
     assert "grouped convolution" in refused(b.build([source], [now]), tmp_path)
-
-
-def test_an_unsupported_broadcast_is_refused(tmp_path: Path) -> None:
-    b = Builder()
-    source = b.activation((1, 4, 4, 3), 0.02, 0)
-    now = add((1, 4, 1, 1))(b, source)
-    assert "broadcast" in refused(b.build([source], [now]), tmp_path)
 
 
 def test_additions_that_tflm_would_abort_on_are_refused(tmp_path: Path) -> None:

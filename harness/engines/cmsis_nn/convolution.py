@@ -8,7 +8,6 @@ from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
     Layer,
-    Site,
     Struct,
     quantization,
     scale,
@@ -17,6 +16,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.quantize import product_multiplier
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
+from harness.engines.cmsis_nn.site import Site
 from harness.engines.cmsis_nn.target import Extension
 from harness.engines.cmsis_nn.window import Window, dims, notes, window
 from harness.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor

@@ -9,7 +9,6 @@ from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
     Layer,
-    Site,
     Struct,
     quantization,
     scale,
@@ -17,6 +16,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.quantize import product_multiplier
+from harness.engines.cmsis_nn.site import Site
 from harness.engines.cmsis_nn.window import dims
 from harness.graph import FullyConnectedOptions, Tensor
 

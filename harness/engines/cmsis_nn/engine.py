@@ -6,17 +6,19 @@ from typing import NoReturn
 import numpy as np
 
 from harness.engines.cmsis_nn import cmake, model_c
-from harness.engines.cmsis_nn.layer import FULL_INTEGER, Layer, Names, Site
+from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.memory import Memory, allocate
 from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.shapes import without_shape_arithmetic
+from harness.engines.cmsis_nn.site import FULL_INTEGER, Site
 from harness.engines.cmsis_nn.target import KERNEL_SUMS, Extension, Target, extension_of
 from harness.engines.cmsis_nn.tree import Tree, find_tree
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.graph import Graph, Tensor
 
-# What a converter emits to compute with a batch that is not fixed.
-_DYNAMIC_SHAPE = frozenset({"PACK", "SHAPE", "STRIDED_SLICE"})
+# Operators that make other types of int8, or int8 of them.
+_CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
 
 
 class CmsisNN:
@@ -42,6 +44,7 @@ class CmsisNN:
         tree = find_tree(self._directory)
         extension = extension_of(core)
         target = Target(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
+        graph = without_shape_arithmetic(graph)
         source, result = _ends(graph)
         addresses = _addresses(graph, source)
         layers = _lower(graph, addresses, target)
@@ -81,7 +84,11 @@ def _generated(
 
 
 def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
-    """Return the input and the output; `InputError` unless there is one of each, in int8."""
+    """Return the input and the output; `InputError` unless there is one of each.
+
+    They may have other types than int8 where the model converts between types.
+    """
+    converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
 
     def fail(what: str, remedy: str) -> NoReturn:
         raise InputError(what, where=graph.where, remedy=remedy)
@@ -94,13 +101,13 @@ def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
         )
     source, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     for tensor, what in ((source, "input"), (result, "output")):
-        if tensor.dtype.kind == "f":
+        if tensor.dtype.kind == "f" and not converts:
             fail(
                 f"is a float model: its {what} {tensor.name[:80]!r} has type {tensor.dtype}",
                 "quantize it to int8 with a representative data set, full integer: "
                 "inference_input_type = inference_output_type = tf.int8",
             )
-        if tensor.dtype != np.int8:
+        if tensor.dtype != np.int8 and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
         if tensor.data is not None:
             fail(f"its {what} is a constant", "convert the model again")
@@ -113,8 +120,8 @@ def _addresses(graph: Graph, source: Tensor) -> dict[int, str]:
     addresses = {source.index: "arena + INPUT"}
     for operator in graph.operators:
         names = Names(operator.index)
-        for index in operator.outputs:
-            addresses[index] = f"arena + {names.output}"
+        for position, index in enumerate(operator.outputs):
+            addresses[index] = f"arena + {names.output(position)}"
     return addresses
 
 
@@ -138,7 +145,7 @@ def _check_kinds(graph: Graph) -> None:
     output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
     others = sorted({operator.kind for operator in unknown} - {first.kind})
     remedy = "supported: " + ", ".join(LOWERINGS)
-    if {operator.kind for operator in unknown} & _DYNAMIC_SHAPE:
+    if "SHAPE" in {operator.kind for operator in unknown}:
         remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "

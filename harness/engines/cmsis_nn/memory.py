@@ -33,30 +33,30 @@ def allocate(graph: Graph, layers: Sequence[Layer]) -> Memory:
     overwrite it; the graph's output lives to the end. A tensor that aliases another
     prolongs the other's life instead of having its own.
     """
-    end = len(layers)
+    end = layers[-1].operator.index + 1 if layers else 0
     root = {tensor.index: tensor.index for tensor in graph.tensors}
     name = {graph.inputs[0]: "INPUT"}
     first, last = {graph.inputs[0]: -1}, {graph.inputs[0]: -1}
-    for step, layer in enumerate(layers):
+    for layer in layers:
+        step = layer.operator.index
         for index in layer.operator.inputs:
             if index >= 0 and graph.tensors[index].data is None:
                 last[root[index]] = step
-        output = layer.operator.outputs[0]
-        if layer.alias is not None:
-            root[output] = root[layer.alias]
-        else:
-            name[output] = Names(layer.operator.index).output
-            first[output] = last[output] = step
+        for position, output in enumerate(layer.operator.outputs):
+            if layer.alias is not None:
+                root[output] = root[layer.alias]
+            else:
+                name[output] = Names(layer.operator.index).output(position)
+                first[output] = last[output] = step
     last[root[graph.outputs[0]]] = end
     buffers = [
         Buffer(name[index], graph.tensors[index].nbytes, first[index], last[index])
         for index in name
     ]
-    buffers += [
-        Buffer(Names(layer.operator.index).scratch, layer.scratch, step, step)
-        for step, layer in enumerate(layers)
-        if layer.scratch
-    ]
+    for layer in layers:
+        if layer.scratch:
+            step = layer.operator.index
+            buffers.append(Buffer(Names(step).scratch, layer.scratch, step, step))
     placed = plan(buffers)
     spans = {buffer.key: (buffer.first, buffer.last) for buffer in buffers}
     order = sorted(buffers, key=lambda buffer: (buffer.first, str(buffer.key)))

@@ -2,7 +2,8 @@
 
 from typing import cast
 
-from harness.engines.cmsis_nn.layer import Call, Layer, Site, Struct, scale, zero_point
+from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, zero_point
+from harness.engines.cmsis_nn.site import Site
 from harness.engines.cmsis_nn.target import Extension
 from harness.engines.cmsis_nn.window import dims, notes, window
 from harness.graph import Pool2DOptions

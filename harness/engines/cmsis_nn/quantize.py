@@ -49,6 +49,17 @@ def product_multiplier(source: float, weights: float, result: float) -> Multipli
     return multiplier(float(source) * float(weights) / float(result))
 
 
+def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
+    """Quantize source / result, divided by the `count` of summed values.
+
+    Source: reduce.h, QuantizedMeanOrSum: the division is one of integers, without its fraction,
+    after as many bits as fit were added.
+    """
+    factor = multiplier(float(source) / float(result))
+    bits = min(count.bit_length() - 1, 32, 31 + factor.shift)
+    return Multiplier((factor.value << bits) // count, factor.shift - bits)
+
+
 def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:
     """Return the least and greatest int8 output that `activation` lets pass.
 
@@ -99,7 +110,7 @@ def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
 
 
 class AddParameters(NamedTuple):
-    """The three factors of an int8 addition; all below 1."""
+    """The three factors of an int8 addition or subtraction; all below 1."""
 
     first: Multiplier
     second: Multiplier
@@ -113,7 +124,8 @@ def add_parameters(first: float, second: float, result: float) -> AddParameters:
     """Return the factors that bring both inputs to twice the larger scale, and back.
 
     Raises `ValueError` where TFLM would abort: a factor of 1 or more, or of 0.
-    Source: add_common.cc, CalculateOpDataAdd.
+    Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. Published sources of the
+    latter divide in float32; the `tflite-micro` wheel does not.
     """
     twice = 2.0 * max(first, second)
     if twice == 0.0 or result == 0.0:

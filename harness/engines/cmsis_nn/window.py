@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from harness.engines.cmsis_nn.layer import Site, Struct, quantization, shape
+from harness.engines.cmsis_nn.layer import Struct, quantization, shape
+from harness.engines.cmsis_nn.site import Site
 from harness.graph import Conv2DOptions, Padding, Pool2DOptions, Tensor
 
 # The kernels keep row and column numbers in int16_t.

@@ -1,0 +1,7 @@
+#include "nn_kernels.h"
+
+void nn_lut_s8(const int8_t *table, int32_t size, const int8_t *input, int8_t *output) {
+    for (int32_t i = 0; i < size; i++) {
+        output[i] = table[(uint8_t)input[i]];
+    }
+}

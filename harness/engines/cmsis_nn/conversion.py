@@ -1,0 +1,129 @@
+"""QUANTIZE and DEQUANTIZE: between float32 and the integer types."""
+
+import numpy as np
+
+from harness.engines.cmsis_nn import fixed_point as fixed
+from harness.engines.cmsis_nn.elementwise import result_term
+from harness.engines.cmsis_nn.layer import (
+    Call,
+    Layer,
+    Struct,
+    c_float,
+    quantization,
+    scale,
+    shape,
+    zero_point,
+)
+from harness.engines.cmsis_nn.quantize import multiplier
+from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.tables import table_layer
+from harness.graph import Tensor
+
+# What TFLM converts: from, to.
+_BYTES = {("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")}
+_WIDER = {
+    ("int8", "int16"),
+    ("int8", "int32"),
+    ("int16", "int8"),
+    ("int16", "int16"),
+    ("int16", "int32"),
+    ("int32", "int8"),
+    ("int32", "int16"),
+}
+_TYPES = {"int8": "NN_S8", "int16": "NN_S16", "int32": "NN_S32"}
+
+
+def quantize(site: Site) -> Layer:
+    """Lower QUANTIZE: real values to int8, or from one integer type and scale to another."""
+    source, result = _ends(site)
+    pair = (str(source.dtype), str(result.dtype))
+    if pair == ("float32", "int8"):
+        _one_scale(site, result, "the output")
+        return _real(site, source, result, "nn_quantize_f32_s8", result)
+    if pair not in _BYTES | _WIDER:
+        known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
+        site.fail(
+            f"from {pair[0]} to {pair[1]} is not supported",
+            f"supported: float32 to int8, {known}",
+        )
+    _one_scale(site, source, "the input")
+    _one_scale(site, result, "the output")
+    return _requantize(site, source, result, pair)
+
+
+def dequantize(site: Site) -> Layer:
+    """Lower DEQUANTIZE: int8 to float32."""
+    source, result = _ends(site)
+    site.check_int8(source, "the input")
+    if result.dtype != np.float32:
+        site.fail(f"the output has type {result.dtype}; float32 is supported")
+    return _real(site, source, result, "nn_dequantize_s8_f32", source)
+
+
+def _ends(site: Site) -> tuple[Tensor, Tensor]:
+    site.arity(1, 1)
+    source = site.tensor(0)
+    if source.data is not None:
+        site.fail("input 0 is a constant", "fold constants when converting")
+    if source.elements == 0:
+        site.fail("input 0 is empty")
+    return source, site.result_shape(source.shape)
+
+
+def _one_scale(site: Site, tensor: Tensor, what: str) -> None:
+    if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
+        site.fail(f"{what} must have one scale above 0; it has {quantization(tensor)}")
+    info = np.iinfo(tensor.dtype)
+    if not info.min <= zero_point(tensor) <= info.max:
+        site.fail(f"{what} has zero point {zero_point(tensor)}, which {tensor.dtype} cannot hold")
+
+
+def _real(site: Site, source: Tensor, result: Tensor, function: str, quantized: Tensor) -> Layer:
+    arguments = (
+        c_float(scale(quantized)),
+        str(zero_point(quantized)),
+        str(source.elements),
+        site.typed(source),
+        site.typed(result),
+    )
+    return Layer(
+        site.operator,
+        notes=(f"{shape(source)}, {source.dtype} to {result.dtype}", quantization(quantized)),
+        call=Call(function, arguments),
+        status=False,
+        kernels=frozenset({f"{function}.c"}),
+    )
+
+
+def _requantize(site: Site, source: Tensor, result: Tensor, pair: tuple[str, str]) -> Layer:
+    """Source: quantize_common.cc; the ratio of the scales is a double."""
+    factor = multiplier(scale(source) / scale(result))
+    site.shifts([factor])
+    if pair in _BYTES:
+        info = np.iinfo(result.dtype)
+
+        def entry(value: int) -> int:
+            scaled = fixed.scale(value - zero_point(source), factor) + zero_point(result)
+            return fixed.clamp(scaled, int(info.min), int(info.max))
+
+        return table_layer(site, source, result, entry, first=int(np.iinfo(source.dtype).min))
+    fields = (
+        f".from = {_TYPES[pair[0]]}",
+        f".to = {_TYPES[pair[1]]}",
+        f".input_zero_point = {zero_point(source)}",
+        f".output = {result_term(factor, zero_point(result))}",
+    )
+    params = Struct("nn_requantize_params_t", site.names.of("params"), fields)
+    ends = (site.address(source), site.address(result))
+    return Layer(
+        site.operator,
+        notes=(
+            f"{shape(source)}, {pair[0]} to {pair[1]}",
+            f"input {quantization(source)}",
+            f"output {quantization(result)}",
+        ),
+        structs=(params,),
+        call=Call("nn_requantize", (f"&{params.name}", str(source.elements), *ends)),
+        status=False,
+        kernels=frozenset({"nn_requantize.c"}),
+    )

@@ -1,0 +1,105 @@
+"""TRANSPOSE_CONV."""
+
+from typing import cast
+
+import numpy as np
+
+from harness.engines.cmsis_nn.convolution import channel_quantization
+from harness.engines.cmsis_nn.layer import (
+    Array,
+    Call,
+    Layer,
+    Struct,
+    quantization,
+    shape,
+    zero_point,
+)
+from harness.engines.cmsis_nn.site import AGAIN, Site
+from harness.engines.cmsis_nn.window import MAX_SIDE, Axis, axis
+from harness.graph import Tensor, TransposeConvOptions
+
+
+def transpose_conv(site: Site) -> Layer:
+    """Lower TRANSPOSE_CONV; weights are [output channels, height, width, input channels].
+
+    The inputs are the output's shape, the weights, the image and the bias. TFLM takes the
+    shape from the output tensor instead, and so does this.
+    """
+    site.arity(3, 4)
+    options = cast("TransposeConvOptions", site.operator.options)
+    weights = site.weights(1, 4, 0)
+    source, result = site.activation(2), site.result()
+    _check(site, options, source, weights, result)
+    channels = weights.shape[0]
+    height, width = (
+        axis(result.shape[i], weights.shape[i], stride, 1, options.padding)
+        for i, stride in ((1, options.stride_h), (2, options.stride_w))
+    )
+    clamp = site.clamp(options.fused_activation_function, result)
+    of = site.names.of
+    params = Struct(
+        "nn_transpose_conv_params_t",
+        of("params"),
+        (
+            f".height = {_side(source.shape[1], result.shape[1], height)}",
+            f".width = {_side(source.shape[2], result.shape[2], width)}",
+            f".depth = {source.shape[3]}",
+            f".channels = {channels}",
+            f".input_offset = {-zero_point(source)}",
+            f".output_offset = {zero_point(result)}",
+            f".activation_min = {clamp[0]}",
+            f".activation_max = {clamp[1]}",
+        ),
+    )
+    (factors, shifts), _ = channel_quantization(site, source, weights, result, channels)
+    arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), factors, shifts]
+    bias = site.bias(3, channels)
+    if bias is not None:
+        arrays.append(Array(of("bias"), bias))
+    arguments = (
+        f"&{params.name}",
+        site.address(source),
+        of("weights"),
+        of("bias") if bias is not None else "NULL",
+        factors.name,
+        shifts.name,
+        site.address(result),
+    )
+    return Layer(
+        site.operator,
+        notes=(
+            f"{shape(source)} -> {shape(result)}, window {height.size}x{width.size}, "
+            f"stride {height.stride}x{width.stride}, cut {height.before}x{width.before}",
+            f"input {quantization(source)}",
+            f"output {quantization(result)}, clamped to {clamp[0]}..{clamp[1]}",
+            f"weights {shape(weights)}, {quantization(weights)}",
+        ),
+        macs=source.elements * height.size * width.size * channels,
+        arrays=tuple(arrays),
+        structs=(params,),
+        call=Call("nn_transpose_conv_s8", arguments),
+        status=False,
+        kernels=frozenset({"nn_transpose_conv_s8.c"}),
+    )
+
+
+def _check(
+    site: Site, options: TransposeConvOptions, source: Tensor, weights: Tensor, result: Tensor
+) -> None:
+    site.rank(source, 4, "the input")
+    site.rank(result, 4, "the output")
+    if source.shape[0] != 1 or result.shape[0] != 1:
+        site.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
+    if source.shape[3] != weights.shape[3] or result.shape[3] != weights.shape[0]:
+        site.fail(
+            f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
+            AGAIN,
+        )
+    if min(options.stride_h, options.stride_w) < 1:
+        site.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", AGAIN)
+    if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:
+        site.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
+
+
+def _side(source: int, result: int, place: Axis) -> str:
+    return f"{{{source}, {result}, {place.size}, {place.stride}, {place.before}}}"

@@ -1,0 +1,37 @@
+"""Every operator on random graphs, in the engine's C on this machine, against TFLM.
+
+`make fuzz` runs as many graphs of each kind as the variable FUZZ says, from other seeds.
+"""
+
+import os
+import re
+
+import numpy as np
+import pytest
+
+from tests import operators
+from tests.engine_host import NN, Host
+from tests.graphs import from_rng
+
+GRAPHS = int(os.environ.get("FUZZ", "5"))
+# Compiled at once; more take the compiler too much memory.
+BATCH = 50
+
+
+@pytest.mark.timeout(30 * GRAPHS + 300)
+@pytest.mark.parametrize("kind", operators.MAKERS)
+def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
+    for first in range(0, GRAPHS, BATCH):
+        seeds = range(first, min(first + BATCH, GRAPHS))
+        host.check_all(
+            {
+                f"{kind}, seed {seed}": operators.build(kind, from_rng(np.random.default_rng(seed)))
+                for seed in seeds
+            }
+        )
+
+
+def test_a_chain_of_all_operators_equals_tflm(host: Host) -> None:
+    host.check(operators.every_operator())
+    generated = host.directory / str(host.count) / "model.cmake"
+    assert set(re.findall(r"nn_\w+\.c", generated.read_text())) == {p.name for p in NN.glob("*.c")}
