@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from harness import __version__
+from harness import __version__, cli_models
 from harness.board import provision
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     setup = commands.add_parser("setup", help="download what no package manager has")
     setup.add_argument("what", choices=("renode",))
     setup.set_defaults(command=_setup)
+    cli_models.add_commands(commands.add_parser("models", help="show, add, train models"))
     virtual = commands.add_parser("virtual", help="virtual boards, for anybody's tools")
     virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
     serve = virtual_commands.add_parser("serve", help="run a virtual board until Ctrl-C")

@@ -109,6 +109,7 @@ class Dut:
         return Run(
             target=self.target,
             model=self.model,
+            network=self._network,
             image=self.image,
             board_version=self.board.version,
             welcome=self.welcome,

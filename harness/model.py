@@ -22,13 +22,16 @@ import numpy.typing as npt
 
 from harness import places, toml
 from harness.errors import InputError
+from harness.measure.quality import Metric, check_both_labels
 from harness.names import suggest
 from harness.vectors import Vectors, check_labels, check_vectors, load_vectors
 
 DESCRIPTION = "model.toml"
 
-Task = Literal["classification"]
-Metric = Literal["accuracy"]
+Task = Literal["classification", "anomaly-detection"]
+METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection": "auc"}
+"""What each task is judged by."""
+
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -65,7 +68,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Model:
     """A loaded model folder; `load_model` builds it.
 
-    `floor` is the least `metric` (0 to 1) that passes. `classes` names the outputs in
+    `floor` is the least `metric` (0 to 1) that passes. `classes` names the classes in
     order and may be empty. `tflite` is the network's file, `digest` its SHA-256 in hex.
     """
 
@@ -98,19 +101,39 @@ class Model:
     def check(
         self, input_shape: Sequence[int], input_dtype: npt.DTypeLike, output_shape: Sequence[int]
     ) -> None:
-        """Check classes and vectors against the network's tensors, as `check_vectors` does.
+        """Check task, classes and vectors against the network's tensors, as `check_vectors` does.
 
         Raises `InputError` naming the file and the key or array that does not fit.
         """
         outputs = prod(output_shape[1:])
-        if self.classes and len(self.classes) != outputs:
+        if self.task == "anomaly-detection" and outputs != prod(input_shape[1:]):
+            raise InputError(
+                f"an anomaly is what the model does not reconstruct, but {self.tflite_path.name} "
+                f"has {prod(input_shape[1:])} inputs and {outputs} outputs",
+                where=f"{self.path / DESCRIPTION}: task",
+                remedy="give an autoencoder, or another task",
+            )
+        if self.metric == "auc":
+            check_both_labels(self.vectors.labels, str(self.vectors.path))
+        classes = count_classes(self.task, outputs)
+        if self.classes and len(self.classes) != classes:
             raise InputError(
                 f"names {len(self.classes)} classes, but {self.tflite_path.name} "
                 f"has {outputs} outputs",
                 where=f"{self.path / DESCRIPTION}: classes",
-                remedy="name every output once, in order, or leave `classes` out",
+                remedy="name every class once, in order, or leave `classes` out",
             )
+        check_labels(self.vectors, classes, "the model has")
         check_vectors(self.vectors, input_shape, input_dtype, output_shape)
+
+
+def count_classes(task: Task, outputs: int) -> int:
+    """Return how many classes a model with so many `outputs` tells from each other.
+
+    A single output is the probability of the second of two; of an autoencoder's there are
+    two whatever it puts out, normal and abnormal.
+    """
+    return 2 if task == "anomaly-detection" else max(outputs, 2)
 
 
 def load_model(folder: Path) -> Model:
@@ -123,6 +146,7 @@ def load_model(folder: Path) -> Model:
     if not description.is_file():
         raise _no_model(folder)
     file = toml.read(description, _File)
+    _check_metric(file.task, file.metric, description)
     _check_floor(file.floor, description)
     _check_classes(file.classes, description)
     tflite_path = folder / file.model
@@ -188,12 +212,21 @@ def _read_network(path: Path, description: Path) -> bytes:
     return data
 
 
+def _check_metric(task: Task, metric: Metric, description: Path) -> None:
+    if metric != METRICS[task]:
+        raise InputError(
+            f"{metric} is no measure of {task}",
+            where=f"{description}: metric",
+            remedy=f'write metric = "{METRICS[task]}"',
+        )
+
+
 def _check_floor(floor: float, description: Path) -> None:
     if not 0 <= floor <= 1:  # false for NaN as well
         raise InputError(
             f"{floor} is not between 0 and 1",
             where=f"{description}: floor",
-            remedy="give the least share of right answers that passes, such as 0.97",
+            remedy="give the least quality that passes, such as 0.97",
         )
 
 

@@ -8,9 +8,11 @@ import numpy.typing as npt
 
 from harness.board.reach import Feed
 from harness.errors import Verdict
+from harness.graph import Graph
 from harness.image import Image
 from harness.link.messages import Welcome
-from harness.measure.accuracy import accuracy, bytes_differing, first_difference
+from harness.measure.agreement import bytes_differing, first_difference
+from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
 from harness.target import Target
 from harness.vectors import Vectors
@@ -22,12 +24,13 @@ class Run:
 
     `outputs` is int8 [N, *output shape], `ticks` uint32 [N] what each inference took in the
     target's unit, instructions or cycles, `golden` int8 of the outputs' shape with the name
-    of what computed it. Times are in seconds: `wall` for the whole of the vectors,
-    `inference` for the part of it in which the host waited for results.
+    of what computed it; `network` is the model's graph. Times are in seconds: `wall` for the
+    whole of the vectors, `inference` for the part of it in which the host waited for results.
     """
 
     target: Target
     model: Model
+    network: Graph
     image: Image
     board_version: str
     welcome: Welcome
@@ -44,14 +47,14 @@ class Run:
     inference: float
 
     @cached_property
-    def accuracy(self) -> float:
-        """Share of vectors that the device classified rightly, 0 to 1."""
-        return accuracy(self.outputs, self.vectors.labels)
+    def quality(self) -> float:
+        """The model's metric, 0 to 1, of what the device answered."""
+        return quality_of(self.model.metric, self.vectors, self.outputs, self.network)
 
     @cached_property
-    def golden_accuracy(self) -> float:
-        """Share of vectors that golden classified rightly, 0 to 1."""
-        return accuracy(self.golden, self.vectors.labels)
+    def golden_quality(self) -> float:
+        """The model's metric, 0 to 1, of what golden answers."""
+        return quality_of(self.model.metric, self.vectors, self.golden, self.network)
 
     @cached_property
     def bytes_differing(self) -> int:
@@ -69,10 +72,10 @@ class Run:
                 f"({self.golden_source}); first: vector {vector}, byte {byte}, "
                 f"{ours} instead of {theirs}"
             )
-        if self.accuracy < self.model.floor:
+        if self.quality < self.model.floor:
             reasons.append(
-                f"accuracy {self.accuracy:.4f} is below the floor {self.model.floor:g}; "
-                f"golden reaches {self.golden_accuracy:.4f}"
+                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
+                f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
             )
         if not self.ticks.all():
             reasons.append(

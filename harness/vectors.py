@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.names import suggest
 
-_ARRAYS = ("inputs", "labels", "golden", "golden_source")
+_ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
+_INDEXED = {"labels": "class", "recordings": "recording"}
 _QUANTIZE = (
     "quantize by the model's input scale and zero point: "
     "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
@@ -29,8 +29,9 @@ class Vectors:
 
     `inputs` is int8 [N, *shape], quantized as the model takes them; `labels` is int64
     [N], the index of the right class; `golden` is int8 [N, *output shape], the bytes
-    that `golden_source` (interpreter and version) answered, or None. N is at least 1
-    and the arrays are read-only.
+    that `golden_source` (interpreter and version) answered, or None. `recordings` is int64
+    [N], the recording that each vector is a window of, where several make one sample. N is
+    at least 1 and the arrays are read-only.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Vectors:
     labels: npt.NDArray[np.int64]
     golden: npt.NDArray[np.int8] | None = None
     golden_source: str = ""
+    recordings: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -56,32 +58,26 @@ class Vectors:
 
 
 def load_vectors(path: Path) -> Vectors:
-    """Read vectors from an `.npz` with `inputs`, `labels` and optionally `golden`.
+    """Read vectors from an `.npz` with `inputs`, `labels`, optionally `golden`, `recordings`.
 
-    `inputs` must be int8 [N, ...] with N >= 1; `labels` [N] of any integer type;
-    `golden` int8 [N, ...] with a text array `golden_source` beside it.
+    `inputs` must be int8 [N, ...] with N >= 1; `labels` and `recordings` [N] of any integer
+    type; `golden` int8 [N, ...] with a text array `golden_source` beside it.
     Raises `InputError` naming the file and array.
     """
     arrays = _read_arrays(path)
     inputs = _require(arrays, "inputs", path)
     labels = _require(arrays, "labels", path)
     _check_inputs(inputs, path)
-    if labels.dtype.kind not in "iu":
-        raise _bad_array(
-            path,
-            "labels",
-            f"has type {labels.dtype}, not an integer type",
-            "store the index of each vector's class: labels.astype(np.int64)",
-        )
-    if labels.shape != inputs.shape[:1]:
-        raise _bad_array(
-            path,
-            "labels",
-            f"has shape {_show(labels.shape)}, but there are {len(inputs)} inputs",
-            f"store one label for each input: shape [{len(inputs)}]",
-        )
+    _check_numbers(labels, "labels", "label", len(inputs), path)
     golden, source = _golden(arrays, len(inputs), path)
-    return Vectors(path, _frozen(inputs), _frozen(labels.astype(np.int64)), golden, source)
+    return Vectors(
+        path,
+        _frozen(inputs),
+        _frozen(labels.astype(np.int64)),
+        golden,
+        source,
+        _recordings(arrays, labels, path),
+    )
 
 
 def check_vectors(
@@ -93,8 +89,8 @@ def check_vectors(
     """Check that `vectors` fit a network's input and output tensor.
 
     The shapes are the tensors' own and begin with the batch, as in [1, 28, 28, 1].
-    Raises `InputError` naming the file and array if type or shape of `inputs` differ,
-    a label has no output, or `golden` does not have the shape of the output.
+    Raises `InputError` naming the file and array if type or shape of `inputs` differ, or
+    `golden` does not have the shape of the output.
     """
     wanted = np.dtype(input_dtype)
     if vectors.inputs.dtype != wanted:
@@ -105,7 +101,6 @@ def check_vectors(
             "convert the model with int8 input: converter.inference_input_type = tf.int8",
         )
     _check_shape(vectors, "inputs", vectors.inputs, input_shape, "takes")
-    check_labels(vectors, prod(output_shape[1:]), "the model has")
     if vectors.golden is not None:
         _check_shape(vectors, "golden", vectors.golden, output_shape, "answers")
 
@@ -161,6 +156,45 @@ def _check_inputs(inputs: npt.NDArray[Any], path: Path) -> None:
         )
     if not len(inputs):
         raise _bad_array(path, "inputs", "holds no vectors", "store at least one")
+
+
+def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, path: Path) -> None:
+    """Refuse an array that does not hold one integer, called `each`, for each of `count` inputs."""
+    if numbers.dtype.kind not in "iu":
+        raise _bad_array(
+            path,
+            name,
+            f"has type {numbers.dtype}, not an integer type",
+            f"store the index of each vector's {_INDEXED[name]}: {name}.astype(np.int64)",
+        )
+    if numbers.shape != (count,):
+        raise _bad_array(
+            path,
+            name,
+            f"has shape {_show(numbers.shape)}, but there are {count} inputs",
+            f"store one {each} for each input: shape [{count}]",
+        )
+
+
+def _recordings(
+    arrays: Mapping[str, npt.NDArray[Any]], labels: npt.NDArray[Any], path: Path
+) -> npt.NDArray[np.int64] | None:
+    """Return `recordings`, checked: all windows of a recording have its label."""
+    if "recordings" not in arrays:
+        return None
+    recordings = arrays["recordings"]
+    _check_numbers(recordings, "recordings", "recording", len(labels), path)
+    _, first, index = np.unique(recordings, return_index=True, return_inverse=True)
+    wrong = np.flatnonzero(labels[first][index] != labels)
+    if wrong.size:
+        raise _bad_array(
+            path,
+            "recordings",
+            f"vector {wrong[0]} has another label than the first of recording "
+            f"{recordings[wrong[0]]}",
+            "give every window the label of its recording",
+        )
+    return _frozen(recordings.astype(np.int64))
 
 
 def _golden(

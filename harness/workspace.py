@@ -24,6 +24,11 @@ class Workspace:
         return places.roots("models", self.root)
 
     @property
+    def trained(self) -> Path:
+        """Models trained or converted anew, a folder each."""
+        return self.root / "build" / "models"
+
+    @property
     def images(self) -> Path:
         """Built images, with the C they were generated from."""
         return self.root / "build" / "images"

@@ -43,6 +43,7 @@ class HandMade:
 
     source: str
     name: str = "hand-made"
+    operators: frozenset[str] = frozenset()
     version: str = "1"
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:

@@ -48,6 +48,7 @@ class HandMade:
 
     name: str
     version: str = "written by hand"
+    operators: frozenset[str] = frozenset()
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
         for file in ("model.c", "model.cmake"):

@@ -1,12 +1,13 @@
 """One table of runs for a terminal; it fits 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.measure.quality import SHOWN
 from harness.results.record import Record
 
 _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
@@ -19,11 +20,16 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     """
     compilers = len({record.image.toolchain for record in records}) > 1
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
+    metrics = {
+        shown: {record.model.name for record in records if record.model.metric == name}
+        for name, shown in SHOWN.items()
+        if any(record.model.metric == name for record in records)
+    }
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("target\ntoolchain" if compilers else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
     for heading in (
-        "accuracy\n≥ floor",
+        f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ floor",
         "vectors\n≠ golden",
         *(f"{_TICKS[unit]}\n/inference" for unit in units),
         "flash",
@@ -35,7 +41,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         place = _stack(record.target.name, record.image.toolchain if compilers else "")
         table.add_row(place, *_row(record, units))
     console.print(table)
-    console.print(_legend(units), style="dim", highlight=False)
+    console.print(_legend(metrics, units), style="dim", highlight=False)
     for record in records:
         if record.retries:
             console.print(
@@ -48,14 +54,15 @@ def print_table(records: Sequence[Record], console: Console) -> None:
 
 def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
-    right = value["accuracy"] >= value["accuracy_floor"]
+    metric = record.model.metric
+    quality, least = value[metric], value[f"{metric}_floor"]
     same = value["bytes_differing"] == 0
     ticks = [
         f"{value[f'{unit}_median']:,.0f}" if f"{unit}_median" in value else "" for unit in units
     ]
     return [
         _stack(record.model.name, record.image.engine),
-        _stack(f"{value['accuracy']:.4f}", f"≥ {value['accuracy_floor']:g}", right=right),
+        _stack(f"{quality:.4f}", f"≥ {least:g}", right=quality >= least),
         _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
         *ticks,
         f"{value['flash']:,}",
@@ -71,8 +78,11 @@ def _stack(above: str, below: str, *, right: bool = True) -> Text:
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
 
 
-def _legend(units: Sequence[str]) -> str:
-    exact = ["accuracy", "≠ golden (output bytes that differ)"]
+def _legend(metrics: Mapping[str, set[str]], units: Sequence[str]) -> str:
+    # The table has no room for a metric in every row.
+    each = [f"{metric} of {', '.join(sorted(models))}" for metric, models in metrics.items()]
+    quality = next(iter(metrics)) if len(metrics) == 1 else f"quality ({'; '.join(each)})"
+    exact = [quality, "≠ golden (output bytes that differ)"]
     measured = ["wall time"]
     for unit in units:
         kind = exact if unit == "instructions" else measured

@@ -17,6 +17,7 @@ from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
+from harness.measure.quality import Metric
 from harness.run import Run
 from harness.target import Qemu
 
@@ -41,12 +42,13 @@ class TargetInfo(msgspec.Struct, frozen=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """What ran: SHA-256 of the network and of the vectors, and what made golden."""
+    """What ran: SHA-256 of the network and of the vectors, what made golden, and the metric."""
 
     name: str
     digest: str
     vectors: str
     golden_source: str
+    metric: Metric = "accuracy"  # which all records are from that do not say it
 
 
 class ImageInfo(msgspec.Struct, frozen=True):
@@ -128,6 +130,7 @@ def record_of(run: Run, root: Path) -> Record:
             digest=run.model.digest,
             vectors=run.vectors.digest,
             golden_source=run.golden_source,
+            metric=run.model.metric,
         ),
         image=ImageInfo(
             build_id=run.image.build_id,
@@ -195,13 +198,14 @@ def _conversion(run: Run) -> Conversion | None:
 
 
 def _numbers(run: Run) -> dict[str, Number]:
+    metric = run.model.metric
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
     return {
-        "accuracy": Number(run.accuracy, "1", "exact"),
-        "accuracy_golden": Number(run.golden_accuracy, "1", "exact"),
-        "accuracy_floor": Number(run.model.floor, "1", "exact"),
+        metric: Number(run.quality, "1", "exact"),
+        f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
+        f"{metric}_floor": Number(run.model.floor, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         f"{ticks}_min": Number(int(run.ticks.min()), "1", tick_kind),

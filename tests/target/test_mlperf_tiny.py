@@ -71,6 +71,6 @@ def test_keyword_spotting_is_golden_on_every_vector(
     run.check()
     assert len(run.outputs) == 1000
     assert run.bytes_differing == 0
-    assert run.accuracy == 0.901
+    assert run.quality == 0.901
     [record] = map(read_record, records)
     assert record.verdict == "passed"

@@ -92,7 +92,7 @@ def test_the_repository_of_these_tests_is_sound(repository: Repository) -> None:
             ("--target", "qemu-stm23"),
             "harness: unknown target 'qemu-stm23'\n  -> did you mean qemu-stm32",
         ),
-        (("--model", "smal"), "harness: unknown model 'smal'\n  -> did you mean small?\n"),
+        (("--model", "smal"), "harness: unknown model 'smal'\n  -> did you mean small or "),
         (
             ("--engine", "cmsisnn"),
             "harness: unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?\n",

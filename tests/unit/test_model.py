@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
+from harness.measure.quality import quality_of
 from harness.model import find_model, list_models, load_model
 from harness.tflite_file import parse
 from harness.vectors import check_vectors, load_vectors
@@ -37,6 +38,11 @@ INVALID_DESCRIPTIONS = {
     "invalid_key_unknown": ("", "`flor`", ""),
     "invalid_licence_empty": (": provenance.licence", "length >= 1", ""),
     "invalid_licence_missing": (": provenance", "`licence`", ""),
+    "invalid_metric_of_other_task": (
+        ": metric",
+        "auc is no measure of classification",
+        'write metric = "accuracy"',
+    ),
     "invalid_metric_unknown": (": metric", "'f1'", ""),
     "invalid_model_absent": (": model", "absent.tflite cannot be read: No such file", "name its"),
     "invalid_model_empty_name": (": model", "length >= 1", ""),
@@ -187,7 +193,7 @@ def test_a_bundled_model_is_valid_and_its_golden_outputs_pass(name: str) -> None
     model.check(source.shape, source.dtype, result.shape)
     golden = model.vectors.golden
     assert golden is not None
-    assert (golden.argmax(axis=1) == model.vectors.labels).mean() >= model.floor
+    assert quality_of(model.metric, model.vectors, golden, graph) >= model.floor
 
 
 # Vectors
@@ -254,6 +260,24 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
         "labels",
         "has shape [4, 2], but there are 4 inputs",
         "one label for each input",
+    ),
+    "recordings not whole": (
+        put(recordings=np.zeros(4)),
+        "recordings",
+        "has type float64, not an integer type",
+        "recordings.astype(np.int64)",
+    ),
+    "recordings too few": (
+        put(recordings=np.zeros(3, np.int64)),
+        "recordings",
+        "has shape [3], but there are 4 inputs",
+        "one recording for each input",
+    ),
+    "recording of two labels": (
+        put(recordings=np.array([3, 3, 3, 4])),
+        "recordings",
+        "vector 2 has another label than the first of recording 3",
+        "give every window the label of its recording",
     ),
     "golden dequantized": (
         put(golden=np.zeros((4, 2), np.float32)),
@@ -339,10 +363,6 @@ def test_vectors_that_do_not_fit_the_network_are_explained(folder: Path) -> None
         f"{where}: inputs: has type int8, but the model takes float32\n"
         "  -> convert the model with int8 input: converter.inference_input_type = tf.int8"
     )
-    assert message(lambda: check_vectors(vectors, (1, 3), np.int8, (1, 1))) == (
-        f"{where}: labels: vector 2 has label 1, but the model has 1 classes\n"
-        "  -> count classes from 0 to 0"
-    )
     assert message(lambda: check_vectors(vectors, (1, 3), np.int8, (1, 5))) == (
         f"{where}: golden: has shape [4, 2], but the model answers [1, 5]\n  -> store it as [4, 5]"
     )
@@ -352,8 +372,60 @@ def test_classes_that_do_not_fit_the_network_are_explained(folder: Path) -> None
     model = load_model(folder)
     assert message(lambda: model.check((1, 3), np.int8, (1, 5))) == (
         f"{folder / 'model.toml'}: classes: names 2 classes, but model.tflite has 5 outputs\n"
-        "  -> name every output once, in order, or leave `classes` out"
+        "  -> name every class once, in order, or leave `classes` out"
     )
+
+
+def test_labels_that_the_network_has_no_output_for_are_explained(folder: Path) -> None:
+    description = folder / "model.toml"
+    description.write_text(
+        "".join(x for x in description.read_text().splitlines(True) if not x.startswith("classes"))
+    )
+    path = folder / "vectors.npz"
+    np.savez(path, **{**arrays(), "labels": np.array([0, 1, 2, 1])})
+    assert message(lambda: load_model(folder).check((1, 3), np.int8, (1, 2))) == (
+        f"{path}: labels: vector 2 has label 2, but the model has 2 classes\n"
+        "  -> count classes from 0 to 1"
+    )
+
+
+def test_a_single_output_tells_two_classes(folder: Path) -> None:
+    np.savez(folder / "vectors.npz", **put(golden=np.zeros((4, 1), np.int8))(arrays()))
+    load_model(folder).check((1, 3), np.int8, (1, 1))
+
+
+def autoencoder(folder: Path, **changed: Any) -> Path:
+    """Make `folder` one that detects anomalies, with vectors of 3 bytes in and out."""
+    description = folder / "model.toml"
+    text = description.read_text().replace('"classification"', '"anomaly-detection"')
+    description.write_text(text.replace('"accuracy"', '"auc"'))
+    np.savez(folder / "vectors.npz", **{**arrays(), "golden": arrays()["inputs"], **changed})
+    return folder
+
+
+def test_an_anomaly_detector_has_as_many_outputs_as_inputs(folder: Path) -> None:
+    model = load_model(autoencoder(folder))
+    model.check((1, 3), np.int8, (1, 3))
+    assert message(lambda: model.check((1, 3), np.int8, (1, 2))) == (
+        f"{folder / 'model.toml'}: task: an anomaly is what the model does not reconstruct, but "
+        "model.tflite has 3 inputs and 2 outputs\n  -> give an autoencoder, or another task"
+    )
+
+
+def test_an_anomaly_detector_is_tested_on_both_labels(folder: Path) -> None:
+    model = load_model(autoencoder(folder, labels=np.zeros(4, np.int64)))
+    assert message(lambda: model.check((1, 3), np.int8, (1, 3))) == (
+        f"{folder / 'vectors.npz'}: labels: AUC needs vectors of both labels, "
+        "but 4 have label 0 and 0 label 1\n  -> test on normal (0) and abnormal (1) vectors"
+    )
+
+
+def test_vectors_may_be_windows_of_recordings(folder: Path) -> None:
+    autoencoder(folder, recordings=np.array([5, 5, 2, 2], np.uint8))
+    recordings = load_model(folder).vectors.recordings
+    assert recordings is not None
+    assert recordings.dtype == np.int64
+    assert recordings.tolist() == [5, 5, 2, 2]
 
 
 # Finding

@@ -19,7 +19,7 @@ TEST = """\
 def test_digits(dut):
     run = dut.run()
     run.check()
-    assert run.accuracy >= 0.9
+    assert run.quality >= 0.9
     assert run.ticks.max() < 9_000_000
 """
 

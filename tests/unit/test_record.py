@@ -1,5 +1,6 @@
 """Records: what is written down of a run, and what a person reads of a file that is none."""
 
+import io
 import json
 import os
 import re
@@ -13,15 +14,18 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from harness.elf import Elf
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image
 from harness.link.messages import Welcome
 from harness.model import find_model
+from harness.report.terminal import print_table
 from harness.results.record import SCHEMA, Record, read_record, record_of, write_record
 from harness.run import Run
 from harness.target import Counter, load_target
+from harness.tflite_file import parse
 from harness.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +40,7 @@ def make_run(**changed: Any) -> Run:
     values: dict[str, Any] = {
         "target": load_target(ROOT / "tests" / "data" / "targets" / "valid.toml"),
         "model": model,
+        "network": parse(model.tflite, where="digits"),
         "image": Image(
             elf=Elf(Path("firmware.elf")),
             build_id=BUILD_ID,
@@ -256,3 +261,64 @@ def test_a_missing_record_is_explained(tmp_path: Path) -> None:
     assert message(InputError, lambda: read_record(path)) == (
         f"{path}: cannot be read: No such file or directory"
     )
+
+
+# The table
+
+
+def auc_run() -> Run:
+    model = find_model("anomaly", [ROOT / "models"])
+    golden = model.vectors.golden
+    return make_run(
+        model=model,
+        network=parse(model.tflite, where="anomaly"),
+        vectors=model.vectors,
+        golden=golden,
+        outputs=golden,
+        ticks=np.arange(1, len(model.vectors) + 1, dtype=np.uint32),
+    )
+
+
+def test_a_record_says_which_metric_its_quality_is(tmp_path: Path) -> None:
+    run = auc_run()
+    record = record_of(run, tmp_path)
+    assert record.model.metric == "auc"
+    assert record.numbers["auc"].value == record.numbers["auc_golden"].value == run.quality
+    assert record.numbers["auc_floor"].value == run.model.floor
+    assert "accuracy" not in record.numbers
+    read = read_record(write_record(record, tmp_path))
+    assert read.model.metric == "auc"
+
+
+def test_quality_below_the_floor_names_the_metric() -> None:
+    run = auc_run()
+    high = replace(run, model=replace(run.model, floor=0.99))
+    [reason] = high.failures()
+    assert reason.startswith(f"AUC {run.quality:.4f} is below the floor 0.99; golden reaches")
+
+
+def test_a_record_from_before_there_were_metrics_is_of_accuracy(
+    record: Record, tmp_path: Path
+) -> None:
+    path = write_record(record, tmp_path)
+    data = json.loads(path.read_bytes())
+    del data["model"]["metric"]
+    path.write_text(json.dumps(data))
+    assert read_record(path).model.metric == "accuracy"
+
+
+def table(records: list[Record]) -> list[str]:
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_table(records, console)
+    return console.export_text().splitlines()
+
+
+def test_a_table_of_different_metrics_says_which_is_which(record: Record, tmp_path: Path) -> None:
+    auc = record_of(auc_run(), tmp_path)
+    both = table([record, auc])
+    assert "quality" in both[1]
+    assert "quality (accuracy of digits; AUC of anomaly)" in " ".join(both)
+    assert any(f" {auc.numbers['auc'].value:.4f} " in line for line in both)
+    assert "accuracy" in table([record])[1]
+    assert "  AUC " in table([auc])[1]
+    assert max(len(line.rstrip()) for line in both) <= 80

@@ -25,6 +25,7 @@ class CmsisNN:
     """Ahead-of-time code on CMSIS-NN, from the bakenn wheel, $CMSIS_NN_DIR or `directory`."""
 
     name = "cmsis-nn"
+    operators = frozenset(LOWERINGS)
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory

@@ -1,17 +1,7 @@
-"""Is the model still right on the device: against the labels, and against golden."""
+"""Does the device compute what golden does: byte for byte, whatever the labels say."""
 
 import numpy as np
 import numpy.typing as npt
-
-
-def accuracy(outputs: npt.NDArray[np.int8], labels: npt.NDArray[np.int64]) -> float:
-    """Return the share of vectors whose largest output is the label's, 0 to 1.
-
-    `outputs` is int8 [N, ...], flattened to [N, classes]; `labels` is int64 [N]. Of
-    equal outputs the first counts, as np.argmax and TFLM's examples have it.
-    """
-    answers = outputs.reshape(len(outputs), -1).argmax(axis=1)
-    return float((answers == labels).mean())
 
 
 def bytes_differing(outputs: npt.NDArray[np.int8], golden: npt.NDArray[np.int8]) -> int:

@@ -1,0 +1,1 @@
+"""Models that a user brings: a network and data from elsewhere become a model folder."""

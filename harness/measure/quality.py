@@ -1,0 +1,102 @@
+"""How right a model is: its answers against the labels, by the metric its task is judged by.
+
+Everything here is in real values, so that one definition serves the int8 model on a
+device, golden, and the float network in training.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.graph import Graph
+from harness.quantization import dequantize
+from harness.vectors import Vectors
+
+Metric = Literal["accuracy", "auc"]
+SHOWN: dict[Metric, str] = {"accuracy": "accuracy", "auc": "AUC"}
+"""What people call a metric."""
+
+Reals = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+
+
+def quality_of(
+    metric: Metric, vectors: Vectors, outputs: npt.NDArray[Any], network: Graph
+) -> float:
+    """Return the `metric`, 0 to 1, of `outputs` [N, ...] as `network` stores them."""
+    return quality(
+        metric,
+        dequantize(vectors.inputs, network.tensors[network.inputs[0]]),
+        dequantize(outputs, network.tensors[network.outputs[0]]),
+        vectors.labels,
+        vectors.recordings,
+    )
+
+
+def quality(
+    metric: Metric,
+    inputs: Reals,
+    outputs: Reals,
+    labels: Labels,
+    recordings: Labels | None = None,
+) -> float:
+    """Return the `metric`, 0 to 1, of real `outputs` [N, ...] for `inputs` and `labels` [N].
+
+    "accuracy": see `accuracy`. "auc": see `auc`, with the reconstruction error of each
+    window as its score; with `recordings` [N] a recording's score is the mean of its windows',
+    as MLPerf Tiny has it.
+    """
+    if metric == "accuracy":
+        return accuracy(outputs, labels)
+    scores = reconstruction_error(inputs, outputs)
+    if recordings is not None:
+        _, first, index, counts = np.unique(
+            recordings, return_index=True, return_inverse=True, return_counts=True
+        )
+        scores, labels = np.bincount(index, scores) / counts, labels[first]
+    return auc(scores, labels)
+
+
+def accuracy(outputs: Reals, labels: Labels) -> float:
+    """Return the share of vectors that were classified rightly, 0 to 1.
+
+    `outputs` is real [N, ...], flattened to [N, classes]: the largest is the answer, of equal
+    ones the first, as np.argmax and TFLM's examples have it. A single output is the
+    probability of class 1, and the answer is 1 from a half on.
+    """
+    values = outputs.reshape(len(outputs), -1)
+    answers = values[:, 0] >= 0.5 if values.shape[1] == 1 else values.argmax(axis=1)  # noqa: PLR2004
+    return float((answers == labels).mean())
+
+
+def reconstruction_error(inputs: Reals, outputs: Reals) -> npt.NDArray[np.float64]:
+    """Return the mean squared difference of each of N inputs and outputs: float64 [N]."""
+    difference = outputs.reshape(len(outputs), -1) - inputs.reshape(len(inputs), -1)
+    errors: npt.NDArray[np.float64] = np.square(difference, dtype=np.float64).mean(axis=1)
+    return errors
+
+
+def auc(scores: Reals, labels: Labels) -> float:
+    """Return the area under the ROC curve: how often label 1 scores higher than label 0.
+
+    Of all pairs of one and the other; equal scores count half (the Mann-Whitney statistic).
+    Raises `InputError` unless there are both labels.
+    """
+    check_both_labels(labels)
+    ones, zeros = scores[labels == 1], np.sort(scores[labels == 0])
+    lower = np.searchsorted(zeros, ones, side="left")
+    lower_or_equal = np.searchsorted(zeros, ones, side="right")
+    return float((lower + lower_or_equal).mean() / (2 * len(zeros)))
+
+
+def check_both_labels(labels: Labels, where: str = "") -> None:
+    """Raise `InputError` unless `labels` hold 0 and 1; `where` names their file."""
+    zeros, ones = int((labels == 0).sum()), int((labels == 1).sum())
+    if not zeros or not ones:
+        raise InputError(
+            f"AUC needs vectors of both labels, but {zeros} have label 0 and {ones} label 1",
+            where=f"{where}: labels" if where else "",
+            remedy="test on normal (0) and abnormal (1) vectors",
+        )

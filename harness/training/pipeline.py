@@ -1,0 +1,159 @@
+"""`harness models train` and `convert`, from a model's folder to files and numbers."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import golden
+from harness.errors import InputError
+from harness.files import npz, replace_files
+from harness.graph import Graph
+from harness.measure.quality import Metric, quality
+from harness.model import Model
+from harness.quantization import dequantize, quantize
+from harness.tflite_file import parse
+from harness.training.convert import FLOAT, arrays_of, calibration_of, convert, load_float
+from harness.training.task import Data, Samples, Task, load_task
+from harness.training.train import train
+from harness.training.vectors import choose_vectors
+
+Say = Callable[[str], None]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The `metric` of the `kind` of network ("float", "int8") on `count` samples of `where`."""
+
+    kind: str
+    metric: Metric
+    value: float
+    count: int
+    where: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave: `files` by name, the qualities, and how long it took in seconds."""
+
+    files: dict[str, bytes]
+    qualities: tuple[Quality, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The network converted anew, and SHA-256 in hex of it and of the model's own."""
+
+    tflite: bytes
+    digest: str
+    expected: str
+
+
+def train_model(model: Model, folder: Path, say: Say) -> Trained:
+    """Train `model` from nothing; write weights, network and vectors into `folder`.
+
+    Raises `InputError` if the model has no task, a package is missing, or `folder` cannot
+    be written.
+    """
+    start = time.perf_counter()
+    task = load_task(model)
+    data = task.load()
+    say(f"{len(data.train)} samples train, {len(data.test)} test")
+    network = train(task, model.task, data.train, say)
+    floats = network.predict(data.test.inputs, verbose=0)
+    weights = network.get_weights()
+    say("converting to int8")
+    calibration = calibration_of(task, data.train.inputs)
+    tflite = convert(task, weights, calibration)
+    say("golden outputs of the test samples")
+    answers = _answers(tflite, data.test)
+    chosen = choose_vectors(data.test.labels, task.vectors)
+    files = {
+        FLOAT: npz(arrays_of(weights, calibration)),
+        model.tflite_path.name: tflite,
+        model.vectors_path.name: npz(_vectors(answers, data.test, chosen)),
+    }
+    replace_files(folder, files)
+    qualities = _qualities(model.metric, data, floats, answers, chosen)
+    return Trained(files, qualities, time.perf_counter() - start)
+
+
+def convert_model(model: Model, folder: Path) -> Converted:
+    """Convert `model` from its stored weights and calibration; write it into `folder`.
+
+    Raises `InputError` if they are missing or fit no network of the task.
+    """
+    path = model.path / FLOAT
+    weights, calibration = load_float(path)
+    task = load_task(model)
+    _check_weights(task, weights, calibration, path)
+    tflite = convert(task, weights, calibration)
+    replace_files(folder, {model.tflite_path.name: tflite})
+    return Converted(tflite, hashlib.sha256(tflite).hexdigest(), model.digest)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Golden's: the inputs and outputs as the model `graph` stores them."""
+
+    graph: Graph
+    inputs: Array
+    outputs: Array
+
+    def real(self, chosen: Array | slice) -> tuple[Array, Array]:
+        """Return the real values of the inputs and outputs of `chosen`."""
+        source, result = self.graph.inputs[0], self.graph.outputs[0]
+        return (
+            dequantize(self.inputs[chosen], self.graph.tensors[source]),
+            dequantize(self.outputs[chosen], self.graph.tensors[result]),
+        )
+
+
+def _answers(tflite: bytes, samples: Samples) -> _Answers:
+    graph = parse(tflite, where="the converted model")
+    inputs = quantize(samples.inputs, graph.tensors[graph.inputs[0]])
+    outputs = golden.outputs(tflite, inputs[:, None])[:, 0]  # each with its batch of 1
+    return _Answers(graph, inputs, outputs)
+
+
+def _vectors(answers: _Answers, samples: Samples, chosen: Array) -> dict[str, Array]:
+    return {
+        "inputs": answers.inputs[chosen],
+        "labels": samples.labels[chosen],
+        "golden": answers.outputs[chosen],
+        "golden_source": np.array(golden.version()),
+    }
+
+
+def _qualities(
+    metric: Metric, data: Data, floats: Array, answers: _Answers, chosen: Array
+) -> tuple[Quality, ...]:
+    test = data.test
+    rows = []
+    for kind, where, inputs, outputs, labels in (
+        ("float", "test", test.inputs, floats, test.labels),
+        ("int8", "test", *answers.real(slice(None)), test.labels),
+        ("int8", "vectors.npz", *answers.real(chosen), test.labels[chosen]),
+    ):
+        value = quality(metric, inputs, outputs, labels)
+        rows.append(Quality(kind, metric, value, len(labels), where))
+    return tuple(rows)
+
+
+def _check_weights(task: Task, weights: list[Any], calibration: Array, path: Path) -> None:
+    network = task.network(1)
+    wanted = [tuple(array.shape) for array in network.get_weights()]
+    held = [array.shape for array in weights]
+    if wanted != held or network.input_shape[1:] != calibration.shape[1:]:
+        raise InputError(
+            "does not fit the network of train.py",
+            where=str(path),
+            remedy="train the model again: harness models train",
+        )

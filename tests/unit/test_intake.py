@@ -1,0 +1,329 @@
+"""Networks and data that a user brings: what becomes a model folder, and what is refused."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.cli import PASSED, USAGE, main
+from harness.model import Model, load_model
+from tests.graphs import Builder
+
+MLPERF_TINY = Path(__file__).parents[3] / "shared" / "mlperf-tiny"
+
+
+def dense(inputs: int, outputs: int, *, zero_point: int = 0, scale: float = 0.5) -> bytes:
+    b = Builder()
+    source = b.activation((1, inputs), scale, zero_point)
+    return b.build([source], [b.dense(source, outputs)])
+
+
+@dataclass
+class Desk:
+    """A user's folder with `net.tflite` in it; `run` gives exit code, output and errors."""
+
+    root: Path
+    capsys: pytest.CaptureFixture[str]
+    arguments: list[str] = field(default_factory=list)
+
+    def run(self, *arguments: object) -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        code = main(["models", *map(str, arguments)])
+        out, err = self.capsys.readouterr()
+        return code, out, err
+
+    def refused(self, *arguments: object) -> str:
+        """Return the error of a command that must fail and leave nothing behind."""
+        before = sorted(self.root.rglob("*"))
+        code, _, err = self.run(*arguments)
+        assert code == USAGE
+        assert sorted(self.root.rglob("*")) == before
+        return err
+
+    def model(self, name: str) -> Model:
+        model = load_model(self.root / "models" / name)
+        assert not list((self.root / "models").glob(".*"))
+        return model
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Desk:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.tflite").write_bytes(dense(3, 2))
+    return Desk(tmp_path, capsys)
+
+
+# add
+
+
+def save(**arrays: object) -> None:
+    for name, array in arrays.items():
+        np.save(f"{name}.npy", np.asarray(array))
+
+
+ADD = ("add", "net.tflite", "--inputs", "x.npy", "--labels", "y.npy")
+BYTES = np.arange(12, dtype=np.int8).reshape(4, 3)
+CLASSES = np.array([0, 1, 0, 1])
+
+
+def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
+    save(x=BYTES, y=CLASSES.astype(np.uint8))
+    code, out, _ = desk.run(*ADD)
+    assert code == PASSED
+    assert "inputs: int8 as given" in out
+    model = desk.model("net")
+    assert (model.vectors.inputs == BYTES).all()
+    assert model.vectors.labels.tolist() == [0, 1, 0, 1]
+    assert model.vectors.golden_source.startswith("tflite-micro ")
+    assert model.provenance.licence == "not stated yet"
+    golden = model.vectors.golden
+    assert golden is not None
+    reached = float((golden.argmax(axis=1) == CLASSES).mean())
+    assert f"golden reaches {reached:.4f}; the floor is {model.floor:g}" in out
+    assert model.floor <= reached < model.floor + 0.01
+
+
+def test_real_inputs_are_quantized_by_the_model_s_own_scale_and_it_says_so(desk: Desk) -> None:
+    save(x=np.array([[0, 0.5, -1], [1.2, 100, -100]], np.float32), y=[0, 1])
+    code, out, _ = desk.run(*ADD, "--name", "other")
+    assert code == PASSED
+    said = "real values, quantized to int8 by the model's own input scale 0.5 and zero point 0"
+    assert f"inputs: {said}" in out
+    model = desk.model("other")
+    assert model.preprocessing == said
+    assert model.vectors.inputs.tolist() == [[0, 1, -2], [2, 127, -128]]
+
+
+def test_an_autoencoder_is_added_as_one(desk: Desk) -> None:
+    (desk.root / "net.tflite").write_bytes(dense(3, 3))
+    save(x=BYTES, y=CLASSES)
+    code, out, _ = desk.run(*ADD, "--task", "anomaly-detection")
+    assert code == PASSED
+    assert "anomaly-detection" in out
+    model = desk.model("net")
+    assert model.metric == "auc"
+    assert model.classes == ("normal", "abnormal")
+
+
+def text(path: str, content: str) -> Callable[[], object]:
+    return lambda: Path(path).write_text(content)
+
+
+def arrays(**changed: object) -> Callable[[], object]:
+    return lambda: save(**changed)
+
+
+# What cannot be added: rule -> what is different, where it is wrong, what is said.
+BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
+    "no inputs": (lambda: Path("x.npy").unlink(), "x.npy", "cannot be read: No such file"),
+    "no array": (text("x.npy", "1, 2, 3"), "x.npy", "is not an .npy file of plain numbers"),
+    "pickled": (arrays(x=np.array([None])), "x.npy", "is not an .npy file of plain numbers"),
+    "several arrays": (
+        lambda: Path("x.npy").write_bytes(_npz()),
+        "x.npy",
+        "holds several arrays",
+    ),
+    "shape": (
+        arrays(x=BYTES.reshape(3, 4)),
+        "x.npy",
+        "has shape [3, 4], but net.tflite takes [1, 3]\n"
+        "  -> save one input after the other: [N, 3]",
+    ),
+    "empty": (arrays(x=BYTES[:0], y=CLASSES[:0]), "x.npy", "has shape [0, 3]"),
+    "type": (
+        arrays(x=BYTES.astype(np.uint8)),
+        "x.npy",
+        "has type uint8, but net.tflite takes int8",
+    ),
+    "not finite": (arrays(x=np.full((4, 3), np.nan)), "x.npy", "values that are not finite"),
+    "labels not whole": (arrays(y=CLASSES / 1.0), "y.npy", "has type float64 and shape [4]"),
+    "labels too few": (arrays(y=CLASSES[:3]), "y.npy", "has type int64 and shape [3]"),
+    "label no class": (
+        arrays(y=[0, 1, 2, 1]),
+        "y.npy: labels",
+        "vector 2 has label 2, but net.tflite has 2 classes",
+    ),
+    "no network": (text("net.tflite", ""), "net.tflite", "is not a .tflite file"),
+    "float network": (
+        lambda: Path("net.tflite").write_bytes(_float_network()),
+        "net.tflite",
+        "its input has type float32; int8 is supported",
+    ),
+    "there already": (
+        lambda: Path("models/net").mkdir(parents=True),
+        "models/net",
+        "is there already\n  -> remove it, or give another --name",
+    ),
+}
+
+
+def _npz() -> bytes:
+    np.savez("several.npz", a=BYTES)
+    return Path("several.npz").read_bytes()
+
+
+def _float_network() -> bytes:
+    b = Builder()
+    source = b.tensor((1, 3), dtype=np.float32)
+    result = b.tensor((1, 3), dtype=np.float32)
+    b.operators.append(("LOGISTIC", [source], [result], None, {}))
+    return b.build([source], [result])
+
+
+@pytest.mark.parametrize("rule", BAD_ADDITIONS)
+def test_what_cannot_be_added_is_explained_and_nothing_written(desk: Desk, rule: str) -> None:
+    change, where, what = BAD_ADDITIONS[rule]
+    save(x=BYTES, y=CLASSES)
+    change()
+    err = desk.refused(*ADD)
+    assert where in err
+    assert what in err
+
+
+@pytest.mark.parametrize("name", ["", "../up", ".hidden", "a/b"])
+def test_a_name_that_is_no_folder_is_refused(desk: Desk, name: str) -> None:
+    save(x=BYTES, y=CLASSES)
+    if name:
+        assert "is no name for a folder" in desk.refused(*ADD, "--name", name)
+    else:
+        assert desk.run(*ADD, "--name", name)[0] == PASSED  # as if none were given
+
+
+def test_an_anomaly_detector_needs_an_autoencoder_and_both_labels(desk: Desk) -> None:
+    save(x=BYTES, y=CLASSES)
+    anomaly = (*ADD, "--task", "anomaly-detection")
+    assert "is no autoencoder: it has 3 inputs and 2 outputs" in desk.refused(*anomaly)
+    (desk.root / "net.tflite").write_bytes(dense(3, 3))
+    save(y=np.zeros(4, int))
+    assert "y.npy: labels: AUC needs vectors of both labels" in desk.refused(*anomaly)
+
+
+# import-mlperf
+
+
+IMPORT = ("import-mlperf", "tiny", "--model", "net.tflite")
+
+
+def tiny(labels: str, **files: bytes) -> None:
+    """Write MLPerf Tiny's folder: `y_labels.csv` and the `.bin` files."""
+    Path("tiny").mkdir(exist_ok=True)
+    Path("tiny/y_labels.csv").write_text(labels)
+    for name, data in files.items():
+        Path(f"tiny/{name}.bin").write_bytes(data)
+
+
+def test_files_of_bytes_are_inputs(desk: Desk) -> None:
+    tiny("a.bin,2,1\r\nb.bin, 2, 0\r\n", a=bytes([1, 2, 255]), b=bytes([0, 128, 127]))
+    code, out, _ = desk.run(*IMPORT)
+    assert code == PASSED
+    assert "2 vectors; classification" in out
+    model = desk.model("tiny")
+    assert model.vectors.inputs.tolist() == [[1, 2, -1], [0, -128, 127]]
+    assert model.vectors.labels.tolist() == [1, 0]
+    assert model.vectors.recordings is None
+    assert model.preprocessing == "int8 as given"
+
+
+@pytest.mark.parametrize(
+    ("zero_point", "given", "expected"),
+    [
+        (-128, (), [-128, 0, 127]),
+        (-128, ("--bytes", "int8"), [0, -128, -1]),
+        (0, ("--bytes", "uint8"), [-128, 0, 127]),
+    ],
+)
+def test_grey_values_are_stored_128_less(
+    desk: Desk, zero_point: int, given: tuple[str, ...], expected: list[int]
+) -> None:
+    (desk.root / "net.tflite").write_bytes(dense(3, 2, zero_point=zero_point))
+    tiny("a.bin,2,1\n", a=bytes([0, 128, 255]))
+    _, out, _ = desk.run(*IMPORT, *given)
+    assert desk.model("tiny").vectors.inputs.tolist() == [expected]
+    assert ("uint8 minus 128" in out) == (expected == [-128, 0, 127])
+
+
+def test_recordings_of_floats_are_cut_into_windows_and_scored_together(desk: Desk) -> None:
+    (desk.root / "net.tflite").write_bytes(dense(2, 2, scale=0.5))
+    one, other = struct.pack("<4f", 0, 1, 2, 3), struct.pack("<4f", 4, 5, 6, 100)
+    tiny("n.bin,2,0,8,4\nm.bin,2,1,8,4\n", n=one, m=other)
+    code, out, _ = desk.run(*IMPORT)
+    assert code == PASSED
+    # Two outputs for two inputs: by the classes alone it could be either task.
+    assert "6 vectors, windows of 2 recordings; classification" in out
+    vectors = desk.model("tiny").vectors
+    assert vectors.inputs.tolist() == [[0, 2], [2, 4], [4, 6], [8, 10], [10, 12], [12, 127]]
+    assert vectors.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert vectors.recordings is not None
+    assert vectors.recordings.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_an_autoencoder_of_two_classes_detects_anomalies(desk: Desk) -> None:
+    (desk.root / "net.tflite").write_bytes(dense(3, 3))
+    windows = {"n": struct.pack("<6f", *range(6)), "m": struct.pack("<6f", *range(9, 15))}
+    tiny("n.bin,2,0,12,4\nm.bin,2,1,12,4\n", **windows)
+    code, out, _ = desk.run(*IMPORT)
+    assert code == PASSED
+    assert "8 vectors, windows of 2 recordings; anomaly-detection" in out
+    assert desk.model("tiny").metric == "auc"
+
+
+A = bytes(3)
+BAD_FOLDERS: dict[str, tuple[str, dict[str, bytes], str]] = {
+    "empty": ("\n", {}, "y_labels.csv: names no files"),
+    "too few fields": ("a.bin,2\n", {"a": A}, "y_labels.csv: line 1: is 'a.bin,2'"),
+    "no number": ("a.bin,2,1\nb.bin,2,x\n", {"a": A}, "y_labels.csv: line 2: is 'b.bin,2,x'"),
+    "negative": ("a.bin,2,-1\n", {"a": A}, "line 1: is 'a.bin,2,-1'"),
+    "no step": ("a.bin,2,1,3,0\n", {"a": A}, "line 1: is 'a.bin,2,1,3,0'"),
+    "elsewhere": ("../net.tflite,2,1\n", {}, "line 1: is '../net.tflite,2,1'"),
+    "missing file": ("a.bin,2,1\n", {}, "a.bin cannot be read: No such file"),
+    "size": (
+        "a.bin,2,1\n",
+        {"a": bytes(4)},
+        "a.bin has 4 bytes, but net.tflite takes 3 values\n"
+        "  -> give 3 bytes for each input, or 12 as float32",
+    ),
+    "sizes differ": ("a.bin,2,1\nb.bin,2,1\n", {"a": A, "b": bytes(12)}, "b.bin has 12 bytes"),
+    "window": ("a.bin,2,1,2,1\n", {"a": A}, "a.bin has 3 bytes and windows of 2"),
+    "shorter than a window": ("a.bin,2,1,12,4\n", {"a": A}, "a.bin has 3 bytes and windows of 12"),
+    "classes": ("a.bin,5,1\n", {"a": A}, "counts 5 classes, but net.tflite has 2 outputs"),
+    "label": ("a.bin,2,2\n", {"a": A}, "vector 0 has label 2, but net.tflite has 2 classes"),
+    "not finite": (
+        "a.bin,2,1\n",
+        {"a": struct.pack("<3f", 0, float("nan"), 0)},
+        "a.bin holds values that are not finite",
+    ),
+    "not text": ("", {}, ""),
+}
+
+
+@pytest.mark.parametrize("rule", BAD_FOLDERS)
+def test_a_folder_that_is_wrong_is_explained_and_nothing_written(desk: Desk, rule: str) -> None:
+    labels, files, what = BAD_FOLDERS[rule]
+    tiny(labels, **files)
+    if rule == "not text":
+        Path("tiny/y_labels.csv").write_bytes(b"\xff\xfe\x00")
+        what = "y_labels.csv: is no CSV file"
+    assert what in desk.refused(*IMPORT)
+
+
+def test_a_folder_without_labels_is_explained(desk: Desk) -> None:
+    err = desk.refused("import-mlperf", "nowhere", "--model", "net.tflite")
+    assert "nowhere/y_labels.csv: cannot be read: No such file" in err
+    assert "give a folder of MLPerf Tiny's" in err
+
+
+def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
+    if not MLPERF_TINY.is_dir():
+        pytest.skip("MLPerf Tiny's models and vectors are not beside this checkout")
+    network = MLPERF_TINY / "models" / "kws_ref_model.tflite"
+    folder = MLPERF_TINY / "vectors" / "kws01"
+    code, out, _ = desk.run("import-mlperf", folder, "--model", network)
+    assert code == PASSED
+    assert "1000 vectors; classification" in out
+    assert "golden reaches 0.9010" in out
+    assert desk.model("kws01").floor == 0.9

