@@ -142,7 +142,9 @@ class Dut:
         kept = self._workspace.golden / name
         if not kept.is_file():
             self._progress.say(f"computing golden outputs of {self.model.name} with {source}")
-            outputs = golden.outputs(self.model.tflite, vectors.inputs[:, None])[:, 0]
+            outputs = golden.outputs(
+                self.model.tflite, vectors.inputs[:, None], where=str(self.model.tflite_path)
+            )[:, 0]
             kept.parent.mkdir(parents=True, exist_ok=True)
             partial = kept.with_suffix(".partial")
             with partial.open("wb") as file:

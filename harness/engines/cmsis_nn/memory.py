@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.plan import Buffer, plan
+from harness.errors import InputError
 from harness.graph import Graph
+
+MAX_ARENA = (1 << 31) - 1
+"""Bytes; the generated offsets are of C's type int."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ def allocate(graph: Graph, layers: Sequence[Layer]) -> Memory:
         if layer.scratch
     ]
     placed = plan(buffers)
+    if placed.size > MAX_ARENA:
+        raise InputError(
+            f"needs {placed.size:,} bytes of RAM for its activations, more than any target has",
+            where=graph.where,
+            remedy="choose a smaller model",
+        )
     spans = {buffer.key: (buffer.first, buffer.last) for buffer in buffers}
     order = sorted(buffers, key=lambda buffer: (buffer.first, str(buffer.key)))
     return Memory(
