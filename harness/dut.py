@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy.typing as npt
 from harness import golden, tflite_file
 from harness.board import Board
 from harness.board.reach import Feed
-from harness.errors import InfrastructureError, InputError
+from harness.engines import find_engine
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.graph import Graph
-from harness.image import Image
+from harness.image import Image, build_image
 from harness.link.client import LinkClient
 from harness.link.errors import (
     DeviceFaultError,
@@ -27,6 +29,7 @@ from harness.progress import Progress
 from harness.results.record import record_of, write_record
 from harness.run import Run
 from harness.target import Target
+from harness.trace import first_difference
 from harness.vectors import Vectors
 from harness.workspace import Workspace
 
@@ -43,7 +46,6 @@ class Dut:
         model: Model,
         image: Image,
         board: Board,
-        link: LinkClient,
         workspace: Workspace,
         progress: Progress,
         on_record: Callable[[Path], None],
@@ -55,14 +57,12 @@ class Dut:
         self.board = board
         self._on_record = on_record
         self._feed = feed
-        self._link = link
         self._workspace = workspace
         self._progress = progress
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
-        self.welcome: Welcome = link.hello(image.build_id)
-        _check_sizes(self._network, self.welcome, target.name)
-        if feed == "debug":
-            _check_address(target, self.welcome)
+        self._session: LinkClient | None = None
+        self.welcome: Welcome
+        self._connect()
 
     def infer(self, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """Return the model's output for one int8 input, both in their tensors' shapes.
@@ -78,6 +78,8 @@ class Dut:
         recorded. Whether the answers are right is for `Run.check` to say.
         """
         run = self._stream(self.model.vectors)
+        if run.first_difference is not None:
+            run = self._traced(run, run.first_difference.vector)
         record = record_of(run, self._workspace.root)
         self._on_record(write_record(record, self._workspace.runs))
         return run
@@ -89,10 +91,11 @@ class Dut:
             self._network.tensors[self._network.outputs[0]].shape,
         )
         expected, source = self._golden(vectors)
-        retries, logged = self._link.retries, len(self._link.log)
+        link = self._link
+        retries, logged = link.retries, len(link.log)
         results = []
         begin = time.perf_counter()
-        waited = self._link.waited
+        waited = link.waited
         with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
             for index, inputs in enumerate(vectors.inputs):
                 results.append(self._infer(inputs, f"vector {index}"))
@@ -110,12 +113,73 @@ class Dut:
             outputs=np.stack([self._output(result) for result in results]),
             ticks=np.array([result.ticks for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
-            retries=self._link.retries - retries,
-            log=tuple(self._link.log[logged:]),
+            retries=link.retries - retries,
+            log=tuple(link.log[logged:]),
             feed=self._feed,
             wall=wall,
-            inference=self._link.waited - waited,
+            inference=link.waited - waited,
         )
+
+    @property
+    def _link(self) -> LinkClient:
+        """Return the session with the image; the board is started where there is none."""
+        return self._session or self._connect()
+
+    def _connect(self) -> LinkClient:
+        self._session, self.welcome = self._open(self.image)
+        _check_sizes(self._network, self.welcome, self.target.name)
+        if self._feed == "debug":
+            _check_address(self.target, self.welcome)
+        return self._session
+
+    def _open(self, image: Image) -> tuple[LinkClient, Welcome]:
+        """Start `image` on the board and say HELLO to it."""
+        link = LinkClient(
+            self.board.start(image),
+            baud=self.target.port.baud,
+            locate=image.elf.locate,
+            watch=self.board.check,
+            write=self.board.write_memory if self._feed == "debug" else None,
+        )
+        try:
+            return link, link.hello(image.build_id)
+        except InfrastructureError as error:
+            raise _with_diagnosis(error, self.board) from error
+
+    def _traced(self, run: Run, vector: int) -> Run:
+        """Return `run` with the first layer in which `vector` goes wrong, or why none is known.
+
+        The traced image takes the place of the measured one until that is needed again.
+        """
+        self._session = None
+        try:
+            traced = build_image(
+                self.target,
+                self.model,
+                find_engine(self.image.engine),
+                self._workspace.images,
+                self._progress.say,
+                self.image.toolchain,
+                traced=True,
+            )
+            self._progress.say(f"looking for the layer in which vector {vector} goes wrong")
+            link, welcome = self._open(traced)
+            _check_sizes(self._network, welcome, self.target.name)
+            inputs = run.vectors.inputs[vector]
+            found = first_difference(
+                link,
+                self.model,
+                self._network,
+                vector,
+                [inputs[None]],
+                inputs.tobytes(),
+                run.outputs[vector].tobytes(),
+            )
+        except HarnessError as error:
+            return replace(run, untraced=str(error).replace("\n  ->", ";"))
+        finally:
+            self.board.stop()
+        return replace(run, divergence=found)
 
     def _infer(self, inputs: npt.NDArray[np.int8], which: str = "") -> Result:
         if inputs.dtype != np.int8 or inputs.nbytes != self.welcome.input_size:
@@ -171,19 +235,7 @@ def open_dut(
     board must have been provisioned for it: see `Reach`.
     """
     try:
-        channel = board.start(image)
-        link = LinkClient(
-            channel,
-            baud=target.port.baud,
-            locate=image.elf.locate,
-            watch=board.check,
-            write=board.write_memory if feed == "debug" else None,
-        )
-        try:
-            dut = Dut(target, model, image, board, link, workspace, progress, on_record, feed)
-        except InfrastructureError as error:
-            raise _with_diagnosis(error, board) from error
-        yield dut
+        yield Dut(target, model, image, board, workspace, progress, on_record, feed)
     finally:
         board.stop()
 

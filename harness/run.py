@@ -10,7 +10,8 @@ from harness.board.reach import Feed
 from harness.errors import Verdict
 from harness.image import Image
 from harness.link.messages import Welcome
-from harness.measure.accuracy import accuracy, bytes_differing, first_difference
+from harness.measure.accuracy import Difference, accuracy, bytes_differing, first_difference
+from harness.measure.layers import LayerDifference
 from harness.model import Model
 from harness.target import Target
 from harness.vectors import Vectors
@@ -23,7 +24,8 @@ class Run:
     `outputs` is int8 [N, *output shape], `ticks` uint32 [N] of the device's counter for
     each inference, `golden` int8 of the outputs' shape with the name of what computed
     it. Times are in seconds: `wall` for the whole of the vectors, `inference` for the
-    part of it in which the host waited for results.
+    part of it in which the host waited for results. Where outputs differ from golden,
+    `divergence` is the first layer that does, or `untraced` says why none can be named.
     """
 
     target: Target
@@ -42,6 +44,8 @@ class Run:
     feed: Feed
     wall: float
     inference: float
+    divergence: LayerDifference | None = None
+    untraced: str = ""
 
     @cached_property
     def accuracy(self) -> float:
@@ -58,17 +62,25 @@ class Run:
         """Bytes of all outputs that differ from golden."""
         return bytes_differing(self.outputs, self.golden)
 
+    @cached_property
+    def first_difference(self) -> Difference | None:
+        """The first byte that differs from golden, if one does."""
+        return first_difference(self.outputs, self.golden)
+
     def failures(self) -> list[str]:
         """Return why the model is not right on this target; empty if it is."""
         reasons = []
-        difference = first_difference(self.outputs, self.golden)
-        if difference is not None:
-            vector, byte, ours, theirs = difference
+        if self.first_difference is not None:
+            vector, byte, ours, theirs = self.first_difference
             reasons.append(
                 f"{self.bytes_differing} of {self.outputs.size} output bytes differ from golden "
                 f"({self.golden_source}); first: vector {vector}, byte {byte}, "
                 f"{ours} instead of {theirs}"
             )
+            if self.divergence is not None:
+                reasons.append(str(self.divergence))
+            elif self.untraced:
+                reasons.append(f"the layer cannot be named: {self.untraced}")
         if self.accuracy < self.model.floor:
             reasons.append(
                 f"accuracy {self.accuracy:.4f} is below the floor {self.model.floor:g}; "

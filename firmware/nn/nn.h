@@ -27,4 +27,20 @@ int nn_invoke(void);
 /* Bytes of RAM that hold activations and scratch buffers. */
 uint32_t nn_arena_size(void);
 
+/*
+ * nn_invoke() marks the end of each layer by NN_LAYER_DONE(its index). In the image that is
+ * measured this is nothing; with NN_LAYER_HOOK it calls what the application defines, and the
+ * engine tells where the layer's outputs are.
+ */
+#ifdef NN_LAYER_HOOK
+void nn_layer_done(uint32_t layer);
+
+/* An output of a layer, as it is in nn_layer_done(layer); size 0 where there is none. */
+nn_tensor_t nn_layer_output(uint32_t layer, uint32_t output);
+
+#define NN_LAYER_DONE(layer) nn_layer_done(layer)
+#else
+#define NN_LAYER_DONE(layer) ((void)0)
+#endif
+
 #endif

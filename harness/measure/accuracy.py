@@ -1,7 +1,18 @@
 """Is the model still right on the device: against the labels, and against golden."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
+
+
+class Difference(NamedTuple):
+    """A byte that differs: which vector's, which byte, the device's value and golden's."""
+
+    vector: int
+    byte: int
+    ours: int
+    golden: int
 
 
 def accuracy(outputs: npt.NDArray[np.int8], labels: npt.NDArray[np.int64]) -> float:
@@ -21,12 +32,12 @@ def bytes_differing(outputs: npt.NDArray[np.int8], golden: npt.NDArray[np.int8])
 
 def first_difference(
     outputs: npt.NDArray[np.int8], golden: npt.NDArray[np.int8]
-) -> tuple[int, int, int, int] | None:
-    """Return vector, byte, the device's value and golden's where they first differ."""
+) -> Difference | None:
+    """Return where `outputs` and `golden`, both int8 [N, ...], first differ."""
     ours = outputs.reshape(len(outputs), -1)
     theirs = golden.reshape(len(golden), -1)
     places = np.argwhere(ours != theirs)
     if not len(places):
         return None
     vector, byte = (int(index) for index in places[0])
-    return vector, byte, int(ours[vector, byte]), int(theirs[vector, byte])
+    return Difference(vector, byte, int(ours[vector, byte]), int(theirs[vector, byte]))

@@ -15,6 +15,7 @@ import numpy as np
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
+from harness.measure.layers import LayerDifference
 from harness.measure.number import Kind, Number
 from harness.run import Run
 
@@ -93,6 +94,7 @@ class Record(msgspec.Struct, frozen=True):
     retries: int
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
+    divergence: LayerDifference | None = None
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -135,6 +137,7 @@ def record_of(run: Run, root: Path) -> Record:
         retries=run.retries,
         log=list(run.log),
         feed=run.feed,
+        divergence=run.divergence,
     )
 
 

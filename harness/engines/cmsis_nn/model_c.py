@@ -37,6 +37,7 @@ def render(
         _arena(memory),
         *(part for layer in layers for part in _layer(graph, layer)),
         _interface(layers, addresses, source, result),
+        _hook(graph, layers, addresses),
     ]
     return "\n".join(parts)
 
@@ -168,11 +169,32 @@ def _interface(
         if layer.call:
             lines.append(f"{_INDENT}if ({Names(layer.operator.index).of('run')}() != 0) {{")
             lines += [f"{_INDENT * 2}return {layer.operator.index + 1};", f"{_INDENT}}}"]
+        lines.append(f"{_INDENT}NN_LAYER_DONE({layer.operator.index});")
     lines += [f"{_INDENT}return 0;", "}", ""]
     for name, tensor in (("nn_input", source), ("nn_output", result)):
         value = f"{{{addresses[tensor.index]}, {tensor.nbytes}}}"
         lines += [f"nn_tensor_t {name}(void) {{", f"{_INDENT}return (nn_tensor_t){value};", "}", ""]
     lines += ["uint32_t nn_arena_size(void) {", f"{_INDENT}return sizeof(arena);", "}", ""]
+    return "\n".join(lines)
+
+
+def _hook(graph: Graph, layers: Sequence[Layer], addresses: Mapping[int, str]) -> str:
+    """Return the function of nn.h that tells where a layer's outputs are."""
+    most = max((len(layer.operator.outputs) for layer in layers), default=1)
+    lines = ["#ifdef NN_LAYER_HOOK"]
+    lines.append("nn_tensor_t nn_layer_output(uint32_t layer, uint32_t output) {")
+    lines.append(f"{_INDENT}static const nn_tensor_t outputs[{len(layers)}][{most}] = {{")
+    for layer in layers:
+        tensors = (graph.tensors[index] for index in layer.operator.outputs)
+        items = ", ".join(f"{{{addresses[t.index]}, {t.nbytes}}}" for t in tensors)
+        lines.append(f"{_INDENT * 2}[{layer.operator.index}] = {{{items}}},")
+    lines += [
+        f"{_INDENT}}};",
+        f"{_INDENT}return output < {most} ? outputs[layer][output] : (nn_tensor_t){{0}};",
+        "}",
+        "#endif",
+        "",
+    ]
     return "\n".join(lines)
 
 
