@@ -1,15 +1,17 @@
 """The device under test: a board that runs an image, in a session over the link."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness import golden, tflite_file
+from harness.block import pack, size, unpack
 from harness.board import Board
 from harness.board.reach import Feed
 from harness.engines import find_engine
@@ -32,6 +34,8 @@ from harness.target import Target
 from harness.trace import first_difference
 from harness.vectors import Vectors
 from harness.workspace import Workspace
+
+Array = npt.NDArray[Any]
 
 _SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
 """Errors that say what happened to the device; there is nothing to find out."""
@@ -64,12 +68,17 @@ class Dut:
         self.welcome: Welcome
         self._connect()
 
-    def infer(self, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """Return the model's output for one int8 input, both in their tensors' shapes.
+    def infer(self, *inputs: Array) -> Array:
+        """Return the model's output for one vector: an array for each of the model's inputs.
 
-        Raises `InputError` if `inputs` has another dtype or number of values.
+        Of a model with several outputs it is the first. Raises `InputError` if there are more
+        or fewer inputs, or one has another dtype or number of values.
         """
-        return self._output(self._infer(inputs))
+        return self.infer_all(*inputs)[0]
+
+    def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return all outputs of the model for one vector, as `infer` does the first."""
+        return unpack(self._network.output_tensors, self._infer(inputs).output)
 
     def run(self) -> Run:
         """Run the model on all its vectors, record it, and return what came of it.
@@ -85,11 +94,7 @@ class Dut:
         return run
 
     def _stream(self, vectors: Vectors) -> Run:
-        self.model.check(
-            self._network.tensors[self._network.inputs[0]].shape,
-            self._network.tensors[self._network.inputs[0]].dtype,
-            self._network.tensors[self._network.outputs[0]].shape,
-        )
+        self.model.check(self._network)
         expected, source = self._golden(vectors)
         link = self._link
         retries, logged = link.retries, len(link.log)
@@ -97,7 +102,7 @@ class Dut:
         begin = time.perf_counter()
         waited = link.waited
         with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
-            for index, inputs in enumerate(vectors.inputs):
+            for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
                 results.append(self._infer(inputs, f"vector {index}"))
                 step()
         wall = time.perf_counter() - begin
@@ -108,9 +113,9 @@ class Dut:
             board_version=self.board.version,
             welcome=self.welcome,
             vectors=vectors,
-            golden=expected,
+            all_golden=expected,
             golden_source=source,
-            outputs=np.stack([self._output(result) for result in results]),
+            all_outputs=self._outputs(results),
             ticks=np.array([result.ticks for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
             retries=link.retries - retries,
@@ -118,6 +123,7 @@ class Dut:
             feed=self._feed,
             wall=wall,
             inference=link.waited - waited,
+            is_class=self._network.arg_max is not None,
         )
 
     @property
@@ -165,15 +171,13 @@ class Dut:
             self._progress.say(f"looking for the layer in which vector {vector} goes wrong")
             link, welcome = self._open(traced)
             _check_sizes(self._network, welcome, self.target.name)
-            inputs = run.vectors.inputs[vector]
             found = first_difference(
                 link,
                 self.model,
                 self._network,
                 vector,
-                [inputs[None]],
-                inputs.tobytes(),
-                run.outputs[vector].tobytes(),
+                [values[vector] for values in run.vectors.all_inputs],
+                [values[vector] for values in run.all_outputs],
             )
         except HarnessError as error:
             return replace(run, untraced=str(error).replace("\n  ->", ";"))
@@ -181,41 +185,51 @@ class Dut:
             self.board.stop()
         return replace(run, divergence=found)
 
-    def _infer(self, inputs: npt.NDArray[np.int8], which: str = "") -> Result:
-        if inputs.dtype != np.int8 or inputs.nbytes != self.welcome.input_size:
+    def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
+        tensors = self._network.input_tensors
+        if len(inputs) != len(tensors):
             raise InputError(
-                f"the model takes {self.welcome.input_size} int8 values, "
-                f"not {inputs.size} of {inputs.dtype}",
-                where=self.model.name,
+                f"the model takes {len(tensors)} inputs, not {len(inputs)}", where=self.model.name
             )
+        for place, (values, tensor) in enumerate(zip(inputs, tensors, strict=True)):
+            if values.dtype != tensor.dtype or values.size != tensor.elements:
+                raise InputError(
+                    f"the model takes {tensor.elements} {tensor.dtype} values, "
+                    f"not {values.size} of {values.dtype}",
+                    where=f"{self.model.name}: input {place}"
+                    if len(tensors) > 1
+                    else self.model.name,
+                )
         try:
-            return self._link.infer(inputs.tobytes())
+            return self._link.infer(pack(tensors, inputs))
         except InfrastructureError as error:
             raise _with_diagnosis(error, self.board, which) from error
 
-    def _output(self, result: Result) -> npt.NDArray[np.int8]:
-        shape = self._network.tensors[self._network.outputs[0]].shape[1:]
-        return np.frombuffer(result.output, dtype=np.int8).reshape(shape)
+    def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
+        """Return an array [N, *shape] for each output."""
+        tensors = self._network.output_tensors
+        answers = [unpack(tensors, result.output) for result in results]
+        return tuple(np.stack(values) for values in zip(*answers, strict=True))
 
-    def _golden(self, vectors: Vectors) -> tuple[npt.NDArray[np.int8], str]:
+    def _golden(self, vectors: Vectors) -> tuple[tuple[Array, ...], str]:
         """Return golden outputs and what computed them: the vectors' own, else now."""
-        if vectors.golden is not None:
-            return vectors.golden, vectors.golden_source
+        if vectors.all_golden is not None:
+            return vectors.all_golden, vectors.golden_source
         source = golden.version()
-        name = f"{self.model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npy"
+        name = f"{self.model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npz"
         kept = self._workspace.golden / name
         if not kept.is_file():
             self._progress.say(f"computing golden outputs of {self.model.name} with {source}")
-            outputs = golden.outputs(
-                self.model.tflite, vectors.inputs[:, None], where=str(self.model.tflite_path)
-            )[:, 0]
+            outputs = golden.of_vectors(
+                self.model.tflite, vectors.all_inputs, where=str(self.model.tflite_path)
+            )
             kept.parent.mkdir(parents=True, exist_ok=True)
             partial = kept.with_suffix(".partial")
             with partial.open("wb") as file:
-                np.save(file, outputs)
+                np.savez(file, *outputs)
             partial.replace(kept)
-        outputs = np.load(kept, allow_pickle=False)
-        return outputs, source
+        with np.load(kept, allow_pickle=False) as held:
+            return tuple(held[name] for name in held.files), source
 
 
 @contextmanager
@@ -241,10 +255,7 @@ def open_dut(
 
 
 def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
-    sizes = tuple(
-        int(np.prod(network.tensors[index].shape))
-        for index in (network.inputs[0], network.outputs[0])
-    )
+    sizes = (size(network.input_tensors), size(network.output_tensors))
     if sizes != (welcome.input_size, welcome.output_size):
         raise InfrastructureError(
             f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.block import sample
 from harness.errors import InputError
 from harness.graph import Graph
 from harness.tflite_file import parse
@@ -52,6 +53,20 @@ def answers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") 
     """
     _check(parse(model, where=where), inputs, where)
     return _ask(model, inputs, [], where)
+
+
+def of_vectors(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> list[Array]:
+    """Do as `answers` does, all shapes those of vectors: [N, *shape without a batch of 1]."""
+    graph = parse(model, where=where)
+    batches = [
+        values.reshape(len(values), *tensor.shape)
+        for values, tensor in zip(inputs, graph.input_tensors, strict=True)
+    ]
+    found = answers(model, batches, where=where)
+    return [
+        values.reshape(len(values), *sample(tensor))
+        for values, tensor in zip(found, graph.output_tensors, strict=True)
+    ]
 
 
 def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> dict[int, Array]:

@@ -13,15 +13,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import numpy.typing as npt
 
 from harness import places, toml
 from harness.errors import InputError
+from harness.graph import Graph
 from harness.names import suggest
 from harness.vectors import Vectors, check_labels, check_vectors, load_vectors
 
@@ -95,14 +94,12 @@ class Model:
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
         return vectors
 
-    def check(
-        self, input_shape: Sequence[int], input_dtype: npt.DTypeLike, output_shape: Sequence[int]
-    ) -> None:
+    def check(self, graph: Graph) -> None:
         """Check classes and vectors against the network's tensors, as `check_vectors` does.
 
         Raises `InputError` naming the file and the key or array that does not fit.
         """
-        outputs = prod(output_shape[1:])
+        outputs = graph.classes
         if self.classes and len(self.classes) != outputs:
             raise InputError(
                 f"names {len(self.classes)} classes, but {self.tflite_path.name} "
@@ -110,7 +107,7 @@ class Model:
                 where=f"{self.path / DESCRIPTION}: classes",
                 remedy="name every output once, in order, or leave `classes` out",
             )
-        check_vectors(self.vectors, input_shape, input_dtype, output_shape)
+        check_vectors(self.vectors, graph)
 
 
 def load_model(folder: Path) -> Model:

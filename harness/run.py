@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,18 @@ from harness.model import Model
 from harness.target import Target
 from harness.vectors import Vectors
 
+Array = npt.NDArray[Any]
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a device answered to N vectors.
 
-    `outputs` is int8 [N, *output shape], `ticks` uint32 [N] of the device's counter for
-    each inference, `golden` int8 of the outputs' shape with the name of what computed
-    it. Times are in seconds: `wall` for the whole of the vectors, `inference` for the
-    part of it in which the host waited for results. Where outputs differ from golden,
+    `all_outputs` has an array [N, *shape] for each of the model's outputs, `ticks` uint32 [N]
+    of the device's counter for each inference, `all_golden` what the outputs should be with
+    the name of what computed it. `is_class` tells that the first output is the class itself.
+    Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it
+    in which the host waited for results. Where outputs differ from golden,
     `divergence` is the first layer that does, or `untraced` says why none can be named.
     """
 
@@ -34,9 +38,9 @@ class Run:
     board_version: str
     welcome: Welcome
     vectors: Vectors
-    golden: npt.NDArray[np.int8]
+    all_golden: tuple[Array, ...]
     golden_source: str
-    outputs: npt.NDArray[np.int8]
+    all_outputs: tuple[Array, ...]
     ticks: npt.NDArray[np.uint32]
     stack: int
     retries: int
@@ -46,35 +50,49 @@ class Run:
     inference: float
     divergence: LayerDifference | None = None
     untraced: str = ""
+    is_class: bool = False
+
+    @property
+    def outputs(self) -> Array:
+        """What the device answered; of a model with several outputs, the first."""
+        return self.all_outputs[0]
+
+    @property
+    def golden(self) -> Array:
+        """What golden answers; of a model with several outputs, the first."""
+        return self.all_golden[0]
 
     @cached_property
     def accuracy(self) -> float:
         """Share of vectors that the device classified rightly, 0 to 1."""
-        return accuracy(self.outputs, self.vectors.labels)
+        return accuracy(self.outputs, self.vectors.labels, is_class=self.is_class)
 
     @cached_property
     def golden_accuracy(self) -> float:
         """Share of vectors that golden classified rightly, 0 to 1."""
-        return accuracy(self.golden, self.vectors.labels)
+        return accuracy(self.golden, self.vectors.labels, is_class=self.is_class)
 
     @cached_property
     def bytes_differing(self) -> int:
         """Bytes of all outputs that differ from golden."""
-        return bytes_differing(self.outputs, self.golden)
+        return bytes_differing(self.all_outputs, self.all_golden)
 
     @cached_property
     def first_difference(self) -> Difference | None:
         """The first byte that differs from golden, if one does."""
-        return first_difference(self.outputs, self.golden)
+        return first_difference(self.all_outputs, self.all_golden)
 
     def failures(self) -> list[str]:
         """Return why the model is not right on this target; empty if it is."""
         reasons = []
         if self.first_difference is not None:
-            vector, byte, ours, theirs = self.first_difference
+            vector, output, value, ours, theirs = self.first_difference
+            which = f"output {output}, " if len(self.all_outputs) > 1 else ""
+            unit = "byte" if self.all_outputs[output].itemsize == 1 else "value"
+            total = sum(output.nbytes for output in self.all_outputs)
             reasons.append(
-                f"{self.bytes_differing} of {self.outputs.size} output bytes differ from golden "
-                f"({self.golden_source}); first: vector {vector}, byte {byte}, "
+                f"{self.bytes_differing} of {total} output bytes differ from golden "
+                f"({self.golden_source}); first: vector {vector}, {which}{unit} {value}, "
                 f"{ours} instead of {theirs}"
             )
             if self.divergence is not None:

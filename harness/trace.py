@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness import golden
+from harness.block import pack, unpack
 from harness.errors import InfrastructureError
 from harness.graph import Graph
 from harness.link.client import LinkClient
@@ -22,31 +23,38 @@ def first_difference(
     graph: Graph,
     vector: int,
     inputs: Sequence[Array],
-    data: bytes,
-    answer: bytes,
+    answer: Sequence[Array],
 ) -> LayerDifference:
     """Return the first layer of `graph` that differs from golden for one vector.
 
-    `link` is a session with a traced image. `inputs` are vector number `vector` in the inputs'
-    shapes and `data` the same as the device takes it; `answer` is the output of the measured
-    image. Raises `HarnessError` if no layer can be named; it says why.
+    `link` is a session with a traced image. `inputs` are vector number `vector`, an array for
+    each input, and `answer` what the measured image gave for it. Raises `HarnessError` if no
+    layer can be named; it says why.
     """
-    batches = [values[None] for values in inputs]
-    values = golden.layers(model.tflite, batches, where=str(model.tflite_path))
-    values |= dict(zip(graph.inputs, inputs, strict=True))
+    shaped = [
+        values.reshape(tensor.shape)
+        for values, tensor in zip(inputs, graph.input_tensors, strict=True)
+    ]
+    where = str(model.tflite_path)
+    values = golden.layers(model.tflite, [array[None] for array in shaped], where=where)
+    values |= dict(zip(graph.inputs, shaped, strict=True))
+    data = pack(graph.input_tensors, inputs)
     outputs, result = link.trace(data)
-    if result.output != answer:
+    again = unpack(graph.output_tensors, result.output)
+    if [array.tobytes() for array in again] != [array.tobytes() for array in answer]:
         raise InfrastructureError(
             "the image that tells of its layers answers otherwise than the one that was measured",
             remedy="does the model, or an interrupt, write where it should not?",
         )
+    if not outputs:
+        raise InfrastructureError("the device told of no layer")
     crcs = {(found.layer, found.output): found.crc for found in outputs}
     for operator in graph.operators:
         for place, index in enumerate(operator.outputs):
+            # An engine may have computed an operator when it generated the code.
             ours = crcs.get((operator.index, place))
-            if ours is None:
-                raise InfrastructureError(f"the device told nothing of layer {operator.index}")
-            if ours != zlib.crc32(np.ascontiguousarray(values[index]).tobytes()):
+            wanted = zlib.crc32(np.ascontiguousarray(values[index]).tobytes())
+            if ours is not None and ours != wanted:
                 found = _fetch(link, data, operator.index, place, ours)
                 return difference(graph, operator, place, values, found, vector)
     raise InfrastructureError(

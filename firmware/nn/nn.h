@@ -1,9 +1,10 @@
 /*
  * What an engine defines for one model.
  *
- * The application fills the input tensor, calls nn_invoke(), and reads the
- * output tensor. Tensors live in the engine's arena: the input may be
- * overwritten by nn_invoke(), the output stays valid until the input is written.
+ * The application fills the input, calls nn_invoke(), and reads the output. They
+ * live in the engine's arena: the input may be overwritten by nn_invoke(), the
+ * output stays valid until the input is written. Several inputs are one block in
+ * the model's order, each at the next multiple of 4 bytes; so are outputs.
  */
 #ifndef NN_H
 #define NN_H

@@ -1,43 +1,56 @@
 """Is the model still right on the device: against the labels, and against golden."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+Array = npt.NDArray[Any]
+
 
 class Difference(NamedTuple):
-    """A byte that differs: which vector's, which byte, the device's value and golden's."""
+    """Where an answer differs: which vector, output and value; the device's and golden's."""
 
     vector: int
-    byte: int
-    ours: int
-    golden: int
+    output: int
+    value: int
+    ours: float
+    golden: float
 
 
-def accuracy(outputs: npt.NDArray[np.int8], labels: npt.NDArray[np.int64]) -> float:
-    """Return the share of vectors whose largest output is the label's, 0 to 1.
+def accuracy(outputs: Array, labels: npt.NDArray[np.int64], *, is_class: bool = False) -> float:
+    """Return the share of vectors whose answer is the label, 0 to 1.
 
-    `outputs` is int8 [N, ...], flattened to [N, classes]; `labels` is int64 [N]. Of
-    equal outputs the first counts, as np.argmax and TFLM's examples have it.
+    `outputs` is [N, ...] of any type, flattened to [N, classes], of which the largest is the
+    answer; of equal ones the first counts, as np.argmax and TFLM's examples have it. With
+    `is_class` they are [N, 1], the answer itself. `labels` is int64 [N].
     """
-    answers = outputs.reshape(len(outputs), -1).argmax(axis=1)
+    flat = outputs.reshape(len(outputs), -1)
+    answers = flat[:, 0] if is_class else flat.argmax(axis=1)
     return float((answers == labels).mean())
 
 
-def bytes_differing(outputs: npt.NDArray[np.int8], golden: npt.NDArray[np.int8]) -> int:
-    """Return how many bytes of `outputs` differ from `golden`, both int8 [N, ...]."""
-    return int((outputs.reshape(len(outputs), -1) != golden.reshape(len(golden), -1)).sum())
+def bytes_differing(outputs: Sequence[Array], golden: Sequence[Array]) -> int:
+    """Return how many bytes differ; both have an array [N, ...] for each output."""
+    return sum(
+        int((_bytes(ours) != _bytes(theirs)).sum())
+        for ours, theirs in zip(outputs, golden, strict=True)
+    )
 
 
-def first_difference(
-    outputs: npt.NDArray[np.int8], golden: npt.NDArray[np.int8]
-) -> Difference | None:
-    """Return where `outputs` and `golden`, both int8 [N, ...], first differ."""
-    ours = outputs.reshape(len(outputs), -1)
-    theirs = golden.reshape(len(golden), -1)
-    places = np.argwhere(ours != theirs)
-    if not len(places):
-        return None
-    vector, byte = (int(index) for index in places[0])
-    return Difference(vector, byte, int(ours[vector, byte]), int(theirs[vector, byte]))
+def first_difference(outputs: Sequence[Array], golden: Sequence[Array]) -> Difference | None:
+    """Return where `outputs` and `golden`, an array [N, ...] an output, first differ."""
+    found = None
+    for output, (ours, theirs) in enumerate(zip(outputs, golden, strict=True)):
+        places = np.argwhere(_bytes(ours) != _bytes(theirs))
+        if len(places) and (found is None or places[0][0] < found.vector):
+            vector, value = int(places[0][0]), int(places[0][1]) // ours.itemsize
+            a, b = (array.reshape(len(array), -1)[vector, value] for array in (ours, theirs))
+            found = Difference(vector, output, value, a.item(), b.item())
+    return found
+
+
+def _bytes(values: Array) -> npt.NDArray[np.uint8]:
+    """Return [N, bytes]: two NaNs may be the same bytes, and two zeros may not."""
+    return np.ascontiguousarray(values.reshape(len(values), -1)).view(np.uint8)

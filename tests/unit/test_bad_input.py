@@ -258,7 +258,7 @@ BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "dtype": (
         {"inputs": np.zeros((2, 4), np.float32)},
         "inputs",
-        "has type float32, not int8",
+        "has type float32, but the model takes int8",
         "quantize by the model's input scale and zero point",
     ),
     "none": (

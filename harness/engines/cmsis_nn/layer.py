@@ -85,10 +85,9 @@ class Names:
         """The offset of the layer's scratch buffer."""
         return f"SCRATCH_{self.index:02d}"
 
-    @property
-    def output(self) -> str:
-        """The offset of the layer's output."""
-        return f"OUTPUT_{self.index:02d}"
+    def output(self, position: int) -> str:
+        """Return the offset of the layer's output `position`."""
+        return f"OUTPUT_{self.index:02d}" + (f"_{position}" if position else "")
 
 
 class Site:
