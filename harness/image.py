@@ -43,7 +43,10 @@ _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 @dataclass(frozen=True)
 class Image:
-    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before."""
+    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
+
+    `ram` contains the arena, of which `arena_least` is what the busiest layer needs.
+    """
 
     elf: Elf
     build_id: str
@@ -54,6 +57,8 @@ class Image:
     flash: int
     ram: int
     cached: bool
+    arena: int
+    arena_least: int
 
     @property
     def directory(self) -> Path:
@@ -103,7 +108,17 @@ def build_image(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Image(
-        elf, build_id, engine.name, generated.version, toolchain, OPTIMIZE, flash, ram, cached
+        elf,
+        build_id,
+        engine.name,
+        generated.version,
+        toolchain,
+        OPTIMIZE,
+        flash,
+        ram,
+        cached,
+        generated.arena_size,
+        generated.arena_least,
     )
 
 

@@ -46,6 +46,8 @@ def make_run(**changed: Any) -> Run:
             flash=41_012,
             ram=22_000,
             cached=False,
+            arena=9_000,
+            arena_least=9_000,
         ),
         "board_version": "QEMU emulator version 7.2",
         "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),

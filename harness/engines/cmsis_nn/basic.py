@@ -130,6 +130,7 @@ def add(site: Site) -> Layer:
         structs=(params,),
         call=Call("nn_add_s8", arguments),
         status=False,
+        in_place=tuple(t.index for t in operands if t.data is None and t.shape == result.shape),
         kernels=frozenset({"nn_add_s8.c"}),
     )
 

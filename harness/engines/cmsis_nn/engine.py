@@ -74,6 +74,7 @@ def _generated(
         sources=(directory / "model.c", *files),
         cmake=directory / "model.cmake",
         arena_size=memory.size,
+        arena_least=memory.least,
         weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
         layers=tuple(
             LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
