@@ -1,4 +1,17 @@
-# Compiler flags for each core, a row for each toolchain of toolchains/.
+# Compiler flags for each core, a row for each toolchain of toolchains/. A float unit is
+# always the single-precision one, which the smallest chips with the core have.
+set(CORE_FLAGS_gcc_cortex-m0 -mcpu=cortex-m0 -mthumb -mfloat-abi=soft)
+set(CORE_FLAGS_gcc_cortex-m3 -mcpu=cortex-m3 -mthumb -mfloat-abi=soft)
 set(CORE_FLAGS_gcc_cortex-m4f -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16)
-# To zig, `cortex_m4` alone is a core without the FPU.
+set(CORE_FLAGS_gcc_cortex-m7 -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
+# With the DSP extension.
+set(CORE_FLAGS_gcc_cortex-m33 -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
+# With Helium (MVE) for integers and floats, and the scalar float unit that goes with it.
+set(CORE_FLAGS_gcc_cortex-m55 -mcpu=cortex-m55 -mthumb -mfloat-abi=hard)
+# To zig, a core's name alone is one without what is optional: FPU, DSP, Helium.
+set(CORE_FLAGS_clang_cortex-m0 --target=thumb-freestanding-eabi -mcpu=cortex_m0)
+set(CORE_FLAGS_clang_cortex-m3 --target=thumb-freestanding-eabi -mcpu=cortex_m3)
 set(CORE_FLAGS_clang_cortex-m4f --target=thumb-freestanding-eabihf -mcpu=cortex_m4+vfp4d16sp)
+set(CORE_FLAGS_clang_cortex-m7 --target=thumb-freestanding-eabihf -mcpu=cortex_m7+fp_armv8d16sp)
+set(CORE_FLAGS_clang_cortex-m33 --target=thumb-freestanding-eabihf -mcpu=cortex_m33+dsp+fp_armv8d16sp)
+set(CORE_FLAGS_clang_cortex-m55 --target=thumb-freestanding-eabihf -mcpu=cortex_m55+mve_fp)

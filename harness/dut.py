@@ -26,6 +26,7 @@ from harness.link.errors import (
     DeviceStoppedError,
 )
 from harness.link.messages import Result, Welcome
+from harness.measure.instructions import instructions
 from harness.model import Model
 from harness.progress import Progress
 from harness.results.record import record_of, write_record
@@ -36,6 +37,10 @@ from harness.vectors import Vectors
 from harness.workspace import Workspace
 
 Array = npt.NDArray[Any]
+
+# What the link may take, several times what it does: to receive a byte takes about 80.
+_LINK_INSTRUCTIONS = 100_000
+_LINK_INSTRUCTIONS_PER_BYTE = 500
 
 _SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
 """Errors that say what happened to the device; there is nothing to find out."""
@@ -95,15 +100,20 @@ class Dut:
 
     def _stream(self, vectors: Vectors) -> Run:
         self.model.check(self._network)
-        expected, source = self._golden(vectors)
+        expected, source = golden.of_model(
+            self.model, vectors, self._workspace.golden, self._progress.say
+        )
         link = self._link
         retries, logged = link.retries, len(link.log)
         results = []
         begin = time.perf_counter()
         waited = link.waited
+        executed = self.board.executed()
         with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
             for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
                 results.append(self._infer(inputs, f"vector {index}"))
+                if index == 0 and executed is not None:
+                    self._check_counter(results[0], (self.board.executed() or 0) - executed)
                 step()
         wall = time.perf_counter() - begin
         return Run(
@@ -116,7 +126,7 @@ class Dut:
             all_golden=expected,
             golden_source=source,
             all_outputs=self._outputs(results),
-            ticks=np.array([result.ticks for result in results], dtype=np.uint32),
+            ticks=np.array([self._ticks(result) for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
@@ -205,31 +215,33 @@ class Dut:
         except InfrastructureError as error:
             raise _with_diagnosis(error, self.board, which) from error
 
+    def _check_counter(self, result: Result, executed: int) -> None:
+        """Make sure that ticks are instructions, if `executed` were since before the input.
+
+        Apart from the inference, the firmware has received, checked and sent bytes.
+        """
+        sent = self.welcome.input_size + self.welcome.output_size
+        link = _LINK_INSTRUCTIONS + _LINK_INSTRUCTIONS_PER_BYTE * sent
+        if result.ticks <= executed <= 2 * result.ticks + link:
+            return
+        raise InfrastructureError(
+            f"the counter {self.welcome.counter!r} counted {result.ticks:,} during an inference, "
+            f"and the core executed {executed:,} instructions from before its input came until "
+            "after its output went",
+            where=self.target.name,
+            remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"',
+        )
+
     def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
         """Return an array [N, *shape] for each output."""
         tensors = self._network.output_tensors
         answers = [unpack(tensors, result.output) for result in results]
         return tuple(np.stack(values) for values in zip(*answers, strict=True))
 
-    def _golden(self, vectors: Vectors) -> tuple[tuple[Array, ...], str]:
-        """Return golden outputs and what computed them: the vectors' own, else now."""
-        if vectors.all_golden is not None:
-            return vectors.all_golden, vectors.golden_source
-        source = golden.version()
-        name = f"{self.model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npz"
-        kept = self._workspace.golden / name
-        if not kept.is_file():
-            self._progress.say(f"computing golden outputs of {self.model.name} with {source}")
-            outputs = golden.of_vectors(
-                self.model.tflite, vectors.all_inputs, where=str(self.model.tflite_path)
-            )
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial")
-            with partial.open("wb") as file:
-                np.savez(file, *outputs)
-            partial.replace(kept)
-        with np.load(kept, allow_pickle=False) as held:
-            return tuple(held[name] for name in held.files), source
+    def _ticks(self, result: Result) -> int:
+        """Return the result's ticks in the target's unit: what was counted, or instructions."""
+        overhead = self.welcome.counter_overhead
+        return instructions(result.ticks, overhead, self.target.instruction_ticks)
 
 
 @contextmanager

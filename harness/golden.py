@@ -10,10 +10,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from harness.block import sample
 from harness.errors import InputError
 from harness.graph import Graph
 from harness.tflite_file import parse
+
+if TYPE_CHECKING:
+    from harness.model import Model
+    from harness.vectors import Vectors
 
 Array = np.ndarray[Any, Any]
 
@@ -67,6 +71,29 @@ def of_vectors(model: bytes, inputs: Sequence[Array], *, where: str = "the model
         values.reshape(len(values), *sample(tensor))
         for values, tensor in zip(found, graph.output_tensors, strict=True)
     ]
+
+
+def of_model(
+    model: "Model", vectors: "Vectors", folder: Path, say: Callable[[str], None]
+) -> tuple[tuple[Array, ...], str]:
+    """Return golden outputs and what computed them: the vectors' own, else now.
+
+    What is computed is kept in `folder`; `say` is told when there is something to wait for.
+    """
+    if vectors.all_golden is not None:
+        return vectors.all_golden, vectors.golden_source
+    source = version()
+    kept = folder / f"{model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npz"
+    if not kept.is_file():
+        say(f"computing golden outputs of {model.name} with {source}")
+        found = of_vectors(model.tflite, vectors.all_inputs, where=str(model.tflite_path))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(file, *found)
+        partial.replace(kept)
+    with np.load(kept, allow_pickle=False) as held:
+        return tuple(held[name] for name in held.files), source
 
 
 def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> dict[int, Array]:

@@ -25,11 +25,12 @@ class Run:
     """What a device answered to N vectors.
 
     `all_outputs` has an array [N, *shape] for each of the model's outputs, `ticks` uint32 [N]
-    of the device's counter for each inference, `all_golden` what the outputs should be with
-    the name of what computed it. `is_class` tells that the first output is the class itself.
-    Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it
-    in which the host waited for results. Where outputs differ from golden,
-    `divergence` is the first layer that does, or `untraced` says why none can be named.
+    what each inference took in the target's unit, instructions or cycles, `all_golden` what
+    the outputs should be with the name of what computed it. `is_class` tells that the first
+    output is the class itself. Times are in seconds: `wall` for the whole of the vectors,
+    `inference` for the part of it in which the host waited for results. Where outputs differ
+    from golden, `divergence` is the first layer that does, or `untraced` says why none can be
+    named.
     """
 
     target: Target

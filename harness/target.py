@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,15 @@ Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
+Core = Literal["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55"]
+"""The rows of firmware/cores.cmake, which a test compares."""
+
 _WORD = 4
+_MAX_ICOUNT_SHIFT = 10  # qemu-system-arm -icount help
+_NS = 1_000_000_000  # in a second
+# Two readings of a counter are off by less than a tick each way, so of an instruction's ticks
+# more than two are needed to round to the right one; the rest is for clocks in whole ns.
+_LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
@@ -51,7 +60,7 @@ class Mcu(_Section, frozen=True):
     """The chip: its name and its core, a row of firmware/cores.cmake."""
 
     name: Text
-    core: Literal["cortex-m4f"]
+    core: Core
 
 
 class Port(_Section, frozen=True):
@@ -66,16 +75,25 @@ class Port(_Section, frozen=True):
 
 
 class Counter(_Section, frozen=True):
-    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon."""
+    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon.
+
+    On a machine of QEMU whose counter does not count one an instruction, `hz` says how many
+    it counts in a second of the machine's time; instructions are computed from that.
+    """
 
     ticks: Literal["instructions", "cycles"]
+    hz: Annotated[int, msgspec.Meta(ge=1, le=_NS)] | None = None
 
 
 class Qemu(_Section, frozen=True, tag_field="kind", tag="qemu"):
     """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
 
     machine: Text
-    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+    icount_shift: Annotated[int, msgspec.Meta(ge=0, le=_MAX_ICOUNT_SHIFT)] = 0
+
+    def instruction_ticks(self, hz: int) -> Fraction:
+        """Return what a counter at `hz` counts during one instruction."""
+        return Fraction(hz << self.icount_shift, _NS)
 
 
 class ChipId(_Section, frozen=True):
@@ -141,6 +159,13 @@ class Target(TargetFile, frozen=True, kw_only=True):
 
     name: str
     path: Path
+
+    @property
+    def instruction_ticks(self) -> Fraction:
+        """What the device's counter counts during one instruction; 1 where it says nothing."""
+        if self.counter.hz is None or not isinstance(self.board, Qemu):
+            return Fraction(1)
+        return self.board.instruction_ticks(self.counter.hz)
 
 
 def load_target(path: Path) -> Target:
@@ -223,7 +248,37 @@ def _check(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_counter(path, file)
     _check_port(path, file.port)
+
+
+def _check_counter(path: Path, file: TargetFile) -> None:
+    counter, board = file.counter, file.board
+    where = f"{path}: counter.hz"
+    if counter.hz is None:
+        return
+    if not isinstance(board, Qemu) or counter.ticks != "instructions":
+        raise InputError(
+            "is for counting instructions on a board of kind qemu",
+            where=where,
+            remedy="leave it out: elsewhere the counter's ticks are what counter.ticks says",
+        )
+    ticks = board.instruction_ticks(counter.hz)
+    if ticks < _LEAST_TICKS:
+        raise InputError(
+            f"with board.icount_shift {board.icount_shift} an instruction takes "
+            f"{float(ticks):.3g} ticks, at least {_LEAST_TICKS} are needed to count exactly",
+            where=where,
+            remedy=_enough(counter.hz),
+        )
+
+
+def _enough(hz: int) -> str:
+    """Return what to do about a counter at `hz` that is too slow for its icount_shift."""
+    for shift in range(_MAX_ICOUNT_SHIFT + 1):
+        if hz << shift >= _LEAST_TICKS * _NS:
+            return f"set board.icount_shift to {shift}"
+    return "choose a faster counter"
 
 
 def _check_port(path: Path, port: Port) -> None:

@@ -95,6 +95,8 @@ class Double:
         name = next(iter(self.wanted("answers", command)), None) or next(
             (name for part, name in ANSWERS.items() if part in command), "unknown command"
         )
+        if command.startswith("macro"):
+            name = "variable"  # it is executed later, if at all
         hear = self.hear[name].replace("bogus", command)
         hear = re.sub(r"0x[0-9A-Fa-f]+(?=\r\r\n)", lambda _: f"0x{self.value(command):X}", hear)
         said = command + re.sub(r"\([^()]+\) $", f"({self.machine}) ", hear)
@@ -150,7 +152,7 @@ class Double:
             held = any(address in memory for memory in MEMORIES)
             return self.words.get(address, 0) if held else 0
         if "ExecutedInstructions" in command:
-            self.executed += self.told.get("executed", 5_000_000)
+            self.executed += self.told.get("executed", 50_000)
             return self.executed
         return 0x0800_3500
 

@@ -47,6 +47,9 @@ class Board(Protocol):
         that, but not every debug side notices; that it worked is for the device to say.
         """
 
+    def executed(self) -> int | None:
+        """Return how many instructions the core has executed; None if the board cannot tell."""
+
     def diagnosis(self) -> str:
         """What the board has to say about a failure; empty if nothing."""
 

@@ -62,7 +62,8 @@ class QemuBoard:
                 servers[side].bind(os.path.join(folder, side))
                 servers[side].listen(1)
             with self._log.open("wb") as log:
-                self._process = OwnedProcess(self._command(image, folder), log)
+                command = self._command(image, folder)
+                self._process = OwnedProcess(command, log, scratch=Path(folder))
             for side, server in servers.items():
                 self._lines[side] = self._accept(server, side)
         if "gdb" in self._lines:
@@ -94,6 +95,9 @@ class QemuBoard:
                 remedy="ask for it before the board is started: --feed=debug",
             )
         self._gdbstub.write(address, data)
+
+    def executed(self) -> None:
+        """Return None: it cannot be told."""
 
     def diagnosis(self) -> str:
         """Return what QEMU wrote to standard error: how it died, else the end of it."""

@@ -196,7 +196,8 @@ class LinkClient:
 
     def _load(self, data: bytes) -> None:
         welcome = self._session()
-        size = welcome.window // 2 - _FRAME_OVERHEAD
+        window = min(welcome.window, self._exchange.burst or welcome.window)
+        size = window // 2 - _FRAME_OVERHEAD
         waiting = deque(range(0, len(data), size))
         in_flight: dict[int, bytes] = {}  # two at a time fill the line and fit the window
         attempts = 0

@@ -63,6 +63,7 @@ class Exchange:
         watch: Callable[[], None],
     ) -> None:
         self.name = channel.name
+        self.burst = channel.burst
         self.watch = watch
         self.boots = 0
         self.retries = 0

@@ -27,6 +27,8 @@ _CFSR = {
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
 _HFSR_VECTTBL = 1 << 1
+# Where there is a fault status, a fault sets a bit of it: a hard fault one of HFSR at least.
+_NO_STATUS = "no fault status: Armv6-M has none; on another core, an exception that nobody handles"
 
 
 def describe(fault: Fault, locate: Callable[[int], str]) -> str:
@@ -34,7 +36,8 @@ def describe(fault: Fault, locate: Callable[[int], str]) -> str:
     causes = [text for bit, text in _CFSR.items() if fault.cfsr >> bit & 1]
     if fault.hfsr & _HFSR_VECTTBL:
         causes.append("VECTTBL: the vector table could not be read")
-    lines = ["; ".join(causes) or "no cause reported"]
+    unknown = "no cause reported" if fault.cfsr or fault.hfsr else _NO_STATUS
+    lines = ["; ".join(causes) or unknown]
     if fault.cfsr & _MMARVALID:
         lines.append(f"address {fault.mmfar:#010x}")
     if fault.cfsr & _BFARVALID:

@@ -15,9 +15,11 @@ import numpy as np
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
+from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
 from harness.measure.number import Kind, Number
 from harness.run import Run
+from harness.target import Qemu
 
 SCHEMA = 1
 _GIT_DEADLINE = 10.0  # seconds
@@ -75,6 +77,13 @@ class Host(msgspec.Struct, frozen=True):
     harness: str
 
 
+class Conversion(msgspec.Struct, frozen=True):
+    """Where instructions were computed from ticks: the counter's Hz, 2^shift ns each."""
+
+    counter_hz: int
+    icount_shift: int
+
+
 class Record(msgspec.Struct, frozen=True):
     """One run. `numbers` are by name; `ticks` has one entry an inference."""
 
@@ -95,6 +104,7 @@ class Record(msgspec.Struct, frozen=True):
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
+    conversion: Conversion | None = None  # the counter's ticks are as they came
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -138,6 +148,7 @@ def record_of(run: Run, root: Path) -> Record:
         log=list(run.log),
         feed=run.feed,
         divergence=run.divergence,
+        conversion=_conversion(run),
     )
 
 
@@ -181,9 +192,15 @@ def read_record(path: Path) -> Record:
         raise InputError(f"is not a record: {error}", where=str(path)) from error
 
 
+def _conversion(run: Run) -> Conversion | None:
+    hz, board = run.target.counter.hz, run.target.board
+    return Conversion(hz, board.icount_shift) if hz and isinstance(board, Qemu) else None
+
+
 def _numbers(run: Run) -> dict[str, Number]:
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
+    overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
     return {
         "accuracy": Number(run.accuracy, "1", "exact"),
         "accuracy_golden": Number(run.golden_accuracy, "1", "exact"),
@@ -193,7 +210,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         f"{ticks}_min": Number(int(run.ticks.min()), "1", tick_kind),
         f"{ticks}_median": Number(float(np.median(run.ticks)), "1", tick_kind),
         f"{ticks}_max": Number(int(run.ticks.max()), "1", tick_kind),
-        "counter_overhead": Number(run.welcome.counter_overhead, "1", tick_kind),
+        "counter_overhead": Number(overhead, "1", tick_kind),
         "flash": Number(run.image.flash, "byte", "exact"),
         "ram": Number(run.image.ram, "byte", "exact"),
         "arena": Number(run.welcome.arena_size, "byte", "exact"),

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +22,8 @@ from harness.board import provision
 from harness.board.reach import Reach
 from harness.cli import INFRASTRUCTURE, PASSED, main
 from harness.dut import Dut, open_dut
-from harness.engines import Engine, Generated, find_engine
+from harness.engines import Engine, find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.graph import Graph
 from harness.image import Image, build_image
 from harness.model import Model, load_model
 from harness.progress import Progress
@@ -33,7 +31,6 @@ from harness.results.record import Record, read_record
 from harness.run import Run
 from harness.target import Memory, Region, Target, load_target
 from harness.toolchain import (
-    TOOLCHAINS,
     Toolchain,
     default_toolchain,
     find_clang,
@@ -42,10 +39,11 @@ from harness.toolchain import (
 )
 from harness.workspace import Workspace
 from tests.graphs import Builder
+from tests.hand_made import hand_made
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "tests" / "data" / "firmware"
-PORTS = ("stm32f4", "stm32l4", "nrf52")
+PORTS = ("stm32f4", "stm32l4", "nrf52", "mps2")
 VECTORS = 10
 
 needs_gcc = pytest.mark.skipif(
@@ -226,23 +224,6 @@ def recorded(root: Path) -> list[Record]:
 # Images
 
 
-@dataclass
-class HandMade:
-    """An engine whose model is the C it holds, whatever the graph."""
-
-    source: str
-    name: str = "hand-made"
-    version: str = "1"
-
-    def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
-        (directory / "model.c").write_text(self.source)
-        (directory / "model.cmake").write_text(
-            'set(NN_SOURCES "${CMAKE_CURRENT_LIST_DIR}/model.c")\n'
-            "set(NN_KERNELS)\nset(NN_INCLUDES)\nset(NN_DEFINITIONS)\n"
-        )
-        return Generated((directory / "model.c",), directory / "model.cmake", 4, 0, (), "1")
-
-
 @pytest.fixture(scope="module")
 def target() -> Target:
     return load_target(ROOT / "targets" / "qemu-stm32.toml")
@@ -354,41 +335,6 @@ def test_only_what_a_loader_must_write_is_in_flash(
         assert elf.header.e_entry & 1  # Thumb
     assert all(segment.p_paddr in target.memory.flash for segment in loaded)
     assert target.memory.flash.origin == min(segment.p_paddr for segment in loaded)
-
-
-MODEL_C = """\
-#include "nn.h"
-
-{includes}
-
-static int8_t tensor[4];
-{declarations}
-
-int nn_init(void) {{
-    return 0;
-}}
-
-nn_tensor_t nn_input(void) {{
-    return (nn_tensor_t){{tensor, sizeof(tensor)}};
-}}
-
-nn_tensor_t nn_output(void) {{
-    return (nn_tensor_t){{tensor, sizeof(tensor)}};
-}}
-
-int nn_invoke(void) {{
-    {invoke}
-    return 0;
-}}
-
-uint32_t nn_arena_size(void) {{
-    return sizeof(tensor);
-}}
-"""
-
-
-def hand_made(invoke: str = "", declarations: str = "", includes: str = "") -> HandMade:
-    return HandMade(MODEL_C.format(invoke=invoke, declarations=declarations, includes=includes))
 
 
 @pytest.fixture
@@ -534,10 +480,3 @@ def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: P
     assert built.returncode == 0, built.stdout
     assert "warning" not in built.stdout
     assert (tmp_path / "firmware.elf").is_file()
-
-
-def test_every_core_has_a_row_for_every_toolchain() -> None:
-    text = (places.bundled("firmware") / "cores.cmake").read_text()
-    rows = re.findall(r"(?m)^set\(CORE_FLAGS_(\w+)_(\S+)", text)
-    cores = {core for _, core in rows}
-    assert sorted(rows) == sorted((name, core) for name in TOOLCHAINS for core in cores)

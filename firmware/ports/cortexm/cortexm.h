@@ -1,7 +1,7 @@
 /*
  * The core peripherals that the ports use, after the Armv7-M Architecture
- * Reference Manual (DDI 0403E): B3.2 System Control Block, B3.4 NVIC, C1.6
- * DebugMonitor control, C1.8 DWT.
+ * Reference Manual (DDI 0403E): B3.2 System Control Block, B3.4 NVIC, B3.5 MPU,
+ * C1.6 DebugMonitor control, C1.8 DWT.
  */
 #ifndef CORTEXM_H
 #define CORTEXM_H
@@ -15,6 +15,13 @@
 #define SCB_HFSR REGISTER(0xE000ED2C)
 #define SCB_MMFAR REGISTER(0xE000ED34)
 #define SCB_BFAR REGISTER(0xE000ED38)
+#define MPU_CTRL REGISTER(0xE000ED94)
+#define MPU_CTRL_ENABLE (1U << 0)
+#define MPU_CTRL_PRIVDEFENA (1U << 2) /* what no region covers is as without an MPU */
+#define MPU_RBAR REGISTER(0xE000ED9C)
+#define MPU_RBAR_VALID (1U << 4) /* with the region's number below it */
+#define MPU_RASR REGISTER(0xE000EDA0)
+#define MPU_RASR_ENABLE (1U << 0)
 #define NVIC_ISER(n) REGISTER(0xE000E100 + 4U * (n))
 #define CORE_DEMCR REGISTER(0xE000EDFC)
 #define CORE_DEMCR_TRCENA (1U << 24)
@@ -42,6 +49,12 @@ static inline void nvic_enable(uint32_t interrupt) {
 /* Chooses what port_ticks() reads: the DWT's cycle counter where the core has
  * one that counts, else the port's own running 32-bit timer. */
 void counter_init(volatile uint32_t *timer, const char *timer_name);
+
+/* Whether the DWT's counts, for a port that starts its timer only where it is needed. */
+int counter_has_dwt(void);
+
+/* For a timer that cannot be read itself: a 1 in `task` has it copied to `timer`. */
+void counter_capture(volatile uint32_t *task);
 
 /* Called by a port's receive interrupt. */
 void ring_put(uint8_t byte);

@@ -3,9 +3,15 @@
 
 static volatile uint32_t *counter;
 static const char *name;
+static volatile uint32_t no_task; /* most timers are simply read */
+static volatile uint32_t *capture = &no_task;
 
-/* Emulators read the DWT as zero; a core without it ignores the enable bit. */
-static int dwt_counts(void) {
+/* Emulators read the DWT as zero; a core without it ignores the enable bit. On Armv6-M
+ * it has no cycle counter, and only a debugger may touch it (DDI 0419, C1.1). */
+int counter_has_dwt(void) {
+#if defined(__ARM_ARCH_6M__)
+    return 0;
+#else
     CORE_DEMCR |= CORE_DEMCR_TRCENA;
     DWT_CYCCNT = 0;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;
@@ -13,10 +19,11 @@ static int dwt_counts(void) {
         __asm volatile("nop");
     }
     return DWT_CYCCNT != 0U;
+#endif
 }
 
 void counter_init(volatile uint32_t *timer, const char *timer_name) {
-    if (dwt_counts()) {
+    if (counter_has_dwt()) {
         counter = &DWT_CYCCNT;
         name = "dwt";
     } else {
@@ -25,7 +32,12 @@ void counter_init(volatile uint32_t *timer, const char *timer_name) {
     }
 }
 
+void counter_capture(volatile uint32_t *task) {
+    capture = task;
+}
+
 __attribute__((noinline)) uint32_t port_ticks(void) {
+    *capture = 1U;
     return *counter;
 }
 

@@ -29,10 +29,12 @@ __attribute__((noreturn, used)) void fault_report(const uint32_t *frame, uint32_
     }
     words[8] = (uint32_t)frame;
     words[9] = exc_return;
+#if !defined(__ARM_ARCH_6M__) /* which has none of these (Armv6-M ARM, DDI 0419, B3.2.2) */
     words[10] = SCB_CFSR;
     words[11] = SCB_HFSR;
     words[12] = SCB_MMFAR;
     words[13] = SCB_BFAR;
+#endif
     link_fault(port_write, words);
     for (;;) {
         __asm volatile("wfi");
@@ -40,14 +42,18 @@ __attribute__((noreturn, used)) void fault_report(const uint32_t *frame, uint32_
 }
 
 /* Finds the frame (EXC_RETURN bit 2: which stack) and goes on with a stack of
- * its own, since the old one may be what faulted. Nothing returns from here. */
+ * its own, since the old one may be what faulted. Nothing returns from here.
+ * In instructions that Armv6-M has, too. */
 __attribute__((naked)) void fault_handler(void) {
-    __asm volatile("cpsid i\n"
-                   "tst lr, #4\n"
-                   "ite eq\n"
-                   "mrseq r0, msp\n"
-                   "mrsne r0, psp\n"
+    __asm volatile(".syntax unified\n" /* which GCC leaves for Armv6-M */
+                   "cpsid i\n"
                    "mov r1, lr\n"
-                   "ldr sp, =fault_stack + " FAULT_STACK_SIZE "\n"
-                   "b fault_report\n");
+                   "mrs r0, msp\n"
+                   "movs r2, #4\n"
+                   "tst r1, r2\n"
+                   "beq 1f\n"
+                   "mrs r0, psp\n"
+                   "1: ldr r2, =fault_stack + " FAULT_STACK_SIZE "\n"
+                   "mov sp, r2\n"
+                   "bl fault_report\n");
 }

@@ -37,9 +37,9 @@ uint32_t port_stack_size(void) {
 }
 
 __attribute__((noreturn)) void reset_handler(void) {
-#if defined(__ARM_FP)
-    /* Before any code that could use a float register: out of reset the FPU
-     * is off, and emulators that let it pass would hide that. */
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    /* Before any code that could use a float or vector register: out of reset the FPU and
+     * Helium are off, and emulators that let it pass would hide that. */
     SCB_CPACR |= 0xFU << 20;
     __asm volatile("dsb\n isb" ::: "memory");
 #endif
@@ -56,8 +56,9 @@ typedef union {
     vector_t handler;
 } core_vector_t;
 
-/* Armv7-M ARM, B1.5.2: initial stack pointer, then exceptions 1 to 15. All the
- * faults end in one handler; what never happens here does too. */
+/* Armv7-M ARM, B1.5.2: initial stack pointer, then exceptions 1 to 15; Armv8-M ARM
+ * (DDI 0553), B3.9: SecureFault, which others have not. All the faults end in one
+ * handler; what never happens here does too. */
 __attribute__((section(".vectors.core"), used)) static const core_vector_t core_vectors[16] = {
     {.stack = stack_top},
     {.handler = reset_handler},
@@ -66,7 +67,7 @@ __attribute__((section(".vectors.core"), used)) static const core_vector_t core_
     {.handler = fault_handler}, /* MemManage */
     {.handler = fault_handler}, /* BusFault */
     {.handler = fault_handler}, /* UsageFault */
-    {0},
+    {.handler = fault_handler}, /* SecureFault */
     {0},
     {0},
     {0},

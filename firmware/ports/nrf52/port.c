@@ -1,9 +1,10 @@
 /*
- * nRF52840: bytes through UART0, ticks from the DWT, trigger and pins by option.
+ * nRF52840: bytes through UART0, ticks from the DWT, or TIMER0 where there is none,
+ * trigger and pins by option. The nRF51 series has the same peripherals.
  *
- * The core runs at 64 MHz from the internal oscillator, as after reset, with the
- * instruction cache on. Registers: nRF52840 Product Specification, chapters
- * NVMC, GPIO and UART.
+ * The core runs at 64 MHz (nRF51: 16 MHz) from the internal oscillator, as after reset,
+ * with the instruction cache on. Registers: nRF52840 Product Specification, chapters
+ * NVMC, GPIO, UART and TIMER; nRF51 Series Reference Manual, the same.
  *
  * The plain UART instead of the UARTE: received bytes lie in a FIFO of six until
  * the interrupt takes them, and no DMA touches RAM during a measurement.
@@ -43,6 +44,13 @@
 #define UART_BAUDRATE REGISTER(0x40002524)
 #define UART_INTERRUPT 2U /* the peripheral ID, from its address */
 
+#define TIMER0_START REGISTER(0x40008000)
+#define TIMER0_CAPTURE REGISTER(0x40008040)
+#define TIMER0_BITMODE REGISTER(0x40008508)
+#define TIMER_BITMODE_32 3U
+#define TIMER0_PRESCALER REGISTER(0x40008510)
+#define TIMER0_CC REGISTER(0x40008540)
+
 /* The register holds baud * 2^32 / 16 MHz; only its upper 20 bits count. */
 #define UART_BAUDRATE_VALUE (uint32_t)((((uint64_t)BAUD << 32) / 16000000U + 0x800U) & 0xFFFFF000U)
 
@@ -65,12 +73,24 @@ static void uart_init(void) {
     UART_STARTTX = 1;
 }
 
+/* A timer's value cannot be read, but copied to a register that can. */
+static void timer_init(void) {
+    TIMER0_BITMODE = TIMER_BITMODE_32;
+    TIMER0_PRESCALER = 0;
+    TIMER0_START = 1;
+    counter_capture(&TIMER0_CAPTURE);
+}
+
 void port_init(void) {
-    static volatile uint32_t no_timer; /* the chip's timers cannot be read in one access */
+#if !defined(__ARM_ARCH_6M__) /* an nRF51 has no cache */
     NVMC_ICACHECNF = NVMC_ICACHECNF_CACHEEN;
+#endif
     pins_init();
     uart_init();
-    counter_init(&no_timer, "none");
+    if (!counter_has_dwt()) {
+        timer_init();
+    }
+    counter_init(&TIMER0_CC, "timer0");
 }
 
 void port_write(uint8_t byte) {

@@ -1,4 +1,4 @@
-# nRF52840: UART0, DWT, HFINT. The defaults are an nRF52840 DK's: 1 MiB of flash and
+# nRF52840 and nRF51: UART0, DWT or TIMER0, HFINT. The defaults are an nRF52840 DK's: 1 MiB of flash and
 # 256 KiB of RAM (nRF52840 Product Specification, "Memory"), the pins of the interface
 # MCU's serial port (DK user guide, "Virtual COM port") and LED 1 as the trigger.
 # A pin is 32 * port + number: P1.03 is 35.

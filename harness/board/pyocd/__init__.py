@@ -86,6 +86,9 @@ class PyocdBoard:
         if found is not None:
             raise DeviceStoppedError(found, where=self._target.name)
 
+    def executed(self) -> None:
+        """Return None: it cannot be told."""
+
     def diagnosis(self) -> str:
         """Return where a core that does not answer was; it is halted for that."""
         if self._session is None or self._elf is None:

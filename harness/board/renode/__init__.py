@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.board.owned import OwnedProcess
 from harness.board.renode import machine
-from harness.board.renode.installation import find_renode
+from harness.board.renode.installation import environment, find_renode
 from harness.board.renode.monitor import Monitor, quoted
 from harness.elf import Elf
 from harness.errors import InfrastructureError
@@ -105,8 +105,7 @@ class RenodeBoard:
         """Put `data` into RAM at `address`, while the firmware waits."""
         file = self._scratch / "data"
         file.write_bytes(data)
-        for command in ("pause", f"sysbus LoadBinary {quoted(file)} {address:#x}", "start"):
-            self._running().command(command)
+        self._running().command(f"sysbus LoadBinary {quoted(file)} {address:#x}")
 
     @property
     def _errors(self) -> Path:
@@ -114,21 +113,18 @@ class RenodeBoard:
         return self._log.with_suffix(".err")
 
     def _launch(self) -> Monitor:
-        """Start Renode with a home of its own: it keeps a history, and would sweep TMPDIR."""
+        """Start Renode with a home of its own, and its log in our place."""
         self._scratch = Path(tempfile.mkdtemp(prefix="harness-"))
-        home = str(self._scratch)
-        environment = {
-            # Where .NET unpacks a Renode that is a single file; once is enough.
-            "DOTNET_BUNDLE_EXTRACT_BASE_DIR": str(Path.home() / ".net"),
-            **os.environ,
-            **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "TMPDIR"), home),
-        }
         command = [str(self._renode.executable), "--disable-xwt", "--plain", "--hide-log"]
         command += ["--console", "--config", str(self._scratch / "config")]
         self._log.unlink(missing_ok=True)
         with self._errors.open("wb") as log:
             self._process = OwnedProcess(
-                command, log, talks=True, environment=environment, scratch=self._scratch
+                command,
+                log,
+                talks=True,
+                environment=environment(self._scratch),
+                scratch=self._scratch,
             )
         monitor = Monitor(self._process.stdin, self._process.stdout, where=self._target.name)
         monitor.greet(_START_DEADLINE)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,20 @@ def find_renode(asked: str = "") -> Installation:
     )
 
 
+def environment(home: Path) -> dict[str, str]:
+    """Return what to run Renode with, so that it keeps its files in `home` and not the user's.
+
+    It writes a configuration and a history, and sweeps folders called "renode-*" out of the
+    temporary directory.
+    """
+    return {
+        # Where .NET unpacks a Renode that is a single file; once is enough.
+        "DOTNET_BUNDLE_EXTRACT_BASE_DIR": str(Path.home() / ".net"),
+        **os.environ,
+        **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "TMPDIR"), str(home)),
+    }
+
+
 def download() -> None:
     """Have renode-run download and install Renode; its progress goes to the terminal."""
     beside_python = str(Path(sys.executable).parent)
@@ -99,14 +114,16 @@ def _executable(path: Path, found: str) -> Path:
 def _check(executable: Path, found: str) -> tuple[Path, str]:
     """Return the executable and its version, once it is known to be a Renode of use."""
     try:
-        output = subprocess.run(
-            [str(executable), "--version"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_VERSION_DEADLINE,
-            check=False,
-        ).stdout
+        with tempfile.TemporaryDirectory(prefix="harness-") as home:
+            output = subprocess.run(
+                [str(executable), "--version"],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=environment(Path(home)),
+                timeout=_VERSION_DEADLINE,
+                check=False,
+            ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InfrastructureError(
             f"{executable} does not run: {error}", where=found, remedy=GET_RENODE

@@ -67,8 +67,11 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
 
     What lies outside its memories Renode drops with no more than a warning in its log.
     """
+    load = f"sysbus LoadELF {quoted(elf.path)}"
+    # A reset takes the vector table's place from the core, and loading gives it back.
+    monitor.command(f'macro reset "{load}"')
     try:
-        monitor.command(f"sysbus LoadELF {quoted(elf.path)}")
+        monitor.command(load)
     except MonitorRefusedError as error:
         if "unpaused machine" not in error.what:
             raise

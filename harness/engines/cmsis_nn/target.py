@@ -41,8 +41,9 @@ class Target:
 def extension_of(core: str) -> Extension:
     """Return the best extension `core` ("cortex-m4f", or "host") may have.
 
-    Where the build leaves it off, for instance on a Cortex-M33 without DSP, the kernels
-    need less memory than planned, never more. `InputError` for an unknown core.
+    Where the build leaves DSP off, for instance on a Cortex-M33 without it, the kernels
+    need less memory than planned, never more. Without Helium they may need more than was
+    planned with it, which `nn_init()` finds. `InputError` for an unknown core.
     """
     if core == "host":
         return Extension.NONE

@@ -1,0 +1,80 @@
+/*
+ * MPS2 and MPS3 FPGA images: bytes through a CMSDK UART, ticks from the I/O block's
+ * counter where there is no DWT, the trigger on LED 0.
+ *
+ * Registers: Cortex-M System Design Kit TRM (DDI 0479), "APB UART"; AN385, AN505 and
+ * AN547, "FPGA system control and I/O".
+ */
+#include "port.h"
+
+#include "cortexm.h"
+
+#define UART_DATA REGISTER(UART_BASE + 0x00U)
+#define UART_STATE REGISTER(UART_BASE + 0x04U)
+#define UART_STATE_TX_FULL (1U << 0)
+#define UART_STATE_RX_FULL (1U << 1)
+#define UART_STATE_RX_OVERRUN (1U << 3)
+#define UART_CTRL REGISTER(UART_BASE + 0x08U)
+#define UART_CTRL_TX (1U << 0)
+#define UART_CTRL_RX (1U << 1)
+#define UART_CTRL_RX_INTERRUPT (1U << 3)
+#define UART_INTCLEAR REGISTER(UART_BASE + 0x0CU)
+#define UART_INTCLEAR_RX (1U << 1)
+#define UART_BAUDDIV REGISTER(UART_BASE + 0x10U)
+
+#define FPGAIO_LED0 REGISTER(FPGAIO_BASE + 0x00U)
+#define FPGAIO_COUNTER REGISTER(FPGAIO_BASE + 0x18U)
+#define FPGAIO_PRESCALE REGISTER(FPGAIO_BASE + 0x1CU)
+
+extern uint32_t stack_bottom[];
+
+#define GUARD_SIZE_LOG2 16U
+
+/* QEMU's AN385, AN386 and AN500 take writes to where there is nothing, and below RAM they
+ * do: a stack that overflows would go on. No access there (Armv7-M; QEMU's Armv8-M machines
+ * fault of themselves). */
+static void stack_guard_init(void) {
+#if __ARM_ARCH == 7
+    MPU_RBAR = ((uint32_t)stack_bottom - (1U << GUARD_SIZE_LOG2)) | MPU_RBAR_VALID;
+    MPU_RASR = (GUARD_SIZE_LOG2 - 1U) << 1 | MPU_RASR_ENABLE;
+    MPU_CTRL = MPU_CTRL_PRIVDEFENA | MPU_CTRL_ENABLE;
+    __asm volatile("dsb\n isb" ::: "memory");
+#endif
+}
+
+static void uart_init(void) {
+    UART_BAUDDIV = (UART_HZ + BAUD / 2U) / BAUD;
+    UART_CTRL = UART_CTRL_TX | UART_CTRL_RX | UART_CTRL_RX_INTERRUPT;
+    nvic_enable(UART_INTERRUPT);
+}
+
+void port_init(void) {
+    stack_guard_init();
+    port_trigger(0);
+    uart_init();
+    FPGAIO_PRESCALE = 0; /* counts every cycle, for ever */
+    counter_init(&FPGAIO_COUNTER, "fpgaio");
+}
+
+void port_write(uint8_t byte) {
+    while ((UART_STATE & UART_STATE_TX_FULL) != 0U) {
+    }
+    UART_DATA = byte;
+}
+
+void port_trigger(int high) {
+    FPGAIO_LED0 = high ? 1U : 0U;
+}
+
+static void uart_interrupt(void) {
+    /* Cleared before DATA is read: the next byte raises it again. */
+    while ((UART_STATE & UART_STATE_RX_FULL) != 0U) {
+        UART_INTCLEAR = UART_INTCLEAR_RX;
+        ring_put((uint8_t)UART_DATA);
+    }
+    UART_STATE = UART_STATE_RX_OVERRUN; /* a byte was lost; the frame's CRC will tell */
+}
+
+PORT_VECTORS static const vector_t vectors[UART_INTERRUPT + 1U] = {
+    [UART_INTERRUPT] = uart_interrupt,
+};
