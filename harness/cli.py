@@ -130,6 +130,8 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")
         print(f"  RAM   {image.ram:,} of {target.memory.ram.size:,} bytes")
+        print(f"  arena {image.arena:,} bytes, and the busiest layer needs {image.arena_least:,}")
+        print(f"  where each buffer is in the arena: {image.directory / 'model' / 'model.c'}")
     return PASSED
 
 

@@ -1,19 +1,23 @@
 """The device under test: a board that runs an image, in a session over the link."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness import golden, tflite_file
+from harness.block import pack, size, unpack
 from harness.board import Board
 from harness.board.reach import Feed
-from harness.errors import InfrastructureError, InputError
+from harness.engines import find_engine
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.graph import Graph
-from harness.image import Image
+from harness.image import Image, build_image
 from harness.link.client import LinkClient
 from harness.link.errors import (
     DeviceFaultError,
@@ -28,8 +32,11 @@ from harness.progress import Progress
 from harness.results.record import record_of, write_record
 from harness.run import Run
 from harness.target import Target
+from harness.trace import first_difference
 from harness.vectors import Vectors
 from harness.workspace import Workspace
+
+Array = npt.NDArray[Any]
 
 # What the link may take, several times what it does: to receive a byte takes about 80.
 _LINK_INSTRUCTIONS = 100_000
@@ -48,7 +55,6 @@ class Dut:
         model: Model,
         image: Image,
         board: Board,
-        link: LinkClient,
         workspace: Workspace,
         progress: Progress,
         on_record: Callable[[Path], None],
@@ -60,21 +66,24 @@ class Dut:
         self.board = board
         self._on_record = on_record
         self._feed = feed
-        self._link = link
         self._workspace = workspace
         self._progress = progress
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
-        self.welcome: Welcome = link.hello(image.build_id)
-        _check_sizes(self._network, self.welcome, target.name)
-        if feed == "debug":
-            _check_address(target, self.welcome)
+        self._session: LinkClient | None = None
+        self.welcome: Welcome
+        self._connect()
 
-    def infer(self, inputs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """Return the model's output for one int8 input, both in their tensors' shapes.
+    def infer(self, *inputs: Array) -> Array:
+        """Return the model's output for one vector: an array for each of the model's inputs.
 
-        Raises `InputError` if `inputs` has another dtype or number of values.
+        Of a model with several outputs it is the first. Raises `InputError` if there are more
+        or fewer inputs, or one has another dtype or number of values.
         """
-        return self._output(self._infer(inputs))
+        return self.infer_all(*inputs)[0]
+
+    def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return all outputs of the model for one vector, as `infer` does the first."""
+        return unpack(self._network.output_tensors, self._infer(inputs).output)
 
     def run(self) -> Run:
         """Run the model on all its vectors, record it, and return what came of it.
@@ -83,24 +92,25 @@ class Dut:
         recorded. Whether the answers are right is for `Run.check` to say.
         """
         run = self._stream(self.model.vectors)
+        if run.first_difference is not None:
+            run = self._traced(run, run.first_difference.vector)
         record = record_of(run, self._workspace.root)
         self._on_record(write_record(record, self._workspace.runs))
         return run
 
     def _stream(self, vectors: Vectors) -> Run:
-        self.model.check(
-            self._network.tensors[self._network.inputs[0]].shape,
-            self._network.tensors[self._network.inputs[0]].dtype,
-            self._network.tensors[self._network.outputs[0]].shape,
+        self.model.check(self._network)
+        expected, source = golden.of_model(
+            self.model, vectors, self._workspace.golden, self._progress.say
         )
-        expected, source = self._golden(vectors)
-        retries, logged = self._link.retries, len(self._link.log)
+        link = self._link
+        retries, logged = link.retries, len(link.log)
         results = []
         begin = time.perf_counter()
-        waited = self._link.waited
+        waited = link.waited
         executed = self.board.executed()
         with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
-            for index, inputs in enumerate(vectors.inputs):
+            for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
                 results.append(self._infer(inputs, f"vector {index}"))
                 if index == 0 and executed is not None:
                     self._check_counter(results[0], (self.board.executed() or 0) - executed)
@@ -114,27 +124,94 @@ class Dut:
             board_version=self.board.version,
             welcome=self.welcome,
             vectors=vectors,
-            golden=expected,
+            all_golden=expected,
             golden_source=source,
-            outputs=np.stack([self._output(result) for result in results]),
+            all_outputs=self._outputs(results),
             ticks=np.array([self._ticks(result) for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
-            retries=self._link.retries - retries,
-            log=tuple(self._link.log[logged:]),
+            retries=link.retries - retries,
+            log=tuple(link.log[logged:]),
             feed=self._feed,
             wall=wall,
-            inference=self._link.waited - waited,
+            inference=link.waited - waited,
         )
 
-    def _infer(self, inputs: npt.NDArray[np.int8], which: str = "") -> Result:
-        if inputs.dtype != np.int8 or inputs.nbytes != self.welcome.input_size:
-            raise InputError(
-                f"the model takes {self.welcome.input_size} int8 values, "
-                f"not {inputs.size} of {inputs.dtype}",
-                where=self.model.name,
-            )
+    @property
+    def _link(self) -> LinkClient:
+        """Return the session with the image; the board is started where there is none."""
+        return self._session or self._connect()
+
+    def _connect(self) -> LinkClient:
+        self._session, self.welcome = self._open(self.image)
+        _check_sizes(self._network, self.welcome, self.target.name)
+        if self._feed == "debug":
+            _check_address(self.target, self.welcome)
+        return self._session
+
+    def _open(self, image: Image) -> tuple[LinkClient, Welcome]:
+        """Start `image` on the board and say HELLO to it."""
+        link = LinkClient(
+            self.board.start(image),
+            baud=self.target.port.baud,
+            locate=image.elf.locate,
+            watch=self.board.check,
+            write=self.board.write_memory if self._feed == "debug" else None,
+        )
         try:
-            return self._link.infer(inputs.tobytes())
+            return link, link.hello(image.build_id)
+        except InfrastructureError as error:
+            raise _with_diagnosis(error, self.board) from error
+
+    def _traced(self, run: Run, vector: int) -> Run:
+        """Return `run` with the first layer in which `vector` goes wrong, or why none is known.
+
+        The traced image takes the place of the measured one until that is needed again.
+        """
+        self._session = None
+        try:
+            traced = build_image(
+                self.target,
+                self.model,
+                find_engine(self.image.engine),
+                self._workspace.images,
+                self._progress.say,
+                self.image.toolchain,
+                traced=True,
+            )
+            self._progress.say(f"looking for the layer in which vector {vector} goes wrong")
+            link, welcome = self._open(traced)
+            _check_sizes(self._network, welcome, self.target.name)
+            found = first_difference(
+                link,
+                self.model,
+                self._network,
+                vector,
+                [values[vector] for values in run.vectors.all_inputs],
+                [values[vector] for values in run.all_outputs],
+            )
+        except HarnessError as error:
+            return replace(run, untraced=str(error).replace("\n  ->", ";"))
+        finally:
+            self.board.stop()
+        return replace(run, divergence=found)
+
+    def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
+        tensors = self._network.input_tensors
+        if len(inputs) != len(tensors):
+            raise InputError(
+                f"the model takes {len(tensors)} inputs, not {len(inputs)}", where=self.model.name
+            )
+        for place, (values, tensor) in enumerate(zip(inputs, tensors, strict=True)):
+            if values.dtype != tensor.dtype or values.size != tensor.elements:
+                raise InputError(
+                    f"the model takes {tensor.elements} {tensor.dtype} values, "
+                    f"not {values.size} of {values.dtype}",
+                    where=f"{self.model.name}: input {place}"
+                    if len(tensors) > 1
+                    else self.model.name,
+                )
+        try:
+            return self._link.infer(pack(tensors, inputs))
         except InfrastructureError as error:
             raise _with_diagnosis(error, self.board, which) from error
 
@@ -155,32 +232,16 @@ class Dut:
             remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"',
         )
 
-    def _output(self, result: Result) -> npt.NDArray[np.int8]:
-        shape = self._network.tensors[self._network.outputs[0]].shape[1:]
-        return np.frombuffer(result.output, dtype=np.int8).reshape(shape)
+    def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
+        """Return an array [N, *shape] for each output."""
+        tensors = self._network.output_tensors
+        answers = [unpack(tensors, result.output) for result in results]
+        return tuple(np.stack(values) for values in zip(*answers, strict=True))
 
     def _ticks(self, result: Result) -> int:
         """Return the result's ticks in the target's unit: what was counted, or instructions."""
         overhead = self.welcome.counter_overhead
         return instructions(result.ticks, overhead, self.target.instruction_ticks)
-
-    def _golden(self, vectors: Vectors) -> tuple[npt.NDArray[np.int8], str]:
-        """Return golden outputs and what computed them: the vectors' own, else now."""
-        if vectors.golden is not None:
-            return vectors.golden, vectors.golden_source
-        source = golden.version()
-        name = f"{self.model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npy"
-        kept = self._workspace.golden / name
-        if not kept.is_file():
-            self._progress.say(f"computing golden outputs of {self.model.name} with {source}")
-            outputs = golden.outputs(self.model.tflite, vectors.inputs[:, None])[:, 0]
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial")
-            with partial.open("wb") as file:
-                np.save(file, outputs)
-            partial.replace(kept)
-        outputs = np.load(kept, allow_pickle=False)
-        return outputs, source
 
 
 @contextmanager
@@ -200,28 +261,13 @@ def open_dut(
     board must have been provisioned for it: see `Reach`.
     """
     try:
-        channel = board.start(image)
-        link = LinkClient(
-            channel,
-            baud=target.port.baud,
-            locate=image.elf.locate,
-            watch=board.check,
-            write=board.write_memory if feed == "debug" else None,
-        )
-        try:
-            dut = Dut(target, model, image, board, link, workspace, progress, on_record, feed)
-        except InfrastructureError as error:
-            raise _with_diagnosis(error, board) from error
-        yield dut
+        yield Dut(target, model, image, board, workspace, progress, on_record, feed)
     finally:
         board.stop()
 
 
 def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
-    sizes = tuple(
-        int(np.prod(network.tensors[index].shape))
-        for index in (network.inputs[0], network.outputs[0])
-    )
+    sizes = (size(network.input_tensors), size(network.output_tensors))
     if sizes != (welcome.input_size, welcome.output_size):
         raise InfrastructureError(
             f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "

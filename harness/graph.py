@@ -228,3 +228,30 @@ class Graph:
     outputs: tuple[int, ...]
     name: str
     where: str = ""
+
+    @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that `inputs` names."""
+        return tuple(self.tensors[index] for index in self.inputs)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that `outputs` names."""
+        return tuple(self.tensors[index] for index in self.outputs)
+
+    @property
+    def arg_max(self) -> Operator | None:
+        """The ARG_MAX, if there is one, whose result the first output is: a class then."""
+        makers = {index: operator for operator in self.operators for index in operator.outputs}
+        maker = makers.get(self.outputs[0])
+        while maker is not None and maker.kind == "RESHAPE":
+            maker = makers.get(maker.inputs[0])
+        return maker if maker is not None and maker.kind == "ARG_MAX" else None
+
+    @property
+    def classes(self) -> int:
+        """How many classes the first output tells apart."""
+        answer = self.arg_max
+        if answer is None:
+            return self.output_tensors[0].elements
+        return self.tensors[answer.inputs[0]].elements // self.output_tensors[0].elements

@@ -43,7 +43,10 @@ _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 @dataclass(frozen=True)
 class Image:
-    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before."""
+    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
+
+    `ram` contains the arena, of which `arena_least` is what the busiest layer needs.
+    """
 
     elf: Elf
     build_id: str
@@ -54,6 +57,8 @@ class Image:
     flash: int
     ram: int
     cached: bool
+    arena: int
+    arena_least: int
 
     @property
     def directory(self) -> Path:
@@ -68,11 +73,13 @@ def build_image(
     images: Path,
     say: Callable[[str], None] = lambda _: None,
     toolchain: Toolchain | None = None,
+    *,
+    traced: bool = False,
 ) -> Image:
     """Build `model` for `target`, or return the image of an earlier, identical build.
 
     `say` is told when there is something to wait for. Without `toolchain`, it is the
-    default one.
+    default one. A `traced` image tells what each layer computed, and is not for measuring.
 
     Raises `InputError` if the model cannot be built for the target or does not fit its
     memory, `InfrastructureError` if a tool is missing or fails.
@@ -84,12 +91,16 @@ def build_image(
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
         options = _options(target)
+        if traced:
+            _check_layers(generated, engine)
+            options["TRACE"] = "ON"
         build_id = _build_id(generated, toolchain, options)
         name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
         final = images / name
         cached = (final / "firmware.elf").is_file()
         if not cached:
-            say(f"building {model.name} for {target.name} with {engine.name}")
+            what = f"{model.name}, traced," if traced else model.name
+            say(f"building {what} for {target.name} with {engine.name}")
             _compile(target, toolchain, staging, options | {"BUILD_ID": build_id})
             _keep(staging, final)
         elf = Elf(final / "firmware.elf")
@@ -97,7 +108,17 @@ def build_image(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Image(
-        elf, build_id, engine.name, generated.version, toolchain, OPTIMIZE, flash, ram, cached
+        elf,
+        build_id,
+        engine.name,
+        generated.version,
+        toolchain,
+        OPTIMIZE,
+        flash,
+        ram,
+        cached,
+        generated.arena_size,
+        generated.arena_least,
     )
 
 
@@ -105,6 +126,14 @@ def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Gener
     directory.mkdir()
     network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
     return engine.generate(network, directory, core=core)
+
+
+def _check_layers(generated: Generated, engine: Engine) -> None:
+    if not generated.layers:
+        raise InputError(
+            f"engine {engine.name} does not tell of its layers",
+            remedy="have it call the hook of firmware/nn/nn.h, and fill Generated.layers",
+        )
 
 
 def _options(target: Target) -> dict[str, str]:

@@ -13,15 +13,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import numpy.typing as npt
 
 from harness import places, toml
 from harness.errors import InputError
+from harness.graph import Graph
 from harness.measure.quality import Metric, check_both_labels
 from harness.names import suggest
 from harness.vectors import Vectors, check_labels, check_vectors, load_vectors
@@ -98,23 +97,22 @@ class Model:
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
         return vectors
 
-    def check(
-        self, input_shape: Sequence[int], input_dtype: npt.DTypeLike, output_shape: Sequence[int]
-    ) -> None:
-        """Check task, classes and vectors against the network's tensors, as `check_vectors` does.
+    def check(self, graph: Graph) -> None:
+        """Check task, classes and vectors against the network, as `check_vectors` does.
 
         Raises `InputError` naming the file and the key or array that does not fit.
         """
-        outputs = prod(output_shape[1:])
-        if self.task == "anomaly-detection" and outputs != prod(input_shape[1:]):
+        source, result = graph.input_tensors[0], graph.output_tensors[0]
+        if self.task == "anomaly-detection" and result.elements != source.elements:
             raise InputError(
                 f"an anomaly is what the model does not reconstruct, but {self.tflite_path.name} "
-                f"has {prod(input_shape[1:])} inputs and {outputs} outputs",
+                f"has {source.elements} inputs and {result.elements} outputs",
                 where=f"{self.path / DESCRIPTION}: task",
                 remedy="give an autoencoder, or another task",
             )
         if self.metric == "auc":
             check_both_labels(self.vectors.labels, str(self.vectors.path))
+        outputs = graph.classes
         classes = count_classes(self.task, outputs)
         if self.classes and len(self.classes) != classes:
             raise InputError(
@@ -124,7 +122,7 @@ class Model:
                 remedy="name every class once, in order, or leave `classes` out",
             )
         check_labels(self.vectors, classes, "the model has")
-        check_vectors(self.vectors, input_shape, input_dtype, output_shape)
+        check_vectors(self.vectors, graph)
 
 
 def count_classes(task: Task, outputs: int) -> int:

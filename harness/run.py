@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +12,26 @@ from harness.errors import Verdict
 from harness.graph import Graph
 from harness.image import Image
 from harness.link.messages import Welcome
-from harness.measure.agreement import bytes_differing, first_difference
+from harness.measure.agreement import Difference, bytes_differing, first_difference
+from harness.measure.layers import LayerDifference
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
 from harness.target import Target
 from harness.vectors import Vectors
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a device answered to N vectors.
 
-    `outputs` is int8 [N, *output shape], `ticks` uint32 [N] what each inference took in the
-    target's unit, instructions or cycles, `golden` int8 of the outputs' shape with the name
-    of what computed it; `network` is the model's graph. Times are in seconds: `wall` for the
-    whole of the vectors, `inference` for the part of it in which the host waited for results.
+    `all_outputs` has an array [N, *shape] for each of the model's outputs, `ticks` uint32 [N]
+    what each inference took in the target's unit, instructions or cycles, `all_golden` what
+    the outputs should be with the name of what computed it; `network` is the model's graph.
+    Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
+    which the host waited for results. Where outputs differ from golden, `divergence` is the
+    first layer that does, or `untraced` says why none can be named.
     """
 
     target: Target
@@ -35,9 +41,9 @@ class Run:
     board_version: str
     welcome: Welcome
     vectors: Vectors
-    golden: npt.NDArray[np.int8]
+    all_golden: tuple[Array, ...]
     golden_source: str
-    outputs: npt.NDArray[np.int8]
+    all_outputs: tuple[Array, ...]
     ticks: npt.NDArray[np.uint32]
     stack: int
     retries: int
@@ -45,6 +51,18 @@ class Run:
     feed: Feed
     wall: float
     inference: float
+    divergence: LayerDifference | None = None
+    untraced: str = ""
+
+    @property
+    def outputs(self) -> Array:
+        """What the device answered; of a model with several outputs, the first."""
+        return self.all_outputs[0]
+
+    @property
+    def golden(self) -> Array:
+        """What golden answers; of a model with several outputs, the first."""
+        return self.all_golden[0]
 
     @cached_property
     def quality(self) -> float:
@@ -59,19 +77,30 @@ class Run:
     @cached_property
     def bytes_differing(self) -> int:
         """Bytes of all outputs that differ from golden."""
-        return bytes_differing(self.outputs, self.golden)
+        return bytes_differing(self.all_outputs, self.all_golden)
+
+    @cached_property
+    def first_difference(self) -> Difference | None:
+        """The first byte that differs from golden, if one does."""
+        return first_difference(self.all_outputs, self.all_golden)
 
     def failures(self) -> list[str]:
         """Return why the model is not right on this target; empty if it is."""
         reasons = []
-        difference = first_difference(self.outputs, self.golden)
-        if difference is not None:
-            vector, byte, ours, theirs = difference
+        if self.first_difference is not None:
+            vector, output, value, ours, theirs = self.first_difference
+            which = f"output {output}, " if len(self.all_outputs) > 1 else ""
+            unit = "byte" if self.all_outputs[output].itemsize == 1 else "value"
+            total = sum(output.nbytes for output in self.all_outputs)
             reasons.append(
-                f"{self.bytes_differing} of {self.outputs.size} output bytes differ from golden "
-                f"({self.golden_source}); first: vector {vector}, byte {byte}, "
+                f"{self.bytes_differing} of {total} output bytes differ from golden "
+                f"({self.golden_source}); first: vector {vector}, {which}{unit} {value}, "
                 f"{ours} instead of {theirs}"
             )
+            if self.divergence is not None:
+                reasons.append(str(self.divergence))
+            elif self.untraced:
+                reasons.append(f"the layer cannot be named: {self.untraced}")
         if self.quality < self.model.floor:
             reasons.append(
                 f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "

@@ -93,8 +93,8 @@ class _Reader:
     def __init__(self, data: bytes, where: str) -> None:
         self.data = data
         self.where = where
-        # A vector's element takes at least a byte, and no two tables share a vector in an
-        # honest file. Without this budget a small file could ask for endless work.
+        # An element of a vector or text takes at least a byte, and no two tables share one in
+        # an honest file. Without this budget a small file could ask for endless work.
         self.budget = 2 * len(data) + 1024
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
@@ -134,12 +134,16 @@ class _Reader:
             raise self.fail(f"has {length} {what}; at most {MAX_TABLES} make sense")
         return range(length)
 
-    def numbers(self, table: Any, name: str) -> list[Any]:
-        """Return the vector of numbers that is field `name` of `table`."""
-        length = getattr(table, f"{name}Length")()
+    def spend(self, length: int) -> None:
+        """Take a vector or a text of `length` elements off the budget."""
         self.budget -= length
         if self.budget < 0:
             raise self.fail("is damaged: its vectors overlap or are larger than the file")
+
+    def numbers(self, table: Any, name: str) -> list[Any]:
+        """Return the vector of numbers that is field `name` of `table`."""
+        length = getattr(table, f"{name}Length")()
+        self.spend(length)
         return list(getattr(table, f"{name}AsNumpy")().tolist()) if length else []
 
     def integers(self, table: Any, name: str) -> tuple[int, ...]:
@@ -151,6 +155,7 @@ class _Reader:
         return table
 
     def text(self, raw: bytes | None) -> str:
+        self.spend(len(raw or b""))
         return (raw or b"").decode("utf-8", errors="replace")
 
     def name(self, own: str) -> str:
@@ -279,6 +284,11 @@ class _Reader:
         for index in (*graph.inputs, *graph.outputs):
             if not 0 <= index < total:
                 raise self.fail(f"the graph refers to tensor {index} of {total}")
+        for index in graph.inputs:
+            if index in known:
+                raise self.fail(f"the graph's input, tensor {index}, is a constant")
+            if graph.inputs.count(index) > 1:
+                raise self.fail(f"tensor {index} is the graph's input more than once")
         known.update(graph.inputs)
         for operator in graph.operators:
             self.check_operator(operator, known, total)

@@ -306,20 +306,31 @@ class Builder:
         return result
 
     def build(
-        self, inputs: Sequence[int], outputs: Sequence[int], *, repeat: int = 1, subgraphs: int = 1
+        self,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        *,
+        repeat: int = 1,
+        subgraphs: int = 1,
+        tensors: int = 1,
+        metadata: tuple[str, int] = ("", 0),
     ) -> bytes:
-        """Return the file; hostile ones list their operators or subgraph several times."""
+        """Return the file; hostile ones list tensors, operators or subgraph several times.
+
+        `metadata` is the name of an entry, and how often it is listed.
+        """
         b = flatbuffers.Builder(1024)
         buffers = [self._buffer(b, data) for data in self.buffers]
         buffers_at = _offsets(b, buffers)
         kinds = sorted({operator[0] for operator in self.operators})
         codes_at = _offsets(b, [_code(b, kind) for kind in kinds])
-        tensors_at = _offsets(b, [_tensor(b, tensor) for tensor in self.tensors])
+        tensors_at = _offsets(b, [_tensor(b, tensor) for tensor in self.tensors] * tensors)
         operators_at = _offsets(
             b, [_operator(b, kinds.index(o[0]), o) for o in self.operators] * repeat
         )
         inputs_at, outputs_at = _integers(b, inputs), _integers(b, outputs)
         name = b.CreateString(self.name)
+        metadata_at = _metadata(b, *metadata)
         tflite.SubGraphStart(b)
         tflite.SubGraphAddTensors(b, tensors_at)
         tflite.SubGraphAddInputs(b, inputs_at)
@@ -332,6 +343,7 @@ class Builder:
         tflite.ModelAddOperatorCodes(b, codes_at)
         tflite.ModelAddSubgraphs(b, subgraphs_at)
         tflite.ModelAddBuffers(b, buffers_at)
+        tflite.ModelAddMetadata(b, metadata_at)
         b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
         return bytes(b.Output())
 
@@ -361,6 +373,13 @@ def _offsets(b: Any, items: Sequence[int]) -> int:
 
 def _integers(b: Any, items: Sequence[int]) -> int:
     return int(b.CreateNumpyVector(np.array(items, np.int32)))
+
+
+def _metadata(b: Any, name: str, repeat: int) -> int:
+    name_at = b.CreateString(name)
+    tflite.MetadataStart(b)
+    tflite.MetadataAddName(b, name_at)
+    return _offsets(b, [int(tflite.MetadataEnd(b))] * repeat)
 
 
 def _code(b: Any, kind: str) -> int:

@@ -23,13 +23,16 @@ def compiler() -> str:
     return found
 
 
-def build_firmware(directory: Path, model: str) -> Path:
-    """Build the firmware as a program of this machine, around tests/data/firmware/<model>."""
+def build_firmware(directory: Path, model: str, *options: str) -> Path:
+    """Build the firmware as a program of this machine, around tests/data/firmware/<model>.
+
+    `options` are CMake's, such as "-DTRACE=ON".
+    """
     compiler()
     tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
     configure = [tool, "-G", "Ninja", "-S", str(FIRMWARE), "-B", str(directory)]
     configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
-    configure += ["-DPORT=host", f"-DMODEL_DIR={DATA / 'firmware' / model}"]
+    configure += ["-DPORT=host", f"-DMODEL_DIR={DATA / 'firmware' / model}", *options]
     for command in (configure, [tool, "--build", str(directory)]):
         subprocess.run(command, check=True, capture_output=True, timeout=120)
     return directory / "firmware.elf"

@@ -112,6 +112,46 @@ static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) 
     send_result(session);
 }
 
+#ifdef LINK_TRACE
+#define TRACE_SIZE 8U
+
+static struct {
+    void (*write)(uint8_t byte); /* NULL unless TRACE is being answered */
+    uint8_t sequence;
+    uint32_t layer; /* whose output is sent */
+} trace;
+
+void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size) {
+    if (trace.write == NULL) {
+        return;
+    }
+    begin(trace.write, MESSAGE_LAYER, trace.sequence);
+    frame_put_u32(&encoder, layer);
+    frame_put_u32(&encoder, output);
+    frame_put_u32(&encoder, size);
+    frame_put_u32(&encoder, frame_crc(data, size));
+    if (layer == trace.layer) {
+        frame_put(&encoder, data, size);
+    }
+    frame_end(&encoder);
+}
+
+/* TRACE is a RUN that talks: what it measures is of no use. */
+static void handle_trace(session_t *session, uint8_t sequence, const uint8_t *body, uint32_t size) {
+    if (size != TRACE_SIZE) {
+        send_error(session->device, sequence, ERROR_LENGTH, size);
+    } else if (!session->open) {
+        send_error(session->device, sequence, ERROR_NO_SESSION, 0);
+    } else {
+        trace.write = session->device->write;
+        trace.sequence = sequence;
+        trace.layer = get_u32(body + sizeof(uint32_t));
+        handle_run(session, sequence, get_u32(body));
+        trace.write = NULL;
+    }
+}
+#endif
+
 static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
     if (length < HEADER_SIZE) {
         send_error(session->device, 0, ERROR_LENGTH, length);
@@ -121,6 +161,12 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
     uint8_t sequence = frame[1];
     const uint8_t *body = frame + HEADER_SIZE;
     uint32_t size = length - HEADER_SIZE;
+#ifdef LINK_TRACE
+    if (type == MESSAGE_TRACE) {
+        handle_trace(session, sequence, body, size);
+        return;
+    }
+#endif
     if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
         session->open = true;
         session->ran = false;

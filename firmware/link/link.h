@@ -41,6 +41,12 @@ typedef struct {
 /* Tells the host that the device has started, and serves it for ever. */
 _Noreturn void link_serve(const link_device_t *device);
 
+#ifdef LINK_TRACE
+/* While TRACE is answered: tells the host of an output of `layer`, and sends the output
+ * itself if that is the layer TRACE names. Else does nothing. */
+void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size);
+#endif
+
 /* Sends a line of text to the host's log. */
 void link_log(void (*write)(uint8_t byte), const char *text);
 

@@ -10,6 +10,7 @@ enum {
     MESSAGE_HELLO = 0x01, /* u32 nonce */
     MESSAGE_LOAD = 0x02,  /* u32 offset, bytes of the input */
     MESSAGE_RUN = 0x03,   /* u32 CRC-32 of the input */
+    MESSAGE_TRACE = 0x04, /* the same, u32 layer; only traced images know it */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
@@ -19,6 +20,7 @@ enum {
     MESSAGE_BOOT = 0x85,    /* the device has started: any session is over */
     MESSAGE_LOG = 0x86,     /* text */
     MESSAGE_FAULT = 0x87,   /* u32 registers */
+    MESSAGE_LAYER = 0x88,   /* an output of a layer, see link_layer() */
 };
 
 enum {

@@ -19,8 +19,8 @@ class Generated:
 
     `sources` are the C files outside `firmware`, first the generated one, and `headers` the
     library's; `version` is the engine's, as it was used. `arena_size` is the RAM for
-    activations and scratch buffers, `weights_size` the constants of the model in flash; both
-    in bytes.
+    activations and scratch buffers, and no plan for them is smaller than `arena_least`;
+    `weights_size` the constants of the model in flash; all in bytes.
     """
 
     sources: tuple[Path, ...]
@@ -30,6 +30,7 @@ class Generated:
     layers: tuple[LayerInfo, ...]
     version: str
     headers: tuple[Path, ...] = ()
+    arena_least: int = 0
 
     @property
     def macs(self) -> int:

@@ -36,7 +36,7 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Bro
             remedy=f"save one integer, the class, for each input: shape [{len(samples)}]",
         )
     stored, preprocessing = _stored(network, samples, inputs)
-    vectors = Vectors(labels, stored, numbers.astype(np.int64))
+    vectors = Vectors(labels, (stored,), numbers.astype(np.int64))
     return Brought(task, vectors, preprocessing, f"{inputs.name} and {labels.name}")
 
 

@@ -56,7 +56,7 @@ def read_folder(network: Network, folder: Path, given: Bytes | None) -> Brought:
     counts = [len(part) for part in windows]
     vectors = Vectors(
         path=folder / LABELS,
-        inputs=np.concatenate(windows),
+        all_inputs=(np.concatenate(windows),),
         labels=np.repeat([row.label for row in rows], counts),
         recordings=np.repeat(np.arange(len(rows)), counts) if max(counts) > 1 else None,
     )

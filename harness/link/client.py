@@ -14,7 +14,7 @@ from harness.link import messages
 from harness.link.channel import Channel
 from harness.link.errors import DeviceSilentError
 from harness.link.exchange import ATTEMPTS, Exchange, after
-from harness.link.messages import Message, Result, Welcome
+from harness.link.messages import LayerOutput, Message, Result, Welcome
 
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
@@ -24,6 +24,10 @@ RUN_DEADLINE = 60.0
 _HELLO_PERIOD = 0.5
 _RESTARTS = 4  # while HELLO is not answered, that is no coincidence any more
 _FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
+
+
+class _LostError(Exception):
+    """A frame of a trace did not come, or came damaged."""
 
 
 class LinkClient:
@@ -96,10 +100,7 @@ class LinkClient:
         A measurement that bytes from the line disturbed is thrown away and made again.
         """
         for _ in range(ATTEMPTS):
-            if self._write is None:
-                self._load(data)
-            else:
-                self._write(self._session().input_address, data)
+            self._feed(data)
             result = self._run(data)
             if result.disturbed == 0:
                 return result
@@ -109,6 +110,56 @@ class LinkClient:
             where=self._exchange.name,
             remedy="is something else writing to the line, or the line noisy?",
         )
+
+    def trace(self, data: bytes, layer: int | None = None) -> tuple[list[LayerOutput], Result]:
+        """Run a traced image on `data`; return what each layer computed, and the result.
+
+        The outputs come as CRCs, only those of `layer` whole. What is lost cannot be asked
+        for again, since the inference has gone on: then all of it is done anew.
+        """
+        attempts = 0
+        while True:
+            self._feed(data)
+            try:
+                return self._trace(data, layer)
+            except _LostError:
+                attempts = self._exchange.count_retry(attempts, "TRACE")
+
+    def _trace(self, data: bytes, layer: int | None) -> tuple[list[LayerOutput], Result]:
+        welcome = self._session()
+        sequence = self._exchange.next_sequence()
+        self._exchange.send(Message.TRACE, sequence, messages.trace(data, layer))
+        wait = self._exchange.answer_time(welcome.output_size)
+        running = False
+        outputs: list[LayerOutput] = []
+        while True:
+            answer = self._exchange.receive(after(wait))
+            if answer is None and running:
+                raise self._overdue()
+            if answer is None or answer.is_damage:
+                raise _LostError
+            if answer.sequence == sequence and answer.type == Message.LAYER:
+                outputs.append(messages.parse_layer(answer.body))
+            elif answer.sequence == sequence and answer.type == Message.RESULT:
+                return outputs, messages.parse_result(answer.body, welcome.output_size)
+            else:
+                self._exchange.refuse(answer, (sequence,))
+            running = True  # ACK came, or a layer: the next one has to compute, and may be large
+            wait = RUN_DEADLINE + self._exchange.answer_time(welcome.arena_size)
+
+    def _overdue(self) -> DeviceSilentError:
+        return DeviceSilentError(
+            f"the inference did not end within {RUN_DEADLINE:g} s",
+            where=self._exchange.name,
+            remedy="the device hangs, or is slower than that",
+        )
+
+    def _feed(self, data: bytes) -> None:
+        """Put `data` where the input is."""
+        if self._write is None:
+            self._load(data)
+        else:
+            self._write(self._session().input_address, data)
 
     def _greet(self, nonce: int) -> Welcome | None:
         """Send HELLO and return the answer to this very one, None if none comes soon."""
@@ -183,11 +234,7 @@ class LinkClient:
         while True:
             answer = self._exchange.receive(end)
             if answer is None and overdue:
-                raise DeviceSilentError(
-                    f"the inference did not end within {RUN_DEADLINE:g} s",
-                    where=self._exchange.name,
-                    remedy="the device hangs, or is slower than that",
-                )
+                raise self._overdue()
             overdue = answer is None and running  # ask once more: its result may be lost
             if answer is None or answer.is_damage:
                 if running and answer is not None and answer.type == Message.ERROR:

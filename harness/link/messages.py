@@ -8,6 +8,7 @@ from enum import IntEnum
 from harness.errors import InfrastructureError
 
 VERSION = 2
+_NO_LAYER = 0xFFFF_FFFF
 
 
 class Message(IntEnum):
@@ -16,6 +17,7 @@ class Message(IntEnum):
     HELLO = 0x01
     LOAD = 0x02
     RUN = 0x03
+    TRACE = 0x04
     WELCOME = 0x81
     ACK = 0x82
     RESULT = 0x83
@@ -23,6 +25,7 @@ class Message(IntEnum):
     BOOT = 0x85
     LOG = 0x86
     FAULT = 0x87
+    LAYER = 0x88
 
 
 class DeviceError(IntEnum):
@@ -72,6 +75,21 @@ class Result:
 
 
 @dataclass(frozen=True)
+class LayerOutput:
+    """What a layer of a traced image computed: output number `output` of layer `layer`.
+
+    `size` in bytes and the CRC-32 of them; `data` are the bytes themselves, or empty where
+    they were not asked for.
+    """
+
+    layer: int
+    output: int
+    size: int
+    crc: int
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Fault:
     """The registers of a fault (Armv7-M ARM, B1.5.6 and B3.2.15 to B3.2.18)."""
 
@@ -93,6 +111,7 @@ class Fault:
 
 _WELCOME = struct.Struct("<BI16s7Ii")
 _RESULT = struct.Struct("<III")
+_LAYER = struct.Struct("<IIII")
 _ERROR = struct.Struct("<BI")
 _FAULT = struct.Struct("<14I")
 
@@ -110,6 +129,11 @@ def load(offset: int, data: bytes) -> bytes:
 def run(data: bytes) -> bytes:
     """Return the body of RUN for an input tensor that holds `data`."""
     return struct.pack("<I", zlib.crc32(data))
+
+
+def trace(data: bytes, layer: int | None) -> bytes:
+    """Return the body of TRACE for the input `data`; the output of `layer` is asked for."""
+    return run(data) + struct.pack("<I", _NO_LAYER if layer is None else layer)
 
 
 def parse_welcome(body: bytes) -> Welcome:
@@ -145,6 +169,18 @@ def parse_result(body: bytes, output_size: int) -> Result:
         )
     ticks, stack, disturbed = _RESULT.unpack_from(body)
     return Result(ticks, stack, disturbed, body[_RESULT.size :])
+
+
+def parse_layer(body: bytes) -> LayerOutput:
+    """Parse the body of LAYER; `InfrastructureError` if its length is none that it can have."""
+    if len(body) >= _LAYER.size:
+        layer, output, size, crc = _LAYER.unpack_from(body)
+        found = LayerOutput(layer, output, size, crc, body[_LAYER.size :])
+        if len(found.data) in {0, found.size}:
+            return found
+    raise InfrastructureError(
+        f"a LAYER of {len(body)} bytes came", remedy="build the firmware with this harness"
+    )
 
 
 def parse_error(body: bytes) -> tuple[int, int]:

@@ -25,7 +25,12 @@ Labels = npt.NDArray[np.int64]
 def quality_of(
     metric: Metric, vectors: Vectors, outputs: npt.NDArray[Any], network: Graph
 ) -> float:
-    """Return the `metric`, 0 to 1, of `outputs` [N, ...] as `network` stores them."""
+    """Return the `metric`, 0 to 1, of `outputs` [N, ...] as `network` stores them.
+
+    They are the network's first output, which may be the class itself, of an ARG_MAX.
+    """
+    if metric == "accuracy" and network.arg_max is not None:
+        return float((outputs.reshape(len(outputs), -1)[:, 0] == vectors.labels).mean())
     return quality(
         metric,
         dequantize(vectors.inputs, network.tensors[network.inputs[0]]),

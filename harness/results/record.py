@@ -16,6 +16,7 @@ from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.measure.instructions import of_ticks
+from harness.measure.layers import LayerDifference
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
 from harness.run import Run
@@ -104,6 +105,7 @@ class Record(msgspec.Struct, frozen=True):
     retries: int
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
+    divergence: LayerDifference | None = None
     conversion: Conversion | None = None  # the counter's ticks are as they came
 
 
@@ -148,6 +150,7 @@ def record_of(run: Run, root: Path) -> Record:
         retries=run.retries,
         log=list(run.log),
         feed=run.feed,
+        divergence=run.divergence,
         conversion=_conversion(run),
     )
 

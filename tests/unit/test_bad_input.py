@@ -258,7 +258,7 @@ BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "dtype": (
         {"inputs": np.zeros((2, 4), np.float32)},
         "inputs",
-        "has type float32, not int8",
+        "has type float32, but the model takes int8",
         "quantize by the model's input scale and zero point",
     ),
     "none": (
@@ -494,6 +494,8 @@ def test_a_model_that_is_not_right_is_recorded_as_such(repository: Repository) -
     assert record.reasons == [
         "1 of 8 output bytes differ from golden (the firmware's source); "
         "first: vector 1, byte 3, 0 instead of 7",
+        "the layer cannot be named: engine misbehaving does not tell of its layers; have it "
+        "call the hook of firmware/nn/nn.h, and fill Generated.layers",
         "accuracy 0.0000 is below the floor 0.5; golden reaches 0.0000",
     ]
 

@@ -381,12 +381,6 @@ def test_a_dynamic_batch_gets_its_remedy(tmp_path: Path) -> None:
     assert "fix the batch to 1" in refused(b.build([source], [result]), tmp_path)
 
 
-def test_two_inputs_are_refused(tmp_path: Path) -> None:
-    b = Builder()
-    first, second = (b.activation((1, 4), 0.1, 0) for _ in range(2))
-    assert "has 2 inputs" in refused(b.build([first, second], [b.add(first, second)]), tmp_path)
-
-
 def change_options(**values: Any) -> Callable[[Builder], None]:
     """Return a change of the options of operator 0."""
 

@@ -394,3 +394,89 @@ def test_the_firmware_survives_noise_and_then_answers(firmware: Path, seed: int)
         device.hello(BUILD_ID)
         data = os.urandom(SIZE)
         assert device.infer(data).output == data
+
+
+# Traces
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Firmware with two layers: one with the halves of the input, one with a copy of it."""
+    return host.build_firmware(tmp_path_factory.mktemp("traced"), "identity", "-DTRACE=ON")
+
+
+@pytest.mark.parametrize("layer", [None, 0, 1, 2])
+def test_a_trace_tells_of_each_layer_and_sends_one(traced: Path, layer: int | None) -> None:
+    data = os.urandom(SIZE)
+    halves = [data[: SIZE // 2], data[SIZE // 2 :]]
+    with link(traced) as device:
+        device.hello(BUILD_ID)
+        assert device.infer(data).output == data  # a RUN says nothing of layers
+        outputs, result = device.trace(data, layer)
+        assert device.infer(data).output == data
+    assert result.output == data
+    assert [(found.layer, found.output) for found in outputs] == [(0, 0), (0, 1), (1, 0)]
+    for found, wanted in zip(outputs, [*halves, data], strict=True):
+        assert (found.size, found.crc) == (len(wanted), zlib.crc32(wanted))
+        assert found.data == (wanted if found.layer == layer else b"")
+
+
+@pytest.mark.parametrize("fault", ["drop", "flip", "double"])
+def test_a_trace_over_a_bad_line_is_whole(traced: Path, fault: str) -> None:
+    generator = random.Random(fault)
+
+    def disturb(data: bytes) -> bytes:
+        if generator.random() > 0.1:
+            return data
+        at = generator.randrange(len(data))
+        changed = {"drop": b"", "flip": bytes([data[at] ^ 4]), "double": data[at : at + 1] * 2}
+        return data[:at] + changed[fault] + data[at + 1 :]
+
+    with disturbed_link(traced, same, disturb) as device:
+        device.hello(BUILD_ID)
+        for _ in range(5):
+            data = os.urandom(SIZE)
+            outputs, result = device.trace(data, 1)
+            assert outputs[-1].data == result.output == data
+            assert len(outputs) == 3
+        assert device.retries > 0
+
+
+def test_an_image_that_is_not_traced_refuses_a_trace(firmware: Path) -> None:
+    with link(firmware) as device:
+        device.hello(BUILD_ID)
+        with pytest.raises(DeviceRefusedError, match=r"UNKNOWN \(4\)"):
+            device.trace(bytes(SIZE))
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (bytes((Message.TRACE, 9)), messages.DeviceError.LENGTH),
+        (bytes((Message.TRACE, 9, *bytes(9))), messages.DeviceError.LENGTH),
+        (bytes((Message.TRACE, 9, *bytes(8))), messages.DeviceError.NO_SESSION),
+    ],
+)
+def test_a_trace_that_makes_no_sense_is_refused(traced: Path, request_: bytes, code: int) -> None:
+    with started(traced) as line:
+        line.settimeout(5)
+        line.sendall(frame.encode(request_))
+        decoder = frame.FrameDecoder()
+        found: list[bytes | None] = []
+        while len(found) < 2:  # BOOT, and the answer
+            found += decoder.feed(line.recv(4096))
+    answer = found[1]
+    assert answer is not None
+    assert answer[:2] == bytes((Message.ERROR, 9))
+    assert messages.parse_error(answer[2:])[0] == code
+
+
+def test_a_device_that_hangs_in_a_trace_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    welcome = bytes((Message.WELCOME, 0))  # of nobody; the session is opened by hand
+    with scripted(welcome) as (device, line):
+        device._welcome = messages.Welcome(0, BUILD_ID, 2048, 0, 0, 4, 4, 0, 0, 0, "")
+        monkeypatch.setattr(device, "_load", lambda _data: None)
+        sequence = (device._exchange._sequence + 1) % 256
+        line.sendall(frame.encode(bytes((Message.ACK, sequence))))
+        with pytest.raises(DeviceSilentError, match="did not end within"):
+            device.trace(b"")

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.measure.quality import quality_of
+from harness.graph import Graph, Operator, Tensor
+from harness.measure.agreement import Difference, bytes_differing, first_difference
+from harness.measure.quality import accuracy, quality_of
 from harness.model import find_model, list_models, load_model
 from harness.tflite_file import parse
-from harness.vectors import check_vectors, load_vectors
+from harness.vectors import Vectors, check_vectors, load_vectors
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTIONS = ROOT / "tests" / "data" / "models"
@@ -98,7 +100,7 @@ def test_a_valid_folder_loads(folder: Path) -> None:
     assert model.digest == hashlib.sha256(NETWORK).hexdigest()
     assert len(model.vectors) == 4
     assert model.vectors.golden_source == "an interpreter 1.0"
-    model.check((1, 3), np.int8, (1, 2))
+    model.check(network((1, 3), (1, 2)))
 
 
 def test_the_name_is_the_folder_s_even_for_a_relative_path(
@@ -189,11 +191,19 @@ def test_an_empty_network_is_explained(folder: Path) -> None:
 def test_a_bundled_model_is_valid_and_its_golden_outputs_pass(name: str) -> None:
     model = find_model(name, [ROOT / "models"])
     graph = parse(model.tflite, where=str(model.tflite_path))
-    source, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    model.check(source.shape, source.dtype, result.shape)
+    model.check(graph)
     golden = model.vectors.golden
     assert golden is not None
     assert quality_of(model.metric, model.vectors, golden, graph) >= model.floor
+
+
+def network(source: tuple[int, ...], result: tuple[int, ...], dtype: Any = np.int8) -> Graph:
+    """Return a network of these shapes that takes `dtype`."""
+    made = (
+        Tensor(0, "in", source, np.dtype(dtype)),
+        Tensor(1, "out", result, np.dtype(np.int8)),
+    )
+    return Graph(made, (Operator(0, "SOFTMAX", (0,), (1,)),), (0,), (1,), "made up")
 
 
 # Vectors
@@ -209,6 +219,9 @@ def drop(name: str) -> Change:
     return lambda held: {key: value for key, value in held.items() if key != name}
 
 
+A = np.zeros((4, 3), np.int8)
+"""An array for four vectors."""
+
 # What an .npz may not hold: rule -> how it differs, the array, the message, the next step.
 INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "inputs missing": (
@@ -216,6 +229,60 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
         "inputs",
         "is missing; the file holds golden, golden_source, labels",
         "save it as inputs=...",
+    ),
+    "inputs twice": (
+        put(inputs_0=np.zeros((4, 3), np.int8)),
+        "inputs",
+        "is there beside inputs_0",
+        "store inputs for one, or inputs_0, inputs_1 and so on for several",
+    ),
+    "an input missing": (
+        lambda held: {**drop("inputs")(held), "inputs_0": A, "inputs_2": A},
+        "inputs_1",
+        "is missing; the file holds golden, golden_source, inputs_0, inputs_2, labels",
+        "save it as inputs_1=...",
+    ),
+    "inputs counted from one": (
+        lambda held: {**drop("inputs")(held), "inputs_1": A, "inputs_2": A},
+        "inputs_0",
+        "is missing",
+        "save it as inputs_0=...",
+    ),
+    "inputs misnumbered": (
+        put(inputs_01=np.zeros((4, 3), np.int8)),
+        "inputs_01",
+        "is not known",
+        "",
+    ),
+    "inputs of different length": (
+        lambda held: {**drop("inputs")(held), "inputs_0": A, "inputs_1": A[:3]},
+        "inputs_1",
+        "holds 3 vectors, but inputs_0 4",
+        "store a value of each input for every vector",
+    ),
+    "second input of another type": (
+        lambda held: {**drop("inputs")(held), "inputs_0": A, "inputs_1": A.astype(np.int64)},
+        "inputs_1",
+        "has type int64, not one of int8, uint8, int16, int32, float32",
+        "quantize by",
+    ),
+    "golden twice": (
+        put(golden_0=np.zeros((4, 2), np.int8)),
+        "golden",
+        "is there beside golden_0",
+        "golden_1 and so on",
+    ),
+    "second golden too short": (
+        lambda held: {**drop("golden")(held), "golden_0": A, "golden_1": A[:3]},
+        "golden_1",
+        "has shape [3, 3], but there are 4 inputs",
+        "one output for each input",
+    ),
+    "golden of several without source": (
+        lambda held: {**drop("golden_source")(drop("golden")(held)), "golden_0": A},
+        "golden_source",
+        "does not name what computed `golden`",
+        "save interpreter and version as text",
     ),
     "labels missing": (drop("labels"), "labels", "is missing", "save it as labels=..."),
     "array unknown": (
@@ -231,9 +298,9 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
         "save plain arrays, without Python objects",
     ),
     "inputs not quantized": (
-        put(inputs=np.zeros((4, 3), np.float32)),
+        put(inputs=np.zeros((4, 3))),
         "inputs",
-        "has type float32, not int8",
+        "has type float64, not one of int8, uint8, int16, int32, float32",
         "quantize by the model's input scale and zero point: np.clip(",
     ),
     "inputs flat": (put(inputs=np.zeros(4, np.int8)), "inputs", "has shape [4]", "[N, *shape"),
@@ -280,9 +347,9 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
         "give every window the label of its recording",
     ),
     "golden dequantized": (
-        put(golden=np.zeros((4, 2), np.float32)),
+        put(golden=np.zeros((4, 2))),
         "golden",
-        "has type float32, not int8",
+        "has type float64, not one of int8, uint8, int16, int32, float32",
         "not dequantized values",
     ),
     "golden too short": (
@@ -355,22 +422,129 @@ def test_a_damaged_npz_is_explained(tmp_path: Path) -> None:
 def test_vectors_that_do_not_fit_the_network_are_explained(folder: Path) -> None:
     vectors = load_model(folder).vectors
     where = vectors.path
-    assert message(lambda: check_vectors(vectors, (1, 2, 2), np.int8, (1, 2))) == (
+    assert message(lambda: check_vectors(vectors, network((1, 2, 2), (1, 2)))) == (
         f"{where}: inputs: has shape [4, 3], but the model takes [1, 2, 2]\n"
         "  -> store it as [4, 2, 2]"
     )
-    assert message(lambda: check_vectors(vectors, (1, 3), np.float32, (1, 2))) == (
+    assert message(lambda: check_vectors(vectors, network((1, 3), (1, 2), np.float32))) == (
         f"{where}: inputs: has type int8, but the model takes float32\n"
         "  -> convert the model with int8 input: converter.inference_input_type = tf.int8"
     )
-    assert message(lambda: check_vectors(vectors, (1, 3), np.int8, (1, 5))) == (
+    assert message(lambda: check_vectors(vectors, network((1, 3), (1, 5)))) == (
         f"{where}: golden: has shape [4, 2], but the model answers [1, 5]\n  -> store it as [4, 5]"
     )
 
 
+def several(folder: Path, **changed: Any) -> Vectors:
+    """Return vectors for inputs int8 [1, 3] and float32 [1, 2, 2], outputs int32 [1] and int8."""
+    held: dict[str, Any] = {
+        "inputs_0": A,
+        "inputs_1": np.zeros((4, 2, 2), np.float32),
+        "labels": np.zeros(4, np.int64),
+        "golden_0": np.zeros(4, np.int32),
+        "golden_1": A,
+        "golden_source": np.array("made up"),
+    }
+    np.savez(folder / "vectors.npz", **held | changed)
+    return load_vectors(folder / "vectors.npz")
+
+
+def several_ends() -> Graph:
+    made = (
+        Tensor(0, "a", (1, 3), np.dtype(np.int8)),
+        Tensor(1, "b", (1, 2, 2), np.dtype(np.float32)),
+        Tensor(2, "class", (1,), np.dtype(np.int32)),
+        Tensor(3, "scores", (1, 3), np.dtype(np.int8)),
+    )
+    operators = (Operator(0, "ADD", (0, 1), (3,)), Operator(1, "ARG_MAX", (3,), (2,)))
+    return Graph(made, operators, (0, 1), (2, 3), "several")
+
+
+def test_vectors_of_several_inputs_and_outputs_are_read(folder: Path) -> None:
+    vectors = several(folder)
+    check_vectors(vectors, several_ends())
+    assert [array.dtype for array in vectors.all_inputs] == [np.int8, np.float32]
+    assert vectors.all_golden is not None
+    assert [array.shape for array in vectors.all_golden] == [(4,), (4, 3)]
+    assert len(vectors) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        (
+            {"inputs_2": A},
+            "inputs: is there for 3 inputs, but the model has 2\n"
+            "  -> store inputs_0 to inputs_1, in the model's order",
+        ),
+        (
+            {"inputs_1": np.zeros((4, 2, 2), np.int8)},
+            "inputs_1: has type int8, but the model takes float32\n"
+            "  -> convert the model with int8 input: converter.inference_input_type = tf.int8",
+        ),
+        (
+            {"inputs_0": np.zeros((4, 3), np.float32)},
+            "inputs_0: has type float32, but the model takes int8\n  -> quantize by",
+        ),
+        (
+            {"inputs_0": np.zeros((4, 3), np.uint8)},
+            "inputs_0: has type uint8, but the model takes int8\n"
+            "  -> store what the model itself takes, of type int8",
+        ),
+        (
+            {"inputs_1": np.zeros((4, 4), np.float32)},
+            "inputs_1: has shape [4, 4], but the model takes [1, 2, 2]\n  -> store it as [4, 2, 2]",
+        ),
+        (
+            {"golden_0": np.zeros(4, np.int8)},
+            "golden_0: has type int8, but the model answers int32\n  -> store the bytes",
+        ),
+        (
+            {"golden_1": np.zeros((4, 2), np.int8)},
+            "golden_1: has shape [4, 2], but the model answers [1, 3]\n  -> store it as [4, 3]",
+        ),
+        (
+            {"golden_2": A},
+            "golden: is there for 3 outputs, but the model has 2\n"
+            "  -> store golden_0 to golden_1, in the model's order",
+        ),
+        (
+            {"labels": np.array([0, 1, 3, 0])},
+            "labels: vector 2 has label 3, but the model has 3 classes\n",
+        ),
+    ],
+)
+def test_one_of_several_that_does_not_fit_is_named(
+    folder: Path, changed: dict[str, Any], text: str
+) -> None:
+    vectors = several(folder, **changed)
+    said = message(lambda: check_vectors(vectors, several_ends()))
+    assert said.startswith(f"{vectors.path}: {text}")
+
+
+def test_the_largest_output_is_the_answer_or_the_output_itself() -> None:
+    labels = np.array([0, 2, 1])
+    scores = np.array([[3, 1, 3], [0, 0, 1], [1, 0, 0]], np.int8)
+    assert accuracy(scores.astype(np.float32), labels) == pytest.approx(2 / 3)
+    assert several_ends().arg_max is not None
+    assert network((1, 3), (1, 2)).arg_max is None
+
+
+def test_the_first_difference_is_that_of_the_first_vector() -> None:
+    ours = (np.zeros((3, 2), np.int8), np.zeros((3, 2), np.float32))
+    theirs = (ours[0].copy(), ours[1].copy())
+    assert first_difference(ours, theirs) is None
+    theirs[0][2, 1] = 7
+    theirs[1][1, 1] = -0.0  # equal as a number, and not the same
+    assert first_difference(ours, theirs) == Difference(1, 1, 1, 0.0, 0.0)
+    assert bytes_differing(ours, theirs) == 2
+    theirs[1][1, 1] = np.nan
+    assert bytes_differing(theirs, theirs) == 0
+
+
 def test_classes_that_do_not_fit_the_network_are_explained(folder: Path) -> None:
     model = load_model(folder)
-    assert message(lambda: model.check((1, 3), np.int8, (1, 5))) == (
+    assert message(lambda: model.check(network((1, 3), (1, 5)))) == (
         f"{folder / 'model.toml'}: classes: names 2 classes, but model.tflite has 5 outputs\n"
         "  -> name every class once, in order, or leave `classes` out"
     )
@@ -383,7 +557,7 @@ def test_labels_that_the_network_has_no_output_for_are_explained(folder: Path) -
     )
     path = folder / "vectors.npz"
     np.savez(path, **{**arrays(), "labels": np.array([0, 1, 2, 1])})
-    assert message(lambda: load_model(folder).check((1, 3), np.int8, (1, 2))) == (
+    assert message(lambda: load_model(folder).check(network((1, 3), (1, 2)))) == (
         f"{path}: labels: vector 2 has label 2, but the model has 2 classes\n"
         "  -> count classes from 0 to 1"
     )
@@ -391,7 +565,7 @@ def test_labels_that_the_network_has_no_output_for_are_explained(folder: Path) -
 
 def test_a_single_output_tells_two_classes(folder: Path) -> None:
     np.savez(folder / "vectors.npz", **put(golden=np.zeros((4, 1), np.int8))(arrays()))
-    load_model(folder).check((1, 3), np.int8, (1, 1))
+    load_model(folder).check(network((1, 3), (1, 1)))
 
 
 def autoencoder(folder: Path, **changed: Any) -> Path:
@@ -405,8 +579,8 @@ def autoencoder(folder: Path, **changed: Any) -> Path:
 
 def test_an_anomaly_detector_has_as_many_outputs_as_inputs(folder: Path) -> None:
     model = load_model(autoencoder(folder))
-    model.check((1, 3), np.int8, (1, 3))
-    assert message(lambda: model.check((1, 3), np.int8, (1, 2))) == (
+    model.check(network((1, 3), (1, 3)))
+    assert message(lambda: model.check(network((1, 3), (1, 2)))) == (
         f"{folder / 'model.toml'}: task: an anomaly is what the model does not reconstruct, but "
         "model.tflite has 3 inputs and 2 outputs\n  -> give an autoencoder, or another task"
     )
@@ -414,7 +588,7 @@ def test_an_anomaly_detector_has_as_many_outputs_as_inputs(folder: Path) -> None
 
 def test_an_anomaly_detector_is_tested_on_both_labels(folder: Path) -> None:
     model = load_model(autoencoder(folder, labels=np.zeros(4, np.int64)))
-    assert message(lambda: model.check((1, 3), np.int8, (1, 3))) == (
+    assert message(lambda: model.check(network((1, 3), (1, 3)))) == (
         f"{folder / 'vectors.npz'}: labels: AUC needs vectors of both labels, "
         "but 4 have label 0 and 0 label 1\n  -> test on normal (0) and abnormal (1) vectors"
     )

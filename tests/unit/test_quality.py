@@ -86,7 +86,7 @@ def test_quality_is_computed_from_real_values_of_the_network_s_own_scales() -> N
     result = tensor(0.5, 2, index=1, shape=(1, 1))
     graph = Graph((source, result), (), (0,), (1,), "n")
     # Inputs 0 and 10; outputs stand for (4 - 2)/2 = 1 and (22 - 2)/2 = 10.
-    vectors = Vectors(Path("v.npz"), np.array([[0], [10]], np.int8), np.array([1, 0]))
+    vectors = Vectors(Path("v.npz"), (np.array([[0], [10]], np.int8),), np.array([1, 0]))
     outputs = np.array([[4], [22]], np.int8)
     assert quality_of("auc", vectors, outputs, graph) == 1
 

@@ -51,13 +51,15 @@ def make_run(**changed: Any) -> Run:
             flash=41_012,
             ram=22_000,
             cached=False,
+            arena=9_000,
+            arena_least=9_000,
         ),
         "board_version": "QEMU emulator version 7.2",
         "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),
         "vectors": vectors,
-        "golden": vectors.golden,
+        "all_golden": vectors.all_golden,
         "golden_source": vectors.golden_source,
-        "outputs": vectors.golden,
+        "all_outputs": vectors.all_golden,
         "ticks": np.arange(1, len(vectors) + 1, dtype=np.uint32),
         "stack": 700,
         "retries": 1,
@@ -136,7 +138,7 @@ def test_a_model_that_is_not_right_is_recorded_with_the_reasons(tmp_path: Path) 
     run = make_run()
     outputs = run.outputs.copy()
     outputs[3, 2] ^= 1
-    record = record_of(replace(run, outputs=outputs, ticks=run.ticks * 0), tmp_path)
+    record = record_of(replace(run, all_outputs=(outputs,), ticks=run.ticks * 0), tmp_path)
     assert record.verdict == "failed"
     assert len(record.reasons) == 2
     assert "1 of 2000 output bytes differ from golden" in record.reasons[0]

@@ -124,6 +124,12 @@ class _Pair:
             structs=tuple(structs),
             call=Call(function, (*arguments, site.address(self.result))),
             status=False,
+            # An operand that is not repeated is walked as the result is: read, then written.
+            in_place=tuple(
+                operand.index
+                for operand in (self.first, self.second)
+                if operand.data is None and operand.shape == self.result.shape
+            ),
             kernels=frozenset({f"{function}.c"}),
         )
 

@@ -5,9 +5,10 @@ from typing import NoReturn
 
 import numpy as np
 
+from harness import block
 from harness.engines.cmsis_nn import cmake, model_c
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.memory import Memory, allocate
+from harness.engines.cmsis_nn.memory import Memory, allocate, input_name
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.cmsis_nn.shapes import without_shape_arithmetic
 from harness.engines.cmsis_nn.site import FULL_INTEGER, Site
@@ -15,7 +16,7 @@ from harness.engines.cmsis_nn.target import KERNEL_SUMS, Extension, Target, exte
 from harness.engines.cmsis_nn.tree import Tree, find_tree
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
-from harness.graph import Graph, Tensor
+from harness.graph import Graph
 
 # Operators that make other types of int8, or int8 of them.
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
@@ -45,11 +46,11 @@ class CmsisNN:
         extension = extension_of(core)
         target = Target(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
         graph = without_shape_arithmetic(graph)
-        source, result = _ends(graph)
-        addresses = _addresses(graph, source)
+        _check_ends(graph)
+        addresses = _addresses(graph)
         layers = _lower(graph, addresses, target)
         memory = allocate(graph, layers)
-        text = model_c.render(graph, layers, memory, addresses, source=source, result=result)
+        text = model_c.render(graph, layers, memory, addresses)
         files = tree.sources(model_c.functions(layers))
         kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
         _write(directory / "model.c", text)
@@ -74,6 +75,7 @@ def _generated(
         sources=(directory / "model.c", *files),
         cmake=directory / "model.cmake",
         arena_size=memory.size,
+        arena_least=memory.least,
         weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
         layers=tuple(
             LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
@@ -83,24 +85,20 @@ def _generated(
     )
 
 
-def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
-    """Return the input and the output; `InputError` unless there is one of each.
-
-    They may have other types than int8 where the model converts between types.
-    """
+def _check_ends(graph: Graph) -> None:
+    """Check inputs and outputs: int8, or other types where the model converts between them."""
     converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
 
     def fail(what: str, remedy: str) -> NoReturn:
         raise InputError(what, where=graph.where, remedy=remedy)
 
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+    if not graph.inputs or not graph.outputs:
         fail(
-            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; one of each is "
-            "supported",
-            "convert the model with one input and one output",
+            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            "convert the model again",
         )
-    source, result = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    for tensor, what in ((source, "input"), (result, "output")):
+    inputs = [(tensor, "input") for tensor in graph.input_tensors]
+    for tensor, what in (*inputs, *((tensor, "output") for tensor in graph.output_tensors)):
         if tensor.dtype.kind == "f" and not converts:
             fail(
                 f"is a float model: its {what} {tensor.name[:80]!r} has type {tensor.dtype}",
@@ -109,15 +107,18 @@ def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
             )
         if tensor.dtype != np.int8 and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+        if tensor.dtype.itemsize > block.ALIGNMENT:
+            fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
         if tensor.data is not None:
             fail(f"its {what} is a constant", "convert the model again")
         if tensor.elements == 0:
             fail(f"its {what} is empty", "convert the model again")
-    return source, result
 
 
-def _addresses(graph: Graph, source: Tensor) -> dict[int, str]:
-    addresses = {source.index: "arena + INPUT"}
+def _addresses(graph: Graph) -> dict[int, str]:
+    addresses = {
+        index: f"arena + {input_name(position)}" for position, index in enumerate(graph.inputs)
+    }
     for operator in graph.operators:
         names = Names(operator.index)
         for position, index in enumerate(operator.outputs):

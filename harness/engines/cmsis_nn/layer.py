@@ -42,7 +42,8 @@ class Layer:
     the arena are its alone while it runs; `scratch_need` computes at run time what the
     library wants of them. `before` are lines that run first, then `earlier`, calls that
     return nothing. A layer without a call computes nothing: its output is `alias`, another
-    tensor's bytes.
+    tensor's bytes. Of the tensors `in_place`, of the output's size, the output may take the
+    memory if nobody needs them afterwards.
     """
 
     operator: Operator
@@ -58,6 +59,7 @@ class Layer:
     scratch_need: Call | None = None
     kernels: frozenset[str] = field(default_factory=frozenset)
     alias: int | None = None
+    in_place: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness import block
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.plan import Buffer, plan
+from harness.engines.cmsis_nn.lives import Lives, input_name
+from harness.engines.cmsis_nn.plan import Buffer, busiest, plan
+from harness.errors import InputError
 from harness.graph import Graph
+
+MAX_ARENA = (1 << 31) - 1
+"""Bytes; the generated offsets are of C's type int."""
 
 
 @dataclass(frozen=True)
@@ -20,58 +26,120 @@ class Slot:
 
 @dataclass(frozen=True)
 class Memory:
-    """All buffers in the order of their first use, and the size of the arena in bytes."""
+    """All buffers in the order of their first use, and the size of the arena in bytes.
+
+    No plan for the same buffers is smaller than `least`. `output` is the name of the slot at
+    which the block of outputs begins. Each of `copies`, a slot's name and a tensor, is an
+    output that has its value elsewhere: the last of an inference is to copy it there.
+    """
 
     slots: tuple[Slot, ...]
     size: int
+    least: int
+    output: str
+    copies: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A slot within a buffer: `offset` from its beginning, and the steps that need it."""
+
+    name: str
+    offset: int
+    size: int
+    first: int
+    last: int
 
 
 def allocate(graph: Graph, layers: Sequence[Layer]) -> Memory:
     """Plan the arena.
 
-    The input lives from before the first layer to its last use, so that later layers may
-    overwrite it; the graph's output lives to the end. A tensor that aliases another
-    prolongs the other's life instead of having its own.
+    The inputs are one block, as `harness.block` lays it out, that lives from before the first
+    layer to its last use, so that later layers may overwrite it. The outputs are another, from
+    the first of them that is written to the end. Layers compute in place where that makes the
+    arena smaller.
     """
-    end = layers[-1].operator.index + 1 if layers else 0
-    root = {tensor.index: tensor.index for tensor in graph.tensors}
-    name = {graph.inputs[0]: "INPUT"}
-    first, last = {graph.inputs[0]: -1}, {graph.inputs[0]: -1}
-    for layer in layers:
-        step = layer.operator.index
-        for index in layer.operator.inputs:
-            if index >= 0 and graph.tensors[index].data is None:
-                last[root[index]] = step
-        for position, output in enumerate(layer.operator.outputs):
-            if layer.alias is not None:
-                root[output] = root[layer.alias]
-            else:
-                name[output] = Names(layer.operator.index).output(position)
-                first[output] = last[output] = step
-    last[root[graph.outputs[0]]] = end
-    buffers = [
-        Buffer(name[index], graph.tensors[index].nbytes, first[index], last[index])
-        for index in name
-    ]
+    memory = _memory(graph, layers, Lives(graph, layers))
+    if any(layer.in_place for layer in layers):
+        merged = Lives(graph, layers)
+        merged.merge()
+        memory = min(memory, _memory(graph, layers, merged), key=lambda memory: memory.size)
+    if memory.size > MAX_ARENA:
+        raise InputError(
+            f"needs {memory.size:,} bytes of RAM for its activations, more than any target has",
+            where=graph.where,
+            remedy="choose a smaller model",
+        )
+    return memory
+
+
+def _memory(graph: Graph, layers: Sequence[Layer], lives: Lives) -> Memory:
+    end = lives.end
+    outputs, copies = _outputs(graph, lives)
+    # What shares a buffer, whose key is the first's name.
+    groups = [_inputs(graph, lives), outputs]
+    apart = {lives.root[index] for index in (*graph.inputs, *graph.outputs)}
+    for root, members in lives.members().items():
+        if root not in apart:
+            groups.append([_part(graph, lives, index, 0) for index in members])
     for layer in layers:
         if layer.scratch:
             step = layer.operator.index
-            buffers.append(Buffer(Names(step).scratch, layer.scratch, step, step))
+            groups.append([_Part(Names(step).scratch, 0, layer.scratch, step, step)])
+    buffers = [_buffer(parts) for parts in groups]
     placed = plan(buffers)
-    spans = {buffer.key: (buffer.first, buffer.last) for buffer in buffers}
-    order = sorted(buffers, key=lambda buffer: (buffer.first, str(buffer.key)))
-    return Memory(
-        tuple(
-            Slot(str(b.key), placed.offsets[b.key], b.size, _life(spans[b.key], end)) for b in order
-        ),
-        placed.size,
+    slots = [
+        Slot(part.name, placed.offsets[parts[0].name] + part.offset, part.size, _life(part, end))
+        for parts in sorted(groups, key=lambda parts: (_buffer(parts).first, parts[0].name))
+        for part in parts
+    ]
+    return Memory(tuple(slots), placed.size, busiest(buffers), outputs[0].name, copies)
+
+
+def _part(graph: Graph, lives: Lives, index: int, offset: int) -> _Part:
+    size = graph.tensors[index].nbytes
+    return _Part(lives.name[index], offset, size, lives.first[index], lives.last[index])
+
+
+def _buffer(parts: Sequence[_Part]) -> Buffer:
+    return Buffer(
+        parts[0].name,
+        max(part.offset + part.size for part in parts),
+        min(part.first for part in parts),
+        max(part.last for part in parts),
     )
 
 
-def _life(span: tuple[int, int], end: int) -> str:
-    first, last = (str(step) for step in span)
-    if span[0] < 0:
-        first = "start"
-    if span[1] == end:
-        last = "end"
+def _inputs(graph: Graph, lives: Lives) -> list[_Part]:
+    offsets = block.offsets(graph.input_tensors)
+    return [_part(graph, lives, *place) for place in zip(graph.inputs, offsets, strict=False)]
+
+
+def _outputs(graph: Graph, lives: Lives) -> tuple[list[_Part], tuple[tuple[str, int], ...]]:
+    """Return the parts of the block of outputs, and what is copied there.
+
+    A layer computes an output where it has to be, if it is not also an input or another
+    output, or the same bytes as one: these are copied.
+    """
+    parts, copies = [], []
+    taken = set(graph.inputs)
+    offsets = block.offsets(graph.output_tensors)
+    for position, (index, offset) in enumerate(zip(graph.outputs, offsets, strict=False)):
+        root = lives.root[index]
+        if root in taken:
+            name = f"COPY_{position}"
+            parts.append(_Part(name, offset, graph.tensors[index].nbytes, lives.end, lives.end))
+            copies.append((name, index))
+        else:
+            parts.append(_part(graph, lives, root, offset))
+            taken.add(root)
+    return parts, tuple(copies)
+
+
+def _life(part: _Part, end: int) -> str:
+    first = "start" if part.first < 0 else str(part.first)
+    last = "end" if part.last == end else str(part.last)
     return f"layer {first}" if first == last else f"{first} to {last}"
+
+
+__all__ = ["Memory", "Slot", "allocate", "input_name"]

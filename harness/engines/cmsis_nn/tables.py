@@ -162,6 +162,7 @@ def table_layer(
         arrays=(array,),
         call=Call("nn_lut_s8", arguments),
         status=False,
+        in_place=(source.index,),
         kernels=frozenset({"nn_lut_s8.c"}),
     )
 

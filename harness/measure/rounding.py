@@ -1,0 +1,154 @@
+"""The ways in which a sum of products becomes an int8, of which TFLM's is one.
+
+From the inputs of a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED its output is computed
+anew in each way. Whoever differs from golden and equals another way in every byte has that
+way's rounding; less is never claimed.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from harness.engines.cmsis_nn.layer import scale, zero_point
+from harness.engines.cmsis_nn.quantize import activation_range, product_multiplier
+from harness.engines.cmsis_nn.window import Axis, axis
+from harness.graph import (
+    Conv2DOptions,
+    FullyConnectedOptions,
+    Graph,
+    Operator,
+    Tensor,
+)
+
+Array = np.ndarray[Any, Any]
+_Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def twice(sums: _Ints, scales: Array) -> _Ints:
+    """Scale as gemmlowp: a rounded high product, then a rounded shift.
+
+    Source: gemmlowp fixedpoint.h, SaturatingRoundingDoublingHighMul and RoundingDivideByPOT.
+    """
+    factors, shifts = _factors(scales)
+    product = (sums << np.maximum(shifts, 0)) * factors
+    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    high = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))  # C divides towards zero
+    exponent = np.maximum(-shifts, 0)
+    mask = (1 << exponent) - 1
+    above = (high & mask) > (mask >> 1) + (high < 0)
+    return np.asarray((high >> exponent) + above)
+
+
+def once(sums: _Ints, scales: Array) -> _Ints:
+    """Scale as TFLite's reference kernels: one rounded shift of the whole product.
+
+    Source: tensorflow/lite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier.
+    """
+    factors, shifts = _factors(scales)
+    total = 31 - shifts
+    return np.asarray((sums * factors + (1 << (total - 1))) >> total)
+
+
+def in_float(sums: _Ints, scales: Array) -> _Ints:
+    """Scale as XNNPACK: in float32, to the nearest, ties to even.
+
+    Source: XNNPACK src/qs8-requantization/fp32-scalar-lrintf.c.
+    """
+    return np.rint(sums.astype(np.float32) * scales.astype(np.float32)).astype(np.int64)
+
+
+WAYS: Mapping[str, Callable[[_Ints, Array], _Ints]] = {
+    "double rounding, as gemmlowp and TFLM": twice,
+    "single rounding, as TFLite's reference kernels": once,
+    "rounding in float, as XNNPACK": in_float,
+}
+
+
+def recompute(graph: Graph, operator: Operator, values: Mapping[int, Array]) -> dict[str, Array]:
+    """Return the output of `operator` by each of `WAYS`; none for another operator's.
+
+    `values` are the computed tensors by index, the graph's inputs among them.
+    """
+    summed = _SUMS.get(operator.kind)
+    if summed is None or not _is_int8(graph, operator):
+        return {}
+    source, weights = (graph.tensors[index] for index in operator.inputs[:2])
+    result = graph.tensors[operator.outputs[0]]
+    shifted = values[source.index].astype(np.int64) - zero_point(source)
+    sums = summed(shifted, np.asarray(weights.data, np.int64), operator, result)
+    if len(operator.inputs) > 2 and operator.inputs[2] >= 0:  # noqa: PLR2004 - a bias
+        sums = sums + np.asarray(graph.tensors[operator.inputs[2]].data, np.int64).ravel()
+    scales = scale(source) * np.asarray(weights.scale, np.float64) / scale(result)
+    options = cast("Conv2DOptions | FullyConnectedOptions", operator.options)
+    clamp = activation_range(options.fused_activation_function, scale(result), zero_point(result))
+    return {
+        name: np.clip(way(sums, scales) + zero_point(result), *clamp)
+        .astype(np.int8)
+        .reshape(result.shape)
+        for name, way in WAYS.items()
+    }
+
+
+def _factors(scales: Array) -> tuple[_Ints, _Ints]:
+    pairs = [product_multiplier(float(scale), 1.0, 1.0) for scale in scales]
+    return np.array([p.value for p in pairs], np.int64), np.array([p.shift for p in pairs])
+
+
+def _is_int8(graph: Graph, operator: Operator) -> bool:
+    tensors = [graph.tensors[index] for index in (*operator.inputs[:2], *operator.outputs)]
+    return all(tensor.dtype == np.int8 and tensor.scale is not None for tensor in tensors)
+
+
+def _dense(source: _Ints, weights: _Ints, operator: Operator, result: Tensor) -> _Ints:
+    del operator, result
+    return source.reshape(-1, weights.shape[1]) @ weights.T
+
+
+def _convolution(source: _Ints, weights: _Ints, operator: Operator, result: Tensor) -> _Ints:
+    return _windows(source, weights, operator, result, lambda part, w: part @ w.T)
+
+
+def _depthwise(source: _Ints, weights: _Ints, operator: Operator, result: Tensor) -> _Ints:
+    repeated = np.repeat(source, weights.shape[3] // source.shape[3], axis=3)
+    return _windows(repeated, weights, operator, result, lambda part, w: part * w[0])
+
+
+def _windows(
+    source: _Ints,
+    weights: _Ints,
+    operator: Operator,
+    result: Tensor,
+    product: Callable[[_Ints, _Ints], _Ints],
+) -> _Ints:
+    """Add up `product` over the places of a window; outside of the image is nothing."""
+    options = cast("Conv2DOptions", operator.options)
+    strides = (options.stride_h, options.stride_w)
+    dilations = (options.dilation_h_factor, options.dilation_w_factor)
+    sides = [
+        axis(source.shape[1 + i], weights.shape[1 + i], strides[i], dilations[i], options.padding)
+        for i in (0, 1)
+    ]
+    reach = [
+        (side.output - 1) * side.stride + (side.size - 1) * side.dilation + 1 for side in sides
+    ]
+    behind = [max(reach[i] - source.shape[1 + i] - sides[i].before, 0) for i in (0, 1)]
+    padded = np.pad(source, ((0, 0), *((sides[i].before, behind[i]) for i in (0, 1)), (0, 0)))
+    sums = np.zeros(result.shape, np.int64)
+    for row, column in np.ndindex(*weights.shape[1:3]):
+        place = [_every(side, at) for side, at in zip(sides, (row, column), strict=True)]
+        sums += product(padded[:, place[0], place[1]], weights[:, row, column])
+    return sums
+
+
+def _every(side: Axis, at: int) -> slice:
+    """Return what the windows have at place `at` along an axis."""
+    first = at * side.dilation
+    return slice(first, first + (side.output - 1) * side.stride + 1, side.stride)
+
+
+_SUMS: Mapping[str, Callable[[_Ints, _Ints, Operator, Tensor], _Ints]] = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _dense,
+}
