@@ -19,7 +19,8 @@ def quantize(values: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[Any]:
     """
     scale, zero_point = _parameters(tensor)
     limits = np.iinfo(tensor.dtype)
-    steps = np.round(values / scale) + zero_point
+    with np.errstate(over="ignore"):  # beyond float is beyond the range as well
+        steps = np.round(values / scale) + zero_point
     return np.clip(steps, limits.min, limits.max).astype(tensor.dtype)
 
 

@@ -22,7 +22,7 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Bro
     """
     samples, numbers = _load(inputs), _load(labels)
     shape = network.input.shape[1:]
-    if samples.shape[1:] != shape or not len(samples):
+    if samples.ndim == 0 or samples.shape[1:] != shape or not len(samples):
         raise InputError(
             f"has shape {list(samples.shape)}, but {network.path.name} takes "
             f"{list(network.input.shape)}",

@@ -26,6 +26,7 @@ Bytes = Literal["int8", "uint8"]
 LABELS = "y_labels.csv"
 _PLAIN, _WINDOWS = 3, 5  # fields of a line
 _FLOAT = np.dtype("<f4")
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,13 @@ def _row(fields: list[str], folder: Path, where: str) -> _Row:
     if len(fields) not in {_PLAIN, _WINDOWS}:
         raise fail
     name, *rest = fields
-    if name != Path(name).name or not all(number.isdecimal() for number in rest):
+    if name != Path(name).name or not all(map(_is_number, rest)):
         raise fail
     numbers = [int(number) for number in rest]
     if len(fields) == _WINDOWS and not all(numbers[2:]):
         raise fail
     return _Row(where, folder / name, *numbers)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS

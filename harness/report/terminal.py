@@ -80,8 +80,9 @@ def _stack(above: str, below: str, *, right: bool = True) -> Text:
 
 def _legend(metrics: Mapping[str, set[str]], units: Sequence[str]) -> str:
     # The table has no room for a metric in every row.
-    each = [f"{metric} of {', '.join(sorted(models))}" for metric, models in metrics.items()]
-    quality = next(iter(metrics)) if len(metrics) == 1 else f"quality ({'; '.join(each)})"
+    common, *others = metrics
+    named = [f"{metric} of {', '.join(sorted(metrics[metric]))}" for metric in others]
+    quality = f"quality ({'; '.join([common, *named])})" if others else common
     exact = [quality, "≠ golden (output bytes that differ)"]
     measured = ["wall time"]
     for unit in units:

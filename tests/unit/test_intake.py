@@ -134,6 +134,7 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
         "has shape [3, 4], but net.tflite takes [1, 3]\n"
         "  -> save one input after the other: [N, 3]",
     ),
+    "single number": (arrays(x=np.int8(5)), "x.npy", "has shape [], but net.tflite takes [1, 3]"),
     "empty": (arrays(x=BYTES[:0], y=CLASSES[:0]), "x.npy", "has shape [0, 3]"),
     "type": (
         arrays(x=BYTES.astype(np.uint8)),
@@ -278,6 +279,7 @@ BAD_FOLDERS: dict[str, tuple[str, dict[str, bytes], str]] = {
     "too few fields": ("a.bin,2\n", {"a": A}, "y_labels.csv: line 1: is 'a.bin,2'"),
     "no number": ("a.bin,2,1\nb.bin,2,x\n", {"a": A}, "y_labels.csv: line 2: is 'b.bin,2,x'"),
     "negative": ("a.bin,2,-1\n", {"a": A}, "line 1: is 'a.bin,2,-1'"),
+    "endless": (f"a.bin,2,{'1' * 5000}\n", {"a": A}, "line 1: is 'a.bin,2,1"),
     "no step": ("a.bin,2,1,3,0\n", {"a": A}, "line 1: is 'a.bin,2,1,3,0'"),
     "elsewhere": ("../net.tflite,2,1\n", {}, "line 1: is '../net.tflite,2,1'"),
     "missing file": ("a.bin,2,1\n", {}, "a.bin cannot be read: No such file"),

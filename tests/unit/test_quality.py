@@ -94,6 +94,7 @@ def test_quality_is_computed_from_real_values_of_the_network_s_own_scales() -> N
 def test_quantizing_rounds_halves_to_even_and_stays_in_range() -> None:
     values = np.array([0.0, 0.25, 0.75, -0.25, 100.0, -100.0])
     assert quantize(values, tensor()).tolist() == [3, 3, 5, 3, 127, -128]
+    assert quantize(np.array([3e38, -3e38], np.float32), tensor()).tolist() == [127, -128]
     assert dequantize(np.array([3, 5, -128], np.int8), tensor()).tolist() == [0, 1, -65.5]
 
 

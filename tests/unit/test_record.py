@@ -319,7 +319,7 @@ def test_a_table_of_different_metrics_says_which_is_which(record: Record, tmp_pa
     auc = record_of(auc_run(), tmp_path)
     both = table([record, auc])
     assert "quality" in both[1]
-    assert "quality (accuracy of digits; AUC of anomaly)" in " ".join(both)
+    assert "quality (accuracy; AUC of anomaly)" in " ".join(both)
     assert any(f" {auc.numbers['auc'].value:.4f} " in line for line in both)
     assert "accuracy" in table([record])[1]
     assert "  AUC " in table([auc])[1]
