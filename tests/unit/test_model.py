@@ -508,10 +508,6 @@ def test_vectors_of_several_inputs_and_outputs_are_read(folder: Path) -> None:
             "golden: is there for 3 outputs, but the model has 2\n"
             "  -> store golden_0 to golden_1, in the model's order",
         ),
-        (
-            {"labels": np.array([0, 1, 3, 0])},
-            "labels: vector 2 has label 3, but the model has 3 classes\n",
-        ),
     ],
 )
 def test_one_of_several_that_does_not_fit_is_named(

@@ -270,13 +270,13 @@ def test_a_missing_record_is_explained(tmp_path: Path) -> None:
 
 def auc_run() -> Run:
     model = find_model("anomaly", [ROOT / "models"])
-    golden = model.vectors.golden
+    golden = model.vectors.all_golden
     return make_run(
         model=model,
         network=parse(model.tflite, where="anomaly"),
         vectors=model.vectors,
-        golden=golden,
-        outputs=golden,
+        all_golden=golden,
+        all_outputs=golden,
         ticks=np.arange(1, len(model.vectors) + 1, dtype=np.uint32),
     )
 

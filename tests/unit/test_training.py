@@ -13,6 +13,7 @@ from harness.cli import USAGE, main
 from harness.errors import InputError
 from harness.files import npz
 from harness.model import list_models, load_model
+from harness.tflite_file import parse
 from harness.training.convert import arrays_of, load_float
 from harness.training.keras import EXTRA
 from harness.training.vectors import choose_vectors
