@@ -25,9 +25,16 @@ def scale(pick: Pick) -> float:
 
 
 def near(value: float, pick: Pick) -> float:
-    """Return a scale within a factor of 8 of `value`, or `value` itself."""
-    if pick(0, 4) == 0:
+    """Return a scale within a factor of 8 of `value`, or one that is a test for rounding.
+
+    In the latter some whole number of `value` is close to half a unit of the result, where one
+    other bit of a multiplier shows.
+    """
+    kind = pick(0, 9)
+    if kind == 0:
         return value
+    if kind < 5:
+        return float(np.float32(value * 2 * pick(1, 255) / (2 * pick(0, 255) + 1)))
     return float(np.float32(value * 2 ** (pick(-300, 300) / 100)))
 
 
