@@ -1,6 +1,5 @@
 """ADD, SUB, MUL, MAXIMUM and MINIMUM: two tensors, of which each may be repeated."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,11 +15,9 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import Axis, merge, steps, struct
 from harness.engines.cmsis_nn.quantize import (
-    AddParameters,
     Multiplier,
     add_parameters,
     product_multiplier,
-    sub_parameters,
 )
 from harness.engines.cmsis_nn.site import Site
 from harness.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
@@ -29,25 +26,20 @@ from harness.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
 def add(site: Site) -> Layer:
     """Lower ADD."""
     options = cast("AddOptions", site.operator.options)
-    return _sum(site, options.fused_activation_function, add_parameters, 1)
+    return _sum(site, options.fused_activation_function, 1)
 
 
 def sub(site: Site) -> Layer:
     """Lower SUB."""
     options = cast("SubOptions", site.operator.options)
-    return _sum(site, options.fused_activation_function, sub_parameters, -1)
+    return _sum(site, options.fused_activation_function, -1)
 
 
-def _sum(
-    site: Site,
-    activation: Activation,
-    parameters: Callable[[float, float, float], AddParameters],
-    sign: int,
-) -> Layer:
+def _sum(site: Site, activation: Activation, sign: int) -> Layer:
     pair = _pair(site)
     clamp = site.clamp(activation, pair.result)
     try:
-        factors = parameters(scale(pair.first), scale(pair.second), scale(pair.result))
+        factors = add_parameters(scale(pair.first), scale(pair.second), scale(pair.result))
     except ValueError as error:
         site.fail(str(error))
     fields = (

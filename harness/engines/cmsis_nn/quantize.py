@@ -110,7 +110,7 @@ def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
 
 
 class AddParameters(NamedTuple):
-    """The three factors of an int8 addition; all below 1."""
+    """The three factors of an int8 addition or subtraction; all below 1."""
 
     first: Multiplier
     second: Multiplier
@@ -124,30 +124,13 @@ def add_parameters(first: float, second: float, result: float) -> AddParameters:
     """Return the factors that bring both inputs to twice the larger scale, and back.
 
     Raises `ValueError` where TFLM would abort: a factor of 1 or more, or of 0.
-    Source: add_common.cc, CalculateOpDataAdd.
+    Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. Published sources of the
+    latter divide in float32; the `tflite-micro` wheel does not.
     """
     twice = 2.0 * max(first, second)
-    return _add_parameters(
-        (first, second, result),
-        (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result)),
-    )
-
-
-def sub_parameters(first: float, second: float, result: float) -> AddParameters:
-    """Do as `add_parameters`, but divide in float32, as sub_common.cc does."""
-    one, two = np.float32(first), np.float32(second)
-    with np.errstate(over="ignore"):
-        twice = np.float32(2) * max(one, two)
-        whole = twice / (np.float32(1 << ADD_LEFT_SHIFT) * np.float32(result))
-    return _add_parameters(
-        (first, second, result), (float(one / twice), float(two / twice), float(whole))
-    )
-
-
-def _add_parameters(
-    scales: tuple[float, float, float], factors: tuple[float, float, float]
-) -> AddParameters:
-    first, second, result = scales
+    if twice == 0.0 or result == 0.0:
+        raise ValueError("a scale is 0")
+    factors = (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result))
     if not all(0.0 < factor < 1.0 for factor in factors):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     quantized = AddParameters(*(multiplier(factor) for factor in factors))
