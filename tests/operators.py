@@ -457,3 +457,67 @@ MAKERS: dict[str, Make] = {
     "TRANSPOSE_CONV": transpose_conv,
     "SHAPE": dynamic_batch,
 }
+
+
+class _Chain:
+    """Layers one after the other, from an int8 image; each is quantized as the one before."""
+
+    def __init__(self, b: Builder, sizes: Sequence[int]) -> None:
+        self.b = b
+        self.source = self.now = b.activation(sizes, 0.04, -7)
+
+    def on(self, kind: str, sizes: Sequence[int], *more: int, options: str = "", **v: int) -> None:
+        """Add a layer on what there is now and the constants `more`; its output has `sizes`."""
+        result = like(self.b, self.source, sizes)
+        self.b.operator(kind, [self.now, *more], [result], options or None, **v)
+        self.now = result
+
+    def constant(self, sizes: Sequence[int]) -> int:
+        return bytes_of(self.b, sizes, 0.03, 5)
+
+
+def every_operator() -> bytes:
+    """Return a model of int8 that runs every kernel of `firmware/nn`, for a real core."""
+    b = Builder()
+    chain = _Chain(b, (1, 5, 4, 4))
+    image = (1, 8, 6, 4)
+    table = b.tensor((4, 2), data=np.array([[0, 0], [2, 1], [0, 2], [0, 0]], np.int32))
+    chain.on("PAD", image, table, options="PadOptions")
+    chain.on("ADD", image, chain.constant((1, 8, 1, 1)), options="AddOptions")
+    chain.on("SUB", image, chain.constant((6, 1)), options="SubOptions")
+    chain.on("MUL", image, b.tensor((4,), scale=1.0, zero_point=0, data=np.full(4, 1, np.int8)))
+    chain.on("MAXIMUM", image, chain.constant((1, 1, 6, 4)))
+    chain.on("MINIMUM", image, chain.constant(()))
+    chain.on("LEAKY_RELU", image, options="LeakyReluOptions", Alpha=2)
+    chain.on("TRANSPOSE", (1, 6, 8, 4), numbers(b, (0, 2, 1, 3)), options="TransposeOptions")
+    chain.on("RESIZE_NEAREST_NEIGHBOR", (1, 9, 8, 4), numbers(b, (9, 8)))
+    ends = [numbers(b, values) for values in ((0, -1, 0, 0), (1, 0, 8, 4), (1, -2, 3, 1))]
+    chain.on("STRIDED_SLICE", (1, 4, 3, 4), *ends, options="StridedSliceOptions")
+    source, chain.now = chain.now, _transposed(b, chain.now)
+    real = b.tensor(b.shape(chain.now), dtype=np.float32)
+    b.operator("DEQUANTIZE", [chain.now], [real], "DequantizeOptions")
+    chain.now = real
+    chain.on("QUANTIZE", b.shape(real), options="QuantizeOptions")
+    chain.on("MEAN", (1, 4), numbers(b, (1, 2)), options="ReducerOptions")
+    place = b.tensor((1, 3, 4), dtype=np.int32, scale=0.5, zero_point=0)
+    axis = b.tensor((), data=np.array(1, np.int32))
+    b.operator("ARG_MAX", [source, axis], [place], "ArgMaxOptions", OutputType=2)
+    least = like(b, source, (1, 3, 4))
+    b.operator("QUANTIZE", [place], [least], "QuantizeOptions")
+    flat = like(b, source, (1, 12))
+    b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
+    joined = like(b, source, (1, 16))
+    b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
+    result = b.softmax(joined)
+    return b.build([chain.source], [result])
+
+
+def _transposed(b: Builder, source: int) -> int:
+    """Add a transposed convolution that doubles an image's sides."""
+    _, rows, columns, depth = b.shape(source)
+    weights = b.weights((4, 3, 3, depth), 0)
+    sizes = (1, 2 * rows, 2 * columns, 4)
+    result = b.activation(sizes, b.suitable(source, weights, 9 * depth), -20)
+    inputs = [numbers(b, sizes), weights, source, b.bias(4, source, weights)]
+    b.operator("TRANSPOSE_CONV", inputs, [result], "TransposeConvOptions", StrideH=2, StrideW=2)
+    return result

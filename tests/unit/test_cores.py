@@ -37,7 +37,7 @@ from harness.target import Core, Counter, Target, find_target
 from harness.tflite_file import parse
 from harness.toolchain import TOOLCHAINS, find_toolchain
 from harness.workspace import Workspace
-from tests import graphs
+from tests import graphs, operators
 from tests.graphs import Builder
 from tests.hand_made import hand_made
 from tests.repository import DESCRIPTION
@@ -210,13 +210,26 @@ def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) ->
     compare_with_tflm(name, (MLPERF_TINY / f"{network}.tflite").read_bytes(), tmp_path)
 
 
-def compare_with_tflm(name: str, network: bytes, root: Path) -> None:
+@needs_qemu
+@pytest.mark.parametrize(
+    ("name", "toolchain"),
+    [
+        pytest.param("qemu-m0", "clang", marks=needs_clang),
+        pytest.param("qemu-m4", "gcc", marks=needs_gcc),
+        pytest.param("qemu-m55", "gcc", marks=needs_gcc),
+    ],
+)
+def test_every_kernel_is_right_on_a_core(name: str, toolchain: str, tmp_path: Path) -> None:
+    compare_with_tflm(name, operators.every_operator(), tmp_path, toolchain)
+
+
+def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "gcc") -> None:
     """Run a few random inputs on the target `name`, and in TFLM."""
     graph = parse(network, where="network")
     shape = graph.tensors[graph.inputs[0]].shape
     inputs = np.random.default_rng(1).integers(-128, 128, (3, *shape), np.int8)
     target, model = target_of(name), write_model(root / "network", network)
-    image = build(target, model, "gcc", root / "images")
+    image = build(target, model, toolchain, root / "images")
     with opened(target, model, image, root) as dut:
         for ours, expected in zip(inputs, golden.outputs(network, inputs), strict=True):
             assert np.array_equal(dut.infer(ours[0]), expected[0])

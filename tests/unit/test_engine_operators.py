@@ -4,12 +4,13 @@
 """
 
 import os
+import re
 
 import numpy as np
 import pytest
 
 from tests import operators
-from tests.engine_host import Host
+from tests.engine_host import NN, Host
 from tests.graphs import from_rng
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
@@ -28,3 +29,9 @@ def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
                 for seed in seeds
             }
         )
+
+
+def test_a_chain_of_all_operators_equals_tflm(host: Host) -> None:
+    host.check(operators.every_operator())
+    generated = host.directory / str(host.count) / "model.cmake"
+    assert set(re.findall(r"nn_\w+\.c", generated.read_text())) == {p.name for p in NN.glob("*.c")}
