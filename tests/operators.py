@@ -1,6 +1,7 @@
 """Random graphs around one operator: shapes, quantization and options that TFLM takes."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -151,7 +152,7 @@ def quantize(b: Builder, pick: Pick) -> Ends:
     for name, scale_ in zip(pair, scales, strict=True):
         # Equal scales and points 128 apart are a case of their own in TFLM.
         point = zero_point(pick) + (128 if name == "uint8" else 0)
-        more = {} if name == "float32" else {"scale": scale_, "zero_point": point}
+        more: dict[str, Any] = {} if name == "float32" else {"scale": scale_, "zero_point": point}
         ends.append(b.tensor((2, 128), dtype=np.dtype(name), **more))
     b.operator("QUANTIZE", ends[:1], ends[1:], "QuantizeOptions")
     return ends[0], ends[1]
@@ -466,14 +467,17 @@ class _Chain:
         self.b = b
         self.source = self.now = b.activation(sizes, 0.04, -7)
 
-    def on(self, kind: str, sizes: Sequence[int], *more: int, options: str = "", **v: int) -> None:
+    def on(
+        self, kind: str, sizes: Sequence[int], *more: int, options: str = "", **v: float
+    ) -> None:
         """Add a layer on what there is now and the constants `more`; its output has `sizes`."""
         result = like(self.b, self.source, sizes)
         self.b.operator(kind, [self.now, *more], [result], options or None, **v)
         self.now = result
 
-    def constant(self, sizes: Sequence[int]) -> int:
-        return bytes_of(self.b, sizes, 0.03, 5)
+    def constant(self, sizes: Sequence[int], low: int = -128, high: int = 127) -> int:
+        data = self.b.rng.integers(low, high, sizes, np.int8)
+        return self.b.tensor(sizes, scale=0.01, zero_point=5, data=data)
 
 
 def every_operator() -> bytes:
@@ -485,10 +489,10 @@ def every_operator() -> bytes:
     chain.on("PAD", image, table, options="PadOptions")
     chain.on("ADD", image, chain.constant((1, 8, 1, 1)), options="AddOptions")
     chain.on("SUB", image, chain.constant((6, 1)), options="SubOptions")
-    chain.on("MUL", image, b.tensor((4,), scale=1.0, zero_point=0, data=np.full(4, 1, np.int8)))
-    chain.on("MAXIMUM", image, chain.constant((1, 1, 6, 4)))
-    chain.on("MINIMUM", image, chain.constant(()))
-    chain.on("LEAKY_RELU", image, options="LeakyReluOptions", Alpha=2)
+    chain.on("MUL", image, b.tensor((4,), scale=1.0, zero_point=0, data=np.ones(4, np.int8)))
+    chain.on("MAXIMUM", image, chain.constant((1, 1, 6, 4), -128, -50))
+    chain.on("MINIMUM", image, chain.constant((), 50, 127))
+    chain.on("LEAKY_RELU", image, options="LeakyReluOptions", Alpha=0.5)
     chain.on("TRANSPOSE", (1, 6, 8, 4), numbers(b, (0, 2, 1, 3)), options="TransposeOptions")
     chain.on("RESIZE_NEAREST_NEIGHBOR", (1, 9, 8, 4), numbers(b, (9, 8)))
     ends = [numbers(b, values) for values in ((0, -1, 0, 0), (1, 0, 8, 4), (1, -2, 3, 1))]

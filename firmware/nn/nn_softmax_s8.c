@@ -70,7 +70,7 @@ static int leading_zeros(uint32_t x) {
 }
 
 static int32_t exp_of_difference(const nn_softmax_params_t *params, int32_t difference) {
-    const int32_t shifted = difference * (1 << params->shift);
+    const int32_t shifted = (int32_t)((uint32_t)difference << params->shift);
     return exp_on_negative(nn_high_mul(shifted, params->multiplier));
 }
 

@@ -450,13 +450,6 @@ def test_grouped_convolution_is_refused(tmp_path: Path) -> None:
     assert "grouped convolution" in refused(b.build([source], [now]), tmp_path)
 
 
-def test_an_unsupported_broadcast_is_refused(tmp_path: Path) -> None:
-    b = Builder()
-    source = b.activation((1, 4, 4, 3), 0.02, 0)
-    now = add((1, 4, 1, 1))(b, source)
-    assert "do not make 1x4x4x3" in refused(b.build([source], [now]), tmp_path)
-
-
 def test_additions_that_tflm_would_abort_on_are_refused(tmp_path: Path) -> None:
     b = Builder()
     source = b.activation((1, 4), 1000.0, 0)

@@ -140,6 +140,8 @@ def _parted(site: Site, source: Tensor, blocks: int) -> Layer:
     copies, offset = [], 0
     for index in site.operator.outputs:
         tensor = site.graph.tensors[index]
+        if tensor.dtype != source.dtype:
+            site.fail(f"an output has type {tensor.dtype}, the input {source.dtype}")
         width = tensor.nbytes // blocks
         walk = Axis(blocks, source.nbytes // blocks, width)
         copies.append(_Copy(tensor, walk, at(site.address(source), offset), site.address(tensor)))

@@ -1,0 +1,336 @@
+"""What the engine does not support, or TFLM refuses, is an error that names layer and reason."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.engines import find_engine
+from harness.errors import InputError
+from harness.tflite_file import parse
+from tests.graphs import RELU, TANH, Builder
+
+Array = np.ndarray[Any, Any]
+SIZES, HALF, EMPTY = (1, 4, 6, 2), (1, 2, 6, 2), (1, 0, 6, 2)
+
+
+def ints(*values: int) -> Array:
+    return np.array(values, np.int32)
+
+
+def int8(*sizes: int) -> Array:
+    return np.zeros(sizes, np.int8)
+
+
+def layer(
+    kind: str,
+    *more: Array,
+    sizes: Sequence[int] = SIZES,
+    result: Sequence[int] | None = None,
+    order: Sequence[int] | None = None,
+    outputs: int = 1,
+    options: str = "",
+    change: dict[int, dict[str, Any]] | None = None,
+    **values: Any,
+) -> bytes:
+    """Return a model of one operator on an int8 tensor, constants `more`, and its outputs.
+
+    `order` are its inputs, where 0 is the tensor and the constants follow; `change` replaces
+    fields of tensors, which are numbered in that order and then the outputs.
+    """
+    b = Builder()
+    source = b.activation(sizes, 0.1, 0)
+    for data in more:
+        quantized: dict[str, Any] = {"scale": 0.1, "zero_point": 0}
+        quantized = quantized if data.dtype == np.int8 else {}
+        b.tensor(data.shape, data=data, **quantized)
+    inputs = list(range(len(more) + 1)) if order is None else list(order)
+    ends = [b.activation(sizes if result is None else result, 0.1, 0) for _ in range(outputs)]
+    for index, fields in (change or {}).items():
+        b.tensors[index] = replace(b.tensors[index], **fields)
+    b.operator(kind, inputs, ends, options or None, **values)
+    return b.build([source], ends[:1])
+
+
+def refused(model: bytes, tmp_path: Path) -> str:
+    graph = parse(model, where="models/bad.tflite")
+    with pytest.raises(InputError) as caught:
+        find_engine("cmsis-nn").generate(graph, tmp_path, core="cortex-m4f")
+    assert caught.value.where == "models/bad.tflite"
+    assert caught.value.remedy
+    assert "layer 0" in caught.value.what
+    assert not (tmp_path / "model.c").exists()
+    return caught.value.what
+
+
+FLOAT, INT32, UINT8, INT16 = 0, 2, 3, 7  # TensorType
+SLICE: dict[str, Any] = {"options": "StridedSliceOptions"}
+WHOLE = (ints(0, 0, 0, 0), ints(*SIZES), ints(1, 1, 1, 1))
+CONVOLUTION: dict[str, Any] = {
+    "order": (1, 2, 0),
+    "result": (1, 8, 12, 3),
+    "options": "TransposeConvOptions",
+    "StrideH": 2,
+    "StrideW": 2,
+}
+UP = (ints(1, 8, 12, 3), int8(3, 2, 2, 2))
+
+CASES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "add, no broadcast": (
+        lambda: layer("ADD", int8(3), options="AddOptions"),
+        "shapes 1x4x6x2 and 3 do not make 1x4x6x2",
+    ),
+    "add, a result of another shape": (
+        lambda: layer("ADD", int8(2), result=(1, 4, 6, 1), options="AddOptions"),
+        "do not make 1x4x6x1",
+    ),
+    "add, activation": (
+        lambda: layer("ADD", int8(2), options="AddOptions", FusedActivationFunction=TANH),
+        "activation TANH is not supported",
+    ),
+    "add, two constants": (
+        lambda: layer("ADD", int8(2), int8(2), order=(1, 2), options="AddOptions"),
+        "both inputs are constant",
+    ),
+    "add, int16": (
+        lambda: layer("ADD", np.zeros(2, np.int16), options="AddOptions"),
+        "input 1 has type int16; int8 is supported",
+    ),
+    "sub, scales": (
+        lambda: layer("SUB", int8(2), change={2: {"scale": [1e-9]}}, options="SubOptions"),
+        "are too far apart",
+    ),
+    "mul, scales": (
+        lambda: layer("MUL", int8(2), change={2: {"scale": [1e-12]}}, options="MulOptions"),
+        "are too far apart",
+    ),
+    "mul, axes": (
+        lambda: layer(
+            "MUL",
+            int8(1, 2, 1, 2, 1, 2, 1, 2),
+            sizes=(2, 1, 2, 1, 2, 1, 2, 1),
+            result=(2,) * 8,
+            options="MulOptions",
+        ),
+        "needs 8 nested loops; 6 are supported",
+    ),
+    "relu, shapes": (lambda: layer("RELU", result=(1, 48)), "has shape 1x48, not 1x4x6x2"),
+    "relu, scales": (
+        lambda: layer("RELU", change={1: {"scale": [1e-12]}}),
+        "are too far apart",
+    ),
+    "logistic, output": (lambda: layer("LOGISTIC"), "TFLM wants zero point -128"),
+    "logistic, scale": (
+        lambda: layer("LOGISTIC", change={0: {"scale": [1e-9]}, 1: {"zero_point": [-128]}}),
+        "the input's scale 1e-09 is too small",
+    ),
+    "hard swish, scales": (
+        lambda: layer("HARD_SWISH", change={1: {"scale": [1e-4]}}),
+        "too far apart for TFLM",
+    ),
+    "leaky relu, alpha": (
+        lambda: layer("LEAKY_RELU", options="LeakyReluOptions", Alpha=float("inf")),
+        "are too far apart",
+    ),
+    "quantize, types": (
+        lambda: layer("QUANTIZE", change={0: {"dtype": FLOAT}, 1: {"dtype": UINT8}}),
+        "from float32 to uint8 is not supported",
+    ),
+    "quantize, no scale": (
+        lambda: layer("QUANTIZE", change={1: {"scale": []}}),
+        "the output must have one scale",
+    ),
+    "quantize, a constant": (
+        lambda: layer("QUANTIZE", int8(*SIZES), order=(1,)),
+        "input 0 is a constant",
+    ),
+    "dequantize, type": (
+        lambda: layer("DEQUANTIZE", change={0: {"dtype": UINT8}, 1: {"dtype": FLOAT}}),
+        "the input has type uint8; int8 is supported",
+    ),
+    "dequantize, output": (lambda: layer("DEQUANTIZE"), "has type int8; float32 is supported"),
+    "pad, shape": (
+        lambda: layer("PAD", ints(0, 0, 1, 1, 0, 0, 0, 0)),
+        "has shape 1x4x6x2, not 1x6x6x2",
+    ),
+    "pad, negative": (
+        lambda: layer("PAD", ints(0, 0, -1, 1, 0, 0, 0, 0)),
+        "is negative",
+    ),
+    "pad, too few": (lambda: layer("PAD", ints(0, 0)), "2 paddings for 4 axes"),
+    "pad, not constant": (
+        lambda: layer("PAD", order=(0, 0)),
+        "the padding is not constant",
+    ),
+    "pad, value": (
+        lambda: layer("PADV2", ints(*[0] * 8), int8(1), change={2: {"scale": [0.3]}}),
+        "quantized differently",
+    ),
+    "pad, two values": (
+        lambda: layer("PADV2", ints(*[0] * 8), int8(2)),
+        "is not one constant",
+    ),
+    "transpose, permutation": (
+        lambda: layer("TRANSPOSE", ints(0, 1, 1, 2)),
+        "is no permutation of 4 axes",
+    ),
+    "transpose, shape": (
+        lambda: layer("TRANSPOSE", ints(0, 2, 1, 3)),
+        "has shape 1x4x6x2, not 1x6x4x2",
+    ),
+    "transpose, type": (
+        lambda: layer("TRANSPOSE", np.arange(8, dtype=np.int16)),
+        "the permutation has type int16",
+    ),
+    "slice, ellipsis": (
+        lambda: layer("STRIDED_SLICE", *WHOLE, EllipsisMask=1, **SLICE),
+        "an ellipsis, a new axis",
+    ),
+    "slice, too short": (
+        lambda: layer("STRIDED_SLICE", ints(0), ints(1), ints(1), **SLICE),
+        "must have 4 values each",
+    ),
+    "slice, stride": (
+        lambda: layer("STRIDED_SLICE", *WHOLE[:2], ints(1, 0, 1, 1), **SLICE),
+        "a stride is 0",
+    ),
+    "slice, shape": (
+        lambda: layer("STRIDED_SLICE", ints(0, 1, 0, 0), *WHOLE[1:], **SLICE),
+        "has shape 1x4x6x2, not 1x3x6x2",
+    ),
+    "slice, outside": (
+        lambda: layer("STRIDED_SLICE", ints(0, 9, 0, 0), *WHOLE[1:], ShrinkAxisMask=2, **SLICE),
+        "axis 1 has no position 9",
+    ),
+    "resize, shape": (
+        lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12)),
+        "has shape 1x4x6x2, not 1x8x12x2",
+    ),
+    "resize, rank": (
+        lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(4, 6, 2)),
+        "4 dimensions are supported",
+    ),
+    "resize, batch": (
+        lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(2, 6, 2, 1)),
+        "the batch is 2",
+    ),
+    "resize, side": (
+        lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(70000, 6), result=(1, 70000, 6, 2)),
+        "a side exceeds 65535",
+    ),
+    "reshape, size": (lambda: layer("SQUEEZE", result=(47,)), "hold different numbers of values"),
+    "concatenation, scales": (
+        lambda: layer(
+            "CONCATENATION",
+            int8(*SIZES),
+            result=(2, 4, 6, 2),
+            options="ConcatenationOptions",
+            change={1: {"scale": [0.2]}},
+        ),
+        "TFLM wants them the same",
+    ),
+    "concatenation, activation": (
+        lambda: layer(
+            "CONCATENATION", options="ConcatenationOptions", FusedActivationFunction=RELU
+        ),
+        "activation RELU is not supported",
+    ),
+    "concatenation, shapes": (
+        lambda: layer("CONCATENATION", int8(1, 4, 6, 3), options="ConcatenationOptions"),
+        "differ beside axis 0",
+    ),
+    "concatenation, axis": (
+        lambda: layer("CONCATENATION", options="ConcatenationOptions", Axis=4),
+        "there is no axis 4 of 4",
+    ),
+    "concatenation, result": (
+        lambda: layer("CONCATENATION", int8(*SIZES), options="ConcatenationOptions"),
+        "has shape 1x4x6x2, not 2x4x6x2",
+    ),
+    "concatenation, types": (
+        lambda: layer("CONCATENATION", ints(0), options="ConcatenationOptions"),
+        "an input has type int32, the output int8",
+    ),
+    "pack, shapes": (
+        lambda: layer("PACK", int8(2), options="PackOptions", ValuesCount=2),
+        "shapes 1x4x6x2 and 2 differ",
+    ),
+    "pack, type": (
+        lambda: layer("PACK", np.zeros(SIZES, np.uint8), options="PackOptions", ValuesCount=2),
+        "input 1 has type uint8; supported are int8, int16",
+    ),
+    "split, types": (
+        lambda: layer(
+            "SPLIT", ints(1), order=(1, 0), outputs=2, result=HALF, change={3: {"dtype": INT16}}
+        ),
+        "an output has type int16, the input int8",
+    ),
+    "split, nothing": (
+        lambda: layer(
+            "SPLIT", ints(1), order=(1, 0), outputs=2, result=HALF, change={3: {"shape": EMPTY}}
+        ),
+        "an output is empty",
+    ),
+    "unpack, outputs": (
+        lambda: layer("UNPACK", outputs=3, options="UnpackOptions", Axis=1, Num=3),
+        "3 outputs for 4 positions",
+    ),
+    "split, parts": (
+        lambda: layer("SPLIT", ints(1), order=(1, 0), outputs=2, options="SplitOptions"),
+        "the parts along axis 1 do not add up to 4",
+    ),
+    "split, shape": (
+        lambda: layer("SPLIT", ints(1), order=(1, 0), outputs=2, result=(1, 2, 6, 1)),
+        "1x2x6x1 is no part of 1x4x6x2 along axis 1",
+    ),
+    "split, axes": (
+        lambda: layer("SPLIT", ints(1, 2), order=(1, 0), outputs=2),
+        "the axis has 2 values",
+    ),
+    "mean, shape": (
+        lambda: layer("MEAN", ints(1, 2), options="ReducerOptions"),
+        "the mean of 1x4x6x2 over axes [1, 2] is not 1x4x6x2",
+    ),
+    "mean, axis": (
+        lambda: layer("MEAN", ints(7), options="ReducerOptions"),
+        "there is no axis 7 of 4",
+    ),
+    "arg max, type": (
+        lambda: layer("ARG_MAX", ints(3), result=(1, 4, 6), options="ArgMaxOptions"),
+        "has type int8; int32 is supported",
+    ),
+    "arg max, axes": (
+        lambda: layer("ARG_MAX", ints(1, 2), change={2: {"dtype": INT32}}),
+        "2 axes of 1x4x6x2; one is supported",
+    ),
+    "transposed convolution, channels": (
+        lambda: layer("TRANSPOSE_CONV", UP[0], int8(3, 2, 2, 5), **CONVOLUTION),
+        "do not fit weights 3x2x2x5",
+    ),
+    "transposed convolution, batch": (
+        lambda: layer("TRANSPOSE_CONV", *UP, sizes=(2, 4, 6, 2), **CONVOLUTION),
+        "the batch is 2",
+    ),
+    "transposed convolution, stride": (
+        lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"StrideH": 0}),
+        "the stride 0x2 is below 1",
+    ),
+    "transposed convolution, zero point": (
+        lambda: layer("TRANSPOSE_CONV", *UP, change={2: {"zero_point": [3]}}, **CONVOLUTION),
+        "symmetric weights",
+    ),
+    "transposed convolution, side": (
+        lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"result": (1, 40000, 12, 3)}),
+        "exceeds 32767",
+    ),
+    "number of inputs": (lambda: layer("RELU", int8(2)), "has 2 inputs and 1 outputs"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_not_supported_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
+    model, message = CASES[name]
+    assert message in refused(model(), tmp_path)
