@@ -15,7 +15,7 @@ from harness.engines.cmsis_nn.quantize import (
     INT8_MIN,
     softmax_parameters,
 )
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.site import AGAIN, Site
 from harness.graph import SoftmaxOptions
 
 
@@ -27,7 +27,7 @@ def reshape(site: Site) -> Layer:
     site.arity(1, 2)
     source, result = site.moved(0)
     if source.elements != result.elements:
-        site.fail(f"{shape(source)} and {shape(result)} hold different numbers of values")
+        site.fail(f"{shape(source)} and {shape(result)} hold different numbers of values", AGAIN)
     return Layer(
         site.operator,
         notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),

@@ -37,8 +37,8 @@ def quantize(site: Site) -> Layer:
     """Lower QUANTIZE: real values to int8, or from one integer type and scale to another."""
     source, result = _ends(site)
     pair = (str(source.dtype), str(result.dtype))
-    _one_scale(site, result, "the output")
     if pair == ("float32", "int8"):
+        _one_scale(site, result, "the output")
         return _real(site, source, result, "nn_quantize_f32_s8", result)
     if pair not in _BYTES | _WIDER:
         known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
@@ -47,6 +47,7 @@ def quantize(site: Site) -> Layer:
             f"supported: float32 to int8, {known}",
         )
     _one_scale(site, source, "the input")
+    _one_scale(site, result, "the output")
     return _requantize(site, source, result, pair)
 
 
@@ -72,6 +73,9 @@ def _ends(site: Site) -> tuple[Tensor, Tensor]:
 def _one_scale(site: Site, tensor: Tensor, what: str) -> None:
     if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
         site.fail(f"{what} must have one scale above 0; it has {quantization(tensor)}")
+    info = np.iinfo(tensor.dtype)
+    if not info.min <= zero_point(tensor) <= info.max:
+        site.fail(f"{what} has zero point {zero_point(tensor)}, which {tensor.dtype} cannot hold")
 
 
 def _real(site: Site, source: Tensor, result: Tensor, function: str, quantized: Tensor) -> Layer:

@@ -19,7 +19,7 @@ from harness.engines.cmsis_nn.quantize import (
     add_parameters,
     product_multiplier,
 )
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.site import AGAIN, Site
 from harness.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
 
 
@@ -147,7 +147,7 @@ def _loops(site: Site, first: Tensor, second: Tensor, result: Tensor) -> Struct:
         if {*sizes[:2]} - {1, sizes[2]} or max(sizes[:2]) != sizes[2]:
             site.fail(
                 f"shapes {shape(first)} and {shape(second)} do not make {shape(result)}",
-                "convert the model again",
+                AGAIN,
             )
     walks = [
         [0 if size == 1 else step for size, step in zip(sizes, steps(sizes), strict=True)]

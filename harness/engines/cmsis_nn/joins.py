@@ -14,7 +14,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
 )
 from harness.engines.cmsis_nn.loops import Axis, struct
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.site import AGAIN, Site
 from harness.graph import (
     Activation,
     ConcatenationOptions,
@@ -38,7 +38,9 @@ def concatenation(site: Site) -> Layer:
     for tensor in pieces:
         same_rank = len(tensor.shape) == len(pieces[0].shape)
         if not same_rank or _without(tensor, axis) != _without(pieces[0], axis):
-            site.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ beside axis {axis}")
+            site.fail(
+                f"shapes {shape(pieces[0])} and {shape(tensor)} differ beside axis {axis}", AGAIN
+            )
         if result.dtype.name == "int8" and quantization(tensor) != quantization(result):
             site.fail(
                 f"an input has {quantization(tensor)}, the output {quantization(result)}; "
@@ -58,7 +60,7 @@ def pack(site: Site) -> Layer:
     axis = site.axis(options.axis, len(pieces[0].shape) + 1)
     for tensor in pieces:
         if tensor.shape != pieces[0].shape:
-            site.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ")
+            site.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ", AGAIN)
     before, after = pieces[0].shape[:axis], pieces[0].shape[axis:]
     site.result_shape((*before, len(pieces), *after))
     return _joined(site, pieces, result, math.prod(before))
@@ -84,7 +86,7 @@ def unpack(site: Site) -> Layer:
     axis = site.axis(options.axis, len(source.shape))
     count = source.shape[axis]
     if len(site.operator.outputs) != count:
-        site.fail(f"{len(site.operator.outputs)} outputs for {count} positions", "convert it again")
+        site.fail(f"{len(site.operator.outputs)} outputs for {count} positions", AGAIN)
     for position in range(count):
         site.result_shape(_without(source, axis), position)
     return _parted(site, source, math.prod(source.shape[:axis]))
@@ -94,16 +96,16 @@ def _split(site: Site, *, source: int, axis: int) -> Layer:
     tensor, _ = site.moved(source)
     values = site.integers(axis, "the axis")
     if len(values) != 1:
-        site.fail(f"the axis has {len(values)} values", "convert the model again")
+        site.fail(f"the axis has {len(values)} values", AGAIN)
     along = site.axis(values[0], len(tensor.shape))
     parts = [site.graph.tensors[index] for index in site.operator.outputs]
     for part in parts:
         site.movable(part, "an output")
         same_rank = len(part.shape) == len(tensor.shape)
         if not same_rank or _without(part, along) != _without(tensor, along):
-            site.fail(f"{shape(part)} is no part of {shape(tensor)} along axis {along}")
+            site.fail(f"{shape(part)} is no part of {shape(tensor)} along axis {along}", AGAIN)
     if sum(part.shape[along] for part in parts) != tensor.shape[along]:
-        site.fail(f"the parts along axis {along} do not add up to {tensor.shape[along]}")
+        site.fail(f"the parts along axis {along} do not add up to {tensor.shape[along]}", AGAIN)
     return _parted(site, tensor, math.prod(tensor.shape[:along]))
 
 
@@ -112,7 +114,7 @@ def _pieces(site: Site) -> tuple[list[Tensor], Tensor]:
     pieces = [site.movable(site.tensor(i), f"input {i}") for i in range(len(site.operator.inputs))]
     for tensor in pieces:
         if tensor.dtype != result.dtype:
-            site.fail(f"an input has type {tensor.dtype}, the output {result.dtype}")
+            site.fail(f"an input has type {tensor.dtype}, the output {result.dtype}", AGAIN)
     return pieces, result
 
 
@@ -141,7 +143,7 @@ def _parted(site: Site, source: Tensor, blocks: int) -> Layer:
     for index in site.operator.outputs:
         tensor = site.graph.tensors[index]
         if tensor.dtype != source.dtype:
-            site.fail(f"an output has type {tensor.dtype}, the input {source.dtype}")
+            site.fail(f"an output has type {tensor.dtype}, the input {source.dtype}", AGAIN)
         width = tensor.nbytes // blocks
         walk = Axis(blocks, source.nbytes // blocks, width)
         copies.append(_Copy(tensor, walk, at(site.address(source), offset), site.address(tensor)))

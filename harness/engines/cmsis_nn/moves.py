@@ -16,7 +16,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import Axis, merge, steps, struct
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.site import AGAIN, Site
 from harness.graph import ResizeNearestNeighborOptions, StridedSliceOptions, Tensor
 
 MAX_SIDE = 65535  # of an image that is resized: its rows and columns are numbered in uint16_t
@@ -28,7 +28,7 @@ def transpose(site: Site) -> Layer:
     source, result = site.moved(0)
     perm = site.integers(1, "the permutation")
     if sorted(perm) != list(range(len(source.shape))):
-        site.fail(f"{perm} is no permutation of {len(source.shape)} axes", "convert it again")
+        site.fail(f"{perm} is no permutation of {len(source.shape)} axes", AGAIN)
     site.result_shape([source.shape[axis] for axis in perm])
     walk = steps(source.shape, source.dtype.itemsize)
     return _walked(site, source, result, 0, [walk[axis] for axis in perm])
@@ -52,7 +52,7 @@ def strided_slice(site: Site) -> Layer:
     if {len(begin), len(end), len(stride)} != {rank}:
         site.fail(f"begin, end and strides must have {rank} values each", "write them all out")
     if 0 in stride:
-        site.fail("a stride is 0", "convert the model again")
+        site.fail("a stride is 0", AGAIN)
     kept, offset, sizes, walk = [], 0, [], []
     for axis, step in enumerate(steps(source.shape, source.dtype.itemsize)):
         bounds = (begin[axis], end[axis], stride[axis])
@@ -63,7 +63,7 @@ def strided_slice(site: Site) -> Layer:
         if not options.shrink_axis_mask >> axis & 1:
             kept.append(len(places))
         elif len(places) != 1:
-            site.fail(f"axis {axis} has no position {begin[axis]}", "convert the model again")
+            site.fail(f"axis {axis} has no position {begin[axis]}", AGAIN)
     site.movable(site.result_shape(kept), "the output")
     return _walked(site, source, result, offset, walk, sizes)
 
@@ -154,7 +154,7 @@ def pad(site: Site) -> Layer:
 def _paddings(site: Site, source: Tensor) -> tuple[list[int], list[int]]:
     paddings = site.integers(1, "the padding")
     if len(paddings) != 2 * len(source.shape):
-        site.fail(f"{len(paddings)} paddings for {len(source.shape)} axes", "convert it again")
+        site.fail(f"{len(paddings)} paddings for {len(source.shape)} axes", AGAIN)
     if min(paddings) < 0:
         site.fail(f"a padding of {paddings} is negative", "slice instead")
     return paddings[0::2], paddings[1::2]
@@ -166,7 +166,7 @@ def _pad_value(site: Site, result: Tensor) -> int:
     if tensor.data is None or tensor.elements != 1:
         site.fail("the padding value is not one constant", "fold constants when converting")
     if quantization(tensor) != quantization(result):
-        site.fail("the padding value and the output are quantized differently, TFLM refuses that")
+        site.fail("the padding value and the output are quantized differently, which TFLM refuses")
     return int(tensor.data.ravel()[0])
 
 

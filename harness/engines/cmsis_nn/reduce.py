@@ -16,7 +16,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import Axis, merge, steps, struct
 from harness.engines.cmsis_nn.quantize import mean_multiplier
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.site import AGAIN, Site
 from harness.graph import Tensor
 
 
@@ -64,7 +64,9 @@ def _check_shape(site: Site, source: Tensor, result: Tensor, axes: set[int]) -> 
     kept = tuple(1 if axis in axes else size for axis, size in sizes)
     gone = tuple(size for axis, size in sizes if axis not in axes)
     if result.shape not in {kept, gone}:
-        site.fail(f"the mean of {shape(source)} over axes {sorted(axes)} is not {shape(result)}")
+        site.fail(
+            f"the mean of {shape(source)} over axes {sorted(axes)} is not {shape(result)}", AGAIN
+        )
 
 
 def arg_max(site: Site) -> Layer:
@@ -83,11 +85,14 @@ def _extreme(site: Site, sign: int) -> Layer:
     source = site.activation(0)
     axes = site.integers(1, "the axis")
     if len(axes) != 1 or not source.shape:
-        site.fail(f"{len(axes)} axes of {shape(source)}; one is supported")
+        site.fail(f"{len(axes)} axes of {shape(source)}; one is supported", AGAIN)
     axis = site.axis(axes[0], len(source.shape))
     result = site.result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
     if result.dtype != np.int32:
-        site.fail(f"the output has type {result.dtype}; int32 is supported", "set output_type")
+        site.fail(
+            f"the output has type {result.dtype}; int32 is supported",
+            "convert the model with output_type = tf.int32",
+        )
     sizes = (
         math.prod(source.shape[:axis]),
         source.shape[axis],

@@ -17,6 +17,7 @@ from harness.graph import Activation, Graph, Operator, Tensor
 
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
+AGAIN = "convert the model again; the file contradicts itself"
 FULL_INTEGER = "convert to full-integer int8, also the model's input and output"
 
 
@@ -96,7 +97,7 @@ class Site:
             known = ", ".join(map(str, MOVABLE))
             self.fail(f"{what} has type {tensor.dtype}; supported are {known}")
         if tensor.elements == 0:
-            self.fail(f"{what} is empty")
+            self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
     def moved(self, position: int) -> tuple[Tensor, Tensor]:
@@ -107,7 +108,7 @@ class Site:
             self.fail(f"input {position} is a constant", "fold constants when converting")
         self.movable(source, f"input {position}")
         if result.dtype != source.dtype:
-            self.fail(f"the output has type {result.dtype}, the input {source.dtype}")
+            self.fail(f"the output has type {result.dtype}, the input {source.dtype}", AGAIN)
         return source, result
 
     def integers(self, position: int, what: str) -> list[int]:
@@ -122,7 +123,7 @@ class Site:
     def axis(self, axis: int, rank: int) -> int:
         """Return `axis` of `rank`, counted from the first; negative ones count from the last."""
         if not -rank <= axis < rank:
-            self.fail(f"there is no axis {axis} of {rank}", "convert the model again")
+            self.fail(f"there is no axis {axis} of {rank}", AGAIN)
         return axis % rank
 
     def result_shape(self, wanted: Sequence[int], position: int = 0) -> Tensor:
@@ -130,7 +131,7 @@ class Site:
         result = self.graph.tensors[self.operator.outputs[position]]
         if result.shape != tuple(wanted):
             text = "x".join(map(str, wanted)) or "scalar"
-            self.fail(f"the output has shape {shape(result)}, not {text}")
+            self.fail(f"the output has shape {shape(result)}, not {text}", AGAIN)
         return result
 
     def check_int8(self, tensor: Tensor, what: str) -> Tensor:

@@ -14,7 +14,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.site import AGAIN, Site
 from harness.engines.cmsis_nn.window import MAX_SIDE, Axis, axis
 from harness.graph import Tensor, TransposeConvOptions
 
@@ -93,10 +93,10 @@ def _check(
     if source.shape[3] != weights.shape[3] or result.shape[3] != weights.shape[0]:
         site.fail(
             f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
-            "convert the model again",
+            AGAIN,
         )
     if min(options.stride_h, options.stride_w) < 1:
-        site.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1")
+        site.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", AGAIN)
     if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:
         site.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
 
