@@ -7,7 +7,7 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h')
 
-.PHONY: bench test lint perf setup system clean
+.PHONY: bench test lint fuzz perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -20,6 +20,10 @@ lint: setup ## ruff, types, and the C's format
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+
+FUZZ ?= 100 # graphs of each kind of operator
+fuzz: setup ## every operator on many random graphs, against TFLM; about 3 minutes
+	FUZZ=$(FUZZ) $(BIN)/pytest tests/unit/test_engine_operators.py
 
 perf: setup ## what the harness itself costs, as ratios
 	$(BIN)/python -m tests.perf

@@ -344,18 +344,24 @@ def unpack(b: Builder, pick: Pick) -> Ends:
 # Axes that vanish.
 
 
-def mean(b: Builder, pick: Pick) -> Ends:
-    sizes = [pick(1, 12) for _ in range(pick(1, 5))]
-    axes = sorted({pick(0, len(sizes) - 1) for _ in range(pick(1, 3))})
-    if len(sizes) > 3 and pick(0, 1):
-        axes = [1, 2]
-    source = activation(b, sizes, pick)
-    keep = bool(pick(0, 1))
-    left = [1 if i in axes else size for i, size in enumerate(sizes) if keep or i not in axes]
-    result = b.activation(left, near(b.tensors[source].scale[0], pick), zero_point(pick))
-    at = numbers(b, [of_axis(axis, len(sizes), pick) for axis in axes])
-    b.operator("MEAN", [source, at], [result], "ReducerOptions", KeepDims=keep)
-    return source, result
+def reduction(kind: str) -> Make:
+    def make(b: Builder, pick: Pick) -> Ends:
+        sizes = [pick(1, 12) for _ in range(pick(1, 5))]
+        axes = sorted({pick(0, len(sizes) - 1) for _ in range(pick(1, 3))})
+        if len(sizes) > 3 and pick(0, 1):
+            axes = [1, 2]
+        source = activation(b, sizes, pick)
+        keep = bool(pick(0, 1))
+        left = [1 if i in axes else size for i, size in enumerate(sizes) if keep or i not in axes]
+        result = like(b, source, left)
+        if kind in {"MEAN", "SUM"}:
+            own = b.tensors[result]
+            own.scale, own.zero_point = [near(own.scale[0], pick)], [zero_point(pick)]
+        at = numbers(b, [of_axis(axis, len(sizes), pick) for axis in axes])
+        b.operator(kind, [source, at], [result], "ReducerOptions", KeepDims=keep)
+        return source, result
+
+    return make
 
 
 def arg(kind: str) -> Make:
@@ -452,7 +458,7 @@ MAKERS: dict[str, Make] = {
     "SPLIT": split,
     "SPLIT_V": split_v,
     "UNPACK": unpack,
-    "MEAN": mean,
+    **{kind: reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "ARG_MAX": arg("ARG_MAX"),
     "ARG_MIN": arg("ARG_MIN"),
     "TRANSPOSE_CONV": transpose_conv,
@@ -497,6 +503,9 @@ def every_operator() -> bytes:
     chain.on("RESIZE_NEAREST_NEIGHBOR", (1, 9, 8, 4), numbers(b, (9, 8)))
     ends = [numbers(b, values) for values in ((0, -1, 0, 0), (1, 0, 8, 4), (1, -2, 3, 1))]
     chain.on("STRIDED_SLICE", (1, 4, 3, 4), *ends, options="StridedSliceOptions")
+    before = chain.now
+    chain.on("REDUCE_MAX", (1, 4, 1, 4), numbers(b, (2,)), options="ReducerOptions", KeepDims=1)
+    chain.on("SUB", (1, 4, 3, 4), before, options="SubOptions")
     source, chain.now = chain.now, _transposed(b, chain.now)
     real = b.tensor(b.shape(chain.now), dtype=np.float32)
     b.operator("DEQUANTIZE", [chain.now], [real], "DequantizeOptions")

@@ -70,6 +70,13 @@ void nn_mean_s8(const nn_mean_params_t *params, const nn_loops_t *kept, const nn
                 const int8_t *input, int8_t *output);
 
 /*
+ * The greatest (sign 1) or least (-1) value over the positions of `reduced` from each position
+ * of `kept`.
+ */
+void nn_reduce_max_s8(int32_t sign, const nn_loops_t *kept, const nn_loops_t *reduced,
+                      const int8_t *input, int8_t *output);
+
+/*
  * Copies `width` bytes at each position of `loops`, whose first steps are the source's and whose
  * second steps are the target's, in bytes. The two must not overlap.
  */

@@ -296,11 +296,15 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "mean, shape": (
         lambda: layer("MEAN", ints(1, 2), options="ReducerOptions"),
-        "the mean of 1x4x6x2 over axes [1, 2] is not 1x4x6x2",
+        "1x4x6x2 without axes [1, 2] is not 1x4x6x2",
     ),
     "mean, axis": (
         lambda: layer("MEAN", ints(7), options="ReducerOptions"),
         "there is no axis 7 of 4",
+    ),
+    "reduce max, scales": (
+        lambda: layer("REDUCE_MAX", ints(1), result=(1, 6, 2), change={2: {"scale": [0.3]}}),
+        "quantized differently, which TFLM refuses",
     ),
     "arg max, type": (
         lambda: layer("ARG_MAX", ints(3), result=(1, 4, 6), options="ArgMaxOptions"),
