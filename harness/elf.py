@@ -1,6 +1,8 @@
 """What an ELF tells: sizes and symbols, read with pyelftools."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +34,15 @@ class Elf:
 
     path: Path
 
+    @contextmanager
+    def opened(self) -> Iterator[ELFFile]:
+        """Open the file with pyelftools; `InputError` if that cannot read it."""
+        try:
+            with self.path.open("rb") as file:
+                yield ELFFile(file)
+        except (OSError, ELFError) as error:
+            raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.
 
@@ -56,15 +67,12 @@ class Elf:
 
     def segments(self) -> list[Segment]:
         """Return what has to be loaded, by physical address."""
-        try:
-            with self.path.open("rb") as file:
-                return [
-                    Segment(segment["p_paddr"], segment.data())
-                    for segment in ELFFile(file).iter_segments(type="PT_LOAD")
-                    if segment["p_filesz"]
-                ]
-        except (OSError, ELFError) as error:
-            raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+        with self.opened() as file:
+            return [
+                Segment(segment["p_paddr"], segment.data())
+                for segment in file.iter_segments(type="PT_LOAD")
+                if segment["p_filesz"]
+            ]
 
     def symbols(self, *names: str) -> list[int] | None:
         """Return the values of the symbols called `names`; None if one is missing."""
@@ -116,15 +124,12 @@ class Elf:
         return sorted(functions)
 
     def _sections(self) -> list:  # type: ignore[type-arg]
-        try:
-            with self.path.open("rb") as file:
-                return [
-                    section
-                    for section in ELFFile(file).iter_sections()
-                    if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
-                ]
-        except (OSError, ELFError) as error:
-            raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+        with self.opened() as file:
+            return [
+                section
+                for section in file.iter_sections()
+                if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
+            ]
 
 
 def _row_at(program: LineProgram, address: int) -> Any:

@@ -95,6 +95,8 @@ class Double:
         name = next(iter(self.wanted("answers", command)), None) or next(
             (name for part, name in ANSWERS.items() if part in command), "unknown command"
         )
+        if command.startswith("macro"):
+            name = "variable"  # it is executed later, if at all
         hear = self.hear[name].replace("bogus", command)
         hear = re.sub(r"0x[0-9A-Fa-f]+(?=\r\r\n)", lambda _: f"0x{self.value(command):X}", hear)
         said = command + re.sub(r"\([^()]+\) $", f"({self.machine}) ", hear)

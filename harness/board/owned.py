@@ -7,6 +7,7 @@ this file by itself, without the package.
 """
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -24,8 +25,8 @@ class OwnedProcess:
     """A running `command`; its standard error and output go to `log`.
 
     With `talks`, its standard input and output are the pipes `stdin` and `stdout`
-    instead. The folder `scratch`, if given, is removed with the process, and
-    `environment` replaces the owner's.
+    instead. The folder `scratch`, if given, is removed by `stop`, or when the owner is no
+    more; `environment` replaces the owner's.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class OwnedProcess:
         environment: Mapping[str, str] | None = None,
         scratch: Path | None = None,
     ) -> None:
+        self._scratch = scratch
         reading, self._life = os.pipe()
         try:
             self._supervisor = subprocess.Popen(
@@ -92,12 +94,15 @@ class OwnedProcess:
         for pipe in (self._supervisor.stdin, self._supervisor.stdout):
             if pipe is not None:
                 pipe.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _end_with(child: "subprocess.Popen[bytes]", scratch: str) -> None:
+def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:
     code = child.wait()
     _kill_group(child)
-    _remove(scratch)
+    if select.select([life], [], [], 0)[0]:  # with the owner, whose pipes it may have had
+        _remove(scratch)
     os._exit(code if code >= 0 else 128 - code)
 
 
@@ -119,7 +124,7 @@ def _supervise(life: int, scratch: str, command: list[str]) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, descriptor)
         os.close(null)
-    threading.Thread(target=_end_with, args=(child, scratch), daemon=True).start()
+    threading.Thread(target=_end_with, args=(child, life, scratch), daemon=True).start()
     os.read(life, 1)  # until the owner closes the pipe, or is no more
     _kill_group(child)
     child.wait()

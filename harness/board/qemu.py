@@ -62,7 +62,8 @@ class QemuBoard:
                 servers[side].bind(os.path.join(folder, side))
                 servers[side].listen(1)
             with self._log.open("wb") as log:
-                self._process = OwnedProcess(self._command(image, folder), log)
+                command = self._command(image, folder)
+                self._process = OwnedProcess(command, log, scratch=Path(folder))
             for side, server in servers.items():
                 self._lines[side] = self._accept(server, side)
         if "gdb" in self._lines:

@@ -179,6 +179,16 @@ def test_a_wrong_graph_is_refused(change: Callable[[Builder], None], message: st
     assert message in refused(chain(change))
 
 
+def test_a_vector_has_its_scales_along_itself_whatever_the_file_says() -> None:
+    """Some converters give a bias the axis of its filter, as in TFLM's person detection."""
+    change = retensor(3, scale=[0.1] * 4, zero_point=[0] * 4, axis=3)
+    bias = parse(chain(change), where="m.tflite").tensors[3]
+    assert bias.shape == (4,)
+    assert bias.quantized_axis == 0
+    assert bias.scale is not None
+    assert len(bias.scale) == 4
+
+
 def test_options_of_another_operator_are_refused() -> None:
     def change(b: Builder) -> None:
         _, inputs, outputs, _, _ = b.operators[0]

@@ -63,7 +63,7 @@ class VirtualBoard:
         command += ["--serial", serial] if serial else []
         command += [part for fault in faults for part in ("--fault", fault)]
         with log.open("wb") as file:
-            process = OwnedProcess(command, file)
+            process = OwnedProcess(command, file, scratch=Path(folder.name))
         try:
             record = _await(process, ready, log, chip)
         except BaseException:

@@ -1,0 +1,196 @@
+"""Where the bytes of flash and RAM go: to which section, part of the firmware, file and symbol.
+
+What the symbols of an ELF do not cover, between them and behind them, is padding, so that
+the pieces add up to the sections, byte for byte.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from elftools.dwarf.die import DIE
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section, SymbolTableSection
+
+from harness.elf import Elf
+
+_THUMB = 1  # bit 0 of a function's address
+_DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
+_PADDING = "padding"
+_STACK = ".stack"  # firmware/ports/cortexm/sections.ld
+
+# The part that a source file belongs to, by how its path begins. Paths are as the build maps
+# them (firmware/CMakeLists.txt); the engine's library has its own name before them.
+_PARTS = (
+    ("model/", "model"),
+    ("firmware/nn/", "engine"),
+    ("firmware/app/", "application"),
+    ("firmware/link/", "link"),
+    ("firmware/ports/", "port"),
+    ("firmware/toolchains/", "libc"),
+)
+_LIBC = ("newlib/", "libgcc/", "compiler_rt", "compiler-rt")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`size` bytes at `address`, in `section`, of a symbol; it has none if it is padding.
+
+    Initialised data is in flash, where it is kept, and in RAM, where it is used.
+    """
+
+    section: str
+    part: str
+    file: str
+    symbol: str
+    address: int
+    size: int
+    flash: bool
+    ram: bool
+
+
+class Use(NamedTuple):
+    """Bytes of flash and of RAM."""
+
+    flash: int
+    ram: int
+
+
+class _Symbol(NamedTuple):
+    address: int
+    size: int
+    name: str
+    source: str  # the last part of the file's path; empty if it is not told
+
+
+def pieces(elf: Elf) -> list[Piece]:
+    """Return all pieces of `elf`, by address.
+
+    Raises `InputError` if it cannot be read as an ELF.
+    """
+    with elf.opened() as file:
+        symbols = _symbols(file)
+        files = _files(file, symbols)
+        return [
+            piece
+            for section in file.iter_sections()
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
+            for piece in _pieces_of(section, symbols, files)
+        ]
+
+
+def by_part(all_pieces: list[Piece]) -> dict[str, Use]:
+    """Return what each part of the firmware takes, the largest first."""
+    totals: dict[str, Use] = {}
+    for piece in all_pieces:
+        flash, ram = totals.get(piece.part, Use(0, 0))
+        totals[piece.part] = Use(flash + piece.size * piece.flash, ram + piece.size * piece.ram)
+    return dict(sorted(totals.items(), key=lambda item: -sum(item[1])))
+
+
+def total(all_pieces: list[Piece]) -> Use:
+    """Return what all takes: what `Elf.sizes` gives."""
+    return Use(
+        sum(piece.size for piece in all_pieces if piece.flash),
+        sum(piece.size for piece in all_pieces if piece.ram),
+    )
+
+
+def growth(before: list[Piece], after: list[Piece]) -> dict[tuple[str, str, str], int]:
+    """Return by how many bytes each (part, file, symbol) grew, the largest change first."""
+    change: dict[tuple[str, str, str], int] = {}
+    for sign, side in ((-1, before), (1, after)):
+        for piece in side:
+            key = (piece.part, piece.file, piece.symbol)
+            change[key] = change.get(key, 0) + sign * piece.size
+    changed = ((key, size) for key, size in change.items() if size)
+    return dict(sorted(changed, key=lambda item: (-abs(item[1]), item[0])))
+
+
+def _pieces_of(
+    section: Section, symbols: list[_Symbol], files: Mapping[int, str]
+) -> Iterator[Piece]:
+    """Yield the pieces of a section, with padding where no symbol is."""
+    name, now, end = section.name, section["sh_addr"], section["sh_addr"] + section["sh_size"]
+    written = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or name == _STACK
+    kept = section["sh_type"] != "SHT_NOBITS"
+
+    def piece(part: str, file: str, symbol: str, address: int, size: int) -> Piece:
+        return Piece(name, part, file, symbol, address, size, flash=kept, ram=written)
+
+    for symbol in symbols:
+        if not now <= symbol.address < end:
+            continue  # of another section, or another name of what was there already
+        if symbol.address > now:
+            yield piece(_PADDING, "", "", now, symbol.address - now)
+        file = files.get(symbol.address, "")
+        size = min(symbol.size, end - symbol.address)
+        yield piece(part_of(file), file, symbol.name, symbol.address, size)
+        now = symbol.address + size
+    if now < end:
+        rest = "stack" if name == _STACK else _PADDING
+        yield piece(rest, "", "", now, end - now)
+
+
+def part_of(file: str) -> str:
+    """Return the part of the firmware that a source file belongs to."""
+    for start, part in _PARTS:
+        if file.startswith(start):
+            return part
+    if not file or any(name in file for name in _LIBC):
+        return "libc"
+    return "engine"
+
+
+def _symbols(file: ELFFile) -> list[_Symbol]:
+    """Return functions and objects by address; of two at one, the larger.
+
+    Symbols that are local to a file stand behind the one that names it.
+    """
+    found = []
+    for section in file.iter_sections(type="SHT_SYMTAB"):
+        source = ""
+        for symbol in section.iter_symbols() if isinstance(section, SymbolTableSection) else ():
+            kind = symbol["st_info"]["type"]
+            if kind == "STT_FILE":
+                source = symbol.name
+            elif kind in {"STT_FUNC", "STT_OBJECT"} and symbol["st_size"]:
+                address = symbol["st_value"] & ~(_THUMB if kind == "STT_FUNC" else 0)
+                local = symbol["st_info"]["bind"] == "STB_LOCAL"
+                found.append(
+                    _Symbol(address, symbol["st_size"], symbol.name, source if local else "")
+                )
+    return sorted(found, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
+
+
+def _files(file: ELFFile, symbols: list[_Symbol]) -> dict[int, str]:
+    """Return the source file of what is at an address, as far as DWARF and symbols tell."""
+    if not file.has_dwarf_info():
+        return {}
+    units: dict[str, str] = {}  # by the last part of their path
+    files: dict[int, str] = {}
+    for unit in file.get_dwarf_info().iter_CUs():
+        name = unit.get_top_DIE().attributes["DW_AT_name"].value.decode("utf-8", "replace")
+        units[name.rsplit("/", 1)[-1]] = name
+        for entry in unit.iter_DIEs():
+            address = _address_of(entry)
+            if address is not None:
+                files[address] = name
+    for symbol in symbols:
+        files.setdefault(symbol.address, units.get(symbol.source, ""))
+    return files
+
+
+def _address_of(entry: DIE) -> int | None:
+    """Return where the function or variable of a DWARF entry is; None if it is nowhere."""
+    attributes = entry.attributes
+    if entry.tag == "DW_TAG_subprogram" and "DW_AT_low_pc" in attributes:
+        value: int = attributes["DW_AT_low_pc"].value
+        return value
+    location = attributes.get("DW_AT_location") if entry.tag == "DW_TAG_variable" else None
+    if location is not None and isinstance(location.value, list):
+        operation = bytes(location.value)
+        if operation[:1] == bytes([_DW_OP_ADDR]):
+            return int.from_bytes(operation[1:], "little")
+    return None

@@ -1,0 +1,116 @@
+"""Where flash and RAM go: the pieces add up to the ELF, and each belongs where it should."""
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from harness.cli import PASSED, USAGE, main
+from harness.engines import find_engine
+from harness.image import Image, build_image
+from harness.measure.memory import Piece, by_part, growth, part_of, pieces, total
+from harness.model import find_model
+from harness.target import Target, find_target
+from harness.toolchain import find_toolchain
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "build" / "images"
+
+
+def image_of(target: Target, toolchain: str) -> Image:
+    if toolchain == "gcc" and shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("arm-none-eabi-gcc is not on PATH: see `make system`")
+    model = find_model("digits", [ROOT / "models"])
+    engine = find_engine("cmsis-nn")
+    return build_image(target, model, engine, IMAGES, toolchain=find_toolchain(toolchain))
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return find_target("qemu-stm32", [ROOT / "targets"])
+
+
+@pytest.fixture(scope="module", params=["gcc", "clang"])
+def image(request: pytest.FixtureRequest, target: Target) -> Image:
+    return image_of(target, request.param)
+
+
+@pytest.fixture(scope="module")
+def found(image: Image) -> list[Piece]:
+    return pieces(image.elf)
+
+
+def test_the_pieces_add_up_to_the_image(image: Image, found: list[Piece]) -> None:
+    assert total(found) == (image.flash, image.ram)
+    parts = by_part(found).values()
+    assert (sum(use.flash for use in parts), sum(use.ram for use in parts)) == total(found)
+
+
+def test_no_byte_is_in_two_pieces_and_none_is_left_out(found: list[Piece]) -> None:
+    for one, other in pairwise(sorted(found, key=lambda piece: piece.address)):
+        assert one.address + one.size <= other.address
+        if one.section == other.section:
+            assert one.address + one.size == other.address
+
+
+def test_each_part_has_what_is_its_own(found: list[Piece]) -> None:
+    part = {piece.symbol: piece.part for piece in found}
+    assert part["arena"] == part["nn_invoke"] == "model"
+    assert part["nn_add_s8"] == part["arm_convolve_s8"] == "engine"
+    assert part["link_serve"] == "link"
+    assert part["port_write"] == part["ring"] == part["core_vectors"] == "port"
+    assert part["main"] == "application"
+    libc = [symbol.lower() for symbol, its in part.items() if its == "libc"]
+    assert any("memset" in symbol for symbol in libc)
+    assert not any("l00" in symbol for symbol in libc)  # a constant that clang made
+
+
+def test_padding_is_little(found: list[Piece]) -> None:
+    """More would be a symbol that was missed."""
+    assert by_part(found)["padding"].flash < 400
+
+
+def test_the_stack_is_what_the_target_reserves(target: Target, found: list[Piece]) -> None:
+    assert by_part(found)["stack"] == (0, target.stack)
+
+
+def test_what_grew_is_named(target: Target) -> None:
+    other = find_target("nucleo-f429zi", [ROOT / "targets"])  # another UART
+    before, after = (pieces(image_of(one, "gcc").elf) for one in (target, other))
+    changes = growth(before, after)
+    assert sum(changes.values()) == sum(p.size for p in after) - sum(p.size for p in before)
+    assert {part for part, _, symbol in changes if symbol} == {"port"}
+    assert changes["port", "firmware/ports/stm32f4/port.c", "vectors"] == 2 * 4  # 39 and 37
+    assert growth(before, before) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [
+        ("firmware/nn/nn_add_s8.c", "engine"),
+        ("cmsis_nn/Source/x.c", "engine"),
+        ("../../newlib/libc/string/memset.c", "libc"),
+        ("compiler_rt/memcpy.zig", "libc"),
+        ("", "libc"),
+    ],
+)
+def test_a_file_belongs_to_a_part(file: str, part: str) -> None:
+    assert part_of(file) == part
+
+
+def test_the_command_prints_one_image_or_what_grew(
+    image: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["size", str(image.directory)]) == PASSED
+    shown = capsys.readouterr().out
+    assert f"{image.flash:,}" in shown
+    assert "arena" in shown
+    assert main(["size", str(image.elf.path), str(image.directory)]) == PASSED
+    assert "every symbol has the size that it had" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["README.md", "nothing.elf"])
+def test_what_is_no_elf_is_named(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["size", str(ROOT / name)]) == USAGE
+    assert f"{name}: cannot be read as ELF" in capsys.readouterr().err
