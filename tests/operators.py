@@ -224,6 +224,21 @@ def strided_slice(b: Builder, pick: Pick) -> Ends:
     return source, result
 
 
+def slice_(b: Builder, pick: Pick) -> Ends:
+    sizes = shape(pick)
+    begin = [pick(0, size - 1) for size in sizes]
+    wanted = [pick(1, size - first) for size, first in zip(sizes, begin, strict=True)]
+    source = activation(b, sizes, pick)
+    result = like(b, source, wanted)
+    # -1 stands for all that is left.
+    said = [
+        -1 if first + length == size and pick(0, 1) else length
+        for size, first, length in zip(sizes, begin, wanted, strict=True)
+    ]
+    b.operator("SLICE", [source, numbers(b, begin), numbers(b, said)], [result], "SliceOptions")
+    return source, result
+
+
 def resize(b: Builder, pick: Pick) -> Ends:
     sizes = [1, pick(1, 9), pick(1, 9), pick(1, 4)]
     size = [pick(1, 20), pick(1, 20)]
@@ -436,6 +451,55 @@ def dynamic_batch(b: Builder, pick: Pick) -> Ends:
     return source, b.dense(result, pick(1, 5))
 
 
+def mixed(b: Builder, pick: Pick) -> Ends:
+    """Several layers and branches: what is alive at once must not share memory."""
+    # Even sides, so that they can be halved.
+    sizes = (1, 2 * pick(1, 4), 2 * pick(1, 4), pick(1, 6))
+    source = b.activation(sizes, 0.02 * pick(1, 5), pick(-128, 127))
+    made = [source]
+    for _ in range(pick(2, 8)):
+        made.append(_next(b, made, pick))
+    result = made[-1]
+    for other in made[1:-1]:
+        if b.shape(other) == b.shape(result) and pick(0, 1):
+            result = b.add(result, other, scale=0.1)
+    return source, result
+
+
+def _next(b: Builder, made: Sequence[int], pick: Pick) -> int:
+    """Add a layer on the last of the tensors `made`, or on one before it."""
+    now = made[-1] if pick(0, 3) else made[pick(0, len(made) - 1)]
+    sizes = b.shape(now)
+    kind = pick(0, 8)
+    if kind < 2:
+        return b.conv_2d(now, pick(1, 6), (3, pick(1, 3)), activation=pick(0, 3))
+    if kind == 2:
+        return b.depthwise(now, 1, (3, 3), activation=pick(0, 3))
+    if kind == 3:
+        flat = b.reshape(now, (int(np.prod(sizes)),))
+        return b.reshape(flat, sizes)
+    result = like(b, now, sizes)
+    if kind == 4:
+        result = like(b, now, (1, sizes[2], sizes[1], sizes[3]))
+        b.operator("TRANSPOSE", [now, numbers(b, (0, 2, 1, 3))], [result])
+    elif kind == 5:
+        parts = [like(b, now, (1, sizes[1] // 2, sizes[2], sizes[3])) for _ in range(2)]
+        at = b.tensor((), data=np.array(1, np.int32))
+        b.operator("SPLIT", [at, now], parts, "SplitOptions", NumSplits=2)
+        return join(b, [parts[1], now, parts[0]], 1, pick)
+    elif kind == 6:
+        pooled = b.activation((1, 1, 1, sizes[3]), 0.03, pick(-128, 127))
+        b.operator("MEAN", [now, numbers(b, (1, 2))], [pooled], "ReducerOptions", KeepDims=True)
+        b.operator("MUL", [now, pooled], [result], "MulOptions")
+    elif kind == 7:
+        b.tensors[result].scale = [0.05]
+        b.operator(("RELU", "RELU6", "TANH")[pick(0, 2)], [now], [result])
+    else:
+        others = [other for other in made if b.shape(other) == sizes]
+        b.operator("SUB", [now, others[pick(0, len(others) - 1)]], [result], "SubOptions")
+    return result
+
+
 MAKERS: dict[str, Make] = {
     "ADD": binary("ADD", "AddOptions"),
     "SUB": binary("SUB", "SubOptions"),
@@ -450,6 +514,7 @@ MAKERS: dict[str, Make] = {
     "DEQUANTIZE": dequantize,
     "PAD": pad,
     "TRANSPOSE": transpose,
+    "SLICE": slice_,
     "STRIDED_SLICE": strided_slice,
     "RESIZE_NEAREST_NEIGHBOR": resize,
     "RESHAPE": reshape,
@@ -463,6 +528,7 @@ MAKERS: dict[str, Make] = {
     "ARG_MIN": arg("ARG_MIN"),
     "TRANSPOSE_CONV": transpose_conv,
     "SHAPE": dynamic_batch,
+    "mixed": mixed,
 }
 
 

@@ -8,6 +8,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests import operators
 from tests.engine_host import NN, Host
@@ -29,6 +31,19 @@ def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
                 for seed in seeds
             }
         )
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data(), kind=st.sampled_from(sorted(operators.MAKERS)))
+def test_any_graph_that_hypothesis_finds_equals_tflm(
+    host: Host, data: st.DataObject, kind: str
+) -> None:
+    host.check(operators.build(kind, lambda low, high: data.draw(st.integers(low, high))))
 
 
 def test_a_chain_of_all_operators_equals_tflm(host: Host) -> None:

@@ -209,6 +209,14 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("STRIDED_SLICE", ints(0, 9, 0, 0), *WHOLE[1:], ShrinkAxisMask=2, **SLICE),
         "axis 1 has no position 9",
     ),
+    "slice, length": (
+        lambda: layer("SLICE", ints(0, 0), ints(1, 1)),
+        "begin and size must have 4 values each",
+    ),
+    "slice, beyond the end": (
+        lambda: layer("SLICE", ints(0, 1, 0, 0), ints(1, 4, -1, 2)),
+        "[0, 1, 0, 0] to [1, 5, 6, 2] leaves 1x4x6x2",
+    ),
     "resize, shape": (
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12)),
         "has shape 1x4x6x2, not 1x8x12x2",

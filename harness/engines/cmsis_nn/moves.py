@@ -1,4 +1,4 @@
-"""TRANSPOSE, STRIDED_SLICE, PAD, PADV2 and RESIZE_NEAREST_NEIGHBOR: bytes that change place."""
+"""Bytes that change place: TRANSPOSE, slices, padding and RESIZE_NEAREST_NEIGHBOR."""
 
 import math
 from collections.abc import Sequence
@@ -66,6 +66,26 @@ def strided_slice(site: Site) -> Layer:
             site.fail(f"axis {axis} has no position {begin[axis]}", AGAIN)
     site.movable(site.result_shape(kept), "the output")
     return _walked(site, source, result, offset, walk, sizes)
+
+
+def slice_(site: Site) -> Layer:
+    """Lower SLICE with a constant begin and size; a size of -1 reaches to the end."""
+    site.arity(3, 3)
+    source, result = site.moved(0)
+    begin, wanted = site.integers(1, "the begin"), site.integers(2, "the size")
+    if len(begin) != len(source.shape) or len(wanted) != len(begin):
+        site.fail(f"begin and size must have {len(source.shape)} values each", AGAIN)
+    sizes = [
+        whole - first if size == -1 else size
+        for whole, first, size in zip(source.shape, begin, wanted, strict=True)
+    ]
+    ends = [first + size for first, size in zip(begin, sizes, strict=True)]
+    if min(*begin, 0) < 0 or any(end > n for end, n in zip(ends, source.shape, strict=True)):
+        site.fail(f"{begin} to {ends} leaves {shape(source)}", AGAIN)
+    site.movable(site.result_shape(sizes), "the output")
+    walk = steps(source.shape, source.dtype.itemsize)
+    offset = sum(first * step for first, step in zip(begin, walk, strict=True))
+    return _walked(site, source, result, offset, walk)
 
 
 def _places(

@@ -47,6 +47,7 @@ LOWERINGS: Mapping[str, Callable[[Site], Layer]] = {
     "RELU6": tables.relu6,
     "RESHAPE": basic.reshape,
     "RESIZE_NEAREST_NEIGHBOR": moves.resize_nearest_neighbor,
+    "SLICE": moves.slice_,
     "SOFTMAX": basic.softmax,
     "SPLIT": joins.split,
     "SPLIT_V": joins.split_v,
