@@ -1,6 +1,9 @@
 """A user's repository for tests: a model that misbehaves as it is told, run by the command."""
 
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +12,18 @@ import numpy as np
 import pytest
 
 from harness import engines
+from harness.board import provision
+from harness.board.reach import Reach
 from harness.cli import main
-from harness.engines import Generated
+from harness.dut import Dut, open_dut
+from harness.engines import Engine, Generated
 from harness.graph import Graph
+from harness.image import build_image
+from harness.model import load_model
+from harness.progress import Progress
 from harness.results.record import Record, read_record
+from harness.target import find_target
+from harness.workspace import Workspace
 from tests.graphs import Builder
 
 DATA = Path(__file__).parent / "data"
@@ -96,6 +107,19 @@ class Repository:
     def answers(self, *behaviours: int) -> None:
         """Have the device do as told, a behaviour for each vector."""
         self.vectors(**vectors(behaviours))
+
+    @contextmanager
+    def dut(self, engine: Engine, target: str = "qemu-stm32") -> Iterator[Dut]:
+        """Open a session with the model on a bundled target."""
+        workspace, progress = Workspace(self.root), Progress(sys.stderr)
+        chosen = find_target(target, workspace.targets)
+        model = load_model(self.root / "models" / "small")
+        image = build_image(chosen, model, engine, workspace.images)
+        with (
+            closing(provision(chosen, workspace.logs, progress, Reach())) as board,
+            open_dut(chosen, model, image, board, workspace, progress, lambda _: None) as dut,
+        ):
+            yield dut
 
     def records(self) -> list[Record]:
         return [read_record(path) for path in (self.root / "reports" / "runs").glob("*")]

@@ -14,6 +14,7 @@ from harness import block, engines, golden
 from harness.cli import FAILED, PASSED, USAGE
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.errors import InputError
 from harness.graph import Tensor
 from harness.results.record import Record
 from harness.tflite_file import parse
@@ -226,25 +227,18 @@ def test_a_wrong_layer_among_several_outputs_is_named(
 def test_a_dut_takes_an_array_for_each_input(repository: Repository) -> None:
     model = two_and_three()
     inputs = put(repository, model)
-    np.savez("inputs.npz", *inputs)
-    np.savez("golden.npz", *golden.of_vectors(model, inputs))
-    (repository.root / "test_infer.py").write_text(
-        "import numpy as np, pytest\n"
-        "from harness.errors import InputError\n"
-        "def test_infer(dut):\n"
-        "    inputs = list(np.load('inputs.npz').values())\n"
-        "    golden = list(np.load('golden.npz').values())\n"
-        "    answers = dut.infer_all(*(values[1] for values in inputs))\n"
-        "    assert all((a == g[1]).all() for a, g in zip(answers, golden, strict=True))\n"
-        "    assert (dut.infer(*(values[1] for values in inputs)) == golden[0][1]).all()\n"
-        "    with pytest.raises(InputError, match='the model takes 2 inputs, not 1'):\n"
-        "        dut.infer(inputs[0][0])\n"
-        "    with pytest.raises(InputError, match='input 1: the model takes 18 int8 values'):\n"
-        "        dut.infer(inputs[0][0], inputs[0][0])\n"
-    )
-    options = ["-q", "--target=qemu-stm32", "--model=small", "--engine=cmsis-nn"]
-    plugins = ["-p", "harness.plugin", "-p", "no:cacheprovider"]
-    assert pytest.main([*options, *plugins, "test_infer.py"]) == pytest.ExitCode.OK
+    wanted = golden.of_vectors(model, inputs)
+    first, second = (values[1] for values in inputs)
+    with repository.dut(CmsisNN()) as dut:
+        for ours, theirs in zip(dut.infer_all(first, second), wanted, strict=True):
+            np.testing.assert_array_equal(ours, theirs[1])
+        np.testing.assert_array_equal(dut.infer(first, second), wanted[0][1])
+        with pytest.raises(InputError, match="the model takes 2 inputs, not 1"):
+            dut.infer(first)
+        with pytest.raises(InputError, match="input 1: the model takes 18 int8 values, not 5"):
+            dut.infer(first, first)
+        with pytest.raises(InputError, match="input 0: the model takes 5 int8 values, not 5 of"):
+            dut.infer(first.astype(np.int16), second)
 
 
 def test_the_wrong_number_of_inputs_is_refused_by_file_and_array(

@@ -38,6 +38,7 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
     shutil.copytree(ROOT / "models" / "digits", root / "models" / "digits")
     vectors(root)
     (root / "build").mkdir()
+    (ROOT / "build" / "images").mkdir(parents=True, exist_ok=True)
     (root / "build" / "images").symlink_to(ROOT / "build" / "images")  # built once for all
     pytester.makepyfile(test_digits=TEST)
     pytester.makeini("[pytest]\n")
