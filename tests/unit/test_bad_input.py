@@ -182,8 +182,8 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "quantize it to int8 with a representative data set",
     ),
     "unknown operator": (
-        lambda: network_with("TANH"),
-        "layer 1 (TANH, 'squashed') is an operator that engine cmsis-nn does not support",
+        lambda: network_with("COS"),
+        "layer 1 (COS, 'squashed') is an operator that engine cmsis-nn does not support",
         "supported: ",
     ),
     "custom operator": (lambda: network_with("MyOwn"), "layer 1 (CUSTOM:MyOwn, ", "CONV_2D"),
