@@ -426,15 +426,16 @@ def test_a_trace_over_a_bad_line_is_whole(traced: Path, fault: str) -> None:
     generator = random.Random(fault)
 
     def disturb(data: bytes) -> bytes:
-        if generator.random() > 0.1:
-            return data
-        at = generator.randrange(len(data))
-        changed = {"drop": b"", "flip": bytes([data[at] ^ 4]), "double": data[at : at + 1] * 2}
-        return data[:at] + changed[fault] + data[at + 1 :]
+        out = bytearray()
+        for byte in data:  # one by one: how many come at once is for the machine to say
+            hit = generator.random() < 1 / (6 * SIZE)
+            changed = {"drop": b"", "flip": bytes([byte ^ 4]), "double": bytes([byte, byte])}
+            out += changed[fault] if hit else bytes([byte])
+        return bytes(out)
 
     with disturbed_link(traced, same, disturb) as device:
         device.hello(BUILD_ID)
-        for _ in range(5):
+        for _ in range(8):
             data = os.urandom(SIZE)
             outputs, result = device.trace(data, 1)
             assert outputs[-1].data == result.output == data
