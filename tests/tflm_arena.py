@@ -7,6 +7,7 @@ hold tensors and scratch buffers.
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 _HEAD = re.compile(r"Arena allocation head (\d+) bytes")
 _ENOUGH = 1 << 22
+_STRUCTURES = 1 << 14  # bytes that do for TFLM's own structures, for most models
 _STEP = 16
 """Bytes; TFLM's own alignment."""
 
 
+@cache
 def planned(model: Path, size: int = _ENOUGH) -> int | None:
     """Return the bytes of `size` that TFLM's planner used, None if they were not enough.
 
@@ -31,14 +34,17 @@ def planned(model: Path, size: int = _ENOUGH) -> int | None:
     return int(head[1]) if done.returncode == 0 and head else None
 
 
+@cache
 def least(model: Path) -> int:
     """Return the smallest arena in which TFLM runs `model` here, by bisection.
 
     Beside what `planned` says it holds TFLM's own structures, which are smaller on a device:
     this machine's pointers have 8 bytes.
     """
-    high = _ENOUGH
     low = planned(model) or 0
+    high = low + _STRUCTURES
+    if planned(model, high) is None:
+        high = _ENOUGH
     while high - low > _STEP:
         middle = (low + high) // 2 // _STEP * _STEP
         if planned(model, middle) is None:
