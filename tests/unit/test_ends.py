@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from harness import block, engines, golden
 from harness.cli import FAILED, PASSED, USAGE
 from harness.engines.cmsis_nn import CmsisNN
-from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.errors import InputError
 from harness.graph import Tensor
 from harness.results.record import Record
@@ -305,7 +304,6 @@ def test_an_output_is_copied_only_where_it_must_be(
 
 
 @emulated
-@pytest.mark.skipif("DEQUANTIZE" not in LOWERINGS, reason="the engine has no such operators")
 @pytest.mark.parametrize("is_class", [False, True])
 def test_a_float_model_with_an_int8_core(repository: Repository, is_class: bool) -> None:
     b = Builder(np.random.default_rng(3))

@@ -8,7 +8,8 @@ import numpy as np
 from harness import block
 from harness.engines.cmsis_nn import cmake, model_c
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.memory import Memory, allocate, input_name
+from harness.engines.cmsis_nn.lives import input_name
+from harness.engines.cmsis_nn.memory import Memory, allocate
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.cmsis_nn.shapes import without_shape_arithmetic
 from harness.engines.cmsis_nn.site import FULL_INTEGER, Site

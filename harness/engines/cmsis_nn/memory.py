@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness import block
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lives import Lives, input_name
+from harness.engines.cmsis_nn.lives import Lives
 from harness.engines.cmsis_nn.plan import Buffer, busiest, plan
 from harness.errors import InputError
 from harness.graph import Graph
@@ -140,6 +140,3 @@ def _life(part: _Part, end: int) -> str:
     first = "start" if part.first < 0 else str(part.first)
     last = "end" if part.last == end else str(part.last)
     return f"layer {first}" if first == last else f"{first} to {last}"
-
-
-__all__ = ["Memory", "Slot", "allocate", "input_name"]

@@ -14,7 +14,8 @@ from harness.engines.cmsis_nn.layer import (
     quantization,
     shape,
 )
-from harness.engines.cmsis_nn.memory import Memory, input_name
+from harness.engines.cmsis_nn.lives import input_name
+from harness.engines.cmsis_nn.memory import Memory
 from harness.graph import Graph, Tensor
 
 WIDTH = 100
