@@ -9,20 +9,17 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from harness import __version__, cli_models
+from harness import __version__, cli_measure, cli_models
 from harness.board import provision
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
 from harness.dut import open_dut
-from harness.elf import Elf
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
 from harness.image import build_image
-from harness.measure.memory import pieces
 from harness.model import list_models, load_model
 from harness.progress import Progress
-from harness.report.memory import print_growth, print_memory
 from harness.report.terminal import print_table
 from harness.results.record import read_record
 from harness.selection import Selection, add_options
@@ -70,10 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
-    size = commands.add_parser("size", help="where flash and RAM go, or what grew from A to B")
-    size.add_argument("a", type=Path, metavar="A", help="an ELF, or the folder of an image")
-    size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
-    size.set_defaults(command=_size)
+    cli_measure.add_commands(commands)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
     doctor.set_defaults(command=_doctor)
     setup = commands.add_parser("setup", help="download what no package manager has")
@@ -164,17 +158,6 @@ def _described(describe: Callable[[T], str], thing: T) -> str:
         return describe(thing)
     except HarnessError as error:
         return str(error)
-
-
-def _size(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
-    asked = [path for path in (options.a, options.b) if path]
-    elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in asked]
-    first, *second = map(pieces, elves)
-    if second:
-        print_growth(first, second[0], Console())
-    else:
-        print_memory(first, Console())
-    return PASSED
 
 
 def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001

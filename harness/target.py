@@ -85,6 +85,26 @@ class Counter(_Section, frozen=True):
     hz: Annotated[int, msgspec.Meta(ge=1, le=_NS)] | None = None
 
 
+class Clock(_Section, frozen=True):
+    """The core's clock, from which cycles become time, and where that is written down.
+
+    On a board it is what the port sets. Instructions are never multiplied by it: on an
+    emulator it only turns estimated cycles into an estimated time.
+    """
+
+    hz: Annotated[int, msgspec.Meta(ge=1, le=_NS)]
+    source: Text
+    flash_wait_states: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
+
+
+class Power(_Section, frozen=True):
+    """What the chip draws while it computes: a datasheet's figure, and which that is."""
+
+    volts: Annotated[float, msgspec.Meta(gt=0, le=6)]
+    ua_per_mhz: Annotated[float, msgspec.Meta(gt=0, le=10_000)]
+    source: Text
+
+
 class Qemu(_Section, frozen=True, tag_field="kind", tag="qemu"):
     """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
 
@@ -152,6 +172,8 @@ class TargetFile(_Section, frozen=True):
     counter: Counter
     board: Qemu | Pyocd | Virtual | Renode
     stack: Size = 8192
+    clock: Clock | None = None
+    power: Power | None = None
 
 
 class Target(TargetFile, frozen=True, kw_only=True):
