@@ -24,6 +24,7 @@ import ninja
 from harness import places, tflite_file
 from harness.elf import Elf
 from harness.engines import Engine, Generated
+from harness.engines.generated import LayerInfo
 from harness.errors import InfrastructureError, InputError
 from harness.model import Model
 from harness.target import Target
@@ -50,7 +51,8 @@ _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 class Image:
     """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
 
-    `ram` contains the arena, of which `arena_least` is what the busiest layer needs.
+    `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
+    are those that the engine generated code for.
     """
 
     elf: Elf
@@ -64,6 +66,7 @@ class Image:
     cached: bool
     arena: int
     arena_least: int
+    layers: tuple[LayerInfo, ...] = ()
 
     @property
     def directory(self) -> Path:
@@ -125,6 +128,7 @@ def build_image(
         cached,
         generated.arena_size,
         generated.arena_least,
+        generated.layers,
     )
 
 

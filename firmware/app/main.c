@@ -29,24 +29,42 @@ __attribute__((noinline)) static int empty(void) {
     return 0;
 }
 
+#define COARSE_LOOKS 4096U
+#define COARSE_PAUSE 64U /* rounds between two looks: to read a timer is slow in some emulators */
+
+#define COARSE_TICKS 0x8000U
+#define COARSE_CHANGES 256U /* in case that port_ticks() stands still */
+
 /* Waits for the coarse counter to change; 0 if it does not. */
 static int coarse_changes(void) {
     uint32_t before = port_coarse();
-    for (uint32_t i = 0; i < 1U << 17; i++) {
+    for (uint32_t looks = 0; looks < COARSE_LOOKS; looks++) {
         if (port_coarse() != before) {
             return 1;
+        }
+        for (volatile uint32_t round = 0; round < COARSE_PAUSE; round++) {
         }
     }
     return 0;
 }
 
-/* Ticks from one change of the coarse counter to the next; 0 if it stands still. */
+/* Ticks from one change of the coarse counter to the next; 0 if it stands still. Over many
+ * changes where they are few, since each is seen up to a pause late. */
 static uint32_t ticks_of_coarse(void) {
     if (!coarse_changes()) {
         return 0;
     }
+    uint32_t first = port_coarse();
     uint32_t start = port_ticks();
-    return coarse_changes() ? port_ticks() - start : 0;
+    uint32_t changes, ticks;
+    do {
+        if (!coarse_changes()) {
+            return 0;
+        }
+        changes = port_coarse() - first;
+        ticks = port_ticks() - start;
+    } while (ticks < COARSE_TICKS && changes < COARSE_CHANGES);
+    return ticks / changes;
 }
 
 static link_result_t run(void) {

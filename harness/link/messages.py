@@ -188,7 +188,8 @@ def parse_result(body: bytes, output_size: int) -> Result:
             f"a RESULT of {len(body)} bytes came, of {_RESULT.size + output_size} bytes announced",
             remedy="build the firmware with this harness",
         )
-    return Result(*_RESULT.unpack_from(body), output=body[_RESULT.size :])
+    ticks, coarse, stack, disturbed = _RESULT.unpack_from(body)
+    return Result(ticks, coarse, stack, disturbed, body[_RESULT.size :])
 
 
 def parse_layer(body: bytes) -> LayerOutput:

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
+from harness.measure import latency
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
+from harness.profile import LayerProfile, Profile
 from harness.run import Run
 from harness.target import Qemu
 
@@ -107,6 +108,7 @@ class Record(msgspec.Struct, frozen=True):
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
     conversion: Conversion | None = None  # the counter's ticks are as they came
+    layers: list[LayerProfile] = []  # of vector 0, if they were asked for
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -152,6 +154,7 @@ def record_of(run: Run, root: Path) -> Record:
         feed=run.feed,
         divergence=run.divergence,
         conversion=_conversion(run),
+        layers=list(run.profile.layers) if run.profile else [],
     )
 
 
@@ -211,9 +214,8 @@ def _numbers(run: Run) -> dict[str, Number]:
         f"{metric}_floor": Number(run.model.floor, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
-        f"{ticks}_min": Number(int(run.ticks.min()), "1", tick_kind),
-        f"{ticks}_median": Number(float(np.median(run.ticks)), "1", tick_kind),
-        f"{ticks}_max": Number(int(run.ticks.max()), "1", tick_kind),
+        **latency.numbers(run.ticks, run.first, run.target),
+        **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
         "flash": Number(run.image.flash, "byte", "exact"),
         "ram": Number(run.image.ram, "byte", "exact"),
@@ -222,6 +224,16 @@ def _numbers(run: Run) -> dict[str, Number]:
         "stack_reserved": Number(run.welcome.stack_size, "byte", "exact"),
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+    }
+
+
+def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
+    if profile is None:
+        return {}
+    return {
+        "layers_hook": Number(profile.hook, "1", kind),
+        "layers_rest": Number(profile.rest, "1", kind),
+        "layers_total": Number(profile.total, "1", kind),
     }
 
 

@@ -55,7 +55,7 @@ def make_run(**changed: Any) -> Run:
             arena_least=9_000,
         ),
         "board_version": "QEMU emulator version 7.2",
-        "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),
+        "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 65536, 0, "tim2"),
         "vectors": vectors,
         "all_golden": vectors.all_golden,
         "golden_source": vectors.golden_source,
