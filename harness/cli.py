@@ -19,6 +19,7 @@ from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
 from harness.image import build_image
 from harness.model import list_models, load_model
+from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
 from harness.results.record import read_record
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command.add_argument)
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
+    add_profile_option(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
@@ -93,7 +95,15 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
             with (
                 closing(provision(target, workspace.logs, progress, reach)) as board,
                 open_dut(
-                    target, model, image, board, workspace, progress, records.append, reach.feed
+                    target,
+                    model,
+                    image,
+                    board,
+                    workspace,
+                    progress,
+                    records.append,
+                    reach.feed,
+                    profile=options.profile,
                 ) as dut,
             ):
                 dut.run()

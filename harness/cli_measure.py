@@ -1,14 +1,24 @@
 """The commands that look closer at what was measured."""
 
 import argparse
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from harness.board import provision
+from harness.board.reach import Reach
+from harness.dut import open_dut
 from harness.elf import Elf
+from harness.errors import InputError
+from harness.image import build_image
 from harness.measure.memory import pieces
+from harness.progress import Progress
 from harness.report.memory import print_growth, print_memory
+from harness.report.profile import plot_profile, print_profile
+from harness.selection import Selection, add_options
 from harness.workspace import Workspace
 
 DONE = 0
@@ -20,6 +30,11 @@ def add_commands(commands: Any) -> None:
     size.add_argument("a", type=Path, metavar="A", help="an ELF, or the folder of an image")
     size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
     size.set_defaults(command=_size)
+    profile = commands.add_parser("profile", help="ticks, MACs and share of each layer")
+    add_options(profile.add_argument)
+    Reach.add_options(profile.add_argument)
+    profile.add_argument("--plot", type=Path, metavar="FILE", help="a bar plot: .svg, .png or .pdf")
+    profile.set_defaults(command=_profile)
 
 
 def _size(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
@@ -30,4 +45,33 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: AR
         print_growth(first, second[0], Console())
     else:
         print_memory(first, Console())
+    return DONE
+
+
+def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
+    selection = Selection.of(options, workspace)
+    selection.check()
+    progress = Progress(sys.stderr)
+    reach = Reach.of(options)
+    asked = list(selection.combinations())
+    if options.plot and len(asked) != 1:
+        raise InputError(
+            f"one plot is asked for, and {len(asked)} profiles",
+            where="--plot",
+            remedy="name one --target, one --model, one --engine and one --toolchain",
+        )
+    for target, model, engine, toolchain in asked:
+        image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
+        with (
+            closing(provision(target, workspace.logs, progress, reach)) as board,
+            open_dut(
+                target, model, image, board, workspace, progress, lambda _: None, reach.feed
+            ) as dut,
+        ):
+            found = dut.profile()
+        title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
+        print_profile(found, title, target.counter.ticks, Console())
+        if options.plot:
+            plot_profile(found, title, target.counter.ticks, options.plot)
+            print(f"plot: {options.plot}")
     return DONE

@@ -25,6 +25,7 @@ from harness.engines import Engine, find_engine
 from harness.errors import HarnessError, InputError
 from harness.image import Image, build_image
 from harness.model import Model
+from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
 from harness.results.record import read_record
@@ -39,10 +40,11 @@ _selection = pytest.StashKey[Selection]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--target`, `--model`, `--engine` and `--toolchain`."""
+    """Declare what is run, on which board, and whether its layers are profiled."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     Reach.add_options(group.addoption)
+    add_profile_option(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -140,7 +142,10 @@ def dut(
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
     feed = Reach.of(request.config.option).feed
-    with open_dut(target, model, image, board, workspace, progress, on_record, feed) as dut:
+    profile = request.config.option.profile
+    with open_dut(
+        target, model, image, board, workspace, progress, on_record, feed, profile=profile
+    ) as dut:
         yield dut
 
 
