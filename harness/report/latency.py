@@ -22,7 +22,7 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("target\nmodel", overflow="fold")
-    for heading in (*_COLUMNS, "spread", "first"):
+    for heading in (*_COLUMNS, "spread\nfirst"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in shown:
         unit = _unit(record)
@@ -30,10 +30,10 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
         spread, first = _value(record, unit, "spread"), _value(record, unit, "first")
         place = f"{record.target.name}\n{record.model.name}"
         warm = "" if first is None else f"{first:,.0f}"
-        table.add_row(place, *cells, f"{spread:.2%}", warm)
+        table.add_row(place, *cells, f"{spread:.2%}\n{warm}")
     console.print(table)
     units = " or ".join(unit for unit in _UNITS if any(_unit(r) == unit for r in shown))
-    legend = f"{units} of an inference; spread: (max - min) / median; first: to warm up, apart"
+    legend = f"{units} per inference; spread: (max - min) / median; first: the warm-up, apart"
     console.print(legend, style="dim", highlight=False)
 
 
