@@ -19,7 +19,7 @@ _KIND = {"instructions": "exact", "cycles": "measured"}
 def print_profile(profile: Profile, title: str, unit: str, console: Console) -> None:
     """Print a line for each layer; `unit` is what the target counts, instructions or cycles."""
     most = max((layer.ticks for layer in profile.layers), default=0) or 1
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("output", no_wrap=True)

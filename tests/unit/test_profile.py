@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -234,8 +236,8 @@ def repository(
 def early(code: str, cmake: str) -> tuple[str, str]:
     """Mark the end of the second layer before it begins."""
     done = "    NN_LAYER_DONE(1);\n"
-    head, tail = replaced(code, done, "").split("    if (run_01() != 0)", 1)
-    return f"{head}{done}    if (run_01() != 0){tail}", cmake
+    head, tail = replaced(code, done, "").split("    if (l01_run() != 0)", 1)
+    return f"{head}{done}    if (l01_run() != 0){tail}", cmake
 
 
 def missing(code: str, cmake: str) -> tuple[str, str]:
@@ -267,7 +269,7 @@ def test_layers_that_are_not_the_measured_image_s_are_no_profile() -> None:
     sound = layers(6)
     _reconcile(sound, 4, target)
     for measured in (sound.total - 45, sound.total + 45):
-        with pytest.raises(InfrastructureError, match="measured image .* may differ by 44"):
+        with pytest.raises(InfrastructureError, match=r"measured image .* may differ by 44"):
             _reconcile(replace(sound, measured=measured), 4, target)
     cycles = msgspec.structs.replace(target, counter=Counter("cycles"))
     _reconcile(replace(sound, measured=int(sound.total * 1.015)), 4, cycles)
