@@ -13,6 +13,7 @@ from harness.graph import Graph
 from harness.image import Image
 from harness.link.messages import Welcome
 from harness.measure.agreement import Difference, bytes_differing, first_difference
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.layers import LayerDifference
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
@@ -31,7 +32,8 @@ class Run:
     the outputs should be with the name of what computed it; `network` is the model's graph.
     Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
     which the host waited for results. Where outputs differ from golden, `divergence` is the
-    first layer that does, or `untraced` says why none can be named.
+    first layer that does, or `untraced` says why none can be named. `estimate` is of the cycles
+    of vector 0, or `unestimated` says why there is none.
     """
 
     target: Target
@@ -53,6 +55,8 @@ class Run:
     inference: float
     divergence: LayerDifference | None = None
     untraced: str = ""
+    estimate: Estimate | None = None
+    unestimated: str = ""
 
     @property
     def outputs(self) -> Array:

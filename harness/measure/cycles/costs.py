@@ -70,9 +70,14 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return -1 if self.pipelined_loads and pipelined and not updates else 0
 
 
-def costs_of(core: str) -> Costs | None:
-    """Return the timings of `core`; None where there are none."""
-    return _tables().get(core)
+def cores() -> tuple[str, ...]:
+    """Return the cores that have timings."""
+    return tuple(_tables())
+
+
+def costs_of(core: str) -> Costs:
+    """Return the timings of `core`, one of `cores`."""
+    return _tables()[core]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""One inference of an image on a bare core: the blocks that it runs."""
+"""One inference of an image on a bare core: the blocks that it runs, and what they cost."""
 
 import struct
 from dataclasses import dataclass
@@ -6,10 +6,48 @@ from dataclasses import dataclass
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.measure.cycles.bare import BareCore, Block
+from harness.measure.cycles.costs import cores, costs_of
+from harness.measure.cycles.estimate import Estimate, estimate, namer
 from harness.target import Target
 
 _FUNCTIONS = ("main", "nn_init", "nn_input", "nn_invoke", "empty")  # firmware/app/main.c
+_MOST = 100_000_000  # instructions that a run waits for: two seconds
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
+
+
+def why_not(target: Target, instructions: int) -> str:
+    """Return why no cycles are estimated of an inference on `target`; empty if they are."""
+    if target.counter.ticks != "instructions":
+        return "cycles are measured"
+    if target.mcu.core not in cores():
+        return f"there is no cycle model of {target.mcu.core}"
+    if instructions > _MOST:
+        return f"{instructions:,} instructions are many; `harness profile` estimates their cycles"
+    return ""
+
+
+def estimate_inference(target: Target, image: Image, inputs: bytes, counted: int) -> Estimate:
+    """Return the cycles of one inference on `inputs`, for which the device counted `counted`.
+
+    Raises `InfrastructureError` if the bare core executes another number of instructions: then
+    the estimate would not be of what ran.
+    """
+    ran = infer(target, image, inputs)
+    if ran.counted != counted:
+        raise InfrastructureError(
+            f"the bare core executes {ran.counted:,} instructions in an inference for which the "
+            f"device counted {counted:,}",
+            where=f"{target.name}: {image.elf.path}",
+            remedy="is an interrupt counted, or does the model depend on what ran before?",
+        )
+    flash = target.memory.flash
+    return estimate(
+        ran.blocks,
+        costs_of(target.mcu.core),
+        namer(image.elf),
+        flash=range(flash.origin, flash.end),
+        wait_states=target.clock.flash_wait_states if target.clock else 0,
+    )
 
 
 @dataclass(frozen=True)
