@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.elf import Elf
 from harness.errors import InputError
+from harness.measure.cycles.bare import BUDGET
 from harness.measure.cycles.calibrate import compare, find_programs, read_reference
 from harness.measure.cycles.costs import cores, costs_of
 from harness.measure.memory import pieces
@@ -39,6 +40,7 @@ def add_commands(commands: Any) -> None:
     add("--stop", required=True, metavar="SYMBOL", help="the function where it ends")
     add("--core", choices=cores(), default="cortex-m4f")
     add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
+    add("--budget", type=int, default=BUDGET, metavar="N", help="instructions to each symbol")
     calibrate.set_defaults(command=_calibrate)
 
 
@@ -58,9 +60,10 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
     programs = find_programs(options.elf_dir, list(reference))
     ram = _range(options.ram)
     costs = costs_of(options.core)
+    budget = options.budget
     symbols = (options.start, options.stop)
     with Progress(sys.stderr).bar("programs", len(programs)) as step:
-        found = list(compare(programs, reference, options.core, costs, symbols, ram, step))
+        found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))
     print_calibration(found, costs, Console())
     return DONE
 

@@ -28,8 +28,8 @@ MODELS = {
 }
 """Unicorn's number of each core that it has."""
 
-BUDGET = 10_000_000_000
-"""Instructions after which a run is given up; a minute or two."""
+BUDGET = 1_000_000_000
+"""Instructions after which a run is given up; a minute at most."""
 
 _PAGE = 0x1000  # what Unicorn maps is a multiple of this
 _PRIVATE_BUS = range(0xE000_0000, 0xE010_0000)  # Armv7-M ARM, B3.1: here it is plain memory

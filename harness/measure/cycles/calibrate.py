@@ -126,19 +126,24 @@ def compare(
     costs: Costs,
     symbols: tuple[str, str],
     ram: range,
+    budget: int,
     step: Callable[[], None],
 ) -> Iterator[Comparison]:
     """Run each program from reset, and yield what it took from the first of `symbols` to the second.
 
-    `ram` is memory besides what the ELF's program headers name; `step` is called after each.
+    `ram` is memory besides what the ELF's program headers name; `budget` the instructions until
+    a symbol must be reached; `step` is called after each program.
     """
     for program, elf in programs.items():
+        segments = elf.segments()
+        if not segments:
+            raise InputError("has nothing to load", where=str(elf.path))
         start, stop = _addresses(elf, symbols)
         ranges = _merged([ram, *elf.memory()])
-        vectors = min(segment.address for segment in elf.segments())
+        vectors = min(segment.address for segment in segments)
         bare = BareCore(elf, core, ranges, range(0), vectors)
-        bare.run(start)
-        found = estimate(bare.run(stop), costs, lambda _: ("", ""))
+        bare.run(start, budget)
+        found = estimate(bare.run(stop, budget), costs, lambda _: ("", ""))
         yield Comparison(program, found.instructions, found.cycles, reference[program])
         step()
 

@@ -45,8 +45,7 @@ DATA = frozenset({"data", "divide", *(kind for kind in KINDS if kind.startswith(
 """Data processing: the kinds that compute a register."""
 
 _NAMES: dict[str, Kind] = {
-    **dict.fromkeys(("b", "bx", "cbz", "cbnz"), "branch"),
-    **dict.fromkeys(("bl", "blx"), "call"),
+    **dict.fromkeys(("b", "bx", "blx", "cbz", "cbnz"), "branch"),
     **dict.fromkeys(("tbb", "tbh"), "table_branch"),
     **dict.fromkeys(("mrs", "msr"), "special_register"),
     **dict.fromkeys(("dmb", "dsb", "isb"), "barrier"),
@@ -58,6 +57,7 @@ _NAMES: dict[str, Kind] = {
     **dict.fromkeys(
         ("vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"), "float_accumulate"
     ),
+    "bl": "call",
     "mul": "multiply",
     "it": "it",
 }
