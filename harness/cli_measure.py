@@ -1,6 +1,7 @@
 """The commands that look closer at what was measured."""
 
 import argparse
+import re
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -14,14 +15,20 @@ from harness.dut import open_dut
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.image import build_image
+from harness.measure.cycles.bare import BUDGET
+from harness.measure.cycles.calibrate import compare, find_programs, read_reference
+from harness.measure.cycles.costs import cores, costs_of
 from harness.measure.memory import pieces
 from harness.progress import Progress
+from harness.report.calibration import print_calibration
 from harness.report.memory import print_growth, print_memory
 from harness.report.profile import plot_profile, print_profile
 from harness.selection import Selection, add_options
 from harness.workspace import Workspace
 
 DONE = 0
+
+_RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 
 
 def add_commands(commands: Any) -> None:
@@ -35,6 +42,18 @@ def add_commands(commands: Any) -> None:
     Reach.add_options(profile.add_argument)
     profile.add_argument("--plot", type=Path, metavar="FILE", help="a bar plot: .svg, .png or .pdf")
     profile.set_defaults(command=_profile)
+    calibrate = commands.add_parser(
+        "calibrate", help="the cycle model beside published cycles, over programs you built"
+    )
+    add = calibrate.add_argument
+    add("--elf-dir", type=Path, required=True, metavar="DIR", help="with PROGRAM.elf of each")
+    add("--reference", type=Path, required=True, metavar="CSV", help="program,cycles")
+    add("--start", required=True, metavar="SYMBOL", help="the function where counting begins")
+    add("--stop", required=True, metavar="SYMBOL", help="the function where it ends")
+    add("--core", choices=cores(), default="cortex-m4f")
+    add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
+    add("--budget", type=int, default=BUDGET, metavar="N", help="instructions to each symbol")
+    calibrate.set_defaults(command=_calibrate)
 
 
 def _size(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
@@ -75,3 +94,27 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             plot_profile(found, title, target.counter.ticks, options.plot)
             print(f"plot: {options.plot}")
     return DONE
+
+
+def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    reference = read_reference(options.reference)
+    programs = find_programs(options.elf_dir, list(reference))
+    ram = _range(options.ram)
+    costs = costs_of(options.core)
+    budget = options.budget
+    symbols = (options.start, options.stop)
+    with Progress(sys.stderr).bar("programs", len(programs)) as step:
+        found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))
+    print_calibration(found, costs, Console())
+    return DONE
+
+
+def _range(text: str) -> range:
+    """Return the addresses of ORIGIN:SIZE."""
+    found = _RANGE.fullmatch(text)
+    origin, size = (int(part, 0) for part in found.groups()) if found else (0, 0)
+    if not size or origin + size > 1 << 32:
+        raise InputError(
+            f"{text!r} is no ORIGIN:SIZE within 32 bits", where="--ram", remedy="0x20000000:0x20000"
+        )
+    return range(origin, origin + size)

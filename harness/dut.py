@@ -20,6 +20,7 @@ from harness.image import Image, Variant, build_image
 from harness.link.client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
+from harness.measure.cycles.inference import estimate_inference, why_not
 from harness.measure.instructions import instructions
 from harness.model import Model
 from harness.profile import Profile, profile_of
@@ -90,6 +91,7 @@ class Dut:
         if self._profile:
             answer = [values[0] for values in run.all_outputs]
             run = replace(run, profile=self._profiled(answer, int(run.ticks[0])))
+        run = self._estimated(run)
         record = record_of(run, self._workspace.root)
         self._on_record(write_record(record, self._workspace.runs))
         return run
@@ -218,6 +220,17 @@ class Dut:
             yield (*self._open(image), image)
         finally:
             self.board.stop()
+
+    def _estimated(self, run: Run) -> Run:
+        """Return `run` with the cycles that vector 0 would take, or why none are estimated."""
+        counted = int(run.ticks[0])
+        reason = why_not(self.target, counted)
+        if reason:
+            return replace(run, unestimated=reason)
+        first = [values[0] for values in run.vectors.all_inputs]
+        inputs = pack(self._network.input_tensors, first)
+        estimate = estimate_inference(self.target, self.image, inputs, counted)
+        return replace(run, estimate=estimate)
 
     def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
         tensors = self._network.input_tensors

@@ -13,6 +13,7 @@ from harness.graph import Graph
 from harness.image import Image
 from harness.link.messages import Welcome
 from harness.measure.agreement import Difference, bytes_differing, first_difference
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.layers import LayerDifference
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
@@ -34,7 +35,8 @@ class Run:
     Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
     which the host waited for results. Where outputs differ from golden, `divergence` is the
     first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
-    each layer for vector 0, if they were asked for.
+    each layer for vector 0, if they were asked for. `estimate` is of the cycles of vector 0, or
+    `unestimated` says why there is none.
     """
 
     target: Target
@@ -58,6 +60,8 @@ class Run:
     untraced: str = ""
     first: int | None = None
     profile: Profile | None = None
+    estimate: Estimate | None = None
+    unestimated: str = ""
 
     @property
     def outputs(self) -> Array:

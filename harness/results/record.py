@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.measure import latency
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
 from harness.measure.number import Kind, Number
@@ -208,6 +210,7 @@ def _numbers(run: Run) -> dict[str, Number]:
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
+    estimated = _estimated(run, run.estimate) if run.estimate is not None else {}
     return {
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
@@ -224,6 +227,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         "stack_reserved": Number(run.welcome.stack_size, "byte", "exact"),
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+        **estimated,
     }
 
 
@@ -235,6 +239,27 @@ def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
         "layers_rest": Number(profile.rest, "1", kind),
         "layers_total": Number(profile.total, "1", kind),
     }
+
+
+def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
+    """Return the cycles and seconds of the median inference, by vector 0's cycles an instruction.
+
+    With wait states in the target's clock also the most that they may add.
+    """
+    scale = float(np.median(run.ticks)) / estimate.instructions
+    model = f"{estimate.model}, zero wait states"
+    kinds = {"estimated": (estimate.cycles, model, estimate.error)}
+    if estimate.wait_states:
+        waiting = f"{estimate.model}, {estimate.wait_states} wait states, no cache or prefetch"
+        kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
+    numbers = {}
+    for name, (cycles, model, error) in kinds.items():
+        value = round(cycles * scale)
+        numbers[f"cycles_{name}"] = Number(value, "1", "estimated", model, error)
+        if run.target.clock is not None:
+            seconds = value / run.target.clock.hz
+            numbers[f"latency_{name}"] = Number(seconds, "s", "estimated", model, error)
+    return numbers
 
 
 def _commit(root: Path) -> Commit | None:
