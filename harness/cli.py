@@ -18,6 +18,7 @@ from harness.dut import open_dut
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
 from harness.image import build_image
+from harness.measure.meters import Metering
 from harness.model import list_models, load_model
 from harness.progress import Progress
 from harness.report.terminal import print_table
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command.add_argument)
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
+    Metering.add_options(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
@@ -87,13 +89,24 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
     records: list[Path] = []
-    with _table_in_the_end(records):
+    metering = Metering.of(options)
+    for name in selection.targets:
+        metering.check(selection.target(name))
+    with _table_in_the_end(records), metering:
         for target, model, engine, toolchain in selection.combinations():
             image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
             with (
                 closing(provision(target, workspace.logs, progress, reach)) as board,
                 open_dut(
-                    target, model, image, board, workspace, progress, records.append, reach.feed
+                    target,
+                    model,
+                    image,
+                    board,
+                    workspace,
+                    progress,
+                    records.append,
+                    reach.feed,
+                    metering,
                 ) as dut,
             ):
                 dut.run()
@@ -178,7 +191,13 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
 def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
     from harness.board.virtual.serve import serve  # noqa: PLC0415 - unicorn
 
-    return serve(options.chip, serial=options.serial, uart=options.uart, faults=options.fault)
+    return serve(
+        options.chip,
+        serial=options.serial,
+        uart=options.uart,
+        meter=options.meter,
+        faults=options.fault,
+    )
 
 
 def _selection(options: argparse.Namespace, workspace: Workspace) -> Selection:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.graph import Graph
 from harness.image import Image, build_image
-from harness.link.client import LinkClient
+from harness.link.client import LinkClient, Span
 from harness.link.errors import (
     DeviceFaultError,
     DeviceRefusedError,
@@ -27,6 +27,8 @@ from harness.link.errors import (
 )
 from harness.link.messages import Result, Welcome
 from harness.measure.instructions import instructions
+from harness.measure.meters import Metering
+from harness.measure.meters.session import Metered, MeterSession
 from harness.model import Model
 from harness.progress import Progress
 from harness.results.record import record_of, write_record
@@ -41,6 +43,8 @@ Array = npt.NDArray[Any]
 # What the link may take, several times what it does: to receive a byte takes about 80.
 _LINK_INSTRUCTIONS = 100_000
 _LINK_INSTRUCTIONS_PER_BYTE = 500
+# Bytes on the line of a RESULT without its output: type, number, 3 words, CRC, COBS, delimiter.
+_RESULT_FRAME = 21
 
 _SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
 """Errors that say what happened to the device; there is nothing to find out."""
@@ -59,6 +63,7 @@ class Dut:
         progress: Progress,
         on_record: Callable[[Path], None],
         feed: Feed,
+        metering: Metering,
     ) -> None:
         self.target = target
         self.model = model
@@ -66,6 +71,7 @@ class Dut:
         self.board = board
         self._on_record = on_record
         self._feed = feed
+        self._metering = metering
         self._workspace = workspace
         self._progress = progress
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
@@ -106,16 +112,19 @@ class Dut:
         link = self._link
         retries, logged = link.retries, len(link.log)
         results = []
-        begin = time.perf_counter()
-        waited = link.waited
+        waited, answered = link.waited, len(link.spans)
         executed = self.board.executed()
-        with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
+        meter = self._metering.meter_of(self.board)
+        session = MeterSession(meter, self._metering.note) if meter else None
+        title = f"{self.model.name} on {self.target.name}"
+        with session or nullcontext(), self._progress.bar(title, len(vectors)) as step:
+            begin = time.perf_counter()
             for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
                 results.append(self._infer(inputs, f"vector {index}"))
                 if index == 0 and executed is not None:
                     self._check_counter(results[0], (self.board.executed() or 0) - executed)
                 step()
-        wall = time.perf_counter() - begin
+            wall = time.perf_counter() - begin
         return Run(
             target=self.target,
             model=self.model,
@@ -134,7 +143,20 @@ class Dut:
             feed=self._feed,
             wall=wall,
             inference=link.waited - waited,
+            metered=self._metered(session, link.spans[answered:], results) if session else None,
         )
+
+    def _metered(
+        self, session: MeterSession, spans: Sequence[Span], results: Sequence[Result]
+    ) -> Metered:
+        """Return what the meter saw; a chip's counter and baud rate say when, an emulator's not."""
+        if self.target.counter.ticks != "cycles":
+            return session.result(spans, 0.0, None)
+        answer = 10 * (_RESULT_FRAME + self.welcome.output_size) / self.target.port.baud
+        seconds = None
+        if self.target.clock and len(results) == len(spans):
+            seconds = [self._ticks(result) / self.target.clock.hz for result in results]
+        return session.result(spans, answer, seconds)
 
     @property
     def _link(self) -> LinkClient:
@@ -254,14 +276,16 @@ def open_dut(
     progress: Progress,
     on_record: Callable[[Path], None],
     feed: Feed = "serial",
+    metering: Metering | None = None,
 ) -> Iterator[Dut]:
     """Start `image` on `board` and open a session; stop the board in the end.
 
     `on_record` is told the file of every record that is written. With `feed` "debug", the
-    board must have been provisioned for it: see `Reach`.
+    board must have been provisioned for it: see `Reach`. `metering` measures what `run` does.
     """
+    metering = metering or Metering()
     try:
-        yield Dut(target, model, image, board, workspace, progress, on_record, feed)
+        yield Dut(target, model, image, board, workspace, progress, on_record, feed, metering)
     finally:
         board.stop()
 

@@ -24,6 +24,7 @@ from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
 from harness.errors import HarnessError, InputError
 from harness.image import Image, build_image
+from harness.measure.meters import Metering
 from harness.model import Model
 from harness.progress import Progress
 from harness.report.terminal import print_table
@@ -43,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     Reach.add_options(group.addoption)
+    Metering.add_options(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(config.getoption(axis) for axis in _AXES):
         try:
             selection.check()
+            for name in selection.targets:
+                Metering.of(config.option).check(selection.target(name))
         except InputError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -119,7 +123,18 @@ def image(
 
 
 @pytest.fixture(scope="session")
-def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
+def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
+    """The meter asked for, open for the whole session: it may supply the board."""
+    with Metering.of(request.config.option) as metering:
+        yield metering
+
+
+@pytest.fixture(scope="session")
+def board(
+    target: Target,
+    metering: Metering,  # noqa: ARG001 - before the board, which it may supply
+    request: pytest.FixtureRequest,
+) -> Iterator[Board]:
     """The board of the target, ready to be started with an image."""
     config = request.config
     logs = config.stash[_selection].workspace.logs
@@ -129,7 +144,12 @@ def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
 
 @pytest.fixture
 def dut(
-    target: Target, model: Model, image: Image, board: Board, request: pytest.FixtureRequest
+    target: Target,
+    model: Model,
+    image: Image,
+    board: Board,
+    metering: Metering,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Dut]:
     """The device under test: the image flashed and started anew for each test.
 
@@ -140,7 +160,9 @@ def dut(
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
     feed = Reach.of(request.config.option).feed
-    with open_dut(target, model, image, board, workspace, progress, on_record, feed) as dut:
+    with open_dut(
+        target, model, image, board, workspace, progress, on_record, feed, metering
+    ) as dut:
         yield dut
 
 

@@ -14,6 +14,7 @@ from harness.image import Image
 from harness.link.messages import Welcome
 from harness.measure.agreement import Difference, bytes_differing, first_difference
 from harness.measure.layers import LayerDifference
+from harness.measure.meters.session import Metered
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
 from harness.target import Target
@@ -31,7 +32,8 @@ class Run:
     the outputs should be with the name of what computed it; `network` is the model's graph.
     Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
     which the host waited for results. Where outputs differ from golden, `divergence` is the
-    first layer that does, or `untraced` says why none can be named.
+    first layer that does, or `untraced` says why none can be named. `metered` is the energy,
+    where a meter measured.
     """
 
     target: Target
@@ -53,6 +55,7 @@ class Run:
     inference: float
     divergence: LayerDifference | None = None
     untraced: str = ""
+    metered: Metered | None = None
 
     @property
     def outputs(self) -> Array:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measure.quality import SHOWN
+from harness.report.energy import print_energy
 from harness.results.record import Record
 
 _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
@@ -42,6 +43,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         table.add_row(place, *_row(record, units))
     console.print(table)
     console.print(_legend(metrics, units), style="dim", highlight=False)
+    print_energy(records, console)
     for record in records:
         if record.retries:
             console.print(
