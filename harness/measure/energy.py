@@ -1,7 +1,7 @@
 """Energy of inferences, from what a meter saw; and an estimate of it, from cycles."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,19 @@ import numpy.typing as npt
 from harness.errors import InfrastructureError
 from harness.measure.meters.meter import Capture
 from harness.measure.number import Kind, Number
-from harness.measure.windows import Interval, Timeline, Windows, delay, filled, find_windows
+from harness.measure.windows import (
+    MAX_LEFT_OUT,
+    Interval,
+    Timeline,
+    Windows,
+    delay,
+    filled,
+    find_windows,
+)
 from harness.target import Power
 
 MAX_MISSING = 0.05
 """Share of an inference's samples that may be missing; what was between is interpolated."""
-MAX_LEFT_OUT = 0.1
-"""Share of the inferences that may be left out because more is missing."""
 MAX_CLOCK = 0.01
 """By which the meter's clock may be off the host's; a crystal is within 0.0001."""
 
@@ -33,8 +39,8 @@ Floats = npt.NDArray[np.floating[Any]]
 class Energy:
     """The energy of N inferences.
 
-    `joules` float [N] is all that the supply gave during each, NaN where one was left out;
-    `seconds` float [N] how long each took. `idle` is the power in W while the device waits,
+    `joules` float [N] is all that the supply gave during each and `seconds` float [N] how long
+    it took, NaN where one was left out. `idle` is the power in W while the device waits,
     `transfer` what it takes in J from the end of an inference to the begin of the next, and
     `transfer_seconds` how long that is. `delay` s is how much later the trigger came than the
     current; `clock` by how much more than the meter's the host's clock counted (1e-6: a µs
@@ -54,7 +60,6 @@ class Energy:
     samples: int
     missing: int
     corrupt: int
-    windows: Windows = field(repr=False)
 
     @property
     def left_out(self) -> int:
@@ -72,7 +77,7 @@ class Energy:
         model = VIRTUAL if virtual else ""
         joules = self.joules[~np.isnan(self.joules)]
         spread = float(np.std(joules, ddof=1)) if len(joules) > 1 else 0.0
-        seconds = float(np.median(self.seconds))
+        seconds = float(np.nanmedian(self.seconds))
         values = {
             "energy_min": (float(joules.min()), "J"),
             "energy_median": (float(np.median(joules)), "J"),
@@ -95,41 +100,29 @@ def energy_of(capture: Capture, timeline: Timeline) -> Energy:
     Raises `InfrastructureError` where the capture does not show just these inferences, or what
     it shows cannot be.
     """
-    if np.isnan(capture.current).all():
-        raise InfrastructureError(
-            f"none of the meter's {len(capture.current)} samples is one",
-            where="meter",
-            remedy="look at its cable; is another program using it?",
-        )
+    _check_current(capture)
     windows = find_windows(capture, timeline)
     offset, clock = _clock(capture, windows, timeline)
-    power = filled(capture.current) * capture.volts
     quiet = [_places(capture, interval, offset, shorter=_SETTLE) for interval in timeline.quiet]
-    waiting = np.concatenate([capture.current[place] for place in quiet])
-    idle = _mean(waiting)
-    late = delay(capture, windows, idle) if windows.found_by == "trigger" else 0
-    windows = windows.shifted(-late)
-    total = np.concatenate([[0.0], np.cumsum(power)]) / capture.hz
+    late = 0
+    if windows.found_by == "trigger":
+        late = delay(capture, windows, _mean(capture.current, quiet))
+        windows = windows.shifted(-late)
+    total = np.concatenate([[0.0], np.cumsum(filled(capture.current) * capture.volts)]) / capture.hz
     joules = total[windows.end] - total[windows.begin]
-    _check_sign(joules)
-    idle_power = _mean(
-        np.concatenate([np.where(np.isnan(capture.current), np.nan, power)[p] for p in quiet])
-    )
-    disturbed = np.array([span.disturbed for span in timeline.inferences])
-    joules = np.where(_incomplete(capture, windows) | disturbed, np.nan, joules)
-    _check_complete(joules)
-    busy = _places(capture, (timeline.quiet[0][1], timeline.quiet[1][0]), offset)
     seconds = (windows.end - windows.begin) / capture.hz
-    between = (
-        total[busy.stop] - total[busy.start] - (total[windows.end] - total[windows.begin]).sum()
-    )
+    busy = _places(capture, (timeline.quiet[0][1], timeline.quiet[1][0]), offset)
+    between = float(total[busy.stop] - total[busy.start] - joules.sum())
+    between_seconds = (busy.stop - busy.start) / capture.hz - float(seconds.sum())
+    disturbed = np.array([span.disturbed for span in timeline.inferences])
+    left_out = disturbed | (seconds == 0) | _incomplete(capture, windows)
+    _check_complete(left_out)
     return Energy(
-        joules=joules,
-        seconds=seconds,
-        idle=idle_power,
-        transfer=float(between) / len(joules),
-        transfer_seconds=((busy.stop - busy.start) / capture.hz - float(seconds.sum()))
-        / len(joules),
+        joules=np.where(left_out, np.nan, joules),
+        seconds=np.where(left_out, np.nan, seconds),
+        idle=_mean(capture.current * capture.volts, quiet),
+        transfer=between / len(joules),
+        transfer_seconds=between_seconds / len(joules),
         volts=float(np.mean(capture.volts)),
         hz=capture.hz,
         found_by=windows.found_by,
@@ -138,7 +131,6 @@ def energy_of(capture: Capture, timeline: Timeline) -> Energy:
         samples=len(capture.current),
         missing=capture.missing,
         corrupt=capture.corrupt,
-        windows=windows,
     )
 
 
@@ -162,8 +154,9 @@ def _clock(capture: Capture, windows: Windows, timeline: Timeline) -> tuple[floa
 
     Where that is more than clocks differ, samples are missing that nothing else tells of.
     """
-    ends = windows.end / capture.hz
-    results = np.array([span.end for span in timeline.inferences]) - timeline.answer
+    there = windows.end > windows.begin
+    ends = windows.end[there] / capture.hz
+    results = np.array([span.end for span in timeline.inferences])[there] - timeline.answer
     offset = float(np.median(results - ends))
     length = ends[-1] - ends[0]
     clock = float(np.polyfit(ends, results, 1)[0]) - 1 if length > 0 else 0.0
@@ -187,8 +180,10 @@ def _places(capture: Capture, interval: Interval, offset: float, *, shorter: flo
     return slice(min(max(begin, 0), size), min(max(end, 0), size))
 
 
-def _mean(values: Floats) -> float:
-    known = values[~np.isnan(values)]
+def _mean(values: Floats, places: list[slice]) -> float:
+    """Return the mean of what is known at the `places`, where the device waits."""
+    known = np.concatenate([values[place] for place in places])
+    known = known[~np.isnan(known)]
     if not known.size:
         raise InfrastructureError(
             "the meter shows nothing of the time in which the device waits",
@@ -204,24 +199,30 @@ def _incomplete(capture: Capture, windows: Windows) -> npt.NDArray[np.bool_]:
     beside = np.rint((windows.end - windows.begin) * MAX_MISSING).astype(np.int64)
     begin = np.maximum(windows.begin - beside, 0)
     end = np.minimum(windows.end + beside, len(capture.current))
-    share = (missing[end] - missing[begin]) / (windows.end - windows.begin)
+    share = (missing[end] - missing[begin]) / np.maximum(windows.end - windows.begin, 1)
     return np.asarray(share > MAX_MISSING)
 
 
-def _check_sign(joules: Floats) -> None:
-    if np.median(joules) <= 0:
+def _check_current(capture: Capture) -> None:
+    known = capture.current[~np.isnan(capture.current)]
+    if not known.size:
         raise InfrastructureError(
-            f"an inference took {np.median(joules):.3g} J, which is not more than nothing",
+            f"none of the meter's {len(capture.current)} samples is one",
+            where="meter",
+            remedy="look at its cable; is another program using it?",
+        )
+    if known.mean() <= 0:
+        raise InfrastructureError(
+            f"the mean current is {known.mean():.3g} A: energy cannot be negative",
             where="meter",
             remedy="are the meter's leads reversed, or is the board not supplied through it?",
         )
 
 
-def _check_complete(joules: Floats) -> None:
-    left_out = int(np.isnan(joules).sum())
-    if left_out > MAX_LEFT_OUT * len(joules):
+def _check_complete(left_out: npt.NDArray[np.bool_]) -> None:
+    if left_out.mean() > MAX_LEFT_OUT:
         raise InfrastructureError(
-            f"{left_out} of {len(joules)} inferences were disturbed, or more than "
+            f"{left_out.sum()} of {len(left_out)} inferences were disturbed, or more than "
             f"{MAX_MISSING:.0%} of the meter's samples of them are missing",
             where="meter",
             remedy="let the machine do less meanwhile, and plug the meter in without a hub",

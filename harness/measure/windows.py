@@ -18,6 +18,9 @@ Interval = tuple[float, float]
 Floats = npt.NDArray[np.floating[Any]]
 Places = npt.NDArray[np.int64]
 
+MAX_LEFT_OUT = 0.1
+"""Share of the inferences that may be left out because samples are missing."""
+
 _CLEAR = 5.0  # times the noise by which computing must stand out from sleep
 _SMOOTH = 50e-6  # seconds
 _LATE = 2e-3  # seconds by which a trigger is looked for earlier and later
@@ -47,7 +50,10 @@ class Timeline:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Samples of N inferences: from `begin` up to and without `end`, int64 [N] each."""
+    """Samples of N inferences: from `begin` up to and without `end`, int64 [N] each.
+
+    Single ones may not be there, because samples are missing: then both are the same.
+    """
 
     begin: Places
     end: Places
@@ -59,7 +65,7 @@ class Windows:
 
 
 def find_windows(capture: Capture, timeline: Timeline) -> Windows:
-    """Return the samples of each inference; `InfrastructureError` unless all are found."""
+    """Return the samples of each inference; `InfrastructureError` if they are not there."""
     if capture.trigger is None:
         return _by_current(capture, timeline)
     # A single sample is a damaged one: what it says of the level is not believed.
@@ -68,9 +74,9 @@ def find_windows(capture: Capture, timeline: Timeline) -> Windows:
     begin, end = _runs(level.astype(np.bool_))
     wanted = len(timeline.inferences)
     if len(begin) != wanted:
-        seen = f"{len(begin)} times" if len(begin) else "never"
+        seen = f"seen {len(begin)} times" if len(begin) else "never seen"
         raise InfrastructureError(
-            f"the trigger was seen {seen}, for {_inferences(wanted)}",
+            f"the trigger was {seen}, for {_inferences(wanted)}",
             where="meter",
             remedy="is the target's trigger pin (docs/energy.md) on the meter's first input, and "
             "do both share ground and the level of high?",
@@ -111,15 +117,10 @@ def _by_current(capture: Capture, timeline: Timeline) -> Windows:
     high, low = np.median(inside), np.quantile(level, _ASLEEP)
     begin, end = _runs(level > (low + high) / 2)
     middle = (begin + end) // 2
-    picked = []
-    clear = high - low > _CLEAR * np.std(level[level < (low + high) / 2])
-    for first, last in spans:
-        within = np.flatnonzero((middle >= first) & (middle < last))
-        order = within[np.argsort((begin - end)[within])]
-        lengths = (end - begin)[order]
-        clear &= len(order) == 1 or (len(order) > 1 and bool(lengths[0] > _LONGER * lengths[1]))
-        picked += order[:1].tolist()
-    if not clear:
+    found = np.array([_longest(begin, end, (middle >= a) & (middle < b)) for a, b in spans])
+    unclear = np.mean(found[:, 0] == found[:, 1])
+    noise = np.std(level[level < (low + high) / 2])
+    if unclear > MAX_LEFT_OUT or high - low < _CLEAR * noise:
         raise InfrastructureError(
             f"the current does not show where the {_inferences(len(spans))} are: it goes from "
             f"{low:.3g} to {high:.3g} A",
@@ -127,7 +128,17 @@ def _by_current(capture: Capture, timeline: Timeline) -> Windows:
             remedy="is the board supplied by this meter, and by nothing else? Otherwise take a "
             "meter with an input for the trigger pin: docs/energy.md",
         )
-    return _counted(begin[picked], end[picked], timeline, hz)
+    return _counted(found[:, 0], found[:, 1], timeline, hz)
+
+
+def _longest(begin: Places, end: Places, within: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """Return begin and end of the longest stretch `within`; the same if it is not clear which."""
+    order = np.flatnonzero(within)
+    order = order[np.argsort((begin - end)[order])]
+    lengths = (end - begin)[order]
+    if len(order) == 0 or (len(order) > 1 and lengths[0] <= _LONGER * lengths[1]):
+        return 0, 0
+    return int(begin[order[0]]), int(end[order[0]])
 
 
 def _offset(level: Floats, spans: Floats, hz: float) -> float:
@@ -152,14 +163,15 @@ def _counted(begin: Places, end: Places, timeline: Timeline, hz: float) -> Windo
         return Windows(begin, end, "current")
     end = end - round(timeline.answer * hz)
     counted = np.rint(np.array(timeline.seconds) * hz).astype(np.int64)
-    if (counted > (end - begin) * (1 + _TICKS_OFF) + 2).any():
+    clear = end > begin
+    if (counted > (end - begin) * (1 + _TICKS_OFF) + 2)[clear].any():
         raise InfrastructureError(
             f"the device counted inferences of {np.median(counted) / hz:.4g} s, where the current "
-            f"shows {np.median(end - begin) / hz:.4g} s",
+            f"shows {np.median((end - begin)[clear]) / hz:.4g} s",
             where="meter",
             remedy="is clock.hz in the target file what the core runs at?",
         )
-    return Windows(np.maximum(begin, end - counted), end, "current")
+    return Windows(np.where(clear, np.maximum(begin, end - counted), end), end, "current")
 
 
 def _runs(level: npt.NDArray[np.bool_]) -> tuple[Places, Places]:

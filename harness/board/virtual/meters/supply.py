@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -62,18 +63,25 @@ class Supply:
         working = AWAKE + RIPPLE * np.sin(_OMEGA * moments)
         return np.where(awake[place], working, ASLEEP), trigger[before]
 
-    def charges(self) -> list[float]:
-        """Return the charge in A·s of each time that the trigger was high, integrated exactly."""
+    def inferences(self) -> list[float]:
+        """Return the charge in A·s of each time that the trigger was high, exactly."""
+        return [charge for charge, _ in self._charges(lambda edge: edge.trigger)]
+
+    def stretches(self) -> list[float]:
+        """Return the charge in A·s of each time awake in which the trigger was high, exactly."""
+        return [charge for charge, high in self._charges(lambda edge: edge.awake) if high]
+
+    def _charges(self, counts: Callable[[Edge], bool]) -> list[tuple[float, bool]]:
+        """Return the charge of each time that `counts`, and whether the trigger was high in it."""
         with self._lock:
             edges = list(self._edges)
-        charges: list[float] = []
-        was_high = False
+        charges: list[tuple[float, bool]] = []
+        counted = False
         for edge, following in pairwise(edges):
-            if edge.trigger:
-                if not was_high:
-                    charges.append(0.0)
-                charges[-1] += _charge(edge, following.time)
-            was_high = edge.trigger
+            if counts(edge):
+                charge, high = charges.pop() if counted else (0.0, False)
+                charges.append((charge + _charge(edge, following.time), high or edge.trigger))
+            counted = counts(edge)
         return charges
 
 

@@ -28,7 +28,7 @@ class VirtualMeter(ABC):
     def __init__(self, supply: Supply, knobs: Knobs) -> None:
         self.volts = 0.0
         self.knobs = knobs
-        self._supply = supply
+        self.supply = supply
         self._random = np.random.default_rng(1)
         self._host, self._terminal = os.openpty()
         tty.setraw(self._terminal)
@@ -43,8 +43,8 @@ class VirtualMeter(ABC):
         self._thread.start()
 
     def joules(self) -> list[float]:
-        """Return the energy of each time that the board's trigger was high, exactly."""
-        return [self.volts * charge for charge in self._supply.charges()]
+        """Return the energy of each inference, exactly: what its driver should find."""
+        return [self.volts * charge for charge in self.supply.inferences()]
 
     def close(self) -> None:
         """End its thread and hang up."""
@@ -105,7 +105,7 @@ class VirtualMeter(ABC):
         if end <= self._index:
             return
         places = np.arange(self._index, end)
-        amperes, trigger = self._supply.show(self._began + places / hertz, knobs.late)
+        amperes, trigger = self.supply.show(self._began + places / hertz, knobs.late)
         if knobs.reversed:
             amperes = -amperes
         amperes = amperes + self._random.normal(0.0, knobs.noise * AWAKE, len(places))
