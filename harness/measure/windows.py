@@ -28,6 +28,7 @@ _ENOUGH = 0.998  # of what no shift can better: two more samples in idle are no 
 _ASLEEP = 0.05  # the lowest share of all samples: in the quiet, if nowhere else, the core sleeps
 _LONGER = 2.0  # times any other stretch of work that an inference must be
 _UNSURE = 0.1  # seconds by which the host may be wrong about when the meter began
+_COMPUTING = 0.9  # of the samples in windows draw no more than computing does
 _STEP = 2e-4
 _TICKS_OFF = 0.02  # by which what the device counted may be longer than what the current shows
 
@@ -92,8 +93,10 @@ def delay(capture: Capture, windows: Windows, idle: float) -> int:
     """
     reach = min(round(_LATE * capture.hz), int(windows.begin[0]), len(capture.current))
     level = filled(capture.current)
-    computing = np.median(np.concatenate([level[b:e] for b, e in _pairs(windows)]))
-    # What draws more than computing, such as an LED beside a transfer, must not attract.
+    # What draws more than computing, such as an LED beside a transfer, must not attract. Most of
+    # a window may be sleep, if it is short and late.
+    inside = np.concatenate([level[begin:end] for begin, end in _pairs(windows)])
+    computing = np.quantile(inside, _COMPUTING)
     total = np.concatenate([[0.0], np.cumsum(np.minimum(level, computing) - idle)])
     shifts = np.arange(-reach, min(reach, len(level) - int(windows.end[-1])) + 1)
     charge = np.array([(total[windows.end + s] - total[windows.begin + s]).sum() for s in shifts])

@@ -171,6 +171,8 @@ def _in_order(stamps: list[re.Match[bytes]]) -> list[re.Match[bytes]]:
     """Leave out stamps whose time fits to that of neither neighbour: their bytes are damaged."""
     times = [_milliseconds(stamp) for stamp in stamps]
     follows = [0 < later - earlier <= _FRESH_MS for earlier, later in pairwise(times)]
+    if len(times) == 1:
+        return stamps
     fits = [any(follows[max(0, place - 1) : place + 1]) for place in range(len(times))]
     return [stamp for stamp, good in zip(stamps, fits, strict=True) if good]
 
