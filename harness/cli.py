@@ -18,6 +18,7 @@ from harness.dut import open_dut
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
 from harness.image import build_image
+from harness.measure.meters import Metering
 from harness.model import list_models, load_model
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
     add_profile_option(run.add_argument)
+    Metering.add_options(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
@@ -89,7 +91,10 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
     records: list[Path] = []
-    with _table_in_the_end(records):
+    metering = Metering.of(options)
+    for name in selection.targets:
+        metering.check(selection.target(name))
+    with _table_in_the_end(records), metering:
         for target, model, engine, toolchain in selection.combinations():
             image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
             with (
@@ -103,6 +108,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
                     progress,
                     records.append,
                     reach.feed,
+                    metering,
                     profile=options.profile,
                 ) as dut,
             ):
@@ -188,7 +194,13 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
 def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
     from harness.board.virtual.serve import serve  # noqa: PLC0415 - unicorn
 
-    return serve(options.chip, serial=options.serial, uart=options.uart, faults=options.fault)
+    return serve(
+        options.chip,
+        serial=options.serial,
+        uart=options.uart,
+        meter=options.meter,
+        faults=options.fault,
+    )
 
 
 def _selection(options: argparse.Namespace, workspace: Workspace) -> Selection:

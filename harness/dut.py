@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from harness.board.reach import Feed
 from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image, Variant, build_image
-from harness.link.client import LinkClient
+from harness.link.client import LinkClient, Span
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
 from harness.measure.cycles.inference import estimate_inference, why_not
 from harness.measure.instructions import instructions
+from harness.measure.meters import Metering
+from harness.measure.meters.session import Metered, MeterSession
 from harness.model import Model
 from harness.profile import Profile, profile_of
 from harness.progress import Progress
@@ -34,6 +36,9 @@ from harness.vectors import Vectors
 from harness.workspace import Workspace
 
 Array = npt.NDArray[Any]
+
+# Bytes on the line of a RESULT without its output: type, number, 3 words, CRC, COBS, delimiter.
+_RESULT_FRAME = 21
 
 
 class Dut:
@@ -49,6 +54,7 @@ class Dut:
         progress: Progress,
         on_record: Callable[[Path], None],
         feed: Feed,
+        metering: Metering,
         *,
         profile: bool = False,
     ) -> None:
@@ -59,6 +65,7 @@ class Dut:
         self._on_record = on_record
         self._feed = feed
         self._profile = profile
+        self._metering = metering
         self._workspace = workspace
         self._progress = progress
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
@@ -117,13 +124,16 @@ class Dut:
         retries, logged = link.retries, len(link.log)
         results = []
         first = self._warm_up([values[0] for values in vectors.all_inputs])
-        begin = time.perf_counter()
-        waited = link.waited
-        with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
+        waited, answered = link.waited, len(link.spans)
+        meter = self._metering.meter_of(self.board)
+        session = MeterSession(meter, self._metering.note) if meter else None
+        title = f"{self.model.name} on {self.target.name}"
+        with session or nullcontext(), self._progress.bar(title, len(vectors)) as step:
+            begin = time.perf_counter()
             for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
                 results.append(self._measure(inputs, f"vector {index}"))
                 step()
-        wall = time.perf_counter() - begin
+            wall = time.perf_counter() - begin
         return Run(
             target=self.target,
             model=self.model,
@@ -143,6 +153,7 @@ class Dut:
             wall=wall,
             inference=link.waited - waited,
             first=self._ticks(first),
+            metered=self._metered(session, link.spans[answered:], results) if session else None,
         )
 
     def _warm_up(self, inputs: Sequence[Array]) -> Result:
@@ -162,6 +173,18 @@ class Dut:
         check_ticks(result, self.welcome, f"{self.target.name}: {which}")
         check_clock(result.ticks, link.waited - waited, self.target)
         return result
+
+    def _metered(
+        self, session: MeterSession, spans: Sequence[Span], results: Sequence[Result]
+    ) -> Metered:
+        """Return what the meter saw; a chip's counter and baud rate say when, an emulator's not."""
+        if self.target.counter.ticks != "cycles":
+            return session.result(spans, 0.0, None)
+        answer = 10 * (_RESULT_FRAME + self.welcome.output_size) / self.target.port.baud
+        seconds = None
+        if self.target.clock and len(results) == len(spans):
+            seconds = [self._ticks(result) / self.target.clock.hz for result in results]
+        return session.result(spans, answer, seconds)
 
     @property
     def _link(self) -> LinkClient:
@@ -274,18 +297,29 @@ def open_dut(
     progress: Progress,
     on_record: Callable[[Path], None],
     feed: Feed = "serial",
+    metering: Metering | None = None,
     *,
     profile: bool = False,
 ) -> Iterator[Dut]:
     """Start `image` on `board` and open a session; stop the board in the end.
 
     `on_record` is told the file of every record that is written. With `feed` "debug", the
-    board must have been provisioned for it: see `Reach`. With `profile`, a run also tells the
-    ticks of each layer.
+    board must have been provisioned for it: see `Reach`. `metering` measures what `run` does;
+    with `profile`, a run also tells the ticks of each layer.
     """
+    metering = metering or Metering()
     try:
         yield Dut(
-            target, model, image, board, workspace, progress, on_record, feed, profile=profile
+            target,
+            model,
+            image,
+            board,
+            workspace,
+            progress,
+            on_record,
+            feed,
+            metering,
+            profile=profile,
         )
     finally:
         board.stop()

@@ -24,6 +24,7 @@ from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
 from harness.errors import HarnessError, InputError
 from harness.image import Image, build_image
+from harness.measure.meters import Metering
 from harness.model import Model
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
@@ -45,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(group.addoption)
     Reach.add_options(group.addoption)
     add_profile_option(group.addoption)
+    Metering.add_options(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,6 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(config.getoption(axis) for axis in _AXES):
         try:
             selection.check()
+            for name in selection.targets:
+                Metering.of(config.option).check(selection.target(name))
         except InputError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -121,7 +125,18 @@ def image(
 
 
 @pytest.fixture(scope="session")
-def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
+def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
+    """The meter asked for, open for the whole session: it may supply the board."""
+    with Metering.of(request.config.option) as metering:
+        yield metering
+
+
+@pytest.fixture(scope="session")
+def board(
+    target: Target,
+    metering: Metering,  # noqa: ARG001 - before the board, which it may supply
+    request: pytest.FixtureRequest,
+) -> Iterator[Board]:
     """The board of the target, ready to be started with an image."""
     config = request.config
     logs = config.stash[_selection].workspace.logs
@@ -131,7 +146,12 @@ def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
 
 @pytest.fixture
 def dut(
-    target: Target, model: Model, image: Image, board: Board, request: pytest.FixtureRequest
+    target: Target,
+    model: Model,
+    image: Image,
+    board: Board,
+    metering: Metering,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Dut]:
     """The device under test: the image flashed and started anew for each test.
 
@@ -144,7 +164,7 @@ def dut(
     feed = Reach.of(request.config.option).feed
     profile = request.config.option.profile
     with open_dut(
-        target, model, image, board, workspace, progress, on_record, feed, profile=profile
+        target, model, image, board, workspace, progress, on_record, feed, metering, profile=profile
     ) as dut:
         yield dut
 

@@ -15,6 +15,7 @@ from harness.link.messages import Welcome
 from harness.measure.agreement import Difference, bytes_differing, first_difference
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.layers import LayerDifference
+from harness.measure.meters.session import Metered
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
 from harness.profile import Profile
@@ -36,7 +37,7 @@ class Run:
     which the host waited for results. Where outputs differ from golden, `divergence` is the
     first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
     each layer for vector 0, if they were asked for. `estimate` is of the cycles of vector 0, or
-    `unestimated` says why there is none.
+    `unestimated` says why there is none. `metered` is the energy, where a meter measured.
     """
 
     target: Target
@@ -62,6 +63,7 @@ class Run:
     profile: Profile | None = None
     estimate: Estimate | None = None
     unestimated: str = ""
+    metered: Metered | None = None
 
     @property
     def outputs(self) -> Array:

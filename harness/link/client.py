@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from harness.errors import InfrastructureError
 from harness.link import messages
@@ -26,6 +27,17 @@ _RESTARTS = 4  # while HELLO is not answered, that is no coincidence any more
 _FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
 
 
+class Span(NamedTuple):
+    """An inference, from RUN to RESULT, in seconds of `time.perf_counter`.
+
+    Bytes came during a `disturbed` one, so its measurement does not count.
+    """
+
+    begin: float
+    end: float
+    disturbed: bool = False
+
+
 class _LostError(Exception):
     """A frame of a trace did not come, or came damaged."""
 
@@ -37,7 +49,8 @@ class LinkClient:
     into a function's name for messages about faults; `watch` is called in long silences
     and raises `DeviceStoppedError` if the board cannot answer any more. With `write`, which
     puts bytes at an address of the device's memory, inputs go that way and not by LOAD.
-    `waited` counts the seconds from RUN to its result, in which little but computing happens.
+    `spans` are the inferences that were answered. `waited` counts the seconds from RUN to its
+    result, in which little but computing happens.
     """
 
     def __init__(
@@ -50,6 +63,7 @@ class LinkClient:
         write: Callable[[int, bytes], None] | None = None,
     ) -> None:
         self.waited = 0.0
+        self.spans: list[Span] = []
         self._exchange = Exchange(channel, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
@@ -260,7 +274,10 @@ class LinkClient:
                 running = True
                 end = after(RUN_DEADLINE + self._exchange.answer_time(welcome.output_size))
             elif answer.sequence == sequence and answer.type == Message.RESULT:
-                self.waited += time.perf_counter() - began
-                return messages.parse_result(answer.body, welcome.output_size)
+                ended = time.perf_counter()
+                self.waited += ended - began
+                result = messages.parse_result(answer.body, welcome.output_size)
+                self.spans.append(Span(began, ended, result.disturbed > 0))
+                return result
             else:
                 self._exchange.refuse(answer, (sequence,))

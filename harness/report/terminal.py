@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.measure.number import plus_minus
 from harness.measure.quality import SHOWN
+from harness.report.energy import print_energy
 from harness.report.latency import print_latency
 from harness.results.record import Record
 
@@ -46,6 +47,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     console.print(table)
     console.print(_legend(metrics, units, records), style="dim", highlight=False)
     print_latency(records, console)
+    print_energy(records, console)
     for record in records:
         if record.retries:
             console.print(

@@ -19,6 +19,7 @@ from harness.measure import latency
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
+from harness.measure.meters.session import Metered
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
 from harness.profile import LayerProfile, Profile
@@ -89,6 +90,31 @@ class Conversion(msgspec.Struct, frozen=True):
     icount_shift: int
 
 
+class EnergyInfo(msgspec.Struct, frozen=True):
+    """How energy was measured: the numbers mean nothing without it.
+
+    `joules` has one entry an inference, null where it was left out; `found_by` is what showed
+    where inferences are, `trigger_delay_s` how much later that came than the current, and
+    `clock` how much faster the host's clock was than the meter's.
+    """
+
+    meter: str
+    serial: str
+    firmware: str
+    virtual: bool
+    volts: float
+    hz: float
+    found_by: str
+    trigger_delay_s: float
+    clock: float
+    samples: int
+    missing: int
+    corrupt: int
+    left_out: int
+    joules: list[float | None]
+    note: str = ""
+
+
 class Record(msgspec.Struct, frozen=True):
     """One run. `numbers` are by name; `ticks` has one entry an inference."""
 
@@ -111,6 +137,7 @@ class Record(msgspec.Struct, frozen=True):
     divergence: LayerDifference | None = None
     conversion: Conversion | None = None  # the counter's ticks are as they came
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
+    energy: EnergyInfo | None = None  # no meter measured
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -157,6 +184,7 @@ def record_of(run: Run, root: Path) -> Record:
         divergence=run.divergence,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
+        energy=_energy(run.metered),
     )
 
 
@@ -205,12 +233,36 @@ def _conversion(run: Run) -> Conversion | None:
     return Conversion(hz, board.icount_shift) if hz and isinstance(board, Qemu) else None
 
 
+def _energy(metered: Metered | None) -> EnergyInfo | None:
+    if metered is None:
+        return None
+    energy, identity = metered.energy, metered.identity
+    return EnergyInfo(
+        meter=identity.name,
+        serial=identity.serial,
+        firmware=identity.firmware,
+        virtual=identity.virtual,
+        volts=round(energy.volts, 4),
+        hz=energy.hz,
+        found_by=energy.found_by,
+        trigger_delay_s=energy.delay,
+        clock=round(energy.clock, 6),
+        samples=energy.samples,
+        missing=energy.missing,
+        corrupt=energy.corrupt,
+        left_out=energy.left_out,
+        joules=[None if np.isnan(joule) else float(joule) for joule in energy.joules],
+        note=metered.note,
+    )
+
+
 def _numbers(run: Run) -> dict[str, Number]:
     metric = run.model.metric
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
     estimated = _estimated(run, run.estimate) if run.estimate is not None else {}
+    metered = run.metered
     return {
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
@@ -228,6 +280,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
         **estimated,
+        **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
     }
 
 

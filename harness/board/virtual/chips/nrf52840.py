@@ -94,5 +94,6 @@ def nrf52840(options: Options) -> Chip:
         controller,
         {"UARTE0": uart, "UART0": uart},
         pins,
+        "P0.13",
         {1: ControlAp(controller, core)},
     )
