@@ -15,6 +15,7 @@ import numpy as np
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
+from harness.measure.energy import estimate_energy
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
 from harness.measure.meters.session import Metered
@@ -257,7 +258,7 @@ def _numbers(run: Run) -> dict[str, Number]:
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
     metered = run.metered
-    return {
+    numbers = {
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
         f"{metric}_floor": Number(run.model.floor, "1", "exact"),
@@ -276,6 +277,10 @@ def _numbers(run: Run) -> dict[str, Number]:
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
         **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
     }
+    cycles, power = numbers.get("cycles_estimated"), run.target.power
+    if cycles is not None and power is not None:
+        numbers["energy_estimated"] = estimate_energy(cycles, power)
+    return numbers
 
 
 def _commit(root: Path) -> Commit | None:
