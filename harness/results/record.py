@@ -17,6 +17,7 @@ from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.measure import latency
 from harness.measure.cycles.estimate import Estimate
+from harness.measure.energy import estimate_energy
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
 from harness.measure.meters.session import Metered
@@ -295,7 +296,7 @@ def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
 
 
 def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
-    """Return the cycles and seconds of the median inference, by vector 0's cycles an instruction.
+    """Return cycles, seconds and joules of the median inference, by vector 0's cycles an instruction.
 
     With wait states in the target's clock also the most that they may add.
     """
@@ -306,12 +307,15 @@ def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
         waiting = f"{estimate.model}, {estimate.wait_states} wait states, no cache or prefetch"
         kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
     numbers = {}
-    for name, (cycles, model, error) in kinds.items():
-        value = round(cycles * scale)
+    for name, (count, model, error) in kinds.items():
+        value = round(count * scale)
         numbers[f"cycles_{name}"] = Number(value, "1", "estimated", model, error)
         if run.target.clock is not None:
             seconds = value / run.target.clock.hz
             numbers[f"latency_{name}"] = Number(seconds, "s", "estimated", model, error)
+    if run.target.power is not None:
+        cycles = numbers["cycles_estimated"]
+        numbers["energy_estimated"] = estimate_energy(cycles, run.target.power)
     return numbers
 
 

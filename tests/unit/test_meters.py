@@ -492,7 +492,7 @@ class _OtiiServer(threading.Thread):
         counts = {"mc": 90_000, "mv": 9_000, "i1": 2}
         if command == "recording_get_channel_data":
             return self._samples(data["channel"], data["index"], data["count"])
-        return {
+        answers: dict[str, dict[str, Any]] = {
             "otii_is_logged_in": {"logged_in": True},
             "otii_get_licenses": {
                 "licenses": [
@@ -510,7 +510,8 @@ class _OtiiServer(threading.Thread):
             "arc_get_version": {"hw_version": "1", "fw_version": "2.3"},
             "project_get_last_recording": {"recording_id": 4, "name": "r"},
             "recording_get_channel_data_count": {"count": counts.get(data.get("channel", ""), 0)},
-        }.get(command, {})
+        }
+        return answers.get(command, {})
 
     def _samples(self, channel: str, index: int, count: int) -> dict[str, Any]:
         if channel == "i1":
@@ -542,6 +543,7 @@ class TestOtii:
         assert capture.hz == pytest.approx(50_000)
         assert len(capture.current) == 90_000
         assert capture.volts == pytest.approx(np.full(90_000, 3.01))
+        assert capture.trigger is not None
         assert np.flatnonzero(np.diff(capture.trigger.astype(int))).tolist() == [24_999, 34_999]
         assert ("arc_set_main_voltage", {"device_id": "Ace1", "value": 3.0}) in server.asked
         assert server.asked[-1][0].endswith(("all_main", "return_license", "logout"))
