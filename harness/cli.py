@@ -119,7 +119,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
     for target, model, engine, toolchain in _selection(options, workspace).combinations():
         image = build_image(target, model, engine, workspace.images, say, toolchain)
         print(f"{model.name} for {target.name} with {image.engine_version}")
-        print(f"  {toolchain.version}")
+        print(f"  {toolchain.version}, {toolchain.opt}")
         print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")

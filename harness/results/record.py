@@ -139,7 +139,7 @@ def record_of(run: Run, root: Path) -> Record:
             engine=run.image.engine,
             engine_version=run.image.engine_version,
             compiler=run.image.toolchain.version,
-            optimize=run.image.optimize,
+            optimize=run.image.toolchain.opt,
             toolchain=run.image.toolchain.name,
         ),
         commit=_commit(root),

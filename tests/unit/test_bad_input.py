@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import engines, image
+from harness import engines, toolchain
 from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InputError
 from harness.link import client, exchange
@@ -37,6 +37,8 @@ from tests.repository import (
     make_repository,
     vectors,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -340,8 +342,8 @@ def test_a_missing_emulator_is_explained(
 def test_what_the_compiler_says_is_shown(
     compiler: None, empty: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image, "OPTIMIZE", "-Ofaster")
-    code, text = empty.run()
+    monkeypatch.setattr(toolchain, "OPTS", ("-Ofaster",))
+    code, text = empty.run("misbehaving", "--opt=-Ofaster")
     assert code == INFRASTRUCTURE
     assert text.startswith("harness: qemu-stm32: the image does not compile:\n")
     assert "argument to '-O' should be a non-negative integer" in text

@@ -47,7 +47,6 @@ def make_run(**changed: Any) -> Run:
             engine="cmsis-nn",
             engine_version="cmsis-nn 4.0.0",
             toolchain=Toolchain("gcc", Path("arm-none-eabi-gcc"), "gcc 12.2.1"),
-            optimize="-O2",
             flash=41_012,
             ram=22_000,
             cached=False,
