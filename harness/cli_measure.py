@@ -3,18 +3,15 @@
 import argparse
 import re
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from harness.board import provision
+from harness.bench import bench
 from harness.board.reach import Reach
-from harness.dut import open_dut
 from harness.elf import Elf
 from harness.errors import InputError
-from harness.image import build_image
 from harness.measure.cycles.bare import BUDGET
 from harness.measure.cycles.calibrate import compare, find_programs, read_reference
 from harness.measure.cycles.costs import cores, costs_of
@@ -23,7 +20,10 @@ from harness.progress import Progress
 from harness.report.calibration import print_calibration
 from harness.report.memory import print_growth, print_memory
 from harness.report.profile import plot_profile, print_profile
+from harness.report.sweep import plot_sweep, print_sweep
 from harness.selection import Selection, add_options
+from harness.sweep import Row, sweep
+from harness.target import find_target
 from harness.workspace import Workspace
 
 DONE = 0
@@ -36,6 +36,7 @@ def add_commands(commands: Any) -> None:
     size = commands.add_parser("size", help="where flash and RAM go, or what grew from A to B")
     size.add_argument("a", type=Path, metavar="A", help="an ELF, or the folder of an image")
     size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
+    size.add_argument("--target", metavar="TARGET", help="say what is left of its memory")
     size.set_defaults(command=_size)
     profile = commands.add_parser("profile", help="ticks, MACs and share of each layer")
     add_options(profile.add_argument)
@@ -54,16 +55,24 @@ def add_commands(commands: Any) -> None:
     add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
     add("--budget", type=int, default=BUDGET, metavar="N", help="instructions to each symbol")
     calibrate.set_defaults(command=_calibrate)
+    sweep = commands.add_parser("sweep", help="run all combinations: which are small, which fast")
+    add_options(sweep.add_argument)
+    Reach.add_options(sweep.add_argument)
+    sweep.add_argument("--plot", type=Path, metavar="FILE", help="plot them: .svg, .png or .pdf")
+    sweep.set_defaults(command=_sweep)
 
 
-def _size(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+def _size(options: argparse.Namespace, workspace: Workspace) -> int:
+    memory = find_target(options.target, workspace.targets).memory if options.target else None
     asked = [path for path in (options.a, options.b) if path]
     elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in asked]
+    if memory is not None:
+        elves[-1].sizes(memory)  # refuses an image for another memory map
     first, *second = map(pieces, elves)
     if second:
-        print_growth(first, second[0], Console())
+        print_growth(first, second[0], Console(), memory)
     else:
-        print_memory(first, Console())
+        print_memory(first, Console(), memory)
     return DONE
 
 
@@ -80,13 +89,9 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             remedy="name one --target, one --model, one --engine and one --toolchain",
         )
     for target, model, engine, toolchain in asked:
-        image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
-        with (
-            closing(provision(target, workspace.logs, progress, reach)) as board,
-            open_dut(
-                target, model, image, board, workspace, progress, lambda _: None, reach.feed
-            ) as dut,
-        ):
+        with bench(
+            target, model, engine, toolchain, workspace, progress, lambda _: None, reach
+        ) as dut:
             found = dut.profile()
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
         print_profile(found, title, target.counter.ticks, Console())
@@ -118,3 +123,22 @@ def _range(text: str) -> range:
             f"{text!r} is no ORIGIN:SIZE within 32 bits", where="--ram", remedy="0x20000000:0x20000"
         )
     return range(origin, origin + size)
+
+
+def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.report.plot import check_path  # noqa: PLC0415 - matplotlib
+
+    selection = Selection.of(options, workspace)
+    selection.check()
+    if options.plot:
+        check_path(options.plot)
+    rows: list[Row] = []
+    try:
+        sweep(selection, Reach.of(options), Progress(sys.stderr), rows)
+    finally:
+        if rows:
+            print_sweep(rows, Console())
+    if options.plot and any(not row.reasons for row in rows):
+        plot_sweep(rows, options.plot)
+        print(f"plot: {options.plot}")
+    return max(row.code for row in rows)

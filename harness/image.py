@@ -30,8 +30,6 @@ from harness.model import Model
 from harness.target import Target
 from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
 
-OPTIMIZE = "-O2"
-
 Variant = Literal["measured", "traced", "profiled"]
 """What an image is for; only the first is a user's."""
 
@@ -60,7 +58,6 @@ class Image:
     engine: str
     engine_version: str
     toolchain: Toolchain
-    optimize: str
     flash: int
     ram: int
     cached: bool
@@ -99,7 +96,7 @@ def build_image(
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
-        options = _options(target)
+        options = _options(target, toolchain)
         if variant != "measured":
             _check_layers(generated, engine)
             options[_OPTION[variant]] = "ON"
@@ -122,7 +119,6 @@ def build_image(
         engine.name,
         generated.version,
         toolchain,
-        OPTIMIZE,
         flash,
         ram,
         cached,
@@ -146,8 +142,8 @@ def _check_layers(generated: Generated, engine: Engine) -> None:
         )
 
 
-def _options(target: Target) -> dict[str, str]:
-    """Return what of a target goes into its image, as options of firmware/CMakeLists.txt."""
+def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
+    """Return what of target and toolchain are options of firmware/CMakeLists.txt."""
     memory = target.memory
     return {
         "PORT": target.port.name,
@@ -158,7 +154,7 @@ def _options(target: Target) -> dict[str, str]:
         "RAM_ORIGIN": f"{memory.ram.origin:#x}",
         "RAM_SIZE": f"{memory.ram.size:#x}",
         "STACK_SIZE": str(target.stack),
-        "OPTIMIZE": OPTIMIZE,
+        "OPTIMIZE": toolchain.opt,
         **{key: str(value) for key, value in target.port.options.items()},
     }
 

@@ -117,6 +117,11 @@ class Run:
                 f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
                 f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
             )
+        if self.stack >= self.welcome.stack_size:
+            reasons.append(
+                f"the stack is used to the last of its {self.welcome.stack_size:,} bytes: it may "
+                "have overflowed; `stack` in the target file sets its size"
+            )
         return reasons
 
     def check(self) -> None:

@@ -20,6 +20,7 @@ from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy import estimate_energy
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
+from harness.measure.memory import MemoryUse, memory_use
 from harness.measure.meters.session import Metered
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
@@ -139,6 +140,7 @@ class Record(msgspec.Struct, frozen=True):
     conversion: Conversion | None = None  # the counter's ticks are as they came
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured
+    memory: MemoryUse | None = None  # which all records have but the first ones
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -171,7 +173,7 @@ def record_of(run: Run, root: Path) -> Record:
             engine=run.image.engine,
             engine_version=run.image.engine_version,
             compiler=run.image.toolchain.version,
-            optimize=run.image.optimize,
+            optimize=run.image.toolchain.opt,
             toolchain=run.image.toolchain.name,
         ),
         commit=_commit(root),
@@ -186,6 +188,7 @@ def record_of(run: Run, root: Path) -> Record:
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
         energy=_energy(run.metered),
+        memory=memory_use(run.image.elf),
     )
 
 
@@ -273,11 +276,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         **latency.numbers(run.ticks, run.first, run.target),
         **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
-        "flash": Number(run.image.flash, "byte", "exact"),
-        "ram": Number(run.image.ram, "byte", "exact"),
-        "arena": Number(run.welcome.arena_size, "byte", "exact"),
-        "stack": Number(run.stack, "byte", tick_kind),
-        "stack_reserved": Number(run.welcome.stack_size, "byte", "exact"),
+        **_memory_numbers(run),
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
         **estimated,
@@ -296,9 +295,10 @@ def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
 
 
 def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
-    """Return cycles, seconds and joules of the median inference, by vector 0's cycles an instruction.
+    """Return what the median inference takes, by vector 0's cycles an instruction.
 
-    With wait states in the target's clock also the most that they may add.
+    That is cycles, seconds and joules; where the target's clock has wait states, also the most
+    that they may add.
     """
     scale = float(np.median(run.ticks)) / estimate.instructions
     model = f"{estimate.model}, zero wait states"
@@ -317,6 +317,25 @@ def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
         cycles = numbers["cycles_estimated"]
         numbers["energy_estimated"] = estimate_energy(cycles, run.target.power)
     return numbers
+
+
+def _memory_numbers(run: Run) -> dict[str, Number]:
+    reserved, memory = run.welcome.stack_size, run.target.memory
+    exact = {
+        "flash": run.image.flash,
+        "flash_left": memory.flash.size - run.image.flash,
+        "ram": run.image.ram,
+        "ram_left": memory.ram.size - run.image.ram,
+        "arena": run.welcome.arena_size,
+        "arena_least": run.image.arena_least,
+        "stack_reserved": reserved,
+    }
+    # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
+    measured = {"stack": run.stack, "stack_margin": reserved - run.stack}
+    return {
+        **{name: Number(value, "byte", "exact") for name, value in exact.items()},
+        **{name: Number(value, "byte", "measured") for name, value in measured.items()},
+    }
 
 
 def _commit(root: Path) -> Commit | None:
