@@ -15,9 +15,11 @@ from harness.errors import InputError
 from harness.measure.cycles.bare import BUDGET
 from harness.measure.cycles.calibrate import compare, find_programs, read_reference
 from harness.measure.cycles.costs import cores, costs_of
+from harness.measure.cycles.inference import why_not
 from harness.measure.memory import pieces
 from harness.progress import Progress
 from harness.report.calibration import print_calibration
+from harness.report.functions import print_functions
 from harness.report.memory import print_growth, print_memory
 from harness.report.profile import plot_profile, print_profile
 from harness.report.sweep import plot_sweep, print_sweep
@@ -93,8 +95,14 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             target, model, engine, toolchain, workspace, progress, lambda _: None, reach
         ) as dut:
             found = dut.profile()
+            reason = why_not(target, found.measured, patient=True)
+            estimate = None if reason else dut.estimate(found.measured)
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
         print_profile(found, title, target.counter.ticks, Console())
+        if estimate:
+            print_functions(estimate, Console())
+        else:
+            print(f"functions: {reason}")
         if options.plot:
             plot_profile(found, title, target.counter.ticks, options.plot)
             print(f"plot: {options.plot}")

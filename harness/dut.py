@@ -20,6 +20,7 @@ from harness.image import Image, Variant, build_image
 from harness.link.client import LinkClient, Span
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.cycles.inference import estimate_inference, why_not
 from harness.measure.instructions import instructions
 from harness.measure.meters import Metering
@@ -114,6 +115,15 @@ class Dut:
         return self._profiled(
             unpack(self._network.output_tensors, result.output), self._ticks(result)
         )
+
+    def estimate(self, counted: int) -> Estimate:
+        """Return the cycles of the model's first vector, for which the device `counted` so many.
+
+        Raises `InfrastructureError` if that is not what a bare core executes.
+        """
+        first = [values[0] for values in self.model.vectors.all_inputs]
+        inputs = pack(self._network.input_tensors, first)
+        return estimate_inference(self.target, self.image, inputs, counted)
 
     def _stream(self, vectors: Vectors) -> Run:
         self.model.check(self._network)
@@ -250,10 +260,11 @@ class Dut:
         reason = why_not(self.target, counted)
         if reason:
             return replace(run, unestimated=reason)
-        first = [values[0] for values in run.vectors.all_inputs]
-        inputs = pack(self._network.input_tensors, first)
-        estimate = estimate_inference(self.target, self.image, inputs, counted)
-        return replace(run, estimate=estimate)
+        try:
+            return replace(run, estimate=self.estimate(counted))
+        except InfrastructureError as error:  # what was measured is no worse for it
+            self._progress.say(f"no cycles are estimated: {error}")
+            return replace(run, unestimated=str(error))
 
     def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
         tensors = self._network.input_tensors

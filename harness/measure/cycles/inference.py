@@ -16,13 +16,16 @@ _MOST_WITH_LOADS = 10_000_000
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
 
 
-def why_not(target: Target, instructions: int) -> str:
-    """Return why no cycles are estimated of an inference on `target`; empty if they are."""
+def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
+    """Return why no cycles are estimated of an inference on `target`; empty if they are.
+
+    Who is not `patient` does not wait for one of very many instructions.
+    """
     if target.counter.ticks != "instructions":
         return "cycles are measured"
     if target.mcu.core not in cores():
         return f"there is no cycle model of {target.mcu.core}"
-    if instructions > (_MOST_WITH_LOADS if _wait_states(target) else _MOST):
+    if not patient and instructions > (_MOST_WITH_LOADS if _wait_states(target) else _MOST):
         return f"{instructions:,} instructions are many; `harness profile` estimates their cycles"
     return ""
 
