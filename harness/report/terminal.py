@@ -42,7 +42,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         *(f"{_TICKS[unit]}\n{_below(unit, records)}" for unit in units),
         "flash",
         "RAM",
-        "wall",
+        "wall\ns",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
@@ -88,7 +88,7 @@ def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
         *ticks,
         f"{value['flash']:,}",
         f"{value['ram']:,}",
-        f"{value['wall']:.1f} s",
+        f"{value['wall']:.1f}",
     ]
 
 
