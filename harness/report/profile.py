@@ -46,7 +46,7 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
     console.print(
         f"{_KIND[unit]}: {unit} of vector 0; the hook's {profile.hook} a layer are subtracted\n"
         f"the image without hooks took {profile.measured:,} for this vector, "
-        f"{profile.measured - profile.total:+,}",
+        f"{_compared(profile.measured - profile.total)}",
         style="dim",
         highlight=False,
     )
@@ -79,6 +79,12 @@ def _label(layer: LayerProfile, profile: Profile, unit: str) -> str:
     if not layer.macs or layer.ticks <= 0:
         return share
     return f"{share}, {layer.macs / layer.ticks:.2f} MAC/{_SHORT[unit].removesuffix('s')}"
+
+
+def _compared(difference: int) -> str:
+    if difference == 0:
+        return "as many"
+    return f"{abs(difference):,} {'more' if difference > 0 else 'fewer'}"
 
 
 def _cut(text: str, width: int) -> str:
