@@ -151,8 +151,10 @@ def _offset(level: Floats, spans: Floats, hz: float) -> float:
     """
     total = np.concatenate([[0.0], np.cumsum(level - np.mean(level))])
     offsets = np.arange(-_UNSURE, _UNSURE, _STEP)
-    moved = np.clip(np.rint((spans[:, :, None] + offsets) * hz), 0, len(level)).astype(np.int64)
-    charge = (total[moved[:, 1]] - total[moved[:, 0]]).sum(axis=0)
+    charge = np.zeros(len(offsets))
+    for place, offset in enumerate(offsets):
+        moved = np.clip(np.rint((spans + offset) * hz), 0, len(level)).astype(np.int64)
+        charge[place] = (total[moved[:, 1]] - total[moved[:, 0]]).sum()
     best = offsets[charge >= charge.max() - (1 - _ENOUGH) * abs(charge.max())]
     return float(best[np.argmin(np.abs(best))])
 
