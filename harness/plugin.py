@@ -54,13 +54,12 @@ def pytest_configure(config: pytest.Config) -> None:
     selection = Selection.of(config.option, Workspace(config.rootpath))
     config.stash[_selection] = selection
     config.pluginmanager.register(_Summary())
-    if any(config.getoption(axis) for axis in _AXES):
-        try:
+    try:
+        Metering.of(config.option)
+        if any(config.getoption(axis) for axis in _AXES):
             selection.check()
-            for name in selection.targets:
-                Metering.of(config.option).check(selection.target(name))
-        except InputError as error:
-            raise pytest.UsageError(str(error)) from error
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -141,11 +140,12 @@ def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
 @pytest.fixture(scope="session")
 def board(
     target: Target,
-    metering: Metering,  # noqa: ARG001 - before the board, which it may supply
+    metering: Metering,  # before the board, which it may supply
     request: pytest.FixtureRequest,
 ) -> Iterator[Board]:
     """The board of the target, ready to be started with an image."""
     config = request.config
+    metering.check(target)
     logs = config.stash[_selection].workspace.logs
     with closing(provision(target, logs, _progress(config), Reach.of(config.option))) as board:
         yield board

@@ -151,9 +151,14 @@ def _offset(level: Floats, spans: Floats, hz: float) -> float:
     """
     total = np.concatenate([[0.0], np.cumsum(level - np.mean(level))])
     offsets = np.arange(-_UNSURE, _UNSURE, _STEP)
-    moved = np.clip(np.rint((spans[:, :, None] + offsets) * hz), 0, len(level)).astype(np.int64)
-    charge = (total[moved[:, 1]] - total[moved[:, 0]]).sum(axis=0)
-    best = offsets[charge >= charge.max() - (1 - _ENOUGH) * abs(charge.max())]
+    charge = np.zeros(len(offsets))
+    for place, offset in enumerate(offsets):
+        moved = np.clip(np.rint((spans + offset) * hz), 0, len(level)).astype(np.int64)
+        charge[place] = (total[moved[:, 1]] - total[moved[:, 0]]).sum()
+    # Around the best, not a period away from it, where all but one inference fit nearly as well.
+    begin, end = _runs(charge >= charge.max() - (1 - _ENOUGH) * abs(charge.max()))
+    run = np.searchsorted(begin, np.argmax(charge), side="right") - 1
+    best = offsets[begin[run] : end[run]]
     return float(best[np.argmin(np.abs(best))])
 
 

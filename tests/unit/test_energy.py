@@ -168,6 +168,20 @@ def test_by_current(bench: Bench) -> None:
     assert _median(energy) == pytest.approx(bench.joules + around, rel=0.01)
 
 
+def test_by_current_no_inference_is_taken_for_the_next() -> None:
+    # As many that all but one would fit a period later, and each of another length.
+    bench = Bench(count=600, offset=0.015)
+    capture, timeline = bench.make(trigger=False)
+    current = capture.current.copy()
+    wanted = []
+    for span in timeline.inferences:
+        place = round((span.end - BEGAN) * HZ)
+        current[place - 600 : place - 300] *= 1 + len(wanted) % 2
+        wanted.append(1 + len(wanted) % 2)
+    energy = energy_of(dataclasses.replace(capture, current=current), timeline)
+    assert (energy.joules[1::2] > 1.2 * np.median(energy.joules[::2])).all()
+
+
 def test_by_current_and_the_devices_own_counter() -> None:
     bench = Bench(noise=0.05, after=3e-3)
     capture, timeline = bench.make(trigger=False)

@@ -74,7 +74,7 @@ def by_trigger(
 def by_current(
     model: Model, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Record, Sequence[float]]:
-    spec = "lpm01a:virtual,noise=0.03,missing=0.0002,ppm=-300"
+    spec = "lpm01a:virtual,noise=0.03,missing=0.0001,ppm=-300"
     return run_metered(spec, model, tmp_path_factory.mktemp("by_current"))
 
 

@@ -20,7 +20,7 @@ from harness.board.virtual.meters import connect
 from harness.board.virtual.meters.knobs import Knobs, parse
 from harness.board.virtual.meters.lpm01a import VirtualLpm01a
 from harness.board.virtual.meters.ppk2 import VirtualPpk2
-from harness.board.virtual.meters.supply import ASLEEP, AWAKE
+from harness.board.virtual.meters.supply import ASLEEP, AWAKE, Supply
 from harness.errors import InfrastructureError, InputError
 from harness.measure.meters import (
     KINDS,
@@ -331,6 +331,36 @@ def test_no_such_port() -> None:
 def test_a_voltage_it_does_not_have(kind: str, volts: float) -> None:
     with pytest.raises(InputError, match="supplies"):
         KINDS[kind]("/dev/null", volts)
+
+
+# What a virtual board draws
+
+
+def test_charges_are_exact() -> None:
+    supply = Supply()
+    for moment, awake, trigger in (
+        (1.0, True, False),
+        (1.2, True, True),
+        (1.5, True, False),
+        (1.6, False, False),
+        (1.7, True, False),
+        (1.8, False, False),
+    ):
+        supply.note(moment, awake=awake, trigger=trigger)
+    # Finely sampled, the sum comes to the same.
+    moments = np.arange(0.9, 1.9, 1e-6)
+    amperes, high = supply.show(moments, 0.0)
+    assert supply.inferences() == pytest.approx([amperes[high].sum() * 1e-6], rel=1e-5)
+    stretch = amperes[(moments >= 1.0) & (moments < 1.6)].sum() * 1e-6
+    assert supply.stretches() == pytest.approx([stretch], rel=1e-5)
+
+
+def test_an_edge_is_not_earlier_than_what_was_shown() -> None:
+    supply = Supply()
+    supply.show(np.array([1.0, 2.0]), 0.0)
+    supply.note(1.5, awake=True, trigger=True)  # told late
+    supply.note(3.0, awake=False, trigger=False)
+    assert supply.inferences() == pytest.approx([AWAKE * 1.0], rel=0.001)
 
 
 # What is asked for

@@ -25,7 +25,7 @@ VOLTS = (0.8, 5.0)
 
 _BAUD = 115_200  # it is a USB device: any will do
 _START, _STOP, _POWER, _REGULATOR, _MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
-_SOURCE, _ON, _OFF = 2, 1, 0
+_SOURCE, _ON = 2, 1
 _POWER_UP = 0.3  # seconds that a board may take to start
 _CONSTANTS = ("R", "GS", "GI", "O", "S", "I", "UG")
 _VOLTS_PER_LSB = 1.8 / 163_840

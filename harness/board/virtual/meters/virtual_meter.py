@@ -29,7 +29,8 @@ class VirtualMeter(ABC):
         self.volts = 0.0
         self.knobs = knobs
         self.supply = supply
-        self._random = np.random.default_rng(1)
+        self._random = np.random.default_rng(0)
+        self._gaps = np.random.default_rng(1)  # the same samples each time, however many at once
         self._host, self._terminal = os.openpty()
         tty.setraw(self._terminal)
         os.set_blocking(self._host, False)
@@ -80,7 +81,7 @@ class VirtualMeter(ABC):
 
     def gaps(self, count: int, length: int) -> npt.NDArray[np.bool_]:
         """Tell which of `count` samples are missing, `length` at a time."""
-        begins = self._random.random(count) < self.knobs.missing / length
+        begins = self._gaps.random(count) < self.knobs.missing / length
         return np.convolve(begins, np.ones(length), mode="full")[:count] > 0
 
     def _run(self) -> None:
