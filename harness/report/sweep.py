@@ -39,17 +39,22 @@ def print_sweep(rows: Sequence[Row], console: Console) -> None:
             table.add_row(name, row.toolchain, row.opt, *_figures(row, units))
         table.add_section()
     console.print(table)
-    ticks = " and ".join(units) or "ticks"
-    console.print(
-        f"* Pareto-optimal: right, and no other is both smaller in flash and in {ticks}\n"
-        f"median {ticks} per inference; flash and RAM in bytes",
-        style="dim",
-        highlight=False,
-    )
+    console.print(_kinds(units), style="dim", highlight=False)
     for row in rows:
         if row.reasons:
             text = "\n  ".join([f"{row}:", *row.reasons])
             console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _kinds(units: Sequence[str]) -> str:
+    exact = ["flash and RAM (bytes)", "≠ golden (output bytes that differ)"]
+    measured: list[str] = []
+    for unit in units:
+        (exact if unit == "instructions" else measured).append(f"median {unit} per inference")
+    lines = [f"exact: {', '.join(exact)}"]
+    if measured:
+        lines.append(f"measured: {', '.join(measured)}")
+    return "\n".join([*lines, "*: Pareto-optimal, by flash and ticks, of those that are right"])
 
 
 def _named(group: list[Row]) -> list[tuple[Row, str]]:
