@@ -107,6 +107,7 @@ class Record(msgspec.Struct, frozen=True):
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
+    unestimated: str = ""  # why no cycles are estimated
     conversion: Conversion | None = None  # the counter's ticks are as they came
 
 
@@ -152,6 +153,7 @@ def record_of(run: Run, root: Path) -> Record:
         log=list(run.log),
         feed=run.feed,
         divergence=run.divergence,
+        unestimated=run.unestimated,
         conversion=_conversion(run),
     )
 
