@@ -26,7 +26,6 @@ from harness.link.errors import (
     DeviceStoppedError,
 )
 from harness.link.messages import Result, Welcome
-from harness.measure.cycles.inference import estimate_inference, why_not
 from harness.measure.instructions import instructions
 from harness.model import Model
 from harness.progress import Progress
@@ -199,6 +198,12 @@ class Dut:
 
     def _estimated(self, run: Run) -> Run:
         """Return `run` with the cycles that vector 0 would take, or why none are estimated."""
+        # Unicorn and capstone, which the first inference does not wait for.
+        from harness.measure.cycles.inference import (  # noqa: PLC0415
+            estimate_inference,
+            why_not,
+        )
+
         counted = int(run.ticks[0])
         reason = why_not(self.target, counted)
         if reason:

@@ -239,7 +239,7 @@ def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
     model = f"{estimate.model}, zero wait states"
     kinds = {"estimated": (estimate.cycles, model, estimate.error)}
     if estimate.wait_states:
-        waiting = f"{estimate.model}, {estimate.wait_states} wait states, no cache or prefetch"
+        waiting = f"{estimate.model}, {estimate.wait_states} wait states at jumps and loads"
         kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
     numbers = {}
     for name, (cycles, model, error) in kinds.items():

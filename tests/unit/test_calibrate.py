@@ -47,6 +47,13 @@ def test_another_core_takes_other_cycles(folder: Path, capsys: pytest.CaptureFix
     assert f" {100 * 2 + 99} " in capsys.readouterr().out
 
 
+def test_a_core_without_timings_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrate(folder, "program,cycles\nloop,400\n", "--core", "cortex-m7") == USAGE
+    assert "--core: there is no cycle model of 'cortex-m7'" in capsys.readouterr().err
+
+
 def test_the_summary_is_what_it_says() -> None:
     found = Calibration.of([Comparison("a", 1, 50, 100), Comparison("b", 1, 200, 100)])
     assert (found.mean_error, found.within) == (0.75, 0)

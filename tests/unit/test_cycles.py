@@ -14,10 +14,11 @@ from harness.elf import Elf
 from harness.engines import find_engine
 from harness.errors import InfrastructureError
 from harness.image import Image, build_image
+from harness.measure.cycles.attribution import estimate
 from harness.measure.cycles.bare import BareCore, Block
 from harness.measure.cycles.costs import costs_of
 from harness.measure.cycles.decode import KINDS, instruction
-from harness.measure.cycles.estimate import Estimate, FunctionCost, estimate
+from harness.measure.cycles.estimate import Estimate, FunctionCost
 from harness.measure.cycles.inference import estimate_inference, infer, instructions, why_not
 from harness.measure.cycles.trace import Trace
 from harness.measure.number import plus_minus
