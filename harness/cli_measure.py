@@ -12,13 +12,9 @@ from harness.bench import bench
 from harness.board.reach import Reach
 from harness.elf import Elf
 from harness.errors import InputError
-from harness.measure.cycles.bare import BUDGET
-from harness.measure.cycles.calibrate import compare, find_programs, read_reference
-from harness.measure.cycles.costs import cores, costs_of
-from harness.measure.cycles.inference import why_not
 from harness.measure.memory import pieces
+from harness.names import suggest
 from harness.progress import Progress
-from harness.report.calibration import print_calibration
 from harness.report.functions import print_functions
 from harness.report.memory import print_growth, print_memory
 from harness.report.profile import plot_profile, print_profile
@@ -53,9 +49,9 @@ def add_commands(commands: Any) -> None:
     add("--reference", type=Path, required=True, metavar="CSV", help="program,cycles")
     add("--start", required=True, metavar="SYMBOL", help="the function where counting begins")
     add("--stop", required=True, metavar="SYMBOL", help="the function where it ends")
-    add("--core", choices=cores(), default="cortex-m4f")
+    add("--core", default="cortex-m4f", help="(%(default)s)")
     add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
-    add("--budget", type=int, default=BUDGET, metavar="N", help="instructions to each symbol")
+    add("--budget", type=int, metavar="N", help="instructions to each symbol at most")
     calibrate.set_defaults(command=_calibrate)
     sweep = commands.add_parser("sweep", help="run all combinations: which are small, which fast")
     add_options(sweep.add_argument)
@@ -79,6 +75,9 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
+    # Unicorn and capstone.
+    from harness.measure.cycles.inference import why_not  # noqa: PLC0415
+
     selection = Selection.of(options, workspace)
     selection.check()
     progress = Progress(sys.stderr)
@@ -110,11 +109,27 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    # Unicorn and capstone, which no other command needs.
+    from harness.measure.cycles.bare import BUDGET  # noqa: PLC0415
+    from harness.measure.cycles.calibrate import (  # noqa: PLC0415
+        compare,
+        find_programs,
+        read_reference,
+    )
+    from harness.measure.cycles.costs import cores, costs_of  # noqa: PLC0415
+    from harness.report.calibration import print_calibration  # noqa: PLC0415
+
+    if options.core not in cores():
+        raise InputError(
+            f"there is no cycle model of {options.core!r}",
+            where="--core",
+            remedy=suggest(options.core, cores()),
+        )
     reference = read_reference(options.reference)
     programs = find_programs(options.elf_dir, list(reference))
     ram = _range(options.ram)
     costs = costs_of(options.core)
-    budget = options.budget
+    budget = options.budget or BUDGET
     symbols = (options.start, options.stop)
     with Progress(sys.stderr).bar("programs", len(programs)) as step:
         found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))

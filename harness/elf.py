@@ -84,8 +84,8 @@ class Elf:
 
     def symbols(self, *names: str) -> list[int] | None:
         """Return the values of the symbols called `names`; None if one is missing."""
-        with self.path.open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".symtab")
+        with self.opened() as file:
+            table = file.get_section_by_name(".symtab")
             if not isinstance(table, SymbolTableSection):
                 return None
             found = [table.get_symbol_by_name(name) for name in names]

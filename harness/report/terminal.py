@@ -132,4 +132,9 @@ def _legend(
     models = dict.fromkeys(f"{plus_minus(one.error)} ({one.model})" for one in cycles)
     if models:
         lines.append(f"estimated: ~ cycles per inference, {'; '.join(models)}")
+    reasons: dict[str, set[str]] = {}
+    for record in records:
+        if record.unestimated and "instructions_median" in record.numbers:
+            reasons.setdefault(record.unestimated, set()).add(record.target.name)
+    lines += [f"not estimated on {', '.join(sorted(on))}: {why}" for why, on in reasons.items()]
     return "\n".join(lines)

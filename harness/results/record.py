@@ -137,6 +137,7 @@ class Record(msgspec.Struct, frozen=True):
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
+    unestimated: str = ""  # why no cycles are estimated
     conversion: Conversion | None = None  # the counter's ticks are as they came
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured
@@ -185,6 +186,7 @@ def record_of(run: Run, root: Path) -> Record:
         log=list(run.log),
         feed=run.feed,
         divergence=run.divergence,
+        unestimated=run.unestimated,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
         energy=_energy(run.metered),
@@ -304,7 +306,7 @@ def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
     model = f"{estimate.model}, zero wait states"
     kinds = {"estimated": (estimate.cycles, model, estimate.error)}
     if estimate.wait_states:
-        waiting = f"{estimate.model}, {estimate.wait_states} wait states, no cache or prefetch"
+        waiting = f"{estimate.model}, {estimate.wait_states} wait states at jumps and loads"
         kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
     numbers = {}
     for name, (count, model, error) in kinds.items():

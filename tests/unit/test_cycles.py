@@ -14,10 +14,11 @@ from harness.elf import Elf
 from harness.engines import find_engine
 from harness.errors import InfrastructureError
 from harness.image import Image, build_image
+from harness.measure.cycles.attribution import estimate
 from harness.measure.cycles.bare import BareCore, Block
 from harness.measure.cycles.costs import costs_of
 from harness.measure.cycles.decode import KINDS, instruction
-from harness.measure.cycles.estimate import Estimate, FunctionCost, estimate
+from harness.measure.cycles.estimate import Estimate, FunctionCost
 from harness.measure.cycles.inference import estimate_inference, infer, instructions, why_not
 from harness.measure.cycles.trace import Trace
 from harness.measure.number import plus_minus
@@ -103,7 +104,9 @@ def test_a_cortex_m33_costs_what_an_m4_does_and_nobody_says_how_wrong_that_is() 
 def test_every_row_is_of_a_kind_and_says_where_it_is_from() -> None:
     assert set(costs_of("cortex-m4f").row) == set(KINDS)
     for core in CORES:
-        assert all("table" in row.source or "3.3" in row.source for row in costs_of(core).row.values())
+        assert all(
+            "table" in row.source or "3.3" in row.source for row in costs_of(core).row.values()
+        )
 
 
 def test_an_instruction_that_a_core_lacks_is_no_free_one() -> None:
@@ -195,6 +198,7 @@ def test_blocks_and_their_jumps_are_counted(starts: list[int], end: int) -> None
 
 # An image
 
+
 @pytest.fixture(scope="module")
 def model() -> Model:
     return find_model("faces", [ROOT / "models"])
@@ -248,7 +252,8 @@ def test_cores_without_timings_are_not_estimated(target: Target) -> None:
     for core in set(get_args(Core)) - {"cortex-m7", "cortex-m55"}:
         of_core = msgspec.structs.replace(target, mcu=Mcu("X", core))
         assert not why_not(of_core, 1_000_000)
-    for core in ("cortex-m7", "cortex-m55"):
+    cores: tuple[Core, Core] = ("cortex-m7", "cortex-m55")
+    for core in cores:
         assert why_not(msgspec.structs.replace(target, mcu=Mcu("X", core)), 1) == (
             f"there is no cycle model of {core}"
         )

@@ -173,7 +173,7 @@ def test_by_current_no_inference_is_taken_for_the_next() -> None:
     bench = Bench(count=600, offset=0.015)
     capture, timeline = bench.make(trigger=False)
     current = capture.current.copy()
-    wanted = []
+    wanted: list[int] = []
     for span in timeline.inferences:
         place = round((span.end - BEGAN) * HZ)
         current[place - 600 : place - 300] *= 1 + len(wanted) % 2

@@ -202,5 +202,3 @@ class BareCore:
 def _memory(span: range, *, flash: bool) -> Memory:
     start = span.start // _PAGE * _PAGE
     return Memory(start, -(-(span.stop - start) // _PAGE) * _PAGE, flash=flash)
-
-

@@ -1,4 +1,4 @@
-"""The cycle model beside cycles that others published: programs the user built, run on a bare core."""
+"""The cycle model beside cycles that others published, over programs that the user built."""
 
 import csv
 import math
@@ -9,11 +9,11 @@ from statistics import geometric_mean, mean
 
 from harness.elf import Elf
 from harness.errors import InputError
+from harness.measure.cycles.attribution import estimate
 from harness.measure.cycles.bare import BareCore
 from harness.measure.cycles.costs import Costs
-from harness.measure.cycles.estimate import estimate
 
-_COLUMNS = ("cycles", "ms and hz")
+_COLUMNS = (("cycles",), ("ms", "hz"))
 _WITHIN = 0.1
 
 
@@ -59,12 +59,12 @@ def read_reference(path: Path) -> dict[str, float]:
     they were taken. Raises `InputError` naming the line that is wrong.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             columns = set(reader.fieldnames or ())
-            if "program" not in columns or not ({"cycles"} <= columns or {"ms", "hz"} <= columns):
+            if not any(columns >= {"program", *values} for values in _COLUMNS):
                 raise InputError(
-                    "its first line must name the columns program and cycles, or program, ms and hz",
+                    "its first line must name the columns program, cycles or program, ms, hz",
                     where=str(path),
                 )
             found: dict[str, float] = {}
@@ -85,7 +85,7 @@ def read_reference(path: Path) -> dict[str, float]:
 
 
 def _cycles(row: dict[str, str], where: str) -> float:
-    keys = ("cycles",) if "cycles" in row else ("ms", "hz")
+    keys = _COLUMNS[0] if "cycles" in row else _COLUMNS[1]
     values = []
     for key in keys:
         try:
@@ -129,7 +129,7 @@ def compare(
     budget: int,
     step: Callable[[], None],
 ) -> Iterator[Comparison]:
-    """Run each program from reset, and yield what it took from the first of `symbols` to the second.
+    """Run each program from reset, and yield what it took from one of `symbols` to the other.
 
     `ram` is memory besides what the ELF's program headers name; `budget` the instructions until
     a symbol must be reached; `step` is called after each program.

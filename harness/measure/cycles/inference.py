@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from harness.errors import InfrastructureError
 from harness.image import Image
+from harness.measure.cycles.attribution import estimate, namer
 from harness.measure.cycles.bare import BareCore, Block
 from harness.measure.cycles.costs import cores, costs_of
-from harness.measure.cycles.estimate import Estimate, estimate, namer
+from harness.measure.cycles.estimate import Estimate
 from harness.target import Target
 
 _FUNCTIONS = ("main", "nn_init", "nn_input", "nn_invoke", "empty")  # firmware/app/main.c
