@@ -94,7 +94,9 @@ class Dut:
         run = self._stream(self.model.vectors)
         if run.first_difference is not None:
             run = self._traced(run, run.first_difference.vector)
-        run = self._estimated(run)
+        from harness.measure.cycles.inference import estimated  # noqa: PLC0415 - Unicorn takes time
+
+        run = estimated(run)
         record = record_of(run, self._workspace.root)
         self._on_record(write_record(record, self._workspace.runs))
         return run
@@ -195,23 +197,6 @@ class Dut:
         finally:
             self.board.stop()
         return replace(run, divergence=found)
-
-    def _estimated(self, run: Run) -> Run:
-        """Return `run` with the cycles that vector 0 would take, or why none are estimated."""
-        # Unicorn and capstone, which the first inference does not wait for.
-        from harness.measure.cycles.inference import (  # noqa: PLC0415
-            estimate_inference,
-            why_not,
-        )
-
-        counted = int(run.ticks[0])
-        reason = why_not(self.target, counted)
-        if reason:
-            return replace(run, unestimated=reason)
-        first = [values[0] for values in run.vectors.all_inputs]
-        inputs = pack(self._network.input_tensors, first)
-        estimate = estimate_inference(self.target, self.image, inputs, counted)
-        return replace(run, estimate=estimate)
 
     def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
         tensors = self._network.input_tensors
