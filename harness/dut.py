@@ -98,7 +98,10 @@ class Dut:
         if self._profile:
             answer = [values[0] for values in run.all_outputs]
             run = replace(run, profile=self._profiled(answer, int(run.ticks[0])))
-        run = self._estimated(run)
+        # Unicorn and capstone, which the first inference does not wait for.
+        from harness.measure.cycles.inference import estimated  # noqa: PLC0415
+
+        run = estimated(run)
         record = record_of(run, self._workspace.root)
         self._on_record(write_record(record, self._workspace.runs))
         return run
@@ -254,21 +257,6 @@ class Dut:
             yield (*self._open(image), image)
         finally:
             self.board.stop()
-
-    def _estimated(self, run: Run) -> Run:
-        """Return `run` with the cycles that vector 0 would take, or why none are estimated."""
-        # Unicorn and capstone, which the first inference does not wait for.
-        from harness.measure.cycles.inference import why_not  # noqa: PLC0415
-
-        counted = int(run.ticks[0])
-        reason = why_not(self.target, counted)
-        if reason:
-            return replace(run, unestimated=reason)
-        try:
-            return replace(run, estimate=self.estimate(counted))
-        except InfrastructureError as error:  # what was measured is no worse for it
-            self._progress.say(f"no cycles are estimated: {error}")
-            return replace(run, unestimated=str(error))
 
     def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
         tensors = self._network.input_tensors

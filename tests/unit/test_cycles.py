@@ -1,9 +1,11 @@
 """Estimated cycles: Arm's numbers for snippets, and blocks that are what a device counts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,14 +21,22 @@ from harness.measure.cycles.bare import BareCore, Block
 from harness.measure.cycles.costs import costs_of
 from harness.measure.cycles.decode import KINDS, instruction
 from harness.measure.cycles.estimate import Estimate, FunctionCost
-from harness.measure.cycles.inference import estimate_inference, infer, instructions, why_not
+from harness.measure.cycles.inference import (
+    estimate_inference,
+    estimated,
+    infer,
+    instructions,
+    why_not,
+)
 from harness.measure.cycles.trace import Trace
-from harness.measure.number import plus_minus
+from harness.measure.number import Number, plus_minus
 from harness.model import Model, find_model
 from harness.report.functions import print_functions
+from harness.results.record import record_of
 from harness.target import Clock, Core, Mcu, Target, find_target
 from harness.tflite_file import parse
 from tests.programs import program
+from tests.unit.test_record import make_run
 
 ROOT = Path(__file__).parents[2]
 CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4f")
@@ -233,6 +243,38 @@ def test_an_estimate_is_of_what_ran_or_is_refused(
         estimate_inference(target, image, inputs, counted + 1)
     with pytest.raises(InfrastructureError, match="bytes of input, the vector has 3"):
         infer(target, image, b"123")
+
+
+def test_what_a_bare_core_cannot_run_is_not_estimated_and_the_record_says_why(
+    tmp_path: Path, target: Target, image: Image
+) -> None:
+    elf = Elf(tmp_path / "a.elf")
+    elf.path.write_bytes(program({"reset": "fee7"}))
+    run = estimated(make_run(target=target, image=replace(image, elf=elf)))
+    assert run.estimate is None
+    assert "the image lacks one of the functions main" in run.unestimated
+    record = record_of(run, tmp_path)
+    assert record.unestimated == run.unestimated
+    assert not any("estimated" in name for name in record.numbers)
+
+
+def test_a_record_has_the_median_s_cycles_and_says_whose_they_are(
+    target: Target, tmp_path: Path
+) -> None:
+    clock = Clock(hz=1000, source="a test")
+    found = Estimate("a model", 0.107, (FunctionCost("f", "", 1000, 1500),), 2, 300)
+    run = make_run(
+        target=msgspec.structs.replace(target, clock=clock),
+        ticks=np.array([1000, 2000, 9000], np.uint32),
+        estimate=found,
+    )
+    numbers = record_of(run, tmp_path).numbers
+    model = "a model, zero wait states"
+    assert numbers["cycles_estimated"] == Number(3000, "1", "estimated", model, 0.107)
+    assert numbers["latency_estimated"] == Number(3.0, "s", "estimated", model, 0.107)
+    waiting = numbers["cycles_estimated_waiting"]
+    assert (waiting.value, waiting.error) == (3600, None)
+    assert numbers["latency_estimated_waiting"].value == 3.6
 
 
 def test_wait_states_only_add(target: Target, model: Model, image: Image) -> None:

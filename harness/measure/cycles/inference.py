@@ -1,20 +1,45 @@
 """One inference of an image on a bare core: the blocks that it runs, and what they cost."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.block import pack
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.measure.cycles.attribution import estimate, namer
 from harness.measure.cycles.bare import BareCore, Block
 from harness.measure.cycles.costs import cores, costs_of
 from harness.measure.cycles.estimate import Estimate
+from harness.run import Run
 from harness.target import Target
 
 _FUNCTIONS = ("main", "nn_init", "nn_input", "nn_invoke", "empty")  # firmware/app/main.c
 _MOST = 100_000_000  # instructions that a run waits for: two seconds
 _MOST_WITH_LOADS = 10_000_000
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
+
+
+class OtherInstructionsError(InfrastructureError):
+    """The bare core executes another number of instructions than the device counted."""
+
+
+def estimated(run: Run) -> Run:
+    """Return `run` with the cycles that vector 0 would take, or why none are estimated.
+
+    Raises `OtherInstructionsError` as `estimate_inference` does.
+    """
+    counted = int(run.ticks[0])
+    reason = why_not(run.target, counted)
+    if reason:
+        return replace(run, unestimated=reason)
+    first = [values[0] for values in run.vectors.all_inputs]
+    inputs = pack(run.network.input_tensors, first)
+    try:
+        return replace(run, estimate=estimate_inference(run.target, run.image, inputs, counted))
+    except OtherInstructionsError:
+        raise
+    except InfrastructureError as error:  # an engine may use what a bare core has not
+        return replace(run, unestimated=error.what)
 
 
 def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
@@ -34,12 +59,12 @@ def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
 def estimate_inference(target: Target, image: Image, inputs: bytes, counted: int) -> Estimate:
     """Return the cycles of one inference on `inputs`, for which the device counted `counted`.
 
-    Raises `InfrastructureError` if the bare core executes another number of instructions: then
-    the estimate would not be of what ran.
+    Raises `OtherInstructionsError` if the bare core executes another number: then the estimate
+    would not be of what ran. Raises `InfrastructureError` as `infer` does.
     """
     ran = infer(target, image, inputs)
     if ran.counted != counted:
-        raise InfrastructureError(
+        raise OtherInstructionsError(
             f"the bare core executes {ran.counted:,} instructions in an inference for which the "
             f"device counted {counted:,}",
             where=f"{target.name}: {image.elf.path}",
