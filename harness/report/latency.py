@@ -20,7 +20,7 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
     shown = [record for record in records if _value(record, _unit(record), "spread")]
     if not shown:
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("target\nmodel", overflow="fold")
     for heading in (*_COLUMNS, "spread\nfirst"):
         table.add_column(heading, justify="right", no_wrap=True)
