@@ -47,3 +47,8 @@ class Workspace:
     def runs(self) -> Path:
         """Records, one file a run."""
         return self.root / "reports" / "runs"
+
+    @property
+    def index(self) -> Path:
+        """The index of the records, made anew from them where it is missing."""
+        return self.root / "reports" / "index.sqlite"

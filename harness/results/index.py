@@ -1,0 +1,125 @@
+"""The local index: what the JSON files of a folder hold, quickly found; it can be made anew.
+
+Files are the truth. A file that is new is read, one that changed is read again, and the run of
+one that vanished leaves the index.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select
+
+from harness.errors import InfrastructureError, InputError
+from harness.results.engine import UnusableError, reading, writing
+from harness.results.record import read_file
+from harness.results.store import Read, Store, insert
+from harness.results.tables import FILES, files, runs
+
+_BATCH = 250  # files a transaction; others that write get their turn
+_SUFFIX = ".json"
+
+State = tuple[int, int]  # bytes, mtime in nanoseconds
+
+
+class Index(Store):
+    """A store on SQLite in the file `path` that follows a folder of records.
+
+    A file that is broken, or of another version's tables, is replaced. Raises
+    `InfrastructureError` if it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(path.with_suffix(".lock")):
+                self._open(path)
+        except OSError as error:
+            raise InfrastructureError(
+                f"the index cannot be written: {error.strerror}", where=str(path)
+            ) from error
+
+    def _open(self, path: Path) -> None:
+        try:
+            super().__init__(f"sqlite:///{path}")
+        except UnusableError:
+            for file in (path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm"))):
+                file.unlink(missing_ok=True)
+            super().__init__(f"sqlite:///{path}")
+        with writing(self._engine) as connection:
+            FILES.create_all(connection)
+
+    def update(self, folder: Path) -> list[InputError]:
+        """Follow the records in `folder`; return an error for each file that is none."""
+        # In this order: a file that another process adds meanwhile is not one that vanished.
+        with reading(self._engine) as connection:
+            known = {key: (size, time) for key, size, time in connection.execute(select(files))}
+        found = _states(folder)
+        gone = [key for key, state in known.items() if found.get(key) != state]
+        new = sorted(key for key, state in found.items() if known.get(key) != state)
+        skipped: list[InputError] = []
+        for some in _batches(gone):
+            with writing(self._engine) as connection:
+                _remove(connection, some)
+        for some in _batches(new):
+            read = _read(folder, some, skipped)
+            with writing(self._engine) as connection:
+                _remove(connection, list(read))  # another process may have read what they were
+                insert(connection, read)
+                if read:
+                    connection.execute(files.insert(), [_row(key, found[key]) for key in read])
+        return skipped
+
+
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+
+
+def _states(folder: Path) -> dict[str, State]:
+    """Return the size and time of each file that may be a record, by its id."""
+    found: dict[str, State] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
+                    found[entry.name.removesuffix(_SUFFIX)] = _state(entry)
+    except FileNotFoundError:
+        pass  # there was no run yet
+    return found
+
+
+def _state(entry: os.DirEntry[str]) -> State:
+    try:
+        status = entry.stat()
+    except OSError:
+        return (0, 0)  # reading it will say why
+    return (status.st_size, status.st_mtime_ns)
+
+
+def _row(key: str, state: State) -> dict[str, object]:
+    return {"id": key, "size": state[0], "changed": state[1]}
+
+
+def _read(folder: Path, keys: Sequence[str], skipped: list[InputError]) -> dict[str, Read]:
+    read = {}
+    for key in keys:
+        try:
+            read[key] = read_file(folder / f"{key}{_SUFFIX}")
+        except InputError as error:
+            skipped.append(error)
+    return read
+
+
+def _remove(connection: Connection, keys: Sequence[str]) -> None:
+    for column in (runs.c.id, files.c.id):
+        connection.execute(delete(column.table).where(column.in_(keys)))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock `path`: nobody else opens, makes or replaces the index meanwhile."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

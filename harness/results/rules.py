@@ -1,0 +1,61 @@
+"""Rules over several keys of a record; those of a single key stand with the key's type."""
+
+from datetime import datetime
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from harness.measure.number import Number
+
+if TYPE_CHECKING:
+    from harness.results.record import Record
+
+_LARGEST = 2**53  # up to which a double holds every whole number
+_ALWAYS = ("vectors", "bytes_differing", "flash", "ram", "arena", "stack", "wall")
+
+
+class BrokenRuleError(ValueError):
+    """A record says what cannot be; the message begins with the key."""
+
+
+def check(record: "Record") -> None:
+    """Raise `BrokenRuleError` for the first rule of docs/record.md that `record` breaks."""
+    _check_time("started", record.started)
+    if record.commit and record.commit.time:
+        _check_time("commit.time", record.commit.time)
+    if (record.verdict == "passed") != (not record.reasons):
+        raise BrokenRuleError(f"reasons: {record.reasons[:1]} with verdict {record.verdict!r}")
+    for name, number in record.numbers.items():
+        _check_number(name, number)
+    metric = record.model.metric
+    shares = (metric, f"{metric}_golden", f"{metric}_floor")
+    for name in chain(shares, _ALWAYS):
+        if name not in record.numbers:
+            raise BrokenRuleError(f"numbers.{name}: is missing")
+    for name in shares:
+        if not 0 <= record.numbers[name].value <= 1:
+            raise BrokenRuleError(f"numbers.{name}.value: is not between 0 and 1")
+    if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
+        raise BrokenRuleError("numbers: neither instructions_median nor cycles_median is there")
+    vectors = record.numbers["vectors"].value
+    if len(record.ticks) != vectors or not vectors:
+        raise BrokenRuleError(f"ticks: {len(record.ticks)} for {vectors} vectors")
+
+
+def _check_time(key: str, value: str) -> None:
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise BrokenRuleError(f"{key}: {value[:40]!r} is no time of ISO 8601") from error
+    if time.tzinfo is None:
+        raise BrokenRuleError(f"{key}: {value!r} has no time zone")
+
+
+def _check_number(name: str, number: Number) -> None:
+    if abs(number.value) >= _LARGEST:
+        raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is beyond 2^53")
+    if number.unit in {"byte", "s"} and number.value < 0:
+        raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} {number.unit} is negative")
+    if number.unit == "byte" and number.value != int(number.value):
+        raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is no whole byte")
+    if number.error is not None and number.error < 0:
+        raise BrokenRuleError(f"numbers.{name}.error: {number.error!r} is negative")
