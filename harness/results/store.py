@@ -89,7 +89,7 @@ class Store(AbstractContextManager["Store"]):
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+        self.engine = open_engine(url)
 
     def __exit__(
         self,
@@ -97,7 +97,7 @@ class Store(AbstractContextManager["Store"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def add(self, *added: Record) -> None:
         """Add records, all or none of them; one that is there (by its id) stays as it is.
@@ -107,23 +107,27 @@ class Store(AbstractContextManager["Store"]):
         encoded = {record.id: msgspec.json.encode(record) for record in added}
         # Read again: only then are all rules looked at.
         parsed = {key: (parse_record(json, key), json) for key, json in encoded.items()}
-        with writing(self._engine) as connection:
-            insert(connection, parsed)
+        self.add_read(parsed)
+
+    def add_read(self, read: Mapping[str, Read]) -> None:
+        """Add records by id, as `add` does, that were just read; their JSON stays as it is."""
+        with writing(self.engine) as connection:
+            insert(connection, read)
 
     def find(self, *, newest_first: bool = True, **which: Unpack[Which]) -> list[Entry]:
         """Return the runs that are asked for, by the time they started."""
         order = (runs.c.started, runs.c.id)
         query = select(*(runs.c[field.name] for field in fields(Entry)))
         query = asked(query, which).order_by(*(c.desc() if newest_first else c for c in order))
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return [Entry(*row) for row in connection.execute(query)]
 
     def record(self, id: str) -> Record:  # noqa: A002 - the key's name
         """Return the whole record; `InputError` if there is none with that id."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             json = connection.scalar(select(records.c.json).join(runs).where(runs.c.id == id))
         if json is None:
-            raise InputError(f"there is no run {id!r}", remedy="harness index names the last ones")
+            raise InputError(f"there is no run {id!r}", remedy="harness export --csv names all")
         return parse_record(json.encode(), id)
 
     def series(self, metric: str, **which: Unpack[Which]) -> list[Point]:
@@ -135,7 +139,7 @@ class Store(AbstractContextManager["Store"]):
         query = select(runs.c.started, runs.c.commit, runs.c.id, *columns)
         query = query.add_columns(numbers.c.estimator, numbers.c.error).join_from(runs, numbers)
         query = asked(query, which).where(numbers.c.name == metric)
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query.order_by(runs.c.started, runs.c.id))
             return [Point(*row) for row in found]
 
