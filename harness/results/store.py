@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 from sqlalchemy import Connection, Select, select
@@ -17,6 +17,8 @@ from harness.results import rows
 from harness.results.engine import open_engine, reading, writing
 from harness.results.record import Record, parse_record
 from harness.results.tables import numbers, records, runs
+
+Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
 
 
 class Which(TypedDict, total=False):
@@ -135,16 +137,19 @@ class Store(AbstractContextManager["Store"]):
 
         Runs that have no such number are left out.
         """
-        columns = (numbers.c.value, numbers.c.unit, numbers.c.kind)
-        query = select(runs.c.started, runs.c.commit, runs.c.id, *columns)
-        query = query.add_columns(numbers.c.estimator, numbers.c.error).join_from(runs, numbers)
-        query = asked(query, which).where(numbers.c.name == metric)
+        of_run, of_number = (
+            ("started", "commit", "id"),
+            ("value", "unit", "kind", "estimator", "error"),
+        )
+        columns = [runs.c[name] for name in of_run] + [numbers.c[name] for name in of_number]
+        query = asked(select(*columns).join_from(runs, numbers), which)
+        query = query.where(numbers.c.name == metric)
         with reading(self.engine) as connection:
-            found = connection.execute(query.order_by(runs.c.started, runs.c.id))
-            return [Point(*row) for row in found]
+            ordered = query.order_by(runs.c.started, runs.c.id)
+            return [Point(*row) for row in connection.execute(ordered)]
 
 
-def asked(query: Select[Any], which: Which) -> Select[Any]:
+def asked(query: Query, which: Which) -> Query:
     """Return `query` of `runs` for those that are asked for."""
     for name, value in which.items():
         if value is None:
