@@ -1,10 +1,10 @@
 """The numbers of many runs as one table for pandas, and as files for other tools."""
 
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 
 from harness.errors import InfrastructureError
 from harness.files import replace_files
@@ -30,12 +30,11 @@ def frame_of(store: Store, **which: Unpack[Which]) -> pd.DataFrame:
     of_number += [numbers.c.name.label("metric"), numbers.c.value, numbers.c.unit, numbers.c.kind]
     of_number += [numbers.c.estimator, numbers.c.error]
     # Apart, as the text of a run would come once more for each of its numbers.
-    some: Select[Any] = select(*of_run)
-    asked_runs = asked(some, which).order_by(runs.c.started, runs.c.id)
+    asked_runs = asked(select(*of_run), which).order_by(runs.c.started, runs.c.id)
     asked_numbers = asked(select(*of_number).join_from(runs, numbers), which)
     with reading(store.engine) as connection:
         left, right = (
-            pd.DataFrame(found.all(), columns=list(found.keys()))
+            pd.DataFrame(map(tuple, found), columns=list(found.keys()))
             for found in map(
                 connection.execute, (asked_runs, asked_numbers.order_by(numbers.c.name))
             )

@@ -1,11 +1,10 @@
 """A store: the records of many runs, indexed, on SQLite or PostgreSQL."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import msgspec
 from sqlalchemy import Connection, Select, select
@@ -17,6 +16,8 @@ from harness.results import rows
 from harness.results.engine import open_engine, reading, writing
 from harness.results.record import Record, parse_record
 from harness.results.tables import numbers, records, runs
+
+Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
 
 
 class Which(TypedDict, total=False):
@@ -80,7 +81,7 @@ class Point:
     error: float | None
 
 
-class Store(AbstractContextManager["Store"]):
+class Store:
     """Records that can be asked for; many processes may read and add at once.
 
     `url` is `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`; tables are made where there
@@ -90,6 +91,9 @@ class Store(AbstractContextManager["Store"]):
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
@@ -135,16 +139,19 @@ class Store(AbstractContextManager["Store"]):
 
         Runs that have no such number are left out.
         """
-        columns = (numbers.c.value, numbers.c.unit, numbers.c.kind)
-        query = select(runs.c.started, runs.c.commit, runs.c.id, *columns)
-        query = query.add_columns(numbers.c.estimator, numbers.c.error).join_from(runs, numbers)
-        query = asked(query, which).where(numbers.c.name == metric)
+        of_run, of_number = (
+            ("started", "commit", "id"),
+            ("value", "unit", "kind", "estimator", "error"),
+        )
+        columns = [runs.c[name] for name in of_run] + [numbers.c[name] for name in of_number]
+        query = asked(select(*columns).join_from(runs, numbers), which)
+        query = query.where(numbers.c.name == metric)
         with reading(self.engine) as connection:
-            found = connection.execute(query.order_by(runs.c.started, runs.c.id))
-            return [Point(*row) for row in found]
+            ordered = query.order_by(runs.c.started, runs.c.id)
+            return [Point(*row) for row in connection.execute(ordered)]
 
 
-def asked(query: Select[Any], which: Which) -> Select[Any]:
+def asked(query: Query, which: Which) -> Query:
     """Return `query` of `runs` for those that are asked for."""
     for name, value in which.items():
         if value is None:
