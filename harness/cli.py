@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from harness import __version__, cli_measure, cli_models
+from harness import __version__, cli_measure, cli_models, cli_results
 from harness.board import provision
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
@@ -21,7 +21,9 @@ from harness.image import build_image
 from harness.model import list_models, load_model
 from harness.progress import Progress
 from harness.report.terminal import print_table
+from harness.results.opening import add_store_option
 from harness.results.record import read_record
+from harness.results.sharing import Sharing
 from harness.selection import Selection, add_options
 from harness.target import list_targets, load_target
 from harness.toolchain import TOOLCHAINS, find_toolchain
@@ -64,10 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command.add_argument)
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
+    add_store_option(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
     cli_measure.add_commands(commands)
+    cli_results.add_commands(commands)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
     doctor.set_defaults(command=_doctor)
     setup = commands.add_parser("setup", help="download what no package manager has")
@@ -87,20 +91,30 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
     records: list[Path] = []
+    sharing = Sharing(options.store)
+
+    def recorded(path: Path) -> None:
+        records.append(path)
+        sharing.add(path)
+
     with _table_in_the_end(records):
         for target, model, engine, toolchain in selection.combinations():
             image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
             with (
                 closing(provision(target, workspace.logs, progress, reach)) as board,
                 open_dut(
-                    target, model, image, board, workspace, progress, records.append, reach.feed
+                    target, model, image, board, workspace, progress, recorded, reach.feed
                 ) as dut,
             ):
                 dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
     for record in failed:
         print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
-    return FAILED if failed else PASSED
+    for error in sharing.errors:
+        print(f"harness: {error}", file=sys.stderr)
+    if failed:
+        return FAILED
+    return INFRASTRUCTURE if sharing.errors else PASSED
 
 
 @contextmanager

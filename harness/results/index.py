@@ -18,7 +18,7 @@ from harness.results.record import read_file
 from harness.results.store import Read, Store, insert
 from harness.results.tables import FILES, files, runs
 
-_BATCH = 250  # files a transaction; others that write get their turn
+_BATCH = 250  # records a transaction
 _SUFFIX = ".json"
 
 State = tuple[int, int]  # bytes, mtime in nanoseconds
@@ -48,24 +48,24 @@ class Index(Store):
             for file in (path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm"))):
                 file.unlink(missing_ok=True)
             super().__init__(f"sqlite:///{path}")
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             FILES.create_all(connection)
 
     def update(self, folder: Path) -> list[InputError]:
         """Follow the records in `folder`; return an error for each file that is none."""
         # In this order: a file that another process adds meanwhile is not one that vanished.
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             known = {key: (size, time) for key, size, time in connection.execute(select(files))}
-        found = _states(folder)
+        found = states(folder)
         gone = [key for key, state in known.items() if found.get(key) != state]
         new = sorted(key for key, state in found.items() if known.get(key) != state)
         skipped: list[InputError] = []
-        for some in _batches(gone):
-            with writing(self._engine) as connection:
+        for some in batches(gone):
+            with writing(self.engine) as connection:
                 _remove(connection, some)
-        for some in _batches(new):
-            read = _read(folder, some, skipped)
-            with writing(self._engine) as connection:
+        for some in batches(new):
+            read = read_files(folder, some, skipped)
+            with writing(self.engine) as connection:
                 _remove(connection, list(read))  # another process may have read what they were
                 insert(connection, read)
                 if read:
@@ -73,11 +73,12 @@ class Index(Store):
         return skipped
 
 
-def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield `keys` in parts, for a transaction each: others that write get their turn."""
     return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
 
 
-def _states(folder: Path) -> dict[str, State]:
+def states(folder: Path) -> dict[str, State]:
     """Return the size and time of each file that may be a record, by its id."""
     found: dict[str, State] = {}
     try:
@@ -102,7 +103,8 @@ def _row(key: str, state: State) -> dict[str, object]:
     return {"id": key, "size": state[0], "changed": state[1]}
 
 
-def _read(folder: Path, keys: Sequence[str], skipped: list[InputError]) -> dict[str, Read]:
+def read_files(folder: Path, keys: Sequence[str], skipped: list[InputError]) -> dict[str, Read]:
+    """Return the records `keys` of `folder`; an error for each file that is none is `skipped`."""
     read = {}
     for key in keys:
         try:

@@ -4,12 +4,15 @@ Nothing heavy is loaded here: runs that share nothing need no database.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import InputError
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:
+    from harness.results.index import Index
     from harness.results.store import Store
 
 _SHOWN = 10  # skipped files; the rest is counted
@@ -26,27 +29,31 @@ def add_store_option(add: Callable[..., Any]) -> None:
     )
 
 
-def open_store(
-    url: str, workspace: Workspace, warn: Callable[[str], None] | None = None
-) -> "Store":
+def open_store(url: str, workspace: Workspace) -> "Store":
     """Return the store at `url`; without, the local index, brought up to date.
 
-    `warn` gets a line for each file in `reports/runs` that is no record; without, standard
-    error does. Errors are those of `Store`.
+    Files in `reports/runs` that are no records are named on standard error. Errors are those
+    of `Store`.
     """
-    from harness.results.index import Index  # noqa: PLC0415 - sqlalchemy
-    from harness.results.store import Store  # noqa: PLC0415
+    if not url:
+        return open_index(workspace.index, workspace.runs)
+    from harness.results.store import Store  # noqa: PLC0415 - sqlalchemy
 
-    if url:
-        return Store(url)
-    index = Index(workspace.index)
-    skipped = index.update(workspace.runs)
-    for error in skipped[:_SHOWN]:
-        (warn or _warn)(f"skipped: {error}")
-    if len(skipped) > _SHOWN:
-        (warn or _warn)(f"skipped: {len(skipped) - _SHOWN} files more")
+    return Store(url)
+
+
+def open_index(path: Path, folder: Path) -> "Index":
+    """Return the index in the file `path`, brought up to date with `folder`; see `open_store`."""
+    from harness.results.index import Index  # noqa: PLC0415 - sqlalchemy
+
+    index = Index(path)
+    warn_skipped(index.update(folder))
     return index
 
 
-def _warn(text: str) -> None:
-    print(f"harness: {text}", file=sys.stderr)
+def warn_skipped(skipped: Sequence[InputError]) -> None:
+    """Say on standard error which files were no records."""
+    for error in skipped[:_SHOWN]:
+        print(f"harness: skipped: {error}", file=sys.stderr)
+    if len(skipped) > _SHOWN:
+        print(f"harness: skipped: {len(skipped) - _SHOWN} files more", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Rules over several keys of a record; those of a single key stand with the key's type."""
 
+import re
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -9,7 +10,9 @@ from harness.measure.number import Number
 if TYPE_CHECKING:
     from harness.results.record import Record
 
+_ID = 240  # bytes; a file's name has 255, and `.partial` goes with it
 _LARGEST = 2**53  # up to which a double holds every whole number
+_UNIT = re.compile(r"\S{1,20}")
 _ALWAYS = ("vectors", "bytes_differing", "flash", "ram", "arena", "stack", "wall")
 
 
@@ -19,13 +22,22 @@ class BrokenRuleError(ValueError):
 
 def check(record: "Record") -> None:
     """Raise `BrokenRuleError` for the first rule of docs/record.md that `record` breaks."""
+    if len(record.id.encode()) > _ID:
+        raise BrokenRuleError(f"id: is longer than {_ID} bytes, which no file's name can be")
     _check_time("started", record.started)
     if record.commit and record.commit.time:
         _check_time("commit.time", record.commit.time)
     if (record.verdict == "passed") != (not record.reasons):
-        raise BrokenRuleError(f"reasons: {record.reasons[:1]} with verdict {record.verdict!r}")
+        raise BrokenRuleError(f"reasons: there are {len(record.reasons)}, but it {record.verdict}")
     for name, number in record.numbers.items():
         _check_number(name, number)
+    _check_presence(record)
+    vectors = record.numbers["vectors"].value
+    if len(record.ticks) != vectors or not vectors:
+        raise BrokenRuleError(f"ticks: there are {len(record.ticks)} for {vectors} vectors")
+
+
+def _check_presence(record: "Record") -> None:
     metric = record.model.metric
     shares = (metric, f"{metric}_golden", f"{metric}_floor")
     for name in chain(shares, _ALWAYS):
@@ -36,9 +48,6 @@ def check(record: "Record") -> None:
             raise BrokenRuleError(f"numbers.{name}.value: is not between 0 and 1")
     if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
         raise BrokenRuleError("numbers: neither instructions_median nor cycles_median is there")
-    vectors = record.numbers["vectors"].value
-    if len(record.ticks) != vectors or not vectors:
-        raise BrokenRuleError(f"ticks: {len(record.ticks)} for {vectors} vectors")
 
 
 def _check_time(key: str, value: str) -> None:
@@ -51,6 +60,10 @@ def _check_time(key: str, value: str) -> None:
 
 
 def _check_number(name: str, number: Number) -> None:
+    if not _UNIT.fullmatch(number.unit):
+        raise BrokenRuleError(f"numbers.{name}.unit: {number.unit[:40]!r} is no unit")
+    if "\0" in number.model:
+        raise BrokenRuleError(f"numbers.{name}.model: has a NUL in it")
     if abs(number.value) >= _LARGEST:
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is beyond 2^53")
     if number.unit in {"byte", "s"} and number.value < 0:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 from sqlalchemy import Connection, Select, select
@@ -17,6 +17,8 @@ from harness.results import rows
 from harness.results.engine import open_engine, reading, writing
 from harness.results.record import Record, parse_record
 from harness.results.tables import numbers, records, runs
+
+Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
 
 
 class Which(TypedDict, total=False):
@@ -89,7 +91,7 @@ class Store(AbstractContextManager["Store"]):
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+        self.engine = open_engine(url)
 
     def __exit__(
         self,
@@ -97,7 +99,7 @@ class Store(AbstractContextManager["Store"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def add(self, *added: Record) -> None:
         """Add records, all or none of them; one that is there (by its id) stays as it is.
@@ -107,23 +109,27 @@ class Store(AbstractContextManager["Store"]):
         encoded = {record.id: msgspec.json.encode(record) for record in added}
         # Read again: only then are all rules looked at.
         parsed = {key: (parse_record(json, key), json) for key, json in encoded.items()}
-        with writing(self._engine) as connection:
-            insert(connection, parsed)
+        self.add_read(parsed)
+
+    def add_read(self, read: Mapping[str, Read]) -> None:
+        """Add records by id, as `add` does, that were just read; their JSON stays as it is."""
+        with writing(self.engine) as connection:
+            insert(connection, read)
 
     def find(self, *, newest_first: bool = True, **which: Unpack[Which]) -> list[Entry]:
         """Return the runs that are asked for, by the time they started."""
         order = (runs.c.started, runs.c.id)
         query = select(*(runs.c[field.name] for field in fields(Entry)))
         query = asked(query, which).order_by(*(c.desc() if newest_first else c for c in order))
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return [Entry(*row) for row in connection.execute(query)]
 
     def record(self, id: str) -> Record:  # noqa: A002 - the key's name
         """Return the whole record; `InputError` if there is none with that id."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             json = connection.scalar(select(records.c.json).join(runs).where(runs.c.id == id))
         if json is None:
-            raise InputError(f"there is no run {id!r}", remedy="harness index names the last ones")
+            raise InputError(f"there is no run {id!r}", remedy="harness export --csv names all")
         return parse_record(json.encode(), id)
 
     def series(self, metric: str, **which: Unpack[Which]) -> list[Point]:
@@ -131,16 +137,19 @@ class Store(AbstractContextManager["Store"]):
 
         Runs that have no such number are left out.
         """
-        columns = (numbers.c.value, numbers.c.unit, numbers.c.kind)
-        query = select(runs.c.started, runs.c.commit, runs.c.id, *columns)
-        query = query.add_columns(numbers.c.estimator, numbers.c.error).join_from(runs, numbers)
-        query = asked(query, which).where(numbers.c.name == metric)
-        with reading(self._engine) as connection:
-            found = connection.execute(query.order_by(runs.c.started, runs.c.id))
-            return [Point(*row) for row in found]
+        of_run, of_number = (
+            ("started", "commit", "id"),
+            ("value", "unit", "kind", "estimator", "error"),
+        )
+        columns = [runs.c[name] for name in of_run] + [numbers.c[name] for name in of_number]
+        query = asked(select(*columns).join_from(runs, numbers), which)
+        query = query.where(numbers.c.name == metric)
+        with reading(self.engine) as connection:
+            ordered = query.order_by(runs.c.started, runs.c.id)
+            return [Point(*row) for row in connection.execute(ordered)]
 
 
-def asked(query: Select[Any], which: Which) -> Select[Any]:
+def asked(query: Query, which: Which) -> Query:
     """Return `query` of `runs` for those that are asked for."""
     for name, value in which.items():
         if value is None:

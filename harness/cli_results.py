@@ -1,0 +1,49 @@
+"""The commands that read what was recorded."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.results.opening import add_store_option, open_store, warn_skipped
+from harness.workspace import Workspace
+
+DONE = 0
+
+
+def add_commands(commands: Any) -> None:
+    """Declare the commands among those of `harness`, which argparse's subparsers are."""
+    push = commands.add_parser("push", help="add the records of reports/runs to a store")
+    push.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="another folder")
+    push.set_defaults(command=_push)
+    export = commands.add_parser("export", help="write all numbers to a file for other tools")
+    kind = export.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--csv", type=Path, metavar="FILE")
+    kind.add_argument("--parquet", type=Path, metavar="FILE", help="needs pyarrow")
+    export.set_defaults(command=_export)
+    for command in (push, export):
+        add_store_option(command.add_argument)
+
+
+def _push(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.results.sharing import push  # noqa: PLC0415 - sqlalchemy
+
+    if not options.store:
+        raise InputError("no store is named", where="harness push", remedy="give --store=URL")
+    added, there, skipped = push(options.folder or workspace.runs, options.store)
+    warn_skipped(skipped)
+    print(f"{added:,} records added, {there:,} were there")
+    return DONE
+
+
+def _export(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.results.frames import frame_of, write_csv, write_parquet  # noqa: PLC0415 - pandas
+
+    with open_store(options.store, workspace) as store:
+        table = frame_of(store)
+    if options.csv:
+        write_csv(table, options.csv)
+    else:
+        write_parquet(table, options.parquet)
+    print(f"{len(table):,} numbers of {table['run'].nunique():,} runs")
+    return DONE
