@@ -21,7 +21,20 @@ def add_commands(commands: Any) -> None:
     kind.add_argument("--csv", type=Path, metavar="FILE")
     kind.add_argument("--parquet", type=Path, metavar="FILE", help="needs pyarrow")
     export.set_defaults(command=_export)
-    for command in (push, export):
+    report = commands.add_parser("report", help="write all that was found as one HTML file")
+    report.add_argument("--out", type=Path, metavar="FILE", help="default: reports/report.html")
+    report.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also add a summary in Markdown to FILE"
+    )
+    report.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FOLDER",
+        help="compare with the baselines in FOLDER; default: with the runs of a week before",
+    )
+    report.add_argument("--branch", help="leave out the runs of other branches")
+    report.set_defaults(command=_report)
+    for command in (push, export, report):
         add_store_option(command.add_argument)
 
 
@@ -46,4 +59,19 @@ def _export(options: argparse.Namespace, workspace: Workspace) -> int:
     else:
         write_parquet(table, options.parquet)
     print(f"{len(table):,} numbers of {table['run'].nunique():,} runs")
+    return DONE
+
+
+def _report(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.report.html import write_html  # noqa: PLC0415 - jinja2, sqlalchemy
+    from harness.report.markdown import append_markdown  # noqa: PLC0415
+    from harness.report.summary import summarize  # noqa: PLC0415
+
+    with open_store(options.store, workspace) as store:
+        summary = summarize(store, options.branch, options.baseline)
+    path = options.out or workspace.report
+    write_html(summary, path)
+    if options.markdown:
+        append_markdown(summary, options.markdown)
+    print(f"{summary.headline}\nreport: {path}")
     return DONE

@@ -52,3 +52,8 @@ class Workspace:
     def index(self) -> Path:
         """The index of the records, made anew from them where it is missing."""
         return self.root / "reports" / "index.sqlite"
+
+    @property
+    def report(self) -> Path:
+        """The report, where no other file is asked for."""
+        return self.root / "reports" / "report.html"

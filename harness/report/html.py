@@ -1,7 +1,6 @@
 """The report as one HTML file: it needs no network and no script, and trusts no text."""
 
 import hashlib
-from collections.abc import Sequence
 from base64 import b64encode
 from functools import cache
 from importlib.resources import files
@@ -15,10 +14,10 @@ from harness.files import replace_files
 from harness.measure.number import Number
 from harness.measure.quality import SHOWN
 from harness.report import figures
-from harness.report.summary import TRENDS, Standing, Summary
+from harness.report.summary import MOST, Standing, Summary
 from harness.report.text import percent, printable, quantity, short, show
+from harness.report.trends import TRENDS, Series
 from harness.results.record import Record
-from harness.results.store import Point
 
 _FOLDED = 240  # characters of a text that is shown at once
 _TICKS = ("cycles", "instructions")
@@ -35,7 +34,7 @@ def render(summary: Summary) -> str:
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     models: dict[str, list[Standing]] = {}
     for standing in summary.standings:
-        models.setdefault(standing.combination.model, []).append(standing)
+        models.setdefault(standing.record.model.name, []).append(standing)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -43,8 +42,7 @@ def render(summary: Summary) -> str:
             summary=summary,
             models=models,
             model_ids={model: f"m{place}" for place, model in enumerate(models, start=1)},
-            ids={s.combination: f"r{i}" for i, s in enumerate(summary.standings, start=1)},
-            numbers={name for s in summary.standings for name in s.record.numbers},
+            ids={s.record.id: f"r{i}" for i, s in enumerate(summary.standings, start=1)},
             version=__version__,
             style=Markup(style),  # noqa: S704 - a file of ours
             style_digest=digest,
@@ -70,7 +68,7 @@ def _environment() -> Environment:
         "quantity": quantity,
         "ticks_of": _ticks,
     }
-    environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS}
+    environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
     environment.globals |= {"line_of": _line, "ticks_of": _ticks}
     return environment
 
@@ -109,6 +107,6 @@ def _ticks(record: Record) -> str:
     return next(unit for unit in _TICKS if f"{unit}_median" in record.numbers)
 
 
-def _line(points: Sequence[Point]) -> figures.Line | None:
+def _line(points: Series) -> figures.Line | None:
     dated = [(point.started.timestamp(), point.value) for point in points]
     return figures.line(dated, steps=points[-1].kind == "exact")

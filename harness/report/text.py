@@ -52,7 +52,7 @@ def show(number: Number) -> Shown:
         return Shown(text, number.kind)
     if number.kind == "measured":
         return Shown(text, number.kind, "measured")
-    error = "error unknown" if number.error is None else f"± {number.error:.0%}"
+    error = "error unknown" if number.error is None else f"± {100 * number.error:.2g} %"
     return Shown(f"≈ {text}", number.kind, f"{error}, estimated", number.model)
 
 
