@@ -26,6 +26,7 @@ from harness.errors import HarnessError
 from harness.image import Image, build_image
 from harness.model import Model
 from harness.progress import Progress
+from harness.report.junit import properties
 from harness.report.terminal import print_table
 from harness.results.opening import add_store_option
 from harness.results.record import read_record
@@ -207,7 +208,7 @@ def _progress(config: pytest.Config) -> Progress:
 
 
 def _remember(node: pytest.Item, path: Path) -> None:
-    node.user_properties.append((_RECORD, str(path)))
+    node.user_properties += [(_RECORD, str(path)), *properties(read_record(path))]
 
 
 def _target_of(item: pytest.Item) -> object:

@@ -20,6 +20,7 @@ from harness.report.trends import TRENDS, Series
 from harness.results.record import Record
 
 _FOLDED = 240  # characters of a text that is shown at once
+_TITLE = 400  # and of what is shown where the mouse rests
 _TICKS = ("cycles", "instructions")
 
 
@@ -78,7 +79,7 @@ def _name(text: str) -> Markup:
     shown = short(text)
     if shown == text:
         return Markup("<bdi>{}</bdi>").format(text)
-    return Markup('<bdi title="{}">{}</bdi>').format(printable(text), shown)
+    return Markup('<bdi title="{}">{}</bdi>').format(printable(text, _TITLE), shown)
 
 
 def _long(text: str) -> Markup:

@@ -12,7 +12,7 @@ from harness.report.trends import TRENDS
 from harness.results.compare import Delta, Judged
 
 _ROWS = 200  # GitHub shows 1 MiB
-_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")  # ASCII punctuation: CommonMark 0.31, 2.4
+_SPECIAL = re.compile(r"([!-+\--/:-@\[-`{-~])")  # ASCII punctuation but the comma: CommonMark 2.4
 
 
 def append_markdown(summary: Summary, path: Path) -> None:

@@ -138,8 +138,8 @@ class Summary:
 def summarize(store: Store, branch: str | None = None, baselines: Path | None = None) -> Summary:
     """Return what `store` says, of one `branch` or of all.
 
-    Runs are compared with those in the folder of `baselines`; without, with those of a week
-    before. Raises `InputError` if there is no run, or a file is no baseline.
+    Runs are compared with those in the folder of `baselines`; where there is none, with those
+    of a week before. Raises `InputError` if there is no run, or a file is no baseline.
     """
     entries = store.find(newest_first=False, branch=branch)
     if not entries:
@@ -153,16 +153,12 @@ def summarize(store: Store, branch: str | None = None, baselines: Path | None = 
     for entry in entries:
         histories.setdefault(_key(entry), []).append(entry)
     series = _series(store, entries, branch)
-    accepted = {key_of(b.record): b for b in read_baselines(baselines)} if baselines else {}
+    accepted = _accepted(baselines) if baselines else {}
     standings = []
     for key, history in sorted(histories.items(), key=lambda item: (item[0][1], item[0])):
         if history[-1].started < last - _FORGOTTEN:
             continue
-        if key in accepted:
-            found = accepted[key]
-            against = Against(found.record, f"the baseline of {found.accepted}: {found.because}")
-        else:
-            against = None if baselines else _week_before(store, history)
+        against = accepted.get(key) or _week_before(store, history)
         standings.append(_standing(store, history, last, series.get(key, {}), against))
     return Summary(standings, len(entries), entries[0].started, last)
 
@@ -182,6 +178,15 @@ def _series(
             if point.id in key:  # others came since
                 series.setdefault(key[point.id], {}).setdefault(name, []).append(point)
     return series
+
+
+def _accepted(baselines: Path) -> dict[Key, Against]:
+    return {
+        key_of(each.record): Against(
+            each.record, f"the baseline of {each.accepted} ({each.because})"
+        )
+        for each in read_baselines(baselines)
+    }
 
 
 def _week_before(store: Store, history: Sequence[Entry]) -> Against | None:

@@ -71,7 +71,7 @@ def percent(share: float) -> str:
     """Return a share with its sign, small ones too: `+0.03 %`."""
     if not math.isfinite(share):
         return "from 0"
-    digits = next((n for n in range(1, 6) if abs(share) >= 10.0 ** -(n + 1)), 6)
+    digits = next((n for n in range(1, 15) if abs(share) >= 10.0 ** -(n + 1)), 15)
     return f"{share * 100:+,.{digits}f} %".replace("-", "−")  # noqa: RUF001 - a minus
 
 
