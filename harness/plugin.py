@@ -22,11 +22,13 @@ from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Regression
+from harness.gating import GatePlugin
 from harness.image import Image, build_image
 from harness.model import Model
 from harness.progress import Progress
 from harness.report.terminal import print_table
+from harness.results.gate import Gate, add_baseline_option
 from harness.results.opening import add_store_option
 from harness.results.record import read_record
 from harness.results.sharing import Sharing
@@ -47,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(group.addoption)
     Reach.add_options(group.addoption)
     add_store_option(group.addoption)
+    add_baseline_option(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,6 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
         if any(config.getoption(axis) for axis in _AXES):
             selection.check()
+        if config.option.baseline:
+            gate = Gate(config.option.baseline, selection.workspace, config.option.store)
+            config.pluginmanager.register(GatePlugin(gate, _RECORD))
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -157,7 +163,7 @@ def pytest_runtest_makereport(
 ) -> Iterator[None]:
     """Show what was wrong and what to do, without our own call stack before it."""
     report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
+    if call.excinfo is not None and isinstance(call.excinfo.value, (HarnessError, Regression)):
         report.longrepr = str(call.excinfo.value)  # type: ignore[attr-defined]
     return report
 

@@ -52,3 +52,8 @@ class Workspace:
     def index(self) -> Path:
         """The index of the records, made anew from them where it is missing."""
         return self.root / "reports" / "index.sqlite"
+
+    @property
+    def baselines(self) -> Path:
+        """Records that a person accepted, reviewed and committed, and budgets."""
+        return self.root / "reports" / "baselines"
