@@ -22,7 +22,7 @@ from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
-from harness.errors import HarnessError
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image, build_image
 from harness.model import Model
 from harness.progress import Progress
@@ -59,8 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
         if any(config.getoption(axis) for axis in _AXES):
             selection.check()
-    except HarnessError as error:
+    except InputError as error:
         raise pytest.UsageError(str(error)) from error
+    except InfrastructureError as error:
+        pytest.exit(str(error), returncode=_STORE_FAILED)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
