@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from harness.results.compare import compare
 from harness.results.finding import find_runs
 from harness.results.gate import Gate, add_baseline_option
 from harness.results.history import history_of
-from harness.results.opening import add_store_option
+from harness.results.opening import add_store_option, open_store
 from harness.results.pairs import pair, title_of
 from harness.results.record import read_record
 from harness.workspace import Workspace
@@ -37,7 +38,13 @@ def add_commands(commands: Any) -> None:
     accepted.set_defaults(command=_accept)
     listed = actions.add_parser("list", help="which baselines there are, since when, and why")
     listed.set_defaults(command=_list)
-    for command in (compared, accepted):
+    trend = commands.add_parser("trend", help="a number over time, and where it changed")
+    trend.add_argument("--metric", required=True, help="as in records, or cycles, latency, energy")
+    for name in ("target", "model", "engine", "toolchain", "branch"):
+        trend.add_argument(f"--{name}", help=f"of this {name} only")
+    trend.add_argument("--plot", type=Path, metavar="FILE", help="a .svg, .png or .pdf")
+    trend.set_defaults(command=_trend)
+    for command in (compared, accepted, trend):
         add_store_option(command.add_argument)
     for command in (accepted, listed):
         add_baseline_option(command.add_argument)
@@ -76,4 +83,26 @@ def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
 def _list(options: argparse.Namespace, workspace: Workspace) -> int:
     for baseline in read_baselines(options.baseline or workspace.baselines):
         print(f"{title_of(baseline.record)}\n  {baseline.accepted}: {baseline.because}")
+    return DONE
+
+
+def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.report.trend import plot_trends, print_trend  # noqa: PLC0415 - sqlalchemy
+    from harness.results.trend import cause, trends  # noqa: PLC0415 - sqlalchemy
+
+    with open_store(options.store, workspace) as store:
+        found = trends(
+            store,
+            options.metric,
+            target=options.target,
+            model=options.model,
+            engine=options.engine,
+            toolchain=options.toolchain,
+            branch=options.branch,
+        )
+        for trend in found:
+            print_trend(trend, partial(cause, store), Console())
+    if options.plot:
+        plot_trends(found, options.plot)
+        print(options.plot)
     return DONE

@@ -22,7 +22,7 @@ from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
-from harness.errors import HarnessError, Regression
+from harness.errors import HarnessError, InfrastructureError, InputError, Regression
 from harness.gating import GatePlugin
 from harness.image import Image, build_image
 from harness.model import Model
@@ -65,8 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.option.baseline:
             gate = Gate(config.option.baseline, selection.workspace, config.option.store)
             config.pluginmanager.register(GatePlugin(gate, _RECORD))
-    except HarnessError as error:
+    except InputError as error:
         raise pytest.UsageError(str(error)) from error
+    except InfrastructureError as error:
+        pytest.exit(str(error), returncode=_STORE_FAILED)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

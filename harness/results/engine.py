@@ -56,7 +56,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(parsed, **_options(parsed))
     except ModuleNotFoundError as error:
         raise InfrastructureError(
-            "the driver of PostgreSQL is not installed",
+            f"the database driver {error.name} is not installed",
             where=_shown(parsed),
             remedy="pip install 'tinyml-harness[postgres]'",
         ) from error
@@ -99,7 +99,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def _make_tables(engine: Engine) -> None:
-    """Make the tables, once, whoever else is about to; check what is there already."""
+    """Make the tables, once, whoever else is about to; check those that are there."""
     with reading(engine) as connection:
         there = inspect(connection).has_table(version.name)
     if not there:
@@ -111,9 +111,13 @@ def _make_tables(engine: Engine) -> None:
                 connection.execute(version.insert().values(version=VERSION))
     with reading(engine) as connection:
         found = connection.scalar(select(version.c.version))
-    if found != VERSION:
+        missing = METADATA.tables.keys() - set(inspect(connection).get_table_names())
+    if found != VERSION or missing:
+        what = (
+            f"of version {found}" if found != VERSION else f"without {', '.join(sorted(missing))}"
+        )
         raise UnusableError(
-            f"has tables of version {found}; this harness has {VERSION}",
+            f"has tables {what}; this harness has version {VERSION}",
             where=_shown(engine.url),
             remedy="use the harness that made them, or another database",
         )

@@ -32,27 +32,39 @@ class Index(Store):
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _alone(path.with_suffix(".lock")):
-                self._open(path)
+                try:
+                    self._open()
+                except UnusableError:
+                    self._replace()
         except OSError as error:
             raise InfrastructureError(
                 f"the index cannot be written: {error.strerror}", where=str(path)
             ) from error
 
-    def _open(self, path: Path) -> None:
-        try:
-            super().__init__(f"sqlite:///{path}")
-        except UnusableError:
-            for file in (path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm"))):
-                file.unlink(missing_ok=True)
-            super().__init__(f"sqlite:///{path}")
+    def _open(self) -> None:
+        super().__init__(f"sqlite:///{self._path}")
         with writing(self.engine) as connection:
             FILES.create_all(connection)
 
+    def _replace(self) -> None:
+        for end in ("", "-wal", "-shm"):
+            self._path.with_name(f"{self._path.name}{end}").unlink(missing_ok=True)
+        self._open()
+
     def update(self, folder: Path) -> list[InputError]:
         """Follow the records in `folder`; return an error for each file that is none."""
+        try:
+            return self._follow(folder)
+        except UnusableError:  # what opening did not read is broken
+            with _alone(self._path.with_suffix(".lock")):
+                self._replace()
+            return self._follow(folder)
+
+    def _follow(self, folder: Path) -> list[InputError]:
         # In this order: a file that another process adds meanwhile is not one that vanished.
         with reading(self.engine) as connection:
             known = {key: (size, time) for key, size, time in connection.execute(select(files))}
@@ -79,7 +91,10 @@ def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def states(folder: Path) -> dict[str, State]:
-    """Return the size and time of each file that may be a record, by its id."""
+    """Return the size and time of each file that may be a record, by its id.
+
+    Raises `InputError` if `folder` is there and cannot be read.
+    """
     found: dict[str, State] = {}
     try:
         with os.scandir(folder) as entries:
@@ -88,6 +103,8 @@ def states(folder: Path) -> dict[str, State]:
                     found[entry.name.removesuffix(_SUFFIX)] = _state(entry)
     except FileNotFoundError:
         pass  # there was no run yet
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(folder)) from error
     return found
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _ID = 240  # bytes; a file's name has 255, and `.partial` goes with it
 _LARGEST = 2**53  # up to which a double holds every whole number
-_UNIT = re.compile(r"\S{1,20}")
+_UNIT = re.compile(r"[^\s\x00-\x1f]{1,20}")
 _ALWAYS = ("vectors", "bytes_differing", "flash", "ram", "arena", "stack", "wall")
 
 

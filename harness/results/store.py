@@ -1,11 +1,10 @@
 """A store: the records of many runs, indexed, on SQLite or PostgreSQL."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import msgspec
 from sqlalchemy import Connection, Select, select
@@ -82,7 +81,7 @@ class Point:
     error: float | None
 
 
-class Store(AbstractContextManager["Store"]):
+class Store:
     """Records that can be asked for; many processes may read and add at once.
 
     `url` is `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`; tables are made where there
@@ -92,6 +91,9 @@ class Store(AbstractContextManager["Store"]):
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
