@@ -14,6 +14,7 @@ from harness.results.facts import commit_of
 from harness.results.pairs import title_of
 from harness.results.record import Record
 
+_ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are shown of what differs; the rest is counted
 _STYLES = {"worse": "bold red", "better": "green"}
 
@@ -25,10 +26,14 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     _say(console, f"{_run(old)}  →  {_run(new)}")
     for line in explain(comparison):
         _say(console, line)
-    differing = [delta for delta in comparison.deltas if delta.judged != "same"]
+    refused = comparison.judged("not comparable")
+    for why in dict.fromkeys(delta.why for delta in refused):
+        names = ", ".join(delta.name for delta in refused if delta.why == why)
+        _say(console, f"not comparable ({why}): {names}")
+    differing = [delta for delta in comparison.deltas if delta.judged in _ORDER]
     if differing:
         console.print(_table(differing))
-    same = len(comparison.deltas) - len(differing)
+    same = len(comparison.judged("same"))
     estimates = sum(delta.kind == "estimated" for delta in differing)
     if same:
         _say(console, f"the same: {same} {'other ' if differing else ''}numbers", "dim")
@@ -92,9 +97,6 @@ def _table(deltas: Sequence[Delta]) -> Table:
         if delta.why:
             table.add_row("", Text(delta.why, "dim"))
     return table
-
-
-_ORDER = ("worse", "not comparable", "unclear", "changed", "better")
 
 
 def _run(record: Record) -> str:

@@ -21,6 +21,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _LATEST = 10  # changes in the terminal
 _LABELLED = 8  # changes in a panel, the largest
 _GAP = 1.5  # of the usual time between runs: then one is missing
+_LABELS = 0.5  # of the height of what is plotted is left for labels above it
 _PANEL = 1.9  # inches
 
 Why = Callable[[Trend, Change], Sequence[str]]
@@ -56,14 +57,15 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
 def sparkline(trend: Trend) -> str:
     """Return the trend in a line of characters; where no run was, there is a gap."""
     times, values = trend.times, trend.values
-    low, high = min(values), max(values)
     columns: dict[int, list[float]] = {}
     width = min(_WIDTH, _nights(times))
     whole = max((times[-1] - times[0]).total_seconds(), 1.0)
     for time, value in zip(times, values, strict=True):
         place = round((time - times[0]).total_seconds() / whole * (width - 1))
         columns.setdefault(place, []).append(value)
-    return "".join(_bar(columns.get(place), low, high) for place in range(width))
+    heights = {place: median(several) for place, several in columns.items()}
+    low, high = min(heights.values()), max(heights.values())
+    return "".join(_bar(heights.get(place), low, high) for place in range(width))
 
 
 def plot_trends(trends: Sequence[Trend], path: Path) -> None:
@@ -94,11 +96,13 @@ def kind_of(trend: Trend) -> str:
 
 def _panel(panel: Any, trend: Trend) -> None:
     times, values = _with_gaps(trend)
-    step = "default" if trend.kind == "measured" else "steps-post"
-    panel.plot(times, values, ".-", color="0.55", ms=3, lw=0.8, drawstyle=step)
-    edges = [0, *(change.index for change in trend.changes), len(trend.points)]
-    for (begin, end), level in zip(pairwise(edges), _levels(trend), strict=True):
-        panel.hlines(level, trend.times[begin], trend.times[end - 1], color="black", lw=1.8)
+    if trend.kind == "measured":
+        panel.plot(times, values, ".-", color="0.55", ms=3, lw=0.8)
+        edges = [0, *(change.index for change in trend.changes), len(trend.points)]
+        for (begin, end), level in zip(pairwise(edges), _levels(trend), strict=True):
+            panel.hlines(level, trend.times[begin], trend.times[end - 1], color="black", lw=1.8)
+    else:
+        panel.plot(times, values, ".-", color="black", ms=3, lw=1.2, drawstyle="steps-post")
     largest = sorted(trend.changes, key=lambda change: -abs(change.relative))[:_LABELLED]
     for change in trend.changes:
         panel.axvline(trend.times[change.index], color="black", lw=0.8, ls=":")
@@ -117,8 +121,10 @@ def _panel(panel: Any, trend: Trend) -> None:
     panel.set_title(f"{title(trend)}", loc="left", fontsize=9)
     unit = "" if trend.unit == "1" else f", {trend.unit}"
     panel.set_ylabel(f"{trend.metric}{unit}\n({kind_of(trend)})", fontsize=8)
-    panel.ticklabel_format(axis="y", useOffset=False)
+    panel.yaxis.set_major_formatter("{x:,.10g}")
     panel.margins(y=0.15)
+    bottom, top = panel.get_ylim()
+    panel.set_ylim(bottom, top + _LABELS * (top - bottom) * bool(trend.changes))
 
 
 def _levels(trend: Trend) -> list[float]:
@@ -152,10 +158,10 @@ def _nights(times: Sequence[datetime]) -> int:
     return round((times[-1] - times[0]) / usual) + 1
 
 
-def _bar(values: Sequence[float] | None, low: float, high: float) -> str:
-    if values is None:
+def _bar(height: float | None, low: float, high: float) -> str:
+    if height is None:
         return " "
-    share = (median(values) - low) / (high - low) if high > low else 0.5
+    share = (height - low) / (high - low) if high > low else 0.5
     return _BARS[round(share * (len(_BARS) - 1))]
 
 
