@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from harness import __version__, cli_measure, cli_models, cli_results
+from harness import __version__, cli_judge, cli_measure, cli_models, cli_results
 from harness.board import provision
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
@@ -21,6 +21,7 @@ from harness.image import build_image
 from harness.model import list_models, load_model
 from harness.progress import Progress
 from harness.report.terminal import print_table
+from harness.results.gate import Gate, add_baseline_option
 from harness.results.opening import add_store_option
 from harness.results.record import read_record
 from harness.results.sharing import Sharing
@@ -35,6 +36,7 @@ PASSED = 0
 FAILED = 1  # a verdict: the model is not right
 USAGE = 2  # what the user gave is wrong
 INFRASTRUCTURE = 3  # something around the model failed; it was not judged
+REGRESSION = 4  # a verdict, too: the model is right, and got worse than its baseline
 INTERRUPTED = 130  # Ctrl-C, as shells have it
 
 
@@ -67,11 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
     add_store_option(run.add_argument)
+    add_baseline_option(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
     cli_measure.add_commands(commands)
     cli_results.add_commands(commands)
+    cli_judge.add_commands(commands)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
     doctor.set_defaults(command=_doctor)
     setup = commands.add_parser("setup", help="download what no package manager has")
@@ -90,6 +94,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = _selection(options, workspace)
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
+    gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
     records: list[Path] = []
     sharing = Sharing(options.store)
 
@@ -114,6 +119,8 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         print(f"harness: {error}", file=sys.stderr)
     if failed:
         return FAILED
+    if gate and not cli_judge.passes(gate, records):
+        return REGRESSION
     return INFRASTRUCTURE if sharing.errors else PASSED
 
 

@@ -43,6 +43,8 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
 
     if not options.store:
         raise InputError("no store is named", where="harness push", remedy="give --store=URL")
+    if options.folder and not options.folder.is_dir():
+        raise InputError("is no folder of records", where=str(options.folder))
     added, there, skipped = push(options.folder or workspace.runs, options.store)
     warn_skipped(skipped)
     print(f"{added:,} records added, {there:,} were there")

@@ -22,12 +22,14 @@ from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
-from harness.errors import HarnessError
+from harness.errors import HarnessError, InfrastructureError, InputError, Regression
+from harness.gating import GatePlugin
 from harness.image import Image, build_image
 from harness.model import Model
 from harness.progress import Progress
 from harness.report.junit import properties
 from harness.report.terminal import print_table
+from harness.results.gate import Gate, add_baseline_option
 from harness.results.opening import add_store_option
 from harness.results.record import read_record
 from harness.results.sharing import Sharing
@@ -48,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(group.addoption)
     Reach.add_options(group.addoption)
     add_store_option(group.addoption)
+    add_baseline_option(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,8 +63,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
         if any(config.getoption(axis) for axis in _AXES):
             selection.check()
-    except HarnessError as error:
+        if config.option.baseline:
+            gate = Gate(config.option.baseline, selection.workspace, config.option.store)
+            config.pluginmanager.register(GatePlugin(gate, _RECORD))
+    except InputError as error:
         raise pytest.UsageError(str(error)) from error
+    except InfrastructureError as error:
+        pytest.exit(str(error), returncode=_STORE_FAILED)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -158,7 +166,7 @@ def pytest_runtest_makereport(
 ) -> Iterator[None]:
     """Show what was wrong and what to do, without our own call stack before it."""
     report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
+    if call.excinfo is not None and isinstance(call.excinfo.value, (HarnessError, Regression)):
         report.longrepr = str(call.excinfo.value)  # type: ignore[attr-defined]
     return report
 

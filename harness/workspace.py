@@ -57,3 +57,8 @@ class Workspace:
     def report(self) -> Path:
         """The report, where no other file is asked for."""
         return self.root / "reports" / "report.html"
+
+    @property
+    def baselines(self) -> Path:
+        """Records that a person accepted, reviewed and committed, and budgets."""
+        return self.root / "reports" / "baselines"

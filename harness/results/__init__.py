@@ -4,6 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Unpack
 
+from harness.errors import InputError
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -34,6 +36,8 @@ def frame(source: Path | str | None = None, **which: "Unpack[Which]") -> "DataFr
     if source is None or "://" in str(source):
         with open_store(str(source or ""), Workspace(Path.cwd())) as store:
             return frame_of(store, **which)
+    if not Path(source).is_dir():
+        raise InputError("is no folder of records", where=str(source))
     with (
         TemporaryDirectory(prefix="harness-") as folder,
         open_index(Path(folder) / "index.sqlite", Path(source)) as index,

@@ -1,7 +1,7 @@
 """Baselines: runs that a person accepted, and why; one small file each, made to be reviewed."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def _text(baseline: Baseline) -> bytes:
 
 
 def _lines(value: Any, depth: int) -> str:
-    """Return JSON in which the keys down to `_DEPTH`, and the items of lists of tables, are lines."""
+    """Return JSON: a line for each key down to `_DEPTH`, and for each table in a list."""
     if isinstance(value, dict) and value and depth < _DEPTH:
         rows = [f"{json.dumps(key)}: {_lines(item, depth + 1)}" for key, item in value.items()]
         return _block("{", rows, "}", depth)

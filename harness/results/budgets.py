@@ -105,7 +105,7 @@ def _rule(budget: _Budget, names: Names, where: str) -> _Rule:
     _matching("model", budget.model, names.models, where)
     _matching("target", budget.target, names.targets, where)
     allowance = _allowance(budget.worse, f"{where}.worse")
-    judged = [name for name in metrics if metric_of(name).better and metric_of(name).of_device]
+    judged = [name for name in metrics if metric_of(name).better and metric_of(name).compared]
     if not judged:
         raise InputError(
             f"{budget.metric!r} is never better or worse, so there is no budget for it",

@@ -81,7 +81,7 @@ def compare(old: Record, new: Record, history: History = no_history) -> Comparis
     """Compare every number that says something about the device."""
     facts = differences(old, new)
     names = dict.fromkeys((*old.numbers, *new.numbers))
-    deltas = [_delta(name, old, new, facts, history) for name in names if metric_of(name).of_device]
+    deltas = [_delta(name, old, new, facts, history) for name in names if metric_of(name).compared]
     return Comparison(old, new, deltas, facts)
 
 

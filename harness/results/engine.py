@@ -56,7 +56,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(parsed, **_options(parsed))
     except ModuleNotFoundError as error:
         raise InfrastructureError(
-            "the driver of PostgreSQL is not installed",
+            f"the database driver {error.name} is not installed",
             where=_shown(parsed),
             remedy="pip install 'tinyml-harness[postgres]'",
         ) from error

@@ -1,6 +1,6 @@
 """What two runs were of: what differs besides their numbers, and may be why those do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.results.record import Record
@@ -45,6 +45,8 @@ def facts(record: Record) -> Mapping[str, str]:
         "conversion": str(record.conversion or ""),
         "golden": model.golden_source,
         "feed": record.feed,
+        "clock": _clock(record),
+        **_meter(record),
         "harness": record.host.harness,
     }
 
@@ -64,3 +66,16 @@ def commit_of(record: Record) -> str:
     if record.commit is None:
         return ""
     return record.commit.hash[:10] + (" with changes" if record.commit.dirty else "")
+
+
+def _clock(record: Record) -> str:
+    """Return the clock by which cycles became time; empty where they did not."""
+    cycles, seconds = (record.numbers.get(name) for name in ("cycles_median", "latency_median"))
+    return f"{cycles.value / seconds.value / 1e6:.6g} MHz" if cycles and seconds else ""
+
+
+def _meter(record: Record) -> Mapping[str, str]:
+    energy = getattr(record, "energy", None)
+    if energy is None:
+        return {}
+    return {"meter": energy.meter, "supply": f"{energy.volts:.1f} V"}

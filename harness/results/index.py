@@ -91,7 +91,10 @@ def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def states(folder: Path) -> dict[str, State]:
-    """Return the size and time of each file that may be a record, by its id."""
+    """Return the size and time of each file that may be a record, by its id.
+
+    Raises `InputError` if `folder` is there and cannot be read.
+    """
     found: dict[str, State] = {}
     try:
         with os.scandir(folder) as entries:
@@ -100,6 +103,8 @@ def states(folder: Path) -> dict[str, State]:
                     found[entry.name.removesuffix(_SUFFIX)] = _state(entry)
     except FileNotFoundError:
         pass  # there was no run yet
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(folder)) from error
     return found
 
 

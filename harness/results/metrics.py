@@ -11,15 +11,15 @@ class Metric(NamedTuple):
     """The numbers whose names match `pattern`.
 
     `unit` is empty where it is not known. `needs` names facts of two runs without which being
-    equal the numbers mean different things: see `harness.results.facts`. Those that are not
-    `of_device` say how busy the host was.
+    equal the numbers mean different things: see `harness.results.facts`. Not `compared` are
+    those that say how busy the host was, or follow from others.
     """
 
     pattern: str
     better: Better
     unit: str
     needs: Sequence[str] = ()
-    of_device: bool = True
+    compared: bool = True
 
 
 METRICS: Sequence[Metric] = (  # the first that matches counts
@@ -29,6 +29,7 @@ METRICS: Sequence[Metric] = (  # the first that matches counts
     Metric("*_floor", "", "1"),
     Metric("vectors", "", "1"),
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
+    Metric("*_spread", "", "1", ("vectors",)),
     Metric("instructions_*", "lower", "1", ("vectors",)),
     Metric("cycles_estimated", "lower", "1"),
     Metric("cycles_*", "lower", "1", ("vectors",)),
@@ -40,16 +41,16 @@ METRICS: Sequence[Metric] = (  # the first that matches counts
     Metric("counter_overhead", "", "1"),
     Metric("flash", "lower", "byte"),
     Metric("ram", "lower", "byte"),
-    Metric("arena", "lower", "byte"),
+    Metric("arena*", "lower", "byte"),
     Metric("stack", "lower", "byte"),
     Metric("stack_reserved", "", "byte"),
-    Metric("wall*", "lower", "s", of_device=False),
+    Metric("wall*", "", "s", compared=False),
+    Metric("*_left", "", "byte", compared=False),
+    Metric("stack_margin", "", "byte", compared=False),
+    Metric("layers_*", "", "1", compared=False),
 )
 _OTHER = Metric("*", "", "")
 _STATISTICS = ("min", "median", "p95", "p99", "max", "first")
-
-TICKS = ("cycles_", "instructions_")
-"""How the names begin of what inferences take, measured or counted."""
 
 
 def metric_of(name: str) -> Metric:
@@ -66,8 +67,3 @@ def known_names() -> set[str]:
         for end in (_STATISTICS if pattern.endswith("_*") else ("",))
         if not pattern.startswith("*")
     }
-
-
-def is_ticks(name: str) -> bool:
-    """Tell whether the number called `name` is of what inferences take."""
-    return name.startswith(TICKS) and not name.startswith("cycles_estimated")

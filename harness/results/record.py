@@ -186,6 +186,7 @@ def write_record(record: Record, folder: Path) -> Path:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        _sync(folder)
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
@@ -193,6 +194,16 @@ def write_record(record: Record, folder: Path) -> Path:
             f"the record cannot be written: {error.strerror}", where=str(path)
         ) from error
     return path
+
+
+def _sync(folder: Path) -> None:
+    """Have the disk keep the names in `folder`, where its file system can be told to."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_record(path: Path) -> Record:

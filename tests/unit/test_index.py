@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from harness.cli import main
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 from harness.results import frame
 from harness.results.index import Index
 from harness.results.opening import open_store
@@ -199,6 +199,19 @@ def test_a_spoilt_index_is_made_anew(root: Path, spoil: Callable[[Path], None]) 
     assert ids(root) == files(root)
     with open_store("", Workspace(root)) as store:
         assert len(store.series("flash")) == len(files(root))
+
+
+def test_what_is_no_folder_of_records_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "missing"):
+        with pytest.raises(InputError, match="is no folder of records"):
+            frame(tmp_path / name)
+        arguments = ["push", str(tmp_path / name), "--store", f"sqlite:///{tmp_path}/a.sqlite"]
+        assert main(arguments) == 2
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "runs").touch()
+    with pytest.raises(InputError, match="cannot be read: Not a directory"):
+        ids(tmp_path)
 
 
 def test_an_index_that_cannot_be_written_is_explained(tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
 def test_a_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     text = message(InfrastructureError, lambda: Store("postgresql://me@127.0.0.1:1/runs"))
-    assert "the driver of PostgreSQL is not installed" in text
+    assert "the database driver psycopg is not installed" in text
     assert "pip install 'tinyml-harness[postgres]'" in text
 
 
