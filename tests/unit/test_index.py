@@ -353,7 +353,7 @@ def test_a_killed_writer_loses_no_earlier_record(tmp_path: Path) -> None:
     for seed in range(KILLS):
         written |= set(_killed(folder, url, seed, dice.randrange(3), dice.uniform(0, 0.01)))
     read = {path.stem: read_record(path) for path in folder.glob("*.json")}  # none is torn
-    assert KILLS <= len(written) <= len(read)
+    assert KILLS // 2 < len(written) <= len(read)
     assert written <= set(read)
     with Store(url) as store:
         assert written <= {entry.id for entry in store.find()} <= set(read)
