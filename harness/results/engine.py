@@ -41,11 +41,17 @@ _POSTGRESQL = (
     f"SET lock_timeout = '{_WAIT}s'",
     "SET client_encoding = 'UTF8'",
 )
+_LIBPQ = {  # in seconds; a server that vanished is missed after a minute
+    "connect_timeout": _CONNECT,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 _REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO that user, and rights on the tables",
     "28000": "see pg_hba.conf of the server; a password goes into ~/.pgpass",
     "28P01": "put the password into ~/.pgpass",
-    "3D000": "createdb",
+    "3D000": "make the database: createdb, or CREATE DATABASE",
 }
 
 
@@ -169,7 +175,7 @@ def _parsed(url: str) -> URL:
 
 
 def _options(url: URL) -> dict[str, Any]:
-    connect = {"connect_timeout": _CONNECT} if url.get_backend_name() == "postgresql" else {}
+    connect = _LIBPQ if url.get_backend_name() == "postgresql" else {}
     return {"poolclass": NullPool, "connect_args": connect}
 
 

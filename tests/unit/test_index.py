@@ -1,5 +1,6 @@
 """The local index follows the files, whatever is among them; and a writer that is killed."""
 
+import fcntl
 import os
 import random
 import shutil
@@ -218,6 +219,17 @@ def test_an_index_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file where the folder should be")
     with pytest.raises(InfrastructureError, match="the index cannot be written"):
         ids(tmp_path)
+
+
+def test_an_index_that_somebody_holds_is_not_waited_for_without_end(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.results.index._WAIT", 0.1)
+    with (root / "reports" / "index.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(InfrastructureError, match="another process has held it for"):
+            ids(root)
+    assert ids(root) == files(root)
 
 
 def test_processes_that_follow_at_once_agree(root: Path) -> None:
