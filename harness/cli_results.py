@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
+from harness.results.gate import Gate
 from harness.results.opening import add_store_option, open_store, warn_skipped
 from harness.workspace import Workspace
 
@@ -70,7 +71,8 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.report.summary import summarize  # noqa: PLC0415
 
     with open_store(options.store, workspace) as store:
-        summary = summarize(store, options.branch, options.baseline)
+        gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
+        summary = summarize(store, options.branch, gate)
     path = options.out or workspace.report
     write_html(summary, path)
     if options.markdown:

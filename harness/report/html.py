@@ -14,9 +14,11 @@ from harness.files import replace_files
 from harness.measure.number import Number
 from harness.measure.quality import SHOWN
 from harness.report import figures
-from harness.report.summary import MOST, Standing, Summary
+from harness.report.compare import explain
+from harness.report.standing import Standing
+from harness.report.steps import TRENDS, Series
+from harness.report.summary import MOST, Summary
 from harness.report.text import percent, printable, quantity, short, show
-from harness.report.trends import TRENDS, Series
 from harness.results.record import Record
 
 _FOLDED = 240  # characters of a text that is shown at once
@@ -70,7 +72,7 @@ def _environment() -> Environment:
         "ticks_of": _ticks,
     }
     environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
-    environment.globals |= {"line_of": _line, "ticks_of": _ticks}
+    environment.globals |= {"line_of": _line, "ticks_of": _ticks, "explain": explain}
     return environment
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.measure.quality import SHOWN
-from harness.report.summary import MOST, Standing, Summary
+from harness.report.compare import explain
+from harness.report.standing import Standing
+from harness.report.steps import TRENDS
+from harness.report.summary import MOST, Summary
 from harness.report.text import percent, short, show
-from harness.report.trends import TRENDS
 from harness.results.compare import Delta, Judged
 
 _ROWS = 200  # GitHub shows 1 MiB
@@ -37,8 +39,9 @@ def escaped(text: str) -> str:
 def _findings(summary: Summary) -> Iterator[str]:
     sorts: Sequence[tuple[str, Sequence[Standing], Callable[[Standing], Iterable[str]]]] = (
         ("What is wrong", summary.failed, lambda s: map(escaped, s.record.reasons)),
-        ("What got worse", summary.worse, lambda s: _deltas(s, "worse")),
+        ("What got worse", summary.worse, _worse),
         ("What did not run", summary.stale, lambda s: [f"last on {s.started:%Y-%m-%d}"]),
+        ("What has no baseline", summary.new, lambda _: []),
         ("What got better", summary.better, lambda s: _deltas(s, "better")),
     )
     for title, standings, said in sorts:
@@ -53,12 +56,20 @@ def _findings(summary: Summary) -> Iterator[str]:
         yield ""
 
 
+def _worse(standing: Standing) -> Iterator[str]:
+    yield from _deltas(standing, "worse")
+    for delta in standing.against.unjudged:
+        yield f"{escaped(delta.name)} cannot be judged: {escaped(delta.why)}"
+    if standing.comparison:
+        yield from map(escaped, explain(standing.comparison))
+    yield f"against {escaped(standing.against.what)}"
+
+
 def _deltas(standing: Standing, judged: Judged) -> Iterator[str]:
     for delta in standing.judged(judged):
         steps = standing.steps.get(delta.name)
         when = f", {escaped(steps[-1].where)}" if steps else ""
         yield f"{_change(delta)}{when}"
-    yield f"against {escaped(standing.against)}"
 
 
 def _change(delta: Delta) -> str:

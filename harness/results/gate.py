@@ -60,12 +60,15 @@ class Gate:
         self._baselines = {key_of(each.record): each for each in read_baselines(folder)}
         self._budgets = read_budgets(folder / BUDGETS, self._names(workspace))
 
-    def judge(self, record: Record) -> Judgement:
-        """Compare a run that passed with its baseline; one with another flag will do."""
+    def judge(self, record: Record, history: History | None = None) -> Judgement:
+        """Compare a run that passed with its baseline; one with another flag will do.
+
+        `history` is there already for who has read it.
+        """
         baseline = self._baseline_of(record)
         if baseline is None:
             return Judgement(record, None, None, (), (), fails=self._budgets.new_fails)
-        comparison = compare(baseline.record, record, self._history(record))
+        comparison = compare(baseline.record, record, history or self._history(record))
         worse = [
             (delta, allowance)
             for delta in comparison.judged("worse")

@@ -20,8 +20,10 @@ from harness.report.junit import properties
 from harness.report.markdown import append_markdown, markdown
 from harness.report.summary import Summary, summarize
 from harness.results.baseline import accept
+from harness.results.gate import Gate
 from harness.results.record import Commit, Record, read_record
 from harness.results.store import Store
+from harness.workspace import Workspace
 from tests.year import year
 
 RECORDS = sorted((Path(__file__).parents[1] / "data" / "records").glob("*.json"))
@@ -180,10 +182,21 @@ def test_what_got_better_is_told_and_what_is_the_same_is_not(store: Store) -> No
 
 
 def test_a_baseline_is_what_runs_are_compared_with(store: Store, tmp_path: Path) -> None:
-    accept([at(real(), 0, flash=18_000)], "a new kernel", tmp_path)
-    summary = summary_of(store, [at(real(), 1), at(real(), 9)], baselines=tmp_path)
-    assert summary.headline == "1 got worse; 1 in all"
-    assert "a new kernel" in Page(render(summary)).words
+    folder = tmp_path / "baselines"
+    accept([at(real(), 0, flash=18_000, ram=14_700, arena=2_800)], "a new kernel", folder)
+    (folder / "budgets.toml").write_text('[[budget]]\nmetric = "ram"\nworse = "64 byte"\n')
+    gate = Gate(folder, Workspace(tmp_path))
+    flagged = msgspec.structs.replace(real().image, optimize="-Os")
+    runs = [at(real(), 1), msgspec.structs.replace(at(real(), 9), image=flagged)]
+    runs.append(at(real("qemu-stm32"), 9))
+    summary = summary_of(store, runs, gate=gate)
+    assert summary.headline == "1 got worse, 1 did not run, 1 without a baseline; 3 in all"
+    (worse,) = summary.worse
+    assert [delta.name for delta in worse.judged("worse")] == ["flash"]
+    for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
+        assert "flags: -O2 → -Os" in text
+        assert "(a new kernel)" in text
+    assert 'class="no">+0.30' not in render(summary)  # RAM, which is within its budget
 
 
 def test_what_did_not_run_last_night_is_told_and_forgotten_after_a_month(store: Store) -> None:
