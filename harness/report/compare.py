@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Number
+from harness.names import plain
 from harness.results.causes import Part, layers, symbols
 from harness.results.compare import Comparison, Delta
 from harness.results.facts import commit_of
@@ -90,12 +91,12 @@ def _table(deltas: Sequence[Delta]) -> Table:
         verdict = Text(delta.judged, _STYLES.get(delta.judged, ""))
         row = [
             verdict,
-            Text(delta.name),
+            Text(plain(delta.name)),
             *map(Text, (shown(delta.old), shown(delta.new), change(delta))),
         ]
         table.add_row(*row)
         if delta.why:
-            table.add_row("", Text(delta.why, "dim"))
+            table.add_row("", Text(plain(delta.why), "dim"))
     return table
 
 
@@ -105,4 +106,4 @@ def _run(record: Record) -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style), highlight=False)
+    console.print(Text(plain(text), style), highlight=False)
