@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ NIGHTS = (15, 30, 100, 365)
 STEPS = (2, 3, 5, 10)  # in standard deviations
 PLACES = ((15, 5), (60, 5), (60, 10), (60, 30), (365, 5), (365, 180))  # nights, nights after
 
-Values = npt.NDArray[np.float64]
+Values = npt.NDArray[np.floating[Any]]
 Noise = Callable[[np.random.Generator, int], Values]
 
 

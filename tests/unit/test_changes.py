@@ -71,7 +71,8 @@ def test_a_drift_becomes_a_change() -> None:
 
 def test_a_history_that_is_too_short_says_nothing() -> None:
     assert sampled_changes([1.0, 9.0] * (LEAST_HISTORY // 2 - 1)) == []
-    assert sampled_changes([]) == levels_of([]) == []
+    assert sampled_changes([]) == []
+    assert levels_of([]) == []
 
 
 def test_a_constant_has_no_change_and_may_have_a_step() -> None:
