@@ -1,7 +1,10 @@
 """The databases behind a store: how they are opened, and what their errors mean."""
 
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -16,12 +19,13 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.tables import METADATA, VERSION, version
 
 _WAIT = 30  # seconds, for whoever writes at the moment
+_PAUSE = 0.01  # seconds, until it is tried again
 _CONNECT = 10  # seconds
 _DEADLINE = 120  # seconds, of one statement
 _CREATE = 0x7469_6E79  # PostgreSQL's advisory lock for making the tables
@@ -37,11 +41,17 @@ _POSTGRESQL = (
     f"SET lock_timeout = '{_WAIT}s'",
     "SET client_encoding = 'UTF8'",
 )
+_LIBPQ = {  # in seconds; a server that vanished is missed after a minute
+    "connect_timeout": _CONNECT,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 _REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO that user, and rights on the tables",
     "28000": "see pg_hba.conf of the server; a password goes into ~/.pgpass",
     "28P01": "put the password into ~/.pgpass",
-    "3D000": "createdb",
+    "3D000": "make the database: createdb, or CREATE DATABASE",
 }
 
 
@@ -60,28 +70,53 @@ def open_engine(url: str) -> Engine:
             where=_shown(parsed),
             remedy="pip install 'tinyml-harness[postgres]'",
         ) from error
-    sqlite = parsed.get_backend_name() == "sqlite"
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _: object) -> None:
-        if sqlite:
-            connection.isolation_level = None  # transactions begin where we say so, below
-        cursor = connection.cursor()
-        for statement in _SQLITE if sqlite else _POSTGRESQL:
-            cursor.execute(statement)
-        cursor.close()
-        if not sqlite:
-            connection.commit()
-
-    if sqlite:
-
-        @event.listens_for(engine, "begin")
-        def begun(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _connected_sqlite)
+        event.listen(engine, "begin", _begun_sqlite)
+    else:
+        event.listen(engine, "connect", _connected_postgresql)
     _make_tables(engine)
     return engine
+
+
+def _connected_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, below
+    for statement in _SQLITE:
+        _patiently(partial(connection.execute, statement))
+
+
+def _begun_sqlite(connection: Connection) -> None:
+    raw: Any = connection.connection.driver_connection
+    if connection.get_execution_options().get("writes"):
+        _patiently(partial(raw.execute, "BEGIN IMMEDIATE"))
+    else:
+        raw.execute("BEGIN")
+        _patiently(lambda: raw.execute("SELECT count(*) FROM sqlite_master").fetchall())
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Do `action` once others let us; SQLite does not wait for all of them by itself.
+
+    See "Sometimes Queries Return SQLITE_BUSY In WAL Mode", https://www.sqlite.org/wal.html.
+    """
+    end = time.monotonic() + _WAIT
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+            if not busy or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def _connected_postgresql(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        for statement in _POSTGRESQL:
+            cursor.execute(statement)
+    connection.commit()
 
 
 @contextmanager
@@ -126,29 +161,28 @@ def _make_tables(engine: Engine) -> None:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-        driver = _DRIVERS[parsed.drivername]
-        parsed.port  # noqa: B018 - it is looked at only here
-    except (exc.ArgumentError, KeyError, ValueError) as error:
+        driver = _DRIVERS.get(parsed.drivername)
+    except (exc.ArgumentError, ValueError):
+        driver = None
+    # In SQLite's memory each connection would have a database of its own.
+    if driver is None or parsed.database in {None, "", ":memory:"}:
         raise InputError(
             "is no address of a store",
             where=f"--store={url.rsplit('@', maxsplit=1)[-1]}",  # without a password
             remedy="give sqlite:///PATH or postgresql://USER@HOST/DATABASE",
-        ) from error
+        )
     return parsed.set(drivername=driver)
 
 
 def _options(url: URL) -> dict[str, Any]:
-    if url.get_backend_name() == "postgresql":
-        return {"poolclass": NullPool, "connect_args": {"connect_timeout": _CONNECT}}
-    if url.database in {None, "", ":memory:"}:
-        return {"poolclass": StaticPool}
-    return {"poolclass": NullPool, "connect_args": {"timeout": _WAIT}}
+    connect = _LIBPQ if url.get_backend_name() == "postgresql" else {}
+    return {"poolclass": NullPool, "connect_args": connect}
 
 
 def _shown(url: URL) -> str:
     """Return the address as a person may read it: without passwords and options."""
     if url.get_backend_name() == "sqlite":
-        return str(url.database or "sqlite://")
+        return str(url.database)
     return URL.create(
         "postgresql", url.username, None, url.host, url.port, url.database
     ).render_as_string()

@@ -6,6 +6,7 @@ one that vanished leaves the index.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from harness.results.record import read_file
 from harness.results.store import Read, Store, insert
 from harness.results.tables import FILES, files, runs
 
+_WAIT = 60  # seconds, longer than anybody needs to open the index
+_PAUSE = 0.01  # seconds, until it is tried again
 _BATCH = 250  # records a transaction
 _SUFFIX = ".json"
 
@@ -67,7 +70,9 @@ class Index(Store):
     def _follow(self, folder: Path) -> list[InputError]:
         # In this order: a file that another process adds meanwhile is not one that vanished.
         with reading(self.engine) as connection:
-            known = {key: (size, time) for key, size, time in connection.execute(select(files))}
+            known = {
+                key: (size, changed) for key, size, changed in connection.execute(select(files))
+            }
         found = states(folder)
         gone = [key for key, state in known.items() if found.get(key) != state]
         new = sorted(key for key, state in found.items() if known.get(key) != state)
@@ -138,7 +143,20 @@ def _remove(connection: Connection, keys: Sequence[str]) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock `path`: nobody else opens, makes or replaces the index meanwhile."""
+    """Hold the lock `path`: nobody else opens, makes or replaces the index meanwhile.
+
+    Raises `InfrastructureError` if somebody else holds it for too long.
+    """
+    end = time.monotonic() + _WAIT
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise InfrastructureError(
+                        f"another process has held it for {_WAIT} s", where=str(path)
+                    ) from error
+                time.sleep(_PAUSE)
         yield

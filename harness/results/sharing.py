@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import InfrastructureError, InputError
+from harness.errors import HarnessError, InputError
 from harness.results.record import read_record
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Sharing:
             return
         try:
             self._store.add(read_record(path))
-        except InfrastructureError as error:
+        except HarnessError as error:
             self.errors.append(
                 f"{path.name} is not in the store\n{error}\n"
                 "  -> harness push, with the same --store, adds what it lacks"

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -48,7 +49,8 @@ version = Table("harness_version", METADATA, Column("version", Integer, nullable
 runs = Table(
     "runs",
     METADATA,
-    Column("run", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    # An identity, as who may insert then needs no right to a sequence too.
+    Column("run", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("started", Utc, nullable=False, index=True),
     Column("commit", Text, nullable=False),

@@ -236,6 +236,8 @@ def test_eight_processes_writing_at_once_lose_nothing(url: str, tmp_path: Path) 
     "url",
     [
         "",
+        "sqlite://",
+        "sqlite:///:memory:",
         "store",
         "mysql://a/b",
         "postgresql+asyncpg://a/b",
@@ -279,6 +281,9 @@ def test_a_database_that_is_missing_or_forbidden_is_explained(server: str) -> No
     with Store(guest) as store:  # who may only read reads
         assert store.record(RECORDS[0].id) == RECORDS[0]
         assert "permission denied" in message(InfrastructureError, lambda: store.add(RECORDS[1]))
+        postgres.execute(url, "GRANT INSERT ON ALL TABLES IN SCHEMA public TO guest")
+        store.add(RECORDS[1])
+        assert len(store.find()) == 2
 
 
 def test_tables_of_another_version_are_refused(url: str) -> None:
