@@ -17,6 +17,7 @@ from harness.results.record import Record
 
 _ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are shown of what differs; the rest is counted
+_LARGE = 1000  # from which on a tenth is enough
 _STYLES = {"worse": "bold red", "better": "green"}
 
 
@@ -66,7 +67,8 @@ def shown(number: Number | None) -> str:
     if number is None:
         return "none"
     value = number.value
-    text = f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+    large = abs(value) >= _LARGE
+    text = f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if large else f"{value:.6g}"
     return f"~{text}" if number.kind == "estimated" else text
 
 
