@@ -3,20 +3,20 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 
 from harness import __version__, cli_judge, cli_measure, cli_models, cli_results
-from harness.board import provision
+from harness.bench import bench
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
-from harness.dut import open_dut
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
+from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, REGRESSION, USAGE
 from harness.image import build_image
 from harness.model import list_models, load_model
 from harness.progress import Progress
@@ -32,16 +32,19 @@ from harness.workspace import Workspace
 
 T = TypeVar("T")
 
-PASSED = 0
-FAILED = 1  # a verdict: the model is not right
-USAGE = 2  # what the user gave is wrong
-INFRASTRUCTURE = 3  # something around the model failed; it was not judged
-REGRESSION = 4  # a verdict, too: the model is right, and got worse than its baseline
-INTERRUPTED = 130  # Ctrl-C, as shells have it
+__all__ = [
+    "FAILED",
+    "INFRASTRUCTURE",
+    "INTERRUPTED",
+    "PASSED",
+    "REGRESSION",
+    "USAGE",
+    "main",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code, one of the constants above."""
+    """Run the command; return its exit code, one of harness/exit_codes.py."""
     options = _parser().parse_args(arguments)
     workspace = Workspace(Path.cwd())
     try:
@@ -104,14 +107,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
 
     with _table_in_the_end(records):
         for target, model, engine, toolchain in selection.combinations():
-            image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
-            with (
-                closing(provision(target, workspace.logs, progress, reach)) as board,
-                open_dut(
-                    target, model, image, board, workspace, progress, recorded, reach.feed
-                ) as dut,
-            ):
-                dut.run()
+            bench(target, model, engine, toolchain, workspace, progress, recorded, reach)
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
     for record in failed:
         print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
@@ -140,7 +136,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
     for target, model, engine, toolchain in _selection(options, workspace).combinations():
         image = build_image(target, model, engine, workspace.images, say, toolchain)
         print(f"{model.name} for {target.name} with {image.engine_version}")
-        print(f"  {toolchain.version}")
+        print(f"  {toolchain.version}, {toolchain.opt}")
         print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")

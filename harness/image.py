@@ -28,8 +28,6 @@ from harness.model import Model
 from harness.target import Target
 from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
 
-OPTIMIZE = "-O2"
-
 _BUILD_ID_DIGITS = 32
 _BUILD_DEADLINE = 600.0  # seconds
 # GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
@@ -53,7 +51,6 @@ class Image:
     engine: str
     engine_version: str
     toolchain: Toolchain
-    optimize: str
     flash: int
     ram: int
     cached: bool
@@ -90,7 +87,7 @@ def build_image(
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
-        options = _options(target)
+        options = _options(target, toolchain)
         if traced:
             _check_layers(generated, engine)
             options["TRACE"] = "ON"
@@ -113,7 +110,6 @@ def build_image(
         engine.name,
         generated.version,
         toolchain,
-        OPTIMIZE,
         flash,
         ram,
         cached,
@@ -136,8 +132,8 @@ def _check_layers(generated: Generated, engine: Engine) -> None:
         )
 
 
-def _options(target: Target) -> dict[str, str]:
-    """Return what of a target goes into its image, as options of firmware/CMakeLists.txt."""
+def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
+    """Return what of target and toolchain are options of firmware/CMakeLists.txt."""
     memory = target.memory
     return {
         "PORT": target.port.name,
@@ -148,7 +144,7 @@ def _options(target: Target) -> dict[str, str]:
         "RAM_ORIGIN": f"{memory.ram.origin:#x}",
         "RAM_SIZE": f"{memory.ram.size:#x}",
         "STACK_SIZE": str(target.stack),
-        "OPTIMIZE": OPTIMIZE,
+        "OPTIMIZE": toolchain.opt,
         **{key: str(value) for key, value in target.port.options.items()},
     }
 

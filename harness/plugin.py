@@ -1,6 +1,6 @@
 """The pytest face: options, fixtures, and the table at the session's end.
 
-A test asks for `dut` and is run for every target, model, engine and toolchain asked for:
+A test asks for `dut` and is run for every target, model, engine, toolchain and flag asked for:
 
     def test_wake_word(dut):
         run = dut.run()
@@ -38,14 +38,14 @@ from harness.target import Target
 from harness.toolchain import Toolchain, find_toolchain
 from harness.workspace import Workspace
 
-_AXES = ("target", "model", "engine", "toolchain")
+_AXES = ("target", "model", "engine", "toolchain", "opt")
 _RECORD = "harness_record"
 _STORE_FAILED = 3  # as `harness run` ends where infrastructure fails
 _selection = pytest.StashKey[Selection]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--target`, `--model`, `--engine` and `--toolchain`."""
+    """Declare `--target`, `--model`, `--engine`, `--toolchain` and `--opt`."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     Reach.add_options(group.addoption)
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for every target, model, engine and toolchain its fixtures depend on."""
+    """Run a test for every target, model, engine, toolchain and flag its fixtures depend on."""
     selection = metafunc.config.stash[_selection]
     for axis in _AXES:
         if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
@@ -114,9 +114,16 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def toolchain(request: pytest.FixtureRequest) -> Toolchain:
-    """The toolchain asked for, else the first that is there: executable and version."""
-    return find_toolchain(request.param)
+def opt(request: pytest.FixtureRequest) -> str:
+    """The optimization flag asked for."""
+    flag: str = request.param
+    return flag
+
+
+@pytest.fixture(scope="session")
+def toolchain(opt: str, request: pytest.FixtureRequest) -> Toolchain:
+    """The toolchain asked for, else the first that is there: executable, version and flag."""
+    return find_toolchain(request.param, opt)
 
 
 @pytest.fixture(scope="session")

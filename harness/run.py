@@ -111,6 +111,11 @@ class Run:
                 f"the counter {self.welcome.counter!r} counted nothing during "
                 f"{int((self.ticks == 0).sum())} of {len(self.ticks)} inferences"
             )
+        if self.stack >= self.welcome.stack_size:
+            reasons.append(
+                f"the stack is used to the last of its {self.welcome.stack_size:,} bytes: it may "
+                "have overflowed; `stack` in the target file sets its size"
+            )
         return reasons
 
     def check(self) -> None:

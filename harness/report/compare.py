@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Number
+from harness.names import plain
 from harness.results.causes import Part, layers, symbols
 from harness.results.compare import Comparison, Delta
 from harness.results.facts import commit_of
@@ -16,6 +17,7 @@ from harness.results.record import Record
 
 _ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are shown of what differs; the rest is counted
+_LARGE = 1000  # from which on a tenth is enough
 _STYLES = {"worse": "bold red", "better": "green"}
 
 
@@ -65,7 +67,8 @@ def shown(number: Number | None) -> str:
     if number is None:
         return "none"
     value = number.value
-    text = f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+    large = abs(value) >= _LARGE
+    text = f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if large else f"{value:.6g}"
     return f"~{text}" if number.kind == "estimated" else text
 
 
@@ -90,12 +93,12 @@ def _table(deltas: Sequence[Delta]) -> Table:
         verdict = Text(delta.judged, _STYLES.get(delta.judged, ""))
         row = [
             verdict,
-            Text(delta.name),
+            Text(plain(delta.name)),
             *map(Text, (shown(delta.old), shown(delta.new), change(delta))),
         ]
         table.add_row(*row)
         if delta.why:
-            table.add_row("", Text(delta.why, "dim"))
+            table.add_row("", Text(plain(delta.why), "dim"))
     return table
 
 
@@ -105,4 +108,4 @@ def _run(record: Record) -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style), highlight=False)
+    console.print(Text(plain(text), style), highlight=False)

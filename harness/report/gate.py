@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from harness.names import plain
 from harness.report.compare import change, explain, shown
 from harness.results.compare import Delta, Judged
 from harness.results.gate import Judgement
@@ -27,11 +28,15 @@ def complaint(judgement: Judgement, folder: Path) -> str:
     if judgement.comparison:
         lines += [f"  why: {cause}" for cause in explain(judgement.comparison)]
     accepted = accept_line([judgement.record], folder)
-    return "\n".join([*lines, f"  if that is right: {accepted}"])
+    return "\n".join(map(plain, [*lines, f"  if that is right: {accepted}"]))
 
 
 def summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
     """Yield what fails nothing and is to be known, and how many runs were judged how."""
+    yield from map(plain, _summary(judgements, folder))
+
+
+def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
     better = []
     for judgement in judgements:
         comparison = judgement.comparison

@@ -10,15 +10,19 @@ from rich.text import Text
 from harness.measure.quality import SHOWN
 from harness.results.record import Record
 
+# An interrupt's frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and its handler:
+# one may come when the stack is deeper than it was when one came this time.
+_SMALL_MARGIN = 256
 _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
 
 
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print two lines for each of `records`, and of what kind the numbers are.
 
-    Under the target is the toolchain where the records' differ.
+    Under the target are the toolchain and its flag where the records' differ.
     """
     compilers = len({record.image.toolchain for record in records}) > 1
+    flags = len({record.image.optimize for record in records}) > 1
     units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
     metrics = {
         shown: {record.model.name for record in records if record.model.metric == name}
@@ -26,7 +30,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         if any(record.model.metric == name for record in records)
     }
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("target\ntoolchain" if compilers else "target", "model\nengine"):
+    for heading in ("target\ntoolchain" if compilers or flags else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
     for heading in (
         f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ floor",
@@ -38,11 +42,20 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        place = _stack(record.target.name, record.image.toolchain if compilers else "")
+        toolchain = (record.image.toolchain * compilers, record.image.optimize * flags)
+        place = _stack(record.target.name, " ".join(filter(None, toolchain)))
         table.add_row(place, *_row(record, units))
     console.print(table)
     console.print(_legend(metrics, units), style="dim", highlight=False)
     for record in records:
+        margin = record.numbers.get("stack_margin")
+        if margin is not None and margin.value < _SMALL_MARGIN:
+            console.print(
+                f"{record.target.name}, {record.model.name}: only {margin.value:,} of the stack's "
+                f"{record.numbers['stack_reserved'].value:,} bytes were never used",
+                style="yellow",
+                highlight=False,
+            )
         if record.retries:
             console.print(
                 f"{record.target.name}, {record.model.name}: {record.retries} requests were sent "

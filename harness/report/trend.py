@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Number
+from harness.names import plain
 from harness.report.compare import shown
 from harness.results.changes import Change
 from harness.results.trend import Trend
@@ -22,6 +23,7 @@ _LATEST = 10  # changes in the terminal
 _LABELLED = 8  # changes in a panel, the largest
 _GAP = 1.5  # of the usual time between runs: then one is missing
 _LABELS = 0.5  # of the height of what is plotted is left for labels above it
+_TITLE = 110  # letters
 _PANEL = 1.9  # inches
 
 Why = Callable[[Trend, Change], Sequence[str]]
@@ -109,7 +111,7 @@ def _panel(panel: Any, trend: Trend) -> None:
     for change in largest:
         point = trend.points[change.index]
         panel.annotate(
-            f"{point.commit[:7]} {_percent(change)}",
+            f"{point.commit[:7]}\n{_percent(change)}",
             (point.started, 1.0),
             (2, -2),
             xycoords=("data", "axes fraction"),
@@ -118,13 +120,18 @@ def _panel(panel: Any, trend: Trend) -> None:
             va="top",
             fontsize=7,
         )
-    panel.set_title(f"{title(trend)}", loc="left", fontsize=9)
+    panel.set_title(_unread(title(trend)), loc="left", fontsize=9)
     unit = "" if trend.unit == "1" else f", {trend.unit}"
     panel.set_ylabel(f"{trend.metric}{unit}\n({kind_of(trend)})", fontsize=8)
     panel.yaxis.set_major_formatter("{x:,.10g}")
     panel.margins(y=0.15)
     bottom, top = panel.get_ylim()
     panel.set_ylim(bottom, top + _LABELS * (top - bottom) * bool(trend.changes))
+
+
+def _unread(text: str) -> str:
+    """Return `text` that matplotlib does not read as a formula, cut to the width of a panel."""
+    return plain(text)[:_TITLE].replace("$", r"\$")
 
 
 def _levels(trend: Trend) -> list[float]:
@@ -176,4 +183,4 @@ def _percent(change: Change) -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style), highlight=False)
+    console.print(Text(plain(text), style), highlight=False)

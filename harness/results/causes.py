@@ -38,7 +38,7 @@ def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[P
 
     There are none where not both records tell them.
     """
-    sides = [side for side in (getattr(old, "memory", None), getattr(new, "memory", None)) if side]
+    sides = [record.memory for record in (old, new) if record.memory]
     if len(sides) < 2:  # noqa: PLR2004 - both
         return []
     before, after = (

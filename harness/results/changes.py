@@ -77,6 +77,8 @@ def sampled_changes(values: Sequence[float]) -> list[Change]:
 
 def levels_of(values: Sequence[float]) -> list[Level]:
     """Return the level of each run of a noisy series; runs of one level have the same object."""
+    if not values:
+        return []
     series = np.asarray(values, dtype=np.float64)
     cuts = _cuts(series) if len(series) >= LEAST_HISTORY else []
     levels = []

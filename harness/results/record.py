@@ -19,6 +19,7 @@ from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
+from harness.measure.memory import MemoryUse, memory_use
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
 from harness.results.checkout import branch_of, git
@@ -123,6 +124,7 @@ class Record(msgspec.Struct, frozen=True):
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
     conversion: Conversion | None = None  # the counter's ticks are as they came
+    memory: MemoryUse | None = None  # which all records have but the first ones
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -155,7 +157,7 @@ def record_of(run: Run, root: Path) -> Record:
             engine=run.image.engine,
             engine_version=run.image.engine_version,
             compiler=run.image.toolchain.version,
-            optimize=run.image.optimize,
+            optimize=run.image.toolchain.opt,
             toolchain=run.image.toolchain.name,
         ),
         commit=_commit(root),
@@ -168,6 +170,7 @@ def record_of(run: Run, root: Path) -> Record:
         feed=run.feed,
         divergence=run.divergence,
         conversion=_conversion(run),
+        memory=memory_use(run.image.elf),
     )
 
 
@@ -264,13 +267,28 @@ def _numbers(run: Run) -> dict[str, Number]:
         f"{ticks}_median": Number(float(np.median(run.ticks)), "1", tick_kind),
         f"{ticks}_max": Number(int(run.ticks.max()), "1", tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
-        "flash": Number(run.image.flash, "byte", "exact"),
-        "ram": Number(run.image.ram, "byte", "exact"),
-        "arena": Number(run.welcome.arena_size, "byte", "exact"),
-        "stack": Number(run.stack, "byte", tick_kind),
-        "stack_reserved": Number(run.welcome.stack_size, "byte", "exact"),
+        **_memory_numbers(run),
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+    }
+
+
+def _memory_numbers(run: Run) -> dict[str, Number]:
+    reserved, memory = run.welcome.stack_size, run.target.memory
+    exact = {
+        "flash": run.image.flash,
+        "flash_left": memory.flash.size - run.image.flash,
+        "ram": run.image.ram,
+        "ram_left": memory.ram.size - run.image.ram,
+        "arena": run.welcome.arena_size,
+        "arena_least": run.image.arena_least,
+        "stack_reserved": reserved,
+    }
+    # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
+    measured = {"stack": run.stack, "stack_margin": reserved - run.stack}
+    return {
+        **{name: Number(value, "byte", "exact") for name, value in exact.items()},
+        **{name: Number(value, "byte", "measured") for name, value in measured.items()},
     }
 
 

@@ -66,8 +66,8 @@ def _check_number(name: str, number: Number) -> None:
         raise BrokenRuleError(f"numbers.{name}.model: has a NUL in it")
     if abs(number.value) >= _LARGEST:
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is beyond 2^53")
-    if number.unit in {"byte", "s"} and number.value < 0:
-        raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} {number.unit} is negative")
+    if name in _ALWAYS and number.value < 0:  # others may be differences
+        raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is negative")
     if number.unit == "byte" and number.value != int(number.value):
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is no whole byte")
     if number.error is not None and number.error < 0:

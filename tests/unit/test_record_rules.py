@@ -76,9 +76,9 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("numbers.accuracy.value", 1.01, "numbers.accuracy.value: is not between 0 and 1"),
     ("numbers.accuracy.value", float("nan"), "malformed"),
     ("numbers.accuracy.value", None, "$.numbers"),
-    ("numbers.flash.value", -1, "numbers.flash.value: -1 byte is negative"),
+    ("numbers.flash.value", -1, "numbers.flash.value: -1 is negative"),
     ("numbers.flash.value", 1.5, "numbers.flash.value: 1.5 is no whole byte"),
-    ("numbers.wall.value", -0.1, "numbers.wall.value: -0.1 s is negative"),
+    ("numbers.wall.value", -0.1, "numbers.wall.value: -0.1 is negative"),
     (
         "numbers.instructions_max.value",
         2**53,
