@@ -7,13 +7,16 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h')
 
-.PHONY: bench test lint fuzz perf setup system clean
+.PHONY: bench test nightly lint fuzz perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
 
 test: setup ## the unit tests, and the suite on the default target, on all cores
 	$(BIN)/pytest -n auto --dist worksteal
+
+nightly: setup ## what the nightly job does: the models on emulators, the gate, reports/report.html
+	.ci/nightly
 
 lint: setup ## ruff, types, and the C's format
 	$(BIN)/ruff check

@@ -9,21 +9,24 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from harness import __version__, cli_measure, cli_models
+from harness import __version__, cli_judge, cli_measure, cli_models, cli_results
 from harness.bench import bench
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
-from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, USAGE
+from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, REGRESSION, USAGE
 from harness.image import build_image
 from harness.measure.meters import Metering
 from harness.model import list_models, load_model
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
+from harness.results.gate import Gate, add_baseline_option
+from harness.results.opening import add_store_option
 from harness.results.record import read_record
+from harness.results.sharing import Sharing
 from harness.selection import Selection, add_options
 from harness.target import list_targets, load_target
 from harness.toolchain import TOOLCHAINS, find_toolchain
@@ -31,7 +34,15 @@ from harness.workspace import Workspace
 
 T = TypeVar("T")
 
-__all__ = ["FAILED", "INFRASTRUCTURE", "INTERRUPTED", "PASSED", "USAGE", "main"]
+__all__ = [
+    "FAILED",
+    "INFRASTRUCTURE",
+    "INTERRUPTED",
+    "PASSED",
+    "REGRESSION",
+    "USAGE",
+    "main",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,10 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     Reach.add_options(run.add_argument)
     add_profile_option(run.add_argument)
     Metering.add_options(run.add_argument)
+    add_store_option(run.add_argument)
+    add_baseline_option(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
     cli_measure.add_commands(commands)
+    cli_results.add_commands(commands)
+    cli_judge.add_commands(commands)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
     doctor.set_defaults(command=_doctor)
     setup = commands.add_parser("setup", help="download what no package manager has")
@@ -86,7 +101,14 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = _selection(options, workspace)
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
+    gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
     records: list[Path] = []
+    sharing = Sharing(options.store)
+
+    def recorded(path: Path) -> None:
+        records.append(path)
+        sharing.add(path)
+
     metering = Metering.of(options)
     for name in selection.targets:
         metering.check(selection.target(name))
@@ -99,7 +121,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
                 toolchain,
                 workspace,
                 progress,
-                records.append,
+                recorded,
                 reach,
                 metering,
                 profile=options.profile,
@@ -108,7 +130,13 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
     for record in failed:
         print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
-    return FAILED if failed else PASSED
+    for error in sharing.errors:
+        print(f"harness: {error}", file=sys.stderr)
+    if failed:
+        return FAILED
+    if gate and not cli_judge.passes(gate, records):
+        return REGRESSION
+    return INFRASTRUCTURE if sharing.errors else PASSED
 
 
 @contextmanager

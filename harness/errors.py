@@ -3,7 +3,8 @@
 `InputError`: something the user wrote is wrong; nothing was started.
 `InfrastructureError`: what surrounds the model failed (compiler, emulator, link,
 board); it says nothing about the model, and it alone may be retried.
-`Verdict`: the device answered, and the answer is not good enough; never retried.
+`Verdict`: the device answered, and the answer is not good enough; never retried. A
+`Regression` is one, too: the answer is right, and took more than it did.
 """
 
 
@@ -37,3 +38,7 @@ class InfrastructureError(HarnessError):
 
 class Verdict(AssertionError):  # noqa: N818 - it is no error of the harness
     """The model ran on the device and did not do what it must."""
+
+
+class Regression(Verdict):
+    """The model is right, and something got worse than in its baseline, beyond the budget."""

@@ -22,14 +22,19 @@ from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine, find_engine
-from harness.errors import HarnessError, InputError
+from harness.errors import HarnessError, InfrastructureError, InputError, Regression
+from harness.gating import GatePlugin
 from harness.image import Image, build_image
 from harness.measure.meters import Metering
 from harness.model import Model
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
+from harness.report.junit import properties
 from harness.report.terminal import print_table
+from harness.results.gate import Gate, add_baseline_option
+from harness.results.opening import add_store_option
 from harness.results.record import read_record
+from harness.results.sharing import Sharing
 from harness.selection import Selection, add_options
 from harness.target import Target
 from harness.toolchain import Toolchain, find_toolchain
@@ -37,6 +42,7 @@ from harness.workspace import Workspace
 
 _AXES = ("target", "model", "engine", "toolchain", "opt")
 _RECORD = "harness_record"
+_STORE_FAILED = 3  # as `harness run` ends where infrastructure fails
 _selection = pytest.StashKey[Selection]()
 
 
@@ -47,19 +53,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     Reach.add_options(group.addoption)
     add_profile_option(group.addoption)
     Metering.add_options(group.addoption)
+    add_store_option(group.addoption)
+    add_baseline_option(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Look at what is asked for before anything is collected, let alone built."""
     selection = Selection.of(config.option, Workspace(config.rootpath))
     config.stash[_selection] = selection
-    config.pluginmanager.register(_Summary())
     try:
         Metering.of(config.option)
+        # xdist's workers report to the main process, which alone shares.
+        shares = not hasattr(config, "workerinput")
+        config.pluginmanager.register(_Summary(config.option.store if shares else ""))
         if any(config.getoption(axis) for axis in _AXES):
             selection.check()
+        if config.option.baseline:
+            gate = Gate(config.option.baseline, selection.workspace, config.option.store)
+            config.pluginmanager.register(GatePlugin(gate, _RECORD))
     except InputError as error:
         raise pytest.UsageError(str(error)) from error
+    except InfrastructureError as error:
+        pytest.exit(str(error), returncode=_STORE_FAILED)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -183,7 +198,7 @@ def pytest_runtest_makereport(
 ) -> Iterator[None]:
     """Show what was wrong and what to do, without our own call stack before it."""
     report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
+    if call.excinfo is not None and isinstance(call.excinfo.value, (HarnessError, Regression)):
         report.longrepr = str(call.excinfo.value)  # type: ignore[attr-defined]
     return report
 
@@ -191,14 +206,21 @@ def pytest_runtest_makereport(
 class _Summary:
     """Collects the session's records in the main process, whoever ran the tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str) -> None:
         self._paths: list[Path] = []
+        self._sharing = Sharing(store)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
-            self._paths += [
-                Path(str(path)) for name, path in report.user_properties if name == _RECORD
-            ]
+        if report.when != "call":
+            return
+        for name, path in report.user_properties:
+            if name == _RECORD:
+                self._paths.append(Path(str(path)))
+                self._sharing.add(self._paths[-1])
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._sharing.errors and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = _STORE_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._paths:
@@ -215,6 +237,8 @@ class _Summary:
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
         terminalreporter.write_line(f"records: {self._paths[0].parent}")
+        for error in self._sharing.errors:
+            terminalreporter.write_line(error, red=True)
 
 
 def _progress(config: pytest.Config) -> Progress:
@@ -224,7 +248,7 @@ def _progress(config: pytest.Config) -> Progress:
 
 
 def _remember(node: pytest.Item, path: Path) -> None:
-    node.user_properties.append((_RECORD, str(path)))
+    node.user_properties += [(_RECORD, str(path)), *properties(read_record(path))]
 
 
 def _target_of(item: pytest.Item) -> object:

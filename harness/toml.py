@@ -99,6 +99,8 @@ def _inside(outer: inspect.Type, key: str, data: object) -> Iterator[inspect.Typ
     for field in outer.fields:
         if field.encode_name == key:
             inner = field.type
+            if isinstance(inner, inspect.ListType):
+                inner = inner.item_type
             members = inner.types if isinstance(inner, inspect.UnionType) else (inner,)
             yield from [kind for kind in members if _is_tagged(kind, data)] or members
 

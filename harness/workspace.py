@@ -47,3 +47,18 @@ class Workspace:
     def runs(self) -> Path:
         """Records, one file a run."""
         return self.root / "reports" / "runs"
+
+    @property
+    def index(self) -> Path:
+        """The index of the records, made anew from them where it is missing."""
+        return self.root / "reports" / "index.sqlite"
+
+    @property
+    def report(self) -> Path:
+        """The report, where no other file is asked for."""
+        return self.root / "reports" / "report.html"
+
+    @property
+    def baselines(self) -> Path:
+        """Records that a person accepted, reviewed and committed, and budgets."""
+        return self.root / "reports" / "baselines"

@@ -37,6 +37,7 @@ from harness.workspace import Workspace
 from tests import host
 from tests.images import large_image, repeated_image
 from tests.models import large_input
+from tests.perf_results import results
 
 ROOT = Path(__file__).parent.parent
 BUILD_ID = "0" * 32
@@ -56,6 +57,7 @@ def main() -> None:
             emulator(folder, target)
             feeds(folder, target)
         virtual_board(folder)
+        results(folder / "year", show)
     for target in EMULATORS:
         warm_start(target)
 

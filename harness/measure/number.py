@@ -7,7 +7,7 @@ import msgspec
 Kind = Literal["exact", "measured", "estimated"]
 
 
-class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Number(msgspec.Struct, frozen=True, omit_defaults=True):
     """A value with its unit and kind.
 
     `exact` values are the same for the same inputs on every machine (sizes, emulated

@@ -7,10 +7,12 @@ import subprocess
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from stat import S_ISREG
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from harness import __version__
 from harness.board.reach import Feed
@@ -25,11 +27,19 @@ from harness.measure.meters.session import Metered
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
 from harness.profile import LayerProfile, Profile
+from harness.results.checkout import branch_of, git
+from harness.results.rules import BrokenRuleError, check
 from harness.run import Run
 from harness.target import Qemu
 
 SCHEMA = 1
-_GIT_DEADLINE = 10.0  # seconds
+_LARGEST = 64 << 20  # bytes of a file
+
+# Rules that are read with the keys; those over several keys are in `rules`.
+Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
+Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]  # PostgreSQL has no NUL
+Count = Annotated[int, Meta(ge=0)]
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class _Schema(msgspec.Struct, frozen=True):
@@ -41,9 +51,9 @@ class _Schema(msgspec.Struct, frozen=True):
 class TargetInfo(msgspec.Struct, frozen=True):
     """What ran it: target, chip, and the emulator or board with its version."""
 
-    name: str
+    name: Name
     mcu: str
-    core: str
+    core: Name
     board: str
     version: str
 
@@ -51,9 +61,9 @@ class TargetInfo(msgspec.Struct, frozen=True):
 class ModelInfo(msgspec.Struct, frozen=True):
     """What ran: SHA-256 of the network and of the vectors, what made golden, and the metric."""
 
-    name: str
-    digest: str
-    vectors: str
+    name: Name
+    digest: Sha256
+    vectors: Sha256
     golden_source: str
     metric: Metric = "accuracy"  # which all records are from that do not say it
 
@@ -61,19 +71,25 @@ class ModelInfo(msgspec.Struct, frozen=True):
 class ImageInfo(msgspec.Struct, frozen=True):
     """What it was built from and with."""
 
-    build_id: str
-    engine: str
+    build_id: Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+    engine: Name
     engine_version: str
-    compiler: str
-    optimize: str
-    toolchain: str = "gcc"  # which all records are from that do not say it
+    compiler: Text
+    optimize: Text
+    toolchain: Name = "gcc"  # which all records are from that do not say it
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """The repository's commit; `dirty` if files differed from it."""
+    """The repository's commit; `dirty` if files differed from it.
 
-    hash: str
+    `branch` is empty where none is checked out. `time` is when it was committed, ISO 8601
+    with the zone; empty in records that do not say it.
+    """
+
+    hash: Annotated[str, Meta(pattern=r"\A([0-9a-f]{40}|[0-9a-f]{64})\Z")]
     dirty: bool
+    branch: Text = ""
+    time: str = ""
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -121,7 +137,7 @@ class Record(msgspec.Struct, frozen=True):
     """One run. `numbers` are by name; `ticks` has one entry an inference."""
 
     schema: int
-    id: str
+    id: Annotated[str, Meta(pattern=r"\A[^./\x00-\x1f][^/\x00-\x1f]*\Z")]  # a file's name
     started: str
     verdict: Literal["passed", "failed"]
     reasons: list[str]
@@ -130,10 +146,10 @@ class Record(msgspec.Struct, frozen=True):
     image: ImageInfo
     commit: Commit | None
     host: Host
-    numbers: dict[str, Number]
+    numbers: dict[Annotated[str, Meta(pattern=r"\A[!-~]{1,200}\Z")], Number]
     counter: str
-    ticks: list[int]
-    retries: int
+    ticks: list[Count]
+    retries: Count
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
@@ -209,6 +225,7 @@ def write_record(record: Record, folder: Path) -> Path:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        _sync(folder)
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
@@ -218,20 +235,52 @@ def write_record(record: Record, folder: Path) -> Path:
     return path
 
 
-def read_record(path: Path) -> Record:
-    """Read a record; `InputError` if the file is none or of another schema version."""
+def _sync(folder: Path) -> None:
+    """Have the disk keep the names in `folder`, where its file system can be told to."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_record(path: Path) -> Record:
+    """Read the record in a file of its name.
+
+    Raises `InputError` if the file is none, is of another schema version, or breaks a rule.
+    """
+    return read_file(path)[0]
+
+
+def read_file(path: Path) -> tuple[Record, bytes]:
+    """Read a record as `read_record` does, and return it with the JSON it is from."""
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            raise InputError("is no file of a record's size", where=str(path))
         data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    record = parse_record(data, str(path))
+    if path.name != f"{record.id}.json":
+        raise InputError(f"id is {record.id!r}, which is not the file's name", where=str(path))
+    return record, data
+
+
+def parse_record(data: bytes, where: str) -> Record:
+    """Return the record whose JSON `data` is; raises `InputError`, as `read_record` does."""
+    try:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema != SCHEMA:
             raise InputError(
-                f"has schema version {schema}; this harness reads {SCHEMA}", where=str(path)
+                f"has schema version {schema}; this harness reads {SCHEMA}", where=where
             )
-        return msgspec.json.decode(data, type=Record)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is not a record: {error}", where=str(path)) from error
+        record = msgspec.json.decode(data, type=Record)
+        check(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BrokenRuleError) as error:
+        raise InputError(f"is not a record: {error}", where=where) from error
+    return record
 
 
 def _conversion(run: Run) -> Conversion | None:
@@ -343,16 +392,8 @@ def _memory_numbers(run: Run) -> dict[str, Number]:
 def _commit(root: Path) -> Commit | None:
     """Return the commit checked out at `root`; None where there is no git or repository."""
     try:
-        head, status = (
-            subprocess.run(
-                ["git", "-C", str(root), *command],
-                capture_output=True,
-                text=True,
-                timeout=_GIT_DEADLINE,
-                check=True,
-            ).stdout.strip()
-            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
-        )
-    except (OSError, subprocess.SubprocessError):
+        hash_, time = git(root, "log", "-1", "--format=%H %cI").split()
+        dirty = bool(git(root, "status", "--porcelain", "-uno"))
+        return Commit(hash_, dirty, branch_of(root), time)
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return Commit(head, bool(status))

@@ -5,8 +5,9 @@ the firmware of tests/data/firmware, on the emulator.
 """
 
 import shutil
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InputError
 from harness.link import client, exchange
 from harness.link.client import LinkClient
+from harness.results.store import Store
 from harness.tflite_file import parse
 from harness.toolchain import find_gcc
 from tests.graphs import Builder
@@ -527,3 +529,39 @@ def test_a_later_failure_keeps_the_earlier_record(
     assert "QEMU ended at start" in shown.err
     assert "records: " in shown.out
     assert len(repository.records()) == 1
+
+
+# The store
+
+
+def test_a_store_that_fails_loses_no_run(repository: Repository) -> None:
+    database = repository.root / "team.sqlite"
+    store = ("--store", f"sqlite:///{database}")
+    assert repository.run("misbehaving", *store) == (PASSED, "")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON runs "
+            "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    code, told = repository.run("misbehaving", *store)
+    assert code == INFRASTRUCTURE
+    assert "is not in the store\n" in told
+    assert f"{database}: the store failed: the disk is full" in told
+    assert "harness push" in told
+    assert [record.verdict for record in repository.records()] == ["passed"] * 2
+    repository.vectors(labels=np.zeros(2, np.int64))
+    assert repository.run("misbehaving", *store)[0] == FAILED  # the verdict comes first
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TRIGGER full")
+    assert repository.harness("push", *store) == (PASSED, "")
+    with Store(store[1]) as opened:
+        assert {e.id for e in opened.find()} == {record.id for record in repository.records()}
+
+
+def test_a_store_is_looked_at_before_anything_runs(repository: Repository) -> None:
+    assert repository.run("misbehaving", "--store", "letters")[0] == USAGE
+    away = "postgresql://nobody@127.0.0.1:1/runs"
+    code, told = repository.run("misbehaving", "--store", away)
+    assert code == INFRASTRUCTURE
+    assert told.startswith(f"harness: {away}: the store failed: ")
+    assert repository.records() == []

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.results.record import Record, read_record
+from harness.results.store import Store
 from harness.selection import DEFAULT_TARGET
 
 pytest_plugins = ["pytester"]
@@ -22,6 +25,10 @@ def test_digits(dut):
     run.check()
     assert run.quality >= 0.9
     assert run.ticks.max() < 9_000_000
+"""
+
+FULL = """\
+CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'the disk is full'); END
 """
 
 needs_tools = pytest.mark.skipif(
@@ -103,6 +110,34 @@ def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytest
     tree = ElementTree.parse(repository.path / "result.xml")  # noqa: S314 - pytest wrote it
     (named,) = tree.findall(".//testcase/properties/property[@name='harness_record']")
     assert read_record(Path(named.attrib["value"])) == record
+
+
+@needs_tools
+def test_a_run_is_shared_and_a_store_that_fails_loses_none(repository: pytest.Pytester) -> None:
+    database = repository.path / "team.sqlite"
+    store = f"--store=sqlite:///{database}"
+    assert run(repository, store).ret == pytest.ExitCode.OK
+    [first] = records(repository)
+    with Store(f"sqlite:///{database}") as opened:
+        assert opened.record(first.id) == first
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(FULL)
+    result = run(repository, store)
+    assert result.ret == 3  # as for the command: infrastructure
+    result.assert_outcomes(passed=1)
+    [second] = [record for record in records(repository) if record != first]
+    assert f"{second.id}.json is not in the store" in str(result.stdout)
+    assert "the disk is full" in str(result.stdout)
+
+
+def test_a_store_is_looked_at_before_anything_runs(repository: pytest.Pytester) -> None:
+    result = run(repository, "--store=mongodb://a/b")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "is no address of a store" in said(result)
+    away = run(repository, "--store=postgresql://nobody@127.0.0.1:1/runs")
+    assert away.ret == 3
+    assert "postgresql://nobody@127.0.0.1:1/runs: the store failed: " in said(away)
+    assert records(repository) == []
 
 
 @needs_tools

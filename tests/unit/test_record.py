@@ -213,6 +213,40 @@ def test_the_commit_and_whether_files_differ_from_it_are_recorded(tmp_path: Path
     assert dirty is not None
     assert clean.hash == dirty.hash == git("rev-parse", "HEAD")
     assert (clean.dirty, dirty.dirty) == (False, True)
+    assert clean.time == git("log", "-1", "--format=%cI")
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not on PATH")
+@pytest.mark.parametrize(
+    ("said", "branch"),
+    [
+        ({}, ""),
+        ({"GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main"}, "main"),
+        ({"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"}, ""),
+        ({"GITHUB_HEAD_REF": "fix", "GITHUB_REF_NAME": "7/merge"}, "fix"),
+        ({"CI_COMMIT_BRANCH": "nightly"}, "nightly"),
+    ],
+)
+def test_the_branch_is_recorded_also_where_ci_checks_out_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, str], branch: str
+) -> None:
+    for name in ("GITHUB_HEAD_REF", "GITHUB_REF_TYPE", "GITHUB_REF_NAME", "CI_COMMIT_BRANCH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+
+    def git(*command: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *who, *command], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "--initial-branch=trunk")
+    git("commit", "--allow-empty", "-m", "one")
+    on_branch = record_of(make_run(), tmp_path).commit
+    git("checkout", "--detach")
+    detached = record_of(make_run(), tmp_path).commit
+    assert on_branch is not None
+    assert detached is not None
+    assert (on_branch.branch, detached.branch) == ("trunk", branch)
 
 
 def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

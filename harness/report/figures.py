@@ -1,0 +1,121 @@
+"""The geometry of the report's small drawings; the templates turn it into SVG.
+
+Coordinates grow to the right and down, in a box of `WIDTH` by `HEIGHT`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+WIDTH = 300
+HEIGHT = 48
+_EDGE = 3  # above and below a line, so that none of its stroke is cut off
+_BINS = 36
+_BUCKETS = 100  # of a line that changes more often than it could show
+
+Dated = Sequence[tuple[float, float]]
+"""Values by time: (seconds, value), oldest first."""
+
+
+class Box(NamedTuple):
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many values there are in each of equal parts of `low` to `high`."""
+
+    boxes: list[Box]
+    low: float
+    high: float
+    most: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """Values over time: an SVG path, its last point, and the extremes of all values."""
+
+    path: str
+    last: tuple[float, float]
+    low: float
+    high: float
+
+
+def histogram(values: Sequence[float]) -> Histogram | None:
+    """Return how `values` are distributed; None if all are the same, or there are none."""
+    if not values or min(values) == max(values):
+        return None
+    counts, edges = np.histogram(values, bins=_BINS)
+    step = WIDTH / _BINS
+    tallest = HEIGHT / int(counts.max())
+    boxes = [
+        # A single value among thousands is still seen.
+        Box(round(i * step, 2), round(HEIGHT - height, 2), round(step - 0.8, 2), round(height, 2))
+        for i, count in enumerate(counts)
+        if (height := max(count * tallest, 1.0 if count else 0.0))
+    ]
+    return Histogram(boxes, float(edges[0]), float(edges[-1]), int(counts.max()))
+
+
+def place(value: float, low: float, high: float) -> float:
+    """Return the x of a value on an axis from `low` to `high`."""
+    return round((value - low) / (high - low) * WIDTH, 2) if high > low else WIDTH / 2
+
+
+def line(points: Dated, *, steps: bool) -> Line | None:
+    """Return `points` as a line, of `steps` where values hold until they change."""
+    if not points:
+        return None
+    values = [value for _, value in points]
+    low, high = min(values), max(values)
+    first, end = points[0][0], points[-1][0]
+    drawn = [(place(time, first, end), _y(value, low, high)) for time, value in thin(points)]
+    (x, y), *rest = drawn
+    parts = [f"M{x:g} {y:g}"]
+    parts += [f"H{x:g}V{y:g}" if steps else f"L{x:g} {y:g}" for x, y in rest]
+    return Line("".join(parts), drawn[-1], low, high)
+
+
+def thin(points: Dated) -> Dated:
+    """Return fewer points that draw the same line, or one with the same extremes."""
+    kept = [
+        point
+        for i, point in enumerate(points)
+        if i in {0, len(points) - 1} or not points[i - 1][1] == point[1] == points[i + 1][1]
+    ]
+    if len(kept) <= 2 * _BUCKETS:
+        return kept
+    first, end = kept[0][0], kept[-1][0]
+    buckets: dict[int, list[tuple[float, float]]] = {}
+    for point in kept[1:-1]:
+        buckets.setdefault(int((point[0] - first) / (end - first) * _BUCKETS), []).append(point)
+    extremes = [
+        point
+        for bucket in buckets.values()
+        for point in sorted({min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])})
+    ]
+    return [kept[0], *extremes, kept[-1]]
+
+
+def stack(sizes: Sequence[float], whole: float) -> list[Box]:
+    """Return boxes side by side, as wide as their share of the `whole`."""
+    scale = WIDTH / whole if whole else 0.0
+    begins = accumulate(sizes, initial=0.0)
+    return [
+        Box(round(begin * scale, 2), 0, round(size * scale, 2), HEIGHT)
+        for begin, size in zip(begins, sizes, strict=False)
+    ]
+
+
+def _y(value: float, low: float, high: float) -> float:
+    if high <= low:
+        return HEIGHT / 2
+    return round(HEIGHT - _EDGE - (value - low) / (high - low) * (HEIGHT - 2 * _EDGE), 2)

@@ -1,0 +1,83 @@
+"""What the gate says, in plain text: what got worse, why, and how to accept it."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from harness.names import plain
+from harness.report.compare import change, explain, shown
+from harness.results.compare import Delta, Judged
+from harness.results.gate import Judgement
+from harness.results.pairs import title_of
+from harness.results.record import Record
+
+_DEFAULT = Path("reports", "baselines")
+_TOLD: Sequence[Judged] = (
+    "better",
+    "changed",
+    "unclear",
+)  # what fails nothing, and is said in the end
+
+
+def complaint(judgement: Judgement, folder: Path) -> str:
+    """Return what is wrong with a run that fails, why, and the line that accepts it."""
+    lines = [_title(judgement, folder)]
+    for delta, allowance in judgement.worse:
+        lines.append(f"  {_row(delta)}{f', budget {allowance}' if allowance.value else ''}")
+    lines += [f"  {delta.name} cannot be judged: {delta.why}" for delta in judgement.unjudged]
+    if judgement.comparison:
+        lines += [f"  why: {cause}" for cause in explain(judgement.comparison)]
+    accepted = accept_line([judgement.record], folder)
+    return "\n".join(map(plain, [*lines, f"  if that is right: {accepted}"]))
+
+
+def summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
+    """Yield what fails nothing and is to be known, and how many runs were judged how."""
+    yield from map(plain, _summary(judgements, folder))
+
+
+def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
+    better = []
+    for judgement in judgements:
+        comparison = judgement.comparison
+        told = comparison.judged(*_TOLD) if comparison else []
+        if told:
+            yield f"{title_of(judgement.record)}:"
+            yield from (f"  {delta.judged}: {_row(delta)}" for delta in told)
+        if comparison and comparison.judged("better") and not judgement.fails:
+            better.append(judgement.record)
+        if judgement.baseline is None and not judgement.fails:
+            yield _title(judgement, folder)
+            yield f"  to keep it: {accept_line([judgement.record], folder)}"
+    if better:
+        yield f"tighten the baselines: {accept_line(better, folder)}"
+    yield _count(judgements, folder)
+
+
+def accept_line(records: Iterable[Record], folder: Path) -> str:
+    """Return the command that makes `records` the baselines in `folder`."""
+    ids = " ".join(shlex.quote(record.id) for record in records)
+    where = "" if folder == _DEFAULT else f"--baseline={shlex.quote(str(folder))} "
+    return f'harness baseline accept {ids} {where}--because "…"'
+
+
+def _title(judgement: Judgement, folder: Path) -> str:
+    title = title_of(judgement.record)
+    if judgement.baseline is None:
+        return f"{title}: there is no baseline in {folder}"
+    what = "worse than" if judgement.worse else "not to be compared with"
+    return f"{title}: {what} its baseline of {judgement.baseline.accepted}"
+
+
+def _row(delta: Delta) -> str:
+    why = f" [{delta.why}]" if delta.why else ""
+    return f"{delta.name} {shown(delta.old)} → {shown(delta.new)}, {change(delta)}{why}"
+
+
+def _count(judgements: Sequence[Judgement], folder: Path) -> str:
+    new = sum(judgement.baseline is None for judgement in judgements)
+    worse = sum(judgement.fails for judgement in judgements if judgement.baseline)
+    fine = len(judgements) - new - worse
+    counts = ((fine, "no worse"), (worse, "worse or not comparable"), (new, "without a baseline"))
+    told = ", ".join(f"{count} {what}" for count, what in counts if count)
+    return f"baselines in {folder}: {told or 'no run was judged'}"

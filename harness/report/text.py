@@ -1,0 +1,87 @@
+"""Text and numbers as people read them, whatever a record says: shared by HTML and Markdown.
+
+Names in a record come from models, compilers and devices. What is not printable in them
+(controls, line ends, marks that change the direction of text) is shown as its code.
+"""
+
+import math
+from dataclasses import dataclass
+
+from harness.measure.number import Kind, Number
+
+_SHORT = 60  # characters of a name
+_LONGEST = 2000  # characters in all of a text that can be unfolded
+_END = 15  # characters; names often differ at their ends
+_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+_SCALED = {"s", "J", "W", "A", "V"}
+
+
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Return `text` with codes for what is not printable, its middle left out if it is long."""
+    if len(text) > longest:
+        text = f"{text[: longest - _END - 1]}…{text[-_END:]}"
+    return "".join(c if c.isprintable() else _code(c) for c in text)
+
+
+def short(text: str) -> str:
+    """Return `text` as `printable` does, short enough for a row of a table."""
+    return printable(text, _SHORT)
+
+
+def _code(character: str) -> str:
+    return f"⟨{ord(character):04X}⟩"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number as text, with its unit, and `note`: its kind, where that is not `exact`."""
+
+    text: str
+    kind: Kind
+    note: str = ""
+    model: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.note}".strip()
+
+
+def show(number: Number) -> Shown:
+    """Return `number` as it is shown: an estimate never without its error."""
+    text = quantity(number.value, number.unit)
+    if number.kind == "exact":
+        return Shown(text, number.kind)
+    if number.kind == "measured":
+        return Shown(text, number.kind, "measured")
+    error = "error unknown" if number.error is None else f"± {100 * number.error:.2g} %"
+    return Shown(f"≈ {text}", number.kind, f"{error}, estimated", number.model)
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a value with its unit; counts in full, times and energies to four digits."""
+    if unit == "byte":
+        return f"{value:,.0f} B"
+    if unit in _SCALED:
+        scale, prefix = _prefix(value)
+        return f"{_digits(value / scale)} {prefix}{unit}"
+    plain = f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else _digits(value)
+    return plain if unit == "1" else f"{plain} {printable(unit)}"
+
+
+def percent(share: float) -> str:
+    """Return a share with its sign, small ones too: `+0.03 %`."""
+    if not math.isfinite(share):
+        return "from 0"
+    digits = next((n for n in range(1, 15) if abs(share) >= 10.0 ** -(n + 1)), 15)
+    return f"{share * 100:+,.{digits}f} %".replace("-", "−")  # noqa: RUF001 - a minus
+
+
+def _digits(value: float) -> str:
+    """Return `value` with four digits that count, and all of those before the point."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    before = math.floor(math.log10(abs(value))) + 1
+    return f"{value:,.{max(0, min(12, 4 - before))}f}"
+
+
+def _prefix(value: float) -> tuple[float, str]:
+    return next((p for p in _PREFIXES if abs(value) >= p[0]), _PREFIXES[0 if value == 0 else -1])

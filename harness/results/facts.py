@@ -1,0 +1,81 @@
+"""What two runs were of: what differs besides their numbers, and may be why those do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.results.record import Record
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something of two runs that is not the same."""
+
+    name: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.old or 'none'} → {self.new or 'none'}"
+
+
+def differences(old: Record, new: Record) -> list[Fact]:
+    """Return the facts that differ, what is nearer to the image first."""
+    before, after = facts(old), facts(new)
+    return [
+        Fact(name, before.get(name, ""), after.get(name, ""))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name, "") != after.get(name, "")
+    ]
+
+
+def facts(record: Record) -> Mapping[str, str]:
+    """Return what `record` says its numbers are of, by name; digests are cut short."""
+    target, model, image = record.target, record.model, record.image
+    return {
+        "target": target.name,
+        "MCU": f"{target.mcu} ({target.core})",
+        "model": f"{model.name} {model.digest[:12]}",
+        "vectors": model.vectors[:12],
+        "quality metric": model.metric,
+        "engine": image.engine_version or image.engine,
+        "compiler": f"{image.toolchain}, {image.compiler}",
+        "flags": image.optimize,
+        "board": f"{target.board}, {target.version}",
+        "counter": record.counter,
+        "conversion": str(record.conversion or ""),
+        "golden": model.golden_source,
+        "feed": record.feed,
+        "clock": _clock(record),
+        **_meter(record),
+        "harness": record.host.harness,
+    }
+
+
+def provenance(old: Record, new: Record) -> str:
+    """Say whether both ran one image, and else between which commits it became another."""
+    if old.image.build_id == new.image.build_id:
+        return "the image is the same, byte for byte"
+    before, after = commit_of(old), commit_of(new)
+    if before == after:
+        return f"the image is another one, of the same commit {before}" if before else ""
+    return f"commits: {before or 'unknown'} → {after or 'unknown'}"
+
+
+def commit_of(record: Record) -> str:
+    """Return the commit, cut short, and whether files differed from it; empty outside git."""
+    if record.commit is None:
+        return ""
+    return record.commit.hash[:10] + (" with changes" if record.commit.dirty else "")
+
+
+def _clock(record: Record) -> str:
+    """Return the clock by which cycles became time; empty where they did not."""
+    cycles, seconds = (record.numbers.get(name) for name in ("cycles_median", "latency_median"))
+    return f"{cycles.value / seconds.value / 1e6:.6g} MHz" if cycles and seconds else ""
+
+
+def _meter(record: Record) -> Mapping[str, str]:
+    energy = getattr(record, "energy", None)
+    if energy is None:
+        return {}
+    return {"meter": energy.meter, "supply": f"{energy.volts:.1f} V"}

@@ -1,0 +1,48 @@
+"""What the index keeps of a record, as rows of its tables."""
+
+from datetime import datetime
+from typing import Any
+
+from harness.results.record import Record
+
+Row = dict[str, Any]
+
+
+def of_run(record: Record) -> Row:
+    """Return the row of `runs`."""
+    commit, image = record.commit, record.image
+    return {
+        "id": record.id,
+        "started": datetime.fromisoformat(record.started),
+        "commit": commit.hash if commit else "",
+        "dirty": bool(commit and commit.dirty),
+        "branch": commit.branch if commit else "",
+        "target": record.target.name,
+        "core": record.target.core,
+        "model": record.model.name,
+        "digest": record.model.digest,
+        "vectors": record.model.vectors,
+        "engine": image.engine,
+        "toolchain": image.toolchain,
+        "compiler": image.compiler,
+        "optimize": image.optimize,
+        "build_id": image.build_id,
+        "ticks": "cycles" if "cycles_median" in record.numbers else "instructions",
+        "verdict": record.verdict,
+    }
+
+
+def of_numbers(record: Record, run: int) -> list[Row]:
+    """Return the rows of `numbers` for the row `run` of `runs`."""
+    return [
+        {
+            "run": run,
+            "name": name,
+            "value": float(number.value),
+            "unit": number.unit,
+            "kind": number.kind,
+            "estimator": number.model,
+            "error": number.error,
+        }
+        for name, number in record.numbers.items()
+    ]

@@ -1,0 +1,103 @@
+"""The tables of an index of records, the same on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+VERSION = 1
+"""Of these tables; another one is another index, which is built anew from the records."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """A time with its zone, kept as UTC: SQLite has no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn a time into UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Say that it is UTC, or make it so."""
+        if value is None or value.tzinfo is None:
+            return value and value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
+
+
+METADATA = MetaData()
+
+version = Table("harness_version", METADATA, Column("version", Integer, nullable=False))
+
+# Names are not indexed: they may be longer than PostgreSQL indexes, and a year of runs is
+# scanned in milliseconds.
+runs = Table(
+    "runs",
+    METADATA,
+    # An identity, as who may insert then needs no right to a sequence too.
+    Column("run", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("started", Utc, nullable=False, index=True),
+    Column("commit", Text, nullable=False),
+    Column("dirty", Boolean, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("core", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("vectors", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("toolchain", Text, nullable=False),
+    Column("compiler", Text, nullable=False),
+    Column("optimize", Text, nullable=False),
+    Column("build_id", Text, nullable=False),
+    Column("ticks", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+)
+
+numbers = Table(
+    "numbers",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("run", ForeignKey("runs.run", ondelete="CASCADE"), primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("estimator", Text, nullable=False),
+    Column("error", Double),
+    Index("numbers_of_run", "run"),
+)
+
+# Apart from `runs`, whose rows are small and scanned.
+records = Table(
+    "records",
+    METADATA,
+    Column("run", ForeignKey("runs.run", ondelete="CASCADE"), primary_key=True),
+    Column("json", Text, nullable=False),
+)
+
+FILES = MetaData()
+
+# In a local index alone: the file of each run, by its size in bytes and mtime in nanoseconds.
+files = Table(
+    "files",
+    FILES,
+    Column("id", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)

@@ -1,0 +1,408 @@
+"""The report, of real records and of ones that want to break it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+
+from harness.cli import main
+from harness.errors import InputError
+from harness.measure.number import Number
+from harness.report.html import render
+from harness.report.junit import properties
+from harness.report.markdown import append_markdown, markdown
+from harness.report.summary import Summary, summarize
+from harness.results.baseline import accept
+from harness.results.gate import Gate
+from harness.results.record import Commit, Record, read_record
+from harness.results.store import Store
+from harness.workspace import Workspace
+from tests.year import year
+
+RECORDS = sorted((Path(__file__).parents[1] / "data" / "records").glob("*.json"))
+NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
+
+
+class Layer(NamedTuple):
+    layer: int
+    operator: str
+    name: str
+    shape: list[int]
+    macs: int
+    ticks: int
+
+
+class Use(NamedTuple):
+    flash: int
+    ram: int
+
+
+class SymbolUse(NamedTuple):
+    part: str
+    file: str
+    symbol: str
+    flash: int
+    ram: int
+
+
+class Memory(NamedTuple):
+    parts: dict[str, Use]
+    symbols: list[SymbolUse]
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: elements with their attributes, and text."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.comments = 0
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.text += " "
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments += 1
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+def real(target: str = "virtual-stm32") -> Record:
+    return next(r for r in map(read_record, RECORDS) if r.target.name == target)
+
+
+def at(record: Record, night: int, commit: str = "a", **numbers: float) -> Record:
+    """The record of another night, with other numbers."""
+    started = NIGHT + timedelta(days=night)
+    changed = {
+        name: msgspec.structs.replace(record.numbers[name], value=value)
+        for name, value in numbers.items()
+    }
+    return msgspec.structs.replace(
+        record,
+        id=f"{started:%Y%m%dT%H%M%S}-{record.target.name}-{record.model.name}",
+        started=started.isoformat(),
+        numbers=record.numbers | changed,
+        commit=Commit(commit * 40, dirty=False, branch="main"),
+    )
+
+
+def failed(record: Record, *reasons: str) -> Record:
+    return msgspec.structs.replace(record, verdict="failed", reasons=list(reasons))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path / 'runs.sqlite'}") as store:
+        yield store
+
+
+def summary_of(store: Store, records: Sequence[Record], **options: Any) -> Summary:
+    store.add(*records)
+    return summarize(store, **options)
+
+
+def test_real_records_are_a_page_that_needs_nothing_else(store: Store) -> None:
+    summary = summary_of(store, [read_record(path) for path in RECORDS])
+    page = Page(render(summary))
+    for shown in ("All 3 passed", "249,811", "18,208 B", "accuracy 0.9800", "✓ passed", "-O2"):
+        assert shown in page.words
+    assert "0.288 s" not in page.words
+    assert "288.0 ms measured" in page.words
+    (policy,) = (a["content"] for t, a in page.elements if "http-equiv" in a)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    loaded = [a for _, a in page.elements if {"src", "style", "srcset", "data"} & set(a)]
+    assert not loaded
+    ids = {a["id"] for _, a in page.elements if "id" in a}
+    links = {a["href"] for _, a in page.elements if "href" in a}
+    assert links == {f"#{each}" for each in ids}
+
+
+def test_what_is_wrong_comes_first(store: Store) -> None:
+    right, wrong = real(), real("qemu-stm32")
+    summary = summary_of(store, [at(right, 0), failed(at(wrong, 0), "12 bytes differ")])
+    assert summary.headline == "1 failed; 2 in all"
+    words = Page(render(summary)).words
+    assert words.index("12 bytes differ") < words.index("Newest runs")
+    assert "1 failed; 2 in all" in markdown(summary)
+    assert "12 bytes differ" in markdown(summary)
+
+
+def test_what_got_worse_says_by_how_much_and_since_when(store: Store) -> None:
+    median = real().numbers["instructions_median"].value
+    nights = [at(real(), night, "a") for night in range(9)]
+    nights.append(at(real(), 9, "b", instructions_median=median * 1.02, flash=18_000))
+    summary = summary_of(store, nights)
+    assert summary.headline == "1 got worse; 1 in all"
+    for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
+        assert "249,811 → 254,807" in text
+        assert "+2.0 %" in text
+        assert "2026-03-10, commit aaaaaaaaaa → bbbbbbbbbb" in text
+        assert "the run of 2026-03-03" in text
+    assert len(summary.standings[0].steps["instructions_median"]) == 1
+
+
+def test_what_got_better_is_told_and_what_is_the_same_is_not(store: Store) -> None:
+    summary = summary_of(store, [at(real(), 0), at(real(), 8, flash=18_000)])
+    assert summary.headline == "All 1 passed, none got worse"
+    words = Page(render(summary)).words
+    assert "What got better" in words
+    assert "flash 18,208 B → 18,000 B \u22121.1 %" in words
+    assert "What got worse" not in words
+
+
+def test_a_baseline_is_what_runs_are_compared_with(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "baselines"
+    accept([at(real(), 0, flash=18_000, ram=14_700, arena=2_800)], "a new kernel", folder)
+    (folder / "budgets.toml").write_text('[[budget]]\nmetric = "ram"\nworse = "64 byte"\n')
+    gate = Gate(folder, Workspace(tmp_path))
+    flagged = msgspec.structs.replace(real().image, optimize="-Os")
+    runs = [at(real(), 1), msgspec.structs.replace(at(real(), 9), image=flagged)]
+    runs.append(at(real("qemu-stm32"), 9))
+    summary = summary_of(store, runs, gate=gate)
+    assert summary.headline == "1 got worse, 1 did not run, 1 without a baseline; 3 in all"
+    (worse,) = summary.worse
+    assert [delta.name for delta in worse.judged("worse")] == ["flash"]
+    for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
+        assert "flags: -O2 → -Os" in text
+        assert "(a new kernel)" in text
+    assert 'class="no">+0.30' not in render(summary)  # RAM, which is within its budget
+
+
+def test_what_did_not_run_last_night_is_told_and_forgotten_after_a_month(store: Store) -> None:
+    others = [at(real("qemu-stm32"), 10), at(real("virtual-nrf52840"), -40)]
+    summary = summary_of(store, [at(real(), 3), *others])
+    assert summary.headline == "1 did not run; 2 in all"
+    assert "It ran last on 2026-03-04." in Page(render(summary)).words
+
+
+def test_runs_of_other_branches_can_be_left_out(store: Store) -> None:
+    store.add(at(real(), 0), failed(at(real("qemu-stm32"), 1), "wrong"))
+    with pytest.raises(InputError, match="no run of branch 'release'"):
+        summarize(store, "release")
+    assert len(summarize(store, "main").standings) == 2
+
+
+def test_without_runs_it_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["report"]) == 2
+    assert "there is no run to report on" in capsys.readouterr().err
+    assert not (tmp_path / "reports" / "report.html").exists()
+
+
+def test_the_command_writes_both_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = tmp_path / "reports" / "runs"
+    runs.mkdir(parents=True)
+    for path in RECORDS:
+        (runs / path.name).write_bytes(path.read_bytes())
+    (runs / "torn.json").write_text("{")
+    (tmp_path / "steps.md").write_text("what was there\n")
+    assert main(["report", "--markdown=steps.md"]) == 0
+    said = capsys.readouterr()
+    assert "All 3 passed" in said.out
+    assert "torn.json" in said.err
+    assert (tmp_path / "reports" / "report.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "steps.md").read_text().startswith("what was there\n## All 3 passed")
+    assert main(["report", "--out=steps.md/x.html"]) == 2
+    with pytest.raises(InputError, match="cannot be written"):
+        append_markdown(summarize_folder(), tmp_path)
+
+
+def summarize_folder() -> Summary:
+    with Store("sqlite:///other.sqlite") as store:
+        return summary_of(store, [real()])
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "</style><style>*{display:none}</style><!--",
+    "' onmouseover=alert(1) x='",
+    "evil\u202egnp.exe\u2066\u200f",
+    "\x1b[31mred\x07\r\n\x85\u2028end",
+    "A" * 10_000,
+    "<b>" * 4000,
+    "{{ 7 * 7 }}{% raw %}&lt;&#x3c;",
+    "](javascript:alert(1)) | ![x](http://x/y) `code` <b>*bold*</b> # 1. @you\n\n# title",
+    "\U0001d54f" * 200 + "é\u0301" * 90,
+)
+FREE = ("target", "model", "image", "host")
+KEPT = {"digest", "vectors", "build_id", "metric"}  # which records are refused without
+
+
+def spoilt(record: Record, text: str) -> Record:
+    """The record with `text` for every string that may be any."""
+    parts = {
+        part: msgspec.structs.replace(
+            getattr(record, part),
+            **{name: text for name in getattr(record, part).__struct_fields__ if name not in KEPT},
+        )
+        for part in FREE
+    }
+    numbers = record.numbers | {"energy_estimated": Number(1e-6, "J", "estimated", text)}
+    numbers["x<b>'\"&"] = Number(1, "<i>", "exact")
+    return msgspec.structs.replace(
+        record,
+        reasons=[text, text],
+        verdict="failed",
+        commit=Commit("c" * 40, dirty=True, branch=text),
+        counter=text,
+        log=[text] * 60,
+        numbers=numbers,
+        **parts,
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_string_of_a_record_becomes_an_element(store: Store, text: str) -> None:
+    html, fine = (
+        render(with_all(summary_of(store, nights, branch=said), said))
+        for first, said in enumerate((text, "fine"))
+        for nights in [
+            [spoilt(at(real(), n, instructions_median=n), said) for n in (first, first + 9)]
+        ]
+    )
+    compare_pages(Page(html), Page(fine))
+    assert {c for c in html if not c.isprintable()} == {"\n"}
+    assert len(html) < 500_000
+
+
+def compare_pages(page: Page, fine: Page) -> None:
+    """Check that a page has no element or attribute that a harmless one lacks."""
+    assert page.comments == 0
+    assert {tag for tag, _ in page.elements} <= {tag for tag, _ in fine.elements}
+    allowed = {name for _, attributes in fine.elements for name in attributes}
+    assert {name for _, attributes in page.elements for name in attributes} <= allowed
+    assert {a.get("class") for _, a in page.elements} <= {a.get("class") for _, a in fine.elements}
+    assert sum(tag == "style" for tag, _ in page.elements) == 1
+    hrefs = [a["href"] or "" for _, a in page.elements if "href" in a]
+    assert all(re.fullmatch(r"#[mr]\d+", href) for href in hrefs)
+
+
+def with_all(summary: Summary, text: str) -> Summary:
+    """The summary with records that also have layers, a memory map and a meter."""
+    fields = [(name, Any) for name in ("layers", "memory", "energy")]
+    whole = msgspec.defstruct("Whole", fields, bases=(Record,), frozen=True, kw_only=True)
+    meter = {
+        "meter": text,
+        "serial": text,
+        "virtual": True,
+        "volts": 3.3,
+        "hz": 1e6,
+        "found_by": text,
+        "samples": 1000,
+        "missing": 1,
+        "corrupt": 0,
+        "left_out": 0,
+        "note": text,
+    }
+    standings = [
+        replace(
+            s,
+            record=whole(  # type: ignore[arg-type]  # defstruct does not tell its bases
+                **{name: getattr(s.record, name) for name in Record.__struct_fields__},
+                layers=[Layer(0, text, text, [1, 2], 900, 1000), Layer(1, text, "", [], 0, 0)],
+                memory=Memory(
+                    {text: Use(9000, 10), "model": Use(9208, 14_734)},
+                    [SymbolUse(text, text, text, 4000, 0)],
+                ),
+                energy=meter,
+            ),
+        )
+        for s in summary.standings
+    ]
+    return replace(summary, standings=standings)
+
+
+def test_layers_memory_and_energy_are_shown_where_they_are_known(store: Store) -> None:
+    summary = summary_of(store, [at(real(), 0)])
+    words = Page(render(summary)).words
+    assert "run with --profile" in words
+    assert "arena 2,720 B stack 8,192 B rest 3,832 B" in words
+    assert "Energy" not in words
+    words = Page(render(with_all(summary, "CONV_2D"))).words
+    assert "CONV_2D CONV_2D 1\u00d72 1,000 100.0 % 900 1.11" in words
+    assert "Largest symbols" in words
+    assert "virtual: its currents are invented" in words
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_string_of_a_record_becomes_markdown(store: Store, text: str) -> None:
+    records = [spoilt(at(real(), night), text) for night in (2, 10)]
+    summary = summary_of(store, records)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown(summary))
+    inline = {child.type for token in tokens for child in token.children or ()}
+    assert inline <= {"text", "strong_open", "strong_close", "softbreak", "text_special"}
+    blocks = [token.type for token in tokens]
+    assert "html_block" not in blocks
+    assert blocks.count("heading_open") == 1
+    assert blocks.count("td_open") == blocks.count("th_open")  # one row, of all columns
+    assert max(map(len, markdown(summary).splitlines())) < 2000
+
+
+def test_an_estimate_is_never_without_its_error(store: Store) -> None:
+    numbers = real().numbers | {
+        "cycles_estimated": Number(300_000, "1", "estimated", "pipeline", 0.12),
+        "energy_estimated": Number(1.5e-6, "J", "estimated", "datasheet"),
+    }
+    summary = summary_of(store, [msgspec.structs.replace(real(), numbers=numbers)])
+    for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
+        assert "≈ 300,000 ± 12 %, estimated" in text
+        assert "≈ 1.500 µJ error unknown, estimated" in text
+    named = dict(properties(summary.standings[0].record))
+    assert named["cycles_estimated"] == "≈ 300000, ± 12 %, estimated by pipeline"
+    assert named["flash"] == "18208 byte, exact"
+    assert named["wall"] == "0.288 s, measured"
+
+
+def test_months_of_nights_stay_small(store: Store) -> None:
+    nights = 20
+    summary = summary_of(store, list(year(nights)))
+    html = render(summary)
+    Page(html)
+    assert len(html) < 400_000
+    assert len(summary.standings) == 15
+    assert {s.runs for s in summary.standings} == {nights}
+    # Made-up silicon is noisy; its step is found all the same.
+    (silicon,) = (
+        s
+        for s in summary.standings
+        if (s.record.target.name, s.record.model.name) == ("nucleo-f429zi", "digits")
+    )
+    (step,) = silicon.steps["cycles_median"]
+    assert step.relative == pytest.approx(0.03, abs=0.005)
