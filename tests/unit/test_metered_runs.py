@@ -83,7 +83,8 @@ def test_injected_energy_is_recovered(found_by: str, request: pytest.FixtureRequ
     record, injected = request.getfixturevalue(f"by_{found_by}")
     energy = record.energy
     assert isinstance(energy, EnergyInfo)
-    assert len(energy.joules) == len(injected) == VECTORS
+    # As many, whatever was sent again.
+    assert len(energy.joules) == len(injected) >= VECTORS
     known = [(joule, true) for joule, true in zip(energy.joules, injected, strict=True) if joule]
     assert len(known) >= 0.9 * VECTORS
     # The host may be busy during one of them, in which then more is injected: one by one.
