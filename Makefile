@@ -12,8 +12,8 @@ C_FILES := $(shell git ls-files '*.c' '*.h')
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
 
-test: setup ## the unit tests, and the suite on the default target
-	$(BIN)/pytest
+test: setup ## the unit tests, and the suite on the default target, on all cores
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: setup ## ruff, types, and the C's format
 	$(BIN)/ruff check

@@ -3,23 +3,24 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 
 from harness import __version__, cli_measure, cli_models
-from harness.board import provision
+from harness.bench import bench
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
-from harness.dut import open_dut
 from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
+from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, USAGE
 from harness.image import build_image
 from harness.measure.meters import Metering
 from harness.model import list_models, load_model
+from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
 from harness.results.record import read_record
@@ -30,15 +31,11 @@ from harness.workspace import Workspace
 
 T = TypeVar("T")
 
-PASSED = 0
-FAILED = 1  # a verdict: the model is not right
-USAGE = 2  # what the user gave is wrong
-INFRASTRUCTURE = 3  # something around the model failed; it was not judged
-INTERRUPTED = 130  # Ctrl-C, as shells have it
+__all__ = ["FAILED", "INFRASTRUCTURE", "INTERRUPTED", "PASSED", "USAGE", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code, one of the constants above."""
+    """Run the command; return its exit code, one of harness/exit_codes.py."""
     options = _parser().parse_args(arguments)
     workspace = Workspace(Path.cwd())
     try:
@@ -65,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command.add_argument)
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
+    add_profile_option(run.add_argument)
     Metering.add_options(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
@@ -94,21 +92,18 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         metering.check(selection.target(name))
     with _table_in_the_end(records), metering:
         for target, model, engine, toolchain in selection.combinations():
-            image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
-            with (
-                closing(provision(target, workspace.logs, progress, reach)) as board,
-                open_dut(
-                    target,
-                    model,
-                    image,
-                    board,
-                    workspace,
-                    progress,
-                    records.append,
-                    reach.feed,
-                    metering,
-                ) as dut,
-            ):
+            with bench(
+                target,
+                model,
+                engine,
+                toolchain,
+                workspace,
+                progress,
+                records.append,
+                reach,
+                metering,
+                profile=options.profile,
+            ) as dut:
                 dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
     for record in failed:
@@ -132,7 +127,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
     for target, model, engine, toolchain in _selection(options, workspace).combinations():
         image = build_image(target, model, engine, workspace.images, say, toolchain)
         print(f"{model.name} for {target.name} with {image.engine_version}")
-        print(f"  {toolchain.version}")
+        print(f"  {toolchain.version}, {toolchain.opt}")
         print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")

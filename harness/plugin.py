@@ -1,6 +1,6 @@
 """The pytest face: options, fixtures, and the table at the session's end.
 
-A test asks for `dut` and is run for every target, model, engine and toolchain asked for:
+A test asks for `dut` and is run for every target, model, engine, toolchain and flag asked for:
 
     def test_wake_word(dut):
         run = dut.run()
@@ -26,6 +26,7 @@ from harness.errors import HarnessError, InputError
 from harness.image import Image, build_image
 from harness.measure.meters import Metering
 from harness.model import Model
+from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
 from harness.results.record import read_record
@@ -34,16 +35,17 @@ from harness.target import Target
 from harness.toolchain import Toolchain, find_toolchain
 from harness.workspace import Workspace
 
-_AXES = ("target", "model", "engine", "toolchain")
+_AXES = ("target", "model", "engine", "toolchain", "opt")
 _RECORD = "harness_record"
 _selection = pytest.StashKey[Selection]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--target`, `--model`, `--engine` and `--toolchain`."""
+    """Declare what is run, on which board, and what is measured of it."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     Reach.add_options(group.addoption)
+    add_profile_option(group.addoption)
     Metering.add_options(group.addoption)
 
 
@@ -61,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for every target, model, engine and toolchain its fixtures depend on."""
+    """Run a test for every target, model, engine, toolchain and flag its fixtures depend on."""
     selection = metafunc.config.stash[_selection]
     for axis in _AXES:
         if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
@@ -102,9 +104,16 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def toolchain(request: pytest.FixtureRequest) -> Toolchain:
-    """The toolchain asked for, else the first that is there: executable and version."""
-    return find_toolchain(request.param)
+def opt(request: pytest.FixtureRequest) -> str:
+    """The optimization flag asked for."""
+    flag: str = request.param
+    return flag
+
+
+@pytest.fixture(scope="session")
+def toolchain(opt: str, request: pytest.FixtureRequest) -> Toolchain:
+    """The toolchain asked for, else the first that is there: executable, version and flag."""
+    return find_toolchain(request.param, opt)
 
 
 @pytest.fixture(scope="session")
@@ -160,8 +169,9 @@ def dut(
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
     feed = Reach.of(request.config.option).feed
+    profile = request.config.option.profile
     with open_dut(
-        target, model, image, board, workspace, progress, on_record, feed, metering
+        target, model, image, board, workspace, progress, on_record, feed, metering, profile=profile
     ) as dut:
         yield dut
 

@@ -1,6 +1,6 @@
 """What is asked for, the same for pytest and `harness`.
 
-`--target`, `--model`, `--engine` and `--toolchain`: a run for every combination.
+`--target`, `--model`, `--engine`, `--toolchain` and `--opt`: a run for every combination.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,16 @@ from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
 from harness.target import Target, find_target
-from harness.toolchain import TOOLCHAINS, Toolchain, check_name, default_toolchain, find_toolchain
+from harness.toolchain import (
+    DEFAULT_OPT,
+    OPTS,
+    TOOLCHAINS,
+    Toolchain,
+    check_name,
+    check_opt,
+    default_toolchain,
+    find_toolchain,
+)
 from harness.workspace import Workspace
 
 DEFAULT_TARGET = "virtual-stm32"
@@ -27,11 +36,19 @@ _OPTIONS = (
         "TOOLCHAIN",
         f"compile with TOOLCHAIN: {', '.join(TOOLCHAINS)} (default: the first that is there)",
     ),
+    (
+        "--opt",
+        "FLAG",
+        f"with FLAG, as --opt=-Os: {', '.join(OPTS)} (default: {DEFAULT_OPT})",
+    ),
 )
 
 
 def add_options(add: Callable[..., Any]) -> None:
-    """Declare the options through `add`, which is argparse's or pytest's; each may be repeated."""
+    """Declare the options through `add`, which is argparse's or pytest's.
+
+    Each may be repeated, or have several names with commas between them.
+    """
     for option, name, text in _OPTIONS:
         add(option, action="append", default=[], metavar=name, help=text)
 
@@ -45,16 +62,18 @@ class Selection:
     models: Sequence[str]
     engines: Sequence[str]
     toolchains: Sequence[str]
+    opts: Sequence[str]
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
         """Return what `options`, parsed by argparse or pytest, ask for."""
         return cls(
             workspace,
-            tuple(dict.fromkeys(options.target)) or (DEFAULT_TARGET,),
-            tuple(dict.fromkeys(options.model)) or _default_models(workspace),
-            tuple(dict.fromkeys(options.engine)) or (DEFAULT_ENGINE,),
-            tuple(dict.fromkeys(options.toolchain)) or (default_toolchain(),),
+            _names(options.target) or (DEFAULT_TARGET,),
+            _names(options.model) or _default_models(workspace),
+            _names(options.engine) or (DEFAULT_ENGINE,),
+            _names(options.toolchain) or (default_toolchain(),),
+            _names(options.opt) or (DEFAULT_OPT,),
         )
 
     def target(self, name: str) -> Target:
@@ -81,14 +100,23 @@ class Selection:
             find_engine(name)
         for name in self.toolchains:
             check_name(name)
+        for opt in self.opts:
+            check_opt(opt)
 
     def combinations(self) -> Iterator[tuple[Target, Model, Engine, Toolchain]]:
         """Yield all of target, model, engine and toolchain, those of one target together."""
-        toolchains = [find_toolchain(name) for name in self.toolchains]
+        toolchains = [
+            find_toolchain(name, opt) for name, opt in product(self.toolchains, self.opts)
+        ]
         for target, model, engine, toolchain in product(
             self.targets, self.models, self.engines, toolchains
         ):
             yield self.target(target), self.model(model), find_engine(engine), toolchain
+
+
+def _names(asked: Sequence[str]) -> tuple[str, ...]:
+    """Return what is asked for, each once; commas part names."""
+    return tuple(dict.fromkeys(name for text in asked for name in text.split(",")))
 
 
 def _default_models(workspace: Workspace) -> Sequence[str]:

@@ -1,10 +1,10 @@
-"""The compilers that make images: what is there, and how to get what is not."""
+"""The compilers that make images and their flags: what is there, and how to get what is not."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
@@ -20,12 +20,15 @@ INSTALL_GCC = (
     "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi, "
     "brew install --cask gcc-arm-embedded, or Arm's own download, and put it on PATH"
 )
+DEFAULT_OPT = "-O2"
+# Not -Ofast: it computes floats in another order, and golden's bytes with it.
+OPTS = ("-O0", "-Og", "-O1", "-O2", "-O3", "-Os", "-Oz")
 INSTALL_CLANG = "install clang for --toolchain=clang: pip install 'tinyml-harness[clang]'"
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler: its name, the executable, and the first line of its `--version`.
+    """A compiler and its flag: name, executable, the first line of its `--version`, one of `OPTS`.
 
     clang is the executable `zig`, whose `zig cc` it is.
     """
@@ -33,6 +36,7 @@ class Toolchain:
     name: str
     compiler: Path
     version: str
+    opt: str = DEFAULT_OPT
 
     @property
     def definitions(self) -> Mapping[str, str]:
@@ -68,20 +72,27 @@ def find_clang() -> Toolchain:
 TOOLCHAINS: Mapping[str, Callable[[], Toolchain]] = {"gcc": find_gcc, "clang": find_clang}
 
 
-def find_toolchain(name: str) -> Toolchain:
-    """Return the toolchain called `name`.
+def find_toolchain(name: str, opt: str = DEFAULT_OPT) -> Toolchain:
+    """Return the toolchain called `name`, with the optimization flag `opt`.
 
-    Raises `InputError` with the near names if there is no such name,
+    Raises `InputError` with the near names if there is no such name or flag,
     `InfrastructureError` if the toolchain is not installed or does not run.
     """
     check_name(name)
-    return TOOLCHAINS[name]()
+    check_opt(opt)
+    return replace(TOOLCHAINS[name](), opt=opt)
 
 
 def check_name(name: str) -> None:
     """Raise `InputError` if no toolchain is called `name`, installed or not."""
     if name not in TOOLCHAINS:
         raise InputError(f"unknown toolchain {name!r}", remedy=suggest(name, TOOLCHAINS))
+
+
+def check_opt(opt: str) -> None:
+    """Raise `InputError` if `opt` is no optimization flag for what is measured here."""
+    if opt not in OPTS:
+        raise InputError(f"unknown optimization flag {opt!r}", remedy=f"one of {', '.join(OPTS)}")
 
 
 def default_toolchain() -> str:

@@ -14,6 +14,12 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(TOOLCHAIN_COMPILE_OPTIONS
     -ffreestanding -fno-sanitize=all -fomit-frame-pointer
     -fno-unwind-tables -fno-asynchronous-unwind-tables)
+# Zig knows three levels of optimization and takes each flag for one of them, -O3 for -O2; clang
+# itself is told which was meant.
+string(REGEX MATCH "-O[0-3gsz]" level "${OPTIMIZE}")
+if(level)
+    list(APPEND TOOLCHAIN_COMPILE_OPTIONS "SHELL:-Xclang ${level}")
+endif()
 # Without -g here the ELF is stripped, and -nostdlib would drop compiler-rt, which has
 # memcpy and the like. The entry has to be said again: zig passes `_start`, which comes
 # before the link script's.

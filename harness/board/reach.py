@@ -56,7 +56,7 @@ class Reach:
             serial=options.serial,
             wait=options.board_wait,
             renode=options.renode,
-            meter=virtual_meter(options.meter),
+            meter=virtual_meter(getattr(options, "meter", "")),  # not where nothing is metered
             feed=options.feed,
         )
 

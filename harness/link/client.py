@@ -15,7 +15,7 @@ from harness.link import messages
 from harness.link.channel import Channel
 from harness.link.errors import DeviceSilentError
 from harness.link.exchange import ATTEMPTS, Exchange, after
-from harness.link.messages import LayerOutput, Message, Result, Welcome
+from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
 
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
@@ -138,6 +138,19 @@ class LinkClient:
                 return self._trace(data, layer)
             except _LostError:
                 attempts = self._exchange.count_retry(attempts, "TRACE")
+
+    def profile(self) -> LayerTicks:
+        """Return the ticks of each layer in the last inference of a profiled image."""
+        attempts = 0
+        while True:
+            sequence = self._exchange.next_sequence()
+            self._exchange.send(Message.PROFILE, sequence, b"")
+            end = after(self._exchange.answer_time(self._session().window))
+            while (answer := self._exchange.receive(end)) and not answer.is_damage:
+                if answer.sequence == sequence and answer.type == Message.TICKS:
+                    return messages.parse_ticks(answer.body)
+                self._exchange.refuse(answer, (sequence,))
+            attempts = self._exchange.count_retry(attempts, "PROFILE")
 
     def _trace(self, data: bytes, layer: int | None) -> tuple[list[LayerOutput], Result]:
         welcome = self._session()

@@ -4,10 +4,11 @@ What the symbols of an ELF do not cover, between them and behind them, is paddin
 the pieces add up to the sections, byte for byte.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import msgspec
 from elftools.dwarf.die import DIE
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
@@ -15,9 +16,12 @@ from elftools.elf.sections import Section, SymbolTableSection
 
 from harness.elf import Elf
 
+K = TypeVar("K")
+
 _THUMB = 1  # bit 0 of a function's address
 _DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
 _PADDING = "padding"
+_LEAST = 16  # bytes of a symbol that a Record names
 _STACK = ".stack"  # firmware/ports/cortexm/sections.ld
 
 # The part that a source file belongs to, by how its path begins. Paths are as the build maps
@@ -49,12 +53,42 @@ class Piece:
     flash: bool
     ram: bool
 
+    @property
+    def use(self) -> "Use":
+        """What it takes of each memory."""
+        return Use(self.size * self.flash, self.size * self.ram)
 
-class Use(NamedTuple):
+
+class Use(msgspec.Struct, frozen=True):
     """Bytes of flash and of RAM."""
 
+    flash: int = 0
+    ram: int = 0
+
+    def __add__(self, other: "Use") -> "Use":
+        return Use(self.flash + other.flash, self.ram + other.ram)
+
+
+class SymbolUse(msgspec.Struct, frozen=True):
+    """Bytes that a function or variable takes."""
+
+    part: str
+    file: str
+    symbol: str
     flash: int
     ram: int
+
+
+class MemoryUse(msgspec.Struct, frozen=True):
+    """What an image takes: `parts` add up to its flash and RAM, and so do `sections`.
+
+    `symbols` has those of 16 bytes and more, the largest first; what a part takes beyond
+    its symbols there are smaller ones.
+    """
+
+    parts: dict[str, Use]
+    sections: dict[str, Use]
+    symbols: list[SymbolUse]
 
 
 class _Symbol(NamedTuple):
@@ -80,21 +114,40 @@ def pieces(elf: Elf) -> list[Piece]:
         ]
 
 
+def memory_use(elf: Elf) -> MemoryUse:
+    """Return what `elf` takes, for a Record. Raises `InputError` if it cannot be read."""
+    found = pieces(elf)
+    symbols = _sums(found, lambda piece: (piece.part, piece.file, piece.symbol))
+    large = [
+        SymbolUse(*key, use.flash, use.ram)
+        for key, use in symbols.items()
+        if key[-1] and max(use.flash, use.ram) >= _LEAST
+    ]
+    large.sort(key=lambda symbol: (-max(symbol.flash, symbol.ram), symbol.symbol))
+    return MemoryUse(by_part(found), by_section(found), large)
+
+
 def by_part(all_pieces: list[Piece]) -> dict[str, Use]:
     """Return what each part of the firmware takes, the largest first."""
-    totals: dict[str, Use] = {}
-    for piece in all_pieces:
-        flash, ram = totals.get(piece.part, Use(0, 0))
-        totals[piece.part] = Use(flash + piece.size * piece.flash, ram + piece.size * piece.ram)
-    return dict(sorted(totals.items(), key=lambda item: -sum(item[1])))
+    totals = _sums(all_pieces, lambda piece: piece.part)
+    return dict(sorted(totals.items(), key=lambda item: -(item[1].flash + item[1].ram)))
+
+
+def by_section(all_pieces: list[Piece]) -> dict[str, Use]:
+    """Return what each section takes, in the ELF's order."""
+    return _sums(all_pieces, lambda piece: piece.section)
 
 
 def total(all_pieces: list[Piece]) -> Use:
     """Return what all takes: what `Elf.sizes` gives."""
-    return Use(
-        sum(piece.size for piece in all_pieces if piece.flash),
-        sum(piece.size for piece in all_pieces if piece.ram),
-    )
+    return sum((piece.use for piece in all_pieces), Use())
+
+
+def _sums(all_pieces: list[Piece], key: Callable[[Piece], K]) -> dict[K, Use]:
+    totals: dict[K, Use] = {}
+    for piece in all_pieces:
+        totals[key(piece)] = totals.get(key(piece), Use()) + piece.use
+    return totals
 
 
 def growth(before: list[Piece], after: list[Piece]) -> dict[tuple[str, str, str], int]:

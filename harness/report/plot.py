@@ -16,12 +16,23 @@ _STYLE: Any = {
     "svg.hashsalt": "harness",  # the same plot is the same file
 }
 _DPI = 150
+_KINDS = (".svg", ".png", ".pdf")
 
 
 def new_figure(width: float = 7.0, height: float = 4.0) -> Figure:
     """Return an empty figure of so many inches."""
     with rc_context(_STYLE):
         return Figure((width, height), layout="constrained")
+
+
+def check_path(path: Path) -> None:
+    """Raise `InputError` where `save` would: before the hours that a plot's figures may take."""
+    if path.suffix not in _KINDS:
+        raise InputError(
+            f"a plot is one of {', '.join(_KINDS)}, not {path.suffix!r}", where=str(path)
+        )
+    if not path.parent.is_dir():
+        raise InputError("there is no such folder", where=str(path.parent))
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -15,12 +15,16 @@ import numpy as np
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
+from harness.measure import latency
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy import estimate_energy
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
+from harness.measure.memory import MemoryUse, memory_use
 from harness.measure.meters.session import Metered
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
+from harness.profile import LayerProfile, Profile
 from harness.run import Run
 from harness.target import Qemu
 
@@ -133,8 +137,11 @@ class Record(msgspec.Struct, frozen=True):
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
+    unestimated: str = ""  # why no cycles are estimated
     conversion: Conversion | None = None  # the counter's ticks are as they came
+    layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured
+    memory: MemoryUse | None = None  # which all records have but the first ones
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -167,7 +174,7 @@ def record_of(run: Run, root: Path) -> Record:
             engine=run.image.engine,
             engine_version=run.image.engine_version,
             compiler=run.image.toolchain.version,
-            optimize=run.image.optimize,
+            optimize=run.image.toolchain.opt,
             toolchain=run.image.toolchain.name,
         ),
         commit=_commit(root),
@@ -179,8 +186,11 @@ def record_of(run: Run, root: Path) -> Record:
         log=list(run.log),
         feed=run.feed,
         divergence=run.divergence,
+        unestimated=run.unestimated,
         conversion=_conversion(run),
+        layers=list(run.profile.layers) if run.profile else [],
         energy=_energy(run.metered),
+        memory=memory_use(run.image.elf),
     )
 
 
@@ -257,30 +267,77 @@ def _numbers(run: Run) -> dict[str, Number]:
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
+    estimated = _estimated(run, run.estimate) if run.estimate is not None else {}
     metered = run.metered
-    numbers = {
+    return {
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
         f"{metric}_floor": Number(run.model.floor, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
-        f"{ticks}_min": Number(int(run.ticks.min()), "1", tick_kind),
-        f"{ticks}_median": Number(float(np.median(run.ticks)), "1", tick_kind),
-        f"{ticks}_max": Number(int(run.ticks.max()), "1", tick_kind),
+        **latency.numbers(run.ticks, run.first, run.target),
+        **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
-        "flash": Number(run.image.flash, "byte", "exact"),
-        "ram": Number(run.image.ram, "byte", "exact"),
-        "arena": Number(run.welcome.arena_size, "byte", "exact"),
-        "stack": Number(run.stack, "byte", tick_kind),
-        "stack_reserved": Number(run.welcome.stack_size, "byte", "exact"),
+        **_memory_numbers(run),
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+        **estimated,
         **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
     }
-    cycles, power = numbers.get("cycles_estimated"), run.target.power
-    if cycles is not None and power is not None:
-        numbers["energy_estimated"] = estimate_energy(cycles, power)
+
+
+def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
+    if profile is None:
+        return {}
+    return {
+        "layers_hook": Number(profile.hook, "1", kind),
+        "layers_rest": Number(profile.rest, "1", kind),
+        "layers_total": Number(profile.total, "1", kind),
+    }
+
+
+def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
+    """Return what the median inference takes, by vector 0's cycles an instruction.
+
+    That is cycles, seconds and joules; where the target's clock has wait states, also the most
+    that they may add.
+    """
+    scale = float(np.median(run.ticks)) / estimate.instructions
+    model = f"{estimate.model}, zero wait states"
+    kinds = {"estimated": (estimate.cycles, model, estimate.error)}
+    if estimate.wait_states:
+        waiting = f"{estimate.model}, {estimate.wait_states} wait states at jumps and loads"
+        kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
+    numbers = {}
+    for name, (count, model, error) in kinds.items():
+        value = round(count * scale)
+        numbers[f"cycles_{name}"] = Number(value, "1", "estimated", model, error)
+        if run.target.clock is not None:
+            seconds = value / run.target.clock.hz
+            numbers[f"latency_{name}"] = Number(seconds, "s", "estimated", model, error)
+    if run.target.power is not None:
+        cycles = numbers["cycles_estimated"]
+        numbers["energy_estimated"] = estimate_energy(cycles, run.target.power)
     return numbers
+
+
+def _memory_numbers(run: Run) -> dict[str, Number]:
+    reserved, memory = run.welcome.stack_size, run.target.memory
+    exact = {
+        "flash": run.image.flash,
+        "flash_left": memory.flash.size - run.image.flash,
+        "ram": run.image.ram,
+        "ram_left": memory.ram.size - run.image.ram,
+        "arena": run.welcome.arena_size,
+        "arena_least": run.image.arena_least,
+        "stack_reserved": reserved,
+    }
+    # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
+    measured = {"stack": run.stack, "stack_margin": reserved - run.stack}
+    return {
+        **{name: Number(value, "byte", "exact") for name, value in exact.items()},
+        **{name: Number(value, "byte", "measured") for name, value in measured.items()},
+    }
 
 
 def _commit(root: Path) -> Commit | None:

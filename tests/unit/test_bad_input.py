@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import engines, image
+from harness import engines, toolchain
 from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InputError
 from harness.link import client, exchange
@@ -37,6 +37,8 @@ from tests.repository import (
     make_repository,
     vectors,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -337,11 +339,26 @@ def test_a_missing_emulator_is_explained(
     assert repository.records() == []
 
 
+def test_a_stack_that_is_just_large_enough_is_not_trusted(repository: Repository) -> None:
+    """As large as what is used of a larger one; nothing tells it from one that overflowed."""
+    faces = ("run", "--model", str(ROOT / "models" / "faces"), "--target")
+    assert repository.harness(*faces, "virtual-stm32")[0] == PASSED
+    (record,) = repository.records()
+    used = int(record.numbers["stack"].value)
+    assert used % 8 == 0, "a stack has a multiple of 8 bytes: this needs a model that uses one"
+    tight = repository.target("tight", stack=used, board='kind = "virtual", chip = "stm32f429xi"')
+    assert repository.harness(*faces, str(tight))[0] == FAILED
+    [record] = [record for record in repository.records() if record.target.name == "tight"]
+    assert record.numbers["stack_margin"].value == record.numbers["bytes_differing"].value == 0
+    [reason] = record.reasons
+    assert reason.startswith(f"the stack is used to the last of its {used:,} bytes")
+
+
 def test_what_the_compiler_says_is_shown(
     compiler: None, empty: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image, "OPTIMIZE", "-Ofaster")
-    code, text = empty.run()
+    monkeypatch.setattr(toolchain, "OPTS", ("-Ofaster",))
+    code, text = empty.run("misbehaving", "--opt=-Ofaster")
     assert code == INFRASTRUCTURE
     assert text.startswith("harness: qemu-stm32: the image does not compile:\n")
     assert "argument to '-O' should be a non-negative integer" in text

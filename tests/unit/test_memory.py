@@ -1,5 +1,6 @@
 """Where flash and RAM go: the pieces add up to the ELF, and each belongs where it should."""
 
+import re
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,17 @@ import pytest
 from harness.cli import PASSED, USAGE, main
 from harness.engines import find_engine
 from harness.image import Image, build_image
-from harness.measure.memory import Piece, by_part, growth, part_of, pieces, total
+from harness.measure.memory import (
+    Piece,
+    Use,
+    by_part,
+    by_section,
+    growth,
+    memory_use,
+    part_of,
+    pieces,
+    total,
+)
 from harness.model import find_model
 from harness.target import Target, find_target
 from harness.toolchain import find_toolchain
@@ -42,9 +53,9 @@ def found(image: Image) -> list[Piece]:
 
 
 def test_the_pieces_add_up_to_the_image(image: Image, found: list[Piece]) -> None:
-    assert total(found) == (image.flash, image.ram)
-    parts = by_part(found).values()
-    assert (sum(use.flash for use in parts), sum(use.ram for use in parts)) == total(found)
+    assert total(found) == Use(image.flash, image.ram)
+    for uses in (by_part(found), by_section(found)):
+        assert sum(uses.values(), Use()) == total(found)
 
 
 def test_no_byte_is_in_two_pieces_and_none_is_left_out(found: list[Piece]) -> None:
@@ -66,13 +77,28 @@ def test_each_part_has_what_is_its_own(found: list[Piece]) -> None:
     assert not any("l00" in symbol for symbol in libc)  # a constant that clang made
 
 
+def test_a_record_s_symbols_fit_in_their_parts(image: Image, found: list[Piece]) -> None:
+    """So that of a part that grew, what its symbols do not explain is in smaller ones."""
+    use = memory_use(image.elf)
+    assert use.parts == by_part(found)
+    named = {(symbol.part, symbol.symbol) for symbol in use.symbols}
+    assert {("model", "arena"), ("link", "link_serve"), ("port", "ring")} <= named
+    for part, whole in use.parts.items():
+        of_it = [symbol for symbol in use.symbols if symbol.part == part]
+        told = Use(sum(symbol.flash for symbol in of_it), sum(symbol.ram for symbol in of_it))
+        assert told.flash <= whole.flash
+        assert told.ram <= whole.ram
+    flash = sum(symbol.flash for symbol in use.symbols)
+    assert flash > 0.95 * image.flash
+
+
 def test_padding_is_little(found: list[Piece]) -> None:
     """More would be a symbol that was missed."""
     assert by_part(found)["padding"].flash < 400
 
 
 def test_the_stack_is_what_the_target_reserves(target: Target, found: list[Piece]) -> None:
-    assert by_part(found)["stack"] == (0, target.stack)
+    assert by_part(found)["stack"] == Use(0, target.stack)
 
 
 def test_what_grew_is_named(target: Target) -> None:
@@ -108,6 +134,18 @@ def test_the_command_prints_one_image_or_what_grew(
     assert "arena" in shown
     assert main(["size", str(image.elf.path), str(image.directory)]) == PASSED
     assert "every symbol has the size that it had" in capsys.readouterr().out
+
+
+def test_the_command_says_what_is_left_of_a_target(
+    image: Image, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flash, ram = target.memory.flash.size - image.flash, target.memory.ram.size - image.ram
+    for images in ([image.directory], [image.directory, image.directory]):
+        assert main(["size", *map(str, images), "--target", target.name]) == PASSED
+        shown = capsys.readouterr().out
+        assert re.search(rf"(?m)^ left +{flash:,} +{ram:,} *$", shown)
+    assert main(["size", str(image.directory), "--target", "virtual-nrf52840"]) == USAGE
+    assert "is in no memory of the target" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["README.md", "nothing.elf"])

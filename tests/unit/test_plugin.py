@@ -15,6 +15,7 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
 VECTORS = 10
+FLAGS = ("-Os", "-O3")
 TEST = """\
 def test_digits(dut):
     run = dut.run()
@@ -161,6 +162,20 @@ def test_without_options_the_repository_s_own_models_are_run(repository: pytest.
     only.stdout.fnmatch_lines_random([f"*test_digits?{DEFAULT_TARGET}-other-cmsis-nn*", "1 test *"])
 
 
+def test_names_may_stand_behind_one_option(repository: pytest.Pytester) -> None:
+    result = run(repository, "--collect-only", "-q", "--target=mine,qemu-stm32", "--opt=-Os,-O3")
+    names = [f"{name}-digits-cmsis-nn-*-{opt}" for name in ("mine", "qemu-stm32") for opt in FLAGS]
+    result.stdout.fnmatch_lines_random([f"*test_digits?{name}?" for name in names])
+    result.stdout.fnmatch_lines(["4 tests collected*"])
+
+
+@needs_tools
+def test_a_flag_is_in_the_record(repository: pytest.Pytester) -> None:
+    run(repository, "--opt=-Os").assert_outcomes(passed=1)
+    (record,) = records(repository)
+    assert record.image.optimize == "-Os"
+
+
 def test_a_suite_s_own_fixtures_keep_their_names(repository: pytest.Pytester) -> None:
     """Many a suite has a fixture called `model` that is none of ours."""
     repository.makepyfile(
@@ -191,6 +206,7 @@ def test_a_suite_s_own_fixtures_keep_their_names(repository: pytest.Pytester) ->
         ("--model=digit", "unknown model 'digit'\n  -> did you mean digits?"),
         ("--engine=cmsisnn", "unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?"),
         ("--toolchain=clnag", "unknown toolchain 'clnag'\n  -> did you mean clang?"),
+        ("--opt=-O9", "unknown optimization flag '-O9'\n  -> one of -O0, -Og, "),
         ("--target=./nowhere.toml", "nowhere.toml: cannot be read: No such file or directory"),
     ],
 )

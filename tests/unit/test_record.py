@@ -20,6 +20,7 @@ from harness.elf import Elf
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image
 from harness.link.messages import Welcome
+from harness.measure.memory import MemoryUse, SymbolUse, Use
 from harness.model import find_model
 from harness.report.terminal import print_table
 from harness.results.record import SCHEMA, Record, read_record, record_of, write_record
@@ -47,15 +48,16 @@ def make_run(**changed: Any) -> Run:
             engine="cmsis-nn",
             engine_version="cmsis-nn 4.0.0",
             toolchain=Toolchain("gcc", Path("arm-none-eabi-gcc"), "gcc 12.2.1"),
-            optimize="-O2",
             flash=41_012,
             ram=22_000,
             cached=False,
             arena=9_000,
-            arena_least=9_000,
+            arena_least=8_800,
         ),
         "board_version": "QEMU emulator version 7.2",
-        "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),
+        "welcome": Welcome(
+            1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 65536, 0, "tim2"
+        ),
         "vectors": vectors,
         "all_golden": vectors.all_golden,
         "golden_source": vectors.golden_source,
@@ -69,6 +71,19 @@ def make_run(**changed: Any) -> Run:
         "inference": 1.0,
     }
     return Run(**values | changed)
+
+
+MEMORY = MemoryUse(
+    {"model": Use(30_000, 9_000), "link": Use(11_012, 13_000)},
+    {".text": Use(41_012, 0), ".bss": Use(0, 22_000)},
+    [SymbolUse("model", "model/model.c", "arena", 0, 9_000)],
+)
+
+
+@pytest.fixture(autouse=True)
+def no_elf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image of these runs was never built."""
+    monkeypatch.setattr("harness.results.record.memory_use", lambda _: MEMORY)
 
 
 @pytest.fixture
@@ -103,13 +118,41 @@ def test_every_number_has_a_unit_and_a_kind(record: Record) -> None:
     for name, number in record.numbers.items():
         assert number.unit in {"1", "byte", "s"}, name
         assert number.kind in {"exact", "measured", "estimated"}, name
-        assert (number.kind == "exact") != (number.unit == "s"), name  # no clock is exact
+        measured = number.unit == "s" or name in {"stack", "stack_margin"}
+        assert (number.kind == "exact") != measured, name  # no clock is exact
     value = {name: number.value for name, number in record.numbers.items()}
     assert (value["flash"], value["ram"], value["arena"]) == (41_012, 22_000, 9000)
-    assert (value["stack"], value["stack_reserved"]) == (700, 4096)
+    assert (value["stack"], value["stack_reserved"], value["stack_margin"]) == (700, 4096, 3396)
+    assert value["arena_least"] == 8_800
+    assert value["flash_left"] == (1 << 20) - 41_012
+    assert value["ram_left"] == (1 << 17) - 22_000
     assert (value["vectors"], value["bytes_differing"]) == (200, 0)
     assert (value["instructions_min"], value["instructions_max"]) == (1, 200)
     assert value["instructions_median"] == 100.5
+
+
+def test_a_record_tells_where_memory_goes(record: Record, tmp_path: Path) -> None:
+    path = write_record(record, tmp_path)
+    assert read_record(path).memory == MEMORY
+    held = json.loads(path.read_text())
+    assert held["memory"]["parts"]["model"] == {"flash": 30_000, "ram": 9_000}
+    assert held["memory"]["symbols"][0]["symbol"] == "arena"
+    del held["memory"]
+    path.write_text(json.dumps(held))
+    assert read_record(path).memory is None
+
+
+@pytest.mark.parametrize(("used", "verdict"), [(4095, "passed"), (4096, "failed")])
+def test_a_stack_that_is_used_up_is_a_failure(tmp_path: Path, used: int, verdict: str) -> None:
+    """Paint at its end is all that tells a stack that was enough from one that was not."""
+    record = record_of(make_run(stack=used), tmp_path)
+    assert record.verdict == verdict
+    assert record.numbers["stack_margin"].value == 4096 - used
+    if verdict == "failed":
+        assert record.reasons == [
+            "the stack is used to the last of its 4,096 bytes: it may have overflowed; `stack` in "
+            "the target file sets its size"
+        ]
 
 
 def test_a_record_tells_how_the_device_was_fed(tmp_path: Path) -> None:
@@ -138,12 +181,11 @@ def test_a_model_that_is_not_right_is_recorded_with_the_reasons(tmp_path: Path) 
     run = make_run()
     outputs = run.outputs.copy()
     outputs[3, 2] ^= 1
-    record = record_of(replace(run, all_outputs=(outputs,), ticks=run.ticks * 0), tmp_path)
+    record = record_of(replace(run, all_outputs=(outputs,)), tmp_path)
     assert record.verdict == "failed"
-    assert len(record.reasons) == 2
+    assert len(record.reasons) == 1
     assert "1 of 2000 output bytes differ from golden" in record.reasons[0]
     assert "first: vector 3, byte 2" in record.reasons[0]
-    assert "the counter 'tim2' counted nothing during 200 of 200 inferences" in record.reasons[1]
 
 
 def test_two_records_of_one_second_are_two(tmp_path: Path) -> None:
@@ -313,6 +355,14 @@ def table(records: list[Record]) -> list[str]:
     console = Console(width=80, record=True, file=io.StringIO())
     print_table(records, console)
     return console.export_text().splitlines()
+
+
+def test_a_small_margin_of_the_stack_is_said(tmp_path: Path) -> None:
+    [line] = [
+        line for line in table([record_of(make_run(stack=4000), tmp_path)]) if "stack" in line
+    ]
+    assert line.strip() == "valid, digits: only 96 of the stack's 4,096 bytes were never used"
+    assert not [line for line in table([record_of(make_run(), tmp_path)]) if "stack" in line]
 
 
 def test_a_table_of_different_metrics_says_which_is_which(record: Record, tmp_path: Path) -> None:

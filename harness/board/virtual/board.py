@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Board:
     """A powered board with a `chip`, one of whose UARTs, `uart`, is on the serial line.
 
-    `meter` is what is in its supply, if anything is. `unplugged` is called once when the board
-    is unplugged.
+    `meter` is what is in its supply, if anything is. When the board is unplugged, `withdraw` is
+    called before anybody can notice it, and `unplugged` once its line is closed.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Board:
             if name == faults.WRONG_CHIP:
                 identity = _known_chip(value)
         self.chip = chips.build(chip, Options(identity, portable))
+        self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
         self.busy = False
         self.is_unplugged = False
@@ -122,6 +123,7 @@ class Board:
     def unplug(self) -> None:
         """Take the board away: session, probe and port are gone."""
         if not self.is_unplugged:
+            self.withdraw()
             self.is_unplugged = True
             # Not here: this may be the core's own thread, or a session's.
             threading.Thread(target=self._leave, name="unplug", daemon=True).start()

@@ -34,13 +34,13 @@ class Server:
         )
         self._board = board
         self._stop = stop
-        self._place = place
         self._session = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(place.socket))
         self._listener.listen(_BACKLOG)
-        board.unplugged = self._on_unplugged
+        board.withdraw = place.withdraw
+        board.unplugged = self._cut
         self._thread = threading.Thread(target=self._accept, name="server", daemon=True)
         self._thread.start()
         if not board.is_unplugged:
@@ -57,10 +57,6 @@ class Server:
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-
-    def _on_unplugged(self) -> None:
-        self._place.withdraw()
-        self._cut()
 
     def _accept(self) -> None:
         while True:

@@ -1,0 +1,54 @@
+"""One run from beginning to end, for those who have no pytest to keep image and board."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from harness.board import provision
+from harness.board.reach import Reach
+from harness.dut import Dut, open_dut
+from harness.engines import Engine
+from harness.image import build_image
+from harness.measure.meters import Metering
+from harness.model import Model
+from harness.progress import Progress
+from harness.target import Target
+from harness.toolchain import Toolchain
+from harness.workspace import Workspace
+
+
+@contextmanager
+def bench(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    toolchain: Toolchain,
+    workspace: Workspace,
+    progress: Progress,
+    on_record: Callable[[Path], None],
+    reach: Reach,
+    metering: Metering | None = None,
+    *,
+    profile: bool = False,
+) -> Iterator[Dut]:
+    """Build the image, provision the board and start it; give all back in the end.
+
+    Raises what `build_image`, `provision` and `open_dut` raise, whose parameters these are.
+    """
+    image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
+    with (
+        closing(provision(target, workspace.logs, progress, reach)) as board,
+        open_dut(
+            target,
+            model,
+            image,
+            board,
+            workspace,
+            progress,
+            on_record,
+            reach.feed,
+            metering,
+            profile=profile,
+        ) as dut,
+    ):
+        yield dut

@@ -1,0 +1,7 @@
+"""What the `harness` command's exit code says."""
+
+PASSED = 0
+FAILED = 1  # a verdict: the model is not right
+USAGE = 2  # what the user gave is wrong
+INFRASTRUCTURE = 3  # something around the model failed; it was not judged
+INTERRUPTED = 130  # Ctrl-C, as shells have it
