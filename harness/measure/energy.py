@@ -157,9 +157,11 @@ def _clock(capture: Capture, windows: Windows, timeline: Timeline) -> tuple[floa
     there = windows.end > windows.begin
     ends = windows.end[there] / capture.hz
     results = np.array([span.end for span in timeline.inferences])[there] - timeline.answer
-    offset = float(np.median(results - ends))
-    length = ends[-1] - ends[0]
-    clock = float(np.polyfit(ends, results, 1)[0]) - 1 if length > 0 else 0.0
+    # From half to half: single results are late by much, where the host had something else to do.
+    half = len(ends) // 2
+    late = results - ends
+    length = float(np.median(ends[half:]) - np.median(ends[:half])) if half else 0.0
+    clock = float(np.median(late[half:]) - np.median(late[:half])) / length if length else 0.0
     if abs(clock) > MAX_CLOCK + _HOST / max(length, _HOST):
         raise InfrastructureError(
             f"the meter counted {1 + clock:.3f} times less time than the host: it lost samples "
@@ -167,7 +169,7 @@ def _clock(capture: Capture, windows: Windows, timeline: Timeline) -> tuple[floa
             where="meter",
             remedy="let the machine do less meanwhile, and plug the meter in without a hub",
         )
-    return offset, clock
+    return float(np.median(late)), clock
 
 
 def _places(capture: Capture, interval: Interval, offset: float, *, shorter: float = 0.0) -> slice:

@@ -10,7 +10,7 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
 def print_energy(records: Sequence[Record], console: Console) -> None:
-    """Print two or three lines for each of `records` that has an energy."""
+    """Print some lines for each of `records` that has an energy."""
     for record in records:
         for line in _lines(record):
             console.print(line, highlight=False)
@@ -22,18 +22,17 @@ def _lines(record: Record) -> list[str]:
     lines = []
     if "energy_estimated" in value:
         number = record.numbers["energy_estimated"]
-        lines.append(
-            f"{name}: {_amount(number.value, 'J')} an inference, estimated: {number.model}"
-        )
+        lines.append(f"{name}: {_amount(number.value, 'J')} an inference, estimated:")
+        lines.append(f"  {number.model}")
     energy = record.energy
     if energy is not None:
         error = 2 * value["energy_standard_error"] / value["energy_mean"]
         lines += [
-            f"{name}: {_amount(value['energy_median'], 'J')} an inference (± {error:.2%}), "
-            f"{_amount(value['energy_net_median'], 'J')} more than waiting",
+            f"{name}: {_amount(value['energy_median'], 'J')} an inference (± {error:.2%})",
+            f"  {_amount(value['energy_net_median'], 'J')} more than waiting; {energy.volts:g} V",
             f"  {_amount(value['power_compute'], 'W')} computing, "
             f"{_amount(value['power_transfer'], 'W')} between, "
-            f"{_amount(value['power_idle'], 'W')} waiting; {energy.volts:g} V",
+            f"{_amount(value['power_idle'], 'W')} waiting",
             f"  {'invented' if energy.virtual else 'measured'}: {energy.meter}"
             + (" (virtual)" if energy.virtual else "")
             + f", by {energy.found_by}"

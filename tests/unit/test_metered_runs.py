@@ -58,7 +58,6 @@ def run_metered(spec: str, model: Model, root: Path) -> tuple[Record, Sequence[f
         run = dut.run()
         run.check()
         assert isinstance(board, SimulatedBoard)
-        # Before the vectors the firmware does not raise its trigger.
         return read_record(records[0]), board.hardware.joules()
 
 
@@ -83,7 +82,8 @@ def test_injected_energy_is_recovered(found_by: str, request: pytest.FixtureRequ
     record, injected = request.getfixturevalue(f"by_{found_by}")
     energy = record.energy
     assert isinstance(energy, EnergyInfo)
-    assert len(energy.joules) == len(injected) == VECTORS
+    assert len(injected) > len(energy.joules) >= VECTORS
+    injected = injected[-len(energy.joules) :]  # what warms the device up comes before
     known = [(joule, true) for joule, true in zip(energy.joules, injected, strict=True) if joule]
     assert len(known) >= 0.9 * VECTORS
     # The host may be busy during one of them, in which then more is injected: one by one.

@@ -279,12 +279,13 @@ def test_a_meter_may_be_started_twice(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ppk2", "lpm01a"])
-def test_a_meter_stops_half_way(kind: str) -> None:
+def test_a_meter_stops_half_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SILENT", 0.4)
     with (
         _virtual(f"{kind},stops=0.1") as (driver, _, path),
         pytest.raises(InfrastructureError, match="the meter stopped by itself") as error,
     ):
-        _captured(driver, 1.4)
+        _captured(driver, 0.8)
     assert path in error.value.where
 
 

@@ -8,7 +8,7 @@ from harness.errors import InfrastructureError
 from harness.link.channel import Channel
 from harness.link.port import open_port
 
-SILENT = 1.0
+SILENT = 3.0
 """Seconds without a byte after which a meter that measures has stopped."""
 
 _POLL = 0.05
