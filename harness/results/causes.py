@@ -42,14 +42,15 @@ def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[P
     if len(sides) < 2:  # noqa: PLR2004 - both
         return []
     before, after = (
-        {
-            f"{each.symbol} ({each.file or each.part})": getattr(each, memory)
-            for each in side.symbols
-        }
+        {(each.symbol, each.file or each.part): getattr(each, memory) for each in side.symbols}
         for side in sides
     )
     return _changed(
-        Part(name, before.get(name, 0), after.get(name, 0)) for name in {**before, **after}
+        Part(
+            f"{symbol} ({file.rsplit('/', 1)[-1]})",
+            *(side.get((symbol, file), 0) for side in (before, after)),
+        )
+        for symbol, file in {**before, **after}
     )
 
 

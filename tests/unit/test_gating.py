@@ -52,7 +52,7 @@ def test_a_test_whose_run_got_worse_fails_and_the_others_do_not(
     result.assert_outcomes(passed=3, failed=2)
     text = str(result.stdout)
     assert "worse than its baseline of " in text
-    assert "  flash 18,208 → 99,999, +81,791 (+449.20 %)" in text
+    assert "  flash 18,208 → 99,999, +81,791 (+449.2 %)" in text
     assert '  if that is right: harness baseline accept worse --because "…"' in text
     assert "baselines in reports/baselines: 2 no worse, 1 worse or not comparable" in text
     assert "Traceback" not in text
