@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +16,9 @@ from msgspec import structs
 from rich.console import Console
 
 from harness.errors import InputError
+from harness.measure.memory import MemoryUse, SymbolUse
 from harness.measure.number import Number
-from harness.report.compare import print_comparison
+from harness.report.compare import explain, print_comparison
 from harness.results.changes import LEAST_HISTORY
 from harness.results.compare import Delta, Sample, compare
 from harness.results.facts import differences
@@ -291,6 +293,50 @@ def test_hostile_names_are_shown_as_they_are_and_not_obeyed(text: str) -> None:
     told = shown(old, with_numbers(new, **{f"n{text[:9]}": Number(1, "1", "exact")}))
     assert max(map(len, told.splitlines())) <= 80
     assert "\x1b" not in told
+
+
+class Layer(msgspec.Struct, frozen=True):
+    layer: int
+    operator: str
+    ticks: int
+
+
+class Profiled(Record, frozen=True):
+    layers: list[Layer] = msgspec.field(default_factory=list)
+
+
+def profiled(*ticks: int, operator: str = "CONV_2D") -> Profiled:
+    layers = [Layer(index, operator, count) for index, count in enumerate(ticks)]
+    return Profiled(**structs.asdict(run()) | {"layers": layers})
+
+
+def test_layers_that_take_longer_are_named_the_largest_first() -> None:
+    old, new = profiled(100, 200, 300, 1, 2, 3), profiled(100, 210, 900, 2, 3, 4)
+    told = list(explain(compare(old, new)))
+    assert told[1:] == [
+        "layers: layer 2 (CONV_2D) 300 → 900 (+600)",
+        "layers: layer 1 (CONV_2D) 200 → 210 (+10)",
+        "layers: layer 3 (CONV_2D) 1 → 2 (+1)",
+        "layers: 2 smaller changes (+2)",
+    ]
+    assert list(explain(compare(old, old)))[1:] == []
+    assert len(list(explain(compare(old, run())))) == 1  # was not profiled
+    assert len(list(explain(compare(old, profiled(7, operator="MEAN"))))) == 1  # other layers
+
+
+def with_symbols(**sizes: int) -> Record:
+    symbols = [SymbolUse("engine", f"nn/{name}.c", name, size, 0) for name, size in sizes.items()]
+    return structs.replace(run(), memory=MemoryUse({}, {}, symbols))
+
+
+def test_symbols_that_grew_are_named() -> None:
+    old, new = with_symbols(kernel=400, gone=64), with_symbols(kernel=416, table=4096)
+    assert list(explain(compare(old, new)))[1:] == [
+        "flash: table (table.c) 0 → 4,096 (+4,096)",
+        "flash: gone (gone.c) 64 → 0 (-64)",
+        "flash: kernel (kernel.c) 400 → 416 (+16)",
+    ]
+    assert len(list(explain(compare(old, run())))) == 1
 
 
 # Finding them

@@ -32,10 +32,10 @@ def night(day: int, target: str = "virtual-stm32", model: str = "faces") -> Reco
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store("sqlite://") as found:
-        for day in set(range(NIGHTS)) - set(MISSING):
-            found.add(night(day), night(day, SILICON))
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path / 'store.sqlite'}") as found:
+        days = [day for day in range(NIGHTS) if day not in MISSING]
+        found.add(*map(night, days), *(night(day, SILICON) for day in days))
         yield found
 
 
