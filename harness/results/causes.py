@@ -24,7 +24,7 @@ def layers(old: Record, new: Record) -> list[Part]:
 
     There are none where not both were profiled, or the networks have other layers.
     """
-    before, after = (getattr(record, "layers", []) for record in (old, new))
+    before, after = old.layers, new.layers
     if [layer.operator for layer in before] != [layer.operator for layer in after]:
         return []
     return _changed(

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from rich.console import Console
 from harness.errors import InputError
 from harness.measure.memory import MemoryUse, SymbolUse
 from harness.measure.number import Number
+from harness.profile import LayerProfile
 from harness.report.compare import explain, print_comparison
 from harness.results.changes import LEAST_HISTORY
 from harness.results.compare import Delta, Sample, compare
@@ -295,19 +295,12 @@ def test_hostile_names_are_shown_as_they_are_and_not_obeyed(text: str) -> None:
     assert "\x1b" not in told
 
 
-class Layer(msgspec.Struct, frozen=True):
-    layer: int
-    operator: str
-    ticks: int
-
-
-class Profiled(Record, frozen=True):
-    layers: list[Layer] = msgspec.field(default_factory=list)
-
-
-def profiled(*ticks: int, operator: str = "CONV_2D") -> Profiled:
-    layers = [Layer(index, operator, count) for index, count in enumerate(ticks)]
-    return Profiled(**structs.asdict(run()) | {"layers": layers})
+def profiled(*ticks: int, operator: str = "CONV_2D") -> Record:
+    layers = [
+        LayerProfile(index, operator, f"layer{index}", [1], 1000, count)
+        for index, count in enumerate(ticks)
+    ]
+    return structs.replace(run(), layers=layers)
 
 
 def test_layers_that_take_longer_are_named_the_largest_first() -> None:
