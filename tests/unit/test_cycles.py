@@ -259,12 +259,13 @@ def test_what_a_bare_core_cannot_run_is_not_estimated_and_the_record_says_why(
 
 
 def test_a_record_has_the_median_s_cycles_and_says_whose_they_are(
-    target: Target, tmp_path: Path
+    target: Target, image: Image, tmp_path: Path
 ) -> None:
     clock = Clock(hz=1000, source="a test")
     found = Estimate("a model", 0.107, (FunctionCost("f", "", 1000, 1500),), 2, 300)
     run = make_run(
         target=msgspec.structs.replace(target, clock=clock),
+        image=image,
         ticks=np.array([1000, 2000, 9000], np.uint32),
         estimate=found,
     )
