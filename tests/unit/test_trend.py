@@ -170,3 +170,4 @@ def test_the_command_prints_and_plots(
     assert "flash of faces on virtual-stm32" in capsys.readouterr().out
     assert (tmp_path / "trend.png").stat().st_size > 10_000
     assert cli.main([*arguments, "--model=nope"]) == cli.USAGE
+    assert cli.main([*arguments, "--plot=trend.doc"]) == cli.USAGE
