@@ -1,14 +1,15 @@
 """One run from beginning to end, for those who have no pytest to keep image and board."""
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from harness.board import provision
 from harness.board.reach import Reach
-from harness.dut import open_dut
+from harness.dut import Dut, open_dut
 from harness.engines import Engine
 from harness.image import build_image
+from harness.measure.meters import Metering
 from harness.model import Model
 from harness.progress import Progress
 from harness.target import Target
@@ -16,6 +17,7 @@ from harness.toolchain import Toolchain
 from harness.workspace import Workspace
 
 
+@contextmanager
 def bench(
     target: Target,
     model: Model,
@@ -25,14 +27,28 @@ def bench(
     progress: Progress,
     on_record: Callable[[Path], None],
     reach: Reach,
-) -> None:
-    """Build the image, provision the board and run all vectors; `on_record` is told the Record.
+    metering: Metering | None = None,
+    *,
+    profile: bool = False,
+) -> Iterator[Dut]:
+    """Build the image, provision the board and start it; give all back in the end.
 
-    Raises what `build_image`, `provision` and `Dut.run` raise. The verdict is in the Record.
+    Raises what `build_image`, `provision` and `open_dut` raise, whose parameters these are.
     """
     image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
     with (
         closing(provision(target, workspace.logs, progress, reach)) as board,
-        open_dut(target, model, image, board, workspace, progress, on_record, reach.feed) as dut,
+        open_dut(
+            target,
+            model,
+            image,
+            board,
+            workspace,
+            progress,
+            on_record,
+            reach.feed,
+            metering,
+            profile=profile,
+        ) as dut,
     ):
-        dut.run()
+        yield dut

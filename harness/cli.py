@@ -18,7 +18,9 @@ from harness.engines import ENGINES
 from harness.errors import HarnessError, InfrastructureError
 from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, REGRESSION, USAGE
 from harness.image import build_image
+from harness.measure.meters import Metering
 from harness.model import list_models, load_model
+from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
 from harness.results.gate import Gate, add_baseline_option
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command.add_argument)
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
+    add_profile_option(run.add_argument)
+    Metering.add_options(run.add_argument)
     add_store_option(run.add_argument)
     add_baseline_option(run.add_argument)
     lists = commands.add_parser("list", help="list what can be named")
@@ -105,9 +109,24 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         records.append(path)
         sharing.add(path)
 
-    with _table_in_the_end(records):
+    metering = Metering.of(options)
+    for name in selection.targets:
+        metering.check(selection.target(name))
+    with _table_in_the_end(records), metering:
         for target, model, engine, toolchain in selection.combinations():
-            bench(target, model, engine, toolchain, workspace, progress, recorded, reach)
+            with bench(
+                target,
+                model,
+                engine,
+                toolchain,
+                workspace,
+                progress,
+                recorded,
+                reach,
+                metering,
+                profile=options.profile,
+            ) as dut:
+                dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
     for record in failed:
         print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
@@ -195,7 +214,13 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
 def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
     from harness.board.virtual.serve import serve  # noqa: PLC0415 - unicorn
 
-    return serve(options.chip, serial=options.serial, uart=options.uart, faults=options.fault)
+    return serve(
+        options.chip,
+        serial=options.serial,
+        uart=options.uart,
+        meter=options.meter,
+        faults=options.fault,
+    )
 
 
 def _selection(options: argparse.Namespace, workspace: Workspace) -> Selection:

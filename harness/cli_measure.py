@@ -1,17 +1,23 @@
 """The commands that look closer at what was measured."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from harness.bench import bench
 from harness.board.reach import Reach
 from harness.elf import Elf
+from harness.errors import InputError
 from harness.measure.memory import pieces
+from harness.names import suggest
 from harness.progress import Progress
+from harness.report.functions import print_functions
 from harness.report.memory import print_growth, print_memory
+from harness.report.profile import plot_profile, print_profile
 from harness.report.sweep import plot_sweep, print_sweep
 from harness.selection import Selection, add_options
 from harness.sweep import Row, sweep
@@ -19,6 +25,8 @@ from harness.target import find_target
 from harness.workspace import Workspace
 
 DONE = 0
+
+_RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 
 
 def add_commands(commands: Any) -> None:
@@ -28,6 +36,23 @@ def add_commands(commands: Any) -> None:
     size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
     size.add_argument("--target", metavar="TARGET", help="say what is left of its memory")
     size.set_defaults(command=_size)
+    profile = commands.add_parser("profile", help="ticks, MACs and share of each layer")
+    add_options(profile.add_argument)
+    Reach.add_options(profile.add_argument)
+    profile.add_argument("--plot", type=Path, metavar="FILE", help="a bar plot: .svg, .png or .pdf")
+    profile.set_defaults(command=_profile)
+    calibrate = commands.add_parser(
+        "calibrate", help="the cycle model beside published cycles, over programs you built"
+    )
+    add = calibrate.add_argument
+    add("--elf-dir", type=Path, required=True, metavar="DIR", help="with PROGRAM.elf of each")
+    add("--reference", type=Path, required=True, metavar="CSV", help="program,cycles")
+    add("--start", required=True, metavar="SYMBOL", help="the function where counting begins")
+    add("--stop", required=True, metavar="SYMBOL", help="the function where it ends")
+    add("--core", default="cortex-m4f", help="(%(default)s)")
+    add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
+    add("--budget", type=int, metavar="N", help="instructions to each symbol at most")
+    calibrate.set_defaults(command=_calibrate)
     sweep = commands.add_parser("sweep", help="run all combinations: which are small, which fast")
     add_options(sweep.add_argument)
     Reach.add_options(sweep.add_argument)
@@ -47,6 +72,80 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:
     else:
         print_memory(first, Console(), memory)
     return DONE
+
+
+def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
+    # Unicorn and capstone.
+    from harness.measure.cycles.inference import why_not  # noqa: PLC0415
+
+    selection = Selection.of(options, workspace)
+    selection.check()
+    progress = Progress(sys.stderr)
+    reach = Reach.of(options)
+    asked = list(selection.combinations())
+    if options.plot and len(asked) != 1:
+        raise InputError(
+            f"one plot is asked for, and {len(asked)} profiles",
+            where="--plot",
+            remedy="name one --target, one --model, one --engine and one --toolchain",
+        )
+    for target, model, engine, toolchain in asked:
+        with bench(
+            target, model, engine, toolchain, workspace, progress, lambda _: None, reach
+        ) as dut:
+            found = dut.profile()
+            reason = why_not(target, found.measured, patient=True)
+            estimate = None if reason else dut.estimate(found.measured)
+        title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
+        print_profile(found, title, target.counter.ticks, Console())
+        if estimate:
+            print_functions(estimate, Console())
+        else:
+            print(f"functions: {reason}")
+        if options.plot:
+            plot_profile(found, title, target.counter.ticks, options.plot)
+            print(f"plot: {options.plot}")
+    return DONE
+
+
+def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    # Unicorn and capstone, which no other command needs.
+    from harness.measure.cycles.bare import BUDGET  # noqa: PLC0415
+    from harness.measure.cycles.calibrate import (  # noqa: PLC0415
+        compare,
+        find_programs,
+        read_reference,
+    )
+    from harness.measure.cycles.costs import cores, costs_of  # noqa: PLC0415
+    from harness.report.calibration import print_calibration  # noqa: PLC0415
+
+    if options.core not in cores():
+        raise InputError(
+            f"there is no cycle model of {options.core!r}",
+            where="--core",
+            remedy=suggest(options.core, cores()),
+        )
+    reference = read_reference(options.reference)
+    programs = find_programs(options.elf_dir, list(reference))
+    ram = _range(options.ram)
+    costs = costs_of(options.core)
+    budget = options.budget or BUDGET
+    symbols = (options.start, options.stop)
+    with Progress(sys.stderr).bar("programs", len(programs)) as step:
+        found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))
+    print_calibration(found, costs, Console())
+    return DONE
+
+
+def _range(text: str) -> range:
+    """Return the addresses of ORIGIN:SIZE."""
+    found = _RANGE.fullmatch(text)
+    origin, size = (int(part, 0) for part in found.groups()) if found else (0, 0)
+    if not size or origin + size > 1 << 32:
+        raise InputError(
+            f"{text!r} is no ORIGIN:SIZE within 32 bits", where="--ram", remedy="0x20000000:0x20000"
+        )
+    return range(origin, origin + size)
 
 
 def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,26 +11,25 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import golden, tflite_file
-from harness.block import pack, size, unpack
+from harness.block import pack, unpack
 from harness.board import Board
 from harness.board.reach import Feed
 from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.graph import Graph
-from harness.image import Image, build_image
-from harness.link.client import LinkClient
-from harness.link.errors import (
-    DeviceFaultError,
-    DeviceRefusedError,
-    DeviceRestartedError,
-    DeviceStoppedError,
-)
+from harness.image import Image, Variant, build_image
+from harness.link.client import LinkClient, Span
 from harness.link.messages import Result, Welcome
+from harness.measure.counter import check_clock, check_executed, check_ticks
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import instructions
+from harness.measure.meters import Metering
+from harness.measure.meters.session import Metered, MeterSession
 from harness.model import Model
+from harness.profile import Profile, profile_of
 from harness.progress import Progress
 from harness.results.record import record_of, write_record
 from harness.run import Run
+from harness.session import open_session, with_diagnosis
 from harness.target import Target
 from harness.trace import first_difference
 from harness.vectors import Vectors
@@ -38,12 +37,8 @@ from harness.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
-# What the link may take, several times what it does: to receive a byte takes about 80.
-_LINK_INSTRUCTIONS = 100_000
-_LINK_INSTRUCTIONS_PER_BYTE = 500
-
-_SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
-"""Errors that say what happened to the device; there is nothing to find out."""
+# Bytes on the line of a RESULT without its output: type, number, 3 words, CRC, COBS, delimiter.
+_RESULT_FRAME = 21
 
 
 class Dut:
@@ -59,6 +54,9 @@ class Dut:
         progress: Progress,
         on_record: Callable[[Path], None],
         feed: Feed,
+        metering: Metering,
+        *,
+        profile: bool = False,
     ) -> None:
         self.target = target
         self.model = model
@@ -66,6 +64,8 @@ class Dut:
         self.board = board
         self._on_record = on_record
         self._feed = feed
+        self._profile = profile
+        self._metering = metering
         self._workspace = workspace
         self._progress = progress
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
@@ -89,14 +89,45 @@ class Dut:
         """Run the model on all its vectors, record it, and return what came of it.
 
         Every vector is answered or an `InfrastructureError` is raised and nothing is
-        recorded. Whether the answers are right is for `Run.check` to say.
+        recorded. Whether the answers are right is for `Run.check` to say. An inference that
+        is not counted among them comes first, to warm the device up.
         """
         run = self._stream(self.model.vectors)
         if run.first_difference is not None:
             run = self._traced(run, run.first_difference.vector)
+        if self._profile:
+            answer = [values[0] for values in run.all_outputs]
+            run = replace(run, profile=self._profiled(answer, int(run.ticks[0])))
+        # Unicorn and capstone, which the first inference does not wait for.
+        from harness.measure.cycles.inference import estimated  # noqa: PLC0415
+
+        run = estimated(run)
         record = record_of(run, self._workspace.root)
         self._on_record(write_record(record, self._workspace.runs))
         return run
+
+    def profile(self) -> Profile:
+        """Return the ticks of each layer for the model's first vector.
+
+        Raises `InfrastructureError` if they do not add up to what the measured image takes.
+        """
+        inputs = [values[0] for values in self.model.vectors.all_inputs]
+        self._measure(inputs, "vector 0")  # to warm up
+        result = self._measure(inputs, "vector 0")
+        return self._profiled(
+            unpack(self._network.output_tensors, result.output), self._ticks(result)
+        )
+
+    def estimate(self, counted: int) -> Estimate:
+        """Return the cycles of the model's first vector, for which the device `counted` so many.
+
+        Raises `InfrastructureError` if that is not what a bare core executes.
+        """
+        from harness.measure.cycles.inference import estimate_inference  # noqa: PLC0415
+
+        first = [values[0] for values in self.model.vectors.all_inputs]
+        inputs = pack(self._network.input_tensors, first)
+        return estimate_inference(self.target, self.image, inputs, counted)
 
     def _stream(self, vectors: Vectors) -> Run:
         self.model.check(self._network)
@@ -106,16 +137,17 @@ class Dut:
         link = self._link
         retries, logged = link.retries, len(link.log)
         results = []
-        begin = time.perf_counter()
-        waited = link.waited
-        executed = self.board.executed()
-        with self._progress.bar(f"{self.model.name} on {self.target.name}", len(vectors)) as step:
+        first = self._warm_up([values[0] for values in vectors.all_inputs])
+        waited, answered = link.waited, len(link.spans)
+        meter = self._metering.meter_of(self.board)
+        session = MeterSession(meter, self._metering.note) if meter else None
+        title = f"{self.model.name} on {self.target.name}"
+        with session or nullcontext(), self._progress.bar(title, len(vectors)) as step:
+            begin = time.perf_counter()
             for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
-                results.append(self._infer(inputs, f"vector {index}"))
-                if index == 0 and executed is not None:
-                    self._check_counter(results[0], (self.board.executed() or 0) - executed)
+                results.append(self._measure(inputs, f"vector {index}"))
                 step()
-        wall = time.perf_counter() - begin
+            wall = time.perf_counter() - begin
         return Run(
             target=self.target,
             model=self.model,
@@ -134,7 +166,39 @@ class Dut:
             feed=self._feed,
             wall=wall,
             inference=link.waited - waited,
+            first=self._ticks(first),
+            metered=self._metered(session, link.spans[answered:], results) if session else None,
         )
+
+    def _warm_up(self, inputs: Sequence[Array]) -> Result:
+        """Measure vector 0 before the others: with cold caches, and to look at the counter."""
+        executed = self.board.executed()
+        result = self._measure(inputs, "vector 0")
+        if executed is not None:
+            now = self.board.executed() or 0
+            check_executed(result, self.welcome, now - executed, self.target.name)
+        return result
+
+    def _measure(self, inputs: Sequence[Array], which: str) -> Result:
+        """Run one inference whose ticks are sound, or raise `InfrastructureError`."""
+        link = self._link
+        waited = link.waited
+        result = self._infer(inputs, which)
+        check_ticks(result, self.welcome, f"{self.target.name}: {which}")
+        check_clock(result.ticks, link.waited - waited, self.target)
+        return result
+
+    def _metered(
+        self, session: MeterSession, spans: Sequence[Span], results: Sequence[Result]
+    ) -> Metered:
+        """Return what the meter saw; a chip's counter and baud rate say when, an emulator's not."""
+        if self.target.counter.ticks != "cycles":
+            return session.result(spans, 0.0, None)
+        answer = 10 * (_RESULT_FRAME + self.welcome.output_size) / self.target.port.baud
+        seconds = None
+        if self.target.clock and len(results) == len(spans):
+            seconds = [self._ticks(result) / self.target.clock.hz for result in results]
+        return session.result(spans, answer, seconds)
 
     @property
     def _link(self) -> LinkClient:
@@ -143,57 +207,56 @@ class Dut:
 
     def _connect(self) -> LinkClient:
         self._session, self.welcome = self._open(self.image)
-        _check_sizes(self._network, self.welcome, self.target.name)
-        if self._feed == "debug":
-            _check_address(self.target, self.welcome)
         return self._session
 
     def _open(self, image: Image) -> tuple[LinkClient, Welcome]:
-        """Start `image` on the board and say HELLO to it."""
-        link = LinkClient(
-            self.board.start(image),
-            baud=self.target.port.baud,
-            locate=image.elf.locate,
-            watch=self.board.check,
-            write=self.board.write_memory if self._feed == "debug" else None,
-        )
-        try:
-            return link, link.hello(image.build_id)
-        except InfrastructureError as error:
-            raise _with_diagnosis(error, self.board) from error
+        return open_session(image, self.board, self.target, self._network, self._feed)
 
     def _traced(self, run: Run, vector: int) -> Run:
-        """Return `run` with the first layer in which `vector` goes wrong, or why none is known.
+        """Return `run` with the first layer in which `vector` goes wrong, or why none is known."""
+        try:
+            with self._variant("traced") as (link, _, _):
+                self._progress.say(f"looking for the layer in which vector {vector} goes wrong")
+                found = first_difference(
+                    link,
+                    self.model,
+                    self._network,
+                    vector,
+                    [values[vector] for values in run.vectors.all_inputs],
+                    [values[vector] for values in run.all_outputs],
+                )
+        except HarnessError as error:
+            return replace(run, untraced=str(error).replace("\n  ->", ";"))
+        return replace(run, divergence=found)
 
-        The traced image takes the place of the measured one until that is needed again.
+    def _profiled(self, answer: Sequence[Array], measured: int) -> Profile:
+        """Return where the ticks of vector 0 go, to which `answer` and `measured` belong."""
+        with self._variant("profiled") as (link, welcome, image):
+            inputs = [values[0] for values in self.model.vectors.all_inputs]
+            return profile_of(
+                link, welcome, image, self._network, self.target, inputs, answer, measured
+            )
+
+    @contextmanager
+    def _variant(self, variant: Variant) -> Iterator[tuple[LinkClient, Welcome, Image]]:
+        """Open a session with another image of the model.
+
+        It takes the place of the measured one until that is needed again.
         """
         self._session = None
         try:
-            traced = build_image(
+            image = build_image(
                 self.target,
                 self.model,
                 find_engine(self.image.engine),
                 self._workspace.images,
                 self._progress.say,
                 self.image.toolchain,
-                traced=True,
+                variant=variant,
             )
-            self._progress.say(f"looking for the layer in which vector {vector} goes wrong")
-            link, welcome = self._open(traced)
-            _check_sizes(self._network, welcome, self.target.name)
-            found = first_difference(
-                link,
-                self.model,
-                self._network,
-                vector,
-                [values[vector] for values in run.vectors.all_inputs],
-                [values[vector] for values in run.all_outputs],
-            )
-        except HarnessError as error:
-            return replace(run, untraced=str(error).replace("\n  ->", ";"))
+            yield (*self._open(image), image)
         finally:
             self.board.stop()
-        return replace(run, divergence=found)
 
     def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
         tensors = self._network.input_tensors
@@ -213,24 +276,7 @@ class Dut:
         try:
             return self._link.infer(pack(tensors, inputs))
         except InfrastructureError as error:
-            raise _with_diagnosis(error, self.board, which) from error
-
-    def _check_counter(self, result: Result, executed: int) -> None:
-        """Make sure that ticks are instructions, if `executed` were since before the input.
-
-        Apart from the inference, the firmware has received, checked and sent bytes.
-        """
-        sent = self.welcome.input_size + self.welcome.output_size
-        link = _LINK_INSTRUCTIONS + _LINK_INSTRUCTIONS_PER_BYTE * sent
-        if result.ticks <= executed <= 2 * result.ticks + link:
-            return
-        raise InfrastructureError(
-            f"the counter {self.welcome.counter!r} counted {result.ticks:,} during an inference, "
-            f"and the core executed {executed:,} instructions from before its input came until "
-            "after its output went",
-            where=self.target.name,
-            remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"',
-        )
+            raise with_diagnosis(error, self.board, which) from error
 
     def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
         """Return an array [N, *shape] for each output."""
@@ -254,46 +300,29 @@ def open_dut(
     progress: Progress,
     on_record: Callable[[Path], None],
     feed: Feed = "serial",
+    metering: Metering | None = None,
+    *,
+    profile: bool = False,
 ) -> Iterator[Dut]:
     """Start `image` on `board` and open a session; stop the board in the end.
 
     `on_record` is told the file of every record that is written. With `feed` "debug", the
-    board must have been provisioned for it: see `Reach`.
+    board must have been provisioned for it: see `Reach`. `metering` measures what `run` does;
+    with `profile`, a run also tells the ticks of each layer.
     """
+    metering = metering or Metering()
     try:
-        yield Dut(target, model, image, board, workspace, progress, on_record, feed)
+        yield Dut(
+            target,
+            model,
+            image,
+            board,
+            workspace,
+            progress,
+            on_record,
+            feed,
+            metering,
+            profile=profile,
+        )
     finally:
         board.stop()
-
-
-def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
-    sizes = (size(network.input_tensors), size(network.output_tensors))
-    if sizes != (welcome.input_size, welcome.output_size):
-        raise InfrastructureError(
-            f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "
-            f"the model's {sizes[0]} and {sizes[1]}",
-            where=where,
-        )
-
-
-def _check_address(target: Target, welcome: Welcome) -> None:
-    """Check that nothing but RAM is written to, whatever the device says."""
-    begin, end = welcome.input_address, welcome.input_address + welcome.input_size
-    ram = target.memory.ram
-    if begin < ram.origin or end > ram.end:
-        raise InfrastructureError(
-            f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's RAM, "
-            f"{ram.origin:#010x} to {ram.end:#010x}",
-            where=f"{target.path}: memory.ram",
-            remedy="use --feed=serial, or correct the memory map",
-        )
-
-
-def _with_diagnosis(
-    error: InfrastructureError, board: Board, which: str = ""
-) -> InfrastructureError:
-    """Add what the board has to say, and `which` vector it was; the type stays what it was."""
-    diagnosis = "" if isinstance(error, _SAID) else board.diagnosis()
-    what = "\n".join(filter(None, [error.what, diagnosis]))
-    where = ": ".join(filter(None, [error.where, which]))
-    return type(error)(what, where=where, remedy=error.remedy)

@@ -74,10 +74,18 @@ class Elf:
                 if segment["p_filesz"]
             ]
 
+    def memory(self) -> list[range]:
+        """Return the addresses that loading and running it takes, as its program headers say."""
+        with self.opened() as file:
+            headers = list(file.iter_segments(type="PT_LOAD"))
+        loaded = [range(h["p_paddr"], h["p_paddr"] + h["p_filesz"]) for h in headers]
+        used = [range(h["p_vaddr"], h["p_vaddr"] + h["p_memsz"]) for h in headers]
+        return [span for span in (*loaded, *used) if span]
+
     def symbols(self, *names: str) -> list[int] | None:
         """Return the values of the symbols called `names`; None if one is missing."""
-        with self.path.open("rb") as file:
-            table = ELFFile(file).get_section_by_name(".symtab")
+        with self.opened() as file:
+            table = file.get_section_by_name(".symtab")
             if not isinstance(table, SymbolTableSection):
                 return None
             found = [table.get_symbol_by_name(name) for name in names]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cmake
 import ninja
@@ -23,10 +24,14 @@ import ninja
 from harness import places, tflite_file
 from harness.elf import Elf
 from harness.engines import Engine, Generated
+from harness.engines.generated import LayerInfo
 from harness.errors import InfrastructureError, InputError
 from harness.model import Model
 from harness.target import Target
 from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
+
+Variant = Literal["measured", "traced", "profiled"]
+"""What an image is for; only the first is a user's."""
 
 _BUILD_ID_DIGITS = 32
 _BUILD_DEADLINE = 600.0  # seconds
@@ -36,6 +41,7 @@ _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<b
 _NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: string\.h: No such")
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR_LINES = 20
+_OPTION = {"traced": "TRACE", "profiled": "PROFILE"}  # of firmware/CMakeLists.txt
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 
@@ -43,7 +49,8 @@ _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 class Image:
     """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
 
-    `ram` contains the arena, of which `arena_least` is what the busiest layer needs.
+    `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
+    are those that the engine generated code for.
     """
 
     elf: Elf
@@ -56,6 +63,7 @@ class Image:
     cached: bool
     arena: int
     arena_least: int
+    layers: tuple[LayerInfo, ...] = ()
 
     @property
     def directory(self) -> Path:
@@ -71,12 +79,13 @@ def build_image(
     say: Callable[[str], None] = lambda _: None,
     toolchain: Toolchain | None = None,
     *,
-    traced: bool = False,
+    variant: Variant = "measured",
 ) -> Image:
     """Build `model` for `target`, or return the image of an earlier, identical build.
 
     `say` is told when there is something to wait for. Without `toolchain`, it is the
-    default one. A `traced` image tells what each layer computed, and is not for measuring.
+    default one. A `traced` image tells what each layer computed, and is not for measuring; a
+    `profiled` one tells the ticks of each layer.
 
     Raises `InputError` if the model cannot be built for the target or does not fit its
     memory, `InfrastructureError` if a tool is missing or fails.
@@ -88,15 +97,15 @@ def build_image(
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
         options = _options(target, toolchain)
-        if traced:
+        if variant != "measured":
             _check_layers(generated, engine)
-            options["TRACE"] = "ON"
+            options[_OPTION[variant]] = "ON"
         build_id = _build_id(generated, toolchain, options)
         name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
         final = images / name
         cached = (final / "firmware.elf").is_file()
         if not cached:
-            what = f"{model.name}, traced," if traced else model.name
+            what = model.name if variant == "measured" else f"{model.name}, {variant},"
             say(f"building {what} for {target.name} with {engine.name}")
             _compile(target, toolchain, staging, options | {"BUILD_ID": build_id})
             _keep(staging, final)
@@ -115,6 +124,7 @@ def build_image(
         cached,
         generated.arena_size,
         generated.arena_least,
+        generated.layers,
     )
 
 

@@ -25,7 +25,9 @@ from harness.engines import Engine, find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression
 from harness.gating import GatePlugin
 from harness.image import Image, build_image
+from harness.measure.meters import Metering
 from harness.model import Model
+from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.junit import properties
 from harness.report.terminal import print_table
@@ -45,10 +47,12 @@ _selection = pytest.StashKey[Selection]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--target`, `--model`, `--engine`, `--toolchain` and `--opt`."""
+    """Declare what is run, on which board, and what is measured of it."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     Reach.add_options(group.addoption)
+    add_profile_option(group.addoption)
+    Metering.add_options(group.addoption)
     add_store_option(group.addoption)
     add_baseline_option(group.addoption)
 
@@ -61,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # xdist's workers report to the main process, which alone shares.
         shares = not hasattr(config, "workerinput")
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
+        Metering.of(config.option)
         if any(config.getoption(axis) for axis in _AXES):
             selection.check()
         if config.option.baseline:
@@ -141,9 +146,21 @@ def image(
 
 
 @pytest.fixture(scope="session")
-def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
+def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
+    """The meter asked for, open for the whole session: it may supply the board."""
+    with Metering.of(request.config.option) as metering:
+        yield metering
+
+
+@pytest.fixture(scope="session")
+def board(
+    target: Target,
+    metering: Metering,  # before the board, which it may supply
+    request: pytest.FixtureRequest,
+) -> Iterator[Board]:
     """The board of the target, ready to be started with an image."""
     config = request.config
+    metering.check(target)
     logs = config.stash[_selection].workspace.logs
     with closing(provision(target, logs, _progress(config), Reach.of(config.option))) as board:
         yield board
@@ -151,7 +168,12 @@ def board(target: Target, request: pytest.FixtureRequest) -> Iterator[Board]:
 
 @pytest.fixture
 def dut(
-    target: Target, model: Model, image: Image, board: Board, request: pytest.FixtureRequest
+    target: Target,
+    model: Model,
+    image: Image,
+    board: Board,
+    metering: Metering,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Dut]:
     """The device under test: the image flashed and started anew for each test.
 
@@ -162,7 +184,10 @@ def dut(
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
     feed = Reach.of(request.config.option).feed
-    with open_dut(target, model, image, board, workspace, progress, on_record, feed) as dut:
+    profile = request.config.option.profile
+    with open_dut(
+        target, model, image, board, workspace, progress, on_record, feed, metering, profile=profile
+    ) as dut:
         yield dut
 
 

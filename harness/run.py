@@ -13,9 +13,12 @@ from harness.graph import Graph
 from harness.image import Image
 from harness.link.messages import Welcome
 from harness.measure.agreement import Difference, bytes_differing, first_difference
+from harness.measure.cycles.estimate import Estimate
 from harness.measure.layers import LayerDifference
+from harness.measure.meters.session import Metered
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
+from harness.profile import Profile
 from harness.target import Target
 from harness.vectors import Vectors
 
@@ -29,9 +32,12 @@ class Run:
     `all_outputs` has an array [N, *shape] for each of the model's outputs, `ticks` uint32 [N]
     what each inference took in the target's unit, instructions or cycles, `all_golden` what
     the outputs should be with the name of what computed it; `network` is the model's graph.
+    `first` is what the inference took that warmed the device up, before the others.
     Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
     which the host waited for results. Where outputs differ from golden, `divergence` is the
-    first layer that does, or `untraced` says why none can be named.
+    first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
+    each layer for vector 0, if they were asked for. `estimate` is of the cycles of vector 0, or
+    `unestimated` says why there is none. `metered` is the energy, where a meter measured.
     """
 
     target: Target
@@ -53,6 +59,11 @@ class Run:
     inference: float
     divergence: LayerDifference | None = None
     untraced: str = ""
+    first: int | None = None
+    profile: Profile | None = None
+    estimate: Estimate | None = None
+    unestimated: str = ""
+    metered: Metered | None = None
 
     @property
     def outputs(self) -> Array:
@@ -105,11 +116,6 @@ class Run:
             reasons.append(
                 f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
                 f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
-            )
-        if not self.ticks.all():
-            reasons.append(
-                f"the counter {self.welcome.counter!r} counted nothing during "
-                f"{int((self.ticks == 0).sum())} of {len(self.ticks)} inferences"
             )
         if self.stack >= self.welcome.stack_size:
             reasons.append(

@@ -75,7 +75,7 @@ def sweep(selection: Selection, reach: Reach, progress: Progress, rows: list[Row
 
 def _run(selection: Selection, engine: str, row: Row, reach: Reach, progress: Progress) -> Row:
     paths: list[Path] = []
-    bench(
+    with bench(
         selection.target(row.target),
         selection.model(row.model),
         find_engine(engine),
@@ -84,7 +84,8 @@ def _run(selection: Selection, engine: str, row: Row, reach: Reach, progress: Pr
         progress,
         paths.append,
         reach,
-    )
+    ) as dut:
+        dut.run()
     record = read_record(paths[-1])
     code = PASSED if record.verdict == "passed" else FAILED
     return replace(row, numbers=record.numbers, reasons=record.reasons, code=code)

@@ -8,6 +8,13 @@
 #include "nn.h"
 #include "port.h"
 
+#ifdef LINK_PROFILE
+#include "profile.h"
+#define INVOKE profile_invoke
+#else
+#define INVOKE nn_invoke
+#endif
+
 static uint32_t overhead; /* ticks of an empty bracket */
 
 /* Ticks from just before `work` is called until just after it returned. One
@@ -22,13 +29,53 @@ __attribute__((noinline)) static int empty(void) {
     return 0;
 }
 
+#define COARSE_LOOKS 4096U
+#define COARSE_PAUSE 64U /* rounds between two looks: to read a timer is slow in some emulators */
+
+#define COARSE_TICKS 0x8000U
+#define COARSE_CHANGES 256U /* in case that port_ticks() stands still */
+
+/* Waits for the coarse counter to change; 0 if it does not. */
+static int coarse_changes(void) {
+    uint32_t before = port_coarse();
+    for (uint32_t looks = 0; looks < COARSE_LOOKS; looks++) {
+        if (port_coarse() != before) {
+            return 1;
+        }
+        for (volatile uint32_t round = 0; round < COARSE_PAUSE; round++) {
+        }
+    }
+    return 0;
+}
+
+/* Ticks from one change of the coarse counter to the next; 0 if it stands still. Over many
+ * changes where they are few, since each is seen up to a pause late. */
+static uint32_t ticks_of_coarse(void) {
+    if (!coarse_changes()) {
+        return 0;
+    }
+    uint32_t first = port_coarse();
+    uint32_t start = port_ticks();
+    uint32_t changes, ticks;
+    do {
+        if (!coarse_changes()) {
+            return 0;
+        }
+        changes = port_coarse() - first;
+        ticks = port_ticks() - start;
+    } while (ticks < COARSE_TICKS && changes < COARSE_CHANGES);
+    return ticks / changes;
+}
+
 static link_result_t run(void) {
     link_result_t result;
     int status;
     uint32_t received = port_received();
+    uint32_t coarse = port_coarse();
     port_trigger(1);
-    result.ticks = bracket(nn_invoke, &status) - overhead;
+    result.ticks = bracket(INVOKE, &status) - overhead;
     port_trigger(0);
+    result.coarse = port_coarse() - coarse;
     result.disturbed = port_received() - received;
     result.status = status;
     result.stack = port_stack_used();
@@ -39,6 +86,9 @@ int main(void) {
     port_init();
     int status;
     overhead = bracket(empty, &status);
+#ifdef LINK_PROFILE
+    profile_init();
+#endif
     status = nn_init();
     if (status != 0) {
         link_log(port_write, "nn_init failed");
@@ -53,6 +103,7 @@ int main(void) {
         .build_id = build_id,
         .counter = port_counter(),
         .counter_overhead = overhead,
+        .coarse_ticks = ticks_of_coarse(),
         .input = input.data,
         .input_size = input.size,
         .output = output.data,
@@ -60,6 +111,10 @@ int main(void) {
         .arena_size = nn_arena_size(),
         .stack_size = port_stack_size(),
         .engine_status = status,
+#ifdef LINK_PROFILE
+        .profile = profile,
+        .profile_size = sizeof(profile),
+#endif
     };
     link_serve(&device);
 }

@@ -56,6 +56,7 @@ static void send_welcome(const link_device_t *device, uint8_t sequence, uint32_t
     frame_put_u32(&encoder, device->arena_size);
     frame_put_u32(&encoder, device->stack_size);
     frame_put_u32(&encoder, device->counter_overhead);
+    frame_put_u32(&encoder, device->coarse_ticks);
     frame_put_u32(&encoder, (uint32_t)device->engine_status);
     frame_put(&encoder, device->counter, (uint32_t)strlen(device->counter));
     frame_end(&encoder);
@@ -70,6 +71,7 @@ static void send_result(const session_t *session) {
     }
     begin(device->write, MESSAGE_RESULT, session->run_sequence);
     frame_put_u32(&encoder, result->ticks);
+    frame_put_u32(&encoder, result->coarse);
     frame_put_u32(&encoder, result->stack);
     frame_put_u32(&encoder, result->disturbed);
     frame_put(&encoder, device->output, device->output_size);
@@ -152,6 +154,23 @@ static void handle_trace(session_t *session, uint8_t sequence, const uint8_t *bo
 }
 #endif
 
+#ifdef LINK_PROFILE
+static void handle_profile(const session_t *session, uint8_t sequence, uint32_t size) {
+    const link_device_t *device = session->device;
+    if (size != 0U) {
+        send_error(device, sequence, ERROR_LENGTH, size);
+    } else if (!session->ran) {
+        send_error(device, sequence, ERROR_NO_SESSION, 0);
+    } else {
+        begin(device->write, MESSAGE_TICKS, sequence);
+        for (uint32_t i = 0; i < device->profile_size / sizeof(uint32_t); i++) {
+            frame_put_u32(&encoder, device->profile[i]);
+        }
+        frame_end(&encoder);
+    }
+}
+#endif
+
 static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
     if (length < HEADER_SIZE) {
         send_error(session->device, 0, ERROR_LENGTH, length);
@@ -164,6 +183,12 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
 #ifdef LINK_TRACE
     if (type == MESSAGE_TRACE) {
         handle_trace(session, sequence, body, size);
+        return;
+    }
+#endif
+#ifdef LINK_PROFILE
+    if (type == MESSAGE_PROFILE) {
+        handle_profile(session, sequence, size);
         return;
     }
 #endif

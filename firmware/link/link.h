@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define LINK_VERSION 2U
+#define LINK_VERSION 3U
 #define LINK_BUILD_ID_SIZE 16U
 /* Bytes the host may have on the way at once: a port must be able to hold as
  * many while the CPU is busy with a frame. */
@@ -18,6 +18,7 @@
 typedef struct {
     int32_t status;     /* 0, or the engine's error */
     uint32_t ticks;     /* of the device's counter, for the inference alone */
+    uint32_t coarse;    /* of its coarse counter, from just before to just after */
     uint32_t stack;     /* bytes of stack used since start, at the most */
     uint32_t disturbed; /* bytes received meanwhile: each cost an interrupt */
 } link_result_t;
@@ -29,6 +30,7 @@ typedef struct {
     const uint8_t *build_id;     /* LINK_BUILD_ID_SIZE bytes */
     const char *counter;         /* what counts the ticks: "dwt", "tim2", ... */
     uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */
+    uint32_t coarse_ticks;       /* ticks in one of the coarse counter's; 0: there is none */
     void *input;
     uint32_t input_size; /* bytes */
     const void *output;
@@ -36,6 +38,10 @@ typedef struct {
     uint32_t arena_size;   /* bytes */
     uint32_t stack_size;   /* bytes */
     int32_t engine_status; /* what nn_init() returned */
+#ifdef LINK_PROFILE
+    const uint32_t *profile; /* what TICKS tells */
+    uint32_t profile_size;   /* bytes */
+#endif
 } link_device_t;
 
 /* Tells the host that the device has started, and serves it for ever. */

@@ -7,20 +7,22 @@
 
 enum {
     /* host to device */
-    MESSAGE_HELLO = 0x01, /* u32 nonce */
-    MESSAGE_LOAD = 0x02,  /* u32 offset, bytes of the input */
-    MESSAGE_RUN = 0x03,   /* u32 CRC-32 of the input */
-    MESSAGE_TRACE = 0x04, /* the same, u32 layer; only traced images know it */
+    MESSAGE_HELLO = 0x01,   /* u32 nonce */
+    MESSAGE_LOAD = 0x02,    /* u32 offset, bytes of the input */
+    MESSAGE_RUN = 0x03,     /* u32 CRC-32 of the input */
+    MESSAGE_TRACE = 0x04,   /* the same, u32 layer; only traced images know it */
+    MESSAGE_PROFILE = 0x05, /* empty; only profiled images know it */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
     MESSAGE_ACK = 0x82,     /* LOAD is done, or RUN begins */
-    MESSAGE_RESULT = 0x83,  /* u32 ticks, u32 stack, u32 disturbed, bytes of the output */
+    MESSAGE_RESULT = 0x83,  /* u32 ticks, coarse, stack, disturbed, bytes of the output */
     MESSAGE_ERROR = 0x84,   /* u8 code, u32 detail */
     MESSAGE_BOOT = 0x85,    /* the device has started: any session is over */
     MESSAGE_LOG = 0x86,     /* text */
     MESSAGE_FAULT = 0x87,   /* u32 registers */
     MESSAGE_LAYER = 0x88,   /* an output of a layer, see link_layer() */
+    MESSAGE_TICKS = 0x89,   /* of the last RUN: u32 hook, u32 for each layer */
 };
 
 enum {

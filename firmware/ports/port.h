@@ -30,6 +30,11 @@ uint32_t port_ticks(void);
 /* What port_ticks() counts with: "dwt", "tim2", ... */
 const char *port_counter(void);
 
+/* A second free-running 32-bit counter, a thousand times slower or more, read before and
+ * after a measurement: it tells that port_ticks() wrapped meanwhile. Its frequency is measured
+ * at start. A port that has none returns 0. */
+uint32_t port_coarse(void);
+
 /* Drives the pin that tells an energy meter when an inference runs. */
 void port_trigger(int high);
 

@@ -73,4 +73,4 @@ def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> B
         return PyocdBoard(target, reach.of_board(board), progress, reach.wait)
     from harness.board.simulated import SimulatedBoard  # noqa: PLC0415
 
-    return SimulatedBoard(target, board, progress, reach.wait)
+    return SimulatedBoard(target, board, progress, reach)

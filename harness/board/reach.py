@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from harness.measure.meters import virtual_meter
 from harness.target import Pyocd
 
 Feed = Literal["serial", "debug"]
@@ -23,14 +24,15 @@ _OPTIONS: tuple[tuple[str, type, str], ...] = (
 class Reach:
     """Probe and port of a board; empty: as the target file says. `wait` is in seconds.
 
-    `renode` is the Renode to take; empty: the first that is found. `feed` "debug" asks for
-    a board whose `write_memory` works.
+    `meter` is the virtual meter of a virtual board. `renode` is the Renode to take; empty: the
+    first that is found. `feed` "debug" asks for a board whose `write_memory` works.
     """
 
     probe: str = ""
     serial: str = ""
     wait: float = 0.0
     renode: str = ""
+    meter: str = ""
     feed: Feed = "serial"
 
     @classmethod
@@ -54,6 +56,7 @@ class Reach:
             serial=options.serial,
             wait=options.board_wait,
             renode=options.renode,
+            meter=virtual_meter(getattr(options, "meter", "")),  # not where nothing is metered
             feed=options.feed,
         )
 

@@ -3,6 +3,7 @@
 from importlib.metadata import version as package_version
 
 from harness.board.pyocd import PyocdBoard
+from harness.board.reach import Reach
 from harness.board.virtual.handle import VirtualBoard
 from harness.progress import Progress
 from harness.target import Pyocd, Target, Virtual
@@ -11,20 +12,27 @@ from harness.target import Pyocd, Target, Virtual
 class SimulatedBoard(PyocdBoard):
     """A virtual board that lives from its provision until it is closed."""
 
-    def __init__(self, target: Target, virtual: Virtual, progress: Progress, wait: float) -> None:
-        self.hardware = VirtualBoard.start(virtual.chip, uart=virtual.uart or None)
+    def __init__(self, target: Target, virtual: Virtual, progress: Progress, reach: Reach) -> None:
+        self.hardware = VirtualBoard.start(
+            virtual.chip, uart=virtual.uart or None, meter=reach.meter
+        )
         board = Pyocd(
             target=virtual.chip,
             probe=self.hardware.probe_id,
             serial=self.hardware.port,
             chip_id=virtual.chip_id,
         )
-        super().__init__(target, board, progress, wait)
+        super().__init__(target, board, progress, reach.wait)
 
     @property
     def version(self) -> str:
         """The harness and what its core is made of; the probe's id is another each time."""
         return f"virtual {self.hardware.chip}, unicorn {package_version('unicorn')}"
+
+    @property
+    def meter(self) -> str:
+        """The serial port of the virtual meter in its supply; empty without one."""
+        return self.hardware.meter
 
     def close(self) -> None:
         """Disconnect, and end the board."""

@@ -8,13 +8,14 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from harness.errors import InfrastructureError
 from harness.link import messages
 from harness.link.channel import Channel
 from harness.link.errors import DeviceSilentError
 from harness.link.exchange import ATTEMPTS, Exchange, after
-from harness.link.messages import LayerOutput, Message, Result, Welcome
+from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
 
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
@@ -24,6 +25,17 @@ RUN_DEADLINE = 60.0
 _HELLO_PERIOD = 0.5
 _RESTARTS = 4  # while HELLO is not answered, that is no coincidence any more
 _FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
+
+
+class Span(NamedTuple):
+    """An inference, from RUN to RESULT, in seconds of `time.perf_counter`.
+
+    Bytes came during a `disturbed` one, so its measurement does not count.
+    """
+
+    begin: float
+    end: float
+    disturbed: bool = False
 
 
 class _LostError(Exception):
@@ -37,7 +49,8 @@ class LinkClient:
     into a function's name for messages about faults; `watch` is called in long silences
     and raises `DeviceStoppedError` if the board cannot answer any more. With `write`, which
     puts bytes at an address of the device's memory, inputs go that way and not by LOAD.
-    `waited` counts the seconds from RUN to its result, in which little but computing happens.
+    `spans` are the inferences that were answered. `waited` counts the seconds from RUN to its
+    result, in which little but computing happens.
     """
 
     def __init__(
@@ -50,6 +63,7 @@ class LinkClient:
         write: Callable[[int, bytes], None] | None = None,
     ) -> None:
         self.waited = 0.0
+        self.spans: list[Span] = []
         self._exchange = Exchange(channel, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
@@ -124,6 +138,19 @@ class LinkClient:
                 return self._trace(data, layer)
             except _LostError:
                 attempts = self._exchange.count_retry(attempts, "TRACE")
+
+    def profile(self) -> LayerTicks:
+        """Return the ticks of each layer in the last inference of a profiled image."""
+        attempts = 0
+        while True:
+            sequence = self._exchange.next_sequence()
+            self._exchange.send(Message.PROFILE, sequence, b"")
+            end = after(self._exchange.answer_time(self._session().window))
+            while (answer := self._exchange.receive(end)) and not answer.is_damage:
+                if answer.sequence == sequence and answer.type == Message.TICKS:
+                    return messages.parse_ticks(answer.body)
+                self._exchange.refuse(answer, (sequence,))
+            attempts = self._exchange.count_retry(attempts, "PROFILE")
 
     def _trace(self, data: bytes, layer: int | None) -> tuple[list[LayerOutput], Result]:
         welcome = self._session()
@@ -247,7 +274,10 @@ class LinkClient:
                 running = True
                 end = after(RUN_DEADLINE + self._exchange.answer_time(welcome.output_size))
             elif answer.sequence == sequence and answer.type == Message.RESULT:
-                self.waited += time.perf_counter() - began
-                return messages.parse_result(answer.body, welcome.output_size)
+                ended = time.perf_counter()
+                self.waited += ended - began
+                result = messages.parse_result(answer.body, welcome.output_size)
+                self.spans.append(Span(began, ended, result.disturbed > 0))
+                return result
             else:
                 self._exchange.refuse(answer, (sequence,))

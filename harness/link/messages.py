@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from harness.errors import InfrastructureError
 
-VERSION = 2
+VERSION = 3
 _NO_LAYER = 0xFFFF_FFFF
 
 
@@ -18,6 +18,7 @@ class Message(IntEnum):
     LOAD = 0x02
     RUN = 0x03
     TRACE = 0x04
+    PROFILE = 0x05
     WELCOME = 0x81
     ACK = 0x82
     RESULT = 0x83
@@ -26,6 +27,7 @@ class Message(IntEnum):
     LOG = 0x86
     FAULT = 0x87
     LAYER = 0x88
+    TICKS = 0x89
 
 
 class DeviceError(IntEnum):
@@ -44,7 +46,9 @@ class DeviceError(IntEnum):
 class Welcome:
     """What a device says of itself when it answers HELLO. Sizes in bytes.
 
-    `input_address` is where the input tensor is in the device's memory.
+    `input_address` is where the input tensor is in the device's memory. `counter_overhead` is
+    what an empty bracket takes, in ticks; `coarse_ticks` are the ticks during one of its coarse
+    counter, 0 where it has none.
     """
 
     nonce: int
@@ -56,6 +60,7 @@ class Welcome:
     arena_size: int
     stack_size: int
     counter_overhead: int
+    coarse_ticks: int
     engine_status: int
     counter: str
 
@@ -64,11 +69,13 @@ class Welcome:
 class Result:
     """One inference.
 
-    `ticks` of the device's counter, bytes of `stack` used since start, `disturbed`: bytes
-    that came over the line meanwhile (0 in a sound measurement), bytes of the `output`.
+    `ticks` of the device's counter and of its `coarse` one, bytes of `stack` used since start,
+    `disturbed`: bytes that came over the line meanwhile (0 in a sound measurement), bytes of the
+    `output`.
     """
 
     ticks: int
+    coarse: int
     stack: int
     disturbed: int
     output: bytes
@@ -87,6 +94,18 @@ class LayerOutput:
     size: int
     crc: int
     data: bytes
+
+
+@dataclass(frozen=True)
+class LayerTicks:
+    """What a profiled image counted in its last inference, in ticks of the device's counter.
+
+    `hook` is what the hook at a layer's end takes, and `layers` are those of each layer, by
+    its index in the model, with the hook at its end.
+    """
+
+    hook: int
+    layers: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -109,9 +128,10 @@ class Fault:
     bfar: int
 
 
-_WELCOME = struct.Struct("<BI16s7Ii")
-_RESULT = struct.Struct("<III")
+_WELCOME = struct.Struct("<BI16s8Ii")
+_RESULT = struct.Struct("<IIII")
 _LAYER = struct.Struct("<IIII")
+_TICK = struct.Struct("<I")
 _ERROR = struct.Struct("<BI")
 _FAULT = struct.Struct("<14I")
 
@@ -155,7 +175,8 @@ def parse_welcome(body: bytes) -> Welcome:
         arena_size=values[7],
         stack_size=values[8],
         counter_overhead=values[9],
-        engine_status=values[10],
+        coarse_ticks=values[10],
+        engine_status=values[11],
         counter=body[_WELCOME.size :].decode("ascii", "replace"),
     )
 
@@ -167,8 +188,8 @@ def parse_result(body: bytes, output_size: int) -> Result:
             f"a RESULT of {len(body)} bytes came, of {_RESULT.size + output_size} bytes announced",
             remedy="build the firmware with this harness",
         )
-    ticks, stack, disturbed = _RESULT.unpack_from(body)
-    return Result(ticks, stack, disturbed, body[_RESULT.size :])
+    ticks, coarse, stack, disturbed = _RESULT.unpack_from(body)
+    return Result(ticks, coarse, stack, disturbed, body[_RESULT.size :])
 
 
 def parse_layer(body: bytes) -> LayerOutput:
@@ -181,6 +202,16 @@ def parse_layer(body: bytes) -> LayerOutput:
     raise InfrastructureError(
         f"a LAYER of {len(body)} bytes came", remedy="build the firmware with this harness"
     )
+
+
+def parse_ticks(body: bytes) -> LayerTicks:
+    """Parse the body of TICKS; `InfrastructureError` if it is not of whole numbers."""
+    if len(body) < _TICK.size or len(body) % _TICK.size:
+        raise InfrastructureError(
+            f"TICKS of {len(body)} bytes came", remedy="build the firmware with this harness"
+        )
+    hook, *layers = (ticks for (ticks,) in _TICK.iter_unpack(body))
+    return LayerTicks(hook, tuple(layers))
 
 
 def parse_error(body: bytes) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """One table of runs for a terminal; it fits 80 columns."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -7,7 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.measure.number import plus_minus
 from harness.measure.quality import SHOWN
+from harness.report.energy import print_energy
+from harness.report.latency import print_latency
 from harness.results.record import Record
 
 # An interrupt's frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and its handler:
@@ -35,10 +39,10 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     for heading in (
         f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ floor",
         "vectors\n≠ golden",
-        *(f"{_TICKS[unit]}\n/inference" for unit in units),
+        *(f"{_TICKS[unit]}\n{_below(unit, records)}" for unit in units),
         "flash",
         "RAM",
-        "wall",
+        "wall\ns",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
@@ -46,7 +50,9 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         place = _stack(record.target.name, " ".join(filter(None, toolchain)))
         table.add_row(place, *_row(record, units))
     console.print(table)
-    console.print(_legend(metrics, units), style="dim", highlight=False)
+    console.print(_legend(metrics, units, records), style="dim", highlight=False)
+    print_latency(records, console)
+    print_energy(records, console)
     for record in records:
         margin = record.numbers.get("stack_margin")
         if margin is not None and margin.value < _SMALL_MARGIN:
@@ -70,8 +76,10 @@ def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     metric = record.model.metric
     quality, least = value[metric], value[f"{metric}_floor"]
     same = value["bytes_differing"] == 0
+    cycles = f"~ {_short(value['cycles_estimated'])}" if "cycles_estimated" in value else ""
     ticks = [
-        f"{value[f'{unit}_median']:,.0f}" if f"{unit}_median" in value else "" for unit in units
+        _stack(f"{value[f'{unit}_median']:,.0f}", cycles) if f"{unit}_median" in value else ""
+        for unit in units
     ]
     return [
         _stack(record.model.name, record.image.engine),
@@ -80,7 +88,7 @@ def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
         *ticks,
         f"{value['flash']:,}",
         f"{value['ram']:,}",
-        f"{value['wall']:.1f} s",
+        f"{value['wall']:.1f}",
     ]
 
 
@@ -91,7 +99,24 @@ def _stack(above: str, below: str, *, right: bool = True) -> Text:
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
 
 
-def _legend(metrics: Mapping[str, set[str]], units: Sequence[str]) -> str:
+def _short(value: float) -> str:
+    """Return three digits of `value`: an estimate has no more."""
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f}{unit}"
+    return f"{value:.0f}"
+
+
+def _below(unit: str, records: Sequence[Record]) -> str:
+    """Return what stands under a record's ticks."""
+    estimated = any("cycles_estimated" in record.numbers for record in records)
+    return "~ cycles" if estimated and unit == "instructions" else "/inference"
+
+
+def _legend(
+    metrics: Mapping[str, set[str]], units: Sequence[str], records: Sequence[Record]
+) -> str:
     # The table has no room for a metric in every row.
     common, *others = metrics
     named = [f"{metric} of {', '.join(sorted(metrics[metric]))}" for metric in others]
@@ -102,4 +127,14 @@ def _legend(metrics: Mapping[str, set[str]], units: Sequence[str]) -> str:
         kind = exact if unit == "instructions" else measured
         kind.append(f"median {unit} per inference")
     exact.append("flash and RAM (bytes)")
-    return f"exact: {', '.join(exact)}\nmeasured: {', '.join(measured)}"
+    lines = [f"exact: {', '.join(exact)}", f"measured: {', '.join(measured)}"]
+    cycles = [r.numbers["cycles_estimated"] for r in records if "cycles_estimated" in r.numbers]
+    models = dict.fromkeys(f"{plus_minus(one.error)} ({one.model})" for one in cycles)
+    if models:
+        lines.append(f"estimated: ~ cycles per inference, {'; '.join(models)}")
+    reasons: dict[str, set[str]] = {}
+    for record in records:
+        if record.unestimated and "instructions_median" in record.numbers:
+            reasons.setdefault(record.unestimated, set()).add(record.target.name)
+    lines += [f"not estimated on {', '.join(sorted(on))}: {why}" for why, on in reasons.items()]
+    return "\n".join(lines)

@@ -17,11 +17,16 @@ from msgspec import Meta
 from harness import __version__
 from harness.board.reach import Feed
 from harness.errors import InfrastructureError, InputError
+from harness.measure import latency
+from harness.measure.cycles.estimate import Estimate
+from harness.measure.energy import estimate_energy
 from harness.measure.instructions import of_ticks
 from harness.measure.layers import LayerDifference
 from harness.measure.memory import MemoryUse, memory_use
+from harness.measure.meters.session import Metered
 from harness.measure.number import Kind, Number
 from harness.measure.quality import Metric
+from harness.profile import LayerProfile, Profile
 from harness.results.checkout import branch_of, git
 from harness.results.rules import BrokenRuleError, check
 from harness.run import Run
@@ -103,6 +108,31 @@ class Conversion(msgspec.Struct, frozen=True):
     icount_shift: int
 
 
+class EnergyInfo(msgspec.Struct, frozen=True):
+    """How energy was measured: the numbers mean nothing without it.
+
+    `joules` has one entry an inference, null where it was left out; `found_by` is what showed
+    where inferences are, `trigger_delay_s` how much later that came than the current, and
+    `clock` how much faster the host's clock was than the meter's.
+    """
+
+    meter: str
+    serial: str
+    firmware: str
+    virtual: bool
+    volts: float
+    hz: float
+    found_by: str
+    trigger_delay_s: float
+    clock: float
+    samples: int
+    missing: int
+    corrupt: int
+    left_out: int
+    joules: list[float | None]
+    note: str = ""
+
+
 class Record(msgspec.Struct, frozen=True):
     """One run. `numbers` are by name; `ticks` has one entry an inference."""
 
@@ -123,7 +153,10 @@ class Record(msgspec.Struct, frozen=True):
     log: list[str]
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
+    unestimated: str = ""  # why no cycles are estimated
     conversion: Conversion | None = None  # the counter's ticks are as they came
+    layers: list[LayerProfile] = []  # of vector 0, if they were asked for
+    energy: EnergyInfo | None = None  # no meter measured
     memory: MemoryUse | None = None  # which all records have but the first ones
 
 
@@ -169,7 +202,10 @@ def record_of(run: Run, root: Path) -> Record:
         log=list(run.log),
         feed=run.feed,
         divergence=run.divergence,
+        unestimated=run.unestimated,
         conversion=_conversion(run),
+        layers=list(run.profile.layers) if run.profile else [],
+        energy=_energy(run.metered),
         memory=memory_use(run.image.elf),
     )
 
@@ -252,25 +288,86 @@ def _conversion(run: Run) -> Conversion | None:
     return Conversion(hz, board.icount_shift) if hz and isinstance(board, Qemu) else None
 
 
+def _energy(metered: Metered | None) -> EnergyInfo | None:
+    if metered is None:
+        return None
+    energy, identity = metered.energy, metered.identity
+    return EnergyInfo(
+        meter=identity.name,
+        serial=identity.serial,
+        firmware=identity.firmware,
+        virtual=identity.virtual,
+        volts=round(energy.volts, 4),
+        hz=energy.hz,
+        found_by=energy.found_by,
+        trigger_delay_s=energy.delay,
+        clock=round(energy.clock, 6),
+        samples=energy.samples,
+        missing=energy.missing,
+        corrupt=energy.corrupt,
+        left_out=energy.left_out,
+        joules=[None if np.isnan(joule) else float(joule) for joule in energy.joules],
+        note=metered.note,
+    )
+
+
 def _numbers(run: Run) -> dict[str, Number]:
     metric = run.model.metric
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
+    estimated = _estimated(run, run.estimate) if run.estimate is not None else {}
+    metered = run.metered
     return {
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
         f"{metric}_floor": Number(run.model.floor, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
-        f"{ticks}_min": Number(int(run.ticks.min()), "1", tick_kind),
-        f"{ticks}_median": Number(float(np.median(run.ticks)), "1", tick_kind),
-        f"{ticks}_max": Number(int(run.ticks.max()), "1", tick_kind),
+        **latency.numbers(run.ticks, run.first, run.target),
+        **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
         **_memory_numbers(run),
         "wall": Number(round(run.wall, 3), "s", "measured"),
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+        **estimated,
+        **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
     }
+
+
+def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
+    if profile is None:
+        return {}
+    return {
+        "layers_hook": Number(profile.hook, "1", kind),
+        "layers_rest": Number(profile.rest, "1", kind),
+        "layers_total": Number(profile.total, "1", kind),
+    }
+
+
+def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
+    """Return what the median inference takes, by vector 0's cycles an instruction.
+
+    That is cycles, seconds and joules; where the target's clock has wait states, also the most
+    that they may add.
+    """
+    scale = float(np.median(run.ticks)) / estimate.instructions
+    model = f"{estimate.model}, zero wait states"
+    kinds = {"estimated": (estimate.cycles, model, estimate.error)}
+    if estimate.wait_states:
+        waiting = f"{estimate.model}, {estimate.wait_states} wait states at jumps and loads"
+        kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
+    numbers = {}
+    for name, (count, model, error) in kinds.items():
+        value = round(count * scale)
+        numbers[f"cycles_{name}"] = Number(value, "1", "estimated", model, error)
+        if run.target.clock is not None:
+            seconds = value / run.target.clock.hz
+            numbers[f"latency_{name}"] = Number(seconds, "s", "estimated", model, error)
+    if run.target.power is not None:
+        cycles = numbers["cycles_estimated"]
+        numbers["energy_estimated"] = estimate_energy(cycles, run.target.power)
+    return numbers
 
 
 def _memory_numbers(run: Run) -> dict[str, Number]:

@@ -28,6 +28,7 @@ from harness.errors import InfrastructureError, InputError
 from harness.image import Image, build_image
 from harness.link.fault import describe
 from harness.link.messages import Fault
+from harness.measure.cycles.inference import infer
 from harness.measure.instructions import instructions
 from harness.model import Model, load_model
 from harness.progress import Progress
@@ -183,6 +184,10 @@ def test_digits_is_right_on_every_core(
     assert first.ticks.tolist() == second.ticks.tolist()
     assert first.retries == 0
     assert 0 < first.stack < target.stack
+    assert (first.estimate is None) == (name in ("qemu-m7", "qemu-m55")), first.unestimated
+    if name == "qemu-m7":  # no timings, but a bare core
+        image = build(target, digits, toolchain)
+        assert infer(target, image, digits.vectors.inputs[0].tobytes()).counted == first.ticks[0]
 
 
 @needs_qemu

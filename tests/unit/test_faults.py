@@ -322,7 +322,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "_WATCH_PERIOD", 0.2)
 
 
-EXCHANGE = {"to-device": 24, "to-host": 40}
+EXCHANGE = {"to-device": 24, "to-host": 44}
 """Bytes that a vector of four takes: LOAD and RUN; two ACKs and RESULT."""
 
 

@@ -254,7 +254,7 @@ def test_an_input_that_is_loaded_in_part_is_not_run(firmware: Path) -> None:
 
 
 @given(
-    numbers=st.tuples(*[st.integers(0, 2**32 - 1)] * 8),
+    numbers=st.tuples(*[st.integers(0, 2**32 - 1)] * 9),
     status=st.integers(-(2**31), 2**31 - 1),
     counter=st.text(st.characters(codec="ascii"), max_size=20),
 )
@@ -263,14 +263,14 @@ def test_every_field_of_a_welcome_is_its_own(
 ) -> None:
     nonce, *sizes = numbers
     body = struct.pack("<BI", messages.VERSION, nonce) + bytes(range(16))
-    body += struct.pack("<7Ii", *sizes, status) + counter.encode()
+    body += struct.pack("<8Ii", *sizes, status) + counter.encode()
     build_id = bytes(range(16)).hex()
     welcome = messages.parse_welcome(body)
     assert list(astuple(welcome)) == [nonce, build_id, *sizes, status, counter]
     assert (welcome.window, welcome.input_address, welcome.input_size) == tuple(sizes[:3])
 
 
-@given(length=st.integers(0, 52), version=st.integers(0, 255))
+@given(length=st.integers(0, 56), version=st.integers(0, 255))
 def test_a_welcome_of_another_version_or_cut_short_is_refused(length: int, version: int) -> None:
     body = bytes((version,)) + bytes(length)
     if version == messages.VERSION and len(body) >= messages._WELCOME.size:
@@ -295,7 +295,7 @@ def test_a_session_is_needed_first(firmware: Path) -> None:
 def test_a_stale_welcome_is_not_believed(firmware: Path) -> None:
     """What an earlier session left on the line has another nonce."""
     stale = bytes((Message.WELCOME, 9)) + messages._WELCOME.pack(
-        messages.VERSION, 1, bytes(16), 2048, 0x2000_0000, 1, 1, 0, 0, 0, 0
+        messages.VERSION, 1, bytes(16), 2048, 0x2000_0000, 1, 1, 0, 0, 0, 0, 0
     )
     with scripted(stale, stale) as (device, _), pytest.raises(DeviceSilentError):
         device.hello(BUILD_ID, deadline=0.3)
@@ -475,7 +475,7 @@ def test_a_trace_that_makes_no_sense_is_refused(traced: Path, request_: bytes, c
 def test_a_device_that_hangs_in_a_trace_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     welcome = bytes((Message.WELCOME, 0))  # of nobody; the session is opened by hand
     with scripted(welcome) as (device, line):
-        device._welcome = messages.Welcome(0, BUILD_ID, 2048, 0, 0, 4, 4, 0, 0, 0, "")
+        device._welcome = messages.Welcome(0, BUILD_ID, 2048, 0, 0, 4, 4, 0, 0, 0, 0, "")
         monkeypatch.setattr(device, "_load", lambda _data: None)
         sequence = (device._exchange._sequence + 1) % 256
         line.sendall(frame.encode(bytes((Message.ACK, sequence))))

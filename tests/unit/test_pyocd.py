@@ -22,7 +22,7 @@ from harness.board import lease, provision
 from harness.board.pyocd import PyocdBoard
 from harness.board.pyocd.errors import explained
 from harness.board.pyocd.flash import flash
-from harness.board.pyocd.ports import find_port, open_port
+from harness.board.pyocd.ports import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.reach import Reach
 from harness.board.virtual import runtime
@@ -32,6 +32,7 @@ from harness.elf import Elf, Segment
 from harness.engines import find_engine
 from harness.errors import InfrastructureError, InputError
 from harness.image import Image, build_image
+from harness.link.port import open_port
 from harness.model import Model, find_model, load_model
 from harness.progress import Progress
 from harness.run import Run

@@ -55,7 +55,9 @@ def make_run(**changed: Any) -> Run:
             arena_least=8_800,
         ),
         "board_version": "QEMU emulator version 7.2",
-        "welcome": Welcome(1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 0, "tim2"),
+        "welcome": Welcome(
+            1, BUILD_ID, 2048, 0x2000_1000, 784, 10, 9000, 4096, 5, 65536, 0, "tim2"
+        ),
         "vectors": vectors,
         "all_golden": vectors.all_golden,
         "golden_source": vectors.golden_source,
@@ -179,12 +181,11 @@ def test_a_model_that_is_not_right_is_recorded_with_the_reasons(tmp_path: Path) 
     run = make_run()
     outputs = run.outputs.copy()
     outputs[3, 2] ^= 1
-    record = record_of(replace(run, all_outputs=(outputs,), ticks=run.ticks * 0), tmp_path)
+    record = record_of(replace(run, all_outputs=(outputs,)), tmp_path)
     assert record.verdict == "failed"
-    assert len(record.reasons) == 2
+    assert len(record.reasons) == 1
     assert "1 of 2000 output bytes differ from golden" in record.reasons[0]
     assert "first: vector 3, byte 2" in record.reasons[0]
-    assert "the counter 'tim2' counted nothing during 200 of 200 inferences" in record.reasons[1]
 
 
 def test_two_records_of_one_second_are_two(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_the_measured_image_holds_nothing_of_the_hook(tmp_path: Path) -> None:
     hooked = build_image(target, model, CmsisNN(), tmp_path)
     plain = build_image(target, model, without_hook(), tmp_path)
     assert sections(hooked) == sections(plain)
-    traced = build_image(target, model, CmsisNN(), tmp_path, traced=True)
+    traced = build_image(target, model, CmsisNN(), tmp_path, variant="traced")
     assert traced.build_id != hooked.build_id
     assert traced.flash > hooked.flash
 

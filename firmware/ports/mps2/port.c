@@ -23,6 +23,7 @@
 #define UART_BAUDDIV REGISTER(UART_BASE + 0x10U)
 
 #define FPGAIO_LED0 REGISTER(FPGAIO_BASE + 0x00U)
+#define FPGAIO_CLK100HZ REGISTER(FPGAIO_BASE + 0x14U)
 #define FPGAIO_COUNTER REGISTER(FPGAIO_BASE + 0x18U)
 #define FPGAIO_PRESCALE REGISTER(FPGAIO_BASE + 0x1CU)
 
@@ -54,6 +55,10 @@ void port_init(void) {
     uart_init();
     FPGAIO_PRESCALE = 0; /* counts every cycle, for ever */
     counter_init(&FPGAIO_COUNTER, "fpgaio");
+}
+
+uint32_t port_coarse(void) {
+    return FPGAIO_CLK100HZ;
 }
 
 void port_write(uint8_t byte) {

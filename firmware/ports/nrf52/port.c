@@ -44,12 +44,15 @@
 #define UART_BAUDRATE REGISTER(0x40002524)
 #define UART_INTERRUPT 2U /* the peripheral ID, from its address */
 
-#define TIMER0_START REGISTER(0x40008000)
-#define TIMER0_CAPTURE REGISTER(0x40008040)
-#define TIMER0_BITMODE REGISTER(0x40008508)
+#define TIMER0 0x40008000U
+#define TIMER1 0x40009000U
+#define TIMER_START(timer) REGISTER((timer) + 0x000U)
+#define TIMER_CAPTURE(timer) REGISTER((timer) + 0x040U)
+#define TIMER_BITMODE(timer) REGISTER((timer) + 0x508U)
 #define TIMER_BITMODE_32 3U
-#define TIMER0_PRESCALER REGISTER(0x40008510)
-#define TIMER0_CC REGISTER(0x40008540)
+#define TIMER_PRESCALER(timer) REGISTER((timer) + 0x510U)
+#define TIMER_PRESCALER_MOST 9U /* 16 MHz / 2^9 */
+#define TIMER_CC(timer) REGISTER((timer) + 0x540U)
 
 /* The register holds baud * 2^32 / 16 MHz; only its upper 20 bits count. */
 #define UART_BAUDRATE_VALUE (uint32_t)((((uint64_t)BAUD << 32) / 16000000U + 0x800U) & 0xFFFFF000U)
@@ -74,11 +77,10 @@ static void uart_init(void) {
 }
 
 /* A timer's value cannot be read, but copied to a register that can. */
-static void timer_init(void) {
-    TIMER0_BITMODE = TIMER_BITMODE_32;
-    TIMER0_PRESCALER = 0;
-    TIMER0_START = 1;
-    counter_capture(&TIMER0_CAPTURE);
+static void timer_start(uint32_t timer, uint32_t prescaler) {
+    TIMER_BITMODE(timer) = TIMER_BITMODE_32;
+    TIMER_PRESCALER(timer) = prescaler;
+    TIMER_START(timer) = 1;
 }
 
 void port_init(void) {
@@ -88,9 +90,22 @@ void port_init(void) {
     pins_init();
     uart_init();
     if (!counter_has_dwt()) {
-        timer_init();
+        timer_start(TIMER0, 0);
+        counter_capture(&TIMER_CAPTURE(TIMER0));
     }
-    counter_init(&TIMER0_CC, "timer0");
+    counter_init(&TIMER_CC(TIMER0), "timer0");
+#if !defined(__ARM_ARCH_6M__)
+    timer_start(TIMER1, TIMER_PRESCALER_MOST);
+#endif
+}
+
+uint32_t port_coarse(void) {
+#if defined(__ARM_ARCH_6M__)
+    return 0; /* an nRF51's other timers have 16 bits and would wrap first */
+#else
+    TIMER_CAPTURE(TIMER1) = 1;
+    return TIMER_CC(TIMER1);
+#endif
 }
 
 void port_write(uint8_t byte) {

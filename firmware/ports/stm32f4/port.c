@@ -4,7 +4,7 @@
  *
  * After reset the chip runs from HSI, 16 MHz, and so do both buses; nothing
  * here waits for a clock, so the same image runs on emulators that have none.
- * Registers: RM0090, the register descriptions of RCC, GPIO, TIM2 and USART.
+ * Registers: RM0090, the register descriptions of RCC, GPIO, TIM2 to TIM5 and USART.
  */
 #include "port.h"
 
@@ -16,6 +16,7 @@
 #define RCC_AHB1ENR_GPIOB (1U << 1)
 #define RCC_APB1ENR REGISTER(0x40023840)
 #define RCC_APB1ENR_TIM2 (1U << 0)
+#define RCC_APB1ENR_TIM5 (1U << 3)
 #define RCC_APB2ENR REGISTER(0x40023844)
 
 #if defined(USART3)
@@ -56,13 +57,15 @@
 #define UART_CR1_RXNEIE (1U << 5)
 #define UART_CR1_UE (1U << 13)
 
-#define TIM2_CR1 REGISTER(0x40000000)
+#define TIM2 0x40000000U /* the two timers of 32 bits */
+#define TIM5 0x40000C00U
+#define TIM_CR1(timer) REGISTER((timer) + 0x00U)
 #define TIM_CR1_CEN (1U << 0)
-#define TIM2_EGR REGISTER(0x40000014)
+#define TIM_EGR(timer) REGISTER((timer) + 0x14U)
 #define TIM_EGR_UG (1U << 0)
-#define TIM2_CNT REGISTER(0x40000024)
-#define TIM2_PSC REGISTER(0x40000028)
-#define TIM2_ARR REGISTER(0x4000002C)
+#define TIM_CNT(timer) REGISTER((timer) + 0x24U)
+#define TIM_PSC(timer) REGISTER((timer) + 0x28U)
+#define TIM_ARR(timer) REGISTER((timer) + 0x2CU)
 
 /* Sets the two bits of `pin` in a MODER or PUPDR. */
 static void set_pin(volatile uint32_t *field, uint32_t pin, uint32_t value) {
@@ -87,19 +90,28 @@ static void usart_init(void) {
     nvic_enable(UART_INTERRUPT);
 }
 
-static void timer_init(void) {
-    RCC_APB1ENR |= RCC_APB1ENR_TIM2;
-    TIM2_PSC = 0;
-    TIM2_ARR = 0xFFFFFFFFU;
-    TIM2_EGR = TIM_EGR_UG; /* takes PSC and ARR over at once */
-    TIM2_CR1 = TIM_CR1_CEN;
+static void timer_start(uint32_t timer, uint32_t prescaler) {
+    TIM_PSC(timer) = prescaler;
+    TIM_ARR(timer) = 0xFFFFFFFFU;
+    TIM_EGR(timer) = TIM_EGR_UG; /* takes PSC and ARR over at once */
+    TIM_CR1(timer) = TIM_CR1_CEN;
+}
+
+static void timers_init(void) {
+    RCC_APB1ENR |= RCC_APB1ENR_TIM2 | RCC_APB1ENR_TIM5;
+    timer_start(TIM2, 0);
+    timer_start(TIM5, 0xFFFFU); /* 2^16 times slower */
 }
 
 void port_init(void) {
     pins_init();
     usart_init();
-    timer_init();
-    counter_init(&TIM2_CNT, "tim2");
+    timers_init();
+    counter_init(&TIM_CNT(TIM2), "tim2");
+}
+
+uint32_t port_coarse(void) {
+    return TIM_CNT(TIM5);
 }
 
 void port_write(uint8_t byte) {

@@ -3,7 +3,7 @@
  * where there is no DWT, the trigger on PB0.
  *
  * The core runs from HSI16, 16 MHz, with no flash wait states. Registers:
- * RM0351, the register descriptions of RCC, GPIO, TIM2 and USART.
+ * RM0351, the register descriptions of RCC, GPIO, TIM2 to TIM5 and USART.
  */
 #include "port.h"
 
@@ -21,6 +21,7 @@
 #define RCC_AHB2ENR_GPIOB (1U << 1)
 #define RCC_APB1ENR1 REGISTER(0x40021058)
 #define RCC_APB1ENR1_TIM2 (1U << 0)
+#define RCC_APB1ENR1_TIM5 (1U << 3)
 #define RCC_APB2ENR REGISTER(0x40021060)
 #define RCC_APB2ENR_USART1 (1U << 14)
 
@@ -44,13 +45,15 @@
 #define USART1_TDR REGISTER(0x40013828)
 #define USART1_INTERRUPT 37U /* RM0351, NVIC vector table */
 
-#define TIM2_CR1 REGISTER(0x40000000)
+#define TIM2 0x40000000U /* the two timers of 32 bits */
+#define TIM5 0x40000C00U
+#define TIM_CR1(timer) REGISTER((timer) + 0x00U)
 #define TIM_CR1_CEN (1U << 0)
-#define TIM2_EGR REGISTER(0x40000014)
+#define TIM_EGR(timer) REGISTER((timer) + 0x14U)
 #define TIM_EGR_UG (1U << 0)
-#define TIM2_CNT REGISTER(0x40000024)
-#define TIM2_PSC REGISTER(0x40000028)
-#define TIM2_ARR REGISTER(0x4000002C)
+#define TIM_CNT(timer) REGISTER((timer) + 0x24U)
+#define TIM_PSC(timer) REGISTER((timer) + 0x28U)
+#define TIM_ARR(timer) REGISTER((timer) + 0x2CU)
 
 static void clock_init(void) {
     RCC_CR |= RCC_CR_HSION;
@@ -76,20 +79,29 @@ static void usart_init(void) {
     nvic_enable(USART1_INTERRUPT);
 }
 
-static void timer_init(void) {
-    RCC_APB1ENR1 |= RCC_APB1ENR1_TIM2;
-    TIM2_PSC = 0;
-    TIM2_ARR = 0xFFFFFFFFU;
-    TIM2_EGR = TIM_EGR_UG; /* takes PSC and ARR over at once */
-    TIM2_CR1 = TIM_CR1_CEN;
+static void timer_start(uint32_t timer, uint32_t prescaler) {
+    TIM_PSC(timer) = prescaler;
+    TIM_ARR(timer) = 0xFFFFFFFFU;
+    TIM_EGR(timer) = TIM_EGR_UG; /* takes PSC and ARR over at once */
+    TIM_CR1(timer) = TIM_CR1_CEN;
+}
+
+static void timers_init(void) {
+    RCC_APB1ENR1 |= RCC_APB1ENR1_TIM2 | RCC_APB1ENR1_TIM5;
+    timer_start(TIM2, 0);
+    timer_start(TIM5, 0xFFFFU); /* 2^16 times slower */
 }
 
 void port_init(void) {
     clock_init();
     pins_init();
     usart_init();
-    timer_init();
-    counter_init(&TIM2_CNT, "tim2");
+    timers_init();
+    counter_init(&TIM_CNT(TIM2), "tim2");
+}
+
+uint32_t port_coarse(void) {
+    return TIM_CNT(TIM5);
 }
 
 void port_write(uint8_t byte) {

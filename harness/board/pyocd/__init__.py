@@ -12,13 +12,14 @@ from harness.board.lease import Lease
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.errors import explained
 from harness.board.pyocd.flash import flash
-from harness.board.pyocd.ports import find_port, open_port
+from harness.board.pyocd.ports import find_port
 from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.link.channel import Channel
 from harness.link.errors import DeviceStoppedError
+from harness.link.port import open_port
 from harness.progress import Progress
 from harness.target import Pyocd, Target
 

@@ -1,6 +1,5 @@
 """The serial port that belongs to a probe."""
 
-import serial
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
@@ -31,21 +30,6 @@ def find_port(probe: str, interface: str) -> str:
         where=f"probe {probe}",
         remedy="name the port with --serial, or `serial` or `interface` in the target file",
     )
-
-
-def open_port(device: str, baud: int) -> serial.Serial:
-    """Open the serial port `device`, a path or a URL of pyserial, and drop what it holds."""
-    try:
-        port = serial.serial_for_url(device, baudrate=baud, timeout=0, exclusive=True)
-        port.reset_input_buffer()
-    except (serial.SerialException, OSError, ValueError) as error:
-        raise InfrastructureError(
-            f"cannot be opened: {error}",
-            where=f"port {device}",
-            remedy="is it plugged in, free, and are you allowed to use it? On Debian: "
-            "sudo usermod -a -G dialout $USER, then log in again",
-        ) from error
-    return port
 
 
 def _serial_number(text: str | None) -> str:

@@ -14,6 +14,7 @@ Python, `handle.VirtualBoard.start(chip)` starts one that ends with its owner.
                                          from the debug port to pyOCD
     line, linefaults, faults, board, serve, handle
                                          the board, its faults, its process
+    meters/                              energy meters in its supply
 
 Time is counted in instructions: an instruction is a tick of every clock, DWT_CYCCNT
 and the timers count exactly, whatever code is read from and however the code branches.

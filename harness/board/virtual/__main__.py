@@ -24,6 +24,7 @@ def main() -> int:
             options.chip,
             serial=options.serial,
             uart=options.uart,
+            meter=options.meter,
             faults=options.fault,
             as_json=options.json,
             with_stdin=options.stdin,

@@ -1,7 +1,11 @@
 """A virtual board: chip, serial line and debug port on a desk that things go wrong on."""
 
+from __future__ import annotations
+
 import threading
+import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from harness.board.virtual import chips, faults
 from harness.board.virtual.chips.chip import IDENTITY, PART, Options
@@ -12,12 +16,16 @@ from harness.board.virtual.protocol import Operation, Status, decode_operations,
 from harness.errors import InputError
 from harness.names import suggest
 
+if TYPE_CHECKING:
+    from harness.board.virtual.meters.supply import Supply
+    from harness.board.virtual.meters.virtual_meter import VirtualMeter
+
 
 class Board:
     """A powered board with a `chip`, one of whose UARTs, `uart`, is on the serial line.
 
-    When the board is unplugged, `withdraw` is called before anybody can notice it, and
-    `unplugged` once its line is closed.
+    `meter` is what is in its supply, if anything is. When the board is unplugged, `withdraw` is
+    called before anybody can notice it, and `unplugged` once its line is closed.
     """
 
     def __init__(
@@ -27,6 +35,7 @@ class Board:
         uart: str | None = None,
         texts: Sequence[str] = (),
         portable: bool = False,
+        meter: str = "",
     ) -> None:
         identity = None
         for text in texts:
@@ -49,6 +58,7 @@ class Board:
         uarts[name].idle = self.chip.core.idle
         self.line = SerialLine(uarts[name], self.chip.core.stopped)
         self.chip.flash.array.busy = self._on_flash
+        self.meter = self._metered(meter) if meter else None
         for text in texts:
             if faults.split(text)[0] != faults.WRONG_CHIP:
                 faults.apply(self, text)
@@ -59,6 +69,8 @@ class Board:
         """End its threads and hang up the line."""
         self.chip.core.close()
         self.line.close()
+        if self.meter:
+            self.meter.close()
 
     def execute(self, batch: bytes) -> bytes:
         """Execute a session's batch and return the answer."""
@@ -140,6 +152,31 @@ class Board:
     def brown_out(self, instructions: int) -> None:
         """Reset after so many more instructions."""
         self.chip.core.brown_out_after(instructions)
+
+    def _metered(self, text: str) -> VirtualMeter:
+        """Put a meter into the supply, given as text: see meters/knobs.py."""
+        # Imported here: only a board with a meter needs numpy.
+        from harness.board.virtual.meters import connect  # noqa: PLC0415
+
+        meter, supply = connect(text)
+        self._report(supply)
+        return meter
+
+    def _report(self, supply: Supply) -> None:
+        """Tell `supply` what the core does, when it does it."""
+        core, pins, trigger = self.chip.core, self.chip.pins, self.chip.trigger
+        was: list[bool | None] = [None]
+
+        def awake(now: bool) -> None:
+            if was[0] is not now:
+                was[0] = now
+                supply.note(time.monotonic(), awake=now)
+
+        def changes(pin: str, high: bool) -> None:
+            if pin == trigger:
+                supply.note(time.monotonic(), trigger=high)
+
+        core.awake, pins.changes = awake, changes
 
     def _leave(self) -> None:
         self.line.close()

@@ -34,7 +34,8 @@ class Core:
     """The core with `memories` and the chip's device `windows`.
 
     `vectors` is where it boots from; `lines` are the interrupts of the chip, `rom` the
-    identification of its ROM table. `timed` devices and `reset_hooks` are the chip's to add.
+    identification of its ROM table. `timed` devices and `reset_hooks` are the chip's to add;
+    `awake` is told, in the core's thread, whether it runs or sleeps, again and again.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Core:
         self.sleeping = False
         self.failure: BaseException | None = None
         self.reset_hooks: list[Callable[[], None]] = []
+        self.awake: Callable[[bool], None] = lambda _awake: None
         self._vectors = vectors
         self._held_in_reset = True  # until power_on
         self._halt_wanted = False
@@ -208,12 +210,14 @@ class Core:
                 if self._waiting or not self._may_execute():
                     self._turn.wait()
                 elif self.sleeping:
+                    self.awake(False)
                     self._doze()
                 elif self._idle:
                     self._idle = False
                     self._turn.wait(_IDLE)
                 else:
                     try:
+                        self.awake(True)
                         self._execute(NEVER, self._undisturbed)
                     except Exception as error:
                         self.failure = error

@@ -87,10 +87,10 @@ class InstructionCounter:
         self._table = (ctypes.c_uint64 * _ENTRIES)()
         self._slow = BlockHook(self._on_block)
         self.state = _State(limit=NEVER, table=ctypes.addressof(self._table), stop=stop)
-        self.state.slow = _address_of(self._slow)
+        self.state.slow = address_of(self._slow)
         self.hook = self.state.slow
         if not portable and platform.machine().lower() in ("x86_64", "amd64"):
-            self._code = _executable(_X86_64)
+            self._code = executable(_X86_64)
             self.hook = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
 
     @property
@@ -130,14 +130,15 @@ class InstructionCounter:
             self._stop(uc)
 
 
-def _address_of(function: object) -> int:
+def address_of(function: object) -> int:
+    """Return where a ctypes function is."""
     address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
     if address is None:
         raise AssertionError("a function has an address")
     return address
 
 
-def _executable(code: bytes) -> mmap.mmap:
+def executable(code: bytes) -> mmap.mmap:
     """Return memory that holds `code` and may be executed."""
     try:
         memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)

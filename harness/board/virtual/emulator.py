@@ -49,15 +49,15 @@ TranslatedHook = ctypes.CFUNCTYPE(
 
 
 class Emulator:
-    """A Cortex-M4F without anything around it.
+    """A core without anything around it; `model` is Unicorn's number of it.
 
     UC_MODE_MCLASS would make it a Cortex-M33, whatever model is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: int = arm_const.UC_CPU_ARM_CORTEX_M4) -> None:
         _check_version()
         self._binding: Any = UcAArch32(
-            unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, arm_const.UC_CPU_ARM_CORTEX_M4
+            unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, model
         )
         self._handle: ctypes.c_void_p = self._binding._uch
         self.registers = Registers(self._handle)
@@ -68,12 +68,15 @@ class Emulator:
         """The address of `uc_emu_stop`."""
         return ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
 
-    def start(self, pc: int, count: int = 0) -> int:
-        """Run from `pc`, `count` instructions if that is not 0; return Unicorn's error code."""
+    def start(self, pc: int, count: int = 0, until: int = _UNTIL) -> int:
+        """Run from `pc`, `count` instructions if that is not 0; return Unicorn's error code.
+
+        Execution stops before the instruction at `until`.
+        """
         error: int = uclib.uc_emu_start(
             self._handle,
             ctypes.c_uint64(pc | 1),
-            ctypes.c_uint64(_UNTIL),
+            ctypes.c_uint64(until),
             ctypes.c_uint64(0),
             ctypes.c_size_t(count),
         )

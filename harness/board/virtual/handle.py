@@ -42,12 +42,13 @@ class VirtualBoard:
         *,
         uart: str | None = None,
         serial: str | None = None,
+        meter: str = "",
         faults: Sequence[str] = (),
     ) -> Self:
         """Start a board with a `chip`, pyOCD's name of it, and wait until it is there.
 
-        `uart` is the one on the serial port, `serial` the probe's id, `faults` as
-        `harness virtual serve --fault` takes them. Raises `InputError` if there is no
+        `uart` is the one on the serial port, `serial` the probe's id; `meter` and
+        `faults` are as `harness virtual serve` takes them. Raises `InputError` if there is no
         such chip, `InfrastructureError` if the board does not start.
         """
         if chip not in CHIP_NAMES:
@@ -61,6 +62,7 @@ class VirtualBoard:
         command += ["--ready", str(ready)]
         command += ["--uart", uart] if uart else []
         command += ["--serial", serial] if serial else []
+        command += ["--meter", meter] if meter else []
         command += [part for fault in faults for part in ("--fault", fault)]
         with log.open("wb") as file:
             process = OwnedProcess(command, file, scratch=Path(folder.name))
@@ -83,6 +85,11 @@ class VirtualBoard:
         return self._record.port
 
     @property
+    def meter(self) -> str:
+        """The path of the serial port of the meter in its supply; empty without one."""
+        return self._record.meter
+
+    @property
     def chip(self) -> str:
         """Its chip, by pyOCD's name."""
         return self._record.chip
@@ -99,6 +106,11 @@ class VirtualBoard:
     def edges(self) -> list[tuple[str, bool, int]]:
         """Return the edges of output pins: pin, level, and instructions executed till then."""
         return [tuple(edge) for edge in self._ask(Request("edges"))]
+
+    def joules(self) -> list[float]:
+        """Return the energy of each time that the trigger was high, as its meter injected it."""
+        result: list[float] = self._ask(Request("joules"))
+        return result
 
     def stop(self) -> None:
         """End the board; stopping twice is no error."""
@@ -166,6 +178,7 @@ def _await(process: OwnedProcess, ready: Path, log: Path, chip: str) -> Record:
         announced["board"],
         announced["port"],
         announced["socket"],
+        announced["meter"],
     )
 
 

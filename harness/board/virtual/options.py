@@ -15,6 +15,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serial", metavar="ID", help="the probe's unique id (default: made up)")
     parser.add_argument("--uart", metavar="NAME", help="the UART that is on the serial port")
     parser.add_argument(
+        "--meter",
+        default="",
+        metavar="METER",
+        help="a virtual meter in its supply: ppk2 or lpm01a, with what it does wrong: "
+        "ppk2,noise=0.02,missing=0.005,ppm=300,late=0.0003; docs/energy.md",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],

@@ -29,9 +29,9 @@ class Open(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """On a control connection: `fault` with its text, `status`, `edges` of pins, or `stop`."""
+    """On a control connection: `fault` with its text, `status`, `edges`, `joules` or `stop`."""
 
-    ask: Literal["fault", "status", "edges", "stop"]
+    ask: Literal["fault", "status", "edges", "joules", "stop"]
     text: str = ""
 
 

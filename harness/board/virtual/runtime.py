@@ -34,6 +34,7 @@ class Record(msgspec.Struct, frozen=True):
     board: str
     port: str
     socket: str
+    meter: str = ""
 
 
 def directory() -> Path:

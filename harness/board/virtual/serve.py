@@ -21,6 +21,7 @@ def serve(
     *,
     serial: str | None = None,
     uart: str | None = None,
+    meter: str = "",
     faults: Sequence[str] = (),
     as_json: bool = False,
     with_stdin: bool = False,
@@ -28,9 +29,9 @@ def serve(
 ) -> int:
     """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
 
-    `serial` is its probe's id, else one is made up. It is announced on standard output,
-    as one line of JSON if `as_json`, and in the file `ready` if that is given. With
-    `with_stdin` the end of standard input ends it too.
+    `serial` is its probe's id, else one is made up; `meter` what is in its supply. It is
+    announced on standard output, as one line of JSON if `as_json`, and in the file `ready` if
+    that is given. With `with_stdin` the end of standard input ends it too.
     """
     sys.setswitchinterval(_SWITCH)
     stop = threading.Event()
@@ -39,7 +40,7 @@ def serve(
     probe_id = serial or f"V-{chip}-{os.getpid()}"
     place = Place(probe_id)
     try:
-        board = Board(chip, uart=uart, texts=faults)
+        board = Board(chip, uart=uart, texts=faults, meter=meter)
         try:
             server = Server(board, place, probe_id, stop.set)
             announcement = {
@@ -48,6 +49,7 @@ def serve(
                 "chip": chip,
                 "board": board.chip.board,
                 "socket": str(place.socket),
+                "meter": server.record.meter,
             }
             _announce(announcement, as_json=as_json, ready=ready)
             if with_stdin:
@@ -70,11 +72,12 @@ def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None
     if as_json:
         print(line, flush=True)
     else:
+        meter = f"  meter {announcement['meter']}\n" if announcement["meter"] else ""
         print(
             f"{announcement['board']}\n"
             f"  probe {announcement['probe']}\n"
             f"  port  {announcement['port']}\n"
-            "Ctrl-C ends it",
+            f"{meter}Ctrl-C ends it",
             flush=True,
         )
 

@@ -25,7 +25,12 @@ class Server:
 
     def __init__(self, board: Board, place: Place, probe_id: str, stop: Callable[[], None]) -> None:
         self.record = Record(
-            probe_id, board.chip.name, board.chip.board, board.line.path, str(place.socket)
+            probe_id,
+            board.chip.name,
+            board.chip.board,
+            board.line.path,
+            str(place.socket),
+            board.meter.path if board.meter else "",
         )
         self._board = board
         self._stop = stop
@@ -106,6 +111,8 @@ class Server:
         if request.ask == "stop":
             self._stop()
             return None
+        if request.ask == "joules":
+            return self._board.meter.joules() if self._board.meter else []
         with core.stopped():
             if request.ask == "edges":
                 log = self._board.chip.pins.log

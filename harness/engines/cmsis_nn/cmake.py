@@ -20,11 +20,17 @@ set(NN_SOURCES
 set(NN_KERNELS{kernels})
 set(NN_INCLUDES{includes})
 set(NN_DEFINITIONS{definitions})
+set(NN_LAYERS {layers})
 """
 
 
-def render(tree: Tree, files: Sequence[Path], kernels: Sequence[str], core: str) -> str:
-    """Return the text: `NN_SOURCES`, `NN_KERNELS` (in firmware/nn) and their settings."""
+def render(
+    tree: Tree, files: Sequence[Path], kernels: Sequence[str], layers: int, core: str
+) -> str:
+    """Return the text: `NN_SOURCES`, `NN_KERNELS` (in firmware/nn) and their settings.
+
+    `layers` is one more than the largest index of a layer.
+    """
     includes = ['"${CMSIS_NN_DIR}/Include"']
     core_line = ""
     if tree.core_include is not None:
@@ -43,6 +49,7 @@ def render(tree: Tree, files: Sequence[Path], kernels: Sequence[str], core: str)
         kernels=_items(list(kernels)),
         includes=_items(includes),
         definitions=_items(definitions),
+        layers=layers,
     )
 
 

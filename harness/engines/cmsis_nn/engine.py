@@ -55,7 +55,8 @@ class CmsisNN:
         files = tree.sources(model_c.functions(layers))
         kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
         _write(directory / "model.c", text)
-        _write(directory / "model.cmake", cmake.render(tree, files, kernels, core))
+        count = layers[-1].operator.index + 1 if layers else 0
+        _write(directory / "model.cmake", cmake.render(tree, files, kernels, count, core))
         return _generated(directory, layers, memory, files, tree)
 
 

@@ -33,7 +33,7 @@ class AccessPort(Protocol):
 
 @dataclass(frozen=True)
 class Chip:
-    """`uarts` by name, the first the default; `sectors` is how many the flash has."""
+    """`uarts` by name, the first the default; `trigger` is the pin that firmware's ports take."""
 
     name: str
     board: str
@@ -41,6 +41,7 @@ class Chip:
     flash: FlashController
     uarts: Mapping[str, Uart]
     pins: Pins
+    trigger: str
     access_ports: Mapping[int, AccessPort] = field(default_factory=dict)
 
 

@@ -15,7 +15,8 @@ from harness.board.virtual.peripherals.nrf_uart import NrfUart
 _NAME = "nrf52840"
 _HERTZ = 64_000_000
 _NORDIC = 0x144  # JEP106
-_GPIO, _TIMER0 = 0x5000_0000, 0x4000_8000
+_GPIO = 0x5000_0000
+_TIMERS = ((0x4000_8000, 8), (0x4000_9000, 9))  # TIMER0, TIMER1: base and interrupt
 _FICR = {  # code page size, code size, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
     0x010: 0x1000,
     0x014: 0x100,
@@ -60,7 +61,7 @@ def nrf52840(options: Options) -> Chip:
     user = Memory(0x1000_1000, 0x1000, fill=0xFF, flash=True)
     memories = (flash, factory, user, Memory(0x2000_0000, 0x4_0000))
     apb, ahb = Window(0x4000_0000, 0x3_0000, shift=12), Window(_GPIO, 0x1000, shift=12)
-    apb.exact, ahb.exact = {_TIMER0}, {_GPIO}
+    apb.exact, ahb.exact = {base for base, _ in _TIMERS}, {_GPIO}
     core = Core(
         memories,
         (apb, ahb),
@@ -73,15 +74,16 @@ def nrf52840(options: Options) -> Chip:
     )
     line = core.nvic.line
     uart = NrfUart(line(2), core.bus)
-    timer = NrfTimer(core.clock, line(8), core.engine.interrupt)
-    core.timed.append(timer)
     array, uicr = FlashArray(flash), FlashArray(user)
     controller = Nvmc(array, uicr)
     array.changed = uicr.changed = core.bus.written
     pins = Pins(core.engine.now)
     apb.add(0x4000_0000, NrfClock(line(0)), size=0x1000)
     apb.add(0x4000_2000, uart, size=0x1000)
-    apb.add(_TIMER0, timer, size=0x1000)
+    for base, interrupt in _TIMERS:
+        timer = NrfTimer(core.clock, line(interrupt), core.engine.interrupt)
+        core.timed.append(timer)
+        apb.add(base, timer, size=0x1000)
     apb.add(0x4001_E000, controller, size=0x1000)
     ahb.add(_GPIO, NrfGpio(pins), size=0x1000)
     core.reset_hooks += [apb.reset, ahb.reset]
@@ -92,5 +94,6 @@ def nrf52840(options: Options) -> Chip:
         controller,
         {"UARTE0": uart, "UART0": uart},
         pins,
+        "P0.13",
         {1: ControlAp(controller, core)},
     )

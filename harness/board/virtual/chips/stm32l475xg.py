@@ -55,4 +55,5 @@ def stm32l475xg(options: Options) -> Chip:
     ahb1.add(0x4002_1000, PlainRegisters(_RCC_VALUES, _RCC_FOLLOWS))
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]
-    return Chip(_NAME, "B-L475E-IOT01A (virtual)", core, controller, {"USART1": usart1}, pins)
+    board = "B-L475E-IOT01A (virtual)"
+    return Chip(_NAME, board, core, controller, {"USART1": usart1}, pins, "PB0")

@@ -24,10 +24,14 @@ class Edge:
 
 
 class Pins:
-    """The outputs of a chip; `instructions` is the time stamp of an edge."""
+    """The outputs of a chip; `instructions` is the time stamp of an edge.
+
+    `changes` is told of each edge, pin and level, as it happens.
+    """
 
     def __init__(self, instructions: Callable[[], int]) -> None:
         self.log: deque[Edge] = deque(maxlen=LOG)
+        self.changes: Callable[[str, bool], None] = lambda _pin, _high: None
         self._instructions = instructions
 
     def changed(self, port: str, before: int, after: int) -> None:
@@ -38,7 +42,9 @@ class Pins:
         now = self._instructions()
         for bit in range(different.bit_length()):
             if different >> bit & 1:
-                self.log.append(Edge(f"{port}{bit}", bool(after >> bit & 1), now))
+                edge = Edge(f"{port}{bit}", bool(after >> bit & 1), now)
+                self.log.append(edge)
+                self.changes(edge.pin, edge.high)
 
 
 class Stm32Gpio:

@@ -1,0 +1,20 @@
+"""Serial ports, of boards and of meters."""
+
+import serial
+
+from harness.errors import InfrastructureError
+
+
+def open_port(device: str, baud: int) -> serial.Serial:
+    """Open the serial port `device`, a path or a URL of pyserial, and drop what it holds."""
+    try:
+        port = serial.serial_for_url(device, baudrate=baud, timeout=0, exclusive=True)
+        port.reset_input_buffer()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise InfrastructureError(
+            f"cannot be opened: {error}",
+            where=f"port {device}",
+            remedy="is it plugged in, free, and are you allowed to use it? On Debian: "
+            "sudo usermod -a -G dialout $USER, then log in again",
+        ) from error
+    return port

@@ -1,0 +1,89 @@
+"""What blocks of code cost, by the rows of costs.toml."""
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness import toml
+from harness.errors import InfrastructureError
+from harness.measure.cycles.bare import Block
+from harness.measure.cycles.decode import DATA, MEMORY, Instruction, Kind, instruction
+
+_TABLES = Path(__file__).with_name("costs.toml")
+_PIPELINED = frozenset({"load", "store_indexed"})
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`cycles` of an instruction, and `each` more for every word; where Arm says so."""
+
+    cycles: int
+    source: str
+    each: int = 0
+
+
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A core's timings: see costs.toml."""
+
+    model: str
+    source: str
+    refill: int
+    pipelined_loads: bool
+    folded_it: bool
+    address_stall: int
+    row: dict[Kind, Row]
+    error: float | None = None
+
+    def of_block(self, block: Block) -> int:
+        """Return the cycles of all runs of `block`, for zero wait states."""
+        ends = [*block.offsets[1:], len(block.code)]
+        found = [
+            instruction(block.code[begin:end])
+            for begin, end in zip(block.offsets, ends, strict=True)
+        ]
+        return block.runs * self.of_run(found) + block.jumps * self.refill
+
+    def of_run(self, instructions: list[Instruction]) -> int:
+        """Return the cycles of `instructions` one after the other, the last going on behind."""
+        alone = sum(map(self._alone, instructions))
+        return alone + sum(self._after(*pair) for pair in pairwise(instructions))
+
+    def _alone(self, one: Instruction) -> int:
+        row = self.row.get(one.kind)
+        if row is None:
+            raise InfrastructureError(f"{self.model} has no row for instructions of {one.kind}")
+        return row.cycles + row.each * one.words
+
+    def _after(self, before: Instruction, one: Instruction) -> int:
+        """Return what `one` takes more, or less, because `before` comes before it."""
+        if one.kind == "it":
+            return -1 if self.folded_it and not before.wide else 0
+        if one.kind not in MEMORY:
+            return 0
+        needed = bool(before.written & one.address)
+        if before.kind in DATA:
+            return self.address_stall if needed else 0
+        pipelined = before.kind == "load" and one.kind in _PIPELINED and not needed
+        updates = before.base_update or one.base_update
+        return -1 if self.pipelined_loads and pipelined and not updates else 0
+
+
+def cores() -> tuple[str, ...]:
+    """Return the cores that have timings."""
+    return tuple(_tables())
+
+
+def costs_of(core: str) -> Costs:
+    """Return the timings of `core`, one of `cores`."""
+    return _tables()[core]
+
+
+@cache
+def _tables() -> dict[str, Costs]:
+    tables: dict[str, dict[str, Any]] = {}
+    for core, table in toml.load(_TABLES).items():
+        base = tables.get(table.pop("like", ""), {"row": {}})
+        tables[core] = {**base, "error": None, **table, "row": {**base["row"], **table["row"]}}
+    return {core: toml.convert(table, Costs, _TABLES) for core, table in tables.items()}

@@ -1,0 +1,75 @@
+"""A meter measures while vectors are streamed."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from harness.errors import HarnessError
+from harness.link.client import Span
+from harness.measure.energy import Energy, energy_of
+from harness.measure.meters.meter import Capture, Identity, Meter
+from harness.measure.windows import Interval, Timeline
+
+QUIET = 0.25
+"""Seconds before and after all inferences in which the device waits and the host is silent."""
+
+_START = 0.05  # seconds that a meter may take for its first sample
+
+
+@dataclass(frozen=True, eq=False)
+class Metered:
+    """Energy, by which meter, and what the user has to say about the set-up."""
+
+    energy: Energy
+    identity: Identity
+    note: str
+
+
+class MeterSession:
+    """While it is entered, `meter` measures."""
+
+    def __init__(self, meter: Meter, note: str) -> None:
+        self._meter = meter
+        self._note = note
+        self._before = self._after = (0.0, 0.0)
+        self._capture: Capture
+
+    def __enter__(self) -> Self:
+        self._meter.start()
+        time.sleep(_START)
+        self._before = _quiet()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            with contextlib.suppress(HarnessError):  # which is not the first thing that went wrong
+                self._meter.stop()
+            return
+        self._after = _quiet()
+        self._capture = self._meter.stop()
+
+    def result(
+        self, spans: Sequence[Span], answer: float, seconds: Sequence[float] | None
+    ) -> Metered:
+        """Return the energy of the inferences: see `Timeline`."""
+        timeline = Timeline(
+            quiet=(self._before, self._after),
+            inferences=tuple(spans),
+            answer=answer,
+            seconds=None if seconds is None else tuple(seconds),
+        )
+        return Metered(energy_of(self._capture, timeline), self._meter.identity, self._note)
+
+
+def _quiet() -> Interval:
+    begin = time.perf_counter()
+    time.sleep(QUIET)
+    return begin, time.perf_counter()

@@ -1,0 +1,164 @@
+"""Counters that cannot be right: they wrap, stand still, go back, or tell of another clock."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import engines
+from harness.cli import INFRASTRUCTURE, PASSED
+from harness.errors import InfrastructureError
+from harness.link.messages import Result, Welcome
+from harness.measure.counter import check_clock, check_ticks
+from harness.target import Counter, load_target
+from tests.models import ROOT
+from tests.repository import HandMade, Repository, make_repository
+
+# What the first byte of a vector has tests/data/firmware/counting do.
+BEHAVE, WRAP_SOON, TAKE_LONG, STOP, GO_BACK = range(5)
+
+WRAP = 1 << 32
+
+real = pytest.mark.skipif(
+    not all(map(shutil.which, ("arm-none-eabi-gcc", "qemu-system-arm"))),
+    reason="arm-none-eabi-gcc or qemu-system-arm is not on PATH: see `make system`",
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images that all tests share."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    built: Path,
+) -> Repository:
+    monkeypatch.setitem(engines.ENGINES, "counting", HandMade("counting"))
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "images").symlink_to(built)
+    return make_repository(tmp_path, monkeypatch, capsys)
+
+
+@real
+@pytest.mark.parametrize("target", ["qemu-stm32", "virtual-stm32"])
+def test_a_counter_that_wraps_once_in_a_short_inference_is_sound(
+    repository: Repository, target: str
+) -> None:
+    """The real register goes from near 2^32 to near 0 meanwhile."""
+    repository.answers(BEHAVE, WRAP_SOON, BEHAVE, WRAP_SOON)
+    assert repository.run("counting", "--target", target) == (PASSED, "")
+    (record,) = repository.records()
+    assert record.counter == {"qemu-stm32": "tim2", "virtual-stm32": "dwt"}[target]
+    plain, wrapped, *again = record.ticks
+    assert plain > 5000
+    assert abs(wrapped - plain) < 10
+    assert again == [plain, wrapped]
+    assert record.numbers["instructions_first"].value == plain
+
+
+WRAPPED = ["the 32-bit counter '{}' wrapped", "2^32 are 4,294,967,296", "a smaller model"]
+
+
+@real
+@pytest.mark.parametrize(
+    ("target", "what", "texts"),
+    [
+        ("qemu-stm32", TAKE_LONG, WRAPPED),
+        ("virtual-stm32", TAKE_LONG, WRAPPED),
+        ("virtual-stm32", STOP, ["the counter '{}' stands still: it counted 0", "low-power mode"]),
+        ("virtual-stm32", GO_BACK, ["the counter '{}' counted 4,29", "coarse counter says took 0"]),
+    ],
+)
+def test_a_counter_that_cannot_be_right_is_no_measurement(
+    repository: Repository, target: str, what: int, texts: list[str]
+) -> None:
+    repository.answers(BEHAVE, BEHAVE, what)
+    code, text = repository.run("counting", "--target", target)
+    assert code == INFRASTRUCTURE
+    assert f"{target}: vector 2: " in text
+    for expected in texts:
+        assert expected.format("tim2" if target == "qemu-stm32" else "dwt") in text
+    assert repository.records() == []
+
+
+def welcome(overhead: int, coarse_ticks: int) -> Welcome:
+    return Welcome(0, "", 2048, 0, 4, 4, 4, 8192, overhead, coarse_ticks, 0, "tim2")
+
+
+def result(length: int, overhead: int, period: int, phase: int) -> Result:
+    """Return what a device says of `length` ticks with a coarse tick of `period`."""
+    coarse = (phase + length) // period - phase // period
+    return Result((length - overhead) % WRAP, coarse, 0, 0, b"")
+
+
+@given(
+    length=st.one_of(st.integers(11, 1 << 20), st.integers(11, 4_000_000_000)),
+    overhead=st.integers(1, 10),
+    period=st.integers(1 << 10, 1 << 22),
+    phase=st.integers(0, WRAP),
+    off=st.floats(0.98, 1.02),
+)
+def test_a_sound_inference_is_never_refused(
+    length: int, overhead: int, period: int, phase: int, off: float
+) -> None:
+    told = welcome(overhead, int(period * off))
+    check_ticks(result(length, overhead, period, phase), told, "test")
+
+
+@given(
+    length=st.integers(WRAP, 200 * WRAP),
+    overhead=st.integers(1, 10),
+    period=st.integers(1 << 10, 1 << 22),
+    phase=st.integers(0, WRAP),
+    off=st.floats(0.98, 1.02),
+)
+def test_one_that_wraps_the_counter_is_always_refused(
+    length: int, overhead: int, period: int, phase: int, off: float
+) -> None:
+    told = welcome(overhead, int(period * off))
+    with pytest.raises(InfrastructureError, match="wrapped"):
+        check_ticks(result(length, overhead, period, phase), told, "test")
+
+
+@pytest.mark.parametrize("coarse_ticks", [0, 65536])
+@pytest.mark.parametrize("ticks", [0, WRAP - 3, WRAP - 14])
+def test_no_more_than_an_empty_bracket_is_nothing(ticks: int, coarse_ticks: int) -> None:
+    told = welcome(14, coarse_ticks)
+    with pytest.raises(InfrastructureError, match=r"counted nothing|stands still"):
+        check_ticks(Result(ticks, 0, 0, 0, b""), told, "test")
+
+
+def test_without_a_coarse_counter_a_wrap_cannot_be_told() -> None:
+    check_ticks(Result(1000, 0, 0, 0, b""), welcome(14, 0), "test")
+
+
+def test_a_counter_that_pauses_is_noticed() -> None:
+    with pytest.raises(InfrastructureError, match="stop or change its clock meanwhile"):
+        check_ticks(Result(1_000_000, 100, 0, 0, b""), welcome(14, 65536), "test")
+
+
+def test_cycles_that_take_longer_than_the_host_waited_are_of_another_clock() -> None:
+    target = load_target(ROOT / "targets" / "nucleo-f429zi.toml")  # 16 MHz
+    check_clock(1_600_000, 0.1, target)
+    check_clock(1_600_000, 0.095, target)  # HSI may be off
+    check_clock(1_600_000, 3.0, target)  # a slow line
+    with pytest.raises(InfrastructureError) as error:
+        check_clock(1_600_000, 0.05, target)
+    assert "are 0.1 s, and the result was there after 0.05 s" in str(error.value)
+    assert "nucleo-f429zi.toml: clock.hz" in str(error.value)
+
+
+def test_instructions_are_never_time() -> None:
+    target = load_target(ROOT / "targets" / "virtual-stm32.toml")
+    assert target.clock is not None
+    check_clock(1 << 31, 0.0, target)
+    silent = msgspec.structs.replace(target, clock=None, counter=Counter("cycles"))
+    check_clock(1 << 31, 0.0, silent)
