@@ -49,10 +49,20 @@ def results(root: Path, show: Show) -> None:
         lambda: subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)
     )
     show("a series in a process of its own", took, "≤ 2 s", "Python, imports and all")
+    report(root, show)
     if reason := postgres.why_not():
         print(f"on PostgreSQL: {reason}")
     else:
         on_postgresql(workspace.runs, show)
+
+
+def report(root: Path, show: Show) -> None:
+    """Print what the report of the year takes, in a process of its own, and its size."""
+    command = [sys.executable, "-m", "harness", "report"]
+    took, _ = timed(lambda: subprocess.run(command, cwd=root, check=True, timeout=120))
+    show("a year's report", took, "≤ 10 s", "Python, imports and all")
+    size = Workspace(root).report.stat().st_size / 1e6
+    show("a year's report, MB", size, "≤ 5", "one file")
 
 
 def on_postgresql(folder: Path, show: Show) -> None:

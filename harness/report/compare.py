@@ -18,6 +18,7 @@ from harness.results.record import Record
 _ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are shown of what differs; the rest is counted
 _LARGE = 1000  # from which on a tenth is enough
+_TENTH = 0.1
 _STYLES = {"worse": "bold red", "better": "green"}
 
 
@@ -80,7 +81,12 @@ def change(delta: Delta) -> str:
     sign = "+" if delta.difference > 0 else "-"
     if not delta.old.value:
         return f"{sign}{difference}"
-    return f"{sign}{difference} ({100 * delta.relative:+.2f} %)"
+    return f"{sign}{difference} ({percent(delta.relative)})"
+
+
+def percent(share: float) -> str:
+    """Return a change in percent, with as many digits as tell something."""
+    return f"{100 * share:+.1f} %" if abs(share) >= _TENTH else f"{100 * share:+.2f} %"
 
 
 def _table(deltas: Sequence[Delta]) -> Table:

@@ -37,21 +37,32 @@ def summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
 
 
 def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
-    better = []
     for judgement in judgements:
-        comparison = judgement.comparison
-        told = comparison.judged(*_TOLD) if comparison else []
+        told = list(_told(judgement))
         if told:
             yield f"{title_of(judgement.record)}:"
-            yield from (f"  {delta.judged}: {_row(delta)}" for delta in told)
-        if comparison and comparison.judged("better") and not judgement.fails:
-            better.append(judgement.record)
+            yield from (f"  {line}" for line in told)
         if judgement.baseline is None and not judgement.fails:
             yield _title(judgement, folder)
             yield f"  to keep it: {accept_line([judgement.record], folder)}"
+    better = [each.record for each in judgements if not each.fails and _better(each)]
     if better:
         yield f"tighten the baselines: {accept_line(better, folder)}"
     yield _count(judgements, folder)
+
+
+def _told(judgement: Judgement) -> Iterator[str]:
+    """Yield what fails nothing; what a run that fails is of, its complaint says."""
+    if judgement.comparison is None:
+        return
+    for delta in judgement.comparison.judged(*_TOLD):
+        yield f"{delta.judged}: {_row(delta)}"
+    if not judgement.fails:
+        yield from (f"another {fact}" for fact in judgement.comparison.facts)
+
+
+def _better(judgement: Judgement) -> bool:
+    return judgement.comparison is not None and bool(judgement.comparison.judged("better"))
 
 
 def accept_line(records: Iterable[Record], folder: Path) -> str:

@@ -18,8 +18,9 @@ from harness.report.compare import explain
 from harness.report.standing import Standing
 from harness.report.steps import TRENDS, Series
 from harness.report.summary import MOST, Summary
-from harness.report.text import percent, printable, quantity, short, show
+from harness.report.text import Shown, percent, printable, quantity, short, show
 from harness.results.record import Record
+from harness.results.store import Point
 
 _FOLDED = 240  # characters of a text that is shown at once
 _TITLE = 400  # and of what is shown where the mouse rests
@@ -73,6 +74,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
     environment.globals |= {"line_of": _line, "ticks_of": _ticks, "explain": explain}
+    environment.globals["shown_of"] = _point
     return environment
 
 
@@ -108,6 +110,10 @@ def _number(number: Number) -> Markup:
 def _ticks(record: Record) -> str:
     """Return in what the record counts inferences."""
     return next(unit for unit in _TICKS if f"{unit}_median" in record.numbers)
+
+
+def _point(point: Point) -> Shown:
+    return show(Number(point.value, point.unit, point.kind, point.estimator, point.error))
 
 
 def _line(points: Series) -> figures.Line | None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from harness.measure.number import Number
 from harness.names import plain
-from harness.report.compare import shown
+from harness.report.compare import percent, shown
 from harness.results.changes import Change
 from harness.results.trend import Trend
 
@@ -179,7 +179,7 @@ def _value(trend: Trend, value: float) -> str:
 
 
 def _percent(change: Change) -> str:
-    return f"{100 * change.relative:+.2f} %" if change.before else "from 0"
+    return percent(change.relative) if change.before else "from 0"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

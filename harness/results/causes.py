@@ -24,7 +24,7 @@ def layers(old: Record, new: Record) -> list[Part]:
 
     There are none where not both were profiled, or the networks have other layers.
     """
-    before, after = (getattr(record, "layers", []) for record in (old, new))
+    before, after = old.layers, new.layers
     if [layer.operator for layer in before] != [layer.operator for layer in after]:
         return []
     return _changed(
@@ -42,14 +42,15 @@ def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[P
     if len(sides) < 2:  # noqa: PLR2004 - both
         return []
     before, after = (
-        {
-            f"{each.symbol} ({each.file or each.part})": getattr(each, memory)
-            for each in side.symbols
-        }
+        {(each.symbol, each.file or each.part): getattr(each, memory) for each in side.symbols}
         for side in sides
     )
     return _changed(
-        Part(name, before.get(name, 0), after.get(name, 0)) for name in {**before, **after}
+        Part(
+            f"{symbol} ({file.rsplit('/', 1)[-1]})",
+            *(side.get((symbol, file), 0) for side in (before, after)),
+        )
+        for symbol, file in {**before, **after}
     )
 
 

@@ -70,12 +70,15 @@ def commit_of(record: Record) -> str:
 
 def _clock(record: Record) -> str:
     """Return the clock by which cycles became time; empty where they did not."""
-    cycles, seconds = (record.numbers.get(name) for name in ("cycles_median", "latency_median"))
-    return f"{cycles.value / seconds.value / 1e6:.6g} MHz" if cycles and seconds else ""
+    for name in ("median", "estimated"):
+        cycles, seconds = (record.numbers.get(f"{unit}_{name}") for unit in ("cycles", "latency"))
+        if cycles and seconds and seconds.value:
+            return f"{cycles.value / seconds.value / 1e6:.6g} MHz"
+    return ""
 
 
 def _meter(record: Record) -> Mapping[str, str]:
-    energy = getattr(record, "energy", None)
+    energy = record.energy
     if energy is None:
         return {}
     return {"meter": energy.meter, "supply": f"{energy.volts:.1f} V"}

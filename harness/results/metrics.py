@@ -31,7 +31,7 @@ METRICS: Sequence[Metric] = (  # the first that matches counts
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
     Metric("*_spread", "", "1", ("vectors",)),
     Metric("instructions_*", "lower", "1", ("vectors",)),
-    Metric("cycles_estimated", "lower", "1"),
+    Metric("cycles_estimated*", "lower", "1", ("vectors",)),
     Metric("cycles_*", "lower", "1", ("vectors",)),
     Metric("latency_*", "lower", "s", ("vectors", "clock")),
     Metric("energy_deviation", "", "J"),

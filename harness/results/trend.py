@@ -19,8 +19,8 @@ _SHORT = {
     "cycles": _TICKS,
     "ticks": _TICKS,
     "instructions": ("instructions_median",),
-    "latency": ("latency_median",),
-    "energy": ("energy_median",),
+    "latency": ("latency_median", "latency_estimated"),
+    "energy": ("energy_median", "energy_estimated"),
 }
 
 

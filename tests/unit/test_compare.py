@@ -15,8 +15,10 @@ from msgspec import structs
 from rich.console import Console
 
 from harness.errors import InputError
+from harness.measure.memory import MemoryUse, SymbolUse
 from harness.measure.number import Number
-from harness.report.compare import print_comparison
+from harness.profile import LayerProfile
+from harness.report.compare import explain, print_comparison
 from harness.results.changes import LEAST_HISTORY
 from harness.results.compare import Delta, Sample, compare
 from harness.results.facts import differences
@@ -291,6 +293,43 @@ def test_hostile_names_are_shown_as_they_are_and_not_obeyed(text: str) -> None:
     told = shown(old, with_numbers(new, **{f"n{text[:9]}": Number(1, "1", "exact")}))
     assert max(map(len, told.splitlines())) <= 80
     assert "\x1b" not in told
+
+
+def profiled(*ticks: int, operator: str = "CONV_2D") -> Record:
+    layers = [
+        LayerProfile(index, operator, f"layer{index}", [1], 1000, count)
+        for index, count in enumerate(ticks)
+    ]
+    return structs.replace(run(), layers=layers)
+
+
+def test_layers_that_take_longer_are_named_the_largest_first() -> None:
+    old, new = profiled(100, 200, 300, 1, 2, 3), profiled(100, 210, 900, 2, 3, 4)
+    told = list(explain(compare(old, new)))
+    assert told[1:] == [
+        "layers: layer 2 (CONV_2D) 300 → 900 (+600)",
+        "layers: layer 1 (CONV_2D) 200 → 210 (+10)",
+        "layers: layer 3 (CONV_2D) 1 → 2 (+1)",
+        "layers: 2 smaller changes (+2)",
+    ]
+    assert list(explain(compare(old, old)))[1:] == []
+    assert len(list(explain(compare(old, run())))) == 1  # was not profiled
+    assert len(list(explain(compare(old, profiled(7, operator="MEAN"))))) == 1  # other layers
+
+
+def with_symbols(**sizes: int) -> Record:
+    symbols = [SymbolUse("engine", f"nn/{name}.c", name, size, 0) for name, size in sizes.items()]
+    return structs.replace(run(), memory=MemoryUse({}, {}, symbols))
+
+
+def test_symbols_that_grew_are_named() -> None:
+    old, new = with_symbols(kernel=400, gone=64), with_symbols(kernel=416, table=4096)
+    assert list(explain(compare(old, new)))[1:] == [
+        "flash: table (table.c) 0 → 4,096 (+4,096)",
+        "flash: gone (gone.c) 64 → 0 (-64)",
+        "flash: kernel (kernel.c) 400 → 416 (+16)",
+    ]
+    assert len(list(explain(compare(old, run())))) == 1
 
 
 # Finding them

@@ -159,6 +159,16 @@ def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
     assert f"tighten the baselines: harness baseline accept {old.id}" in told
 
 
+def test_another_model_that_is_no_worse_is_told(folder: Path) -> None:
+    accept([run()], BECAUSE, folder)
+    judgement = judge(folder, with_part(run(), "model", digest="0" * 64))
+    assert not judgement.fails
+    told = list(summary([judgement], folder))
+    assert told[1].startswith("  another model: faces ")
+    worse = judge(folder, with_value(judgement.record, "accuracy", 0.9))
+    assert "why: model: faces " in complaint(worse, folder)
+
+
 def test_other_vectors_cannot_be_judged_and_fail(folder: Path) -> None:
     accept([run()], BECAUSE, folder)
     judgement = judge(folder, with_part(run(), "model", vectors="0" * 64))

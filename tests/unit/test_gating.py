@@ -31,28 +31,31 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def session(repository: pytest.Pytester, *records: Record, select: str = "") -> pytest.RunResult:
+def session(
+    repository: pytest.Pytester, *records: Record, select: str = "", workers: int = 0
+) -> pytest.RunResult:
     for record in records:
         write_record(record, Path("reports/runs"))
     names = ", ".join(f'"{record.id}"' for record in records)
     repository.makepyfile(test_it=TEST.format(names=names))
-    return repository.runpytest_subprocess(
-        "-p", "no:hypothesispytest", "--baseline=reports/baselines", "-k", select, timeout=60
-    )
+    options = ("--baseline=reports/baselines", "-k", select, f"-n{workers}")
+    return repository.runpytest_subprocess("-p", "no:hypothesispytest", *options, timeout=60)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 def test_a_test_whose_run_got_worse_fails_and_the_others_do_not(
-    repository: pytest.Pytester,
+    repository: pytest.Pytester, workers: int
 ) -> None:
     same, worse, broken, wrong = (
         structs.replace(run(), id=name) for name in ("same", "worse", "broken", "wrong")
     )
     wrong = structs.replace(wrong, verdict="failed", reasons=["2 bytes differ"])
-    result = session(repository, same, with_value(worse, "flash", 99_999), broken, wrong)
+    runs = (same, with_value(worse, "flash", 99_999), broken, wrong)
+    result = session(repository, *runs, workers=workers)
     result.assert_outcomes(passed=3, failed=2)
     text = str(result.stdout)
     assert "worse than its baseline of " in text
-    assert "  flash 18,208 → 99,999, +81,791 (+449.20 %)" in text
+    assert "  flash 18,208 → 99,999, +81,791 (+449.2 %)" in text
     assert '  if that is right: harness baseline accept worse --because "…"' in text
     assert "baselines in reports/baselines: 2 no worse, 1 worse or not comparable" in text
     assert "Traceback" not in text

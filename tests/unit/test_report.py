@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from harness.cli import main
 from harness.errors import InputError
+from harness.measure.memory import MemoryUse, SymbolUse, Use
 from harness.measure.number import Number
 from harness.report.html import render
 from harness.report.junit import properties
@@ -37,24 +38,6 @@ class Layer(NamedTuple):
     shape: list[int]
     macs: int
     ticks: int
-
-
-class Use(NamedTuple):
-    flash: int
-    ram: int
-
-
-class SymbolUse(NamedTuple):
-    part: str
-    file: str
-    symbol: str
-    flash: int
-    ram: int
-
-
-class Memory(NamedTuple):
-    parts: dict[str, Use]
-    symbols: list[SymbolUse]
 
 
 class Page(HTMLParser):
@@ -316,37 +299,36 @@ def compare_pages(page: Page, fine: Page) -> None:
 
 def with_all(summary: Summary, text: str) -> Summary:
     """The summary with records that also have layers, a memory map and a meter."""
-    fields = [(name, Any) for name in ("layers", "memory", "energy")]
+    fields = [(name, Any) for name in ("layers", "energy")]
     whole = msgspec.defstruct("Whole", fields, bases=(Record,), frozen=True, kw_only=True)
-    meter = {
-        "meter": text,
-        "serial": text,
-        "virtual": True,
-        "volts": 3.3,
-        "hz": 1e6,
-        "found_by": text,
-        "samples": 1000,
-        "missing": 1,
-        "corrupt": 0,
-        "left_out": 0,
-        "note": text,
+    added = {
+        "layers": [Layer(0, text, text, [1, 2], 900, 1000), Layer(1, text, "", [], 0, 0)],
+        "memory": MemoryUse(
+            {text: Use(9000, 10), "model": Use(9208, 14_734)},
+            {text: Use(18_208, 14_744)},
+            [SymbolUse(text, text, text, 4000, 0)],
+        ),
+        "energy": {
+            "meter": text,
+            "serial": text,
+            "virtual": True,
+            "volts": 3.3,
+            "hz": 1e6,
+            "found_by": text,
+            "samples": 1000,
+            "missing": 1,
+            "corrupt": 0,
+            "left_out": 0,
+            "note": text,
+        },
     }
-    standings = [
-        replace(
-            s,
-            record=whole(  # type: ignore[arg-type]  # defstruct does not tell its bases
-                **{name: getattr(s.record, name) for name in Record.__struct_fields__},
-                layers=[Layer(0, text, text, [1, 2], 900, 1000), Layer(1, text, "", [], 0, 0)],
-                memory=Memory(
-                    {text: Use(9000, 10), "model": Use(9208, 14_734)},
-                    [SymbolUse(text, text, text, 4000, 0)],
-                ),
-                energy=meter,
-            ),
-        )
-        for s in summary.standings
-    ]
-    return replace(summary, standings=standings)
+    return replace(
+        summary,
+        standings=[
+            replace(s, record=whole(**(msgspec.structs.asdict(s.record) | added)))  # type: ignore[arg-type]  # defstruct does not tell its bases
+            for s in summary.standings
+        ],
+    )
 
 
 def test_layers_memory_and_energy_are_shown_where_they_are_known(store: Store) -> None:

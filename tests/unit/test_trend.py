@@ -10,6 +10,7 @@ from rich.console import Console
 from harness import cli
 from harness.errors import InputError
 from harness.measure.number import Number
+from harness.report.compare import percent
 from harness.report.trend import kind_of, plot_trends, print_trend, sparkline, title
 from harness.results.record import Record
 from harness.results.store import Store
@@ -31,10 +32,10 @@ def night(day: int, target: str = "virtual-stm32", model: str = "faces") -> Reco
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store("sqlite://") as found:
-        for day in set(range(NIGHTS)) - set(MISSING):
-            found.add(night(day), night(day, SILICON))
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path / 'store.sqlite'}") as found:
+        days = [day for day in range(NIGHTS) if day not in MISSING]
+        found.add(*map(night, days), *(night(day, SILICON) for day in days))
         yield found
 
 
@@ -103,7 +104,7 @@ def test_the_line_has_gaps_where_nights_are_missing(store: Store) -> None:
     text = shown(store, trend)
     assert line in text
     assert "22 runs, 2026-01-01 to 2026-01-24, exact" in text
-    assert "1,000 → 1,100 (+10.00 %)" in text
+    assert "1,000 → 1,100 (+10.0 %)" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -152,7 +153,7 @@ def test_a_plot_marks_the_changes_with_their_commits(store: Store, tmp_path: Pat
     for trend in found:
         point = trend.points[trend.changes[0].index]
         assert point.commit[:7] in text
-        assert f"{100 * trend.changes[0].relative:+.2f} %" in text
+        assert percent(trend.changes[0].relative) in text
         assert trend.metric in text
     with pytest.raises(InputError, match="the plot cannot be written"):
         plot_trends(found, tmp_path / "plot.doc")
@@ -169,3 +170,4 @@ def test_the_command_prints_and_plots(
     assert "flash of faces on virtual-stm32" in capsys.readouterr().out
     assert (tmp_path / "trend.png").stat().st_size > 10_000
     assert cli.main([*arguments, "--model=nope"]) == cli.USAGE
+    assert cli.main([*arguments, "--plot=trend.doc"]) == cli.USAGE

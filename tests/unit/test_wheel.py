@@ -76,6 +76,9 @@ def test_pytest_runs_a_users_model_on_a_users_target(installed: Path, repository
     assert "1 passed" in result.stdout
     assert "bench" in result.stdout
     assert len(list((repository / "reports" / "runs").glob("*-bench-mine-*.json"))) == 1
+    result = run(installed, repository, "harness", "report")
+    assert result.returncode == 0, result.stderr
+    assert "bench" in (repository / "reports" / "report.html").read_text()
 
 
 def test_the_bundled_model_and_target_are_in_the_wheel(installed: Path, tmp_path: Path) -> None:
