@@ -19,15 +19,8 @@ _MOST_WITH_LOADS = 10_000_000
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
 
 
-class OtherInstructionsError(InfrastructureError):
-    """The bare core executes another number of instructions than the device counted."""
-
-
 def estimated(run: Run) -> Run:
-    """Return `run` with the cycles that vector 0 would take, or why none are estimated.
-
-    Raises `OtherInstructionsError` as `estimate_inference` does.
-    """
+    """Return `run` with the cycles that vector 0 would take, or why none are estimated."""
     counted = int(run.ticks[0])
     reason = why_not(run.target, counted)
     if reason:
@@ -36,8 +29,6 @@ def estimated(run: Run) -> Run:
     inputs = pack(run.network.input_tensors, first)
     try:
         return replace(run, estimate=estimate_inference(run.target, run.image, inputs, counted))
-    except OtherInstructionsError:
-        raise
     except InfrastructureError as error:  # an engine may use what a bare core has not
         return replace(run, unestimated=error.what)
 
@@ -59,12 +50,12 @@ def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
 def estimate_inference(target: Target, image: Image, inputs: bytes, counted: int) -> Estimate:
     """Return the cycles of one inference on `inputs`, for which the device counted `counted`.
 
-    Raises `OtherInstructionsError` if the bare core executes another number: then the estimate
-    would not be of what ran. Raises `InfrastructureError` as `infer` does.
+    Raises `InfrastructureError` if the bare core executes another number, since then the
+    estimate would not be of what ran, and as `infer` does.
     """
     ran = infer(target, image, inputs)
     if ran.counted != counted:
-        raise OtherInstructionsError(
+        raise InfrastructureError(
             f"the bare core executes {ran.counted:,} instructions in an inference for which the "
             f"device counted {counted:,}",
             where=f"{target.name}: {image.elf.path}",
