@@ -110,6 +110,9 @@ def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytest
     tree = ElementTree.parse(repository.path / "result.xml")  # noqa: S314 - pytest wrote it
     (named,) = tree.findall(".//testcase/properties/property[@name='harness_record']")
     assert read_record(Path(named.attrib["value"])) == record
+    told = {each.attrib["name"]: each.attrib["value"] for each in tree.iter("property")}
+    assert told["flash"] == f"{record.numbers['flash'].value} byte, exact"
+    assert told["verdict"] == "passed"
 
 
 @needs_tools

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,28 +15,20 @@ from harness.cli import main
 from harness.errors import InputError
 from harness.measure.memory import MemoryUse, SymbolUse, Use
 from harness.measure.number import Number
+from harness.profile import LayerProfile
 from harness.report.html import render
 from harness.report.junit import properties
 from harness.report.markdown import append_markdown, markdown
 from harness.report.summary import Summary, summarize
 from harness.results.baseline import accept
 from harness.results.gate import Gate
-from harness.results.record import Commit, Record, read_record
+from harness.results.record import Commit, EnergyInfo, Record, read_record
 from harness.results.store import Store
 from harness.workspace import Workspace
 from tests.year import year
 
 RECORDS = sorted((Path(__file__).parents[1] / "data" / "records").glob("*.json"))
 NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
-
-
-class Layer(NamedTuple):
-    layer: int
-    operator: str
-    name: str
-    shape: list[int]
-    macs: int
-    ticks: int
 
 
 class Page(HTMLParser):
@@ -260,7 +251,7 @@ def spoilt(record: Record, text: str) -> Record:
     numbers = record.numbers | {"energy_estimated": Number(1e-6, "J", "estimated", text)}
     numbers["x<b>'\"&"] = Number(1, "<i>", "exact")
     return msgspec.structs.replace(
-        record,
+        with_all(record, text),
         reasons=[text, text],
         verdict="failed",
         commit=Commit("c" * 40, dirty=True, branch=text),
@@ -274,7 +265,7 @@ def spoilt(record: Record, text: str) -> Record:
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_string_of_a_record_becomes_an_element(store: Store, text: str) -> None:
     html, fine = (
-        render(with_all(summary_of(store, nights, branch=said), said))
+        render(summary_of(store, nights, branch=said))
         for first, said in enumerate((text, "fine"))
         for nights in [
             [spoilt(at(real(), n, instructions_median=n), said) for n in (first, first + 9)]
@@ -297,37 +288,37 @@ def compare_pages(page: Page, fine: Page) -> None:
     assert all(re.fullmatch(r"#[mr]\d+", href) for href in hrefs)
 
 
-def with_all(summary: Summary, text: str) -> Summary:
-    """The summary with records that also have layers, a memory map and a meter."""
-    fields = [(name, Any) for name in ("layers", "energy")]
-    whole = msgspec.defstruct("Whole", fields, bases=(Record,), frozen=True, kw_only=True)
-    added = {
-        "layers": [Layer(0, text, text, [1, 2], 900, 1000), Layer(1, text, "", [], 0, 0)],
-        "memory": MemoryUse(
+def with_all(record: Record, text: str) -> Record:
+    """The record with layers, a memory map and a meter, and `text` in each of them."""
+    return msgspec.structs.replace(
+        record,
+        unestimated=text,
+        layers=[
+            LayerProfile(0, text, text, [1, 2], 900, 1000),
+            LayerProfile(1, text, "", [], 0, 0),
+        ],
+        memory=MemoryUse(
             {text: Use(9000, 10), "model": Use(9208, 14_734)},
             {text: Use(18_208, 14_744)},
             [SymbolUse(text, text, text, 4000, 0)],
         ),
-        "energy": {
-            "meter": text,
-            "serial": text,
-            "virtual": True,
-            "volts": 3.3,
-            "hz": 1e6,
-            "found_by": text,
-            "samples": 1000,
-            "missing": 1,
-            "corrupt": 0,
-            "left_out": 0,
-            "note": text,
-        },
-    }
-    return replace(
-        summary,
-        standings=[
-            replace(s, record=whole(**(msgspec.structs.asdict(s.record) | added)))  # type: ignore[arg-type]  # defstruct does not tell its bases
-            for s in summary.standings
-        ],
+        energy=EnergyInfo(
+            meter=text,
+            serial=text,
+            firmware=text,
+            virtual=True,
+            volts=3.3,
+            hz=1e6,
+            found_by=text,
+            trigger_delay_s=0.0,
+            clock=0.0,
+            samples=1000,
+            missing=1,
+            corrupt=0,
+            left_out=0,
+            joules=[],
+            note=text,
+        ),
     )
 
 
@@ -337,7 +328,8 @@ def test_layers_memory_and_energy_are_shown_where_they_are_known(store: Store) -
     assert "run with --profile" in words
     assert "arena 2,720 B stack 8,192 B rest 3,832 B" in words
     assert "Energy" not in words
-    words = Page(render(with_all(summary, "CONV_2D"))).words
+    summary = summary_of(store, [at(with_all(real(), "CONV_2D"), 1)])
+    words = Page(render(summary)).words
     assert "CONV_2D CONV_2D 1\u00d72 1,000 100.0 % 900 1.11" in words
     assert "Largest symbols" in words
     assert "virtual: its currents are invented" in words
