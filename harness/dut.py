@@ -22,12 +22,14 @@ from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import instructions
+from harness.measure.memory import memory_use
 from harness.measure.meters import Metering
 from harness.measure.meters.session import Metered, MeterSession
 from harness.model import Model
 from harness.profile import Profile, profile_of
 from harness.progress import Progress
-from harness.results.record import record_of, write_record
+from harness.results.record import write_record
+from harness.results.recording import record_of
 from harness.run import Run
 from harness.session import open_session, with_diagnosis
 from harness.target import Target
@@ -161,6 +163,7 @@ class Dut:
             all_outputs=self._outputs(results),
             ticks=np.array([self._ticks(result) for result in results], dtype=np.uint32),
             stack=max(result.stack for result in results),
+            memory=memory_use(self.image.elf),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
             feed=self._feed,

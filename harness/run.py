@@ -15,6 +15,7 @@ from harness.link.messages import Welcome
 from harness.measure.agreement import Difference, bytes_differing, first_difference
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.layers import LayerDifference
+from harness.measure.memory import MemoryUse
 from harness.measure.meters.session import Metered
 from harness.measure.quality import SHOWN, quality_of
 from harness.model import Model
@@ -32,7 +33,8 @@ class Run:
     `all_outputs` has an array [N, *shape] for each of the model's outputs, `ticks` uint32 [N]
     what each inference took in the target's unit, instructions or cycles, `all_golden` what
     the outputs should be with the name of what computed it; `network` is the model's graph.
-    `first` is what the inference took that warmed the device up, before the others.
+    `first` is what the inference took that warmed the device up, before the others; `memory` where
+    the bytes of the image are.
     Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
     which the host waited for results. Where outputs differ from golden, `divergence` is the
     first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
@@ -52,6 +54,7 @@ class Run:
     all_outputs: tuple[Array, ...]
     ticks: npt.NDArray[np.uint32]
     stack: int
+    memory: MemoryUse
     retries: int
     log: tuple[str, ...]
     feed: Feed

@@ -32,7 +32,8 @@ from harness.measure.cycles.inference import infer
 from harness.measure.instructions import instructions
 from harness.model import Model, load_model
 from harness.progress import Progress
-from harness.results.record import Conversion, record_of
+from harness.results.record import Conversion
+from harness.results.recording import record_of
 from harness.run import Run
 from harness.target import Core, Counter, Target, find_target
 from harness.tflite_file import parse

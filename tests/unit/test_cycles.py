@@ -32,7 +32,7 @@ from harness.measure.cycles.trace import Trace
 from harness.measure.number import Number, plus_minus
 from harness.model import Model, find_model
 from harness.report.functions import print_functions
-from harness.results.record import record_of
+from harness.results.recording import record_of
 from harness.target import Clock, Core, Mcu, Target, find_target
 from harness.tflite_file import parse
 from tests.programs import program

@@ -17,7 +17,7 @@ from harness import engines
 from harness.cli import INFRASTRUCTURE, PASSED
 from harness.measure.latency import distribution, numbers
 from harness.report.latency import print_latency
-from harness.results.record import record_of
+from harness.results.recording import record_of
 from harness.target import Clock, Counter, Target, load_target
 from tests.models import ROOT
 from tests.repository import HandMade, Repository, make_repository

@@ -23,7 +23,8 @@ from harness.link.messages import Welcome
 from harness.measure.memory import MemoryUse, SymbolUse, Use
 from harness.model import find_model
 from harness.report.terminal import print_table
-from harness.results.record import SCHEMA, Record, read_record, record_of, write_record
+from harness.results.record import SCHEMA, Record, read_record, write_record
+from harness.results.recording import record_of
 from harness.run import Run
 from harness.target import Counter, load_target
 from harness.tflite_file import parse
@@ -31,6 +32,13 @@ from harness.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
 BUILD_ID = "0123456789abcdef" * 2
+
+
+MEMORY = MemoryUse(
+    {"model": Use(30_000, 9_000), "link": Use(11_012, 13_000)},
+    {".text": Use(41_012, 0), ".bss": Use(0, 22_000)},
+    [SymbolUse("model", "model/model.c", "arena", 0, 9_000)],
+)
 
 
 def make_run(**changed: Any) -> Run:
@@ -63,6 +71,7 @@ def make_run(**changed: Any) -> Run:
         "golden_source": vectors.golden_source,
         "all_outputs": vectors.all_golden,
         "ticks": np.arange(1, len(vectors) + 1, dtype=np.uint32),
+        "memory": MEMORY,
         "stack": 700,
         "retries": 1,
         "log": ("a line",),
@@ -71,19 +80,6 @@ def make_run(**changed: Any) -> Run:
         "inference": 1.0,
     }
     return Run(**values | changed)
-
-
-MEMORY = MemoryUse(
-    {"model": Use(30_000, 9_000), "link": Use(11_012, 13_000)},
-    {".text": Use(41_012, 0), ".bss": Use(0, 22_000)},
-    [SymbolUse("model", "model/model.c", "arena", 0, 9_000)],
-)
-
-
-@pytest.fixture(autouse=True)
-def no_elf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The image of these runs was never built."""
-    monkeypatch.setattr("harness.results.record.memory_use", lambda _: MEMORY)
 
 
 @pytest.fixture
