@@ -8,7 +8,7 @@ from rich.table import Table
 
 from harness.results.record import Record
 
-_COLUMNS = ("min", "p95", "p99", "max")  # the median is in the table above
+_COLUMNS = ("min", "median", "p95", "p99", "max")
 _UNITS = ("instructions", "cycles")
 
 
