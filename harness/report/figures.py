@@ -12,6 +12,7 @@ import numpy as np
 
 WIDTH = 300
 HEIGHT = 48
+_LARGEST = 2**53  # up to which a double holds every whole number
 _EDGE = 3  # above and below a line, so that none of its stroke is cut off
 _BINS = 36
 _BUCKETS = 100  # of a line that changes more often than it could show
@@ -36,22 +37,19 @@ class Histogram:
     boxes: list[Box]
     low: float
     high: float
-    most: int
 
 
 @dataclass(frozen=True)
 class Line:
-    """Values over time: an SVG path, its last point, and the extremes of all values."""
+    """Values over time: an SVG path, and its last point."""
 
     path: str
     last: tuple[float, float]
-    low: float
-    high: float
 
 
-def histogram(values: Sequence[float]) -> Histogram | None:
-    """Return how `values` are distributed; None if all are the same, or there are none."""
-    if not values or min(values) == max(values):
+def histogram(values: Sequence[int]) -> Histogram | None:
+    """Return how `values` are distributed; None if all are the same, or one cannot be drawn."""
+    if min(values) == max(values) or max(values) > _LARGEST:
         return None
     counts, edges = np.histogram(values, bins=_BINS)
     step = WIDTH / _BINS
@@ -62,7 +60,7 @@ def histogram(values: Sequence[float]) -> Histogram | None:
         for i, count in enumerate(counts)
         if (height := max(count * tallest, 1.0 if count else 0.0))
     ]
-    return Histogram(boxes, float(edges[0]), float(edges[-1]), int(counts.max()))
+    return Histogram(boxes, float(edges[0]), float(edges[-1]))
 
 
 def place(value: float, low: float, high: float) -> float:
@@ -81,7 +79,7 @@ def line(points: Dated, *, steps: bool) -> Line | None:
     (x, y), *rest = drawn
     parts = [f"M{x:g} {y:g}"]
     parts += [f"H{x:g}V{y:g}" if steps else f"L{x:g} {y:g}" for x, y in rest]
-    return Line("".join(parts), drawn[-1], low, high)
+    return Line("".join(parts), drawn[-1])
 
 
 def thin(points: Dated) -> Dated:

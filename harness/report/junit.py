@@ -1,6 +1,7 @@
 """What JUnit's XML says of a run: properties of its test, for a CI that shows them."""
 
 from harness.measure.number import Number
+from harness.report.text import error_of
 from harness.results.record import Record
 
 
@@ -21,5 +22,4 @@ def _text(number: Number) -> str:
     value = f"{number.value}" if number.unit == "1" else f"{number.value} {number.unit}"
     if number.kind != "estimated":
         return f"{value}, {number.kind}"
-    error = "error unknown" if number.error is None else f"± {100 * number.error:.2g} %"
-    return f"≈ {value}, {error}, estimated by {number.model}"
+    return f"≈ {value}, {error_of(number)}, estimated by {number.model}"

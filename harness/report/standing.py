@@ -10,7 +10,7 @@ from harness.results.gate import Gate
 from harness.results.record import Record
 from harness.results.store import Entry, Store
 
-_NIGHT = timedelta(hours=36)  # what is older than the newest run by more did not run with it
+_NIGHT = timedelta(hours=20)  # what is older than the newest run by more did not run with it
 _WEEK = timedelta(days=7)
 
 

@@ -7,11 +7,12 @@ Names in a record come from models, compilers and devices. What is not printable
 import math
 from dataclasses import dataclass
 
-from harness.measure.number import Kind, Number
+from harness.measure.number import Number
 
 _SHORT = 60  # characters of a name
 _LONGEST = 2000  # characters in all of a text that can be unfolded
 _END = 15  # characters; names often differ at their ends
+_LARGEST = 2**53
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"s", "J", "W", "A", "V"}
 
@@ -37,7 +38,6 @@ class Shown:
     """A number as text, with its unit, and `note`: its kind, where that is not `exact`."""
 
     text: str
-    kind: Kind
     note: str = ""
     model: str = ""
 
@@ -49,15 +49,24 @@ def show(number: Number) -> Shown:
     """Return `number` as it is shown: an estimate never without its error."""
     text = quantity(number.value, number.unit)
     if number.kind == "exact":
-        return Shown(text, number.kind)
+        return Shown(text)
     if number.kind == "measured":
-        return Shown(text, number.kind, "measured")
-    error = "error unknown" if number.error is None else f"± {100 * number.error:.2g} %"
-    return Shown(f"≈ {text}", number.kind, f"{error}, estimated", number.model)
+        return Shown(text, "measured")
+    return Shown(f"≈ {text}", f"{error_of(number)}, estimated", number.model)
+
+
+def error_of(number: Number) -> str:
+    """Return by how much an estimate may be off."""
+    if number.error is None:
+        return "error unknown"
+    share = 100 * number.error
+    return f"± {share:.0f} %" if share >= 10 else f"± {share:.2g} %"  # noqa: PLR2004 - digits
 
 
 def quantity(value: float, unit: str) -> str:
     """Return a value with its unit; counts in full, times and energies to four digits."""
+    if abs(value) > _LARGEST:  # in ticks and sizes that are no Number
+        return "more than 2^53"
     if unit == "byte":
         return f"{value:,.0f} B"
     if unit in _SCALED:

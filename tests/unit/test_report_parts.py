@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.measure.number import Number
 from harness.report import figures
-from harness.report.text import percent, printable, quantity, short, show
+from harness.report.text import error_of, percent, printable, quantity, short, show
 
 VALUES = st.floats(-1e12, 1e12, allow_subnormal=False)
 
@@ -25,6 +25,7 @@ VALUES = st.floats(-1e12, 1e12, allow_subnormal=False)
         (3.163e-5, "J", "31.63 µJ"),
         (1e-15, "J", "0.001000 pJ"),
         (7, "µV", "7 µV"),
+        (10**400, "byte", "more than 2^53"),
     ],
 )
 def test_a_quantity_has_its_unit_and_four_digits(value: float, unit: str, text: str) -> None:
@@ -54,6 +55,20 @@ def test_kinds_can_be_told_apart(value: float, unit: str) -> None:
     assert estimated == f"≈ {exact} ± 30 %, estimated"
 
 
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (None, "error unknown"),
+        (0.0, "± 0 %"),
+        (0.0125, "± 1.2 %"),
+        (0.11, "± 11 %"),
+        (2, "± 200 %"),
+    ],
+)
+def test_an_error_has_two_digits(error: float | None, text: str) -> None:
+    assert error_of(Number(1, "1", "estimated", "a model", error)) == text
+
+
 @given(st.lists(st.integers(0, 0x10FFFF).map(chr)).map("".join))
 def test_text_is_printable_and_short(text: str) -> None:
     assert printable(text).isprintable()
@@ -73,14 +88,14 @@ def test_a_thinned_line_keeps_its_ends_and_extremes(points: list[tuple[float, fl
     assert set(kept) <= set(points)
 
 
-@given(st.lists(VALUES, min_size=1, max_size=200))
-def test_what_is_drawn_stays_in_its_box(values: list[float]) -> None:
+@given(st.lists(st.integers(0, 1 << 60), min_size=1, max_size=200))
+def test_what_is_drawn_stays_in_its_box(values: list[int]) -> None:
     line = figures.line(list(enumerate(values)), steps=True)
     assert line is not None
     assert 0 <= line.last[1] <= figures.HEIGHT
     found = figures.histogram(values)
     if found is None:
-        assert len(set(values)) == 1
+        assert len(set(values)) == 1 or max(values) > 1 << 53
         return
     assert all(box.y >= 0 and box.x + box.width <= figures.WIDTH for box in found.boxes)
     assert max(box.height for box in found.boxes) == figures.HEIGHT
@@ -90,7 +105,6 @@ def test_a_step_line_holds_its_value_until_it_changes() -> None:
     line = figures.line([(0, 5), (1, 5), (2, 5), (3, 9), (4, 9)], steps=True)
     assert line is not None
     assert line.path == "M0 45H150V45H225V3H300V3"
-    assert (line.low, line.high) == (5, 9)
 
 
 def test_parts_fill_the_whole() -> None:
