@@ -76,7 +76,11 @@ def _title(judgement: Judgement, folder: Path) -> str:
     title = title_of(judgement.record)
     if judgement.baseline is None:
         return f"{title}: there is no baseline in {folder}"
-    what = "worse than" if judgement.worse else "not to be compared with"
+    what = "not to be compared with"
+    if judgement.worse:
+        what = "worse than"
+    elif judgement.other_model:
+        what = "another model than"
     return f"{title}: {what} its baseline of {judgement.baseline.accepted}"
 
 
@@ -89,6 +93,6 @@ def _count(judgements: Sequence[Judgement], folder: Path) -> str:
     new = sum(judgement.baseline is None for judgement in judgements)
     worse = sum(judgement.fails for judgement in judgements if judgement.baseline)
     fine = len(judgements) - new - worse
-    counts = ((fine, "no worse"), (worse, "worse or not comparable"), (new, "without a baseline"))
+    counts = ((fine, "no worse"), (worse, "not accepted"), (new, "without a baseline"))
     told = ", ".join(f"{count} {what}" for count, what in counts if count)
     return f"baselines in {folder}: {told or 'no run was judged'}"

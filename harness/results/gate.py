@@ -35,6 +35,7 @@ class Judgement:
 
     Without a baseline there is no comparison. `worse` are the numbers that got worse beyond
     their budgets, and `unjudged` those that cannot be compared, but were in the baseline to be.
+    `other_model`: the network is not the one that was accepted.
     """
 
     record: Record
@@ -42,6 +43,7 @@ class Judgement:
     comparison: Comparison | None
     worse: Sequence[tuple[Delta, Allowance]]
     unjudged: Sequence[Delta]
+    other_model: bool
     fails: bool
 
 
@@ -67,7 +69,8 @@ class Gate:
         """
         baseline = self._baseline_of(record)
         if baseline is None:
-            return Judgement(record, None, None, (), (), fails=self._budgets.new_fails)
+            new_fails = self._budgets.new_fails
+            return Judgement(record, None, None, (), (), other_model=False, fails=new_fails)
         comparison = compare(baseline.record, record, history or self._history(record))
         worse = [
             (delta, allowance)
@@ -76,9 +79,9 @@ class Gate:
             if delta.kind != "estimated" and not allowance.covers(delta)
         ]
         unjudged = [delta for delta in comparison.judged("not comparable") if _counts(delta)]
-        return Judgement(
-            record, baseline, comparison, worse, unjudged, fails=bool(worse or unjudged)
-        )
+        other_model = record.model.digest != baseline.record.model.digest
+        fails = bool(worse or unjudged or (other_model and self._budgets.new_fails))
+        return Judgement(record, baseline, comparison, worse, unjudged, other_model, fails)
 
     def _baseline_of(self, record: Record) -> Baseline | None:
         key = key_of(record)

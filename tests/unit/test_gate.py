@@ -159,9 +159,17 @@ def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
     assert f"tighten the baselines: harness baseline accept {old.id}" in told
 
 
-def test_another_model_that_is_no_worse_is_told(folder: Path) -> None:
+def test_another_model_fails_though_it_is_no_worse_unless_budgets_say_otherwise(
+    folder: Path,
+) -> None:
     accept([run()], BECAUSE, folder)
     judgement = judge(folder, with_part(run(), "model", digest="0" * 64))
+    assert judgement.fails
+    text = complaint(judgement, folder)
+    assert "another model than its baseline of " in text
+    assert "why: model: faces " in text
+    budgets(folder, 'new = "tell"')
+    judgement = judge(folder, judgement.record)
     assert not judgement.fails
     told = list(summary([judgement], folder))
     assert told[1].startswith("  another model: faces ")
