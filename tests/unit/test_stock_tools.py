@@ -185,7 +185,11 @@ def test_the_harness_reaches_it_through_a_server_of_pyocd_s(
     server = ("pyocd", "server", "-u", board.probe, "--port", str(port))
     probe = f"remote:localhost:{port}"
     with running(*server, until="Serving debug probe"):
-        arguments = ["--target", TARGET, "--model", "digits"]
+        # The real one's but for its clock, which no virtual board keeps.
+        desk = tmp_path / "targets" / "desk.toml"
+        desk.parent.mkdir()
+        desk.write_text(f'base = "{TARGET}"\ncounter.ticks = "instructions"\n')
+        arguments = ["--target", "desk", "--model", "digits"]
         assert main(["run", *arguments, "--probe", probe, "--serial", board.port]) == PASSED
     (record,) = map(read_record, (tmp_path / "reports" / "runs").iterdir())
     assert record.verdict == "passed"
