@@ -67,8 +67,8 @@ def check_clock(ticks: int, waited: float, target: Target) -> None:
             f"{ticks:,} cycles at {clock.hz:,} Hz are {ticks / clock.hz:.4g} s, and the result "
             f"was there after {waited:.4g} s: the clock is stated wrong",
             where=f"{target.path}: clock.hz",
-            remedy=f"it is not {clock.source!r}, the port sets another, or this is a virtual board, "
-            'which has none: its target says counter.ticks = "instructions"',
+            remedy=f"it is not {clock.source!r}, the port sets another, or this is a virtual "
+            'board, which has none: its target says counter.ticks = "instructions"',
         )
 
 
