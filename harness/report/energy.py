@@ -1,6 +1,6 @@
 """Energy of runs for a terminal: below the table, with what it was measured with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -10,36 +10,45 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
 def print_energy(records: Sequence[Record], console: Console) -> None:
-    """Print some lines for each of `records` that has an energy."""
+    """Print the energies that were estimated, and then some lines for each that was metered."""
+    for line in _estimated(records):
+        console.print(line, style="dim", highlight=False)
     for record in records:
-        for line in _lines(record):
+        for line in _metered(record):
             console.print(line, highlight=False)
 
 
-def _lines(record: Record) -> list[str]:
-    value = {name: number.value for name, number in record.numbers.items()}
-    name = f"{record.target.name}, {record.model.name}"
-    lines = []
-    if "energy_estimated" in value:
-        number = record.numbers["energy_estimated"]
-        lines.append(f"{name}: {_amount(number.value, 'J')} an inference, estimated:")
-        lines.append(f"  {number.model}")
+def _estimated(records: Sequence[Record]) -> Iterator[str]:
+    """Yield a line for each target and estimator: all its models are on it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        number = record.numbers.get("energy_estimated")
+        if number is not None:
+            amount = f"{record.model.name} ~ {_amount(number.value, 'J')}"
+            found.setdefault((record.target.name, number.model), []).append(amount)
+    for (target, estimator), amounts in found.items():
+        yield f"{target}, energy an inference: {', '.join(amounts)} (estimated: {estimator})"
+
+
+def _metered(record: Record) -> list[str]:
     energy = record.energy
-    if energy is not None:
-        error = 2 * value["energy_standard_error"] / value["energy_mean"]
-        lines += [
-            f"{name}: {_amount(value['energy_median'], 'J')} an inference (± {error:.2%})",
-            f"  {_amount(value['energy_net_median'], 'J')} more than waiting; {energy.volts:g} V",
-            f"  {_amount(value['power_compute'], 'W')} computing, "
-            f"{_amount(value['power_transfer'], 'W')} between, "
-            f"{_amount(value['power_idle'], 'W')} waiting",
-            f"  {'invented' if energy.virtual else 'measured'}: {energy.meter}"
-            + (" (virtual)" if energy.virtual else "")
-            + f", by {energy.found_by}"
-            + (f"; {energy.left_out} inferences left out" if energy.left_out else "")
-            + (f"; {energy.note}" if energy.note else ""),
-        ]
-    return lines
+    if energy is None:
+        return []
+    value = {name: number.value for name, number in record.numbers.items()}
+    error = 2 * value["energy_standard_error"] / value["energy_mean"]
+    return [
+        f"{record.target.name}, {record.model.name}: "
+        f"{_amount(value['energy_median'], 'J')} an inference (± {error:.2%})",
+        f"  {_amount(value['energy_net_median'], 'J')} more than waiting; {energy.volts:g} V",
+        f"  {_amount(value['power_compute'], 'W')} computing, "
+        f"{_amount(value['power_transfer'], 'W')} between, "
+        f"{_amount(value['power_idle'], 'W')} waiting",
+        f"  {'invented' if energy.virtual else 'measured'}: {energy.meter}"
+        + (" (virtual)" if energy.virtual else "")
+        + f", by {energy.found_by}"
+        + (f"; {energy.left_out} inferences left out" if energy.left_out else "")
+        + (f"; {energy.note}" if energy.note else ""),
+    ]
 
 
 def _amount(value: float, unit: str) -> str:

@@ -65,12 +65,6 @@ def emulator() -> None:
         pytest.skip("qemu-system-arm is not on PATH: see `make system`")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of images that all tests share."""
-    return tmp_path_factory.mktemp("images")
-
-
 @pytest.fixture
 def repository(compiler: None, emulator: None, empty: Repository, built: Path) -> Repository:
     """A repository with images, whose devices can be started."""

@@ -1,7 +1,6 @@
 """Counters that cannot be right: they wrap, stand still, go back, or tell of another clock."""
 
 import shutil
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,7 +14,7 @@ from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_ticks
 from harness.target import Counter, load_target
 from tests.models import ROOT
-from tests.repository import HandMade, Repository, make_repository
+from tests.repository import HandMade, Repository
 
 # What the first byte of a vector has tests/data/firmware/counting do.
 BEHAVE, WRAP_SOON, TAKE_LONG, STOP, GO_BACK = range(5)
@@ -28,23 +27,10 @@ real = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of images that all tests share."""
-    return tmp_path_factory.mktemp("images")
-
-
 @pytest.fixture
-def repository(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    built: Path,
-) -> Repository:
+def repository(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
     monkeypatch.setitem(engines.ENGINES, "counting", HandMade("counting"))
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "images").symlink_to(built)
-    return make_repository(tmp_path, monkeypatch, capsys)
+    return repository
 
 
 @real

@@ -49,7 +49,6 @@ from tests.repository import (
     UNDEFINED,
     Repository,
     line_of,
-    make_repository,
 )
 
 CHIP = "stm32f429xi"
@@ -75,25 +74,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield path
         assert list(path.iterdir()) == []
         assert list((path.with_name(f"{path.name}-leases")).iterdir()) == []
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of images that all tests share."""
-    return tmp_path_factory.mktemp("images")
-
-
-@pytest.fixture
-def repository(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    built: Path,
-) -> Repository:
-    made = make_repository(tmp_path, monkeypatch, capsys)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "images").symlink_to(built)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ from tests import host
 from tests.graphs import Builder
 from tests.models import ROOT
 from tests.renode import real_renode
-from tests.repository import Repository, make_repository
+from tests.repository import Repository
 from tests.spoilt import Spoilt, replaced
 from tests.unit.test_link import (  # noqa: F401 - a fixture
     BUILD_ID,
@@ -206,12 +206,6 @@ def test_renode_counts_the_same() -> None:
 # Engines whose layers do not add up, and the command
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of images that all tests share."""
-    return tmp_path_factory.mktemp("images")
-
-
 def two_layers() -> bytes:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)
@@ -219,18 +213,10 @@ def two_layers() -> bytes:
 
 
 @pytest.fixture
-def repository(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    built: Path,
-) -> Repository:
-    made = make_repository(tmp_path, monkeypatch, capsys)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "images").symlink_to(built)
-    made.network(two_layers())
-    made.vectors(golden=np.zeros((2, 4), np.int8))
-    return made
+def repository(repository: Repository) -> Repository:
+    repository.network(two_layers())
+    repository.vectors(golden=np.zeros((2, 4), np.int8))
+    return repository
 
 
 def early(code: str, cmake: str) -> tuple[str, str]:

@@ -65,12 +65,6 @@ def renode(request: pytest.FixtureRequest, stand_in: Path) -> Path:
     return stand_in if request.param == "stand-in" else real_renode()
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of images that all tests share."""
-    return tmp_path_factory.mktemp("images")
-
-
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder for temporary files, in which nothing is left in the end."""
@@ -82,17 +76,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def repository(
-    tmp_path: Path,
-    scratch: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    built: Path,
-) -> Repository:
-    made = make_repository(tmp_path, monkeypatch, capsys)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "images").symlink_to(built)
-    return made
+def repository(scratch: Path, repository: Repository) -> Repository:
+    return repository
 
 
 @pytest.fixture(scope="module")

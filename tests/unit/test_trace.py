@@ -20,7 +20,7 @@ from harness.target import load_target
 from harness.tflite_file import parse
 from tests.graphs import Builder, from_rng, random_graph
 from tests.models import ROOT
-from tests.repository import Repository, make_repository
+from tests.repository import Repository
 from tests.spoilt import Spoilt, off_by_one, rounding_once, traced_only, without_hook
 
 TARGETS = ("qemu-stm32", "virtual-stm32")
@@ -54,25 +54,11 @@ def network() -> bytes:
     return b.build([source], [b.reshape(now, (1, 128))])
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of images that all tests share."""
-    return tmp_path_factory.mktemp("images")
-
-
 @pytest.fixture
-def repository(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    built: Path,
-) -> Repository:
-    made = make_repository(tmp_path, monkeypatch, capsys)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "images").symlink_to(built)
-    made.network(network())
-    vectors(made)
-    return made
+def repository(repository: Repository) -> Repository:
+    repository.network(network())
+    vectors(repository)
+    return repository
 
 
 def vectors(repository: Repository, **more: Any) -> np.ndarray[Any, Any]:
