@@ -87,11 +87,12 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
-    from harness.report.plot import check_path  # noqa: PLC0415 - matplotlib
     from harness.report.trend import plot_trends, print_trend  # noqa: PLC0415 - sqlalchemy
     from harness.results.trend import cause, trends  # noqa: PLC0415 - sqlalchemy
 
     if options.plot:
+        from harness.report.plot import check_path  # noqa: PLC0415 - matplotlib
+
         check_path(options.plot)
     with open_store(options.store, workspace) as store:
         found = trends(

@@ -49,11 +49,21 @@ def results(root: Path, show: Show) -> None:
         lambda: subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)
     )
     show("a series in a process of its own", took, "≤ 2 s", "Python, imports and all")
+    trend(root, show)
     report(root, show)
     if reason := postgres.why_not():
         print(f"on PostgreSQL: {reason}")
     else:
         on_postgresql(workspace.runs, show)
+
+
+def trend(root: Path, show: Show) -> None:
+    """Print what a trend of one model on all targets takes, in a process of its own."""
+    command = [sys.executable, "-m", "harness", "trend", "--metric=cycles", "--model=digits"]
+    took, _ = timed(
+        lambda: subprocess.run(command, cwd=root, check=True, timeout=60, capture_output=True)
+    )
+    show("a year's trend", took, "≤ 2 s", "3 targets; Python, imports and all")
 
 
 def report(root: Path, show: Show) -> None:
