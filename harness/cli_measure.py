@@ -83,6 +83,10 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
     asked = list(selection.combinations())
+    if options.plot:
+        from harness.report.plot import check_path  # noqa: PLC0415 - matplotlib
+
+        check_path(options.plot)
     if options.plot and len(asked) != 1:
         raise InputError(
             f"one plot is asked for, and {len(asked)} profiles",
@@ -94,17 +98,15 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             target, model, engine, toolchain, workspace, progress, lambda _: None, reach
         ) as dut:
             found = dut.profile()
-            reason = why_not(target, found.measured, patient=True)
-            estimate = None if reason else dut.estimate(found.measured)
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
         print_profile(found, title, target.counter.ticks, Console())
-        if estimate:
-            print_functions(estimate, Console())
-        else:
-            print(f"functions: {reason}")
         if options.plot:
             plot_profile(found, title, target.counter.ticks, options.plot)
             print(f"plot: {options.plot}")
+        if reason := why_not(target, found.measured, patient=True):
+            print(f"functions: {reason}")
+        else:
+            print_functions(dut.estimate(found.measured), Console())
     return DONE
 
 
@@ -149,11 +151,11 @@ def _range(text: str) -> range:
 
 
 def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
-    from harness.report.plot import check_path  # noqa: PLC0415 - matplotlib
-
     selection = Selection.of(options, workspace)
     selection.check()
     if options.plot:
+        from harness.report.plot import check_path  # noqa: PLC0415 - matplotlib
+
         check_path(options.plot)
     rows: list[Row] = []
     try:

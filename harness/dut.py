@@ -17,14 +17,14 @@ from harness.board.reach import Feed
 from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image, Variant, build_image
-from harness.link.client import LinkClient, Span
+from harness.link.client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import instructions
 from harness.measure.memory import memory_use
 from harness.measure.meters import Metering
-from harness.measure.meters.session import Metered, MeterSession
+from harness.measure.meters.session import MeterSession
 from harness.model import Model
 from harness.profile import Profile, profile_of
 from harness.progress import Progress
@@ -38,9 +38,6 @@ from harness.vectors import Vectors
 from harness.workspace import Workspace
 
 Array = npt.NDArray[Any]
-
-# Bytes on the line of a RESULT without its output: type, number, 3 words, CRC, COBS, delimiter.
-_RESULT_FRAME = 21
 
 
 class Dut:
@@ -98,8 +95,7 @@ class Dut:
         if run.first_difference is not None:
             run = self._traced(run, run.first_difference.vector)
         if self._profile:
-            answer = [values[0] for values in run.all_outputs]
-            run = replace(run, profile=self._profiled(answer, int(run.ticks[0])))
+            run = self._with_profile(run)
         # Unicorn and capstone, which the first inference does not wait for.
         from harness.measure.cycles.inference import estimated  # noqa: PLC0415
 
@@ -150,6 +146,8 @@ class Dut:
                 results.append(self._measure(inputs, f"vector {index}"))
                 step()
             wall = time.perf_counter() - begin
+        ticks = [self._ticks(result) for result in results]
+        spans = link.spans[answered:]
         return Run(
             target=self.target,
             model=self.model,
@@ -161,7 +159,7 @@ class Dut:
             all_golden=expected,
             golden_source=source,
             all_outputs=self._outputs(results),
-            ticks=np.array([self._ticks(result) for result in results], dtype=np.uint32),
+            ticks=np.array(ticks, dtype=np.uint32),
             stack=max(result.stack for result in results),
             memory=memory_use(self.image.elf),
             retries=link.retries - retries,
@@ -170,7 +168,7 @@ class Dut:
             wall=wall,
             inference=link.waited - waited,
             first=self._ticks(first),
-            metered=self._metered(session, link.spans[answered:], results) if session else None,
+            metered=session.result(spans, self.target, self.welcome, ticks) if session else None,
         )
 
     def _warm_up(self, inputs: Sequence[Array]) -> Result:
@@ -190,18 +188,6 @@ class Dut:
         check_ticks(result, self.welcome, f"{self.target.name}: {which}")
         check_clock(result.ticks, link.waited - waited, self.target)
         return result
-
-    def _metered(
-        self, session: MeterSession, spans: Sequence[Span], results: Sequence[Result]
-    ) -> Metered:
-        """Return what the meter saw; a chip's counter and baud rate say when, an emulator's not."""
-        if self.target.counter.ticks != "cycles":
-            return session.result(spans, 0.0, None)
-        answer = 10 * (_RESULT_FRAME + self.welcome.output_size) / self.target.port.baud
-        seconds = None
-        if self.target.clock and len(results) == len(spans):
-            seconds = [self._ticks(result) / self.target.clock.hz for result in results]
-        return session.result(spans, answer, seconds)
 
     @property
     def _link(self) -> LinkClient:
@@ -231,6 +217,14 @@ class Dut:
         except HarnessError as error:
             return replace(run, untraced=str(error).replace("\n  ->", ";"))
         return replace(run, divergence=found)
+
+    def _with_profile(self, run: Run) -> Run:
+        """Return `run` with the ticks of the layers for vector 0, or why they are not known."""
+        answer = [values[0] for values in run.all_outputs]
+        try:
+            return replace(run, profile=self._profiled(answer, int(run.ticks[0])))
+        except HarnessError as error:  # what was measured is no worse for it
+            return replace(run, unprofiled=str(error).replace("\n  ->", ";"))
 
     def _profiled(self, answer: Sequence[Array], measured: int) -> Profile:
         """Return where the ticks of vector 0 go, to which `answer` and `measured` belong."""

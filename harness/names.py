@@ -1,4 +1,4 @@
-"""Names in messages: near ones of one that is not known, and such as no terminal obeys."""
+"""Near names, for messages about a name that is not known."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,10 +11,3 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if near:
         return "did you mean " + " or ".join(near) + "?"
     return "known: " + (", ".join(names) or "none")
-
-
-def plain(text: str) -> str:
-    """Return `text` in a line, without the characters that move or colour what is around them."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )

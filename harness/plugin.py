@@ -66,7 +66,6 @@ def pytest_configure(config: pytest.Config) -> None:
         # xdist's workers report to the main process, which alone shares.
         shares = not hasattr(config, "workerinput")
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
-        Metering.of(config.option)
         if any(config.getoption(axis) for axis in _AXES):
             selection.check()
         if config.option.baseline:

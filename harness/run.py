@@ -38,8 +38,9 @@ class Run:
     Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
     which the host waited for results. Where outputs differ from golden, `divergence` is the
     first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
-    each layer for vector 0, if they were asked for. `estimate` is of the cycles of vector 0, or
-    `unestimated` says why there is none. `metered` is the energy, where a meter measured.
+    each layer for vector 0, if they were asked for, or `unprofiled` says why not. `estimate` is
+    of the cycles of vector 0, or `unestimated` says why there is none. `metered` is the energy,
+    where a meter measured.
     """
 
     target: Target
@@ -64,6 +65,7 @@ class Run:
     untraced: str = ""
     first: int | None = None
     profile: Profile | None = None
+    unprofiled: str = ""
     estimate: Estimate | None = None
     unestimated: str = ""
     metered: Metered | None = None

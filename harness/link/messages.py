@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.errors import InfrastructureError
+from harness.link.frame import encode
 
 VERSION = 3
 _NO_LAYER = 0xFFFF_FFFF
@@ -179,6 +180,11 @@ def parse_welcome(body: bytes) -> Welcome:
         engine_status=values[11],
         counter=body[_WELCOME.size :].decode("ascii", "replace"),
     )
+
+
+def result_size(output_size: int) -> int:
+    """Return the bytes of a RESULT on the line: type and sequence number, its body, the frame."""
+    return len(encode(bytes(2 + _RESULT.size + output_size)))
 
 
 def parse_result(body: bytes, output_size: int) -> Result:

@@ -25,8 +25,3 @@ class Number(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if (self.kind == "estimated") != bool(self.model):
             raise ValueError("a number names a model if it is estimated, and only then")
-
-
-def plus_minus(error: float | None) -> str:
-    """Return how far an estimate is off, for people; `error` is a part of its value."""
-    return "error unknown" if error is None else f"±{100 * error:.0f} %"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Number
-from harness.names import plain
+from harness.report.text import percent, printable
 from harness.results.causes import Part, layers, symbols
 from harness.results.compare import Comparison, Delta
 from harness.results.facts import commit_of
@@ -18,7 +18,6 @@ from harness.results.record import Record
 _ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are shown of what differs; the rest is counted
 _LARGE = 1000  # from which on a tenth is enough
-_TENTH = 0.1
 _STYLES = {"worse": "bold red", "better": "green"}
 
 
@@ -84,11 +83,6 @@ def change(delta: Delta) -> str:
     return f"{sign}{difference} ({percent(delta.relative)})"
 
 
-def percent(share: float) -> str:
-    """Return a change in percent, with as many digits as tell something."""
-    return f"{100 * share:+.1f} %" if abs(share) >= _TENTH else f"{100 * share:+.2f} %"
-
-
 def _table(deltas: Sequence[Delta]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
@@ -99,12 +93,12 @@ def _table(deltas: Sequence[Delta]) -> Table:
         verdict = Text(delta.judged, _STYLES.get(delta.judged, ""))
         row = [
             verdict,
-            Text(plain(delta.name)),
+            Text(printable(delta.name)),
             *map(Text, (shown(delta.old), shown(delta.new), change(delta))),
         ]
         table.add_row(*row)
         if delta.why:
-            table.add_row("", Text(plain(delta.why), "dim"))
+            table.add_row("", Text(printable(delta.why), "dim"))
     return table
 
 
@@ -114,4 +108,4 @@ def _run(record: Record) -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(plain(text), style), highlight=False)
+    console.print(Text(printable(text), style), highlight=False)

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from harness.report.text import quantity
 from harness.results.record import Record
-
-_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
 def print_energy(records: Sequence[Record], console: Console) -> None:
@@ -24,7 +23,7 @@ def _estimated(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         number = record.numbers.get("energy_estimated")
         if number is not None:
-            amount = f"{record.model.name} ~ {_amount(number.value, 'J')}"
+            amount = f"{record.model.name} ~ {quantity(number.value, 'J')}"
             found.setdefault((record.target.name, number.model), []).append(amount)
     for (target, estimator), amounts in found.items():
         yield f"{target}, energy an inference: {', '.join(amounts)} (estimated: {estimator})"
@@ -38,22 +37,14 @@ def _metered(record: Record) -> list[str]:
     error = 2 * value["energy_standard_error"] / value["energy_mean"]
     return [
         f"{record.target.name}, {record.model.name}: "
-        f"{_amount(value['energy_median'], 'J')} an inference (± {error:.2%})",
-        f"  {_amount(value['energy_net_median'], 'J')} more than waiting; {energy.volts:g} V",
-        f"  {_amount(value['power_compute'], 'W')} computing, "
-        f"{_amount(value['power_transfer'], 'W')} between, "
-        f"{_amount(value['power_idle'], 'W')} waiting",
+        f"{quantity(value['energy_median'], 'J')} an inference (± {error:.2%})",
+        f"  {quantity(value['energy_net_median'], 'J')} more than waiting; {energy.volts:g} V",
+        f"  {quantity(value['power_compute'], 'W')} computing, "
+        f"{quantity(value['power_transfer'], 'W')} between, "
+        f"{quantity(value['power_idle'], 'W')} waiting",
         f"  {'invented' if energy.virtual else 'measured'}: {energy.meter}"
         + (" (virtual)" if energy.virtual else "")
         + f", by {energy.found_by}"
         + (f"; {energy.left_out} inferences left out" if energy.left_out else "")
         + (f"; {energy.note}" if energy.note else ""),
     ]
-
-
-def _amount(value: float, unit: str) -> str:
-    """Return three digits with a prefix: 0.0001234 J is 123 µJ."""
-    size, prefix = next(
-        ((size, prefix) for size, prefix in _PREFIXES if abs(value) >= size), _PREFIXES[-1]
-    )
-    return f"{value / size:.3g} {prefix}{unit}"

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.measure.cycles.estimate import Estimate
-from harness.measure.number import plus_minus
+from harness.report.text import error_of
 
 _SHOWN = 12
 
@@ -39,7 +39,7 @@ def print_functions(estimate: Estimate, console: Console, shown: int = _SHOWN) -
     add("all", estimate.instructions, estimate.cycles)
     console.print(table)
     console.print(
-        f"exact: instructions\nestimated: cycles, {estimate.model}, {plus_minus(estimate.error)}, "
+        f"exact: instructions\nestimated: cycles, {estimate.model}, {error_of(estimate.error)}, "
         "zero wait states",
         highlight=False,
     )

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from harness.names import plain
 from harness.report.compare import change, explain, shown
+from harness.report.text import printable
 from harness.results.compare import Delta, Judged
 from harness.results.gate import Judgement
 from harness.results.pairs import title_of
@@ -28,12 +28,12 @@ def complaint(judgement: Judgement, folder: Path) -> str:
     if judgement.comparison:
         lines += [f"  why: {cause}" for cause in explain(judgement.comparison)]
     accepted = accept_line([judgement.record], folder)
-    return "\n".join(map(plain, [*lines, f"  if that is right: {accepted}"]))
+    return "\n".join(map(printable, [*lines, f"  if that is right: {accepted}"]))
 
 
 def summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
     """Yield what fails nothing and is to be known, and how many runs were judged how."""
-    yield from map(plain, _summary(judgements, folder))
+    yield from map(printable, _summary(judgements, folder))
 
 
 def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:

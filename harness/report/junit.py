@@ -22,4 +22,4 @@ def _text(number: Number) -> str:
     value = f"{number.value}" if number.unit == "1" else f"{number.value} {number.unit}"
     if number.kind != "estimated":
         return f"{value}, {number.kind}"
-    return f"≈ {value}, {error_of(number)}, estimated by {number.model}"
+    return f"≈ {value}, {error_of(number.error)}, estimated by {number.model}"

@@ -1,12 +1,16 @@
 """Where the ticks of an inference go: a table for a terminal, which fits 80 columns, and a plot."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from harness.profile import LayerProfile, Profile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BAR = 6  # characters
 _SHAPE = 11
@@ -54,24 +58,27 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
 
 def plot_profile(profile: Profile, title: str, unit: str, path: Path) -> None:
     """Write a bar for each layer to `path`, a .svg, .png or .pdf."""
-    from harness.report.plot import new_figure, save  # noqa: PLC0415 - matplotlib
+    from harness.report.plot import drawing  # noqa: PLC0415 - matplotlib
 
     layers = profile.layers
-    figure = new_figure(height=1.2 + _PLOT_ROW * len(layers))
-    axes = figure.subplots()
-    places = range(len(layers))
+    with drawing(path, height=1.2 + _PLOT_ROW * len(layers)) as figure:
+        _draw(figure.subplots(), profile, unit)
+        figure.axes[0].set_title(title, loc="left", fontsize=9)
+
+
+def _draw(axes: "Axes", profile: Profile, unit: str) -> None:
+    layers = profile.layers
+    ticks = [layer.ticks for layer in layers]
     colours = ["0.35" if layer.macs else "0.8" for layer in layers]
-    bars = axes.barh(places, [layer.ticks for layer in layers], color=colours, edgecolor="black")
+    bars = axes.barh(range(len(layers)), ticks, color=colours, edgecolor="black")
     axes.bar_label(bars, [_label(layer, profile, unit) for layer in layers], padding=3, fontsize=7)
-    axes.set_yticks(places, [f"{layer.operator} {layer.layer}" for layer in layers], fontsize=7)
+    names = [f"{layer.operator} {layer.layer}" for layer in layers]
+    axes.set_yticks(range(len(layers)), names, fontsize=7)
     axes.set_ylim(len(layers) - 0.5, -0.5)  # the first layer is above
-    axes.set_xlim(0, 1.4 * max(layer.ticks for layer in layers))  # room for the labels
+    axes.set_xlim(0, 1.4 * max(ticks))  # room for the labels
     axes.locator_params(axis="x", nbins=5)
-    axes.spines[["right", "top"]].set_visible(False)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel(f"{unit}, {_KIND[unit]}, of {profile.total:,}; grey: layers without MACs")
-    axes.set_title(title, loc="left", fontsize=9)
-    save(figure, path)
 
 
 def _label(layer: LayerProfile, profile: Profile, unit: str) -> str:

@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from harness.measure.number import Number
+from harness.report.text import error_of, few_digits
 from harness.sweep import Row, groups
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
+_ESTIMATE = "cycles_estimated"
 _MARKERS = "o^sDv"  # one for each toolchain
 _COLUMNS = 3  # of panels
 
@@ -30,23 +33,26 @@ def print_sweep(rows: Sequence[Row], console: Console) -> None:
     table.add_column("target\nmodel", overflow="fold")
     table.add_column("toolchain")
     table.add_column("flag")
-    for heading in ("flash", "RAM", *(f"{_TICKS[unit]}\n/inference" for unit in units)):
+    estimates = [row.numbers[_ESTIMATE] for row in rows if _ESTIMATE in row.numbers]
+    ticks = [f"{_TICKS[unit]}\n/inference" for unit in units]
+    for heading in ("flash", "RAM", *ticks, *(["~ cycles"] if estimates else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("≠\ngolden", justify="right")
     table.add_column("")
     for group in groups(rows):
         for row, name in _named(group):
-            table.add_row(name, row.toolchain, row.opt, *_figures(row, units))
+            figures = _figures(row, units, estimated=bool(estimates))
+            table.add_row(name, row.toolchain, row.opt, *figures)
         table.add_section()
     console.print(table)
-    console.print(_kinds(units), style="dim", highlight=False)
+    console.print(_kinds(units, estimates), style="dim", highlight=False)
     for row in rows:
         if row.reasons:
             text = "\n  ".join([f"{row}:", *row.reasons])
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _kinds(units: Sequence[str]) -> str:
+def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> str:
     exact = ["flash and RAM (bytes)", "≠ golden (output bytes that differ)"]
     measured: list[str] = []
     for unit in units:
@@ -54,6 +60,9 @@ def _kinds(units: Sequence[str]) -> str:
     lines = [f"exact: {', '.join(exact)}"]
     if measured:
         lines.append(f"measured: {', '.join(measured)}")
+    models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in estimates)
+    if models:
+        lines.append(f"estimated: ~ cycles, {'; '.join(models)}")
     return "\n".join([*lines, "*: Pareto-optimal, by flash and ticks, of those that are right"])
 
 
@@ -65,11 +74,14 @@ def _named(group: list[Row]) -> list[tuple[Row, str]]:
     return [(row, names[place] if place < len(names) else "") for place, row in enumerate(group)]
 
 
-def _figures(row: Row, units: Sequence[str]) -> list[str]:
+def _figures(row: Row, units: Sequence[str], *, estimated: bool) -> list[str]:
     value = {name: number.value for name, number in row.numbers.items()}
-    shown = ("flash", "ram", *(f"{unit}_median" for unit in units), "bytes_differing")
-    mark = "*" if row.best else "failed" if row.reasons else ""
-    return [*(f"{value[name]:,.0f}" if name in value else "" for name in shown), mark]
+    shown = ["flash", "ram", *(f"{unit}_median" for unit in units)]
+    figures = [f"{value[name]:,.0f}" if name in value else "" for name in shown]
+    if estimated:
+        figures.append(f"~ {few_digits(value[_ESTIMATE])}" if _ESTIMATE in value else "")
+    differing = f"{value['bytes_differing']:,}" if value else ""
+    return [*figures, differing, "*" if row.best else "failed" if row.reasons else ""]
 
 
 def plot_sweep(rows: Sequence[Row], path: Path) -> None:
@@ -79,18 +91,17 @@ def plot_sweep(rows: Sequence[Row], path: Path) -> None:
     Pareto-optimal, and a line joins them. What failed is left out. Raises `InputError` if the
     file cannot be written.
     """
-    from harness.report.plot import new_figure, save  # noqa: PLC0415 - matplotlib
+    from harness.report.plot import drawing  # noqa: PLC0415 - matplotlib
 
     markers = dict(zip(dict.fromkeys(row.toolchain for row in rows), _MARKERS, strict=False))
     panels = [[row for row in group if not row.reasons] for group in groups(rows)]
     panels = [group for group in panels if group]
     columns = min(len(panels), _COLUMNS) or 1
     lines = -(-len(panels) // columns)
-    figure = new_figure(max(3.2 * columns, 5.0), 3.2 * lines + 0.4)
-    for place, group in enumerate(panels, 1):
-        _draw(figure.add_subplot(lines, columns, place), group, markers)
-    figure.legend(handles=_legend(markers), loc="outside upper right", ncols=3, frameon=False)
-    save(figure, path)
+    with drawing(path, max(3.2 * columns, 5.0), 3.2 * lines + 0.4) as figure:
+        for place, group in enumerate(panels, 1):
+            _draw(figure.add_subplot(lines, columns, place), group, markers)
+        figure.legend(handles=_legend(markers), loc="outside upper right", ncols=3, frameon=False)
 
 
 def _legend(markers: dict[str, str]) -> "list[Line2D]":

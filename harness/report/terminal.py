@@ -1,17 +1,16 @@
 """One table of runs for a terminal; it fits 80 columns."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.measure.number import plus_minus
 from harness.measure.quality import SHOWN
 from harness.report.energy import print_energy
 from harness.report.latency import print_latency
+from harness.report.text import error_of, few_digits
 from harness.results.record import Record
 
 # An interrupt's frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and its handler:
@@ -76,7 +75,7 @@ def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
     metric = record.model.metric
     quality, least = value[metric], value[f"{metric}_floor"]
     same = value["bytes_differing"] == 0
-    cycles = f"~ {_short(value['cycles_estimated'])}" if "cycles_estimated" in value else ""
+    cycles = f"~ {few_digits(value['cycles_estimated'])}" if "cycles_estimated" in value else ""
     ticks = [
         _stack(f"{value[f'{unit}_median']:,.0f}", cycles) if f"{unit}_median" in value else ""
         for unit in units
@@ -97,15 +96,6 @@ def _stack(above: str, below: str, *, right: bool = True) -> Text:
     if right:
         return Text.assemble(above, "\n", (below, "dim"))
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
-
-
-def _short(value: float) -> str:
-    """Return three digits of `value`: an estimate has no more."""
-    for size, unit in ((1e6, " M"), (1e3, " k")):
-        if value >= size:
-            scaled = value / size
-            return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f}{unit}"
-    return f"{value:.0f}"
 
 
 def _below(unit: str, records: Sequence[Record]) -> str:
@@ -129,12 +119,20 @@ def _legend(
     exact.append("flash and RAM (bytes)")
     lines = [f"exact: {', '.join(exact)}", f"measured: {', '.join(measured)}"]
     cycles = [r.numbers["cycles_estimated"] for r in records if "cycles_estimated" in r.numbers]
-    models = dict.fromkeys(f"{plus_minus(one.error)} ({one.model})" for one in cycles)
+    models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in cycles)
     if models:
         lines.append(f"estimated: ~ cycles per inference, {'; '.join(models)}")
-    reasons: dict[str, set[str]] = {}
-    for record in records:
-        if record.unestimated and "instructions_median" in record.numbers:
-            reasons.setdefault(record.unestimated, set()).add(record.target.name)
-    lines += [f"not estimated on {', '.join(sorted(on))}: {why}" for why, on in reasons.items()]
+    lines += _lacking(records)
     return "\n".join(lines)
+
+
+def _lacking(records: Sequence[Record]) -> Iterator[str]:
+    """Yield what `records` lack that their users may look for, and why."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        estimated = "" if "instructions_median" not in record.numbers else record.unestimated
+        for what, why in (("not estimated", estimated), ("no layers", record.unprofiled)):
+            if why:
+                found.setdefault((what, why), set()).add(record.target.name)
+    for (what, why), targets in found.items():
+        yield f"{what} on {', '.join(sorted(targets))}: {why}"

@@ -1,4 +1,4 @@
-"""Text and numbers as people read them, whatever a record says: shared by HTML and Markdown.
+"""Text and numbers as people read them, whatever a record says.
 
 Names in a record come from models, compilers and devices. What is not printable in them
 (controls, line ends, marks that change the direction of text) is shown as its code.
@@ -52,14 +52,14 @@ def show(number: Number) -> Shown:
         return Shown(text)
     if number.kind == "measured":
         return Shown(text, "measured")
-    return Shown(f"≈ {text}", f"{error_of(number)}, estimated", number.model)
+    return Shown(f"≈ {text}", f"{error_of(number.error)}, estimated", number.model)
 
 
-def error_of(number: Number) -> str:
-    """Return by how much an estimate may be off."""
-    if number.error is None:
+def error_of(error: float | None) -> str:
+    """Return by how much an estimate may be off; `error` is a part of its value."""
+    if error is None:
         return "error unknown"
-    share = 100 * number.error
+    share = 100 * error
     return f"± {share:.0f} %" if share >= 10 else f"± {share:.2g} %"  # noqa: PLR2004 - digits
 
 
@@ -76,12 +76,21 @@ def quantity(value: float, unit: str) -> str:
     return plain if unit == "1" else f"{plain} {printable(unit)}"
 
 
+def few_digits(value: float) -> str:
+    """Return three digits of `value`: an estimate has no more."""
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f}{unit}"
+    return f"{value:.0f}"
+
+
 def percent(share: float) -> str:
     """Return a share with its sign, small ones too: `+0.03 %`."""
     if not math.isfinite(share):
         return "from 0"
     digits = next((n for n in range(1, 15) if abs(share) >= 10.0 ** -(n + 1)), 15)
-    return f"{share * 100:+,.{digits}f} %".replace("-", "−")  # noqa: RUF001 - a minus
+    return f"{share * 100:+,.{digits}f} %"
 
 
 def _digits(value: float) -> str:

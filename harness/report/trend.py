@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Number
-from harness.names import plain
-from harness.report.compare import percent, shown
+from harness.report.compare import shown
+from harness.report.text import percent, printable
 from harness.results.changes import Change
 from harness.results.trend import Trend
 
@@ -50,7 +50,8 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
         _say(
             console,
             f"  {point.started:%Y-%m-%d} {point.commit[:10] or 'no commit':10}  "
-            f"{_value(trend, change.before)} → {_value(trend, change.after)} ({_percent(change)})",
+            f"{_value(trend, change.before)} → {_value(trend, change.after)} "
+            f"({percent(change.relative)})",
         )
         for line in why(trend, change):
             _say(console, f"      {line}", "dim")
@@ -73,14 +74,13 @@ def sparkline(trend: Trend) -> str:
 def plot_trends(trends: Sequence[Trend], path: Path) -> None:
     """Write a plot of a panel for each trend, with its changes marked, to `path`."""
     # Imported late: matplotlib takes a while.
-    from harness.report.plot import new_figure, save  # noqa: PLC0415
+    from harness.report.plot import drawing  # noqa: PLC0415
 
-    figure = new_figure(8.0, 0.6 + _PANEL * len(trends))
-    panels = figure.subplots(len(trends), 1, sharex=True, squeeze=False)[:, 0]
-    for panel, trend in zip(panels, trends, strict=True):
-        _panel(panel, trend)
-    panels[-1].tick_params(axis="x", rotation=20)
-    save(figure, path)
+    with drawing(path, 8.0, 0.6 + _PANEL * len(trends)) as figure:
+        panels = figure.subplots(len(trends), 1, sharex=True, squeeze=False)[:, 0]
+        for panel, trend in zip(panels, trends, strict=True):
+            _panel(panel, trend)
+        panels[-1].tick_params(axis="x", rotation=20)
 
 
 def title(trend: Trend) -> str:
@@ -111,7 +111,7 @@ def _panel(panel: Any, trend: Trend) -> None:
     for change in largest:
         point = trend.points[change.index]
         panel.annotate(
-            f"{point.commit[:7]}\n{_percent(change)}",
+            f"{point.commit[:7]}\n{percent(change.relative)}",
             (point.started, 1.0),
             (2, -2),
             xycoords=("data", "axes fraction"),
@@ -131,7 +131,7 @@ def _panel(panel: Any, trend: Trend) -> None:
 
 def _unread(text: str) -> str:
     """Return `text` that matplotlib does not read as a formula, cut to the width of a panel."""
-    return plain(text)[:_TITLE].replace("$", r"\$")
+    return printable(text)[:_TITLE].replace("$", r"\$")
 
 
 def _levels(trend: Trend) -> list[float]:
@@ -178,9 +178,5 @@ def _value(trend: Trend, value: float) -> str:
     return f"{shown(Number(value, trend.unit, trend.kind, estimate))}{unit}"
 
 
-def _percent(change: Change) -> str:
-    return percent(change.relative) if change.before else "from 0"
-
-
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(plain(text), style), highlight=False)
+    console.print(Text(printable(text), style), highlight=False)

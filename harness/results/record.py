@@ -140,6 +140,7 @@ class Record(msgspec.Struct, frozen=True):
     feed: Feed = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
     unestimated: str = ""  # why no cycles are estimated
+    unprofiled: str = ""  # why there are no layers, though they were asked for
     conversion: Conversion | None = None  # the counter's ticks are as they came
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured

@@ -75,6 +75,7 @@ def record_of(run: Run, root: Path) -> Record:
         feed=run.feed,
         divergence=run.divergence,
         unestimated=run.unestimated,
+        unprofiled=run.unprofiled,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
         energy=_energy(run.metered),

@@ -143,7 +143,7 @@ def test_a_byte_more_fails_and_says_how_to_accept_it(folder: Path) -> None:
     assert judgement.fails
     text = complaint(judgement, folder)
     assert "virtual-stm32, faces (cmsis-nn, gcc -O2): worse than its baseline of " in text
-    assert "flash 18,208 → 18,209, +1 (+0.01 %)" in text
+    assert "flash 18,208 → 18,209, +1 (+0.0055 %)" in text
     assert "why: compiler: gcc, arm-none-eabi-gcc 12.2.1 → gcc, gcc 14" in text
     assert f"harness baseline accept {new.id} --baseline={folder} --because" in text
     assert "--baseline" not in complaint(judgement, Path("reports/baselines"))
@@ -155,7 +155,7 @@ def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
     judgement = judge(folder, with_value(old, "flash", 18_000))
     assert not judgement.fails
     told = "\n".join(summary([judgement], folder))
-    assert "better: flash 18,208 → 18,000, -208 (-1.14 %)" in told
+    assert "better: flash 18,208 → 18,000, -208 (-1.1 %)" in told
     assert f"tighten the baselines: harness baseline accept {old.id}" in told
 
 

@@ -33,7 +33,7 @@ from harness.measure.meters import (
     virtual_meter,
 )
 from harness.measure.meters.meter import Capture
-from harness.target import find_target
+from harness.target import find_target, load_target
 
 TARGETS = Path(__file__).parents[2] / "targets"
 SAMPLE = 1 << 14  # any range but the lowest
@@ -389,6 +389,17 @@ def test_an_unknown_meter() -> None:
 def test_a_meter_of_what_is_no_hardware(spec: str, target: str) -> None:
     with pytest.raises(InputError, match=f"cannot measure {target}: it is no hardware"):
         Metering(spec, 3.0).check(find_target(target, [TARGETS]))
+
+
+def test_a_meter_without_a_trigger_needs_the_clock_of_the_board(tmp_path: Path) -> None:
+    file = tmp_path / "desk.toml"
+    text = (TARGETS / "nucleo-f429zi.toml").read_text()
+    begin, end = text.index("[clock]"), text.index("[power]")
+    file.write_text(text[:begin] + text[end:])
+    Metering("ppk2:/dev/ttyACM0", 3.0).check(load_target(file))
+    with pytest.raises(InputError, match="only cycles and their clock say") as error:
+        Metering("lpm01a:/dev/ttyACM0", 3.0).check(load_target(file))
+    assert error.value.where == f"{file}: clock"
 
 
 def test_a_virtual_meter_of_what_is_no_virtual_board() -> None:

@@ -264,6 +264,21 @@ def test_layers_that_are_not_the_measured_image_s_are_no_profile() -> None:
 
 
 @emulators
+def test_a_run_whose_layers_are_not_known_is_recorded_and_says_why(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Spoilt("missing", missing)
+    monkeypatch.setitem(engines.ENGINES, engine.name, engine)
+    arguments = ("--model", "small", "--engine", engine.name, "--target", "virtual-stm32")
+    main(["run", "--profile", *arguments])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "no layers on virtual-stm32: virtual-stm32: layer 1 (FULLY_CONNECTED)" in shown
+    (record,) = repository.records()
+    assert record.layers == []
+    assert "layer 1 (FULLY_CONNECTED) did not mark its end" in record.unprofiled
+
+
+@emulators
 def test_a_run_records_its_layers_if_it_is_asked_to(repository: Repository) -> None:
     arguments = ("--target", "virtual-stm32")
     repository.run("cmsis-nn", *arguments)

@@ -1,6 +1,7 @@
 """Sweeps: what is Pareto-optimal, what a failure leaves of the rest, the table and the plot."""
 
 import shutil
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,16 @@ def shown(rows: list[Row]) -> list[str]:
     console = Console(width=80, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115
     print_sweep(rows, console)
     return console.export_text().splitlines()
+
+
+def test_cycles_are_shown_as_the_estimate_that_they_are() -> None:
+    estimate = Number(5_489_750, "1", "estimated", "a model", 0.107)
+    numbers = {**ROWS[1].numbers, "cycles_estimated": estimate}
+    lines = [line.rstrip() for line in shown([replace(ROWS[1], numbers=numbers), ROWS[2]])]
+    assert any("4,379,312  ~ 5.49 M       0  *" in line for line in lines), lines
+    assert any("4,388,210                 0" in line for line in lines), lines
+    assert "estimated: ~ cycles, ± 11 % (a model)" in lines
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_failure_is_a_row_that_says_why() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness import cli
 from harness.errors import InputError
 from harness.measure.number import Number
-from harness.report.compare import percent
+from harness.report.text import percent
 from harness.report.trend import kind_of, plot_trends, print_trend, sparkline, title
 from harness.results.record import Record
 from harness.results.store import Store

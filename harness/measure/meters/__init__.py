@@ -83,6 +83,13 @@ class Metering:
                 where="--meter",
                 remedy="docs/energy.md says what measures which",
             )
+        if self._kind == "lpm01a" and isinstance(target.board, Pyocd) and target.clock is None:
+            raise InputError(
+                "is missing: this meter has no input for the trigger, so only cycles and their "
+                "clock say how long an inference is",
+                where=f"{target.path}: clock",
+                remedy="state hz and source of the core's clock there",
+            )
 
     def meter_of(self, board: object) -> Meter | None:
         """Return the open meter that measures `board`; None if none was asked for."""

@@ -41,19 +41,18 @@ class Joulescope:
         self._last = 0.0
         self._began = 0.0
         self._driver: Any = Driver()
-        try:
-            self._path = _pick(self._driver.device_paths(), place)
-            self._driver.open(self._path, mode="defaults", timeout=_TIMEOUT)
-            _, model, number = self._path.split("/")
-            version = self._driver.query(f"{self._path}/c/fw/version", timeout=_TIMEOUT)
-            self.identity = Identity(f"Joulescope {model.upper()}", number, _version(version))
-            self._driver.publish(f"{self._path}/s/i/range/mode", "auto", timeout=_TIMEOUT)
-        except (RuntimeError, TimeoutError, OSError) as error:
-            self.close()
-            raise self._failed(error) from error
-        except BaseException:
-            self.close()
-            raise
+        with contextlib.ExitStack() as unless_open:
+            unless_open.callback(self.close)
+            try:
+                self._path = _pick(self._driver.device_paths(), place)
+                self._driver.open(self._path, mode="defaults", timeout=_TIMEOUT)
+                _, model, number = self._path.split("/")
+                version = self._driver.query(f"{self._path}/c/fw/version", timeout=_TIMEOUT)
+                self.identity = Identity(f"Joulescope {model.upper()}", number, _version(version))
+                self._driver.publish(f"{self._path}/s/i/range/mode", "auto", timeout=_TIMEOUT)
+            except (RuntimeError, TimeoutError, OSError) as error:
+                raise self._failed(error) from error
+            unless_open.pop_all()
 
     def start(self) -> None:
         """Begin to measure."""

@@ -8,6 +8,7 @@ missing, since nothing says where in it they were.
 
 import re
 import time
+from contextlib import ExitStack
 from itertools import pairwise
 
 import numpy as np
@@ -48,7 +49,8 @@ class Lpm01a:
             )
         self._volts = volts
         self._stream = Stream(device, _BAUD)
-        try:
+        with ExitStack() as unless_open:
+            unless_open.callback(self._stream.close)
             self._stream.write(b"\r\nstop\r\n")  # whatever an earlier session left behind
             self._stream.drain()
             self._command("htc")
@@ -71,10 +73,8 @@ class Lpm01a:
                 "pwr on",
             ):
                 self._command(command)
-        except BaseException:
-            self._stream.close()
-            raise
-        time.sleep(_POWER_UP)
+            time.sleep(_POWER_UP)
+            unless_open.pop_all()
 
     def start(self) -> None:
         """Begin to measure."""

@@ -43,20 +43,17 @@ class Otii:
         self._client: Any = otii_client.OtiiClient()
         self._where = f"Otii server {host or otii_client.DEFAULT_HOST}"
         self._began = 0.0
-        try:
+        with contextlib.ExitStack() as unless_open:
+            unless_open.callback(self.close)
             with self._explained():
-                self._open(
-                    self._client.connect(
-                        host=host or otii_client.DEFAULT_HOST,
-                        port=int(port or otii_client.DEFAULT_PORT),
-                        try_for_seconds=_TIMEOUT,
-                    ),
-                    volts,
+                server = self._client.connect(
+                    host=host or otii_client.DEFAULT_HOST,
+                    port=int(port or otii_client.DEFAULT_PORT),
+                    try_for_seconds=_TIMEOUT,
                 )
-        except BaseException:
-            self.close()
-            raise
-        time.sleep(_POWER_UP)
+                self._open(server, volts)
+            time.sleep(_POWER_UP)
+            unless_open.pop_all()
 
     def start(self) -> None:
         """Begin to measure."""

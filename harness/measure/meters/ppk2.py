@@ -9,6 +9,7 @@ samples are found by it, up to multiples of 64.
 import math
 import re
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,8 @@ class Ppk2:
             )
         self._volts = volts
         self._stream = Stream(device, _BAUD)
-        try:
+        with ExitStack() as unless_open:
+            unless_open.callback(self._stream.close)
             self._stream.write(bytes([_STOP]))
             self._stream.drain()
             answer = self._stream.ask(bytes([_METADATA]), lambda answer: b"END" in answer)
@@ -78,10 +80,8 @@ class Ppk2:
             self._stream.write(bytes([_MODE, _SOURCE]))
             self._stream.write(bytes([_REGULATOR, *round(volts * 1000).to_bytes(2, "big")]))
             self._stream.write(bytes([_POWER, _ON]))
-        except BaseException:
-            self._stream.close()
-            raise
-        time.sleep(_POWER_UP)
+            time.sleep(_POWER_UP)
+            unless_open.pop_all()
 
     def start(self) -> None:
         """Begin to measure."""

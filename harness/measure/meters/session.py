@@ -9,13 +9,16 @@ from typing import Self
 
 from harness.errors import HarnessError
 from harness.link.client import Span
+from harness.link.messages import Welcome, result_size
 from harness.measure.energy import Energy, energy_of
 from harness.measure.meters.meter import Capture, Identity, Meter
 from harness.measure.windows import Interval, Timeline
+from harness.target import Target
 
 QUIET = 0.25
 """Seconds before and after all inferences in which the device waits and the host is silent."""
 
+_BITS = 10  # of a byte on the line, with start and stop
 _START = 0.05  # seconds that a meter may take for its first sample
 
 
@@ -57,15 +60,20 @@ class MeterSession:
         self._capture = self._meter.stop()
 
     def result(
-        self, spans: Sequence[Span], answer: float, seconds: Sequence[float] | None
+        self, spans: Sequence[Span], target: Target, welcome: Welcome, ticks: Sequence[int]
     ) -> Metered:
-        """Return the energy of the inferences: see `Timeline`."""
-        timeline = Timeline(
-            quiet=(self._before, self._after),
-            inferences=tuple(spans),
-            answer=answer,
-            seconds=None if seconds is None else tuple(seconds),
-        )
+        """Return the energy of the inferences, which took `ticks` each, somewhere in its span.
+
+        How long that was, and RESULT on the line, is known of a chip with its clock and baud
+        rate; an emulator keeps neither.
+        """
+        answer, seconds = 0.0, None
+        if target.counter.ticks == "cycles":
+            answer = _BITS * result_size(welcome.output_size) / target.port.baud
+            if target.clock is not None and len(ticks) == len(spans):
+                seconds = tuple(each / target.clock.hz for each in ticks)
+        quiet = (self._before, self._after)
+        timeline = Timeline(quiet, tuple(spans), answer, seconds)
         return Metered(energy_of(self._capture, timeline), self._meter.identity, self._note)
 
 
