@@ -31,7 +31,7 @@ def print_sweep(rows: Sequence[Row], console: Console) -> None:
     units = [unit for unit in _TICKS if any(row.unit == unit for row in rows)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("target\nmodel", overflow="fold")
-    table.add_column("toolchain")
+    table.add_column("tool-\nchain")
     table.add_column("flag")
     estimates = [row.numbers[_ESTIMATE] for row in rows if _ESTIMATE in row.numbers]
     ticks = [f"{_TICKS[unit]}\n/inference" for unit in units]

@@ -19,7 +19,7 @@ from harness.results.trend import Trend
 
 _WIDTH = 64  # columns of a sparkline
 _BARS = "▁▂▃▄▅▆▇█"
-_LATEST = 10  # changes in the terminal
+_LEAST = 0.1  # of the largest change
 _LABELLED = 8  # changes in a panel, the largest
 _GAP = 1.5  # of the usual time between runs: then one is missing
 _LABELS = 0.5  # of the height of what is plotted is left for labels above it
@@ -30,7 +30,7 @@ Why = Callable[[Trend, Change], Sequence[str]]
 
 
 def print_trend(trend: Trend, why: Why, console: Console) -> None:
-    """Print the trend in a line, and its last changes with what `why` says of them."""
+    """Print the trend in a line, and its largest changes with what `why` says of them."""
     first, last = trend.points[0], trend.points[-1]
     _say(console, f"{trend.metric} of {title(trend)}", "bold")
     nights = f"{first.started:%Y-%m-%d} to {last.started:%Y-%m-%d}"
@@ -43,9 +43,10 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
     )
     if not trend.changes:
         _say(console, "  no change")
-    if len(trend.changes) > _LATEST:
-        _say(console, f"  {len(trend.changes)} changes, the last {_LATEST}:")
-    for change in trend.changes[-_LATEST:]:
+    marked = _largest(trend.changes)
+    if len(marked) < len(trend.changes):
+        _say(console, f"  {len(trend.changes)} changes, the largest:")
+    for change in sorted(marked, key=lambda change: change.index):
         point = trend.points[change.index]
         _say(
             console,
@@ -105,11 +106,10 @@ def _panel(panel: Any, trend: Trend) -> None:
             panel.hlines(level, trend.times[begin], trend.times[end - 1], color="black", lw=1.8)
     else:
         panel.plot(times, values, ".-", color="black", ms=3, lw=1.2, drawstyle="steps-post")
-    largest = sorted(trend.changes, key=lambda change: -abs(change.relative))[:_LABELLED]
-    for change in trend.changes:
-        panel.axvline(trend.times[change.index], color="black", lw=0.8, ls=":")
-    for change in largest:
+    marked = _largest(trend.changes)
+    for change in marked:
         point = trend.points[change.index]
+        panel.axvline(point.started, color="black", lw=0.8, ls=":")
         panel.annotate(
             f"{point.commit[:7]}\n{percent(change.relative)}",
             (point.started, 1.0),
@@ -121,12 +121,21 @@ def _panel(panel: Any, trend: Trend) -> None:
             fontsize=7,
         )
     panel.set_title(_unread(title(trend)), loc="left", fontsize=9)
+    if len(marked) < len(trend.changes):
+        others = f"{len(trend.changes) - len(marked)} smaller changes are not marked"
+        panel.set_title(others, loc="right", fontsize=7)
     unit = "" if trend.unit == "1" else f", {trend.unit}"
     panel.set_ylabel(f"{trend.metric}{unit}\n({kind_of(trend)})", fontsize=8)
     panel.yaxis.set_major_formatter("{x:,.10g}")
     panel.margins(y=0.15)
     bottom, top = panel.get_ylim()
     panel.set_ylim(bottom, top + _LABELS * (top - bottom) * bool(trend.changes))
+
+
+def _largest(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that are marked: few, and none that is nothing beside the largest."""
+    found = sorted(changes, key=lambda change: -abs(change.relative))[:_LABELLED]
+    return [change for change in found if abs(change.relative) >= _LEAST * abs(found[0].relative)]
 
 
 def _unread(text: str) -> str:

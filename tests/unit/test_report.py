@@ -151,7 +151,7 @@ def test_what_got_better_is_told_and_what_is_the_same_is_not(store: Store) -> No
     assert summary.headline == "All 1 passed, none got worse"
     words = Page(render(summary)).words
     assert "What got better" in words
-    assert "flash 18,208 B → 18,000 B \u22121.1 %" in words
+    assert "flash 18,208 B → 18,000 B -1.1 %" in words
     assert "What got worse" not in words
 
 

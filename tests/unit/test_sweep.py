@@ -108,7 +108,7 @@ def test_cycles_are_shown_as_the_estimate_that_they_are() -> None:
 def test_a_failure_is_a_row_that_says_why() -> None:
     lines = [line.rstrip() for line in shown(ROWS)]
     assert sum(line.endswith(" *") for line in lines) == 3
-    assert " digits         gcc        -O2   41,688  20,000   4,379,312       0  *" in lines
+    assert " digits         gcc    -O2   41,688  20,000   4,379,312       0  *" in lines
     [wrong] = [line for line in lines if "-O1" in line and "gcc  " in line]
     assert wrong.endswith("failed")
     assert lines[-4:] == [

@@ -159,6 +159,23 @@ def test_a_plot_marks_the_changes_with_their_commits(store: Store, tmp_path: Pat
         plot_trends(found, tmp_path / "plot.doc")
 
 
+def test_one_large_change_is_not_lost_among_many_small_ones(tmp_path: Path) -> None:
+    ticks = [100_000 + day + (10_000 if day >= STEP else 0) for day in range(NIGHTS)]
+    with Store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        nights = (night(day) for day in range(NIGHTS))
+        store.add(
+            *(with_value(r, "instructions_median", n) for r, n in zip(nights, ticks, strict=True))
+        )
+        (trend,) = trends(store, "instructions")
+        text = shown(store, trend)
+    assert len(trend.changes) == NIGHTS - 1
+    assert f"{NIGHTS - 1} changes, the largest:" in text
+    assert text.count("→") == text.count("100,013 → 110,014 (+10.0 %)") + text.count("commits: ")
+    plot_trends([trend], tmp_path / "plot.svg")
+    plot = (tmp_path / "plot.svg").read_text()
+    assert f"{NIGHTS - 2} smaller changes are not marked" in plot
+
+
 def test_the_command_prints_and_plots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
