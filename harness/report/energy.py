@@ -23,7 +23,7 @@ def _estimated(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         number = record.numbers.get("energy_estimated")
         if number is not None:
-            amount = f"{record.model.name} ~ {quantity(number.value, 'J')}"
+            amount = f"{record.model.name} ~ {quantity(number.value, 'J', 3)}"
             found.setdefault((record.target.name, number.model), []).append(amount)
     for (target, estimator), amounts in found.items():
         yield f"{target}, energy an inference: {', '.join(amounts)} (estimated: {estimator})"

@@ -63,16 +63,17 @@ def error_of(error: float | None) -> str:
     return f"± {share:.0f} %" if share >= 10 else f"± {share:.2g} %"  # noqa: PLR2004 - digits
 
 
-def quantity(value: float, unit: str) -> str:
-    """Return a value with its unit; counts in full, times and energies to four digits."""
+def quantity(value: float, unit: str, digits: int = 4) -> str:
+    """Return a value with its unit; counts in full, times and energies to so many digits."""
     if abs(value) > _LARGEST:  # in ticks and sizes that are no Number
         return "more than 2^53"
     if unit == "byte":
         return f"{value:,.0f} B"
     if unit in _SCALED:
         scale, prefix = _prefix(value)
-        return f"{_digits(value / scale)} {prefix}{unit}"
-    plain = f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else _digits(value)
+        return f"{_digits(value / scale, digits)} {prefix}{unit}"
+    is_count = float(value).is_integer() and abs(value) > 1
+    plain = f"{value:,.0f}" if is_count else _digits(value, digits)
     return plain if unit == "1" else f"{plain} {printable(unit)}"
 
 
@@ -93,12 +94,12 @@ def percent(share: float) -> str:
     return f"{share * 100:+,.{digits}f} %"
 
 
-def _digits(value: float) -> str:
-    """Return `value` with four digits that count, and all of those before the point."""
+def _digits(value: float, digits: int) -> str:
+    """Return `value` with so many digits that count, and all of those before the point."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     before = math.floor(math.log10(abs(value))) + 1
-    return f"{value:,.{max(0, min(12, 4 - before))}f}"
+    return f"{value:,.{max(0, min(12, digits - before))}f}"
 
 
 def _prefix(value: float) -> tuple[float, str]:

@@ -466,7 +466,10 @@ def test_a_joulescope_supplies_nothing() -> None:
         joulescope.Joulescope("", 3.0)
 
 
-@pytest.mark.skipif(find_spec("pyjoulescope_driver") is None, reason="an extra")
+@pytest.mark.skipif(
+    find_spec("pyjoulescope_driver") is None,
+    reason="not installed: pip install 'tinyml-harness[joulescope]'",
+)
 def test_no_joulescope_is_connected() -> None:
     with pytest.raises(InfrastructureError, match="no Joulescope is connected"):
         joulescope.Joulescope("no-such-number", 0.0)
@@ -570,7 +573,10 @@ class _OtiiServer(threading.Thread):
         }
 
 
-@pytest.mark.skipif(find_spec("otii_tcp_client") is None, reason="an extra")
+@pytest.mark.skipif(
+    find_spec("otii_tcp_client") is None,
+    reason="not installed: pip install 'tinyml-harness[otii]'",
+)
 class TestOtii:
     """Through the vendor's own client."""
 
