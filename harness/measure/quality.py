@@ -58,9 +58,7 @@ def quality(
     return auc(*of_recordings(reconstruction_error(inputs, outputs), labels, recordings))
 
 
-def of_recordings(
-    scores: Reals, labels: Labels, recordings: Labels | None
-) -> tuple[Reals, Labels]:
+def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> tuple[Reals, Labels]:
     """Return score and label of each recording, by those of its windows [N]; all if None."""
     if recordings is None:
         return scores, labels

@@ -200,9 +200,7 @@ class MlperfClient:
         wire = len(data) * _BITS / self._baud
         return self._collect(time.monotonic() + seconds + wire, boot=boot, quiet=quiet)
 
-    def _collect(
-        self, end: float, *, boot: bool = False, quiet: bool = False
-    ) -> list[Line] | None:
+    def _collect(self, end: float, *, boot: bool = False, quiet: bool = False) -> list[Line] | None:
         """Return the lines up to `m-ready`, None if that does not come before `end`."""
         while (left := end - time.monotonic()) > 0:
             data = self._channel.read(min(left, _WATCH))

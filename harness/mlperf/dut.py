@@ -60,9 +60,7 @@ class MlperfDut:
         self._plan = plan
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         _check_tensors(model, len(self._network.inputs), len(self._network.outputs))
-        self._client = MlperfClient(
-            board.start(image), baud=target.port.baud, watch=board.check
-        )
+        self._client = MlperfClient(board.start(image), baud=target.port.baud, watch=board.check)
         try:
             self.identity = self._client.detect()
             self._check_identity(self.identity)
@@ -139,9 +137,7 @@ class MlperfDut:
                 return measure(self._client, inputs, self._plan, tried, self.target, step)[0], None
             session = MeterSession(meter, self._metering.note)
             with session:
-                windows, spans = measure(
-                    self._client, inputs, self._plan, tried, self.target, step
-                )
+                windows, spans = measure(self._client, inputs, self._plan, tried, self.target, step)
         iterations = np.array([window.iterations for window in windows])
         return windows, session.between_edges(spans, iterations)
 

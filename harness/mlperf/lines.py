@@ -64,7 +64,7 @@ def _text(line: bytes) -> str:
 
 def error_in(lines: Sequence[Line]) -> str:
     """Return what the first `e-[...]` says; empty if there is none."""
-    return next((found[1] for line in lines if (found := _ERROR.search(line.text))), "")
+    return next((found[1] for line in lines if (found := _ERROR.fullmatch(line.text))), "")
 
 
 def boot_in(lines: Sequence[Line]) -> str | None:

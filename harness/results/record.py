@@ -161,6 +161,12 @@ class Record(msgspec.Struct, frozen=True):
         engine = self.image.engine
         return engine if self.protocol == "link" else f"{engine}/{self.protocol}"
 
+    @property
+    def differing(self) -> int:
+        """What is not golden's: bytes of outputs, or printed results of mlperf-tiny."""
+        what = "bytes" if self.protocol == "link" else "results"
+        return int(self.numbers[f"{what}_differing"].value)
+
 
 def write_record(record: Record, folder: Path) -> Path:
     """Write `record` to a file of its own in `folder` and return its path.
