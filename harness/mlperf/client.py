@@ -17,6 +17,7 @@ from harness.mlperf.lines import (
     DamagedAnswerError,
     Line,
     LineReader,
+    Said,
     boot_in,
     error_in,
     named,
@@ -61,7 +62,7 @@ class MlperfClient:
         self, channel: Channel, *, baud: int, watch: Callable[[], None] = lambda: None
     ) -> None:
         self.retries = 0
-        self.transcript: list[tuple[float, str, str]] = []
+        self.transcript: list[Said] = []
         self._channel = channel
         self._baud = baud
         self._watch = watch
@@ -73,12 +74,15 @@ class MlperfClient:
     @property
     def log(self) -> tuple[str, ...]:
         """The lines that are not of the protocol, such as a firmware's own messages."""
-        said = (text for _, direction, text in self.transcript if direction == "<-")
-        return tuple(text for text in said if not text.startswith(("m-", "e-[")))
+        came = (said.text for said in self.transcript if said.direction == "<-")
+        return tuple(text for text in came if not text.startswith(("m-", "e-[")))
 
     def note(self, text: str) -> None:
         """Write into the transcript what the host does."""
-        self.transcript.append((time.perf_counter(), "host", text))
+        self._say("host", text)
+
+    def _say(self, direction: str, text: str) -> None:
+        self.transcript.append(Said(time.perf_counter(), direction, text))
 
     def detect(self) -> Identity:
         """Find out who is there; `DeviceSilentError` if nobody is.
@@ -194,7 +198,7 @@ class MlperfClient:
     ) -> list[Line] | None:
         """Send a command; return the lines up to `m-ready`, None if that does not come."""
         if not quiet:
-            self.transcript.append((time.perf_counter(), "->", f"{command}%"))
+            self._say("->", f"{command}%")
         data = f"{command}%".encode()
         self._channel.write(data, DEADLINE)
         wire = len(data) * _BITS / self._baud
@@ -208,7 +212,7 @@ class MlperfClient:
             for text in self._reader.feed(data):
                 self._lines.append(Line(text, now))
                 if not quiet:
-                    self.transcript.append((now, "<-", text))
+                    self.transcript.append(Said(now, "<-", text))
             if not data:
                 self._watch()
             started = boot_in(self._lines)
@@ -233,5 +237,5 @@ class MlperfClient:
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end and (data := self._channel.read(_QUIET)):
             for text in self._reader.feed(data):
-                self.transcript.append((time.perf_counter(), "<-", text))
+                self._say("<-", text)
         self._lines.clear()

@@ -63,6 +63,7 @@ class MlperfDut:
         self._client = MlperfClient(board.start(image), baud=target.port.baud, watch=board.check)
         try:
             self.identity = self._client.detect()
+            self._greeted = len(self._client.transcript)
             self._check_identity(self.identity)
         except InfrastructureError as error:
             raise with_diagnosis(error, board) from error
@@ -93,6 +94,7 @@ class MlperfDut:
         begin = time.perf_counter()
         with self._progress.bar(title, len(vectors)) as step:
             answered = accuracy(client, map(self._payload, range(len(vectors))), right, step)
+        after = len(client.transcript)
         windows, metered = self._windows()
         return MlperfRun(
             target=self.target,
@@ -110,7 +112,10 @@ class MlperfDut:
             windows=tuple(windows),
             retries=client.retries - retries,
             log=client.log,
-            transcript=tuple(client.transcript),
+            transcripts={
+                "accuracy": client.transcript[:after],
+                "windows": client.transcript[: self._greeted] + client.transcript[after:],
+            },
             memory=memory_use(self.image.elf),
             wall=time.perf_counter() - begin,
             built=self._built,

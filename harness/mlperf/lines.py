@@ -25,6 +25,17 @@ class Line(NamedTuple):
     time: float
 
 
+class Said(NamedTuple):
+    """A line of a transcript, and when, in seconds of `time.perf_counter`.
+
+    "->" went to the device, "<-" came from it, and "host" is what the host says of itself.
+    """
+
+    time: float
+    direction: str
+    text: str
+
+
 class Answered(NamedTuple):
     """What a device answered to `infer`.
 

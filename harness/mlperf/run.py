@@ -1,5 +1,6 @@
 """A run over MLPerf Tiny's protocol, and what it is judged by."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -16,6 +17,7 @@ from harness.measure.meters.session import Metered
 from harness.measure.quality import SHOWN, accuracy, auc, of_recordings, quality_of
 from harness.mlperf.benchmarks import Benchmark, benchmark_of
 from harness.mlperf.client import Identity
+from harness.mlperf.lines import Said
 from harness.mlperf.runner import Window, matches
 from harness.model import Model
 from harness.target import Target
@@ -31,8 +33,8 @@ class MlperfRun:
     `printed` are the numbers that it printed for each vector, as text; `golden` [N, ...] is what
     the model's output should be, `expected` float [N, values] what that comes to on the line.
     `windows` are empty where none were asked for. `log` has lines that are not of the protocol,
-    `transcript` all that was said: seconds of `time.perf_counter`, direction, text. `metered` is
-    the energy of each window, where a meter measured. `wall` is in seconds.
+    `transcripts` all that was said for "accuracy" and for "windows". `metered` is the energy of
+    each window, where a meter measured. `wall` is in seconds.
     """
 
     target: Target
@@ -50,7 +52,7 @@ class MlperfRun:
     windows: tuple[Window, ...]
     retries: int
     log: tuple[str, ...]
-    transcript: tuple[tuple[float, str, str], ...]
+    transcripts: Mapping[str, Sequence[Said]]
     memory: MemoryUse
     wall: float
     built: bool
@@ -95,6 +97,17 @@ class MlperfRun:
         """
         timed = [one.throughput for one in self.windows if one.microseconds is not None]
         return median(timed) if timed and self.target.counter.ticks == "cycles" else None
+
+    @property
+    def untimed(self) -> str:
+        """Why there is no throughput; empty where there is one."""
+        if self.throughput is not None:
+            return ""
+        if not self.windows:
+            return "no window was measured"
+        if self.target.counter.ticks != "cycles":
+            return f"the clock of {self.target.name} counts instructions, which is no time"
+        return "the firmware is in energy mode and prints no timestamps"
 
     def failures(self) -> list[str]:
         """Return why the model is not right on this target; empty if it is.
