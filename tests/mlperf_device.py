@@ -23,7 +23,8 @@ _SIZE = 80  # characters of a command
 class Double:
     """`infer` is what it answers for an input, `seconds` of its own clock an inference.
 
-    `spoil` sees each line before it is sent and returns what goes out in its place. With
+    `spoil` sees each line before it is sent and returns what goes out in its place, and `mishear`
+    each command before it is answered. With
     `sleeps`, an inference takes that long on the host's clock, too. Commands end in `heard`.
     """
 
@@ -34,6 +35,7 @@ class Double:
     sleeps: bool = False
     boots: bool = True
     spoil: Callable[[str], bytes] = lambda line: f"{line}\r\n".encode()
+    mishear: Callable[[str], str] = lambda command: command
     heard: list[str] = field(default_factory=list)
     _data: bytes = b""
     _size: int = 0
@@ -46,7 +48,7 @@ class Double:
     def answer(self, command: str) -> Iterator[str]:
         """Yield the lines that answer `command`, which came without its `%`."""
         self.heard.append(command)
-        word, *rest = command[:_SIZE].split(" ")
+        word, *rest = self.mishear(command)[:_SIZE].split(" ")
         if word == "name":
             yield "m-name-dut-[double]"
         elif word == "profile":
