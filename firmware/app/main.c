@@ -90,14 +90,10 @@ int main(void) {
     profile_init();
 #endif
     status = nn_init();
-    if (status != 0) {
-        link_log(port_write, "nn_init failed");
-    }
     nn_tensor_t input = nn_input();
     nn_tensor_t output = nn_output();
     static link_device_t device;
     device = (link_device_t){
-        .read = port_read,
         .write = port_write,
         .run = run,
         .build_id = build_id,
@@ -116,5 +112,11 @@ int main(void) {
         .profile_size = sizeof(profile),
 #endif
     };
-    link_serve(&device);
+    link_start(&device);
+    if (status != 0) {
+        link_log("nn_init failed");
+    }
+    for (;;) {
+        link_receive(port_read());
+    }
 }

@@ -24,7 +24,6 @@ typedef struct {
 } link_result_t;
 
 typedef struct {
-    uint8_t (*read)(void);       /* waits for the next received byte */
     void (*write)(uint8_t byte); /* sends a byte */
     link_result_t (*run)(void);  /* runs one inference on the input */
     const uint8_t *build_id;     /* LINK_BUILD_ID_SIZE bytes */
@@ -44,17 +43,21 @@ typedef struct {
 #endif
 } link_device_t;
 
-/* Tells the host that the device has started, and serves it for ever. */
-_Noreturn void link_serve(const link_device_t *device);
+/* Tells the host that the device has started. `device` is kept and must outlive the link. */
+void link_start(const link_device_t *device);
+
+/* Takes one received byte. If that completes a request, it is answered, and an inference run,
+ * before this returns. Not for an interrupt: LINK_WINDOW bytes may arrive meanwhile. */
+void link_receive(uint8_t byte);
+
+/* Sends a line of text to the host's log. Only after link_start, and not from an interrupt. */
+void link_log(const char *text);
 
 #ifdef LINK_TRACE
 /* While TRACE is answered: tells the host of an output of `layer`, and sends the output
  * itself if that is the layer TRACE names. Else does nothing. */
 void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size);
 #endif
-
-/* Sends a line of text to the host's log. */
-void link_log(void (*write)(uint8_t byte), const char *text);
 
 /* Sends the registers of a fault: LINK_FAULT_WORDS of them, in the order of docs/link.md. */
 #define LINK_FAULT_WORDS 14U
