@@ -3,7 +3,6 @@
  */
 #include <stdint.h>
 
-#include "build_id.h"
 #include "link.h"
 #include "nn.h"
 #include "port.h"
@@ -96,7 +95,7 @@ int main(void) {
     device = (link_device_t){
         .write = port_write,
         .run = run,
-        .build_id = build_id,
+        .build_id = link_build_id,
         .counter = port_counter(),
         .counter_overhead = overhead,
         .coarse_ticks = ticks_of_coarse(),
