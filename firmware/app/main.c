@@ -81,6 +81,10 @@ static link_result_t run(void) {
     return result;
 }
 
+void report_fault(const uint32_t words[FAULT_WORDS]) {
+    link_fault(port_write, words);
+}
+
 int main(void) {
     port_init();
     int status;
