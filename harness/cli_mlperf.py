@@ -12,7 +12,7 @@ from harness.engines import Engine, find_engine
 from harness.errors import InputError
 from harness.exit_codes import FAILED, PASSED
 from harness.measure.meters import Metering
-from harness.mlperf.bench import add_windows, build_mlperf, mlperf_bench, plan_of
+from harness.mlperf.bench import add_windows, build_mlperf, mlperf_bench, plan_of, with_baud
 from harness.mlperf.benchmarks import BENCHMARKS
 from harness.mlperf.run import MlperfRun
 from harness.mlperf.submission import check_name, write_submission
@@ -45,13 +45,14 @@ def add_command(commands: Any) -> None:
     )
     add("--submission", type=Path, metavar="DIR", help="write a folder shaped as a submission")
     add("--organization", default="organization", metavar="NAME", help="whose (%(default)s)")
-    parser.set_defaults(command=_mlperf)
+    parser.set_defaults(command=_mlperf, protocol="mlperf-tiny")
 
 
 def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = Selection.of(options, workspace)
     selection.check()
     target, engine, toolchain = _one(selection)
+    target = with_baud(target, options)
     plan, reach = plan_of(options), Reach.of(options)
     firmware = _firmware(options.elf)
     check_name(options.organization, "--organization")
@@ -65,7 +66,10 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
         if benchmark in firmware:
             image = image_of_elf(target, firmware[benchmark], workspace.images, stamped=False)
         else:
-            image = build_mlperf(target, model, engine, toolchain, workspace, progress)
+            energy = bool(metering.spec)
+            image = build_mlperf(
+                target, model, engine, toolchain, workspace, progress, energy=energy
+            )
         with mlperf_bench(
             target, model, image, workspace, progress, records.append, reach, metering, plan
         ) as dut:

@@ -27,7 +27,7 @@ from harness.gating import GatePlugin
 from harness.image import Image, build_image
 from harness.measure.meters import Metering
 from harness.mlperf.bench import add_options as add_protocol_options
-from harness.mlperf.bench import build_mlperf, plan_of, speaks_mlperf
+from harness.mlperf.bench import build_mlperf, plan_of, speaks_mlperf, with_baud
 from harness.mlperf.dut import MlperfDut, open_mlperf_dut
 from harness.model import Model
 from harness.profile import add_option as add_profile_option
@@ -109,7 +109,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> Target:
     """The target asked for, read from its file and checked."""
-    return request.config.stash[_selection].target(request.param)
+    found = request.config.stash[_selection].target(request.param)
+    return with_baud(found, request.config.option)
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +150,8 @@ def image(
     workspace = request.config.stash[_selection].workspace
     if speaks_mlperf(request.config.option):
         progress = _progress(request.config)
-        return build_mlperf(target, model, engine, toolchain, workspace, progress)
+        energy = bool(request.config.option.meter)
+        return build_mlperf(target, model, engine, toolchain, workspace, progress, energy=energy)
     say = _progress(request.config).say
     return build_image(target, model, engine, workspace.images, say, toolchain)
 

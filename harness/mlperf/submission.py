@@ -16,7 +16,7 @@ from harness import __version__
 from harness.errors import InputError
 from harness.files import create_folder
 from harness.mlperf.run import MlperfRun
-from harness.mlperf.runner import Plan
+from harness.mlperf.runner import Plan, Window
 from harness.mlperf.suite import Outcome
 
 _MICRO = 1e6  # in a whole
@@ -75,17 +75,25 @@ def _modes(run: MlperfRun) -> tuple[dict[str, tuple[list[str], list[Any]]], list
     why = []
     if run.throughput is None:
         why.append(f"no performance: {run.untimed}")
-    elif len(run.windows) != Plan.windows:
-        why.append(f"no performance: {len(run.windows)} windows, where the rules ask for 5")
+    elif not _is_official(run.windows):
+        why.append("no performance: the rules ask for 5 windows of 10 s and 10 iterations or more")
     else:
         modes["performance"] = (_performance(run), _windows(run, "p"))
     if run.metered is None:
         why.append("no energy: no meter measured it")
+    elif not _is_official(run.windows):
+        why.append("no energy: the rules ask for 5 windows of 10 s and 10 iterations or more")
     elif run.metered.identity.virtual:
         why.append("no energy: a virtual meter measures nothing")
     else:
         modes["energy"] = (_energy(run), _windows(run, "e"))
     return modes, why
+
+
+def _is_official(windows: Sequence[Window]) -> bool:
+    return len(windows) == Plan.windows and all(
+        one.seconds >= Plan.seconds and one.iterations >= Plan.iterations for one in windows
+    )
 
 
 def _accuracy(run: MlperfRun) -> list[str]:
