@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ID = 240  # bytes; a file's name has 255, and `.partial` goes with it
 _LARGEST = 2**53  # up to which a double holds every whole number
 _UNIT = re.compile(r"[^\s\x00-\x1f]{1,20}")
-_ALWAYS = ("vectors", "bytes_differing", "flash", "ram", "arena", "stack", "wall")
+_ALWAYS = ("vectors", "bytes_differing", "flash", "ram", "arena", "wall")
 
 
 class BrokenRuleError(ValueError):
@@ -46,6 +46,8 @@ def _check_presence(record: "Record") -> None:
     for name in shares:
         if not 0 <= record.numbers[name].value <= 1:
             raise BrokenRuleError(f"numbers.{name}.value: is not between 0 and 1")
+    if ("stack" in record.numbers) == bool(record.unseen_stack):
+        raise BrokenRuleError("numbers.stack: is to be there, or `unseen_stack` to say why not")
     if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
         raise BrokenRuleError("numbers: neither instructions_median nor cycles_median is there")
 
@@ -66,7 +68,7 @@ def _check_number(name: str, number: Number) -> None:
         raise BrokenRuleError(f"numbers.{name}.model: has a NUL in it")
     if abs(number.value) >= _LARGEST:
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is beyond 2^53")
-    if name in _ALWAYS and number.value < 0:  # others may be differences
+    if name in (*_ALWAYS, "stack") and number.value < 0:  # others may be differences
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is negative")
     if number.unit == "byte" and number.value != int(number.value):
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is no whole byte")
