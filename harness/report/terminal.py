@@ -166,7 +166,11 @@ def _lacking(records: Sequence[Record]) -> Iterator[str]:
     found: dict[tuple[str, str], set[str]] = {}
     for record in records:
         estimated = "" if "instructions_median" not in record.numbers else record.unestimated
-        for what, why in (("not estimated", estimated), ("no layers", record.unprofiled)):
+        for what, why in (
+            ("not estimated", estimated),
+            ("no layers", record.unprofiled),
+            ("no stack", record.unseen_stack),
+        ):
             if why:
                 found.setdefault((what, why), set()).add(record.target.name)
     for (what, why), targets in found.items():
