@@ -19,6 +19,7 @@ from harness.mlperf.submission import check_name, write_submission
 from harness.mlperf.suite import Outcome, models_of, run_all
 from harness.model import Model
 from harness.names import suggest
+from harness.own_elf import OwnFirmware
 from harness.progress import Progress
 from harness.report.mlperf import print_outcomes
 from harness.selection import Selection, add_options
@@ -39,6 +40,7 @@ def add_command(commands: Any) -> None:
         "--elf",
         action="append",
         default=[],
+        dest="firmware",
         metavar="ID=FILE",
         help="run the firmware in FILE for the benchmark ID, instead of building ours: "
         f"{', '.join(BENCHMARKS)}",
@@ -54,7 +56,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     target, engine, toolchain = _one(selection)
     target = with_baud(target, options)
     plan, reach = plan_of(options), Reach.of(options)
-    firmware = _firmware(options.elf)
+    firmware = _firmware(options.firmware)
     check_name(options.organization, "--organization")
     if options.submission is not None and options.submission.exists():
         raise InputError("is there already", where=str(options.submission))
@@ -63,13 +65,9 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     records: list[Path] = []
 
     def run(model: Model, benchmark: str) -> MlperfRun:
-        if benchmark in firmware:
-            image = image_of_elf(target, firmware[benchmark], workspace.images, stamped=False)
-        else:
-            energy = bool(metering.spec)
-            image = build_mlperf(
-                target, model, engine, toolchain, workspace, progress, energy=energy
-            )
+        made = firmware.get(benchmark, engine)
+        energy = bool(metering.spec)
+        image = build_mlperf(target, model, made, toolchain, workspace, progress, energy=energy)
         with mlperf_bench(
             target, model, image, workspace, progress, records.append, reach, metering, plan
         ) as dut:
@@ -100,7 +98,7 @@ def _one(selection: Selection) -> tuple[Target, Engine, Toolchain]:
     return selection.target(selection.targets[0]), find_engine(selection.engines[0]), toolchain
 
 
-def _firmware(asked: list[str]) -> dict[str, Path]:
+def _firmware(asked: list[str]) -> dict[str, OwnFirmware]:
     """Return the ELF of each benchmark that has one."""
     found = {}
     for text in asked:
@@ -111,7 +109,7 @@ def _firmware(asked: list[str]) -> dict[str, Path]:
                 where="--elf",
                 remedy=suggest(benchmark, (f"{one}=FILE" for one in BENCHMARKS)),
             )
-        found[benchmark] = Path(file)
+        found[benchmark] = OwnFirmware(Path(file))
     return found
 
 

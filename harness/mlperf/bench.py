@@ -19,6 +19,7 @@ from harness.mlperf.dut import MlperfDut, open_mlperf_dut
 from harness.mlperf.firmware import ENERGY_BAUD
 from harness.mlperf.runner import Plan
 from harness.model import Model
+from harness.own_elf import OwnFirmware, image_of_elf
 from harness.progress import Progress
 from harness.results.record import Protocol
 from harness.target import Target
@@ -84,7 +85,12 @@ def build_mlperf(
     *,
     energy: bool,
 ) -> Image:
-    """Build our own firmware that answers MLPerf Tiny's protocol, as `build_image` does."""
+    """Build our own firmware that answers MLPerf Tiny's protocol, as `build_image` does.
+
+    Of a firmware that is there it is a copy.
+    """
+    if isinstance(engine, OwnFirmware):
+        return image_of_elf(target, engine.path, workspace.images, stamped=False)
     variant: Variant = "mlperf-tiny-energy" if energy else "mlperf-tiny"
     return build_image(
         target, model, engine, workspace.images, progress.say, toolchain, variant=variant

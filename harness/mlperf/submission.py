@@ -49,17 +49,17 @@ def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: st
 
     Raises `InputError` if it is there already, or cannot be written.
     """
-    runs = [(one.benchmark.folder, one.run) for one in outcomes if one.run is not None]
+    runs = [(one.benchmark, one.run) for one in outcomes if one.run is not None]
     missing = [f"{one.benchmark.id}: {one.reason}" for one in outcomes if one.run is None]
     files: dict[str, bytes] = {}
     root = f"closed/{organization}"
-    for name, run in runs:
+    for benchmark, run in runs:
         system = run.target.name
         files[f"{root}/systems/{system}.json"] = _system(run, organization)
         modes, why = _modes(run)
-        missing += [f"{name}: {text}" for text in why]
+        missing += [f"{benchmark.id}: {text}" for text in why]
         for mode, (results, data) in modes.items():
-            place = f"{root}/results/{system}/{name}/{mode}"
+            place = f"{root}/results/{system}/{benchmark.folder}/{mode}"
             files[f"{place}/log.txt"] = _log(run, mode).encode()
             files[f"{place}/results.txt"] = "".join(f"{line}\n" for line in results).encode()
             files[f"{place}/results.json"] = json.dumps(data).encode()
