@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness import golden, tflite_file
+from harness.board.virtual.dwt import CYCCNT
 from harness.engines import find_engine
 from harness.errors import InputError
 from harness.image import Image, Variant, build_image
@@ -150,6 +151,24 @@ def test_microseconds_are_ticks_of_the_clock(target: Target, folder: Path) -> No
         ticks = link.infer(model.vectors.inputs[0].tobytes()).ticks
     an_inference = (many - few) / 2000 * HZ / 1e6
     assert ticks < an_inference < ticks + 200  # to copy the input, and to read the clock
+
+
+@needs_gcc
+def test_the_clock_goes_on_when_the_counter_wraps(target: Target, folder: Path) -> None:
+    model = own(folder)
+    with virtual_board(build(target, model, "mlperf-tiny").elf) as board:
+        board.chip.core.reset_now()
+        with open(board.line.path, "r+b", buffering=0) as port:
+            client = MlperfClient(Channel(port.fileno(), name="virtual"), baud=115200)
+            client.detect()
+            client.load(model.vectors.inputs[0].tobytes(), "vector")
+            before = client.infer(1000, 0).microseconds
+            with board.chip.core.stopped():
+                board.chip.core._dwt.write(CYCCNT, 0xFFFF_8000)
+            after = client.infer(1000, 0).microseconds
+            counted = board.chip.core._dwt.read(CYCCNT)
+    assert counted < 0xFFFF_8000
+    assert after == pytest.approx(before, rel=1e-3)  # a longer number is printed in between
 
 
 @needs_gcc
