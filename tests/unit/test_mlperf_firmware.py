@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import golden, tflite_file
+from harness import engines, golden, tflite_file
 from harness.board.virtual.dwt import CYCCNT
 from harness.engines import find_engine
 from harness.errors import InputError
@@ -27,6 +28,7 @@ from harness.model import Model, find_model, load_model
 from harness.places import bundled
 from harness.target import Target, find_target
 from harness.toolchain import find_toolchain
+from tests import host
 from tests.graphs import Builder
 from tests.repository import BEHAVE, DESCRIPTION, UNDEFINED, HandMade
 from tests.unit.test_virtual_firmware import on_virtual_board, virtual_board
@@ -73,8 +75,8 @@ def pictures(folder: Path) -> Model:
 
 
 def own(folder: Path) -> Model:
-    """Make a model that is no benchmark, with a name that C would not like."""
-    return classifier(folder, 'my "own"', 7, 3)
+    """Make a model that is no benchmark."""
+    return classifier(folder, "my own", 7, 3)
 
 
 def anomaly(folder: Path) -> Model:
@@ -205,11 +207,18 @@ def test_in_energy_mode_windows_lie_between_edges(target: Target, folder: Path) 
     ],
 )
 def test_where_the_engine_fails_there_is_no_result(
-    target: Target, folder: Path, name: str, behaviour: int, error: str
+    target: Target,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    behaviour: int,
+    error: str,
 ) -> None:
     """The device answers when it is asked for an inference, and a fault tells its registers."""
+    monkeypatch.setitem(engines.ENGINES, name, HandMade(name))
     model = classifier(folder, "small", 4, 4)
-    image = build_image(target, model, HandMade(name), folder / "images", variant="mlperf-tiny")
+    engine = find_engine(name)
+    image = build_image(target, model, engine, folder / "images", variant="mlperf-tiny")
     with on_virtual_board(image.elf) as channel:
         MlperfClient(channel, baud=115200).detect()
         channel.write(b"db load 4%", 1)
@@ -233,6 +242,20 @@ def received(channel: Channel, until: str) -> list[str]:
     return lines
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["-DMLPERF=fast", "-DTICK_HZ=1"], "'fast' is neither performance nor energy"),
+        (["-DMLPERF=energy"], "TICK_HZ: '' is no frequency"),
+        (["-DMLPERF=performance", "-DTICK_HZ=0"], "TICK_HZ: '0' is no frequency"),
+    ],
+)
+def test_cmake_refuses_what_is_no_option(tmp_path: Path, options: list[str], error: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        host.build_firmware(tmp_path, "identity", *options)
+    assert error in " ".join(refused.value.stderr.decode().split())
+
+
 def test_without_a_clock_there_are_no_timestamps() -> None:
     without = find_target("qemu-stm32", [bundled("targets")])
     without = msgspec.structs.replace(without, clock=None)
@@ -247,9 +270,11 @@ def test_the_frequency_is_the_counters(target: Target) -> None:
     assert mlperf_options(m7, energy=False)["TICK_HZ"] == "25000000"
 
 
-def test_a_name_is_no_more_than_a_name(folder: Path) -> None:
-    header = write_model_header(own(folder), folder).read_text()
-    assert '#define MLPERF_MODEL "my__own_"' in header
+@pytest.mark.parametrize("name", ['"', "\\", "]", "a\nb", "ü"])
+def test_a_name_that_no_line_holds_is_refused(folder: Path, name: str) -> None:
+    assert '#define MLPERF_MODEL "my own"' in write_model_header(own(folder), folder).read_text()
+    with pytest.raises(InputError, match="cannot tell"):
+        write_model_header(dataclasses.replace(own(folder), name=name), folder)
 
 
 def test_the_protocol_has_one_input(folder: Path) -> None:
