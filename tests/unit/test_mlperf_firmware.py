@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +13,13 @@ import pytest
 from harness import engines, golden, tflite_file
 from harness.board.virtual.dwt import CYCCNT
 from harness.engines import find_engine
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.image import Image, Variant, build_image
 from harness.link.channel import Channel
 from harness.link.client import LinkClient
-from harness.link.fault import describe
-from harness.link.messages import Fault
 from harness.mlperf.benchmarks import content_of, expected, payload
 from harness.mlperf.client import MlperfClient
 from harness.mlperf.firmware import ENERGY_BAUD, mlperf_options, write_model_header
-from harness.mlperf.lines import LineReader
 from harness.model import Model, find_model, load_model
 from harness.places import bundled
 from harness.target import Target, find_target
@@ -202,8 +198,8 @@ def test_in_energy_mode_windows_lie_between_edges(target: Target, folder: Path) 
 @pytest.mark.parametrize(
     ("name", "behaviour", "error"),
     [
-        ("no_init", BEHAVE, "The engine failed: status 7"),
-        ("misbehaving", UNDEFINED, "Fault: "),
+        ("no_init", BEHAVE, "the device answered `infer 1 0%`: The engine failed: status 7"),
+        ("misbehaving", UNDEFINED, "took a fault: UNDEFINSTR.*\n.*execute_undefined"),
     ],
 )
 def test_where_the_engine_fails_there_is_no_result(
@@ -220,26 +216,12 @@ def test_where_the_engine_fails_there_is_no_result(
     engine = find_engine(name)
     image = build_image(target, model, engine, folder / "images", variant="mlperf-tiny")
     with on_virtual_board(image.elf) as channel:
-        MlperfClient(channel, baud=115200).detect()
-        channel.write(b"db load 4%", 1)
-        channel.write(f"db {behaviour:02x}000000%infer 1 0%".encode(), 1)
-        lines = received(channel, until="e-[")
-    [told] = [line for line in lines if line.startswith("e-[")]
-    assert told.startswith(f"e-[{error}")
-    assert not any("m-results" in line for line in lines)
-    if behaviour == UNDEFINED:
-        fault = Fault(*(int(word, 16) for word in told[len("e-[Fault: ") : -1].split()))
-        assert "UNDEFINSTR" in describe(fault, hex)
-        assert "execute_undefined" in image.elf.locate(fault.pc)
-
-
-def received(channel: Channel, until: str) -> list[str]:
-    """Return the lines up to one that begins with `until`, and what came with it."""
-    reader, lines = LineReader(), list[str]()
-    end = time.monotonic() + 10
-    while time.monotonic() < end and not any(line.startswith(until) for line in lines):
-        lines += reader.feed(channel.read(0.1))
-    return lines
+        client = MlperfClient(channel, baud=115200, locate=image.elf.locate)
+        client.detect()
+        client.load(bytes((behaviour, 0, 0, 0)), "vector")
+        with pytest.raises(InfrastructureError, match=error):
+            client.infer(1, 0)
+    assert not any("m-results" in said.text for said in client.transcript)
 
 
 @pytest.mark.parametrize(
