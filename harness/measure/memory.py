@@ -35,6 +35,7 @@ _PARTS = (
     ("firmware/ports/", "port"),
     ("firmware/toolchains/", "libc"),
 )
+_OURS = "firmware/app/"
 _LIBC = ("newlib/", "libgcc/", "compiler_rt", "compiler-rt")
 
 
@@ -108,6 +109,7 @@ def pieces(elf: Elf) -> list[Piece]:
         symbols = _symbols(file)
         moved = [s for s in file.iter_segments(type="PT_LOAD") if s["p_vaddr"] != s["p_paddr"]]
         files = _files(file, symbols)
+        ours = any(name.startswith(_OURS) for name in files.values())
         return [
             piece
             for section in file.iter_sections()
@@ -116,6 +118,7 @@ def pieces(elf: Elf) -> list[Piece]:
                 section,
                 symbols,
                 files,
+                ours=ours,
                 copied=any(segment.section_in_segment(section) for segment in moved),
             )
         ]
@@ -169,7 +172,12 @@ def growth(before: list[Piece], after: list[Piece]) -> dict[tuple[str, str, str]
 
 
 def _pieces_of(
-    section: Section, symbols: list[_Symbol], files: Mapping[int, str], *, copied: bool
+    section: Section,
+    symbols: list[_Symbol],
+    files: Mapping[int, str],
+    *,
+    ours: bool,
+    copied: bool,
 ) -> Iterator[Piece]:
     """Yield the pieces of a section, with padding where no symbol is.
 
@@ -189,21 +197,26 @@ def _pieces_of(
             yield piece(_PADDING, "", "", now, symbol.address - now)
         file = files.get(symbol.address, "")
         size = min(symbol.size, end - symbol.address)
-        yield piece(part_of(file), file, symbol.name, symbol.address, size)
+        yield piece(part_of(file, ours=ours), file, symbol.name, symbol.address, size)
         now = symbol.address + size
     if now < end:
         rest = next((part for word, part in _RESERVED.items() if word in name), _PADDING)
         yield piece(rest, "", "", now, end - now)
 
 
-def part_of(file: str) -> str:
-    """Return the part of the firmware that a source file belongs to."""
+def part_of(file: str, *, ours: bool = True) -> str:
+    """Return the part of the firmware that a source file belongs to.
+
+    Of a firmware that is not `ours`, only a C library can be told from the rest.
+    """
     for start, part in _PARTS:
         if file.startswith(start):
             return part
-    if not file or any(name in file for name in _LIBC):
+    if any(name in file for name in _LIBC) or (ours and not file):
         return "libc"
-    return "engine"
+    if ours:
+        return "engine"
+    return "application" if file else "unknown"
 
 
 def _symbols(file: ELFFile) -> list[_Symbol]:

@@ -25,14 +25,17 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
         table.add_row(*_row(outcome))
     console.print(table)
     console.print(
-        f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency and\n"
+        f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency, "
         "throughput, by the device's clock, median of the windows",
         style="dim",
         highlight=False,
     )
+    said: dict[str, list[str]] = {}
     for outcome in outcomes:
         for reason in _reasons(outcome):
-            console.print(f"{outcome.benchmark.id}: {reason}", highlight=False, markup=False)
+            said.setdefault(reason, []).append(outcome.benchmark.id)
+    for reason, benchmarks in said.items():
+        console.print(f"{', '.join(benchmarks)}: {reason}", highlight=False, markup=False)
 
 
 def _row(outcome: Outcome) -> list[str | Text]:

@@ -5,6 +5,7 @@ QEMU's own gdbstub is what tests/unit/test_feed.py talks to.
 
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from harness.link.channel import Channel, LineClosedError
 STOPPED = b"$T02thread:01;#04"  # as QEMU 7.2 sends it
 OK = b"+$OK#9a"
 ADDRESS = 0x2000_0010
+REGISTERS = struct.pack("<16I100xI", *range(16), 0x6100_0003)
 
 Answer = Callable[[bytes], bytes]
 
@@ -33,6 +35,11 @@ def sound(request: bytes) -> bytes:
     """Answer `request`, the byte 03 or a packet, as a gdbstub does."""
     if request == b"\x03":
         return STOPPED
+    if request.startswith(b"$m"):
+        address, size = (int(number, 16) for number in request[2:-3].split(b","))
+        return b"+" + encode(bytes((address + i) % 251 for i in range(size)).hex().encode())
+    if request.startswith(b"$g"):
+        return b"+" + encode(REGISTERS.hex().encode())
     return OK if request.startswith(b"$M") else b"+"
 
 
@@ -99,6 +106,39 @@ def test_no_flipped_bit_gives_another_payload(payload: bytes, bit: int) -> None:
 def test_anything_else_is_no_packet(packet: bytes) -> None:
     payload = decode(packet)
     assert payload is None or packet[:-2] + packet[-2:].lower() == encode(payload)
+
+
+# Reading
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 2000, 2001, 10_007])
+def test_memory_is_read_block_by_block(size: int) -> None:
+    with peer(sound) as (stub, requests):
+        assert stub.read(ADDRESS, size) == bytes((ADDRESS + i) % 251 for i in range(size))
+    assert (requests[0], requests[-1]) == (b"\x03", encode(b"c"))
+    assert len(requests) == 2 + -(-size // 2000)
+
+
+def test_registers_are_read_at_once() -> None:
+    with peer(sound) as (stub, _):
+        assert stub.registers() == (*range(16), 0x6100_0003)
+
+
+def test_a_machine_that_waits_to_be_started_is_not_stopped() -> None:
+    with peer(sound) as (stub, requests):
+        held = Gdbstub(stub._channel, runs=False)
+        held.write(ADDRESS, b"x")
+        held.write(ADDRESS, b"x")
+    assert [request[:2] for request in requests] == [b"$M", b"$c", b"\x03", b"$M", b"$c"]
+
+
+@pytest.mark.parametrize("answer", [b"+$E14#aa", b"+$#00", b"+$616#9d", b"+$6161#ce", b"+$zz#f4"])
+def test_a_read_that_is_refused_or_too_short_is_an_error(answer: bytes) -> None:
+    with (
+        peer(but(b"$m", answer)) as (stub, _),
+        pytest.raises(InfrastructureError, match="answered a read of 3 bytes with"),
+    ):
+        stub.read(ADDRESS, 3)
 
 
 # Writing
