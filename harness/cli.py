@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from harness import __version__, cli_judge, cli_measure, cli_models, cli_results
-from harness.bench import bench
+from harness import __version__, cli_judge, cli_measure, cli_mlperf, cli_models, cli_results
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
@@ -19,6 +18,8 @@ from harness.errors import HarnessError, InfrastructureError
 from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, REGRESSION, USAGE
 from harness.image import build_image
 from harness.measure.meters import Metering
+from harness.mlperf.bench import add_options as add_protocol_options
+from harness.mlperf.bench import bench_of
 from harness.model import list_models, load_model
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
     Reach.add_options(run.add_argument)
     add_profile_option(run.add_argument)
+    add_protocol_options(run.add_argument)
     Metering.add_options(run.add_argument)
     add_store_option(run.add_argument)
     add_baseline_option(run.add_argument)
@@ -81,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
     cli_measure.add_commands(commands)
+    cli_mlperf.add_command(commands)
     cli_results.add_commands(commands)
     cli_judge.add_commands(commands)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
@@ -114,7 +117,8 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         metering.check(selection.target(name))
     with _table_in_the_end(records), metering:
         for target, model, engine, toolchain in selection.combinations():
-            with bench(
+            with bench_of(
+                options,
                 target,
                 model,
                 engine,
@@ -124,7 +128,6 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
                 recorded,
                 reach,
                 metering,
-                profile=options.profile,
             ) as dut:
                 dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]

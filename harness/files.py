@@ -42,7 +42,7 @@ def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make the new `folder` with `files`, by name, in it.
+    """Make the new `folder` with `files`, by name or by path within it.
 
     Raises `InputError` if there is something at `folder`, or it cannot be written.
     """
@@ -54,6 +54,7 @@ def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         partial.mkdir(parents=True)
         for name, data in files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(data)
         partial.rename(folder)
     except OSError as error:

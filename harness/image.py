@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,11 +26,12 @@ from harness.elf import Elf
 from harness.engines import Engine, Generated
 from harness.engines.generated import LayerInfo
 from harness.errors import InfrastructureError, InputError
+from harness.mlperf.firmware import mlperf_options, write_model_header
 from harness.model import Model
 from harness.target import Target
 from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
 
-Variant = Literal["measured", "traced", "profiled"]
+Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
 """What an image is for; only the first is a user's."""
 
 _BUILD_ID_DIGITS = 32
@@ -41,7 +42,7 @@ _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<b
 _NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: string\.h: No such")
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR_LINES = 20
-_OPTION = {"traced": "TRACE", "profiled": "PROFILE"}  # of firmware/CMakeLists.txt
+_LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 
@@ -85,7 +86,8 @@ def build_image(
 
     `say` is told when there is something to wait for. Without `toolchain`, it is the
     default one. A `traced` image tells what each layer computed, and is not for measuring; a
-    `profiled` one tells the ticks of each layer.
+    `profiled` one tells the ticks of each layer. `mlperf-tiny` images answer that protocol instead
+    of the link, in performance mode or in energy mode, whose line has `ENERGY_BAUD`.
 
     Raises `InputError` if the model cannot be built for the target or does not fit its
     memory, `InfrastructureError` if a tool is missing or fails.
@@ -97,9 +99,13 @@ def build_image(
     try:
         generated = _generate(model, engine, staging / "model", target.mcu.core)
         options = _options(target, toolchain)
-        if variant != "measured":
+        if variant in _LAYERS:
             _check_layers(generated, engine)
-            options[_OPTION[variant]] = "ON"
+            options[_LAYERS[variant]] = "ON"
+        elif variant != "measured":
+            header = write_model_header(model, staging / "model")
+            generated = replace(generated, headers=(*generated.headers, header))
+            options |= mlperf_options(target, energy=variant == "mlperf-tiny-energy")
         build_id = _build_id(generated, toolchain, options)
         name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
         final = images / name

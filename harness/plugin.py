@@ -26,6 +26,9 @@ from harness.errors import HarnessError, InfrastructureError, InputError, Regres
 from harness.gating import GatePlugin
 from harness.image import Image, build_image
 from harness.measure.meters import Metering
+from harness.mlperf.bench import add_options as add_protocol_options
+from harness.mlperf.bench import build_mlperf, plan_of, speaks_mlperf
+from harness.mlperf.dut import MlperfDut, open_mlperf_dut
 from harness.model import Model
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
@@ -52,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(group.addoption)
     Reach.add_options(group.addoption)
     add_profile_option(group.addoption)
+    add_protocol_options(group.addoption)
     Metering.add_options(group.addoption)
     add_store_option(group.addoption)
     add_baseline_option(group.addoption)
@@ -63,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_selection] = selection
     try:
         Metering.of(config.option)
+        speaks_mlperf(config.option)
+        plan_of(config.option)
         # xdist's workers report to the main process, which alone shares.
         shares = not hasattr(config, "workerinput")
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
@@ -141,6 +147,9 @@ def image(
 ) -> Image:
     """The firmware with the model in it, built for the target; sizes and the ELF."""
     workspace = request.config.stash[_selection].workspace
+    if speaks_mlperf(request.config.option):
+        progress = _progress(request.config)
+        return build_mlperf(target, model, engine, toolchain, workspace, progress)
     say = _progress(request.config).say
     return build_image(target, model, engine, workspace.images, say, toolchain)
 
@@ -174,15 +183,23 @@ def dut(
     board: Board,
     metering: Metering,
     request: pytest.FixtureRequest,
-) -> Iterator[Dut]:
+) -> Iterator[Dut | MlperfDut]:
     """The device under test: the image flashed and started anew for each test.
 
     `dut.run()` gives a `harness.run.Run` over the model's vectors and records it;
-    `dut.infer(inputs)` gives the output for one input.
+    `dut.infer(inputs)` gives the output for one input. With `--protocol=mlperf-tiny` it gives a
+    `harness.mlperf.run.MlperfRun`, and there is no `infer`.
     """
     workspace = request.config.stash[_selection].workspace
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
+    if speaks_mlperf(request.config.option):
+        plan = plan_of(request.config.option)
+        with open_mlperf_dut(
+            target, model, image, board, workspace, progress, on_record, metering, plan=plan
+        ) as mlperf_dut:
+            yield mlperf_dut
+        return
     feed = Reach.of(request.config.option).feed
     profile = request.config.option.profile
     with open_dut(

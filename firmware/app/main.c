@@ -3,7 +3,6 @@
  */
 #include <stdint.h>
 
-#include "build_id.h"
 #include "link.h"
 #include "nn.h"
 #include "port.h"
@@ -82,6 +81,10 @@ static link_result_t run(void) {
     return result;
 }
 
+void report_fault(const uint32_t words[FAULT_WORDS]) {
+    link_fault(port_write, words);
+}
+
 int main(void) {
     port_init();
     int status;
@@ -96,7 +99,7 @@ int main(void) {
     device = (link_device_t){
         .write = port_write,
         .run = run,
-        .build_id = build_id,
+        .build_id = link_build_id,
         .counter = port_counter(),
         .counter_overhead = overhead,
         .coarse_ticks = ticks_of_coarse(),

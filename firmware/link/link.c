@@ -17,6 +17,15 @@ typedef struct {
     link_result_t result;
 } session_t;
 
+#ifndef BUILD_ID_BYTES
+#define BUILD_ID_BYTES 0
+#endif
+
+#if defined(__GNUC__)
+__attribute__((used)) /* its name, too, when all is optimized at once */
+#endif
+const uint8_t link_build_id[LINK_BUILD_ID_SIZE] = {BUILD_ID_BYTES};
+
 static frame_encoder_t encoder;
 static frame_decoder_t decoder;
 static uint8_t received[FRAME_CAPACITY];
@@ -50,7 +59,11 @@ static void send_welcome(const link_device_t *device, uint8_t sequence, uint32_t
     begin(device->write, MESSAGE_WELCOME, sequence);
     frame_put_u8(&encoder, LINK_VERSION);
     frame_put_u32(&encoder, nonce);
-    frame_put(&encoder, device->build_id, LINK_BUILD_ID_SIZE);
+    /* Volatile: it may be another than the compiler has seen. */
+    const volatile uint8_t *build_id = device->build_id;
+    for (uint32_t i = 0; i < LINK_BUILD_ID_SIZE; i++) {
+        frame_put_u8(&encoder, build_id[i]);
+    }
     frame_put_u32(&encoder, LINK_WINDOW);
     /* Where a debugger may put the input; no address is longer on the cores that have one. */
     frame_put_u32(&encoder, (uint32_t)(uintptr_t)device->input);

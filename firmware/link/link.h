@@ -15,6 +15,10 @@
  * many while the CPU is busy with a frame. */
 #define LINK_WINDOW 2048U
 
+/* Says which firmware this is: a hash of what it was made from. Zeros as compiled, unless
+ * BUILD_ID_BYTES is defined; `--elf` then writes it into the copy of the ELF that it flashes. */
+extern const uint8_t link_build_id[LINK_BUILD_ID_SIZE];
+
 typedef struct {
     int32_t status;     /* 0, or the engine's error */
     uint32_t ticks;     /* of the device's counter, for the inference alone */
@@ -26,7 +30,7 @@ typedef struct {
 typedef struct {
     void (*write)(uint8_t byte); /* sends a byte */
     link_result_t (*run)(void);  /* runs one inference on the input */
-    const uint8_t *build_id;     /* LINK_BUILD_ID_SIZE bytes */
+    const uint8_t *build_id;     /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
     const char *counter;         /* what counts the ticks: "dwt", "tim2", ... */
     uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */
     uint32_t coarse_ticks;       /* ticks in one of the coarse counter's; 0: there is none */

@@ -42,6 +42,11 @@ void port_trigger(int high);
 uint32_t port_stack_used(void);
 uint32_t port_stack_size(void);
 
+/* What the application does with the registers of a fault, in the order of docs/link.md: it
+ * tells the host. */
+#define FAULT_WORDS LINK_FAULT_WORDS
+void report_fault(const uint32_t words[FAULT_WORDS]);
+
 /* Receive interrupts put bytes here, so that none is lost while the CPU is busy. */
 #define PORT_RING_SIZE LINK_WINDOW
 

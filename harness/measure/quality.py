@@ -55,13 +55,17 @@ def quality(
     """
     if metric == "accuracy":
         return accuracy(outputs, labels)
-    scores = reconstruction_error(inputs, outputs)
-    if recordings is not None:
-        _, first, index, counts = np.unique(
-            recordings, return_index=True, return_inverse=True, return_counts=True
-        )
-        scores, labels = np.bincount(index, scores) / counts, labels[first]
-    return auc(scores, labels)
+    return auc(*of_recordings(reconstruction_error(inputs, outputs), labels, recordings))
+
+
+def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> tuple[Reals, Labels]:
+    """Return score and label of each recording, by those of its windows [N]; all if None."""
+    if recordings is None:
+        return scores, labels
+    _, first, index, counts = np.unique(
+        recordings, return_index=True, return_inverse=True, return_counts=True
+    )
+    return np.bincount(index, scores) / counts, labels[first]
 
 
 def accuracy(outputs: Reals, labels: Labels) -> float:

@@ -4,7 +4,7 @@ The trigger says so where the meter has an input for it. Where it has none, the 
 the core works through an inference without a pause and sleeps before its input comes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -83,6 +83,33 @@ def find_windows(capture: Capture, timeline: Timeline) -> Windows:
             "do both share ground and the level of high?",
         )
     return Windows(begin, end, "trigger")
+
+
+def between_edges(capture: Capture, count: int) -> Capture:
+    """Return `capture` with a trigger that is high in `count` windows, from edge to edge.
+
+    A falling edge begins a window and the next one ends it. Raises `InfrastructureError` if there
+    are more or fewer.
+    """
+    if capture.trigger is None:
+        raise InfrastructureError(
+            "this meter has no input for the pin that marks the windows",
+            where="meter",
+            remedy="take one with digital inputs: docs/energy.md",
+        )
+    level = capture.trigger.astype(np.int8)
+    falls = np.flatnonzero(np.diff(level) < 0) + 1
+    if len(falls) != 2 * count:
+        raise InfrastructureError(
+            f"the pin fell {len(falls)} times, for {count} windows with two edges each",
+            where="meter",
+            remedy="is the firmware's timestamp pin on the meter's first input, and does it stay "
+            f"low for more than {1e6 / capture.hz:g} µs, a sample?",
+        )
+    between = np.zeros(len(level), dtype=np.bool_)
+    for begin, end in falls.reshape(-1, 2):
+        between[begin:end] = True
+    return replace(capture, trigger=between)
 
 
 def delay(capture: Capture, windows: Windows, idle: float) -> int:

@@ -25,6 +25,12 @@ from harness.results.store import Point
 _FOLDED = 240  # characters of a text that is shown at once
 _TITLE = 400  # and of what is shown where the mouse rests
 _TICKS = ("cycles", "instructions")
+_MAIN = (
+    *(f"{unit}_median" for unit in _TICKS),
+    "latency_median",
+    "instructions_estimated",
+    "flash",
+)
 
 
 def write_html(summary: Summary, path: Path) -> None:
@@ -73,7 +79,12 @@ def _environment() -> Environment:
         "ticks_of": _ticks,
     }
     environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
-    environment.globals |= {"line_of": _line, "ticks_of": _ticks, "explain": explain}
+    environment.globals |= {
+        "line_of": _line,
+        "ticks_of": _ticks,
+        "main_of": _main,
+        "explain": explain,
+    }
     environment.globals["shown_of"] = _point
     return environment
 
@@ -108,8 +119,13 @@ def _number(number: Number) -> Markup:
 
 
 def _ticks(record: Record) -> str:
-    """Return in what the record counts inferences."""
-    return next(unit for unit in _TICKS if f"{unit}_median" in record.numbers)
+    """Return in what the record counts inferences; empty if it does not."""
+    return next((unit for unit in _TICKS if f"{unit}_median" in record.numbers), "")
+
+
+def _main(record: Record) -> str:
+    """Return the name of the number that says how much an inference takes, or how large it is."""
+    return next(name for name in _MAIN if name in record.numbers)
 
 
 def _point(point: Point) -> Shown:

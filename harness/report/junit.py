@@ -11,7 +11,7 @@ def properties(record: Record) -> list[tuple[str, str]]:
     return [
         ("target", record.target.name),
         ("model", record.model.name),
-        ("engine", image.engine),
+        ("engine", record.engine),
         ("toolchain", f"{image.toolchain} {image.optimize}"),
         ("verdict", record.verdict),
         *((name, _text(number)) for name, number in record.numbers.items()),

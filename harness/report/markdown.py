@@ -100,7 +100,7 @@ def _row(standing: Standing) -> list[str]:
         *map(escaped, standing.build),
         "**failed**" if standing.failed else "passed",
         f"{SHOWN[metric]} {numbers[metric].value:.4f}",
-        f"{numbers['bytes_differing'].value:,.0f}",
+        f"{record.differing:,}",
     ]
 
 

@@ -65,7 +65,7 @@ class Standing:
     def build(self) -> tuple[str, str]:
         """What it was built with: the engine; toolchain and flag."""
         image = self.record.image
-        return image.engine, f"{image.toolchain} {image.optimize}"
+        return self.record.engine, f"{image.toolchain} {image.optimize}"
 
     def varies(self, name: str) -> bool:
         """Tell whether a number of `series` was not the same in all runs."""

@@ -11,6 +11,7 @@ TRENDS: Mapping[str, str] = {
     "instructions_median": "instructions",
     "cycles_median": "cycles",
     "cycles_estimated": "cycles",
+    "instructions_estimated": "instructions",
     "latency_median": "latency",
     "latency_estimated": "latency",
     "accuracy": "accuracy",

@@ -18,7 +18,7 @@ MOST = 20
 Column = tuple[str, Sequence[str]]
 """A heading, and the numbers that may stand below it, the best first."""
 _COLUMNS: Sequence[Column] = (
-    ("instructions", ("instructions_median",)),
+    ("instructions", ("instructions_median", "instructions_estimated")),
     ("cycles", ("cycles_median", "cycles_estimated")),
     ("latency", ("latency_median", "latency_estimated")),
     ("flash", ("flash",)),

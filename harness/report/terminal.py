@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.measure.quality import SHOWN
 from harness.report.energy import print_energy
 from harness.report.latency import print_latency
-from harness.report.text import error_of, few_digits
+from harness.report.text import error_of, few_digits, quantity
 from harness.results.record import Record
 
 # An interrupt's frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and its handler:
@@ -26,7 +26,8 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     """
     compilers = len({record.image.toolchain for record in records}) > 1
     flags = len({record.image.optimize for record in records}) > 1
-    units = [unit for unit in _TICKS if any(f"{unit}_median" in r.numbers for r in records)]
+    units = [unit for unit in _TICKS if any(_has(unit, r) for r in records)]
+    timed = any("throughput" in record.numbers for record in records)
     metrics = {
         shown: {record.model.name for record in records if record.model.metric == name}
         for name, shown in SHOWN.items()
@@ -39,6 +40,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ floor",
         "vectors\n≠ golden",
         *(f"{_TICKS[unit]}\n{_below(unit, records)}" for unit in units),
+        *(["latency\ninf./s"] * timed),
         "flash",
         "RAM",
         "wall\ns",
@@ -47,7 +49,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     for record in records:
         toolchain = (record.image.toolchain * compilers, record.image.optimize * flags)
         place = _stack(record.target.name, " ".join(filter(None, toolchain)))
-        table.add_row(place, *_row(record, units))
+        table.add_row(place, *_row(record, units, timed=timed))
     console.print(table)
     console.print(_legend(metrics, units, records), style="dim", highlight=False)
     print_latency(records, console)
@@ -70,25 +72,39 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             )
 
 
-def _row(record: Record, units: Sequence[str]) -> list[str | Text]:
+def _has(unit: str, record: Record) -> bool:
+    return f"{unit}_median" in record.numbers or (unit == "instructions" and _is_timed(record))
+
+
+def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     metric = record.model.metric
     quality, least = value[metric], value[f"{metric}_floor"]
-    same = value["bytes_differing"] == 0
-    cycles = f"~ {few_digits(value['cycles_estimated'])}" if "cycles_estimated" in value else ""
-    ticks = [
-        _stack(f"{value[f'{unit}_median']:,.0f}", cycles) if f"{unit}_median" in value else ""
-        for unit in units
-    ]
+    same = record.differing == 0
+    latency: list[str | Text] = [""] * timed
+    if "throughput" in value:
+        latency = [_stack(quantity(value["latency_median"], "s"), f"{value['throughput']:.3f}")]
     return [
-        _stack(record.model.name, record.image.engine),
+        _stack(record.model.name, record.engine),
         _stack(f"{quality:.4f}", f"≥ {least:g}", right=quality >= least),
-        _stack(f"{value['vectors']:,}", f"{value['bytes_differing']:,}", right=same),
-        *ticks,
+        _stack(f"{value['vectors']:,}", f"{record.differing:,}", right=same),
+        *(_ticks(record, unit) for unit in units),
+        *latency,
         f"{value['flash']:,}",
         f"{value['ram']:,}",
         f"{value['wall']:.1f}",
     ]
+
+
+def _ticks(record: Record, unit: str) -> str | Text:
+    """Return the median of an inference, and what is estimated below it."""
+    value = {name: number.value for name, number in record.numbers.items()}
+    estimated = value.get("cycles_estimated")
+    cycles = "" if estimated is None else f"~ {few_digits(estimated)}"
+    if f"{unit}_median" in value:
+        return _stack(f"{value[f'{unit}_median']:,.0f}", cycles)
+    timed = value.get(f"{unit}_estimated")
+    return "" if timed is None else f"~ {few_digits(timed)}"
 
 
 def _stack(above: str, below: str, *, right: bool = True) -> Text:
@@ -111,19 +127,34 @@ def _legend(
     common, *others = metrics
     named = [f"{metric} of {', '.join(sorted(metrics[metric]))}" for metric in others]
     quality = f"quality ({'; '.join([common, *named])})" if others else common
-    exact = [quality, "≠ golden (output bytes that differ)"]
+    exact = [quality, _differing(records)]
     measured = ["wall time"]
     for unit in units:
         kind = exact if unit == "instructions" else measured
-        kind.append(f"median {unit} per inference")
+        if any(f"{unit}_median" in record.numbers for record in records):
+            kind.append(f"median {unit} per inference")
+    if any("throughput" in record.numbers for record in records):
+        measured.append("latency and throughput (median of the windows)")
     exact.append("flash and RAM (bytes)")
     lines = [f"exact: {', '.join(exact)}", f"measured: {', '.join(measured)}"]
     cycles = [r.numbers["cycles_estimated"] for r in records if "cycles_estimated" in r.numbers]
     models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in cycles)
     if models:
         lines.append(f"estimated: ~ cycles per inference, {'; '.join(models)}")
+    timed = [r.numbers["instructions_estimated"] for r in records if _is_timed(r)]
+    lines += dict.fromkeys(f"estimated: ~ instr. per inference ({one.model})" for one in timed)
     lines += _lacking(records)
     return "\n".join(lines)
+
+
+def _is_timed(record: Record) -> bool:
+    return "instructions_estimated" in record.numbers
+
+
+def _differing(records: Sequence[Record]) -> str:
+    what = {"link": "output bytes", "mlperf-tiny": "printed results, over mlperf-tiny,"}
+    there = dict.fromkeys(what[record.protocol] for record in records)
+    return f"≠ golden ({' or '.join(there)} that differ)"
 
 
 def _lacking(records: Sequence[Record]) -> Iterator[str]:

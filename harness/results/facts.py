@@ -44,6 +44,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "counter": record.counter,
         "conversion": str(record.conversion or ""),
         "golden": model.golden_source,
+        "protocol": record.protocol,
         "feed": record.feed,
         "clock": _clock(record),
         **_meter(record),

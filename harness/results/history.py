@@ -24,7 +24,7 @@ def history_of(record: Record, url: str, workspace: Workspace) -> History:
             found = store.find(
                 target=record.target.name,
                 model=record.model.name,
-                engine=image.engine,
+                engine=record.engine,
                 toolchain=image.toolchain,
                 optimize=image.optimize,
             )

@@ -22,7 +22,7 @@ def key_of(record: Record) -> Key:
     return (
         record.target.name,
         record.model.name,
-        image.engine,
+        record.engine,
         image.toolchain,
         image.optimize,
     )

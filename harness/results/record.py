@@ -15,10 +15,14 @@ from harness.measure.layers import LayerDifference
 from harness.measure.memory import MemoryUse
 from harness.measure.number import Number
 from harness.measure.quality import Metric
+from harness.mlperf.runner import Window
 from harness.profile import LayerProfile
 from harness.results.rules import BrokenRuleError, check
 
 SCHEMA = 1
+Protocol = Literal["link", "mlperf-tiny"]
+"""What host and firmware speak."""
+
 _LARGEST = 64 << 20  # bytes of a file
 
 # Rules that are read with the keys; those over several keys are in `rules`.
@@ -145,6 +149,23 @@ class Record(msgspec.Struct, frozen=True):
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured
     memory: MemoryUse | None = None  # which all records have but the first ones
+    protocol: Protocol = "link"  # which all records are of that do not say it
+    windows: list[Window] = []  # of mlperf-tiny
+
+    @property
+    def engine(self) -> str:
+        """What answered: the engine, and the protocol if it is another than ours.
+
+        Runs over another protocol are of another firmware, and not compared with those of ours.
+        """
+        engine = self.image.engine
+        return engine if self.protocol == "link" else f"{engine}/{self.protocol}"
+
+    @property
+    def differing(self) -> int:
+        """What is not golden's: bytes of outputs, or printed results of mlperf-tiny."""
+        what = "bytes" if self.protocol == "link" else "results"
+        return int(self.numbers[f"{what}_differing"].value)
 
 
 def write_record(record: Record, folder: Path) -> Path:

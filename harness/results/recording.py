@@ -5,16 +5,19 @@ import secrets
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from harness import __version__
+from harness.image import Image
 from harness.measure import latency
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy import estimate_energy
 from harness.measure.instructions import of_ticks
 from harness.measure.meters.session import Metered
 from harness.measure.number import Kind, Number
+from harness.model import Model
 from harness.profile import Profile
 from harness.results.checkout import branch_of, git
 from harness.results.record import (
@@ -29,11 +32,51 @@ from harness.results.record import (
     TargetInfo,
 )
 from harness.run import Run
-from harness.target import Qemu
+from harness.target import Qemu, Target
+from harness.vectors import Vectors
+
+
+class _AnyRun(Protocol):
+    """What a record says of every run, over whichever protocol."""
+
+    @property
+    def target(self) -> Target: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def image(self) -> Image: ...
+    @property
+    def vectors(self) -> Vectors: ...
+    @property
+    def golden_source(self) -> str: ...
+    @property
+    def board_version(self) -> str: ...
+    def failures(self) -> list[str]: ...
 
 
 def record_of(run: Run, root: Path) -> Record:
     """Return the record of `run`, made in the repository at `root`."""
+    return recorded(
+        run,
+        root,
+        numbers=_numbers(run),
+        counter=run.welcome.counter,
+        ticks=run.ticks.tolist(),
+        retries=run.retries,
+        log=list(run.log),
+        feed=run.feed,
+        divergence=run.divergence,
+        unestimated=run.unestimated,
+        unprofiled=run.unprofiled,
+        conversion=_conversion(run),
+        layers=list(run.profile.layers) if run.profile else [],
+        energy=energy_info(run.metered),
+        memory=run.memory,
+    )
+
+
+def recorded(run: _AnyRun, root: Path, **measured: Any) -> Record:
+    """Return the record of `run`, with the keys of a Record that say what was `measured`."""
     now = datetime.now(UTC)
     reasons = run.failures()
     name = f"{now:%Y%m%dT%H%M%S}-{run.target.name}-{run.model.name}-{run.image.engine}"
@@ -67,19 +110,7 @@ def record_of(run: Run, root: Path) -> Record:
         ),
         commit=_commit(root),
         host=Host(platform.system(), platform.machine(), platform.python_version(), __version__),
-        numbers=_numbers(run),
-        counter=run.welcome.counter,
-        ticks=run.ticks.tolist(),
-        retries=run.retries,
-        log=list(run.log),
-        feed=run.feed,
-        divergence=run.divergence,
-        unestimated=run.unestimated,
-        unprofiled=run.unprofiled,
-        conversion=_conversion(run),
-        layers=list(run.profile.layers) if run.profile else [],
-        energy=_energy(run.metered),
-        memory=run.memory,
+        **measured,
     )
 
 
@@ -88,7 +119,8 @@ def _conversion(run: Run) -> Conversion | None:
     return Conversion(hz, board.icount_shift) if hz and isinstance(board, Qemu) else None
 
 
-def _energy(metered: Metered | None) -> EnergyInfo | None:
+def energy_info(metered: Metered | None) -> EnergyInfo | None:
+    """Return how energy was measured; None if no meter did."""
     if metered is None:
         return None
     energy, identity = metered.energy, metered.identity

@@ -22,7 +22,7 @@ def of_run(record: Record) -> Row:
         "model": record.model.name,
         "digest": record.model.digest,
         "vectors": record.model.vectors,
-        "engine": image.engine,
+        "engine": record.engine,
         "toolchain": image.toolchain,
         "compiler": image.compiler,
         "optimize": image.optimize,

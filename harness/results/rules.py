@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 _ID = 240  # bytes; a file's name has 255, and `.partial` goes with it
 _LARGEST = 2**53  # up to which a double holds every whole number
 _UNIT = re.compile(r"[^\s\x00-\x1f]{1,20}")
-_ALWAYS = ("vectors", "bytes_differing", "flash", "ram", "arena", "stack", "wall")
+_ALWAYS = ("vectors", "flash", "ram", "wall")
+_REQUIRED = {
+    "link": ("bytes_differing", "arena", "stack"),
+    "mlperf-tiny": ("results_differing", "windows"),
+}
+_NEVER_NEGATIVE = {*_ALWAYS, *chain.from_iterable(_REQUIRED.values())}
 
 
 class BrokenRuleError(ValueError):
@@ -33,19 +38,27 @@ def check(record: "Record") -> None:
         _check_number(name, number)
     _check_presence(record)
     vectors = record.numbers["vectors"].value
-    if len(record.ticks) != vectors or not vectors:
+    counted = vectors if record.protocol == "link" else 0
+    if len(record.ticks) != counted or not vectors:
         raise BrokenRuleError(f"ticks: there are {len(record.ticks)} for {vectors} vectors")
+    windows = record.numbers["windows"].value if record.protocol == "mlperf-tiny" else 0
+    if len(record.windows) != windows:
+        raise BrokenRuleError(
+            f"windows: there are {len(record.windows)}, but numbers say {windows}"
+        )
 
 
 def _check_presence(record: "Record") -> None:
     metric = record.model.metric
     shares = (metric, f"{metric}_golden", f"{metric}_floor")
-    for name in chain(shares, _ALWAYS):
+    for name in chain(shares, _ALWAYS, _REQUIRED[record.protocol]):
         if name not in record.numbers:
             raise BrokenRuleError(f"numbers.{name}: is missing")
     for name in shares:
         if not 0 <= record.numbers[name].value <= 1:
             raise BrokenRuleError(f"numbers.{name}.value: is not between 0 and 1")
+    if record.protocol != "link":
+        return
     if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
         raise BrokenRuleError("numbers: neither instructions_median nor cycles_median is there")
 
@@ -66,7 +79,7 @@ def _check_number(name: str, number: Number) -> None:
         raise BrokenRuleError(f"numbers.{name}.model: has a NUL in it")
     if abs(number.value) >= _LARGEST:
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is beyond 2^53")
-    if name in _ALWAYS and number.value < 0:  # others may be differences
+    if name in _NEVER_NEGATIVE and number.value < 0:  # others may be differences
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is negative")
     if number.unit == "byte" and number.value != int(number.value):
         raise BrokenRuleError(f"numbers.{name}.value: {number.value!r} is no whole byte")

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "cortexm.h"
-#include "link.h"
 #include "port.h"
 
 extern uint32_t stack_bottom[], stack_top[];
@@ -20,8 +19,8 @@ static bool readable(const uint32_t *frame) {
     return frame >= stack_bottom && frame + STACKED_WORDS <= stack_top;
 }
 
-__attribute__((noreturn, used)) void fault_report(const uint32_t *frame, uint32_t exc_return) {
-    uint32_t words[LINK_FAULT_WORDS] = {0};
+__attribute__((noreturn, used)) void fault_entry(const uint32_t *frame, uint32_t exc_return) {
+    uint32_t words[FAULT_WORDS] = {0};
     if (readable(frame)) {
         for (uint32_t i = 0; i < STACKED_WORDS; i++) {
             words[i] = frame[i];
@@ -35,7 +34,7 @@ __attribute__((noreturn, used)) void fault_report(const uint32_t *frame, uint32_
     words[12] = SCB_MMFAR;
     words[13] = SCB_BFAR;
 #endif
-    link_fault(port_write, words);
+    report_fault(words);
     for (;;) {
         __asm volatile("wfi");
     }
@@ -55,5 +54,5 @@ __attribute__((naked)) void fault_handler(void) {
                    "mrs r0, psp\n"
                    "1: ldr r2, =fault_stack + " FAULT_STACK_SIZE "\n"
                    "mov sp, r2\n"
-                   "bl fault_report\n");
+                   "bl fault_entry\n");
 }

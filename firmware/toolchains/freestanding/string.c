@@ -7,3 +7,11 @@ size_t strlen(const char *text) {
     }
     return (size_t)(end - text);
 }
+
+int strcmp(const char *left, const char *right) {
+    while (*left != '\0' && *left == *right) {
+        left++;
+        right++;
+    }
+    return (unsigned char)*left - (unsigned char)*right;
+}

@@ -3,16 +3,19 @@
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.errors import HarnessError
 from harness.link.client import Span
 from harness.link.messages import Welcome, result_size
 from harness.measure.energy import Energy, energy_of
 from harness.measure.meters.meter import Capture, Identity, Meter
-from harness.measure.windows import Interval, Timeline
+from harness.measure.windows import Interval, Timeline, between_edges
 from harness.target import Target
 
 QUIET = 0.25
@@ -72,9 +75,20 @@ class MeterSession:
             answer = _BITS * result_size(welcome.output_size) / target.port.baud
             if target.clock is not None and len(ticks) == len(spans):
                 seconds = tuple(each / target.clock.hz for each in ticks)
-        quiet = (self._before, self._after)
-        timeline = Timeline(quiet, tuple(spans), answer, seconds)
+        timeline = Timeline((self._before, self._after), tuple(spans), answer, seconds)
         return Metered(energy_of(self._capture, timeline), self._meter.identity, self._note)
+
+    def between_edges(self, spans: Sequence[Span], iterations: npt.NDArray[np.int64]) -> Metered:
+        """Return the energy of an inference in each of N windows, of so many `iterations`, [N].
+
+        A falling edge of the trigger begins a window, and another ends it, as MLPerf Tiny has it.
+        """
+        timeline = Timeline((self._before, self._after), tuple(spans))
+        energy = energy_of(between_edges(self._capture, len(spans)), timeline)
+        each = replace(
+            energy, joules=energy.joules / iterations, seconds=energy.seconds / iterations
+        )
+        return Metered(each, self._meter.identity, self._note)
 
 
 def _quiet() -> Interval:

@@ -1,0 +1,142 @@
+"""One run over MLPerf Tiny's protocol from beginning to end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+from harness.bench import bench
+from harness.board import provision
+from harness.board.reach import Reach
+from harness.dut import Dut
+from harness.engines import Engine
+from harness.errors import InputError
+from harness.image import Image, build_image
+from harness.measure.meters import Metering
+from harness.mlperf.dut import MlperfDut, open_mlperf_dut
+from harness.mlperf.runner import Plan
+from harness.model import Model
+from harness.progress import Progress
+from harness.results.record import Protocol
+from harness.target import Target
+from harness.toolchain import Toolchain
+from harness.workspace import Workspace
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Declare `--protocol` and `--windows` through `add`, which is argparse's or pytest's."""
+    add(
+        "--protocol",
+        choices=get_args(Protocol),
+        default="link",
+        help="what host and firmware speak: our link (default), or MLPerf Tiny's; docs/mlperf.md",
+    )
+    add_windows(add)
+
+
+def add_windows(add: Callable[..., Any]) -> None:
+    """Declare `--windows`."""
+    add(
+        "--windows",
+        type=int,
+        default=Plan.windows,
+        metavar="N",
+        help="windows of 10 s that MLPerf Tiny's performance is the median of (default: "
+        f"{Plan.windows}; 0: accuracy alone)",
+    )
+
+
+def speaks_mlperf(options: Any) -> bool:
+    """Tell whether `options` ask for MLPerf Tiny's protocol.
+
+    Raises `InputError` if they also ask for what only our link can.
+    """
+    if options.protocol == "link":
+        return False
+    for asked, option in (
+        (options.profile, "--profile"),
+        (options.feed == "debug", "--feed=debug"),
+    ):
+        if asked:
+            raise InputError(
+                f"is not part of {options.protocol}", where=option, remedy="use --protocol=link"
+            )
+    return True
+
+
+def plan_of(options: Any) -> Plan:
+    """Return the windows that `options` ask for; `InputError` if they are no number of them."""
+    if options.windows < 0:
+        raise InputError(f"{options.windows} is no number of windows", where="--windows")
+    return Plan(windows=options.windows)
+
+
+def build_mlperf(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    toolchain: Toolchain,
+    workspace: Workspace,
+    progress: Progress,
+) -> Image:
+    """Build our own firmware that answers MLPerf Tiny's protocol, as `build_image` does."""
+    return build_image(
+        target, model, engine, workspace.images, progress.say, toolchain, variant="mlperf-tiny"
+    )
+
+
+def bench_of(
+    options: Any,
+    target: Target,
+    model: Model,
+    engine: Engine,
+    toolchain: Toolchain,
+    workspace: Workspace,
+    progress: Progress,
+    on_record: Callable[[Path], None],
+    reach: Reach,
+    metering: Metering,
+) -> AbstractContextManager[Dut | MlperfDut]:
+    """Return the bench for the protocol that `options` ask for."""
+    if not speaks_mlperf(options):
+        return bench(
+            target,
+            model,
+            engine,
+            toolchain,
+            workspace,
+            progress,
+            on_record,
+            reach,
+            metering,
+            profile=options.profile,
+        )
+    image = build_mlperf(target, model, engine, toolchain, workspace, progress)
+    return mlperf_bench(
+        target, model, image, workspace, progress, on_record, reach, metering, plan_of(options)
+    )
+
+
+@contextmanager
+def mlperf_bench(
+    target: Target,
+    model: Model,
+    image: Image,
+    workspace: Workspace,
+    progress: Progress,
+    on_record: Callable[[Path], None],
+    reach: Reach,
+    metering: Metering,
+    plan: Plan,
+) -> Iterator[MlperfDut]:
+    """Provision the board and start `image` on it; give it back in the end.
+
+    Raises what `provision` and `open_mlperf_dut` raise, whose parameters these are.
+    """
+    with (
+        closing(provision(target, workspace.logs, progress, reach)) as board,
+        open_mlperf_dut(
+            target, model, image, board, workspace, progress, on_record, metering, plan=plan
+        ) as dut,
+    ):
+        yield dut
