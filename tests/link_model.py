@@ -36,20 +36,29 @@ class LinkModel:
         if len(payload) < 2:
             return [_error(0, DeviceError.LENGTH, len(payload))]
         kind, sequence, body = payload[0], payload[1], payload[2:]
+        return self._refusal(kind, sequence, body) or self._grant(Message(kind), sequence, body)
+
+    def _refusal(self, kind: int, sequence: int, body: bytes) -> list[bytes]:
         if kind not in self._known:
             return [_error(sequence, DeviceError.UNKNOWN, kind)]
         if len(body) != _SIZES.get(Message(kind), len(body)):
             return [_error(sequence, DeviceError.LENGTH, len(body))]
-        if kind == Message.HELLO:
-            return [self._hello(sequence, *struct.unpack("<I", body))]
-        if not self._open or (kind == Message.PROFILE and self._result is None):
+        fresh = kind == Message.PROFILE and self._result is None
+        if fresh or not (self._open or kind == Message.HELLO):
             return [_error(sequence, DeviceError.NO_SESSION, 0)]
-        if kind == Message.LOAD:
-            return [self._load(sequence, body)]
-        if kind == Message.PROFILE:
-            return [bytes((Message.TICKS, sequence)) + struct.pack("<3I", 1, 2, 3)]
-        layer = struct.unpack("<I", body[4:])[0] if kind == Message.TRACE else None
-        return self._run(sequence, *struct.unpack("<I", body[:4]), layer)
+        return []
+
+    def _grant(self, kind: Message, sequence: int, body: bytes) -> list[bytes]:
+        match kind:
+            case Message.HELLO:
+                return [self._hello(sequence, _u32(body))]
+            case Message.LOAD:
+                return [self._load(sequence, body)]
+            case Message.RUN:
+                return self._run(sequence, _u32(body), None)
+            case Message.TRACE:
+                return self._run(sequence, _u32(body), _u32(body[4:]))
+        return [bytes((Message.TICKS, sequence)) + struct.pack("<3I", 1, 2, 3)]
 
     def _hello(self, sequence: int, nonce: int) -> bytes:
         self._open, self._result = True, None
@@ -61,7 +70,7 @@ class LinkModel:
     def _load(self, sequence: int, body: bytes) -> bytes:
         if len(body) <= 4:
             return _error(sequence, DeviceError.LENGTH, len(body))
-        (offset,) = struct.unpack("<I", body[:4])
+        offset = _u32(body)
         end = offset + len(body) - 4
         if end > INPUT_SIZE:
             return _error(sequence, DeviceError.RANGE, INPUT_SIZE)
@@ -94,6 +103,10 @@ class LinkModel:
             ]
         self.input[0] += 1
         return [accepted, *layers, self._result[1]]
+
+
+def _u32(body: bytes) -> int:
+    return int.from_bytes(body[:4], "little")
 
 
 def _error(sequence: int, code: DeviceError, detail: int) -> bytes:

@@ -2,8 +2,8 @@
 
 import os
 import shutil
-import struct
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests import host
+from tests import host, mlperf_cases
 from tests.link_cases import FRAMES, LINES
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ class Parser:
     seeds: Mapping[str, bytes]
     options: tuple[str, ...] = ()
     mutator: str = ""
-    words: tuple[bytes, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 FRAME = Parser(
@@ -55,7 +55,15 @@ LINK = Parser(
 MEASURED_LINK = Parser(name="measured link", sources=_LINK, harness="fuzz_link.c", seeds=LINES)
 """The link as it is where neither TRACE nor PROFILE is known: in the measured image."""
 
-PARSERS = (FRAME, LINK)
+MLPERF = Parser(
+    name="mlperf",
+    sources=("mlperf/mlperf.c", "mlperf/text.c"),
+    harness="fuzz_mlperf.c",
+    seeds=mlperf_cases.LINES,
+    words=mlperf_cases.WORDS,
+)
+
+PARSERS = (FRAME, LINK, MLPERF)
 
 
 class CrashedError(AssertionError):
@@ -76,7 +84,10 @@ def find_libfuzzer() -> str | None:
         )
         command = [clang, "-fsanitize=fuzzer,address,undefined", str(source)]
         found = subprocess.run(
-            [*command, "-o", str(source.with_suffix(""))], capture_output=True, timeout=60
+            [*command, "-o", str(source.with_suffix(""))],
+            capture_output=True,
+            check=False,
+            timeout=60,
         )
     return clang if found.returncode == 0 else None
 
@@ -134,15 +145,16 @@ class Replay:
 
         Raises `CrashedError` if that ends the program, which is started again.
         """
-        assert self._process.stdin
-        assert self._process.stdout
+        process = self._process
+        assert process.stdin
+        assert process.stdout
         with suppress(BrokenPipeError):  # then nothing is read
-            self._process.stdin.write(struct.pack("=I", len(line)) + line)
-            self._process.stdin.flush()
-        size = self._process.stdout.read(4)
+            process.stdin.write(len(line).to_bytes(4, sys.byteorder) + line)
+            process.stdin.flush()
+        size = process.stdout.read(4)
         if len(size) < 4:
             self.__exit__()
             why = self._log.read_text()
             self._process = self._start()
             raise CrashedError(f"on the line was {line.hex(' ')}\n{why}")
-        return self._process.stdout.read(*struct.unpack("=I", size))
+        return process.stdout.read(int.from_bytes(size, sys.byteorder))
