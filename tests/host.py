@@ -40,13 +40,17 @@ def build_firmware(directory: Path, model: str, *options: str) -> Path:
 
 def frame_library(directory: Path) -> ctypes.CDLL:
     """Compile firmware/link/frame.c into a library and load it."""
-    library = directory / "frame.so"
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-shared", "-fPIC"]
-    source = FIRMWARE / "link" / "frame.c"
+    return library(directory / "frame.so", FIRMWARE / "link" / "frame.c")
+
+
+def library(path: Path, *sources: Path) -> ctypes.CDLL:
+    """Compile `sources` into the library `path`, which stops at undefined behaviour; load it."""
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    flags += ["-fsanitize=undefined", "-fno-sanitize-recover=undefined"]
     subprocess.run(
-        [compiler(), *flags, str(source), "-o", str(library)],
+        [compiler(), *flags, *map(str, sources), "-o", str(path)],
         check=True,
         capture_output=True,
         timeout=60,
     )
-    return ctypes.CDLL(str(library))
+    return ctypes.CDLL(str(path))

@@ -104,4 +104,7 @@ def agrees(printed: str, golden: float) -> bool:
     unit = 10.0 ** -len(printed.partition(".")[2])
     slack = _SLACK * max(1.0, abs(golden))
     value = float(printed)
-    return value - unit / 2 - slack <= golden < value + unit + slack
+    # What is cut off is beyond the number as seen from zero.
+    below = unit if value <= 0 else unit / 2
+    above = unit if value >= 0 else unit / 2
+    return -below - slack <= golden - value <= above + slack

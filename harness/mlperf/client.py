@@ -172,14 +172,15 @@ class MlperfClient:
         self._drain()
 
     def _command(
-        self, command: str, seconds: float = DEADLINE, *, characters: int = 0, quiet: bool = False
+        self, command: str, seconds: float | None = None, *, characters: int = 0, quiet: bool = False
     ) -> list[Line]:
         """Send a command and return the lines of its answer, of so many `characters` or few.
 
         Raises `DeviceSilentError` where `m-ready` does not come in time, `DeviceRefusedError`
         where the device says `e-[...]`, `DeviceRestartedError` where it starts anew instead.
         """
-        lines = self._ask(command, seconds + characters * _BITS / self._baud, quiet=quiet)
+        seconds = (DEADLINE if seconds is None else seconds) + characters * _BITS / self._baud
+        lines = self._ask(command, seconds, quiet=quiet)
         shown = f"{command[:40]}{'...' if len(command) > 40 else ''}%"  # noqa: PLR2004
         if lines is None:
             raise DeviceSilentError(

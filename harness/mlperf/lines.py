@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 READY = "m-ready"
 _LONGEST = 1 << 16  # characters of a line; more is noise
-_WRAP = 1 << 32  # microseconds; `m-lap-us-%lu` of a 32-bit `unsigned long`
-_LAP = re.compile(r"m-lap-us-(\d{1,10})")
+_WRAP = 1 << 32  # microseconds; the reference's `%lu` is of a 32-bit `unsigned long`
+_LAP = re.compile(r"m-lap-us-(\d{1,20})")
 _RESULTS = re.compile(r"m-results-\[([^\[\]]*)\]")
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
 _BUFFER = re.compile(r"m-buffer-([0-9a-fA-F]{2}(-[0-9a-fA-F]{2})*)")
@@ -112,7 +112,8 @@ def parse_infer(lines: Sequence[Line], iterations: int) -> Answered:
     if not laps:
         return Answered(values, None, start[0], done[0])
     (first, begin), (second, end) = laps
-    return Answered(values, (second - first) % _WRAP, begin, end)
+    microseconds = second - first if second >= first else (second - first) % _WRAP
+    return Answered(values, microseconds, begin, end)
 
 
 def parse_buffer(lines: Sequence[Line]) -> bytes:
