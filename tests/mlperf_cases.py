@@ -15,9 +15,9 @@ def load(digits: str) -> str:
 
 WORDS = (
     "name%", "profile%", "timestamp%", "help%", "results%", "db ", "db load ", "db print%",
-    "db load 40%", "infer ", "infer 1 0%", "%", " ", load(_DATA),
+    "db load 40%", "infer ", "infer 1 0%", "%", " ", f"db {_DATA[:60]}%",
 )  # fmt: skip
-"""What a fuzzer may put together."""
+"""What a fuzzer may put together; libFuzzer takes words of up to 64 characters."""
 
 LINES: dict[str, bytes] = {
     name: line.encode()
@@ -36,7 +36,8 @@ LINES: dict[str, bytes] = {
         "more than was announced": "db load 2%db 010203%db print%",
         "more after the end": load(_DATA) + "db 00%db print%",
         "bytes that nobody announced": "db 00%",
-        "an input too large": "db load 41%db 00%db load 27648%db load 4294967297%",
+        "an input too large": f"db load 41%db {_DATA[:62]}%db {_DATA[:20]}%"
+        "db load 27648%db load 4294967297%",
         "an announcement of nothing": "db%db load%db load 0%db load -1%db load x%db load +3%",
         "an announcement forgets the one before": load(_DATA) + "db load 0%infer 1 0%",
         "an odd digit": "db load 40%db 0%db 012%",

@@ -4,15 +4,13 @@ What it found worth keeping stays in build/fuzz and is where the next time begin
 """
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.fuzz.coverage import coverage
-from tests.fuzz.parsers import PARSERS, Parser, build_fuzzer, find_libfuzzer
+from tests.fuzz.parsers import PARSERS, Parser, find_libfuzzer, fuzz
 
 BUILD = Path(__file__).parents[2] / "build" / "fuzz"
-LONGEST = 4096  # bytes of a line; the link's largest frame is a fourth of it
 _GRACE = 60  # seconds to start, and to end
 
 
@@ -28,48 +26,31 @@ def main(seconds: int) -> int:
             "sanitizers of cc."
         )
     print(f"{seconds} s of libFuzzer on each of {', '.join(p.name for p in PARSERS)}", flush=True)
-    started = [(parser, start(parser, clang, BUILD / parser.name, seconds)) for parser in PARSERS]
+    started = [(parser, fuzz(parser, clang, BUILD / parser.name, seconds)) for parser in PARSERS]
     failed = 0
     for parser, process in started:
         try:
-            failed += process.wait(seconds + _GRACE) != 0
+            ended_well = process.wait(seconds + _GRACE) == 0
         finally:
             process.kill()
             process.wait()
-        tell(parser, clang, BUILD / parser.name)
+        failed += not ended_well
+        tell(parser, clang, BUILD / parser.name, ended_well)
     return failed
 
 
-def start(parser: Parser, clang: str, folder: Path, seconds: int) -> "subprocess.Popen[bytes]":
-    """Start a fuzzer in `folder`, from the seeds and what it found before."""
-    corpus = folder / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, line in enumerate(parser.seeds.values()):
-        (corpus / f"seed-{number}").write_bytes(line)
-    command = [str(folder / "fuzzer"), str(corpus), f"-artifact_prefix={folder}/"]
-    command += [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-print_final_stats=1"]
-    if parser.words:
-        words = folder / "words"
-        words.write_text("".join(f'"{word}"\n' for word in parser.words))
-        command.append(f"-dict={words}")
-    build_fuzzer(parser, clang, folder / "fuzzer")
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log)
-
-
-def tell(parser: Parser, clang: str, folder: Path) -> None:
+def tell(parser: Parser, clang: str, folder: Path, ended_well: bool) -> None:
     """Print what a fuzzer did: how often, what it found, and which lines it reached."""
     log = (folder / "log").read_text(errors="replace")
     count = re.search(r"number_of_executed_units: (\d+)", log)
     executed = f"{int(count[1]):,}" if count else "unknown"
-    found = re.search(r"Test unit written to (\S+)", log)
-    print(f"{parser.name}: {executed} executions, {'a finding' if found else 'no finding'}")
-    if found:
-        print(
-            f"    {_reason(log)}\n    see {folder / 'log'}; again: {folder / 'fuzzer'} {found[1]}"
-        )
-    for line in coverage(parser, clang, folder):
-        print(f"    {line}", flush=True)
+    print(f"{parser.name}: {executed} executions, {'no finding' if ended_well else 'it failed'}")
+    if not ended_well:
+        line = re.search(r"Test unit written to (\S+)", log)
+        again = f"; again: {folder / 'fuzzer'} {line[1]}" if line else ""
+        print(f"    {_reason(log)}\n    see {folder / 'log'}{again}")
+    for text in coverage(parser, clang, folder):
+        print(f"    {text}", flush=True)
 
 
 def _reason(log: str) -> str:

@@ -17,6 +17,7 @@ from tests.link_cases import FRAMES, LINES
 HERE = Path(__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS)
+_LONGEST = 4096  # bytes of a line; the link's largest frame is a fourth of it
 _LINK = ("link/frame.c", "link/link.c")
 
 
@@ -98,6 +99,29 @@ def build_fuzzer(
     """Build `program`, which is libFuzzer around the parser in `firmware`."""
     mutator = [HERE / parser.mutator] if parser.mutator else []
     _compile([clang, "-fsanitize=fuzzer", *options], parser, firmware, mutator, program)
+
+
+def fuzz(
+    parser: Parser, clang: str, folder: Path, seconds: int, firmware: Path = host.FIRMWARE
+) -> "subprocess.Popen[bytes]":
+    """Start libFuzzer on the parser in `firmware`; the caller owns the process.
+
+    It begins with the seeds and what it found before in `folder`, which gets its log and the line
+    that breaks a rule.
+    """
+    corpus = folder / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, line in enumerate(parser.seeds.values()):
+        (corpus / f"seed-{number}").write_bytes(line)
+    build_fuzzer(parser, clang, folder / "fuzzer", firmware=firmware)
+    command = [str(folder / "fuzzer"), str(corpus), f"-artifact_prefix={folder}/"]
+    if parser.words:
+        words = folder / "words"
+        words.write_text("".join(f'"{word}"\n' for word in parser.words))
+        command.append(f"-dict={words}")
+    command += [f"-max_total_time={seconds}", f"-max_len={_LONGEST}", "-print_final_stats=1"]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def build_replay(parser: Parser, program: Path, firmware: Path = host.FIRMWARE) -> None:
