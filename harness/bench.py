@@ -8,13 +8,28 @@ from harness.board import provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
 from harness.engines import Engine
-from harness.image import build_image
+from harness.image import Image, build_image
 from harness.measure.meters import Metering
 from harness.model import Model
+from harness.own_elf import OwnFirmware, image_of_elf
 from harness.progress import Progress
 from harness.target import Target
 from harness.toolchain import Toolchain
 from harness.workspace import Workspace
+
+
+def image_of(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    images: Path,
+    say: Callable[[str], None],
+    toolchain: Toolchain,
+) -> Image:
+    """Return the image to run, as `build_image` does; of a firmware that is there, a copy."""
+    if isinstance(engine, OwnFirmware):
+        return image_of_elf(target, engine.path, images)
+    return build_image(target, model, engine, images, say, toolchain)
 
 
 @contextmanager
@@ -33,9 +48,9 @@ def bench(
 ) -> Iterator[Dut]:
     """Build the image, provision the board and start it; give all back in the end.
 
-    Raises what `build_image`, `provision` and `open_dut` raise, whose parameters these are.
+    Raises what `image_of`, `provision` and `open_dut` raise, whose parameters these are.
     """
-    image = build_image(target, model, engine, workspace.images, progress.say, toolchain)
+    image = image_of(target, model, engine, workspace.images, progress.say, toolchain)
     with (
         closing(provision(target, workspace.logs, progress, reach)) as board,
         open_dut(

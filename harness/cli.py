@@ -19,8 +19,9 @@ from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, REGR
 from harness.image import build_image
 from harness.measure.meters import Metering
 from harness.mlperf.bench import add_options as add_protocol_options
-from harness.mlperf.bench import bench_of
+from harness.mlperf.bench import bench_of, plan_of, speaks_mlperf
 from harness.model import list_models, load_model
+from harness.own_elf import add_option as add_elf_option
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.terminal import print_table
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, function in ((run, _run), (build, _build)):
         add_options(command.add_argument)
         command.set_defaults(command=function)
+    add_elf_option(run.add_argument)
     Reach.add_options(run.add_argument)
     add_profile_option(run.add_argument)
     add_protocol_options(run.add_argument)
@@ -104,6 +106,8 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = _selection(options, workspace)
     progress = Progress(sys.stderr)
     reach = Reach.of(options)
+    if speaks_mlperf(options):
+        plan_of(options)
     gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
     records: list[Path] = []
     sharing = Sharing(options.store)

@@ -12,13 +12,14 @@ from harness.engines import Engine, find_engine
 from harness.errors import InputError
 from harness.exit_codes import FAILED, PASSED
 from harness.measure.meters import Metering
-from harness.mlperf.bench import add_windows, build_mlperf, mlperf_bench, plan_of
+from harness.mlperf.bench import add_windows, build_mlperf, mlperf_bench, plan_of, with_baud
 from harness.mlperf.benchmarks import BENCHMARKS
 from harness.mlperf.run import MlperfRun
 from harness.mlperf.submission import check_name, write_submission
 from harness.mlperf.suite import Outcome, models_of, run_all
 from harness.model import Model
 from harness.names import suggest
+from harness.own_elf import OwnFirmware
 from harness.progress import Progress
 from harness.report.mlperf import print_outcomes
 from harness.selection import Selection, add_options
@@ -39,21 +40,23 @@ def add_command(commands: Any) -> None:
         "--elf",
         action="append",
         default=[],
+        dest="firmware",
         metavar="ID=FILE",
         help="run the firmware in FILE for the benchmark ID, instead of building ours: "
         f"{', '.join(BENCHMARKS)}",
     )
     add("--submission", type=Path, metavar="DIR", help="write a folder shaped as a submission")
     add("--organization", default="organization", metavar="NAME", help="whose (%(default)s)")
-    parser.set_defaults(command=_mlperf)
+    parser.set_defaults(command=_mlperf, protocol="mlperf-tiny")
 
 
 def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = Selection.of(options, workspace)
     selection.check()
     target, engine, toolchain = _one(selection)
+    target = with_baud(target, options)
     plan, reach = plan_of(options), Reach.of(options)
-    firmware = _firmware(options.elf)
+    firmware = _firmware(options.firmware)
     check_name(options.organization, "--organization")
     if options.submission is not None and options.submission.exists():
         raise InputError("is there already", where=str(options.submission))
@@ -62,10 +65,9 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     records: list[Path] = []
 
     def run(model: Model, benchmark: str) -> MlperfRun:
-        if benchmark in firmware:
-            image = image_of_elf(target, firmware[benchmark], workspace.images, stamped=False)
-        else:
-            image = build_mlperf(target, model, engine, toolchain, workspace, progress)
+        made = firmware.get(benchmark, engine)
+        energy = bool(metering.spec)
+        image = build_mlperf(target, model, made, toolchain, workspace, progress, energy=energy)
         with mlperf_bench(
             target, model, image, workspace, progress, records.append, reach, metering, plan
         ) as dut:
@@ -96,7 +98,7 @@ def _one(selection: Selection) -> tuple[Target, Engine, Toolchain]:
     return selection.target(selection.targets[0]), find_engine(selection.engines[0]), toolchain
 
 
-def _firmware(asked: list[str]) -> dict[str, Path]:
+def _firmware(asked: list[str]) -> dict[str, OwnFirmware]:
     """Return the ELF of each benchmark that has one."""
     found = {}
     for text in asked:
@@ -107,7 +109,7 @@ def _firmware(asked: list[str]) -> dict[str, Path]:
                 where="--elf",
                 remedy=suggest(benchmark, (f"{one}=FILE" for one in BENCHMARKS)),
             )
-        found[benchmark] = Path(file)
+        found[benchmark] = OwnFirmware(Path(file))
     return found
 
 

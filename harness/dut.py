@@ -25,7 +25,9 @@ from harness.measure.instructions import instructions
 from harness.measure.memory import memory_use
 from harness.measure.meters import Metering
 from harness.measure.meters.session import MeterSession
+from harness.measure.stack import StackUse, stack_use
 from harness.model import Model
+from harness.own_elf import ENGINE
 from harness.profile import Profile, profile_of
 from harness.progress import Progress
 from harness.results.record import write_record
@@ -38,6 +40,8 @@ from harness.vectors import Vectors
 from harness.workspace import Workspace
 
 Array = npt.NDArray[Any]
+
+_UNSEEN = "the firmware does not tell, and RAM was not painted, or no paint is left of it"
 
 
 class Dut:
@@ -147,6 +151,7 @@ class Dut:
                 step()
             wall = time.perf_counter() - begin
         ticks = [self._ticks(result) for result in results]
+        stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
         return Run(
             target=self.target,
@@ -160,7 +165,8 @@ class Dut:
             golden_source=source,
             all_outputs=self._outputs(results),
             ticks=np.array(ticks, dtype=np.uint32),
-            stack=max(result.stack for result in results),
+            stack=stack,
+            unseen_stack="" if stack else _UNSEEN,
             memory=memory_use(self.image.elf),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
@@ -240,6 +246,8 @@ class Dut:
 
         It takes the place of the measured one until that is needed again.
         """
+        if self.image.engine == ENGINE:
+            raise InputError("the firmware was not built here: its layers are not known")
         self._session = None
         try:
             image = build_image(
@@ -254,6 +262,13 @@ class Dut:
             yield (*self._open(image), image)
         finally:
             self.board.stop()
+
+    def _stack(self, used: int) -> StackUse | None:
+        """Return the use of the stack: what the device says, else what is left of the paint."""
+        if self.welcome.stack_size:
+            return StackUse(used, self.welcome.stack_size)
+        area = self.image.stack
+        return stack_use(self.board.read_memory(area.start, len(area))) if area else None
 
     def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
         tensors = self._network.input_tensors

@@ -74,6 +74,24 @@ class Elf:
                 if segment["p_filesz"]
             ]
 
+    def read(self, address: int, size: int) -> bytes | None:
+        """Return `size` bytes that are loaded to `address`; None if not all of them are."""
+        for segment in self.segments():
+            begin = address - segment.address
+            if begin >= 0 and begin + size <= len(segment.data):
+                return segment.data[begin : begin + size]
+        return None
+
+    def variable_at(self, address: int) -> range | None:
+        """Return the addresses of the variable that has a byte at `address`; None if none has."""
+        with self.opened() as file:
+            table = file.get_section_by_name(".symtab")
+            for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
+                begin, size = symbol["st_value"], symbol["st_size"]
+                if symbol["st_info"]["type"] == "STT_OBJECT" and begin <= address < begin + size:
+                    return range(begin, begin + size)
+        return None
+
     def memory(self) -> list[range]:
         """Return the addresses that loading and running it takes, as its program headers say."""
         with self.opened() as file:

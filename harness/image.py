@@ -51,7 +51,9 @@ class Image:
     """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
 
     `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
-    are those that the engine generated code for.
+    are those that the engine generated code for. `stack` is RAM that a board paints before it
+    starts the firmware, where that does not do so itself. Of `ram`, a user's own firmware may
+    have `ram_elsewhere`, outside of the target's `memory.ram`.
     """
 
     elf: Elf
@@ -65,6 +67,8 @@ class Image:
     arena: int
     arena_least: int
     layers: tuple[LayerInfo, ...] = ()
+    stack: range | None = None
+    ram_elsewhere: int = 0
 
     @property
     def directory(self) -> Path:

@@ -18,18 +18,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.bench import image_of
 from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
-from harness.engines import Engine, find_engine
+from harness.engines import Engine
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression
 from harness.gating import GatePlugin
-from harness.image import Image, build_image
+from harness.image import Image
 from harness.measure.meters import Metering
 from harness.mlperf.bench import add_options as add_protocol_options
-from harness.mlperf.bench import build_mlperf, plan_of, speaks_mlperf
+from harness.mlperf.bench import build_mlperf, plan_of, speaks_mlperf, with_baud
 from harness.mlperf.dut import MlperfDut, open_mlperf_dut
 from harness.model import Model
+from harness.own_elf import add_option as add_elf_option
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.junit import properties
@@ -40,7 +42,7 @@ from harness.results.record import read_record
 from harness.results.sharing import Sharing
 from harness.selection import Selection, add_options
 from harness.target import Target
-from harness.toolchain import Toolchain, find_toolchain
+from harness.toolchain import Toolchain
 from harness.workspace import Workspace
 
 _AXES = ("target", "model", "engine", "toolchain", "opt")
@@ -53,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare what is run, on which board, and what is measured of it."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
+    add_elf_option(group.addoption)
     Reach.add_options(group.addoption)
     add_profile_option(group.addoption)
     add_protocol_options(group.addoption)
@@ -63,16 +66,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Look at what is asked for before anything is collected, let alone built."""
-    selection = Selection.of(config.option, Workspace(config.rootpath))
-    config.stash[_selection] = selection
     try:
+        selection = Selection.of(config.option, Workspace(config.rootpath))
+        config.stash[_selection] = selection
         Metering.of(config.option)
         speaks_mlperf(config.option)
         plan_of(config.option)
         # xdist's workers report to the main process, which alone shares.
         shares = not hasattr(config, "workerinput")
         config.pluginmanager.register(_Summary(config.option.store if shares else ""))
-        if any(config.getoption(axis) for axis in _AXES):
+        if selection.own or any(config.getoption(axis) for axis in _AXES):
             selection.check()
         if config.option.baseline:
             gate = Gate(config.option.baseline, selection.workspace, config.option.store)
@@ -109,7 +112,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> Target:
     """The target asked for, read from its file and checked."""
-    return request.config.stash[_selection].target(request.param)
+    found = request.config.stash[_selection].target(request.param)
+    return with_baud(found, request.config.option)
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +125,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
     """The engine asked for."""
-    return find_engine(request.param)
+    return request.config.stash[_selection].engine(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +138,7 @@ def opt(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def toolchain(opt: str, request: pytest.FixtureRequest) -> Toolchain:
     """The toolchain asked for, else the first that is there: executable, version and flag."""
-    return find_toolchain(request.param, opt)
+    return request.config.stash[_selection].toolchain(request.param, opt)
 
 
 @pytest.fixture(scope="session")
@@ -149,9 +153,10 @@ def image(
     workspace = request.config.stash[_selection].workspace
     if speaks_mlperf(request.config.option):
         progress = _progress(request.config)
-        return build_mlperf(target, model, engine, toolchain, workspace, progress)
+        energy = bool(request.config.option.meter)
+        return build_mlperf(target, model, engine, toolchain, workspace, progress, energy=energy)
     say = _progress(request.config).say
-    return build_image(target, model, engine, workspace.images, say, toolchain)
+    return image_of(target, model, engine, workspace.images, say, toolchain)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from harness.measure.layers import LayerDifference
 from harness.measure.memory import MemoryUse
 from harness.measure.meters.session import Metered
 from harness.measure.quality import SHOWN, quality_of
+from harness.measure.stack import StackUse
 from harness.model import Model
 from harness.profile import Profile
 from harness.target import Target
@@ -40,7 +41,8 @@ class Run:
     first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
     each layer for vector 0, if they were asked for, or `unprofiled` says why not. `estimate` is
     of the cycles of vector 0, or `unestimated` says why there is none. `metered` is the energy,
-    where a meter measured.
+    where a meter measured. `stack` is the most that was used since start, of what is reserved, or
+    `unseen_stack` says why that is not known.
     """
 
     target: Target
@@ -54,7 +56,7 @@ class Run:
     golden_source: str
     all_outputs: tuple[Array, ...]
     ticks: npt.NDArray[np.uint32]
-    stack: int
+    stack: StackUse | None
     memory: MemoryUse
     retries: int
     log: tuple[str, ...]
@@ -69,6 +71,7 @@ class Run:
     estimate: Estimate | None = None
     unestimated: str = ""
     metered: Metered | None = None
+    unseen_stack: str = ""
 
     @property
     def outputs(self) -> Array:
@@ -122,9 +125,9 @@ class Run:
                 f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
                 f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
             )
-        if self.stack >= self.welcome.stack_size:
+        if self.stack is not None and self.stack.used >= self.stack.reserved:
             reasons.append(
-                f"the stack is used to the last of its {self.welcome.stack_size:,} bytes: it may "
+                f"the stack is used to the last of its {self.stack.reserved:,} bytes: it may "
                 "have overflowed; `stack` in the target file sets its size"
             )
         return reasons

@@ -11,6 +11,7 @@ from typing import Any
 from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
+from harness.own_elf import OwnFirmware, own_firmware
 from harness.target import Target, find_target
 from harness.toolchain import (
     DEFAULT_OPT,
@@ -63,17 +64,24 @@ class Selection:
     engines: Sequence[str]
     toolchains: Sequence[str]
     opts: Sequence[str]
+    own: OwnFirmware | None = None  # then there is nothing to build
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
-        """Return what `options`, parsed by argparse or pytest, ask for."""
+        """Return what `options`, parsed by argparse or pytest, ask for.
+
+        Raises `InputError` if they ask for an ELF and also for how to build one.
+        """
+        own = own_firmware(options)
+        built = own.toolchain if own else None
         return cls(
             workspace,
             _names(options.target) or (DEFAULT_TARGET,),
             _names(options.model) or _default_models(workspace),
-            _names(options.engine) or (DEFAULT_ENGINE,),
-            _names(options.toolchain) or (default_toolchain(),),
-            _names(options.opt) or (DEFAULT_OPT,),
+            (own.name,) if own else _names(options.engine) or (DEFAULT_ENGINE,),
+            (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),
+            (built.opt,) if built else _names(options.opt) or (DEFAULT_OPT,),
+            own,
         )
 
     def target(self, name: str) -> Target:
@@ -83,6 +91,14 @@ class Selection:
     def model(self, name: str) -> Model:
         """Return the model called `name`; `InputError` if there is none or it is wrong."""
         return find_model(name, self.workspace.models)
+
+    def engine(self, name: str) -> Engine:
+        """Return the engine called `name`, or the firmware in its place."""
+        return self.own or find_engine(name)
+
+    def toolchain(self, name: str, opt: str) -> Toolchain:
+        """Return the toolchain called `name` with the flag `opt`, or what the firmware tells."""
+        return self.own.toolchain if self.own else find_toolchain(name, opt)
 
     def check(self) -> None:
         """Raise `InputError` for the first name that does not stand for something usable."""
@@ -96,6 +112,8 @@ class Selection:
             self.target(name)
         for name in self.models:
             self.model(name)
+        if self.own:
+            return
         for name in self.engines:
             find_engine(name)
         for name in self.toolchains:
@@ -106,12 +124,12 @@ class Selection:
     def combinations(self) -> Iterator[tuple[Target, Model, Engine, Toolchain]]:
         """Yield all of target, model, engine and toolchain, those of one target together."""
         toolchains = [
-            find_toolchain(name, opt) for name, opt in product(self.toolchains, self.opts)
+            self.toolchain(name, opt) for name, opt in product(self.toolchains, self.opts)
         ]
         for target, model, engine, toolchain in product(
             self.targets, self.models, self.engines, toolchains
         ):
-            yield self.target(target), self.model(model), find_engine(engine), toolchain
+            yield self.target(target), self.model(model), self.engine(engine), toolchain
 
 
 def _names(asked: Sequence[str]) -> tuple[str, ...]:

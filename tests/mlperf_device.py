@@ -150,6 +150,10 @@ class DoubleBoard:
     def write_memory(self, address: int, data: bytes) -> None:
         """It has no memory."""
 
+    def read_memory(self, address: int, size: int) -> bytes:
+        """It has no memory."""
+        raise NotImplementedError
+
     def executed(self) -> int | None:
         """It has no core."""
         return None

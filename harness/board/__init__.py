@@ -29,7 +29,10 @@ class Board(Protocol):
         """What the image runs on: the emulator and its version, or the board's probe."""
 
     def start(self, image: Image) -> Channel:
-        """Put `image` on the board, start it from reset, and return its serial line."""
+        """Put `image` on the board, start it from reset, and return its serial line.
+
+        RAM that is the image's `stack` is painted before.
+        """
 
     def stop(self) -> None:
         """Stop what was started; stopping twice is no error."""
@@ -39,6 +42,9 @@ class Board(Protocol):
 
     def check(self) -> None:
         """Raise `InfrastructureError` if the board cannot answer any more."""
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Return `size` bytes of RAM at `address`, while the firmware waits, and let it wait on."""
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Put `data` into RAM at `address` while the firmware waits, and let it wait on.
@@ -62,7 +68,7 @@ def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> B
     if isinstance(board, Qemu):
         from harness.board.qemu import QemuBoard  # noqa: PLC0415
 
-        return QemuBoard(target, board, logs, gdb=reach.feed == "debug")
+        return QemuBoard(target, board, logs)
     if isinstance(board, Renode):
         from harness.board.renode import RenodeBoard  # noqa: PLC0415
 

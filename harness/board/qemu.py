@@ -11,10 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from harness.board.gdbstub import Gdbstub
+from harness.board.halted import whereabouts
 from harness.board.owned import OwnedProcess
+from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.link.channel import Channel
+from harness.measure.stack import paint
 from harness.target import Qemu, Target
 
 _QEMU = "qemu-system-arm"
@@ -22,25 +25,26 @@ _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see
 _START_DEADLINE = 15.0  # seconds for QEMU to open a line
 _VERSION_DEADLINE = 10.0
 _POLL = 0.01
+_SIDES = ("serial", "gdb")
 _LINES = 10
 
 
 class QemuBoard:
-    """A machine of QEMU, started anew for every image; its serial line is a unix socket.
+    """A machine of QEMU, started anew for every image.
 
-    `gdb` opens its gdbstub on another one, which `write_memory` needs.
+    Its serial line is a unix socket, and its gdbstub, for memory and registers, another one.
     """
 
-    def __init__(self, target: Target, qemu: Qemu, logs: Path, *, gdb: bool = False) -> None:
+    def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
         self._target = target
         self._qemu = qemu
         self._executable = find_qemu()
         logs.mkdir(parents=True, exist_ok=True)
         self._log = logs / f"{target.name}-{os.getpid()}.log"
         self._process: OwnedProcess | None = None
-        self._sides = ("serial", "gdb") if gdb else ("serial",)
         self._lines: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
+        self._elf: Elf | None = None
 
     @property
     def version(self) -> str:
@@ -50,6 +54,7 @@ class QemuBoard:
     def start(self, image: Image) -> Channel:
         """Start the machine with `image` in its flash."""
         self.stop()
+        self._elf = image.elf
         with (
             tempfile.TemporaryDirectory(prefix="harness-") as folder,
             ExitStack() as listening,
@@ -57,7 +62,7 @@ class QemuBoard:
             # We listen and QEMU connects: there is nothing to poll for, and no byte
             # that the firmware sends at start can be lost.
             servers = {}
-            for side in self._sides:
+            for side in _SIDES:
                 servers[side] = listening.enter_context(socket.socket(socket.AF_UNIX))
                 servers[side].bind(os.path.join(folder, side))
                 servers[side].listen(1)
@@ -66,8 +71,9 @@ class QemuBoard:
                 self._process = OwnedProcess(command, log, scratch=Path(folder))
             for side, server in servers.items():
                 self._lines[side] = self._accept(server, side)
-        if "gdb" in self._lines:
-            self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"))
+        self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=not image.stack)
+        if image.stack:
+            self._gdbstub.write(image.stack.start, paint(image.stack))
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:
@@ -86,21 +92,35 @@ class QemuBoard:
     def check(self) -> None:
         """Do nothing: when QEMU ends, the line is closed, which is noticed at once."""
 
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Return `size` bytes at `address` by the gdbstub."""
+        return self._running().read(address, size)
+
     def write_memory(self, address: int, data: bytes) -> None:
         """Put `data` into RAM by the gdbstub; the machine and its clocks stop meanwhile."""
-        if self._gdbstub is None:
-            raise InfrastructureError(
-                "QEMU does not run with its gdbstub open, by which memory is written",
-                where=self._target.name,
-                remedy="ask for it before the board is started: --feed=debug",
-            )
-        self._gdbstub.write(address, data)
+        self._running().write(address, data)
 
     def executed(self) -> None:
         """Return None: it cannot be told."""
 
     def diagnosis(self) -> str:
-        """Return what QEMU wrote to standard error: how it died, else the end of it."""
+        """Return where the core is, and what QEMU wrote to standard error."""
+        return "\n".join(filter(None, [self._whereabouts(), self._said()]))
+
+    def _whereabouts(self) -> str:
+        """Return where the core is; empty if the gdbstub does not answer any more."""
+        if self._gdbstub is None or self._elf is None:
+            return ""
+        try:
+            *_, msp, lr, pc, xpsr = self._gdbstub.registers()  # as they are in a handler
+            registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
+            found = whereabouts(registers, self._gdbstub.read, self._elf.locate)
+        except InfrastructureError:
+            return ""
+        return f"the core was {found}"
+
+    def _said(self) -> str:
+        """Return how QEMU says that it died, else the end of what it said."""
         try:
             lines = self._log.read_text(errors="replace").splitlines()
         except OSError:
@@ -112,13 +132,18 @@ class QemuBoard:
         first = next((i for i, line in enumerate(lines) if "fatal:" in line), tail)
         return "\n".join([f"QEMU said ({self._log}):", *lines[first:][:_LINES]])
 
+    def _running(self) -> Gdbstub:
+        if self._gdbstub is None:
+            raise InfrastructureError("the board is not started", where=self._target.name)
+        return self._gdbstub
+
     def _channel(self, side: str, what: str) -> Channel:
         return Channel(self._lines[side].fileno(), name=f"{self._target.name} ({what})")
 
     def _command(self, image: Image, folder: str) -> list[str]:
         sockets = [
             option
-            for side in self._sides
+            for side in _SIDES
             for option in (
                 *("-chardev", f"socket,id={side},path={os.path.join(folder, side)}"),
                 *(f"-{side}", f"chardev:{side}"),
@@ -130,6 +155,7 @@ class QemuBoard:
             *("-kernel", str(image.elf.path)),
             *("-icount", f"shift={self._qemu.icount_shift}"),
             *sockets,
+            *(["-S"] if image.stack else []),  # it does not go until it is painted
             *("-display", "none"),
             *("-monitor", "none"),
         ]

@@ -31,17 +31,23 @@ _HFSR_VECTTBL = 1 << 1
 _NO_STATUS = "no fault status: Armv6-M has none; on another core, an exception that nobody handles"
 
 
+def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:
+    """Return the causes in one line, and a line for each address that caused it."""
+    found = [text for bit, text in _CFSR.items() if cfsr >> bit & 1]
+    if hfsr & _HFSR_VECTTBL:
+        found.append("VECTTBL: the vector table could not be read")
+    unknown = "no cause reported" if cfsr or hfsr else _NO_STATUS
+    lines = ["; ".join(found) or unknown]
+    if cfsr & _MMARVALID:
+        lines.append(f"address {mmfar:#010x}")
+    if cfsr & _BFARVALID:
+        lines.append(f"address {bfar:#010x}")
+    return lines
+
+
 def describe(fault: Fault, locate: Callable[[int], str]) -> str:
     """Return causes, addresses and the place in the code, a line each after the first."""
-    causes = [text for bit, text in _CFSR.items() if fault.cfsr >> bit & 1]
-    if fault.hfsr & _HFSR_VECTTBL:
-        causes.append("VECTTBL: the vector table could not be read")
-    unknown = "no cause reported" if fault.cfsr or fault.hfsr else _NO_STATUS
-    lines = ["; ".join(causes) or unknown]
-    if fault.cfsr & _MMARVALID:
-        lines.append(f"address {fault.mmfar:#010x}")
-    if fault.cfsr & _BFARVALID:
-        lines.append(f"address {fault.bfar:#010x}")
+    lines = causes(fault.cfsr, fault.hfsr, fault.mmfar, fault.bfar)
     if fault.pc:
         # LR is where the call returns to; the call itself lies before it.
         lines.append(f"pc {locate(fault.pc)}, called from {locate(max(fault.lr - 2, 0))}")

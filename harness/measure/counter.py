@@ -86,7 +86,8 @@ def check_executed(result: Result, welcome: Welcome, executed: int, where: str) 
         f"and the core executed {executed:,} instructions from before its input came until "
         "after its output went",
         where=where,
-        remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"',
+        remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"; '
+        "a firmware of your own sleeps (WFI) while it waits, and counts without a prescaler",
     )
 
 

@@ -22,7 +22,8 @@ _THUMB = 1  # bit 0 of a function's address
 _DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
 _PADDING = "padding"
 _LEAST = 16  # bytes of a symbol that a Record names
-_STACK = ".stack"  # firmware/ports/cortexm/sections.ld
+# What a section is for that is reserved, by its name: .stack is ours, ._user_heap_stack ST's.
+_RESERVED = {"stack": "stack", "heap": "heap"}
 
 # The part that a source file belongs to, by how its path begins. Paths are as the build maps
 # them (firmware/CMakeLists.txt); the engine's library has its own name before them.
@@ -105,12 +106,18 @@ def pieces(elf: Elf) -> list[Piece]:
     """
     with elf.opened() as file:
         symbols = _symbols(file)
+        moved = [s for s in file.iter_segments(type="PT_LOAD") if s["p_vaddr"] != s["p_paddr"]]
         files = _files(file, symbols)
         return [
             piece
             for section in file.iter_sections()
             if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
-            for piece in _pieces_of(section, symbols, files)
+            for piece in _pieces_of(
+                section,
+                symbols,
+                files,
+                copied=any(segment.section_in_segment(section) for segment in moved),
+            )
         ]
 
 
@@ -162,12 +169,15 @@ def growth(before: list[Piece], after: list[Piece]) -> dict[tuple[str, str, str]
 
 
 def _pieces_of(
-    section: Section, symbols: list[_Symbol], files: Mapping[int, str]
+    section: Section, symbols: list[_Symbol], files: Mapping[int, str], *, copied: bool
 ) -> Iterator[Piece]:
-    """Yield the pieces of a section, with padding where no symbol is."""
+    """Yield the pieces of a section, with padding where no symbol is.
+
+    A section that is `copied` runs elsewhere than it is loaded to.
+    """
     name, now, end = section.name, section["sh_addr"], section["sh_addr"] + section["sh_size"]
-    written = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or name == _STACK
     kept = section["sh_type"] != "SHT_NOBITS"
+    written = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or not kept or copied
 
     def piece(part: str, file: str, symbol: str, address: int, size: int) -> Piece:
         return Piece(name, part, file, symbol, address, size, flash=kept, ram=written)
@@ -182,7 +192,7 @@ def _pieces_of(
         yield piece(part_of(file), file, symbol.name, symbol.address, size)
         now = symbol.address + size
     if now < end:
-        rest = "stack" if name == _STACK else _PADDING
+        rest = next((part for word, part in _RESERVED.items() if word in name), _PADDING)
         yield piece(rest, "", "", now, end - now)
 
 

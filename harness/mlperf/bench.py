@@ -5,17 +5,21 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
+
 from harness.bench import bench
 from harness.board import provision
 from harness.board.reach import Reach
 from harness.dut import Dut
 from harness.engines import Engine
 from harness.errors import InputError
-from harness.image import Image, build_image
+from harness.image import Image, Variant, build_image
 from harness.measure.meters import Metering
 from harness.mlperf.dut import MlperfDut, open_mlperf_dut
+from harness.mlperf.firmware import ENERGY_BAUD
 from harness.mlperf.runner import Plan
 from harness.model import Model
+from harness.own_elf import OwnFirmware, image_of_elf
 from harness.progress import Progress
 from harness.results.record import Protocol
 from harness.target import Target
@@ -78,11 +82,27 @@ def build_mlperf(
     toolchain: Toolchain,
     workspace: Workspace,
     progress: Progress,
+    *,
+    energy: bool,
 ) -> Image:
-    """Build our own firmware that answers MLPerf Tiny's protocol, as `build_image` does."""
+    """Build our own firmware that answers MLPerf Tiny's protocol, as `build_image` does.
+
+    Of a firmware that is there it is a copy.
+    """
+    if isinstance(engine, OwnFirmware):
+        return image_of_elf(target, engine.path, workspace.images, stamped=False)
+    variant: Variant = "mlperf-tiny-energy" if energy else "mlperf-tiny"
     return build_image(
-        target, model, engine, workspace.images, progress.say, toolchain, variant="mlperf-tiny"
+        target, model, engine, workspace.images, progress.say, toolchain, variant=variant
     )
+
+
+def with_baud(target: Target, options: Any) -> Target:
+    """Return `target` with the baud rate of energy mode, if `options` ask for a meter."""
+    if options.protocol == "link" or not options.meter:
+        return target
+    slow = msgspec.structs.replace(target.port, baud=ENERGY_BAUD)
+    return msgspec.structs.replace(target, port=slow)
 
 
 def bench_of(
@@ -111,7 +131,8 @@ def bench_of(
             metering,
             profile=options.profile,
         )
-    image = build_mlperf(target, model, engine, toolchain, workspace, progress)
+    target, energy = with_baud(target, options), bool(options.meter)
+    image = build_mlperf(target, model, engine, toolchain, workspace, progress, energy=energy)
     return mlperf_bench(
         target, model, image, workspace, progress, on_record, reach, metering, plan_of(options)
     )

@@ -172,7 +172,12 @@ class MlperfClient:
         self._drain()
 
     def _command(
-        self, command: str, seconds: float | None = None, *, characters: int = 0, quiet: bool = False
+        self,
+        command: str,
+        seconds: float | None = None,
+        *,
+        characters: int = 0,
+        quiet: bool = False,
     ) -> list[Line]:
         """Send a command and return the lines of its answer, of so many `characters` or few.
 

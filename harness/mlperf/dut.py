@@ -20,6 +20,7 @@ from harness.mlperf.recording import record_of
 from harness.mlperf.run import MlperfRun
 from harness.mlperf.runner import Plan, Window, accuracy, measure, trial
 from harness.model import Model
+from harness.own_elf import ENGINE
 from harness.progress import Progress
 from harness.results.record import write_record
 from harness.session import with_diagnosis
@@ -28,11 +29,7 @@ from harness.workspace import Workspace
 
 
 class MlperfDut:
-    """A device that answers: `run` for the model's vectors.
-
-    `built` tells that the image was built from `model`, so that its results must be golden's; of a
-    firmware of others it is not known what it computes.
-    """
+    """A device that answers: `run` for the model's vectors."""
 
     def __init__(
         self,
@@ -44,8 +41,6 @@ class MlperfDut:
         progress: Progress,
         on_record: Callable[[Path], None],
         metering: Metering,
-        *,
-        built: bool,
         plan: Plan,
     ) -> None:
         self.target = target
@@ -56,7 +51,6 @@ class MlperfDut:
         self._progress = progress
         self._on_record = on_record
         self._metering = metering
-        self._built = built
         self._plan = plan
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         _check_tensors(model, len(self._network.inputs), len(self._network.outputs))
@@ -118,7 +112,6 @@ class MlperfDut:
             },
             memory=memory_use(self.image.elf),
             wall=time.perf_counter() - begin,
-            built=self._built,
             metered=metered,
         )
 
@@ -163,11 +156,14 @@ class MlperfDut:
     def _check_identity(self, identity: Identity) -> None:
         """Refuse a device that says that it holds another model."""
         benchmark = benchmark_of(self.model, self._network)
-        wanted = benchmark.id if benchmark else ""
-        if identity.model != wanted and (benchmark or identity.model in BENCHMARKS):
+        wanted = benchmark.id if benchmark else self.model.name
+        strict = (
+            self.image.engine != ENGINE or benchmark is not None
+        )  # others call their models as they like
+        if identity.model != wanted and (strict or identity.model in BENCHMARKS):
             raise InfrastructureError(
-                f"the device says that it holds {identity.model or 'no model'}, but "
-                f"{self.model.name} is {wanted or 'none of the benchmarks'}",
+                f"the device says that it holds {identity.model or 'no model'}, not {wanted}, "
+                f"which {self.model.name} is",
                 where=self.target.name,
                 remedy="flash the firmware of that model, or name the model of this firmware",
             )
@@ -184,7 +180,6 @@ def open_mlperf_dut(
     on_record: Callable[[Path], None],
     metering: Metering | None = None,
     *,
-    built: bool = True,
     plan: Plan | None = None,
 ) -> Iterator[MlperfDut]:
     """Start `image` on `board` and find out who is there; stop the board in the end.
@@ -201,8 +196,7 @@ def open_mlperf_dut(
             progress,
             on_record,
             metering or Metering(),
-            built=built,
-            plan=plan or Plan(),
+            plan or Plan(),
         )
     finally:
         board.stop()

@@ -1,5 +1,6 @@
 """What our own firmware has to know to answer MLPerf Tiny's protocol for one model."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from harness.target import Target
 ENERGY_BAUD = 9600
 """bit/s of the line in energy mode, where an isolated line may be slow (mlcommons/tiny)."""
 
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]", re.ASCII)
 _TEMPLATE = """\
-/* Generated for {name}: what app/mlperf_main.c has to know of the model. */
+/* Generated: what app/mlperf_main.c has to know of the model. */
 #ifndef MLPERF_MODEL_H
 #define MLPERF_MODEL_H
 
@@ -57,8 +59,7 @@ def write_model_header(model: Model, directory: Path) -> Path:
     path = directory / "mlperf_model.h"
     path.write_text(
         _TEMPLATE.format(
-            name=model.name,
-            id=benchmark.id if benchmark else model.name,
+            id=benchmark.id if benchmark else _NOT_IN_A_NAME.sub("_", model.name),
             inputs=source.elements,
             input_size=4 * source.elements if quantizes else source.nbytes,
             flip="0x80808080" if content == "uint8" else "0",

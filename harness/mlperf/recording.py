@@ -9,7 +9,9 @@ from harness.results.record import Record
 from harness.results.recording import energy_info, recorded
 
 _TIMER = "the device's microseconds times its clock"
-_RESOLUTION = 2.0  # microseconds by which the difference of two timestamps may be off
+# The loop, and the copy of the input before each inference, are counted, too: of the bundled models
+# 0.02 % to 0.25 % more than over the link.
+_ERROR = 0.003
 
 
 def record_of(run: MlperfRun, root: Path) -> Record:
@@ -73,16 +75,12 @@ def _latency(run: MlperfRun) -> dict[str, Number]:
 def _instructions(run: MlperfRun) -> dict[str, Number]:
     """Return the instructions of an inference on an emulator, whose timer counts them.
 
-    That is so for our firmware's timer and the target's clock, and known of no other. A window
-    also holds a loop and the print of its first timestamp.
+    That is so for our firmware's timer and the target's clock, and known of no other.
     """
     clock = run.target.clock
     timed = [w for w in run.windows if w.microseconds is not None]
     if not (run.built and timed and clock and run.target.counter.ticks == "instructions"):
         return {}
     each = median(w.seconds / w.iterations for w in timed)
-    shortest = min(w.microseconds or 0 for w in timed)
-    number = Number(
-        round(each * clock.hz), "1", "estimated", _TIMER, round(_RESOLUTION / shortest, 9)
-    )
-    return {"instructions_estimated": number}
+    value = round(each * clock.hz)
+    return {"instructions_estimated": Number(value, "1", "estimated", _TIMER, _ERROR)}

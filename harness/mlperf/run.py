@@ -20,6 +20,7 @@ from harness.mlperf.client import Identity
 from harness.mlperf.lines import Said
 from harness.mlperf.runner import Window, matches
 from harness.model import Model
+from harness.own_elf import ENGINE
 from harness.target import Target
 from harness.vectors import Vectors
 
@@ -55,8 +56,12 @@ class MlperfRun:
     transcripts: Mapping[str, Sequence[Said]]
     memory: MemoryUse
     wall: float
-    built: bool
     metered: Metered | None = None
+
+    @property
+    def built(self) -> bool:
+        """Whether the image was built from the model; of others' it is not known what they hold."""
+        return self.image.engine != ENGINE
 
     @property
     def benchmark(self) -> Benchmark | None:

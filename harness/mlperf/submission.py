@@ -16,7 +16,7 @@ from harness import __version__
 from harness.errors import InputError
 from harness.files import create_folder
 from harness.mlperf.run import MlperfRun
-from harness.mlperf.runner import Plan
+from harness.mlperf.runner import Plan, Window
 from harness.mlperf.suite import Outcome
 
 _MICRO = 1e6  # in a whole
@@ -49,17 +49,17 @@ def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: st
 
     Raises `InputError` if it is there already, or cannot be written.
     """
-    runs = [(one.benchmark.folder, one.run) for one in outcomes if one.run is not None]
+    runs = [(one.benchmark, one.run) for one in outcomes if one.run is not None]
     missing = [f"{one.benchmark.id}: {one.reason}" for one in outcomes if one.run is None]
     files: dict[str, bytes] = {}
     root = f"closed/{organization}"
-    for name, run in runs:
+    for benchmark, run in runs:
         system = run.target.name
         files[f"{root}/systems/{system}.json"] = _system(run, organization)
         modes, why = _modes(run)
-        missing += [f"{name}: {text}" for text in why]
+        missing += [f"{benchmark.id}: {text}" for text in why]
         for mode, (results, data) in modes.items():
-            place = f"{root}/results/{system}/{name}/{mode}"
+            place = f"{root}/results/{system}/{benchmark.folder}/{mode}"
             files[f"{place}/log.txt"] = _log(run, mode).encode()
             files[f"{place}/results.txt"] = "".join(f"{line}\n" for line in results).encode()
             files[f"{place}/results.json"] = json.dumps(data).encode()
@@ -75,17 +75,25 @@ def _modes(run: MlperfRun) -> tuple[dict[str, tuple[list[str], list[Any]]], list
     why = []
     if run.throughput is None:
         why.append(f"no performance: {run.untimed}")
-    elif len(run.windows) != Plan.windows:
-        why.append(f"no performance: {len(run.windows)} windows, where the rules ask for 5")
+    elif not _is_official(run.windows):
+        why.append("no performance: the rules ask for 5 windows of 10 s and 10 iterations or more")
     else:
         modes["performance"] = (_performance(run), _windows(run, "p"))
     if run.metered is None:
         why.append("no energy: no meter measured it")
+    elif not _is_official(run.windows):
+        why.append("no energy: the rules ask for 5 windows of 10 s and 10 iterations or more")
     elif run.metered.identity.virtual:
         why.append("no energy: a virtual meter measures nothing")
     else:
         modes["energy"] = (_energy(run), _windows(run, "e"))
     return modes, why
+
+
+def _is_official(windows: Sequence[Window]) -> bool:
+    return len(windows) == Plan.windows and all(
+        one.seconds >= Plan.seconds and one.iterations >= Plan.iterations for one in windows
+    )
 
 
 def _accuracy(run: MlperfRun) -> list[str]:

@@ -22,7 +22,8 @@ _TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print two lines for each of `records`, and of what kind the numbers are.
 
-    Under the target are the toolchain and its flag where the records' differ.
+    Under the target are the toolchain and its flag where the records' differ, and a protocol
+    that is not our link.
     """
     compilers = len({record.image.toolchain for record in records}) > 1
     flags = len({record.image.optimize for record in records}) > 1
@@ -47,8 +48,9 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        toolchain = (record.image.toolchain * compilers, record.image.optimize * flags)
-        place = _stack(record.target.name, " ".join(filter(None, toolchain)))
+        built = (record.image.toolchain * compilers, record.image.optimize * flags)
+        protocol = record.protocol * (record.protocol != "link")
+        place = _stack(record.target.name, " ".join(filter(None, (protocol, *built))))
         table.add_row(place, *_row(record, units, timed=timed))
     console.print(table)
     console.print(_legend(metrics, units, records), style="dim", highlight=False)
@@ -85,7 +87,7 @@ def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Tex
     if "throughput" in value:
         latency = [_stack(quantity(value["latency_median"], "s"), f"{value['throughput']:.3f}")]
     return [
-        _stack(record.model.name, record.engine),
+        _stack(record.model.name, record.image.engine),
         _stack(f"{quality:.4f}", f"≥ {least:g}", right=quality >= least),
         _stack(f"{value['vectors']:,}", f"{record.differing:,}", right=same),
         *(_ticks(record, unit) for unit in units),
@@ -142,7 +144,9 @@ def _legend(
     if models:
         lines.append(f"estimated: ~ cycles per inference, {'; '.join(models)}")
     timed = [r.numbers["instructions_estimated"] for r in records if _is_timed(r)]
-    lines += dict.fromkeys(f"estimated: ~ instr. per inference ({one.model})" for one in timed)
+    lines += dict.fromkeys(
+        f"estimated: ~ instr. per inference, {error_of(one.error)} ({one.model})" for one in timed
+    )
     lines += _lacking(records)
     return "\n".join(lines)
 
@@ -162,7 +166,11 @@ def _lacking(records: Sequence[Record]) -> Iterator[str]:
     found: dict[tuple[str, str], set[str]] = {}
     for record in records:
         estimated = "" if "instructions_median" not in record.numbers else record.unestimated
-        for what, why in (("not estimated", estimated), ("no layers", record.unprofiled)):
+        for what, why in (
+            ("not estimated", estimated),
+            ("no layers", record.unprofiled),
+            ("no stack", record.unseen_stack),
+        ):
             if why:
                 found.setdefault((what, why), set()).add(record.target.name)
     for (what, why), targets in found.items():

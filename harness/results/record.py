@@ -145,6 +145,7 @@ class Record(msgspec.Struct, frozen=True):
     divergence: LayerDifference | None = None
     unestimated: str = ""  # why no cycles are estimated
     unprofiled: str = ""  # why there are no layers, though they were asked for
+    unseen_stack: str = ""  # why `stack` is not among the numbers
     conversion: Conversion | None = None  # the counter's ticks are as they came
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured

@@ -68,6 +68,7 @@ def record_of(run: Run, root: Path) -> Record:
         divergence=run.divergence,
         unestimated=run.unestimated,
         unprofiled=run.unprofiled,
+        unseen_stack=run.unseen_stack,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
         energy=energy_info(run.metered),
@@ -203,18 +204,20 @@ def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
 
 
 def _memory_numbers(run: Run) -> dict[str, Number]:
-    reserved, memory = run.welcome.stack_size, run.target.memory
+    memory = run.target.memory
     exact = {
         "flash": run.image.flash,
         "flash_left": memory.flash.size - run.image.flash,
         "ram": run.image.ram,
-        "ram_left": memory.ram.size - run.image.ram,
+        "ram_left": memory.ram.size - run.image.ram + run.image.ram_elsewhere,
         "arena": run.welcome.arena_size,
         "arena_least": run.image.arena_least,
-        "stack_reserved": reserved,
     }
     # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
-    measured = {"stack": run.stack, "stack_margin": reserved - run.stack}
+    measured = {}
+    if run.stack is not None:
+        used, exact["stack_reserved"] = run.stack
+        measured = {"stack": used, "stack_margin": exact["stack_reserved"] - used}
     return {
         **{name: Number(value, "byte", "exact") for name, value in exact.items()},
         **{name: Number(value, "byte", "measured") for name, value in measured.items()},

@@ -15,10 +15,10 @@ _LARGEST = 2**53  # up to which a double holds every whole number
 _UNIT = re.compile(r"[^\s\x00-\x1f]{1,20}")
 _ALWAYS = ("vectors", "flash", "ram", "wall")
 _REQUIRED = {
-    "link": ("bytes_differing", "arena", "stack"),
+    "link": ("bytes_differing", "arena"),
     "mlperf-tiny": ("results_differing", "windows"),
 }
-_NEVER_NEGATIVE = {*_ALWAYS, *chain.from_iterable(_REQUIRED.values())}
+_NEVER_NEGATIVE = {"stack", *_ALWAYS, *chain.from_iterable(_REQUIRED.values())}
 
 
 class BrokenRuleError(ValueError):
@@ -59,6 +59,8 @@ def _check_presence(record: "Record") -> None:
             raise BrokenRuleError(f"numbers.{name}.value: is not between 0 and 1")
     if record.protocol != "link":
         return
+    if ("stack" in record.numbers) == bool(record.unseen_stack):
+        raise BrokenRuleError("numbers.stack: is to be there, or `unseen_stack` to say why not")
     if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
         raise BrokenRuleError("numbers: neither instructions_median nor cycles_median is there")
 

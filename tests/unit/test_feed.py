@@ -250,27 +250,6 @@ def test_a_board_that_is_not_started_writes_nothing(target: Target, tmp_path: Pa
         board.write_memory(target.memory.ram.origin, b"abcd")
 
 
-def test_qemu_has_a_gdbstub_only_if_it_was_asked_for(
-    digits: Model, images: Path, tmp_path: Path
-) -> None:
-    target = find_target(QEMU, [ROOT / "targets"])
-    image = build(target, digits, images)
-    for feed in ("serial", "debug"):
-        with provisioned(target, tmp_path, Reach(feed=feed)) as board:
-            board.start(image)
-            (number,) = emulators(str(image.elf.path))
-            assert ("-gdb" in processes(str(image.elf.path))[number].split()) == (feed == "debug")
-    with (
-        provisioned(target, tmp_path, Reach()) as board,
-        opened(target, digits, image, board, tmp_path) as dut,
-        pytest.raises(
-            InfrastructureError, match="QEMU does not run with its gdbstub open"
-        ) as error,
-    ):
-        dut.run()
-    assert "--feed=debug" in str(error.value)
-
-
 def test_an_emulator_that_dies_is_explained(digits: Model, images: Path, tmp_path: Path) -> None:
     target = find_target(QEMU, [ROOT / "targets"])
     image = build(target, digits, images)

@@ -3,8 +3,6 @@
 The texts are those of mlcommons/tiny, benchmark/api/internally_implemented.cpp, where it has one.
 """
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from io import StringIO
@@ -12,20 +13,23 @@ import pytest
 from rich.console import Console
 
 from harness import golden, tflite_file
+from harness.cli import main
 from harness.engines import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
+from harness.exit_codes import INFRASTRUCTURE, PASSED, USAGE
 from harness.image import Image, build_image
-from harness.measure.windows import between_edges
 from harness.measure.meters.meter import Capture
-from harness.mlperf import suite
-from harness.mlperf.benchmarks import BENCHMARKS, agrees, benchmark_of, expected, payload
+from harness.measure.windows import between_edges
+from harness.mlperf.benchmarks import BENCHMARKS, Content, agrees, expected, payload
 from harness.mlperf.dut import open_mlperf_dut
 from harness.mlperf.run import MlperfRun
-from harness.mlperf.runner import Plan
+from harness.mlperf.runner import Plan, Window
 from harness.mlperf.submission import check_name, write_submission
 from harness.mlperf.suite import Outcome, models_of, run_all
 from harness.model import Model, load_model
+from harness.own_elf import ENGINE
 from harness.progress import Progress
+from harness.quantization import quantize
 from harness.report.mlperf import print_outcomes
 from harness.results.record import Record, read_record
 from harness.target import Target, find_target
@@ -69,14 +73,10 @@ def right_answers(model: Model) -> Callable[[bytes], str]:
     answers = golden.of_model(model, model.vectors, Path(), print)[0][0]
     right = expected(model, model.vectors, answers, network)
     known = {
-        payload(content_of_digits(), values, network): values_of
+        payload("int8", values, network): values_of
         for values, values_of in zip(model.vectors.inputs, right, strict=True)
     }
     return lambda data: ",".join(f"{int(value * 1000) / 1000:.3f}" for value in known[data])
-
-
-def content_of_digits() -> str:
-    return "int8"
 
 
 def run_double(
@@ -86,8 +86,6 @@ def run_double(
     image: Image,
     root: Path,
     plan: Plan,
-    *,
-    built: bool = True,
 ) -> tuple[MlperfRun, Record]:
     records: list[Path] = []
     workspace, progress = Workspace(root), Progress(StringIO())
@@ -101,7 +99,6 @@ def run_double(
             workspace,
             progress,
             records.append,
-            built=built,
             plan=plan,
         ) as dut,
     ):
@@ -144,15 +141,10 @@ def test_an_emulator_has_no_latency(
     counted = record.numbers["instructions_estimated"]
     assert (counted.value, counted.kind) == (1_600_000, "estimated")  # 0.1 s at 16 MHz
     # What is known of our firmware's timer is not known of others'.
-    _, other = run_double(
-        Double(right_answers(model), model="digits"),
-        emulator,
-        model,
-        image,
-        tmp_path,
-        QUICK,
-        built=False,
-    )
+    foreign = dataclasses.replace(image, engine=ENGINE)
+    double = Double(right_answers(model), model="theirs")
+    _, other = run_double(double, emulator, model, foreign, tmp_path, QUICK)
+
     assert "instructions_estimated" not in other.numbers
 
 
@@ -168,9 +160,9 @@ def test_other_results_are_a_verdict_of_an_image_that_was_built_from_the_model(
     assert record.differing == 5
     with pytest.raises(Verdict, match="5 of 5 results differ from golden"):
         run.check()
-    run, record = run_double(
-        Double(wrong, model="digits"), emulator, model, image, tmp_path, plan, built=False
-    )
+    foreign = dataclasses.replace(image, engine=ENGINE)
+    double = Double(wrong, model="theirs")
+    run, record = run_double(double, emulator, model, foreign, tmp_path, plan)
     assert run.differing == [0, 1, 2, 3, 4]
     run.check()
     assert record.verdict == "passed"
@@ -179,7 +171,8 @@ def test_other_results_are_a_verdict_of_an_image_that_was_built_from_the_model(
 def test_an_input_that_was_damaged_on_its_way_is_sent_again(
     emulator: Target, model: Model, image: Image, tmp_path: Path
 ) -> None:
-    right, damaged = right_answers(model), []
+    right = right_answers(model)
+    damaged: list[str] = []
 
     def mishear(command: str) -> str:
         if command.startswith("db 80") and not damaged:
@@ -201,7 +194,7 @@ def test_an_input_that_was_damaged_on_its_way_is_sent_again(
 def test_a_device_that_holds_a_benchmark_does_not_pass_for_another_model(
     held: str, emulator: Target, model: Model, image: Image, tmp_path: Path
 ) -> None:
-    with pytest.raises(InfrastructureError, match=f"it holds {held}"):
+    with pytest.raises(InfrastructureError, match=f"holds {held}"):
         run_double(Double(model=held), emulator, model, image, tmp_path, QUICK)
 
 
@@ -219,3 +212,186 @@ def test_a_clock_that_stands_still_ends_the_run(
     double = Double(right_answers(model), model="digits", seconds=0.0)
     with pytest.raises(InfrastructureError, match="count microseconds"):
         run_double(double, emulator, model, image, tmp_path, QUICK)
+
+
+def test_results_are_goldens_cut_off_or_rounded_to_what_is_printed() -> None:
+    for printed, golden_value, same in (
+        ("0.996", 0.99609375, True),
+        ("0.996", 0.9956, True),
+        ("0.996", 0.9954, False),
+        ("0.996", 0.9971, False),
+        ("0.000", -0.0009, True),
+        ("-1.234", -1.2349, True),
+        ("-1.234", -1.2334, False),
+        ("7", 7.0, True),
+        ("7", 8.1, False),
+        ("12.345", 12.3451, True),
+    ):
+        assert agrees(printed, golden_value) == same, (printed, golden_value)
+
+
+def test_the_bundled_models_are_none_of_the_benchmarks() -> None:
+    models = [load_model(path) for path in sorted((ROOT / "models").iterdir())]
+    assert models_of(models) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [("int8", b"\x80\xff\x00\x7f"), ("uint8", b"\x00\x7f\x80\xff")],
+)
+def test_bytes_of_an_input(content: Content, sent: bytes, model: Model) -> None:
+    network = tflite_file.parse(model.tflite, where=model.name)
+    values = np.array([-128, -1, 0, 127], np.int8)
+    assert payload(content, values, network) == sent
+
+
+def test_floats_of_an_input_are_quantized_to_the_same_values(model: Model) -> None:
+    network = tflite_file.parse(model.tflite, where=model.name)
+    values = np.arange(-128, 128).astype(np.int8)
+    sent = np.frombuffer(payload("float32", values, network), "<f4")
+    assert (quantize(sent, network.input_tensors[0]) == values).all()
+
+
+@pytest.fixture
+def run(desk: Target, model: Model, image: Image, tmp_path: Path) -> MlperfRun:
+    double = Double(right_answers(model), model="digits", seconds=0.02, sleeps=True)
+    return run_double(double, desk, model, image, tmp_path / "run", QUICK)[0]
+
+
+def official(run: MlperfRun) -> MlperfRun:
+    """Return `run` with windows as the rules ask for them."""
+    windows = [Window(vector, 520, 10, 10_400_000 + vector, 10.4) for vector in range(5)]
+    return dataclasses.replace(run, windows=tuple(windows))
+
+
+def test_a_submission_has_what_the_checker_reads(run: MlperfRun, tmp_path: Path) -> None:
+    benchmark = BENCHMARKS["kws01"]
+    outcomes = [Outcome(benchmark, official(run)), Outcome(BENCHMARKS["ad01"], reason="no model")]
+    missing = write_submission(outcomes, tmp_path / "submission", "us")
+    assert missing == ["ad01: no model", "kws01: no energy: no meter measured it"]
+    ours = tmp_path / "submission" / "closed" / "us"
+    system = json.loads((ours / "systems" / "nucleo-f429zi.json").read_text())
+    assert (system["Division"], system["Status"]) == ("Closed", "RDI")
+    place = ours / "results" / "nucleo-f429zi" / "kws"
+    assert sorted(path.name for path in place.iterdir()) == ["accuracy", "performance"]
+    files = ["log.txt", "results.json", "results.txt"]
+    assert sorted(path.name for path in (place / "performance").iterdir()) == files
+    # The patterns of tools/submission/submission_checker.py.
+    accuracy = (place / "accuracy" / "results.txt").read_text()
+    found = re.match(r".* Top[- ]1%?\s?[:=] ([\d\.]+).*", accuracy)
+    assert found is not None
+    assert float(found[1]) == 100 * run.quality
+    performance = (place / "performance" / "results.txt").read_text().splitlines()
+    found = re.match(r".* Median throughput is\s+([\d\.]+) inf\./sec\..*", performance[-1])
+    assert found is not None
+    assert float(found[1]) == pytest.approx(50, rel=1e-3)
+    log = (place / "accuracy" / "log.txt").read_text()
+    assert "-> infer 1 0%" in log
+    assert "<- m-results-[" in log
+    answers = json.loads((place / "accuracy" / "results.json").read_text())
+    assert len(answers) == VECTORS
+
+
+def test_a_submission_leaves_out_what_was_not_measured_as_the_rules_ask(
+    run: MlperfRun, emulator: Target, tmp_path: Path
+) -> None:
+    benchmark = BENCHMARKS["kws01"]
+    for name, held, why in (
+        ("short", run, "5 windows of 10 s"),
+        ("emulated", dataclasses.replace(official(run), target=emulator), "no time"),
+        ("none", dataclasses.replace(run, windows=()), "no window was measured"),
+    ):
+        missing = write_submission([Outcome(benchmark, held)], tmp_path / name, "us")
+        assert why in missing[0]
+        assert not list((tmp_path / name).rglob("performance"))
+    with pytest.raises(InputError, match="is there already"):
+        write_submission([Outcome(benchmark, run)], tmp_path / "short", "us")
+    with pytest.raises(InputError, match="no benchmark ran"):
+        write_submission([Outcome(benchmark)], tmp_path / "nothing", "us")
+
+
+@pytest.mark.parametrize("name", ["", ".us", "a b", "a/b", "ä"])
+def test_an_organization_is_the_name_of_a_folder(name: str) -> None:
+    with pytest.raises(InputError, match="--organization"):
+        check_name(name, "--organization")
+
+
+def test_the_four_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> None:
+    held = {"kws01": run.model, "ic01": run.model}
+
+    def one(model: Model, benchmark: str) -> MlperfRun:
+        if benchmark == "ic01":
+            raise InfrastructureError("the line is dead")
+        return run
+
+    outcomes = run_all(held, one)
+    assert [outcome.code for outcome in outcomes] == [PASSED, None, INFRASTRUCTURE, None]
+    text = StringIO()
+    print_outcomes(outcomes, "nucleo-f429zi", Console(file=text, width=80))
+    shown = text.getvalue()
+    assert max(map(len, shown.splitlines())) <= 80
+    for word in ("kws01", "accuracy ≥ 0.90", "passed", "not run: the line is dead", "AUC ≥ 0.85"):
+        assert word in shown
+    assert shown.count("no model: ") == 2
+
+
+def capture_of(level: list[int]) -> Capture:
+    return Capture(100_000, np.full(len(level), 1e-3), 3.0, np.array(level, np.bool_), 0.0)
+
+
+def test_windows_are_between_falling_edges() -> None:
+    found = between_edges(capture_of([1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1]), 2)
+    assert found.trigger is not None
+    assert found.trigger.tolist() == [bool(x) for x in (0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0)]
+    with pytest.raises(InfrastructureError, match="fell 3 times, for 1 windows"):
+        between_edges(capture_of([1, 0, 1, 0, 1, 0]), 1)
+    blind = dataclasses.replace(capture_of([1]), trigger=None)
+    with pytest.raises(InfrastructureError, match="no input for the pin"):
+        between_edges(blind, 1)
+
+
+def test_our_firmware_answers_on_a_virtual_board(
+    model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "images").symlink_to(ROOT / "build" / "images")
+    arguments = ("--protocol=mlperf-tiny", "--windows=1", "--model", str(model.path))
+    assert main(["run", "--target=virtual-stm32", *arguments]) == PASSED
+    [record] = [read_record(path) for path in (tmp_path / "reports" / "runs").iterdir()]
+    assert record.protocol == "mlperf-tiny"
+    assert record.differing == 0
+    assert record.numbers["vectors"].value == VECTORS
+    # The link counts 4,376,983 to 4,380,250 instructions, which is exact.
+    counted = record.numbers["instructions_estimated"]
+    assert counted.value == pytest.approx(4_379_312, rel=counted.error)
+    assert "mlperf-tiny" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "--protocol=mlperf-tiny", "--profile"], "--profile"),
+        (["run", "--protocol=mlperf-tiny", "--feed=debug"], "--feed=debug"),
+        (["run", "--protocol=mlperf-tiny", "--windows=-1"], "--windows"),
+        (["mlperf", "--elf=kws01"], "--elf"),
+        (["mlperf", "--elf=sww01=fw.elf"], "--elf"),
+        (["mlperf", "--target=virtual-stm32,qemu-stm32"], "--target"),
+        (["mlperf", "--organization=a/b"], "--organization"),
+        (["mlperf", "--model=digits"], "there is no model of a benchmark"),
+        (["mlperf", "--submission=."], "is there already"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(
+    arguments: list[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == USAGE
+    assert named in capsys.readouterr().err

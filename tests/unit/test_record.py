@@ -21,6 +21,7 @@ from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image
 from harness.link.messages import Welcome
 from harness.measure.memory import MemoryUse, SymbolUse, Use
+from harness.measure.stack import StackUse
 from harness.model import find_model
 from harness.report.terminal import print_table
 from harness.results.record import SCHEMA, Record, read_record, write_record
@@ -72,7 +73,7 @@ def make_run(**changed: Any) -> Run:
         "all_outputs": vectors.all_golden,
         "ticks": np.arange(1, len(vectors) + 1, dtype=np.uint32),
         "memory": MEMORY,
-        "stack": 700,
+        "stack": StackUse(700, 4096),
         "retries": 1,
         "log": ("a line",),
         "feed": "serial",
@@ -141,7 +142,7 @@ def test_a_record_tells_where_memory_goes(record: Record, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("used", "verdict"), [(4095, "passed"), (4096, "failed")])
 def test_a_stack_that_is_used_up_is_a_failure(tmp_path: Path, used: int, verdict: str) -> None:
     """Paint at its end is all that tells a stack that was enough from one that was not."""
-    record = record_of(make_run(stack=used), tmp_path)
+    record = record_of(make_run(stack=StackUse(used, 4096)), tmp_path)
     assert record.verdict == verdict
     assert record.numbers["stack_margin"].value == 4096 - used
     if verdict == "failed":
@@ -389,7 +390,9 @@ def table(records: list[Record]) -> list[str]:
 
 def test_a_small_margin_of_the_stack_is_said(tmp_path: Path) -> None:
     [line] = [
-        line for line in table([record_of(make_run(stack=4000), tmp_path)]) if "stack" in line
+        line
+        for line in table([record_of(make_run(stack=StackUse(4000, 4096)), tmp_path)])
+        if "stack" in line
     ]
     assert line.strip() == "valid, digits: only 96 of the stack's 4,096 bytes were never used"
     assert not [line for line in table([record_of(make_run(), tmp_path)]) if "stack" in line]

@@ -51,6 +51,15 @@ def infer(channel: Channel, image: Image, model: Model) -> tuple[str, list[int],
 
 @contextmanager
 def on_virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Channel]:
+    with virtual_board(elf, portable=portable) as board:
+        board.chip.core.reset_now()
+        with open(board.line.path, "r+b", buffering=0) as port:
+            yield Channel(port.fileno(), name="virtual board")
+
+
+@contextmanager
+def virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Board]:
+    """Yield a board with `elf` in its flash that has not been reset yet."""
     board = Board("stm32f429xi", portable=portable)
     try:
         code = elf.path.with_suffix(".virtual.bin")
@@ -61,9 +70,7 @@ def on_virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Channel]:
         with board.chip.core.stopped():
             flash.bytes[: len(data)] = data
             board.chip.core.bus.written(flash.base, len(data))
-        board.chip.core.reset_now()
-        with open(board.line.path, "r+b", buffering=0) as port:
-            yield Channel(port.fileno(), name="virtual board")
+        yield board
     finally:
         board.close()
 

@@ -20,6 +20,7 @@ from harness.image import Image
 from harness.link.channel import Channel
 from harness.link.errors import DeviceStoppedError
 from harness.link.port import open_port
+from harness.measure.stack import paint
 from harness.progress import Progress
 from harness.target import Pyocd, Target
 
@@ -60,7 +61,7 @@ class PyocdBoard:
         self._elf = image.elf
         self._flash(self._session, image.elf)
         self._port = open_port(device, self._target.port.baud)
-        self._boot(self._session)
+        self._boot(self._session, image.stack)
         return Channel(self._port.fileno(), name=f"{self._target.name} ({device})")
 
     def stop(self) -> None:
@@ -124,10 +125,12 @@ class PyocdBoard:
         with self._progress.bar(f"flashing {self._target.name}", 200) as step:
             flash(session, self._probe, self._board.target, elf, _Halves(step))
 
-    def _boot(self, session: Session) -> None:
+    def _boot(self, session: Session, stack: range | None) -> None:
         with explained(self._probe, self._board.target, "starting the firmware"):
             session.target.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
             session.target.reset_and_halt()
+            if stack:
+                session.target.write_memory_block8(stack.start, paint(stack))
             session.target.resume()
 
 

@@ -1,16 +1,19 @@
 """What a core that does not answer is doing."""
 
 import time
+from functools import partial
 
 from pyocd.core.session import Session
 from pyocd.core.target import Target
 
+from harness.board import halted
 from harness.elf import Elf
 from harness.link.fault import describe
 from harness.link.messages import Fault
 
 # Armv7-M ARM (DDI 0403E), B3.2: System Control Block.
 _CFSR, _HFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED2C, 0xE000ED34, 0xE000ED38
+_PRIVATE_BUS = 0xE000_0000
 _DHCSR = 0xE000EDF0  # C1.6.2
 _S_RESET_ST = 1 << 25  # there was a reset since it was last read
 _HARDFAULT = 3  # exception number, B1.5.2
@@ -39,7 +42,10 @@ def whereabouts(session: Session, elf: Elf) -> str:
     """Halt a core that runs and return where it was and how much stack it has used."""
     resets = _resets(session.target)
     _halt(session.target)
-    lines = [f"the core was {_place(session, elf)}"]
+    names = ("pc", "lr", "xpsr", "msp", "psp")
+    registers = {name: session.target.read_core_register(name) for name in names}
+    found = halted.whereabouts(registers, partial(_read, session), elf.locate)
+    lines = [f"the core was {found}"]
     if resets:
         lines.append("it is reset again and again: by a watchdog, its supply, or itself?")
     stack = elf.symbols("stack_bottom", "stack_top")
@@ -63,6 +69,15 @@ def _halt(target: Target) -> None:
     end = time.monotonic() + _HALT_DEADLINE
     while not target.is_halted() and time.monotonic() < end:
         pass
+
+
+def _read(session: Session, address: int, size: int) -> bytes:
+    """Return memory, or nothing where there is none."""
+    region = session.target.memory_map.get_region_for_address(address)
+    inside = region is not None and region.contains_address(address + size - 1)
+    if not inside and address < _PRIVATE_BUS:  # which no memory map of pyOCD's has
+        return b""
+    return bytes(session.target.read_memory_block8(address, size))
 
 
 def _place(session: Session, elf: Elf) -> str:

@@ -14,6 +14,7 @@ from harness.errors import InfrastructureError
 from harness.image import Image
 from harness.link.channel import Channel
 from harness.link.errors import DeviceStoppedError
+from harness.measure.stack import paint
 from harness.target import Renode, Target
 
 _START_DEADLINE = 60.0  # seconds to the first prompt; it takes 1 to 7
@@ -56,6 +57,8 @@ class RenodeBoard:
         machine.build(monitor, self._target, self._board, image.elf, self._scratch)
         self._line = machine.connect(monitor, self._target, self._board, self._scratch)
         machine.load(monitor, self._target, self._board, image.elf)
+        if image.stack:
+            self.write_memory(image.stack.start, paint(image.stack))
         monitor.command("start")
         return Channel(self._line, name=f"{self._target.name} (Renode)", burst=_BURST)
 

@@ -1,0 +1,261 @@
+"""The firmware that answers MLPerf Tiny's protocol: what the reference submissions would print."""
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness import golden, tflite_file
+from harness.board.virtual.dwt import CYCCNT
+from harness.engines import find_engine
+from harness.errors import InputError
+from harness.image import Image, Variant, build_image
+from harness.link.channel import Channel
+from harness.link.client import LinkClient
+from harness.link.fault import describe
+from harness.link.messages import Fault
+from harness.mlperf.benchmarks import content_of, expected, payload
+from harness.mlperf.client import MlperfClient
+from harness.mlperf.firmware import ENERGY_BAUD, mlperf_options, write_model_header
+from harness.mlperf.lines import LineReader
+from harness.model import Model, find_model, load_model
+from harness.places import bundled
+from harness.target import Target, find_target
+from harness.toolchain import find_toolchain
+from tests.graphs import Builder
+from tests.repository import BEHAVE, DESCRIPTION, UNDEFINED, HandMade
+from tests.unit.test_virtual_firmware import on_virtual_board, virtual_board
+
+VECTORS = 2
+HZ = 16_000_000
+
+needs_gcc = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None,
+    reason="arm-none-eabi-gcc is not on PATH: see `make system`",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mlperf")
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return find_target("virtual-stm32", [bundled("targets")])
+
+
+def classifier(folder: Path, name: str, inputs: int, outputs: int) -> Model:
+    """Make a model with a benchmark's sizes, whose outputs are probabilities."""
+    b = Builder()
+    source = b.activation((1, inputs), 1 / 255, -128)
+    path = folder / name
+    path.mkdir(exist_ok=True)
+    network = b.build([source], [b.softmax(b.dense(source, outputs), beta=0.05)])
+    (path / "model.tflite").write_bytes(network)
+    (path / "model.toml").write_text(DESCRIPTION)
+    values = np.random.default_rng(1).integers(-128, 128, (VECTORS, inputs), np.int8)
+    np.savez(path / "vectors.npz", inputs=values, labels=np.arange(VECTORS) % outputs)
+    return load_model(path)
+
+
+def keywords(folder: Path) -> Model:
+    return classifier(folder, "keywords", 490, 12)
+
+
+def pictures(folder: Path) -> Model:
+    return classifier(folder, "pictures", 3072, 10)
+
+
+def own(folder: Path) -> Model:
+    """Make a model that is no benchmark, with a name that C would not like."""
+    return classifier(folder, 'my "own"', 7, 3)
+
+
+def anomaly(folder: Path) -> Model:
+    return find_model("anomaly", [bundled("models")])
+
+
+def build(target: Target, model: Model, variant: Variant, toolchain: str = "gcc") -> Image:
+    images = bundled("firmware").parent / "build" / "images"
+    engine = find_engine("cmsis-nn")
+    return build_image(
+        target, model, engine, images, toolchain=find_toolchain(toolchain), variant=variant
+    )
+
+
+def cut_off(value: float) -> str:
+    return f"{np.floor(value * 1000) / 1000:.3f}"
+
+
+def rounded(value: float) -> str:
+    return f"{value:.3f}"
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("make", "says", "prints"),
+    [
+        (keywords, "kws01", cut_off),
+        (pictures, "ic01", rounded),
+        (anomaly, "anomaly", rounded),
+    ],
+)
+def test_it_prints_what_the_reference_would(
+    target: Target,
+    folder: Path,
+    make: Callable[[Path], Model],
+    says: str,
+    prints: Callable[[float], str],
+) -> None:
+    model = make(folder)
+    image = build(target, model, "mlperf-tiny")
+    network = tflite_file.parse(model.tflite, where=model.name)
+    vectors = model.vectors
+    answers = golden.of_model(model, vectors, folder / "golden", print)[0][0]
+    right = expected(model, vectors, answers, network)
+    content = content_of(model, network)
+    with on_virtual_board(image.elf) as channel:
+        client = MlperfClient(channel, baud=115200)
+        identity = client.detect()
+        assert (identity.model, identity.mode) == (says, "performance")
+        assert identity.name == f"tinyml-harness {image.build_id}"
+        for values, expects in zip(vectors.inputs[:VECTORS], right[:VECTORS], strict=True):
+            client.load(payload(content, values, network), "vector")
+            once = client.infer(1, 0)
+            assert once.values == tuple(map(prints, expects))
+        # An inference may overwrite its input: the ones after it have it all the same.
+        assert client.infer(2, 1).values == once.values
+    assert client.retries == 0
+
+
+@needs_gcc
+def test_microseconds_are_ticks_of_the_clock(target: Target, folder: Path) -> None:
+    """As many as of the same model in the image that is measured, and little more."""
+    model = own(folder)
+    with on_virtual_board(build(target, model, "mlperf-tiny").elf) as channel:
+        client = MlperfClient(channel, baud=115200)
+        client.detect()
+        client.load(model.vectors.inputs[0].tobytes(), "vector")
+        many, few = (client.infer(count, 0).microseconds for count in (3000, 1000))
+    assert many is not None
+    assert few is not None
+    with on_virtual_board(build(target, model, "measured").elf) as channel:
+        link = LinkClient(channel, baud=115200)
+        link.hello(build(target, model, "measured").build_id)
+        ticks = link.infer(model.vectors.inputs[0].tobytes()).ticks
+    an_inference = (many - few) / 2000 * HZ / 1e6
+    assert ticks < an_inference < ticks + 200  # to copy the input, and to read the clock
+
+
+@needs_gcc
+def test_the_clock_goes_on_when_the_counter_wraps(target: Target, folder: Path) -> None:
+    model = own(folder)
+    with virtual_board(build(target, model, "mlperf-tiny").elf) as board:
+        board.chip.core.reset_now()
+        with open(board.line.path, "r+b", buffering=0) as port:
+            client = MlperfClient(Channel(port.fileno(), name="virtual"), baud=115200)
+            client.detect()
+            client.load(model.vectors.inputs[0].tobytes(), "vector")
+            before = client.infer(1000, 0).microseconds
+            with board.chip.core.stopped():
+                board.chip.core._dwt.write(CYCCNT, 0xFFFF_8000)
+            after = client.infer(1000, 0).microseconds
+            counted = board.chip.core._dwt.read(CYCCNT)
+    assert counted < 0xFFFF_8000
+    assert after == pytest.approx(before, rel=1e-3)  # a longer number is printed in between
+
+
+@needs_gcc
+def test_in_energy_mode_windows_lie_between_edges(target: Target, folder: Path) -> None:
+    model = own(folder)
+    with virtual_board(build(target, model, "mlperf-tiny-energy").elf) as board:
+        core, pins, trigger = board.chip.core, board.chip.pins, board.chip.trigger
+        changes: list[tuple[bool, int]] = []
+
+        def changed(pin: str, high: bool) -> None:
+            if pin == trigger:
+                changes.append((high, core.clock.ticks()))
+
+        pins.changes = changed
+        core.reset_now()
+        with open(board.line.path, "r+b", buffering=0) as port:
+            client = MlperfClient(Channel(port.fileno(), name="virtual"), baud=ENERGY_BAUD)
+            assert client.detect().mode == "energy"
+            changes.clear()
+            client.load(model.vectors.inputs[0].tobytes(), "vector")
+            answered = client.infer(50, 5)
+    assert answered.microseconds is None
+    assert [high for high, _ in changes] == [False, True, False, True]
+    low = [up - down for (_, down), (_, up) in zip(changes[::2], changes[1::2], strict=True)]
+    assert min(low) >= HZ // 1_000_000
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("name", "behaviour", "error"),
+    [
+        ("no_init", BEHAVE, "The engine failed: status 7"),
+        ("misbehaving", UNDEFINED, "Fault: "),
+    ],
+)
+def test_where_the_engine_fails_there_is_no_result(
+    target: Target, folder: Path, name: str, behaviour: int, error: str
+) -> None:
+    """The device answers when it is asked for an inference, and a fault tells its registers."""
+    model = classifier(folder, "small", 4, 4)
+    image = build_image(target, model, HandMade(name), folder / "images", variant="mlperf-tiny")
+    with on_virtual_board(image.elf) as channel:
+        MlperfClient(channel, baud=115200).detect()
+        channel.write(b"db load 4%", 1)
+        channel.write(f"db {behaviour:02x}000000%infer 1 0%".encode(), 1)
+        lines = received(channel, until="e-[")
+    [told] = [line for line in lines if line.startswith("e-[")]
+    assert told.startswith(f"e-[{error}")
+    assert not any("m-results" in line for line in lines)
+    if behaviour == UNDEFINED:
+        fault = Fault(*(int(word, 16) for word in told[len("e-[Fault: ") : -1].split()))
+        assert "UNDEFINSTR" in describe(fault, hex)
+        assert "execute_undefined" in image.elf.locate(fault.pc)
+
+
+def received(channel: Channel, until: str) -> list[str]:
+    """Return the lines up to one that begins with `until`, and what came with it."""
+    reader, lines = LineReader(), list[str]()
+    end = time.monotonic() + 10
+    while time.monotonic() < end and not any(line.startswith(until) for line in lines):
+        lines += reader.feed(channel.read(0.1))
+    return lines
+
+
+def test_without_a_clock_there_are_no_timestamps() -> None:
+    without = find_target("qemu-stm32", [bundled("targets")])
+    without = msgspec.structs.replace(without, clock=None)
+    with pytest.raises(InputError, match=r"clock\.hz: the protocol's timestamps are microseconds"):
+        mlperf_options(without, energy=False)
+
+
+def test_the_frequency_is_the_counters(target: Target) -> None:
+    assert mlperf_options(target, energy=False) == {"MLPERF": "performance", "TICK_HZ": str(HZ)}
+    assert mlperf_options(target, energy=True)["BAUD"] == "9600"
+    m7 = find_target("qemu-m7", [bundled("targets")])
+    assert mlperf_options(m7, energy=False)["TICK_HZ"] == "25000000"
+
+
+def test_a_name_is_no_more_than_a_name(folder: Path) -> None:
+    header = write_model_header(own(folder), folder).read_text()
+    assert '#define MLPERF_MODEL "my__own_"' in header
+
+
+def test_the_protocol_has_one_input(folder: Path) -> None:
+    b = Builder()
+    sources = [b.activation((1, 3), 0.1, 0), b.activation((1, 3), 0.1, 0)]
+    model = own(folder)
+    network = b.build(sources, [b.add(*sources)])
+    with pytest.raises(InputError, match="has 2 inputs and 1 outputs"):
+        write_model_header(dataclasses.replace(model, tflite=network), folder)
