@@ -157,10 +157,14 @@ class Record(msgspec.Struct, frozen=True):
     def engine(self) -> str:
         """What answered: the engine, and the protocol if it is another than ours.
 
-        Runs over another protocol are of another firmware, and not compared with those of ours.
+        Runs over another protocol are of another firmware, and not compared with those of ours; so
+        are those in energy mode.
         """
         engine = self.image.engine
-        return engine if self.protocol == "link" else f"{engine}/{self.protocol}"
+        if self.protocol == "link":
+            return engine
+        energy = any(window.microseconds is None for window in self.windows)
+        return f"{engine}/{self.protocol}{'-energy' * energy}"
 
     @property
     def differing(self) -> int:
