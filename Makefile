@@ -32,7 +32,7 @@ FUZZ_SECONDS ?= 600 # of each parser; they run at the same time
 fuzz-protocol: setup ## a coverage-guided fuzzer on the firmware's parsers of link and MLPerf Tiny
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
-VECTORS ?= 1000 # keyword vectors that go over a serial line; 2 minutes
+VECTORS ?= 1000 # keyword vectors that go over a serial line; 2.5 minutes
 perf: setup ## what the harness itself costs, as ratios
 	$(BIN)/python -m tests.perf $(VECTORS)
 
