@@ -29,6 +29,7 @@ class Double:
     """
 
     infer: Callable[[bytes], str] = lambda data: f"{data[0] / 256:.3f}"
+    name: str = "double"
     model: str = "kws01"
     mode: str = "performance"
     seconds: float = 0.1
@@ -50,7 +51,7 @@ class Double:
         self.heard.append(command)
         word, *rest = self.mishear(command)[:_SIZE].split(" ")
         if word == "name":
-            yield "m-name-dut-[double]"
+            yield f"m-name-dut-[{self.name}]"
         elif word == "profile":
             yield from ("m-profile-[ULPMark for tinyML Firmware V0.0.1]", f"m-model-[{self.model}]")
         elif word == "db":

@@ -154,7 +154,17 @@ class MlperfDut:
         return payload(content, self.model.vectors.inputs[index], self._network)
 
     def _check_identity(self, identity: Identity) -> None:
-        """Refuse a device that says that it holds another model."""
+        """Refuse a device that is another build, or says that it holds another model.
+
+        Our firmware ends the answer to `name` with its build ID.
+        """
+        if self.image.engine != ENGINE and not identity.name.endswith(self.image.build_id):
+            raise InfrastructureError(
+                f"the device runs {identity.name!r}, not build {self.image.build_id}, which was "
+                "flashed",
+                where=self.target.name,
+                remedy="is this the right board and port, and did flashing succeed?",
+            )
         benchmark = benchmark_of(self.model, self._network)
         wanted = benchmark.id if benchmark else self.model.name
         strict = (

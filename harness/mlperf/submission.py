@@ -99,7 +99,7 @@ def _is_official(windows: Sequence[Window]) -> bool:
 def _accuracy(run: MlperfRun) -> list[str]:
     if run.model.metric == "auc":
         return [f"harness: AUC = {run.quality:.4f}"]
-    return [f"harness: Top 1% = {100 * run.quality:.2f}"]
+    return [f"harness: Top 1% = {100 * run.quality:.4f}"]
 
 
 def _performance(run: MlperfRun) -> list[str]:
