@@ -10,7 +10,13 @@ from typing import TypeVar
 
 from harness.errors import InfrastructureError
 from harness.link.channel import Channel
-from harness.link.errors import DeviceRefusedError, DeviceRestartedError, DeviceSilentError
+from harness.link.errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceRestartedError,
+    DeviceSilentError,
+)
+from harness.link.fault import describe
 from harness.mlperf.lines import (
     READY,
     Answered,
@@ -20,6 +26,7 @@ from harness.mlperf.lines import (
     Said,
     boot_in,
     error_in,
+    fault_in,
     named,
     parse_buffer,
     parse_infer,
@@ -54,18 +61,25 @@ class MlperfClient:
     """A conversation with a device on `channel`.
 
     `baud` bounds how long characters take on the wire; `watch` is called in long silences and
-    raises if the board cannot answer any more. `transcript` has what was said in both directions,
-    without the digits of inputs; `retries` counts what had to be said again.
+    raises if the board cannot answer any more; `locate` names the place of an address in the code.
+    `transcript` has what was said in both directions, without the digits of inputs; `retries`
+    counts what had to be said again.
     """
 
     def __init__(
-        self, channel: Channel, *, baud: int, watch: Callable[[], None] = lambda: None
+        self,
+        channel: Channel,
+        *,
+        baud: int,
+        watch: Callable[[], None] = lambda: None,
+        locate: Callable[[int], str] = hex,
     ) -> None:
         self.retries = 0
         self.transcript: list[Said] = []
         self._channel = channel
         self._baud = baud
         self._watch = watch
+        self._locate = locate
         self._reader = LineReader()
         self._lines: list[Line] = []
         self._mode = ""
@@ -221,6 +235,10 @@ class MlperfClient:
                     self.transcript.append(Said(now, "<-", text))
             if not data:
                 self._watch()
+            fault = fault_in(self._lines)
+            if fault is not None:
+                text = describe(fault, self._locate)
+                raise DeviceFaultError(f"the device took a fault: {text}", where=self._channel.name)
             started = boot_in(self._lines)
             if started is not None:
                 self._mode = started or self._mode

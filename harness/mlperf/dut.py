@@ -54,7 +54,12 @@ class MlperfDut:
         self._plan = plan
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         _check_tensors(model, len(self._network.inputs), len(self._network.outputs))
-        self._client = MlperfClient(board.start(image), baud=target.port.baud, watch=board.check)
+        self._client = MlperfClient(
+            board.start(image),
+            baud=target.port.baud,
+            watch=board.check,
+            locate=image.elf.locate,
+        )
         try:
             self.identity = self._client.detect()
             self._greeted = len(self._client.transcript)

@@ -15,7 +15,7 @@ from harness.target import Target
 ENERGY_BAUD = 9600
 """bit/s of the line in energy mode, where an isolated line may be slow (mlcommons/tiny)."""
 
-_NOT_IN_A_NAME = re.compile(r"[^\w.-]", re.ASCII)
+_NAME = re.compile(r"[\w .+-]+", re.ASCII)
 _TEMPLATE = """\
 /* Generated: what app/mlperf_main.c has to know of the model. */
 #ifndef MLPERF_MODEL_H
@@ -46,7 +46,8 @@ typedef {output_type} mlperf_output_t;
 def write_model_header(model: Model, directory: Path) -> Path:
     """Write mlperf_model.h into `directory` and return its path.
 
-    Raises `InputError` if the model has not one input and one output, or no one scale for each.
+    Raises `InputError` if the model has not one input and one output, no one scale for each, or
+    a name that no line can hold.
     """
     network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
     source, result = _tensors(model, network)
@@ -59,7 +60,7 @@ def write_model_header(model: Model, directory: Path) -> Path:
     path = directory / "mlperf_model.h"
     path.write_text(
         _TEMPLATE.format(
-            id=benchmark.id if benchmark else _NOT_IN_A_NAME.sub("_", model.name),
+            id=benchmark.id if benchmark else _plain_name(model),
             inputs=source.elements,
             input_size=4 * source.elements if quantizes else source.nbytes,
             flip="0x80808080" if content == "uint8" else "0",
@@ -92,6 +93,16 @@ def mlperf_options(target: Target, *, energy: bool) -> dict[str, str]:
         )
     options = {"MLPERF": "energy" if energy else "performance", "TICK_HZ": str(hz)}
     return options | ({"BAUD": str(ENERGY_BAUD)} if energy else {})
+
+
+def _plain_name(model: Model) -> str:
+    if not _NAME.fullmatch(model.name):
+        raise InputError(
+            f"the protocol tells a model's name, and cannot tell {model.name!r}",
+            where=str(model.path),
+            remedy="rename the folder: letters, digits, blanks and . + - _",
+        )
+    return model.name
 
 
 def _tensors(model: Model, network: Graph) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,10 @@ The protocol is that of EEMBC's and MLCommons' runners, as `benchmark/api` of ml
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import NamedTuple
+
+from harness.link.messages import Fault
 
 READY = "m-ready"
 _LONGEST = 1 << 16  # characters of a line; more is noise
@@ -15,6 +18,7 @@ _RESULTS = re.compile(r"m-results-\[([^\[\]]*)\]")
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
 _BUFFER = re.compile(r"m-buffer-([0-9a-fA-F]{2}(-[0-9a-fA-F]{2})*)")
 _ERROR = re.compile(r"e-\[(.*)\]")
+_FAULT = re.compile(rf"e-\[Fault:((?: [0-9a-f]{{8}}){{{len(fields(Fault))}}})\]")
 _BOOT = re.compile(r"m-timestamp-mode-(\w+)|m-init-done")
 
 
@@ -76,6 +80,12 @@ def _text(line: bytes) -> str:
 def error_in(lines: Sequence[Line]) -> str:
     """Return what the first `e-[...]` says; empty if there is none."""
     return next((found[1] for line in lines if (found := _ERROR.fullmatch(line.text))), "")
+
+
+def fault_in(lines: Sequence[Line]) -> Fault | None:
+    """Return the registers of a fault that our firmware tells of; None if it does not."""
+    told = next((found[1] for line in lines if (found := _FAULT.fullmatch(line.text))), None)
+    return None if told is None else Fault(*(int(word, 16) for word in told.split()))
 
 
 def boot_in(lines: Sequence[Line]) -> str | None:

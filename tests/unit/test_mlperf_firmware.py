@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-import time
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,23 +10,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import golden, tflite_file
+from harness import engines, golden, tflite_file
 from harness.board.virtual.dwt import CYCCNT
 from harness.engines import find_engine
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.image import Image, Variant, build_image
 from harness.link.channel import Channel
 from harness.link.client import LinkClient
-from harness.link.fault import describe
-from harness.link.messages import Fault
 from harness.mlperf.benchmarks import content_of, expected, payload
 from harness.mlperf.client import MlperfClient
 from harness.mlperf.firmware import ENERGY_BAUD, mlperf_options, write_model_header
-from harness.mlperf.lines import LineReader
 from harness.model import Model, find_model, load_model
 from harness.places import bundled
 from harness.target import Target, find_target
 from harness.toolchain import find_toolchain
+from tests import host
 from tests.graphs import Builder
 from tests.repository import BEHAVE, DESCRIPTION, UNDEFINED, HandMade
 from tests.unit.test_virtual_firmware import on_virtual_board, virtual_board
@@ -73,8 +71,8 @@ def pictures(folder: Path) -> Model:
 
 
 def own(folder: Path) -> Model:
-    """Make a model that is no benchmark, with a name that C would not like."""
-    return classifier(folder, 'my "own"', 7, 3)
+    """Make a model that is no benchmark."""
+    return classifier(folder, "my own", 7, 3)
 
 
 def anomaly(folder: Path) -> Model:
@@ -200,37 +198,44 @@ def test_in_energy_mode_windows_lie_between_edges(target: Target, folder: Path) 
 @pytest.mark.parametrize(
     ("name", "behaviour", "error"),
     [
-        ("no_init", BEHAVE, "The engine failed: status 7"),
-        ("misbehaving", UNDEFINED, "Fault: "),
+        ("no_init", BEHAVE, "the device answered `infer 1 0%`: The engine failed: status 7"),
+        ("misbehaving", UNDEFINED, "took a fault: UNDEFINSTR.*\n.*execute_undefined"),
     ],
 )
 def test_where_the_engine_fails_there_is_no_result(
-    target: Target, folder: Path, name: str, behaviour: int, error: str
+    target: Target,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    behaviour: int,
+    error: str,
 ) -> None:
     """The device answers when it is asked for an inference, and a fault tells its registers."""
+    monkeypatch.setitem(engines.ENGINES, name, HandMade(name))
     model = classifier(folder, "small", 4, 4)
-    image = build_image(target, model, HandMade(name), folder / "images", variant="mlperf-tiny")
+    engine = find_engine(name)
+    image = build_image(target, model, engine, folder / "images", variant="mlperf-tiny")
     with on_virtual_board(image.elf) as channel:
-        MlperfClient(channel, baud=115200).detect()
-        channel.write(b"db load 4%", 1)
-        channel.write(f"db {behaviour:02x}000000%infer 1 0%".encode(), 1)
-        lines = received(channel, until="e-[")
-    [told] = [line for line in lines if line.startswith("e-[")]
-    assert told.startswith(f"e-[{error}")
-    assert not any("m-results" in line for line in lines)
-    if behaviour == UNDEFINED:
-        fault = Fault(*(int(word, 16) for word in told[len("e-[Fault: ") : -1].split()))
-        assert "UNDEFINSTR" in describe(fault, hex)
-        assert "execute_undefined" in image.elf.locate(fault.pc)
+        client = MlperfClient(channel, baud=115200, locate=image.elf.locate)
+        client.detect()
+        client.load(bytes((behaviour, 0, 0, 0)), "vector")
+        with pytest.raises(InfrastructureError, match=error):
+            client.infer(1, 0)
+    assert not any("m-results" in said.text for said in client.transcript)
 
 
-def received(channel: Channel, until: str) -> list[str]:
-    """Return the lines up to one that begins with `until`, and what came with it."""
-    reader, lines = LineReader(), list[str]()
-    end = time.monotonic() + 10
-    while time.monotonic() < end and not any(line.startswith(until) for line in lines):
-        lines += reader.feed(channel.read(0.1))
-    return lines
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["-DMLPERF=fast", "-DTICK_HZ=1"], "'fast' is neither performance nor energy"),
+        (["-DMLPERF=energy"], "TICK_HZ: '' is no frequency"),
+        (["-DMLPERF=performance", "-DTICK_HZ=0"], "TICK_HZ: '0' is no frequency"),
+    ],
+)
+def test_cmake_refuses_what_is_no_option(tmp_path: Path, options: list[str], error: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        host.build_firmware(tmp_path, "identity", *options)
+    assert error in " ".join(refused.value.stderr.decode().split())
 
 
 def test_without_a_clock_there_are_no_timestamps() -> None:
@@ -247,9 +252,11 @@ def test_the_frequency_is_the_counters(target: Target) -> None:
     assert mlperf_options(m7, energy=False)["TICK_HZ"] == "25000000"
 
 
-def test_a_name_is_no_more_than_a_name(folder: Path) -> None:
-    header = write_model_header(own(folder), folder).read_text()
-    assert '#define MLPERF_MODEL "my__own_"' in header
+@pytest.mark.parametrize("name", ['"', "\\", "]", "a\nb", "ü"])
+def test_a_name_that_no_line_holds_is_refused(folder: Path, name: str) -> None:
+    assert '#define MLPERF_MODEL "my own"' in write_model_header(own(folder), folder).read_text()
+    with pytest.raises(InputError, match="cannot tell"):
+        write_model_header(dataclasses.replace(own(folder), name=name), folder)
 
 
 def test_the_protocol_has_one_input(folder: Path) -> None:
