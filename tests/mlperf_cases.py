@@ -15,7 +15,7 @@ def load(digits: str) -> str:
 
 WORDS = (
     "name%", "profile%", "timestamp%", "help%", "results%", "db ", "db load ", "db print%",
-    "db load 40%", "infer ", "infer 1 0%", "%", " ", f"db {_DATA[:60]}%",
+    "db load 40%", "db load 27648%", "infer ", "infer 1 0%", "%", " ", f"db {_DATA[:60]}%",
 )  # fmt: skip
 """What a fuzzer may put together; libFuzzer takes words of up to 64 characters."""
 
