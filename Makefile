@@ -7,7 +7,7 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h')
 
-.PHONY: bench test nightly lint fuzz perf setup system clean
+.PHONY: bench test nightly lint fuzz fuzz-protocol perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -28,8 +28,13 @@ FUZZ ?= 100 # graphs of each kind of operator
 fuzz: setup ## every operator on many random graphs, against TFLM; about 3 minutes
 	FUZZ=$(FUZZ) $(BIN)/pytest tests/unit/test_engine_operators.py
 
+FUZZ_SECONDS ?= 600 # of each parser; they run at the same time
+fuzz-protocol: setup ## a coverage-guided fuzzer on the firmware's parsers of link and MLPerf Tiny
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
+
+VECTORS ?= 1000 # keyword vectors that go over a serial line; 2.5 minutes
 perf: setup ## what the harness itself costs, as ratios
-	$(BIN)/python -m tests.perf
+	$(BIN)/python -m tests.perf $(VECTORS)
 
 setup: system $(VENV)/installed
 

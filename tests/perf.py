@@ -5,20 +5,15 @@ busy machine slows both. Nothing here passes or fails.
 """
 
 import os
-import pty
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import tty
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-
-import serial
 
 from harness.board import provision
 from harness.board.reach import Feed, Reach
@@ -37,6 +32,8 @@ from harness.workspace import Workspace
 from tests import host
 from tests.images import large_image, repeated_image
 from tests.models import large_input
+from tests.perf_line import Wire, port
+from tests.perf_protocols import protocols
 from tests.perf_results import results
 
 ROOT = Path(__file__).parent.parent
@@ -46,13 +43,14 @@ REPEATS = 200
 EMULATORS = ("qemu-stm32", "virtual-stm32")
 
 
-def main() -> None:
-    """Print every figure with its budget."""
+def main(vectors: int) -> None:
+    """Print every figure with its budget; so many keyword vectors go over a serial line."""
     with tempfile.TemporaryDirectory(prefix="harness-perf-") as name:
         folder = Path(name)
         firmware = host.build_firmware(folder / "host", "identity")
         exchange(firmware)
         throttled_line(firmware)
+        protocols(folder / "protocols", vectors, show)
         for target in EMULATORS:
             emulator(folder, target)
             feeds(folder, target)
@@ -80,7 +78,7 @@ def exchange(firmware: Path) -> None:
 
 def throttled_line(firmware: Path) -> None:
     """How busy a line of 115200 baud is kept while an input is loaded."""
-    with port([str(firmware)], bytes_per_second=BAUD / 10) as device:
+    with port([str(firmware)], Wire(BAUD)) as device:
         link = LinkClient(Channel(device.fileno(), name="pty"), baud=BAUD)
         link.hello(BUILD_ID)
         data = os.urandom(link._session().input_size)
@@ -211,45 +209,10 @@ def in_turns(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-@contextmanager
-def port(command: list[str], bytes_per_second: float | None = None) -> Iterator[serial.Serial]:
-    """Open a pty with pyserial; `command` is at its other end, behind a throttle if asked."""
-    controller, line = pty.openpty()
-    tty.setraw(line)
-    if bytes_per_second is None:
-        process = subprocess.Popen(command, stdin=controller, stdout=controller)
-    else:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=controller)
-        sink = process.stdin.fileno() if process.stdin else -1
-        threading.Thread(
-            target=throttle, args=(controller, sink, bytes_per_second), daemon=True
-        ).start()
-    try:
-        with serial.Serial(os.ttyname(line), timeout=2) as opened:
-            yield opened
-    finally:
-        process.kill()
-        process.wait()
-        os.close(line)
-        os.close(controller)
-
-
-def throttle(source: int, sink: int, bytes_per_second: float) -> None:
-    """Pass bytes on at most as quickly as a serial line would."""
-    free = time.perf_counter()
-    try:
-        while data := os.read(source, 64):
-            free = max(free, time.perf_counter()) + len(data) / bytes_per_second
-            time.sleep(max(free - time.perf_counter(), 0))
-            os.write(sink, data)
-    except OSError:
-        return
-
-
 def show(what: str, ratio: float, budget: str, detail: str) -> None:
     """Print one line of the table."""
     print(f"{what:44} {ratio:6.2f}   budget {budget:14} {detail}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

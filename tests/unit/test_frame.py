@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from harness.link import frame
 from tests import host
+from tests.link_cases import CAPACITY, FRAMES, ONE
 
-CAPACITY = 1024
 MORE, READY, BAD = range(3)
 
 Decode = Callable[[bytes], list[bytes | None]]
@@ -77,49 +77,15 @@ def decode_python(data: bytes) -> list[bytes | None]:
     return list(frame.FrameDecoder().feed(data))
 
 
-def with_crc(payload: bytes) -> bytes:
-    return payload + zlib.crc32(payload).to_bytes(4, "little")
-
-
-ONE = frame.encode(b"\x01")
-LONG = bytes(range(1, 255)) * 3
-
-CASES: dict[str, tuple[bytes, list[bytes | None]]] = {
-    "nothing": (b"", []),
-    "delimiters alone": (b"\0\0\0", []),
-    "one frame": (ONE, [b"\x01"]),
-    "the published check value, CRC-32 of 123456789 is cbf43926": (
-        b"\x0e" + b"123456789" + bytes.fromhex("2639f4cb") + b"\0",
-        [b"123456789"],
-    ),
-    "two frames": (ONE + ONE, [b"\x01", b"\x01"]),
-    "zeros in the payload": (frame.encode(b"\0\0a\0"), [b"\0\0a\0"]),
-    "a payload of zeros": (frame.encode(bytes(600)), [bytes(600)]),
-    "blocks of 254 without a zero": (frame.encode(LONG), [LONG]),
-    "254 bytes exactly, CRC included": (frame.encode(LONG[:250]), [LONG[:250]]),
-    "the largest that fits": (frame.encode(b"x" * (CAPACITY - 4)), [b"x" * (CAPACITY - 4)]),
-    "a wrong CRC": (ONE[:-2] + bytes([ONE[-2] ^ 1]) + b"\0", [None]),
-    "cut short by a delimiter": (ONE[:3] + b"\0", [None]),
-    "a byte lost": (frame.encode(b"abcdef").replace(b"c", b""), [None]),
-    "a byte twice": (frame.encode(b"abcdef").replace(b"c", b"cc"), [None]),
-    "a delimiter lost between two": (ONE[:-1] + ONE, [None]),
-    "damage, then a whole frame": (b"\x05ab\0" + ONE, [None, b"\x01"]),
-    "noise before the first delimiter": (b"\xff\x80" + b"\0" + ONE, [None, b"\x01"]),
-    "too short for a CRC": (b"\x03ab\0", [None]),
-    "a CRC and no payload": (frame.encode(b""), [None]),
-    "not ended": (ONE[:-1], []),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FRAMES)
 def test_the_host_decodes(case: str) -> None:
-    data, frames = CASES[case]
+    data, frames = FRAMES[case]
     assert decode_python(data) == frames
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FRAMES)
 def test_the_firmware_decodes(library: ctypes.CDLL, case: str) -> None:
-    data, frames = CASES[case]
+    data, frames = FRAMES[case]
     assert decode_c(library, data) == frames
 
 
