@@ -59,15 +59,14 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     name = options.model
     if name.endswith(".tflite"):
-        path = Path(name)
         try:
-            data = path.read_bytes()
+            data = Path(name).read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=name) from error
+        graph = parse(data, where=name)
     else:
         model = find_model(name, workspace.models)
-        path, data = model.tflite_path, model.tflite
-    graph = parse(data, where=str(path))
+        graph, data = model.graph, model.tflite
     print_network(graph, len(data), try_engines(graph, ENGINES.values()), Console())
     return DONE
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import golden, tflite_file
+from harness import golden
 from harness.block import pack, unpack
 from harness.board import Board
 from harness.board.reach import Feed
@@ -67,7 +67,7 @@ class Dut:
         self._metering = metering
         self._workspace = workspace
         self._progress = progress
-        self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
+        self._network = model.graph
         self._session: LinkClient | None = None
         self.welcome: Welcome
         self._connect()

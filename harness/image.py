@@ -21,7 +21,7 @@ from typing import Literal
 import cmake
 import ninja
 
-from harness import places, tflite_file
+from harness import places
 from harness.elf import Elf
 from harness.engines import Engine, Generated
 from harness.engines.generated import LayerInfo
@@ -130,8 +130,7 @@ def build_image(
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
-    network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
-    return engine.generate(network, directory, core=core)
+    return engine.generate(model.graph, directory, core=core)
 
 
 def _check_layers(generated: Generated, engine: Engine) -> None:

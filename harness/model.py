@@ -5,8 +5,8 @@ int8 network as `.tflite` and the test vectors as `.npz`. Loading reads and chec
 the description and the network's bytes; the vectors are read when they are first
 asked for, because building an image does not need them.
 
-The network's operators and tensors are parsed in `harness.tflite_file`. Whether vectors
-and classes fit those tensors is checked by `Model.check`.
+Its operators and tensors are `Model.graph`, which `harness.tflite_file` reads. Whether vectors
+and classes fit those is checked by `Model.check`.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness import places, toml
+from harness import places, tflite_file, toml
 from harness.errors import InputError
 from harness.graph import Graph
 from harness.measure.quality import Metric, check_both_labels
@@ -88,6 +88,11 @@ class Model:
     def digest(self) -> str:
         """SHA-256, in hex, of the network's file."""
         return hashlib.sha256(self.tflite).hexdigest()
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network's operators and tensors, read at first use; `InputError` if it is damaged."""
+        return tflite_file.parse(self.tflite, where=str(self.tflite_path))
 
     @cached_property
     def vectors(self) -> Vectors:
