@@ -3,7 +3,6 @@
  */
 #include <stdint.h>
 
-#include "build_id.h"
 #include "link.h"
 #include "nn.h"
 #include "port.h"
@@ -90,17 +89,13 @@ int main(void) {
     profile_init();
 #endif
     status = nn_init();
-    if (status != 0) {
-        link_log(port_write, "nn_init failed");
-    }
     nn_tensor_t input = nn_input();
     nn_tensor_t output = nn_output();
     static link_device_t device;
     device = (link_device_t){
-        .read = port_read,
         .write = port_write,
         .run = run,
-        .build_id = build_id,
+        .build_id = link_build_id,
         .counter = port_counter(),
         .counter_overhead = overhead,
         .coarse_ticks = ticks_of_coarse(),
@@ -116,5 +111,11 @@ int main(void) {
         .profile_size = sizeof(profile),
 #endif
     };
-    link_serve(&device);
+    link_start(&device);
+    if (status != 0) {
+        link_log("nn_init failed");
+    }
+    for (;;) {
+        link_receive(port_read());
+    }
 }

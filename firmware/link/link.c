@@ -17,7 +17,19 @@ typedef struct {
     link_result_t result;
 } session_t;
 
+#ifndef BUILD_ID_BYTES
+#define BUILD_ID_BYTES 0
+#endif
+
+#if defined(__GNUC__)
+__attribute__((used)) /* its name, too, when all is optimized at once */
+#endif
+const uint8_t link_build_id[LINK_BUILD_ID_SIZE] = {BUILD_ID_BYTES};
+
 static frame_encoder_t encoder;
+static frame_decoder_t decoder;
+static uint8_t received[FRAME_CAPACITY];
+static session_t session;
 
 static uint32_t get_u32(const uint8_t *bytes) {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
@@ -47,7 +59,11 @@ static void send_welcome(const link_device_t *device, uint8_t sequence, uint32_t
     begin(device->write, MESSAGE_WELCOME, sequence);
     frame_put_u8(&encoder, LINK_VERSION);
     frame_put_u32(&encoder, nonce);
-    frame_put(&encoder, device->build_id, LINK_BUILD_ID_SIZE);
+    /* Volatile: it may be another than the compiler has seen. */
+    const volatile uint8_t *build_id = device->build_id;
+    for (uint32_t i = 0; i < LINK_BUILD_ID_SIZE; i++) {
+        frame_put_u8(&encoder, build_id[i]);
+    }
     frame_put_u32(&encoder, LINK_WINDOW);
     /* Where a debugger may put the input; no address is longer on the cores that have one. */
     frame_put_u32(&encoder, (uint32_t)(uintptr_t)device->input);
@@ -209,26 +225,24 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
     }
 }
 
-void link_serve(const link_device_t *device) {
-    static uint8_t buffer[FRAME_CAPACITY];
-    static session_t session;
-    frame_decoder_t decoder;
-    frame_decoder_init(&decoder, buffer, sizeof(buffer));
-    session.device = device;
+void link_start(const link_device_t *device) {
+    frame_decoder_init(&decoder, received, sizeof(received));
+    session = (session_t){.device = device};
     device->write(0U); /* ends whatever a reset cut short on the line */
     send_empty(device, MESSAGE_BOOT, 0);
-    for (;;) {
-        frame_status_t status = frame_decode(&decoder, device->read());
-        if (status == FRAME_READY) {
-            handle(&session, buffer, decoder.length);
-        } else if (status == FRAME_BAD) {
-            send_error(device, 0, ERROR_BAD_FRAME, 0);
-        }
+}
+
+void link_receive(uint8_t byte) {
+    frame_status_t status = frame_decode(&decoder, byte);
+    if (status == FRAME_READY) {
+        handle(&session, received, decoder.length);
+    } else if (status == FRAME_BAD) {
+        send_error(session.device, 0, ERROR_BAD_FRAME, 0);
     }
 }
 
-void link_log(void (*write)(uint8_t byte), const char *text) {
-    begin(write, MESSAGE_LOG, 0);
+void link_log(const char *text) {
+    begin(session.device->write, MESSAGE_LOG, 0);
     frame_put(&encoder, text, (uint32_t)strlen(text));
     frame_end(&encoder);
 }

@@ -15,6 +15,10 @@
  * many while the CPU is busy with a frame. */
 #define LINK_WINDOW 2048U
 
+/* Says which firmware this is: a hash of what it was made from. Zeros as compiled, unless
+ * BUILD_ID_BYTES is defined; `--elf` then writes it into the copy of the ELF that it flashes. */
+extern const uint8_t link_build_id[LINK_BUILD_ID_SIZE];
+
 typedef struct {
     int32_t status;     /* 0, or the engine's error */
     uint32_t ticks;     /* of the device's counter, for the inference alone */
@@ -24,10 +28,9 @@ typedef struct {
 } link_result_t;
 
 typedef struct {
-    uint8_t (*read)(void);       /* waits for the next received byte */
     void (*write)(uint8_t byte); /* sends a byte */
     link_result_t (*run)(void);  /* runs one inference on the input */
-    const uint8_t *build_id;     /* LINK_BUILD_ID_SIZE bytes */
+    const uint8_t *build_id;     /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
     const char *counter;         /* what counts the ticks: "dwt", "tim2", ... */
     uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */
     uint32_t coarse_ticks;       /* ticks in one of the coarse counter's; 0: there is none */
@@ -44,17 +47,21 @@ typedef struct {
 #endif
 } link_device_t;
 
-/* Tells the host that the device has started, and serves it for ever. */
-_Noreturn void link_serve(const link_device_t *device);
+/* Tells the host that the device has started. `device` is kept and must outlive the link. */
+void link_start(const link_device_t *device);
+
+/* Takes one received byte. If that completes a request, it is answered, and an inference run,
+ * before this returns. Not for an interrupt: LINK_WINDOW bytes may arrive meanwhile. */
+void link_receive(uint8_t byte);
+
+/* Sends a line of text to the host's log. Only after link_start, and not from an interrupt. */
+void link_log(const char *text);
 
 #ifdef LINK_TRACE
 /* While TRACE is answered: tells the host of an output of `layer`, and sends the output
  * itself if that is the layer TRACE names. Else does nothing. */
 void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size);
 #endif
-
-/* Sends a line of text to the host's log. */
-void link_log(void (*write)(uint8_t byte), const char *text);
 
 /* Sends the registers of a fault: LINK_FAULT_WORDS of them, in the order of docs/link.md. */
 #define LINK_FAULT_WORDS 14U

@@ -69,7 +69,7 @@ def test_each_part_has_what_is_its_own(found: list[Piece]) -> None:
     part = {piece.symbol: piece.part for piece in found}
     assert part["arena"] == part["nn_invoke"] == "model"
     assert part["nn_add_s8"] == part["arm_convolve_s8"] == "engine"
-    assert part["link_serve"] == "link"
+    assert part["link_receive"] == "link"
     assert part["port_write"] == part["ring"] == part["core_vectors"] == "port"
     assert part["main"] == "application"
     libc = [symbol.lower() for symbol, its in part.items() if its == "libc"]
@@ -82,7 +82,7 @@ def test_a_record_s_symbols_fit_in_their_parts(image: Image, found: list[Piece])
     use = memory_use(image.elf)
     assert use.parts == by_part(found)
     named = {(symbol.part, symbol.symbol) for symbol in use.symbols}
-    assert {("model", "arena"), ("link", "link_serve"), ("port", "ring")} <= named
+    assert {("model", "arena"), ("link", "link_receive"), ("port", "ring")} <= named
     for part, whole in use.parts.items():
         of_it = [symbol for symbol in use.symbols if symbol.part == part]
         told = Use(sum(symbol.flash for symbol in of_it), sum(symbol.ram for symbol in of_it))

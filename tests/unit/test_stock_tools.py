@@ -148,7 +148,7 @@ def test_gdb_stops_it_at_a_function_and_finds_its_caller(board: Served, loaded: 
         "set confirm off",
         f"target extended-remote 127.0.0.1:{port}",
         "monitor reset halt",
-        "break link_serve",
+        "break link_start",
         "continue",
         "backtrace",
         "info registers pc",
@@ -163,8 +163,8 @@ def test_gdb_stops_it_at_a_function_and_finds_its_caller(board: Served, loaded: 
             timeout=60,
             check=False,
         )
-    assert "Breakpoint 1, link_serve (device=" in done.stdout, done.stdout + done.stderr
-    assert "#0  link_serve (device=" in done.stdout
+    assert "Breakpoint 1, link_start (device=" in done.stdout, done.stdout + done.stderr
+    assert "#0  link_start (device=" in done.stdout
     assert "#1  " in done.stdout
     assert " in main () at " in done.stdout
 
