@@ -92,7 +92,7 @@ class Dut:
         is not counted among them comes first, to warm the device up.
         """
         run = self._stream(self.model.vectors)
-        if run.first_difference is not None:
+        if run.first_difference is not None and self.model.export is None:
             run = self._traced(run, run.first_difference.vector)
         if self._profile:
             run = self._with_profile(run)
@@ -147,12 +147,15 @@ class Dut:
                 step()
             wall = time.perf_counter() - begin
         ticks = [self._ticks(result) for result in results]
+        if self.image.heap:
+            self.welcome = link.hello(self.image.build_id)  # how much of it was used is known now
+        heap = self.welcome.arena_size if self.image.heap else 0
         spans = link.spans[answered:]
         return Run(
             target=self.target,
             model=self.model,
             network=self._network,
-            image=self.image,
+            image=self.image.with_heap(heap),
             board_version=self.board.version,
             welcome=self.welcome,
             vectors=vectors,
@@ -161,7 +164,7 @@ class Dut:
             all_outputs=self._outputs(results),
             ticks=np.array(ticks, dtype=np.uint32),
             stack=max(result.stack for result in results),
-            memory=memory_use(self.image.elf),
+            memory=memory_use(self.image.elf, heap),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
             feed=self._feed,

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +40,7 @@ _BUILD_DEADLINE = 600.0  # seconds
 _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
 _NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: string\.h: No such")
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
+_ERROR = re.compile(r"\berror\b", re.IGNORECASE)  # and not what a file is called
 _ERROR_LINES = 20
 _OPTION = {"traced": "TRACE", "profiled": "PROFILE"}  # of firmware/CMakeLists.txt
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
@@ -50,7 +51,8 @@ class Image:
     """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
 
     `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
-    are those that the engine generated code for.
+    are those that the engine generated code for. With `heap` the arena is not in `ram`, but
+    taken from the RAM that is left: `with_heap` adds it.
     """
 
     elf: Elf
@@ -64,11 +66,16 @@ class Image:
     arena: int
     arena_least: int
     layers: tuple[LayerInfo, ...] = ()
+    heap: bool = False
 
     @property
     def directory(self) -> Path:
         """The folder with the ELF, the generated C in `model/`, the map and the build's log."""
         return self.elf.path.parent
+
+    def with_heap(self, used: int) -> "Image":
+        """Return the image with its RAM as it is when `used` bytes of heap are counted as well."""
+        return replace(self, ram=self.ram + used) if self.heap else self
 
 
 def build_image(
@@ -125,6 +132,7 @@ def build_image(
         generated.arena_size,
         generated.arena_least,
         generated.layers,
+        generated.heap,
     )
 
 
@@ -253,7 +261,7 @@ def _build_error(
             remedy="build with --toolchain=gcc",
         )
     lines = log.splitlines()
-    errors = [index for index, line in enumerate(lines) if "error" in line.lower()]
+    errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
     first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
     excerpt = "\n".join(lines[first:][:_ERROR_LINES])
     return InfrastructureError(f"the image does not compile:\n{excerpt}", where=target.name)

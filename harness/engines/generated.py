@@ -20,7 +20,8 @@ class Generated:
     `sources` are the C files outside `firmware`, first the generated one, and `headers` the
     library's; `version` is the engine's, as it was used. `arena_size` is the RAM for
     activations and scratch buffers, and no plan for them is smaller than `arena_least`;
-    `weights_size` the constants of the model in flash; all in bytes.
+    `weights_size` the constants of the model in flash; all in bytes. With `heap` the engine takes
+    its arena from the RAM that the image leaves, and only the device knows how much.
     """
 
     sources: tuple[Path, ...]
@@ -31,6 +32,7 @@ class Generated:
     version: str
     headers: tuple[Path, ...] = ()
     arena_least: int = 0
+    heap: bool = False
 
     @property
     def macs(self) -> int:

@@ -46,6 +46,10 @@ __attribute__((noreturn)) void reset_handler(void) {
     memcpy(data_start, data_image, (size_t)(data_end - data_start));
     memset(bss_start, 0, (size_t)(bss_end - bss_start));
     paint_stack();
+    extern void (*init_array_start[])(void), (*init_array_end[])(void);
+    for (void (**f)(void) = init_array_start; f != init_array_end; f++) {
+        (*f)();
+    }
     (void)main();
     for (;;) {
     }
