@@ -34,7 +34,7 @@ _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S", ".cmake", ".txt"}
 _AGAIN = "deploy the project as a C++ library, and unpack all of it there"
 
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE)
-_COMMENT = re.compile(r"//.*|/\*.*?\*/")
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # and not in a text
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CATEGORIES = re.compile(
     r"\bei_classifier_inferencing_categories\w*\s*\[[^\]]*\]\s*=\s*"
@@ -163,7 +163,7 @@ class _Metadata:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._defined: Mapping[str, str] = {
-            name: _COMMENT.sub("", value).strip()
+            name: _COMMENT.sub(r"\1", value).strip()
             for name, value in reversed(_DEFINE.findall(_read(path)))
         }
 

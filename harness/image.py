@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +24,9 @@ import ninja
 from harness import places
 from harness.elf import Elf
 from harness.engines import Engine, Generated
-from harness.engines.generated import LayerInfo
+from harness.engines.generated import Hook, LayerInfo
 from harness.errors import InfrastructureError, InputError
+from harness.export import KINDS
 from harness.model import Model
 from harness.target import Target
 from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
@@ -67,6 +68,7 @@ class Image:
     arena_least: int
     layers: tuple[LayerInfo, ...] = ()
     heap: bool = False
+    hook: Hook = field(default_factory=Hook)
 
     @property
     def directory(self) -> Path:
@@ -133,11 +135,18 @@ def build_image(
         generated.arena_least,
         generated.layers,
         generated.heap,
+        generated.hook,
     )
 
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
+    if model.export is not None and not engine.operators.issuperset(KINDS):
+        raise InputError(
+            f"engine {engine.name} builds networks, and this is an export of Edge Impulse",
+            where=str(model.tflite_path),
+            remedy="build it with --engine=edge-impulse",
+        )
     return engine.generate(model.graph, directory, core=core)
 
 

@@ -14,6 +14,17 @@ class LayerInfo:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """What the way to the layer hook costs beside the hook itself, at the most, in instructions.
+
+    `per_layer` is of each layer, `around` of what an inference does outside of its layers.
+    """
+
+    per_layer: int = 4  # the compiler may keep other values in registers for the hook's sake
+    around: int = 16
+
+
+@dataclass(frozen=True)
 class Generated:
     """The result of `Engine.generate`: files, and what is exactly known of them.
 
@@ -33,6 +44,7 @@ class Generated:
     headers: tuple[Path, ...] = ()
     arena_least: int = 0
     heap: bool = False
+    hook: Hook = Hook()
 
     @property
     def macs(self) -> int:

@@ -140,18 +140,20 @@ bool porting_learn_stages(uint32_t dsp, uint32_t inference) {
 }
 
 uint64_t ei_read_timer_us(void) {
-    uint32_t now = port_ticks();
-    if (reads == READS) {
+    uint32_t read = reads++;
+    if (inference_end == READS) {
+        uint32_t now = port_ticks();
+        if (read < READS) {
+            read_at[read] = now;
+        }
         return now;
     }
-    read_at[reads] = now;
-    if (reads == dsp_end) {
+    if (read == dsp_end) {
         NN_LAYER_DONE(0);
-    } else if (reads == inference_end) {
+    } else if (read == inference_end) {
         NN_LAYER_DONE(1);
     }
-    reads++;
-    return now;
+    return 0;
 }
 #else
 /* "If you do not need to determine the run times for DSP and inference blocks, you can simply
