@@ -89,6 +89,19 @@ class Export:
         how = "EON" if self.compiled else "interpreter"
         return f"Edge Impulse: {self.project}, deployment {self.deployment} ({how})"
 
+    def facts(self) -> list[str]:
+        """Return what the export says of itself, in lines for a terminal."""
+        threshold = f"from a score of {self.threshold:g} on" if self.threshold else "of the best"
+        return [
+            str(self.path),
+            f"  {self.description}",
+            f"  takes   {self.features:,} raw features: {self.samples:,} samples of {self.axes} "
+            f"values, {self.frequency:g} a second",
+            f"  answers {', '.join(self.labels)}{' and an anomaly score' * self.anomaly}",
+            f"  class   {threshold}",
+            f"  {self.sdk}, export {self.digest[:12]}",
+        ]
+
     @cached_property
     def graph(self) -> Graph:
         """The stages as a graph; what goes from one to the next stays inside of the SDK."""

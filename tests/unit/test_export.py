@@ -12,6 +12,7 @@ import pytest
 
 from harness.board import provision
 from harness.board.reach import Reach
+from harness.cli import main
 from harness.dut import open_dut
 from harness.engines import find_engine
 from harness.engines.edge_impulse import host
@@ -103,6 +104,15 @@ def test_an_export_is_a_model_without_any_toml(export: Path) -> None:
     assert model.vectors.labels.tolist() == [1, 1, 0]
     assert model.vectors.inputs[0].tolist() == [1.5, 2, 3, 1.5, 2, 3.25]
     model.check(model.graph)
+
+
+def test_models_show_tells_what_an_export_is(
+    export: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "show", str(export)]) == 0
+    out = capsys.readouterr().out
+    assert "takes   6 raw features: 2 samples of 3 values, 62.5 a second" in out
+    assert "answers low, high and an anomaly score\n  class   from a score of 0.6 on" in out
 
 
 DESCRIPTION = """\
@@ -362,7 +372,9 @@ def test_scores_that_are_not_golden_s_are_a_verdict(export: Path, workspace: Wor
 def test_what_the_sdk_says_of_a_failure_is_told(export: Path, workspace: Workspace) -> None:
     (export / "features" / "high.loud.txt").write_text("2000, 0, 0, 0, 0, 0")
     model = load_model(export)
-    with pytest.raises(InfrastructureError, match="the engine: layer 0 failed"):
+    with pytest.raises(
+        InfrastructureError, match="layer 0 failed; the device said: ERR: 2000 is too loud"
+    ):
         host.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
 
 

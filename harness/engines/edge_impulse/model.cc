@@ -36,21 +36,23 @@ static EI_IMPULSE_ERROR classify(ei_impulse_result_t *result) {
     return run_classifier(&signal, result, false);
 }
 
-#define STAGES_UNKNOWN 1 /* the SDK's own errors are negative */
+#define STAGES_UNKNOWN 1
 
-/* The first inference takes its memory from the system, those that follow find it at hand. */
+/* The first inference takes its memory from the system, those that follow find it at hand. If it
+ * fails so does nn_invoke(), which can say why. */
 extern "C" int nn_init(void) {
     ei_impulse_result_t result;
     run_classifier_init();
     EI_IMPULSE_ERROR status = classify(&result);
 #ifdef NN_LAYER_HOOK
-    if (status == EI_IMPULSE_OK &&
-        !porting_learn_stages((uint32_t)result.timing.dsp_us,
-                              (uint32_t)result.timing.classification_us)) {
+    uint32_t dsp = (uint32_t)result.timing.dsp_us;
+    uint32_t inference = (uint32_t)result.timing.classification_us;
+    if (status == EI_IMPULSE_OK && !porting_learn_stages(dsp, inference)) {
         return STAGES_UNKNOWN;
     }
 #endif
-    return (int)status;
+    (void)status;
+    return 0;
 }
 
 extern "C" nn_tensor_t nn_input(void) {
