@@ -11,6 +11,7 @@ from rich.table import Table
 
 from harness.engines import ENGINES
 from harness.errors import InputError
+from harness.export import KINDS
 from harness.intake.add import read_arrays
 from harness.intake.folder import Brought, Network, create_model, read_network
 from harness.intake.mlperf import Bytes, read_folder
@@ -59,16 +60,19 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     name = options.model
     if name.endswith(".tflite"):
-        path = Path(name)
         try:
-            data = path.read_bytes()
+            data = Path(name).read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=name) from error
+        graph = parse(data, where=name)
     else:
         model = find_model(name, workspace.models)
-        path, data = model.tflite_path, model.tflite
-    graph = parse(data, where=str(path))
-    print_network(graph, len(data), try_engines(graph, ENGINES.values()), Console())
+        if model.export is not None:
+            print("\n".join(model.export.facts()))
+            return DONE
+        graph, data = model.graph, model.tflite
+    engines = [engine for engine in ENGINES.values() if not engine.operators.issuperset(KINDS)]
+    print_network(graph, len(data), try_engines(graph, engines), Console())
     return DONE
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import golden, tflite_file
+from harness import golden
 from harness.block import pack, unpack
 from harness.board import Board
 from harness.board.reach import Feed
@@ -71,7 +71,7 @@ class Dut:
         self._metering = metering
         self._workspace = workspace
         self._progress = progress
-        self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
+        self._network = model.graph
         self._session: LinkClient | None = None
         self.welcome: Welcome
         self._connect()
@@ -96,7 +96,7 @@ class Dut:
         is not counted among them comes first, to warm the device up.
         """
         run = self._stream(self.model.vectors)
-        if run.first_difference is not None:
+        if run.first_difference is not None and self.model.export is None:
             run = self._traced(run, run.first_difference.vector)
         if self._profile:
             run = self._with_profile(run)
@@ -151,13 +151,16 @@ class Dut:
                 step()
             wall = time.perf_counter() - begin
         ticks = [self._ticks(result) for result in results]
+        if self.image.heap:
+            self.welcome = link.hello(self.image.build_id)  # how much of it was used is known now
+        heap = self.welcome.arena_size if self.image.heap else 0
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
         return Run(
             target=self.target,
             model=self.model,
             network=self._network,
-            image=self.image,
+            image=self.image.with_heap(heap),
             board_version=self.board.version,
             welcome=self.welcome,
             vectors=vectors,
@@ -167,7 +170,7 @@ class Dut:
             ticks=np.array(ticks, dtype=np.uint32),
             stack=stack,
             unseen_stack="" if stack else _UNSEEN,
-            memory=memory_use(self.image.elf),
+            memory=memory_use(self.image.elf, heap),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
             feed=self._feed,

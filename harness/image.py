@@ -14,18 +14,19 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import cmake
 import ninja
 
-from harness import places, tflite_file
+from harness import places
 from harness.elf import Elf
 from harness.engines import Engine, Generated
-from harness.engines.generated import LayerInfo
+from harness.engines.generated import Hook, LayerInfo
 from harness.errors import InfrastructureError, InputError
+from harness.export import KINDS
 from harness.mlperf.firmware import mlperf_options, write_model_header
 from harness.model import Model
 from harness.target import Target
@@ -35,12 +36,13 @@ Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-
 """What an image is for; only the first is a user's."""
 
 _BUILD_ID_DIGITS = 32
-_BUILD_DEADLINE = 600.0  # seconds
+_BUILD_DEADLINE = 1800.0  # seconds; an export's whole SDK on a busy machine takes minutes
 # GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
 # end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
 _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
 _NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: string\.h: No such")
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
+_ERROR = re.compile(r"\berror\b", re.IGNORECASE)  # and not what a file is called
 _ERROR_LINES = 20
 _LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
@@ -53,7 +55,8 @@ class Image:
     `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
     are those that the engine generated code for. `stack` is RAM that a board paints before it
     starts the firmware, where that does not do so itself. Of `ram`, a user's own firmware may
-    have `ram_elsewhere`, outside of the target's `memory.ram`.
+    have `ram_elsewhere`, outside of the target's `memory.ram`. With `heap` the arena is not in
+    `ram`, but taken from the RAM that is left: `with_heap` adds it.
     """
 
     elf: Elf
@@ -69,11 +72,17 @@ class Image:
     layers: tuple[LayerInfo, ...] = ()
     stack: range | None = None
     ram_elsewhere: int = 0
+    heap: bool = False
+    hook: Hook = field(default_factory=Hook)
 
     @property
     def directory(self) -> Path:
         """The folder with the ELF, the generated C in `model/`, the map and the build's log."""
         return self.elf.path.parent
+
+    def with_heap(self, used: int) -> "Image":
+        """Return the image with its RAM as it is when `used` bytes of heap are counted as well."""
+        return replace(self, ram=self.ram + used) if self.heap else self
 
 
 def build_image(
@@ -135,13 +144,20 @@ def build_image(
         generated.arena_size,
         generated.arena_least,
         generated.layers,
+        heap=generated.heap,
+        hook=generated.hook,
     )
 
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
-    network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
-    return engine.generate(network, directory, core=core)
+    if model.export is not None and not engine.operators.issuperset(KINDS):
+        raise InputError(
+            f"engine {engine.name} builds networks, and this is an export of Edge Impulse",
+            where=str(model.tflite_path),
+            remedy="build it with --engine=edge-impulse",
+        )
+    return engine.generate(model.graph, directory, core=core)
 
 
 def _check_layers(generated: Generated, engine: Engine) -> None:
@@ -264,7 +280,7 @@ def _build_error(
             remedy="build with --toolchain=gcc",
         )
     lines = log.splitlines()
-    errors = [index for index, line in enumerate(lines) if "error" in line.lower()]
+    errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
     first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
     excerpt = "\n".join(lines[first:][:_ERROR_LINES])
     return InfrastructureError(f"the image does not compile:\n{excerpt}", where=target.name)

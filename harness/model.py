@@ -5,8 +5,8 @@ int8 network as `.tflite` and the test vectors as `.npz`. Loading reads and chec
 the description and the network's bytes; the vectors are read when they are first
 asked for, because building an image does not need them.
 
-The network's operators and tensors are parsed in `harness.tflite_file`. Whether vectors
-and classes fit those tensors is checked by `Model.check`.
+Its operators and tensors are `Model.graph`, which `harness.tflite_file` reads. Whether vectors
+and classes fit those is checked by `Model.check`.
 """
 
 import hashlib
@@ -18,12 +18,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness import places, toml
+from harness import places, tflite_file, toml
 from harness.errors import InputError
+from harness.export import Export, is_export, read_export
 from harness.graph import Graph
 from harness.measure.quality import Metric, check_both_labels
 from harness.names import suggest
-from harness.vectors import Vectors, check_labels, check_vectors, load_vectors
+from harness.raw_features import load_features
+from harness.vectors import Vectors, check_finite, check_labels, check_vectors, load_vectors
 
 DESCRIPTION = "model.toml"
 
@@ -68,7 +70,9 @@ class Model:
     """A loaded model folder; `load_model` builds it.
 
     `floor` is the least `metric` (0 to 1) that passes. `classes` names the classes in
-    order and may be empty. `tflite` is the network's file, `digest` its SHA-256 in hex.
+    order and may be empty. `tflite` is the network's file, `digest` its SHA-256 in hex. A model
+    may be an `export` of Edge Impulse instead: then there is no such file, and `tflite_path` is
+    the export's folder.
     """
 
     name: str
@@ -83,15 +87,27 @@ class Model:
     tflite: bytes = field(repr=False)
     tflite_path: Path
     vectors_path: Path
+    export: Export | None = None
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hex, of the network's file."""
+        """SHA-256, in hex, of the network's file, or of the export's sources."""
+        if self.export is not None:
+            return self.export.digest
         return hashlib.sha256(self.tflite).hexdigest()
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network's operators and tensors, read at first use; `InputError` if it is damaged."""
+        if self.export is not None:
+            return self.export.graph
+        return tflite_file.parse(self.tflite, where=str(self.tflite_path))
 
     @cached_property
     def vectors(self) -> Vectors:
         """The test vectors, read from `vectors_path` at first use; see `load_vectors`."""
+        if self.vectors_path.is_dir():
+            return load_features(self.vectors_path, self.classes)
         vectors = load_vectors(self.vectors_path)
         if self.classes:
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
@@ -123,6 +139,7 @@ class Model:
             )
         check_labels(self.vectors, classes, "the model has")
         check_vectors(self.vectors, graph)
+        check_finite(self.vectors)
 
 
 def count_classes(task: Task, outputs: int) -> int:
@@ -142,12 +159,17 @@ def load_model(folder: Path) -> Model:
     """
     description = folder / DESCRIPTION
     if not description.is_file():
+        if is_export(folder):
+            return _bare_export(folder)
         raise _no_model(folder)
     file = toml.read(description, _File)
     _check_metric(file.task, file.metric, description)
     _check_floor(file.floor, description)
     _check_classes(file.classes, description)
     tflite_path = folder / file.model
+    export = read_export(tflite_path) if tflite_path.is_dir() else None
+    if export is not None:
+        _check_export(file, export, description)
     return Model(
         name=folder.resolve().name,
         path=folder,
@@ -155,12 +177,37 @@ def load_model(folder: Path) -> Model:
         task=file.task,
         metric=file.metric,
         floor=file.floor,
-        classes=file.classes,
+        classes=export.labels if export is not None else file.classes,
         preprocessing=file.input.preprocessing,
         provenance=file.provenance,
-        tflite=_read_network(tflite_path, description),
+        tflite=b"" if export is not None else _read_network(tflite_path, description),
         tflite_path=tflite_path,
         vectors_path=folder / file.vectors,
+        export=export,
+    )
+
+
+def _bare_export(folder: Path) -> Model:
+    """Make a model of an export alone: nobody said what quality it must reach.
+
+    Its vectors are beside it, in `vectors.npz` or in the folder `features`.
+    """
+    export = read_export(folder)
+    vectors = folder / "vectors.npz"
+    return Model(
+        name=folder.resolve().name,
+        path=folder,
+        description=export.description,
+        task="classification",
+        metric="accuracy",
+        floor=0.0,
+        classes=export.labels,
+        preprocessing="raw features",
+        provenance=Provenance(data="the project's", licence="the export's"),
+        tflite=b"",
+        tflite_path=folder,
+        vectors_path=vectors if vectors.is_file() else folder / "features",
+        export=export,
     )
 
 
@@ -208,6 +255,22 @@ def _read_network(path: Path, description: Path) -> bytes:
     if not data:
         raise InputError(f"{path} is empty", where=f"{description}: model")
     return data
+
+
+def _check_export(file: _File, export: Export, description: Path) -> None:
+    if file.task != "classification":
+        raise InputError(
+            "an export's impulse classifies",
+            where=f"{description}: task",
+            remedy='write task = "classification"',
+        )
+    if file.classes and file.classes != export.labels:
+        raise InputError(
+            f"are {', '.join(file.classes)}, but the export's labels are "
+            f"{', '.join(export.labels)}",
+            where=f"{description}: classes",
+            remedy="leave `classes` out: the export names them",
+        )
 
 
 def _check_metric(task: Task, metric: Metric, description: Path) -> None:

@@ -12,7 +12,14 @@ from harness.errors import Verdict
 from harness.graph import Graph
 from harness.image import Image
 from harness.link.messages import Welcome
-from harness.measure.agreement import Difference, bytes_differing, first_difference
+from harness.measure.agreement import (
+    TOLERANCE,
+    Difference,
+    bytes_differing,
+    classes,
+    first_difference,
+    score_differences,
+)
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.layers import LayerDifference
 from harness.measure.memory import MemoryUse
@@ -103,8 +110,35 @@ class Run:
         """The first byte that differs from golden, if one does."""
         return first_difference(self.all_outputs, self.all_golden)
 
+    @cached_property
+    def score_differences(self) -> npt.NDArray[np.float64]:
+        """How far each vector's scores are from golden, of an export: see `agreement`; [N]."""
+        return score_differences(self.all_outputs, self.all_golden)
+
+    @cached_property
+    def classes_differing(self) -> npt.NDArray[np.int64]:
+        """The vectors of an export that are of another class than golden's."""
+        threshold = 0.0 if self.model.export is None else self.model.export.threshold
+        ours, theirs = (classes(scores, threshold) for scores in (self.outputs, self.golden))
+        return np.flatnonzero(ours != theirs)
+
     def failures(self) -> list[str]:
         """Return why the model is not right on this target; empty if it is."""
+        reasons = self._disagreement() if self.model.export is None else self._scores_disagree()
+        if self.quality < self.model.floor:
+            reasons.append(
+                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
+                f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
+            )
+        if self.stack is not None and self.stack.used >= self.stack.reserved:
+            reasons.append(
+                f"the stack is used to the last of its {self.stack.reserved:,} bytes: it may "
+                "have overflowed; `stack` in the target file sets its size"
+            )
+        return reasons
+
+    def _disagreement(self) -> list[str]:
+        """Return where bytes differ from golden's."""
         reasons = []
         if self.first_difference is not None:
             vector, output, value, ours, theirs = self.first_difference
@@ -120,17 +154,30 @@ class Run:
                 reasons.append(str(self.divergence))
             elif self.untraced:
                 reasons.append(f"the layer cannot be named: {self.untraced}")
-        if self.quality < self.model.floor:
+        return reasons
+
+    def _scores_disagree(self) -> list[str]:
+        """Return where an export's scores are further from golden's than rounding explains."""
+        reasons = []
+        wrong = self.classes_differing
+        if wrong.size:
+            ours, theirs = (scores[wrong[0]].ravel() for scores in (self.outputs, self.golden))
             reasons.append(
-                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
-                f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
+                f"{wrong.size} of {len(self.vectors)} vectors are of another class than golden's "
+                f"({self.golden_source}); first: vector {wrong[0]}, "
+                f"{self._named(ours)} instead of {self._named(theirs)}"
             )
-        if self.stack is not None and self.stack.used >= self.stack.reserved:
+        far = self.score_differences
+        if far.max() > TOLERANCE:
             reasons.append(
-                f"the stack is used to the last of its {self.stack.reserved:,} bytes: it may "
-                "have overflowed; `stack` in the target file sets its size"
+                f"scores are up to {far.max():.4f} from golden's ({self.golden_source}), and "
+                f"{TOLERANCE:g} may be rounding; most in vector {far.argmax()}"
             )
         return reasons
+
+    def _named(self, scores: Array) -> str:
+        best = int(scores.argmax())
+        return f"{self.model.classes[best]} {scores[best]:.4f}"
 
     def check(self) -> None:
         """Raise `Verdict` with all of `failures`, if there are any."""

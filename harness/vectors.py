@@ -310,6 +310,22 @@ def _golden(
     return tuple(_frozen(arrays[name]) for name in names), str(source)
 
 
+def check_finite(vectors: Vectors) -> None:
+    """Refuse inputs of real values that are NaN or infinite."""
+    for place, array in enumerate(vectors.all_inputs):
+        if array.dtype.kind != "f":
+            continue
+        wrong = np.flatnonzero(~np.isfinite(array.reshape(len(vectors), -1)).all(axis=1))
+        if wrong.size:
+            name = "inputs" if len(vectors.all_inputs) == 1 else f"inputs_{place}"
+            raise _bad_array(
+                vectors.path,
+                name,
+                f"vector {wrong[0]} holds what is no finite number",
+                "leave out samples with missing values",
+            )
+
+
 def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
     """Refuse labels that are no index of one of `outputs` classes that `who` counts."""
     labels = vectors.labels

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.engines.cmsis_nn import CmsisNN
+from harness.engines.edge_impulse import EdgeImpulse
 from harness.engines.generated import Generated
 from harness.errors import InputError
 from harness.graph import Graph
@@ -31,7 +32,7 @@ class Engine(Protocol):
         """
 
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (CmsisNN(),)}
+ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (CmsisNN(), EdgeImpulse())}
 
 
 def find_engine(name: str) -> Engine:

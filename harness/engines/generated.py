@@ -14,13 +14,25 @@ class LayerInfo:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """What the way to the layer hook costs beside the hook itself, at the most, in instructions.
+
+    `per_layer` is of each layer, `around` of what an inference does outside of its layers.
+    """
+
+    per_layer: int = 4  # the compiler may keep other values in registers for the hook's sake
+    around: int = 16
+
+
+@dataclass(frozen=True)
 class Generated:
     """The result of `Engine.generate`: files, and what is exactly known of them.
 
     `sources` are the C files outside `firmware`, first the generated one, and `headers` the
     library's; `version` is the engine's, as it was used. `arena_size` is the RAM for
     activations and scratch buffers, and no plan for them is smaller than `arena_least`;
-    `weights_size` the constants of the model in flash; all in bytes.
+    `weights_size` the constants of the model in flash; all in bytes. With `heap` the engine takes
+    its arena from the RAM that the image leaves, and only the device knows how much.
     """
 
     sources: tuple[Path, ...]
@@ -31,6 +43,8 @@ class Generated:
     version: str
     headers: tuple[Path, ...] = ()
     arena_least: int = 0
+    heap: bool = False
+    hook: Hook = Hook()
 
     @property
     def macs(self) -> int:

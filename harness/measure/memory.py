@@ -24,6 +24,7 @@ _PADDING = "padding"
 _LEAST = 16  # bytes of a symbol that a Record names
 # What a section is for that is reserved, by its name: .stack is ours, ._user_heap_stack ST's.
 _RESERVED = {"stack": "stack", "heap": "heap"}
+_HEAP = ".heap"  # no section: the RAM behind the last one, as far as it was used
 
 # The part that a source file belongs to, by how its path begins. Paths are as the build maps
 # them (firmware/CMakeLists.txt); the engine's library has its own name before them.
@@ -124,9 +125,14 @@ def pieces(elf: Elf) -> list[Piece]:
         ]
 
 
-def memory_use(elf: Elf) -> MemoryUse:
-    """Return what `elf` takes, for a Record. Raises `InputError` if it cannot be read."""
+def memory_use(elf: Elf, heap: int = 0) -> MemoryUse:
+    """Return what `elf` takes, and beyond it `heap` bytes of RAM, for a Record.
+
+    Raises `InputError` if it cannot be read.
+    """
     found = pieces(elf)
+    if heap:
+        found.append(Piece(_HEAP, _HEAP[1:], "", "", 0, heap, flash=False, ram=True))
     symbols = _sums(found, lambda piece: (piece.part, piece.file, piece.symbol))
     large = [
         SymbolUse(*key, use.flash, use.ram)

@@ -157,6 +157,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         f"{metric}_floor": Number(run.model.floor, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
+        **_score_numbers(run),
         **latency.numbers(run.ticks, run.first, run.target),
         **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
@@ -165,6 +166,16 @@ def _numbers(run: Run) -> dict[str, Number]:
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
         **estimated,
         **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
+    }
+
+
+def _score_numbers(run: Run) -> dict[str, Number]:
+    """Return how far an export's scores are from golden's."""
+    if run.model.export is None:
+        return {}
+    return {
+        "classes_differing": Number(len(run.classes_differing), "1", "exact"),
+        "score_difference": Number(float(min(run.score_differences.max(), 1e9)), "1", "exact"),
     }
 
 

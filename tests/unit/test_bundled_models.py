@@ -8,7 +8,6 @@ import pytest
 from harness import golden
 from harness.measure.quality import quality_of
 from harness.model import DESCRIPTION, Model, find_model, list_models
-from harness.tflite_file import parse
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300_000  # bytes of a model's folder
@@ -32,14 +31,14 @@ def test_golden_is_what_the_installed_tflite_micro_computes(model: Model) -> Non
 
 
 def test_the_floor_is_a_little_below_what_golden_reaches(model: Model) -> None:
-    graph = parse(model.tflite, where=model.name)
+    graph = model.graph
     assert model.vectors.golden is not None
     reached = quality_of(model.metric, model.vectors, model.vectors.golden, graph)
     assert model.floor < reached < model.floor + 0.05
 
 
 def test_the_floor_is_above_what_an_answer_that_is_always_the_same_reaches(model: Model) -> None:
-    graph = parse(model.tflite, where=model.name)
+    graph = model.graph
     shape = (len(model.vectors), *graph.tensors[graph.outputs[0]].shape[1:])
     for value in (-128, 0, 127):
         same = np.full(shape, value, np.int8)
@@ -69,7 +68,7 @@ def test_a_model_is_small_and_complete(model: Model) -> None:
 
 
 def test_input_and_output_are_int8_with_a_batch_of_one(model: Model) -> None:
-    graph = parse(model.tflite, where=model.name)
+    graph = model.graph
     for index in (*graph.inputs, *graph.outputs):
         assert graph.tensors[index].dtype == np.int8
         assert graph.tensors[index].shape[0] == 1

@@ -34,7 +34,6 @@ from harness.model import Model, find_model
 from harness.report.functions import print_functions
 from harness.results.recording import record_of
 from harness.target import Clock, Core, Mcu, Target, find_target
-from harness.tflite_file import parse
 from tests.programs import program
 from tests.unit.test_record import make_run
 
@@ -225,7 +224,7 @@ def image(target: Target, model: Model) -> Image:
 
 
 def inputs_of(model: Model, vector: int) -> bytes:
-    tensors = parse(model.tflite, where="").input_tensors
+    tensors = model.graph.input_tensors
     return pack(tensors, [values[vector] for values in model.vectors.all_inputs])
 
 

@@ -17,7 +17,6 @@ from harness.graph import Graph, Operator, Tensor
 from harness.measure.agreement import Difference, bytes_differing, first_difference
 from harness.measure.quality import accuracy, quality_of
 from harness.model import find_model, list_models, load_model
-from harness.tflite_file import parse
 from harness.vectors import Vectors, check_vectors, load_vectors
 
 ROOT = Path(__file__).parents[2]
@@ -190,7 +189,7 @@ def test_an_empty_network_is_explained(folder: Path) -> None:
 @pytest.mark.parametrize("name", list_models([ROOT / "models"]))
 def test_a_bundled_model_is_valid_and_its_golden_outputs_pass(name: str) -> None:
     model = find_model(name, [ROOT / "models"])
-    graph = parse(model.tflite, where=str(model.tflite_path))
+    graph = model.graph
     model.check(graph)
     golden = model.vectors.golden
     assert golden is not None

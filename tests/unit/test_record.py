@@ -28,7 +28,6 @@ from harness.results.record import SCHEMA, Record, read_record, write_record
 from harness.results.recording import record_of
 from harness.run import Run
 from harness.target import Counter, load_target
-from harness.tflite_file import parse
 from harness.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +49,7 @@ def make_run(**changed: Any) -> Run:
     values: dict[str, Any] = {
         "target": load_target(ROOT / "tests" / "data" / "targets" / "valid.toml"),
         "model": model,
-        "network": parse(model.tflite, where="digits"),
+        "network": model.graph,
         "image": Image(
             elf=Elf(Path("firmware.elf")),
             build_id=BUILD_ID,
@@ -346,7 +345,7 @@ def auc_run() -> Run:
     golden = model.vectors.all_golden
     return make_run(
         model=model,
-        network=parse(model.tflite, where="anomaly"),
+        network=model.graph,
         vectors=model.vectors,
         all_golden=golden,
         all_outputs=golden,

@@ -13,7 +13,6 @@ from harness.cli import USAGE, main
 from harness.errors import InputError
 from harness.files import npz
 from harness.model import list_models, load_model
-from harness.tflite_file import parse
 from harness.training.convert import arrays_of, load_float
 from harness.training.keras import EXTRA
 from harness.training.vectors import choose_vectors
@@ -153,7 +152,7 @@ def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     names = ("float.npz", "model.tflite", "vectors.npz")
     assert all((first / name).read_bytes() == (folder / name).read_bytes() for name in names)
     model = load_model(folder)
-    model.check(parse(model.tflite, where="model.tflite"))
+    model.check(model.graph)
     assert len(model.vectors) == 12
     capsys.readouterr()
 

@@ -1,0 +1,5 @@
+"""The engine `edge-impulse`: an exported C++ library, built by its own build files."""
+
+from harness.engines.edge_impulse.engine import EdgeImpulse
+
+__all__ = ["EdgeImpulse"]
