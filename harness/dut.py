@@ -14,7 +14,6 @@ from harness import golden
 from harness.block import pack, unpack
 from harness.board import Board
 from harness.board.reach import Feed
-from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image, Variant, build_image
 from harness.link.client import LinkClient
@@ -244,11 +243,14 @@ class Dut:
         It takes the place of the measured one until that is needed again.
         """
         self._session = None
+        maker = self.image.maker
+        if maker is None:
+            raise InfrastructureError("the image was not built here, so it has no variants")
         try:
             image = build_image(
                 self.target,
                 self.model,
-                find_engine(self.image.engine),
+                maker,
                 self._workspace.images,
                 self._progress.say,
                 self.image.toolchain,

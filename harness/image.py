@@ -24,7 +24,7 @@ import ninja
 from harness import places
 from harness.elf import Elf
 from harness.engines import Engine, Generated
-from harness.engines.generated import LayerInfo
+from harness.engines.generated import NO_HOOK, Hook, LayerInfo
 from harness.errors import InfrastructureError, InputError
 from harness.model import Model
 from harness.target import Target
@@ -42,6 +42,7 @@ _NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: strin
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR = re.compile(r"\berror\b", re.IGNORECASE)  # and not what a file is called
 _ERROR_LINES = 20
+_ARENA = "nn_arena"  # of an engine whose arena is found by trial
 _OPTION = {"traced": "TRACE", "profiled": "PROFILE"}  # of firmware/CMakeLists.txt
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
@@ -52,7 +53,7 @@ class Image:
 
     `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
     are those that the engine generated code for. With `heap` the arena is not in `ram`, but
-    taken from the RAM that is left: `with_heap` adds it.
+    taken from the RAM that is left: `with_heap` adds it. `maker` can build its variants.
     """
 
     elf: Elf
@@ -67,6 +68,8 @@ class Image:
     arena_least: int
     layers: tuple[LayerInfo, ...] = ()
     heap: bool = False
+    hook: Hook = NO_HOOK
+    maker: Engine | None = None
 
     @property
     def directory(self) -> Path:
@@ -114,9 +117,15 @@ def build_image(
         if not cached:
             what = model.name if variant == "measured" else f"{model.name}, {variant},"
             say(f"building {what} for {target.name} with {engine.name}")
-            _compile(target, toolchain, staging, options | {"BUILD_ID": build_id})
+            options["BUILD_ID"] = build_id
+            _compile(target, toolchain, staging, options)
+            if generated.arena_by_trial:
+                options["ARENA_SIZE"] = str(_try_arena(staging, target, say))
+                _compile(target, toolchain, staging, options)
             _keep(staging, final)
         elf = Elf(final / "firmware.elf")
+        if generated.arena_by_trial:
+            generated = replace(generated, arena_size=elf.size_of(_ARENA))
         flash, ram = elf.sizes(target.memory)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -133,7 +142,18 @@ def build_image(
         generated.arena_least,
         generated.layers,
         generated.heap,
+        generated.hook,
+        engine,
     )
+
+
+def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int:
+    # Unicorn, which an image that was built before does not wait for.
+    from harness.engines.tflm.arena import least_arena  # noqa: PLC0415
+
+    size = least_arena(Elf(staging / "cmake" / "firmware.elf"), target)
+    say(f"it needs an arena of {size:,} bytes")
+    return size
 
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
@@ -176,7 +196,7 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
         "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
         "engine": [
             generated.version,
-            *((path.name, _digest(path)) for path in (*generated.sources, *generated.headers)),
+            *((path.name, _digest(path)) for path in generated.files),
         ],
         "toolchain": toolchain.version,
         "options": dict(options),

@@ -21,7 +21,7 @@ from rich.console import Console
 from harness.board import Board, provision
 from harness.board.reach import Reach
 from harness.dut import Dut, open_dut
-from harness.engines import Engine, find_engine
+from harness.engines import Engine
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression
 from harness.gating import GatePlugin
 from harness.image import Image, build_image
@@ -115,7 +115,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
     """The engine asked for."""
-    return find_engine(request.param)
+    return request.config.stash[_selection].engine(request.param)
 
 
 @pytest.fixture(scope="session")

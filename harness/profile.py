@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from harness.block import pack, unpack
+from harness.engines.generated import Hook
 from harness.errors import InfrastructureError
 from harness.graph import Graph
 from harness.image import Image
@@ -19,10 +20,8 @@ from harness.target import Target
 
 Array = np.ndarray[Any, Any]
 
-# Outside of its layers an inference enters and leaves nn_invoke(), and copies outputs. Between
-# layers the compiler may keep other values in registers for the hook's sake. In instructions:
-_AROUND = 16
-_PER_LAYER = 4
+# Outside of its layers an inference enters and leaves nn_invoke(), and copies outputs. In
+# instructions:
 _PER_OUTPUT_BYTE = 1
 # Cycles are more, and depend on where the code lies: on flash's wait states and prefetch.
 _CYCLES = 8
@@ -112,14 +111,14 @@ def profile_of(
     whole = instructions(result.ticks, welcome.counter_overhead, one)
     rest = whole - sum(layer.ticks for layer in layers) - hook * (len(layers) + 1)
     profile = Profile(tuple(layers), hook, rest, whole, measured)
-    _reconcile(profile, welcome.output_size, target)
+    _reconcile(profile, welcome.output_size, image.hook, target)
     return profile
 
 
-def _reconcile(profile: Profile, output_size: int, target: Target) -> None:
+def _reconcile(profile: Profile, output_size: int, allowed: Hook, target: Target) -> None:
     """Check that the layers are the whole inference, in this image and in the measured one."""
-    outside = _AROUND + _PER_OUTPUT_BYTE * output_size
-    between = outside + _PER_LAYER * len(profile.layers)
+    outside = allowed.around + _PER_OUTPUT_BYTE * output_size
+    between = outside + allowed.per_layer * len(profile.layers)
     if target.counter.ticks == "cycles":
         slack = int(_CYCLES_OF_WHOLE * profile.measured)
         outside, between = _CYCLES * outside + slack, _CYCLES * between + slack

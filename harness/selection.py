@@ -6,11 +6,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
+from harness.settings import read_settings
 from harness.target import Target, find_target
 from harness.toolchain import (
     DEFAULT_OPT,
@@ -51,6 +53,12 @@ def add_options(add: Callable[..., Any]) -> None:
     """
     for option, name, text in _OPTIONS:
         add(option, action="append", default=[], metavar=name, help=text)
+    add(
+        "--tflm-dir",
+        default="",
+        metavar="DIR",
+        help="the TFLM tree of engine tflm, or the folder in it with its library (docs/tflm.md)",
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Selection:
     engines: Sequence[str]
     toolchains: Sequence[str]
     opts: Sequence[str]
+    tflm: Path | None = None
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -74,6 +83,7 @@ class Selection:
             _names(options.engine) or (DEFAULT_ENGINE,),
             _names(options.toolchain) or (default_toolchain(),),
             _names(options.opt) or (DEFAULT_OPT,),
+            _tflm(options.tflm_dir, workspace),
         )
 
     def target(self, name: str) -> Target:
@@ -83,6 +93,12 @@ class Selection:
     def model(self, name: str) -> Model:
         """Return the model called `name`; `InputError` if there is none or it is wrong."""
         return find_model(name, self.workspace.models)
+
+    def engine(self, name: str) -> Engine:
+        """Return the engine called `name`; `InputError` if there is none or it cannot be used."""
+        engine = find_engine(name, self.tflm)
+        _ = engine.version  # looks at what the engine is made of
+        return engine
 
     def check(self) -> None:
         """Raise `InputError` for the first name that does not stand for something usable."""
@@ -97,7 +113,7 @@ class Selection:
         for name in self.models:
             self.model(name)
         for name in self.engines:
-            find_engine(name)
+            self.engine(name)
         for name in self.toolchains:
             check_name(name)
         for opt in self.opts:
@@ -111,7 +127,7 @@ class Selection:
         for target, model, engine, toolchain in product(
             self.targets, self.models, self.engines, toolchains
         ):
-            yield self.target(target), self.model(model), find_engine(engine), toolchain
+            yield self.target(target), self.model(model), self.engine(engine), toolchain
 
 
 def _names(asked: Sequence[str]) -> tuple[str, ...]:
@@ -126,3 +142,9 @@ def _default_models(workspace: Workspace) -> Sequence[str]:
         if names:
             return tuple(names)
     return ()
+
+
+def _tflm(option: str, workspace: Workspace) -> Path | None:
+    """Return the TFLM tree that is named; what the command says comes before harness.toml."""
+    named = option or read_settings(workspace.root).engines.tflm.dir
+    return Path(named) if named else None
