@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gdb-multiarch
-C_FILES := $(shell git ls-files '*.c' '*.h')
+C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
 .PHONY: bench test nightly lint fuzz perf setup system clean
 

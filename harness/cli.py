@@ -160,6 +160,9 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")
         print(f"  RAM   {image.ram:,} of {target.memory.ram.size:,} bytes")
+        if image.heap:
+            print("  heap  of the RAM that is left; a run measures how much")
+            continue
         print(f"  arena {image.arena:,} bytes, and the busiest layer needs {image.arena_least:,}")
         print(f"  where each buffer is in the arena: {image.directory / 'model' / 'model.c'}")
     return PASSED

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from harness.engines import ENGINES
 from harness.errors import InputError
+from harness.export import KINDS
 from harness.intake.add import read_arrays
 from harness.intake.folder import Brought, Network, create_model, read_network
 from harness.intake.mlperf import Bytes, read_folder
@@ -66,8 +67,12 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
         graph = parse(data, where=name)
     else:
         model = find_model(name, workspace.models)
+        if model.export is not None:
+            print("\n".join(model.export.facts()))
+            return DONE
         graph, data = model.graph, model.tflite
-    print_network(graph, len(data), try_engines(graph, ENGINES.values()), Console())
+    engines = [engine for engine in ENGINES.values() if not engine.operators.issuperset(KINDS)]
+    print_network(graph, len(data), try_engines(graph, engines), Console())
     return DONE
 
 

@@ -34,7 +34,7 @@ _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S", ".cmake", ".txt"}
 _AGAIN = "deploy the project as a C++ library, and unpack all of it there"
 
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE)
-_COMMENT = re.compile(r"//.*|/\*.*?\*/")
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # and not in a text
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CATEGORIES = re.compile(
     r"\bei_classifier_inferencing_categories\w*\s*\[[^\]]*\]\s*=\s*"
@@ -88,6 +88,19 @@ class Export:
         """The project, for people."""
         how = "EON" if self.compiled else "interpreter"
         return f"Edge Impulse: {self.project}, deployment {self.deployment} ({how})"
+
+    def facts(self) -> list[str]:
+        """Return what the export says of itself, in lines for a terminal."""
+        threshold = f"from a score of {self.threshold:g} on" if self.threshold else "of the best"
+        return [
+            str(self.path),
+            f"  {self.description}",
+            f"  takes   {self.features:,} raw features: {self.samples:,} samples of {self.axes} "
+            f"values, {self.frequency:g} a second",
+            f"  answers {', '.join(self.labels)}{' and an anomaly score' * self.anomaly}",
+            f"  class   {threshold}",
+            f"  {self.sdk}, export {self.digest[:12]}",
+        ]
 
     @cached_property
     def graph(self) -> Graph:
@@ -163,7 +176,7 @@ class _Metadata:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._defined: Mapping[str, str] = {
-            name: _COMMENT.sub("", value).strip()
+            name: _COMMENT.sub(r"\1", value).strip()
             for name, value in reversed(_DEFINE.findall(_read(path)))
         }
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,7 @@ from harness.elf import Elf
 from harness.engines import Engine, Generated
 from harness.engines.generated import NO_HOOK, Hook, LayerInfo
 from harness.errors import InfrastructureError, InputError
+from harness.export import KINDS
 from harness.model import Model
 from harness.target import Target
 from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
@@ -34,7 +35,7 @@ Variant = Literal["measured", "traced", "profiled"]
 """What an image is for; only the first is a user's."""
 
 _BUILD_ID_DIGITS = 32
-_BUILD_DEADLINE = 600.0  # seconds
+_BUILD_DEADLINE = 1800.0  # seconds; an export's whole SDK on a busy machine takes minutes
 # GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
 # end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
 _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
@@ -158,6 +159,12 @@ def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
+    if model.export is not None and not engine.operators.issuperset(KINDS):
+        raise InputError(
+            f"engine {engine.name} builds networks, and this is an export of Edge Impulse",
+            where=str(model.tflite_path),
+            remedy="build it with --engine=edge-impulse",
+        )
     return engine.generate(model.graph, directory, core=core)
 
 

@@ -132,7 +132,8 @@ class Exchange:
             raise self.restarted()
         if code == DeviceError.ENGINE:
             layer = f"layer {detail - 1} failed" if detail else "failed"
-            raise DeviceRefusedError(f"the engine: {layer}", where=self.name)
+            said = f"; the device said: {self.log[-1].strip()}" if self.log else ""
+            raise DeviceRefusedError(f"the engine: {layer}{said}", where=self.name)
         if code == DeviceError.INPUT:
             raise DeviceRefusedError(
                 f"the input in the device's memory is not what was put there: "

@@ -23,6 +23,7 @@ from harness.board.reach import Reach
 from harness.cli import INFRASTRUCTURE, PASSED, USAGE, main
 from harness.dut import Dut, open_dut
 from harness.engines.cmsis_nn import CmsisNN
+from harness.engines.generated import Hook
 from harness.errors import InfrastructureError
 from harness.image import build_image
 from harness.link import frame, messages
@@ -253,14 +254,14 @@ def test_layers_that_are_not_marked_right_are_no_profile(
 def test_layers_that_are_not_the_measured_image_s_are_no_profile() -> None:
     target = load_target(ROOT / "targets" / "virtual-stm32.toml")
     sound = layers(6)
-    _reconcile(sound, 4, target)
+    _reconcile(sound, 4, Hook(), target)
     for measured in (sound.total - 45, sound.total + 45):
         with pytest.raises(InfrastructureError, match=r"measured image .* may differ by 44"):
-            _reconcile(replace(sound, measured=measured), 4, target)
+            _reconcile(replace(sound, measured=measured), 4, Hook(), target)
     cycles = msgspec.structs.replace(target, counter=Counter("cycles"))
-    _reconcile(replace(sound, measured=int(sound.total * 1.015)), 4, cycles)
+    _reconcile(replace(sound, measured=int(sound.total * 1.015)), 4, Hook(), cycles)
     with pytest.raises(InfrastructureError, match="the layers do not add up"):
-        _reconcile(replace(sound, measured=int(sound.total * 1.03)), 4, cycles)
+        _reconcile(replace(sound, measured=int(sound.total * 1.03)), 4, Hook(), cycles)
 
 
 @emulators

@@ -12,6 +12,8 @@
 /* Defined by sections.ld: addresses, not values. */
 extern uint32_t stack_bottom[], stack_top[];
 extern uint8_t data_start[], data_end[], data_image[], bss_start[], bss_end[];
+typedef void (*constructor_t)(void);
+extern constructor_t init_array_start[], init_array_end[];
 
 int main(void);
 void fault_handler(void);
@@ -46,9 +48,8 @@ __attribute__((noreturn)) void reset_handler(void) {
     memcpy(data_start, data_image, (size_t)(data_end - data_start));
     memset(bss_start, 0, (size_t)(bss_end - bss_start));
     paint_stack();
-    extern void (*init_array_start[])(void), (*init_array_end[])(void);
-    for (void (**f)(void) = init_array_start; f != init_array_end; f++) {
-        (*f)();
+    for (constructor_t *each = init_array_start; each != init_array_end; each++) {
+        (*each)();
     }
     (void)main();
     for (;;) {

@@ -111,31 +111,49 @@ void DebugLog(const char *text) {
 /* ---- time: ticks of the counter, which the SDK takes for microseconds ---- */
 
 #ifdef NN_LAYER_HOOK
-/* run_classifier() reads it when DSP begins and ends, then when inference does; anything after
- * that is of postprocessing. */
-static uint32_t read_at[4];
+#define READS 16U
+
+static uint32_t read_at[READS];
 static uint32_t reads;
+/* Which reads are the end of DSP, and of inference. */
+static uint32_t dsp_end = READS, inference_end = READS;
 
 void porting_begin(void) {
     reads = 0;
 }
 
-bool porting_stages_are(uint32_t dsp, uint32_t inference) {
-    return reads >= 4 && dsp == read_at[1] - read_at[0] && inference == read_at[3] - read_at[2];
+bool porting_learn_stages(uint32_t dsp, uint32_t inference) {
+    uint32_t count = reads < READS ? reads : READS;
+    for (uint32_t end = 1; end < count && dsp_end == READS; end++) {
+        if (read_at[end] - read_at[0] == dsp) {
+            dsp_end = end;
+        }
+    }
+    for (uint32_t end = dsp_end + 1U; end < count && inference_end == READS; end++) {
+        for (uint32_t start = dsp_end + 1U; start < end; start++) {
+            if (read_at[end] - read_at[start] == inference) {
+                inference_end = end;
+            }
+        }
+    }
+    return inference_end != READS;
 }
 
 uint64_t ei_read_timer_us(void) {
-    if (reads == 4) {
-        return port_ticks();
+    uint32_t read = reads++;
+    if (inference_end == READS) {
+        uint32_t now = port_ticks();
+        if (read < READS) {
+            read_at[read] = now;
+        }
+        return now;
     }
-    uint32_t now = port_ticks();
-    read_at[reads++] = now;
-    if (reads == 2) {
+    if (read == dsp_end) {
         NN_LAYER_DONE(0);
-    } else if (reads == 4) {
+    } else if (read == inference_end) {
         NN_LAYER_DONE(1);
     }
-    return now;
+    return 0;
 }
 #else
 /* "If you do not need to determine the run times for DSP and inference blocks, you can simply

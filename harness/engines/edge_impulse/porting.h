@@ -13,11 +13,13 @@ uint32_t porting_heap_used(void);
 const char *porting_said(void);
 
 #ifdef NN_LAYER_HOOK
-/* Begins an inference: the SDK's next reads of the timer are the ends of its stages. */
+/* Begins an inference. */
 void porting_begin(void);
 
-/* Whether the ticks between those reads are what the SDK itself says of DSP and inference. */
-bool porting_stages_are(uint32_t dsp, uint32_t inference);
+/* Finds which of the SDK's reads of the timer, in the inference before, were the ends of DSP and
+ * of inference, by the ticks that it said these took; from now on they are marked. False if none
+ * of the differences is what it said. */
+bool porting_learn_stages(uint32_t dsp, uint32_t inference);
 #else
 static inline void porting_begin(void) {
 }

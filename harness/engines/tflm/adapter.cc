@@ -167,12 +167,17 @@ extern "C" nn_tensor_t nn_layer_output(uint32_t layer, uint32_t number) {
     return {interpreter->GetTensor(found->tensor)->data.raw, found->size};
 }
 
-/* Nothing here is ever deleted, but a virtual destructor asks for it. */
+#endif
+
+/* Nothing here is ever deleted or called that is not there, but virtual functions ask for both,
+ * and the library's own would bring a heap and unwinding along. */
 void operator delete(void *) noexcept {
 }
 void operator delete(void *, std::size_t) noexcept {
 }
-#endif
+extern "C" void __cxa_pure_virtual(void) {
+    __builtin_trap();
+}
 
 /* What TFLM leaves to the application. Its messages are for whoever tries out the arena, who
  * looks at the arguments; on a device nobody hears them, and they cost nothing. */

@@ -1,0 +1,1 @@
+#error "the harness brings a porting layer of its own"

@@ -1,0 +1,394 @@
+"""Edge Impulse's exports: what is read of one, what is refused, and that one runs."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.board import provision
+from harness.board.reach import Reach
+from harness.cli import main
+from harness.dut import open_dut
+from harness.engines import find_engine
+from harness.engines.edge_impulse import host
+from harness.errors import InfrastructureError, InputError, Verdict
+from harness.export import KINDS, METADATA, read_export
+from harness.image import build_image
+from harness.measure.agreement import TOLERANCE, classes, score_differences
+from harness.model import Model, load_model
+from harness.progress import Progress
+from harness.raw_features import load_features
+from harness.results.record import read_record
+from harness.run import Run
+from harness.target import find_target
+from harness.toolchain import find_toolchain
+from harness.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+STAND_IN = ROOT / "tests" / "data" / "export"
+VARIABLES = "model-parameters/model_variables.h"
+REAL = "HARNESS_EDGE_IMPULSE_EXPORT"  # a folder that holds a real one, with samples in `features`
+
+needs_compilers = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-g++") is None or shutil.which("c++") is None,
+    reason="arm-none-eabi-g++ and c++ are needed: see `make system`",
+)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(STAND_IN, tmp_path / "loudness"))
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def message(action: Callable[[], object]) -> str:
+    with pytest.raises(InputError) as caught:
+        action()
+    return str(caught.value)
+
+
+# Reading
+
+
+def test_an_export_says_what_it_is(export: Path) -> None:
+    found = read_export(export)
+    assert (found.project, found.deployment) == ("loudness // of a thing", 7)
+    assert found.labels == ("low", "high")
+    assert (found.samples, found.axes, found.features) == (2, 3, 6)
+    assert (found.frequency, found.threshold, found.anomaly) == (62.5, 0.6, True)
+    assert found.description == "Edge Impulse: loudness // of a thing, deployment 7 (EON)"
+
+
+def test_its_graph_is_its_stages(export: Path) -> None:
+    graph = read_export(export).graph
+    assert tuple(operator.kind for operator in graph.operators) == KINDS
+    assert [(t.name, t.shape) for t in graph.input_tensors] == [("features", (1, 6))]
+    assert [(t.name, t.shape) for t in graph.output_tensors] == [
+        ("scores", (1, 2)),
+        ("anomaly", (1, 1)),
+    ]
+
+
+def test_without_anomalies_there_are_scores_alone(export: Path) -> None:
+    edit(export / METADATA, "HAS_ANOMALY EI_ANOMALY_TYPE_KMEANS", "HAS_ANOMALY 0")
+    assert [tensor.name for tensor in read_export(export).graph.output_tensors] == ["scores"]
+
+
+def test_the_digest_is_of_the_sources_and_of_no_path(export: Path, tmp_path: Path) -> None:
+    first = read_export(export).digest
+    again = Path(shutil.copytree(export, tmp_path / "elsewhere"))
+    (again / "tflite-model" / "kept.o").write_bytes(b"built beside it")
+    assert read_export(again).digest == first
+    edit(again / "tflite-model" / "trained_model_compiled.cpp", "1.0f -", "2.0f -")
+    assert read_export(again).digest != first
+
+
+def test_labels_are_read_as_c_writes_them(export: Path) -> None:
+    edit(export / VARIABLES, '{"low", "high"}', '{ "a \\"b\\", c}" ,\n  "high", }')
+    assert read_export(export).labels == ('a "b", c}', "high")
+
+
+def test_an_export_is_a_model_without_any_toml(export: Path) -> None:
+    model = load_model(export)
+    assert (model.name, model.classes, model.floor) == ("loudness", ("low", "high"), 0.0)
+    assert model.vectors.labels.tolist() == [1, 1, 0]
+    assert model.vectors.inputs[0].tolist() == [1.5, 2, 3, 1.5, 2, 3.25]
+    model.check(model.graph)
+
+
+def test_models_show_tells_what_an_export_is(
+    export: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "show", str(export)]) == 0
+    out = capsys.readouterr().out
+    assert "takes   6 raw features: 2 samples of 3 values, 62.5 a second" in out
+    assert "answers low, high and an anomaly score\n  class   from a score of 0.6 on" in out
+
+
+DESCRIPTION = """\
+description = "How loud a thing is"
+task = "{task}"
+metric = "accuracy"
+floor = 0.9
+model = "loudness"
+{more}
+input = {{ preprocessing = "raw features" }}
+provenance = {{ data = "made up", licence = "Apache-2.0" }}
+"""
+
+
+def describe(export: Path, more: str = "", task: str = "classification") -> Path:
+    """Make a model folder around `export`, with its samples as an array."""
+    folder = export.parent
+    (folder / "model.toml").write_text(DESCRIPTION.format(more=more, task=task))
+    inputs = np.array([[1, 2, 3, 1, 2, 3], [-1, -2, -3, -1, -2, -3]], np.float32)
+    np.savez(folder / "vectors.npz", inputs=inputs, labels=[1, 0])
+    return folder
+
+
+def test_a_model_folder_may_name_an_export(export: Path) -> None:
+    model = load_model(describe(export))
+    assert (model.floor, model.classes) == (0.9, ("low", "high"))
+    model.check(model.graph)
+
+
+# Refusals
+
+WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
+    "not an export": (lambda at: (at / METADATA).unlink(), "is not a model"),
+    "no SDK": (
+        lambda at: shutil.rmtree(at / "edge-impulse-sdk"),
+        "the export has no edge-impulse-sdk/classifier/ei_run_classifier.h",
+    ),
+    "no build file": (lambda at: (at / "CMakeLists.txt").unlink(), "the export has no CMakeLists"),
+    "no network": (lambda at: shutil.rmtree(at / "tflite-model"), "the export has no tflite-model"),
+    "old SDK": (
+        lambda at: edit(
+            at / "edge-impulse-sdk/classifier/ei_classifier_types.h", "dsp_us", "dsp_ms"
+        ),
+        "the SDK is too old",
+    ),
+    "no count": (
+        lambda at: edit(at / METADATA, "EI_CLASSIFIER_RAW_SAMPLE_COUNT 2", "NOTHING 2"),
+        "EI_CLASSIFIER_RAW_SAMPLE_COUNT: is missing",
+    ),
+    "no number": (
+        lambda at: edit(at / METADATA, "FREQUENCY 62.5", "FREQUENCY fast"),
+        "EI_CLASSIFIER_FREQUENCY: 'fast' is no number",
+    ),
+    "no whole number": (
+        lambda at: edit(at / METADATA, "DEPLOY_VERSION 7", "DEPLOY_VERSION 7.5"),
+        "EI_CLASSIFIER_PROJECT_DEPLOY_VERSION: 7.5 is not whole",
+    ),
+    "nothing to take": (
+        lambda at: edit(at / METADATA, "RAW_SAMPLES_PER_FRAME 3", "RAW_SAMPLES_PER_FRAME 0"),
+        "EI_CLASSIFIER_RAW_SAMPLES_PER_FRAME: 0 is no count",
+    ),
+    "names in a circle": (
+        lambda at: edit(at / METADATA, "KMEANS 1", "KMEANS EI_ANOMALY_TYPE_KMEANS"),
+        "EI_CLASSIFIER_HAS_ANOMALY: 'EI_ANOMALY_TYPE_KMEANS' is no number",
+    ),
+    "objects": (
+        lambda at: edit(at / METADATA, "OBJECT_DETECTION 0", "OBJECT_DETECTION 1"),
+        "EI_CLASSIFIER_OBJECT_DETECTION: the impulse detects objects",
+    ),
+    "regression": (
+        lambda at: edit(at / METADATA, "LABEL_COUNT 2", "LABEL_COUNT 1"),
+        "EI_CLASSIFIER_LABEL_COUNT: the impulse is a regression",
+    ),
+    "labels of another count": (
+        lambda at: edit(at / VARIABLES, '"high"', '"high", "higher"'),
+        f"names the labels low, high, higher, but {METADATA} counts 2",
+    ),
+    "no labels": (
+        lambda at: edit(at / VARIABLES, "inferencing_categories", "categories"),
+        "has no ei_classifier_inferencing_categories",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_no_usable_export_is_refused(export: Path, case: str) -> None:
+    spoil, expected = WRONG[case]
+    spoil(export)
+    assert expected in message(lambda: load_model(export))
+
+
+def test_labels_of_the_toml_must_be_the_export_s(export: Path) -> None:
+    folder = describe(export, more='classes = ["quiet", "loud"]')
+    assert "are quiet, loud, but the export's labels are low, high" in message(
+        lambda: load_model(folder)
+    )
+
+
+def test_an_export_is_no_autoencoder(export: Path) -> None:
+    folder = describe(export, task="anomaly-detection")
+    edit(folder / "model.toml", '"accuracy"', '"auc"')
+    assert "task: an export's impulse classifies" in message(lambda: load_model(folder))
+
+
+def test_a_folder_that_is_no_export_is_no_network(export: Path) -> None:
+    folder = describe(export)
+    edit(folder / "model.toml", '"loudness"', '"loudness/features"')
+    assert "is no export of Edge Impulse" in message(lambda: load_model(folder))
+
+
+FEATURES: dict[str, tuple[str, str, str]] = {
+    "too few": ("high.2.txt", "1, 2, 3", "holds 3 numbers, but high.1.txt 6"),
+    "no number": ("low.2.txt", "1, 2, x, 4, 5, 6", "'x', at place 2, is no number"),
+    "empty": ("low.2.txt", " \n", "holds no numbers"),
+    "label": ("lwo.2.txt", "1, 2, 3, 4, 5, 6", "'lwo', before the first dot of its name"),
+}
+
+
+@pytest.mark.parametrize("case", FEATURES)
+def test_samples_that_do_not_fit_are_refused(export: Path, case: str) -> None:
+    name, text, expected = FEATURES[case]
+    (export / "features" / name).write_text(text)
+    assert expected in message(lambda: load_model(export).vectors)
+
+
+def test_a_folder_without_samples_is_refused(export: Path) -> None:
+    shutil.rmtree(export / "features")
+    (export / "features").mkdir()
+    assert "holds no samples\n  -> paste raw features" in message(
+        lambda: load_model(export).vectors
+    )
+
+
+def test_pixels_are_numbers(tmp_path: Path) -> None:
+    (tmp_path / "dog.txt").write_text("0xff0000, 0x00ff01\n")
+    assert load_features(tmp_path, ["cat", "dog"]).inputs.tolist() == [[0xFF0000, 0x00FF01]]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_features_that_are_no_numbers_are_refused(export: Path, value: str) -> None:
+    (export / "features" / "low.2.txt").write_text(f"1, 2, 3, 4, 5, {value}")
+    model = load_model(export)
+    assert "vector 3 holds what is no finite number" in message(lambda: model.check(model.graph))
+
+
+def test_another_number_of_features_than_the_impulse_takes_is_refused(export: Path) -> None:
+    edit(export / METADATA, "RAW_SAMPLE_COUNT 2", "RAW_SAMPLE_COUNT 4")
+    model = load_model(export)
+    assert "has shape [3, 6], but the model takes [1, 12]" in message(
+        lambda: model.check(model.graph)
+    )
+
+
+@needs_compilers
+def test_engines_are_not_confused(export: Path, tmp_path: Path) -> None:
+    network = load_model(ROOT / "models" / "faces").graph
+    engine = find_engine("edge-impulse")
+    assert "builds an export of Edge Impulse, not a network" in message(
+        lambda: engine.generate(network, tmp_path, core="cortex-m4f")
+    )
+    assert "  -> build it with --engine=edge-impulse" in message(
+        lambda: build_image(
+            find_target("virtual-stm32", [ROOT / "targets"]),
+            load_model(export),
+            find_engine("cmsis-nn"),
+            tmp_path / "images",
+            toolchain=find_toolchain("gcc"),
+        )
+    )
+
+
+# Agreement
+
+
+def test_scores_are_compared_as_numbers() -> None:
+    golden = np.array([[0.5, 0.5], [100.0, 0.0]], np.float32)
+    ours = golden + np.array([[0.001, 0.0], [1.0, 0.0]], np.float32)
+    assert score_differences([golden], [golden]).tolist() == [0, 0]
+    assert score_differences([ours], [golden]) == pytest.approx([0.001, 0.01], rel=1e-4)
+    assert score_differences([golden * np.nan], [golden]).tolist() == [np.inf, np.inf]
+
+
+def test_a_class_counts_from_the_threshold_on() -> None:
+    scores = np.array([[0.55, 0.45], [0.3, 0.7]], np.float32)
+    assert classes(scores, 0.6).tolist() == [-1, 1]
+    assert classes(scores, 0.0).tolist() == [0, 1]
+
+
+# Running
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("exports"))
+
+
+def run(model: Model, workspace: Workspace, *, profile: bool = False) -> Run:
+    """Run `model` on the default target, and read its Record."""
+    target = find_target("virtual-stm32", [ROOT / "targets"])
+    engine, gcc = find_engine("edge-impulse"), find_toolchain("gcc")
+    image = build_image(target, model, engine, workspace.images, toolchain=gcc)
+    records: list[Path] = []
+    progress = Progress(sys.stderr)
+    with (
+        closing(provision(target, workspace.logs, progress, Reach())) as board,
+        open_dut(
+            target, model, image, board, workspace, progress, records.append, profile=profile
+        ) as dut,
+    ):
+        result = dut.run()
+    record = read_record(records[0])
+    assert record.numbers["classes_differing"].value == len(result.classes_differing)
+    assert record.numbers["ram"].value == result.image.ram
+    return result
+
+
+@needs_compilers
+def test_the_stand_in_answers_as_its_host_build(workspace: Workspace) -> None:
+    result = run(load_model(STAND_IN), workspace, profile=True)
+    result.check()
+    assert result.golden_source == host.version()
+    assert result.score_differences.max() < 1e-6
+    raw = result.vectors.inputs
+    expected = 1 / (1 + np.exp(-raw.mean(axis=1)))
+    assert result.outputs[:, 1] == pytest.approx(expected, abs=1e-6)
+    assert result.all_outputs[1].ravel() == pytest.approx(abs(raw).max(axis=1) / 4)
+    assert result.quality == 1
+    assert result.unprofiled == ""
+    assert result.profile is not None
+    assert [layer.operator for layer in result.profile.layers] == list(KINDS)
+    assert all(layer.ticks > 0 for layer in result.profile.layers)
+    assert 0 < result.welcome.arena_size < 4096  # of the heap: 24 bytes, and what malloc adds
+    assert result.memory.parts["heap"].ram == result.welcome.arena_size
+
+
+@needs_compilers
+def test_scores_that_are_not_golden_s_are_a_verdict(export: Path, workspace: Workspace) -> None:
+    answers = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]], np.float32)
+    inputs = load_model(STAND_IN).vectors.inputs
+    np.savez(
+        export / "vectors.npz",
+        inputs=inputs,
+        labels=[1, 1, 0],
+        golden_0=answers,
+        golden_1=abs(inputs).max(axis=1, keepdims=True) / 4,
+        golden_source="a person",
+    )
+    result = run(load_model(export), workspace)
+    with pytest.raises(Verdict) as caught:
+        result.check()
+    text = str(caught.value)
+    assert "1 of 3 vectors are of another class than golden's (a person)" in text
+    assert f"and {TOLERANCE:g} may be rounding" in text
+
+
+@needs_compilers
+def test_what_the_sdk_says_of_a_failure_is_told(export: Path, workspace: Workspace) -> None:
+    (export / "features" / "high.loud.txt").write_text("2000, 0, 0, 0, 0, 0")
+    model = load_model(export)
+    with pytest.raises(
+        InfrastructureError, match="layer 0 failed; the device said: ERR: 2000 is too loud"
+    ):
+        host.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
+
+
+@needs_compilers
+def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Workspace) -> None:
+    edit(export / "tflite-model" / "trained_model_compiled.cpp", "1.0f -", "one -")
+    found = read_export(export)
+    with pytest.raises(InfrastructureError, match=r"for this computer:\n.*error: .one."):
+        host.answers(found, np.zeros((1, 6), np.float32), workspace.golden)
+
+
+@needs_compilers
+def test_a_real_export_answers_as_its_host_build(workspace: Workspace) -> None:
+    folder = os.environ.get(REAL)
+    if folder is None:
+        pytest.skip(f"no real export: {REAL} names none")
+    run(load_model(Path(folder)), workspace, profile=True).check()
