@@ -169,14 +169,23 @@ extern "C" nn_tensor_t nn_layer_output(uint32_t layer, uint32_t number) {
 
 #endif
 
-/* Nothing here is ever deleted or called that is not there, but virtual functions ask for both,
- * and the library's own would bring a heap and unwinding along. */
+/* Where the library gives up, the fault handler tells where it was; the C library's own would
+ * bring a heap, signals and files along. Nothing is ever deleted here, but virtual functions
+ * ask for it. */
 void operator delete(void *) noexcept {
 }
 void operator delete(void *, std::size_t) noexcept {
 }
-extern "C" void __cxa_pure_virtual(void) {
+extern "C" {
+void __cxa_pure_virtual(void) {
     __builtin_trap();
+}
+void abort(void) {
+    __builtin_trap();
+}
+void __assert_func(const char *, int, const char *, const char *) {
+    __builtin_trap();
+}
 }
 
 /* What TFLM leaves to the application. Its messages are for whoever tries out the arena, who
