@@ -14,7 +14,6 @@ from harness import golden
 from harness.block import pack, unpack
 from harness.board import Board
 from harness.board.reach import Feed
-from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image import Image, Variant, build_image
 from harness.link.client import LinkClient
@@ -27,7 +26,6 @@ from harness.measure.meters import Metering
 from harness.measure.meters.session import MeterSession
 from harness.measure.stack import StackUse, stack_use
 from harness.model import Model
-from harness.own_elf import ENGINE
 from harness.profile import Profile, profile_of
 from harness.progress import Progress
 from harness.results.record import write_record
@@ -249,14 +247,15 @@ class Dut:
 
         It takes the place of the measured one until that is needed again.
         """
-        if self.image.engine == ENGINE:
+        maker = self.image.maker
+        if maker is None:
             raise InputError("the firmware was not built here: its layers are not known")
         self._session = None
         try:
             image = build_image(
                 self.target,
                 self.model,
-                find_engine(self.image.engine),
+                maker,
                 self._workspace.images,
                 self._progress.say,
                 self.image.toolchain,

@@ -110,6 +110,18 @@ class Elf:
         values = [symbols[0]["st_value"] for symbols in found if symbols]
         return values if len(values) == len(names) else None
 
+    def size_of(self, name: str) -> int:
+        """Return the bytes of the symbol called `name`; `InputError` if there is none."""
+        with self.opened() as file:
+            table = file.get_section_by_name(".symtab")
+            found = (
+                table.get_symbol_by_name(name) if isinstance(table, SymbolTableSection) else None
+            )
+        if not found:
+            raise InputError(f"has no symbol {name}", where=str(self.path))
+        size: int = found[0]["st_size"]
+        return size
+
     def locate(self, address: int) -> str:
         """Return `address` as `function file:line`, as far as symbols and DWARF tell."""
         place = address & _THUMB

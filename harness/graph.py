@@ -1,6 +1,6 @@
 """A model as immutable Python: tensors, operators, constants. `harness.tflite_file` reads it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -219,7 +219,8 @@ class Operator:
 class Graph:
     """A model. Operators stand in an order in which they can run.
 
-    `name` says what it is, free of folders; `where` is the file, for messages.
+    `name` says what it is, free of folders; `where` is the file, for messages, and `source` its
+    bytes, for an engine that interprets them.
     """
 
     tensors: tuple[Tensor, ...]
@@ -228,6 +229,7 @@ class Graph:
     outputs: tuple[int, ...]
     name: str
     where: str = ""
+    source: bytes = field(default=b"", repr=False)
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ import ninja
 from harness import places
 from harness.elf import Elf
 from harness.engines import Engine, Generated
-from harness.engines.generated import Hook, LayerInfo
+from harness.engines.generated import NO_HOOK, Hook, LayerInfo
 from harness.errors import InfrastructureError, InputError
 from harness.export import KINDS
 from harness.mlperf.firmware import mlperf_options, write_model_header
@@ -44,7 +44,9 @@ _NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: strin
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR = re.compile(r"\berror\b", re.IGNORECASE)  # and not what a file is called
 _ERROR_LINES = 20
+_ARENA = "nn_arena"  # of an engine whose arena is found by trial
 _LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
+_ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # a path, as the engines write it in model.cmake
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 
@@ -56,7 +58,7 @@ class Image:
     are those that the engine generated code for. `stack` is RAM that a board paints before it
     starts the firmware, where that does not do so itself. Of `ram`, a user's own firmware may
     have `ram_elsewhere`, outside of the target's `memory.ram`. With `heap` the arena is not in
-    `ram`, but taken from the RAM that is left: `with_heap` adds it.
+    `ram`, but taken from the RAM that is left: `with_heap` adds it. `maker` can build its variants.
     """
 
     elf: Elf
@@ -73,7 +75,8 @@ class Image:
     stack: range | None = None
     ram_elsewhere: int = 0
     heap: bool = False
-    hook: Hook = field(default_factory=Hook)
+    hook: Hook = NO_HOOK
+    maker: Engine | None = None
 
     @property
     def directory(self) -> Path:
@@ -126,9 +129,15 @@ def build_image(
         if not cached:
             what = model.name if variant == "measured" else f"{model.name}, {variant},"
             say(f"building {what} for {target.name} with {engine.name}")
-            _compile(target, toolchain, staging, options | {"BUILD_ID": build_id})
+            options["BUILD_ID"] = build_id
+            _compile(target, toolchain, staging, options)
+            if generated.arena_by_trial:
+                options["ARENA_SIZE"] = str(_try_arena(staging, target, say))
+                _compile(target, toolchain, staging, options)
             _keep(staging, final)
         elf = Elf(final / "firmware.elf")
+        if generated.arena_by_trial:
+            generated = replace(generated, arena_size=elf.size_of(_ARENA))
         flash, ram = elf.sizes(target.memory)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -146,7 +155,17 @@ def build_image(
         generated.layers,
         heap=generated.heap,
         hook=generated.hook,
+        maker=engine,
     )
+
+
+def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int:
+    # Unicorn, which an image that was built before does not wait for.
+    from harness.engines.tflm.arena import least_arena  # noqa: PLC0415
+
+    size = least_arena(Elf(staging / "cmake" / "firmware.elf"), target)
+    say(f"it needs an arena of {size:,} bytes")
+    return size
 
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
@@ -195,8 +214,9 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
         "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
         "engine": [
             generated.version,
-            *((path.name, _digest(path)) for path in (*generated.sources, *generated.headers)),
+            *((path.name, _digest(path)) for path in generated.files),
         ],
+        "build": _ABSOLUTE.sub("", generated.cmake.read_text(encoding="utf-8")),
         "toolchain": toolchain.version,
         "options": dict(options),
     }

@@ -6,12 +6,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
 from harness.own_elf import OwnFirmware, own_firmware
+from harness.settings import read_settings
 from harness.target import Target, find_target
 from harness.toolchain import (
     DEFAULT_OPT,
@@ -52,6 +54,12 @@ def add_options(add: Callable[..., Any]) -> None:
     """
     for option, name, text in _OPTIONS:
         add(option, action="append", default=[], metavar=name, help=text)
+    add(
+        "--tflm-dir",
+        default="",
+        metavar="DIR",
+        help="the TFLM tree of engine tflm, or the folder in it with its library (docs/tflm.md)",
+    )
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Selection:
     toolchains: Sequence[str]
     opts: Sequence[str]
     own: OwnFirmware | None = None  # then there is nothing to build
+    tflm: Path | None = None
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -82,6 +91,7 @@ class Selection:
             (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),
             (built.opt,) if built else _names(options.opt) or (DEFAULT_OPT,),
             own,
+            _tflm(options.tflm_dir, workspace),
         )
 
     def target(self, name: str) -> Target:
@@ -93,8 +103,15 @@ class Selection:
         return find_model(name, self.workspace.models)
 
     def engine(self, name: str) -> Engine:
-        """Return the engine called `name`, or the firmware in its place."""
-        return self.own or find_engine(name)
+        """Return the engine called `name`, or the firmware in its place.
+
+        Raises `InputError` if there is no such engine, or it cannot be used.
+        """
+        if self.own:
+            return self.own
+        engine = find_engine(name, self.tflm)
+        _ = engine.version  # looks at what the engine is made of
+        return engine
 
     def toolchain(self, name: str, opt: str) -> Toolchain:
         """Return the toolchain called `name` with the flag `opt`, or what the firmware tells."""
@@ -115,7 +132,7 @@ class Selection:
         if self.own:
             return
         for name in self.engines:
-            find_engine(name)
+            self.engine(name)
         for name in self.toolchains:
             check_name(name)
         for opt in self.opts:
@@ -144,3 +161,9 @@ def _default_models(workspace: Workspace) -> Sequence[str]:
         if names:
             return tuple(names)
     return ()
+
+
+def _tflm(option: str, workspace: Workspace) -> Path | None:
+    """Return the TFLM tree that is named; what the command says comes before harness.toml."""
+    named = option or read_settings(workspace.root).engines.tflm.dir
+    return Path(named) if named else None

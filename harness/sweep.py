@@ -7,7 +7,6 @@ from pathlib import Path
 
 from harness.bench import bench
 from harness.board.reach import Reach
-from harness.engines import find_engine
 from harness.errors import HarnessError, InfrastructureError
 from harness.exit_codes import FAILED, INFRASTRUCTURE, PASSED, USAGE
 from harness.measure.number import Number
@@ -78,7 +77,7 @@ def _run(selection: Selection, engine: str, row: Row, reach: Reach, progress: Pr
     with bench(
         selection.target(row.target),
         selection.model(row.model),
-        find_engine(engine),
+        selection.engine(engine),
         find_toolchain(row.toolchain, row.opt),
         selection.workspace,
         progress,

@@ -124,7 +124,7 @@ class _Reader:
         inputs = self.integers(subgraph, "Inputs")
         outputs = self.integers(subgraph, "Outputs")
         name = self.name(self.text(subgraph.Name()))
-        graph = Graph(tensors, operators, inputs, outputs, name, self.where)
+        graph = Graph(tensors, operators, inputs, outputs, name, self.where, self.data)
         self.check_order(graph)
         return graph
 

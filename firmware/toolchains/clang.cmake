@@ -4,9 +4,11 @@ set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR arm)
 set(ZIG "zig" CACHE STRING "The zig executable")
 set(CMAKE_C_COMPILER ${ZIG} cc)
+set(CMAKE_CXX_COMPILER ${ZIG} c++)
 # For CMake's own tests of the compiler, which would build zig's runtime for this
 # computer otherwise; the row in cores.cmake, which comes later, counts.
 set(CMAKE_C_COMPILER_TARGET thumb-freestanding-eabihf)
+set(CMAKE_CXX_COMPILER_TARGET thumb-freestanding-eabihf)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 
 # Zig has its own idea of what is on unless it is told: sanitizers, frame pointers,

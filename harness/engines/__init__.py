@@ -7,6 +7,7 @@ from typing import Protocol
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.edge_impulse import EdgeImpulse
 from harness.engines.generated import Generated
+from harness.engines.tflm import Tflm
 from harness.errors import InputError
 from harness.graph import Graph
 from harness.names import suggest
@@ -32,11 +33,18 @@ class Engine(Protocol):
         """
 
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (CmsisNN(), EdgeImpulse())}
+ENGINES: Mapping[str, Engine] = {
+    engine.name: engine for engine in (CmsisNN(), Tflm(), EdgeImpulse())
+}
 
 
-def find_engine(name: str) -> Engine:
-    """Return the engine called `name`; `InputError` with the near names otherwise."""
+def find_engine(name: str, tflm: Path | None = None) -> Engine:
+    """Return the engine called `name`; `InputError` with the near names otherwise.
+
+    `tflm` is the tree that engine tflm takes.
+    """
+    if name == Tflm.name:
+        return Tflm(tflm)
     try:
         return ENGINES[name]
     except KeyError:

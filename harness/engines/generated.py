@@ -24,6 +24,10 @@ class Hook:
     around: int = 16
 
 
+NO_HOOK = Hook()
+"""Of an engine whose generated code calls the hook itself."""
+
+
 @dataclass(frozen=True)
 class Generated:
     """The result of `Engine.generate`: files, and what is exactly known of them.
@@ -32,7 +36,9 @@ class Generated:
     library's; `version` is the engine's, as it was used. `arena_size` is the RAM for
     activations and scratch buffers, and no plan for them is smaller than `arena_least`;
     `weights_size` the constants of the model in flash; all in bytes. With `heap` the engine takes
-    its arena from the RAM that the image leaves, and only the device knows how much.
+    its arena from the RAM that the image leaves, and only the device knows how much. `libraries`
+    are static ones that are linked. With `arena_by_trial` the arena's size is found on the built
+    image, by `harness.engines.tflm.arena`.
     """
 
     sources: tuple[Path, ...]
@@ -44,7 +50,14 @@ class Generated:
     headers: tuple[Path, ...] = ()
     arena_least: int = 0
     heap: bool = False
-    hook: Hook = Hook()
+    libraries: tuple[Path, ...] = ()
+    arena_by_trial: bool = False
+    hook: Hook = NO_HOOK
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that an image is made from, but for the firmware itself."""
+        return (*self.sources, *self.headers, *self.libraries)
 
     @property
     def macs(self) -> int:

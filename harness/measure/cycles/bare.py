@@ -131,6 +131,14 @@ class BareCore:
         registers.write(SP, stack)
         return blocks
 
+    def reach(self, function: int, place: int) -> tuple[int, int]:
+        """Run `function()` up to the instruction at `place`, and return R0 and R1 there."""
+        registers = self._emulator.registers
+        registers.write(LR, self._pc | _THUMB)
+        self._pc = function
+        self.run(place)
+        return registers.read(R[0]), registers.read(R[1])
+
     @property
     def result(self) -> int:
         """What the function that was called last returned."""

@@ -1,0 +1,130 @@
+"""A static library as its compiler left it: for which core it is, and what it defines."""
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import arpy
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
+
+from harness.errors import InputError
+
+# "Addenda to, and Errata in, the ABI for the Arm Architecture", build attributes: Tag_CPU_arch.
+_ARCHITECTURES = {
+    10: "Armv7",
+    11: "Armv6-M",
+    12: "Armv6S-M",
+    13: "Armv7E-M",
+    16: "Armv8-M baseline",
+    17: "Armv8-M mainline",
+    21: "Armv8.1-M mainline",
+}
+_V6M = {"Armv6-M", "Armv6S-M"}
+_V7M = _V6M | {"Armv7"}
+_V7EM = _V7M | {"Armv7E-M"}
+_V8M = _V7EM | {"Armv8-M baseline", "Armv8-M mainline"}
+_EXECUTES = {
+    "cortex-m0": _V6M,
+    "cortex-m3": _V7M,
+    "cortex-m4f": _V7EM,
+    "cortex-m7": _V7EM,
+    "cortex-m33": _V8M,
+    "cortex-m55": _V8M | {"Armv8.1-M mainline"},
+}
+_SOFT_FLOAT = {"cortex-m0", "cortex-m3"}  # firmware/cores.cmake
+_VFP_REGISTERS = 1  # Tag_ABI_VFP_args: floats are passed in them
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What of a static library is looked at.
+
+    `architecture` is Arm's name of what it is compiled for, `hard_float` whether it passes
+    floats in registers of the FPU, and `symbols` the names that it defines.
+    """
+
+    path: Path
+    architecture: str
+    hard_float: bool
+    symbols: frozenset[str]
+
+    def check(self, core: str) -> None:
+        """Raise `InputError` if the library's code is not for `core` ("cortex-m4f")."""
+        if self.architecture not in _EXECUTES[core]:
+            raise InputError(
+                f"is compiled for {self.architecture}, which {core} does not execute",
+                where=str(self.path),
+                remedy=_remedy(core),
+            )
+        hard = core not in _SOFT_FLOAT
+        if self.hard_float != hard:
+            names = {True: "in the FPU's registers", False: "as integers"}
+            raise InputError(
+                f"passes floats {names[self.hard_float]}, images for {core} pass them "
+                f"{names[hard]}",
+                where=str(self.path),
+                remedy=_remedy(core),
+            )
+
+
+def _remedy(core: str) -> str:
+    architecture = {"cortex-m4f": "cortex-m4+fp", "cortex-m7": "cortex-m7+sfp"}.get(core, core)
+    return (
+        "build it again: make -f tensorflow/lite/micro/tools/make/Makefile "
+        f"TARGET=cortex_m_generic TARGET_ARCH={architecture} microlite"
+    )
+
+
+@cache
+def read_archive(path: Path) -> Archive:
+    """Read the static library at `path`; `InputError` if it is none, or not for Arm."""
+    architectures: set[str] = set()
+    floats: set[bool] = set()
+    symbols: set[str] = set()
+    try:
+        with arpy.Archive(str(path)) as archive:
+            for member in archive:
+                elf = ELFFile(io.BytesIO(member.read()))
+                if elf["e_machine"] != "EM_ARM":
+                    raise InputError(
+                        f"is not for Arm: {member.header.name!r} is for {elf['e_machine']}",
+                        where=str(path),
+                        remedy="name the library that was built for the target's core",
+                    )
+                symbols |= _defined(elf)
+                _look_at_attributes(elf, architectures, floats)
+    except (OSError, arpy.ArchiveFormatError, ELFError) as error:
+        raise InputError(f"cannot be read as a static library: {error}", where=str(path)) from error
+    if len(architectures) != 1 or not floats:
+        raise InputError(
+            f"its objects are compiled for {', '.join(sorted(architectures)) or 'no known core'}",
+            where=str(path),
+            remedy="build it anew, for one core",
+        )
+    return Archive(path, architectures.pop(), True in floats, frozenset(symbols))
+
+
+def _defined(elf: ELFFile) -> set[str]:
+    table = elf.get_section_by_name(".symtab")
+    if not isinstance(table, SymbolTableSection):
+        return set()
+    return {
+        symbol.name
+        for symbol in table.iter_symbols()
+        if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["bind"] != "STB_LOCAL"
+    }
+
+
+def _look_at_attributes(elf: ELFFile, architectures: set[str], floats: set[bool]) -> None:
+    for section in elf.iter_sections():
+        if not isinstance(section, ARMAttributesSection):
+            continue
+        for subsection in section.iter_subsections():
+            for group in subsection.iter_subsubsections():
+                found = {attribute.tag: attribute.value for attribute in group.iter_attributes()}
+                number = int(found.get("TAG_CPU_ARCH") or 0)
+                architectures.add(_ARCHITECTURES.get(number, f"architecture {number}"))
+                floats.add(found.get("TAG_ABI_VFP_ARGS") == _VFP_REGISTERS)
