@@ -182,25 +182,24 @@ def _part(title: str, sides: Sequence[Parts], names: Sequence[str]) -> Row:
 
 
 def print_side_by_side(groups: Sequence[SideBySide], console: Console) -> None:
-    """Print a table of `groups`, a column for each engine; nothing if there is none."""
+    """Print tables of `groups`, a column for each engine; nothing if there is none."""
     narrow = [part for group in groups for part in _narrow(group)]
     for engines, some in groupby(narrow, key=_engines):
-        shown = list(some)
         if len(engines) > 1:
-            console.print(_table(engines, shown))
-            for line in legend_of(shown):
-                console.print(Text(printable(line), "dim"), highlight=False)
-        for group in shown:
-            for note in notes_of(group):
-                text = f"{group.first.model.name} on {group.first.target.name}: {note}"
-                console.print(Text(printable(text)), highlight=False)
+            console.print(_table(engines, list(some)))
+    compared = [group for group in groups if group.comparisons]
+    for line in legend_of(compared) if compared else ():
+        console.print(Text(printable(line), "dim"), highlight=False)
+    for group in groups:
+        for note in notes_of(group):
+            text = f"{group.first.model.name} on {group.first.target.name}: {note}"
+            console.print(Text(printable(text)), highlight=False)
 
 
 def _narrow(group: SideBySide) -> Iterator[SideBySide]:
     """Yield `group` in parts that have no more engines than a table has room for."""
     for start in range(0, len(group.comparisons), _BESIDE) or [0]:
-        some = group.comparisons[start : start + _BESIDE]
-        yield replace(group, comparisons=some, refused={} if start else group.refused)
+        yield replace(group, comparisons=group.comparisons[start : start + _BESIDE])
 
 
 def _engines(group: SideBySide) -> list[str]:
