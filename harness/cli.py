@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,11 +25,14 @@ from harness.model import list_models, load_model
 from harness.own_elf import add_option as add_elf_option
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
+from harness.report.side_by_side import print_side_by_side
 from harness.report.terminal import print_table
 from harness.results.gate import Gate, add_baseline_option
+from harness.results.history import history_of
 from harness.results.opening import add_store_option
 from harness.results.record import read_record
 from harness.results.sharing import Sharing
+from harness.results.side_by_side import side_by_side
 from harness.selection import Selection, add_options
 from harness.target import list_targets, load_target
 from harness.toolchain import TOOLCHAINS, find_toolchain
@@ -119,7 +123,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     metering = Metering.of(options)
     for name in selection.targets:
         metering.check(selection.target(name))
-    with _table_in_the_end(records), metering:
+    with _tables_in_the_end(records, selection, options.store), metering:
         for target, model, engine, toolchain in selection.combinations():
             with bench_of(
                 options,
@@ -132,6 +136,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
                 recorded,
                 reach,
                 metering,
+                profile=options.profile or selection.compares_engines,
             ) as dut:
                 dut.run()
     failed = [record for record in map(read_record, records) if record.verdict != "passed"]
@@ -147,14 +152,17 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 @contextmanager
-def _table_in_the_end(records: Sequence[Path]) -> Iterator[None]:
+def _tables_in_the_end(paths: Sequence[Path], selection: Selection, store: str) -> Iterator[None]:
     """Print what was recorded, also when a later run could not be made."""
     try:
         yield
     finally:
-        if records:
-            print_table([read_record(path) for path in records], Console())
-            print(f"records: {records[0].parent}")
+        if paths:
+            records = [read_record(path) for path in paths]
+            history = partial(history_of, url=store, workspace=selection.workspace)
+            print_table(records, Console())
+            print_side_by_side(side_by_side(records, selection.engines, history), Console())
+            print(f"records: {paths[0].parent}")
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:

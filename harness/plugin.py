@@ -35,11 +35,14 @@ from harness.own_elf import add_option as add_elf_option
 from harness.profile import add_option as add_profile_option
 from harness.progress import Progress
 from harness.report.junit import properties
+from harness.report.side_by_side import print_side_by_side
 from harness.report.terminal import print_table
 from harness.results.gate import Gate, add_baseline_option
+from harness.results.history import history_of
 from harness.results.opening import add_store_option
 from harness.results.record import read_record
 from harness.results.sharing import Sharing
+from harness.results.side_by_side import side_by_side
 from harness.selection import Selection, add_options
 from harness.target import Target
 from harness.toolchain import Toolchain
@@ -195,7 +198,8 @@ def dut(
     `dut.infer(inputs)` gives the output for one input. With `--protocol=mlperf-tiny` it gives a
     `harness.mlperf.run.MlperfRun`, and there is no `infer`.
     """
-    workspace = request.config.stash[_selection].workspace
+    selection = request.config.stash[_selection]
+    workspace = selection.workspace
     on_record = partial(_remember, request.node)
     progress = _progress(request.config)
     if speaks_mlperf(request.config.option):
@@ -206,7 +210,7 @@ def dut(
             yield mlperf_dut
         return
     feed = Reach.of(request.config.option).feed
-    profile = request.config.option.profile
+    profile = request.config.option.profile or selection.compares_engines
     with open_dut(
         target, model, image, board, workspace, progress, on_record, feed, metering, profile=profile
     ) as dut:
@@ -244,7 +248,9 @@ class _Summary:
         if self._sharing.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = _STORE_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
         if not self._paths:
             return
         writer = terminalreporter._tw
@@ -255,7 +261,11 @@ class _Summary:
             force_terminal=writer.hasmarkup,
             color_system="standard" if writer.hasmarkup else None,
         )
-        print_table([read_record(path) for path in self._paths], console)
+        records = [read_record(path) for path in self._paths]
+        selection, store = config.stash[_selection], config.option.store
+        history = partial(history_of, url=store, workspace=selection.workspace)
+        print_table(records, console)
+        print_side_by_side(side_by_side(records, selection.engines, history), console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
         terminalreporter.write_line(f"records: {self._paths[0].parent}")

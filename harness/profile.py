@@ -61,7 +61,10 @@ class Profile:
 
 def add_option(add: Callable[..., Any]) -> None:
     """Declare `--profile` through `add`, which is argparse's or pytest's."""
-    text = "also record the ticks of each layer, by a second image that tells them"
+    text = (
+        "also record the ticks of each layer, by a second image that tells them "
+        "(always, where several engines are asked for)"
+    )
     add("--profile", action="store_true", help=text)
 
 

@@ -94,6 +94,11 @@ class Selection:
             _tflm(options.tflm_dir, workspace),
         )
 
+    @property
+    def compares_engines(self) -> bool:
+        """Whether engines stand side by side: then their layers say why they differ."""
+        return len(self.engines) > 1
+
     def target(self, name: str) -> Target:
         """Return the target called `name`; `InputError` if there is none or it is wrong."""
         return find_target(name, self.workspace.targets)

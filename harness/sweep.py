@@ -30,6 +30,7 @@ class Row:
 
     target: str
     model: str
+    engine: str
     toolchain: str
     opt: str
     numbers: Mapping[str, Number] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class Row:
     best: bool = False
 
     def __str__(self) -> str:
-        return f"{self.target}, {self.model}, {self.toolchain} {self.opt}"
+        return f"{self.target}, {self.model}, {self.engine}, {self.toolchain} {self.opt}"
 
     @property
     def unit(self) -> str:
@@ -63,21 +64,21 @@ def sweep(selection: Selection, reach: Reach, progress: Progress, rows: list[Row
         )
     )
     for place, (target, model, engine, toolchain, opt) in enumerate(names, 1):
-        row = Row(target, model, toolchain, opt)
+        row = Row(target, model, engine, toolchain, opt)
         progress.say(f"{place} of {len(names)}: {row}")
         try:
-            rows.append(_run(selection, engine, row, reach, progress))
+            rows.append(_run(selection, row, reach, progress))
         except HarnessError as error:
             code = INFRASTRUCTURE if isinstance(error, InfrastructureError) else USAGE
             rows.append(replace(row, reasons=[str(error)], code=code))
 
 
-def _run(selection: Selection, engine: str, row: Row, reach: Reach, progress: Progress) -> Row:
+def _run(selection: Selection, row: Row, reach: Reach, progress: Progress) -> Row:
     paths: list[Path] = []
     with bench(
         selection.target(row.target),
         selection.model(row.model),
-        selection.engine(engine),
+        selection.engine(row.engine),
         find_toolchain(row.toolchain, row.opt),
         selection.workspace,
         progress,

@@ -15,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section, SymbolTableSection
 
 from harness.elf import Elf
+from harness.measure.linker_map import archives
 
 K = TypeVar("K")
 
@@ -109,7 +110,7 @@ def pieces(elf: Elf) -> list[Piece]:
     with elf.opened() as file:
         symbols = _symbols(file)
         moved = [s for s in file.iter_segments(type="PT_LOAD") if s["p_vaddr"] != s["p_paddr"]]
-        files = _files(file, symbols)
+        files = _files(file, symbols, archives(elf.path.with_suffix(".map")))
         ours = any(name.startswith(_OURS) for name in files.values())
         return [
             piece
@@ -246,13 +247,16 @@ def _symbols(file: ELFFile) -> list[_Symbol]:
     return sorted(found, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
 
 
-def _files(file: ELFFile, symbols: list[_Symbol]) -> dict[int, str]:
-    """Return the source file of what is at an address, as far as DWARF and symbols tell."""
-    if not file.has_dwarf_info():
-        return {}
+def _files(
+    file: ELFFile, symbols: list[_Symbol], archive_of: Callable[[int], str]
+) -> dict[int, str]:
+    """Return the source file of what is at an address, as far as DWARF and symbols tell.
+
+    What they do not tell is of a library without DWARF: then it is the archive's member.
+    """
     units: dict[str, str] = {}  # by the last part of their path
     files: dict[int, str] = {}
-    for unit in file.get_dwarf_info().iter_CUs():
+    for unit in file.get_dwarf_info().iter_CUs() if file.has_dwarf_info() else ():
         name = unit.get_top_DIE().attributes["DW_AT_name"].value.decode("utf-8", "replace")
         units[name.rsplit("/", 1)[-1]] = name
         for entry in unit.iter_DIEs():
@@ -260,7 +264,8 @@ def _files(file: ELFFile, symbols: list[_Symbol]) -> dict[int, str]:
             if address is not None:
                 files[address] = name
     for symbol in symbols:
-        files.setdefault(symbol.address, units.get(symbol.source, ""))
+        told = units.get(symbol.source) or archive_of(symbol.address)
+        files.setdefault(symbol.address, told)
     return files
 
 

@@ -116,8 +116,10 @@ def bench_of(
     on_record: Callable[[Path], None],
     reach: Reach,
     metering: Metering,
+    *,
+    profile: bool,
 ) -> AbstractContextManager[Dut | MlperfDut]:
-    """Return the bench for the protocol that `options` ask for."""
+    """Return the bench for the protocol that `options` ask for; `profile` is for the link's."""
     if not speaks_mlperf(options):
         return bench(
             target,
@@ -129,7 +131,7 @@ def bench_of(
             on_record,
             reach,
             metering,
-            profile=options.profile,
+            profile=profile,
         )
     target, energy = with_baud(target, options), bool(options.meter)
     image = build_mlperf(target, model, engine, toolchain, workspace, progress, energy=energy)

@@ -20,10 +20,12 @@ def print_energy(records: Sequence[Record], console: Console) -> None:
 def _estimated(records: Sequence[Record]) -> Iterator[str]:
     """Yield a line for each target and estimator: all its models are on it."""
     found: dict[tuple[str, str], list[str]] = {}
+    several = len({record.image.engine for record in records}) > 1
     for record in records:
         number = record.numbers.get("energy_estimated")
         if number is not None:
-            amount = f"{record.model.name} ~ {quantity(number.value, 'J', 3)}"
+            name = f"{record.model.name}{f' by {record.image.engine}' * several}"
+            amount = f"{name} ~ {quantity(number.value, 'J', 3)}"
             found.setdefault((record.target.name, number.model), []).append(amount)
     for (target, estimator), amounts in found.items():
         yield f"{target}, energy an inference: {', '.join(amounts)} (estimated: {estimator})"

@@ -15,6 +15,7 @@ from harness.measure.number import Number
 from harness.measure.quality import SHOWN
 from harness.report import figures
 from harness.report.compare import explain
+from harness.report.side_by_side import legend_of, notes_of, rows_of, title_of
 from harness.report.standing import Standing
 from harness.report.steps import TRENDS, Series
 from harness.report.summary import MOST, Summary
@@ -85,6 +86,8 @@ def _environment() -> Environment:
         "main_of": _main,
         "explain": explain,
     }
+    for function in (rows_of, notes_of, title_of, legend_of):
+        environment.globals[function.__name__] = function
     environment.globals["shown_of"] = _point
     return environment
 

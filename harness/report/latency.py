@@ -20,8 +20,9 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
     shown = [record for record in records if _value(record, _unit(record), "spread")]
     if not shown:
         return
+    several = len({record.image.engine for record in records}) > 1
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
-    table.add_column("target\nmodel", overflow="fold")
+    table.add_column("target\nmodel" + "\nengine" * several, overflow="fold")
     for heading in (*_COLUMNS, "spread\nfirst"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in shown:
@@ -29,6 +30,7 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
         cells = [_cell(record, unit, name) for name in _COLUMNS]
         spread, first = _value(record, unit, "spread"), _value(record, unit, "first")
         place = f"{record.target.name}\n{record.model.name}"
+        place += f"\n{record.image.engine}" * several
         warm = "" if first is None else f"{first:,.0f}"
         table.add_row(place, *cells, f"{spread:.2%}\n{warm}")
     console.print(table)

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.measure.quality import SHOWN
 from harness.report.compare import explain
+from harness.report.side_by_side import legend_of, notes_of, rows_of, title_of
 from harness.report.standing import Standing
 from harness.report.steps import TRENDS
 from harness.report.summary import MOST, Summary
@@ -28,7 +29,16 @@ def append_markdown(summary: Summary, path: Path) -> None:
 
 def markdown(summary: Summary) -> str:
     """Return headline, findings and the table of newest runs."""
-    return "\n".join([f"## {summary.headline}", "", *_findings(summary), *_table(summary), ""])
+    return "\n".join(
+        [
+            f"## {summary.headline}",
+            "",
+            *_findings(summary),
+            *_table(summary),
+            *_engines(summary),
+            "",
+        ]
+    )
 
 
 def escaped(text: str) -> str:
@@ -111,6 +121,22 @@ def _cell(standing: Standing, names: Sequence[str]) -> str:
             change = f" **{percent(delta.relative)} {delta.judged}**" if delta else ""
             return escaped(str(show(standing.record.numbers[name]))) + change
     return ""
+
+
+def _engines(summary: Summary) -> Iterator[str]:
+    for group in summary.engines[:MOST]:
+        engines = [escaped(record.image.engine) for record in group.records]
+        yield f"\n**Engines side by side: {escaped(title_of(group))}**\n"
+        yield f"| | {' | '.join(engines)} |"
+        yield f"| --- |{' ---: |' * len(engines)}"
+        for row in rows_of(group):
+            cells = [
+                escaped(f"{cell.text} ({cell.beside})" if cell.beside else cell.text)
+                for cell in row.cells
+            ]
+            yield f"| {'· ' * row.is_part}{escaped(row.name)} | {' | '.join(cells)} |"
+        yield ""
+        yield from (f"- {escaped(note)}" for note in (*notes_of(group), *legend_of([group])))
 
 
 def _name(standing: Standing) -> str:

@@ -34,7 +34,8 @@ class Standing:
     """The newest run of a combination, and its numbers until then by the names of `TRENDS`.
 
     Of its `runs` the first was at `first`, the newest `started`. It is `stale` if other
-    combinations ran last night, and this one did not. `steps` are where a number changed.
+    combinations ran last night, and this one did not. `steps` are where a number changed, and
+    `history` is that of measured numbers.
     """
 
     record: Record
@@ -45,6 +46,7 @@ class Standing:
     series: Mapping[str, Series] = field(repr=False)
     steps: Mapping[str, Sequence[Step]] = field(repr=False)
     against: Against
+    history: History = field(repr=False)
 
     @property
     def failed(self) -> bool:
@@ -128,6 +130,7 @@ def standing_of(
         series=series,
         steps={name: steps(points) for name, points in series.items()},
         against=against,
+        history=samples,
     )
 
 

@@ -9,7 +9,9 @@ from harness.report.standing import Standing, standing_of
 from harness.report.steps import TRENDS, Series
 from harness.results.gate import Gate
 from harness.results.pairs import Key
+from harness.results.side_by_side import SideBySide, side_by_side
 from harness.results.store import Entry, Store
+from harness.selection import DEFAULT_ENGINE
 
 _FORGOTTEN = timedelta(days=30)
 
@@ -66,6 +68,17 @@ class Summary:
     def new(self) -> list[Standing]:
         """Those that lack a baseline, where others have one."""
         return [s for s in self.standings if s.against.missing]
+
+    @property
+    def engines(self) -> list[SideBySide]:
+        """The engines side by side, where several ran the same at one commit."""
+        history = {standing.record.id: standing.history for standing in self.standings}
+        found = side_by_side(
+            (standing.record for standing in self.standings),
+            (DEFAULT_ENGINE,),
+            lambda record: history[record.id],
+        )
+        return [group for group in found if group.comparisons]
 
     @property
     def headline(self) -> str:

@@ -31,7 +31,8 @@ def print_sweep(rows: Sequence[Row], console: Console) -> None:
     units = [unit for unit in _TICKS if any(row.unit == unit for row in rows)]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("target\nmodel", overflow="fold")
-    table.add_column("tool-\nchain")
+    engines = len({row.engine for row in rows}) > 1
+    table.add_column("engine\ntoolchain" if engines else "tool-\nchain")
     table.add_column("flag")
     estimates = [row.numbers[_ESTIMATE] for row in rows if _ESTIMATE in row.numbers]
     ticks = [f"{_TICKS[unit]}\n/inference" for unit in units]
@@ -42,7 +43,8 @@ def print_sweep(rows: Sequence[Row], console: Console) -> None:
     for group in groups(rows):
         for row, name in _named(group):
             figures = _figures(row, units, estimated=bool(estimates))
-            table.add_row(name, row.toolchain, row.opt, *figures)
+            built = f"{row.engine}\n{row.toolchain}" if engines else row.toolchain
+            table.add_row(name, built, row.opt, *figures)
         table.add_section()
     console.print(table)
     console.print(_kinds(units, estimates), style="dim", highlight=False)
@@ -122,13 +124,14 @@ def _place(row: Row) -> tuple[float, float, str]:
 
 def _draw(axes: "Axes", group: list[Row], markers: dict[str, str]) -> None:
     """Draw the rows of one target and model, all of which ran."""
+    engines = len({row.engine for row in group}) > 1
     front = sorted(row.point for row in group if row.best)
     axes.plot(*zip(*front, strict=True), color="0.6", linewidth=1, drawstyle="steps-post", zorder=1)
     for row in group:
         face = "black" if row.best else "white"
         axes.plot(*row.point, marker=markers[row.toolchain], color="black", markerfacecolor=face)
     for point, rows in groupby(sorted(group, key=_place), _place):
-        flags = ", ".join(row.opt for row in rows)
+        flags = ", ".join(f"{row.engine} {row.opt}" if engines else row.opt for row in rows)
         axes.annotate(flags, point[:2], (5, 4), textcoords="offset points", fontsize=8)
     axes.set_title(f"{group[0].model} on {group[0].target}", fontsize=9)
     axes.set_xlabel("flash (bytes)")

@@ -22,15 +22,26 @@ class Part(NamedTuple):
 def layers(old: Record, new: Record) -> list[Part]:
     """Return the layers that take other ticks than before, the largest difference first.
 
-    There are none where not both were profiled, or the networks have other layers.
+    There are none where not both were profiled, or the networks have other layers. Of one
+    network, engines may have other layers: what one has not, it takes no ticks for.
     """
-    before, after = old.layers, new.layers
-    if [layer.operator for layer in before] != [layer.operator for layer in after]:
+    before, after = ticks_of_layers(old), ticks_of_layers(new)
+    if not before or not after:
+        return []
+    if old.model.digest != new.model.digest and before.keys() != after.keys():
         return []
     return _changed(
-        Part(f"layer {now.layer} ({now.operator})", was.ticks, now.ticks)
-        for was, now in zip(before, after, strict=True)
+        Part(
+            f"layer {index} ({operator})",
+            *(side.get((index, operator), 0) for side in (before, after)),
+        )
+        for index, operator in {**before, **after}
     )
+
+
+def ticks_of_layers(record: Record) -> dict[tuple[int, str], int]:
+    """Return what each layer takes, by its place in the network and its operator."""
+    return {(layer.layer, layer.operator): layer.ticks for layer in record.layers}
 
 
 def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[Part]:

@@ -69,7 +69,12 @@ def row(opt: str, flash: int, ticks: int, **more: Any) -> Row:
         f"{unit}_median": Number(ticks, "1", "exact" if unit == "instructions" else "measured"),
         "bytes_differing": Number(0, "byte", "exact"),
     }
-    names = {"target": "virtual-stm32", "model": "digits", "toolchain": "gcc"}
+    names = {
+        "target": "virtual-stm32",
+        "model": "digits",
+        "engine": "cmsis-nn",
+        "toolchain": "gcc",
+    }
     return Row(**{**names, "opt": opt, "numbers": numbers, **more})
 
 
@@ -79,7 +84,15 @@ ROWS = [
     row("-O3", 44_732, 4_388_210),
     row("-O1", 30_000, 1, reasons=["7 of 2000 output bytes differ"], code=FAILED),
     row("-Os", 50_000, 9_000_000, target="qemu-stm32"),
-    Row("qemu-stm32", "digits", "gcc", "-O0", reasons=["the model is too large"], code=USAGE),
+    Row(
+        "qemu-stm32",
+        "digits",
+        "cmsis-nn",
+        "gcc",
+        "-O0",
+        reasons=["the model is too large"],
+        code=USAGE,
+    ),
 ]
 
 
@@ -112,11 +125,20 @@ def test_a_failure_is_a_row_that_says_why() -> None:
     [wrong] = [line for line in lines if "-O1" in line and "gcc  " in line]
     assert wrong.endswith("failed")
     assert lines[-4:] == [
-        "virtual-stm32, digits, gcc -O1:",
+        "virtual-stm32, digits, cmsis-nn, gcc -O1:",
         "  7 of 2000 output bytes differ",
-        "qemu-stm32, digits, gcc -O0:",
+        "qemu-stm32, digits, cmsis-nn, gcc -O0:",
         "  the model is too large",
     ]
+
+
+def test_engines_are_told_apart_in_table_and_plot(tmp_path: Path) -> None:
+    other = row("-O2", 120_000, 9_000_000, engine="tflm")
+    lines = [line.split() for line in shown([ROWS[1], other])]
+    assert ["digits", "tflm", "-O2", "120,000", "20,000", "9,000,000", "0"] in lines
+    plot_sweep([ROWS[1], other], tmp_path / "a.svg")
+    for label in ("cmsis-nn -O2", "tflm -O2"):
+        assert f">{label}<" in (tmp_path / "a.svg").read_text()
 
 
 def test_instructions_and_cycles_have_a_column_each() -> None:
@@ -226,8 +248,14 @@ def test_a_combination_that_fails_does_not_end_the_sweep(
     )
     assert code == INFRASTRUCTURE
     out = capsys.readouterr().out
-    assert "virtual-stm32, small, gcc -O2:\n  8 of 8 output bytes differ from golden" in out
-    assert "virtual-stm32, small, clang -O2:\n  the package ziglang is not installed" in out
+    assert (
+        "virtual-stm32, small, misbehaving, gcc -O2:\n  8 of 8 output bytes differ from golden"
+        in out
+    )
+    assert (
+        "virtual-stm32, small, misbehaving, clang -O2:\n  the package ziglang is not installed"
+        in out
+    )
     assert "bytes larger than the 1,024 bytes of flash" in out
     assert "plot: " not in out
     assert not (repository.root / "a.svg").exists()
