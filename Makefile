@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
-PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gdb-multiarch
+PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
 .PHONY: bench test nightly lint fuzz fuzz-protocol perf setup system clean
@@ -47,6 +47,8 @@ $(VENV)/installed: pyproject.toml
 # The compiler and the emulator come from the system's package manager.
 system:
 	@missing=; for tool in $(SYSTEM); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if command -v arm-none-eabi-g++ >/dev/null && ! arm-none-eabi-g++ -fsyntax-only -include cstdint -x c++ /dev/null 2>/dev/null; then \
+	    missing="$$missing the C++ library of arm-none-eabi-g++"; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "missing:$$missing (tests that need them are skipped)"; \
 	if ! command -v apt-get >/dev/null; then \

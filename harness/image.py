@@ -40,7 +40,9 @@ _BUILD_DEADLINE = 1800.0  # seconds; an export's whole SDK on a busy machine tak
 # GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
 # end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
 _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
-_NO_NEWLIB = re.compile(r"cannot read spec file 'nano\.specs'|fatal error: string\.h: No such")
+_NO_NEWLIB = re.compile(
+    r"cannot read spec file 'nano\.specs'|fatal error: (?:string\.h|c\w+): No such"
+)
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR = re.compile(r"\berror\b", re.IGNORECASE)  # and not what a file is called
 _ERROR_LINES = 20
@@ -291,7 +293,9 @@ def _build_error(
             remedy="choose a smaller model or a target with more memory",
         )
     if _NO_NEWLIB.search(log):
-        return InfrastructureError("the C library newlib is missing", remedy=INSTALL_GCC)
+        return InfrastructureError(
+            "the C library newlib, or its C++ library, is missing", remedy=INSTALL_GCC
+        )
     missing = _NO_HEADER.search(log)
     if missing and toolchain.name == "clang":
         return InfrastructureError(

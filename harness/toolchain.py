@@ -17,7 +17,8 @@ _GCC = "arm-none-eabi-gcc"
 _ZIG = "zig.exe" if os.name == "nt" else "zig"
 _DEADLINE = 30.0  # seconds for a compiler to say its version
 INSTALL_GCC = (
-    "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi, "
+    "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi "
+    "libstdc++-arm-none-eabi-newlib, "
     "brew install --cask gcc-arm-embedded, or Arm's own download, and put it on PATH"
 )
 DEFAULT_OPT = "-O2"

@@ -29,6 +29,7 @@ from harness.settings import read_settings
 from harness.target import Target, find_target
 from harness.toolchain import find_toolchain
 from harness.workspace import Workspace
+from tests.cxx import needs_gxx
 from tests.graphs import Builder
 
 ROOT = Path(__file__).parents[2]
@@ -49,10 +50,6 @@ preprocessing = "none"
 data = "random"
 licence = "Apache-2.0"
 """
-
-needs_gxx = pytest.mark.skipif(
-    shutil.which("arm-none-eabi-g++") is None, reason="arm-none-eabi-g++ is not installed"
-)
 
 Build = Callable[..., Path]
 

@@ -28,6 +28,7 @@ from harness.run import Run
 from harness.target import find_target
 from harness.toolchain import find_toolchain
 from harness.workspace import Workspace
+from tests.cxx import has_gxx
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "data" / "export"
@@ -35,8 +36,8 @@ VARIABLES = "model-parameters/model_variables.h"
 REAL = "HARNESS_EDGE_IMPULSE_EXPORT"  # a folder that holds a real one, with samples in `features`
 
 needs_compilers = pytest.mark.skipif(
-    shutil.which("arm-none-eabi-g++") is None or shutil.which("c++") is None,
-    reason="arm-none-eabi-g++ and c++ are needed: see `make system`",
+    not has_gxx() or shutil.which("c++") is None,
+    reason="arm-none-eabi-g++ with its C++ library and c++ are needed: see `make system`",
 )
 
 

@@ -63,13 +63,13 @@ class Tflm:
         adapter = directory / _ADAPTER.name
         shutil.copyfile(_ADAPTER, adapter)
         cmake = directory / "model.cmake"
-        includes = "".join(f'\n    "{_literal(path)}"' for path in (*tree.includes, directory))
+        includes = "".join(f'\n    "{_literal(path)}"' for path in tree.includes)
         cmake.write_text(
             _TEMPLATE.format(
                 root=_literal(tree.root),
                 version=tree.version,
                 library=_literal(tree.archive.path),
-                includes=includes.replace(_literal(directory), "${CMAKE_CURRENT_LIST_DIR}"),
+                includes=includes,
                 layers=len(graph.operators),
             ),
             encoding="utf-8",
