@@ -233,6 +233,9 @@ void link_start(const link_device_t *device) {
 }
 
 void link_receive(uint8_t byte) {
+    if (session.device == NULL) {
+        return; /* not started: a user's firmware may hear the line before */
+    }
     frame_status_t status = frame_decode(&decoder, byte);
     if (status == FRAME_READY) {
         handle(&session, received, decoder.length);
@@ -242,6 +245,9 @@ void link_receive(uint8_t byte) {
 }
 
 void link_log(const char *text) {
+    if (session.device == NULL) {
+        return;
+    }
     begin(session.device->write, MESSAGE_LOG, 0);
     frame_put(&encoder, text, (uint32_t)strlen(text));
     frame_end(&encoder);

@@ -54,7 +54,8 @@ void link_start(const link_device_t *device);
  * before this returns. Not for an interrupt: LINK_WINDOW bytes may arrive meanwhile. */
 void link_receive(uint8_t byte);
 
-/* Sends a line of text to the host's log. Only after link_start, and not from an interrupt. */
+/* Sends a line of text to the host's log; before link_start it does nothing. Not from an interrupt,
+ * nor from `run`: the host is not to hear from a device that measures. */
 void link_log(const char *text);
 
 #ifdef LINK_TRACE

@@ -221,9 +221,10 @@ def _memory_numbers(run: Run) -> dict[str, Number]:
         "flash_left": memory.flash.size - run.image.flash,
         "ram": run.image.ram,
         "ram_left": memory.ram.size - run.image.ram + run.image.ram_elsewhere,
-        "arena": run.welcome.arena_size,
-        "arena_least": run.image.arena_least,
     }
+    # Zero: a user's own firmware does not tell, or there is no lower bound for an engine's plan.
+    arena = {"arena": run.welcome.arena_size, "arena_least": run.image.arena_least}
+    exact |= {name: size for name, size in arena.items() if size}
     # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
     measured = {}
     if run.stack is not None:

@@ -15,10 +15,10 @@ _LARGEST = 2**53  # up to which a double holds every whole number
 _UNIT = re.compile(r"[^\s\x00-\x1f]{1,20}")
 _ALWAYS = ("vectors", "flash", "ram", "wall")
 _REQUIRED = {
-    "link": ("bytes_differing", "arena"),
+    "link": ("bytes_differing",),
     "mlperf-tiny": ("results_differing", "windows"),
 }
-_NEVER_NEGATIVE = {"stack", *_ALWAYS, *chain.from_iterable(_REQUIRED.values())}
+_NEVER_NEGATIVE = {"arena", "stack", *_ALWAYS, *chain.from_iterable(_REQUIRED.values())}
 
 
 class BrokenRuleError(ValueError):
