@@ -51,7 +51,7 @@ alignas(4) uint8_t outputs[NETWORK_OUTPUT_BYTES];
 #ifdef NN_LAYER_HOOK
 /* The interpreter tells its profiler of each operator, in the network's order. */
 class Layers : public tflite::MicroProfilerInterface {
-public:
+  public:
     void begin() {
         layer_ = 0;
     }
@@ -65,7 +65,7 @@ public:
         }
     }
 
-private:
+  private:
     uint32_t layer_ = 0;
 };
 

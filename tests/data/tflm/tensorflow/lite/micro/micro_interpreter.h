@@ -29,7 +29,7 @@ class MicroResourceVariables;
 
 // Copies its input to its output, in as many layers as STANDIN_LAYERS says.
 class MicroInterpreter {
-public:
+  public:
     MicroInterpreter(const Model *model, const MicroOpResolver &resolver, uint8_t *arena,
                      size_t arena_size, MicroResourceVariables *variables,
                      MicroProfilerInterface *profiler);
@@ -40,7 +40,7 @@ public:
     TfLiteEvalTensor *GetTensor(int index);
     size_t arena_used_bytes() const;
 
-private:
+  private:
     uint8_t *arena_;
     size_t arena_size_;
     MicroProfilerInterface *profiler_;

@@ -11,7 +11,7 @@ TFLMRegistration Register_RESHAPE();
 TFLMRegistration Register_SOFTMAX(); // which the library lacks
 
 template <unsigned N> class MicroMutableOpResolver : public MicroOpResolver {
-public:
+  public:
     TfLiteStatus AddReshape(const TFLMRegistration &registration = Register_RESHAPE()) {
         return AddBuiltin(BuiltinOperator_RESHAPE, registration);
     }
@@ -20,7 +20,7 @@ public:
         return AddBuiltin(BuiltinOperator_SOFTMAX, registration);
     }
 
-private:
+  private:
     TfLiteStatus AddBuiltin(BuiltinOperator, const TFLMRegistration &) {
         count_ += 1;
         return count_ <= N ? kTfLiteOk : kTfLiteError;

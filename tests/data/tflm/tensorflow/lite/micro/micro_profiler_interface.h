@@ -4,7 +4,7 @@
 namespace tflite {
 
 class MicroProfilerInterface {
-public:
+  public:
     virtual ~MicroProfilerInterface() {
     }
     virtual uint32_t BeginEvent(const char *tag) = 0;

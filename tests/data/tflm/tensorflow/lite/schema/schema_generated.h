@@ -3,9 +3,8 @@
 
 #include "flatbuffers/flatbuffers.h"
 
-static_assert(FLATBUFFERS_VERSION_MAJOR == 1 &&
-              FLATBUFFERS_VERSION_MINOR == 2 &&
-              FLATBUFFERS_VERSION_REVISION == 3,
+static_assert(FLATBUFFERS_VERSION_MAJOR == 1 && FLATBUFFERS_VERSION_MINOR == 2 &&
+                  FLATBUFFERS_VERSION_REVISION == 3,
               "another version");
 
 namespace tflite {
