@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.board.virtual import coresight, debug, nvic, private_bus
+from harness.board.virtual import coresight, debug, nvic, private_bus, scs
 from harness.board.virtual import registers as reg
 from harness.board.virtual.clock import Clock, Timed
 from harness.board.virtual.counting import NEVER
@@ -56,6 +56,7 @@ class Core:
         self.reset_hooks: list[Callable[[], None]] = []
         self.awake: Callable[[bool], None] = lambda _awake: None
         self._vectors = vectors
+        self._boot: int | None = None
         self._held_in_reset = True  # until power_on
         self._halt_wanted = False
         self._reset_wanted = False
@@ -97,6 +98,13 @@ class Core:
     def add_vendor_device(self, base: int, device: coresight.Constants) -> None:
         """Place a chip's own device in the private peripheral bus."""
         self._ppb.add(base, device, size=0x1000)
+
+    def boot_at(self, address: int) -> None:
+        """Let reset end as if a bootloader had handed over to the program at `address`.
+
+        VTOR is set, then the stack pointer and the entry are those of its vector table.
+        """
+        self._boot = address
 
     # For other threads
 
@@ -315,8 +323,11 @@ class Core:
         registers.refresh()
         registers.batch(*reg.R).write([0] * len(reg.R))
         registers.write(reg.LR, 0xFFFF_FFFF)
+        if self._boot is not None:
+            self.control.write(scs.VTOR, self._boot)
+        vectors = self._vectors if self._boot is None else self._boot
         try:
-            stack, entry = self.bus.read_words(self._vectors, 2)
+            stack, entry = self.bus.read_words(vectors, 2)
         except BusError:
             stack, entry = 0, 0
         registers.write(reg.SP, stack & ~3)
