@@ -44,9 +44,7 @@ class Board:
             name, value = faults.split(text)
             if name == faults.WRONG_CHIP:
                 identity = _known_chip(value)
-        self.chip = chips.build(chip, Options(identity, portable))
-        if boot is not None:
-            self.chip.core.boot_at(boot)
+        self.chip = chips.build(chip, Options(identity, portable, boot))
         self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
         self.busy = False

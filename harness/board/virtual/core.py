@@ -34,8 +34,10 @@ class Core:
     """The core with `memories` and the chip's device `windows`.
 
     `vectors` is where it boots from; `lines` are the interrupts of the chip, `rom` the
-    identification of its ROM table. `timed` devices and `reset_hooks` are the chip's to add;
-    `awake` is told, in the core's thread, whether it runs or sleeps, again and again.
+    identification of its ROM table. With `boot`, reset starts the program whose vector
+    table is there, and VTOR has it, as after a bootloader. `timed` devices and `reset_hooks` are
+    the chip's to add; `awake` is told, in the core's thread, whether it runs or sleeps, again and
+    again.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Core:
         priority_bits: int,
         rom: coresight.Part,
         portable: bool = False,
+        boot: int | None = None,
     ) -> None:
         self.halted = False
         self.sleeping = False
@@ -56,7 +59,7 @@ class Core:
         self.reset_hooks: list[Callable[[], None]] = []
         self.awake: Callable[[bool], None] = lambda _awake: None
         self._vectors = vectors
-        self._boot: int | None = None
+        self._boot = boot
         self._held_in_reset = True  # until power_on
         self._halt_wanted = False
         self._reset_wanted = False
@@ -98,13 +101,6 @@ class Core:
     def add_vendor_device(self, base: int, device: coresight.Constants) -> None:
         """Place a chip's own device in the private peripheral bus."""
         self._ppb.add(base, device, size=0x1000)
-
-    def boot_at(self, address: int) -> None:
-        """Let reset end as if a bootloader had handed over to the program at `address`.
-
-        VTOR is set, then the stack pointer and the entry are those of its vector table.
-        """
-        self._boot = address
 
     # For other threads
 

@@ -40,6 +40,14 @@ class NrfUart(NrfPeripheral, Uart):
         self._filled = 0
         super().reset()
 
+    def listen(self) -> None:
+        """Be as Arduino's bootloader leaves it: a UARTE that receives.
+
+        ArduinoCore-mbed's initVariant() for the Nano 33 BLE stops it and waits for RXTO.
+        """
+        self.write(_ENABLE, _UARTE)
+        self.write(_STARTRX, 1)
+
     def read(self, offset: int) -> int:
         """Return a register; reading RXD takes a byte."""
         if offset == _RXD:
@@ -61,6 +69,8 @@ class NrfUart(NrfPeripheral, Uart):
                 self._event(_TXDRDY)
         else:
             super().write(offset, value)
+            if offset in (_ENDRX, _RXSTARTED) and self._mode == _UARTE:
+                self._fill()
 
     @property
     def _mode(self) -> int:
@@ -112,7 +122,7 @@ class NrfUart(NrfPeripheral, Uart):
         self._fill()
 
     def _fill(self) -> None:
-        while self._queue and self._buffer is not None:
+        while self._queue and self._buffer is not None and not self._is_next_too_soon():
             address, size = self._buffer
             part = bytes(self._take() for _ in range(min(len(self._queue), size - self._filled)))
             found = self._bus.memory(address + self._filled, len(part))
@@ -124,6 +134,13 @@ class NrfUart(NrfPeripheral, Uart):
             if self._filled < size or not size:
                 return
             self._end_buffer()
+
+    def _is_next_too_soon(self) -> bool:
+        """Tell whether the firmware has not yet made room behind the buffer that is filled.
+
+        A line leaves it a byte's time for that.
+        """
+        return self._has_short(_SHORT_ENDRX_STARTRX) and self._level
 
     def _end_buffer(self) -> None:
         self._registers[_RXD_AMOUNT] = self._filled
