@@ -52,7 +52,12 @@ def compile_sketch(cli: str, sketch: Path, fqbn: str, library: Path, build: Path
     command += ["--build-path", str(build), "--format", "json", str(sketch)]
     try:
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, errors="replace", timeout=_DEADLINE
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_DEADLINE,
         )
     except subprocess.TimeoutExpired as error:
         raise InfrastructureError(

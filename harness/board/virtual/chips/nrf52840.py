@@ -77,7 +77,8 @@ def nrf52840(options: Options) -> Chip:
         boot=options.boot,
     )
     line = core.nvic.line
-    uart = NrfUart(line(2), core.bus)
+    uart = NrfUart(line(2), core.bus, core.clock, core.engine.interrupt)
+    core.timed.append(uart)
     array, uicr = FlashArray(flash), FlashArray(user)
     controller = Nvmc(array, uicr)
     array.changed = uicr.changed = core.bus.written

@@ -26,6 +26,8 @@ class NrfRtc(NrfPeripheral):
     ) -> None:
         self._clock = clock
         self._changed = changed
+        self._first = self._seen = 0  # counts, beyond 24 bits: at `_since`, and when last looked
+        self._since = 0  # ticks
         super().__init__(line)
 
     def reset(self) -> None:
@@ -95,7 +97,7 @@ class NrfRtc(NrfPeripheral):
         return self._clock.hertz * (self._registers.get(_PRESCALER, 0) % (1 << 12) + 1)
 
     def _set(self, count: int) -> None:
-        self._first = self._seen = count % _WRAP  # counts on beyond 24 bits
+        self._first = self._seen = count % _WRAP
         self._since = self._clock.ticks()
 
     def _next(self) -> Iterator[tuple[int, int]]:
