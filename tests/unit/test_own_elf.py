@@ -260,6 +260,24 @@ def test_a_firmware_that_faults_at_its_start_is_explained(
     assert "called from Reset_Handler startup.c:" in text
 
 
+# The documentation
+
+
+def test_the_program_of_the_documentation_compiles(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "firmware.md").read_text()
+    (program,) = re.findall(r"^```c\n(.*?)^```", text, re.M | re.S)
+    (tmp_path / "main.c").write_text(program)
+    (tmp_path / "my_board.h").write_text(
+        "void board_init(void); uint8_t uart_read(void); void uart_write(uint8_t byte);\n"
+        "uint32_t timer_read(void);\n"
+    )
+    (tmp_path / "my_model.h").write_text(
+        "extern int8_t input[4], output[4]; int model_run(void);\n"
+    )
+    tool = ["arm-none-eabi-gcc", *FLAGS.split(), "-std=c11", f"-I{LINK}", "-c", "main.c"]
+    subprocess.run(tool, cwd=tmp_path, check=True)
+
+
 # What is no firmware for the target
 
 

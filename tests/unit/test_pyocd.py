@@ -197,7 +197,7 @@ def test_what_is_in_flash_already_is_not_touched(image: Image) -> None:
 
 @needs_compiler
 def test_memory_is_read_while_the_core_runs(hardware: VirtualBoard, image: Image) -> None:
-    symbols = image.elf.symbols("stack_bottom", "build_id")
+    symbols = image.elf.symbols("stack_bottom", "link_build_id")
     assert symbols is not None
     with connected(hardware) as board:
         assert board.start(image).read(5)
