@@ -4,6 +4,10 @@ extern "C" {
 #include "link/link.h"
 }
 
+#ifdef ARDUINO_ARCH_MBED
+#include <rtx_os.h>
+#endif
+
 /* The cores that may have the DWT's cycle counter. Registers: Armv7-M ARM, C1.6.5 and C1.8. */
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__)
 #define CORE_MAY_HAVE_DWT
@@ -33,6 +37,39 @@ static uint8_t pending[64];
 static size_t pending_count;
 
 TinyMLHarnessClass TinyMLHarness;
+
+#ifdef ARDUINO_ARCH_MBED
+/* The stack of the thread that runs setup() and loop(), which is in no vector table. */
+static const uint32_t PAINT = 0xA5A5A5A5U;
+static const uint32_t KEPT = 32; /* words below what is in use now: this function's own */
+static uint32_t *stack_bottom;   /* above the word by which RTX knows an overflow */
+
+static uint32_t paint_stack() {
+    const osRtxThread_t *thread = (const osRtxThread_t *)osThreadGetId();
+    volatile uint32_t here = 0;
+    stack_bottom = (uint32_t *)thread->stack_mem + 1;
+    for (volatile uint32_t *word = stack_bottom; word < &here - KEPT; word++) {
+        *word = PAINT;
+    }
+    return thread->stack_size;
+}
+
+static uint32_t stack_used() {
+    const uint32_t *word = stack_bottom;
+    while (*word == PAINT) {
+        word++;
+    }
+    return device.stack_size - (uint32_t)(word - stack_bottom + 1) * sizeof(uint32_t);
+}
+#else
+static uint32_t paint_stack() {
+    return 0; /* not known: the host looks at the stack that reset begins with */
+}
+
+static uint32_t stack_used() {
+    return 0;
+}
+#endif
 
 /* An emulator may read the counter as zero. */
 static bool start_dwt() {
@@ -99,6 +136,7 @@ static link_result_t run() {
     result.coarse = (uint32_t)millis() - coarse;
     result.disturbed = (uint32_t)(stream->available() - waiting);
     result.status = status;
+    result.stack = stack_used();
     return result;
 }
 
@@ -118,6 +156,7 @@ void TinyMLHarnessClass::begin(Stream &port, const TinyMLModel &of_sketch, int s
     device.output = model.output;
     device.output_size = model.outputSize;
     device.arena_size = model.arenaSize;
+    device.stack_size = paint_stack();
     device.engine_status = status;
     link_start(&device);
 }
