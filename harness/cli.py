@@ -11,6 +11,8 @@ from typing import TypeVar
 from rich.console import Console
 
 from harness import __version__, cli_judge, cli_measure, cli_mlperf, cli_models, cli_results
+from harness.arduino.library import assemble, sketchbook
+from harness.arduino.sketch import add_options as add_sketch_options
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
@@ -79,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         add_options(command.add_argument)
         command.set_defaults(command=function)
     add_elf_option(run.add_argument)
+    add_sketch_options(run.add_argument)
     Reach.add_options(run.add_argument)
     add_profile_option(run.add_argument)
     add_protocol_options(run.add_argument)
@@ -94,8 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     cli_judge.add_commands(commands)
     doctor = commands.add_parser("doctor", help="say what is missing for which target")
     doctor.set_defaults(command=_doctor)
-    setup = commands.add_parser("setup", help="download what no package manager has")
-    setup.add_argument("what", choices=("renode",))
+    setup = commands.add_parser("setup", help="put in place what no package manager has")
+    setup.add_argument("what", choices=("renode", "arduino"), help="arduino: the library")
+    setup.add_argument(
+        "--sketchbook",
+        type=Path,
+        metavar="DIR",
+        help=f"where Arduino keeps its libraries (default: {sketchbook()})",
+    )
     setup.set_defaults(command=_setup)
     cli_models.add_commands(commands.add_parser("models", help="show, add, train models"))
     virtual = commands.add_parser("virtual", help="virtual boards, for anybody's tools")
@@ -223,6 +232,10 @@ def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: 
 
 
 def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    if options.what == "arduino":
+        library = assemble((options.sketchbook or sketchbook()) / "libraries")
+        print(f"{library}; its example: {library / 'examples' / 'RunModel'}")
+        return PASSED
     download()
     found = find_renode()
     print(f"{found.version}: {found.executable} (by {found.found})")
@@ -236,6 +249,7 @@ def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
         options.chip,
         serial=options.serial,
         uart=options.uart,
+        boot=options.boot,
         meter=options.meter,
         faults=options.fault,
     )

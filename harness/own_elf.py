@@ -52,12 +52,16 @@ def add_option(add: Callable[..., Any]) -> None:
     )
 
 
-def own_firmware(options: Any) -> "OwnFirmware | None":
+def own_firmware(options: Any, sketch: Path | None = None) -> "OwnFirmware | None":
     """Return the firmware that `options`, parsed by argparse or pytest, name; None without one.
 
-    Raises `InputError` if they also say how to build one.
+    `sketch` is the ELF of a sketch that they name. Raises `InputError` if they also say how to
+    build one, or name two.
     """
     file = getattr(options, "elf", "")
+    if file and sketch:
+        raise InputError("--sketch names another firmware", where=f"--elf={file}")
+    file = file or str(sketch or "")
     if not file:
         return None
     for name in _BUILT_HERE:

@@ -6,13 +6,13 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent
 
 
-def bundled(folder: str) -> Path:
-    """Return the folder that comes with the harness: `firmware`, `targets` or `models`.
+def bundled(name: str) -> Path:
+    """Return what comes with the harness: `firmware`, `targets`, `models` or `LICENSE`.
 
     An installed package carries it inside; in a checkout it is at the top level.
     """
-    installed = _PACKAGE / "bundled" / folder
-    return installed if installed.is_dir() else _PACKAGE.parent / folder
+    installed = _PACKAGE / "bundled" / name
+    return installed if installed.exists() else _PACKAGE.parent / name
 
 
 def roots(folder: str, root: Path) -> Sequence[Path]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.arduino.sketch import add_options as add_sketch_options
 from harness.bench import image_of
 from harness.board import Board, provision
 from harness.board.reach import Reach
@@ -59,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_options(group.addoption)
     add_elf_option(group.addoption)
+    add_sketch_options(group.addoption)
     Reach.add_options(group.addoption)
     add_profile_option(group.addoption)
     add_protocol_options(group.addoption)

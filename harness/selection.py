@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from harness.arduino.sketch import sketch_elf
 from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
@@ -81,11 +82,16 @@ class Selection:
 
         Raises `InputError` if they ask for an ELF and also for how to build one.
         """
-        own = own_firmware(options)
+        targets = _names(options.target) or (DEFAULT_TARGET,)
+        sketch = None
+        if getattr(options, "sketch", ""):
+            known = [find_target(name, workspace.targets) for name in targets]
+            sketch = sketch_elf(options, known, workspace.sketches)
+        own = own_firmware(options, sketch)
         built = own.toolchain if own else None
         return cls(
             workspace,
-            _names(options.target) or (DEFAULT_TARGET,),
+            targets,
             _names(options.model) or _default_models(workspace),
             (own.name,) if own else _names(options.engine) or (DEFAULT_ENGINE,),
             (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),

@@ -141,10 +141,15 @@ class Pyocd(_Section, frozen=True, tag_field="kind", tag="pyocd"):
 
 
 class Virtual(_Section, frozen=True, tag_field="kind", tag="virtual"):
-    """A virtual board: pyOCD's name of the chip, and its UART that has the serial port."""
+    """A virtual board: pyOCD's name of the chip, and its UART that has the serial port.
+
+    Reset starts the program at `boot`, as if a bootloader had handed over, if that is not where
+    the chip starts by itself.
+    """
 
     chip: Text
     uart: str = ""
+    boot: Address | None = None
     chip_id: ChipId | None = None
 
 
@@ -162,6 +167,12 @@ class Renode(_Section, frozen=True, tag_field="kind", tag="renode"):
     cpu: Text = "cpu"
 
 
+class Arduino(_Section, frozen=True):
+    """The board as arduino-cli knows it, by its fully qualified name."""
+
+    fqbn: Annotated[str, msgspec.Meta(pattern=r"^[^\s:]+:[^\s:]+:[^\s:]+(:\S+)?$")]
+
+
 class TargetFile(_Section, frozen=True):
     """A whole target file; `stack` is in bytes."""
 
@@ -174,6 +185,7 @@ class TargetFile(_Section, frozen=True):
     stack: Size = 8192
     clock: Clock | None = None
     power: Power | None = None
+    arduino: Arduino | None = None
 
 
 class Target(TargetFile, frozen=True, kw_only=True):

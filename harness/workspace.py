@@ -34,6 +34,11 @@ class Workspace:
         return self.root / "build" / "images"
 
     @property
+    def sketches(self) -> Path:
+        """Compiled Arduino sketches."""
+        return self.root / "build" / "sketches"
+
+    @property
     def golden(self) -> Path:
         """Golden outputs computed for vectors that came without."""
         return self.root / "build" / "golden"

@@ -13,7 +13,11 @@
 #define LINK_BUILD_ID_SIZE 16U
 /* Bytes the host may have on the way at once: a port must be able to hold as
  * many while the CPU is busy with a frame. */
+#ifdef ARDUINO
+#define LINK_WINDOW 256U /* the receive buffer of Serial1 in Arduino's core for Mbed OS */
+#else
 #define LINK_WINDOW 2048U
+#endif
 
 /* Says which firmware this is: a hash of what it was made from. Zeros as compiled, unless
  * BUILD_ID_BYTES is defined; `--elf` then writes it into the copy of the ELF that it flashes. */

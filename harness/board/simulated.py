@@ -14,7 +14,7 @@ class SimulatedBoard(PyocdBoard):
 
     def __init__(self, target: Target, virtual: Virtual, progress: Progress, reach: Reach) -> None:
         self.hardware = VirtualBoard.start(
-            virtual.chip, uart=virtual.uart or None, meter=reach.meter
+            virtual.chip, uart=virtual.uart or None, boot=virtual.boot, meter=reach.meter
         )
         board = Pyocd(
             target=virtual.chip,

@@ -8,6 +8,7 @@ from harness.board.virtual.clock import Clock
 from harness.board.virtual.linefaults import Disturbance, Harm, LineFault
 from harness.board.virtual.memory import Bus, Memory
 from harness.board.virtual.nvic import Nvic
+from harness.board.virtual.peripherals.nrf_rtc import NrfRtc
 from harness.board.virtual.peripherals.nrf_timer import NrfTimer
 from harness.board.virtual.peripherals.nrf_uart import NrfUart
 from harness.board.virtual.peripherals.plain import Follow, PlainRegisters
@@ -24,6 +25,7 @@ class Wire:
     def __init__(self) -> None:
         self.level = False
         self.sent = bytearray()
+        self.clock = Clock(1, lambda: 0)
 
     def drive(self, level: bool) -> None:
         self.level = level
@@ -72,7 +74,8 @@ def test_usart_v2() -> None:
 
 def nrf_uart(wire: Wire) -> tuple[NrfUart, Memory]:
     memory = Memory(RAM, 0x1000)
-    uart = NrfUart(wire.drive, Bus([memory], []))
+    wire.clock = Clock(64_000_000, lambda: 0)
+    uart = NrfUart(wire.drive, Bus([memory], []), wire.clock, lambda: None)
     uart.transmit = wire.sent.append
     return uart, memory
 
@@ -125,15 +128,82 @@ def test_uarte_receives_into_ram() -> None:
 
 
 def test_uarte_goes_on_by_itself_with_the_short() -> None:
+    """A byte's time later, in which firmware has named the next buffer: as Mbed OS does."""
     wire = Wire()
     uart, memory = nrf_uart(wire)
     uart.write(0x500, 8)
+    uart.write(0x524, 0x01D7_E000)  # 115200 baud
     uart.write(0x200, 1 << 5)
     uart.write(0x534, RAM)
     uart.write(0x538, 1)
     uart.write(0x000, 1)
+    uart.write(0x534, RAM + 1)
     uart.receive(b"abc")
-    assert memory.bytes[0] == ord("c")
+    for received in (b"a", b"ab", b"abc"):
+        assert memory.bytes[:4] == received.ljust(4, b"\0")
+        due = uart.deadline()
+        uart.write(0x534, RAM + len(received) + 1)
+        if due is not None:
+            assert due - wire.clock.slept == pytest.approx(64_000_000 / 11_520, rel=0.01)
+            wire.clock.slept = due - 1
+            uart.expire()
+            assert memory.bytes[len(received)] == 0
+            wire.clock.slept = due
+            uart.expire()
+    assert uart.deadline() is None
+
+
+def test_uarte_as_a_bootloader_leaves_it() -> None:
+    uart, _ = nrf_uart(Wire())
+    uart.listen()
+    assert uart.read(0x144) == 0
+    uart.write(0x004, 1)  # STOPRX
+    assert uart.read(0x144) == 1  # RXTO
+
+
+def nrf_rtc(wire: Wire) -> NrfRtc:
+    wire.clock = Clock(64_000_000, lambda: 0)
+    return NrfRtc(wire.clock, wire.drive, lambda: None)
+
+
+def test_rtc_counts_and_compares() -> None:
+    wire = Wire()
+    rtc = nrf_rtc(wire)
+    wire.clock.slept = 1000  # not started
+    assert rtc.read(0x504) == 0
+    rtc.write(0x000, 1)
+    rtc.write(0x540, 3)
+    assert rtc.deadline() is None  # nobody waits for it
+    rtc.write(0x304, 1 << 16)
+    due = rtc.deadline()
+    assert due == 1000 + -(-3 * 64_000_000 // 32_768)
+    wire.clock.slept = due - 1
+    assert (rtc.read(0x504), rtc.read(0x140), wire.level) == (2, 0, False)
+    wire.clock.slept = due
+    assert (rtc.read(0x504), rtc.read(0x140), wire.level) == (3, 1, True)
+    rtc.write(0x140, 0)
+    assert not wire.level
+    rtc.write(0x004, 1)
+    wire.clock.slept += 64_000_000
+    assert rtc.read(0x504) == 3
+    rtc.write(0x008, 1)
+    assert rtc.read(0x504) == 0
+
+
+def test_rtc_divides_and_overflows() -> None:
+    wire = Wire()
+    rtc = nrf_rtc(wire)
+    rtc.write(0x508, 32_767)  # 12 bits of it: 4095, 8 Hz
+    rtc.write(0x344, 1 << 1)
+    rtc.write(0x00C, 1)  # TRIGOVRFLW: 16 counts are left
+    rtc.write(0x000, 1)
+    wire.clock.slept = 15 * 8_000_000
+    assert (rtc.read(0x504), rtc.read(0x104)) == (0xFF_FFFF, 0)
+    wire.clock.slept = 16 * 8_000_000
+    assert (rtc.read(0x504), rtc.read(0x104)) == (0, 1)
+    assert not wire.level  # routed, not enabled
+    rtc.write(0x348, 1 << 1)
+    assert rtc.read(0x340) == 0
 
 
 def test_uarte_sends_from_ram_only() -> None:

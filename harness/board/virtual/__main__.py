@@ -24,6 +24,7 @@ def main() -> int:
             options.chip,
             serial=options.serial,
             uart=options.uart,
+            boot=options.boot,
             meter=options.meter,
             faults=options.fault,
             as_json=options.json,

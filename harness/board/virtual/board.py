@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Board:
     """A powered board with a `chip`, one of whose UARTs, `uart`, is on the serial line.
 
-    `meter` is what is in its supply, if anything is. When the board is unplugged, `withdraw` is
-    called before anybody can notice it, and `unplugged` once its line is closed.
+    `boot` is where reset finds the vector table, if not where the chip has it, as with a bootloader
+    that hands over. `meter` is what is in its supply, if anything is. When the board is unplugged,
+    `withdraw` is called before anybody can notice it, and `unplugged` once its line is closed.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Board:
         chip: str,
         *,
         uart: str | None = None,
+        boot: int | None = None,
         texts: Sequence[str] = (),
         portable: bool = False,
         meter: str = "",
@@ -42,7 +44,7 @@ class Board:
             name, value = faults.split(text)
             if name == faults.WRONG_CHIP:
                 identity = _known_chip(value)
-        self.chip = chips.build(chip, Options(identity, portable))
+        self.chip = chips.build(chip, Options(identity, portable, boot))
         self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
         self.busy = False

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.board.virtual import coresight, debug, nvic, private_bus
+from harness.board.virtual import coresight, debug, nvic, private_bus, scs
 from harness.board.virtual import registers as reg
 from harness.board.virtual.clock import Clock, Timed
 from harness.board.virtual.counting import NEVER
@@ -34,8 +34,10 @@ class Core:
     """The core with `memories` and the chip's device `windows`.
 
     `vectors` is where it boots from; `lines` are the interrupts of the chip, `rom` the
-    identification of its ROM table. `timed` devices and `reset_hooks` are the chip's to add;
-    `awake` is told, in the core's thread, whether it runs or sleeps, again and again.
+    identification of its ROM table. With `boot`, reset starts the program whose vector
+    table is there, and VTOR has it, as after a bootloader. `timed` devices and `reset_hooks` are
+    the chip's to add; `awake` is told, in the core's thread, whether it runs or sleeps, again and
+    again.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Core:
         priority_bits: int,
         rom: coresight.Part,
         portable: bool = False,
+        boot: int | None = None,
     ) -> None:
         self.halted = False
         self.sleeping = False
@@ -56,6 +59,7 @@ class Core:
         self.reset_hooks: list[Callable[[], None]] = []
         self.awake: Callable[[bool], None] = lambda _awake: None
         self._vectors = vectors
+        self._boot = boot
         self._held_in_reset = True  # until power_on
         self._halt_wanted = False
         self._reset_wanted = False
@@ -315,8 +319,11 @@ class Core:
         registers.refresh()
         registers.batch(*reg.R).write([0] * len(reg.R))
         registers.write(reg.LR, 0xFFFF_FFFF)
+        if self._boot is not None:
+            self.control.write(scs.VTOR, self._boot)
+        vectors = self._vectors if self._boot is None else self._boot
         try:
-            stack, entry = self.bus.read_words(self._vectors, 2)
+            stack, entry = self.bus.read_words(vectors, 2)
         except BusError:
             stack, entry = 0, 0
         registers.write(reg.SP, stack & ~3)

@@ -41,13 +41,14 @@ class VirtualBoard:
         chip: str,
         *,
         uart: str | None = None,
+        boot: int | None = None,
         serial: str | None = None,
         meter: str = "",
         faults: Sequence[str] = (),
     ) -> Self:
         """Start a board with a `chip`, pyOCD's name of it, and wait until it is there.
 
-        `uart` is the one on the serial port, `serial` the probe's id; `meter` and
+        `uart` is the one on the serial port, `serial` the probe's id; `boot`, `meter` and
         `faults` are as `harness virtual serve` takes them. Raises `InputError` if there is no
         such chip, `InfrastructureError` if the board does not start.
         """
@@ -61,6 +62,7 @@ class VirtualBoard:
         command = [sys.executable, "-m", "harness.board.virtual", "serve", chip]
         command += ["--ready", str(ready)]
         command += ["--uart", uart] if uart else []
+        command += ["--boot", hex(boot)] if boot is not None else []
         command += ["--serial", serial] if serial else []
         command += ["--meter", meter] if meter else []
         command += [part for fault in faults for part in ("--fault", fault)]

@@ -15,6 +15,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serial", metavar="ID", help="the probe's unique id (default: made up)")
     parser.add_argument("--uart", metavar="NAME", help="the UART that is on the serial port")
     parser.add_argument(
+        "--boot",
+        type=lambda text: int(text, 0),
+        metavar="ADDRESS",
+        help="start the program whose vector table is there, as a bootloader does",
+    )
+    parser.add_argument(
         "--meter",
         default="",
         metavar="METER",

@@ -21,6 +21,7 @@ def serve(
     *,
     serial: str | None = None,
     uart: str | None = None,
+    boot: int | None = None,
     meter: str = "",
     faults: Sequence[str] = (),
     as_json: bool = False,
@@ -29,7 +30,8 @@ def serve(
 ) -> int:
     """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
 
-    `serial` is its probe's id, else one is made up; `meter` what is in its supply. It is
+    `serial` is its probe's id, else one is made up; `boot` where its program's vector table is,
+    else the chip says; `meter` what is in its supply. It is
     announced on standard output, as one line of JSON if `as_json`, and in the file `ready` if
     that is given. With `with_stdin` the end of standard input ends it too.
     """
@@ -40,7 +42,7 @@ def serve(
     probe_id = serial or f"V-{chip}-{os.getpid()}"
     place = Place(probe_id)
     try:
-        board = Board(chip, uart=uart, texts=faults, meter=meter)
+        board = Board(chip, uart=uart, boot=boot, texts=faults, meter=meter)
         try:
             server = Server(board, place, probe_id, stop.set)
             announcement = {

@@ -14,11 +14,13 @@ from harness.board.virtual.peripherals.uart import Uart
 class Options:
     """What may be chosen: `identity` is another chip's name if it shall claim to be that.
 
-    `portable` counts instructions in Python, as on machines without the fast way.
+    `portable` counts instructions in Python, as on machines without the fast way. `boot` is the
+    vector table that reset starts from, as if a bootloader had handed over.
     """
 
     identity: str | None = None
     portable: bool = False
+    boot: int | None = None
 
 
 class AccessPort(Protocol):

@@ -9,6 +9,7 @@ from harness.board.virtual.peripherals.gpio import Pins
 from harness.board.virtual.peripherals.nrf_clock import NrfClock
 from harness.board.virtual.peripherals.nrf_gpio import NrfGpio
 from harness.board.virtual.peripherals.nrf_nvmc import Nvmc
+from harness.board.virtual.peripherals.nrf_rtc import NrfRtc
 from harness.board.virtual.peripherals.nrf_timer import NrfTimer
 from harness.board.virtual.peripherals.nrf_uart import NrfUart
 
@@ -17,6 +18,8 @@ _HERTZ = 64_000_000
 _NORDIC = 0x144  # JEP106
 _GPIO = 0x5000_0000
 _TIMERS = ((0x4000_8000, 8), (0x4000_9000, 9))  # TIMER0, TIMER1: base and interrupt
+# RTC0, RTC1, RTC2
+_RTCS = ((0x4000_B000, 11), (0x4001_1000, 17), (0x4002_4000, 36))
 _FICR = {  # code page size, code size, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
     0x010: 0x1000,
     0x014: 0x100,
@@ -71,9 +74,11 @@ def nrf52840(options: Options) -> Chip:
         priority_bits=3,
         rom=rom(0x008, _NORDIC),
         portable=options.portable,
+        boot=options.boot,
     )
     line = core.nvic.line
-    uart = NrfUart(line(2), core.bus)
+    uart = NrfUart(line(2), core.bus, core.clock, core.engine.interrupt)
+    core.timed.append(uart)
     array, uicr = FlashArray(flash), FlashArray(user)
     controller = Nvmc(array, uicr)
     array.changed = uicr.changed = core.bus.written
@@ -84,9 +89,15 @@ def nrf52840(options: Options) -> Chip:
         timer = NrfTimer(core.clock, line(interrupt), core.engine.interrupt)
         core.timed.append(timer)
         apb.add(base, timer, size=0x1000)
+    for base, interrupt in _RTCS:
+        counter = NrfRtc(core.clock, line(interrupt), core.engine.interrupt)
+        core.timed.append(counter)
+        apb.add(base, counter, size=0x1000, exact=True)
     apb.add(0x4001_E000, controller, size=0x1000)
     ahb.add(_GPIO, NrfGpio(pins), size=0x1000)
     core.reset_hooks += [apb.reset, ahb.reset]
+    if options.boot is not None:
+        core.reset_hooks.append(uart.listen)
     return Chip(
         _NAME,
         "nRF52840-DK (virtual)",

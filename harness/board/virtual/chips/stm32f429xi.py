@@ -44,6 +44,7 @@ def stm32f429xi(options: Options) -> Chip:
         priority_bits=4,
         rom=rom(0x419, stm32.ST),
         portable=options.portable,
+        boot=options.boot,
     )
     stm32.add_timers(core, apb1)
     usart1, usart3 = UsartV1(core.nvic.line(37)), UsartV1(core.nvic.line(39))

@@ -41,6 +41,7 @@ def stm32l475xg(options: Options) -> Chip:
         priority_bits=4,
         rom=rom(0x415, stm32.ST),
         portable=options.portable,
+        boot=options.boot,
     )
     stm32.add_timers(core, apb1)
     usart1 = UsartV2(core.nvic.line(37))

@@ -1,12 +1,14 @@
 """UART0 and UARTE0 of the nRF52840, which share registers (PS 1.7, 6.33 and 6.34).
 
 ENABLE chooses between them. EasyDMA reaches RAM only: a pointer elsewhere transfers
-nothing. Bytes that come while no buffer is set wait, as they would not on silicon for
-long; parity, flow control and errors are not modelled.
+nothing. Between a buffer that is full and one that follows by itself (ENDRX_STARTRX) a byte's
+time passes, in which firmware names the buffer after that. Bytes that come while no buffer is
+set wait, as they would not on silicon for long; parity, flow control and errors are not modelled.
 """
 
 from collections.abc import Callable
 
+from harness.board.virtual.clock import Clock
 from harness.board.virtual.memory import Bus
 from harness.board.virtual.peripherals.nrf import NrfPeripheral
 from harness.board.virtual.peripherals.uart import Uart
@@ -14,20 +16,26 @@ from harness.board.virtual.peripherals.uart import Uart
 _STARTRX, _STOPRX, _STARTTX, _STOPTX, _FLUSHRX = 0x000, 0x004, 0x008, 0x00C, 0x02C
 _RXDRDY, _ENDRX, _TXDRDY, _ENDTX = 0x108, 0x110, 0x11C, 0x120
 _RXTO, _RXSTARTED, _TXSTARTED, _TXSTOPPED = 0x144, 0x14C, 0x150, 0x158
-_ENABLE, _RXD, _TXD = 0x500, 0x518, 0x51C
+_ENABLE, _RXD, _TXD, _BAUDRATE = 0x500, 0x518, 0x51C, 0x524
 _RXD_PTR, _RXD_MAXCNT, _RXD_AMOUNT = 0x534, 0x538, 0x53C
 _TXD_PTR, _TXD_MAXCNT, _TXD_AMOUNT = 0x544, 0x548, 0x54C
 _UART, _UARTE = 4, 8
 _SHORT_ENDRX_STARTRX, _SHORT_ENDRX_STOPRX = 5, 6
 _FIFO = 5  # bytes that FLUSHRX can still fetch
 _MAXCNT = 0xFFFF
+_HERTZ = 16_000_000
+_SLOWEST = 0x0004_F000  # 1200 baud
 
 
 class NrfUart(NrfPeripheral, Uart):
     """The one device at 0x40002000; `bus` is what EasyDMA reads and writes."""
 
-    def __init__(self, line: Callable[[bool], None], bus: Bus) -> None:
+    def __init__(
+        self, line: Callable[[bool], None], bus: Bus, clock: Clock, changed: Callable[[], None]
+    ) -> None:
         self._bus = bus
+        self._clock = clock
+        self._changed = changed
         Uart.__init__(self, line)
         NrfPeripheral.__init__(self, line)
 
@@ -38,7 +46,16 @@ class NrfUart(NrfPeripheral, Uart):
         self._shown: int | None = None  # the byte in RXD
         self._buffer: tuple[int, int] | None = None  # address and size of what is being filled
         self._filled = 0
+        self._not_before = 0  # ticks: when the next byte may be there
         super().reset()
+
+    def listen(self) -> None:
+        """Be as Arduino's bootloader leaves it: a UARTE that receives.
+
+        ArduinoCore-mbed's initVariant() for the Nano 33 BLE stops it and waits for RXTO.
+        """
+        self.write(_ENABLE, _UARTE)
+        self.write(_STARTRX, 1)
 
     def read(self, offset: int) -> int:
         """Return a register; reading RXD takes a byte."""
@@ -61,6 +78,23 @@ class NrfUart(NrfPeripheral, Uart):
                 self._event(_TXDRDY)
         else:
             super().write(offset, value)
+
+    def deadline(self) -> int | None:
+        """Return when the byte is there for which a buffer has just been swapped in."""
+        waits = self._mode == _UARTE and self._buffer is not None and bool(self._queue)
+        return self._not_before if waits and self._clock.ticks() < self._not_before else None
+
+    def expire(self) -> None:
+        """Take what is there by now."""
+        if self._mode == _UARTE and self._not_before and self._queue:
+            self._fill()
+
+    @property
+    def _byte_time(self) -> int:
+        """Ticks of the core's clock in ten bits; BAUDRATE holds baud * 2^32 / 16 MHz."""
+        return (10 * self._clock.hertz << 32) // (
+            max(self._registers.get(_BAUDRATE, 0), _SLOWEST) * _HERTZ
+        )
 
     @property
     def _mode(self) -> int:
@@ -112,7 +146,7 @@ class NrfUart(NrfPeripheral, Uart):
         self._fill()
 
     def _fill(self) -> None:
-        while self._queue and self._buffer is not None:
+        while self._queue and self._buffer is not None and self._clock.ticks() >= self._not_before:
             address, size = self._buffer
             part = bytes(self._take() for _ in range(min(len(self._queue), size - self._filled)))
             found = self._bus.memory(address + self._filled, len(part))
@@ -134,6 +168,8 @@ class NrfUart(NrfPeripheral, Uart):
             self._buffer = (address, self._registers.get(_RXD_MAXCNT, 0) & _MAXCNT)
             self._filled = 0
             self._event(_RXSTARTED)
+            self._not_before = self._clock.ticks() + self._byte_time
+            self._changed()
         elif self._has_short(_SHORT_ENDRX_STOPRX):
             self._stop_receiving()
 

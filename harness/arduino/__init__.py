@@ -1,0 +1,1 @@
+"""Arduino: the link as a library for sketches, and sketches as firmware."""
