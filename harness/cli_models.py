@@ -9,15 +9,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from harness.engines import ENGINES
+from harness.engines import find_engine
 from harness.errors import InputError
-from harness.export import KINDS
 from harness.intake.add import read_arrays
 from harness.intake.folder import Brought, Network, create_model, read_network
 from harness.intake.mlperf import Bytes, read_folder
 from harness.measure.quality import SHOWN
 from harness.model import Task, find_model
 from harness.report.network import print_network, try_engines
+from harness.settings import read_settings
 from harness.tflite_file import parse
 from harness.workspace import Workspace
 
@@ -71,7 +71,9 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
             print("\n".join(model.export.facts()))
             return DONE
         graph, data = model.graph, model.tflite
-    engines = [engine for engine in ENGINES.values() if not engine.operators.issuperset(KINDS)]
+    engines = [find_engine("cmsis-nn")]
+    if tree := read_settings(workspace.root).engines.tflm.dir:
+        engines.append(find_engine("tflm", Path(tree)))
     print_network(graph, len(data), try_engines(graph, engines), Console())
     return DONE
 

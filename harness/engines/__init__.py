@@ -19,8 +19,10 @@ class Engine(Protocol):
     """Turns a graph into `model.c` and `model.cmake`, the contract of `firmware/nn/nn.h`."""
 
     name: str
-    operators: frozenset[str]
-    """The kinds of operators that it has, such as "CONV_2D"."""
+
+    @property
+    def operators(self) -> frozenset[str]:
+        """The kinds of operators that it has, such as "CONV_2D"."""
 
     @property
     def version(self) -> str:

@@ -100,6 +100,8 @@ def _summary(support: Support) -> str:
     name, generated = support.engine.name, support.generated
     if generated is None:
         return f"{name} cannot run it: {support.refusal}"
+    if generated.arena_by_trial:
+        return f"{generated.version} on {_CORE}: its arena is found when an image is built"
     code, off = _CODE
     return (
         f"{generated.version} on {_CORE}: {generated.macs:,} multiply-accumulates\n"

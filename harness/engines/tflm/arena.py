@@ -69,7 +69,10 @@ class _Trial:
     def starts(self, size: int) -> bool:
         """Tell whether nn_init() succeeds with an arena of `size` bytes."""
         core = self._reset(size)
-        core.call(self._init)
+        try:
+            core.call(self._init)
+        except InfrastructureError:  # a kernel may write to what it could not allocate
+            return False
         return core.result == 0
 
     def complaint(self, size: int) -> str:
@@ -77,8 +80,8 @@ class _Trial:
         core = self._reset(size)
         try:
             form, arguments = core.reach(self._init, self._log)
-        except InfrastructureError:  # it was silent
-            return "it does not say why"
+        except InfrastructureError as error:  # it was silent
+            return f"it does not say why; {error.what}"
         return _printed(core, form, arguments)
 
     def _reset(self, size: int) -> BareCore:

@@ -34,10 +34,14 @@ class Tflm:
     """The interpreter of TensorFlow Lite for Microcontrollers, from the user's tree `directory`."""
 
     name = "tflm"
-    operators: frozenset[str] = frozenset()  # a tree says which it has when it is used
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
+
+    @property
+    def operators(self) -> frozenset[str]:
+        """The kinds of operators that the tree knows; none where none is named."""
+        return frozenset(find_tree(self._directory).methods if self._directory else ())
 
     @property
     def version(self) -> str:
