@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -18,34 +17,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import cmake
-import ninja
-
 from harness import places
+from harness.compilation import DEADLINE, compile_firmware
 from harness.elf import Elf
 from harness.engines import Engine, Generated
 from harness.engines.generated import NO_HOOK, Hook, LayerInfo
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InputError
 from harness.export import KINDS
 from harness.mlperf.firmware import mlperf_options, write_model_header
 from harness.model import Model
 from harness.target import Target
-from harness.toolchain import INSTALL_GCC, Toolchain, default_toolchain, find_toolchain
+from harness.toolchain import Toolchain, default_toolchain, find_toolchain
 
 Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
 """What an image is for; only the first is a user's."""
 
 _BUILD_ID_DIGITS = 32
-_BUILD_DEADLINE = 1800.0  # seconds; an export's whole SDK on a busy machine takes minutes
-# GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
-# end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
-_OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
-_NO_NEWLIB = re.compile(
-    r"cannot read spec file 'nano\.specs'|fatal error: (?:string\.h|c\w+): No such"
-)
-_NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
-_ERROR = re.compile(r"\berror\b", re.IGNORECASE)  # and not what a file is called
-_ERROR_LINES = 20
 _ARENA = "nn_arena"  # of an engine whose arena is found by trial
 _LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
 _ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # a path, as the engines write it in model.cmake
@@ -132,10 +119,10 @@ def build_image(
             what = model.name if variant == "measured" else f"{model.name}, {variant},"
             say(f"building {what} for {target.name} with {engine.name}")
             options["BUILD_ID"] = build_id
-            _compile(target, toolchain, staging, options)
+            compile_firmware(target, toolchain, staging, options)
             if generated.arena_by_trial:
                 options["ARENA_SIZE"] = str(_try_arena(staging, target, say))
-                _compile(target, toolchain, staging, options)
+                compile_firmware(target, toolchain, staging, options)
             _keep(staging, final)
         elf = Elf(final / "firmware.elf")
         if generated.arena_by_trial:
@@ -236,85 +223,11 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _compile(
-    target: Target, toolchain: Toolchain, staging: Path, options: Mapping[str, str]
-) -> None:
-    """Run CMake and Ninja in `staging`; their output goes to build.log there."""
-    cmake_tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
-    definitions = {
-        **options,
-        **toolchain.definitions,
-        "MODEL_DIR": str(staging / "model"),
-        "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
-    }
-    configure = [cmake_tool, "-G", "Ninja", "-S", str(places.bundled("firmware"))]
-    configure += ["-B", str(staging / "cmake")]
-    configure += [f"-D{key}={value}" for key, value in definitions.items()]
-    # What zig keeps of these sources goes with the build; of its runtime, in the user's cache.
-    environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(staging / "cmake" / "zig")}
-    log = ""
-    for command in (configure, [cmake_tool, "--build", str(staging / "cmake")]):
-        try:
-            result = subprocess.run(
-                command,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_BUILD_DEADLINE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise InfrastructureError(
-                f"the build took longer than {_BUILD_DEADLINE:g} s", where=command[0]
-            ) from error
-        log += result.stdout
-        if result.returncode != 0:
-            raise _build_error(log, target, toolchain)
-    (staging / "build.log").write_text(log)
-
-
-def _build_error(
-    log: str, target: Target, toolchain: Toolchain
-) -> InputError | InfrastructureError:
-    overflows: dict[str, int] = {}
-    for found in _OVERFLOW.finditer(log):
-        region = found["region"]
-        overflows[region] = max(overflows.get(region, 0), int(found["bytes"]))
-    if overflows:
-        region, excess = next(iter(overflows.items()))
-        key = region.lower()
-        size = target.memory.flash.size if key == "flash" else target.memory.ram.size
-        return InputError(
-            f"the model is too large: the image is {excess:,} bytes larger than the "
-            f"{size:,} bytes of {key}",
-            where=f"{target.path}: memory.{key}",
-            remedy="choose a smaller model or a target with more memory",
-        )
-    if _NO_NEWLIB.search(log):
-        return InfrastructureError(
-            "the C library newlib, or its C++ library, is missing", remedy=INSTALL_GCC
-        )
-    missing = _NO_HEADER.search(log)
-    if missing and toolchain.name == "clang":
-        return InfrastructureError(
-            f"the sources include <{missing['header']}>, and clang comes without a C library",
-            where=target.name,
-            remedy="build with --toolchain=gcc",
-        )
-    lines = log.splitlines()
-    errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
-    first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
-    excerpt = "\n".join(lines[first:][:_ERROR_LINES])
-    return InfrastructureError(f"the image does not compile:\n{excerpt}", where=target.name)
-
-
 def _sweep(images: Path) -> None:
     """Remove what builds left that were killed; a build that runs is younger than this."""
     for staging in images.glob(".build-*"):
         with suppress(FileNotFoundError):  # it ended meanwhile
-            if time.time() - staging.stat().st_mtime > 2 * _BUILD_DEADLINE:
+            if time.time() - staging.stat().st_mtime > 2 * DEADLINE:
                 shutil.rmtree(staging, ignore_errors=True)
 
 

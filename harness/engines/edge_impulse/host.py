@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cmake
-import ninja
 import numpy as np
 import numpy.typing as npt
 
 from harness import places
 from harness.block import pack, unpack
+from harness.compilation import CompileError, excerpt, run_cmake
 from harness.engines.edge_impulse.engine import EdgeImpulse
 from harness.errors import InfrastructureError
 from harness.export import Export
@@ -93,31 +92,12 @@ def _program(export: Export, folder: Path) -> Path:
 
 
 def _build(staging: Path, model: Path) -> None:
-    tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
-    build = str(staging / "build")
-    configure = [tool, "-G", "Ninja", "-S", str(places.bundled("firmware")), "-B", build]
-    configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
-    configure += ["-DPORT=host", f"-DMODEL_DIR={model}"]
-    for command in (configure, [tool, "--build", build]):
-        try:
-            result = subprocess.run(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_BUILD_DEADLINE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise InfrastructureError(
-                f"the host build took longer than {_BUILD_DEADLINE:g} s", where=command[0]
-            ) from error
-        if result.returncode != 0:
-            lines = result.stdout.splitlines()
-            errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
-            excerpt = "\n".join(lines[errors[0] if errors else 0 :][:_ERROR_LINES])
-            raise InfrastructureError(f"the export does not build for this computer:\n{excerpt}")
+    try:
+        run_cmake(staging / "build", {"PORT": "host", "MODEL_DIR": str(model)})
+    except CompileError as error:
+        raise InfrastructureError(
+            f"the export does not build for this computer:\n{excerpt(str(error))}"
+        ) from error
 
 
 @contextmanager
