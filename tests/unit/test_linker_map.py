@@ -59,7 +59,9 @@ def test_a_library_without_dwarf_is_the_engine_s_and_not_libc_s(tmp_path: Path) 
     (tmp_path / "kernel.c").write_text(
         "const int table[64] = {1};\nint kernel(int i) { return table[i & 63] * i; }\n"
     )
-    (tmp_path / "main.c").write_text(
+    main = tmp_path / "firmware" / "app" / "main.c"  # then it is a firmware of ours
+    main.parent.mkdir(parents=True)
+    main.write_text(
         "#include <string.h>\n"
         "int kernel(int);\n"
         "char buffer[999];\n"
@@ -70,7 +72,7 @@ def test_a_library_without_dwarf_is_the_engine_s_and_not_libc_s(tmp_path: Path) 
     for command in (
         (GCC, *core, "-c", "kernel.c"),
         ("arm-none-eabi-ar", "rcs", "libown.a", "kernel.o"),
-        (GCC, *core, "-g", "-c", "main.c"),
+        (GCC, *core, "-g", "-c", "firmware/app/main.c"),
         (GCC, *core, *link, "main.o", "libown.a", "-o", "firmware.elf"),
     ):
         subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
