@@ -497,7 +497,7 @@ def test_an_unknown_core_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_engine_is_answered_with_near_names() -> None:
-    assert set(ENGINES) == {"cmsis-nn"}
+    assert set(ENGINES) == {"cmsis-nn", "tflm", "edge-impulse"}
     with pytest.raises(InputError, match="unknown engine 'cmsisnn'") as caught:
         find_engine("cmsisnn")
     assert caught.value.remedy == "did you mean cmsis-nn?"
