@@ -26,6 +26,7 @@ _NO_NEWLIB = re.compile(
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # and not a file's name
 _ERROR_LINES = 20
+_COMMAND = 500  # characters; a compiler's arguments are more, its messages less
 
 
 class CompileError(Exception):
@@ -85,8 +86,8 @@ def run_cmake(
 
 
 def excerpt(log: str) -> str:
-    """Return the lines of `log` around the first error."""
-    lines = log.splitlines()
+    """Return the lines of `log` around the first error, without the commands themselves."""
+    lines = [line for line in log.splitlines() if len(line) < _COMMAND]
     errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
     first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
     return "\n".join(lines[first:][:_ERROR_LINES])
