@@ -16,7 +16,7 @@ from harness.arduino.sketch import add_options as add_sketch_options
 from harness.board.reach import Reach
 from harness.board.renode.installation import download, find_renode
 from harness.board.virtual.options import add_options as add_virtual_options
-from harness.engines import ENGINES
+from harness.engines import ENGINES, find_engine
 from harness.errors import HarnessError, InfrastructureError
 from harness.exit_codes import FAILED, INFRASTRUCTURE, INTERRUPTED, PASSED, REGRESSION, USAGE
 from harness.image import build_image
@@ -36,6 +36,7 @@ from harness.results.record import read_record
 from harness.results.sharing import Sharing
 from harness.results.side_by_side import side_by_side
 from harness.selection import Selection, add_options
+from harness.settings import tflm_tree
 from harness.target import list_targets, load_target
 from harness.toolchain import TOOLCHAINS, find_toolchain
 from harness.workspace import Workspace
@@ -187,8 +188,12 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         if image.heap:
             print("  heap  of the RAM that is left; a run measures how much")
             continue
-        print(f"  arena {image.arena:,} bytes, and the busiest layer needs {image.arena_least:,}")
-        print(f"  where each buffer is in the arena: {image.directory / 'model' / 'model.c'}")
+        if image.arena_least:
+            least = f", and the busiest layer needs {image.arena_least:,}"
+            print(f"  arena {image.arena:,} bytes{least}")
+            print(f"  where each buffer is in the arena: {image.directory / 'model' / 'model.c'}")
+        else:
+            print(f"  arena {image.arena:,} bytes, the least that the engine starts with")
     return PASSED
 
 
@@ -204,7 +209,10 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
             for name, path in list_models(workspace.models).items()
         ]
     elif options.what == "engines":
-        rows = [(name, engine.version) for name, engine in ENGINES.items()]
+        tflm = tflm_tree(workspace.root)
+        rows = [
+            (name, _described(lambda n: find_engine(n, tflm).version, name)) for name in ENGINES
+        ]
     else:
         rows = [
             (name, _described(lambda n: find_toolchain(n).version, name)) for name in TOOLCHAINS

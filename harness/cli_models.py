@@ -17,7 +17,7 @@ from harness.intake.mlperf import Bytes, read_folder
 from harness.measure.quality import SHOWN
 from harness.model import Task, find_model
 from harness.report.network import print_network, try_engines
-from harness.settings import read_settings
+from harness.settings import tflm_tree
 from harness.tflite_file import parse
 from harness.workspace import Workspace
 
@@ -72,8 +72,8 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
             return DONE
         graph, data = model.graph, model.tflite
     engines = [find_engine("cmsis-nn")]
-    if tree := read_settings(workspace.root).engines.tflm.dir:
-        engines.append(find_engine("tflm", Path(tree)))
+    if tree := tflm_tree(workspace.root):
+        engines.append(find_engine("tflm", tree))
     print_network(graph, len(data), try_engines(graph, engines), Console())
     return DONE
 

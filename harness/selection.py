@@ -14,7 +14,7 @@ from harness.engines import ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.model import Model, find_model, list_models
 from harness.own_elf import OwnFirmware, own_firmware
-from harness.settings import read_settings
+from harness.settings import tflm_tree
 from harness.target import Target, find_target
 from harness.toolchain import (
     DEFAULT_OPT,
@@ -97,7 +97,7 @@ class Selection:
             (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),
             (built.opt,) if built else _names(options.opt) or (DEFAULT_OPT,),
             own,
-            _tflm(options.tflm_dir, workspace),
+            Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
         )
 
     @property
@@ -172,9 +172,3 @@ def _default_models(workspace: Workspace) -> Sequence[str]:
         if names:
             return tuple(names)
     return ()
-
-
-def _tflm(option: str, workspace: Workspace) -> Path | None:
-    """Return the TFLM tree that is named; what the command says comes before harness.toml."""
-    named = option or read_settings(workspace.root).engines.tflm.dir
-    return Path(named) if named else None

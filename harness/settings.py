@@ -47,3 +47,9 @@ def read_settings(root: Path) -> Settings:
     return msgspec.structs.replace(
         settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=beside))
     )
+
+
+def tflm_tree(root: Path) -> Path | None:
+    """Return the TFLM tree that `harness.toml` in `root` names, if it does."""
+    named = read_settings(root).engines.tflm.dir
+    return Path(named) if named else None

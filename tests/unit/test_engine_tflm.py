@@ -16,6 +16,7 @@ import pytest
 
 from harness.board import provision
 from harness.board.reach import Reach
+from harness.cli import main
 from harness.dut import open_dut
 from harness.engines.tflm import Tflm
 from harness.engines.tflm.archive import read_archive
@@ -295,6 +296,29 @@ def test_the_tree_is_named_in_harness_toml_relative_to_it(tmp_path: Path) -> Non
     (tmp_path / "harness.toml").write_text('[engines.tflm]\ndir = "sub/tflm"\n')
     assert read_settings(tmp_path).engines.tflm.dir == str(tmp_path / "sub" / "tflm")
     assert read_settings(tmp_path / "elsewhere").engines.tflm.dir == ""
+
+
+def test_without_a_tree_the_list_of_engines_says_how_to_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["list", "engines"]) == 0
+    listed = capsys.readouterr().out
+    assert "cmsis-nn 4.0.0" in listed
+    assert "--tflm-dir" in listed
+
+
+@needs_gxx
+def test_models_show_asks_the_tree_that_harness_toml_names(
+    tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "harness.toml").write_text(f'[engines.tflm]\ndir = "{tree}"\n')
+    monkeypatch.chdir(tmp_path)
+    assert main(["models", "show", "anomaly"]) == 0
+    assert "knows no operator FULLY_CONNECTED" in capsys.readouterr().out
 
 
 def test_an_unknown_key_of_harness_toml_is_an_error(tmp_path: Path) -> None:
