@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import places
+from harness.support import bundled_files
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,12 @@ class Workspace:
     @property
     def targets(self) -> Sequence[Path]:
         """The folders that hold target files."""
-        return places.roots("targets", self.root)
+        return bundled_files.roots("targets", self.root)
 
     @property
     def models(self) -> Sequence[Path]:
         """The folders that hold model folders."""
-        return places.roots("models", self.root)
+        return bundled_files.roots("models", self.root)
 
     @property
     def trained(self) -> Path:

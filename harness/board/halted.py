@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable, Mapping
 
-from harness.link.fault import causes, describe
+from harness.link.fault_registers import causes, describe
 from harness.link.messages import Fault
 
 STATUS = struct.Struct("<II4xII")

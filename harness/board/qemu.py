@@ -12,13 +12,13 @@ from pathlib import Path
 
 from harness.board.gdbstub import Gdbstub
 from harness.board.halted import whereabouts
-from harness.board.owned import OwnedProcess
 from harness.elf import Elf
 from harness.errors import InfrastructureError
-from harness.image import Image
+from harness.image.build import Image
+from harness.image.stack_paint import paint
 from harness.link.channel import Channel
-from harness.measure.stack import paint
-from harness.target import Qemu, Target
+from harness.support.owned_process import OwnedProcess
+from harness.target.target_file import Qemu, Target
 
 _QEMU = "qemu-system-arm"
 _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"

@@ -2,11 +2,11 @@
 
 from importlib.metadata import version as package_version
 
-from harness.board.pyocd import PyocdBoard
-from harness.board.reach import Reach
-from harness.board.virtual.handle import VirtualBoard
-from harness.progress import Progress
-from harness.target import Pyocd, Target, Virtual
+from harness.board.board_options import Reach
+from harness.board.pyocd.pyocd_board import PyocdBoard
+from harness.simulator.board_process import VirtualBoard
+from harness.support.progress import Progress
+from harness.target.target_file import Pyocd, Target, Virtual
 
 
 class SimulatedBoard(PyocdBoard):

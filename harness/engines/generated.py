@@ -38,7 +38,7 @@ class Generated:
     `weights_size` the constants of the model in flash; all in bytes. With `heap` the engine takes
     its arena from the RAM that the image leaves, and only the device knows how much. `libraries`
     are static ones that are linked. With `arena_by_trial` the arena's size is found on the built
-    image, by `harness.engines.tflm.arena`.
+    image, by `harness.image.arena_trial`.
     """
 
     sources: tuple[Path, ...]

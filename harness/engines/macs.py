@@ -2,7 +2,7 @@
 
 from math import prod
 
-from harness.graph import Graph, Operator
+from harness.model.graph import Graph, Operator
 
 
 def macs_of(graph: Graph, operator: Operator) -> int:

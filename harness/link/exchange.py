@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from harness.link import frame, messages
 from harness.link.channel import Channel
-from harness.link.errors import (
+from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceSilentError,
 )
-from harness.link.fault import describe
+from harness.link.fault_registers import describe
 from harness.link.messages import DeviceError, Message
 
 ATTEMPTS = 5

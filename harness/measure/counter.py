@@ -2,7 +2,7 @@
 
 from harness.errors import InfrastructureError
 from harness.link.messages import Result, Welcome
-from harness.target import Target
+from harness.target.target_file import Target
 
 _WRAP = 1 << 32  # the device's counter has 32 bits
 

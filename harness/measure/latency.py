@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.measure.number import Kind, Number
-from harness.target import Target
+from harness.target.target_file import Target
 
 
 class Distribution(NamedTuple):

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.graph import Graph
-from harness.quantization import dequantize
-from harness.vectors import Vectors
+from harness.model.graph import Graph
+from harness.model.quantization import dequantize
+from harness.model.vectors import Vectors
 
 Metric = Literal["accuracy", "auc"]
 SHOWN: dict[Metric, str] = {"accuracy": "accuracy", "auc": "AUC"}

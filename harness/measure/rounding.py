@@ -11,15 +11,9 @@ from typing import Any, cast
 import numpy as np
 
 from harness.engines.cmsis_nn.layer import scale, zero_point
-from harness.engines.cmsis_nn.quantize import activation_range, product_multiplier
 from harness.engines.cmsis_nn.window import Axis, axis
-from harness.graph import (
-    Conv2DOptions,
-    FullyConnectedOptions,
-    Graph,
-    Operator,
-    Tensor,
-)
+from harness.model.graph import Conv2DOptions, FullyConnectedOptions, Graph, Operator, Tensor
+from harness.model.quantized_multiplier import activation_range, product_multiplier
 
 Array = np.ndarray[Any, Any]
 _Ints = np.ndarray[Any, np.dtype[np.int64]]

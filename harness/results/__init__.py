@@ -9,7 +9,7 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from harness.results.store import Which
+    from harness.results.store.store import Which
 
 
 def frame(source: Path | str | None = None, **which: "Unpack[Which]") -> "DataFrame":
@@ -29,8 +29,8 @@ def frame(source: Path | str | None = None, **which: "Unpack[Which]") -> "DataFr
     a source that is none, and `InfrastructureError` if the database fails.
     """
     # Imported late: pandas and sqlalchemy.
-    from harness.results.frames import frame_of  # noqa: PLC0415
-    from harness.results.opening import open_index, open_store  # noqa: PLC0415
+    from harness.results.store.dataframes import frame_of  # noqa: PLC0415
+    from harness.results.store.open_results import open_index, open_store  # noqa: PLC0415
     from harness.workspace import Workspace  # noqa: PLC0415
 
     if source is None or "://" in str(source):

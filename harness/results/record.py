@@ -9,15 +9,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from harness.board.reach import Feed
+from harness.board.board_options import Feed
 from harness.errors import InfrastructureError, InputError
-from harness.measure.layers import LayerDifference
-from harness.measure.memory import MemoryUse
+from harness.image.memory_use import MemoryUse
+from harness.measure.layer_difference import LayerDifference
 from harness.measure.number import Number
 from harness.measure.quality import Metric
-from harness.mlperf.runner import Window
-from harness.profile import LayerProfile
-from harness.results.rules import BrokenRuleError, check
+from harness.results.record_rules import BrokenRuleError, check
+from harness.run.layer_profile import LayerProfile
+from harness.run.mlperf.runner import Window
 
 SCHEMA = 1
 Protocol = Literal["link", "mlperf-tiny"]

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import golden
 from harness.errors import InputError
-from harness.files import npz, replace_files
-from harness.graph import Graph
+from harness.golden import tflm_golden
 from harness.measure.quality import Metric, quality
-from harness.model import Model
-from harness.quantization import dequantize, quantize
-from harness.tflite_file import parse
+from harness.model.folder import Model
+from harness.model.graph import Graph
+from harness.model.quantization import dequantize, quantize
+from harness.model.tflite_file import parse
+from harness.support.whole_files import npz, replace_files
+from harness.training.choose_vectors import choose_vectors
 from harness.training.convert import FLOAT, arrays_of, calibration_of, convert, load_float
+from harness.training.fit import train
 from harness.training.task import Data, Samples, Task, load_task
-from harness.training.train import train
-from harness.training.vectors import choose_vectors
 
 Say = Callable[[str], None]
 Array = npt.NDArray[Any]
@@ -119,7 +119,7 @@ class _Answers:
 def _answers(tflite: bytes, samples: Samples) -> _Answers:
     graph = parse(tflite, where="the converted model")
     inputs = quantize(samples.inputs, graph.tensors[graph.inputs[0]])
-    outputs = golden.outputs(tflite, inputs[:, None])[:, 0]  # each with its batch of 1
+    outputs = tflm_golden.outputs(tflite, inputs[:, None])[:, 0]  # each with its batch of 1
     return _Answers(graph, inputs, outputs)
 
 
@@ -128,7 +128,7 @@ def _vectors(answers: _Answers, samples: Samples, chosen: Array) -> dict[str, Ar
         "inputs": answers.inputs[chosen],
         "labels": samples.labels[chosen],
         "golden": answers.outputs[chosen],
-        "golden_source": np.array(golden.version()),
+        "golden_source": np.array(tflm_golden.version()),
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.model import Model
+from harness.model.folder import Model
 from harness.training.keras import missing, tensorflow
 
 Floats = npt.NDArray[np.float32]

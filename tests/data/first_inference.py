@@ -1,8 +1,8 @@
-"""A test that tells when its first inference was done; tests/perf.py runs it."""
+"""A test that tells when its first inference was done; tests/perf/__main__.py runs it."""
 
 import time
 
-from harness.dut import Dut
+from harness.run.link_dut import Dut
 
 
 def test_first_inference(dut: Dut) -> None:

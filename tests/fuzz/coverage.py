@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests import host
 from tests.fuzz.parsers import Parser, build_fuzzer
+from tests.support import host
 
 _INSTRUMENT = ("-fprofile-instr-generate", "-fcoverage-mapping")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests import host, mlperf_cases
-from tests.link_cases import FRAMES, LINES
+from tests.support import host, mlperf_cases
+from tests.support.link_cases import FRAMES, LINES
 
 HERE = Path(__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.board import Board
-from harness.board.reach import Reach
-from harness.dut import open_dut
-from harness.engines import Engine
-from harness.image import build_image
-from harness.model import Model, load_model
-from harness.progress import Progress
+from harness.board.board_options import Reach
+from harness.board.provision import Board
+from harness.engines.registry import Engine
+from harness.image.build import build_image
+from harness.model.folder import Model, load_model
 from harness.results.record import read_record
-from harness.target import Target
+from harness.run.link_dut import open_dut
+from harness.support.progress import Progress
+from harness.target.target_file import Target
 from harness.workspace import Workspace
 
 MLPERF_TINY = Path(__file__).parents[3] / "shared" / "mlperf-tiny"

@@ -1,7 +1,7 @@
 """The suite that `--target` runs: every model on every target asked for."""
 
-from harness.dut import Dut
-from harness.measure.memory import Use, memory_use
+from harness.image.memory_use import Use, memory_use
+from harness.run.link_dut import Dut
 
 
 def test_model_is_right_on_the_device(dut: Dut) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine_host import Host
-from tests.repository import Repository, make_repository
+from tests.support.engine_host import Host
+from tests.support.repository import Repository, make_repository
 
 
 @pytest.fixture(scope="session")

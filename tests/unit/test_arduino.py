@@ -15,14 +15,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.arduino import cli as arduino_cli
-from harness.arduino.library import NAME, assemble
-from harness.arduino.sketch import sketch_elf
-from harness.cli import INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE, main
 from harness.errors import InfrastructureError, InputError
-from harness.target import find_target
-from tests.graphs import Builder
-from tests.repository import Repository
+from harness.image.arduino import arduino_cli as arduino_cli
+from harness.image.arduino.arduino_library import NAME, assemble
+from harness.image.arduino.sketch import sketch_elf
+from harness.target.target_file import find_target
+from tests.support.graphs import Builder
+from tests.support.repository import Repository
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "tests" / "data" / "arduino" / "arduino-cli"
@@ -156,7 +156,9 @@ def test_a_core_that_is_not_installed_is_named(repository: Repository) -> None:
 def test_what_does_not_fit_is_said(
     options: list[str], said: str, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.arduino.sketch.compile_sketch", lambda *_: Path("sketch.elf"))
+    monkeypatch.setattr(
+        "harness.image.arduino.sketch.compile_sketch", lambda *_: Path("sketch.elf")
+    )
     code, text = run(repository, *options)
     assert code == USAGE
     assert said in text
@@ -293,7 +295,7 @@ def test_its_keywords_are_those_of_its_header(library: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where it is elsewhere is only written down")
 def test_the_sketchbook_is_where_arduino_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.arduino.library import sketchbook  # noqa: PLC0415
+    from harness.image.arduino.arduino_library import sketchbook  # noqa: PLC0415
 
     monkeypatch.setenv("HOME", "/home/ada")
     assert sketchbook() == Path("/home/ada/Arduino")

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import block
-from harness.cli import PASSED
-from harness.engines.cmsis_nn import CmsisNN, engine, memory
+from harness.cli.main import PASSED
+from harness.engines.cmsis_nn import CmsisNN, arena, cmsis_nn_engine
+from harness.engines.cmsis_nn.arena import Memory, allocate
 from harness.engines.cmsis_nn.layer import Layer
-from harness.engines.cmsis_nn.lives import Lives
-from harness.engines.cmsis_nn.memory import Memory, allocate
-from harness.graph import Graph
-from harness.model import list_models
-from harness.tflite_file import parse
-from tests.graphs import Builder, from_rng, random_graph
-from tests.models import ROOT
-from tests.repository import make_repository
-from tests.tflm_arena import least, planned
+from harness.engines.cmsis_nn.lifetimes import Lives
+from harness.model import tensor_block
+from harness.model.folder import list_models
+from harness.model.graph import Graph
+from harness.model.tflite_file import parse
+from tests.support.graphs import Builder, from_rng, random_graph
+from tests.support.models import ROOT
+from tests.support.repository import make_repository
+from tests.support.tflm_arena import least, planned
 
 SHARED = ROOT.parent / "shared" / "mlperf-tiny" / "models"
 MODELS = {
@@ -41,7 +41,7 @@ def layers_of(
         seen.append((graph, layers, allocate(graph, layers)))
         return seen[-1][2]
 
-    monkeypatch.setattr(engine, "allocate", spy)
+    monkeypatch.setattr(cmsis_nn_engine, "allocate", spy)
     CmsisNN().generate(parse(model, where="small"), folder, core="cortex-m4f")
     return seen[0]
 
@@ -174,17 +174,17 @@ def test_whatever_lives_at_once_lies_apart(
     lives = Lives(graph, layers)
     if merged:
         lives.merge()
-    arena = memory._memory(graph, layers, lives)
-    held = Bytes(graph, lives, arena)
+    placed = arena._memory(graph, layers, lives)
+    held = Bytes(graph, lives, placed)
     for index in graph.inputs:
         held.compute(index)
     for layer in layers:
         held.run(layer)
-    begin = held.offset[arena.output]
-    offsets = block.offsets(graph.output_tensors)
+    begin = held.offset[placed.output]
+    offsets = tensor_block.offsets(graph.output_tensors)
     for position, (index, at) in enumerate(zip(graph.outputs, offsets, strict=False)):
         held.read(index)
-        assert f"COPY_{position}" in dict(arena.copies) or held.place(index) == begin + at
+        assert f"COPY_{position}" in dict(placed.copies) or held.place(index) == begin + at
 
 
 def network(rng: np.random.Generator) -> bytes:
@@ -235,5 +235,5 @@ def test_a_model_computed_in_place_equals_golden(
             super().__init__(graph, layers)
             self.merge()
 
-    monkeypatch.setattr(memory, "Lives", Merged)
+    monkeypatch.setattr(arena, "Lives", Merged)
     assert repository.run("cmsis-nn") == (PASSED, "")

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import engines, toolchain
-from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.main import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
+from harness.engines import registry
 from harness.errors import InputError
-from harness.link import client, exchange
-from harness.link.client import LinkClient
-from harness.results.store import Store
-from harness.tflite_file import parse
-from harness.toolchain import find_gcc
-from tests.graphs import Builder
-from tests.repository import (
+from harness.image import toolchain
+from harness.image.toolchain import find_gcc
+from harness.link import exchange, link_client
+from harness.link.link_client import LinkClient
+from harness.model.tflite_file import parse
+from harness.results.store.store import Store
+from tests.support.graphs import Builder
+from tests.support.repository import (
     BEHAVE,
     FAIL,
     HANG,
@@ -209,7 +210,7 @@ def test_a_flipped_bit_in_a_network_is_an_input_error_at_the_worst(
     tmp_path: Path, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    engine = engines.find_engine("cmsis-nn")
+    engine = registry.find_engine("cmsis-nn")
     for _ in range(40):
         data = bytearray(dense())
         data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
@@ -299,7 +300,7 @@ def test_a_missing_compiler_is_explained(
     empty: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("harness.toolchain._zig", lambda: None, raising=False)
+    monkeypatch.setattr("harness.image.toolchain._zig", lambda: None, raising=False)
     find_gcc.cache_clear()
     code, text = empty.run("cmsis-nn")
     assert code == INFRASTRUCTURE
@@ -425,7 +426,7 @@ def test_a_device_that_fails_is_explained_and_the_next_run_works(
 def test_an_inference_that_does_not_end_is_explained(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "RUN_DEADLINE", 0.2)
+    monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.2)
     monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.2)
     repository.answers(HANG)
     code, text = repository.run()

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import golden
+from harness.golden import tflm_golden
 from harness.measure.quality import quality_of
-from harness.model import DESCRIPTION, Model, find_model, list_models
+from harness.model.folder import DESCRIPTION, Model, find_model, list_models
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300_000  # bytes of a model's folder
@@ -25,7 +25,9 @@ def test_there_are_different_tasks() -> None:
 
 
 def test_golden_is_what_the_installed_tflite_micro_computes(model: Model) -> None:
-    outputs = golden.outputs(model.tflite, model.vectors.inputs[:, None], where=model.name)[:, 0]
+    outputs = tflm_golden.outputs(model.tflite, model.vectors.inputs[:, None], where=model.name)[
+        :, 0
+    ]
     assert model.vectors.golden is not None
     assert np.array_equal(outputs, model.vectors.golden)
 

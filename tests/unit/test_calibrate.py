@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE, main
 from harness.measure.cycles.calibrate import Calibration, Comparison, read_reference
-from tests.programs import program
+from tests.support.programs import program
 
 # movs r0,#100; bx-free loop between two functions: subs r0,#1; bne .-2
 LOOP = {"reset": "6420", "start": "0138 fdd1", "stop": "fee7"}

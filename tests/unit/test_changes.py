@@ -1,11 +1,11 @@
-"""Change points, on seeded histories; their rates are measured by tests/change_rates.py."""
+"""Change points, on seeded histories; their rates are measured by tests/support/change_rates.py."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.results.changes import (
+from harness.results.judge.change_points import (
     LEAST_CHANGE,
     LEAST_HISTORY,
     LEAST_SEGMENT,
@@ -15,7 +15,7 @@ from harness.results.changes import (
     relative,
     sampled_changes,
 )
-from tests.change_rates import LEVEL, NEAR, NOISES, SIGMA, history
+from tests.support.change_rates import LEVEL, NEAR, NOISES, SIGMA, history
 
 SEEDS = range(3)
 

@@ -15,19 +15,19 @@ from msgspec import structs
 from rich.console import Console
 
 from harness.errors import InputError
-from harness.measure.memory import MemoryUse, SymbolUse
+from harness.image.memory_use import MemoryUse, SymbolUse
 from harness.measure.number import Number
-from harness.profile import LayerProfile
-from harness.report.compare import explain, print_comparison
-from harness.results.changes import LEAST_HISTORY
-from harness.results.compare import Delta, Sample, compare
-from harness.results.facts import differences
-from harness.results.finding import find_runs
-from harness.results.metrics import METRICS, known_names, metric_of
-from harness.results.pairs import pair
+from harness.report.comparison_text import explain, print_comparison
+from harness.results.judge.change_points import LEAST_HISTORY
+from harness.results.judge.compare import Delta, Sample, compare
+from harness.results.judge.find_runs import find_runs
+from harness.results.judge.matching import pair
+from harness.results.judge.metrics import METRICS, known_names, metric_of
+from harness.results.judge.run_context import differences
 from harness.results.record import Record, write_record
+from harness.run.layer_profile import LayerProfile
 from harness.workspace import Workspace
-from tests.year import FIRST, SILICON, made_up
+from tests.support.year import FIRST, SILICON, made_up
 
 EMULATOR = "virtual-stm32"
 HOSTILE = ["[bold red]x[/]", "a\nb\x1b[31m", "\u202eevil", "<script>", "x" * 5000]

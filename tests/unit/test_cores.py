@@ -18,31 +18,32 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import golden, places
-from harness.board import provision
-from harness.board.reach import Reach
-from harness.dut import Dut, open_dut
-from harness.engines import Engine, find_engine
-from harness.engines.cmsis_nn.target import extension_of
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.engines.cmsis_nn.core_features import extension_of
+from harness.engines.registry import Engine, find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.image import Image, build_image
-from harness.link.fault import describe
+from harness.golden import tflm_golden
+from harness.image.build import Image, build_image
+from harness.image.toolchain import TOOLCHAINS, find_toolchain
+from harness.link.fault_registers import describe
 from harness.link.messages import Fault
-from harness.measure.cycles.inference import infer
+from harness.measure.cycles.inference_estimate import infer
 from harness.measure.instructions import instructions
-from harness.model import Model, load_model
-from harness.progress import Progress
+from harness.model.folder import Model, load_model
+from harness.model.tflite_file import parse
 from harness.results.record import Conversion
-from harness.results.recording import record_of
-from harness.run import Run
-from harness.target import Core, Counter, Target, find_target
-from harness.tflite_file import parse
-from harness.toolchain import TOOLCHAINS, find_toolchain
+from harness.results.run_record import record_of
+from harness.run.link_dut import Dut, open_dut
+from harness.run.link_run import Run
+from harness.support import bundled_files
+from harness.support.progress import Progress
+from harness.target.target_file import Core, Counter, Target, find_target
 from harness.workspace import Workspace
-from tests import graphs, operators
-from tests.graphs import Builder
-from tests.hand_made import hand_made
-from tests.repository import DESCRIPTION
+from tests.support import graphs, operators
+from tests.support.graphs import Builder
+from tests.support.hand_made import hand_made
+from tests.support.repository import DESCRIPTION
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -123,7 +124,7 @@ def run(target: Target, model: Model, image: Image, root: Path) -> Run:
 
 
 def test_a_target_s_core_has_a_row_for_every_toolchain_and_no_other_has() -> None:
-    text = (places.bundled("firmware") / "cores.cmake").read_text()
+    text = (bundled_files.bundled("firmware") / "cores.cmake").read_text()
     rows = re.findall(r"(?m)^set\(CORE_FLAGS_(\w+?)_(\S+)", text)
     assert sorted(rows) == sorted((name, core) for name in TOOLCHAINS for core in get_args(Core))
 
@@ -238,7 +239,7 @@ def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "g
     target, model = target_of(name), write_model(root / "network", network)
     image = build(target, model, toolchain, root / "images")
     with opened(target, model, image, root) as dut:
-        for ours, expected in zip(inputs, golden.outputs(network, inputs), strict=True):
+        for ours, expected in zip(inputs, tflm_golden.outputs(network, inputs), strict=True):
             assert np.array_equal(dut.infer(ours[0]), expected[0])
 
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import engines
-from harness.cli import INFRASTRUCTURE, PASSED
+from harness.cli.main import INFRASTRUCTURE, PASSED
+from harness.engines import registry
 from harness.errors import InfrastructureError
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_ticks
-from harness.target import Counter, load_target
-from tests.models import ROOT
-from tests.repository import HandMade, Repository
+from harness.target.target_file import Counter, load_target
+from tests.support.models import ROOT
+from tests.support.repository import HandMade, Repository
 
 # What the first byte of a vector has tests/data/firmware/counting do.
 BEHAVE, WRAP_SOON, TAKE_LONG, STOP, GO_BACK = range(5)
@@ -29,7 +29,7 @@ real = pytest.mark.skipif(
 
 @pytest.fixture
 def repository(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    monkeypatch.setitem(engines.ENGINES, "counting", HandMade("counting"))
+    monkeypatch.setitem(registry.ENGINES, "counting", HandMade("counting"))
     return repository
 
 

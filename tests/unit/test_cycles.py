@@ -11,30 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.block import pack
 from harness.elf import Elf
-from harness.engines import find_engine
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError
-from harness.image import Image, build_image
+from harness.image.build import Image, build_image
 from harness.measure.cycles.attribution import estimate
-from harness.measure.cycles.bare import BareCore, Block
 from harness.measure.cycles.costs import costs_of
 from harness.measure.cycles.decode import KINDS, instruction
 from harness.measure.cycles.estimate import Estimate, FunctionCost
-from harness.measure.cycles.inference import (
+from harness.measure.cycles.inference_estimate import (
     estimate_inference,
     estimated,
     infer,
     instructions,
     why_not,
 )
-from harness.measure.cycles.trace import Trace
 from harness.measure.number import Number
-from harness.model import Model, find_model
-from harness.report.functions import print_functions
-from harness.results.recording import record_of
-from harness.target import Clock, Core, Mcu, Target, find_target
-from tests.programs import program
+from harness.model.folder import Model, find_model
+from harness.model.tensor_block import pack
+from harness.report.functions_table import print_functions
+from harness.results.run_record import record_of
+from harness.simulator.bare_core import BareCore, Block
+from harness.simulator.block_trace import Trace
+from harness.target.target_file import Clock, Core, Mcu, Target, find_target
+from tests.support.programs import program
 from tests.unit.test_record import make_run
 
 ROOT = Path(__file__).parents[2]

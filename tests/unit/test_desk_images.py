@@ -8,15 +8,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.board import provision
-from harness.board.reach import Reach
-from harness.dut import open_dut
-from harness.engines import find_engine
-from harness.image import build_image
-from harness.model import find_model
-from harness.places import bundled
-from harness.progress import Progress
-from harness.target import Pyocd, Virtual, find_target
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.engines.registry import find_engine
+from harness.image.build import build_image
+from harness.model.folder import find_model
+from harness.run.link_dut import open_dut
+from harness.support.bundled_files import bundled
+from harness.support.progress import Progress
+from harness.target.target_file import Pyocd, Virtual, find_target
 from harness.workspace import Workspace
 
 UARTS = {

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import doctor
-from harness.board.virtual.handle import VirtualBoard
-from harness.cli import PASSED, main
-from harness.toolchain import find_gcc
+from harness.cli import doctor
+from harness.cli.main import PASSED, main
+from harness.image.toolchain import find_gcc
+from harness.simulator.board_process import VirtualBoard
 from harness.workspace import Workspace
 
 

@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import block, engines, golden
-from harness.cli import FAILED, PASSED, USAGE
+from harness.cli.main import FAILED, PASSED, USAGE
+from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import InputError
-from harness.graph import Tensor
+from harness.golden import tflm_golden
+from harness.model import tensor_block
+from harness.model.graph import Tensor
+from harness.model.tflite_file import parse
 from harness.results.record import Record
-from harness.tflite_file import parse
-from tests.graphs import Builder
-from tests.repository import Repository, make_repository
-from tests.spoilt import off_by_one
+from tests.support.graphs import Builder
+from tests.support.repository import Repository, make_repository
+from tests.support.spoilt import off_by_one
 
 Array = np.ndarray[Any, Any]
 COUNT = 3
@@ -46,20 +48,20 @@ def tensors(*shapes: tuple[Any, tuple[int, ...]]) -> list[Tensor]:
 
 def test_a_block_of_one_tensor_is_that_tensor() -> None:
     (one,) = tensors((np.int8, (1, 7, 3)))
-    assert block.size([one]) == 21
+    assert tensor_block.size([one]) == 21
     values = np.arange(21, dtype=np.int8).reshape(7, 3)
-    assert block.pack([one], [values]) == values.tobytes()
-    (back,) = block.unpack([one], values.tobytes())
+    assert tensor_block.pack([one], [values]) == values.tobytes()
+    (back,) = tensor_block.unpack([one], values.tobytes())
     assert back.shape == (7, 3)
 
 
 def test_each_tensor_of_a_block_begins_at_four_bytes() -> None:
     made = tensors((np.int8, (1, 5)), (np.float32, (1, 2)), (np.uint8, ()), (np.int16, (1, 3)))
-    assert block.offsets(made) == [0, 8, 16, 20, 26]
-    values = [np.arange(t.elements).astype(t.dtype).reshape(block.sample(t)) for t in made]
-    packed = block.pack(made, values)
-    assert len(packed) == block.size(made) == 26
-    for value, again in zip(values, block.unpack(made, packed), strict=True):
+    assert tensor_block.offsets(made) == [0, 8, 16, 20, 26]
+    values = [np.arange(t.elements).astype(t.dtype).reshape(tensor_block.sample(t)) for t in made]
+    packed = tensor_block.pack(made, values)
+    assert len(packed) == tensor_block.size(made) == 26
+    for value, again in zip(values, tensor_block.unpack(made, packed), strict=True):
         assert value.dtype == again.dtype
         np.testing.assert_array_equal(value, again)
 
@@ -67,9 +69,9 @@ def test_each_tensor_of_a_block_begins_at_four_bytes() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["i1", "i2", "f4"]), st.integers(1, 9)), min_size=1))
 def test_tensors_of_a_block_lie_apart(drawn: list[tuple[str, int]]) -> None:
     made = tensors(*((kind, (1, count)) for kind, count in drawn))
-    offsets = block.offsets(made)
+    offsets = tensor_block.offsets(made)
     for tensor, begin, end in zip(made, offsets, offsets[1:], strict=False):
-        assert begin % block.ALIGNMENT == 0
+        assert begin % tensor_block.ALIGNMENT == 0
         assert begin + tensor.nbytes <= end
 
 
@@ -84,7 +86,7 @@ def put(repository: Repository, model: bytes, **more: Any) -> list[Array]:
     graph = parse(model, where="small")
     rng = np.random.default_rng(3)
     inputs = [
-        rng.integers(-100, 100, (COUNT, *block.sample(tensor))).astype(tensor.dtype)
+        rng.integers(-100, 100, (COUNT, *tensor_block.sample(tensor))).astype(tensor.dtype)
         for tensor in graph.input_tensors
     ]
     names = ["inputs"] if len(inputs) == 1 else [f"inputs_{i}" for i in range(len(inputs))]
@@ -194,7 +196,7 @@ def test_several_inputs_come_either_way(repository: Repository, feed: str) -> No
 def test_golden_of_several_outputs_may_come_with_the_vectors(repository: Repository) -> None:
     model = two_and_three()
     inputs = put(repository, model)
-    outputs = golden.of_vectors(model, inputs)
+    outputs = tflm_golden.of_vectors(model, inputs)
     outputs[1][2, 0, 1, 0] ^= 4
     arrays = {f"golden_{place}": values for place, values in enumerate(outputs)}
     put(repository, model, golden_source=np.array("tflite-micro, and a hand"), **arrays)
@@ -214,7 +216,7 @@ def test_a_wrong_layer_among_several_outputs_is_named(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, layer: int
 ) -> None:
     engine = off_by_one(layer)
-    monkeypatch.setitem(engines.ENGINES, engine.name, engine)
+    monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     put(repository, two_and_three())
     assert repository.run(engine.name)[0] == FAILED
     (record,) = repository.records()
@@ -226,7 +228,7 @@ def test_a_wrong_layer_among_several_outputs_is_named(
 def test_a_dut_takes_an_array_for_each_input(repository: Repository) -> None:
     model = two_and_three()
     inputs = put(repository, model)
-    wanted = golden.of_vectors(model, inputs)
+    wanted = tflm_golden.of_vectors(model, inputs)
     first, second = (values[1] for values in inputs)
     with repository.dut(CmsisNN()) as dut:
         for ours, theirs in zip(dut.infer_all(first, second), wanted, strict=True):
@@ -261,7 +263,7 @@ def test_a_dynamic_batch_is_one(repository: Repository) -> None:
     graph = parse(model, where="small")
     assert graph.input_tensors[0].shape == (1, 4)
     inputs = np.arange(12, dtype=np.int8).reshape(3, 4)
-    (outputs,) = golden.of_vectors(model, [inputs])
+    (outputs,) = tflm_golden.of_vectors(model, [inputs])
     assert outputs.shape == (3, 3)
 
 
@@ -321,7 +323,7 @@ def test_a_float_model_with_an_int8_core(repository: Repository, is_class: bool)
         outputs = [best, real]
     model = b.build([source], outputs)
     inputs = put(repository, model)
-    found = golden.of_vectors(model, inputs)
+    found = tflm_golden.of_vectors(model, inputs)
     labels = found[0].astype(np.int64).reshape(COUNT) if is_class else found[0].argmax(axis=1)
     put(repository, model, labels=labels)
     assert passed(repository).numbers["accuracy"].value == 1.0

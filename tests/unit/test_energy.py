@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.link.client import Span
-from harness.measure.energy import VIRTUAL, Energy, energy_of, estimate_energy
-from harness.measure.meters.meter import Capture
+from harness.link.link_client import Span
+from harness.measure.energy.inference_energy import VIRTUAL, Energy, energy_of, estimate_energy
+from harness.measure.energy.inference_windows import Timeline
+from harness.measure.energy.meters.meter import Capture
 from harness.measure.number import Number
-from harness.measure.windows import Timeline
-from harness.target import Power
+from harness.target.target_file import Power
 
 HZ = 100_000
 VOLTS = 3.0

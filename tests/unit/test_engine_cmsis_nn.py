@@ -10,17 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import golden
-from harness.engines import ENGINES, find_engine
 from harness.engines.cmsis_nn import CmsisNN
+from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
 from harness.engines.cmsis_nn.model_c import plain
 from harness.engines.cmsis_nn.operators import LOWERINGS
-from harness.engines.cmsis_nn.tree import find_tree
+from harness.engines.registry import ENGINES, find_engine
 from harness.errors import InputError
-from harness.tflite_file import parse
-from tests import graphs
-from tests.engine_host import NN, Host
-from tests.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
+from harness.golden import tflm_golden
+from harness.model.tflite_file import parse
+from tests.support import graphs
+from tests.support.engine_host import NN, Host
+from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
 
 SHARED = Path(__file__).parents[3] / "shared" / "mlperf-tiny"
 # One operator at a time: what each case changes of an image of 7x6x5 values.
@@ -153,7 +153,7 @@ def test_softmax_survives_where_tflm_aborts(host: Host) -> None:
     equal = np.zeros((1, 1, 1000), np.int8)
     assert (host.run(model, equal) == -128).all()
     with pytest.raises(InputError, match="TFLM does not run it"):
-        golden.outputs(model, equal)
+        tflm_golden.outputs(model, equal)
     equal[0, 0, 17] = 127
     host.check(model, equal)
 

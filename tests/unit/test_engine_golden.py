@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness import golden
 from harness.errors import InputError
-from tests.graphs import Builder
+from harness.golden import tflm_golden
+from tests.support.graphs import Builder
 
 
 def model() -> bytes:
@@ -19,15 +19,15 @@ def model() -> bytes:
 
 
 def test_the_version_names_the_oracle() -> None:
-    assert golden.version().startswith("tflite-micro 0.dev")
+    assert tflm_golden.version().startswith("tflite-micro 0.dev")
 
 
 def test_outputs_come_in_the_order_of_the_inputs(capfd: pytest.CaptureFixture[str]) -> None:
     inputs = np.arange(-6, 6, dtype=np.int8).reshape(3, 1, 4)
-    outputs = golden.outputs(model(), inputs)
+    outputs = tflm_golden.outputs(model(), inputs)
     assert outputs.dtype == np.int8
     np.testing.assert_array_equal(outputs, inputs + 1)
-    np.testing.assert_array_equal(golden.compute(model(), inputs), outputs)
+    np.testing.assert_array_equal(tflm_golden.compute(model(), inputs), outputs)
     assert capfd.readouterr() == ("", "")
 
 
@@ -40,15 +40,15 @@ def test_outputs_come_in_the_order_of_the_inputs(capfd: pytest.CaptureFixture[st
         (np.zeros((0, 1, 4), np.int8), "there are no inputs"),
     ],
 )
-def test_inputs_that_do_not_fit_are_refused(inputs: golden.Array, message: str) -> None:
+def test_inputs_that_do_not_fit_are_refused(inputs: tflm_golden.Array, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        golden.outputs(model(), np.asarray(inputs), where="bad.tflite")
+        tflm_golden.outputs(model(), np.asarray(inputs), where="bad.tflite")
     assert caught.value.where == "bad.tflite"
 
 
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(InputError, match="identifier TFL3"):
-        golden.outputs(b"nothing", np.zeros((1, 4), np.int8))
+        tflm_golden.outputs(b"nothing", np.zeros((1, 4), np.int8))
 
 
 def test_a_model_that_tflm_refuses_is_refused_with_its_reason(
@@ -58,7 +58,9 @@ def test_a_model_that_tflm_refuses_is_refused_with_its_reason(
     source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
     b.operator("MyOwnThing", [source], [result])
     with pytest.raises(InputError, match=r"TFLM does not run it: .*op code CUSTOM"):
-        golden.outputs(b.build([source], [result]), np.zeros((1, 1, 4), np.int8), where="m.tflite")
+        tflm_golden.outputs(
+            b.build([source], [result]), np.zeros((1, 1, 4), np.int8), where="m.tflite"
+        )
     assert capfd.readouterr() == ("", "")
 
 
@@ -68,4 +70,4 @@ def test_a_model_that_ends_tflm_does_not_end_us() -> None:
     source = b.activation((1, 4), 1000.0, 0)
     broken = b.build([source], [b.add(source, source, scale=1e-6)])
     with pytest.raises(InputError, match="TFLM does not run it"):
-        golden.outputs(broken, np.zeros((1, 1, 4), np.int8))
+        tflm_golden.outputs(broken, np.zeros((1, 1, 4), np.int8))

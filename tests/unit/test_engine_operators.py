@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import operators
-from tests.engine_host import NN, Host
-from tests.graphs import from_rng
+from tests.support import operators
+from tests.support.engine_host import NN, Host
+from tests.support.graphs import from_rng
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
 # Compiled at once; more take the compiler too much memory.

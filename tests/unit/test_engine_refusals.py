@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.engines import find_engine
+from harness.engines.registry import find_engine
 from harness.errors import InputError
-from harness.tflite_file import parse
-from tests.graphs import RELU, TANH, Builder
+from harness.model.tflite_file import parse
+from tests.support.graphs import RELU, TANH, Builder
 
 Array = np.ndarray[Any, Any]
 SIZES, HALF, EMPTY = (1, 4, 6, 2), (1, 2, 6, 2), (1, 0, 6, 2)

@@ -14,24 +14,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.board import provision
-from harness.board.reach import Reach
-from harness.cli import main
-from harness.dut import open_dut
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.cli.main import main
 from harness.engines.tflm import Tflm
-from harness.engines.tflm.archive import read_archive
-from harness.engines.tflm.tree import LIBRARY, find_tree
+from harness.engines.tflm.static_library import read_archive
+from harness.engines.tflm.tflm_tree import LIBRARY, find_tree
 from harness.errors import InputError
-from harness.image import Image, build_image
-from harness.model import Model, find_model, load_model
-from harness.progress import Progress
-from harness.run import Run
-from harness.settings import read_settings
-from harness.target import Target, find_target
-from harness.toolchain import find_toolchain
+from harness.harness_toml import read_settings
+from harness.image.build import Image, build_image
+from harness.image.toolchain import find_toolchain
+from harness.model.folder import Model, find_model, load_model
+from harness.run.link_dut import open_dut
+from harness.run.link_run import Run
+from harness.support.progress import Progress
+from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
-from tests.cxx import needs_gxx
-from tests.graphs import Builder
+from tests.support.cxx import needs_gxx
+from tests.support.graphs import Builder
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "data" / "tflm"
@@ -184,7 +184,7 @@ def test_tflm_is_quoted_where_it_does_not_take_the_network(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.engines.tflm.arena._TRIAL", range(0x6000_0000, 0x6000_0200))
+    monkeypatch.setattr("harness.image.arena_trial._TRIAL", range(0x6000_0000, 0x6000_0200))
     with pytest.raises(InputError, match="the stand-in needs 1000 bytes of arena, not 512"):
         build(target, reshapes, tree, tmp_path)
 
@@ -293,7 +293,7 @@ def test_what_is_no_library_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_the_tree_is_named_in_harness_toml_relative_to_it(tmp_path: Path) -> None:
-    (tmp_path / "harness.toml").write_text('[engines.tflm]\ndir = "sub/tflm"\n')
+    (tmp_path / "harness.support.toml_file").write_text('[engines.tflm]\ndir = "sub/tflm"\n')
     assert read_settings(tmp_path).engines.tflm.dir == str(tmp_path / "sub" / "tflm")
     assert read_settings(tmp_path / "elsewhere").engines.tflm.dir == ""
 
@@ -315,14 +315,14 @@ def test_models_show_asks_the_tree_that_harness_toml_names(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "harness.toml").write_text(f'[engines.tflm]\ndir = "{tree}"\n')
+    (tmp_path / "harness.support.toml_file").write_text(f'[engines.tflm]\ndir = "{tree}"\n')
     monkeypatch.chdir(tmp_path)
     assert main(["models", "show", "anomaly"]) == 0
     assert "knows no operator FULLY_CONNECTED" in capsys.readouterr().out
 
 
 def test_an_unknown_key_of_harness_toml_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "harness.toml").write_text('[engines.tflm]\ndirectory = "tflm"\n')
+    (tmp_path / "harness.support.toml_file").write_text('[engines.tflm]\ndirectory = "tflm"\n')
     with pytest.raises(InputError, match="unknown key `directory`"):
         read_settings(tmp_path)
 

@@ -10,25 +10,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.board import provision
-from harness.board.reach import Reach
-from harness.cli import main
-from harness.dut import open_dut
-from harness.engines import find_engine
-from harness.engines.edge_impulse import host
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.cli.main import main
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
-from harness.export import KINDS, METADATA, read_export
-from harness.image import build_image
+from harness.golden import edge_impulse_golden
+from harness.image.build import build_image
+from harness.image.toolchain import find_toolchain
 from harness.measure.agreement import TOLERANCE, classes, score_differences
-from harness.model import Model, load_model
-from harness.progress import Progress
-from harness.raw_features import load_features
+from harness.model.edge_impulse_export import KINDS, METADATA, read_export
+from harness.model.edge_impulse_features import load_features
+from harness.model.folder import Model, load_model
 from harness.results.record import read_record
-from harness.run import Run
-from harness.target import find_target
-from harness.toolchain import find_toolchain
+from harness.run.link_dut import open_dut
+from harness.run.link_run import Run
+from harness.support.progress import Progress
+from harness.target.target_file import find_target
 from harness.workspace import Workspace
-from tests.cxx import has_gxx
+from tests.support.cxx import has_gxx
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "data" / "export"
@@ -334,7 +334,7 @@ def run(model: Model, workspace: Workspace, *, profile: bool = False) -> Run:
 def test_the_stand_in_answers_as_its_host_build(workspace: Workspace) -> None:
     result = run(load_model(STAND_IN), workspace, profile=True)
     result.check()
-    assert result.golden_source == host.version()
+    assert result.golden_source == edge_impulse_golden.version()
     assert result.score_differences.max() < 1e-6
     raw = result.vectors.inputs
     expected = 1 / (1 + np.exp(-raw.mean(axis=1)))
@@ -376,7 +376,7 @@ def test_what_the_sdk_says_of_a_failure_is_told(export: Path, workspace: Workspa
     with pytest.raises(
         InfrastructureError, match="layer 0 failed; the device said: ERR: 2000 is too loud"
     ):
-        host.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
+        edge_impulse_golden.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
 
 
 @needs_compilers
@@ -384,7 +384,7 @@ def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Worksp
     edit(export / "tflite-model" / "trained_model_compiled.cpp", "1.0f -", "one -")
     found = read_export(export)
     with pytest.raises(InfrastructureError, match=r"(?s)for this computer:\n.*error: .one."):
-        host.answers(found, np.zeros((1, 6), np.float32), workspace.golden)
+        edge_impulse_golden.answers(found, np.zeros((1, 6), np.float32), workspace.golden)
 
 
 @needs_compilers

@@ -18,26 +18,27 @@ from pathlib import Path
 import pytest
 from pyocd.probe.aggregator import DebugProbeAggregator
 
-from harness import engines
-from harness.board import lease, provision
-from harness.board.lease import Lease
-from harness.board.reach import Reach
-from harness.board.virtual import runtime
-from harness.board.virtual.handle import VirtualBoard
-from harness.cli import INFRASTRUCTURE, PASSED
-from harness.dut import Dut, open_dut
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.cli.main import INFRASTRUCTURE, PASSED
 from harness.elf import Elf
-from harness.engines import Generated, find_engine
+from harness.engines import registry
+from harness.engines.registry import Generated, find_engine
 from harness.errors import InfrastructureError
-from harness.graph import Graph
-from harness.image import build_image
-from harness.link import client, exchange
-from harness.link.client import LinkClient
-from harness.model import load_model
-from harness.progress import Progress
-from harness.target import load_target
+from harness.image.build import build_image
+from harness.link import exchange, link_client
+from harness.link.link_client import LinkClient
+from harness.model.folder import load_model
+from harness.model.graph import Graph
+from harness.run.link_dut import Dut, open_dut
+from harness.simulator import runtime_folder
+from harness.simulator.board_process import VirtualBoard
+from harness.support import lease
+from harness.support.lease import Lease
+from harness.support.progress import Progress
+from harness.target.target_file import load_target
 from harness.workspace import Workspace
-from tests.repository import (
+from tests.support.repository import (
     BEHAVE,
     DATA,
     FAIL,
@@ -67,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("virtual")
     path.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(runtime.DIRECTORY_VARIABLE, str(path))
+        patch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(path))
         # Once a board is gone, its terminal's name may be that of another session's board.
         patch.setattr(lease, "_FOLDER", path.with_name(f"{path.name}-leases"))
         DebugProbeAggregator.get_all_connected_probes()  # libusb opens a socket for good
@@ -410,7 +411,7 @@ def test_an_inference_that_does_not_end_says_where_it_was(
     impatient: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "RUN_DEADLINE", 0.3)
+    monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.3)
     text = fails(repository, board, BEHAVE, HANG)
     assert "vector 1: the inference did not end within 0.3 s\n" in text
     assert f"the core was at nn_invoke model.c:{line_of('case HANG') + 1}" in text
@@ -494,7 +495,7 @@ def test_firmware_that_fails_at_start_is_explained(
     repository: Repository, board: VirtualBoard, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, texts = EARLY[what]
-    monkeypatch.setitem(engines.ENGINES, "early", Early(code))
+    monkeypatch.setitem(registry.ENGINES, "early", Early(code))
     monkeypatch.setattr(LinkClient, "hello", partialmethod(LinkClient.hello, deadline=1))
     text = fails(repository, board, BEHAVE, engine="early")
     for expected in texts:

@@ -15,24 +15,24 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.board import Board, provision
-from harness.board.pyocd import PyocdBoard
-from harness.board.reach import Feed, Reach
+from harness.board.board_options import Feed, Reach
+from harness.board.provision import Board, provision
+from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.simulated import SimulatedBoard
-from harness.cli import INFRASTRUCTURE
-from harness.dut import Dut, open_dut
-from harness.engines import find_engine
+from harness.cli.main import INFRASTRUCTURE
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError
-from harness.image import Image, build_image
+from harness.image.build import Image, build_image
 from harness.link.channel import LineClosedError
-from harness.link.errors import DeviceRefusedError
-from harness.model import Model
-from harness.progress import Progress
-from harness.run import Run
-from harness.target import Memory, Region, Target, find_target
+from harness.link.device_errors import DeviceRefusedError
+from harness.model.folder import Model
+from harness.run.link_dut import Dut, open_dut
+from harness.run.link_run import Run
+from harness.support.progress import Progress
+from harness.target.target_file import Memory, Region, Target, find_target
 from harness.workspace import Workspace
-from tests.models import few_digits, large_input
-from tests.repository import BEHAVE, FAIL, RESTART, UNDEFINED, Repository, make_repository
+from tests.support.models import few_digits, large_input
+from tests.support.repository import BEHAVE, FAIL, RESTART, UNDEFINED, Repository, make_repository
 from tests.unit.test_qemu import emulators, processes
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.link import frame
-from tests import host
-from tests.link_cases import CAPACITY, FRAMES, ONE
+from tests.support import host
+from tests.support.link_cases import CAPACITY, FRAMES, ONE
 
 MORE, READY, BAD = range(3)
 

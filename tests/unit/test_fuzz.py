@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pytest
 
 from harness.link import frame
-from tests import host
 from tests.fuzz.parsers import (
     FRAME,
     LINK,
@@ -22,6 +21,7 @@ from tests.fuzz.parsers import (
     find_libfuzzer,
     fuzz,
 )
+from tests.support import host
 
 SECONDS = 60  # far more than the second or two that it takes
 

@@ -8,19 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from harness import cli
-from harness.cli_judge import passes
+from harness.cli import main
+from harness.cli.judge_commands import passes
 from harness.errors import InputError
 from harness.measure.number import Number
-from harness.report.gate import complaint, summary
-from harness.results.baseline import (
-    BUDGETS,
-    accept,
-    file_name,
-    read_baseline,
-    read_baselines,
-)
-from harness.results.gate import Gate, Judgement
+from harness.report.gate_text import complaint, summary
+from harness.results.judge.baseline import BUDGETS, accept, file_name, read_baseline, read_baselines
+from harness.results.judge.gate import Gate, Judgement
 from harness.results.record import Record, write_record
 from harness.workspace import Workspace
 from tests.unit.test_compare import HOSTILE, run, silicon, with_numbers, with_part, with_value
@@ -347,13 +341,13 @@ def test_the_line_that_is_printed_accepts_the_run(
     line = complaint(judge(folder, record), Path("reports/baselines")).split("right: ")[1]
     program, *arguments = shlex.split(line)
     assert program == "harness"
-    assert cli.main(arguments) == cli.PASSED
+    assert main.main(arguments) == main.PASSED
     assert not judge(folder, record).fails
-    assert cli.main(["baseline", "list"]) == cli.PASSED
+    assert main.main(["baseline", "list"]) == main.PASSED
     assert "virtual-stm32, faces" in capsys.readouterr().out
-    assert cli.main(["compare", "reports/baselines", "last"]) == cli.PASSED
+    assert main.main(["compare", "reports/baselines", "last"]) == main.PASSED
     assert "the image is the same" in capsys.readouterr().out
-    assert cli.main(["baseline", "accept", record.id, "--because", " "]) == cli.USAGE
+    assert main.main(["baseline", "accept", record.id, "--because", " "]) == main.USAGE
 
 
 def test_the_exit_code_tells_a_regression(
@@ -366,4 +360,4 @@ def test_the_exit_code_tells_a_regression(
     worse = structs.replace(with_value(run(), "flash", 99_999), id="worse")
     assert not passes(gate, [write_record(worse, runs)])
     assert "flash 18,208 → 99,999" in capsys.readouterr().out
-    assert cli.REGRESSION not in {cli.PASSED, cli.FAILED, cli.USAGE, cli.INFRASTRUCTURE}
+    assert main.REGRESSION not in {main.PASSED, main.FAILED, main.USAGE, main.INFRASTRUCTURE}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from harness.results.baseline import BUDGETS, accept
+from harness.results.judge.baseline import BUDGETS, accept
 from harness.results.record import Record, write_record
 from tests.unit.test_compare import run, with_value
 

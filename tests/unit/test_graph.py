@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.graph import Activation, Conv2DOptions, Graph, Padding
-from harness.tflite_file import parse
-from tests import graphs
-from tests.graphs import Builder
+from harness.model.graph import Activation, Conv2DOptions, Graph, Padding
+from harness.model.tflite_file import parse
+from tests.support import graphs
+from tests.support.graphs import Builder
 
 SHARED = Path(__file__).parents[3] / "shared" / "mlperf-tiny" / "models"
 

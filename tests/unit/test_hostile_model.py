@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import golden
-from harness.cli import USAGE
-from harness.engines import find_engine
+from harness.cli.main import USAGE
+from harness.engines.registry import find_engine
 from harness.errors import InputError
-from harness.graph import Graph
-from harness.tflite_file import parse
-from tests.graphs import Builder, from_rng, random_graph
-from tests.models import ROOT
-from tests.repository import Repository, make_repository, vectors
+from harness.golden import tflm_golden
+from harness.model.graph import Graph
+from harness.model.tflite_file import parse
+from tests.support.graphs import Builder, from_rng, random_graph
+from tests.support.models import ROOT
+from tests.support.repository import Repository, make_repository, vectors
 
 WHERE = "models/small/hostile.tflite"
 SECONDS = 2.0
@@ -105,7 +105,7 @@ def test_a_truncated_file_is_refused(number: int) -> None:
         assert read(data[: len(data) * part // 50]) is None
 
 
-def zeros(graph: Graph) -> list[golden.Array]:
+def zeros(graph: Graph) -> list[tflm_golden.Array]:
     return [np.zeros((1, *graph.tensors[i].shape), graph.tensors[i].dtype) for i in graph.inputs]
 
 
@@ -116,7 +116,7 @@ def test_a_damaged_file_ends_golden_with_a_message_at_most() -> None:
         if graph is None or not graph.inputs:
             continue
         try:
-            answered += bool(golden.answers(data, zeros(graph), where=WHERE))
+            answered += bool(tflm_golden.answers(data, zeros(graph), where=WHERE))
         except InputError as error:
             assert error.where == WHERE  # noqa: PT017
             assert "Traceback" not in error.what  # noqa: PT017
@@ -237,7 +237,7 @@ def aborts_tflm() -> bytes:
 
 def test_golden_says_by_what_tflm_crashed() -> None:
     with pytest.raises(InputError, match="it crashed by SIGABRT") as caught:
-        golden.answers(aborts_tflm(), [np.zeros((1, 1, 4), np.int8)], where=WHERE)
+        tflm_golden.answers(aborts_tflm(), [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
 
 
@@ -248,7 +248,7 @@ def test_golden_gives_a_file_little_memory() -> None:
     data = b.build([source], [b.add(source, source)], metadata=("x" * 200_000, 20_000))
     begin = time.monotonic()
     with pytest.raises(InputError, match="wants more than 1 GiB") as caught:
-        golden.answers(data, [np.zeros((1, 1, 4), np.int8)], where=WHERE)
+        tflm_golden.answers(data, [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
     assert time.monotonic() - begin < 10 * SECONDS
 

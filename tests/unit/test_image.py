@@ -11,15 +11,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import image, places
 from harness.elf import Elf
-from harness.engines import find_engine
+from harness.engines.registry import find_engine
 from harness.errors import InputError
-from harness.image import Image, build_image
-from harness.model import Model, load_model
-from harness.target import Memory, Region, Target, load_target
-from harness.toolchain import Toolchain, find_gcc, find_toolchain
-from tests.graphs import Builder
+from harness.image import build
+from harness.image.build import Image, build_image
+from harness.image.toolchain import Toolchain, find_gcc, find_toolchain
+from harness.model.folder import Model, load_model
+from harness.support import bundled_files
+from harness.target.target_file import Memory, Region, Target, load_target
+from tests.support.graphs import Builder
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTION = ROOT / "tests" / "data" / "models" / "valid.toml"
@@ -129,9 +130,9 @@ def identify(
 ) -> str:
     """Return the build ID without compiling anything."""
     shutil.rmtree(folder, ignore_errors=True)
-    generated = image._generate(model, ENGINE, folder, target.mcu.core)
+    generated = build._generate(model, ENGINE, folder, target.mcu.core)
     chosen = toolchain or find_gcc()
-    return image._build_id(generated, chosen, image._options(target, chosen))
+    return build._build_id(generated, chosen, build._options(target, chosen))
 
 
 def memory(target: Target, flash: int = 0, ram: int = 0) -> Target:
@@ -236,8 +237,8 @@ def test_a_changed_source_of_the_firmware_is_another_build(
 ) -> None:
     # A folder of the user's called `ports` is not the firmware's.
     copy = tmp_path / "ports" / "firmware"
-    shutil.copytree(places.bundled("firmware"), copy)
-    monkeypatch.setattr(places, "bundled", lambda folder: copy.parent / folder)
+    shutil.copytree(bundled_files.bundled("firmware"), copy)
+    monkeypatch.setattr(bundled_files, "bundled", lambda folder: copy.parent / folder)
     assert identify(target, model, tmp_path / "generated") == built.build_id
     (copy / name).parent.mkdir(exist_ok=True)
     with (copy / name).open("a") as file:

@@ -16,15 +16,15 @@ import msgspec
 import pandas as pd
 import pytest
 
-from harness.cli import main
+from harness.cli.main import main
 from harness.errors import InfrastructureError, InputError
 from harness.results import frame
-from harness.results.index import Index
-from harness.results.opening import open_store
 from harness.results.record import read_record, write_record
-from harness.results.store import Store
+from harness.results.store.index import Index
+from harness.results.store.open_results import open_store
+from harness.results.store.store import Store
 from harness.workspace import Workspace
-from tests.year import MODELS, TARGETS, write_year, year
+from tests.support.year import MODELS, TARGETS, write_year, year
 
 NIGHTS = 10
 KILLS = 100
@@ -71,7 +71,7 @@ def test_a_year_is_indexed_whole_and_read_once(
     def read_again(path: Path) -> None:
         raise AssertionError(path)
 
-    monkeypatch.setattr("harness.results.index.read_file", read_again)
+    monkeypatch.setattr("harness.results.store.index.read_file", read_again)
     with open_store("", Workspace(written)) as store:
         series = store.series("instructions_median", model="digits", target="virtual-stm32")
     values = [point.value for point in series]
@@ -224,7 +224,7 @@ def test_an_index_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
 def test_an_index_that_somebody_holds_is_not_waited_for_without_end(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.results.index._WAIT", 0.1)
+    monkeypatch.setattr("harness.results.store.index._WAIT", 0.1)
     with (root / "reports" / "index.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(InfrastructureError, match="another process has held it for"):
@@ -235,7 +235,7 @@ def test_an_index_that_somebody_holds_is_not_waited_for_without_end(
 def test_processes_that_follow_at_once_agree(root: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from harness.workspace import Workspace\n"
-        "from harness.results.opening import open_store\n"
+        "from harness.results.store.open_results import open_store\n"
         "with open_store('', Workspace(Path(sys.argv[1]))) as store: print(len(store.find()))"
     )
     readers = [

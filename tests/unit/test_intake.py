@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli import PASSED, USAGE, main
-from harness.model import Model, load_model
-from tests.graphs import Builder
+from harness.cli.main import PASSED, USAGE, main
+from harness.model.folder import Model, load_model
+from tests.support.graphs import Builder
 
 MLPERF_TINY = Path(__file__).parents[3] / "shared" / "mlperf-tiny"
 

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import engines
-from harness.cli import INFRASTRUCTURE, PASSED
+from harness.cli.main import INFRASTRUCTURE, PASSED
+from harness.engines import registry
 from harness.measure.latency import distribution, numbers
-from harness.report.latency import print_latency
-from harness.results.recording import record_of
-from harness.target import Clock, Counter, Target, load_target
-from tests.models import ROOT
-from tests.repository import HandMade, Repository, make_repository
+from harness.report.latency_table import print_latency
+from harness.results.run_record import record_of
+from harness.target.target_file import Clock, Counter, Target, load_target
+from tests.support.models import ROOT
+from tests.support.repository import HandMade, Repository, make_repository
 from tests.unit.test_record import make_run
 
 TICKS = st.lists(st.integers(1, 2**32 - 1), min_size=1, max_size=300)
@@ -112,7 +112,7 @@ def repository(
 ) -> Repository:
     if shutil.which("arm-none-eabi-gcc") is None:
         pytest.skip("arm-none-eabi-gcc is not on PATH: see `make system`")
-    monkeypatch.setitem(engines.ENGINES, "counting", HandMade("counting"))
+    monkeypatch.setitem(registry.ENGINES, "counting", HandMade("counting"))
     return make_repository(tmp_path, monkeypatch, capsys)
 
 

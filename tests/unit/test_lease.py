@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.board import lease
-from harness.board.lease import Lease
 from harness.errors import InfrastructureError
+from harness.support import lease
+from harness.support.lease import Lease
 
 RESOURCES = ["probe 066EFF555", "port /dev/ttyACM0"]
 HOLDER = """\

@@ -17,17 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InfrastructureError
-from harness.link import client, exchange, frame, messages
+from harness.link import exchange, frame, link_client, messages
 from harness.link.channel import Channel, LineClosedError
-from harness.link.client import LinkClient
-from harness.link.errors import (
+from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceSilentError,
 )
+from harness.link.link_client import LinkClient
 from harness.link.messages import Message
-from tests import host
+from tests.support import host
 
 BUILD_ID = "0" * 32  # of a firmware built by hand
 SIZE = 5000  # bytes of tests/data/firmware/identity's tensors
@@ -45,8 +45,8 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.05)
-    monkeypatch.setattr(client, "_HELLO_PERIOD", 0.05)
-    monkeypatch.setattr(client, "RUN_DEADLINE", 0.5)
+    monkeypatch.setattr(link_client, "_HELLO_PERIOD", 0.05)
+    monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.5)
 
 
 @contextmanager

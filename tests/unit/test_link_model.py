@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from harness.link import frame, messages
 from harness.link.messages import Message
 from tests.fuzz.parsers import LINK, MEASURED_LINK, Parser, Replay, build_replay
-from tests.link_cases import INPUT_SIZE, LINES, request
-from tests.link_model import LinkModel
+from tests.support.link_cases import INPUT_SIZE, LINES, request
+from tests.support.link_model import LinkModel
 
 ADDRESS = slice(27, 31)  # of the input, in WELCOME
 

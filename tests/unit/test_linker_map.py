@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.elf import Elf
-from harness.measure.linker_map import archives
-from harness.measure.memory import by_part, pieces
+from harness.image.linker_map import archives
+from harness.image.memory_use import by_part, pieces
 
 GCC = "arm-none-eabi-gcc"
 GNU = """\

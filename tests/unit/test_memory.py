@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import PASSED, USAGE, main
-from harness.engines import find_engine
-from harness.image import Image, build_image
-from harness.measure.memory import (
+from harness.cli.main import PASSED, USAGE, main
+from harness.engines.registry import find_engine
+from harness.image.build import Image, build_image
+from harness.image.memory_use import (
     Piece,
     Use,
     by_part,
@@ -21,9 +21,9 @@ from harness.measure.memory import (
     pieces,
     total,
 )
-from harness.model import find_model
-from harness.target import Target, find_target
-from harness.toolchain import find_toolchain
+from harness.image.toolchain import find_toolchain
+from harness.model.folder import find_model
+from harness.target.target_file import Target, find_target
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness import cli
-from harness.board import provision
-from harness.board.reach import Reach
+from harness.board.board_options import Reach
+from harness.board.provision import provision
 from harness.board.simulated import SimulatedBoard
-from harness.dut import open_dut
-from harness.engines import find_engine
-from harness.image import build_image
-from harness.measure.energy import VIRTUAL
-from harness.measure.meters import Metering, virtual_meter
-from harness.model import Model
-from harness.progress import Progress
-from harness.report.energy import print_energy
+from harness.cli import main
+from harness.engines.registry import find_engine
+from harness.image.build import build_image
+from harness.measure.energy.inference_energy import VIRTUAL
+from harness.measure.energy.meters.metering import Metering, virtual_meter
+from harness.model.folder import Model
+from harness.report.energy_lines import print_energy
 from harness.results.record import EnergyInfo, Record, read_record
-from harness.target import find_target
+from harness.run.link_dut import open_dut
+from harness.support.progress import Progress
+from harness.target.target_file import find_target
 from harness.workspace import Workspace
-from tests.models import ROOT, few_digits
+from tests.support.models import ROOT, few_digits
 
 VECTORS = 25
 
@@ -126,7 +126,7 @@ def test_without_a_trigger_nothing_is_recorded(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "build").symlink_to(ROOT / "build")  # its images
     command = ["run", "--target=virtual-stm32", f"--model={model.path}", "--volts=3"]
-    assert cli.main([*command, "--meter=ppk2:virtual,deaf"]) == cli.INFRASTRUCTURE
+    assert main.main([*command, "--meter=ppk2:virtual,deaf"]) == main.INFRASTRUCTURE
     assert "the trigger was never seen, for 25 inferences" in capsys.readouterr().err
     assert not list(tmp_path.glob("reports/runs/*"))
 
@@ -134,5 +134,7 @@ def test_without_a_trigger_nothing_is_recorded(
 def test_a_meter_that_measures_nothing_there_is_refused_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.main(["run", "--target=qemu-stm32", "--meter=ppk2:/dev/x", "--volts=3"]) == cli.USAGE
+    assert (
+        main.main(["run", "--target=qemu-stm32", "--meter=ppk2:/dev/x", "--volts=3"]) == main.USAGE
+    )
     assert "cannot measure qemu-stm32" in capsys.readouterr().err

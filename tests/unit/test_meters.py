@@ -16,24 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.board.virtual.meters import connect
-from harness.board.virtual.meters.knobs import Knobs, parse
-from harness.board.virtual.meters.lpm01a import VirtualLpm01a
-from harness.board.virtual.meters.ppk2 import VirtualPpk2
-from harness.board.virtual.meters.supply import ASLEEP, AWAKE, Supply
 from harness.errors import InfrastructureError, InputError
-from harness.measure.meters import (
-    KINDS,
-    Metering,
-    joulescope,
-    lpm01a,
-    otii,
-    ppk2,
-    stream,
-    virtual_meter,
-)
-from harness.measure.meters.meter import Capture
-from harness.target import find_target, load_target
+from harness.measure.energy.meters import joulescope, lpm01a, meter_stream, otii, ppk2
+from harness.measure.energy.meters.meter import Capture
+from harness.measure.energy.meters.metering import KINDS, Metering, virtual_meter
+from harness.simulator.meters import connect
+from harness.simulator.meters.knobs import Knobs, parse
+from harness.simulator.meters.supply import ASLEEP, AWAKE, Supply
+from harness.simulator.meters.virtual_lpm01a import VirtualLpm01a
+from harness.simulator.meters.virtual_ppk2 import VirtualPpk2
+from harness.target.target_file import find_target, load_target
 
 TARGETS = Path(__file__).parents[2] / "targets"
 SAMPLE = 1 << 14  # any range but the lowest
@@ -280,7 +272,7 @@ def test_a_meter_may_be_started_twice(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["ppk2", "lpm01a"])
 def test_a_meter_stops_half_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "SILENT", 0.4)
+    monkeypatch.setattr(meter_stream, "SILENT", 0.4)
     with (
         _virtual(f"{kind},stops=0.1") as (driver, _, path),
         pytest.raises(InfrastructureError, match="the meter stopped by itself") as error,
@@ -316,7 +308,7 @@ def test_an_lpm01a_says_why_it_stops() -> None:
 
 @pytest.mark.parametrize(("kind", "other"), [("ppk2", "lpm01a"), ("lpm01a", "ppk2")])
 def test_another_meter_on_the_port(kind: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "_ANSWER_DEADLINE", 0.2)
+    monkeypatch.setattr(meter_stream, "_ANSWER_DEADLINE", 0.2)
     meter, _ = connect(other)
     with closing(meter), pytest.raises(InfrastructureError, match="does not answer") as error:
         KINDS[kind](meter.path, 3.0)

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InfrastructureError
-from harness.link.errors import DeviceRestartedError, DeviceSilentError
-from harness.mlperf import client as client_module
-from harness.mlperf.client import Identity, MlperfClient
-from harness.mlperf.lines import (
+from harness.link.device_errors import DeviceRestartedError, DeviceSilentError
+from harness.run.mlperf import mlperf_client as client_module
+from harness.run.mlperf.device_lines import (
     DamagedAnswerError,
     Line,
     LineReader,
@@ -20,7 +19,8 @@ from harness.mlperf.lines import (
     parse_buffer,
     parse_infer,
 )
-from tests.mlperf_device import Double, channel_of
+from harness.run.mlperf.mlperf_client import Identity, MlperfClient
+from tests.support.mlperf_device import Double, channel_of
 
 LINES = [
     "m-warmup-start-0",

@@ -10,23 +10,25 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import engines, golden, tflite_file
-from harness.board.virtual.dwt import CYCCNT
-from harness.engines import find_engine
+from harness.engines import registry
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.image import Image, Variant, build_image
+from harness.golden import tflm_golden
+from harness.image.build import Image, Variant, build_image
+from harness.image.mlperf_header import ENERGY_BAUD, mlperf_options, write_model_header
+from harness.image.toolchain import find_toolchain
 from harness.link.channel import Channel
-from harness.link.client import LinkClient
-from harness.mlperf.benchmarks import content_of, expected, payload
-from harness.mlperf.client import MlperfClient
-from harness.mlperf.firmware import ENERGY_BAUD, mlperf_options, write_model_header
-from harness.model import Model, find_model, load_model
-from harness.places import bundled
-from harness.target import Target, find_target
-from harness.toolchain import find_toolchain
-from tests import host
-from tests.graphs import Builder
-from tests.repository import BEHAVE, DESCRIPTION, UNDEFINED, HandMade
+from harness.link.link_client import LinkClient
+from harness.model import tflite_file
+from harness.model.folder import Model, find_model, load_model
+from harness.model.mlperf_benchmarks import content_of, expected, payload
+from harness.run.mlperf.mlperf_client import MlperfClient
+from harness.simulator.dwt import CYCCNT
+from harness.support.bundled_files import bundled
+from harness.target.target_file import Target, find_target
+from tests.support import host
+from tests.support.graphs import Builder
+from tests.support.repository import BEHAVE, DESCRIPTION, UNDEFINED, HandMade
 from tests.unit.test_virtual_firmware import on_virtual_board, virtual_board
 
 VECTORS = 2
@@ -115,7 +117,7 @@ def test_it_prints_what_the_reference_would(
     image = build(target, model, "mlperf-tiny")
     network = tflite_file.parse(model.tflite, where=model.name)
     vectors = model.vectors
-    answers = golden.of_model(model, vectors, folder / "golden", print)[0][0]
+    answers = tflm_golden.of_model(model, vectors, folder / "golden", print)[0][0]
     right = expected(model, vectors, answers, network)
     content = content_of(model, network)
     with on_virtual_board(image.elf) as channel:
@@ -211,7 +213,7 @@ def test_where_the_engine_fails_there_is_no_result(
     error: str,
 ) -> None:
     """The device answers when it is asked for an inference, and a fault tells its registers."""
-    monkeypatch.setitem(engines.ENGINES, name, HandMade(name))
+    monkeypatch.setitem(registry.ENGINES, name, HandMade(name))
     model = classifier(folder, "small", 4, 4)
     engine = find_engine(name)
     image = build_image(target, model, engine, folder / "images", variant="mlperf-tiny")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.parsers import MLPERF, Replay, build_replay
-from tests.mlperf_cases import INPUT_SIZE, LINES, WORDS, load
-from tests.mlperf_model import BOOT, MlperfModel
+from tests.support.mlperf_cases import INPUT_SIZE, LINES, WORDS, load
+from tests.support.mlperf_model import BOOT, MlperfModel
 
 
 @pytest.fixture(scope="module")

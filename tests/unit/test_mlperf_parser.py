@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.mlperf_parser import Parser
+from tests.support.mlperf_parser import Parser
 
 SIZE = 10
 

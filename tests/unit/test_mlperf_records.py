@@ -13,19 +13,19 @@ from rich.console import Console
 
 from harness.errors import InputError
 from harness.measure.number import Number
-from harness.mlperf.runner import Window
-from harness.report.compare import print_comparison
-from harness.report.html import write_html
-from harness.report.junit import properties
-from harness.report.markdown import markdown
-from harness.report.summary import summarize
-from harness.report.terminal import print_table
-from harness.results.compare import compare, no_history
-from harness.results.pairs import pair, title_of
+from harness.report.comparison_text import print_comparison
+from harness.report.html_report import write_html
+from harness.report.junit_properties import properties
+from harness.report.markdown_summary import markdown
+from harness.report.report_data import summarize
+from harness.report.runs_table import print_table
+from harness.results.judge.compare import compare, no_history
+from harness.results.judge.matching import pair, title_of
+from harness.results.judge.trend import trends
 from harness.results.record import Record, parse_record
-from harness.results.store import Store
-from harness.results.trend import trends
-from tests.year import FIRST, made_up
+from harness.results.store.store import Store
+from harness.run.mlperf.runner import Window
+from tests.support.year import FIRST, made_up
 
 WINDOWS = [Window(vector, 250, 10, 10_862_042 + vector, 10.863) for vector in range(5)]
 GONE = ("bytes_differing", "arena", "stack", "counter_overhead", "stack_reserved")

@@ -12,31 +12,32 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness import golden, tflite_file
-from harness.cli import main
-from harness.engines import find_engine
+from harness.cli.main import main
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
-from harness.exit_codes import INFRASTRUCTURE, PASSED, USAGE
-from harness.image import Image, build_image
-from harness.measure.meters.meter import Capture
-from harness.measure.windows import between_edges
-from harness.mlperf import runner
-from harness.mlperf.benchmarks import BENCHMARKS, Content, agrees, expected, payload
-from harness.mlperf.dut import open_mlperf_dut
-from harness.mlperf.run import MlperfRun
-from harness.mlperf.runner import Plan, Window
-from harness.mlperf.submission import check_name, write_submission
-from harness.mlperf.suite import Outcome, models_of, run_all
-from harness.model import Model, load_model
-from harness.own_elf import ENGINE
-from harness.progress import Progress
-from harness.quantization import quantize
-from harness.report.mlperf import print_outcomes
+from harness.golden import tflm_golden
+from harness.image.build import Image, build_image
+from harness.image.prebuilt import ENGINE
+from harness.measure.energy.inference_windows import between_edges
+from harness.measure.energy.meters.meter import Capture
+from harness.model import tflite_file
+from harness.model.folder import Model, load_model
+from harness.model.mlperf_benchmarks import BENCHMARKS, Content, agrees, expected, payload
+from harness.model.quantization import quantize
+from harness.report.mlperf_submission import check_name, write_submission
+from harness.report.mlperf_table import print_outcomes
 from harness.results.record import Record, read_record
-from harness.target import Target, find_target
+from harness.run.mlperf import runner
+from harness.run.mlperf.mlperf_dut import open_mlperf_dut
+from harness.run.mlperf.mlperf_run import MlperfRun
+from harness.run.mlperf.runner import Plan, Window
+from harness.run.mlperf.suite import Outcome, models_of, run_all
+from harness.support.exit_codes import INFRASTRUCTURE, PASSED, USAGE
+from harness.support.progress import Progress
+from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
-from tests.mlperf_device import Double, DoubleBoard, channel_of
-from tests.models import ROOT, few_digits
+from tests.support.mlperf_device import Double, DoubleBoard, channel_of
+from tests.support.models import ROOT, few_digits
 
 VECTORS = 5
 
@@ -77,7 +78,7 @@ def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
 def right_answers(model: Model) -> Callable[[bytes], str]:
     """Return what answers each input as golden does, cut off as the reference has it."""
     network = tflite_file.parse(model.tflite, where=model.name)
-    answers = golden.of_model(model, model.vectors, Path(), print)[0][0]
+    answers = tflm_golden.of_model(model, model.vectors, Path(), print)[0][0]
     right = expected(model, model.vectors, answers, network)
     known = {
         payload("int8", values, network): values_of

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.graph import Graph, Operator, Tensor
 from harness.measure.agreement import Difference, bytes_differing, first_difference
 from harness.measure.quality import accuracy, quality_of
-from harness.model import find_model, list_models, load_model
-from harness.vectors import Vectors, check_vectors, load_vectors
+from harness.model.folder import find_model, list_models, load_model
+from harness.model.graph import Graph, Operator, Tensor
+from harness.model.vectors import Vectors, check_vectors, load_vectors
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTIONS = ROOT / "tests" / "data" / "models"

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli import PASSED, USAGE, main
-from harness.engines import ENGINES
-from harness.model import list_models
-from harness.tflite_file import parse
-from tests.graphs import SAME, Builder
+from harness.cli.main import PASSED, USAGE, main
+from harness.engines.registry import ENGINES
+from harness.model.folder import list_models
+from harness.model.tflite_file import parse
+from tests.support.graphs import SAME, Builder
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,24 +20,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import places
-from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE
+from harness.cli.main import FAILED, INFRASTRUCTURE, PASSED, USAGE
 from harness.elf import Elf
-from harness.engines import find_engine
+from harness.engines.registry import find_engine
 from harness.errors import InputError
-from harness.image import Image, build_image
-from harness.link.client import LinkClient
-from harness.measure.stack import PAINT, StackUse, paint, stack_of, stack_use
-from harness.model import load_model
-from harness.own_elf import image_of_elf, toolchain_of
+from harness.image.build import Image, build_image
+from harness.image.prebuilt import image_of_elf, toolchain_of
+from harness.image.stack_paint import PAINT, StackUse, paint, stack_of, stack_use
+from harness.link.link_client import LinkClient
+from harness.model.folder import load_model
 from harness.results.record import Record
-from harness.target import Memory, Region, Target, find_target
-from tests.repository import BEHAVE, READ_UNMAPPED, UNDEFINED, Repository, make_repository
-from tests.repository import vectors as vectors_of
+from harness.support import bundled_files
+from harness.target.target_file import Memory, Region, Target, find_target
+from tests.support.repository import BEHAVE, READ_UNMAPPED, UNDEFINED, Repository, make_repository
+from tests.support.repository import vectors as vectors_of
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "tests" / "data" / "firmware" / "own"
-LINK = places.bundled("firmware") / "link"
+LINK = bundled_files.bundled("firmware") / "link"
 FLAGS = "-mcpu=cortex-m4 -mthumb -Os -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections"
 LINKING = "--specs=nano.specs --specs=nosys.specs -nostartfiles -Wl,--gc-sections"
 
@@ -235,7 +235,7 @@ def test_a_fault_that_nobody_handles_is_named(
     repository: Repository,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.link.client.RUN_DEADLINE", 1.0)
+    monkeypatch.setattr("harness.link.link_client.RUN_DEADLINE", 1.0)
     repository.answers(BEHAVE, behaviour)
     code, text = run(repository, build("-DNO_CCM"), name)
     assert code == INFRASTRUCTURE

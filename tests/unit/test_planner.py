@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.engines.cmsis_nn.plan import Buffer, busiest, plan
+from harness.engines.cmsis_nn.arena_plan import Buffer, busiest, plan
 
 
 def check(buffers: list[Buffer], alignment: int = 16) -> int:

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from harness.options.selection import DEFAULT_TARGET
 from harness.results.record import Record, read_record
-from harness.results.store import Store
-from harness.selection import DEFAULT_TARGET
+from harness.results.store.store import Store
 
 pytest_plugins = ["pytester"]
 
@@ -304,7 +304,7 @@ def test_a_verdict_is_a_failure_with_its_reasons_and_a_record(repository: pytest
     text = said(result)
     assert f"digits on {DEFAULT_TARGET}:" in text
     assert "accuracy 0.9000 is below the floor 1; golden reaches 0.9000" in text
-    assert "harness/run.py" not in text  # the reader's own line is the last that is shown
+    assert "harness/run/link_run.py" not in text  # the reader's own line is the last that is shown
     (record,) = records(repository)
     assert record.verdict == "failed"
     assert record.reasons == ["accuracy 0.9000 is below the floor 1; golden reaches 0.9000"]
@@ -338,7 +338,7 @@ def test_an_input_error_in_a_test_is_shown_without_our_call_stack(
     text = said(result)
     assert f"{path}: no such file" in text
     assert "-> save vectors there with np.savez_compressed" in text
-    assert "harness/vectors.py" not in text
+    assert "harness/model/vectors.py" not in text
     assert records(repository) == []
 
 

@@ -17,30 +17,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness import engines
-from harness.board import provision
-from harness.board.reach import Reach
-from harness.cli import INFRASTRUCTURE, PASSED, USAGE, main
-from harness.dut import Dut, open_dut
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE, main
+from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.generated import Hook
 from harness.errors import InfrastructureError
-from harness.image import build_image
+from harness.image.build import build_image
 from harness.link import frame, messages
-from harness.link.errors import DeviceRefusedError
+from harness.link.device_errors import DeviceRefusedError
 from harness.link.messages import DeviceError, Message
-from harness.model import find_model, list_models
-from harness.profile import LayerProfile, Profile, _reconcile
-from harness.progress import Progress
-from harness.report.profile import plot_profile, print_profile
-from harness.target import Counter, find_target, load_target
+from harness.model.folder import find_model, list_models
+from harness.report.profile_table import plot_profile, print_profile
+from harness.run.layer_profile import LayerProfile, Profile, _reconcile
+from harness.run.link_dut import Dut, open_dut
+from harness.support.progress import Progress
+from harness.target.target_file import Counter, find_target, load_target
 from harness.workspace import Workspace
-from tests import host
-from tests.graphs import Builder
-from tests.models import ROOT
-from tests.renode import real_renode
-from tests.repository import Repository
-from tests.spoilt import Spoilt, replaced
+from tests.support import host
+from tests.support.graphs import Builder
+from tests.support.models import ROOT
+from tests.support.renode import real_renode
+from tests.support.repository import Repository
+from tests.support.spoilt import Spoilt, replaced
 from tests.unit.test_link import (  # noqa: F401 - a fixture
     BUILD_ID,
     SIZE,
@@ -243,7 +243,7 @@ def test_layers_that_are_not_marked_right_are_no_profile(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, change: Any, texts: list[str]
 ) -> None:
     engine = Spoilt(change.__name__, change)
-    monkeypatch.setitem(engines.ENGINES, engine.name, engine)
+    monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     arguments = ("--model", "small", "--engine", engine.name, "--target", "virtual-stm32")
     code, text = repository.harness("profile", *arguments)
     assert code == INFRASTRUCTURE
@@ -269,7 +269,7 @@ def test_a_run_whose_layers_are_not_known_is_recorded_and_says_why(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = Spoilt("missing", missing)
-    monkeypatch.setitem(engines.ENGINES, engine.name, engine)
+    monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     arguments = ("--model", "small", "--engine", engine.name, "--target", "virtual-stm32")
     main(["run", "--profile", *arguments])
     shown = " ".join(capsys.readouterr().out.split())

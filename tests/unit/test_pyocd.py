@@ -18,25 +18,26 @@ from pyocd.probe.aggregator import DebugProbeAggregator
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from harness.board import lease, provision
-from harness.board.pyocd import PyocdBoard
-from harness.board.pyocd.errors import explained
-from harness.board.pyocd.flash import flash
-from harness.board.pyocd.ports import find_port
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
-from harness.board.reach import Reach
-from harness.board.virtual import runtime
-from harness.board.virtual.handle import VirtualBoard
-from harness.dut import open_dut
+from harness.board.pyocd.programming import flash
+from harness.board.pyocd.pyocd_board import PyocdBoard
+from harness.board.pyocd.pyocd_errors import explained
 from harness.elf import Elf, Segment
-from harness.engines import find_engine
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.image import Image, build_image
-from harness.link.port import open_port
-from harness.model import Model, find_model, load_model
-from harness.progress import Progress
-from harness.run import Run
-from harness.target import Pyocd, Target, find_target
+from harness.image.build import Image, build_image
+from harness.link.serial_port import open_port
+from harness.model.folder import Model, find_model, load_model
+from harness.run.link_dut import open_dut
+from harness.run.link_run import Run
+from harness.simulator import runtime_folder
+from harness.simulator.board_process import VirtualBoard
+from harness.support import lease
+from harness.support.progress import Progress
+from harness.target.target_file import Pyocd, Target, find_target
 from harness.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("virtual")
     path.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(runtime.DIRECTORY_VARIABLE, str(path))
+        patch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(path))
         patch.setattr(lease, "_FOLDER", path.with_name(f"{path.name}-leases"))
         yield path
         assert list(path.iterdir()) == []

@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.board import provision
-from harness.board.owned import OwnedProcess
-from harness.board.reach import Reach
-from harness.dut import Dut, open_dut
-from harness.engines import find_engine
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.engines.registry import find_engine
 from harness.errors import InputError
-from harness.image import Image, build_image
+from harness.image.build import Image, build_image
 from harness.link.channel import LineClosedError
-from harness.model import Model, find_model, load_model
-from harness.progress import Progress
-from harness.target import Target, find_target
+from harness.model.folder import Model, find_model, load_model
+from harness.run.link_dut import Dut, open_dut
+from harness.support.owned_process import OwnedProcess
+from harness.support.progress import Progress
+from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.graph import Graph, Tensor
 from harness.measure.quality import accuracy, auc, quality, quality_of, reconstruction_error
-from harness.quantization import dequantize, quantize
-from harness.vectors import Vectors
+from harness.model.graph import Graph, Tensor
+from harness.model.quantization import dequantize, quantize
+from harness.model.vectors import Vectors
 
 
 def tensor(scale: float | None = 0.5, zero_point: int = 3, **changed: Any) -> Tensor:

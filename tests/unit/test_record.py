@@ -18,17 +18,17 @@ from rich.console import Console
 
 from harness.elf import Elf
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.image import Image
+from harness.image.build import Image
+from harness.image.memory_use import MemoryUse, SymbolUse, Use
+from harness.image.stack_paint import StackUse
+from harness.image.toolchain import Toolchain
 from harness.link.messages import Welcome
-from harness.measure.memory import MemoryUse, SymbolUse, Use
-from harness.measure.stack import StackUse
-from harness.model import find_model
-from harness.report.terminal import print_table
+from harness.model.folder import find_model
+from harness.report.runs_table import print_table
 from harness.results.record import SCHEMA, Record, read_record, write_record
-from harness.results.recording import record_of
-from harness.run import Run
-from harness.target import Counter, load_target
-from harness.toolchain import Toolchain
+from harness.results.run_record import record_of
+from harness.run.link_run import Run
+from harness.target.target_file import Counter, load_target
 
 ROOT = Path(__file__).parents[2]
 BUILD_ID = "0123456789abcdef" * 2

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.results.record import parse_record, read_record, write_record
-from tests.year import FIRST, made_up
+from tests.support.year import FIRST, made_up
 
 RECORD = made_up(random.Random(0), FIRST, "virtual-stm32", "digits")
 

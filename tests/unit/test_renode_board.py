@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.board.renode import RenodeBoard
-from harness.cli import INFRASTRUCTURE, PASSED, USAGE
-from harness.engines import find_engine
+from harness.board.renode.renode_board import RenodeBoard
+from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE
+from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError
-from harness.image import Image, build_image
-from harness.link import client
-from harness.model import find_model
-from harness.target import Renode, Target, find_target
-from tests.renode import make_double, real_renode
-from tests.repository import (
+from harness.image.build import Image, build_image
+from harness.link import link_client
+from harness.model.folder import find_model
+from harness.target.target_file import Renode, Target, find_target
+from tests.support.renode import make_double, real_renode
+from tests.support.repository import (
     FAIL,
     HANG,
     LOCK_UP,
@@ -432,7 +432,7 @@ def test_a_fault_is_explained_as_on_hardware(
 def test_a_hang_has_a_deadline_and_says_where(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "RUN_DEADLINE", 2.0)
+    monkeypatch.setattr(link_client, "RUN_DEADLINE", 2.0)
     repository.answers(HANG)
     shown = fails(repository, real_renode())
     assert "the inference did not end within 2 s" in shown
@@ -442,7 +442,7 @@ def test_a_hang_has_a_deadline_and_says_where(
 def test_a_fault_while_faults_are_masked_has_a_deadline(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "RUN_DEADLINE", 2.0)
+    monkeypatch.setattr(link_client, "RUN_DEADLINE", 2.0)
     repository.answers(LOCK_UP)
     fails(repository, real_renode())
 

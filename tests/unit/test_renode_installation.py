@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.board.renode.installation import GET_RENODE, GET_RENODE_RUN, find_renode
-from harness.cli import INFRASTRUCTURE, PASSED, main
+from harness.cli.main import INFRASTRUCTURE, PASSED, main
 from harness.errors import InfrastructureError
 
 

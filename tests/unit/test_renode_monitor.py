@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.board.owned import OwnedProcess
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, answer_of, quoted
 from harness.errors import InfrastructureError
-from tests.renode_double import TRANSCRIPT
+from harness.support.owned_process import OwnedProcess
+from tests.support.renode_double import TRANSCRIPT
 
 RECORDED = json.loads(TRANSCRIPT.read_text())
 SAID = {one["name"]: one["say"] for one in RECORDED["exchanges"]}

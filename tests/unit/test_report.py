@@ -11,21 +11,21 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.cli import main
+from harness.cli.main import main
 from harness.errors import InputError
-from harness.measure.memory import MemoryUse, SymbolUse, Use
+from harness.image.memory_use import MemoryUse, SymbolUse, Use
 from harness.measure.number import Number
-from harness.profile import LayerProfile
-from harness.report.html import render
-from harness.report.junit import properties
-from harness.report.markdown import append_markdown, markdown
-from harness.report.summary import Summary, summarize
-from harness.results.baseline import accept
-from harness.results.gate import Gate
+from harness.report.html_report import render
+from harness.report.junit_properties import properties
+from harness.report.markdown_summary import append_markdown, markdown
+from harness.report.report_data import Summary, summarize
+from harness.results.judge.baseline import accept
+from harness.results.judge.gate import Gate
 from harness.results.record import Commit, EnergyInfo, Record, read_record
-from harness.results.store import Store
+from harness.results.store.store import Store
+from harness.run.layer_profile import LayerProfile
 from harness.workspace import Workspace
-from tests.year import year
+from tests.support.year import year
 
 RECORDS = sorted((Path(__file__).parents[1] / "data" / "records").glob("*.json"))
 NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)

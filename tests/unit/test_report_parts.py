@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.measure.number import Number
 from harness.report import figures
-from harness.report.text import error_of, percent, printable, quantity, short, show
+from harness.report.plain_text import error_of, percent, printable, quantity, short, show
 
 VALUES = st.floats(-1e12, 1e12, allow_subnormal=False)
 

@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 from msgspec import structs
 from rich.console import Console
 
-from harness.cli import PASSED, main
-from harness.engines import ENGINES as KNOWN
-from harness.engines import Generated
+from harness.cli.main import PASSED, main
 from harness.engines.cmsis_nn import CmsisNN
-from harness.graph import Graph
-from harness.measure.memory import MemoryUse, Use
+from harness.engines.registry import ENGINES as KNOWN
+from harness.engines.registry import Generated
+from harness.image.memory_use import MemoryUse, Use
 from harness.measure.number import Number
-from harness.profile import LayerProfile
-from harness.report.html import render
-from harness.report.markdown import markdown
-from harness.report.side_by_side import Row, legend_of, notes_of, print_side_by_side, rows_of
-from harness.report.summary import summarize
-from harness.results.compare import Sample
+from harness.model.graph import Graph
+from harness.report.engines_table import Row, legend_of, notes_of, print_side_by_side, rows_of
+from harness.report.html_report import render
+from harness.report.markdown_summary import markdown
+from harness.report.report_data import summarize
+from harness.results.judge.compare import Sample
+from harness.results.judge.side_by_side import SideBySide, side_by_side
 from harness.results.record import Commit, Record
-from harness.results.side_by_side import SideBySide, side_by_side
-from harness.results.store import Store
-from tests.repository import Repository
-from tests.year import FIRST, SILICON, made_up
+from harness.results.store.store import Store
+from harness.run.layer_profile import LayerProfile
+from tests.support.repository import Repository
+from tests.support.year import FIRST, SILICON, made_up
 
 EMULATOR = "virtual-stm32"
 ENGINES = ("cmsis-nn", "tflm")

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 import serial
 
-from harness.board.lease import Lease
-from harness.board.virtual import runtime
-from harness.cli import PASSED, main
-from harness.engines import find_engine
-from harness.image import Image, build_image
+from harness.cli.main import PASSED, main
+from harness.engines.registry import find_engine
+from harness.image.build import Image, build_image
 from harness.link.frame import FrameDecoder
 from harness.link.messages import Message
-from harness.model import find_model
+from harness.model.folder import find_model
 from harness.results.record import read_record
-from harness.target import find_target
+from harness.simulator import runtime_folder
+from harness.support.lease import Lease
+from harness.target.target_file import find_target
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("virtual")
     path.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(runtime.DIRECTORY_VARIABLE, str(path))
+        patch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(path))
         yield path
         assert list(path.iterdir()) == []
 

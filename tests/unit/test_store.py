@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.results.engine import UnusableError, writing
-from harness.results.frames import frame_of
 from harness.results.record import Record
-from harness.results.store import Store
-from harness.results.tables import version
-from tests import postgres
-from tests.year import FIRST, MODELS, SILICON, TARGETS, made_up, year
+from harness.results.store.database import UnusableError, writing
+from harness.results.store.database_tables import version
+from harness.results.store.dataframes import frame_of
+from harness.results.store.store import Store
+from tests.support import postgres
+from tests.support.year import FIRST, MODELS, SILICON, TARGETS, made_up, year
 
 NIGHTS = 4
 RECORDS = list(year(NIGHTS))
@@ -311,7 +311,7 @@ def test_a_failure_half_way_leaves_nothing_of_it(url: str, monkeypatch: pytest.M
     with Store(url) as store:
         store.add(RECORDS[0])
         monkeypatch.setattr(
-            "harness.results.rows.of_numbers", lambda _, run: [{"run": run, "name": "flash"}]
+            "harness.results.store.rows.of_numbers", lambda _, run: [{"run": run, "name": "flash"}]
         )
         text = message(InfrastructureError, lambda: store.add(RECORDS[1]))
         assert "null" in text.lower()

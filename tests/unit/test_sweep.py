@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.cli import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
-from harness.engines import find_engine
+from harness.cli.main import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.sweep import Row, groups
+from harness.engines.registry import find_engine
 from harness.errors import InputError
-from harness.image import build_image
+from harness.image.build import build_image
+from harness.image.toolchain import find_clang, find_toolchain
 from harness.measure.number import Number
-from harness.measure.pareto import pareto
-from harness.model import find_model
-from harness.report.plot import check_path
-from harness.report.sweep import plot_sweep, print_sweep
-from harness.sweep import Row, groups
-from harness.target import find_target
-from harness.toolchain import find_clang, find_toolchain
-from tests.repository import FAIL, Repository, make_repository, vectors
+from harness.model.folder import find_model
+from harness.report.plot_file import check_path
+from harness.report.sweep_table import plot_sweep, print_sweep
+from harness.results.judge.pareto import pareto
+from harness.target.target_file import find_target
+from tests.support.repository import FAIL, Repository, make_repository, vectors
 
 ROOT = Path(__file__).parents[2]
 
@@ -232,7 +232,7 @@ def test_a_combination_that_fails_does_not_end_the_sweep(
     held = vectors([0, 0])
     repository.vectors(golden=held["golden"] ^ 1)
     small = repository.target("tiny", flash=0x400, ram=0x8000)
-    monkeypatch.setattr("harness.toolchain._zig", lambda: None)
+    monkeypatch.setattr("harness.image.toolchain._zig", lambda: None)
     capsys.readouterr()
     targets = f"--target=virtual-stm32,{small}"
     find_clang.cache_clear()

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.target import Region, Renode, Virtual, find_target, list_targets, load_target
+from harness.target.target_file import (
+    Region,
+    Renode,
+    Virtual,
+    find_target,
+    list_targets,
+    load_target,
+)
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ROOT / "tests" / "data" / "targets"

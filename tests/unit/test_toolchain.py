@@ -17,29 +17,30 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from harness import places, toolchain
-from harness.board import provision
-from harness.board.reach import Reach
-from harness.cli import INFRASTRUCTURE, PASSED, main
-from harness.dut import Dut, open_dut
-from harness.engines import Engine, find_engine
+from harness.board.board_options import Reach
+from harness.board.provision import provision
+from harness.cli.main import INFRASTRUCTURE, PASSED, main
+from harness.engines.registry import Engine, find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.image import Image, build_image
-from harness.model import Model, load_model
-from harness.progress import Progress
-from harness.results.record import Record, read_record
-from harness.run import Run
-from harness.target import Memory, Region, Target, load_target
-from harness.toolchain import (
+from harness.image import toolchain
+from harness.image.build import Image, build_image
+from harness.image.toolchain import (
     Toolchain,
     default_toolchain,
     find_clang,
     find_gcc,
     find_toolchain,
 )
+from harness.model.folder import Model, load_model
+from harness.results.record import Record, read_record
+from harness.run.link_dut import Dut, open_dut
+from harness.run.link_run import Run
+from harness.support import bundled_files
+from harness.support.progress import Progress
+from harness.target.target_file import Memory, Region, Target, load_target
 from harness.workspace import Workspace
-from tests.graphs import Builder
-from tests.hand_made import hand_made
+from tests.support.graphs import Builder
+from tests.support.hand_made import hand_made
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "tests" / "data" / "firmware"
@@ -474,7 +475,15 @@ def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: P
         "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
     }
     run = partial(subprocess.run, capture_output=True, text=True, timeout=120, check=False)
-    configure = [tool, "-G", "Ninja", "-S", str(places.bundled("firmware")), "-B", str(tmp_path)]
+    configure = [
+        tool,
+        "-G",
+        "Ninja",
+        "-S",
+        str(bundled_files.bundled("firmware")),
+        "-B",
+        str(tmp_path),
+    ]
     configured = run([*configure, *(f"-D{key}={value}" for key, value in definitions.items())])
     assert configured.returncode == 0, configured.stderr
     built = run([tool, "--build", str(tmp_path)])

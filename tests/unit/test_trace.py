@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from harness import engines, golden
-from harness.cli import FAILED
+from harness.cli.main import FAILED
+from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
-from harness.image import Image, build_image
-from harness.measure.layers import LayerDifference
+from harness.golden import tflm_golden
+from harness.image.build import Image, build_image
+from harness.measure.layer_difference import LayerDifference
 from harness.measure.rounding import recompute
-from harness.model import load_model
+from harness.model.folder import load_model
+from harness.model.tflite_file import parse
 from harness.results.record import Record
-from harness.target import load_target
-from harness.tflite_file import parse
-from tests.graphs import Builder, from_rng, random_graph
-from tests.models import ROOT
-from tests.repository import Repository
-from tests.spoilt import Spoilt, off_by_one, rounding_once, traced_only, without_hook
+from harness.target.target_file import load_target
+from tests.support.graphs import Builder, from_rng, random_graph
+from tests.support.models import ROOT
+from tests.support.repository import Repository
+from tests.support.spoilt import Spoilt, off_by_one, rounding_once, traced_only, without_hook
 
 TARGETS = ("qemu-stm32", "virtual-stm32")
 LAYERS = (
@@ -72,7 +73,7 @@ def vectors(repository: Repository, **more: Any) -> np.ndarray[Any, Any]:
 def run(
     repository: Repository, engine: Spoilt, monkeypatch: pytest.MonkeyPatch, *arguments: str
 ) -> Record:
-    monkeypatch.setitem(engines.ENGINES, engine.name, engine)
+    monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     assert repository.run(engine.name, *arguments)[0] == FAILED
     (record,) = repository.records()
     assert record.reasons[0].startswith(tuple("123456789"))
@@ -120,7 +121,7 @@ def test_a_rounding_of_another_family_is_named(
     found = diverged(record)
     # Up to the first layer that differs, its inputs are golden's.
     graph = parse(network(), where="small")
-    values = golden.layers(network(), [inputs[found.vector][None, None]])
+    values = tflm_golden.layers(network(), [inputs[found.vector][None, None]])
     values[graph.inputs[0]] = inputs[found.vector][None]
     for operator in graph.operators[: found.layer + 1]:
         ways = recompute(graph, operator, values)
@@ -151,7 +152,7 @@ def test_the_device_answers_on_after_a_trace(
 ) -> None:
     """The measured image takes its place again: the same bytes and ticks as before."""
     engine = off_by_one(5)
-    monkeypatch.setitem(engines.ENGINES, engine.name, engine)
+    monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     with repository.dut(engine) as dut:
         first, second = dut.run(), dut.run()
         assert np.array_equal(dut.infer(first.vectors.inputs[0]), first.outputs[0])
@@ -223,7 +224,7 @@ def test_double_rounding_is_golden_for_any_layer_of_sums() -> None:
         graph = parse(data, where="random")
         shape = graph.tensors[graph.inputs[0]].shape
         inputs = rng.integers(-128, 128, (1, *shape)).astype(np.int8)
-        values = golden.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
+        values = tflm_golden.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
         for operator in graph.operators:
             for name, result in recompute(graph, operator, values).items():
                 same = np.array_equal(result, values[operator.outputs[0]])

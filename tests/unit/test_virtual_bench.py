@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.virtual import chips, debug
-from harness.board.virtual.chips.chip import Options
-from harness.board.virtual.thumb import Special, scan
+from harness.simulator import chips, halting_debug
+from harness.simulator.chips.chip import Options
+from harness.simulator.thumb import Special, scan
 
 DATA = Path(__file__).parent.parent / "data" / "virtual"
 GCC = "arm-none-eabi-gcc"
@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, chip: str = "stm32f429xi", *, portable: bool = False) -> None:
         self.chip = chips.build(chip, Options(portable=portable))
         self.core = self.chip.core
-        self.core.debug.control = debug.C_DEBUGEN
+        self.core.debug.control = halting_debug.C_DEBUGEN
 
     def load(self, directory: Path, source: str, handlers: Mapping[int, str]) -> None:
         """Assemble `source`, with labels `start` and those of `handlers` by exception number."""

@@ -22,9 +22,9 @@ from pyocd.flash.eraser import FlashEraser
 from pyocd.flash.file_programmer import FileProgrammer
 from pyocd.probe.aggregator import DebugProbeAggregator
 
-from harness.board.virtual import runtime
-from harness.board.virtual.handle import VirtualBoard
 from harness.errors import InfrastructureError, InputError
+from harness.simulator import runtime_folder
+from harness.simulator.board_process import VirtualBoard
 from tests.unit.test_virtual_bench import DATA, cross_compiler, wait_for
 
 CHIPS = {
@@ -40,13 +40,13 @@ _TIMEOUT = 5.0
 def own_directory() -> Iterator[Path]:
     """Boards of others are not ours to see; a socket's path is short."""
     folder = Path(tempfile.mkdtemp(prefix="hv"))
-    before = os.environ.get(runtime.DIRECTORY_VARIABLE)
-    os.environ[runtime.DIRECTORY_VARIABLE] = str(folder)
+    before = os.environ.get(runtime_folder.DIRECTORY_VARIABLE)
+    os.environ[runtime_folder.DIRECTORY_VARIABLE] = str(folder)
     yield folder
     if before is None:
-        del os.environ[runtime.DIRECTORY_VARIABLE]
+        del os.environ[runtime_folder.DIRECTORY_VARIABLE]
     else:
-        os.environ[runtime.DIRECTORY_VARIABLE] = before
+        os.environ[runtime_folder.DIRECTORY_VARIABLE] = before
     shutil.rmtree(folder)
 
 
@@ -289,13 +289,13 @@ def test_one_session_at_a_time(board: VirtualBoard) -> None:
 def test_a_killed_client_lets_go(board: VirtualBoard) -> None:
     code = (
         "import sys, time\n"
-        "from harness.board.virtual import client, runtime\n"
-        f"client.Session(runtime.find({board.probe_id!r}))\n"
+        "from harness.simulator import board_client, runtime_folder\n"
+        f"board_client.Session(runtime_folder.find({board.probe_id!r}))\n"
         "print(flush=True)\n"
         "time.sleep(60)\n"
     )
     # `session` of another process, held by a name so that it stays open.
-    code = code.replace("client.Session", "held = client.Session")
+    code = code.replace("board_client.Session", "held = board_client.Session")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -349,7 +349,7 @@ def test_unplug() -> None:
         talk = Talk(board)
         with talk.port, session(board) as opened:
             board.set_fault("unplug")
-            wait_for(lambda: runtime.find(board.probe_id) is None)
+            wait_for(lambda: runtime_folder.find(board.probe_id) is None)
             with pytest.raises(exceptions.ProbeDisconnected):
                 opened.target.read32(0x2000_0000)
             with pytest.raises((serial.SerialException, OSError)):
@@ -445,7 +445,7 @@ def test_nothing_is_left_behind(own_directory: Path) -> None:
 def test_a_killed_owner_leaves_nothing(own_directory: Path) -> None:
     code = (
         "import time\n"
-        "from harness.board.virtual.handle import VirtualBoard\n"
+        "from harness.simulator.board_process import VirtualBoard\n"
         "board = VirtualBoard.start('stm32f429xi', serial='orphan')\n"
         "print(board.port, flush=True)\n"
         "time.sleep(60)\n"
@@ -454,16 +454,16 @@ def test_a_killed_owner_leaves_nothing(own_directory: Path) -> None:
         assert owner.stdout is not None
         port = Path(owner.stdout.readline().decode().strip())
         assert port.exists()
-        assert runtime.find("orphan") is not None
+        assert runtime_folder.find("orphan") is not None
         owner.send_signal(signal.SIGKILL)
         owner.wait(_TIMEOUT)
-    wait_for(lambda: runtime.find("orphan") is None)
+    wait_for(lambda: runtime_folder.find("orphan") is None)
     assert not port.exists()
     assert not list(own_directory.glob("orphan.*"))
 
 
 def test_serve_ends_on_a_signal_and_with_stdin(own_directory: Path) -> None:
-    command = [sys.executable, "-m", "harness.board.virtual", "serve", "nrf52840", "--json"]
+    command = [sys.executable, "-m", "harness.simulator", "serve", "nrf52840", "--json"]
     command += ["--serial", "served"]
     for end in (signal.SIGINT, signal.SIGTERM, None):
         arguments = command + (["--stdin"] if end is None else [])
@@ -484,6 +484,6 @@ def test_a_directory_that_others_may_enter_is_refused(
 ) -> None:
     open_to_all = tmp_path / "open"
     open_to_all.mkdir(mode=0o755)
-    monkeypatch.setenv(runtime.DIRECTORY_VARIABLE, str(open_to_all))
+    monkeypatch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(open_to_all))
     with pytest.raises(InfrastructureError, match="others may enter"):
-        runtime.running()
+        runtime_folder.running()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.virtual import emulator
 from harness.errors import InfrastructureError
+from harness.simulator import emulator
 from tests.unit.test_virtual_bench import Bench, running
 
 PORTABLE = pytest.mark.parametrize("portable", [False, True], ids=["native", "portable"])

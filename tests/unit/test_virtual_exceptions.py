@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.virtual import scs
+from harness.simulator import scs
 from tests.unit.test_virtual_bench import results, running, wait_for
 
 # Interrupts 0 to 3: exceptions 16 to 19, enabled and with priorities 0x40, 0x20, 0x20, 0x60.

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from harness.board.qemu import QemuBoard
-from harness.board.virtual.board import Board
 from harness.elf import Elf
-from harness.engines import find_engine
-from harness.image import Image, build_image
+from harness.engines.registry import find_engine
+from harness.image.build import Image, build_image
 from harness.link.channel import Channel
-from harness.link.client import LinkClient
-from harness.model import Model, find_model
-from harness.places import bundled
-from harness.target import Qemu, find_target
+from harness.link.link_client import LinkClient
+from harness.model.folder import Model, find_model
+from harness.simulator.virtual_board import Board
+from harness.support.bundled_files import bundled
+from harness.target.target_file import Qemu, find_target
 from tests.unit.test_virtual_bench import cross_compiler
 
 VECTORS = 3

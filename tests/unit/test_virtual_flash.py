@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.board.virtual.memory import Bus, BusError
+from harness.simulator.bus import Bus, BusError
 from tests.unit.test_virtual_bench import Bench
 
 F4, L4, NRF = "stm32f429xi", "stm32l475xg", "nrf52840"

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.virtual.clock import Clock
-from harness.board.virtual.linefaults import Disturbance, Harm, LineFault
-from harness.board.virtual.memory import Bus, Memory
-from harness.board.virtual.nvic import Nvic
-from harness.board.virtual.peripherals.nrf_rtc import NrfRtc
-from harness.board.virtual.peripherals.nrf_timer import NrfTimer
-from harness.board.virtual.peripherals.nrf_uart import NrfUart
-from harness.board.virtual.peripherals.plain import Follow, PlainRegisters
-from harness.board.virtual.peripherals.stm32_timer import Stm32Timer
-from harness.board.virtual.peripherals.stm32_usart import UsartV1, UsartV2
+from harness.simulator.bus import Bus, Memory
+from harness.simulator.clock import Clock
+from harness.simulator.line_faults import Disturbance, Harm, LineFault
+from harness.simulator.nvic import Nvic
+from harness.simulator.peripherals.nrf_rtc import NrfRtc
+from harness.simulator.peripherals.nrf_timer import NrfTimer
+from harness.simulator.peripherals.nrf_uart import NrfUart
+from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
+from harness.simulator.peripherals.stm32_timer import Stm32Timer
+from harness.simulator.peripherals.stm32_usart import UsartV1, UsartV2
 from tests.unit.test_virtual_bench import running
 
 RAM = 0x2000_0000

@@ -8,7 +8,7 @@ from pyocd.core.target import Target
 
 from harness.board import halted
 from harness.elf import Elf
-from harness.link.fault import describe
+from harness.link.fault_registers import describe
 from harness.link.messages import Fault
 
 # Armv7-M ARM (DDI 0403E), B3.2: System Control Block.

@@ -7,10 +7,10 @@ from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
 from pyocd.target import TARGET
 
-from harness.board.pyocd.errors import explained
+from harness.board.pyocd.pyocd_errors import explained
 from harness.errors import InfrastructureError, InputError
-from harness.names import suggest
-from harness.target import ChipId
+from harness.support.suggestions import suggest
+from harness.target.target_file import ChipId
 
 _NONE = "plug a probe in; one that is not listed by `pyocd list` may lack a udev rule or its driver"
 _RESET_DEADLINE = 3.0  # seconds

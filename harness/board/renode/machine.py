@@ -7,8 +7,8 @@ from pathlib import Path
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
 from harness.elf import Elf
 from harness.errors import InputError
-from harness.names import suggest
-from harness.target import Renode, Target
+from harness.support.suggestions import suggest
+from harness.target.target_file import Renode, Target
 
 _PLATFORM_DEADLINE = 120.0  # seconds; a platform may compile C#, or try to download a file
 _MACHINE = "dut"

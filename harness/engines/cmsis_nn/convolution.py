@@ -4,6 +4,7 @@ from typing import cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn.core_features import Extension
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -14,12 +15,11 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.quantize import product_multiplier
+from harness.engines.cmsis_nn.operator_view import Site
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
-from harness.engines.cmsis_nn.site import Site
-from harness.engines.cmsis_nn.target import Extension
 from harness.engines.cmsis_nn.window import Window, dims, notes, window
-from harness.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor
+from harness.model.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor
+from harness.model.quantized_multiplier import product_multiplier
 
 # The kernels count the values under a window in uint16_t.
 MAX_COLUMN = 65535

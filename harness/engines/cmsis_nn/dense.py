@@ -15,10 +15,10 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.quantize import product_multiplier
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.operator_view import Site
 from harness.engines.cmsis_nn.window import dims
-from harness.graph import FullyConnectedOptions, Tensor
+from harness.model.graph import FullyConnectedOptions, Tensor
+from harness.model.quantized_multiplier import product_multiplier
 
 
 def fully_connected(site: Site) -> Layer:

@@ -14,13 +14,9 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import Axis, merge, steps, struct
-from harness.engines.cmsis_nn.quantize import (
-    Multiplier,
-    add_parameters,
-    product_multiplier,
-)
-from harness.engines.cmsis_nn.site import AGAIN, Site
-from harness.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
+from harness.engines.cmsis_nn.operator_view import AGAIN, Site
+from harness.model.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
+from harness.model.quantized_multiplier import Multiplier, add_parameters, product_multiplier
 
 
 def add(site: Site) -> Layer:

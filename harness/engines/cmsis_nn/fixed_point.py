@@ -6,7 +6,7 @@ are Python's, wrapped to 32 or 16 bits where the original would wrap around.
 Source: gemmlowp, fixedpoint/fixedpoint.h; TFLM, tensorflow/lite/kernels/internal/common.cc.
 """
 
-from harness.engines.cmsis_nn.quantize import Multiplier
+from harness.model.quantized_multiplier import Multiplier
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.graph import Operator, Tensor
+from harness.model.graph import Operator, Tensor
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.engines.cmsis_nn.layer import Struct
-from harness.engines.cmsis_nn.site import Site
+from harness.engines.cmsis_nn.operator_view import Site
 
 MAX_AXES = 6  # NN_AXES
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness import block
+from harness.engines.cmsis_nn.arena import Memory
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -14,9 +14,9 @@ from harness.engines.cmsis_nn.layer import (
     quantization,
     shape,
 )
-from harness.engines.cmsis_nn.lives import input_name
-from harness.engines.cmsis_nn.memory import Memory
-from harness.graph import Graph, Tensor
+from harness.engines.cmsis_nn.lifetimes import input_name
+from harness.model import tensor_block
+from harness.model.graph import Graph, Tensor
 
 WIDTH = 100
 _INDENT = "    "
@@ -192,7 +192,7 @@ def _interface(
         ("nn_input", input_name(0), graph.input_tensors),
         ("nn_output", memory.output, graph.output_tensors),
     ):
-        value = f"{{arena + {slot}, {block.size(tensors)}}}"
+        value = f"{{arena + {slot}, {tensor_block.size(tensors)}}}"
         lines += [f"nn_tensor_t {name}(void) {{", f"{_INDENT}return (nn_tensor_t){value};", "}", ""]
     lines += ["uint32_t nn_arena_size(void) {", f"{_INDENT}return sizeof(arena);", "}", ""]
     return "\n".join(lines)

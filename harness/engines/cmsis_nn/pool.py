@@ -2,11 +2,11 @@
 
 from typing import cast
 
+from harness.engines.cmsis_nn.core_features import Extension
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, zero_point
-from harness.engines.cmsis_nn.site import Site
-from harness.engines.cmsis_nn.target import Extension
+from harness.engines.cmsis_nn.operator_view import Site
 from harness.engines.cmsis_nn.window import dims, notes, window
-from harness.graph import Pool2DOptions
+from harness.model.graph import Pool2DOptions
 
 
 def average_pool_2d(site: Site) -> Layer:

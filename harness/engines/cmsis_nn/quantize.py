@@ -1,139 +1,129 @@
-"""Real scales to the fixed-point numbers that TFLM's int8 kernels use.
-
-Each function repeats TFLM's arithmetic in the same precision and order, because one
-different bit of a multiplier shows up as a different output byte.
-"""
-
-import math
-from typing import NamedTuple
+"""QUANTIZE and DEQUANTIZE: between float32 and the integer types."""
 
 import numpy as np
 
-from harness.graph import Activation
+from harness.engines.cmsis_nn import fixed_point as fixed
+from harness.engines.cmsis_nn.elementwise import result_term
+from harness.engines.cmsis_nn.layer import (
+    Call,
+    Layer,
+    Struct,
+    c_float,
+    quantization,
+    scale,
+    shape,
+    zero_point,
+)
+from harness.engines.cmsis_nn.lookup_tables import table_layer
+from harness.engines.cmsis_nn.operator_view import Site
+from harness.model.graph import Tensor
+from harness.model.quantized_multiplier import multiplier
 
-INT8_MIN, INT8_MAX = -128, 127
-MIN_SHIFT = -31
-_INT32 = np.iinfo(np.int32)
-
-
-class Multiplier(NamedTuple):
-    """`value` * 2^(`shift` - 31), with 2^30 <= value < 2^31, or zero."""
-
-    value: int
-    shift: int
-
-
-def multiplier(real: float) -> Multiplier:
-    """Quantize the non-negative factor `real`.
-
-    Source: TFLM tensorflow/lite/kernels/internal/quantization_util.cc, QuantizeMultiplier.
-    """
-    if real == 0.0:
-        return Multiplier(0, 0)
-    fraction, shift = math.frexp(real)
-    value = math.floor(fraction * (1 << 31) + 0.5)
-    if value == 1 << 31:
-        value //= 2
-        shift += 1
-    # Below 2^-31 every product rounds to zero, and a shift of more than 31 is undefined.
-    return Multiplier(0, 0) if shift < MIN_SHIFT else Multiplier(value, shift)
-
-
-def product_multiplier(source: float, weights: float, result: float) -> Multiplier:
-    """Quantize source * weights / result, in double precision throughout.
-
-    Source: kernel_util.cc, PopulateConvolutionQuantizationParams. For a fully-connected
-    layer with one scale, published sources (GetQuantizedConvolutionMultipler) round the
-    product to float32 first; the `tflite-micro` wheel does not, and the wheel is golden.
-    """
-    return multiplier(float(source) * float(weights) / float(result))
-
-
-def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
-    """Quantize source / result, divided by the `count` of summed values.
-
-    Source: reduce.h, QuantizedMeanOrSum: the division is one of integers, without its fraction,
-    after as many bits as fit were added.
-    """
-    factor = multiplier(float(source) / float(result))
-    bits = min(count.bit_length() - 1, 32, 31 + factor.shift)
-    return Multiplier((factor.value << bits) // count, factor.shift - bits)
-
-
-def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:
-    """Return the least and greatest int8 output that `activation` lets pass.
-
-    Raises `ValueError` if a bound does not fit into 32 bits, or the activation is not a
-    clamp. Source: kernel_util.cc, CalculateActivationRangeQuantizedImpl.
-    """
-    low, high = _BOUNDS[activation]
-    least, greatest = INT8_MIN, INT8_MAX
-    if low is not None:
-        least = max(least, _quantize(low, scale, zero_point))
-    if high is not None:
-        greatest = min(greatest, _quantize(high, scale, zero_point))
-    return least, greatest
-
-
-_BOUNDS: dict[Activation, tuple[float | None, float | None]] = {
-    Activation.NONE: (None, None),
-    Activation.RELU: (0.0, None),
-    Activation.RELU6: (0.0, 6.0),
-    Activation.RELU_N1_TO_1: (-1.0, 1.0),
+# What TFLM converts: from, to.
+_BYTES = {("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")}
+_WIDER = {
+    ("int8", "int16"),
+    ("int8", "int32"),
+    ("int16", "int8"),
+    ("int16", "int16"),
+    ("int16", "int32"),
+    ("int32", "int8"),
+    ("int32", "int16"),
 }
-
-SUPPORTED_ACTIVATIONS = frozenset(_BOUNDS)
-
-
-def _quantize(real: float, scale: float, zero_point: int) -> int:
-    """Divide in float32 and round half away from zero, as C's roundf does."""
-    with np.errstate(over="ignore"):
-        quotient = float(np.float32(real) / np.float32(scale))
-    if not abs(quotient) < _INT32.max:
-        raise ValueError(f"{real} / {scale} does not fit into 32 bits")
-    return zero_point + int(math.copysign(math.floor(abs(quotient) + 0.5), quotient))
+_TYPES = {"int8": "NN_S8", "int16": "NN_S16", "int32": "NN_S32"}
 
 
-def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
-    """Return the factor to Q5.26 and the least difference that still counts.
-
-    Raises `ValueError` where TFLM would abort: a factor of at most 1.
-    Source: quantization_util.cc, PreprocessSoftmaxScaling and CalculateInputRadius.
-    """
-    integer_bits = 5
-    real = min(beta * scale * (1 << (31 - integer_bits)), (1 << 31) - 1.0)
-    if not real > 1.0:
-        raise ValueError(f"beta {beta} times scale {scale} is too small")
-    factor = multiplier(real)
-    radius = ((1 << integer_bits) - 1) * (1 << (31 - integer_bits)) / (1 << factor.shift)
-    return factor, -math.floor(radius)
-
-
-class AddParameters(NamedTuple):
-    """The three factors of an int8 addition or subtraction; all below 1."""
-
-    first: Multiplier
-    second: Multiplier
-    result: Multiplier
+def quantize(site: Site) -> Layer:
+    """Lower QUANTIZE: real values to int8, or from one integer type and scale to another."""
+    source, result = _ends(site)
+    pair = (str(source.dtype), str(result.dtype))
+    if pair == ("float32", "int8"):
+        _one_scale(site, result, "the output")
+        return _real(site, source, result, "nn_quantize_f32_s8", result)
+    if pair not in _BYTES | _WIDER:
+        known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
+        site.fail(
+            f"from {pair[0]} to {pair[1]} is not supported",
+            f"supported: float32 to int8, {known}",
+        )
+    _one_scale(site, source, "the input")
+    _one_scale(site, result, "the output")
+    return _requantize(site, source, result, pair)
 
 
-ADD_LEFT_SHIFT = 20
+def dequantize(site: Site) -> Layer:
+    """Lower DEQUANTIZE: int8 to float32."""
+    source, result = _ends(site)
+    site.check_int8(source, "the input")
+    if result.dtype != np.float32:
+        site.fail(f"the output has type {result.dtype}; float32 is supported")
+    return _real(site, source, result, "nn_dequantize_s8_f32", source)
 
 
-def add_parameters(first: float, second: float, result: float) -> AddParameters:
-    """Return the factors that bring both inputs to twice the larger scale, and back.
+def _ends(site: Site) -> tuple[Tensor, Tensor]:
+    site.arity(1, 1)
+    source = site.tensor(0)
+    if source.data is not None:
+        site.fail("input 0 is a constant", "fold constants when converting")
+    if source.elements == 0:
+        site.fail("input 0 is empty")
+    return source, site.result_shape(source.shape)
 
-    Raises `ValueError` where TFLM would abort: a factor of 1 or more, or of 0.
-    Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. Published sources of the
-    latter divide in float32; the `tflite-micro` wheel does not.
-    """
-    twice = 2.0 * max(first, second)
-    if twice == 0.0 or result == 0.0:
-        raise ValueError("a scale is 0")
-    factors = (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result))
-    if not all(0.0 < factor < 1.0 for factor in factors):
-        raise ValueError(f"scales {first}, {second} and {result} are too far apart")
-    quantized = AddParameters(*(multiplier(factor) for factor in factors))
-    if any(factor.shift > 0 for factor in quantized):
-        raise ValueError(f"scales {first}, {second} and {result} are too far apart")
-    return quantized
+
+def _one_scale(site: Site, tensor: Tensor, what: str) -> None:
+    if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
+        site.fail(f"{what} must have one scale above 0; it has {quantization(tensor)}")
+    info = np.iinfo(tensor.dtype)
+    if not info.min <= zero_point(tensor) <= info.max:
+        site.fail(f"{what} has zero point {zero_point(tensor)}, which {tensor.dtype} cannot hold")
+
+
+def _real(site: Site, source: Tensor, result: Tensor, function: str, quantized: Tensor) -> Layer:
+    arguments = (
+        c_float(scale(quantized)),
+        str(zero_point(quantized)),
+        str(source.elements),
+        site.typed(source),
+        site.typed(result),
+    )
+    return Layer(
+        site.operator,
+        notes=(f"{shape(source)}, {source.dtype} to {result.dtype}", quantization(quantized)),
+        call=Call(function, arguments),
+        status=False,
+        kernels=frozenset({f"{function}.c"}),
+    )
+
+
+def _requantize(site: Site, source: Tensor, result: Tensor, pair: tuple[str, str]) -> Layer:
+    """Source: quantize_common.cc; the ratio of the scales is a double."""
+    factor = multiplier(scale(source) / scale(result))
+    site.shifts([factor])
+    if pair in _BYTES:
+        info = np.iinfo(result.dtype)
+
+        def entry(value: int) -> int:
+            scaled = fixed.scale(value - zero_point(source), factor) + zero_point(result)
+            return fixed.clamp(scaled, int(info.min), int(info.max))
+
+        return table_layer(site, source, result, entry, first=int(np.iinfo(source.dtype).min))
+    fields = (
+        f".from = {_TYPES[pair[0]]}",
+        f".to = {_TYPES[pair[1]]}",
+        f".input_zero_point = {zero_point(source)}",
+        f".output = {result_term(factor, zero_point(result))}",
+    )
+    params = Struct("nn_requantize_params_t", site.names.of("params"), fields)
+    ends = (site.address(source), site.address(result))
+    return Layer(
+        site.operator,
+        notes=(
+            f"{shape(source)}, {pair[0]} to {pair[1]}",
+            f"input {quantization(source)}",
+            f"output {quantization(result)}",
+        ),
+        structs=(params,),
+        call=Call("nn_requantize", (f"&{params.name}", str(source.elements), *ends)),
+        status=False,
+        kernels=frozenset({"nn_requantize.c"}),
+    )

@@ -16,9 +16,9 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import Axis, merge, steps, struct
-from harness.engines.cmsis_nn.quantize import Multiplier, mean_multiplier, multiplier
-from harness.engines.cmsis_nn.site import AGAIN, Site
-from harness.graph import Tensor
+from harness.engines.cmsis_nn.operator_view import AGAIN, Site
+from harness.model.graph import Tensor
+from harness.model.quantized_multiplier import Multiplier, mean_multiplier, multiplier
 
 
 @dataclass(frozen=True)

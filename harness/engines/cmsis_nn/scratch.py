@@ -7,7 +7,7 @@ linked and refuses to run if it wants more than was planned.
 
 from typing import Protocol
 
-from harness.engines.cmsis_nn.target import Extension
+from harness.engines.cmsis_nn.core_features import Extension
 
 _HELIUM_BLOCK = 124  # CH_IN_BLOCK_MVE
 _HELIUM_COLUMNS = 4

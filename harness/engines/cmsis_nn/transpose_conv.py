@@ -14,9 +14,9 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.site import AGAIN, Site
+from harness.engines.cmsis_nn.operator_view import AGAIN, Site
 from harness.engines.cmsis_nn.window import MAX_SIDE, Axis, axis
-from harness.graph import Tensor, TransposeConvOptions
+from harness.model.graph import Tensor, TransposeConvOptions
 
 
 def transpose_conv(site: Site) -> Layer:

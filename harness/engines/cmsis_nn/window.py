@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Struct, quantization, shape
-from harness.engines.cmsis_nn.site import Site
-from harness.graph import Conv2DOptions, Padding, Pool2DOptions, Tensor
+from harness.engines.cmsis_nn.operator_view import Site
+from harness.model.graph import Conv2DOptions, Padding, Pool2DOptions, Tensor
 
 # The kernels keep row and column numbers in int16_t.
 MAX_SIDE = 32767

@@ -1,5 +1,5 @@
 """The engine `edge-impulse`: an exported C++ library, built by its own build files."""
 
-from harness.engines.edge_impulse.engine import EdgeImpulse
+from harness.engines.edge_impulse.edge_impulse_engine import EdgeImpulse
 
 __all__ = ["EdgeImpulse"]

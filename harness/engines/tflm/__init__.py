@@ -1,5 +1,5 @@
 """The engine `tflm`: the user's own TensorFlow Lite for Microcontrollers, as it was built."""
 
-from harness.engines.tflm.engine import Tflm
+from harness.engines.tflm.tflm_engine import Tflm
 
 __all__ = ["Tflm"]

@@ -4,10 +4,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from harness.elf import Elf
-from harness.measure.cycles.bare import Block
+from harness.image.memory_use import pieces
 from harness.measure.cycles.costs import Costs
 from harness.measure.cycles.estimate import Estimate, FunctionCost
-from harness.measure.memory import pieces
+from harness.simulator.bare_core import Block
 
 
 def estimate(

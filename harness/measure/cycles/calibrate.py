@@ -10,8 +10,8 @@ from statistics import geometric_mean, mean
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.measure.cycles.attribution import estimate
-from harness.measure.cycles.bare import BareCore
 from harness.measure.cycles.costs import Costs
+from harness.simulator.bare_core import BareCore
 
 _COLUMNS = (("cycles",), ("ms", "hz"))
 _WITHIN = 0.1

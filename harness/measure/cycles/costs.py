@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from harness import toml
 from harness.errors import InfrastructureError
-from harness.measure.cycles.bare import Block
 from harness.measure.cycles.decode import DATA, MEMORY, Instruction, Kind, instruction
+from harness.simulator.bare_core import Block
+from harness.support import toml_file
 
 _TABLES = Path(__file__).with_name("costs.toml")
 _PIPELINED = frozenset({"load", "store_indexed"})
@@ -83,7 +83,7 @@ def costs_of(core: str) -> Costs:
 @cache
 def _tables() -> dict[str, Costs]:
     tables: dict[str, dict[str, Any]] = {}
-    for core, table in toml.load(_TABLES).items():
+    for core, table in toml_file.load(_TABLES).items():
         base = tables.get(table.pop("like", ""), {"row": {}})
         tables[core] = {**base, "error": None, **table, "row": {**base["row"], **table["row"]}}
-    return {core: toml.convert(table, Costs, _TABLES) for core, table in tables.items()}
+    return {core: toml_file.convert(table, Costs, _TABLES) for core, table in tables.items()}

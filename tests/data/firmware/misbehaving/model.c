@@ -5,7 +5,7 @@
 #define AIRCR (*(volatile uint32_t *)0xE000ED0CU) /* Armv7-M ARM, B3.2.6 */
 #define AIRCR_SYSRESETREQ 0x05FA0004U
 
-/* tests/repository.py has the same list. */
+/* tests/support/repository.py has the same list. */
 enum { BEHAVE, UNDEFINED, READ_UNMAPPED, OVERFLOW, RESTART, HANG, FAIL, LOCK_UP };
 
 static int8_t tensor[4];

@@ -1,0 +1,152 @@
+"""Boards behind a debug probe, driven through pyOCD: real ones and virtual ones."""
+
+from collections.abc import Callable
+from importlib.metadata import version as package_version
+from typing import Any
+
+import serial
+from pyocd.core.session import Session
+from pyocd.core.target import Target as PyocdTarget
+
+from harness.board.pyocd.crash import crash, whereabouts
+from harness.board.pyocd.probe_port import find_port
+from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
+from harness.board.pyocd.programming import flash
+from harness.board.pyocd.pyocd_errors import explained
+from harness.elf import Elf
+from harness.errors import InfrastructureError
+from harness.image.build import Image
+from harness.image.stack_paint import paint
+from harness.link.channel import Channel
+from harness.link.device_errors import DeviceStoppedError
+from harness.link.serial_port import open_port
+from harness.support.lease import Lease
+from harness.support.progress import Progress
+from harness.target.target_file import Pyocd, Target
+
+
+class PyocdBoard:
+    """A chip behind a probe, and the serial port its firmware talks on.
+
+    `board` says how to reach it; `wait` is how many seconds to wait for a probe or port
+    that another session uses.
+    """
+
+    def __init__(self, target: Target, board: Pyocd, progress: Progress, wait: float) -> None:
+        self._target = target
+        self._board = board
+        self._progress = progress
+        self._wait = wait
+        self._leases: list[Lease] = []
+        self._session: Session | None = None
+        self._port: serial.Serial | None = None
+        self._elf: Elf | None = None
+        self._probe = board.probe
+
+    @property
+    def version(self) -> str:
+        """The probe, and the version of pyOCD that drives it."""
+        return f"pyOCD {package_version('pyocd')}, probe {self._probe}"
+
+    def start(self, image: Image) -> Channel:
+        """Flash `image`, verify it, and start it with its serial port open."""
+        self.stop()
+        probe = pick_probe(self._board.probe)
+        self._probe = probe.unique_id
+        # First the lease, then the probe: pyOCD's own refusals differ from probe to probe.
+        self._lease(f"probe {self._probe}")
+        device = self._board.serial or find_port(self._probe, self._board.interface)
+        self._lease(f"port {device}")
+        self._session = open_session(probe, self._board.target, self._board.frequency)
+        self._elf = image.elf
+        self._flash(self._session, image.elf)
+        self._port = open_port(device, self._target.port.baud)
+        self._boot(self._session, image.stack)
+        return Channel(self._port.fileno(), name=f"{self._target.name} ({device})")
+
+    def stop(self) -> None:
+        """Disconnect from probe and port and give them back; the chip keeps its state."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+        if self._session is not None:
+            close_session(self._session)
+            self._session = None
+        while self._leases:
+            self._leases.pop().release()
+
+    def close(self) -> None:
+        """Do what `stop` does: a board stays where it is."""
+        self.stop()
+
+    def check(self) -> None:
+        """Raise `DeviceStoppedError` if the core stands still; the host waits for nothing."""
+        if self._session is None or self._elf is None:
+            return
+        with explained(self._probe, self._board.target, "looking at the core"):
+            found = crash(self._session, self._elf)
+        if found is not None:
+            raise DeviceStoppedError(found, where=self._target.name)
+
+    def executed(self) -> None:
+        """Return None: it cannot be told."""
+
+    def diagnosis(self) -> str:
+        """Return where a core that does not answer was; it is halted for that."""
+        if self._session is None or self._elf is None:
+            return ""
+        try:
+            with explained(self._probe, self._board.target, "looking at the core"):
+                return crash(self._session, self._elf) or whereabouts(self._session, self._elf)
+        except InfrastructureError as error:
+            return str(error)
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Return `size` bytes at `address`, also while the core runs."""
+        if self._session is None:
+            raise InfrastructureError("the board is not started", where=self._target.name)
+        with explained(self._probe, self._board.target, "reading memory"):
+            return bytes(self._session.target.read_memory_block8(address, size))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Put `data` into RAM at `address`, also while the core runs."""
+        if self._session is None:
+            raise InfrastructureError("the board is not started", where=self._target.name)
+        with explained(self._probe, self._board.target, "writing memory"):
+            self._session.target.write_memory_block8(address, data)
+            self._session.target.flush()  # a probe may hold writes back, and RUN goes another way
+
+    def _lease(self, resource: str) -> None:
+        self._leases.append(Lease(resource, wait=self._wait))
+
+    def _flash(self, session: Session, elf: Elf) -> None:
+        if self._board.chip_id is not None:
+            check_chip(session, self._probe, self._board.target, self._board.chip_id)
+        with self._progress.bar(f"flashing {self._target.name}", 200) as step:
+            flash(session, self._probe, self._board.target, elf, _Halves(step))
+
+    def _boot(self, session: Session, stack: range | None) -> None:
+        with explained(self._probe, self._board.target, "starting the firmware"):
+            session.target.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
+            session.target.reset_and_halt()
+            if stack:
+                session.target.write_memory_block8(stack.start, paint(stack))
+            session.target.resume()
+
+
+class _Halves:
+    """Makes 200 steps of pyOCD's progress: 0 to 1 for erasing, then again for programming."""
+
+    def __init__(self, step: Callable[[], Any]) -> None:
+        self._step = step
+        self._done = 0
+        self._last = 0.0
+        self._base = 0
+
+    def __call__(self, share: float) -> None:
+        if share < self._last:
+            self._base = 100
+        self._last = share
+        while self._done < self._base + round(share * 100):
+            self._step()
+            self._done += 1

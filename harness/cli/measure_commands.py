@@ -1,0 +1,169 @@
+"""The commands that look closer at what was measured."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from harness.board.board_options import Reach
+from harness.cli.sweep import Row, sweep
+from harness.elf import Elf
+from harness.errors import InputError
+from harness.image.memory_use import pieces
+from harness.options.selection import Selection, add_options
+from harness.report.functions_table import print_functions
+from harness.report.memory_table import print_growth, print_memory
+from harness.report.profile_table import plot_profile, print_profile
+from harness.report.sweep_table import plot_sweep, print_sweep
+from harness.run.bench import bench
+from harness.support.progress import Progress
+from harness.support.suggestions import suggest
+from harness.target.target_file import find_target
+from harness.workspace import Workspace
+
+DONE = 0
+
+_RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)
+
+
+def add_commands(commands: Any) -> None:
+    """Declare the commands among those of `harness`, which argparse's subparsers are."""
+    size = commands.add_parser("size", help="where flash and RAM go, or what grew from A to B")
+    size.add_argument("a", type=Path, metavar="A", help="an ELF, or the folder of an image")
+    size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
+    size.add_argument("--target", metavar="TARGET", help="say what is left of its memory")
+    size.set_defaults(command=_size)
+    profile = commands.add_parser("profile", help="ticks, MACs and share of each layer")
+    add_options(profile.add_argument)
+    Reach.add_options(profile.add_argument)
+    profile.add_argument("--plot", type=Path, metavar="FILE", help="a bar plot: .svg, .png or .pdf")
+    profile.set_defaults(command=_profile)
+    calibrate = commands.add_parser(
+        "calibrate", help="the cycle model beside published cycles, over programs you built"
+    )
+    add = calibrate.add_argument
+    add("--elf-dir", type=Path, required=True, metavar="DIR", help="with PROGRAM.elf of each")
+    add("--reference", type=Path, required=True, metavar="CSV", help="program,cycles")
+    add("--start", required=True, metavar="SYMBOL", help="the function where counting begins")
+    add("--stop", required=True, metavar="SYMBOL", help="the function where it ends")
+    add("--core", default="cortex-m4f", help="(%(default)s)")
+    add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
+    add("--budget", type=int, metavar="N", help="instructions to each symbol at most")
+    calibrate.set_defaults(command=_calibrate)
+    sweep = commands.add_parser("sweep", help="run all combinations: which are small, which fast")
+    add_options(sweep.add_argument)
+    Reach.add_options(sweep.add_argument)
+    sweep.add_argument("--plot", type=Path, metavar="FILE", help="plot them: .svg, .png or .pdf")
+    sweep.set_defaults(command=_sweep)
+
+
+def _size(options: argparse.Namespace, workspace: Workspace) -> int:
+    memory = find_target(options.target, workspace.targets).memory if options.target else None
+    asked = [path for path in (options.a, options.b) if path]
+    elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in asked]
+    if memory is not None:
+        elves[-1].sizes(memory)  # refuses an image for another memory map
+    first, *second = map(pieces, elves)
+    if second:
+        print_growth(first, second[0], Console(), memory)
+    else:
+        print_memory(first, Console(), memory)
+    return DONE
+
+
+def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
+    # Unicorn and capstone.
+    from harness.measure.cycles.inference_estimate import why_not  # noqa: PLC0415
+
+    selection = Selection.of(options, workspace)
+    selection.check()
+    progress = Progress(sys.stderr)
+    reach = Reach.of(options)
+    asked = list(selection.combinations())
+    if options.plot:
+        from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
+
+        check_path(options.plot)
+    if options.plot and len(asked) != 1:
+        raise InputError(
+            f"one plot is asked for, and {len(asked)} profiles",
+            where="--plot",
+            remedy="name one --target, one --model, one --engine and one --toolchain",
+        )
+    for target, model, engine, toolchain in asked:
+        with bench(
+            target, model, engine, toolchain, workspace, progress, lambda _: None, reach
+        ) as dut:
+            found = dut.profile()
+        title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
+        print_profile(found, title, target.counter.ticks, Console())
+        if options.plot:
+            plot_profile(found, title, target.counter.ticks, options.plot)
+            print(f"plot: {options.plot}")
+        if reason := why_not(target, found.measured, patient=True):
+            print(f"functions: {reason}")
+        else:
+            print_functions(dut.estimate(found.measured), Console())
+    return DONE
+
+
+def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    # Unicorn and capstone, which no other command needs.
+    from harness.measure.cycles.calibrate import (  # noqa: PLC0415
+        compare,
+        find_programs,
+        read_reference,
+    )
+    from harness.measure.cycles.costs import cores, costs_of  # noqa: PLC0415
+    from harness.report.calibration_table import print_calibration  # noqa: PLC0415
+    from harness.simulator.bare_core import BUDGET  # noqa: PLC0415
+
+    if options.core not in cores():
+        raise InputError(
+            f"there is no cycle model of {options.core!r}",
+            where="--core",
+            remedy=suggest(options.core, cores()),
+        )
+    reference = read_reference(options.reference)
+    programs = find_programs(options.elf_dir, list(reference))
+    ram = _range(options.ram)
+    costs = costs_of(options.core)
+    budget = options.budget or BUDGET
+    symbols = (options.start, options.stop)
+    with Progress(sys.stderr).bar("programs", len(programs)) as step:
+        found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))
+    print_calibration(found, costs, Console())
+    return DONE
+
+
+def _range(text: str) -> range:
+    """Return the addresses of ORIGIN:SIZE."""
+    found = _RANGE.fullmatch(text)
+    origin, size = (int(part, 0) for part in found.groups()) if found else (0, 0)
+    if not size or origin + size > 1 << 32:
+        raise InputError(
+            f"{text!r} is no ORIGIN:SIZE within 32 bits", where="--ram", remedy="0x20000000:0x20000"
+        )
+    return range(origin, origin + size)
+
+
+def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
+    selection = Selection.of(options, workspace)
+    selection.check()
+    if options.plot:
+        from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
+
+        check_path(options.plot)
+    rows: list[Row] = []
+    try:
+        sweep(selection, Reach.of(options), Progress(sys.stderr), rows)
+    finally:
+        if rows:
+            print_sweep(rows, Console())
+    if options.plot and any(not row.reasons for row in rows):
+        plot_sweep(rows, options.plot)
+        print(f"plot: {options.plot}")
+    return max(row.code for row in rows)

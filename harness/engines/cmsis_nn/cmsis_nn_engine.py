@@ -1,0 +1,166 @@
+"""From a graph to files: lower each operator, place the buffers, write the C."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from harness.engines.cmsis_nn import cmake, model_c
+from harness.engines.cmsis_nn.arena import Memory, allocate
+from harness.engines.cmsis_nn.cmsis_nn_sources import Tree, find_tree
+from harness.engines.cmsis_nn.core_features import KERNEL_SUMS, Extension, Target, extension_of
+from harness.engines.cmsis_nn.layer import Layer, Names
+from harness.engines.cmsis_nn.lifetimes import input_name
+from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, Site
+from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
+from harness.engines.generated import Generated, LayerInfo
+from harness.errors import InputError
+from harness.model import tensor_block
+from harness.model.graph import Graph
+
+# Operators that make other types of int8, or int8 of them.
+_CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
+
+
+class CmsisNN:
+    """Ahead-of-time code on CMSIS-NN, from the bakenn wheel, $CMSIS_NN_DIR or `directory`."""
+
+    name = "cmsis-nn"
+    operators = frozenset(LOWERINGS)
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+
+    @property
+    def version(self) -> str:
+        """The library's release and where it comes from."""
+        return find_tree(self._directory).version
+
+    def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
+        """Write `model.c` and `model.cmake` for `graph` on `core` into `directory`.
+
+        The same graph, core and library give the same bytes. Raises `InputError` if the
+        graph holds what the engine does not support, or the library is not usable.
+        """
+        tree = find_tree(self._directory)
+        extension = extension_of(core)
+        target = Target(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
+        graph = without_shape_arithmetic(graph)
+        _check_ends(graph)
+        addresses = _addresses(graph)
+        layers = _lower(graph, addresses, target)
+        memory = allocate(graph, layers)
+        text = model_c.render(graph, layers, memory, addresses)
+        files = tree.sources(model_c.functions(layers))
+        kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
+        _write(directory / "model.c", text)
+        count = layers[-1].operator.index + 1 if layers else 0
+        _write(directory / "model.cmake", cmake.render(tree, files, kernels, count, core))
+        return _generated(directory, layers, memory, files, tree)
+
+
+def _kernel_sums(tree: Tree) -> int:
+    if tree.kernel_sums not in KERNEL_SUMS:
+        raise InputError(
+            f"revision {tree.revision} prepares fully-connected layers in an unknown way",
+            where=str(tree.root),
+            remedy="use CMSIS-NN 4.0.0 to 7.0.0",
+        )
+    return tree.kernel_sums
+
+
+def _generated(
+    directory: Path, layers: list[Layer], memory: Memory, files: list[Path], tree: Tree
+) -> Generated:
+    return Generated(
+        sources=(directory / "model.c", *files),
+        cmake=directory / "model.cmake",
+        arena_size=memory.size,
+        arena_least=memory.least,
+        weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
+        layers=tuple(
+            LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
+        ),
+        version=tree.version,
+        headers=tuple(sorted((tree.root / "Include").glob("*.h"))),
+    )
+
+
+def _check_ends(graph: Graph) -> None:
+    """Check inputs and outputs: int8, or other types where the model converts between them."""
+    converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
+
+    def fail(what: str, remedy: str) -> NoReturn:
+        raise InputError(what, where=graph.where, remedy=remedy)
+
+    if not graph.inputs or not graph.outputs:
+        fail(
+            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            "convert the model again",
+        )
+    inputs = [(tensor, "input") for tensor in graph.input_tensors]
+    for tensor, what in (*inputs, *((tensor, "output") for tensor in graph.output_tensors)):
+        if tensor.dtype.kind == "f" and not converts:
+            fail(
+                f"is a float model: its {what} {tensor.name[:80]!r} has type {tensor.dtype}",
+                "quantize it to int8 with a representative data set, full integer: "
+                "inference_input_type = inference_output_type = tf.int8",
+            )
+        if tensor.dtype != np.int8 and not converts:
+            fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+        if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
+            fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
+        if tensor.data is not None:
+            fail(f"its {what} is a constant", "convert the model again")
+        if tensor.elements == 0:
+            fail(f"its {what} is empty", "convert the model again")
+
+
+def _addresses(graph: Graph) -> dict[int, str]:
+    addresses = {
+        index: f"arena + {input_name(position)}" for position, index in enumerate(graph.inputs)
+    }
+    for operator in graph.operators:
+        names = Names(operator.index)
+        for position, index in enumerate(operator.outputs):
+            addresses[index] = f"arena + {names.output(position)}"
+    return addresses
+
+
+def _lower(graph: Graph, addresses: dict[int, str], target: Target) -> list[Layer]:
+    """Lower each operator; one that only renames its input takes over the input's address."""
+    _check_kinds(graph)
+    layers = []
+    for operator in graph.operators:
+        layer = LOWERINGS[operator.kind](Site(graph, operator, addresses, target))
+        if layer.alias is not None:
+            addresses[operator.outputs[0]] = addresses[layer.alias]
+        layers.append(layer)
+    return layers
+
+
+def _check_kinds(graph: Graph) -> None:
+    unknown = [operator for operator in graph.operators if operator.kind not in LOWERINGS]
+    if not unknown:
+        return
+    first = unknown[0]
+    output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
+    others = sorted({operator.kind for operator in unknown} - {first.kind})
+    remedy = "supported: " + ", ".join(LOWERINGS)
+    if "SHAPE" in {operator.kind for operator in unknown}:
+        remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
+    raise InputError(
+        f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
+        "does not support" + (f"; nor does it {', '.join(others)}" if others else ""),
+        where=graph.where,
+        remedy=remedy,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error

@@ -1,0 +1,197 @@
+"""The checked view of the operator that a lowering works on."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from harness.engines.cmsis_nn.core_features import Target
+from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
+from harness.errors import InputError
+from harness.model.graph import Activation, Graph, Operator, Tensor
+from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier, activation_range
+
+MAX_LEFT_SHIFT = 30
+MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
+AGAIN = "convert the model again; the file contradicts itself"
+FULL_INTEGER = "convert to full-integer int8, also the model's input and output"
+
+
+class Site:
+    """One operator of a graph with the checks that all lowerings share."""
+
+    def __init__(
+        self, graph: Graph, operator: Operator, addresses: dict[int, str], target: Target
+    ) -> None:
+        self.graph = graph
+        self.operator = operator
+        self.target = target
+        self.names = Names(operator.index)
+        self._addresses = addresses
+
+    def fail(self, what: str, remedy: str = "") -> NoReturn:
+        """Raise the `InputError` that names this layer."""
+        output = self.graph.tensors[self.operator.outputs[0]] if self.operator.outputs else None
+        title = f"{self.operator.kind}, {output.name[:80]!r}" if output else self.operator.kind
+        raise InputError(
+            f"layer {self.operator.index} ({title}): {what}",
+            where=self.graph.where,
+            remedy=remedy or FULL_INTEGER,
+        )
+
+    def address(self, tensor: Tensor) -> str:
+        """Return the C expression for the first byte of an activation."""
+        return self._addresses[tensor.index]
+
+    def typed(self, tensor: Tensor) -> str:
+        """Return the C expression for an activation as a pointer to its type."""
+        ctype = c_type(tensor.dtype)
+        address = self.address(tensor)
+        return address if ctype == "int8_t" else f"({ctype} *)({address})"
+
+    def operand(self, position: int) -> tuple[str, tuple[Array, ...]]:
+        """Return the C expression for input `position`, and the constant if it is one."""
+        tensor = self.tensor(position)
+        if tensor.data is None:
+            return self.address(tensor), ()
+        if tensor.dtype.kind != "i":
+            self.fail(f"input {position} is a constant of type {tensor.dtype}; use integers")
+        array = Array(self.names.of(f"constant_{position}"), tensor.data, shape(tensor))
+        return array.name, (array,)
+
+    def arity(self, least: int, most: int, *, outputs: int | None = 1) -> None:
+        """Check the number of inputs and of outputs (None: any but none)."""
+        found = len(self.operator.outputs)
+        right = found == outputs if outputs else found > 0
+        if not least <= len(self.operator.inputs) <= most or not right:
+            self.fail(
+                f"has {len(self.operator.inputs)} inputs and {len(self.operator.outputs)} outputs",
+                "convert the model again",
+            )
+
+    def tensor(self, position: int) -> Tensor:
+        """Return input `position`, which must be there."""
+        index = self.operator.inputs[position]
+        if index < 0:
+            self.fail(f"input {position} is absent", "convert the model again")
+        return self.graph.tensors[index]
+
+    def activation(self, position: int) -> Tensor:
+        """Return input `position`: int8, computed, not constant."""
+        tensor = self.tensor(position)
+        if tensor.data is not None:
+            self.fail(f"input {position} is a constant", "fold constants when converting")
+        return self.check_int8(tensor, f"input {position}")
+
+    def result(self) -> Tensor:
+        """Return the output: int8."""
+        return self.check_int8(self.graph.tensors[self.operator.outputs[0]], "the output")
+
+    def movable(self, tensor: Tensor, what: str) -> Tensor:
+        """Check that `tensor` holds values whose bytes TFLM moves, and at least one."""
+        if tensor.dtype not in MOVABLE:
+            known = ", ".join(map(str, MOVABLE))
+            self.fail(f"{what} has type {tensor.dtype}; supported are {known}")
+        if tensor.elements == 0:
+            self.fail(f"{what} is empty", "remove the layer")
+        return tensor
+
+    def moved(self, position: int) -> tuple[Tensor, Tensor]:
+        """Return input `position`, computed, and the output: bytes that only change place."""
+        source = self.tensor(position)
+        result = self.graph.tensors[self.operator.outputs[0]]
+        if source.data is not None:
+            self.fail(f"input {position} is a constant", "fold constants when converting")
+        self.movable(source, f"input {position}")
+        if result.dtype != source.dtype:
+            self.fail(f"the output has type {result.dtype}, the input {source.dtype}", AGAIN)
+        return source, result
+
+    def integers(self, position: int, what: str) -> list[int]:
+        """Return the values of input `position`, a constant int32 tensor that says `what`."""
+        tensor = self.tensor(position)
+        if tensor.data is None:
+            self.fail(f"{what} is not constant", "fold constants when converting")
+        if tensor.dtype != np.int32:
+            self.fail(f"{what} has type {tensor.dtype}; int32 is supported")
+        return [int(value) for value in tensor.data.ravel()]
+
+    def axis(self, axis: int, rank: int) -> int:
+        """Return `axis` of `rank`, counted from the first; negative ones count from the last."""
+        if not -rank <= axis < rank:
+            self.fail(f"there is no axis {axis} of {rank}", AGAIN)
+        return axis % rank
+
+    def result_shape(self, wanted: Sequence[int], position: int = 0) -> Tensor:
+        """Return output `position`; `InputError` if it has another shape than `wanted`."""
+        result = self.graph.tensors[self.operator.outputs[position]]
+        if result.shape != tuple(wanted):
+            text = "x".join(map(str, wanted)) or "scalar"
+            self.fail(f"the output has shape {shape(result)}, not {text}", AGAIN)
+        return result
+
+    def check_int8(self, tensor: Tensor, what: str) -> Tensor:
+        """Check that `tensor` is int8 with one scale and a zero point that int8 can hold."""
+        if tensor.dtype != np.int8:
+            self.fail(f"{what} has type {tensor.dtype}; int8 is supported")
+        if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
+            self.fail(f"{what} must have one scale and zero point")
+        if not tensor.scale[0] > 0:
+            self.fail(f"{what} has scale 0")
+        if not -128 <= int(tensor.zero_point[0]) <= 127:  # noqa: PLR2004 - the range of int8
+            self.fail(f"{what} has zero point {tensor.zero_point[0]}")
+        if tensor.elements == 0:
+            self.fail(f"{what} is empty")
+        return tensor
+
+    def rank(self, tensor: Tensor, rank: int, what: str) -> None:
+        """Check the number of dimensions, and, for images, that the batch is 1."""
+        if len(tensor.shape) != rank:
+            self.fail(f"{what} has shape {shape(tensor)}; {rank} dimensions are supported")
+
+    def weights(self, position: int, rank: int, axis: int) -> Tensor:
+        """Return constant int8 weights, symmetric, with one scale or one along `axis`."""
+        tensor = self.tensor(position)
+        if tensor.data is None:
+            self.fail("the weights are not constant", "freeze the weights when converting")
+        if tensor.dtype != np.int8:
+            self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
+        self.rank(tensor, rank, "the weights' tensor")
+        if tensor.scale is None or tensor.zero_point is None:
+            self.fail("the weights have no scale")
+        if tensor.zero_point.any():
+            self.fail("the weights have a zero point; symmetric weights are supported")
+        if tensor.scale.size > 1 and tensor.quantized_axis != axis:
+            self.fail(f"the weights have scales along axis {tensor.quantized_axis}, not {axis}")
+        if tensor.elements == 0:
+            self.fail("the weights are empty")
+        return tensor
+
+    def bias(self, position: int, channels: int) -> np.ndarray[Any, Any] | None:
+        """Return the constant int32 bias, or None where there is none."""
+        inputs = self.operator.inputs
+        if position >= len(inputs) or inputs[position] < 0:
+            return None
+        tensor = self.tensor(position)
+        if tensor.data is None:
+            self.fail("the bias is not constant", "freeze the weights when converting")
+        if tensor.dtype != np.int32:
+            self.fail(f"the bias has type {tensor.dtype}; int32 is supported")
+        if tensor.elements != channels:
+            self.fail(f"the bias has {tensor.elements} values for {channels} channels")
+        return tensor.data.ravel()
+
+    def clamp(self, activation: Activation, tensor: Tensor) -> tuple[int, int]:
+        """Return the int8 bounds of the fused `activation` on the output `tensor`."""
+        if activation not in SUPPORTED_ACTIVATIONS:
+            known = ", ".join(sorted(known.name for known in SUPPORTED_ACTIVATIONS))
+            self.fail(f"the fused activation {activation.name} is not supported", f"use {known}")
+        try:
+            return activation_range(activation, scale(tensor), zero_point(tensor))
+        except ValueError as error:
+            self.fail(f"the output's scale does not suit its activation: {error}")
+
+    def shifts(self, multipliers: Sequence[Multiplier]) -> None:
+        """Check that no factor is so large that a shift of 32 bits would be undefined."""
+        if any(factor.shift > MAX_LEFT_SHIFT for factor in multipliers):
+            self.fail("the scales of input, weights and output are too far apart")

@@ -1,0 +1,69 @@
+"""SOFTMAX, and RESHAPE with its like, which cost nothing."""
+
+from typing import cast
+
+from harness.engines.cmsis_nn.layer import (
+    Call,
+    Layer,
+    Struct,
+    quantization,
+    scale,
+    shape,
+    zero_point,
+)
+from harness.engines.cmsis_nn.operator_view import AGAIN, Site
+from harness.model.graph import SoftmaxOptions
+from harness.model.quantized_multiplier import INT8_MIN, softmax_parameters
+
+
+def reshape(site: Site) -> Layer:
+    """Lower RESHAPE, SQUEEZE, EXPAND_DIMS: the output is the input's bytes, of any type.
+
+    The shape is the output tensor's; TFLM does not look at the input that repeats it either.
+    """
+    site.arity(1, 2)
+    source, result = site.moved(0)
+    if source.elements != result.elements:
+        site.fail(f"{shape(source)} and {shape(result)} hold different numbers of values", AGAIN)
+    return Layer(
+        site.operator,
+        notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),
+        alias=source.index,
+    )
+
+
+def softmax(site: Site) -> Layer:
+    """Lower SOFTMAX over the last axis; the output has scale 1/256 and zero point -128."""
+    site.arity(1, 1)
+    options = cast("SoftmaxOptions", site.operator.options)
+    source, result = site.activation(0), site.result()
+    if not source.shape or source.shape != result.shape:
+        site.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
+    if scale(result) != 1 / 256 or zero_point(result) != INT8_MIN:
+        site.fail(f"the output has {quantization(result)}, not scale 1/256, zero point -128")
+    try:
+        factor, least = softmax_parameters(options.beta, scale(source))
+    except ValueError as error:
+        site.fail(str(error))
+    depth = source.shape[-1]
+    fields = (
+        f".multiplier = {factor.value}",
+        f".shift = {factor.shift}",
+        f".diff_min = {least}",
+    )
+    params = Struct("nn_softmax_params_t", site.names.of("params"), fields)
+    arguments = (
+        f"&{params.name}",
+        str(source.elements // depth),
+        str(depth),
+        site.address(source),
+        site.address(result),
+    )
+    return Layer(
+        site.operator,
+        notes=(f"{shape(source)}, beta {options.beta:g}", f"input {quantization(source)}"),
+        structs=(params,),
+        call=Call("nn_softmax_s8", arguments),
+        status=False,
+        kernels=frozenset({"nn_softmax_s8.c"}),
+    )

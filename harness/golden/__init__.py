@@ -1,0 +1,1 @@
+"""What the outputs should be, and what computed it."""

@@ -1,0 +1,119 @@
+"""Golden for an export: the same sources, built by and for this computer, behind the same link.
+
+No interpreter knows what an impulse answers: its DSP is code of the export. So the firmware is
+built with the export as a program (firmware/ports/host), and asked as a device would be.
+"""
+
+import hashlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.engines.edge_impulse.edge_impulse_engine import EdgeImpulse
+from harness.errors import InfrastructureError
+from harness.image.compilation import CompileError, excerpt, run_cmake
+from harness.link.channel import Channel
+from harness.link.link_client import LinkClient
+from harness.model.edge_impulse_export import Export
+from harness.model.tensor_block import pack, unpack
+from harness.support import bundled_files
+
+Array = npt.NDArray[Any]
+
+_BUILD_DEADLINE = 1800.0  # seconds; the whole SDK, and hosts may be busy
+_END_DEADLINE = 5.0
+_BAUD = 1_000_000  # of a socket; it bounds how long bytes may take
+_BUILD_ID = "0" * 32
+_ERROR = re.compile(r"\berror: |undefined reference")
+_ERROR_LINES = 12
+
+
+def version() -> str:
+    """Return what golden is computed by: "host build by g++ (Debian 12.2.0-14) 12.2.0".
+
+    Raises `InfrastructureError` if there is no C++ compiler for this computer.
+    """
+    compiler = shutil.which("c++")
+    if compiler is None:
+        raise InfrastructureError(
+            "there is no C++ compiler for this computer, which golden of an export is built by",
+            where="c++",
+            remedy="install one (Debian: apt-get install g++), or store `golden` in vectors.npz",
+        )
+    said = subprocess.run(
+        [compiler, "--version"], capture_output=True, text=True, timeout=60, check=False
+    )
+    return f"host build by {said.stdout.partition(chr(10))[0].strip() or compiler}"
+
+
+def answers(export: Export, inputs: Array, folder: Path) -> list[Array]:
+    """Return what the impulse answers to `inputs`, float32 [N, features]: float32 [N, n] each.
+
+    The program is kept in `folder`. Raises `InfrastructureError` if it does not build, or ends.
+    """
+    graph = export.graph
+    program = _program(export, folder)
+    with _started(program) as descriptor:
+        link = LinkClient(Channel(descriptor, name=str(program)), baud=_BAUD)
+        link.hello(_BUILD_ID)
+        found = [
+            unpack(graph.output_tensors, link.infer(pack(graph.input_tensors, [values])).output)
+            for values in inputs
+        ]
+    return [np.stack(values) for values in zip(*found, strict=True)]
+
+
+def _program(export: Export, folder: Path) -> Path:
+    """Return the program, built unless it is there for the same sources and compiler."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".host-", dir=folder) as directory:
+        staging = Path(directory)
+        model = staging / "model"
+        model.mkdir()
+        generated = EdgeImpulse().generate(export.graph, model, core="host")
+        sha = hashlib.sha256(f"{version()} {export.digest}".encode())
+        firmware = bundled_files.bundled("firmware")
+        for file in (*generated.sources, *sorted(path for path in firmware.rglob("*.[ch]"))):
+            sha.update(file.read_bytes())
+        program = folder / f"host-{sha.hexdigest()[:16]}"
+        if not program.is_file():
+            _build(staging, model)
+            (staging / "build" / "firmware.elf").replace(program)
+    return program
+
+
+def _build(staging: Path, model: Path) -> None:
+    try:
+        run_cmake(staging / "build", {"PORT": "host", "MODEL_DIR": str(model)})
+    except CompileError as error:
+        raise InfrastructureError(
+            f"the export does not build for this computer:\n{excerpt(str(error))}"
+        ) from error
+
+
+@contextmanager
+def _started(program: Path) -> Iterator[int]:
+    """Run the program; yield the descriptor of a socket to it."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = subprocess.Popen(
+                [str(program)],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+            )
+        try:
+            yield ours.fileno()
+        finally:
+            process.kill()
+            process.wait(_END_DEADLINE)

@@ -1,0 +1,55 @@
+"""`harness.support.toml_file` at a repository's root: what of a machine or team the harness has to be told."""
+
+from pathlib import Path
+
+import msgspec
+
+from harness.support import toml_file
+
+FILE = "harness.support.toml_file"
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file: a key that is not known is an error, not ignored."""
+
+
+class Tflm(_Section, frozen=True):
+    """The engine tflm: the TFLM tree, or the folder in it that the library was built in."""
+
+    dir: str = ""
+
+
+class Engines(_Section, frozen=True):
+    """What engines have to be told."""
+
+    tflm: Tflm = Tflm()
+
+
+class Settings(_Section, frozen=True):
+    """The whole file; every table may be left out."""
+
+    engines: Engines = Engines()
+
+
+def read_settings(root: Path) -> Settings:
+    """Read `harness.support.toml_file` in `root`, which need not be there; paths in it are relative to it.
+
+    Raises `InputError` that names file and key of what is wrong.
+    """
+    path = root / FILE
+    if not path.is_file():
+        return Settings()
+    settings = toml_file.read(path, Settings)
+    named = settings.engines.tflm.dir
+    if not named:
+        return settings
+    beside = str(root / Path(named).expanduser())
+    return msgspec.structs.replace(
+        settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=beside))
+    )
+
+
+def tflm_tree(root: Path) -> Path | None:
+    """Return the TFLM tree that `harness.support.toml_file` in `root` names, if it does."""
+    named = read_settings(root).engines.tflm.dir
+    return Path(named) if named else None

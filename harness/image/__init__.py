@@ -1,0 +1,1 @@
+"""Firmware images: built from target, model, engine and toolchain, or prebuilt by the user."""

@@ -1,0 +1,247 @@
+"""Images: firmware with a model in it, built once for the same inputs.
+
+An image's build ID is a hash of all it is made from. It is linked into the
+firmware, which answers HELLO with it, and names the folder the image is kept in.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from harness.elf import Elf
+from harness.engines.generated import NO_HOOK, Hook, LayerInfo
+from harness.engines.registry import Engine, Generated
+from harness.errors import InputError
+from harness.image.compilation import DEADLINE, compile_firmware
+from harness.image.mlperf_header import mlperf_options, write_model_header
+from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
+from harness.model.edge_impulse_export import KINDS
+from harness.model.folder import Model
+from harness.support import bundled_files
+from harness.target.target_file import Target
+
+Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
+"""What an image is for; only the first is a user's."""
+
+_BUILD_ID_DIGITS = 32
+_ARENA = "nn_arena"  # of an engine whose arena is found by trial
+_LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
+_ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # a path, as the engines write it in model.cmake
+_SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
+
+    `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
+    are those that the engine generated code for. `stack` is RAM that a board paints before it
+    starts the firmware, where that does not do so itself. Of `ram`, a user's own firmware may
+    have `ram_elsewhere`, outside of the target's `memory.ram`. With `heap` the arena is not in
+    `ram`, but taken from the RAM that is left: `with_heap` adds it. `maker` can build its variants.
+    """
+
+    elf: Elf
+    build_id: str
+    engine: str
+    engine_version: str
+    toolchain: Toolchain
+    flash: int
+    ram: int
+    cached: bool
+    arena: int
+    arena_least: int
+    layers: tuple[LayerInfo, ...] = ()
+    stack: range | None = None
+    ram_elsewhere: int = 0
+    heap: bool = False
+    hook: Hook = NO_HOOK
+    maker: Engine | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The folder with the ELF, the generated C in `model/`, the map and the build's log."""
+        return self.elf.path.parent
+
+    def with_heap(self, used: int) -> "Image":
+        """Return the image with its RAM as it is when `used` bytes of heap are counted as well."""
+        return replace(self, ram=self.ram + used) if self.heap else self
+
+
+def build_image(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    images: Path,
+    say: Callable[[str], None] = lambda _: None,
+    toolchain: Toolchain | None = None,
+    *,
+    variant: Variant = "measured",
+) -> Image:
+    """Build `model` for `target`, or return the image of an earlier, identical build.
+
+    `say` is told when there is something to wait for. Without `toolchain`, it is the
+    default one. A `traced` image tells what each layer computed, and is not for measuring; a
+    `profiled` one tells the ticks of each layer. `mlperf-tiny` images answer that protocol instead
+    of the link, in performance mode or in energy mode, whose line has `ENERGY_BAUD`.
+
+    Raises `InputError` if the model cannot be built for the target or does not fit its
+    memory, `InfrastructureError` if a tool is missing or fails.
+    """
+    toolchain = toolchain or find_toolchain(default_toolchain())
+    images.mkdir(parents=True, exist_ok=True)
+    _sweep(images)
+    staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
+    try:
+        generated = _generate(model, engine, staging / "model", target.mcu.core)
+        options = _options(target, toolchain)
+        if variant in _LAYERS:
+            _check_layers(generated, engine)
+            options[_LAYERS[variant]] = "ON"
+        elif variant != "measured":
+            header = write_model_header(model, staging / "model")
+            generated = replace(generated, headers=(*generated.headers, header))
+            options |= mlperf_options(target, energy=variant == "mlperf-tiny-energy")
+        build_id = _build_id(generated, toolchain, options)
+        name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
+        final = images / name
+        cached = (final / "firmware.elf").is_file()
+        if not cached:
+            what = model.name if variant == "measured" else f"{model.name}, {variant},"
+            say(f"building {what} for {target.name} with {engine.name}")
+            options["BUILD_ID"] = build_id
+            compile_firmware(target, toolchain, staging, options)
+            if generated.arena_by_trial:
+                options["ARENA_SIZE"] = str(_try_arena(staging, target, say))
+                compile_firmware(target, toolchain, staging, options)
+            _keep(staging, final)
+        elf = Elf(final / "firmware.elf")
+        if generated.arena_by_trial:
+            generated = replace(generated, arena_size=elf.size_of(_ARENA))
+        flash, ram = elf.sizes(target.memory)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Image(
+        elf,
+        build_id,
+        engine.name,
+        generated.version,
+        toolchain,
+        flash,
+        ram,
+        cached,
+        generated.arena_size,
+        generated.arena_least,
+        generated.layers,
+        heap=generated.heap,
+        hook=generated.hook,
+        maker=engine,
+    )
+
+
+def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int:
+    # Unicorn, which an image that was built before does not wait for.
+    from harness.image.arena_trial import least_arena  # noqa: PLC0415
+
+    size = least_arena(Elf(staging / "cmake" / "firmware.elf"), target)
+    say(f"it needs an arena of {size:,} bytes")
+    return size
+
+
+def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
+    directory.mkdir()
+    if model.export is not None and not engine.operators.issuperset(KINDS):
+        raise InputError(
+            f"engine {engine.name} builds networks, and this is an export of Edge Impulse",
+            where=str(model.tflite_path),
+            remedy="build it with --engine=edge-impulse",
+        )
+    return engine.generate(model.graph, directory, core=core)
+
+
+def _check_layers(generated: Generated, engine: Engine) -> None:
+    if not generated.layers:
+        raise InputError(
+            f"engine {engine.name} does not tell of its layers",
+            remedy="have it call the hook of firmware/nn/nn.h, and fill Generated.layers",
+        )
+
+
+def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
+    """Return what of target and toolchain are options of firmware/CMakeLists.txt."""
+    memory = target.memory
+    return {
+        "PORT": target.port.name,
+        "CORE": target.mcu.core,
+        "BAUD": str(target.port.baud),
+        "FLASH_ORIGIN": f"{memory.flash.origin:#x}",
+        "FLASH_SIZE": f"{memory.flash.size:#x}",
+        "RAM_ORIGIN": f"{memory.ram.origin:#x}",
+        "RAM_SIZE": f"{memory.ram.size:#x}",
+        "STACK_SIZE": str(target.stack),
+        "OPTIMIZE": toolchain.opt,
+        **{key: str(value) for key, value in target.port.options.items()},
+    }
+
+
+def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, str]) -> str:
+    """Hash contents, never paths: the same inputs give the same ID on every machine."""
+    port = options["PORT"]
+    firmware = bundled_files.bundled("firmware")
+    files = (path.relative_to(firmware) for path in firmware.rglob("*") if path.is_file())
+    ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
+    inputs = {
+        "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
+        "engine": [
+            generated.version,
+            *((path.name, _digest(path)) for path in generated.files),
+        ],
+        "build": _ABSOLUTE.sub("", generated.cmake.read_text(encoding="utf-8")),
+        "toolchain": toolchain.version,
+        "options": dict(options),
+    }
+    text = json.dumps(inputs, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_BUILD_ID_DIGITS]
+
+
+def _is_for_port(file: Path, port: str) -> bool:
+    """Other chips' ports are no input: to edit one leaves this image as it is."""
+    top, *below = file.parts
+    return top != "ports" or len(below) == 1 or below[0] in {"cortexm", port}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sweep(images: Path) -> None:
+    """Remove what builds left that were killed; a build that runs is younger than this."""
+    for staging in images.glob(".build-*"):
+        with suppress(FileNotFoundError):  # it ended meanwhile
+            if time.time() - staging.stat().st_mtime > 2 * DEADLINE:
+                shutil.rmtree(staging, ignore_errors=True)
+
+
+def _keep(staging: Path, final: Path) -> None:
+    """Move what people read to its place at once: a folder with an ELF is whole."""
+    shutil.move(staging / "cmake" / "firmware.map", staging / "firmware.map")
+    shutil.move(staging / "cmake" / "firmware.elf", staging / "firmware.elf")
+    shutil.rmtree(staging / "cmake")
+    try:
+        os.rename(staging, final)
+    except OSError:
+        # Somebody else built the same image meanwhile; theirs is as good.
+        if (final / "firmware.elf").is_file():
+            return
+        # Somebody took the ELF out of an image.
+        shutil.rmtree(final)
+        os.rename(staging, final)

@@ -1,0 +1,130 @@
+"""Compiling: CMake and Ninja on the firmware, and what their errors mean for a user."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import cmake
+import ninja
+
+from harness.errors import InfrastructureError, InputError
+from harness.image.toolchain import INSTALL_GCC, Toolchain
+from harness.support import bundled_files
+from harness.target.target_file import Target
+
+DEADLINE = 1800.0
+"""Seconds: an export's whole SDK on a busy machine takes minutes."""
+
+# GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
+# end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
+_OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
+_NO_NEWLIB = re.compile(
+    r"cannot read spec file 'nano\.specs'|fatal error: (?:string\.h|c\w+): No such"
+)
+_NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
+_ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # and not a file's name
+_ERROR_LINES = 20
+_COMMAND = 500  # characters; a compiler's arguments are more, its messages less
+
+
+class CompileError(Exception):
+    """The sources do not compile; the message is the log."""
+
+
+def compile_firmware(
+    target: Target, toolchain: Toolchain, staging: Path, options: Mapping[str, str]
+) -> None:
+    """Compile the firmware with the model in `staging`; the output goes to build.log there.
+
+    Raises `InputError` if the image does not fit the target's memory, `InfrastructureError`
+    if a tool is missing or fails.
+    """
+    definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
+    # What zig keeps of these sources goes with the build; of its runtime, in the user's cache.
+    zig = {"ZIG_LOCAL_CACHE_DIR": str(staging / "cmake" / "zig")}
+    try:
+        log = run_cmake(staging / "cmake", definitions, zig)
+    except CompileError as error:
+        raise _explained(str(error), target, toolchain) from error
+    (staging / "build.log").write_text(log)
+
+
+def run_cmake(
+    build: Path, definitions: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> str:
+    """Configure the firmware with `definitions` and build it in `build`; return the log.
+
+    Raises `CompileError` if that fails, `InfrastructureError` if it takes too long.
+    """
+    tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
+    configure = [
+        tool,
+        "-G",
+        "Ninja",
+        "-S",
+        str(bundled_files.bundled("firmware")),
+        "-B",
+        str(build),
+    ]
+    configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
+    configure += [f"-D{key}={value}" for key, value in definitions.items()]
+    log = ""
+    for command in (configure, [tool, "--build", str(build)]):
+        try:
+            result = subprocess.run(
+                command,
+                env=os.environ | dict(environment or {}),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=DEADLINE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError(
+                f"the build took longer than {DEADLINE:g} s", where=command[0]
+            ) from error
+        log += result.stdout
+        if result.returncode != 0:
+            raise CompileError(log)
+    return log
+
+
+def excerpt(log: str) -> str:
+    """Return the lines of `log` around the first error, without the commands themselves."""
+    lines = [line for line in log.splitlines() if len(line) < _COMMAND]
+    errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
+    first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
+    return "\n".join(lines[first:][:_ERROR_LINES])
+
+
+def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | InfrastructureError:
+    overflows: dict[str, int] = {}
+    for found in _OVERFLOW.finditer(log):
+        region = found["region"]
+        overflows[region] = max(overflows.get(region, 0), int(found["bytes"]))
+    if overflows:
+        region, excess = next(iter(overflows.items()))
+        key = region.lower()
+        size = target.memory.flash.size if key == "flash" else target.memory.ram.size
+        return InputError(
+            f"the model is too large: the image is {excess:,} bytes larger than the "
+            f"{size:,} bytes of {key}",
+            where=f"{target.path}: memory.{key}",
+            remedy="choose a smaller model or a target with more memory",
+        )
+    if _NO_NEWLIB.search(log):
+        return InfrastructureError(
+            "the C library newlib, or its C++ library, is missing", remedy=INSTALL_GCC
+        )
+    missing = _NO_HEADER.search(log)
+    if missing and toolchain.name == "clang":
+        return InfrastructureError(
+            f"the sources include <{missing['header']}>, and clang comes without a C library",
+            where=target.name,
+            remedy="build with --toolchain=gcc",
+        )
+    return InfrastructureError(f"the image does not compile:\n{excerpt(log)}", where=target.name)

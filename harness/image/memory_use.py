@@ -1,0 +1,283 @@
+"""Where the bytes of flash and RAM go: to which section, part of the firmware, file and symbol.
+
+What the symbols of an ELF do not cover, between them and behind them, is padding, so that
+the pieces add up to the sections, byte for byte.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from elftools.dwarf.die import DIE
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section, SymbolTableSection
+
+from harness.elf import Elf
+from harness.image.linker_map import archives
+
+K = TypeVar("K")
+
+_THUMB = 1  # bit 0 of a function's address
+_DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
+_PADDING = "padding"
+_LEAST = 16  # bytes of a symbol that a Record names
+# What a section is for that is reserved, by its name: .stack is ours, ._user_heap_stack ST's.
+_RESERVED = {"stack": "stack", "heap": "heap"}
+_HEAP = ".heap"  # no section: the RAM behind the last one, as far as it was used
+
+# The part that a source file belongs to, by how its path begins. Paths are as the build maps
+# them (firmware/CMakeLists.txt); the engine's library has its own name before them.
+_PARTS = (
+    ("model/", "model"),
+    ("firmware/nn/", "engine"),
+    ("firmware/app/", "application"),
+    ("firmware/link/", "link"),
+    ("firmware/ports/", "port"),
+    ("firmware/toolchains/", "libc"),
+)
+_OURS = "firmware/app/"
+_LIBC = ("newlib/", "libgcc/", "compiler_rt", "compiler-rt")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`size` bytes at `address`, in `section`, of a symbol; it has none if it is padding.
+
+    Initialised data is in flash, where it is kept, and in RAM, where it is used.
+    """
+
+    section: str
+    part: str
+    file: str
+    symbol: str
+    address: int
+    size: int
+    flash: bool
+    ram: bool
+
+    @property
+    def use(self) -> "Use":
+        """What it takes of each memory."""
+        return Use(self.size * self.flash, self.size * self.ram)
+
+
+class Use(msgspec.Struct, frozen=True):
+    """Bytes of flash and of RAM."""
+
+    flash: int = 0
+    ram: int = 0
+
+    def __add__(self, other: "Use") -> "Use":
+        return Use(self.flash + other.flash, self.ram + other.ram)
+
+
+class SymbolUse(msgspec.Struct, frozen=True):
+    """Bytes that a function or variable takes."""
+
+    part: str
+    file: str
+    symbol: str
+    flash: int
+    ram: int
+
+
+class MemoryUse(msgspec.Struct, frozen=True):
+    """What an image takes: `parts` add up to its flash and RAM, and so do `sections`.
+
+    `symbols` has those of 16 bytes and more, the largest first; what a part takes beyond
+    its symbols there are smaller ones.
+    """
+
+    parts: dict[str, Use]
+    sections: dict[str, Use]
+    symbols: list[SymbolUse]
+
+
+class _Symbol(NamedTuple):
+    address: int
+    size: int
+    name: str
+    source: str  # the last part of the file's path; empty if it is not told
+
+
+def pieces(elf: Elf) -> list[Piece]:
+    """Return all pieces of `elf`, by address.
+
+    Raises `InputError` if it cannot be read as an ELF.
+    """
+    with elf.opened() as file:
+        symbols = _symbols(file)
+        moved = [s for s in file.iter_segments(type="PT_LOAD") if s["p_vaddr"] != s["p_paddr"]]
+        files = _files(file, symbols, archives(elf.path.with_suffix(".map")))
+        ours = any(name.startswith(_OURS) for name in files.values())
+        return [
+            piece
+            for section in file.iter_sections()
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
+            for piece in _pieces_of(
+                section,
+                symbols,
+                files,
+                ours=ours,
+                copied=any(segment.section_in_segment(section) for segment in moved),
+            )
+        ]
+
+
+def memory_use(elf: Elf, heap: int = 0) -> MemoryUse:
+    """Return what `elf` takes, and beyond it `heap` bytes of RAM, for a Record.
+
+    Raises `InputError` if it cannot be read.
+    """
+    found = pieces(elf)
+    if heap:
+        found.append(Piece(_HEAP, _HEAP[1:], "", "", 0, heap, flash=False, ram=True))
+    symbols = _sums(found, lambda piece: (piece.part, piece.file, piece.symbol))
+    large = [
+        SymbolUse(*key, use.flash, use.ram)
+        for key, use in symbols.items()
+        if key[-1] and max(use.flash, use.ram) >= _LEAST
+    ]
+    large.sort(key=lambda symbol: (-max(symbol.flash, symbol.ram), symbol.symbol))
+    return MemoryUse(by_part(found), by_section(found), large)
+
+
+def by_part(all_pieces: list[Piece]) -> dict[str, Use]:
+    """Return what each part of the firmware takes, the largest first."""
+    totals = _sums(all_pieces, lambda piece: piece.part)
+    return dict(sorted(totals.items(), key=lambda item: -(item[1].flash + item[1].ram)))
+
+
+def by_section(all_pieces: list[Piece]) -> dict[str, Use]:
+    """Return what each section takes, in the ELF's order."""
+    return _sums(all_pieces, lambda piece: piece.section)
+
+
+def total(all_pieces: list[Piece]) -> Use:
+    """Return what all takes: what `Elf.sizes` gives."""
+    return sum((piece.use for piece in all_pieces), Use())
+
+
+def _sums(all_pieces: list[Piece], key: Callable[[Piece], K]) -> dict[K, Use]:
+    totals: dict[K, Use] = {}
+    for piece in all_pieces:
+        totals[key(piece)] = totals.get(key(piece), Use()) + piece.use
+    return totals
+
+
+def growth(before: list[Piece], after: list[Piece]) -> dict[tuple[str, str, str], int]:
+    """Return by how many bytes each (part, file, symbol) grew, the largest change first."""
+    change: dict[tuple[str, str, str], int] = {}
+    for sign, side in ((-1, before), (1, after)):
+        for piece in side:
+            key = (piece.part, piece.file, piece.symbol)
+            change[key] = change.get(key, 0) + sign * piece.size
+    changed = ((key, size) for key, size in change.items() if size)
+    return dict(sorted(changed, key=lambda item: (-abs(item[1]), item[0])))
+
+
+def _pieces_of(
+    section: Section,
+    symbols: list[_Symbol],
+    files: Mapping[int, str],
+    *,
+    ours: bool,
+    copied: bool,
+) -> Iterator[Piece]:
+    """Yield the pieces of a section, with padding where no symbol is.
+
+    A section that is `copied` runs elsewhere than it is loaded to.
+    """
+    name, now, end = section.name, section["sh_addr"], section["sh_addr"] + section["sh_size"]
+    kept = section["sh_type"] != "SHT_NOBITS"
+    written = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or not kept or copied
+
+    def piece(part: str, file: str, symbol: str, address: int, size: int) -> Piece:
+        return Piece(name, part, file, symbol, address, size, flash=kept, ram=written)
+
+    for symbol in symbols:
+        if not now <= symbol.address < end:
+            continue  # of another section, or another name of what was there already
+        if symbol.address > now:
+            yield piece(_PADDING, "", "", now, symbol.address - now)
+        file = files.get(symbol.address, "")
+        size = min(symbol.size, end - symbol.address)
+        yield piece(part_of(file, ours=ours), file, symbol.name, symbol.address, size)
+        now = symbol.address + size
+    if now < end:
+        rest = next((part for word, part in _RESERVED.items() if word in name), _PADDING)
+        yield piece(rest, "", "", now, end - now)
+
+
+def part_of(file: str, *, ours: bool = True) -> str:
+    """Return the part of the firmware that a source file belongs to.
+
+    Of a firmware that is not `ours`, only a C library can be told from the rest.
+    """
+    for start, part in _PARTS:
+        if file.startswith(start):
+            return part
+    if any(name in file for name in _LIBC) or (ours and not file):
+        return "libc"
+    if ours:
+        return "engine"
+    return "application" if file else "unknown"
+
+
+def _symbols(file: ELFFile) -> list[_Symbol]:
+    """Return functions and objects by address; of two at one, the larger.
+
+    Symbols that are local to a file stand behind the one that names it.
+    """
+    found = []
+    for section in file.iter_sections(type="SHT_SYMTAB"):
+        source = ""
+        for symbol in section.iter_symbols() if isinstance(section, SymbolTableSection) else ():
+            kind = symbol["st_info"]["type"]
+            if kind == "STT_FILE":
+                source = symbol.name
+            elif kind in {"STT_FUNC", "STT_OBJECT"} and symbol["st_size"]:
+                address = symbol["st_value"] & ~(_THUMB if kind == "STT_FUNC" else 0)
+                local = symbol["st_info"]["bind"] == "STB_LOCAL"
+                found.append(
+                    _Symbol(address, symbol["st_size"], symbol.name, source if local else "")
+                )
+    return sorted(found, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
+
+
+def _files(
+    file: ELFFile, symbols: list[_Symbol], archive_of: Callable[[int], str]
+) -> dict[int, str]:
+    """Return the source file of what is at an address, as far as DWARF and symbols tell.
+
+    What they do not tell is of a library without DWARF: then it is the archive's member.
+    """
+    units: dict[str, str] = {}  # by the last part of their path
+    files: dict[int, str] = {}
+    for unit in file.get_dwarf_info().iter_CUs() if file.has_dwarf_info() else ():
+        name = unit.get_top_DIE().attributes["DW_AT_name"].value.decode("utf-8", "replace")
+        units[name.rsplit("/", 1)[-1]] = name
+        for entry in unit.iter_DIEs():
+            address = _address_of(entry)
+            if address is not None:
+                files[address] = name
+    for symbol in symbols:
+        told = units.get(symbol.source) or archive_of(symbol.address)
+        files.setdefault(symbol.address, told)
+    return files
+
+
+def _address_of(entry: DIE) -> int | None:
+    """Return where the function or variable of a DWARF entry is; None if it is nowhere."""
+    attributes = entry.attributes
+    if entry.tag == "DW_TAG_subprogram" and "DW_AT_low_pc" in attributes:
+        value: int = attributes["DW_AT_low_pc"].value
+        return value
+    location = attributes.get("DW_AT_location") if entry.tag == "DW_TAG_variable" else None
+    if location is not None and isinstance(location.value, list):
+        operation = bytes(location.value)
+        if operation[:1] == bytes([_DW_OP_ADDR]):
+            return int.from_bytes(operation[1:], "little")
+    return None

@@ -1,0 +1,124 @@
+"""The compilers that make images and their flags: what is there, and how to get what is not."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+from pathlib import Path
+
+from harness.errors import InfrastructureError, InputError
+from harness.support.suggestions import suggest
+
+_GCC = "arm-none-eabi-gcc"
+_ZIG = "zig.exe" if os.name == "nt" else "zig"
+_DEADLINE = 30.0  # seconds for a compiler to say its version
+INSTALL_GCC = (
+    "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi "
+    "libstdc++-arm-none-eabi-newlib, "
+    "brew install --cask gcc-arm-embedded, or Arm's own download, and put it on PATH"
+)
+DEFAULT_OPT = "-O2"
+# Not -Ofast: it computes floats in another order, and golden's bytes with it.
+OPTS = ("-O0", "-Og", "-O1", "-O2", "-O3", "-Os", "-Oz")
+INSTALL_CLANG = "install clang for --toolchain=clang: pip install 'tinyml-harness[clang]'"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler and its flag: name, executable, the first line of its `--version`, one of `OPTS`.
+
+    clang is the executable `zig`, whose `zig cc` it is.
+    """
+
+    name: str
+    compiler: Path
+    version: str
+    opt: str = DEFAULT_OPT
+
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        """What firmware/CMakeLists.txt has to be told: the toolchain, and where it is."""
+        if self.name == "clang":
+            return {"TOOLCHAIN": "clang", "ZIG": str(self.compiler)}
+        return {"TOOLCHAIN": "gcc", "GCC_PREFIX": str(self.compiler).removesuffix("gcc")}
+
+
+@cache
+def find_gcc() -> Toolchain:
+    """Return the GNU Arm toolchain on PATH; `InfrastructureError` says how to get one."""
+    found = shutil.which(_GCC)
+    if found is None:
+        other = INSTALL_CLANG if _zig() is None else "build with --toolchain=clang, which is there"
+        raise InfrastructureError(
+            f"{_GCC} is not on PATH", remedy=f"{INSTALL_GCC}\n  -> or {other}"
+        )
+    return Toolchain("gcc", Path(found), _first_line([found, "--version"], INSTALL_GCC))
+
+
+@cache
+def find_clang() -> Toolchain:
+    """Return the clang of the ziglang package; `InfrastructureError` says how to get it."""
+    zig = _zig()
+    if zig is None:
+        raise InfrastructureError("the package ziglang is not installed", remedy=INSTALL_CLANG)
+    line = _first_line([str(zig), "cc", "--version"], INSTALL_CLANG)
+    return Toolchain("clang", zig, f"{line} (ziglang {package_version('ziglang')})")
+
+
+# In the order of preference where nobody asks for one.
+TOOLCHAINS: Mapping[str, Callable[[], Toolchain]] = {"gcc": find_gcc, "clang": find_clang}
+
+
+def find_toolchain(name: str, opt: str = DEFAULT_OPT) -> Toolchain:
+    """Return the toolchain called `name`, with the optimization flag `opt`.
+
+    Raises `InputError` with the near names if there is no such name or flag,
+    `InfrastructureError` if the toolchain is not installed or does not run.
+    """
+    check_name(name)
+    check_opt(opt)
+    return replace(TOOLCHAINS[name](), opt=opt)
+
+
+def check_name(name: str) -> None:
+    """Raise `InputError` if no toolchain is called `name`, installed or not."""
+    if name not in TOOLCHAINS:
+        raise InputError(f"unknown toolchain {name!r}", remedy=suggest(name, TOOLCHAINS))
+
+
+def check_opt(opt: str) -> None:
+    """Raise `InputError` if `opt` is no optimization flag for what is measured here."""
+    if opt not in OPTS:
+        raise InputError(f"unknown optimization flag {opt!r}", remedy=f"one of {', '.join(OPTS)}")
+
+
+def default_toolchain() -> str:
+    """Return the name of the toolchain to take if none is asked for: the first that is there.
+
+    Where none is, it is gcc, whose error names the ways to get one.
+    """
+    return "clang" if shutil.which(_GCC) is None and _zig() is not None else "gcc"
+
+
+def _zig() -> Path | None:
+    """Return the executable in the ziglang package, which importing would run."""
+    spec = find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / _ZIG
+
+
+def _first_line(command: Sequence[str], remedy: str) -> str:
+    try:
+        output = subprocess.run(
+            command, capture_output=True, text=True, timeout=_DEADLINE, check=True
+        ).stdout
+        return output.splitlines()[0].strip()
+    except (OSError, subprocess.SubprocessError, IndexError) as error:
+        raise InfrastructureError(
+            f"does not run: {error}", where=command[0], remedy=remedy
+        ) from error

@@ -1,0 +1,188 @@
+"""`harness models import-mlperf`: a folder of MLPerf Tiny's, `.bin` files and `y_labels.csv`.
+
+A line of `y_labels.csv` is file, number of classes, label, and for a recording that is cut
+into windows the size of a window and the step from one to the next, both in bytes.
+"""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.intake.add_model import describe_quantization
+from harness.intake.write_folder import Brought, Network
+from harness.model.folder import Task, count_classes
+from harness.model.quantization import quantize
+from harness.model.vectors import Vectors
+
+Array = npt.NDArray[Any]
+Bytes = Literal["int8", "uint8"]
+
+LABELS = "y_labels.csv"
+_PLAIN, _WINDOWS = 3, 5  # fields of a line
+_FLOAT = np.dtype("<f4")
+_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of `y_labels.csv`; `where` names it. `window` and `step` are in bytes, or 0."""
+
+    where: str
+    file: Path
+    classes: int
+    label: int
+    window: int = 0
+    step: int = 0
+
+
+def read_folder(network: Network, folder: Path, given: Bytes | None) -> Brought:
+    """Read MLPerf Tiny's `folder` for `network`.
+
+    A file, or window, has one byte or one little-endian float32 for each of the model's
+    inputs. Floats are quantized by the model's own scale. Bytes are int8 and taken as they
+    are, or grey values, uint8, and 128 less: as `given`, else the latter where the model's
+    zero point, -128, says that it takes nothing below 0. Raises `InputError` naming the file.
+    """
+    rows = _read_labels(folder)
+    task = _task(network, rows)
+    content: Bytes = given or ("uint8" if _is_unsigned(network) else "int8")
+    reader = _reader(network, content, rows[0])
+    windows = [_windows(row, network, reader) for row in rows]
+    counts = [len(part) for part in windows]
+    vectors = Vectors(
+        path=folder / LABELS,
+        all_inputs=(np.concatenate(windows),),
+        labels=np.repeat([row.label for row in rows], counts),
+        recordings=np.repeat(np.arange(len(rows)), counts) if max(counts) > 1 else None,
+    )
+    return Brought(task, vectors, reader.description, f"MLPerf Tiny's files in {folder.name}")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How the bytes of a window, `size` of them, become one input of the model."""
+
+    size: int
+    convert: Callable[[bytes], Array]
+    description: str
+
+
+def _reader(network: Network, content: Bytes, first: _Row) -> _Reader:
+    """Return how to read windows that have the size of the first one."""
+    tensor = network.input
+    shape = tensor.shape[1:]
+    size = first.window or _size(first)
+    if size == tensor.elements * _FLOAT.itemsize:
+        return _Reader(
+            size,
+            lambda data: quantize(np.frombuffer(data, _FLOAT).reshape(shape), tensor),
+            f"float32: {describe_quantization(network)}",
+        )
+    if content == "uint8":
+        return _Reader(
+            tensor.elements,
+            lambda data: (np.frombuffer(data, np.uint8) ^ 0x80).view(np.int8).reshape(shape),
+            "uint8 minus 128",
+        )
+    return _Reader(
+        tensor.elements, lambda data: np.frombuffer(data, np.int8).reshape(shape), "int8 as given"
+    )
+
+
+def _is_unsigned(network: Network) -> bool:
+    zero_point = network.input.zero_point
+    return zero_point is not None and int(zero_point[0]) == np.iinfo(np.int8).min
+
+
+def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
+    """Return the windows of one file, [windows, *input shape] as the model takes them."""
+    try:
+        data = row.file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
+    window, step = row.window or reader.size, row.step or len(data)
+    takes = network.input.elements
+    if window != reader.size or len(data) < window or (not row.window and len(data) != window):
+        raise InputError(
+            f"{row.file.name} has {len(data)} bytes"
+            + (f" and windows of {row.window}" if row.window else "")
+            + f", but {network.path.name} takes {takes} values",
+            where=row.where,
+            remedy=f"give {takes} bytes for each input, or {takes * _FLOAT.itemsize} as float32",
+        )
+    starts = range(0, len(data) - window + 1, step)
+    parts = [data[start : start + window] for start in starts]
+    if reader.size != takes and not all(np.isfinite(np.frombuffer(p, _FLOAT)).all() for p in parts):
+        raise InputError(f"{row.file.name} holds values that are not finite", where=row.where)
+    return np.stack([reader.convert(part) for part in parts])
+
+
+def _size(row: _Row) -> int:
+    try:
+        return row.file.stat().st_size
+    except OSError as error:
+        raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
+
+
+def _task(network: Network, rows: list[_Row]) -> Task:
+    """Return the task: an autoencoder, and two classes, detect anomalies."""
+    outputs = network.output.elements
+    for task in ("classification", "anomaly-detection"):
+        fits = task == "classification" or outputs == network.input.elements
+        if fits and all(row.classes == count_classes(task, outputs) for row in rows):
+            return task
+    wrong = next(row for row in rows if row.classes != max(outputs, 2))
+    raise InputError(
+        f"counts {wrong.classes} classes, but {network.path.name} has {outputs} outputs",
+        where=wrong.where,
+        remedy="give the model that the files are for",
+    )
+
+
+def _read_labels(folder: Path) -> list[_Row]:
+    path = folder / LABELS
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [
+                _row([field.strip() for field in line], folder, f"{path}: line {number}")
+                for number, line in enumerate(csv.reader(file), 1)
+                if any(field.strip() for field in line)
+            ]
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}",
+            where=str(path),
+            remedy=f"give a folder of MLPerf Tiny's that holds {LABELS}",
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"is no CSV file: {error}", where=str(path)) from error
+    if not rows:
+        raise InputError("names no files", where=str(path), remedy="give at least one line")
+    return rows
+
+
+def _row(fields: list[str], folder: Path, where: str) -> _Row:
+    fail = InputError(
+        f"is {','.join(fields)[:80]!r}",
+        where=where,
+        remedy="write file,classes,label or file,classes,label,window bytes,step bytes",
+    )
+    if len(fields) not in {_PLAIN, _WINDOWS}:
+        raise fail
+    name, *rest = fields
+    if name != Path(name).name or not all(map(_is_number, rest)):
+        raise fail
+    numbers = [int(number) for number in rest]
+    if len(fields) == _WINDOWS and not all(numbers[2:]):
+        raise fail
+    return _Row(where, folder / name, *numbers)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS

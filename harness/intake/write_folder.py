@@ -1,0 +1,172 @@
+"""The model folder that is written: description, network, vectors with golden outputs."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.golden import tflm_golden
+from harness.measure.quality import check_both_labels, quality_of
+from harness.model.folder import DESCRIPTION, METRICS, Task, count_classes
+from harness.model.graph import Graph, Tensor
+from harness.model.tflite_file import parse
+from harness.model.vectors import Vectors, check_labels
+from harness.support.whole_files import create_folder, npz
+
+_TEXT = """\
+# Written by harness; complete what is not stated yet.
+description = "not stated yet"
+task = "{task}"
+metric = "{metric}"
+floor = {floor}    # golden reaches {quality:.4f}
+{classes}
+[input]
+preprocessing = {preprocessing}
+
+[provenance]
+data = {data}
+licence = "not stated yet"
+"""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A user's `.tflite`: its bytes, its graph, and the file it came from."""
+
+    data: bytes
+    graph: Graph
+    path: Path
+
+    @property
+    def input(self) -> Tensor:
+        """The tensor that takes the input."""
+        return self.graph.tensors[self.graph.inputs[0]]
+
+    @property
+    def output(self) -> Tensor:
+        """The tensor that holds the answer."""
+        return self.graph.tensors[self.graph.outputs[0]]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a user brought: the task, and samples with what is known of them.
+
+    `vectors` has no golden yet, and the user's file as its path. `preprocessing` and `data`
+    are the texts of the description.
+    """
+
+    task: Task
+    vectors: Vectors
+    preprocessing: str
+    data: str
+
+
+@dataclass(frozen=True)
+class Created:
+    """What was written: the folder, how many vectors, golden's quality, and the floor."""
+
+    path: Path
+    vectors: int
+    quality: float
+    floor: float
+
+
+def read_network(path: Path) -> Network:
+    """Read a network with one int8 input and one int8 output; `InputError` for another."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    graph = parse(data, where=str(path))
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise InputError(
+            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            where=str(path),
+            remedy="convert the model with one input and one output",
+        )
+    network = Network(data, graph, path)
+    for what, tensor in (("input", network.input), ("output", network.output)):
+        if tensor.dtype != np.int8:
+            raise InputError(
+                f"its {what} has type {tensor.dtype}; int8 is supported",
+                where=str(path),
+                remedy=f"convert the model with converter.inference_{what}_type = tf.int8",
+            )
+    return network
+
+
+def create_model(folder: Path, network: Network, brought: Brought) -> Created:
+    """Write the model folder `folder`, all of it or nothing.
+
+    Golden outputs are computed; the floor is golden's quality, rounded down to two decimals.
+    Raises `InputError` if labels or network do not fit the task, or `folder` is there.
+    """
+    if folder.exists():
+        raise InputError(
+            "is there already", where=str(folder), remedy="remove it, or give another --name"
+        )
+    vectors, task = brought.vectors, brought.task
+    _check(network, brought)
+    answers = tflm_golden.outputs(network.data, vectors.inputs[:, None], where=str(network.path))[
+        :, 0
+    ]
+    reached = quality_of(METRICS[task], vectors, answers, network.graph)
+    floor = math.floor(reached * 100) / 100
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "inputs": vectors.inputs,
+        "labels": vectors.labels,
+        "golden": answers,
+        "golden_source": np.array(tflm_golden.version()),
+    }
+    if vectors.recordings is not None:
+        arrays["recordings"] = vectors.recordings
+    text = _TEXT.format(
+        task=task,
+        metric=METRICS[task],
+        floor=floor,
+        quality=reached,
+        classes=_classes(task, network.output.elements),
+        preprocessing=_quoted(brought.preprocessing),
+        data=_quoted(brought.data),
+    )
+    files = {
+        DESCRIPTION: text.encode(),
+        "model.tflite": network.data,
+        "vectors.npz": npz(arrays),
+    }
+    create_folder(folder, files)
+    return Created(folder, len(vectors), reached, floor)
+
+
+def _check(network: Network, brought: Brought) -> None:
+    source, result = network.input, network.output
+    if brought.task == "anomaly-detection":
+        if result.elements != source.elements:
+            raise InputError(
+                f"is no autoencoder: it has {source.elements} inputs and {result.elements} outputs",
+                where=str(network.path),
+                remedy="give the task classification",
+            )
+        check_both_labels(brought.vectors.labels, str(brought.vectors.path))
+    classes = count_classes(brought.task, result.elements)
+    check_labels(brought.vectors, classes, f"{network.path.name} has")
+
+
+def _classes(task: Task, outputs: int) -> str:
+    if task == "anomaly-detection":
+        return 'classes = ["normal", "abnormal"]\n'
+    names = ", ".join(f'"{index}"' for index in range(count_classes(task, outputs)))
+    return f"# classes = [{names}]    # their names, in order\n"
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as a TOML string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        '"' + "".join(character if character.isprintable() else " " for character in escaped) + '"'
+    )

@@ -1,0 +1,1 @@
+"""Energy of inferences, measured by a meter or estimated."""

@@ -1,0 +1,1 @@
+"""Meters that measure the current of a board."""

@@ -1,0 +1,185 @@
+"""Qoitech's Otii Arc and Ace, through `otii-tcp-client`; the trigger is GPI1.
+
+The server is the Otii app, or `otii_server`, with a licence for automation. It records; what
+was recorded is fetched in the end.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InfrastructureError, InputError
+from harness.measure.energy.meters.meter import Capture, Identity
+
+_TIMEOUT = 10  # seconds to reach the server, and for an answer
+_POWER_UP = 0.3
+_CURRENT, _VOLTS, _TRIGGER = "mc", "mv", "i1"
+_CHUNK = 40_000  # samples that are asked for at once
+
+Floats = npt.NDArray[np.float64]
+
+
+class Otii:
+    """The only device of the server at `place`, HOST:PORT or "", which supplies `volts`."""
+
+    def __init__(self, place: str, volts: float) -> None:
+        if not volts:
+            raise InputError(
+                "an Otii supplies the board", where="--meter=otii", remedy="add --volts=V"
+            )
+        try:
+            from otii_tcp_client import otii_client  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise InfrastructureError(
+                "its package is not installed",
+                where="--meter=otii",
+                remedy="pip install 'tinyml-harness[otii]'",
+            ) from error
+        host, _, port = place.partition(":")
+        self._client: Any = otii_client.OtiiClient()
+        self._where = f"Otii server {host or otii_client.DEFAULT_HOST}"
+        self._began = 0.0
+        with contextlib.ExitStack() as unless_open:
+            unless_open.callback(self.close)
+            with self._explained():
+                server = self._client.connect(
+                    host=host or otii_client.DEFAULT_HOST,
+                    port=int(port or otii_client.DEFAULT_PORT),
+                    try_for_seconds=_TIMEOUT,
+                )
+                self._open(server, volts)
+            time.sleep(_POWER_UP)
+            unless_open.pop_all()
+
+    def start(self) -> None:
+        """Begin to measure."""
+        with self._explained():
+            self._project.start_recording()
+        self._began = time.perf_counter()
+
+    def stop(self) -> Capture:
+        """Stop, and return all samples since `start`."""
+        with self._explained():
+            self._project.stop_recording()
+            recording = self._project.get_last_recording()
+            if recording is None:
+                raise InfrastructureError("the meter recorded nothing", where=self._where)
+            current, volts = self._analog(recording, _CURRENT), self._analog(recording, _VOLTS)
+            levels = self._fetch(recording, _TRIGGER, 0, self._count(recording, _TRIGGER))
+            recording.delete()
+        return capture_of(current, volts, levels.get("values", []), self._began)
+
+    def close(self) -> None:
+        """Switch the supply off and leave the server; closing twice is no error."""
+        from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415
+
+        if self._client.otii is not None:
+            with contextlib.suppress(OSError, DisconnectedException):
+                self._client.otii.set_all_main(False)
+                self._client.disconnect()
+            self._client.otii = None
+
+    def _open(self, server: Any, volts: float) -> None:
+        devices = server.get_devices()
+        if len(devices) != 1:
+            names = ", ".join(device.name for device in devices)
+            raise InfrastructureError(
+                f"one Otii is needed, {len(devices)} are connected{': ' * bool(names)}{names}",
+                where=self._where,
+            )
+        self._device: Any = devices[0]
+        self._project: Any = server.get_active_project() or server.create_project()
+        self._device.add_to_project()
+        self.identity = Identity(
+            f"Qoitech Otii {self._device.type}",
+            serial=self._device.id,
+            firmware=self._device.get_version()["fw_version"],
+            virtual=self._device.type == "Simulator",
+        )
+        self._device.set_main_voltage(volts)
+        self._device.enable_exp_port(True)
+        for channel in (_CURRENT, _VOLTS, _TRIGGER):
+            self._device.enable_channel(channel, True)
+        self._device.set_main(True)
+
+    def _count(self, recording: Any, channel: str) -> int:
+        return int(recording.get_channel_data_count(self._device.id, channel))
+
+    def _analog(self, recording: Any, channel: str) -> tuple[float, Floats]:
+        """Return the seconds between samples, and the samples."""
+        count = self._count(recording, channel)
+        if not count:
+            raise InfrastructureError(f"channel {channel} has no samples", where=self._where)
+        parts = [
+            self._fetch(recording, channel, first, min(_CHUNK, count - first))
+            for first in range(0, count, _CHUNK)
+        ]
+        return parts[0]["interval"], np.concatenate([part["values"] for part in parts])
+
+    def _fetch(self, recording: Any, channel: str, index: int, count: int) -> dict[str, Any]:
+        """Ask for samples; the package's own function for that waits without a deadline."""
+        what = {
+            "recording_id": recording.id,
+            "device_id": self._device.id,
+            "channel": channel,
+            "index": index,
+            "count": count,
+        }
+        answer = recording.connection.send_and_receive(
+            {"type": "request", "cmd": "recording_get_channel_data", "data": what}, _TIMEOUT
+        )
+        if answer["type"] == "error":
+            raise InfrastructureError(
+                f"channel {channel} cannot be fetched: {answer['errorcode']}", where=self._where
+            )
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the package raises into an error that names the server."""
+        from otii_tcp_client.otii_client import OtiiClientException  # noqa: PLC0415
+        from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415
+        from otii_tcp_client.otii_exception import Otii_Exception  # noqa: PLC0415
+
+        try:
+            yield
+        except (OSError, ValueError, OtiiClientException, DisconnectedException) as error:
+            raise self._error(str(error) or type(error).__name__) from error
+        except Otii_Exception as error:
+            raise self._error(str(error.message)) from error
+
+    def _error(self, what: str) -> InfrastructureError:
+        return InfrastructureError(
+            what,
+            where=self._where,
+            remedy="is the Otii app or otii_server running, with its TCP server on, and are you "
+            "logged in with a licence for automation?",
+        )
+
+
+def capture_of(
+    current: tuple[float, Floats],
+    volts: tuple[float, Floats],
+    levels: list[dict[str, Any]],
+    began: float,
+) -> Capture:
+    """Put together what was recorded: seconds between samples and samples; edges of the trigger.
+
+    `levels` are moments in seconds since the start with the level from then on.
+    """
+    interval, amperes = current
+    moments = np.arange(len(amperes)) * interval
+    edges = np.array([edge["timestamp"] for edge in levels], np.float64)
+    values = np.array([False, *(bool(edge["value"]) for edge in levels)])
+    return Capture(
+        hz=1 / interval,
+        current=np.asarray(amperes, np.float64),
+        volts=np.interp(moments, np.arange(len(volts[1])) * volts[0], volts[1]),
+        trigger=values[np.searchsorted(edges, moments, side="right")],
+        began=began,
+    )

@@ -1,0 +1,101 @@
+"""Where a device and golden part: the first layer that differs, and how."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from harness.measure.rounding import recompute
+from harness.model.graph import Graph, Operator
+
+Array = np.ndarray[Any, Any]
+
+
+class LayerDifference(msgspec.Struct, frozen=True):
+    """The first layer whose output is not golden's, for one vector.
+
+    `layer` is the operator's index in the model, `name` and `shape` are its output's. Of the
+    output's `bytes`, `bytes_differing` differ; `largest` is the largest difference of two
+    values, and `first` the flat index of the first value that differs: `ours` on the device,
+    `golden` in golden, all None where not finite. `equals` names another way of rounding by
+    which the device's output comes about, every byte of it; empty if there is none that this
+    is known of.
+    """
+
+    vector: int
+    layer: int
+    operator: str
+    name: str
+    shape: list[int]
+    bytes: int
+    bytes_differing: int
+    largest: float | None
+    first: int
+    ours: float | None
+    golden: float | None
+    equals: str = ""
+
+    def __str__(self) -> str:
+        shape = "x".join(map(str, self.shape)) or "scalar"
+        text = (
+            f"first layer to differ (vector {self.vector}): {self.layer} ({self.operator}, "
+            f"{self.name[:80]!r}, {shape}): {self.bytes_differing} of {self.bytes} bytes differ, "
+            f"by {_show(self.largest)} at most; first: value {self.first}, {_show(self.ours)} "
+            f"instead of {_show(self.golden)}"
+        )
+        return f"{text}; every byte equals {self.equals}" if self.equals else text
+
+
+def difference(
+    graph: Graph,
+    operator: Operator,
+    output: int,
+    values: Mapping[int, Array],
+    data: bytes,
+    vector: int,
+) -> LayerDifference:
+    """Compare `data`, the device's bytes for output number `output` of `operator`, with golden.
+
+    `values` are golden's: every computed tensor and the graph's inputs, by index. There must
+    be a difference.
+    """
+    tensor = graph.tensors[operator.outputs[output]]
+    theirs = np.ascontiguousarray(values[tensor.index]).reshape(-1)
+    ours = np.frombuffer(data, theirs.dtype)
+    places = np.flatnonzero(ours.view(np.uint8) != theirs.view(np.uint8))
+    first = int(places[0]) // theirs.itemsize
+    with np.errstate(invalid="ignore"):  # a float model's output may be infinite
+        largest = np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max()
+    return LayerDifference(
+        vector=vector,
+        layer=operator.index,
+        operator=operator.kind,
+        name=tensor.name,
+        shape=list(tensor.shape),
+        bytes=len(data),
+        bytes_differing=len(places),
+        largest=_finite(largest),
+        first=first,
+        ours=_finite(ours[first]),
+        golden=_finite(theirs[first]),
+        equals=_equals(graph, operator, values, ours),
+    )
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _show(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:g}"
+
+
+def _equals(graph: Graph, operator: Operator, values: Mapping[int, Array], ours: Array) -> str:
+    """Return the ways of rounding that give `ours`, if one of them does give golden."""
+    ways = recompute(graph, operator, values)
+    golden = values[operator.outputs[0]]
+    if not any(np.array_equal(result, golden) for result in ways.values()):
+        return ""  # then the difference is not of rounding alone, or we compute another layer
+    same = [name for name, result in ways.items() if np.array_equal(result.ravel(), ours)]
+    return " and ".join(same)

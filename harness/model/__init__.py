@@ -1,0 +1,1 @@
+"""A model: its folder, vectors, network and metric."""

@@ -1,0 +1,266 @@
+"""Exports: the C++ library that Edge Impulse makes of a project, read as it comes.
+
+An export is a folder with `edge-impulse-sdk`, `model-parameters` and `tflite-model`. Its
+`model_metadata.h` says what the impulse takes and answers, its `model_variables.h` what the
+classes are called; both are C, and only the lines that are needed are read.
+https://docs.edgeimpulse.com/docs/run-inference/cpp-library
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.model.graph import Graph, Operator, Tensor
+
+METADATA = "model-parameters/model_metadata.h"
+_VARIABLES = "model-parameters/model_variables.h"
+_TYPES = "edge-impulse-sdk/classifier/ei_classifier_types.h"
+_WHOLE = (
+    "CMakeLists.txt",
+    "edge-impulse-sdk/classifier/ei_run_classifier.h",
+    "edge-impulse-sdk/cmake/zephyr/CMakeLists.txt",
+    _TYPES,
+    _VARIABLES,
+    "tflite-model",
+)
+_BUILT = ("edge-impulse-sdk", "model-parameters", "tflite-model")
+_SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S", ".cmake", ".txt"}
+_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
+
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE)
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # and not in a text
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_CATEGORIES = re.compile(
+    r"\bei_classifier_inferencing_categories\w*\s*\[[^\]]*\]\s*=\s*"
+    r'\{\s*((?:"(?:[^"\\]|\\.)*"[\s,]*)*)\}'
+)
+_HOPS = 8  # names that stand for names
+
+KINDS = ("DSP", "INFERENCE", "POSTPROCESSING")
+"""The stages of an impulse, as operators of its graph: what `run_classifier` times apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """An impulse: `features` raw values in, a score for each of `labels` out.
+
+    `samples` of `axes` values each make the `features`, taken at `frequency` Hz. With `anomaly`
+    there is an anomaly score beside those of the labels. A class counts from a score of
+    `threshold` on; it is 0 where the export names none. `network_inputs` is how many values the
+    DSP hands to the network.
+    """
+
+    path: Path
+    project: str
+    deployment: int
+    labels: tuple[str, ...]
+    samples: int
+    axes: int
+    frequency: float
+    anomaly: bool
+    threshold: float
+    network_inputs: int
+    compiled: bool
+
+    @property
+    def features(self) -> int:
+        """Raw values that one classification takes."""
+        return self.samples * self.axes
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of the sources that are built, by their names."""
+        return _digest(self.path, _BUILT)
+
+    @cached_property
+    def sdk(self) -> str:
+        """Names the SDK by its contents: it does not say its version."""
+        return f"edge-impulse-sdk {_digest(self.path, _BUILT[:1])[:12]}"
+
+    @property
+    def description(self) -> str:
+        """The project, for people."""
+        how = "EON" if self.compiled else "interpreter"
+        return f"Edge Impulse: {self.project}, deployment {self.deployment} ({how})"
+
+    def facts(self) -> list[str]:
+        """Return what the export says of itself, in lines for a terminal."""
+        threshold = f"from a score of {self.threshold:g} on" if self.threshold else "of the best"
+        return [
+            str(self.path),
+            f"  {self.description}",
+            f"  takes   {self.features:,} raw features: {self.samples:,} samples of {self.axes} "
+            f"values, {self.frequency:g} a second",
+            f"  answers {', '.join(self.labels)}{' and an anomaly score' * self.anomaly}",
+            f"  class   {threshold}",
+            f"  {self.sdk}, export {self.digest[:12]}",
+        ]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The stages as a graph; what goes from one to the next stays inside of the SDK."""
+        count = len(self.labels)
+        named = (
+            ("features", self.features),
+            ("network input", self.network_inputs),
+            ("network output", count),
+            ("scores", count),
+            *((("anomaly", 1),) if self.anomaly else ()),
+        )
+        tensors = tuple(
+            Tensor(index, name, (1, size), np.dtype(np.float32))
+            for index, (name, size) in enumerate(named)
+        )
+        outputs = tuple(range(3, len(tensors)))
+        ends = ((0, (1,)), (1, (2,)), (2, outputs))
+        operators = tuple(
+            Operator(index, kind, (source,), results)
+            for index, (kind, (source, results)) in enumerate(zip(KINDS, ends, strict=True))
+        )
+        return Graph(tensors, operators, (0,), outputs, self.project, str(self.path))
+
+
+def is_export(folder: Path) -> bool:
+    """Tell whether `folder` is an export, whole or not."""
+    return (folder / METADATA).is_file()
+
+
+def read_export(folder: Path) -> Export:
+    """Read the export in `folder`.
+
+    Raises `InputError` naming the file if it is none, is not whole, its SDK is too old to tell
+    its stages apart, or it is no classification.
+    """
+    if not is_export(folder):
+        raise InputError(
+            f"is no export of Edge Impulse: it has no {METADATA}",
+            where=str(folder),
+            remedy=_AGAIN,
+        )
+    for name in _WHOLE:
+        if not (folder / name).exists():
+            raise InputError(f"the export has no {name}", where=str(folder), remedy=_AGAIN)
+    if "dsp_us" not in _read(folder / _TYPES):
+        raise InputError(
+            "the SDK is too old: it does not time its stages in microseconds",
+            where=str(folder / _TYPES),
+            remedy="deploy the project again; SDKs do since 2021",
+        )
+    metadata = _Metadata(folder / METADATA)
+    metadata.check_task()
+    labels = _labels(folder / _VARIABLES, metadata.count("LABEL_COUNT"))
+    return Export(
+        path=folder.resolve(),
+        project=metadata.text("PROJECT_NAME"),
+        deployment=metadata.integer("PROJECT_DEPLOY_VERSION"),
+        labels=labels,
+        samples=metadata.count("RAW_SAMPLE_COUNT"),
+        axes=metadata.count("RAW_SAMPLES_PER_FRAME"),
+        frequency=metadata.number("FREQUENCY"),
+        anomaly=metadata.integer("HAS_ANOMALY") != 0,
+        threshold=metadata.number("THRESHOLD", 0.0),
+        network_inputs=metadata.count("NN_INPUT_FRAME_SIZE"),
+        compiled=metadata.integer("COMPILED", 0) == 1,
+    )
+
+
+class _Metadata:
+    """The macros of `model_metadata.h`; of several definitions of one the first counts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._defined: Mapping[str, str] = {
+            name: _COMMENT.sub(r"\1", value).strip()
+            for name, value in reversed(_DEFINE.findall(_read(path)))
+        }
+
+    def check_task(self) -> None:
+        """Refuse what has no scores of classes."""
+        for name, what in (
+            ("OBJECT_DETECTION", "detects objects"),
+            ("HAS_VISUAL_ANOMALY", "finds anomalies in images"),
+            ("FREEFORM_OUTPUT", "has outputs of its own kind"),
+        ):
+            if self.integer(name, 0) != 0:
+                raise self._wrong(name, f"the impulse {what}", "give a classification")
+        if self.count("LABEL_COUNT") == 1:
+            raise self._wrong("LABEL_COUNT", "the impulse is a regression", "give a classification")
+
+    def text(self, name: str) -> str:
+        found = _TEXT.fullmatch(self._value(name, None))
+        if found is None:
+            raise self._wrong(name, "is no text", _AGAIN)
+        return found[1]
+
+    def number(self, name: str, default: float | None = None) -> float:
+        value = self._value(name, None if default is None else str(default))
+        try:
+            number = float(value.strip("()").rstrip("fF"))
+        except ValueError:
+            raise self._wrong(name, f"{value!r} is no number", _AGAIN) from None
+        if not np.isfinite(number):
+            raise self._wrong(name, f"{value!r} is not finite", _AGAIN)
+        return number
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        number = self.number(name, default)
+        if number != int(number):
+            raise self._wrong(name, f"{number:g} is not whole", _AGAIN)
+        return int(number)
+
+    def count(self, name: str) -> int:
+        number = self.integer(name)
+        if not 0 < number < 1 << 24:
+            raise self._wrong(name, f"{number} is no count", _AGAIN)
+        return number
+
+    def _value(self, name: str, default: str | None) -> str:
+        """Return what EI_CLASSIFIER_`name` stands for, through names that stand for names."""
+        value = self._defined.get(f"EI_CLASSIFIER_{name}", default)
+        if value is None:
+            raise self._wrong(name, "is missing", _AGAIN)
+        for _ in range(_HOPS):
+            value = self._defined.get(value, value)
+        return value
+
+    def _wrong(self, name: str, what: str, remedy: str) -> InputError:
+        return InputError(what, where=f"{self._path}: EI_CLASSIFIER_{name}", remedy=remedy)
+
+
+def _labels(path: Path, count: int) -> tuple[str, ...]:
+    found = _CATEGORIES.search(_read(path))
+    if found is None:
+        raise InputError(
+            "has no ei_classifier_inferencing_categories", where=str(path), remedy=_AGAIN
+        )
+    labels = tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(found[1]))
+    if len(labels) != count or len(set(labels)) != count:
+        raise InputError(
+            f"names the labels {', '.join(labels) or 'none'}, but {METADATA} counts {count}",
+            where=str(path),
+            remedy="the two files are of different deployments, or were edited: " + _AGAIN,
+        )
+    return labels
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _digest(root: Path, folders: tuple[str, ...]) -> str:
+    sha = hashlib.sha256()
+    files = (file for folder in folders for file in (root / folder).rglob("*"))
+    for file in sorted(file for file in files if file.suffix in _SOURCES and file.is_file()):
+        data = file.read_bytes()
+        sha.update(f"{file.relative_to(root).as_posix()}\0{len(data)}\0".encode())
+        sha.update(data)
+    return sha.hexdigest()

@@ -1,0 +1,302 @@
+"""Models: a folder with a network, the vectors it is tested on, and where both come from.
+
+A model folder holds `model.toml` (the `_File` structure below is its schema), the
+int8 network as `.tflite` and the test vectors as `.npz`. Loading reads and checks
+the description and the network's bytes; the vectors are read when they are first
+asked for, because building an image does not need them.
+
+Its operators and tensors are `Model.graph`, which `harness.model.tflite_file` reads. Whether vectors
+and classes fit those is checked by `Model.check`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from harness.errors import InputError
+from harness.measure.quality import Metric, check_both_labels
+from harness.model import tflite_file
+from harness.model.edge_impulse_export import Export, is_export, read_export
+from harness.model.edge_impulse_features import load_features
+from harness.model.graph import Graph
+from harness.model.vectors import Vectors, check_finite, check_labels, check_vectors, load_vectors
+from harness.support import bundled_files, toml_file
+from harness.support.suggestions import suggest
+
+DESCRIPTION = "model.toml"
+
+Task = Literal["classification", "anomaly-detection"]
+METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection": "auc"}
+"""What each task is judged by."""
+
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a model and its vectors come from and on what terms they may be used."""
+
+    data: _Text
+    licence: _Text
+    split: str = ""
+    trained_by: str = ""
+
+
+class _Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[input]` table: how a sample becomes the numbers in `vectors.npz`."""
+
+    preprocessing: _Text
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The schema of `model.toml`."""
+
+    description: _Text
+    task: Task
+    metric: Metric
+    floor: float
+    input: _Input
+    provenance: Provenance
+    model: _Text = "model.tflite"
+    vectors: _Text = "vectors.npz"
+    classes: tuple[_Text, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model folder; `load_model` builds it.
+
+    `floor` is the least `metric` (0 to 1) that passes. `classes` names the classes in
+    order and may be empty. `tflite` is the network's file, `digest` its SHA-256 in hex. A model
+    may be an `export` of Edge Impulse instead: then there is no such file, and `tflite_path` is
+    the export's folder.
+    """
+
+    name: str
+    path: Path
+    description: str
+    task: Task
+    metric: Metric
+    floor: float
+    classes: tuple[str, ...]
+    preprocessing: str
+    provenance: Provenance
+    tflite: bytes = field(repr=False)
+    tflite_path: Path
+    vectors_path: Path
+    export: Export | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of the network's file, or of the export's sources."""
+        if self.export is not None:
+            return self.export.digest
+        return hashlib.sha256(self.tflite).hexdigest()
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network's operators and tensors, read at first use; `InputError` if it is damaged."""
+        if self.export is not None:
+            return self.export.graph
+        return tflite_file.parse(self.tflite, where=str(self.tflite_path))
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The test vectors, read from `vectors_path` at first use; see `load_vectors`."""
+        if self.vectors_path.is_dir():
+            return load_features(self.vectors_path, self.classes)
+        vectors = load_vectors(self.vectors_path)
+        if self.classes:
+            check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
+        return vectors
+
+    def check(self, graph: Graph) -> None:
+        """Check task, classes and vectors against the network, as `check_vectors` does.
+
+        Raises `InputError` naming the file and the key or array that does not fit.
+        """
+        source, result = graph.input_tensors[0], graph.output_tensors[0]
+        if self.task == "anomaly-detection" and result.elements != source.elements:
+            raise InputError(
+                f"an anomaly is what the model does not reconstruct, but {self.tflite_path.name} "
+                f"has {source.elements} inputs and {result.elements} outputs",
+                where=f"{self.path / DESCRIPTION}: task",
+                remedy="give an autoencoder, or another task",
+            )
+        if self.metric == "auc":
+            check_both_labels(self.vectors.labels, str(self.vectors.path))
+        outputs = graph.classes
+        classes = count_classes(self.task, outputs)
+        if self.classes and len(self.classes) != classes:
+            raise InputError(
+                f"names {len(self.classes)} classes, but {self.tflite_path.name} "
+                f"has {outputs} outputs",
+                where=f"{self.path / DESCRIPTION}: classes",
+                remedy="name every class once, in order, or leave `classes` out",
+            )
+        check_labels(self.vectors, classes, "the model has")
+        check_vectors(self.vectors, graph)
+        check_finite(self.vectors)
+
+
+def count_classes(task: Task, outputs: int) -> int:
+    """Return how many classes a model with so many `outputs` tells from each other.
+
+    A single output is the probability of the second of two; of an autoencoder's there are
+    two whatever it puts out, normal and abnormal.
+    """
+    return 2 if task == "anomaly-detection" else max(outputs, 2)
+
+
+def load_model(folder: Path) -> Model:
+    """Load and check the model in `folder`.
+
+    Raises `InputError` if the folder, its description or its network is missing or
+    wrong. The vectors are checked when `Model.vectors` is first used.
+    """
+    description = folder / DESCRIPTION
+    if not description.is_file():
+        if is_export(folder):
+            return _bare_export(folder)
+        raise _no_model(folder)
+    file = toml_file.read(description, _File)
+    _check_metric(file.task, file.metric, description)
+    _check_floor(file.floor, description)
+    _check_classes(file.classes, description)
+    tflite_path = folder / file.model
+    export = read_export(tflite_path) if tflite_path.is_dir() else None
+    if export is not None:
+        _check_export(file, export, description)
+    return Model(
+        name=folder.resolve().name,
+        path=folder,
+        description=file.description,
+        task=file.task,
+        metric=file.metric,
+        floor=file.floor,
+        classes=export.labels if export is not None else file.classes,
+        preprocessing=file.input.preprocessing,
+        provenance=file.provenance,
+        tflite=b"" if export is not None else _read_network(tflite_path, description),
+        tflite_path=tflite_path,
+        vectors_path=folder / file.vectors,
+        export=export,
+    )
+
+
+def _bare_export(folder: Path) -> Model:
+    """Make a model of an export alone: nobody said what quality it must reach.
+
+    Its vectors are beside it, in `vectors.npz` or in the folder `features`.
+    """
+    export = read_export(folder)
+    vectors = folder / "vectors.npz"
+    return Model(
+        name=folder.resolve().name,
+        path=folder,
+        description=export.description,
+        task="classification",
+        metric="accuracy",
+        floor=0.0,
+        classes=export.labels,
+        preprocessing="raw features",
+        provenance=Provenance(data="the project's", licence="the export's"),
+        tflite=b"",
+        tflite_path=folder,
+        vectors_path=vectors if vectors.is_file() else folder / "features",
+        export=export,
+    )
+
+
+def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
+    """Load a model by name, from the first of `roots` that has it, or by path.
+
+    Whatever contains a path separator is the path of a folder or its description.
+    Raises `InputError` with near names if there is none, and as `load_model` does.
+    """
+    if bundled_files.is_path(name_or_path):
+        path = Path(name_or_path)
+        return load_model(path.parent if path.name == DESCRIPTION else path)
+    known = list_models(roots)
+    if name_or_path not in known:
+        raise InputError(f"unknown model {name_or_path!r}", remedy=suggest(name_or_path, known))
+    return load_model(known[name_or_path])
+
+
+def list_models(roots: Sequence[Path]) -> dict[str, Path]:
+    """Return the model folders in the folders `roots` by name; of two the first wins."""
+    folders = (file.parent for root in roots for file in sorted(root.glob(f"*/{DESCRIPTION}")))
+    return bundled_files.first_by_name(folders, lambda folder: folder.name)
+
+
+def _no_model(folder: Path) -> InputError:
+    """Say what `folder` is, as it is no model."""
+    if folder.is_dir():
+        what = f"is not a model: it has no {DESCRIPTION}"
+    elif folder.exists():
+        what = "is a file, not a model folder"
+    else:
+        what = "no such model folder"
+    return InputError(what, where=str(folder), remedy=f"give a folder that holds {DESCRIPTION}")
+
+
+def _read_network(path: Path, description: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}",
+            where=f"{description}: model",
+            remedy="put the network there, or name its file by `model`",
+        ) from error
+    if not data:
+        raise InputError(f"{path} is empty", where=f"{description}: model")
+    return data
+
+
+def _check_export(file: _File, export: Export, description: Path) -> None:
+    if file.task != "classification":
+        raise InputError(
+            "an export's impulse classifies",
+            where=f"{description}: task",
+            remedy='write task = "classification"',
+        )
+    if file.classes and file.classes != export.labels:
+        raise InputError(
+            f"are {', '.join(file.classes)}, but the export's labels are "
+            f"{', '.join(export.labels)}",
+            where=f"{description}: classes",
+            remedy="leave `classes` out: the export names them",
+        )
+
+
+def _check_metric(task: Task, metric: Metric, description: Path) -> None:
+    if metric != METRICS[task]:
+        raise InputError(
+            f"{metric} is no measure of {task}",
+            where=f"{description}: metric",
+            remedy=f'write metric = "{METRICS[task]}"',
+        )
+
+
+def _check_floor(floor: float, description: Path) -> None:
+    if not 0 <= floor <= 1:  # false for NaN as well
+        raise InputError(
+            f"{floor} is not between 0 and 1",
+            where=f"{description}: floor",
+            remedy="give the least quality that passes, such as 0.97",
+        )
+
+
+def _check_classes(classes: tuple[str, ...], description: Path) -> None:
+    twice = sorted({name for name in classes if classes.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"names {', '.join(twice)} more than once",
+            where=f"{description}: classes",
+            remedy="name every output once, in order",
+        )

@@ -1,0 +1,355 @@
+"""Test vectors: inputs with labels and golden outputs, read from an `.npz` and checked."""
+
+import hashlib
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.model.graph import Graph, Tensor
+from harness.model.tensor_block import sample
+from harness.support.suggestions import suggest
+
+_ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
+_NUMBERED = re.compile(r"(inputs|golden)_(0|[1-9]\d?)")
+_INDEXED = {"labels": "class", "recordings": "recording"}
+_QUANTIZE = (
+    "quantize by the model's input scale and zero point: "
+    "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
+)
+_DTYPES = ("int8", "uint8", "int16", "int32", "float32")
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Test inputs with labels and, where known, the outputs a reference computed.
+
+    `all_inputs` has an array [N, *shape] for each input of the model, of the type and
+    quantized as the model takes it; `labels` is int64 [N], the index of the right class;
+    `all_golden` has an array [N, *output shape] for each output, the bytes that
+    `golden_source` (interpreter and version) answered, or is None. `recordings` is int64 [N],
+    the recording that each vector is a window of, where several make one sample. N is at
+    least 1 and the arrays are read-only.
+    """
+
+    path: Path
+    all_inputs: tuple[Array, ...]
+    labels: npt.NDArray[np.int64]
+    all_golden: tuple[Array, ...] | None = None
+    golden_source: str = ""
+    recordings: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def inputs(self) -> Array:
+        """The vectors of the model's input; of several, the first."""
+        return self.all_inputs[0]
+
+    @property
+    def golden(self) -> Array | None:
+        """The golden outputs; of a model with several, the first."""
+        return None if self.all_golden is None else self.all_golden[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, over shapes and bytes of the inputs and `labels`.
+
+        It identifies the question put to a model; golden, an answer, is not part of it.
+        """
+        sha = hashlib.sha256()
+        for array in (*self.all_inputs, self.labels):
+            sha.update(f"{array.dtype.str}{array.shape}".encode())
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+
+def load_vectors(path: Path) -> Vectors:
+    """Read vectors from an `.npz` with `inputs`, `labels`, optionally `golden`, `recordings`.
+
+    `inputs` must be [N, ...] with N >= 1, of one of the types that models take; `labels` and
+    `recordings` [N] of any integer type; `golden` [N, ...] with a text array `golden_source`
+    beside it. For a model with several inputs there are `inputs_0`, `inputs_1` and so on
+    instead, and with several outputs `golden_0` and so on. Raises `InputError` naming the file
+    and array.
+    """
+    arrays = _read_arrays(path)
+    inputs = {name: arrays[name] for name in _names(arrays, "inputs", path)}
+    labels = _require(arrays, "labels", path)
+    for name, array in inputs.items():
+        _check_inputs(array, name, path)
+    count = len(next(iter(inputs.values())))
+    for name, array in inputs.items():
+        if len(array) != count:
+            raise _bad_array(
+                path,
+                name,
+                f"holds {len(array)} vectors, but {next(iter(inputs))} {count}",
+                "store a value of each input for every vector",
+            )
+    _check_numbers(labels, "labels", "label", count, path)
+    golden, source = _golden(arrays, count, path)
+    return Vectors(
+        path,
+        tuple(_frozen(array) for array in inputs.values()),
+        _frozen(labels.astype(np.int64)),
+        golden,
+        source,
+        _recordings(arrays, labels, path),
+    )
+
+
+def check_vectors(vectors: Vectors, graph: Graph) -> None:
+    """Check that `vectors` fit the inputs and outputs of a network.
+
+    Raises `InputError` naming the file and array if number, type or shape of inputs or
+    golden outputs differ from the network's.
+    """
+    _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
+    if vectors.all_golden is not None:
+        _check_arrays(vectors, "golden", vectors.all_golden, graph.output_tensors)
+
+
+def _check_arrays(
+    vectors: Vectors, kind: str, arrays: Sequence[Array], tensors: Sequence[Tensor]
+) -> None:
+    verb = "takes" if kind == "inputs" else "answers"
+    what = "input" if kind == "inputs" else "output"
+    if len(arrays) != len(tensors):
+        named = kind if len(tensors) == 1 else f"{kind}_0 to {kind}_{len(tensors) - 1}"
+        raise _bad_array(
+            vectors.path,
+            kind,
+            f"is there for {len(arrays)} {what}s, but the model has {len(tensors)}",
+            f"store {named}, in the model's order",
+        )
+    for place, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
+        name = kind if len(tensors) == 1 else f"{kind}_{place}"
+        if array.dtype != tensor.dtype:
+            raise _bad_array(
+                vectors.path,
+                name,
+                f"has type {array.dtype}, but the model {verb} {tensor.dtype}",
+                _type_remedy(kind, array, tensor),
+            )
+        if array.shape[1:] != sample(tensor):
+            raise _bad_array(
+                vectors.path,
+                name,
+                f"has shape {_show(array.shape)}, but the model {verb} {_show(tensor.shape)}",
+                f"store it as {_show((len(vectors), *sample(tensor)))}",
+            )
+
+
+def _type_remedy(kind: str, array: Array, tensor: Tensor) -> str:
+    if kind == "golden":
+        return "store the bytes the interpreter answers, not dequantized values"
+    if array.dtype == np.float32 and tensor.dtype == np.int8:
+        return _QUANTIZE
+    if array.dtype == np.int8:
+        return "convert the model with int8 input: converter.inference_input_type = tf.int8"
+    return f"store what the model itself takes, of type {tensor.dtype}"
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    """Read every array of the `.npz` at `path`; nothing in it is ever unpickled."""
+    if not path.is_file():
+        raise InputError(
+            "no such file", where=str(path), remedy="save vectors there with np.savez_compressed"
+        )
+    if not zipfile.is_zipfile(path):
+        raise InputError(
+            "is not an .npz file",
+            where=str(path),
+            remedy="save it with np.savez_compressed(path, inputs=..., labels=...)",
+        )
+    arrays: dict[str, Array] = {}
+    name = ""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in archive.files:
+                arrays[name] = _known(archive[name], name, path)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _bad_array(
+            path, name, f"cannot be read: {error}", "save plain arrays, without Python objects"
+        ) from error
+    return arrays
+
+
+def _known(array: Array, name: str, path: Path) -> Array:
+    """Return `array` if `name` has a meaning: a misspelt `golden` must not go unread."""
+    if name not in _ARRAYS and not _NUMBERED.fullmatch(name):
+        raise _bad_array(path, name, "is not known", suggest(name, _ARRAYS))
+    return array
+
+
+def _require(arrays: Mapping[str, Array], name: str, path: Path) -> Array:
+    if name not in arrays:
+        held = ", ".join(sorted(arrays)) or "nothing"
+        raise _bad_array(path, name, f"is missing; the file holds {held}", f"save it as {name}=...")
+    return arrays[name]
+
+
+def _names(arrays: Mapping[str, Array], kind: str, path: Path) -> list[str]:
+    """Return the names of the arrays for each input (or golden output), in order."""
+    numbered = [name for name in arrays if name.startswith(f"{kind}_") and name != "golden_source"]
+    if not numbered:
+        _require(arrays, kind, path)
+        return [kind]
+    if kind in arrays:
+        raise _bad_array(
+            path,
+            kind,
+            f"is there beside {numbered[0]}",
+            f"store {kind} for one, or {kind}_0, {kind}_1 and so on for several",
+        )
+    names = [f"{kind}_{place}" for place in range(len(numbered))]
+    for name in names:
+        _require(arrays, name, path)
+    return names
+
+
+def _check_inputs(inputs: Array, name: str, path: Path) -> None:
+    if inputs.dtype not in _DTYPES:
+        raise _bad_array(
+            path, name, f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}", _QUANTIZE
+        )
+    if inputs.ndim < 1 or (name == "inputs" and inputs.ndim < 2):  # noqa: PLR2004 - see below
+        # Vectors, and at least one value in each; a scalar beside other inputs has no axis.
+        raise _bad_array(
+            path,
+            name,
+            f"has shape {_show(inputs.shape)}",
+            "store one input after the other: [N, *shape of one input]",
+        )
+    if not len(inputs):
+        raise _bad_array(path, name, "holds no vectors", "store at least one")
+
+
+def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, path: Path) -> None:
+    """Refuse an array that does not hold one integer, called `each`, for each of `count` inputs."""
+    if numbers.dtype.kind not in "iu":
+        raise _bad_array(
+            path,
+            name,
+            f"has type {numbers.dtype}, not an integer type",
+            f"store the index of each vector's {_INDEXED[name]}: {name}.astype(np.int64)",
+        )
+    if numbers.shape != (count,):
+        raise _bad_array(
+            path,
+            name,
+            f"has shape {_show(numbers.shape)}, but there are {count} inputs",
+            f"store one {each} for each input: shape [{count}]",
+        )
+
+
+def _recordings(
+    arrays: Mapping[str, npt.NDArray[Any]], labels: npt.NDArray[Any], path: Path
+) -> npt.NDArray[np.int64] | None:
+    """Return `recordings`, checked: all windows of a recording have its label."""
+    if "recordings" not in arrays:
+        return None
+    recordings = arrays["recordings"]
+    _check_numbers(recordings, "recordings", "recording", len(labels), path)
+    _, first, index = np.unique(recordings, return_index=True, return_inverse=True)
+    wrong = np.flatnonzero(labels[first][index] != labels)
+    if wrong.size:
+        raise _bad_array(
+            path,
+            "recordings",
+            f"vector {wrong[0]} has another label than the first of recording "
+            f"{recordings[wrong[0]]}",
+            "give every window the label of its recording",
+        )
+    return _frozen(recordings.astype(np.int64))
+
+
+def _golden(
+    arrays: Mapping[str, Array], count: int, path: Path
+) -> tuple[tuple[Array, ...] | None, str]:
+    """Return the golden outputs and their source, checked as far as the vectors alone allow."""
+    if not any(name.startswith("golden") for name in arrays):
+        return None, ""
+    names = _names(arrays, "golden", path)
+    for name in names:
+        golden = arrays[name]
+        if golden.dtype not in _DTYPES:
+            raise _bad_array(
+                path,
+                name,
+                f"has type {golden.dtype}, not one of {', '.join(_DTYPES)}",
+                "store the bytes the interpreter answers, not dequantized values",
+            )
+        if golden.shape[:1] != (count,):
+            raise _bad_array(
+                path,
+                name,
+                f"has shape {_show(golden.shape)}, but there are {count} inputs",
+                "store one output for each input",
+            )
+    source = arrays.get("golden_source")
+    if source is None or source.dtype.kind != "U" or source.ndim or not str(source):
+        raise _bad_array(
+            path,
+            "golden_source",
+            "does not name what computed `golden`",
+            'save interpreter and version as text: golden_source="tflite-micro 0.dev20260101"',
+        )
+    return tuple(_frozen(arrays[name]) for name in names), str(source)
+
+
+def check_finite(vectors: Vectors) -> None:
+    """Refuse inputs of real values that are NaN or infinite."""
+    for place, array in enumerate(vectors.all_inputs):
+        if array.dtype.kind != "f":
+            continue
+        wrong = np.flatnonzero(~np.isfinite(array.reshape(len(vectors), -1)).all(axis=1))
+        if wrong.size:
+            name = "inputs" if len(vectors.all_inputs) == 1 else f"inputs_{place}"
+            raise _bad_array(
+                vectors.path,
+                name,
+                f"vector {wrong[0]} holds what is no finite number",
+                "leave out samples with missing values",
+            )
+
+
+def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
+    """Refuse labels that are no index of one of `outputs` classes that `who` counts."""
+    labels = vectors.labels
+    wrong = np.flatnonzero((labels < 0) | (labels >= outputs))
+    if wrong.size:
+        first = int(wrong[0])
+        raise _bad_array(
+            vectors.path,
+            "labels",
+            f"vector {first} has label {labels[first]}, but {who} {outputs} classes",
+            f"count classes from 0 to {outputs - 1}",
+        )
+
+
+def _bad_array(path: Path, name: str, what: str, remedy: str) -> InputError:
+    return InputError(what, where=f"{path}: {name}" if name else str(path), remedy=remedy)
+
+
+def _show(shape: Sequence[int]) -> str:
+    return "[" + ", ".join(str(size) for size in shape) + "]"
+
+
+def _frozen(array: Array) -> Array:
+    """Return a contiguous, read-only `array`: a digest once taken stays true."""
+    array = np.ascontiguousarray(array)
+    array.setflags(write=False)
+    return array

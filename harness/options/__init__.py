@@ -1,0 +1,1 @@
+"""The options that the harness command and pytest share."""

@@ -1,0 +1,174 @@
+"""What is asked for, the same for pytest and `harness`.
+
+`--target`, `--model`, `--engine`, `--toolchain` and `--opt`: a run for every combination.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from harness.engines.registry import ENGINES, Engine, find_engine
+from harness.errors import InputError
+from harness.harness_toml import tflm_tree
+from harness.image.arduino.sketch import sketch_elf
+from harness.image.prebuilt import OwnFirmware, own_firmware
+from harness.image.toolchain import (
+    DEFAULT_OPT,
+    OPTS,
+    TOOLCHAINS,
+    Toolchain,
+    check_name,
+    check_opt,
+    default_toolchain,
+    find_toolchain,
+)
+from harness.model.folder import Model, find_model, list_models
+from harness.target.target_file import Target, find_target
+from harness.workspace import Workspace
+
+DEFAULT_TARGET = "virtual-stm32"
+DEFAULT_ENGINE = "cmsis-nn"
+
+_OPTIONS = (
+    ("--target", "TARGET", f"run on TARGET, a name or a .toml file (default: {DEFAULT_TARGET})"),
+    ("--model", "MODEL", "run MODEL, a name or a folder (default: every model of this repository)"),
+    ("--engine", "ENGINE", f"build with ENGINE: {', '.join(ENGINES)} (default: {DEFAULT_ENGINE})"),
+    (
+        "--toolchain",
+        "TOOLCHAIN",
+        f"compile with TOOLCHAIN: {', '.join(TOOLCHAINS)} (default: the first that is there)",
+    ),
+    (
+        "--opt",
+        "FLAG",
+        f"with FLAG, as --opt=-Os: {', '.join(OPTS)} (default: {DEFAULT_OPT})",
+    ),
+)
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Declare the options through `add`, which is argparse's or pytest's.
+
+    Each may be repeated, or have several names with commas between them.
+    """
+    for option, name, text in _OPTIONS:
+        add(option, action="append", default=[], metavar=name, help=text)
+    add(
+        "--tflm-dir",
+        default="",
+        metavar="DIR",
+        help="the TFLM tree of engine tflm, or the folder in it with its library (docs/tflm.md)",
+    )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The names asked for, with the defaults where nothing was."""
+
+    workspace: Workspace
+    targets: Sequence[str]
+    models: Sequence[str]
+    engines: Sequence[str]
+    toolchains: Sequence[str]
+    opts: Sequence[str]
+    own: OwnFirmware | None = None  # then there is nothing to build
+    tflm: Path | None = None
+
+    @classmethod
+    def of(cls, options: Any, workspace: Workspace) -> "Selection":
+        """Return what `options`, parsed by argparse or pytest, ask for.
+
+        Raises `InputError` if they ask for an ELF and also for how to build one.
+        """
+        targets = _names(options.target) or (DEFAULT_TARGET,)
+        sketch = None
+        if getattr(options, "sketch", ""):
+            known = [find_target(name, workspace.targets) for name in targets]
+            sketch = sketch_elf(options, known, workspace.sketches)
+        own = own_firmware(options, sketch)
+        built = own.toolchain if own else None
+        return cls(
+            workspace,
+            targets,
+            _names(options.model) or _default_models(workspace),
+            (own.name,) if own else _names(options.engine) or (DEFAULT_ENGINE,),
+            (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),
+            (built.opt,) if built else _names(options.opt) or (DEFAULT_OPT,),
+            own,
+            Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
+        )
+
+    @property
+    def compares_engines(self) -> bool:
+        """Whether engines stand side by side: then their layers say why they differ."""
+        return len(self.engines) > 1
+
+    def target(self, name: str) -> Target:
+        """Return the target called `name`; `InputError` if there is none or it is wrong."""
+        return find_target(name, self.workspace.targets)
+
+    def model(self, name: str) -> Model:
+        """Return the model called `name`; `InputError` if there is none or it is wrong."""
+        return find_model(name, self.workspace.models)
+
+    def engine(self, name: str) -> Engine:
+        """Return the engine called `name`, or the firmware in its place.
+
+        Raises `InputError` if there is no such engine, or it cannot be used.
+        """
+        if self.own:
+            return self.own
+        engine = find_engine(name, self.tflm)
+        _ = engine.version  # looks at what the engine is made of
+        return engine
+
+    def toolchain(self, name: str, opt: str) -> Toolchain:
+        """Return the toolchain called `name` with the flag `opt`, or what the firmware tells."""
+        return self.own.toolchain if self.own else find_toolchain(name, opt)
+
+    def check(self) -> None:
+        """Raise `InputError` for the first name that does not stand for something usable."""
+        if not self.models:
+            raise InputError(
+                "there is no model",
+                where=str(self.workspace.root / "models"),
+                remedy="put a model folder there, or name one with --model",
+            )
+        for name in self.targets:
+            self.target(name)
+        for name in self.models:
+            self.model(name)
+        if self.own:
+            return
+        for name in self.engines:
+            self.engine(name)
+        for name in self.toolchains:
+            check_name(name)
+        for opt in self.opts:
+            check_opt(opt)
+
+    def combinations(self) -> Iterator[tuple[Target, Model, Engine, Toolchain]]:
+        """Yield all of target, model, engine and toolchain, those of one target together."""
+        toolchains = [
+            self.toolchain(name, opt) for name, opt in product(self.toolchains, self.opts)
+        ]
+        for target, model, engine, toolchain in product(
+            self.targets, self.models, self.engines, toolchains
+        ):
+            yield self.target(target), self.model(model), self.engine(engine), toolchain
+
+
+def _names(asked: Sequence[str]) -> tuple[str, ...]:
+    """Return what is asked for, each once; commas part names."""
+    return tuple(dict.fromkeys(name for text in asked for name in text.split(",")))
+
+
+def _default_models(workspace: Workspace) -> Sequence[str]:
+    """Return the repository's own models; the bundled ones where it has none."""
+    for root in workspace.models:
+        names = list_models([root])
+        if names:
+            return tuple(names)
+    return ()

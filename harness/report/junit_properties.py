@@ -1,0 +1,25 @@
+"""What JUnit's XML says of a run: properties of its test, for a CI that shows them."""
+
+from harness.measure.number import Number
+from harness.report.plain_text import error_of
+from harness.results.record import Record
+
+
+def properties(record: Record) -> list[tuple[str, str]]:
+    """Return names and values: what ran, and each number with its unit and kind."""
+    image = record.image
+    return [
+        ("target", record.target.name),
+        ("model", record.model.name),
+        ("engine", record.engine),
+        ("toolchain", f"{image.toolchain} {image.optimize}"),
+        ("verdict", record.verdict),
+        *((name, _text(number)) for name, number in record.numbers.items()),
+    ]
+
+
+def _text(number: Number) -> str:
+    value = f"{number.value}" if number.unit == "1" else f"{number.value} {number.unit}"
+    if number.kind != "estimated":
+        return f"{value}, {number.kind}"
+    return f"≈ {value}, {error_of(number.error)}, estimated by {number.model}"

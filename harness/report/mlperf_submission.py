@@ -1,0 +1,197 @@
+"""A folder shaped as MLPerf Tiny's submissions are, from 1.3 on, with what was really exchanged.
+
+The shape is what tools/submission/submission_checker.py of mlcommons/tiny reads:
+closed/ORGANIZATION/systems/SYSTEM.json and closed/ORGANIZATION/results/SYSTEM/BENCHMARK/MODE, with
+log.txt, results.txt and results.json. The rules accept results of the official runners alone.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import __version__
+from harness.errors import InputError
+from harness.run.mlperf.mlperf_run import MlperfRun
+from harness.run.mlperf.runner import Plan, Window
+from harness.run.mlperf.suite import Outcome
+from harness.support.whole_files import create_folder
+
+_MICRO = 1e6  # in a whole
+_PATTERN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_UNKNOWN = (
+    "Board Memory type",
+    "SoC Name",
+    "Processor memory type and capacity",
+    "Processor storage type and capacity",
+    "Accelerator",
+    "Hardware Notes",
+    "Operating System",
+    "Software Notes",
+    "Quantization Method",
+)
+
+
+def check_name(name: str, option: str) -> None:
+    """Raise `InputError` unless `name` can be a folder of a submission."""
+    if not name or name.startswith(".") or not set(name) <= set(_PATTERN):
+        raise InputError(
+            f"{name!r} can be no folder of a submission",
+            where=option,
+            remedy="use letters, digits, and _ . - inside",
+        )
+
+
+def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: str) -> list[str]:
+    """Write `folder` anew; return what is not in it, and why.
+
+    Raises `InputError` if it is there already, or cannot be written.
+    """
+    runs = [(one.benchmark, one.run) for one in outcomes if one.run is not None]
+    missing = [f"{one.benchmark.id}: {one.reason}" for one in outcomes if one.run is None]
+    files: dict[str, bytes] = {}
+    root = f"closed/{organization}"
+    for benchmark, run in runs:
+        system = run.target.name
+        files[f"{root}/systems/{system}.json"] = _system(run, organization)
+        modes, why = _modes(run)
+        missing += [f"{benchmark.id}: {text}" for text in why]
+        for mode, (results, data) in modes.items():
+            place = f"{root}/results/{system}/{benchmark.folder}/{mode}"
+            files[f"{place}/log.txt"] = _log(run, mode).encode()
+            files[f"{place}/results.txt"] = "".join(f"{line}\n" for line in results).encode()
+            files[f"{place}/results.json"] = json.dumps(data).encode()
+    if not runs:
+        raise InputError("no benchmark ran, so there is nothing to submit", where=str(folder))
+    create_folder(folder, files)
+    return missing
+
+
+def _modes(run: MlperfRun) -> tuple[dict[str, tuple[list[str], list[Any]]], list[str]]:
+    """Return results.txt and results.json of each mode, and what there is none of, and why."""
+    modes = {"accuracy": (_accuracy(run), _answers(run))}
+    why = []
+    if run.throughput is None:
+        why.append(f"no performance: {run.untimed}")
+    elif not _is_official(run.windows):
+        why.append("no performance: the rules ask for 5 windows of 10 s and 10 iterations or more")
+    else:
+        modes["performance"] = (_performance(run), _windows(run, "p"))
+    if run.metered is None:
+        why.append("no energy: no meter measured it")
+    elif not _is_official(run.windows):
+        why.append("no energy: the rules ask for 5 windows of 10 s and 10 iterations or more")
+    elif run.metered.identity.virtual:
+        why.append("no energy: a virtual meter measures nothing")
+    else:
+        modes["energy"] = (_energy(run), _windows(run, "e"))
+    return modes, why
+
+
+def _is_official(windows: Sequence[Window]) -> bool:
+    return len(windows) == Plan.windows and all(
+        one.seconds >= Plan.seconds and one.iterations >= Plan.iterations for one in windows
+    )
+
+
+def _accuracy(run: MlperfRun) -> list[str]:
+    if run.model.metric == "auc":
+        return [f"harness: AUC = {run.quality:.4f}"]
+    return [f"harness: Top 1% = {100 * run.quality:.4f}"]
+
+
+def _performance(run: MlperfRun) -> list[str]:
+    return [
+        line
+        for place, window in enumerate(run.windows, 1)
+        for line in (
+            f"Performance results for window {place}",
+            f"    # Inferences : {window.iterations}",
+            f"    Runtime: {window.seconds} sec.",
+            f"    Throughput: {window.throughput} inf./sec.",
+            "    Runtime requirements have been met.",
+        )
+    ] + [f"harness: Median throughput is {run.throughput:10.3f} inf./sec."]
+
+
+def _energy(run: MlperfRun) -> list[str]:
+    if run.metered is None:
+        return []
+    energy = run.metered.energy
+    lines = ["Power Edition Output"]
+    for place, window in enumerate(run.windows):
+        joules, seconds = energy.joules[place], energy.seconds[place]
+        lines += [
+            f"Energy data for trial {place}",
+            f"  Elapsed time  : {seconds * window.iterations}",
+            f"  Inferences    : {window.iterations}",
+            f"  Power         : {1e3 * joules / seconds:5.4f} mW.",
+            f"  Energy/Inf    : {joules * _MICRO:.3f} uJ/inf",
+        ]
+    return [*lines, f"Median energy cost is {_MICRO * np.nanmedian(energy.joules):.4f} uJ/inf."]
+
+
+def _answers(run: MlperfRun) -> list[dict[str, Any]]:
+    return [
+        _entry(run, vector, "a", 1, 0, microseconds)
+        for vector, microseconds in enumerate(run.microseconds)
+    ]
+
+
+def _windows(run: MlperfRun, mode: str) -> list[dict[str, Any]]:
+    return [
+        _entry(run, one.vector, mode, one.iterations, one.warmups, one.microseconds)
+        for one in run.windows
+    ]
+
+
+def _entry(
+    run: MlperfRun,
+    vector: int,
+    mode: str,
+    iterations: int,
+    warmups: int,
+    microseconds: int | None,
+) -> dict[str, Any]:
+    """Return an element of results.json; what is called `file` there is a vector here."""
+    infer = {
+        "results": [float(value) for value in run.printed[vector]],
+        "elapsed_time": microseconds,
+        "iterations": iterations,
+        "warmups": warmups,
+    }
+    return {
+        "file": f"vector {vector}",
+        "class": str(run.vectors.labels[vector]),
+        "infer": infer,
+        "mode": mode,
+    }
+
+
+def _log(run: MlperfRun, mode: str) -> str:
+    """Return what was said in a mode, in seconds from the first word."""
+    said = run.transcripts["accuracy" if mode == "accuracy" else "windows"]
+    begin = said[0].time
+    head = f"tinyml-harness {__version__}; -> to the device, <- from it; digits of inputs left out"
+    lines = (f"{one.time - begin:010.4f} {one.direction} {one.text}" for one in said)
+    return "\n".join([head, *lines, ""])
+
+
+def _system(run: MlperfRun, organization: str) -> bytes:
+    """Return the description of the system; what the harness cannot know is empty."""
+    target, image = run.target, run.image
+    hz = f"{target.clock.hz / 1e6:g} MHz" if target.clock else ""
+    known = {
+        "Submitter": organization,
+        "Division": "Closed",
+        "Status": "RDI",
+        "Board Name": target.name,
+        "Processor(s) Name": f"{target.mcu.name} ({target.mcu.core})",
+        "Processor(s) Frequencies": hz,
+        "Inference Framework": image.engine_version,
+        "Software Libraries": image.engine_version,
+        "General Compiler(s)": f"{image.toolchain.version}, {image.toolchain.opt}",
+    }
+    return json.dumps({**known, **dict.fromkeys(_UNKNOWN, "")}, indent=1).encode()

@@ -1,0 +1,73 @@
+"""MLPerf Tiny's four benchmarks as a table for a terminal; it fits 80 columns."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.measure.quality import SHOWN
+from harness.report.plain_text import quantity
+from harness.run.mlperf.mlperf_run import MlperfRun
+from harness.run.mlperf.suite import Outcome
+
+
+def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -> None:
+    """Print a row for each of `outcomes`, what was not measured, and why."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("benchmark")
+    table.add_column("model", overflow="fold")
+    for heading in ("target", "quality", "vectors\n≠ golden", "latency\ninf./s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("")
+    for outcome in outcomes:
+        table.add_row(*_row(outcome))
+    console.print(table)
+    console.print(
+        f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency, "
+        "throughput, by the device's clock, median of the windows",
+        style="dim",
+        highlight=False,
+    )
+    said: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for reason in _reasons(outcome):
+            said.setdefault(reason, []).append(outcome.benchmark.id)
+    for reason, benchmarks in said.items():
+        console.print(f"{', '.join(benchmarks)}: {reason}", highlight=False, markup=False)
+
+
+def _row(outcome: Outcome) -> list[str | Text]:
+    one, run = outcome.benchmark, outcome.run
+    goal = f"{SHOWN[one.metric]} ≥ {one.floor:.2f}"
+    if run is None:
+        return [one.id, "", goal, "", "", "", Text("not run", "red" if outcome.code else "dim")]
+    said = Text("passed", "green") if not outcome.code else Text("failed", "bold red")
+    return [
+        one.id,
+        run.model.name,
+        goal,
+        Text(f"{run.quality:.4f}", "" if outcome.reached else "red"),
+        f"{len(run.vectors):,}\n{len(run.differing):,}",
+        _latency(run),
+        said,
+    ]
+
+
+def _latency(run: MlperfRun) -> str:
+    if run.throughput is None:
+        return ""
+    return f"{quantity(1 / run.throughput, 's')}\n{run.throughput:.3f}"
+
+
+def _reasons(outcome: Outcome) -> list[str]:
+    run = outcome.run
+    if run is None:
+        return [f"not run: {outcome.reason}"]
+    reasons = run.failures()
+    if not outcome.reached and run.quality >= run.model.floor:
+        reasons.append(f"below the quality target of the rules, {outcome.benchmark.floor:g}")
+    if run.throughput is None:
+        reasons.append(f"no latency: {run.untimed}")
+    return reasons

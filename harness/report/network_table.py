@@ -1,0 +1,130 @@
+"""What a network is made of and what it would take, for a terminal: `harness models show`."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.engines.registry import Engine, Generated
+from harness.errors import InputError
+from harness.model.graph import Graph, Operator, Tensor
+
+_CORE = "cortex-m4f"
+_CODE = (14_000, 7_000)
+"""Flash of the firmware around a model's constants, and how far off that may be, in bytes.
+
+GCC and clang built six models, the bundled ones and MLPerf Tiny's: 7,336 to 20,368.
+"""
+
+
+@dataclass(frozen=True)
+class Support:
+    """What `engine` makes of a network: the C it generated, or why it did not."""
+
+    engine: Engine
+    generated: Generated | None
+    refusal: str = ""
+
+    def supports(self, operator: Operator) -> bool:
+        """Tell whether the engine has an operator of this kind."""
+        return self.generated is not None or operator.kind in self.engine.operators
+
+
+def try_engines(graph: Graph, engines: Iterable[Engine]) -> list[Support]:
+    """Have every one of `engines` generate C for `graph`, for a Cortex-M4F, and say what came."""
+    found = []
+    for engine in engines:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found.append(Support(engine, engine.generate(graph, Path(folder), core=_CORE)))
+            except InputError as error:
+                found.append(Support(engine, None, str(error)))
+    return found
+
+
+def print_network(graph: Graph, size: int, supports: list[Support], console: Console) -> None:
+    """Print the layers of `graph`, a file of `size` bytes, and what each engine makes of it."""
+    lines = [graph.where, f"  {size:,} bytes, {len(graph.operators)} operators"]
+    for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
+        lines += [f"  {what:6}  {_tensor(graph.tensors[index])}" for index in indices]
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    console.print(_layers(graph, supports))
+    for support in supports:
+        style = "none" if support.generated else "red"
+        console.print(_summary(support), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _layers(graph: Graph, supports: list[Support]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", justify="right")
+    table.add_column("operator", no_wrap=True)
+    table.add_column("output", overflow="fold")
+    for heading in ("scale", "zero\npoint", "const.\nbytes", "MACs"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for support in supports:
+        table.add_column(support.engine.name, justify="center")
+    macs = _macs(supports)
+    for operator in graph.operators:
+        output = graph.tensors[operator.outputs[0]] if operator.outputs else None
+        table.add_row(
+            str(operator.index),
+            escape(operator.kind),
+            _shape(output) if output else "",
+            *(_quantization(output) if output else ("", "")),
+            f"{_constants(graph, operator):,}" if _constants(graph, operator) else "",
+            f"{macs[operator.index]:,}" if macs.get(operator.index) else "",
+            *("yes" if s.supports(operator) else "[bold red]NO[/]" for s in supports),
+        )
+    return table
+
+
+def _macs(supports: list[Support]) -> dict[int, int]:
+    """Return the multiply-accumulates of each operator, as the first engine counts them."""
+    for support in supports:
+        if support.generated:
+            return {layer.index: layer.macs for layer in support.generated.layers}
+    return {}
+
+
+def _constants(graph: Graph, operator: Operator) -> int:
+    tensors = (graph.tensors[index] for index in operator.inputs if index >= 0)
+    return sum(tensor.nbytes for tensor in tensors if tensor.data is not None)
+
+
+def _summary(support: Support) -> str:
+    name, generated = support.engine.name, support.generated
+    if generated is None:
+        return f"{name} cannot run it: {support.refusal}"
+    if generated.arena_by_trial:
+        return f"{generated.version} on {_CORE}: its arena is found when an image is built"
+    code, off = _CODE
+    return (
+        f"{generated.version} on {_CORE}: {generated.macs:,} multiply-accumulates\n"
+        f"  exact      arena {generated.arena_size:,} bytes of RAM, "
+        f"constants {generated.weights_size:,} bytes of flash\n"
+        f"  estimated  flash of the image {generated.weights_size + code:,} bytes, "
+        f"± {off:,}"
+    )
+
+
+def _tensor(tensor: Tensor) -> str:
+    scale, zero_point = _quantization(tensor)
+    quantized = f", scale {scale}, zero point {zero_point}" if scale else ""
+    return f"{tensor.dtype} {_shape(tensor)}{quantized}  {tensor.name[:80]!r}"
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def _quantization(tensor: Tensor) -> tuple[str, str]:
+    if tensor.scale is None or tensor.zero_point is None:
+        return "", ""
+    if tensor.scale.size > 1:
+        return f"{tensor.scale.size} scales", ""
+    return f"{tensor.scale[0]:.4g}", str(tensor.zero_point[0])

@@ -1,0 +1,142 @@
+"""A sweep as a table, and as a plot of flash against ticks."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from harness.cli.sweep import Row, groups
+from harness.measure.number import Number
+from harness.report.plain_text import error_of, few_digits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+_TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
+_ESTIMATE = "cycles_estimated"
+_MARKERS = "o^sDv"  # one for each toolchain
+_COLUMNS = 3  # of panels
+
+
+def print_sweep(rows: Sequence[Row], console: Console) -> None:
+    """Print a line for each of `rows`, those of one target and model together.
+
+    What is wrong with one is said below.
+    """
+    units = [unit for unit in _TICKS if any(row.unit == unit for row in rows)]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("target\nmodel", overflow="fold")
+    engines = len({row.engine for row in rows}) > 1
+    table.add_column("engine\ntoolchain" if engines else "tool-\nchain")
+    table.add_column("flag")
+    estimates = [row.numbers[_ESTIMATE] for row in rows if _ESTIMATE in row.numbers]
+    ticks = [f"{_TICKS[unit]}\n/inference" for unit in units]
+    for heading in ("flash", "RAM", *ticks, *(["~ cycles"] if estimates else [])):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("≠\ngolden", justify="right")
+    table.add_column("")
+    for group in groups(rows):
+        for row, name in _named(group):
+            figures = _figures(row, units, estimated=bool(estimates))
+            built = f"{row.engine}\n{row.toolchain}" if engines else row.toolchain
+            table.add_row(name, built, row.opt, *figures)
+        table.add_section()
+    console.print(table)
+    console.print(_kinds(units, estimates), style="dim", highlight=False)
+    for row in rows:
+        if row.reasons:
+            text = "\n  ".join([f"{row}:", *row.reasons])
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> str:
+    exact = ["flash and RAM (bytes)", "≠ golden (output bytes that differ)"]
+    measured: list[str] = []
+    for unit in units:
+        (exact if unit == "instructions" else measured).append(f"median {unit} per inference")
+    lines = [f"exact: {', '.join(exact)}"]
+    if measured:
+        lines.append(f"measured: {', '.join(measured)}")
+    models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in estimates)
+    if models:
+        lines.append(f"estimated: ~ cycles, {'; '.join(models)}")
+    return "\n".join([*lines, "*: Pareto-optimal, by flash and ticks, of those that are right"])
+
+
+def _named(group: list[Row]) -> list[tuple[Row, str]]:
+    """Return the rows, with target and model beside the first two."""
+    names = [group[0].target, group[0].model]
+    if len(group) == 1:
+        return [(group[0], "\n".join(names))]
+    return [(row, names[place] if place < len(names) else "") for place, row in enumerate(group)]
+
+
+def _figures(row: Row, units: Sequence[str], *, estimated: bool) -> list[str]:
+    value = {name: number.value for name, number in row.numbers.items()}
+    shown = ["flash", "ram", *(f"{unit}_median" for unit in units)]
+    figures = [f"{value[name]:,.0f}" if name in value else "" for name in shown]
+    if estimated:
+        figures.append(f"~ {few_digits(value[_ESTIMATE])}" if _ESTIMATE in value else "")
+    differing = f"{value['bytes_differing']:,}" if value else ""
+    return [*figures, differing, "*" if row.best else "failed" if row.reasons else ""]
+
+
+def plot_sweep(rows: Sequence[Row], path: Path) -> None:
+    """Plot flash against ticks to `path`, a panel for each target and model.
+
+    Points are named by their flag, toolchains have a marker each; filled ones are
+    Pareto-optimal, and a line joins them. What failed is left out. Raises `InputError` if the
+    file cannot be written.
+    """
+    from harness.report.plot_file import drawing  # noqa: PLC0415 - matplotlib
+
+    markers = dict(zip(dict.fromkeys(row.toolchain for row in rows), _MARKERS, strict=False))
+    panels = [[row for row in group if not row.reasons] for group in groups(rows)]
+    panels = [group for group in panels if group]
+    columns = min(len(panels), _COLUMNS) or 1
+    lines = -(-len(panels) // columns)
+    with drawing(path, max(3.2 * columns, 5.0), 3.2 * lines + 0.4) as figure:
+        for place, group in enumerate(panels, 1):
+            _draw(figure.add_subplot(lines, columns, place), group, markers)
+        figure.legend(handles=_legend(markers), loc="outside upper right", ncols=3, frameon=False)
+
+
+def _legend(markers: dict[str, str]) -> "list[Line2D]":
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    front = Line2D([], [], color="0.6", label="Pareto-optimal (filled)")
+    toolchains = [
+        Line2D([], [], color="black", marker=marker, mfc="white", linestyle="", label=name)
+        for name, marker in markers.items()
+    ]
+    return [*toolchains, front]
+
+
+def _place(row: Row) -> tuple[float, float, str]:
+    """Return where a row's marker is: what has one marker in one place has one label."""
+    return (*row.point, row.toolchain)
+
+
+def _draw(axes: "Axes", group: list[Row], markers: dict[str, str]) -> None:
+    """Draw the rows of one target and model, all of which ran."""
+    engines = len({row.engine for row in group}) > 1
+    front = sorted(row.point for row in group if row.best)
+    axes.plot(*zip(*front, strict=True), color="0.6", linewidth=1, drawstyle="steps-post", zorder=1)
+    for row in group:
+        face = "black" if row.best else "white"
+        axes.plot(*row.point, marker=markers[row.toolchain], color="black", markerfacecolor=face)
+    for point, rows in groupby(sorted(group, key=_place), _place):
+        flags = ", ".join(f"{row.engine} {row.opt}" if engines else row.opt for row in rows)
+        axes.annotate(flags, point[:2], (5, 4), textcoords="offset points", fontsize=8)
+    axes.set_title(f"{group[0].model} on {group[0].target}", fontsize=9)
+    axes.set_xlabel("flash (bytes)")
+    axes.set_ylabel(f"{group[0].unit} per inference (median)")
+    axes.margins(0.25, 0.15)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+    axes.locator_params(axis="x", nbins=4)

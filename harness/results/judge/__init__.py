@@ -1,0 +1,1 @@
+"""What records mean beside other records: comparisons, gates, trends."""

@@ -1,0 +1,112 @@
+"""Baselines: runs that a person accepted, and why; one small file each, made to be reviewed."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from harness.errors import InputError
+from harness.results.judge.matching import key_of, title_of
+from harness.results.record import Record, parse_record
+from harness.support.whole_files import replace_files
+
+BUDGETS = "budgets.toml"
+_DEPTH = 3  # to which the file has a line for each key: a number that changed is a line
+
+
+class _File(msgspec.Struct, frozen=True):
+    because: str
+    accepted: str
+    record: msgspec.Raw
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """A run that was accepted at a date (UTC, ISO 8601), and the reason."""
+
+    because: str
+    accepted: str
+    record: Record
+
+
+def accept(records: Sequence[Record], because: str, folder: Path) -> list[Path]:
+    """Make the baselines of their combinations from `records`; return the files.
+
+    Raises `InputError` if there is no reason, if a run did not pass, or a file cannot be
+    written; then none is.
+    """
+    if not because.strip():
+        raise InputError(
+            "a baseline needs a reason", remedy='give one with --because "why this is right"'
+        )
+    for record in records:
+        if record.verdict != "passed":
+            raise InputError(
+                f"its model is not right: {record.reasons[0]}",
+                where=f"run {record.id}",
+                remedy="only a run that passed can be a baseline",
+            )
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    files = {
+        file_name(record): _text(Baseline(because.strip(), today, record)) for record in records
+    }
+    replace_files(folder, files)
+    return [folder / name for name in files]
+
+
+def read_baselines(folder: Path) -> list[Baseline]:
+    """Return the baselines in `folder`, by combination; none if there is no such folder.
+
+    Raises `InputError` for a file that is none, and for two of one combination.
+    """
+    found: dict[tuple[str, ...], Path] = {}
+    baselines = []
+    for path in sorted(folder.glob("*.json")):
+        baseline = read_baseline(path)
+        other = found.setdefault(key_of(baseline.record), path)
+        if other != path:
+            raise InputError(
+                f"is a baseline of {title_of(baseline.record)}, as {other.name} is",
+                where=str(path),
+                remedy="remove one of them",
+            )
+        baselines.append(baseline)
+    return sorted(baselines, key=lambda baseline: key_of(baseline.record))
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read the baseline in the file `path`; `InputError` if it is none."""
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"is not a baseline: {error}", where=str(path)) from error
+    return Baseline(file.because, file.accepted, parse_record(bytes(file.record), str(path)))
+
+
+def file_name(record: Record) -> str:
+    """Return the name of the file that the baseline of the record's combination is kept in."""
+    return "+".join(quote(part, safe="") for part in key_of(record)) + ".json"
+
+
+def _text(baseline: Baseline) -> bytes:
+    return (_lines(msgspec.to_builtins(baseline), 0) + "\n").encode()
+
+
+def _lines(value: Any, depth: int) -> str:
+    """Return JSON: a line for each key down to `_DEPTH`, and for each table in a list."""
+    if isinstance(value, dict) and value and depth < _DEPTH:
+        rows = [f"{json.dumps(key)}: {_lines(item, depth + 1)}" for key, item in value.items()]
+        return _block("{", rows, "}", depth)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return _block("[", [json.dumps(item) for item in value], "]", depth)
+    return json.dumps(value)
+
+
+def _block(begin: str, rows: Sequence[str], end: str, depth: int) -> str:
+    inner = "\n" + " " * (depth + 1)
+    return begin + inner + f",{inner}".join(rows) + "\n" + " " * depth + end

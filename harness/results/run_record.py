@@ -1,0 +1,246 @@
+"""From a run to its record."""
+
+import platform
+import secrets
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness import __version__
+from harness.image.build import Image
+from harness.measure import latency
+from harness.measure.cycles.estimate import Estimate
+from harness.measure.energy.inference_energy import estimate_energy
+from harness.measure.energy.meters.meter_session import Metered
+from harness.measure.instructions import of_ticks
+from harness.measure.number import Kind, Number
+from harness.model.folder import Model
+from harness.model.vectors import Vectors
+from harness.results.git_commit import branch_of, git
+from harness.results.record import (
+    SCHEMA,
+    Commit,
+    Conversion,
+    EnergyInfo,
+    Host,
+    ImageInfo,
+    ModelInfo,
+    Record,
+    TargetInfo,
+)
+from harness.run.layer_profile import Profile
+from harness.run.link_run import Run
+from harness.target.target_file import Qemu, Target
+
+
+class _AnyRun(Protocol):
+    """What a record says of every run, over whichever protocol."""
+
+    @property
+    def target(self) -> Target: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def image(self) -> Image: ...
+    @property
+    def vectors(self) -> Vectors: ...
+    @property
+    def golden_source(self) -> str: ...
+    @property
+    def board_version(self) -> str: ...
+    def failures(self) -> list[str]: ...
+
+
+def record_of(run: Run, root: Path) -> Record:
+    """Return the record of `run`, made in the repository at `root`."""
+    return recorded(
+        run,
+        root,
+        numbers=_numbers(run),
+        counter=run.welcome.counter,
+        ticks=run.ticks.tolist(),
+        retries=run.retries,
+        log=list(run.log),
+        feed=run.feed,
+        divergence=run.divergence,
+        unestimated=run.unestimated,
+        unprofiled=run.unprofiled,
+        unseen_stack=run.unseen_stack,
+        conversion=_conversion(run),
+        layers=list(run.profile.layers) if run.profile else [],
+        energy=energy_info(run.metered),
+        memory=run.memory,
+    )
+
+
+def recorded(run: _AnyRun, root: Path, **measured: Any) -> Record:
+    """Return the record of `run`, with the keys of a Record that say what was `measured`."""
+    now = datetime.now(UTC)
+    reasons = run.failures()
+    name = f"{now:%Y%m%dT%H%M%S}-{run.target.name}-{run.model.name}-{run.image.engine}"
+    return Record(
+        schema=SCHEMA,
+        id=f"{name}-{secrets.token_hex(3)}",
+        started=now.isoformat(timespec="seconds"),
+        verdict="failed" if reasons else "passed",
+        reasons=reasons,
+        target=TargetInfo(
+            name=run.target.name,
+            mcu=run.target.mcu.name,
+            core=run.target.mcu.core,
+            board=str(run.target.board.__struct_config__.tag),
+            version=run.board_version,
+        ),
+        model=ModelInfo(
+            name=run.model.name,
+            digest=run.model.digest,
+            vectors=run.vectors.digest,
+            golden_source=run.golden_source,
+            metric=run.model.metric,
+        ),
+        image=ImageInfo(
+            build_id=run.image.build_id,
+            engine=run.image.engine,
+            engine_version=run.image.engine_version,
+            compiler=run.image.toolchain.version,
+            optimize=run.image.toolchain.opt,
+            toolchain=run.image.toolchain.name,
+        ),
+        commit=_commit(root),
+        host=Host(platform.system(), platform.machine(), platform.python_version(), __version__),
+        **measured,
+    )
+
+
+def _conversion(run: Run) -> Conversion | None:
+    hz, board = run.target.counter.hz, run.target.board
+    return Conversion(hz, board.icount_shift) if hz and isinstance(board, Qemu) else None
+
+
+def energy_info(metered: Metered | None) -> EnergyInfo | None:
+    """Return how energy was measured; None if no meter did."""
+    if metered is None:
+        return None
+    energy, identity = metered.energy, metered.identity
+    return EnergyInfo(
+        meter=identity.name,
+        serial=identity.serial,
+        firmware=identity.firmware,
+        virtual=identity.virtual,
+        volts=round(energy.volts, 4),
+        hz=energy.hz,
+        found_by=energy.found_by,
+        trigger_delay_s=energy.delay,
+        clock=round(energy.clock, 6),
+        samples=energy.samples,
+        missing=energy.missing,
+        corrupt=energy.corrupt,
+        left_out=energy.left_out,
+        joules=[None if np.isnan(joule) else float(joule) for joule in energy.joules],
+        note=metered.note,
+    )
+
+
+def _numbers(run: Run) -> dict[str, Number]:
+    metric = run.model.metric
+    ticks = run.target.counter.ticks
+    tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
+    overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
+    estimated = _estimated(run, run.estimate) if run.estimate is not None else {}
+    metered = run.metered
+    return {
+        metric: Number(run.quality, "1", "exact"),
+        f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
+        f"{metric}_floor": Number(run.model.floor, "1", "exact"),
+        "vectors": Number(len(run.vectors), "1", "exact"),
+        "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
+        **_score_numbers(run),
+        **latency.numbers(run.ticks, run.first, run.target),
+        **_layer_numbers(run.profile, tick_kind),
+        "counter_overhead": Number(overhead, "1", tick_kind),
+        **_memory_numbers(run),
+        "wall": Number(round(run.wall, 3), "s", "measured"),
+        "wall_inference": Number(round(run.inference, 3), "s", "measured"),
+        **estimated,
+        **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
+    }
+
+
+def _score_numbers(run: Run) -> dict[str, Number]:
+    """Return how far an export's scores are from golden's."""
+    if run.model.export is None:
+        return {}
+    return {
+        "classes_differing": Number(len(run.classes_differing), "1", "exact"),
+        "score_difference": Number(float(min(run.score_differences.max(), 1e9)), "1", "exact"),
+    }
+
+
+def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
+    if profile is None:
+        return {}
+    return {
+        "layers_hook": Number(profile.hook, "1", kind),
+        "layers_rest": Number(profile.rest, "1", kind),
+        "layers_total": Number(profile.total, "1", kind),
+    }
+
+
+def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
+    """Return what the median inference takes, by vector 0's cycles an instruction.
+
+    That is cycles, seconds and joules; where the target's clock has wait states, also the most
+    that they may add.
+    """
+    scale = float(np.median(run.ticks)) / estimate.instructions
+    model = f"{estimate.model}, zero wait states"
+    kinds = {"estimated": (estimate.cycles, model, estimate.error)}
+    if estimate.wait_states:
+        waiting = f"{estimate.model}, {estimate.wait_states} wait states at jumps and loads"
+        kinds["estimated_waiting"] = (estimate.cycles + estimate.waits, waiting, None)
+    numbers = {}
+    for name, (count, model, error) in kinds.items():
+        value = round(count * scale)
+        numbers[f"cycles_{name}"] = Number(value, "1", "estimated", model, error)
+        if run.target.clock is not None:
+            seconds = value / run.target.clock.hz
+            numbers[f"latency_{name}"] = Number(seconds, "s", "estimated", model, error)
+    if run.target.power is not None:
+        cycles = numbers["cycles_estimated"]
+        numbers["energy_estimated"] = estimate_energy(cycles, run.target.power)
+    return numbers
+
+
+def _memory_numbers(run: Run) -> dict[str, Number]:
+    memory = run.target.memory
+    exact = {
+        "flash": run.image.flash,
+        "flash_left": memory.flash.size - run.image.flash,
+        "ram": run.image.ram,
+        "ram_left": memory.ram.size - run.image.ram + run.image.ram_elsewhere,
+    }
+    # Zero: a user's own firmware does not tell, or there is no lower bound for an engine's plan.
+    arena = {"arena": run.welcome.arena_size, "arena_least": run.image.arena_least}
+    exact |= {name: size for name, size in arena.items() if size}
+    # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
+    measured = {}
+    if run.stack is not None:
+        used, exact["stack_reserved"] = run.stack
+        measured = {"stack": used, "stack_margin": exact["stack_reserved"] - used}
+    return {
+        **{name: Number(value, "byte", "exact") for name, value in exact.items()},
+        **{name: Number(value, "byte", "measured") for name, value in measured.items()},
+    }
+
+
+def _commit(root: Path) -> Commit | None:
+    """Return the commit checked out at `root`; None where there is no git or repository."""
+    try:
+        hash_, time = git(root, "log", "-1", "--format=%H %cI").split()
+        dirty = bool(git(root, "status", "--porcelain", "-uno"))
+        return Commit(hash_, dirty, branch_of(root), time)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None

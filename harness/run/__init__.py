@@ -1,0 +1,1 @@
+"""One run: a device under test, a session with it, and what came of it."""

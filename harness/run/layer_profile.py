@@ -1,0 +1,142 @@
+"""Ticks a layer: a profiled image runs one vector on the board, beside the measured one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from harness.engines.generated import Hook
+from harness.errors import InfrastructureError
+from harness.image.build import Image
+from harness.link.link_client import LinkClient
+from harness.link.messages import Welcome
+from harness.measure.counter import check_ticks
+from harness.measure.instructions import instructions, of_ticks
+from harness.model.graph import Graph
+from harness.model.tensor_block import pack, unpack
+from harness.target.target_file import Target
+
+Array = np.ndarray[Any, Any]
+
+# Outside of its layers an inference enters and leaves nn_invoke(), and copies outputs. In
+# instructions:
+_PER_OUTPUT_BYTE = 1
+# Cycles are more, and depend on where the code lies: on flash's wait states and prefetch.
+_CYCLES = 8
+_CYCLES_OF_WHOLE = 0.02
+
+
+class LayerProfile(msgspec.Struct, frozen=True):
+    """A layer of the model: its operator, first output, and ticks without the hook."""
+
+    layer: int
+    operator: str
+    name: str
+    shape: list[int]
+    macs: int
+    ticks: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the ticks of one inference went, in the target's unit.
+
+    The profiled image took `whole`: its `layers`, a `hook` before the first and after each of
+    them, and the `rest`. The measured image took `measured` for the same vector.
+    """
+
+    layers: tuple[LayerProfile, ...]
+    hook: int
+    rest: int
+    whole: int
+    measured: int
+
+    @property
+    def total(self) -> int:
+        """The ticks of all layers."""
+        return sum(layer.ticks for layer in self.layers)
+
+
+def add_option(add: Callable[..., Any]) -> None:
+    """Declare `--profile` through `add`, which is argparse's or pytest's."""
+    text = (
+        "also record the ticks of each layer, by a second image that tells them "
+        "(always, where several engines are asked for)"
+    )
+    add("--profile", action="store_true", help=text)
+
+
+def profile_of(
+    link: LinkClient,
+    welcome: Welcome,
+    image: Image,
+    graph: Graph,
+    target: Target,
+    inputs: Sequence[Array],
+    answer: Sequence[Array],
+    measured: int,
+) -> Profile:
+    """Return the ticks of each layer of `graph` for one vector.
+
+    `link` is a session with `image`, a profiled one. `inputs` are the vector's, an array for
+    each input; `answer` and `measured` are what the measured image gave and took for it.
+    Raises `InfrastructureError` if the layers do not add up to what was measured.
+    """
+    data = pack(graph.input_tensors, inputs)
+    link.infer(data)  # to warm up
+    result = link.infer(data)
+    check_ticks(result, welcome, target.name)
+    again = unpack(graph.output_tensors, result.output)
+    if [array.tobytes() for array in again] != [array.tobytes() for array in answer]:
+        raise InfrastructureError(
+            "the image that is profiled answers otherwise than the one that was measured",
+            where=target.name,
+            remedy="does the model, or an interrupt, write where it should not?",
+        )
+    told = link.profile()
+    one = target.instruction_ticks
+    hook = of_ticks(told.hook, one)
+    layers = []
+    for info in image.layers:
+        ticks = told.layers[info.index] if info.index < len(told.layers) else 0
+        if ticks == 0:
+            raise InfrastructureError(
+                f"layer {info.index} ({info.kind}) did not mark its end",
+                where=target.name,
+                remedy="have the engine call the hook of firmware/nn/nn.h after every layer",
+            )
+        tensor = graph.tensors[graph.operators[info.index].outputs[0]]
+        shape = list(tensor.shape)
+        took = of_ticks(ticks, one) - hook
+        layers.append(LayerProfile(info.index, info.kind, tensor.name, shape, info.macs, took))
+    whole = instructions(result.ticks, welcome.counter_overhead, one)
+    rest = whole - sum(layer.ticks for layer in layers) - hook * (len(layers) + 1)
+    profile = Profile(tuple(layers), hook, rest, whole, measured)
+    _reconcile(profile, welcome.output_size, image.hook, target)
+    return profile
+
+
+def _reconcile(profile: Profile, output_size: int, allowed: Hook, target: Target) -> None:
+    """Check that the layers are the whole inference, in this image and in the measured one."""
+    outside = allowed.around + _PER_OUTPUT_BYTE * output_size
+    between = outside + allowed.per_layer * len(profile.layers)
+    if target.counter.ticks == "cycles":
+        slack = int(_CYCLES_OF_WHOLE * profile.measured)
+        outside, between = _CYCLES * outside + slack, _CYCLES * between + slack
+    unit = target.counter.ticks
+    if abs(profile.rest) > outside:
+        raise InfrastructureError(
+            f"the layers do not add up: {profile.rest:,} of the profiled image's "
+            f"{profile.whole:,} {unit} are in none of them; {outside:,} may be",
+            where=target.name,
+            remedy="does the engine mark the end of a layer before it is done?",
+        )
+    if abs(profile.total - profile.measured) > between:
+        raise InfrastructureError(
+            f"the layers do not add up: together they take {profile.total:,} {unit}, and the "
+            f"measured image {profile.measured:,}; they may differ by {between:,}",
+            where=target.name,
+            remedy="measure again; if it stays so, the compiler makes other code with the hook",
+        )

@@ -1,0 +1,77 @@
+"""A session: an image that was started on a board and answers over the link."""
+
+from harness.board.board_options import Feed
+from harness.board.provision import Board
+from harness.errors import InfrastructureError
+from harness.image.build import Image
+from harness.link.device_errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceRestartedError,
+    DeviceStoppedError,
+)
+from harness.link.link_client import LinkClient
+from harness.link.messages import Welcome
+from harness.model.graph import Graph
+from harness.model.tensor_block import size
+from harness.target.target_file import Target
+
+_SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
+"""Errors that say what happened to the device; there is nothing to find out."""
+
+
+def open_session(
+    image: Image, board: Board, target: Target, network: Graph, feed: Feed
+) -> tuple[LinkClient, Welcome]:
+    """Start `image` on `board` and say HELLO; return the link and what the device answered.
+
+    Raises `InfrastructureError` if it does not answer as `image` with `network` would.
+    """
+    link = LinkClient(
+        board.start(image),
+        baud=target.port.baud,
+        locate=image.elf.locate,
+        watch=board.check,
+        write=board.write_memory if feed == "debug" else None,
+    )
+    try:
+        welcome = link.hello(image.build_id)
+    except InfrastructureError as error:
+        raise with_diagnosis(error, board) from error
+    _check_sizes(network, welcome, target.name)
+    if feed == "debug":
+        _check_address(target, welcome)
+    return link, welcome
+
+
+def with_diagnosis(
+    error: InfrastructureError, board: Board, which: str = ""
+) -> InfrastructureError:
+    """Add what the board has to say, and `which` vector it was; the type stays what it was."""
+    diagnosis = "" if isinstance(error, _SAID) else board.diagnosis()
+    what = "\n".join(filter(None, [error.what, diagnosis]))
+    where = ": ".join(filter(None, [error.where, which]))
+    return type(error)(what, where=where, remedy=error.remedy)
+
+
+def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
+    sizes = (size(network.input_tensors), size(network.output_tensors))
+    if sizes != (welcome.input_size, welcome.output_size):
+        raise InfrastructureError(
+            f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "
+            f"the model's {sizes[0]} and {sizes[1]}",
+            where=where,
+        )
+
+
+def _check_address(target: Target, welcome: Welcome) -> None:
+    """Check that nothing but RAM is written to, whatever the device says."""
+    begin, end = welcome.input_address, welcome.input_address + welcome.input_size
+    ram = target.memory.ram
+    if begin < ram.origin or end > ram.end:
+        raise InfrastructureError(
+            f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's RAM, "
+            f"{ram.origin:#010x} to {ram.end:#010x}",
+            where=f"{target.path}: memory.ram",
+            remedy="use --feed=serial, or correct the memory map",
+        )

@@ -1,0 +1,100 @@
+"""How a debugger finds its way: component identification and the ROM table.
+
+ARM Debug Interface v5 (IHI 0031), chapter 14; part numbers from the Cortex-M4 TRM.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.simulator.bus import Device
+
+_IDENTIFICATION = 0xFD0
+_ARM = 0x23B  # JEP106: continuation code 4, identity 0x3B
+
+_CLASS_ROM, _CLASS_GENERIC = 0x1, 0xE
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component's part number and designer: JEP106 identity, continuation code from bit 7 on."""
+
+    number: int
+    designer: int = _ARM
+    kind: int = _CLASS_GENERIC
+
+    def registers(self) -> Sequence[int]:
+        """Return PIDR4 to 7, PIDR0 to 3 and CIDR0 to 3, in the order of their addresses."""
+        identity, continuation = self.designer & 0x7F, self.designer >> 7
+        return (
+            *(continuation, 0, 0, 0),
+            self.number & 0xFF,
+            self.number >> 8 | (identity & 0xF) << 4,
+            identity >> 4 | 1 << 3,
+            *(0, 0x0D, self.kind << 4, 0x05, 0xB1),
+        )
+
+
+SCS = Part(0x00C)
+DWT = Part(0x002)
+FPB = Part(0x003)
+ITM = Part(0x001)
+
+
+def rom(number: int, designer: int) -> Part:
+    """Return the identification of a chip's ROM table."""
+    return Part(number, designer, _CLASS_ROM)
+
+
+class Component:
+    """A device with the identification registers of `part` at the end of its 4 KiB."""
+
+    def __init__(self, part: Part, device: Device) -> None:
+        self._identification = part.registers()
+        self._device = device
+
+    def read(self, offset: int) -> int:
+        """Return a register."""
+        if offset >= _IDENTIFICATION:
+            return self._identification[(offset - _IDENTIFICATION) // 4]
+        return self._device.read(offset)
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self._device.peek(offset)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+        self._device.write(offset, value)
+
+    def reset(self) -> None:
+        """Reset the device."""
+        self._device.reset()
+
+
+class Constants:
+    """Registers that are only read."""
+
+    def __init__(self, values: dict[int, int]) -> None:
+        self._values = values
+
+    def read(self, offset: int) -> int:
+        """Return a value, 0 where there is none."""
+        return self._values.get(offset, 0)
+
+    peek = read
+
+    def write(self, offset: int, value: int) -> None:
+        """Ignore the write."""
+
+    def reset(self) -> None:
+        """Stay as it is."""
+
+
+def rom_table(base: int, components: Sequence[int]) -> Constants:
+    """Return the table at `base` that lists the addresses of `components`."""
+    present = 0b11
+    entries = {
+        4 * index: (component - base & 0xFFFF_F000) | present
+        for index, component in enumerate(components)
+    }
+    return Constants({**entries, 0xFCC: 1})  # MEMTYPE: system memory is reached too

@@ -1,0 +1,71 @@
+"""Device windows in the emulator's address space."""
+
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+
+from harness.simulator.bus import Window
+from harness.simulator.emulator import Emulator
+
+
+@dataclass(frozen=True)
+class Access:
+    """What goes with an access to a device, of which there are millions a minute.
+
+    `repair` is called before it if there are any `repairs`, `leave` after one to an exact
+    page. An exception must not cross the emulator: `failed` keeps it until the run has ended.
+    """
+
+    repairs: Sized
+    repair: Callable[[], None]
+    leave: Callable[[], None]
+    failed: Callable[[BaseException], None]
+
+
+def map_window(emulator: Emulator, window: Window, access: Access) -> None:
+    """Map `window`; each of its exact pages by itself, and without permissions."""
+    start = window.base
+    for page in sorted(window.exact):
+        _map(emulator, window, start, page - start, access)
+        _map(emulator, window, page, Window.PAGE, access, exact=True)
+        emulator.forbid(page, Window.PAGE)
+        start = page + Window.PAGE
+    _map(emulator, window, start, window.base + window.size - start, access)
+
+
+def _map(
+    emulator: Emulator,
+    window: Window,
+    base: int,
+    size: int,
+    access: Access,
+    *,
+    exact: bool = False,
+) -> None:
+    if size <= 0:
+        return
+    repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
+
+    def read(_uc: int, offset: int, width: int, _data: int) -> int:
+        if repairs:
+            repair()
+        try:
+            return window.read(base + offset, width)
+        except Exception as error:  # kept: see Access
+            failed(error)
+            return 0
+        finally:
+            if exact:
+                leave()
+
+    def write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
+        if repairs:
+            repair()
+        try:
+            window.write(base + offset, width, value)
+        except Exception as error:  # kept: see Access
+            failed(error)
+        finally:
+            if exact:
+                leave()
+
+    emulator.map_devices(base, size, read, write)

@@ -1,0 +1,174 @@
+"""Unicorn as a C library: what the engine needs of it, typed and with its errors checked.
+
+The Python binding is used to load the library, and where speed does not matter.
+"""
+
+import ctypes
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from unicorn import arm_const, unicorn_const
+from unicorn.unicorn_py3.arch.arm import UcAArch32
+from unicorn.unicorn_py3.unicorn import uclib
+
+from harness.errors import InfrastructureError
+from harness.simulator.bus import Memory
+from harness.simulator.registers import Registers
+
+UNICORN = "2.1.4"
+
+_UNTIL = 0xFFFF_FFFF  # odd: no instruction is there
+
+ReadDevice = ctypes.CFUNCTYPE(
+    ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p
+)
+WriteDevice = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
+)
+AccessHook = ctypes.CFUNCTYPE(
+    ctypes.c_bool,
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_uint64,
+    ctypes.c_int,
+    ctypes.c_uint64,
+    ctypes.c_void_p,
+)
+ExceptionHook = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+CodeHook = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
+)
+TranslatedHook = ctypes.CFUNCTYPE(
+    None,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.c_void_p,
+)
+
+
+class Emulator:
+    """A core without anything around it; `model` is Unicorn's number of it.
+
+    UC_MODE_MCLASS would make it a Cortex-M33, whatever model is asked for.
+    """
+
+    def __init__(self, model: int = arm_const.UC_CPU_ARM_CORTEX_M4) -> None:
+        _check_version()
+        self._binding: Any = UcAArch32(
+            unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, model
+        )
+        self._handle: ctypes.c_void_p = self._binding._uch
+        self.registers = Registers(self._handle)
+        self._kept: dict[int, Any] = {}  # callbacks live as long as Unicorn may call them
+
+    @property
+    def stop_function(self) -> int:
+        """The address of `uc_emu_stop`."""
+        return ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
+
+    def start(self, pc: int, count: int = 0, until: int = _UNTIL) -> int:
+        """Run from `pc`, `count` instructions if that is not 0; return Unicorn's error code.
+
+        Execution stops before the instruction at `until`.
+        """
+        error: int = uclib.uc_emu_start(
+            self._handle,
+            ctypes.c_uint64(pc | 1),
+            ctypes.c_uint64(until),
+            ctypes.c_uint64(0),
+            ctypes.c_size_t(count),
+        )
+        return error
+
+    def stop(self) -> None:
+        """Stop; only for hooks on code and exceptions: see engine.py."""
+        uclib.uc_emu_stop(self._handle)
+
+    def flush(self) -> None:
+        """Forget all translated code."""
+        self._binding.ctl_flush_tb()
+
+    def error_text(self, error: int) -> str:
+        """Return what an error code means."""
+        text: bytes = uclib.uc_strerror(error)
+        return text.decode("ascii", "replace")
+
+    def map_memory(self, memory: Memory) -> None:
+        """Map `memory` at all its places."""
+        permissions = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
+        if not memory.flash:
+            permissions |= unicorn_const.UC_PROT_WRITE
+        for base in memory.bases:
+            self._binding.mem_map_ptr(base, memory.size, permissions, memory.address)
+
+    def map_devices(
+        self,
+        base: int,
+        size: int,
+        read: Callable[[int, int, int, int], int],
+        write: Callable[[int, int, int, int, int], None],
+    ) -> None:
+        """Map `size` bytes at `base`; the callbacks are Unicorn's, with offsets from `base`."""
+        callbacks = (ReadDevice(read), WriteDevice(write))
+        self._kept[id(callbacks)] = callbacks
+        self._check(
+            uclib.uc_mmio_map(
+                self._handle,
+                ctypes.c_uint64(base),
+                ctypes.c_size_t(size),
+                callbacks[0],
+                None,
+                callbacks[1],
+                None,
+            ),
+            f"map devices at {base:#010x}",
+        )
+
+    def forbid(self, base: int, size: int) -> None:
+        """Take all permissions from a range: the hooks for that are called at every access."""
+        self._binding.mem_protect(base, size, unicorn_const.UC_PROT_NONE)
+
+    def add_hook(
+        self, kind: int, callback: Any, begin: int = 1, end: int = 0, data: int = 0
+    ) -> int:
+        """Call `callback` at addresses from `begin` to `end`, everywhere if none are given.
+
+        `callback` is an instance of one of the types above, or an address.
+        """
+        hook = ctypes.c_size_t()
+        self._check(
+            uclib.uc_hook_add(
+                self._handle,
+                ctypes.byref(hook),
+                kind,
+                ctypes.cast(callback, ctypes.c_void_p),
+                ctypes.c_void_p(data),
+                ctypes.c_uint64(begin),
+                ctypes.c_uint64(end),
+            ),
+            f"add a hook of kind {kind}",
+        )
+        self._kept[hook.value] = callback
+        return hook.value
+
+    def remove_hook(self, hook: int) -> None:
+        """Take back what `add_hook` returned; translated code still calls it until `flush`."""
+        uclib.uc_hook_del(self._handle, ctypes.c_size_t(hook))
+
+    def _check(self, error: int, what: str) -> None:
+        if error != unicorn_const.UC_ERR_OK:
+            raise InfrastructureError(
+                f"the emulator does not {what}: {self.error_text(error)}", where="virtual board"
+            )
+
+
+def _check_version() -> None:
+    found = version("unicorn")
+    if found != UNICORN:
+        raise InfrastructureError(
+            f"unicorn {found} is installed; the virtual boards know the ways of {UNICORN}",
+            where="virtual board",
+            remedy=f"pip install unicorn=={UNICORN}",
+        )

@@ -1,0 +1,169 @@
+"""Halting debug: DHCSR, DCRSR, DCRDR, DEMCR, DFSR (Armv7-M ARM, C1.6)."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from harness.simulator import nvic, scs
+from harness.simulator import registers as reg
+from harness.simulator.execution import Engine
+from harness.simulator.nvic import Nvic
+
+DHCSR, DCRSR, DCRDR, DEMCR = 0xE000_EDF0, 0xE000_EDF4, 0xE000_EDF8, 0xE000_EDFC
+
+C_DEBUGEN, C_HALT, C_STEP, C_MASKINTS = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_DBGKEY = 0xA05F
+_REGRDY, _HALT, _SLEEP, _LOCKUP, _RETIRE, _RESET = (1 << bit for bit in (16, 17, 18, 19, 24, 25))
+_REGWNR = 1 << 16
+
+DFSR_HALTED, DFSR_BKPT, DFSR_VCATCH = 1 << 0, 1 << 1, 1 << 3
+
+VC_CORERESET, VC_HARDERR = 1 << 0, 1 << 10
+_VC_FAULTS = {nvic.MEM_MANAGE: 1 << 4, nvic.BUS_FAULT: 1 << 8, nvic.USAGE_FAULT: 7 << 5}
+TRCENA = 1 << 24
+_DEMCR_WRITABLE = 0x010F_07F1
+
+_SPECIAL = 20  # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one
+_REGISTERS = {
+    **dict(enumerate(reg.R)),
+    13: reg.SP,
+    14: reg.LR,
+    16: reg.XPSR,
+    17: reg.MSP,
+    18: reg.PSP,
+    33: reg.FPSCR,
+    **{0x40 + index: register for index, register in enumerate(reg.S)},
+}
+_PC, _XPSR = 15, 16
+
+
+class Controlled(Protocol):
+    """What of a core a debugger controls."""
+
+    halted: bool
+    sleeping: bool
+
+    @property
+    def locked_up(self) -> bool:
+        """Tell whether it is in lockup."""
+
+    @property
+    def held_in_reset(self) -> bool:
+        """Tell whether nRESET is low."""
+
+
+class Debug:
+    """The debug registers as device of the system control space, and behind the debug port."""
+
+    def __init__(self, core: Controlled, engine: Engine, controller: Nvic) -> None:
+        self.trace_changed: Callable[[], None] = lambda: None
+        self.control = 0  # C_DEBUGEN, C_MASKINTS
+        self.demcr = 0
+        self.dfsr = 0
+        self.was_reset = False
+        self.retired = False
+        self._data = 0
+        self._core = core
+        self._engine = engine
+        self._nvic = controller
+
+    def reset(self) -> None:
+        """Survive: only a power-on reset clears them (C1.6), of which there is one."""
+
+    @property
+    def traced(self) -> bool:
+        """Tell whether DWT counts."""
+        return bool(self.demcr & TRCENA)
+
+    @property
+    def enabled(self) -> bool:
+        """Tell whether a debugger wants to be told of events."""
+        return bool(self.control & C_DEBUGEN)
+
+    def catches(self, exception: int) -> bool:
+        """Tell whether the core halts on entry to `exception`."""
+        if not self.enabled:
+            return False
+        if exception == nvic.HARD_FAULT:
+            return bool(self.demcr & VC_HARDERR)
+        return bool(self.demcr & _VC_FAULTS.get(exception, 0))
+
+    def status(self, *, clear: bool) -> int:
+        """Return DHCSR; a read by the debugger clears the sticky bits."""
+        core = self._core
+        value = self.control | _REGRDY
+        value |= (_HALT | C_HALT) if core.halted else 0
+        value |= _SLEEP if core.sleeping else 0
+        value |= _LOCKUP if core.locked_up else 0
+        value |= _RETIRE if self.retired else 0
+        value |= _RESET if self.was_reset or core.held_in_reset else 0
+        if clear:
+            self.was_reset = self.retired = False
+        return value
+
+    def read(self, offset: int) -> int:
+        """Return a register."""
+        if offset == scs.DHCSR:
+            return self.status(clear=False)
+        if offset == scs.DEMCR:
+            return self.demcr
+        if offset == scs.DFSR:
+            return self.dfsr
+        return self._data if offset == DCRDR & 0xFFF else 0
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into; DFSR's bits clear on one."""
+        return 0 if offset == scs.DFSR else self.read(offset)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register. The core's own writes to DHCSR and DCRSR have no effect."""
+        if offset == scs.DEMCR:
+            self.demcr = value & _DEMCR_WRITABLE
+            self.trace_changed()
+        elif offset == scs.DFSR:
+            self.dfsr &= ~value
+        elif offset == DCRDR & 0xFFF:
+            self._data = value
+
+    @staticmethod
+    def wanted(value: int) -> int | None:
+        """Return the control bits of a write to DHCSR, None if it lacks the key."""
+        return value & 0xF if value >> 16 == _DBGKEY else None
+
+    def transfer(self, selector: int) -> None:
+        """Move a core register to or from DCRDR, as a write to DCRSR asks."""
+        number = selector & 0x7F
+        if selector & _REGWNR:
+            self._write_register(number, self._data)
+        else:
+            self._data = self._read_register(number)
+
+    def _read_register(self, number: int) -> int:
+        registers = self._engine.registers
+        if number == _PC:
+            return self._engine.pc
+        if number == _SPECIAL:
+            return (
+                (registers.read(reg.CONTROL) & 7) << 24
+                | (registers.read(reg.FAULTMASK) & 1) << 16
+                | (registers.read(reg.BASEPRI) & 0xFF) << 8
+                | registers.read(reg.PRIMASK) & 1
+            )
+        found = _REGISTERS.get(number)
+        return 0 if found is None else registers.read(found)
+
+    def _write_register(self, number: int, value: int) -> None:
+        registers = self._engine.registers
+        if number == _PC:
+            self._engine.pc = value & ~1
+        elif number == _SPECIAL:
+            registers.write(reg.PRIMASK, value & 1)
+            registers.write(reg.BASEPRI, value >> 8 & 0xFF)
+            registers.write(reg.FAULTMASK, value >> 16 & 1)
+            registers.write(reg.CONTROL, value >> 24 & 7)
+            registers.refresh()
+        elif number in _REGISTERS:
+            if number == _XPSR:
+                exception = value & 0x1FF
+                self._nvic.active = [exception] if exception else []
+            registers.write(reg.XPSR_ALL if number == _XPSR else _REGISTERS[number], value)
+            registers.refresh()

@@ -1,0 +1,86 @@
+"""The nRF52840's non-volatile memory controller (PS 1.7, 4.3). Erasing takes no time.
+
+Writing without WEN, or narrower than a word, is a bus error. The number of writes to
+a word between erases (n_WRITE) is not watched, and there is no partial erase.
+"""
+
+from harness.simulator.bus import BusError
+from harness.simulator.peripherals.flash_controller import FlashArray
+
+_READY, _READYNEXT, _CONFIG, _ERASEPAGE, _ERASEALL = 0x400, 0x408, 0x504, 0x508, 0x50C
+_ERASEUICR = 0x514
+_WRITE_ENABLED, _ERASE_ENABLED = 1, 2
+PAGE = 0x1000
+
+
+class Nvmc:
+    """The controller of the code memory `array` and of `uicr`."""
+
+    def __init__(self, array: FlashArray, uicr: FlashArray) -> None:
+        self.array = array
+        self.uicr = uicr
+        array.memory.programmer = _Words(self, array)
+        uicr.memory.programmer = _Words(self, uicr)
+        self._protected: set[int] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Allow reading only."""
+        self._config = 0
+        self._plain: dict[int, int] = {}
+
+    def protect(self, sector: int) -> None:
+        """Protect a page as the ACL does (PS, 4.8): it is neither erased nor written."""
+        self._protected.add(sector)
+
+    def read(self, offset: int) -> int:
+        """Return a register; it is always ready."""
+        if offset in (_READY, _READYNEXT):
+            return 1
+        return self._config if offset == _CONFIG else self._plain.get(offset, 0)
+
+    peek = read
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register; erasing needs EEN."""
+        if offset == _CONFIG:
+            self._config = value & 3
+        elif offset not in (_ERASEPAGE, _ERASEALL, _ERASEUICR):
+            self._plain[offset] = value
+        elif self._config == _ERASE_ENABLED:
+            self._erase(offset, value)
+
+    def erase_all(self) -> None:
+        """Erase code memory and UICR, as CTRL-AP does (PS, 4.9.1)."""
+        for array in (self.array, self.uicr):
+            array.erase(0, array.memory.size)
+
+    def may_write(self, array: FlashArray, offset: int) -> bool:
+        """Tell whether the word at `offset` of `array` can be written now."""
+        if array is self.array and offset // PAGE in self._protected:
+            return False
+        return self._config == _WRITE_ENABLED
+
+    def _erase(self, task: int, value: int) -> None:
+        if task == _ERASEPAGE:
+            page = value // PAGE
+            if value < self.array.memory.size and page not in self._protected:
+                self.array.erase(page * PAGE, PAGE)
+        elif value & 1 and task == _ERASEUICR:
+            self.uicr.erase(0, self.uicr.memory.size)
+        elif value & 1 and not self._protected:
+            self.erase_all()
+
+
+class _Words:
+    """Programs one of the controller's arrays."""
+
+    def __init__(self, controller: Nvmc, array: FlashArray) -> None:
+        self._controller = controller
+        self._array = array
+
+    def program(self, offset: int, size: int, value: int) -> int:
+        """Program a word; `BusError` where that is not allowed."""
+        if size % 4 or not self._controller.may_write(self._array, offset):
+            raise BusError(self._array.memory.base + offset)
+        return self._array.programmed(offset, size, value)

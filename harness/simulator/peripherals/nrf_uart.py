@@ -1,0 +1,206 @@
+"""UART0 and UARTE0 of the nRF52840, which share registers (PS 1.7, 6.33 and 6.34).
+
+ENABLE chooses between them. EasyDMA reaches RAM only: a pointer elsewhere transfers
+nothing. Between a buffer that is full and one that follows by itself (ENDRX_STARTRX) a byte's
+time passes, in which firmware names the buffer after that. Bytes that come while no buffer is
+set wait, as they would not on silicon for long; parity, flow control and errors are not modelled.
+"""
+
+from collections.abc import Callable
+
+from harness.simulator.bus import Bus
+from harness.simulator.clock import Clock
+from harness.simulator.peripherals.nrf import NrfPeripheral
+from harness.simulator.peripherals.uart import Uart
+
+_STARTRX, _STOPRX, _STARTTX, _STOPTX, _FLUSHRX = 0x000, 0x004, 0x008, 0x00C, 0x02C
+_RXDRDY, _ENDRX, _TXDRDY, _ENDTX = 0x108, 0x110, 0x11C, 0x120
+_RXTO, _RXSTARTED, _TXSTARTED, _TXSTOPPED = 0x144, 0x14C, 0x150, 0x158
+_ENABLE, _RXD, _TXD, _BAUDRATE = 0x500, 0x518, 0x51C, 0x524
+_RXD_PTR, _RXD_MAXCNT, _RXD_AMOUNT = 0x534, 0x538, 0x53C
+_TXD_PTR, _TXD_MAXCNT, _TXD_AMOUNT = 0x544, 0x548, 0x54C
+_UART, _UARTE = 4, 8
+_SHORT_ENDRX_STARTRX, _SHORT_ENDRX_STOPRX = 5, 6
+_FIFO = 5  # bytes that FLUSHRX can still fetch
+_MAXCNT = 0xFFFF
+_HERTZ = 16_000_000
+_SLOWEST = 0x0004_F000  # 1200 baud
+
+
+class NrfUart(NrfPeripheral, Uart):
+    """The one device at 0x40002000; `bus` is what EasyDMA reads and writes."""
+
+    def __init__(
+        self, line: Callable[[bool], None], bus: Bus, clock: Clock, changed: Callable[[], None]
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._changed = changed
+        Uart.__init__(self, line)
+        NrfPeripheral.__init__(self, line)
+
+    def reset(self) -> None:
+        """Disable it; what was received is lost."""
+        self._queue.clear()
+        self._rx_on = self._tx_on = False
+        self._shown: int | None = None  # the byte in RXD
+        self._buffer: tuple[int, int] | None = None  # address and size of what is being filled
+        self._filled = 0
+        self._not_before = 0  # ticks: when the next byte may be there
+        super().reset()
+
+    def listen(self) -> None:
+        """Be as Arduino's bootloader leaves it: a UARTE that receives.
+
+        ArduinoCore-mbed's initVariant() for the Nano 33 BLE stops it and waits for RXTO.
+        """
+        self.write(_ENABLE, _UARTE)
+        self.write(_STARTRX, 1)
+
+    def read(self, offset: int) -> int:
+        """Return a register; reading RXD takes a byte."""
+        if offset == _RXD:
+            byte, self._shown = self._shown or 0, None
+            self._show()
+            return byte
+        if offset in (_RXDRDY, _ENDRX):
+            if self._happened(offset):
+                self._active()
+            else:
+                self._poll()
+        return super().read(offset)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register; writing TXD sends a byte."""
+        if offset == _TXD:
+            if self._tx_on and self._mode == _UART:
+                self.transmit(value & 0xFF)
+                self._event(_TXDRDY)
+        else:
+            super().write(offset, value)
+
+    def deadline(self) -> int | None:
+        """Return when the byte is there for which a buffer has just been swapped in."""
+        waits = self._mode == _UARTE and self._buffer is not None and bool(self._queue)
+        return self._not_before if waits and self._clock.ticks() < self._not_before else None
+
+    def expire(self) -> None:
+        """Take what is there by now."""
+        if self._mode == _UARTE and self._not_before and self._queue:
+            self._fill()
+
+    @property
+    def _byte_time(self) -> int:
+        """Ticks of the core's clock in ten bits; BAUDRATE holds baud * 2^32 / 16 MHz."""
+        return (10 * self._clock.hertz << 32) // (
+            max(self._registers.get(_BAUDRATE, 0), _SLOWEST) * _HERTZ
+        )
+
+    @property
+    def _mode(self) -> int:
+        return self._registers.get(_ENABLE, 0) & 0xF
+
+    def _receiving(self) -> bool:
+        return self._rx_on
+
+    def _received(self) -> None:
+        if self._mode == _UARTE:
+            self._fill()
+        else:
+            self._show()
+
+    def _task(self, offset: int) -> None:
+        if self._mode not in (_UART, _UARTE):
+            return
+        self._active()
+        if offset == _STARTRX:
+            self._rx_on = True
+            if self._mode == _UARTE:
+                self._start_buffer()
+        elif offset == _STOPRX:
+            self._stop_receiving()
+        elif offset == _STARTTX:
+            self._tx_on = True
+            if self._mode == _UARTE:
+                self._send()
+        elif offset == _STOPTX:
+            self._tx_on = False
+            self._event(_TXSTOPPED)
+        elif offset == _FLUSHRX and self._mode == _UARTE:
+            self._flush()
+
+    # UART: a byte at a time
+
+    def _show(self) -> None:
+        if self._shown is None and self._queue:
+            self._shown = self._take()
+            self._event(_RXDRDY)
+
+    # UARTE: buffers in RAM
+
+    def _start_buffer(self) -> None:
+        address = self._registers.get(_RXD_PTR, 0)
+        self._buffer = (address, self._registers.get(_RXD_MAXCNT, 0) & _MAXCNT)
+        self._filled = 0
+        self._event(_RXSTARTED)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._queue and self._buffer is not None and self._clock.ticks() >= self._not_before:
+            address, size = self._buffer
+            part = bytes(self._take() for _ in range(min(len(self._queue), size - self._filled)))
+            found = self._bus.memory(address + self._filled, len(part))
+            if found is not None and not found[0].flash and part:
+                found[0].bytes[found[1] : found[1] + len(part)] = part
+                self._bus.written(address + self._filled, len(part))
+            self._filled += len(part)
+            self._event(_RXDRDY)
+            if self._filled < size or not size:
+                return
+            self._end_buffer()
+
+    def _end_buffer(self) -> None:
+        self._registers[_RXD_AMOUNT] = self._filled
+        self._buffer = None
+        self._event(_ENDRX)
+        if self._has_short(_SHORT_ENDRX_STARTRX):
+            address = self._registers.get(_RXD_PTR, 0)
+            self._buffer = (address, self._registers.get(_RXD_MAXCNT, 0) & _MAXCNT)
+            self._filled = 0
+            self._event(_RXSTARTED)
+            self._not_before = self._clock.ticks() + self._byte_time
+            self._changed()
+        elif self._has_short(_SHORT_ENDRX_STOPRX):
+            self._stop_receiving()
+
+    def _stop_receiving(self) -> None:
+        """STOPRX: what was received so far is the buffer's; then RXTO (6.34.6)."""
+        if self._buffer is not None:
+            self._registers[_RXD_AMOUNT] = self._filled
+            self._buffer = None
+            self._event(_ENDRX)
+        self._rx_on = False
+        self._event(_RXTO)
+
+    def _flush(self) -> None:
+        rest = [self._take() for _ in range(min(len(self._queue), _FIFO))]
+        self._queue.clear()
+        self._queue.extend(rest)
+        self._start_buffer()
+        if self._buffer is not None:
+            self._end_buffer()
+            self._buffer = None
+
+    def _send(self) -> None:
+        address = self._registers.get(_TXD_PTR, 0)
+        size = self._registers.get(_TXD_MAXCNT, 0) & _MAXCNT
+        self._event(_TXSTARTED)
+        found = self._bus.memory(address, size)
+        if found is None or found[0].flash:
+            size = 0
+        else:
+            for byte in found[0].bytes[found[1] : found[1] + size]:
+                self.transmit(byte)
+            self._event(_TXDRDY)
+        self._registers[_TXD_AMOUNT] = size
+        self._event(_ENDTX)

@@ -1,0 +1,141 @@
+"""STM32 USARTs, asynchronous mode, one byte at a time: no DMA, no hardware flow control.
+
+Version 1: RM0090 rev 19, 30.6 (STM32F4). Version 2: RM0351 rev 9, 40.8 (STM32L4).
+"""
+
+from collections.abc import Callable
+
+from harness.simulator.peripherals.uart import Uart
+
+_ORE, _RXNE, _TC, _TXE = 1 << 3, 1 << 5, 1 << 6, 1 << 7
+_RE, _TE, _RXNEIE, _TCIE, _TXEIE = 1 << 2, 1 << 3, 1 << 5, 1 << 6, 1 << 7
+
+
+class _Usart(Uart):
+    """What both versions share; `_CR1` and `_ENABLE` are where they differ."""
+
+    _CR1: int
+    _ENABLE: int
+
+    def __init__(self, line: Callable[[bool], None]) -> None:
+        super().__init__(line)
+        self.reset()
+
+    def reset(self) -> None:
+        """Disable it; what was received is lost."""
+        self._queue.clear()
+        self._registers: dict[int, int] = {}
+        self._complete = True
+        self._update()
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self._registers.get(offset, 0)
+
+    @property
+    def _control(self) -> int:
+        return self._registers.get(self._CR1, 0)
+
+    def _receiving(self) -> bool:
+        wanted = self._ENABLE | _RE
+        return self._control & wanted == wanted
+
+    def _received(self) -> None:
+        self._update()
+
+    def _status(self) -> int:
+        if self._queue:
+            self._active()
+            return _TXE | (_TC if self._complete else 0) | _RXNE
+        self._poll()
+        return _TXE | (_TC if self._complete else 0)
+
+    def _read_data(self) -> int:
+        if not self._queue:
+            return 0
+        byte = self._take()
+        if not self._queue:
+            self._update()
+        return byte
+
+    def _write_data(self, value: int) -> None:
+        self._active()
+        wanted = self._ENABLE | _TE
+        if self._control & wanted == wanted:
+            self.transmit(value & 0xFF)
+            self._complete = True
+
+    def _write_control(self, offset: int, value: int) -> None:
+        self._registers[offset] = value
+        if offset == self._CR1:
+            self._update()
+
+    def _update(self) -> None:
+        control = self._control
+        wanted = bool(control & _RXNEIE and self._queue) or bool(control & _TXEIE)
+        wanted = wanted or bool(control & _TCIE and self._complete)
+        self._request(wanted and bool(control & self._ENABLE))
+
+
+class UsartV1(_Usart):
+    """STM32F4. Overrun never happens: see uart.py."""
+
+    _SR, _DR = 0x00, 0x04
+    _CR1 = 0x0C
+    _ENABLE = 1 << 13
+
+    def read(self, offset: int) -> int:
+        """Return a register; reading DR takes a byte."""
+        if offset == self._SR:
+            return self._status()
+        if offset == self._DR:
+            return self._read_data()
+        return self._registers.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register; writing SR clears TC (30.6.1)."""
+        if offset == self._DR:
+            self._write_data(value)
+        elif offset == self._SR:
+            self._complete = self._complete and bool(value & _TC)
+            self._update()
+        else:
+            self._write_control(offset, value)
+
+
+class UsartV2(_Usart):
+    """STM32L4: flags in ISR, cleared through ICR; separate data registers."""
+
+    _CR1 = 0x00
+    _ENABLE = 1 << 0
+    _RQR, _ISR, _ICR, _RDR, _TDR = 0x18, 0x1C, 0x20, 0x24, 0x28
+    _RXFRQ = 1 << 3
+    _TEACK, _REACK = 1 << 21, 1 << 22
+
+    def read(self, offset: int) -> int:
+        """Return a register; reading RDR takes a byte."""
+        if offset == self._ISR:
+            return self._status() | self._acknowledges()
+        if offset == self._RDR:
+            return self._read_data()
+        return self._registers.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+        if offset == self._TDR:
+            self._write_data(value)
+        elif offset == self._ICR:
+            self._complete = self._complete and not value & _TC
+            self._update()
+        elif offset == self._RQR:
+            if value & self._RXFRQ:
+                self._queue.clear()
+                self._update()
+        elif offset != self._ISR:
+            self._write_control(offset, value)
+
+    def _acknowledges(self) -> int:
+        control = self._control
+        if not control & self._ENABLE:
+            return 0
+        return (self._TEACK if control & _TE else 0) | (self._REACK if control & _RE else 0)

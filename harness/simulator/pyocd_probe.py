@@ -1,0 +1,251 @@
+"""The debug probe of virtual boards, for pyOCD.
+
+Writes are kept back and sent together with the next read, reads that pyOCD will want
+only later too: a round trip costs more than the transfers in it.
+"""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from pyocd.board.board import Board
+from pyocd.board.board_ids import BoardInfo
+from pyocd.core import exceptions
+from pyocd.probe.debug_probe import DebugProbe
+
+from harness.simulator import runtime_folder
+from harness.simulator.board_client import BoardBusyError, BoardGoneError, Session
+from harness.simulator.bus import MASK32
+from harness.simulator.runtime_folder import Record
+from harness.simulator.socket_protocol import LARGEST, Operation, Status, encode_operation
+
+_MOST_WORDS = 0xFFFF  # of one operation
+_FLUSH_AT = LARGEST // 16
+_RESET_PULSE = 0.01  # seconds
+
+
+class _Pending:
+    """Words that a batch will read."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.words: Sequence[int] | None = None
+        self.error: exceptions.Error | None = None
+
+
+class VirtualProbe(DebugProbe):  # type: ignore[misc]
+    """A virtual board's debug port as pyOCD sees it."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self._record = record
+        self._link: Session | None = None
+        self._protocol: DebugProbe.Protocol | None = None
+        self._reset = False
+        self._batch = bytearray()
+        self._pending: list[_Pending] = []
+
+    @classmethod
+    def get_all_connected_probes(
+        cls, unique_id: str | None = None, is_explicit: bool = False
+    ) -> Sequence[DebugProbe]:
+        """Return the boards that are running; pyOCD selects by id."""
+        del unique_id, is_explicit
+        return [cls(record) for record in runtime_folder.running()]
+
+    @classmethod
+    def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> DebugProbe | None:
+        """Return the board with exactly this id."""
+        del is_explicit
+        record = runtime_folder.find(unique_id)
+        return None if record is None else cls(record)
+
+    @property
+    def vendor_name(self) -> str:
+        """Who makes the probe."""
+        return "tinyml-harness"
+
+    @property
+    def product_name(self) -> str:
+        """What the probe is called."""
+        return "virtual board"
+
+    @property
+    def description(self) -> str:
+        """The board."""
+        return self._record.board
+
+    @property
+    def unique_id(self) -> str:
+        """The probe's id."""
+        return self._record.probe_id
+
+    @property
+    def supported_wire_protocols(self) -> Collection[DebugProbe.Protocol]:
+        """SWD."""
+        return [DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD]
+
+    @property
+    def wire_protocol(self) -> DebugProbe.Protocol | None:
+        """SWD while connected."""
+        return self._protocol
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether this session has the board."""
+        return self._link is not None
+
+    @property
+    def capabilities(self) -> set[DebugProbe.Capability]:
+        """What the probe can."""
+        return {DebugProbe.Capability.SWJ_SEQUENCE, DebugProbe.Capability.BANKED_DP_REGISTERS}
+
+    @property
+    def associated_board_info(self) -> BoardInfo:
+        """Name and target type of the board."""
+        return BoardInfo(name=self._record.board, target=self._record.chip)
+
+    def create_associated_board(self) -> Board:
+        """Return pyOCD's board for it."""
+        return Board(self.session, board_info=self.associated_board_info)
+
+    def open(self) -> None:
+        """Take the board; `ProbeError` if somebody else has it."""
+        try:
+            self._link = Session(self._record)
+        except BoardBusyError as error:
+            raise exceptions.ProbeError(
+                f"virtual board {self.unique_id} is busy: {error}"
+            ) from error
+        except BoardGoneError as error:
+            raise exceptions.ProbeDisconnected(str(error)) from error
+
+    def close(self) -> None:
+        """Give the board back."""
+        if self._link is not None:
+            self._link.close()
+        self._link = None
+        self._batch.clear()
+        self._pending.clear()
+
+    def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
+        """Choose SWD."""
+        del protocol
+        self._protocol = DebugProbe.Protocol.SWD
+
+    def disconnect(self) -> None:
+        """Leave the wire."""
+        self._protocol = None
+
+    def set_clock(self, frequency: float) -> None:
+        """Ignore the clock: there is none."""
+
+    def swj_sequence(self, length: int, bits: int) -> None:
+        """Ignore the sequence: the port is always in SWD mode."""
+
+    def reset(self) -> None:
+        """Pulse nRESET."""
+        self.assert_reset(True)
+        time.sleep(_RESET_PULSE)
+        self.assert_reset(False)
+
+    def assert_reset(self, asserted: bool) -> None:
+        """Drive nRESET."""
+        self._reset = asserted
+        self._add(Operation.RESET, int(asserted))
+        self.flush()
+
+    def is_reset_asserted(self) -> bool:
+        """Tell whether nRESET is low."""
+        return self._reset
+
+    def read_dp(self, addr: int, now: bool = True) -> Any:
+        """Read a register of the debug port, or return what will read it."""
+        return self._one(self._read(Operation.READ_DP, addr, 1), now=now)
+
+    def write_dp(self, addr: int, data: int) -> None:
+        """Write a register of the debug port."""
+        self._add(Operation.WRITE_DP, addr, (data & MASK32,))
+
+    def read_ap(self, addr: int, now: bool = True) -> Any:
+        """Read a register of an access port, or return what will read it."""
+        return self._one(self._read(Operation.READ_AP, addr, 1), now=now)
+
+    def write_ap(self, addr: int, data: int) -> None:
+        """Write a register of an access port."""
+        self._add(Operation.WRITE_AP, addr, (data & MASK32,))
+
+    def read_ap_multiple(
+        self, addr: int, count: int = 1, now: bool = True
+    ) -> Sequence[int] | Callable[[], Sequence[int]]:
+        """Read a register of an access port `count` times."""
+        parts = [
+            self._read(Operation.READ_AP, addr, min(_MOST_WORDS, count - begin))
+            for begin in range(0, count, _MOST_WORDS)
+        ]
+
+        def result() -> Sequence[int]:
+            return [word for part in parts for word in self._words(part)]
+
+        return result() if now else result
+
+    def write_ap_multiple(self, addr: int, values: Sequence[int]) -> None:
+        """Write `values` to a register of an access port."""
+        for begin in range(0, len(values), _MOST_WORDS):
+            self._add(
+                Operation.WRITE_AP,
+                addr,
+                tuple(value & MASK32 for value in values[begin : begin + _MOST_WORDS]),
+            )
+
+    def flush(self) -> None:
+        """Send what was kept back; an error of it is raised here."""
+        if not self._batch:
+            return
+        batch, self._batch = bytes(self._batch), bytearray()
+        pending, self._pending = self._pending, []
+        if self._link is None:
+            raise exceptions.ProbeDisconnected(f"virtual board {self.unique_id} is not open")
+        try:
+            status, words = self._link.execute(batch)
+        except BoardGoneError as error:
+            raise self._fail(pending, exceptions.ProbeDisconnected(str(error))) from error
+        for read in pending:
+            if len(words) < read.count:
+                break
+            read.words, words = words[: read.count], words[read.count :]
+        if status is Status.FAULT:
+            raise self._fail(pending, exceptions.TransferFaultError())
+        if status is Status.NO_ACK:
+            raise self._fail(pending, exceptions.TransferError("No ACK received"))
+
+    @staticmethod
+    def _fail(pending: Sequence[_Pending], error: exceptions.Error) -> exceptions.Error:
+        for read in pending:
+            if read.words is None:
+                read.error = error
+        return error
+
+    def _add(self, operation: Operation, address: int, words: tuple[int, ...] = ()) -> None:
+        self._batch += encode_operation(operation, address, max(len(words), 1), words)
+        if len(self._batch) > _FLUSH_AT:
+            self.flush()
+
+    def _read(self, operation: Operation, address: int, count: int) -> _Pending:
+        self._batch += encode_operation(operation, address, count)
+        read = _Pending(count)
+        self._pending.append(read)
+        return read
+
+    def _words(self, read: _Pending) -> Sequence[int]:
+        if read.words is None and read.error is None:
+            self.flush()
+        if read.error is not None:
+            raise read.error
+        return read.words or ()
+
+    def _one(self, read: _Pending, *, now: bool) -> Any:
+        def result() -> int:
+            return self._words(read)[0]
+
+        return result() if now else result

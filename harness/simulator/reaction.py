@@ -1,0 +1,147 @@
+"""What the core does when execution stops: exceptions, faults, breakpoints, sleep.
+
+Armv7-M ARM (DDI 0403E): B1.5.18 WFE and the event register, B1.5.19 WFI, B3.1 the
+memory map with its areas from which nothing may be executed.
+"""
+
+from collections.abc import Callable
+
+from harness.errors import InfrastructureError
+from harness.simulator import exceptions, nvic, scs
+from harness.simulator.exceptions import Exceptions
+from harness.simulator.execution import Engine
+from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH, Debug
+from harness.simulator.nvic import Nvic
+from harness.simulator.scs import SystemControl
+from harness.simulator.stops import Reason, Stop
+from harness.simulator.thumb import Block, Special
+
+_EXECUTE_NEVER = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
+# QEMU's numbers of exceptions
+_SVC, _PREFETCH, _DATA, _BKPT, _EXIT, _SEMIHOST, _NOCP, _STATE, _UNALIGNED = (
+    *(2, 3, 4, 7, 8),
+    *(16, 17, 18, 22),
+)
+
+
+class Reaction:
+    """Acts on stops of `engine`; `halt` is called with the reason's bit in DFSR."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        controller: Nvic,
+        control: SystemControl,
+        debug: Debug,
+        halt: Callable[[int], None],
+        *,
+        vectors: int,
+    ) -> None:
+        self.exceptions = Exceptions(engine, controller, control, self._on_entry, vectors=vectors)
+        self._engine = engine
+        self._nvic = controller
+        self._control = control
+        self._debug = debug
+        self._halt = halt
+        self._event = False
+        self._sleeps_on_event = False
+        self._float_denied: int | None = None  # offset in the block entered last
+
+    def reset(self) -> None:
+        """Forget what was going on."""
+        self._event = False
+        self._float_denied = None
+        self.exceptions.lockup = False
+
+    def on_special(self, block: Block) -> bool:
+        """A block is about to run that has more in it than code; return whether it must not."""
+        for offset, special in block.specials:
+            if special is Special.UNMASK and self._nvic.pending:
+                self._engine.interrupt()
+            elif special is Special.SEND_EVENT:
+                self._event = True
+            elif special is Special.WAIT_FOR_EVENT:
+                self._sleeps_on_event, self._event = not self._event, False
+            elif special is Special.FLOAT and not self._engine.float_allowed:
+                self._float_denied = offset
+                return True
+        return False
+
+    def after(self, stop: Stop) -> bool:
+        """Act on why execution stopped; return whether the core sleeps now."""
+        if self._float_denied is not None:
+            return self._deny_float(self._float_denied)
+        if stop.reason is Reason.SLEEP:
+            return True
+        if stop.reason is Reason.EVENT:
+            sleeps, self._sleeps_on_event = self._sleeps_on_event, False
+            return sleeps
+        if stop.reason is Reason.EXCEPTION:
+            return self._exception(stop.number)
+        if stop.reason is Reason.BREAKPOINT:
+            self._breakpoint()
+        elif stop.reason is not Reason.LIMIT:
+            self._fault(stop)
+        return False
+
+    def _exception(self, number: int) -> bool:
+        if number == _EXIT:
+            self.exceptions.leave()
+            self._event = True
+            return not self._nvic.active and bool(self._control[scs.SCR] & scs.SCR_SLEEPONEXIT)
+        if number == _SVC:
+            self.exceptions.supervisor_call()
+        elif number in (_BKPT, _SEMIHOST):
+            self._breakpoint()
+        elif number == _PREFETCH:
+            self._fault(Stop(Reason.FETCH, address=self._engine.pc))
+        elif number in (_DATA, _UNALIGNED):
+            self.exceptions.fault(nvic.USAGE_FAULT, exceptions.UNALIGNED)
+        elif number == _NOCP:
+            self.exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
+        elif number == _STATE:
+            self.exceptions.fault(nvic.USAGE_FAULT, exceptions.INVSTATE)
+        else:
+            raise InfrastructureError(
+                f"the emulator raised exception {number} at pc {self._engine.pc:#010x}",
+                where="virtual board",
+            )
+        return False
+
+    def _fault(self, stop: Stop) -> None:
+        fault = self.exceptions.fault
+        if stop.reason is Reason.LOAD:
+            fault(nvic.BUS_FAULT, exceptions.PRECISERR | exceptions.BFARVALID, stop.address)
+        elif stop.reason is Reason.STORE:
+            fault(nvic.BUS_FAULT, exceptions.IMPRECISERR)
+        elif stop.reason is Reason.STATE:
+            fault(nvic.USAGE_FAULT, exceptions.INVSTATE)
+        elif stop.reason is Reason.UNDEFINED:
+            fault(nvic.USAGE_FAULT, exceptions.UNDEFINSTR)
+        elif any(start <= stop.address < end for start, end in _EXECUTE_NEVER):
+            fault(nvic.MEM_MANAGE, exceptions.IACCVIOL)
+        else:
+            fault(nvic.BUS_FAULT, exceptions.IBUSERR)
+
+    def _breakpoint(self) -> None:
+        if self._debug.enabled:
+            self._halt(DFSR_BKPT)
+        else:
+            self.exceptions.hard_fault(exceptions.DEBUGEVT)
+
+    def _on_entry(self, exception: int) -> None:
+        self._event = True
+        if self._debug.catches(exception):
+            self._halt(DFSR_VCATCH)
+
+    def _deny_float(self, offset: int) -> bool:
+        """Execute the block up to its first float instruction; that one is a UsageFault (NOCP)."""
+        self._float_denied = None
+        start, _ = self._engine.counter.entered
+        before = self._engine.before(start, offset)
+        if before:
+            stop = self._engine.step(before)
+            if self._engine.pc != start + offset:
+                return self.after(stop)
+        self.exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
+        return False

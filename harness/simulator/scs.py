@@ -1,0 +1,142 @@
+"""The system control space: 0xE000E000 to 0xE000EFFF.
+
+Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (there is none here);
+identification values from the Cortex-M4 TRM (100166), table 4-1. NVIC, SysTick and
+debug registers are devices of their own in it.
+"""
+
+from collections.abc import Callable
+
+from harness.simulator import interrupts, nvic, systick
+from harness.simulator.bus import Device
+from harness.simulator.interrupts import InterruptRegisters
+from harness.simulator.nvic import Nvic
+from harness.simulator.systick import SysTick
+
+ICTR = 0x004
+CPUID, VTOR, AIRCR, SCR, CCR = 0xD00, 0xD08, 0xD0C, 0xD10, 0xD14
+SHCSR, CFSR, HFSR, DFSR, MMFAR, BFAR, CPACR = 0xD24, 0xD28, 0xD2C, 0xD30, 0xD34, 0xD38, 0xD88
+DHCSR, DEMCR = 0xDF0, 0xDFC
+FPCCR, MVFR0, MVFR1 = 0xF34, 0xF40, 0xF44
+
+SCR_SLEEPONEXIT = 1 << 1
+CCR_STKALIGN = 1 << 9
+SHCSR_ENABLED = {nvic.MEM_MANAGE: 1 << 16, nvic.BUS_FAULT: 1 << 17, nvic.USAGE_FAULT: 1 << 18}
+CPACR_CP10 = 3 << 20
+
+_FIXED = {
+    CPUID: 0x410F_C241,  # r0p1
+    0xD40: 0x0000_0030,
+    0xD44: 0x0000_0200,
+    0xD48: 0x0010_0000,
+    0xD50: 0x0010_0030,  # ID_MMFR0 to 3
+    0xD58: 0x0100_0000,
+    0xD60: 0x0114_1110,  # ID_ISAR0 to 4
+    0xD64: 0x0211_2000,
+    0xD68: 0x2123_2231,
+    0xD6C: 0x0111_1131,
+    0xD70: 0x0131_0102,
+    MVFR0: 0x1011_0021,
+    MVFR1: 0x1100_0011,
+}
+_AFTER_RESET = {CCR: CCR_STKALIGN, FPCCR: 0xC000_0000}
+_VECTKEY, _VECTKEYSTAT = 0x05FA, 0xFA05
+_SYSRESETREQ, _VECTCLRACTIVE, _VECTRESET = 1 << 2, 1 << 1, 1 << 0
+_ACTIVE = {  # SHCSR
+    nvic.MEM_MANAGE: 1 << 0,
+    nvic.BUS_FAULT: 1 << 1,
+    nvic.USAGE_FAULT: 1 << 3,
+    nvic.SVCALL: 1 << 7,
+    nvic.DEBUG_MONITOR: 1 << 8,
+    nvic.PENDSV: 1 << 10,
+    nvic.SYSTICK: 1 << 11,
+}
+_WRITABLE = {VTOR: 0xFFFF_FF80, SCR: 0x16, CCR: 0x31B, SHCSR: 7 << 16, CPACR: 0xF << 20}
+
+
+class SystemControl:
+    """`reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes."""
+
+    def __init__(
+        self,
+        controller: Nvic,
+        timer: SysTick,
+        debug: Device,
+        *,
+        lines: int,
+        reset_requested: Callable[[], None],
+        float_allowed: Callable[[bool], None],
+    ) -> None:
+        self._nvic = controller
+        self._lines = lines
+        self._reset_requested = reset_requested
+        self._float_allowed = float_allowed
+        self._registers: dict[int, int] = {}
+        self._others: dict[int, Device] = {
+            **dict.fromkeys(interrupts.OFFSETS, InterruptRegisters(controller, lines)),
+            **dict.fromkeys(systick.OFFSETS, timer),
+            **dict.fromkeys((*range(DHCSR, DEMCR + 4, 4), DFSR), debug),
+        }
+        self.reset()
+
+    def __getitem__(self, offset: int) -> int:
+        """Return a register that merely keeps its value."""
+        return self._registers.get(offset, 0)
+
+    def raise_bits(self, offset: int, bits: int) -> None:
+        """Set bits of a status register."""
+        self._registers[offset] = self._registers.get(offset, 0) | bits
+
+    def set(self, offset: int, value: int) -> None:
+        """Set a register from inside, writable or not."""
+        self._registers[offset] = value
+
+    def reset(self) -> None:
+        """Set all to what it is after reset."""
+        self._registers.clear()
+        self._registers.update(_AFTER_RESET)
+        self._float_allowed(False)
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into: nothing where ones have an effect."""
+        other = self._others.get(offset)
+        if other is not None:
+            return other.peek(offset)
+        return 0 if offset in (CFSR, HFSR) else self.read(offset)
+
+    def read(self, offset: int) -> int:
+        """Return a register."""
+        other = self._others.get(offset)
+        if other is not None:
+            return other.read(offset)
+        if offset == AIRCR:
+            return _VECTKEYSTAT << 16 | self._nvic.grouping << 8
+        if offset == SHCSR:
+            active = sum(bit for number, bit in _ACTIVE.items() if number in self._nvic.active)
+            return self[SHCSR] | active
+        if offset == ICTR:
+            return (self._lines - 1) // 32
+        return _FIXED.get(offset, self[offset])
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register; one that is read-only or does not exist ignores it."""
+        other = self._others.get(offset)
+        if other is not None:
+            other.write(offset, value)
+        elif offset == AIRCR:
+            self._write_application_control(value)
+        elif offset in (CFSR, HFSR):
+            self._registers[offset] = self[offset] & ~value
+        elif offset not in _FIXED:
+            self._registers[offset] = value & _WRITABLE.get(offset, 0xFFFF_FFFF)
+            if offset == CPACR:
+                self._float_allowed(self[CPACR] & CPACR_CP10 == CPACR_CP10)
+
+    def _write_application_control(self, value: int) -> None:
+        if value >> 16 != _VECTKEY:
+            return
+        self._nvic.grouping = value >> 8 & 7
+        if value & _VECTCLRACTIVE:
+            self._nvic.active.clear()
+        if value & (_SYSRESETREQ | _VECTRESET):
+            self._reset_requested()

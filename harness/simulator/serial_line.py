@@ -1,0 +1,116 @@
+"""The serial line of a virtual board: a pseudo-terminal that pyserial opens like a port.
+
+Bytes to the device stop the core between two blocks and are handed to its UART;
+bytes to the host are collected for a moment and written at once.
+"""
+
+import contextlib
+import os
+import select
+import threading
+import time
+import tty
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from harness.simulator.line_faults import Disturbance, LineFault
+from harness.simulator.peripherals.uart import QUEUE, Uart
+
+_CHUNK = 2048
+_GATHER = 50e-6  # seconds in which more bytes may follow one that is sent
+_BACKLOG = 1 << 20  # bytes kept for a host that does not read; what comes then is lost
+_RETRY = 0.005  # seconds until a full terminal is tried again
+_CLOSE_DEADLINE = 2.0
+
+
+class SerialLine:
+    """Connects `uart` to a new pseudo-terminal; `stopped` holds the core."""
+
+    def __init__(self, uart: Uart, stopped: Callable[[], AbstractContextManager[None]]) -> None:
+        self._uart = uart
+        self._stopped = stopped
+        self._host, self._terminal = os.openpty()
+        tty.setraw(self._terminal)
+        os.set_blocking(self._host, False)
+        self.path = os.ttyname(self._terminal)
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self._out = bytearray()
+        self._to_device = Disturbance()
+        self._to_host = Disturbance()
+        self._closing = False
+        uart.transmit = self._transmit
+        uart.drained = self._wake
+        self._thread = threading.Thread(target=self._run, name="line", daemon=True)
+        self._thread.start()
+
+    def disturb(self, fault: LineFault) -> None:
+        """Let something happen to a byte that is still to come."""
+        (self._to_device if fault.to_device else self._to_host).add(fault)
+
+    def close(self) -> None:
+        """Hang up: whoever has the port open gets an error."""
+        if self._closing:
+            return
+        self._closing = True
+        self._wake()
+        self._thread.join(_CLOSE_DEADLINE)
+        for descriptor in (self._host, self._terminal, self._wake_read, self._wake_write):
+            os.close(descriptor)
+
+    # Called by the core's thread
+
+    def _transmit(self, byte: int) -> None:
+        if self._closing:
+            return
+        out = self._out
+        if len(out) < _BACKLOG:
+            out.append(byte)
+            if len(out) == 1:
+                self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # it is awake
+            os.write(self._wake_write, b"\0")
+
+    # The thread
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        full = False
+        while not self._closing:
+            listening = self._uart.waiting < QUEUE
+            if listening:
+                poll.register(self._host, select.POLLIN)
+            ready = {descriptor for descriptor, _ in poll.poll(_RETRY * 1000 if full else None)}
+            if listening:
+                poll.unregister(self._host)
+            if self._wake_read in ready:
+                os.read(self._wake_read, _CHUNK)
+                time.sleep(_GATHER)
+            if self._host in ready:
+                self._receive()
+            full = not self._send()
+
+    def _receive(self) -> None:
+        try:
+            data = self._to_device.apply(os.read(self._host, _CHUNK))
+        except BlockingIOError:
+            return
+        with self._stopped():
+            self._uart.receive(data)
+
+    def _send(self) -> bool:
+        """Write what the device has sent; return whether the terminal took it all."""
+        while self._out:
+            size = min(len(self._out), _CHUNK)
+            data = self._to_host.apply(bytes(self._out[:size]))
+            del self._out[:size]
+            while data:
+                try:
+                    data = data[os.write(self._host, data) :]
+                except BlockingIOError:
+                    self._out[:0] = data
+                    return False
+        return True

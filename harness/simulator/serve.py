@@ -1,0 +1,99 @@
+"""A virtual board as a process of its own."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.simulator.runtime_folder import Place
+from harness.simulator.server import Server
+from harness.simulator.virtual_board import Board
+
+_SWITCH = 0.0005  # seconds that one thread may keep the others waiting
+_WATCH = 0.2  # seconds between looks at whether the core's thread has failed
+
+
+def serve(
+    chip: str,
+    *,
+    serial: str | None = None,
+    uart: str | None = None,
+    boot: int | None = None,
+    meter: str = "",
+    faults: Sequence[str] = (),
+    as_json: bool = False,
+    with_stdin: bool = False,
+    ready: Path | None = None,
+) -> int:
+    """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
+
+    `serial` is its probe's id, else one is made up; `boot` where its program's vector table is,
+    else the chip says; `meter` what is in its supply. It is
+    announced on standard output, as one line of JSON if `as_json`, and in the file `ready` if
+    that is given. With `with_stdin` the end of standard input ends it too.
+    """
+    sys.setswitchinterval(_SWITCH)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    probe_id = serial or f"V-{chip}-{os.getpid()}"
+    place = Place(probe_id)
+    try:
+        board = Board(chip, uart=uart, boot=boot, texts=faults, meter=meter)
+        try:
+            server = Server(board, place, probe_id, stop.set)
+            announcement = {
+                "probe": probe_id,
+                "port": board.line.path,
+                "chip": chip,
+                "board": board.chip.board,
+                "socket": str(place.socket),
+                "meter": server.record.meter,
+            }
+            _announce(announcement, as_json=as_json, ready=ready)
+            if with_stdin:
+                threading.Thread(target=_watch_stdin, args=(stop,), daemon=True).start()
+            failed = _wait(stop, board)
+            server.close()
+        finally:
+            board.close()
+    finally:
+        place.leave()
+    return 1 if failed else 0
+
+
+def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None) -> None:
+    line = json.dumps(announcement)
+    if ready is not None:
+        partial = ready.with_suffix(".partial")
+        partial.write_text(line)
+        partial.replace(ready)
+    if as_json:
+        print(line, flush=True)
+    else:
+        meter = f"  meter {announcement['meter']}\n" if announcement["meter"] else ""
+        print(
+            f"{announcement['board']}\n"
+            f"  probe {announcement['probe']}\n"
+            f"  port  {announcement['port']}\n"
+            f"{meter}Ctrl-C ends it",
+            flush=True,
+        )
+
+
+def _wait(stop: threading.Event, board: Board) -> bool:
+    """Wait for the end; return whether it is the core that failed."""
+    while not stop.wait(_WATCH):
+        failure = board.chip.core.failure
+        if failure is not None:
+            print(f"the virtual board failed: {failure}", file=sys.stderr, flush=True)
+            return True
+    return False
+
+
+def _watch_stdin(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()

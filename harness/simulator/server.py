@@ -1,0 +1,130 @@
+"""The socket of a virtual board: sessions of debuggers, one at a time, and control."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.simulator import board_faults
+from harness.simulator.runtime_folder import Place, Record
+from harness.simulator.socket_protocol import Open, Reply, Request, receive, send
+from harness.simulator.virtual_board import Board
+
+_BACKLOG = 8
+
+
+class Server:
+    """Serves `board` to whoever finds `place`; ends with `close`.
+
+    `stop` is called when a client asks for the end.
+    """
+
+    def __init__(self, board: Board, place: Place, probe_id: str, stop: Callable[[], None]) -> None:
+        self.record = Record(
+            probe_id,
+            board.chip.name,
+            board.chip.board,
+            board.line.path,
+            str(place.socket),
+            board.meter.path if board.meter else "",
+        )
+        self._board = board
+        self._stop = stop
+        self._session = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(place.socket))
+        self._listener.listen(_BACKLOG)
+        board.withdraw = place.withdraw
+        board.unplugged = self._cut
+        self._thread = threading.Thread(target=self._accept, name="server", daemon=True)
+        self._thread.start()
+        if not board.is_unplugged:
+            place.announce(self.record)
+
+    def close(self) -> None:
+        """Refuse new connections and cut those there are."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._cut()
+
+    def _cut(self) -> None:
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            self._connections.add(connection)
+            threading.Thread(
+                target=self._serve, args=(connection,), name="connection", daemon=True
+            ).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError, msgspec.DecodeError, ValueError):
+            first = receive(connection)
+            if first is not None:
+                if msgspec.json.decode(first, type=Open).kind == "session":
+                    self._serve_session(connection)
+                else:
+                    self._serve_control(connection)
+        self._connections.discard(connection)
+
+    def _serve_session(self, connection: socket.socket) -> None:
+        if self._board.is_unplugged:
+            _reply(connection, Reply(ok=False, error="unplugged"))
+        elif self._board.busy or not self._session.acquire(blocking=False):
+            _reply(connection, Reply(ok=False, busy=True, error="another session has it open"))
+        else:
+            try:
+                _reply(connection, Reply(ok=True))
+                while (batch := receive(connection)) is not None:
+                    send(connection, self._board.execute(batch))
+            finally:
+                self._session.release()
+
+    def _serve_control(self, connection: socket.socket) -> None:
+        _reply(connection, Reply(ok=True))
+        while (message := receive(connection)) is not None:
+            request = msgspec.json.decode(message, type=Request)
+            try:
+                result = self._answer(request)
+            except HarnessError as error:
+                _reply(connection, Reply(ok=False, error=str(error)))
+            else:
+                _reply(connection, Reply(ok=True, result=result))
+
+    def _answer(self, request: Request) -> Any:
+        core = self._board.chip.core
+        if request.ask == "fault":
+            board_faults.apply(self._board, request.text)
+            return None
+        if request.ask == "stop":
+            self._stop()
+            return None
+        if request.ask == "joules":
+            return self._board.meter.joules() if self._board.meter else []
+        with core.stopped():
+            if request.ask == "edges":
+                log = self._board.chip.pins.log
+                return [(edge.pin, edge.high, edge.instructions) for edge in log]
+            return {
+                "instructions": core.engine.now(),
+                "halted": core.halted,
+                "sleeping": core.sleeping,
+                "lockup": core.locked_up,
+                "failure": str(core.failure or ""),
+            }
+
+
+def _reply(connection: socket.socket, reply: Reply) -> None:
+    send(connection, msgspec.json.encode(reply))

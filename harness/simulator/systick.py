@@ -1,0 +1,86 @@
+"""SysTick (Armv7-M ARM, B3.3): a 24-bit down-counter. Both clock sources are the core's."""
+
+from collections.abc import Callable
+
+from harness.simulator.clock import Clock
+
+CSR, RVR, CVR, CALIB = 0x010, 0x014, 0x018, 0x01C
+OFFSETS = (CSR, RVR, CVR, CALIB)
+"""The registers in the system control space."""
+
+_ENABLE, _TICKINT, _CLKSOURCE, _COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
+_NO_REFERENCE = 1 << 31  # of CALIB
+_MASK24 = 0xFF_FFFF
+
+
+class SysTick:
+    """`pend` makes its exception pending."""
+
+    def __init__(self, clock: Clock, pend: Callable[[], None], changed: Callable[[], None]) -> None:
+        self._clock = clock
+        self._pend = pend
+        self._changed = changed
+        self.reset()
+
+    def reset(self) -> None:
+        """Stop and clear."""
+        self._control = 0
+        self._reload = 0
+        self._value = 0  # while it is disabled
+        self._zero_at = 0  # the tick at which it next reaches zero
+        self._flag = False
+
+    def peek(self, offset: int) -> int:
+        """Return what a narrow write is merged into."""
+        return self._control if offset == CSR else self._reload if offset == RVR else 0
+
+    def read(self, offset: int) -> int:
+        """Return a register; reading CSR clears COUNTFLAG."""
+        self.expire()
+        if offset == CSR:
+            flag, self._flag = self._flag, False
+            return self._control | (_COUNTFLAG if flag else 0)
+        if offset == RVR:
+            return self._reload
+        if offset == CVR:
+            return self._current()
+        return _NO_REFERENCE
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register; any write to CVR clears it and COUNTFLAG."""
+        self.expire()
+        if offset == CSR:
+            if value & _ENABLE and not self._control & _ENABLE:
+                self._zero_at = self._clock.ticks() + (self._value or self._reload + 1)
+            elif not value & _ENABLE:
+                self._value = self._current()
+            self._control = value & (_ENABLE | _TICKINT | _CLKSOURCE)
+            self._changed()
+        elif offset == RVR:
+            self._reload = value & _MASK24
+        elif offset == CVR:
+            self._value = 0
+            self._flag = False
+            self._zero_at = self._clock.ticks() + self._reload + 1
+            self._changed()
+
+    def deadline(self) -> int | None:
+        """Return when it reaches zero."""
+        return self._zero_at if self._control & _ENABLE and self._reload else None
+
+    def expire(self) -> None:
+        """Reload, and pend the exception, if zero was reached."""
+        due = self.deadline()
+        now = self._clock.ticks()
+        if due is None or now < due:
+            return
+        period = self._reload + 1
+        self._zero_at += ((now - due) // period + 1) * period
+        self._flag = True
+        if self._control & _TICKINT:
+            self._pend()
+
+    def _current(self) -> int:
+        if not self._control & _ENABLE or not self._reload:
+            return self._value
+        return min(max(self._zero_at - self._clock.ticks(), 0), self._reload) & _MASK24

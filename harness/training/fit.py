@@ -1,0 +1,39 @@
+"""From data to a trained float network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from harness.model import folder
+from harness.training.keras import SEED, tensorflow
+from harness.training.task import Samples, Task
+
+
+def train(task: Task, kind: folder.Task, samples: Samples, say: Callable[[str], None]) -> Any:
+    """Train a new network on `samples`, augmented anew in every epoch, and return it.
+
+    What it learns depends on the `kind` of task: an autoencoder its own input, else the
+    label. `say` is told how every epoch went.
+    """
+    tf = tensorflow()
+    network = task.network(None)
+    steps = task.epochs * -(-len(samples) // task.batch)
+    rate = tf.keras.optimizers.schedules.CosineDecay(task.learning_rate, steps)
+    network.compile(tf.keras.optimizers.Adam(rate), _loss(kind, network.output_shape))
+    rng = np.random.default_rng(SEED)
+    for epoch in range(task.epochs):
+        order = rng.permutation(len(samples))
+        inputs = samples.inputs[order]
+        targets = inputs if kind == "anomaly-detection" else samples.labels[order]
+        if task.augment is not None:
+            inputs = task.augment(inputs, rng)
+        history = network.fit(inputs, targets, batch_size=task.batch, shuffle=False, verbose=0)
+        say(f"epoch {epoch + 1}/{task.epochs}  loss {history.history['loss'][0]:.4f}")
+    return network
+
+
+def _loss(kind: folder.Task, output_shape: tuple[int | None, ...]) -> str:
+    if kind == "anomaly-detection":
+        return "mean_squared_error"
+    return "binary_crossentropy" if output_shape[-1] == 1 else "sparse_categorical_crossentropy"

@@ -1,0 +1,218 @@
+"""What the harness itself costs, as ratios: `make perf`.
+
+Each figure stands against the same work done without the harness, in turns, so that a
+busy machine slows both. Nothing here passes or fails.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.board.board_options import Feed, Reach
+from harness.board.provision import provision
+from harness.engines.registry import find_engine
+from harness.image.build import Image, build_image
+from harness.link import frame, messages
+from harness.link.channel import Channel
+from harness.link.link_client import LinkClient
+from harness.link.messages import Message
+from harness.model.folder import Model, find_model
+from harness.options.selection import DEFAULT_ENGINE
+from harness.run.link_dut import Dut, open_dut
+from harness.support.progress import Progress
+from harness.target.target_file import Target, find_target
+from harness.workspace import Workspace
+from tests.perf.line import Wire, port
+from tests.perf.protocols import protocols
+from tests.perf.results import results
+from tests.support import host
+from tests.support.images import large_image, repeated_image
+from tests.support.models import large_input
+
+ROOT = Path(__file__).parents[2]
+BUILD_ID = "0" * 32
+BAUD = 115200
+REPEATS = 200
+EMULATORS = ("qemu-stm32", "virtual-stm32")
+
+
+def main(vectors: int) -> None:
+    """Print every figure with its budget; so many keyword vectors go over a serial line."""
+    with tempfile.TemporaryDirectory(prefix="harness-perf-") as name:
+        folder = Path(name)
+        firmware = host.build_firmware(folder / "host", "identity")
+        exchange(firmware)
+        throttled_line(firmware)
+        protocols(folder / "protocols", vectors, show)
+        for target in EMULATORS:
+            emulator(folder, target)
+            feeds(folder, target)
+        virtual_board(folder)
+        results(folder / "year", show)
+    for target in EMULATORS:
+        warm_start(target)
+
+
+def exchange(firmware: Path) -> None:
+    """One HELLO against raw pyserial on a pty that echoes as many bytes."""
+    hello = frame.encode(bytes((Message.HELLO, 0)) + messages.hello(0x12345678))
+    with port(["cat"]) as echo, port([str(firmware)]) as device:
+        link = LinkClient(Channel(device.fileno(), name="pty"), baud=BAUD)
+        link.hello(BUILD_ID)
+
+        def raw() -> None:
+            echo.write(hello)
+            if echo.read(len(hello)) != hello:
+                raise SystemExit("the echo is not what was sent")
+
+        ours, theirs = in_turns(lambda: link._greet(7), raw)
+    show("one HELLO / raw pyserial echo", ours / theirs, "≤ 1.5", f"{ours * 1e6:.0f} µs")
+
+
+def throttled_line(firmware: Path) -> None:
+    """How busy a line of 115200 baud is kept while an input is loaded."""
+    with port([str(firmware)], Wire(BAUD)) as device:
+        link = LinkClient(Channel(device.fileno(), name="pty"), baud=BAUD)
+        link.hello(BUILD_ID)
+        data = os.urandom(link._session().input_size)
+        begin = time.perf_counter()
+        for _ in range(5):
+            link._load(data)
+        took = time.perf_counter() - begin
+    payload = 5 * len(data) * 10 / BAUD / took
+    # The line is busy with frames, of which so much is payload:
+    efficiency = 1000 / len(frame.encode(bytes(1006)))
+    show("a throttled line: busy / elapsed", payload / efficiency, "≥ 0.95", f"{took:.2f} s")
+    show("payload / bytes on the line", efficiency, "≥ 0.97", "1000 bytes a frame")
+
+
+def emulator(folder: Path, name: str) -> None:
+    """An inference in a run against the emulator making many in a row without a host."""
+    workspace = Workspace(folder)
+    target = find_target(name, workspace.targets)
+    model = find_model("digits", workspace.models)
+    image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
+    bare_image = repeated_image(image, REPEATS, folder / f"repeated-{name}")
+    with started(target, model, image, workspace) as dut:
+        streaming, computing, ticks = zip(
+            *(_timed(dut, inputs) for inputs in model.vectors.inputs), strict=True
+        )
+    with started(target, model, bare_image, workspace) as dut:
+        bare = [seconds / ticks for _, seconds, ticks in (_timed(dut) for _ in range(3))]
+    # RUN's own bytes go to the device at the same pace as the input's.
+    per_byte = statistics.median(streaming) / model.vectors.inputs[0].nbytes
+    run_request = len(frame.encode(bytes((Message.RUN, 0)) + messages.run(b""))) * per_byte
+    inference = statistics.median(computing) - run_request
+    expected = statistics.median(bare) * statistics.median(ticks)
+    mips = 1e-6 / statistics.median(bare)
+    show(f"{name}: an inference / bare", inference / expected, "≤ 1.15", f"{mips:.0f} MIPS bare")
+    share = sum(streaming) / (sum(streaming) + sum(computing))
+    show(f"{name}: streaming / whole run", share, "apart", f"{1e-3 / per_byte:.0f} kB/s")
+
+
+def feeds(folder: Path, name: str) -> None:
+    """A large input on its way by LOAD against the same written by the debug side."""
+    workspace = Workspace(folder)
+    target = find_target(name, workspace.targets)
+    model = large_input(folder / f"large-{name}", vectors=1)
+    image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
+    with (
+        started(target, model, image, workspace) as serial,
+        started(target, model, image, workspace, "debug") as debug,
+    ):
+        rounds = [(_timed(serial)[0], _timed(debug)[0]) for _ in range(5)]
+    slow, quick = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
+    rates = " and ".join(
+        f"{model.vectors.inputs[0].nbytes / seconds / 1000:,.0f}" for seconds in (slow, quick)
+    )
+    show(f"{name}: input of 50 KB, serial / debug", slow / quick, "apart", f"{rates} kB/s")
+
+
+@contextmanager
+def started(
+    target: Target, model: Model, image: Image, workspace: Workspace, feed: Feed = "serial"
+) -> Iterator[Dut]:
+    """A device of its own that runs `image`."""
+    progress, reach = Progress(sys.stderr), Reach(feed=feed)
+    with (
+        closing(provision(target, workspace.logs, progress, reach)) as board,
+        open_dut(target, model, image, board, workspace, progress, lambda _: None, feed) as dut,
+    ):
+        yield dut
+
+
+def _timed(dut: Dut, inputs: Any = None) -> tuple[float, float, int]:
+    """Return the seconds until RUN, those from RUN to its result, and the ticks."""
+    link, waited = dut._link, dut._link.waited
+    data = (dut.model.vectors.inputs[0] if inputs is None else inputs).tobytes()
+    begin = time.perf_counter()
+    ticks = link.infer(data).ticks
+    computing = link.waited - waited
+    return time.perf_counter() - begin - computing, computing, ticks
+
+
+def virtual_board(folder: Path) -> None:
+    """Flashing 250 KB through pyOCD, and streaming to a virtual board."""
+    workspace = Workspace(folder)
+    target = find_target("virtual-stm32", workspace.targets)
+    model = find_model("digits", workspace.models)
+    image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
+    large = large_image(image, 250_000 - image.flash, folder / "large")
+    progress = Progress(sys.stderr)
+    with closing(provision(target, workspace.logs, progress, Reach())) as board:
+        begin = time.perf_counter()
+        with open_dut(target, model, large, board, workspace, progress, lambda _: None) as dut:
+            seconds = time.perf_counter() - begin
+            show(
+                "virtual-stm32: flash 250 KB / 5 s", seconds / 5, "≤ 1", f"{seconds:.2f} s to HELLO"
+            )
+            data = model.vectors.inputs[0].tobytes()
+            begin = time.perf_counter()
+            for _ in range(100):
+                dut._link._load(data)
+            rate = 100 * len(data) / (time.perf_counter() - begin) / 1000
+            show("virtual-stm32: streaming / 100 kB/s", rate / 100, "≥ 1", f"{rate:.0f} kB/s")
+
+
+def warm_start(name: str) -> None:
+    """From the start of pytest to the first inference, the image being built."""
+    test = ROOT / "tests" / "data" / "first_inference.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
+    command += [f"--target={name}", "--model=digits", str(test)]
+    times = []
+    for _ in range(4):
+        begin = time.time()
+        output = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        ).stdout
+        first = next(line for line in output.splitlines() if line.startswith("first inference"))
+        times.append(float(first.split()[-1]) - begin)
+    warm = statistics.median(times[1:])
+    show(f"{name}: pytest to first inference / 2 s", warm / 2, "≤ 1", f"{warm:.2f} s")
+
+
+def in_turns(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
+    """Return the median seconds of both, taken in turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(2000):
+        for function, spent in zip((ours, theirs), times, strict=True):
+            begin = time.perf_counter()
+            function()
+            spent.append(time.perf_counter() - begin)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def show(what: str, ratio: float, budget: str, detail: str) -> None:
+    """Print one line of the table."""
+    print(f"{what:44} {ratio:6.2f}   budget {budget:14} {detail}", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,88 @@
+"""Keyword vectors over a serial line: the link against MLPerf Tiny's protocol."""
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.link.channel import Channel
+from harness.link.link_client import LinkClient
+from harness.run.mlperf.mlperf_client import MlperfClient
+from tests.perf.line import Wire, port
+from tests.support import host
+
+BAUD = 115200
+BUILD_ID = "0" * 32
+INPUT_SIZE, OUTPUT_SIZE = 490, 12
+"""Bytes: those of MLPerf Tiny's keyword spotting, and of tests/data/firmware/keywords."""
+
+Show = Callable[[str, float, str, str], None]
+Infer = Callable[[bytes], None]
+Talk = Callable[[Channel], Infer]
+
+
+def protocols(folder: Path, vectors: int, show: Show) -> None:
+    """Show the ratio for so many vectors of random bytes, which are as long as real ones."""
+    source = random.Random(490)
+    compare(folder, [source.randbytes(INPUT_SIZE) for _ in range(vectors)], show)
+
+
+def compare(folder: Path, inputs: Sequence[bytes], show: Show) -> None:
+    """Send `inputs` both ways at the same time, each over a line of its own, and show the ratio.
+
+    The model answers at once: what is compared is the line. The limit is what the bytes that
+    passed take on it, both ways, without a pause.
+    """
+    link = host.build_firmware(folder / "link", "keywords")
+    options = ("-DMLPERF=performance", "-DTICK_HZ=1000000000")
+    mlperf = host.build_firmware(folder / "mlperf", "keywords", *options)
+    with ThreadPoolExecutor() as pool:
+        ours = pool.submit(timed, link, over_link, inputs)
+        theirs = pool.submit(timed, mlperf, over_mlperf, inputs)
+    times = {"link": ours.result(), "MLPerf": theirs.result()}
+    count = f"{len(inputs):,} keyword vectors"
+    ratio = times["MLPerf"][0] / times["link"][0]
+    limits = times["MLPerf"][1] / times["link"][1]
+    show(f"{count}: MLPerf / link", ratio, "apart", f"{BAUD} baud; of the limits {limits:.2f}")
+    for name, (seconds, limit) in times.items():
+        detail = f"{seconds:.1f} s; its bytes alone {limit:.1f} s"
+        show(f"{count}: {name} / limit", seconds / limit, "apart", detail)
+
+
+def timed(program: Path, talk: Talk, inputs: Sequence[bytes]) -> tuple[float, float]:
+    """Return the seconds for all inputs, and those that the bytes alone take on the line."""
+    wire = Wire(BAUD)
+    with port([str(program)], wire) as line:
+        infer = talk(Channel(line.fileno(), name="pty"))
+        begin, before = time.perf_counter(), wire.seconds
+        for data in inputs:
+            infer(data)
+        return time.perf_counter() - begin, wire.seconds - before
+
+
+def over_link(channel: Channel) -> Infer:
+    """Open a session of the link."""
+    client = LinkClient(channel, baud=BAUD)
+    client.hello(BUILD_ID)
+
+    def infer(data: bytes) -> None:
+        if client.infer(data).output != data[:OUTPUT_SIZE]:
+            raise SystemExit("the link's answer is not the input's first bytes")
+
+    return infer
+
+
+def over_mlperf(channel: Channel) -> Infer:
+    """Begin a conversation of MLPerf Tiny's."""
+    client = MlperfClient(channel, baud=BAUD)
+    client.detect()
+
+    def infer(data: bytes) -> None:
+        client.load(data, "a vector")
+        values = client.infer(1, 0).values  # (q + 128) / 256, cut off after three decimals
+        if [math.ceil(float(value) * 256) ^ 128 for value in values] != list(data[:OUTPUT_SIZE]):
+            raise SystemExit("MLPerf Tiny's answer is not the input's first bytes")
+
+    return infer

@@ -1,0 +1,174 @@
+"""Generated C, compiled for this machine with CMSIS-NN's kernels in plain C, against TFLM."""
+
+import ctypes
+import re
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
+from harness.engines.registry import find_engine
+from harness.golden import tflm_golden
+from harness.model.graph import Graph, Tensor
+from harness.model.tflite_file import parse
+from tests.support.host import FIRMWARE, compiler
+
+# All that the lowerings may call.
+FUNCTIONS = (
+    "arm_avgpool_s8",
+    "arm_avgpool_s8_get_buffer_size",
+    "arm_convolve_1x1_s8",
+    "arm_convolve_1x1_s8_fast",
+    "arm_convolve_wrapper_s8",
+    "arm_depthwise_conv_3x3_s8",
+    "arm_depthwise_conv_s8",
+    "arm_fully_connected_s8",
+    "arm_max_pool_s8",
+)
+
+
+NN = FIRMWARE / "nn"
+Array = np.ndarray[Any, Any]
+
+
+# Undefined behaviour in kernels of our own ends the process.
+_CHECKED = ("-fsanitize=undefined", "-fno-sanitize-recover=all")
+
+
+class HostTensor(ctypes.Structure):
+    """`nn_tensor_t`."""
+
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_uint32)]
+
+
+class Host:
+    """Compiles generated code for this machine, with CMSIS-NN's kernels in plain C."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.cc = compiler()
+        tree = find_tree()
+        includes = [NN, tree.root / "Include", *([tree.core_include] if tree.core_include else [])]
+        self.flags = ["-fPIC", "-D__GNUC_PYTHON__", "-D__RESTRICT=__restrict"]
+        self.flags += [f"-I{NN}", *(f"-isystem{folder}" for folder in includes[1:])]
+        own = list(NN.glob("*.c"))
+        with ThreadPoolExecutor() as pool:
+            library = pool.map(lambda file: self.compile(file, "-w"), tree.sources(FUNCTIONS))
+            ours = pool.map(lambda file: self.compile(file, *_CHECKED), own)
+            self.objects = [*library, *ours]
+        self.count = 0
+
+    def compile(self, source: Path, *flags: str) -> str:
+        target = self.directory / f"{source.stem}.o"
+        command = [self.cc, *self.flags, "-O1", *flags, "-c", str(source), "-o", str(target)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return str(target)
+
+    def load(self, model: bytes) -> ctypes.CDLL:
+        """Generate, compile with all warnings, link and initialize `model`."""
+        self.count += 1
+        folder = self.directory / str(self.count)
+        find_engine("cmsis-nn").generate(parse(model, where="test.tflite"), folder, core="host")
+        loaded = self.link(folder / "model.c")
+        loaded.nn_arena_size.restype = ctypes.c_uint32
+        assert loaded.nn_init() == 0
+        return loaded
+
+    def link(self, source: Path) -> ctypes.CDLL:
+        """Compile `source` with all warnings, link it with the kernels, and load it."""
+        code = self.compile(source, "-std=c11", "-Wall", "-Wextra", "-Werror")
+        library = source.with_suffix(".so")
+        command = [self.cc, "-shared", _CHECKED[0], code, *self.objects, "-o", str(library)]
+        subprocess.run(command, check=True, capture_output=True)
+        return ctypes.CDLL(str(library))
+
+    def run(self, model: bytes, inputs: Array) -> Array:
+        """Return the bytes of the outputs of the generated code, one row an input."""
+        return infer(self.load(model), inputs)
+
+    def check(self, model: bytes, inputs: Array | None = None) -> None:
+        """Compare the generated code with TFLM on random inputs and the extremes."""
+        graph = parse(model, where="test.tflite")
+        if inputs is None:
+            inputs = samples(graph)
+        wanted = tflm_golden.compute(model, inputs)
+        found = self.run(model, inputs).view(wanted.dtype).reshape(wanted.shape)
+        np.testing.assert_array_equal(found, wanted)
+
+    def check_all(self, models: Mapping[str, bytes]) -> None:
+        """Compare many models with TFLM, to the byte; they are compiled at once, so it is fast."""
+        self.count += 1
+        folder = self.directory / str(self.count)
+        texts = ['#include "nn_kernels.h"\n#include "arm_nnfunctions.h"\n']
+        for number, model in enumerate(models.values()):
+            graph = parse(model, where="test.tflite")
+            find_engine("cmsis-nn").generate(graph, folder, core="host")
+            texts.append(_OWN_NAMES.sub(rf"m{number}_\1", (folder / "model.c").read_text()))
+        (folder / "models.c").write_text("\n".join(texts))
+        library = self.link(folder / "models.c")
+        different = [
+            name
+            for number, (name, model) in enumerate(models.items())
+            if not _agrees(library, f"m{number}_", model)
+        ]
+        assert not different, f"not what TFLM computes: {different}"
+
+
+# What every generated file defines.
+_OWN_NAMES = re.compile(
+    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|l\d{2,}_\w+"
+    r"|nn_(?:init|input|output|invoke|arena_size)\b)(?!\.h)"
+)
+
+
+def _agrees(library: ctypes.CDLL, prefix: str, model: bytes) -> bool:
+    inputs = samples(parse(model, where="test.tflite"))
+    wanted = tflm_golden.compute(model, inputs)
+    found = infer(library, inputs, prefix)
+    return found.tobytes() == wanted.tobytes()
+
+
+def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "") -> Array:
+    """Return the bytes of the outputs, one row an input."""
+    function = {name: library[f"{prefix}nn_{name}"] for name in ("input", "output", "invoke")}
+    function["input"].restype = function["output"].restype = HostTensor
+    assert library[f"{prefix}nn_init"]() == 0
+    rows = []
+    for values in inputs:
+        tensor = function["input"]()
+        assert tensor.size == values.nbytes
+        ctypes.memmove(tensor.data, values.tobytes(), values.nbytes)
+        assert function["invoke"]() == 0
+        result = function["output"]()
+        rows.append(np.frombuffer(ctypes.string_at(result.data, result.size), np.int8))
+    return np.stack(rows)
+
+
+def samples(graph: Graph) -> Array:
+    """Return a few inputs: random, the extremes, and every value of a byte where it fits."""
+    tensor = graph.tensors[graph.inputs[0]]
+    rng = np.random.default_rng(7)
+    if tensor.dtype.kind == "f":
+        return _reals(tensor, graph.tensors[graph.outputs[0]], rng)
+    info = np.iinfo(tensor.dtype)
+    inputs = rng.integers(info.min, info.max, (6, *tensor.shape), tensor.dtype, endpoint=True)
+    inputs[0], inputs[1] = info.min, info.max
+    if tensor.elements == 256:
+        inputs[2] = np.arange(-128, 128).astype(tensor.dtype).reshape(tensor.shape)
+    return inputs
+
+
+def _reals(tensor: Tensor, result: Tensor, rng: np.random.Generator) -> Array:
+    """Return real numbers of all sizes, multiples of half the scale, and what is no number."""
+    unit = np.float32(1 if result.scale is None else result.scale[0])
+    inputs = rng.normal(0, 1, (6, *tensor.shape)) * 10 ** rng.uniform(-40, 38, (6, *tensor.shape))
+    inputs[1:5] = rng.normal(0, 60, (4, *tensor.shape)) * unit
+    inputs[4] = rng.integers(-300, 300, tensor.shape) / 2 * unit
+    inputs[5].flat[:3] = (np.nan, np.inf, -np.inf)
+    with np.errstate(over="ignore"):
+        return inputs.astype(np.float32)

@@ -1,0 +1,196 @@
+"""A stand-in for Renode, run as one: for machines without a Renode, and for what goes wrong.
+
+It answers the Monitor's commands with what a real Renode answered to them
+(tests/data/renode/transcript.json). There is no STM32F4 in it: the image that it is
+given runs in QEMU, behind the pseudoterminal. So it can show how the harness deals with
+Renode, and nothing about Renode itself; no instruction count of Renode's is tested on it.
+
+$RENODE_DOUBLE, a JSON object, says what goes wrong:
+  version       the text to answer --version with
+  answers       {part of a command: the name of the exchange to answer with instead}
+  slow          {part of a command: seconds to wait in the middle of the answer}
+  half          part of a command whose answer ends after its first line
+  die           part of a command at which to end, with exit code 134
+  log           {part of a command: a line for the log file}
+  executed      instructions to count from one question to the next
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tty
+from pathlib import Path
+from typing import Any
+
+from harness.elf import Elf
+
+TRANSCRIPT = Path(__file__).parents[1] / "data" / "renode" / "transcript.json"
+QEMU = ["qemu-system-arm", "-M", "netduinoplus2", "-icount", "shift=0"]
+QEMU += ["-display", "none", "-monitor", "none", "-serial", "chardev:line"]
+CREATED = re.compile(r'mach create "?([^" ]+)"?')
+MEMORIES = (range(0x0800_0000, 0x0820_0000), range(0x2000_0000, 0x2004_0000))
+
+# Which exchange a command is answered from, unless told otherwise: the first that fits.
+ANSWERS = {
+    "logFile": "log file",
+    "mach create": "create",
+    "LoadPlatformDescription": "platform",
+    "include": "platform",
+    "SetGlobalAdvanceImmediately": "advance",
+    "SetGlobalQuantum": "quantum",
+    "CreateUartPtyTerminal": "terminal",
+    "connector Connect": "connect",
+    "peripherals": "peripherals",
+    "LoadELF": "elf",
+    "ReadDoubleWord": "read",
+    "WriteDoubleWord": "write",
+    "ReadBytes": "bytes",
+    "ExecutedInstructions": "executed",
+    "GetRegister": "register",
+    "PC": "pc",
+    "start": "start",
+    "pause": "pause",
+    "$": "variable",
+}
+
+
+class Double:
+    """One run of the stand-in; `told` is what $RENODE_DOUBLE says."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told = told
+        recorded = json.loads(TRANSCRIPT.read_text())
+        self.greeting: str = recorded["greeting"]
+        self.hear = {one["name"]: one["hear"] for one in recorded["exchanges"]}
+        self.machine = "monitor"
+        self.words: dict[int, int] = {}
+        self.executed = 0
+        self.log: Path | None = None
+        self.elf = ""
+        self.line = -1
+        self.qemu: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        write(self.greeting)
+        for text in sys.stdin:
+            self.answer(text.rstrip("\n"))
+        if self.qemu is not None:
+            self.qemu.kill()
+            self.qemu.wait()
+
+    def answer(self, command: str) -> None:
+        if self.log is not None:
+            for line in self.wanted("log", command):
+                with self.log.open("a") as file:
+                    file.write(f"22:35:47.8053 {line}\n")
+        self.obey(command)
+        name = next(iter(self.wanted("answers", command)), None) or next(
+            (name for part, name in ANSWERS.items() if part in command), "unknown command"
+        )
+        if command.startswith("macro"):
+            name = "variable"  # it is executed later, if at all
+        hear = self.hear[name].replace("bogus", command)
+        hear = re.sub(r"0x[0-9A-Fa-f]+(?=\r\r\n)", lambda _: f"0x{self.value(command):X}", hear)
+        said = command + re.sub(r"\([^()]+\) $", f"({self.machine}) ", hear)
+        if self.told.get("die") and self.told["die"] in command:
+            os._exit(134)
+        if self.told.get("half") and self.told["half"] in command:
+            write(said[: len(command) + 2])
+            time.sleep(60)
+        for seconds in self.wanted("slow", command):
+            write(said[: len(said) // 2])
+            said = said[len(said) // 2 :]
+            time.sleep(seconds)
+        write(said)
+
+    def wanted(self, key: str, command: str) -> list[Any]:
+        return [value for part, value in self.told.get(key, {}).items() if part in command]
+
+    def obey(self, command: str) -> None:
+        """Do what the answer says was done."""
+        if created := CREATED.match(command):
+            self.machine = created[1]
+        elif command.startswith("include"):
+            script = Path(command.split("@")[1])
+            for line in script.read_text().splitlines() if script.is_file() else ():
+                self.obey(line.replace("$name", "dut"))
+        elif command.startswith("logFile"):
+            self.log = Path(command.split("@")[1].removesuffix(" true").replace("\\ ", " "))
+            self.log.write_text("22:35:47.8053 [INFO] System bus created.\n")
+        elif "LoadELF" in command:
+            self.elf = command.split("@")[1].replace("\\ ", " ")
+            self.load()
+        elif "WriteDoubleWord" in command:
+            address, value = (int(part, 0) for part in command.split()[-2:])
+            self.words[address] = value
+        elif "CreateUartPtyTerminal" in command:
+            self.open_line(command.split('"')[3])
+        elif command == "start":
+            self.start()
+        elif command == "pause" and self.qemu is not None:
+            self.qemu.send_signal(signal.SIGSTOP)
+
+    def load(self) -> None:
+        if not Path(self.elf).is_file():
+            return
+        for segment in Elf(Path(self.elf)).segments():
+            for offset in range(0, len(segment.data), 4):
+                word = segment.data[offset : offset + 4].ljust(4, b"\0")
+                self.words[segment.address + offset] = int.from_bytes(word, "little")
+
+    def value(self, command: str) -> int:
+        if "ReadDoubleWord" in command:
+            address = int(command.rsplit(maxsplit=1)[-1], 0)
+            held = any(address in memory for memory in MEMORIES)
+            return self.words.get(address, 0) if held else 0
+        if "ExecutedInstructions" in command:
+            self.executed += self.told.get("executed", 50_000)
+            return self.executed
+        return 0x0800_3500
+
+    def open_line(self, link: str) -> None:
+        self.line, slave = os.openpty()
+        tty.setraw(slave)
+        os.symlink(os.ttyname(slave), link)
+
+    def start(self) -> None:
+        if self.qemu is not None:
+            self.qemu.send_signal(signal.SIGCONT)
+            return
+        folder = tempfile.mkdtemp(dir="/tmp")  # a short path: a socket allows 107 bytes
+        path = f"{folder}/line"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen(1)
+            chardev = ["-chardev", f"socket,id=line,path={path}", "-kernel", self.elf]
+            self.qemu = subprocess.Popen([*QEMU, *chardev])
+            device, _ = server.accept()
+        shutil.rmtree(folder)
+        threading.Thread(target=self.copy, args=(self.line, device.fileno()), daemon=True).start()
+        threading.Thread(target=self.copy, args=(device.fileno(), self.line), daemon=True).start()
+        self.device = device
+
+    @staticmethod
+    def copy(source: int, destination: int) -> None:
+        while data := os.read(source, 4096):
+            os.write(destination, data)
+
+
+def write(text: str) -> None:
+    os.write(1, text.encode())
+
+
+if __name__ == "__main__":
+    told = json.loads(os.environ.get("RENODE_DOUBLE", "{}"))
+    if "--version" in sys.argv:
+        print(told.get("version", json.loads(TRANSCRIPT.read_text())["version"]), end="")
+    else:
+        Double(told).run()
