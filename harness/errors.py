@@ -1,19 +1,34 @@
-"""The three ways a run can end badly, kept apart by type.
+"""The three ways a run can end badly, kept apart by type and by exit code.
 
-`InputError`: something the user wrote is wrong; nothing was started.
-`InfrastructureError`: what surrounds the model failed (compiler, emulator, link,
-board); it says nothing about the model, and it alone may be retried.
-`Verdict`: the device answered, and the answer is not good enough; never retried. A
-`Regression` is one, too: the answer is right, and took more than it did.
+`InputError`: something that the user wrote is wrong; nothing was started.
+`InfrastructureError`: something around the model failed (compiler, emulator, link, board).
+It is not a statement about the model, and only these errors may be retried.
+`Verdict`: the device answered, and the answer is not good enough; a verdict is never retried.
+A `Regression` is a verdict too: the answer is right, but it costs more than its baseline.
 """
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of the `harness` command."""
+
+    PASSED = 0
+    FAILED = 1  # a verdict: the model is not right
+    USAGE = 2  # the user's input is wrong
+    INFRASTRUCTURE = 3  # something around the model failed; the model was not judged
+    REGRESSION = 4  # a verdict too: the model is right, but worse than its baseline
+    INTERRUPTED = 130  # Ctrl-C, as in shells
 
 
 class HarnessError(Exception):
     """An error for a person: what happened, where, and what to do about it.
 
     `where` names the place (a file and key, an executable, a port) and `remedy`
-    the next step; either may be empty where the message says it all.
+    the next step. Either may be empty if the message is enough.
     """
+
+    exit_code = ExitCode.USAGE
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
         super().__init__(what, where, remedy)
@@ -35,10 +50,16 @@ class InputError(HarnessError):
 class InfrastructureError(HarnessError):
     """A compiler, emulator, board or link failed; the model was not judged."""
 
+    exit_code = ExitCode.INFRASTRUCTURE
 
-class Verdict(AssertionError):  # noqa: N818 - it is no error of the harness
+
+class Verdict(AssertionError):  # noqa: N818 - it is not an error of the harness
     """The model ran on the device and did not do what it must."""
+
+    exit_code = ExitCode.FAILED
 
 
 class Regression(Verdict):
-    """The model is right, and something got worse than in its baseline, beyond the budget."""
+    """The model is right, but a number is worse than in its baseline, beyond the budget."""
+
+    exit_code = ExitCode.REGRESSION

@@ -1,4 +1,4 @@
-"""`harness.support.toml_file` at a repository's root: what of a machine or team the harness has to be told."""
+"""`harness.toml` at a repository's root: the settings of a machine or team."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import msgspec
 
 from harness.support import toml_file
 
-FILE = "harness.support.toml_file"
+FILE = "harness.toml"
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class Settings(_Section, frozen=True):
 
 
 def read_settings(root: Path) -> Settings:
-    """Read `harness.support.toml_file` in `root`, which need not be there; paths in it are relative to it.
+    """Read `harness.toml` in `root` if it is there; its paths are relative to `root`.
 
     Raises `InputError` that names file and key of what is wrong.
     """
@@ -50,6 +50,6 @@ def read_settings(root: Path) -> Settings:
 
 
 def tflm_tree(root: Path) -> Path | None:
-    """Return the TFLM tree that `harness.support.toml_file` in `root` names, if it does."""
+    """Return the TFLM tree that `harness.toml` in `root` names, if it does."""
     named = read_settings(root).engines.tflm.dir
     return Path(named) if named else None

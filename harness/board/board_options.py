@@ -1,63 +1,62 @@
-"""How the person at the desk reaches a board: options that come before the target's file."""
+"""Which probe, port or emulator a person asks for; these override the target file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
 
-from harness.measure.energy.meters.metering import virtual_meter
+from harness.link.protocol import InputVia
 from harness.target.target_file import Pyocd
 
-Feed = Literal["serial", "debug"]
-"""How inputs get into the device: by messages on its serial line, or by its debug side."""
-
 _OPTIONS: tuple[tuple[str, type, str], ...] = (
-    ("--probe", str, "debug probe of the board: its unique id, or remote:HOST:PORT"),
-    ("--serial", str, "serial port of the board: a device, or a URL of pyserial"),
-    ("--board-wait", float, "seconds to wait for a board that another session uses"),
-    ("--renode", str, "Renode's executable, or the folder of a portable one"),
+    ("--probe", str, "debug probe of the board: its unique ID, or remote:HOST:PORT"),
+    ("--serial", str, "serial port of the board: a device, or a pyserial URL"),
+    ("--lock-timeout", float, "seconds to wait for a board that another session uses"),
+    ("--renode", str, "Renode's executable, or the folder of a portable Renode"),
 )
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Probe and port of a board; empty: as the target file says. `wait` is in seconds.
+class BoardOptions:
+    """Probe and port of a board; empty values leave the choice to the target file.
 
-    `meter` is the virtual meter of a virtual board. `renode` is the Renode to take; empty: the
-    first that is found. `feed` "debug" asks for a board whose `write_memory` works.
+    `lock_timeout` is in seconds. `meter` configures the virtual meter of a virtual board.
+    `renode` is the Renode to use; empty: the first one that is found. `input_via` "debug" needs
+    a board whose `write_memory` works.
     """
 
     probe: str = ""
     serial: str = ""
-    wait: float = 0.0
+    lock_timeout: float = 0.0
     renode: str = ""
     meter: str = ""
-    feed: Feed = "serial"
+    input_via: InputVia = "serial"
 
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
         """Declare the options through `add`, which is argparse's or pytest's."""
         for option, kind, text in _OPTIONS:
-            add(option, type=kind, default=kind(), metavar=option[2:].upper(), help=text)
+            name = option[2:].upper().replace("-", "_")
+            add(option, type=kind, default=kind(), metavar=name, help=text)
         add(
-            "--feed",
-            choices=get_args(Feed),
-            default=cls.feed,
-            help="how inputs get into the device: by its serial line (default), or by its debug "
-            "side, which is quicker where the line is slow",
+            "--input-via",
+            choices=get_args(InputVia),
+            default=cls.input_via,
+            help="send inputs over the serial line (default), or write them into RAM through the "
+            "debug port, which is faster where the line is slow",
         )
 
     @classmethod
-    def of(cls, options: Any) -> "Reach":
-        """Return what `options`, parsed by argparse or pytest, say."""
+    def of(cls, options: Any, meter: str = "") -> "BoardOptions":
+        """Return what `options`, parsed by argparse or pytest, ask for; `meter` is virtual."""
         return cls(
             probe=options.probe,
             serial=options.serial,
-            wait=options.board_wait,
+            lock_timeout=options.lock_timeout,
             renode=options.renode,
-            meter=virtual_meter(getattr(options, "meter", "")),  # not where nothing is metered
-            feed=options.feed,
+            meter=meter,
+            input_via=options.input_via,
         )
 
     def of_board(self, board: Pyocd) -> Pyocd:

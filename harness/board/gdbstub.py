@@ -125,7 +125,7 @@ class Gdbstub:
         self._received = self._received[found.end() :]
         return found[1]
 
-    def _error(self, what: str, remedy: str = "use --feed=serial") -> InfrastructureError:
+    def _error(self, what: str, remedy: str = "use --input-via=serial") -> InfrastructureError:
         return InfrastructureError(f"the gdbstub {what}", where=self._channel.name, remedy=remedy)
 
 

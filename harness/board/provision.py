@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.board.board_options import Reach
+    from harness.board.board_options import BoardOptions
     from harness.image.build import Image
     from harness.link.channel import Channel
     from harness.support.progress import Progress
@@ -60,7 +60,7 @@ class Board(Protocol):
         """What the board has to say about a failure; empty if nothing."""
 
 
-def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> Board:
+def provision(target: Target, logs: Path, progress: Progress, options: BoardOptions) -> Board:
     """Return the board of `target`; what an emulator says goes to a file in `logs`."""
     from harness.target.target_file import Pyocd, Qemu, Renode  # noqa: PLC0415
 
@@ -72,11 +72,11 @@ def provision(target: Target, logs: Path, progress: Progress, reach: Reach) -> B
     if isinstance(board, Renode):
         from harness.board.renode.renode_board import RenodeBoard  # noqa: PLC0415
 
-        return RenodeBoard(target, board, logs, reach.renode)
+        return RenodeBoard(target, board, logs, options.renode)
     if isinstance(board, Pyocd):
         from harness.board.pyocd.pyocd_board import PyocdBoard  # noqa: PLC0415
 
-        return PyocdBoard(target, reach.of_board(board), progress, reach.wait)
+        return PyocdBoard(target, options.of_board(board), progress, options.lock_timeout)
     from harness.board.simulated import SimulatedBoard  # noqa: PLC0415
 
-    return SimulatedBoard(target, board, progress, reach)
+    return SimulatedBoard(target, board, progress, options)

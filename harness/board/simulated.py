@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as package_version
 
-from harness.board.board_options import Reach
+from harness.board.board_options import BoardOptions
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.simulator.board_process import VirtualBoard
 from harness.support.progress import Progress
@@ -12,9 +12,11 @@ from harness.target.target_file import Pyocd, Target, Virtual
 class SimulatedBoard(PyocdBoard):
     """A virtual board that lives from its provision until it is closed."""
 
-    def __init__(self, target: Target, virtual: Virtual, progress: Progress, reach: Reach) -> None:
+    def __init__(
+        self, target: Target, virtual: Virtual, progress: Progress, options: BoardOptions
+    ) -> None:
         self.hardware = VirtualBoard.start(
-            virtual.chip, uart=virtual.uart or None, boot=virtual.boot, meter=reach.meter
+            virtual.chip, uart=virtual.uart or None, boot=virtual.boot, meter=options.meter
         )
         board = Pyocd(
             target=virtual.chip,
@@ -22,7 +24,7 @@ class SimulatedBoard(PyocdBoard):
             serial=self.hardware.port,
             chip_id=virtual.chip_id,
         )
-        super().__init__(target, board, progress, reach.wait)
+        super().__init__(target, board, progress, options.lock_timeout)
 
     @property
     def version(self) -> str:

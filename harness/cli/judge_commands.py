@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from harness.cli.command_groups import CommandGroup
+from harness.errors import ExitCode
 from harness.report.comparison_text import print_comparison
 from harness.report.gate_text import complaint, summary
 from harness.results.judge.baseline import accept, read_baselines
@@ -15,22 +16,21 @@ from harness.results.judge.compare import compare
 from harness.results.judge.find_runs import find_runs
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.judge.history import history_of
-from harness.results.judge.matching import pair, title_of
+from harness.results.judge.matching import pair
 from harness.results.record import read_record
 from harness.results.store.open_results import add_store_option, open_store
 from harness.workspace import Workspace
 
-DONE = 0
 _RUN = "a file or folder of records or baselines, a run's id, `last`, a branch, or a commit"
 
 
-def add_commands(commands: Any) -> None:
-    """Declare the commands among those of `harness`, which argparse's subparsers are."""
-    compared = commands.add_parser("compare", help="what got better or worse from A to B, and why")
+def add_commands(group: CommandGroup) -> None:
+    """Declare the commands in `group`."""
+    compared = group.add("compare", "what got better or worse from A to B, and why")
     compared.add_argument("a", metavar="A", help=_RUN)
     compared.add_argument("b", metavar="B", help="what to compare with A")
     compared.set_defaults(command=_compare)
-    baseline = commands.add_parser("baseline", help="what runs are compared with by --baseline")
+    baseline = group.add("baseline", "accept and list the runs that --baseline compares with")
     actions = baseline.add_subparsers(required=True, metavar="COMMAND")
     accepted = actions.add_parser("accept", help="make runs the baselines of their combinations")
     accepted.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
@@ -38,7 +38,7 @@ def add_commands(commands: Any) -> None:
     accepted.set_defaults(command=_accept)
     listed = actions.add_parser("list", help="which baselines there are, since when, and why")
     listed.set_defaults(command=_list)
-    trend = commands.add_parser("trend", help="a number over time, and where it changed")
+    trend = group.add("trend", "a number over time, and where it changed")
     trend.add_argument("--metric", required=True, help="as in records, or cycles, latency, energy")
     for name in ("target", "model", "engine", "toolchain", "branch"):
         trend.add_argument(f"--{name}", help=f"of this {name} only")
@@ -69,21 +69,21 @@ def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
         print_comparison(compare(before, after, history), console)
     for name, left in ((options.a, pairs.only_old), (options.b, pairs.only_new)):
         for record in left:
-            print(f"only in {name}: {title_of(record)}")
-    return DONE
+            print(f"only in {name}: {record.combination}")
+    return ExitCode.PASSED
 
 
 def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
     records = [run for name in options.runs for run in find_runs(name, options.store, workspace)]
     for path in accept(records, options.because, options.baseline or workspace.baselines):
         print(f"{path}")
-    return DONE
+    return ExitCode.PASSED
 
 
 def _list(options: argparse.Namespace, workspace: Workspace) -> int:
     for baseline in read_baselines(options.baseline or workspace.baselines):
-        print(f"{title_of(baseline.record)}\n  {baseline.accepted}: {baseline.because}")
-    return DONE
+        print(f"{baseline.record.combination}\n  {baseline.accepted}: {baseline.because}")
+    return ExitCode.PASSED
 
 
 def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -109,4 +109,4 @@ def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
     if options.plot:
         plot_trends(found, options.plot)
         print(options.plot)
-    return DONE
+    return ExitCode.PASSED

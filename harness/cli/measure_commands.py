@@ -4,45 +4,43 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from harness.board.board_options import Reach
-from harness.cli.sweep import Row, sweep
+from harness.board.board_options import BoardOptions
+from harness.cli.command_groups import CommandGroup
 from harness.elf import Elf
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.image.memory_use import pieces
+from harness.options.run_options import board_options
 from harness.options.selection import Selection, add_options
 from harness.report.functions_table import print_functions
 from harness.report.memory_table import print_growth, print_memory
 from harness.report.profile_table import plot_profile, print_profile
-from harness.report.sweep_table import plot_sweep, print_sweep
-from harness.run.bench import bench
+from harness.runs.bench import link_bench
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
 from harness.target.target_file import find_target
 from harness.workspace import Workspace
 
-DONE = 0
-
 _RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 
 
-def add_commands(commands: Any) -> None:
-    """Declare the commands among those of `harness`, which argparse's subparsers are."""
-    size = commands.add_parser("size", help="where flash and RAM go, or what grew from A to B")
+def add_commands(group: CommandGroup) -> None:
+    """Declare the commands in `group`."""
+    size = group.add("size", "where flash and RAM go, or what grew from image A to image B")
     size.add_argument("a", type=Path, metavar="A", help="an ELF, or the folder of an image")
     size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
     size.add_argument("--target", metavar="TARGET", help="say what is left of its memory")
     size.set_defaults(command=_size)
-    profile = commands.add_parser("profile", help="ticks, MACs and share of each layer")
+    profile = group.add("profile", "ticks, MACs and share of each layer; cycles of each function")
     add_options(profile.add_argument)
-    Reach.add_options(profile.add_argument)
+    BoardOptions.add_options(profile.add_argument)
     profile.add_argument("--plot", type=Path, metavar="FILE", help="a bar plot: .svg, .png or .pdf")
     profile.set_defaults(command=_profile)
-    calibrate = commands.add_parser(
-        "calibrate", help="the cycle model beside published cycles, over programs you built"
+    calibrate = group.add(
+        "calibrate", "compare the cycle model with published cycles, over programs you built"
     )
     add = calibrate.add_argument
     add("--elf-dir", type=Path, required=True, metavar="DIR", help="with PROGRAM.elf of each")
@@ -53,11 +51,6 @@ def add_commands(commands: Any) -> None:
     add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
     add("--budget", type=int, metavar="N", help="instructions to each symbol at most")
     calibrate.set_defaults(command=_calibrate)
-    sweep = commands.add_parser("sweep", help="run all combinations: which are small, which fast")
-    add_options(sweep.add_argument)
-    Reach.add_options(sweep.add_argument)
-    sweep.add_argument("--plot", type=Path, metavar="FILE", help="plot them: .svg, .png or .pdf")
-    sweep.set_defaults(command=_sweep)
 
 
 def _size(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -71,7 +64,7 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:
         print_growth(first, second[0], Console(), memory)
     else:
         print_memory(first, Console(), memory)
-    return DONE
+    return ExitCode.PASSED
 
 
 def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -80,8 +73,6 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
 
     selection = Selection.of(options, workspace)
     selection.check()
-    progress = Progress(sys.stderr)
-    reach = Reach.of(options)
     asked = list(selection.combinations())
     if options.plot:
         from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
@@ -89,14 +80,21 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
         check_path(options.plot)
     if options.plot and len(asked) != 1:
         raise InputError(
-            f"one plot is asked for, and {len(asked)} profiles",
+            f"one plot cannot show {len(asked)} profiles",
             where="--plot",
             remedy="name one --target, one --model, one --engine and one --toolchain",
         )
     for target, model, engine, toolchain in asked:
-        with bench(
-            target, model, engine, toolchain, workspace, progress, lambda _: None, reach
-        ) as dut:
+        request = RunRequest(
+            target=target,
+            model=model,
+            workspace=workspace,
+            engine=engine,
+            toolchain=toolchain,
+            progress=Progress(sys.stderr),
+            board_options=board_options(options),
+        )
+        with link_bench(request) as dut:
             found = dut.profile()
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
         print_profile(found, title, target.counter.ticks, Console())
@@ -107,7 +105,7 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             print(f"functions: {reason}")
         else:
             print_functions(dut.estimate(found.measured), Console())
-    return DONE
+    return ExitCode.PASSED
 
 
 def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
@@ -136,7 +134,7 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
     with Progress(sys.stderr).bar("programs", len(programs)) as step:
         found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))
     print_calibration(found, costs, Console())
-    return DONE
+    return ExitCode.PASSED
 
 
 def _range(text: str) -> range:
@@ -148,22 +146,3 @@ def _range(text: str) -> range:
             f"{text!r} is no ORIGIN:SIZE within 32 bits", where="--ram", remedy="0x20000000:0x20000"
         )
     return range(origin, origin + size)
-
-
-def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
-    selection = Selection.of(options, workspace)
-    selection.check()
-    if options.plot:
-        from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
-
-        check_path(options.plot)
-    rows: list[Row] = []
-    try:
-        sweep(selection, Reach.of(options), Progress(sys.stderr), rows)
-    finally:
-        if rows:
-            print_sweep(rows, Console())
-    if options.plot and any(not row.reasons for row in rows):
-        plot_sweep(rows, options.plot)
-        print(f"plot: {options.plot}")
-    return max(row.code for row in rows)

@@ -3,42 +3,38 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from harness.board.board_options import Reach
+from harness.board.board_options import BoardOptions
+from harness.cli.command_groups import CommandGroup
 from harness.engines.registry import Engine, find_engine
-from harness.errors import InputError
-from harness.image.prebuilt import OwnFirmware
+from harness.errors import ExitCode, InputError
+from harness.image.prebuilt import PrebuiltFirmware
 from harness.image.toolchain import Toolchain, find_toolchain
 from harness.measure.energy.meters.metering import Metering
 from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS
+from harness.options.run_options import add_windows, board_options, plan_of, with_energy_baud
 from harness.options.selection import Selection, add_options
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
-from harness.run.mlperf.mlperf_bench import (
-    add_windows,
-    build_mlperf,
-    mlperf_bench,
-    plan_of,
-    with_baud,
-)
-from harness.run.mlperf.mlperf_run import MlperfRun
-from harness.run.mlperf.suite import Outcome, models_of, run_all
-from harness.support.exit_codes import FAILED, PASSED
+from harness.results.recording import record_run
+from harness.runs.bench import mlperf_bench
+from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.runs.mlperf.suite import Outcome, models_of, run_all
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 
 
-def add_command(commands: Any) -> None:
-    """Declare the command among those of `harness`, which argparse's subparsers are."""
-    parser = commands.add_parser("mlperf", help="run MLPerf Tiny's four benchmarks")
+def add_command(group: CommandGroup) -> None:
+    """Declare the command in `group`."""
+    parser = group.add("mlperf", "run MLPerf Tiny's four benchmarks over their own protocol")
     add_options(parser.add_argument)
-    Reach.add_options(parser.add_argument)
+    BoardOptions.add_options(parser.add_argument)
     Metering.add_options(parser.add_argument)
     add_windows(parser.add_argument)
     add = parser.add_argument
@@ -52,40 +48,51 @@ def add_command(commands: Any) -> None:
         f"{', '.join(BENCHMARKS)}",
     )
     add("--submission", type=Path, metavar="DIR", help="write a folder shaped as a submission")
-    add("--organization", default="organization", metavar="NAME", help="whose (%(default)s)")
-    parser.set_defaults(command=_mlperf, protocol="mlperf-tiny")
+    add(
+        "--organization", default="organization", metavar="NAME", help="the submitter (%(default)s)"
+    )
+    parser.set_defaults(command=_mlperf)
 
 
 def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = Selection.of(options, workspace)
     selection.check()
     target, engine, toolchain = _one(selection)
-    target = with_baud(target, options)
-    plan, reach = plan_of(options), Reach.of(options)
+    metering = Metering.of(options)
+    metering.check(target)
+    if metering.spec:
+        target = with_energy_baud(target)
     firmware = _firmware(options.firmware)
     check_name(options.organization, "--organization")
     if options.submission is not None and options.submission.exists():
-        raise InputError("is there already", where=str(options.submission))
+        raise InputError("exists already", where=str(options.submission))
     models = models_of(map(selection.model, selection.models))
-    progress = Progress(sys.stderr)
-    records: list[Path] = []
+    paths: list[Path] = []
 
     def run(model: Model, benchmark: str) -> MlperfRun:
-        made = firmware.get(benchmark, engine)
-        energy = bool(metering.spec)
-        image = build_mlperf(target, model, made, toolchain, workspace, progress, energy=energy)
-        with mlperf_bench(
-            target, model, image, workspace, progress, records.append, reach, metering, plan
-        ) as dut:
-            return dut.run()
+        request = RunRequest(
+            target=target,
+            model=model,
+            workspace=workspace,
+            engine=firmware.get(benchmark, engine),
+            toolchain=toolchain,
+            progress=progress,
+            board_options=board_options(options),
+            metering=metering,
+            protocol="mlperf-tiny",
+            plan=plan,
+        )
+        with mlperf_bench(request) as dut:
+            found = dut.run()
+        paths.append(record_run(found, workspace))
+        return found
 
-    metering = Metering.of(options)
-    metering.check(target)
+    plan, progress = plan_of(options), Progress(sys.stderr)
     with metering:
         outcomes = run_all(models, run)
     print_outcomes(outcomes, target.name, Console())
-    if records:
-        print(f"records: {records[0].parent}")
+    if paths:
+        print(f"records: {paths[0].parent}")
     if options.submission is not None:
         _submit(outcomes, options)
     return _code(outcomes)
@@ -104,7 +111,7 @@ def _one(selection: Selection) -> tuple[Target, Engine, Toolchain]:
     return selection.target(selection.targets[0]), find_engine(selection.engines[0]), toolchain
 
 
-def _firmware(asked: list[str]) -> dict[str, OwnFirmware]:
+def _firmware(asked: list[str]) -> dict[str, PrebuiltFirmware]:
     """Return the ELF of each benchmark that has one."""
     found = {}
     for text in asked:
@@ -115,7 +122,7 @@ def _firmware(asked: list[str]) -> dict[str, OwnFirmware]:
                 where="--elf",
                 remedy=suggest(benchmark, (f"{one}=FILE" for one in BENCHMARKS)),
             )
-        found[benchmark] = OwnFirmware(Path(file))
+        found[benchmark] = PrebuiltFirmware(Path(file))
     return found
 
 
@@ -134,5 +141,9 @@ def _code(outcomes: list[Outcome]) -> int:
             where="harness mlperf",
             remedy="harness models import-mlperf makes its folder: docs/mlperf.md",
         )
-    others = [code for code in codes if code not in {PASSED, FAILED}]
-    return max(others) if others else (FAILED if FAILED in codes else PASSED)
+    others = [code for code in codes if code not in {ExitCode.PASSED, ExitCode.FAILED}]
+    return (
+        max(others)
+        if others
+        else (ExitCode.FAILED if ExitCode.FAILED in codes else ExitCode.PASSED)
+    )

@@ -9,24 +9,23 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from harness.cli.command_groups import CommandGroup
 from harness.engines.registry import find_engine
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.write_folder import Brought, Network, create_model, read_network
-from harness.measure.quality import SHOWN
 from harness.model.folder import Task, find_model
+from harness.model.metric import SHOWN
 from harness.model.tflite_file import parse
 from harness.report.network_table import print_network, try_engines
 from harness.workspace import Workspace
 
-DIFFERENT = 1  # a conversion that does not give the model's own bytes
-DONE = 0
 
-
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Declare the commands below `harness models`."""
+def add_command(group: CommandGroup) -> None:
+    """Declare `harness models` and its commands in `group`."""
+    parser = group.add("models", "show networks, add models, train the bundled ones")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="layers, quantization, sizes, and which engine runs it")
     show.add_argument("model", metavar="MODEL", help="a model's name or folder, or a .tflite file")
@@ -69,13 +68,13 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
         model = find_model(name, workspace.models)
         if model.export is not None:
             print("\n".join(model.export.facts()))
-            return DONE
+            return ExitCode.PASSED
         graph, data = model.graph, model.tflite
     engines = [find_engine("cmsis-nn")]
     if tree := tflm_tree(workspace.root):
         engines.append(find_engine("tflm", tree))
     print_network(graph, len(data), try_engines(graph, engines), Console())
-    return DONE
+    return ExitCode.PASSED
 
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -102,9 +101,11 @@ def _create(name: str, network: Network, brought: Brought, workspace: Workspace)
     of = "" if recordings is None else f", windows of {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {brought.task}")
     print(f"  inputs: {brought.preprocessing}")
-    print(f"  golden reaches {created.quality:.4f}; the floor is {created.floor:g}")
+    print(
+        f"  golden reaches {created.quality:.4f}; the quality target is {created.quality_target:g}"
+    )
     print(f"  complete model.toml, then: harness run --model {name}")
-    return DONE
+    return ExitCode.PASSED
 
 
 def _train(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -125,7 +126,7 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
         same = model.path / name
         known = same.is_file() and same.read_bytes() == data
         print(f"  {name:14} {len(data):>9,} bytes  {'as' if known else 'not as'} in {model.path}")
-    return DONE
+    return ExitCode.PASSED
 
 
 def _convert(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -138,7 +139,7 @@ def _convert(options: argparse.Namespace, workspace: Workspace) -> int:
     print(f"  SHA-256 {converted.digest}")
     if converted.digest == converted.expected:
         print(f"  the same as {model.tflite_path}")
-        return DONE
+        return ExitCode.PASSED
     print(f"  NOT the same as {model.tflite_path}: {converted.expected}")
     print("  -> another version of TensorFlow, weights of another training, or a changed network")
-    return DIFFERENT
+    return ExitCode.FAILED

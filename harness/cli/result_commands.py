@@ -2,27 +2,25 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from harness.errors import InputError
+from harness.cli.command_groups import CommandGroup
+from harness.errors import ExitCode, InputError
 from harness.results.judge.gate import Gate
 from harness.results.store.open_results import add_store_option, open_store, warn_skipped
 from harness.workspace import Workspace
 
-DONE = 0
 
-
-def add_commands(commands: Any) -> None:
-    """Declare the commands among those of `harness`, which argparse's subparsers are."""
-    push = commands.add_parser("push", help="add the records of reports/runs to a store")
+def add_commands(group: CommandGroup) -> None:
+    """Declare the commands in `group`."""
+    push = group.add("push", "add the records of reports/runs to a store")
     push.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="another folder")
     push.set_defaults(command=_push)
-    export = commands.add_parser("export", help="write all numbers to a file for other tools")
+    export = group.add("export", "write all numbers to a file for other tools")
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--csv", type=Path, metavar="FILE")
     kind.add_argument("--parquet", type=Path, metavar="FILE", help="needs pyarrow")
     export.set_defaults(command=_export)
-    report = commands.add_parser("report", help="write all that was found as one HTML file")
+    report = group.add("report", "write all that was found as one HTML file")
     report.add_argument("--out", type=Path, metavar="FILE", help="default: reports/report.html")
     report.add_argument(
         "--markdown", type=Path, metavar="FILE", help="also add a summary in Markdown to FILE"
@@ -49,7 +47,7 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
     added, there, skipped = push(options.folder or workspace.runs, options.store)
     warn_skipped(skipped)
     print(f"{added:,} records added, {there:,} were there")
-    return DONE
+    return ExitCode.PASSED
 
 
 def _export(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -62,7 +60,7 @@ def _export(options: argparse.Namespace, workspace: Workspace) -> int:
     else:
         write_parquet(table, options.parquet)
     print(f"{len(table):,} numbers of {table['run'].nunique():,} runs")
-    return DONE
+    return ExitCode.PASSED
 
 
 def _report(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -78,4 +76,4 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
     if options.markdown:
         append_markdown(summary, options.markdown)
     print(f"{summary.headline}\nreport: {path}")
-    return DONE
+    return ExitCode.PASSED

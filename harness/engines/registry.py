@@ -1,4 +1,4 @@
-"""Engines: how a graph becomes C sources that the firmware links."""
+"""The engines by name, and what each of them does."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,9 @@ from harness.errors import InputError
 from harness.model.graph import Graph
 from harness.support.suggestions import suggest
 
-__all__ = ["ENGINES", "Engine", "Generated", "find_engine"]
+__all__ = ["DEFAULT_ENGINE", "ENGINES", "Engine", "Generated", "find_engine"]
+
+DEFAULT_ENGINE = "cmsis-nn"
 
 
 class Engine(Protocol):

@@ -52,7 +52,7 @@ def add_option(add: Callable[..., Any]) -> None:
     )
 
 
-def own_firmware(options: Any, sketch: Path | None = None) -> "OwnFirmware | None":
+def prebuilt_firmware(options: Any, sketch: Path | None = None) -> "PrebuiltFirmware | None":
     """Return the firmware that `options`, parsed by argparse or pytest, name; None without one.
 
     `sketch` is the ELF of a sketch that they name. Raises `InputError` if they also say how to
@@ -71,11 +71,11 @@ def own_firmware(options: Any, sketch: Path | None = None) -> "OwnFirmware | Non
                 where=f"--elf={file}",
                 remedy=f"leave --{name} or --elf out",
             )
-    return OwnFirmware(Path(file))
+    return PrebuiltFirmware(Path(file))
 
 
 @dataclass(frozen=True)
-class OwnFirmware:
+class PrebuiltFirmware:
     """In an engine's place where the firmware is there already."""
 
     path: Path
@@ -97,7 +97,7 @@ class OwnFirmware:
         raise InputError("firmware that was built elsewhere has no engine here", where=self.name)
 
 
-def image_of_elf(target: Target, elf: Path, images: Path, *, stamped: bool = True) -> Image:
+def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = True) -> Image:
     """Return the image of the firmware in the file `elf`, once it has been looked at.
 
     It is a copy in `images`. If that is `stamped`, which the link asks for, it answers HELLO with

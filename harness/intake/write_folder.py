@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden import tflm_golden
-from harness.measure.quality import check_both_labels, quality_of
+from harness.measure.quality import quality_of
 from harness.model.folder import DESCRIPTION, METRICS, Task, count_classes
 from harness.model.graph import Graph, Tensor
+from harness.model.metric import check_both_labels
 from harness.model.tflite_file import parse
 from harness.model.vectors import Vectors, check_labels
 from harness.support.whole_files import create_folder, npz
@@ -22,7 +23,7 @@ _TEXT = """\
 description = "not stated yet"
 task = "{task}"
 metric = "{metric}"
-floor = {floor}    # golden reaches {quality:.4f}
+quality_target = {quality_target}    # golden reaches {quality:.4f}
 {classes}
 [input]
 preprocessing = {preprocessing}
@@ -68,12 +69,12 @@ class Brought:
 
 @dataclass(frozen=True)
 class Created:
-    """What was written: the folder, how many vectors, golden's quality, and the floor."""
+    """What was written: the folder, how many vectors, golden's quality, and the quality target."""
 
     path: Path
     vectors: int
     quality: float
-    floor: float
+    quality_target: float
 
 
 def read_network(path: Path) -> Network:
@@ -103,7 +104,7 @@ def read_network(path: Path) -> Network:
 def create_model(folder: Path, network: Network, brought: Brought) -> Created:
     """Write the model folder `folder`, all of it or nothing.
 
-    Golden outputs are computed; the floor is golden's quality, rounded down to two decimals.
+    Golden outputs are computed; the quality target is golden's quality, rounded down to two decimals.
     Raises `InputError` if labels or network do not fit the task, or `folder` is there.
     """
     if folder.exists():
@@ -116,7 +117,7 @@ def create_model(folder: Path, network: Network, brought: Brought) -> Created:
         :, 0
     ]
     reached = quality_of(METRICS[task], vectors, answers, network.graph)
-    floor = math.floor(reached * 100) / 100
+    quality_target = math.floor(reached * 100) / 100
     arrays: dict[str, npt.NDArray[Any]] = {
         "inputs": vectors.inputs,
         "labels": vectors.labels,
@@ -128,7 +129,7 @@ def create_model(folder: Path, network: Network, brought: Brought) -> Created:
     text = _TEXT.format(
         task=task,
         metric=METRICS[task],
-        floor=floor,
+        quality_target=quality_target,
         quality=reached,
         classes=_classes(task, network.output.elements),
         preprocessing=_quoted(brought.preprocessing),
@@ -140,7 +141,7 @@ def create_model(folder: Path, network: Network, brought: Brought) -> Created:
         "vectors.npz": npz(arrays),
     }
     create_folder(folder, files)
-    return Created(folder, len(vectors), reached, floor)
+    return Created(folder, len(vectors), reached, quality_target)
 
 
 def _check(network: Network, brought: Brought) -> None:

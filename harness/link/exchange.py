@@ -139,8 +139,8 @@ class Exchange:
                 f"the input in the device's memory is not what was put there: "
                 f"its CRC-32 is {detail:#010x}",
                 where=self.name,
-                remedy="does something else write to that memory? With --feed=debug: does "
-                "--feed=serial work, or a lower `board.frequency` of the probe?",
+                remedy="does something else write to that memory? With --input-via=debug: does "
+                "--input-via=serial work, or a lower `board.frequency` of the probe?",
             )
         name = DeviceError(code).name if code in set(DeviceError) else f"error {code}"
         raise DeviceRefusedError(

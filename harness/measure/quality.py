@@ -4,22 +4,15 @@ Everything here is in real values, so that one definition serves the int8 model 
 device, golden, and the float network in training.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import InputError
 from harness.model.graph import Graph
+from harness.model.metric import Labels, Metric, Reals, check_both_labels, reconstruction_error
 from harness.model.quantization import dequantize
 from harness.model.vectors import Vectors
-
-Metric = Literal["accuracy", "auc"]
-SHOWN: dict[Metric, str] = {"accuracy": "accuracy", "auc": "AUC"}
-"""What people call a metric."""
-
-Reals = npt.NDArray[np.floating[Any]]
-Labels = npt.NDArray[np.int64]
 
 
 def quality_of(
@@ -80,13 +73,6 @@ def accuracy(outputs: Reals, labels: Labels) -> float:
     return float((answers == labels).mean())
 
 
-def reconstruction_error(inputs: Reals, outputs: Reals) -> npt.NDArray[np.float64]:
-    """Return the mean squared difference of each of N inputs and outputs: float64 [N]."""
-    difference = outputs.reshape(len(outputs), -1) - inputs.reshape(len(inputs), -1)
-    errors: npt.NDArray[np.float64] = np.square(difference, dtype=np.float64).mean(axis=1)
-    return errors
-
-
 def auc(scores: Reals, labels: Labels) -> float:
     """Return the area under the ROC curve: how often label 1 scores higher than label 0.
 
@@ -98,14 +84,3 @@ def auc(scores: Reals, labels: Labels) -> float:
     lower = np.searchsorted(zeros, ones, side="left")
     lower_or_equal = np.searchsorted(zeros, ones, side="right")
     return float((lower + lower_or_equal).mean() / (2 * len(zeros)))
-
-
-def check_both_labels(labels: Labels, where: str = "") -> None:
-    """Raise `InputError` unless `labels` hold 0 and 1; `where` names their file."""
-    zeros, ones = int((labels == 0).sum()), int((labels == 1).sum())
-    if not zeros or not ones:
-        raise InputError(
-            f"AUC needs vectors of both labels, but {zeros} have label 0 and {ones} label 1",
-            where=f"{where}: labels" if where else "",
-            remedy="test on normal (0) and abnormal (1) vectors",
-        )

@@ -5,8 +5,8 @@ int8 network as `.tflite` and the test vectors as `.npz`. Loading reads and chec
 the description and the network's bytes; the vectors are read when they are first
 asked for, because building an image does not need them.
 
-Its operators and tensors are `Model.graph`, which `harness.model.tflite_file` reads. Whether vectors
-and classes fit those is checked by `Model.check`.
+`Model.graph` holds the operators and tensors. `Model.check` checks that vectors and classes fit
+them.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from harness.errors import InputError
-from harness.measure.quality import Metric, check_both_labels
 from harness.model import tflite_file
 from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
+from harness.model.metric import Metric, check_both_labels
 from harness.model.vectors import Vectors, check_finite, check_labels, check_vectors, load_vectors
 from harness.support import bundled_files, toml_file
 from harness.support.suggestions import suggest
@@ -58,7 +58,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: _Text
     task: Task
     metric: Metric
-    floor: float
+    quality_target: float
     input: _Input
     provenance: Provenance
     model: _Text = "model.tflite"
@@ -70,7 +70,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Model:
     """A loaded model folder; `load_model` builds it.
 
-    `floor` is the least `metric` (0 to 1) that passes. `classes` names the classes in
+    `quality_target` is the least `metric` (0 to 1) that passes. `classes` names the classes in
     order and may be empty. `tflite` is the network's file, `digest` its SHA-256 in hex. A model
     may be an `export` of Edge Impulse instead: then there is no such file, and `tflite_path` is
     the export's folder.
@@ -81,7 +81,7 @@ class Model:
     description: str
     task: Task
     metric: Metric
-    floor: float
+    quality_target: float
     classes: tuple[str, ...]
     preprocessing: str
     provenance: Provenance
@@ -165,7 +165,7 @@ def load_model(folder: Path) -> Model:
         raise _no_model(folder)
     file = toml_file.read(description, _File)
     _check_metric(file.task, file.metric, description)
-    _check_floor(file.floor, description)
+    _check_quality_target(file.quality_target, description)
     _check_classes(file.classes, description)
     tflite_path = folder / file.model
     export = read_export(tflite_path) if tflite_path.is_dir() else None
@@ -177,7 +177,7 @@ def load_model(folder: Path) -> Model:
         description=file.description,
         task=file.task,
         metric=file.metric,
-        floor=file.floor,
+        quality_target=file.quality_target,
         classes=export.labels if export is not None else file.classes,
         preprocessing=file.input.preprocessing,
         provenance=file.provenance,
@@ -201,7 +201,7 @@ def _bare_export(folder: Path) -> Model:
         description=export.description,
         task="classification",
         metric="accuracy",
-        floor=0.0,
+        quality_target=0.0,
         classes=export.labels,
         preprocessing="raw features",
         provenance=Provenance(data="the project's", licence="the export's"),
@@ -283,11 +283,11 @@ def _check_metric(task: Task, metric: Metric, description: Path) -> None:
         )
 
 
-def _check_floor(floor: float, description: Path) -> None:
-    if not 0 <= floor <= 1:  # false for NaN as well
+def _check_quality_target(quality_target: float, description: Path) -> None:
+    if not 0 <= quality_target <= 1:  # false for NaN as well
         raise InputError(
-            f"{floor} is not between 0 and 1",
-            where=f"{description}: floor",
+            f"{quality_target} is not between 0 and 1",
+            where=f"{description}: quality_target",
             remedy="give the least quality that passes, such as 0.97",
         )
 

@@ -1,4 +1,4 @@
-"""A model as immutable Python: tensors, operators, constants. `harness.model.tflite_file` reads it."""
+"""A model as immutable Python: tensors, operators, constants; `tflite_file` reads it."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum

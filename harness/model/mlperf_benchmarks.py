@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.measure.quality import Metric, reconstruction_error
 from harness.model.folder import Model
 from harness.model.graph import Graph
+from harness.model.metric import Metric, reconstruction_error
 from harness.model.quantization import dequantize
 from harness.model.vectors import Vectors
 
@@ -39,7 +39,7 @@ class Benchmark:
     outputs: int
     content: Content
     metric: Metric
-    floor: float
+    quality_target: float
     baud: int
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from harness.engines.registry import ENGINES, Engine, find_engine
+from harness.engines.registry import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.harness_toml import tflm_tree
 from harness.image.arduino.sketch import sketch_elf
-from harness.image.prebuilt import OwnFirmware, own_firmware
+from harness.image.prebuilt import PrebuiltFirmware, prebuilt_firmware
 from harness.image.toolchain import (
     DEFAULT_OPT,
     OPTS,
@@ -29,7 +29,6 @@ from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
 
 DEFAULT_TARGET = "virtual-stm32"
-DEFAULT_ENGINE = "cmsis-nn"
 
 _OPTIONS = (
     ("--target", "TARGET", f"run on TARGET, a name or a .toml file (default: {DEFAULT_TARGET})"),
@@ -63,6 +62,15 @@ def add_options(add: Callable[..., Any]) -> None:
     )
 
 
+class Choice(NamedTuple):
+    """One of the runs that are asked for."""
+
+    target: Target
+    model: Model
+    engine: Engine
+    toolchain: Toolchain
+
+
 @dataclass(frozen=True)
 class Selection:
     """The names asked for, with the defaults where nothing was."""
@@ -73,7 +81,7 @@ class Selection:
     engines: Sequence[str]
     toolchains: Sequence[str]
     opts: Sequence[str]
-    own: OwnFirmware | None = None  # then there is nothing to build
+    prebuilt: PrebuiltFirmware | None = None  # then there is nothing to build
     tflm: Path | None = None
 
     @classmethod
@@ -87,16 +95,16 @@ class Selection:
         if getattr(options, "sketch", ""):
             known = [find_target(name, workspace.targets) for name in targets]
             sketch = sketch_elf(options, known, workspace.sketches)
-        own = own_firmware(options, sketch)
-        built = own.toolchain if own else None
+        prebuilt = prebuilt_firmware(options, sketch)
+        built = prebuilt.toolchain if prebuilt else None
         return cls(
             workspace,
             targets,
             _names(options.model) or _default_models(workspace),
-            (own.name,) if own else _names(options.engine) or (DEFAULT_ENGINE,),
+            (prebuilt.name,) if prebuilt else _names(options.engine) or (DEFAULT_ENGINE,),
             (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),
             (built.opt,) if built else _names(options.opt) or (DEFAULT_OPT,),
-            own,
+            prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
         )
 
@@ -118,15 +126,15 @@ class Selection:
 
         Raises `InputError` if there is no such engine, or it cannot be used.
         """
-        if self.own:
-            return self.own
+        if self.prebuilt:
+            return self.prebuilt
         engine = find_engine(name, self.tflm)
         _ = engine.version  # looks at what the engine is made of
         return engine
 
     def toolchain(self, name: str, opt: str) -> Toolchain:
         """Return the toolchain called `name` with the flag `opt`, or what the firmware tells."""
-        return self.own.toolchain if self.own else find_toolchain(name, opt)
+        return self.prebuilt.toolchain if self.prebuilt else find_toolchain(name, opt)
 
     def check(self) -> None:
         """Raise `InputError` for the first name that does not stand for something usable."""
@@ -140,7 +148,7 @@ class Selection:
             self.target(name)
         for name in self.models:
             self.model(name)
-        if self.own:
+        if self.prebuilt:
             return
         for name in self.engines:
             self.engine(name)
@@ -149,7 +157,7 @@ class Selection:
         for opt in self.opts:
             check_opt(opt)
 
-    def combinations(self) -> Iterator[tuple[Target, Model, Engine, Toolchain]]:
+    def combinations(self) -> Iterator[Choice]:
         """Yield all of target, model, engine and toolchain, those of one target together."""
         toolchains = [
             self.toolchain(name, opt) for name, opt in product(self.toolchains, self.opts)
@@ -157,7 +165,7 @@ class Selection:
         for target, model, engine, toolchain in product(
             self.targets, self.models, self.engines, toolchains
         ):
-            yield self.target(target), self.model(model), self.engine(engine), toolchain
+            yield Choice(self.target(target), self.model(model), self.engine(engine), toolchain)
 
 
 def _names(asked: Sequence[str]) -> tuple[str, ...]:

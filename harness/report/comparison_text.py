@@ -11,7 +11,6 @@ from harness.measure.number import Number
 from harness.report.plain_text import percent, printable
 from harness.results.judge.causes import Part, layers, symbols
 from harness.results.judge.compare import Comparison, Delta
-from harness.results.judge.matching import title_of
 from harness.results.judge.run_context import commit_of
 from harness.results.record import Record
 
@@ -24,7 +23,7 @@ _STYLES = {"worse": "bold red", "better": "green"}
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print what differs and why, and a line for all that does not."""
     old, new = comparison.old, comparison.new
-    _say(console, title_of(new), "bold")
+    _say(console, str(new.combination), "bold")
     _say(console, f"{_run(old)}  →  {_run(new)}")
     for line in explain(comparison):
         _say(console, line)

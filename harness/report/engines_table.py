@@ -77,11 +77,12 @@ def notes_of(group: SideBySide) -> Iterator[str]:
     """Yield what the rows need to be read rightly: what is missing, unclear or not comparable."""
     yield from (f"{engine} {why}" for engine, why in group.refused.items())
     silent = [record for record in group.records if group.comparisons and not record.layers]
-    if silent == group.records and not any(record.unprofiled for record in silent):
+    if silent == group.records and not any(record.profile_unavailable for record in silent):
         yield "no layers: --profile records which of them differ"
     else:
         for record in silent:
-            yield f"no layers of {record.image.engine}: {record.unprofiled or 'not profiled'}"
+            reason = record.profile_unavailable or "not profiled"
+            yield f"no layers of {record.image.engine}: {reason}"
     for engine, names in group.unmatched.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         listed = f"{', '.join(names[:_NAMED])}{more}"

@@ -8,7 +8,6 @@ from harness.report.comparison_text import change, explain, shown
 from harness.report.plain_text import printable
 from harness.results.judge.compare import Delta, Judged
 from harness.results.judge.gate import Judgement
-from harness.results.judge.matching import title_of
 from harness.results.record import Record
 
 _DEFAULT = Path("reports", "baselines")
@@ -40,7 +39,7 @@ def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
     for judgement in judgements:
         told = list(_told(judgement))
         if told:
-            yield f"{title_of(judgement.record)}:"
+            yield f"{judgement.record.combination}:"
             yield from (f"  {line}" for line in told)
         if judgement.baseline is None and not judgement.fails:
             yield _title(judgement, folder)
@@ -73,7 +72,7 @@ def accept_line(records: Iterable[Record], folder: Path) -> str:
 
 
 def _title(judgement: Judgement, folder: Path) -> str:
-    title = title_of(judgement.record)
+    title = str(judgement.record.combination)
     if judgement.baseline is None:
         return f"{title}: there is no baseline in {folder}"
     what = "not to be compared with"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harness import __version__
 from harness.measure.number import Number
-from harness.measure.quality import SHOWN
+from harness.model.metric import SHOWN
 from harness.report import figures
 from harness.report.combination_status import Standing
 from harness.report.comparison_text import explain

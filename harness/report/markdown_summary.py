@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.measure.quality import SHOWN
+from harness.model.metric import SHOWN
 from harness.report.combination_status import Standing
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of

@@ -14,9 +14,10 @@ import numpy as np
 
 from harness import __version__
 from harness.errors import InputError
-from harness.run.mlperf.mlperf_run import MlperfRun
-from harness.run.mlperf.runner import Plan, Window
-from harness.run.mlperf.suite import Outcome
+from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.runs.mlperf.runner import Window
+from harness.runs.mlperf.suite import Outcome
+from harness.runs.mlperf.window_plan import WindowPlan
 from harness.support.whole_files import create_folder
 
 _MICRO = 1e6  # in a whole
@@ -91,8 +92,9 @@ def _modes(run: MlperfRun) -> tuple[dict[str, tuple[list[str], list[Any]]], list
 
 
 def _is_official(windows: Sequence[Window]) -> bool:
-    return len(windows) == Plan.windows and all(
-        one.seconds >= Plan.seconds and one.iterations >= Plan.iterations for one in windows
+    return len(windows) == WindowPlan.windows and all(
+        one.seconds >= WindowPlan.seconds and one.iterations >= WindowPlan.iterations
+        for one in windows
     )
 
 

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.measure.quality import SHOWN
+from harness.model.metric import SHOWN
 from harness.report.plain_text import quantity
-from harness.run.mlperf.mlperf_run import MlperfRun
-from harness.run.mlperf.suite import Outcome
+from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.runs.mlperf.suite import Outcome
 
 
 def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -> None:
@@ -40,7 +40,7 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
 
 def _row(outcome: Outcome) -> list[str | Text]:
     one, run = outcome.benchmark, outcome.run
-    goal = f"{SHOWN[one.metric]} ≥ {one.floor:.2f}"
+    goal = f"{SHOWN[one.metric]} ≥ {one.quality_target:.2f}"
     if run is None:
         return [one.id, "", goal, "", "", "", Text("not run", "red" if outcome.code else "dim")]
     said = Text("passed", "green") if not outcome.code else Text("failed", "bold red")
@@ -66,8 +66,10 @@ def _reasons(outcome: Outcome) -> list[str]:
     if run is None:
         return [f"not run: {outcome.reason}"]
     reasons = run.failures()
-    if not outcome.reached and run.quality >= run.model.floor:
-        reasons.append(f"below the quality target of the rules, {outcome.benchmark.floor:g}")
+    if not outcome.reached and run.quality >= run.model.quality_target:
+        reasons.append(
+            f"below the quality target of the rules, {outcome.benchmark.quality_target:g}"
+        )
     if run.throughput is None:
         reasons.append(f"no latency: {run.untimed}")
     return reasons

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from harness.run.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import LayerProfile, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from harness.engines.registry import DEFAULT_ENGINE
 from harness.errors import InputError
-from harness.options.selection import DEFAULT_ENGINE
 from harness.report.combination_status import Standing, standing_of
 from harness.report.number_history import TRENDS, Series
+from harness.results.combination import Combination
 from harness.results.judge.gate import Gate
-from harness.results.judge.matching import Key
 from harness.results.judge.side_by_side import SideBySide, side_by_side
 from harness.results.store.store import Entry, Store
 
@@ -111,9 +111,9 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
             remedy="harness run, or pytest --target=NAME, makes one; --store=URL names a store",
         )
     last = entries[-1].started
-    histories: dict[Key, list[Entry]] = {}
+    histories: dict[Combination, list[Entry]] = {}
     for entry in entries:
-        histories.setdefault(_key(entry), []).append(entry)
+        histories.setdefault(entry.combination, []).append(entry)
     series = _series(store, entries, branch)
     standings = [
         standing_of(store, history, series.get(key, {}), last, gate)
@@ -123,16 +123,12 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
     return Summary(standings, len(entries), entries[0].started, last)
 
 
-def _key(entry: Entry) -> Key:
-    return (entry.target, entry.model, entry.engine, entry.toolchain, entry.optimize)
-
-
 def _series(
     store: Store, entries: Sequence[Entry], branch: str | None
-) -> dict[Key, dict[str, Series]]:
+) -> dict[Combination, dict[str, Series]]:
     """Return the numbers of `TRENDS`: a query for each, not for each combination."""
-    key = {entry.id: _key(entry) for entry in entries}
-    series: dict[Key, dict[str, Series]] = {}
+    key = {entry.id: entry.combination for entry in entries}
+    series: dict[Combination, dict[str, Series]] = {}
     for name in TRENDS:
         for point in store.series(name, branch=branch):
             if point.id in key:  # others came since

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.measure.quality import SHOWN
+from harness.model.metric import SHOWN
 from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
 from harness.report.plain_text import error_of, few_digits, quantity
@@ -38,7 +38,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     for heading in ("target\ntoolchain" if compilers or flags else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
     for heading in (
-        f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ floor",
+        f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ target",
         "vectors\n≠ golden",
         *(f"{_TICKS[unit]}\n{_below(unit, records)}" for unit in units),
         *(["latency\ninf./s"] * timed),
@@ -81,7 +81,7 @@ def _has(unit: str, record: Record) -> bool:
 def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     metric = record.model.metric
-    quality, least = value[metric], value[f"{metric}_floor"]
+    quality, least = value[metric], value[f"{metric}_target"]
     same = record.differing == 0
     latency: list[str | Text] = [""] * timed
     if "throughput" in value:
@@ -165,11 +165,13 @@ def _lacking(records: Sequence[Record]) -> Iterator[str]:
     """Yield what `records` lack that their users may look for, and why."""
     found: dict[tuple[str, str], set[str]] = {}
     for record in records:
-        estimated = "" if "instructions_median" not in record.numbers else record.unestimated
+        estimated = (
+            "" if "instructions_median" not in record.numbers else record.estimate_unavailable
+        )
         for what, why in (
             ("not estimated", estimated),
-            ("no layers", record.unprofiled),
-            ("no stack", record.unseen_stack),
+            ("no layers", record.profile_unavailable),
+            ("no stack", record.stack_unavailable),
         ):
             if why:
                 found.setdefault((what, why), set()).add(record.target.name)

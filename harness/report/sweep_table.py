@@ -9,9 +9,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from harness.cli.sweep import Row, groups
 from harness.measure.number import Number
 from harness.report.plain_text import error_of, few_digits
+from harness.results.judge.sweep_row import SweepRow, groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ _MARKERS = "o^sDv"  # one for each toolchain
 _COLUMNS = 3  # of panels
 
 
-def print_sweep(rows: Sequence[Row], console: Console) -> None:
+def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
     """Print a line for each of `rows`, those of one target and model together.
 
     What is wrong with one is said below.
@@ -68,7 +68,7 @@ def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> str:
     return "\n".join([*lines, "*: Pareto-optimal, by flash and ticks, of those that are right"])
 
 
-def _named(group: list[Row]) -> list[tuple[Row, str]]:
+def _named(group: list[SweepRow]) -> list[tuple[SweepRow, str]]:
     """Return the rows, with target and model beside the first two."""
     names = [group[0].target, group[0].model]
     if len(group) == 1:
@@ -76,7 +76,7 @@ def _named(group: list[Row]) -> list[tuple[Row, str]]:
     return [(row, names[place] if place < len(names) else "") for place, row in enumerate(group)]
 
 
-def _figures(row: Row, units: Sequence[str], *, estimated: bool) -> list[str]:
+def _figures(row: SweepRow, units: Sequence[str], *, estimated: bool) -> list[str]:
     value = {name: number.value for name, number in row.numbers.items()}
     shown = ["flash", "ram", *(f"{unit}_median" for unit in units)]
     figures = [f"{value[name]:,.0f}" if name in value else "" for name in shown]
@@ -86,7 +86,7 @@ def _figures(row: Row, units: Sequence[str], *, estimated: bool) -> list[str]:
     return [*figures, differing, "*" if row.best else "failed" if row.reasons else ""]
 
 
-def plot_sweep(rows: Sequence[Row], path: Path) -> None:
+def plot_sweep(rows: Sequence[SweepRow], path: Path) -> None:
     """Plot flash against ticks to `path`, a panel for each target and model.
 
     Points are named by their flag, toolchains have a marker each; filled ones are
@@ -117,12 +117,12 @@ def _legend(markers: dict[str, str]) -> "list[Line2D]":
     return [*toolchains, front]
 
 
-def _place(row: Row) -> tuple[float, float, str]:
+def _place(row: SweepRow) -> tuple[float, float, str]:
     """Return where a row's marker is: what has one marker in one place has one label."""
     return (*row.point, row.toolchain)
 
 
-def _draw(axes: "Axes", group: list[Row], markers: dict[str, str]) -> None:
+def _draw(axes: "Axes", group: list[SweepRow], markers: dict[str, str]) -> None:
     """Draw the rows of one target and model, all of which ran."""
     engines = len({row.engine for row in group}) > 1
     front = sorted(row.point for row in group if row.best)

@@ -9,19 +9,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from harness.board.board_options import Feed
 from harness.errors import InfrastructureError, InputError
 from harness.image.memory_use import MemoryUse
+from harness.link.protocol import InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.number import Number
-from harness.measure.quality import Metric
+from harness.model.metric import Metric
+from harness.results.combination import Combination
 from harness.results.record_rules import BrokenRuleError, check
-from harness.run.layer_profile import LayerProfile
-from harness.run.mlperf.runner import Window
+from harness.runs.layer_profile import LayerProfile
+from harness.runs.mlperf.runner import Window
 
 SCHEMA = 1
-Protocol = Literal["link", "mlperf-tiny"]
-"""What host and firmware speak."""
 
 _LARGEST = 64 << 20  # bytes of a file
 
@@ -141,17 +140,25 @@ class Record(msgspec.Struct, frozen=True):
     ticks: list[Count]
     retries: Count
     log: list[str]
-    feed: Feed = "serial"  # which all records are from that do not say it
+    input_via: InputVia = "serial"  # which all records are from that do not say it
     divergence: LayerDifference | None = None
-    unestimated: str = ""  # why no cycles are estimated
-    unprofiled: str = ""  # why there are no layers, though they were asked for
-    unseen_stack: str = ""  # why `stack` is not among the numbers
+    estimate_unavailable: str = ""  # why no cycles are estimated
+    profile_unavailable: str = ""  # why there are no layers, though they were asked for
+    stack_unavailable: str = ""  # why `stack` is not among the numbers
     conversion: Conversion | None = None  # the counter's ticks are as they came
     layers: list[LayerProfile] = []  # of vector 0, if they were asked for
     energy: EnergyInfo | None = None  # no meter measured
     memory: MemoryUse | None = None  # which all records have but the first ones
     protocol: Protocol = "link"  # which all records are of that do not say it
     windows: list[Window] = []  # of mlperf-tiny
+
+    @property
+    def combination(self) -> Combination:
+        """What was run."""
+        image = self.image
+        return Combination(
+            self.target.name, self.model.name, self.engine, image.toolchain, image.optimize
+        )
 
     @property
     def engine(self) -> str:

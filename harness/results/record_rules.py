@@ -59,8 +59,10 @@ def _check_presence(record: "Record") -> None:
             raise BrokenRuleError(f"numbers.{name}.value: is not between 0 and 1")
     if record.protocol != "link":
         return
-    if ("stack" in record.numbers) == bool(record.unseen_stack):
-        raise BrokenRuleError("numbers.stack: is to be there, or `unseen_stack` to say why not")
+    if ("stack" in record.numbers) == bool(record.stack_unavailable):
+        raise BrokenRuleError(
+            "numbers.stack: is to be there, or `stack_unavailable` to say why not"
+        )
     if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
         raise BrokenRuleError("numbers: neither instructions_median nor cycles_median is there")
 

@@ -5,20 +5,17 @@ import secrets
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from harness import __version__
-from harness.image.build import Image
 from harness.measure import latency
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.inference_energy import estimate_energy
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
-from harness.model.folder import Model
-from harness.model.vectors import Vectors
 from harness.results.git_commit import branch_of, git
 from harness.results.record import (
     SCHEMA,
@@ -31,27 +28,10 @@ from harness.results.record import (
     Record,
     TargetInfo,
 )
-from harness.run.layer_profile import Profile
-from harness.run.link_run import Run
-from harness.target.target_file import Qemu, Target
-
-
-class _AnyRun(Protocol):
-    """What a record says of every run, over whichever protocol."""
-
-    @property
-    def target(self) -> Target: ...
-    @property
-    def model(self) -> Model: ...
-    @property
-    def image(self) -> Image: ...
-    @property
-    def vectors(self) -> Vectors: ...
-    @property
-    def golden_source(self) -> str: ...
-    @property
-    def board_version(self) -> str: ...
-    def failures(self) -> list[str]: ...
+from harness.runs.device_under_test import AnyRun
+from harness.runs.layer_profile import Profile
+from harness.runs.link_run import Run
+from harness.target.target_file import Qemu
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -62,21 +42,17 @@ def record_of(run: Run, root: Path) -> Record:
         numbers=_numbers(run),
         counter=run.welcome.counter,
         ticks=run.ticks.tolist(),
-        retries=run.retries,
-        log=list(run.log),
-        feed=run.feed,
+        input_via=run.input_via,
         divergence=run.divergence,
-        unestimated=run.unestimated,
-        unprofiled=run.unprofiled,
-        unseen_stack=run.unseen_stack,
+        estimate_unavailable=run.estimate_unavailable,
+        profile_unavailable=run.profile_unavailable,
+        stack_unavailable=run.stack_unavailable,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
-        energy=energy_info(run.metered),
-        memory=run.memory,
     )
 
 
-def recorded(run: _AnyRun, root: Path, **measured: Any) -> Record:
+def recorded(run: AnyRun, root: Path, **measured: Any) -> Record:
     """Return the record of `run`, with the keys of a Record that say what was `measured`."""
     now = datetime.now(UTC)
     reasons = run.failures()
@@ -110,6 +86,10 @@ def recorded(run: _AnyRun, root: Path, **measured: Any) -> Record:
             toolchain=run.image.toolchain.name,
         ),
         commit=_commit(root),
+        retries=run.retries,
+        log=list(run.log),
+        energy=_energy_info(run.metered),
+        memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), __version__),
         **measured,
     )
@@ -120,7 +100,7 @@ def _conversion(run: Run) -> Conversion | None:
     return Conversion(hz, board.icount_shift) if hz and isinstance(board, Qemu) else None
 
 
-def energy_info(metered: Metered | None) -> EnergyInfo | None:
+def _energy_info(metered: Metered | None) -> EnergyInfo | None:
     """Return how energy was measured; None if no meter did."""
     if metered is None:
         return None
@@ -154,7 +134,7 @@ def _numbers(run: Run) -> dict[str, Number]:
     return {
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
-        f"{metric}_floor": Number(run.model.floor, "1", "exact"),
+        f"{metric}_target": Number(run.model.quality_target, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         **_score_numbers(run),

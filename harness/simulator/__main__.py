@@ -2,38 +2,22 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.simulator.serve import serve
-from harness.simulator.serve_options import add_options
+from harness.simulator.serve_options import add_options, serve_with
 
 
 def main() -> int:
-    """Parse the command line and serve a board."""
+    """Parse the command line and serve a board; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m harness.simulator")
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("serve", help="run a virtual board")
-    add_options(command)
-    command.add_argument("--json", action="store_true", help="announce the board in JSON")
-    command.add_argument("--stdin", action="store_true", help="end with standard input")
-    command.add_argument("--ready", type=Path, metavar="FILE", help="announce it in FILE too")
+    add_options(commands.add_parser("serve", help="run a virtual board"))
     options = parser.parse_args()
     try:
-        return serve(
-            options.chip,
-            serial=options.serial,
-            uart=options.uart,
-            boot=options.boot,
-            meter=options.meter,
-            faults=options.fault,
-            as_json=options.json,
-            with_stdin=options.stdin,
-            ready=options.ready,
-        )
+        return serve_with(options)
     except HarnessError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.simulator.runtime_folder import Place
@@ -16,39 +17,52 @@ _SWITCH = 0.0005  # seconds that one thread may keep the others waiting
 _WATCH = 0.2  # seconds between looks at whether the core's thread has failed
 
 
+@dataclass(frozen=True)
+class BoardSetup:
+    """What a virtual board is made of.
+
+    `serial` is its probe's ID; without one, an ID is made up. `uart` is the UART on the serial
+    port and `boot` the address of the program's vector table; the chip has defaults for both.
+    `meter` is the virtual meter in the supply, empty for none. `faults` go wrong, as
+    `name` or `name=value`.
+    """
+
+    chip: str
+    serial: str | None = None
+    uart: str | None = None
+    boot: int | None = None
+    meter: str = ""
+    faults: Sequence[str] = ()
+
+
 def serve(
-    chip: str,
-    *,
-    serial: str | None = None,
-    uart: str | None = None,
-    boot: int | None = None,
-    meter: str = "",
-    faults: Sequence[str] = (),
-    as_json: bool = False,
-    with_stdin: bool = False,
-    ready: Path | None = None,
+    setup: BoardSetup, *, as_json: bool = False, with_stdin: bool = False, ready: Path | None = None
 ) -> int:
     """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
 
-    `serial` is its probe's id, else one is made up; `boot` where its program's vector table is,
-    else the chip says; `meter` what is in its supply. It is
-    announced on standard output, as one line of JSON if `as_json`, and in the file `ready` if
-    that is given. With `with_stdin` the end of standard input ends it too.
+    The board is announced on standard output, as one line of JSON if `as_json`, and in the file
+    `ready` if that is given. With `with_stdin` the end of standard input ends it too.
     """
     sys.setswitchinterval(_SWITCH)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    probe_id = serial or f"V-{chip}-{os.getpid()}"
+    probe_id = setup.serial or f"V-{setup.chip}-{os.getpid()}"
     place = Place(probe_id)
     try:
-        board = Board(chip, uart=uart, boot=boot, texts=faults, meter=meter)
+        board = Board(
+            setup.chip,
+            uart=setup.uart,
+            boot=setup.boot,
+            texts=setup.faults,
+            meter=setup.meter,
+        )
         try:
             server = Server(board, place, probe_id, stop.set)
             announcement = {
                 "probe": probe_id,
                 "port": board.line.path,
-                "chip": chip,
+                "chip": setup.chip,
                 "board": board.chip.board,
                 "socket": str(place.socket),
                 "meter": server.record.meter,

@@ -1,12 +1,13 @@
-"""The options of a virtual board, for `harness virtual serve` and `python -m` alike."""
+"""`serve`: the command line of a virtual board, for `harness virtual` and `python -m` alike."""
 
 import argparse
+from pathlib import Path
 
 from harness.simulator.board_faults import KNOBS, WRONG_CHIP
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare chip, UART, probe id and faults."""
+    """Declare chip, UART, probe ID, faults, and how the board is announced."""
     faults = "; ".join(
         f"{name}{'=' if knob.value else ''}{knob.value}: {knob.help}"
         for name, knob in KNOBS.items()
@@ -34,3 +35,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FAULT",
         help=f"something that goes wrong; {WRONG_CHIP}=CHIP: claim to be one; {faults}",
     )
+    parser.add_argument("--json", action="store_true", help="announce the board in JSON")
+    parser.add_argument("--stdin", action="store_true", help="end when standard input ends")
+    parser.add_argument("--ready", type=Path, metavar="FILE", help="announce it in FILE too")
+
+
+def serve_with(options: argparse.Namespace) -> int:
+    """Serve the board that `options` describe; return the exit code."""
+    from harness.simulator.serve import BoardSetup, serve  # noqa: PLC0415 - unicorn loads slowly
+
+    setup = BoardSetup(
+        chip=options.chip,
+        serial=options.serial,
+        uart=options.uart,
+        boot=options.boot,
+        meter=options.meter,
+        faults=options.fault,
+    )
+    return serve(setup, as_json=options.json, with_stdin=options.stdin, ready=options.ready)

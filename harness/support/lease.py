@@ -32,7 +32,7 @@ class Lease:
                 raise InfrastructureError(
                     f"is in use by {self._holder() or 'another session'}",
                     where=resource,
-                    remedy="wait until it ends, or let this one wait with --board-wait=SECONDS",
+                    remedy="wait until it ends, or let this one wait with --lock-timeout=SECONDS",
                 )
             time.sleep(_POLL)
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden import tflm_golden
-from harness.measure.quality import Metric, quality
+from harness.measure.quality import quality
 from harness.model.folder import Model
 from harness.model.graph import Graph
+from harness.model.metric import Metric
 from harness.model.quantization import dequantize, quantize
 from harness.model.tflite_file import parse
 from harness.support.whole_files import npz, replace_files

@@ -2,9 +2,9 @@
 
 import time
 
-from harness.run.link_dut import Dut
+from harness.runs.link_dut import LinkDut
 
 
-def test_first_inference(dut: Dut) -> None:
+def test_first_inference(dut: LinkDut) -> None:
     dut.infer(dut.model.vectors.inputs[0])
     print(f"\nfirst inference {time.time()}")

@@ -15,17 +15,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.board.board_options import Feed, Reach
+from harness.board.board_options import BoardOptions
 from harness.board.provision import provision
-from harness.engines.registry import find_engine
+from harness.engines.registry import DEFAULT_ENGINE, find_engine
 from harness.image.build import Image, build_image
 from harness.link import frame, messages
 from harness.link.channel import Channel
 from harness.link.link_client import LinkClient
 from harness.link.messages import Message
+from harness.link.protocol import InputVia
 from harness.model.folder import Model, find_model
-from harness.options.selection import DEFAULT_ENGINE
-from harness.run.link_dut import Dut, open_dut
+from harness.runs.bench import open_link_dut
+from harness.runs.link_dut import LinkDut
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
@@ -33,6 +35,7 @@ from tests.perf.line import Wire, port
 from tests.perf.protocols import protocols
 from tests.perf.results import results
 from tests.support import host
+from tests.support.devices import opened
 from tests.support.images import large_image, repeated_image
 from tests.support.models import large_input
 
@@ -137,18 +140,15 @@ def feeds(folder: Path, name: str) -> None:
 
 @contextmanager
 def started(
-    target: Target, model: Model, image: Image, workspace: Workspace, feed: Feed = "serial"
-) -> Iterator[Dut]:
+    target: Target, model: Model, image: Image, workspace: Workspace, input_via: InputVia = "serial"
+) -> Iterator[LinkDut]:
     """A device of its own that runs `image`."""
-    progress, reach = Progress(sys.stderr), Reach(feed=feed)
-    with (
-        closing(provision(target, workspace.logs, progress, reach)) as board,
-        open_dut(target, model, image, board, workspace, progress, lambda _: None, feed) as dut,
-    ):
+    options = BoardOptions(input_via=input_via)
+    with opened(target, model, image, workspace.root, board_options=options) as dut:
         yield dut
 
 
-def _timed(dut: Dut, inputs: Any = None) -> tuple[float, float, int]:
+def _timed(dut: LinkDut, inputs: Any = None) -> tuple[float, float, int]:
     """Return the seconds until RUN, those from RUN to its result, and the ticks."""
     link, waited = dut._link, dut._link.waited
     data = (dut.model.vectors.inputs[0] if inputs is None else inputs).tobytes()
@@ -166,9 +166,9 @@ def virtual_board(folder: Path) -> None:
     image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
     large = large_image(image, 250_000 - image.flash, folder / "large")
     progress = Progress(sys.stderr)
-    with closing(provision(target, workspace.logs, progress, Reach())) as board:
+    with closing(provision(target, workspace.logs, progress, BoardOptions())) as board:
         begin = time.perf_counter()
-        with open_dut(target, model, large, board, workspace, progress, lambda _: None) as dut:
+        with open_link_dut(RunRequest(target, model, workspace), large, board) as dut:
             seconds = time.perf_counter() - begin
             show(
                 "virtual-stm32: flash 250 KB / 5 s", seconds / 5, "≤ 1", f"{seconds:.2f} s to HELLO"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.link.channel import Channel
 from harness.link.link_client import LinkClient
-from harness.run.mlperf.mlperf_client import MlperfClient
+from harness.runs.mlperf.mlperf_client import MlperfClient
 from tests.perf.line import Wire, port
 from tests.support import host
 

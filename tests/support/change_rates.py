@@ -1,6 +1,7 @@
 """How often change points are seen where there are none, or missed: the tables of docs/trend.md.
 
-`python -m tests.support.change_rates [HISTORIES]` takes about 15 minutes with 200 histories a figure.
+`python -m tests.support.change_rates [HISTORIES]` takes about 15 minutes
+with 200 histories a figure.
 """
 
 import sys

@@ -31,7 +31,9 @@ def large_input(folder: Path, vectors: int) -> Model:
     source = b.activation((1, *LARGE), 0.1, 0)
     pooled = b.pool("AVERAGE_POOL_2D", source, (25, 25), stride=(25, 25))
     (folder / "model.tflite").write_bytes(b.build([source], [b.reshape(pooled, (1, 81))]))
-    (folder / "model.toml").write_text(DESCRIPTION.replace("floor = 0.5", "floor = 0.0"))
+    (folder / "model.toml").write_text(
+        DESCRIPTION.replace("quality_target = 0.5", "quality_target = 0.0")
+    )
     rng = np.random.default_rng(0)
     # Averages of uniform noise would all be nearly alike.
     level = rng.integers(-100, 100, (vectors, *LARGE)) + rng.integers(-20, 20, (vectors, 1, 1, 9))

@@ -1,9 +1,8 @@
 """A user's repository for tests: a model that misbehaves as it is told, run by the command."""
 
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
 from harness.cli.main import main
 from harness.engines import registry
 from harness.engines.registry import Engine, Generated
@@ -20,10 +17,10 @@ from harness.image.build import build_image
 from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.results.record import Record, read_record
-from harness.run.link_dut import Dut, open_dut
-from harness.support.progress import Progress
+from harness.runs.link_dut import LinkDut
 from harness.target.target_file import find_target
 from harness.workspace import Workspace
+from tests.support.devices import opened
 from tests.support.graphs import Builder
 
 DATA = Path(__file__).parents[1] / "data"
@@ -47,7 +44,7 @@ DESCRIPTION = """\
 description = "Four bytes in, four classes out"
 task = "classification"
 metric = "accuracy"
-floor = 0.5
+quality_target = 0.5
 input = { preprocessing = "none" }
 provenance = { data = "made up for this test", licence = "Apache-2.0" }
 """
@@ -109,16 +106,13 @@ class Repository:
         self.vectors(**vectors(behaviours))
 
     @contextmanager
-    def dut(self, engine: Engine, target: str = "qemu-stm32") -> Iterator[Dut]:
+    def dut(self, engine: Engine, target: str = "qemu-stm32") -> Iterator[LinkDut]:
         """Open a session with the model on a bundled target."""
-        workspace, progress = Workspace(self.root), Progress(sys.stderr)
+        workspace = Workspace(self.root)
         chosen = find_target(target, workspace.targets)
         model = load_model(self.root / "models" / "small")
         image = build_image(chosen, model, engine, workspace.images)
-        with (
-            closing(provision(chosen, workspace.logs, progress, Reach())) as board,
-            open_dut(chosen, model, image, board, workspace, progress, lambda _: None) as dut,
-        ):
+        with opened(chosen, model, image, self.root) as dut:
             yield dut
 
     def records(self) -> list[Record]:

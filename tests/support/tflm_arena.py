@@ -1,6 +1,6 @@
 """How much memory TFLM wants for a model: asked in processes of its own, which may crash.
 
-`python -m tests.support.tflm_arena MODEL SIZE` prints, if TFLM runs MODEL in SIZE bytes, how many of them
+`python -m tests.support.tflm_arena MODEL SIZE` prints, if TFLM runs MODEL in SIZE bytes, how many bytes
 hold tensors and scratch buffers.
 """
 

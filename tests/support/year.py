@@ -98,7 +98,7 @@ def _numbers(
     return {
         "accuracy": Number(0.985, "1", "exact"),
         "accuracy_golden": Number(0.985, "1", "exact"),
-        "accuracy_floor": Number(0.97, "1", "exact"),
+        "accuracy_target": Number(0.97, "1", "exact"),
         "vectors": Number(len(ticks), "1", "exact"),
         "bytes_differing": Number(0, "byte", "exact"),
         **{

@@ -1,20 +1,20 @@
 """MLPerf Tiny's keyword spotting model, brought as a user would bring it."""
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.board.board_options import Reach
+from harness.board.board_options import BoardOptions
 from harness.board.provision import Board
 from harness.engines.registry import Engine
 from harness.image.build import build_image
 from harness.model.folder import Model, load_model
 from harness.results.record import read_record
-from harness.run.link_dut import open_dut
-from harness.support.progress import Progress
+from harness.results.recording import record_run
+from harness.runs.bench import open_link_dut
+from harness.runs.request import RunRequest
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 
@@ -24,7 +24,7 @@ DESCRIPTION = """\
 description = "MLPerf Tiny keyword spotting, reference model"
 task = "classification"
 metric = "accuracy"
-floor = 0.90
+quality_target = 0.90
 [input]
 preprocessing = "49 windows of 10 MFCC, int8"
 [provenance]
@@ -62,15 +62,13 @@ def test_keyword_spotting_is_golden_on_every_vector(
 ) -> None:
     workspace = Workspace(tmp_path)
     image = build_image(target, keywords, engine, workspace.images)
-    records: list[Path] = []
-    feed = Reach.of(request.config.option).feed
-    with open_dut(
-        target, keywords, image, board, workspace, Progress(sys.stderr), records.append, feed
-    ) as dut:
+    options = BoardOptions.of(request.config.option)
+    asked = RunRequest(target, keywords, workspace, board_options=options)
+    with open_link_dut(asked, image, board) as dut:
         run = dut.run()
     run.check()
     assert len(run.outputs) == 1000
     assert run.bytes_differing == 0
     assert run.quality == 0.901
-    [record] = map(read_record, records)
+    record = read_record(record_run(run, workspace))
     assert record.verdict == "passed"

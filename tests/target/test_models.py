@@ -1,10 +1,10 @@
 """The suite that `--target` runs: every model on every target asked for."""
 
 from harness.image.memory_use import Use, memory_use
-from harness.run.link_dut import Dut
+from harness.runs.link_dut import LinkDut
 
 
-def test_model_is_right_on_the_device(dut: Dut) -> None:
+def test_model_is_right_on_the_device(dut: LinkDut) -> None:
     run = dut.run()
     run.check()
     assert run.quality == run.golden_quality

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE, main
-from harness.errors import InfrastructureError, InputError
-from harness.image.arduino import arduino_cli as arduino_cli
+from harness.cli.main import main
+from harness.errors import ExitCode, InfrastructureError, InputError
+from harness.image.arduino import arduino_cli
 from harness.image.arduino.arduino_library import NAME, assemble
 from harness.image.arduino.sketch import sketch_elf
 from harness.target.target_file import find_target
@@ -57,7 +57,9 @@ def repository(repository: Repository) -> Repository:
     path = repository.root / "models" / "small" / "vectors.npz"
     np.savez(path, inputs=inputs, labels=sums.argmax(1))  # golden: by TFLM
     description = repository.root / "models" / "small" / "model.toml"
-    description.write_text(description.read_text().replace("floor = 0.5", "floor = 0.3"))
+    description.write_text(
+        description.read_text().replace("quality_target = 0.5", "quality_target = 0.3")
+    )
     shutil.copytree(EXAMPLE, repository.root / "RunModel")
     return repository
 
@@ -85,7 +87,7 @@ def run(repository: Repository, *options: str) -> tuple[int, str]:
 
 @needs_gcc
 def test_the_example_gives_what_tflm_gives(repository: Repository) -> None:
-    assert run(repository) == (PASSED, "")
+    assert run(repository) == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.image.engine == "elf"
     assert record.image.engine_version.startswith("RunModel.ino.elf ")
@@ -100,7 +102,7 @@ def test_a_model_that_could_not_be_set_up_is_not_run(repository: Repository) -> 
     sketch = repository.root / "RunModel" / "RunModel.ino"
     sketch.write_text(sketch.read_text().replace("(Serial1, model)", "(Serial1, model, 7)"))
     code, text = run(repository)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "7" in text
 
 
@@ -118,7 +120,7 @@ def test_a_sketch_that_does_not_compile_is_explained(
     sketch = repository.root / "RunModel" / "RunModel.ino"
     sketch.write_text(sketch.read_text().replace(was, then))
     code, text = run(repository)
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert said in text
     assert "RunModel.ino:" in text
 
@@ -128,11 +130,11 @@ def test_a_core_that_is_not_installed_is_named(repository: Repository) -> None:
     target.parent.mkdir()
     target.write_text(f'base = "{TARGET}"\narduino.fqbn = "arduino:samd:mkrzero"\n')
     code, text = run(repository, "--sketch", "RunModel", "--target", "other")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "several boards: arduino:mbed_nano:nano33ble, arduino:samd:mkrzero" in text
     common = ("run", "--model", "small", "--target", "other", "--arduino-cli", str(CLI))
     code, text = repository.harness(*common, "--sketch", "RunModel/RunModel.ino")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "no core for arduino:samd:mkrzero" in text
     assert "-> arduino-cli core install arduino:samd" in text
 
@@ -160,7 +162,7 @@ def test_what_does_not_fit_is_said(
         "harness.image.arduino.sketch.compile_sketch", lambda *_: Path("sketch.elf")
     )
     code, text = run(repository, *options)
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert said in text
 
 
@@ -170,7 +172,7 @@ def test_without_arduino_cli_the_way_to_it_is_said(
     monkeypatch.setenv("PATH", str(repository.root))
     options = ("--model", "small", "--target", TARGET, "--sketch", "RunModel")
     code, text = repository.harness("run", *options)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "no arduino-cli on PATH" in text
     assert "--arduino-cli" in text
 
@@ -218,13 +220,13 @@ def test_setup_puts_the_library_into_the_sketchbook(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):  # again: a newer one takes its place
-        assert main(["setup", "arduino", "--sketchbook", str(tmp_path)]) == PASSED
+        assert main(["setup", "arduino", "--sketchbook", str(tmp_path)]) == ExitCode.PASSED
         library = tmp_path / "libraries" / NAME
         assert str(library) in capsys.readouterr().out
         assert not (library / "stale").exists()
         (library / "stale").touch()
     (library / "library.properties").write_text("name=Mine\n")
-    assert main(["setup", "arduino", "--sketchbook", str(tmp_path)]) == USAGE
+    assert main(["setup", "arduino", "--sketchbook", str(tmp_path)]) == ExitCode.USAGE
     assert "is not this library" in capsys.readouterr().err
 
 

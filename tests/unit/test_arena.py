@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.cli.main import PASSED
 from harness.engines.cmsis_nn import CmsisNN, arena, cmsis_nn_engine
 from harness.engines.cmsis_nn.arena import Memory, allocate
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.lifetimes import Lives
+from harness.errors import ExitCode
 from harness.model import tensor_block
 from harness.model.folder import list_models
 from harness.model.graph import Graph
@@ -220,7 +220,7 @@ def test_a_model_computed_in_place_equals_golden(
     model = shortcut() if seed is None else network(np.random.default_rng(seed))
     path = repository.network(model)
     toml = path.with_name("model.toml")
-    toml.write_text(toml.read_text().replace("floor = 0.5", "floor = 0.0"))
+    toml.write_text(toml.read_text().replace("quality_target = 0.5", "quality_target = 0.0"))
     tensors = parse(path.read_bytes(), where="small").input_tensors
     rng = np.random.default_rng(0)
     arrays: dict[str, Any] = {
@@ -236,4 +236,4 @@ def test_a_model_computed_in_place_equals_golden(
             self.merge()
 
     monkeypatch.setattr(arena, "Lives", Merged)
-    assert repository.run("cmsis-nn") == (PASSED, "")
+    assert repository.run("cmsis-nn") == (ExitCode.PASSED, "")

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.cli.main import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.main import main
 from harness.engines import registry
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.image import toolchain
 from harness.image.toolchain import find_gcc
 from harness.link import exchange, link_client
@@ -76,7 +76,7 @@ def repository(compiler: None, emulator: None, empty: Repository, built: Path) -
 
 
 def test_the_repository_of_these_tests_is_sound(repository: Repository) -> None:
-    assert repository.run() == (PASSED, "")
+    assert repository.run() == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.verdict == "passed"
     assert repository.processes() == []
@@ -116,14 +116,14 @@ def test_an_unknown_name_is_refused_before_anything_is_built(
     empty: Repository, command: str, arguments: tuple[str, str], text: str
 ) -> None:
     code, shown = empty.harness(command, *arguments)
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert shown.startswith(text)
     assert not (empty.root / "build").exists()
 
 
 def test_one_unknown_name_among_good_ones_stops_all(empty: Repository) -> None:
     code, text = empty.run("misbehaving", "--target", "qemu-stm32", "--target", "nonsense")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "unknown target 'nonsense'" in text
     assert not (empty.root / "build").exists()
 
@@ -132,7 +132,7 @@ def test_a_malformed_target_is_named(empty: Repository) -> None:
     path = empty.target("mine")
     path.write_text(path.read_text().replace("[memory]", "[memory"))
     code, text = empty.run("misbehaving", "--target", "mine")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert text.startswith(f"harness: {path}: is not valid TOML: ")
 
 
@@ -140,7 +140,7 @@ def test_an_incomplete_target_is_named(empty: Repository) -> None:
     path = empty.target("mine")
     path.write_text(path.read_text().replace('counter = { ticks = "instructions" }\n', ""))
     assert empty.run("misbehaving", "--target", "mine") == (
-        USAGE,
+        ExitCode.USAGE,
         f"harness: {path}: the key `counter` is missing\n",
     )
 
@@ -197,7 +197,7 @@ def test_a_network_that_cannot_be_used_is_explained(
     make, complaint, remedy = DAMAGED[what]
     path = empty.network(make())
     code, text = empty.run("cmsis-nn")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert text.startswith(f"harness: {path}: ")
     assert complaint in text
     assert remedy in text.split("\n  -> ")[1]
@@ -227,7 +227,7 @@ def test_a_model_that_does_not_fit_is_refused(
 ) -> None:
     path = empty.target("tiny", **{region: size, "stack": stack})
     code, text = empty.run("cmsis-nn", "--target", "tiny")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert text.startswith(
         f"harness: {path}: memory.{region}: the model is too large: the image is "
     )
@@ -243,7 +243,7 @@ def test_by_how_many_bytes_it_does_not_fit_is_exact(compiler: None, empty: Repos
     text = empty.run("cmsis-nn", "--target", "tiny")[1]
     missing = int(text.split("the image is ")[1].split()[0].replace(",", ""))
     path.write_text(path.read_text().replace("size = 4096", f"size = {4096 + missing + 3 & ~3}"))
-    assert empty.harness("build", "--model", "small", "--target", "tiny") == (PASSED, "")
+    assert empty.harness("build", "--model", "small", "--target", "tiny") == (ExitCode.PASSED, "")
 
 
 # Vectors
@@ -287,7 +287,7 @@ def test_vectors_that_do_not_fit_are_explained(repository: Repository, what: str
     changed, array, complaint, remedy = BAD_VECTORS[what]
     path = repository.vectors(**changed)
     code, text = repository.run()
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert text.startswith(f"harness: {path}: {array}: {complaint}\n  -> {remedy}")
     assert repository.records() == []
     assert repository.processes() == []
@@ -303,7 +303,7 @@ def test_a_missing_compiler_is_explained(
     monkeypatch.setattr("harness.image.toolchain._zig", lambda: None, raising=False)
     find_gcc.cache_clear()
     code, text = empty.run("cmsis-nn")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith("harness: arm-none-eabi-gcc is not on PATH\n")
     assert "apt install gcc-arm-none-eabi" in text
 
@@ -318,21 +318,24 @@ def test_a_compiler_that_does_not_run_is_explained(
     find_gcc.cache_clear()
     code, text = empty.run("cmsis-nn")
     find_gcc.cache_clear()
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith(f"harness: {broken}: does not run: ")
 
 
 def test_a_missing_emulator_is_explained(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert repository.harness("build", "--model", "small", "--engine", "misbehaving")[0] == PASSED
+    assert (
+        repository.harness("build", "--model", "small", "--engine", "misbehaving")[0]
+        == ExitCode.PASSED
+    )
     gcc = find_gcc()
     only = tmp_path / "bin"
     only.mkdir()
     (only / gcc.compiler.name).symlink_to(gcc.compiler)
     monkeypatch.setenv("PATH", str(only))
     code, text = repository.run()
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith("harness: qemu-system-arm is not on PATH\n  -> install QEMU: apt ")
     assert repository.records() == []
 
@@ -340,12 +343,12 @@ def test_a_missing_emulator_is_explained(
 def test_a_stack_that_is_just_large_enough_is_not_trusted(repository: Repository) -> None:
     """As large as what is used of a larger one; nothing tells it from one that overflowed."""
     faces = ("run", "--model", str(ROOT / "models" / "faces"), "--target")
-    assert repository.harness(*faces, "virtual-stm32")[0] == PASSED
+    assert repository.harness(*faces, "virtual-stm32")[0] == ExitCode.PASSED
     (record,) = repository.records()
     used = int(record.numbers["stack"].value)
     assert used % 8 == 0, "a stack has a multiple of 8 bytes: this needs a model that uses one"
     tight = repository.target("tight", stack=used, board='kind = "virtual", chip = "stm32f429xi"')
-    assert repository.harness(*faces, str(tight))[0] == FAILED
+    assert repository.harness(*faces, str(tight))[0] == ExitCode.FAILED
     [record] = [record for record in repository.records() if record.target.name == "tight"]
     assert record.numbers["stack_margin"].value == record.numbers["bytes_differing"].value == 0
     [reason] = record.reasons
@@ -357,7 +360,7 @@ def test_what_the_compiler_says_is_shown(
 ) -> None:
     monkeypatch.setattr(toolchain, "OPTS", ("-Ofaster",))
     code, text = empty.run("misbehaving", "--opt=-Ofaster")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith("harness: qemu-stm32: the image does not compile:\n")
     assert "argument to '-O' should be a non-negative integer" in text
     assert empty.images() == []
@@ -366,7 +369,7 @@ def test_what_the_compiler_says_is_shown(
 def test_an_emulator_that_ends_at_once_is_shown(repository: Repository) -> None:
     path = repository.target("mine", machine="nonsense")
     code, text = repository.run("misbehaving", "--target", "mine")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith(f"harness: {path}: board: QEMU ended at start with exit code 1\n")
     assert "unsupported machine type" in text
     assert "  -> try it by hand: qemu-system-arm -M nonsense; " in text
@@ -411,7 +414,7 @@ def test_a_device_that_fails_is_explained_and_the_next_run_works(
     behaviour, texts = FAULTS[what]
     repository.answers(BEHAVE, BEHAVE, behaviour, BEHAVE)
     code, text = repository.run()
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith("harness: qemu-stm32 (QEMU): vector 2: ")
     for expected in texts:
         assert expected in text
@@ -419,7 +422,7 @@ def test_a_device_that_fails_is_explained_and_the_next_run_works(
     assert repository.records() == []
     assert repository.processes() == []
     repository.answers(BEHAVE)
-    assert repository.run() == (PASSED, "")
+    assert repository.run() == (ExitCode.PASSED, "")
     assert len(repository.records()) == 1
 
 
@@ -430,7 +433,7 @@ def test_an_inference_that_does_not_end_is_explained(
     monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.2)
     repository.answers(HANG)
     code, text = repository.run()
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith("harness: qemu-stm32 (QEMU): vector 0: ")
     assert "  -> the device hangs" in text
     assert repository.records() == []
@@ -439,10 +442,10 @@ def test_an_inference_that_does_not_end_is_explained(
 
 def test_a_feed_that_does_not_exist_is_a_usage_error(repository: Repository) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["run", "--feed", "debgu"])
-    assert ended.value.code == USAGE
+        main(["run", "--input-via", "debgu"])
+    assert ended.value.code == ExitCode.USAGE
     said = repository.capsys.readouterr().err
-    assert "argument --feed: invalid choice: 'debgu'" in said
+    assert "argument --input-via: invalid choice: 'debgu'" in said
     assert "serial" in said
     assert "debug" in said
 
@@ -452,7 +455,7 @@ def test_a_silent_device_is_explained(
 ) -> None:
     monkeypatch.setattr(LinkClient, "hello", partialmethod(LinkClient.hello, deadline=2))
     code, text = repository.run("silent")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     first, place, remedy = text.splitlines()
     assert first == "harness: qemu-stm32 (QEMU): the device did not answer HELLO within 2 s"
     assert re.fullmatch(r"the core was at nn_init model\.c:\d+ .*, called from main .*", place)
@@ -463,7 +466,7 @@ def test_a_silent_device_is_explained(
 
 def test_an_engine_that_does_not_start_is_explained(repository: Repository) -> None:
     code, text = repository.run("no_init")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "the engine did not start on the device: nn_init() returned 7" in text
     assert repository.records() == []
 
@@ -474,11 +477,11 @@ def test_another_build_on_the_device_is_refused(
     """An image that is not what it should be does not pass for it."""
     for firmware in ("misbehaving", "no_init"):
         code, _ = empty.harness("build", "--model", "small", "--engine", firmware)
-        assert code == PASSED
+        assert code == ExitCode.PASSED
     theirs, ours = sorted((empty.root / "build" / "images").iterdir())
     shutil.copy(theirs / "firmware.elf", ours)
     code, text = empty.run("no_init")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert f"the device runs build {theirs.name[-12:]}" in text
     assert f", not {ours.name[-12:]}" in text
     assert "did flashing succeed?" in text
@@ -488,7 +491,7 @@ def test_another_build_on_the_device_is_refused(
 def test_a_firmware_for_another_model_is_refused(repository: Repository) -> None:
     repository.network(dense(inputs=8))
     code, text = repository.run()
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "the device's tensors have 4 and 4 bytes, the model's 8 and 4" in text
     assert repository.records() == []
 
@@ -503,7 +506,7 @@ def test_a_model_that_is_not_right_is_recorded_as_such(repository: Repository) -
     golden[1, 3] = 7
     repository.vectors(golden=golden, labels=np.array([0, 0]))
     code, text = repository.run()
-    assert (code, text) == (FAILED, "")
+    assert (code, text) == (ExitCode.FAILED, "")
     (record,) = repository.records()
     assert record.verdict == "failed"
     assert record.reasons == [
@@ -511,7 +514,7 @@ def test_a_model_that_is_not_right_is_recorded_as_such(repository: Repository) -
         "first: vector 1, byte 3, 0 instead of 7",
         "the layer cannot be named: engine misbehaving does not tell of its layers; have it "
         "call the hook of firmware/nn/nn.h, and fill Generated.layers",
-        "accuracy 0.0000 is below the floor 0.5; golden reaches 0.0000",
+        "accuracy 0.0000 is below the quality target 0.5; golden reaches 0.0000",
     ]
 
 
@@ -520,7 +523,7 @@ def test_a_later_failure_keeps_the_earlier_record(
 ) -> None:
     repository.target("other", machine="nonsense")
     targets = ("--target", "qemu-stm32", "--target", "other")
-    assert main(["run", *targets, "--engine", "misbehaving"]) == INFRASTRUCTURE
+    assert main(["run", *targets, "--engine", "misbehaving"]) == ExitCode.INFRASTRUCTURE
     shown = capsys.readouterr()
     assert "QEMU ended at start" in shown.err
     assert "records: " in shown.out
@@ -533,31 +536,31 @@ def test_a_later_failure_keeps_the_earlier_record(
 def test_a_store_that_fails_loses_no_run(repository: Repository) -> None:
     database = repository.root / "team.sqlite"
     store = ("--store", f"sqlite:///{database}")
-    assert repository.run("misbehaving", *store) == (PASSED, "")
+    assert repository.run("misbehaving", *store) == (ExitCode.PASSED, "")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(
             "CREATE TRIGGER full BEFORE INSERT ON runs "
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
     code, told = repository.run("misbehaving", *store)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "is not in the store\n" in told
     assert f"{database}: the store failed: the disk is full" in told
     assert "harness push" in told
     assert [record.verdict for record in repository.records()] == ["passed"] * 2
     repository.vectors(labels=np.zeros(2, np.int64))
-    assert repository.run("misbehaving", *store)[0] == FAILED  # the verdict comes first
+    assert repository.run("misbehaving", *store)[0] == ExitCode.FAILED  # the verdict comes first
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("DROP TRIGGER full")
-    assert repository.harness("push", *store) == (PASSED, "")
+    assert repository.harness("push", *store) == (ExitCode.PASSED, "")
     with Store(store[1]) as opened:
         assert {e.id for e in opened.find()} == {record.id for record in repository.records()}
 
 
 def test_a_store_is_looked_at_before_anything_runs(repository: Repository) -> None:
-    assert repository.run("misbehaving", "--store", "letters")[0] == USAGE
+    assert repository.run("misbehaving", "--store", "letters")[0] == ExitCode.USAGE
     away = "postgresql://nobody@127.0.0.1:1/runs"
     code, told = repository.run("misbehaving", "--store", away)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert told.startswith(f"harness: {away}: the store failed: ")
     assert repository.records() == []

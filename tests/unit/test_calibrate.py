@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.main import main
+from harness.errors import ExitCode
 from harness.measure.cycles.calibrate import Calibration, Comparison, read_reference
 from tests.support.programs import program
 
@@ -32,7 +33,7 @@ def test_a_table_is_printed(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     reference = f"program,ms,hz\nloop,{CYCLES / 16000},16000000\nhigh,{CYCLES / 8000},16e6\n"
-    assert calibrate(folder, reference) == PASSED
+    assert calibrate(folder, reference) == ExitCode.PASSED
     output = capsys.readouterr().out
     rows = [line.split() for line in output.splitlines()]
     assert ["loop", "200", str(CYCLES), str(CYCLES), "+0.0%"] in rows
@@ -43,14 +44,17 @@ def test_a_table_is_printed(
 
 
 def test_another_core_takes_other_cycles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert calibrate(folder, "program,cycles\nloop,400\n", "--core", "cortex-m0plus") == PASSED
+    assert (
+        calibrate(folder, "program,cycles\nloop,400\n", "--core", "cortex-m0plus")
+        == ExitCode.PASSED
+    )
     assert f" {100 * 2 + 99} " in capsys.readouterr().out
 
 
 def test_a_core_without_timings_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert calibrate(folder, "program,cycles\nloop,400\n", "--core", "cortex-m7") == USAGE
+    assert calibrate(folder, "program,cycles\nloop,400\n", "--core", "cortex-m7") == ExitCode.USAGE
     assert "--core: there is no cycle model of 'cortex-m7'" in capsys.readouterr().err
 
 
@@ -81,7 +85,7 @@ def test_the_summary_is_what_it_says() -> None:
 def test_a_table_that_is_wrong_is_refused(
     folder: Path, text: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert calibrate(folder, text) == USAGE
+    assert calibrate(folder, text) == ExitCode.USAGE
     assert message in capsys.readouterr().err
 
 
@@ -89,34 +93,38 @@ def test_a_table_that_is_missing_or_no_text_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--elf-dir", str(folder), "--start", "a", "--stop", "b"]
-    assert main(["calibrate", *arguments, "--reference", str(folder / "none.csv")]) == USAGE
+    assert (
+        main(["calibrate", *arguments, "--reference", str(folder / "none.csv")]) == ExitCode.USAGE
+    )
     assert "none.csv: cannot be read" in capsys.readouterr().err
-    assert main(["calibrate", *arguments, "--reference", str(folder / "loop.elf")]) == USAGE
+    assert (
+        main(["calibrate", *arguments, "--reference", str(folder / "loop.elf")]) == ExitCode.USAGE
+    )
     assert "loop.elf: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("functions", "code", "message"),
     [
-        ({"reset": "00bf", "stop": "fee7"}, USAGE, "has no symbol start"),
+        ({"reset": "00bf", "stop": "fee7"}, ExitCode.USAGE, "has no symbol start"),
         (
             {"reset": "fee7", "start": "00bf", "stop": "fee7"},
-            INFRASTRUCTURE,
+            ExitCode.INFRASTRUCTURE,
             "start (0x0000000a) was not reached within 1,000 instructions; the program is at reset",
         ),
         (
             {"reset": "00bf", "start": "fee7", "stop": "fee7"},
-            INFRASTRUCTURE,
+            ExitCode.INFRASTRUCTURE,
             "stop (0x0000000c) was not reached within 1,000 instructions; the program is at start",
         ),
         (
             {"reset": "00bf", "start": "4ff08040 0168", "stop": "fee7"},  # ldr r1,[0x40000000]
-            INFRASTRUCTURE,
+            ExitCode.INFRASTRUCTURE,
             "the program reaches for 0x40000000",
         ),
         (
             {"reset": "00bf", "start": "00de", "stop": "fee7"},  # udf
-            INFRASTRUCTURE,
+            ExitCode.INFRASTRUCTURE,
             "the bare core stops at start",
         ),
     ],
@@ -148,7 +156,7 @@ def test_a_file_that_is_no_program_is_refused(
     folder: Path, data: bytes, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "bad.elf").write_bytes(data)
-    assert calibrate(folder, "program,cycles\nbad,100\n") == USAGE
+    assert calibrate(folder, "program,cycles\nbad,100\n") == ExitCode.USAGE
     assert message in capsys.readouterr().err
 
 
@@ -156,7 +164,7 @@ def test_a_file_that_is_no_program_is_refused(
 def test_ram_that_is_none_is_refused(
     folder: Path, ram: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert calibrate(folder, "program,cycles\nloop,1\n", "--ram", ram) == USAGE
+    assert calibrate(folder, "program,cycles\nloop,1\n", "--ram", ram) == ExitCode.USAGE
     assert "--ram: " in capsys.readouterr().err
 
 

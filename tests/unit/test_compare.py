@@ -25,7 +25,7 @@ from harness.results.judge.matching import pair
 from harness.results.judge.metrics import METRICS, known_names, metric_of
 from harness.results.judge.run_context import differences
 from harness.results.record import Record, write_record
-from harness.run.layer_profile import LayerProfile
+from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace
 from tests.support.year import FIRST, SILICON, made_up
 
@@ -74,7 +74,7 @@ def shown(old: Record, new: Record) -> str:
         ("accuracy", 0.986, "better"),
         ("instructions_median", 1, "better"),
         ("bytes_differing", 1, "worse"),
-        ("accuracy_floor", 0.5, "changed"),
+        ("accuracy_target", 0.5, "changed"),
         ("vectors", 7, "changed"),
     ],
 )

@@ -2,9 +2,6 @@
 
 import re
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
@@ -18,8 +15,6 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
 from harness.engines.cmsis_nn.core_features import extension_of
 from harness.engines.registry import Engine, find_engine
 from harness.errors import InfrastructureError, InputError
@@ -34,13 +29,11 @@ from harness.model.folder import Model, load_model
 from harness.model.tflite_file import parse
 from harness.results.record import Conversion
 from harness.results.run_record import record_of
-from harness.run.link_dut import Dut, open_dut
-from harness.run.link_run import Run
+from harness.runs.link_run import Run
 from harness.support import bundled_files
-from harness.support.progress import Progress
 from harness.target.target_file import Core, Counter, Target, find_target
-from harness.workspace import Workspace
 from tests.support import graphs, operators
+from tests.support.devices import opened
 from tests.support.graphs import Builder
 from tests.support.hand_made import hand_made
 from tests.support.repository import DESCRIPTION
@@ -98,15 +91,6 @@ def tiny(tmp_path: Path) -> Model:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)
     return write_model(tmp_path / "tiny", b.build([source], [b.dense(source, 4)]))
-
-
-@contextmanager
-def opened(target: Target, model: Model, image: Image, root: Path) -> Iterator[Dut]:
-    workspace = Workspace(root)
-    progress = Progress(sys.stderr)
-    board = provision(target, workspace.logs, progress, Reach())
-    with open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut:
-        yield dut
 
 
 def build(
@@ -187,7 +171,7 @@ def test_digits_is_right_on_every_core(
     assert first.retries == 0
     assert first.stack is not None
     assert 0 < first.stack.used < target.stack
-    assert (first.estimate is None) == (name in ("qemu-m7", "qemu-m55")), first.unestimated
+    assert (first.estimate is None) == (name in ("qemu-m7", "qemu-m55")), first.estimate_unavailable
     if name == "qemu-m7":  # no timings, but a bare core
         image = build(target, digits, toolchain)
         assert infer(target, image, digits.vectors.inputs[0].tobytes()).counted == first.ticks[0]

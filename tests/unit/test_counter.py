@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.main import INFRASTRUCTURE, PASSED
 from harness.engines import registry
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_ticks
 from harness.target.target_file import Counter, load_target
@@ -40,7 +39,7 @@ def test_a_counter_that_wraps_once_in_a_short_inference_is_sound(
 ) -> None:
     """The real register goes from near 2^32 to near 0 meanwhile."""
     repository.answers(BEHAVE, WRAP_SOON, BEHAVE, WRAP_SOON)
-    assert repository.run("counting", "--target", target) == (PASSED, "")
+    assert repository.run("counting", "--target", target) == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.counter == {"qemu-stm32": "tim2", "virtual-stm32": "dwt"}[target]
     plain, wrapped, *again = record.ticks
@@ -68,7 +67,7 @@ def test_a_counter_that_cannot_be_right_is_no_measurement(
 ) -> None:
     repository.answers(BEHAVE, BEHAVE, what)
     code, text = repository.run("counting", "--target", target)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert f"{target}: vector 2: " in text
     for expected in texts:
         assert expected.format("tim2" if target == "qemu-stm32" else "dwt") in text

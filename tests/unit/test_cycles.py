@@ -21,7 +21,6 @@ from harness.measure.cycles.decode import KINDS, instruction
 from harness.measure.cycles.estimate import Estimate, FunctionCost
 from harness.measure.cycles.inference_estimate import (
     estimate_inference,
-    estimated,
     infer,
     instructions,
     why_not,
@@ -31,6 +30,7 @@ from harness.model.folder import Model, find_model
 from harness.model.tensor_block import pack
 from harness.report.functions_table import print_functions
 from harness.results.run_record import record_of
+from harness.runs.cycle_estimate import estimated
 from harness.simulator.bare_core import BareCore, Block
 from harness.simulator.block_trace import Trace
 from harness.target.target_file import Clock, Core, Mcu, Target, find_target
@@ -251,9 +251,9 @@ def test_what_a_bare_core_cannot_run_is_not_estimated_and_the_record_says_why(
     elf.path.write_bytes(program({"reset": "fee7"}))
     run = estimated(make_run(target=target, image=replace(image, elf=elf)))
     assert run.estimate is None
-    assert "the image lacks one of the functions main" in run.unestimated
+    assert "the image lacks one of the functions main" in run.estimate_unavailable
     record = record_of(run, tmp_path)
-    assert record.unestimated == run.unestimated
+    assert record.estimate_unavailable == run.estimate_unavailable
     assert not any("estimated" in name for name in record.numbers)
 
 

@@ -1,23 +1,18 @@
 """The images of the desk's boards on virtual boards with the same UART and pins."""
 
-import sys
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
 from harness.engines.registry import find_engine
 from harness.image.build import build_image
 from harness.model.folder import find_model
-from harness.run.link_dut import open_dut
 from harness.support.bundled_files import bundled
-from harness.support.progress import Progress
 from harness.target.target_file import Pyocd, Virtual, find_target
 from harness.workspace import Workspace
+from tests.support.devices import opened
 
 UARTS = {
     "nucleo-f429zi": "USART3",
@@ -37,13 +32,10 @@ def test_a_desk_target_s_image_runs_on_a_virtual_board(name: str, tmp_path: Path
     model = find_model("digits", [bundled("models")])
     expected = model.vectors.golden
     assert expected is not None
-    workspace, progress = Workspace(tmp_path), Progress(sys.stderr)
+    workspace = Workspace(tmp_path)
     engine = find_engine("cmsis-nn")
     image = build_image(target, model, engine, workspace.images)
     assert image.build_id == build_image(desk, model, engine, workspace.images).build_id
-    with (
-        closing(provision(target, workspace.logs, progress, Reach())) as virtual,
-        open_dut(target, model, image, virtual, workspace, progress, lambda _: None) as dut,
-    ):
+    with opened(target, model, image, tmp_path) as dut:
         for inputs, golden in zip(model.vectors.inputs[:5], expected[:5], strict=True):
             assert np.array_equal(dut.infer(inputs), golden)

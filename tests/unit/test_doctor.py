@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli import doctor
-from harness.cli.main import PASSED, main
+from harness.cli.main import main
+from harness.errors import ExitCode
 from harness.image.toolchain import find_gcc
 from harness.simulator.board_process import VirtualBoard
 from harness.workspace import Workspace
@@ -21,7 +22,7 @@ def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_one_screen_says_what_can_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor"]) == PASSED
+    assert main(["doctor"]) == ExitCode.PASSED
     shown = capsys.readouterr().out
     for subject in ("compiler gcc", "compiler clang", "QEMU", "debug probes", "serial ports"):
         assert subject in shown
@@ -35,7 +36,7 @@ def test_a_virtual_board_is_listed_and_makes_no_desk_target_ready(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with VirtualBoard.start("stm32f429xi") as board:
-        assert main(["doctor"]) == PASSED
+        assert main(["doctor"]) == ExitCode.PASSED
         shown = capsys.readouterr().out
         assert board.probe_id in shown
         assert "✗  nucleo-f429zi " in shown

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.main import FAILED, PASSED, USAGE
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.golden import tflm_golden
 from harness.model import tensor_block
 from harness.model.graph import Tensor
@@ -82,7 +81,9 @@ def put(repository: Repository, model: bytes, **more: Any) -> list[Array]:
     """Write `model` and random vectors for it, without golden; return their inputs."""
     path = repository.network(model)
     text = path.with_name("model.toml").read_text()
-    path.with_name("model.toml").write_text(text.replace("floor = 0.5", "floor = 0.0"))
+    path.with_name("model.toml").write_text(
+        text.replace("quality_target = 0.5", "quality_target = 0.0")
+    )
     graph = parse(model, where="small")
     rng = np.random.default_rng(3)
     inputs = [
@@ -97,7 +98,7 @@ def put(repository: Repository, model: bytes, **more: Any) -> list[Array]:
 
 
 def passed(repository: Repository, *arguments: str) -> Record:
-    assert repository.run("cmsis-nn", *arguments) == (PASSED, "")
+    assert repository.run("cmsis-nn", *arguments) == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.numbers["bytes_differing"].value == 0
     return record
@@ -186,10 +187,10 @@ def test_every_byte_of_every_output_equals_golden(
 
 
 @emulated
-@pytest.mark.parametrize("feed", ["serial", "debug"])
-def test_several_inputs_come_either_way(repository: Repository, feed: str) -> None:
+@pytest.mark.parametrize("input_via", ["serial", "debug"])
+def test_several_inputs_come_either_way(repository: Repository, input_via: str) -> None:
     put(repository, two_and_three())
-    passed(repository, f"--feed={feed}")
+    passed(repository, f"--input-via={input_via}")
 
 
 @emulated
@@ -200,7 +201,7 @@ def test_golden_of_several_outputs_may_come_with_the_vectors(repository: Reposit
     outputs[1][2, 0, 1, 0] ^= 4
     arrays = {f"golden_{place}": values for place, values in enumerate(outputs)}
     put(repository, model, golden_source=np.array("tflite-micro, and a hand"), **arrays)
-    assert repository.run("cmsis-nn")[0] == FAILED
+    assert repository.run("cmsis-nn")[0] == ExitCode.FAILED
     (record,) = repository.records()
     ours = int(outputs[1][2, 0, 1, 0]) ^ 4
     assert record.reasons[0].endswith(
@@ -218,7 +219,7 @@ def test_a_wrong_layer_among_several_outputs_is_named(
     engine = off_by_one(layer)
     monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     put(repository, two_and_three())
-    assert repository.run(engine.name)[0] == FAILED
+    assert repository.run(engine.name)[0] == ExitCode.FAILED
     (record,) = repository.records()
     assert record.divergence is not None
     assert (record.divergence.layer, record.divergence.bytes_differing) == (layer, 1)
@@ -251,7 +252,7 @@ def test_the_wrong_number_of_inputs_is_refused_by_file_and_array(
     path = repository.root / "models" / "small" / "vectors.npz"
     np.savez(path, inputs=np.zeros((3, 5), np.int8), labels=np.zeros(3, np.int64))
     code, text = repository.run("cmsis-nn")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "vectors.npz: inputs: is there for 1 inputs, but the model has 2" in text
     assert "-> store inputs_0 to inputs_1, in the model's order" in text
 
@@ -347,11 +348,11 @@ def test_vectors_of_any_type_reach_the_device_and_come_back(
     arrays = {"inputs": raw, "labels": labels, "golden": raw}
     held = path.with_name("vectors.npz")
     np.savez(held, golden_source=np.array("a copy"), **arrays)
-    assert repository.run() == (PASSED, "")
+    assert repository.run() == (ExitCode.PASSED, "")
     wrong = raw.copy()
     wrong.view(np.uint8)[1, 1] = 9
     np.savez(held, golden_source=np.array("a copy"), **arrays | {"golden": wrong})
-    assert repository.run()[0] == FAILED
+    assert repository.run()[0] == ExitCode.FAILED
     (reasons,) = (record.reasons for record in repository.records() if record.reasons)
     place = 1 // raw.itemsize
     where = f"{'byte' if raw.itemsize == 1 else 'value'} {place}"
@@ -369,7 +370,7 @@ def test_vectors_of_the_wrong_type_are_refused_by_file_and_array(repository: Rep
     held = dict(np.load(path))
     np.savez(path, **held | {"inputs_1": held["inputs_1"].astype(np.float32)})
     code, text = repository.run("cmsis-nn")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert f"{path.relative_to(repository.root)}: inputs_1: has type float32" in text.replace(
         str(repository.root) + "/", ""
     )

@@ -110,7 +110,7 @@ def test_numbers() -> None:
     assert numbers["energy_min"].value < numbers["energy_median"].value
     assert numbers["energy_median"].value < numbers["energy_max"].value
     assert numbers["energy_standard_error"].value == pytest.approx(
-        numbers["energy_deviation"].value / 12**0.5
+        numbers["energy_stdev"].value / 12**0.5
     )
     assert numbers["power_compute"].value == pytest.approx(VOLTS * COMPUTING, rel=0.01)
 

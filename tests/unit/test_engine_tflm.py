@@ -6,16 +6,12 @@ With TFLM_DIR, a tree with its library built (docs/tflm.md), the adapter runs on
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
 from harness.cli.main import main
 from harness.engines.tflm import Tflm
 from harness.engines.tflm.static_library import read_archive
@@ -25,12 +21,10 @@ from harness.harness_toml import read_settings
 from harness.image.build import Image, build_image
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import Model, find_model, load_model
-from harness.run.link_dut import open_dut
-from harness.run.link_run import Run
-from harness.support.progress import Progress
+from harness.runs.link_run import Run
 from harness.target.target_file import Target, find_target
-from harness.workspace import Workspace
 from tests.support.cxx import needs_gxx
+from tests.support.devices import opened
 from tests.support.graphs import Builder
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +38,7 @@ DESCRIPTION = """\
 description = "reshapes"
 task = "classification"
 metric = "accuracy"
-floor = 0.0
+quality_target = 0.0
 [input]
 preprocessing = "none"
 [provenance]
@@ -118,13 +112,7 @@ def softmax(folder: Path) -> Model:
 
 
 def run(target: Target, model: Model, image: Image, root: Path, *, profile: bool = False) -> Run:
-    workspace, progress = Workspace(root), Progress(sys.stderr)
-    with (
-        closing(provision(target, workspace.logs, progress, Reach())) as board,
-        open_dut(
-            target, model, image, board, workspace, progress, lambda _: None, profile=profile
-        ) as dut,
-    ):
+    with opened(target, model, image, root, profile=profile) as dut:
         return dut.run()
 
 
@@ -140,9 +128,9 @@ def test_the_adapter_runs_a_network_in_the_interpreter(
     done = run(target, reshapes, image, tmp_path, profile=True)
     assert done.bytes_differing == 0
     assert image.engine == "tflm"
-    assert done.profile is not None, done.unprofiled
+    assert done.profile is not None, done.profile_unavailable
     assert [layer.operator for layer in done.profile.layers] == ["RESHAPE", "RESHAPE"]
-    assert done.estimate is not None, done.unestimated
+    assert done.estimate is not None, done.estimate_unavailable
 
 
 @needs_gxx
@@ -163,7 +151,7 @@ def test_a_network_that_differs_from_golden_is_attributed_to_a_layer(
     image = build(target, reshapes, build_tree(*M4F, "-DSTANDIN_WRONG=1"), tmp_path)
     done = run(target, reshapes, image, tmp_path)
     assert done.bytes_differing == 3  # one of each vector
-    assert done.divergence is not None, done.untraced
+    assert done.divergence is not None, done.divergence_unavailable
     assert (done.divergence.layer, done.divergence.operator) == (1, "RESHAPE")
 
 
@@ -293,7 +281,7 @@ def test_what_is_no_library_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_the_tree_is_named_in_harness_toml_relative_to_it(tmp_path: Path) -> None:
-    (tmp_path / "harness.support.toml_file").write_text('[engines.tflm]\ndir = "sub/tflm"\n')
+    (tmp_path / "harness.toml").write_text('[engines.tflm]\ndir = "sub/tflm"\n')
     assert read_settings(tmp_path).engines.tflm.dir == str(tmp_path / "sub" / "tflm")
     assert read_settings(tmp_path / "elsewhere").engines.tflm.dir == ""
 
@@ -315,14 +303,14 @@ def test_models_show_asks_the_tree_that_harness_toml_names(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "harness.support.toml_file").write_text(f'[engines.tflm]\ndir = "{tree}"\n')
+    (tmp_path / "harness.toml").write_text(f'[engines.tflm]\ndir = "{tree}"\n')
     monkeypatch.chdir(tmp_path)
     assert main(["models", "show", "anomaly"]) == 0
     assert "knows no operator FULLY_CONNECTED" in capsys.readouterr().out
 
 
 def test_an_unknown_key_of_harness_toml_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "harness.support.toml_file").write_text('[engines.tflm]\ndirectory = "tflm"\n')
+    (tmp_path / "harness.toml").write_text('[engines.tflm]\ndirectory = "tflm"\n')
     with pytest.raises(InputError, match="unknown key `directory`"):
         read_settings(tmp_path)
 
@@ -342,5 +330,5 @@ def test_tflm_itself_is_golden(name: str, target: Target, tmp_path: Path) -> Non
     image = build(target, model, tree, tmp_path)
     done = run(target, model, image, tmp_path, profile=True)
     assert done.failures() == []
-    assert done.profile is not None, done.unprofiled
-    assert done.estimate is not None, done.unestimated
+    assert done.profile is not None, done.profile_unavailable
+    assert done.estimate is not None, done.estimate_unavailable

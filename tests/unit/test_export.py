@@ -2,16 +2,12 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
 from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
@@ -23,12 +19,12 @@ from harness.model.edge_impulse_export import KINDS, METADATA, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
 from harness.results.record import read_record
-from harness.run.link_dut import open_dut
-from harness.run.link_run import Run
-from harness.support.progress import Progress
+from harness.results.recording import record_run
+from harness.runs.link_run import Run
 from harness.target.target_file import find_target
 from harness.workspace import Workspace
 from tests.support.cxx import has_gxx
+from tests.support.devices import opened
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "data" / "export"
@@ -101,7 +97,7 @@ def test_labels_are_read_as_c_writes_them(export: Path) -> None:
 
 def test_an_export_is_a_model_without_any_toml(export: Path) -> None:
     model = load_model(export)
-    assert (model.name, model.classes, model.floor) == ("loudness", ("low", "high"), 0.0)
+    assert (model.name, model.classes, model.quality_target) == ("loudness", ("low", "high"), 0.0)
     assert model.vectors.labels.tolist() == [1, 1, 0]
     assert model.vectors.inputs[0].tolist() == [1.5, 2, 3, 1.5, 2, 3.25]
     model.check(model.graph)
@@ -120,7 +116,7 @@ DESCRIPTION = """\
 description = "How loud a thing is"
 task = "{task}"
 metric = "accuracy"
-floor = 0.9
+quality_target = 0.9
 model = "loudness"
 {more}
 input = {{ preprocessing = "raw features" }}
@@ -139,7 +135,7 @@ def describe(export: Path, more: str = "", task: str = "classification") -> Path
 
 def test_a_model_folder_may_name_an_export(export: Path) -> None:
     model = load_model(describe(export))
-    assert (model.floor, model.classes) == (0.9, ("low", "high"))
+    assert (model.quality_target, model.classes) == (0.9, ("low", "high"))
     model.check(model.graph)
 
 
@@ -315,16 +311,9 @@ def run(model: Model, workspace: Workspace, *, profile: bool = False) -> Run:
     target = find_target("virtual-stm32", [ROOT / "targets"])
     engine, gcc = find_engine("edge-impulse"), find_toolchain("gcc")
     image = build_image(target, model, engine, workspace.images, toolchain=gcc)
-    records: list[Path] = []
-    progress = Progress(sys.stderr)
-    with (
-        closing(provision(target, workspace.logs, progress, Reach())) as board,
-        open_dut(
-            target, model, image, board, workspace, progress, records.append, profile=profile
-        ) as dut,
-    ):
+    with opened(target, model, image, workspace.root, profile=profile) as dut:
         result = dut.run()
-    record = read_record(records[0])
+    record = read_record(record_run(result, workspace))
     assert record.numbers["classes_differing"].value == len(result.classes_differing)
     assert record.numbers["ram"].value == result.image.ram
     return result
@@ -341,7 +330,7 @@ def test_the_stand_in_answers_as_its_host_build(workspace: Workspace) -> None:
     assert result.outputs[:, 1] == pytest.approx(expected, abs=1e-6)
     assert result.all_outputs[1].ravel() == pytest.approx(abs(raw).max(axis=1) / 4)
     assert result.quality == 1
-    assert result.unprofiled == ""
+    assert result.profile_unavailable == ""
     assert result.profile is not None
     assert [layer.operator for layer in result.profile.layers] == list(KINDS)
     assert all(layer.ticks > 0 for layer in result.profile.layers)

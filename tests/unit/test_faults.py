@@ -6,7 +6,6 @@ Virtual boards are driven as real ones are: the `harness` command, a target file
 
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,26 +17,23 @@ from pathlib import Path
 import pytest
 from pyocd.probe.aggregator import DebugProbeAggregator
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
-from harness.cli.main import INFRASTRUCTURE, PASSED
 from harness.elf import Elf
 from harness.engines import registry
 from harness.engines.registry import Generated, find_engine
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import build_image
 from harness.link import exchange, link_client
 from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
 from harness.model.graph import Graph
-from harness.run.link_dut import Dut, open_dut
+from harness.runs.link_dut import LinkDut
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import lease
 from harness.support.lease import Lease
-from harness.support.progress import Progress
 from harness.target.target_file import load_target
 from harness.workspace import Workspace
+from tests.support.devices import opened
 from tests.support.repository import (
     BEHAVE,
     DATA,
@@ -100,10 +96,10 @@ def run(
     """Run vectors of these `behaviours` on `board`; nothing that was opened stays open."""
     behind(repository, board)
     repository.answers(*behaviours)
-    before = opened()
+    before = handles()
     result = repository.run(engine, "--target", "desk")
     end = time.monotonic() + 1
-    while left := opened() - before:  # a thread of the test may talk to the board just now
+    while left := handles() - before:  # a thread of the test may talk to the board just now
         assert time.monotonic() < end, left
     for resource in (f"probe {board.probe_id}", f"port {board.port}"):
         Lease(resource, wait=0).release()
@@ -119,7 +115,7 @@ def behind(repository: Repository, board: VirtualBoard) -> None:
     repository.target("desk", board=table)
 
 
-def opened() -> set[str]:
+def handles() -> set[str]:
     """Return the sockets and terminals that this process holds open, and its children."""
     links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists()]
     held = [link for link in links if link.startswith(("socket:", "/dev/pts/"))]
@@ -138,7 +134,7 @@ def fails(
     begin = time.monotonic()
     code, text = run(repository, board, *behaviours, engine=engine)
     assert time.monotonic() - begin < within
-    assert code == INFRASTRUCTURE, text
+    assert code == ExitCode.INFRASTRUCTURE, text
     assert "Traceback" not in text
     assert repository.records() == []
     return text
@@ -146,7 +142,7 @@ def fails(
 
 def works(repository: Repository, board: VirtualBoard) -> None:
     """The next run finds the board as if nothing had been."""
-    assert run(repository, board, BEHAVE, BEHAVE) == (PASSED, "")
+    assert run(repository, board, BEHAVE, BEHAVE) == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.verdict == "passed"
     assert record.retries == 0
@@ -337,14 +333,13 @@ def test_a_byte_that_is_lost_in_hello_is_no_matter(
 
 
 @contextmanager
-def session(repository: Repository) -> Iterator[Dut]:
+def session(repository: Repository) -> Iterator[LinkDut]:
     """A session with the misbehaving model on the target that was written last."""
-    workspace, progress = Workspace(repository.root), Progress(sys.stderr)
+    images = Workspace(repository.root).images
     target = load_target(repository.root / "targets" / "desk.toml")
     model = load_model(repository.root / "models" / "small")
-    image = build_image(target, model, find_engine("misbehaving"), workspace.images)
-    board = provision(target, workspace.logs, progress, Reach())
-    with open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut:
+    image = build_image(target, model, find_engine("misbehaving"), images)
+    with opened(target, model, image, repository.root) as dut:
         yield dut
 
 

@@ -15,19 +15,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.board.board_options import Feed, Reach
+from harness.board.board_options import BoardOptions
 from harness.board.provision import Board, provision
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.simulated import SimulatedBoard
-from harness.cli.main import INFRASTRUCTURE
 from harness.engines.registry import find_engine
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import Image, build_image
 from harness.link.channel import LineClosedError
 from harness.link.device_errors import DeviceRefusedError
+from harness.link.protocol import InputVia
 from harness.model.folder import Model
-from harness.run.link_dut import Dut, open_dut
-from harness.run.link_run import Run
+from harness.runs.bench import open_link_dut
+from harness.runs.link_dut import LinkDut
+from harness.runs.link_run import Run
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.target.target_file import Memory, Region, Target, find_target
 from harness.workspace import Workspace
@@ -37,7 +39,7 @@ from tests.unit.test_qemu import emulators, processes
 
 ROOT = Path(__file__).parents[2]
 QEMU, VIRTUAL = "qemu-stm32", "virtual-stm32"
-DEBUG = Reach(feed="debug")
+DEBUG = BoardOptions(input_via="debug")
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
@@ -71,17 +73,23 @@ def build(target: Target, model: Model, images: Path) -> Image:
 
 
 @contextmanager
-def provisioned(target: Target, root: Path, reach: Reach = DEBUG) -> Iterator[Board]:
+def provisioned(target: Target, root: Path, reach: BoardOptions = DEBUG) -> Iterator[Board]:
     with closing(provision(target, Workspace(root).logs, Progress(sys.stderr), reach)) as board:
         yield board
 
 
 @contextmanager
 def opened(
-    target: Target, model: Model, image: Image, board: Board, root: Path, feed: Feed = "debug"
-) -> Iterator[Dut]:
-    workspace, progress = Workspace(root), Progress(sys.stderr)
-    with open_dut(target, model, image, board, workspace, progress, lambda _: None, feed) as dut:
+    target: Target,
+    model: Model,
+    image: Image,
+    board: Board,
+    root: Path,
+    input_via: InputVia = "debug",
+) -> Iterator[LinkDut]:
+    options = BoardOptions(input_via=input_via)
+    request = RunRequest(target, model, Workspace(root), board_options=options)
+    with open_link_dut(request, image, board) as dut:
         yield dut
 
 
@@ -111,13 +119,13 @@ def test_both_feeds_give_the_same_outputs_ticks_and_stack(
 ) -> None:
     model: Model = request.getfixturevalue(which)
     image = build(target, model, images)
-    runs: dict[Feed, Run] = {}
-    for feed in ("serial", "debug"):
+    runs: dict[InputVia, Run] = {}
+    for input_via in ("serial", "debug"):
         with (
-            provisioned(target, tmp_path, Reach(feed=feed)) as board,
-            opened(target, model, image, board, tmp_path, feed) as dut,
+            provisioned(target, tmp_path, BoardOptions(input_via=input_via)) as board,
+            opened(target, model, image, board, tmp_path, input_via) as dut,
         ):
-            runs[feed] = dut.run()
+            runs[input_via] = dut.run()
     serial, debug = runs["serial"], runs["debug"]
     assert debug.bytes_differing == 0
     assert debug.outputs.tobytes() == serial.outputs.tobytes()
@@ -126,7 +134,7 @@ def test_both_feeds_give_the_same_outputs_ticks_and_stack(
     assert debug.ticks.all()
     assert debug.stack == serial.stack
     assert debug.welcome.counter_overhead == serial.welcome.counter_overhead
-    assert (serial.feed, debug.feed) == ("serial", "debug")
+    assert (serial.input_via, debug.input_via) == ("serial", "debug")
     assert (serial.retries, debug.retries) == (0, 0)
 
 
@@ -314,10 +322,10 @@ def test_a_device_that_fails_is_explained_as_ever(
     (tmp_path / "build" / "images").symlink_to(images)
     repository.answers(BEHAVE, BEHAVE, behaviour, BEHAVE)
     serial, debug = (
-        repository.run("misbehaving", "--target", name, f"--feed={feed}")
-        for feed in ("serial", "debug")
+        repository.run("misbehaving", "--target", name, f"--input-via={input_via}")
+        for input_via in ("serial", "debug")
     )
-    assert debug[0] == INFRASTRUCTURE
+    assert debug[0] == ExitCode.INFRASTRUCTURE
     assert ": vector 2: " in debug[1]
     assert without_port(debug[1]) == without_port(serial[1])
     assert repository.records() == []

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from harness.cli import main
 from harness.cli.judge_commands import passes
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.measure.number import Number
 from harness.report.gate_text import complaint, summary
 from harness.results.judge.baseline import BUDGETS, accept, file_name, read_baseline, read_baselines
@@ -341,13 +341,13 @@ def test_the_line_that_is_printed_accepts_the_run(
     line = complaint(judge(folder, record), Path("reports/baselines")).split("right: ")[1]
     program, *arguments = shlex.split(line)
     assert program == "harness"
-    assert main.main(arguments) == main.PASSED
+    assert main.main(arguments) == ExitCode.PASSED
     assert not judge(folder, record).fails
-    assert main.main(["baseline", "list"]) == main.PASSED
+    assert main.main(["baseline", "list"]) == ExitCode.PASSED
     assert "virtual-stm32, faces" in capsys.readouterr().out
-    assert main.main(["compare", "reports/baselines", "last"]) == main.PASSED
+    assert main.main(["compare", "reports/baselines", "last"]) == ExitCode.PASSED
     assert "the image is the same" in capsys.readouterr().out
-    assert main.main(["baseline", "accept", record.id, "--because", " "]) == main.USAGE
+    assert main.main(["baseline", "accept", record.id, "--because", " "]) == ExitCode.USAGE
 
 
 def test_the_exit_code_tells_a_regression(
@@ -360,4 +360,9 @@ def test_the_exit_code_tells_a_regression(
     worse = structs.replace(with_value(run(), "flash", 99_999), id="worse")
     assert not passes(gate, [write_record(worse, runs)])
     assert "flash 18,208 → 99,999" in capsys.readouterr().out
-    assert main.REGRESSION not in {main.PASSED, main.FAILED, main.USAGE, main.INFRASTRUCTURE}
+    assert ExitCode.REGRESSION not in {
+        ExitCode.PASSED,
+        ExitCode.FAILED,
+        ExitCode.USAGE,
+        ExitCode.INFRASTRUCTURE,
+    }

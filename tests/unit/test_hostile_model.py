@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.cli.main import USAGE
 from harness.engines.registry import find_engine
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.golden import tflm_golden
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
@@ -273,7 +272,7 @@ def test_the_command_names_a_damaged_file(
     repository: Repository = make_repository(tmp_path, monkeypatch, capsys)
     path = repository.network(data)
     code, text = repository.run("cmsis-nn")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert text.startswith(f"harness: {path}: ")
     assert message in text
 
@@ -288,7 +287,7 @@ def test_the_command_names_a_file_that_crashes_tflm(
     plain = vectors([0])
     np.savez(repository.vectors(), inputs=plain["inputs"], labels=plain["labels"])
     code, text = repository.run()  # an engine that does not look at the graph
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert f"{path}: TFLM does not run it" in text
     assert "it crashed by SIGABRT" in text
     assert repository.records() == []

@@ -183,7 +183,7 @@ def test_vectors_and_floor_are_no_input(target: Target, built: Image, tmp_path: 
     make_model(folder)
     np.savez(folder / "vectors.npz", inputs=np.zeros((1, 3), np.int8), labels=np.zeros(1, int))
     file = folder / "model.toml"
-    file.write_text(file.read_text().replace("floor = 0.5", "floor = 0.9"))
+    file.write_text(file.read_text().replace("quality_target = 0.5", "quality_target = 0.9"))
     assert identify(target, load_model(folder), tmp_path / "generated") == built.build_id
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli.main import PASSED, USAGE, main
+from harness.cli.main import main
+from harness.errors import ExitCode
 from harness.model.folder import Model, load_model
 from tests.support.graphs import Builder
 
@@ -39,7 +40,7 @@ class Desk:
         """Return the error of a command that must fail and leave nothing behind."""
         before = sorted(self.root.rglob("*"))
         code, _, err = self.run(*arguments)
-        assert code == USAGE
+        assert code == ExitCode.USAGE
         assert sorted(self.root.rglob("*")) == before
         return err
 
@@ -74,7 +75,7 @@ CLASSES = np.array([0, 1, 0, 1])
 def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
     save(x=BYTES, y=CLASSES.astype(np.uint8))
     code, out, _ = desk.run(*ADD)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert "inputs: int8 as given" in out
     model = desk.model("net")
     assert (model.vectors.inputs == BYTES).all()
@@ -84,14 +85,14 @@ def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
     golden = model.vectors.golden
     assert golden is not None
     reached = float((golden.argmax(axis=1) == CLASSES).mean())
-    assert f"golden reaches {reached:.4f}; the floor is {model.floor:g}" in out
-    assert model.floor <= reached < model.floor + 0.01
+    assert f"golden reaches {reached:.4f}; the quality target is {model.quality_target:g}" in out
+    assert model.quality_target <= reached < model.quality_target + 0.01
 
 
 def test_real_inputs_are_quantized_by_the_model_s_own_scale_and_it_says_so(desk: Desk) -> None:
     save(x=np.array([[0, 0.5, -1], [1.2, 100, -100]], np.float32), y=[0, 1])
     code, out, _ = desk.run(*ADD, "--name", "other")
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     said = "real values, quantized to int8 by the model's own input scale 0.5 and zero point 0"
     assert f"inputs: {said}" in out
     model = desk.model("other")
@@ -103,7 +104,7 @@ def test_an_autoencoder_is_added_as_one(desk: Desk) -> None:
     (desk.root / "net.tflite").write_bytes(dense(3, 3))
     save(x=BYTES, y=CLASSES)
     code, out, _ = desk.run(*ADD, "--task", "anomaly-detection")
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert "anomaly-detection" in out
     model = desk.model("net")
     assert model.metric == "auc"
@@ -192,7 +193,7 @@ def test_a_name_that_is_no_folder_is_refused(desk: Desk, name: str) -> None:
     if name:
         assert "is no name for a folder" in desk.refused(*ADD, "--name", name)
     else:
-        assert desk.run(*ADD, "--name", name)[0] == PASSED  # as if none were given
+        assert desk.run(*ADD, "--name", name)[0] == ExitCode.PASSED  # as if none were given
 
 
 def test_an_anomaly_detector_needs_an_autoencoder_and_both_labels(desk: Desk) -> None:
@@ -221,7 +222,7 @@ def tiny(labels: str, **files: bytes) -> None:
 def test_files_of_bytes_are_inputs(desk: Desk) -> None:
     tiny("a.bin,2,1\r\nb.bin, 2, 0\r\n", a=bytes([1, 2, 255]), b=bytes([0, 128, 127]))
     code, out, _ = desk.run(*IMPORT)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert "2 vectors; classification" in out
     model = desk.model("tiny")
     assert model.vectors.inputs.tolist() == [[1, 2, -1], [0, -128, 127]]
@@ -253,7 +254,7 @@ def test_recordings_of_floats_are_cut_into_windows_and_scored_together(desk: Des
     one, other = struct.pack("<4f", 0, 1, 2, 3), struct.pack("<4f", 4, 5, 6, 100)
     tiny("n.bin,2,0,8,4\nm.bin,2,1,8,4\n", n=one, m=other)
     code, out, _ = desk.run(*IMPORT)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     # Two outputs for two inputs: by the classes alone it could be either task.
     assert "6 vectors, windows of 2 recordings; classification" in out
     vectors = desk.model("tiny").vectors
@@ -268,7 +269,7 @@ def test_an_autoencoder_of_two_classes_detects_anomalies(desk: Desk) -> None:
     windows = {"n": struct.pack("<6f", *range(6)), "m": struct.pack("<6f", *range(9, 15))}
     tiny("n.bin,2,0,12,4\nm.bin,2,1,12,4\n", **windows)
     code, out, _ = desk.run(*IMPORT)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert "8 vectors, windows of 2 recordings; anomaly-detection" in out
     assert desk.model("tiny").metric == "auc"
 
@@ -325,7 +326,7 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
     network = MLPERF_TINY / "models" / "kws_ref_model.tflite"
     folder = MLPERF_TINY / "vectors" / "kws01"
     code, out, _ = desk.run("import-mlperf", folder, "--model", network)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert "1000 vectors; classification" in out
     assert "golden reaches 0.9010" in out
-    assert desk.model("kws01").floor == 0.9
+    assert desk.model("kws01").quality_target == 0.9

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.cli.main import INFRASTRUCTURE, PASSED
 from harness.engines import registry
+from harness.errors import ExitCode
 from harness.measure.latency import distribution, numbers
 from harness.report.latency_table import print_latency
 from harness.results.run_record import record_of
@@ -122,12 +122,12 @@ def test_a_clock_that_is_stated_far_too_slow_is_an_error(repository: Repository)
     (repository.root / "targets").mkdir()
     path = repository.root / "targets" / "desk.toml"
     path.write_text(held.replace("hz = 16_000_000", "hz = 1_000_000_000"))
-    assert repository.run("counting", "--target", "desk") == (PASSED, "")
+    assert repository.run("counting", "--target", "desk") == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.numbers["latency_median"].value == record.ticks[0] / 1e9
     path.write_text(held.replace("hz = 16_000_000", "hz = 1000"))
     code, text = repository.run("counting", "--target", "desk")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "desk.toml: clock.hz" in text
     assert " cycles at 1,000 Hz are 30.01 s" in text
     assert len(repository.records()) == 1

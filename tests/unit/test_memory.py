@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.main import PASSED, USAGE, main
+from harness.cli.main import main
 from harness.engines.registry import find_engine
+from harness.errors import ExitCode
 from harness.image.build import Image, build_image
 from harness.image.memory_use import (
     Piece,
@@ -128,11 +129,11 @@ def test_a_file_belongs_to_a_part(file: str, part: str) -> None:
 def test_the_command_prints_one_image_or_what_grew(
     image: Image, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["size", str(image.directory)]) == PASSED
+    assert main(["size", str(image.directory)]) == ExitCode.PASSED
     shown = capsys.readouterr().out
     assert f"{image.flash:,}" in shown
     assert "arena" in shown
-    assert main(["size", str(image.elf.path), str(image.directory)]) == PASSED
+    assert main(["size", str(image.elf.path), str(image.directory)]) == ExitCode.PASSED
     assert "every symbol has the size that it had" in capsys.readouterr().out
 
 
@@ -141,14 +142,14 @@ def test_the_command_says_what_is_left_of_a_target(
 ) -> None:
     flash, ram = target.memory.flash.size - image.flash, target.memory.ram.size - image.ram
     for images in ([image.directory], [image.directory, image.directory]):
-        assert main(["size", *map(str, images), "--target", target.name]) == PASSED
+        assert main(["size", *map(str, images), "--target", target.name]) == ExitCode.PASSED
         shown = capsys.readouterr().out
         assert re.search(rf"(?m)^ left +{flash:,} +{ram:,} *$", shown)
-    assert main(["size", str(image.directory), "--target", "virtual-nrf52840"]) == USAGE
+    assert main(["size", str(image.directory), "--target", "virtual-nrf52840"]) == ExitCode.USAGE
     assert "is in no memory of the target" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["README.md", "nothing.elf"])
 def test_what_is_no_elf_is_named(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["size", str(ROOT / name)]) == USAGE
+    assert main(["size", str(ROOT / name)]) == ExitCode.USAGE
     assert f"{name}: cannot be read as ELF" in capsys.readouterr().err

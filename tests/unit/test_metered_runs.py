@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.board.board_options import Reach
+from harness.board.board_options import BoardOptions
 from harness.board.provision import provision
 from harness.board.simulated import SimulatedBoard
 from harness.cli import main
 from harness.engines.registry import find_engine
+from harness.errors import ExitCode
 from harness.image.build import build_image
 from harness.measure.energy.inference_energy import VIRTUAL
 from harness.measure.energy.meters.metering import Metering, virtual_meter
 from harness.model.folder import Model
 from harness.report.energy_lines import print_energy
 from harness.results.record import EnergyInfo, Record, read_record
-from harness.run.link_dut import open_dut
+from harness.results.recording import record_run
+from harness.runs.bench import open_link_dut
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.target.target_file import find_target
 from harness.workspace import Workspace
@@ -46,19 +49,16 @@ def run_metered(spec: str, model: Model, root: Path) -> tuple[Record, Sequence[f
     target = find_target("virtual-stm32", [ROOT / "targets"])
     images = ROOT / "build" / "images"
     image = build_image(target, model, find_engine("cmsis-nn"), images, progress.say)
-    records: list[Path] = []
-    reach = Reach(meter=virtual_meter(spec))
+    options = BoardOptions(meter=virtual_meter(spec))
     with (
         Metering(spec, volts=3.0, note="on the desk") as metering,
-        closing(provision(target, workspace.logs, progress, reach)) as board,
-        open_dut(
-            target, model, image, board, workspace, progress, records.append, metering=metering
-        ) as dut,
+        closing(provision(target, workspace.logs, progress, options)) as board,
+        open_link_dut(RunRequest(target, model, workspace, metering=metering), image, board) as dut,
     ):
         run = dut.run()
         run.check()
         assert isinstance(board, SimulatedBoard)
-        return read_record(records[0]), board.hardware.joules()
+        return read_record(record_run(run, workspace)), board.hardware.joules()
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_without_a_trigger_nothing_is_recorded(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "build").symlink_to(ROOT / "build")  # its images
     command = ["run", "--target=virtual-stm32", f"--model={model.path}", "--volts=3"]
-    assert main.main([*command, "--meter=ppk2:virtual,deaf"]) == main.INFRASTRUCTURE
+    assert main.main([*command, "--meter=ppk2:virtual,deaf"]) == ExitCode.INFRASTRUCTURE
     assert "the trigger was never seen, for 25 inferences" in capsys.readouterr().err
     assert not list(tmp_path.glob("reports/runs/*"))
 
@@ -135,6 +135,7 @@ def test_a_meter_that_measures_nothing_there_is_refused_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert (
-        main.main(["run", "--target=qemu-stm32", "--meter=ppk2:/dev/x", "--volts=3"]) == main.USAGE
+        main.main(["run", "--target=qemu-stm32", "--meter=ppk2:/dev/x", "--volts=3"])
+        == ExitCode.USAGE
     )
     assert "cannot measure qemu-stm32" in capsys.readouterr().err

@@ -367,7 +367,7 @@ def test_virtual_meters_of_a_spec() -> None:
 
 def test_an_unknown_meter() -> None:
     class Options:
-        meter, volts, meter_note = "ppk3:/dev/x", 3.0, ""
+        meter, volts, note = "ppk3:/dev/x", 3.0, ""
 
     with pytest.raises(InputError, match="there is no meter 'ppk3'") as error:
         Metering.of(Options)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from harness.errors import InfrastructureError
 from harness.link.device_errors import DeviceRestartedError, DeviceSilentError
-from harness.run.mlperf import mlperf_client as client_module
-from harness.run.mlperf.device_lines import (
+from harness.runs.mlperf import mlperf_client as client_module
+from harness.runs.mlperf.device_lines import (
     DamagedAnswerError,
     Line,
     LineReader,
@@ -19,7 +19,7 @@ from harness.run.mlperf.device_lines import (
     parse_buffer,
     parse_infer,
 )
-from harness.run.mlperf.mlperf_client import Identity, MlperfClient
+from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
 from tests.support.mlperf_device import Double, channel_of
 
 LINES = [

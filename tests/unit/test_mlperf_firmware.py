@@ -22,7 +22,7 @@ from harness.link.link_client import LinkClient
 from harness.model import tflite_file
 from harness.model.folder import Model, find_model, load_model
 from harness.model.mlperf_benchmarks import content_of, expected, payload
-from harness.run.mlperf.mlperf_client import MlperfClient
+from harness.runs.mlperf.mlperf_client import MlperfClient
 from harness.simulator.dwt import CYCCNT
 from harness.support.bundled_files import bundled
 from harness.target.target_file import Target, find_target

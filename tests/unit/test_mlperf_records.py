@@ -20,11 +20,11 @@ from harness.report.markdown_summary import markdown
 from harness.report.report_data import summarize
 from harness.report.runs_table import print_table
 from harness.results.judge.compare import compare, no_history
-from harness.results.judge.matching import pair, title_of
+from harness.results.judge.matching import pair
 from harness.results.judge.trend import trends
 from harness.results.record import Record, parse_record
 from harness.results.store.store import Store
-from harness.run.mlperf.runner import Window
+from harness.runs.mlperf.runner import Window
 from tests.support.year import FIRST, made_up
 
 WINDOWS = [Window(vector, 250, 10, 10_862_042 + vector, 10.863) for vector in range(5)]
@@ -114,7 +114,7 @@ def test_the_table_shows_both_protocols_in_80_columns() -> None:
 def test_it_is_no_run_of_the_link_and_is_not_compared_with_one() -> None:
     ours = made_up(random.Random(0), FIRST, "virtual-stm32", "digits")
     other = made_up(random.Random(1), FIRST, "virtual-stm32", "faces")
-    assert "cmsis-nn/mlperf-tiny" in title_of(EMULATOR)
+    assert "cmsis-nn/mlperf-tiny" in str(EMULATOR.combination)
     paired = pair([ours, EMULATOR, other], [EMULATOR, other, ours])
     assert all(old.protocol == new.protocol for old, new in paired.both)
     assert len(paired.both) == 3

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from harness.cli.main import main
 from harness.engines.registry import find_engine
-from harness.errors import InfrastructureError, InputError, Verdict
+from harness.errors import ExitCode, InfrastructureError, InputError, Verdict
 from harness.golden import tflm_golden
 from harness.image.build import Image, build_image
 from harness.image.prebuilt import ENGINE
@@ -27,12 +27,14 @@ from harness.model.quantization import quantize
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
 from harness.results.record import Record, read_record
-from harness.run.mlperf import runner
-from harness.run.mlperf.mlperf_dut import open_mlperf_dut
-from harness.run.mlperf.mlperf_run import MlperfRun
-from harness.run.mlperf.runner import Plan, Window
-from harness.run.mlperf.suite import Outcome, models_of, run_all
-from harness.support.exit_codes import INFRASTRUCTURE, PASSED, USAGE
+from harness.results.recording import record_run
+from harness.runs.bench import open_mlperf_dut
+from harness.runs.mlperf import runner
+from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.runs.mlperf.runner import Window
+from harness.runs.mlperf.suite import Outcome, models_of, run_all
+from harness.runs.mlperf.window_plan import WindowPlan
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
@@ -93,31 +95,24 @@ def run_double(
     model: Model,
     image: Image,
     root: Path,
-    plan: Plan,
+    plan: WindowPlan,
 ) -> tuple[MlperfRun, Record]:
     if double.name == "double":
         double.name = image.build_id
-    records: list[Path] = []
     workspace, progress = Workspace(root), Progress(StringIO())
+    asked = RunRequest(
+        target, model, workspace, progress=progress, protocol="mlperf-tiny", plan=plan
+    )
     with (
         channel_of(double) as channel,
-        open_mlperf_dut(
-            target,
-            model,
-            image,
-            DoubleBoard(channel),
-            workspace,
-            progress,
-            records.append,
-            plan=plan,
-        ) as dut,
+        open_mlperf_dut(asked, image, DoubleBoard(channel)) as dut,
     ):
         run = dut.run()
-    [record] = map(read_record, records)
+    record = read_record(record_run(run, workspace))
     return run, record
 
 
-QUICK = Plan(windows=5, seconds=0.05, iterations=2, warmups=0)
+QUICK = WindowPlan(windows=5, seconds=0.05, iterations=2, warmups=0)
 
 
 def test_a_board_gives_quality_throughput_and_a_record(
@@ -163,7 +158,7 @@ def test_other_results_are_a_verdict_of_an_image_that_was_built_from_the_model(
 ) -> None:
     right = right_answers(model)
     wrong = lambda data: right(data).replace("0.000", "0.004", 1)  # noqa: E731
-    plan = Plan(windows=0)
+    plan = WindowPlan(windows=0)
     run, record = run_double(Double(wrong, model="digits"), emulator, model, image, tmp_path, plan)
     assert run.differing == [0, 1, 2, 3, 4]
     assert record.verdict == "failed"
@@ -194,7 +189,7 @@ def test_an_input_that_was_damaged_on_its_way_is_sent_again(
         return right(data) if data[0] == 0x80 else ",".join(["0.500"] * 10)
 
     double = Double(infer, model="digits", mishear=mishear)
-    run, record = run_double(double, emulator, model, image, tmp_path, Plan(windows=0))
+    run, record = run_double(double, emulator, model, image, tmp_path, WindowPlan(windows=0))
     assert damaged
     assert run.retries == record.retries == 1
     assert run.differing == []
@@ -343,7 +338,12 @@ def test_the_four_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> Non
         return run
 
     outcomes = run_all(held, one)
-    assert [outcome.code for outcome in outcomes] == [PASSED, None, INFRASTRUCTURE, None]
+    assert [outcome.code for outcome in outcomes] == [
+        ExitCode.PASSED,
+        None,
+        ExitCode.INFRASTRUCTURE,
+        None,
+    ]
     text = StringIO()
     print_outcomes(outcomes, "nucleo-f429zi", Console(file=text, width=80))
     shown = text.getvalue()
@@ -378,7 +378,7 @@ def test_our_firmware_answers_on_a_virtual_board(
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "images").symlink_to(ROOT / "build" / "images")
     arguments = ("--protocol=mlperf-tiny", "--windows=1", "--model", str(model.path))
-    assert main(["run", "--target=virtual-stm32", *arguments]) == PASSED
+    assert main(["run", "--target=virtual-stm32", *arguments]) == ExitCode.PASSED
     [record] = [read_record(path) for path in (tmp_path / "reports" / "runs").iterdir()]
     assert record.protocol == "mlperf-tiny"
     assert record.differing == 0
@@ -393,7 +393,7 @@ def test_our_firmware_answers_on_a_virtual_board(
     ("arguments", "named"),
     [
         (["run", "--protocol=mlperf-tiny", "--profile"], "--profile"),
-        (["run", "--protocol=mlperf-tiny", "--feed=debug"], "--feed=debug"),
+        (["run", "--protocol=mlperf-tiny", "--input-via=debug"], "--input-via=debug"),
         (["run", "--protocol=mlperf-tiny", "--windows=-1"], "--windows"),
         (["mlperf", "--elf=kws01"], "--elf"),
         (["mlperf", "--elf=sww01=fw.elf"], "--elf"),
@@ -411,5 +411,5 @@ def test_what_cannot_be_asked_for_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(arguments) == USAGE
+    assert main(arguments) == ExitCode.USAGE
     assert named in capsys.readouterr().err

@@ -30,11 +30,23 @@ INVALID_DESCRIPTIONS = {
     "invalid_data_missing": (": provenance", "`data`", ""),
     "invalid_description_empty": (": description", "length >= 1", ""),
     "invalid_description_missing": ("", "`description`", ""),
-    "invalid_floor_above_one": (": floor", "97.0 is not between 0 and 1", "such as 0.97"),
-    "invalid_floor_below_zero": (": floor", "-0.1 is not between 0 and 1", "such as 0.97"),
-    "invalid_floor_missing": ("", "`floor`", ""),
-    "invalid_floor_nan": (": floor", "nan is not between 0 and 1", "such as 0.97"),
-    "invalid_floor_type": (": floor", "Expected `float`, got `str`", ""),
+    "invalid_quality_target_above_one": (
+        ": quality_target",
+        "97.0 is not between 0 and 1",
+        "such as 0.97",
+    ),
+    "invalid_quality_target_below_zero": (
+        ": quality_target",
+        "-0.1 is not between 0 and 1",
+        "such as 0.97",
+    ),
+    "invalid_quality_target_missing": ("", "`quality_target`", ""),
+    "invalid_quality_target_nan": (
+        ": quality_target",
+        "nan is not between 0 and 1",
+        "such as 0.97",
+    ),
+    "invalid_quality_target_type": (": quality_target", "Expected `float`, got `str`", ""),
     "invalid_input_missing": ("", "`input`", ""),
     "invalid_key_unknown": ("", "`flor`", ""),
     "invalid_licence_empty": (": provenance.licence", "length >= 1", ""),
@@ -92,7 +104,7 @@ def test_a_valid_folder_loads(folder: Path) -> None:
     assert model.name == "switch"
     assert model.task == "classification"
     assert model.metric == "accuracy"
-    assert model.floor == 0.5
+    assert model.quality_target == 0.5
     assert model.classes == ("off", "on")
     assert model.provenance.licence == "Apache-2.0"
     assert model.tflite == NETWORK
@@ -193,7 +205,7 @@ def test_a_bundled_model_is_valid_and_its_golden_outputs_pass(name: str) -> None
     model.check(graph)
     golden = model.vectors.golden
     assert golden is not None
-    assert quality_of(model.metric, model.vectors, golden, graph) >= model.floor
+    assert quality_of(model.metric, model.vectors, golden, graph) >= model.quality_target
 
 
 def network(source: tuple[int, ...], result: tuple[int, ...], dtype: Any = np.int8) -> Graph:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli.main import PASSED, USAGE, main
+from harness.cli.main import main
 from harness.engines.registry import ENGINES
+from harness.errors import ExitCode
 from harness.model.folder import list_models
 from harness.model.tflite_file import parse
 from tests.support.graphs import SAME, Builder
@@ -29,7 +30,7 @@ def test_a_network_is_shown_layer_by_layer(
     path = tmp_path / "net.tflite"
     path.write_bytes(b.build([source], [b.pool("MAX_POOL_2D", hidden, (2, 2), stride=(2, 2))]))
     code, text = show(path, capsys)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert f"{path.stat().st_size:,} bytes, 2 operators" in text
     assert "int8 1x4x4x2, scale 0.25, zero point -3" in text
     [conv] = [line for line in text.splitlines() if "CONV_2D" in line]
@@ -55,7 +56,7 @@ def test_an_operator_that_no_engine_has_is_marked(
     path = tmp_path / "net.tflite"
     path.write_bytes(b.build([source], [result]))
     code, text = show(path, capsys)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     [erf] = [line for line in text.splitlines() if "CUSTOM:ERF" in line and " 1x4 " in line]
     assert erf.split()[-1] == "NO"
     [fully] = [line for line in text.splitlines() if " FULLY_CONNECTED " in line and "1x4" in line]
@@ -67,7 +68,7 @@ def test_an_operator_that_no_engine_has_is_marked(
 @pytest.mark.parametrize("name", list_models([ROOT / "models"]))
 def test_a_bundled_model_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, text = show(ROOT / "models" / name, capsys)
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     assert "input " in text
 
 
@@ -76,13 +77,13 @@ def test_what_is_no_network_is_explained(
 ) -> None:
     path = tmp_path / "net.tflite"
     assert show(path, capsys) == (
-        USAGE,
+        ExitCode.USAGE,
         f"harness: {path}: cannot be read: No such file or directory\n",
     )
     path.write_bytes(np.zeros(64, np.uint8).tobytes())
     code, text = show(path, capsys)
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "is not a .tflite file" in text
     code, text = show("digit", capsys)
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "did you mean digits?" in text

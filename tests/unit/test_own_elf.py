@@ -20,12 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.main import FAILED, INFRASTRUCTURE, PASSED, USAGE
 from harness.elf import Elf
 from harness.engines.registry import find_engine
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.image.build import Image, build_image
-from harness.image.prebuilt import image_of_elf, toolchain_of
+from harness.image.prebuilt import prebuilt_image, toolchain_of
 from harness.image.stack_paint import PAINT, StackUse, paint, stack_of, stack_use
 from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
@@ -90,7 +89,7 @@ def record_of(repository: Repository, elf: Path, target: str = "virtual-stm32") 
     """Run `elf`, which is right, and return the record of that."""
     shutil.rmtree(repository.root / "reports", ignore_errors=True)
     code, text = run(repository, elf, target)
-    assert (code, text) == (PASSED, "")
+    assert (code, text) == (ExitCode.PASSED, "")
     (record,) = repository.records()
     return record
 
@@ -131,7 +130,7 @@ def test_a_firmware_is_identified_sized_and_its_stack_seen(
     assert named["link_receive"].endswith("link/link.c")
     assert named["ring"].endswith("own/main.c")
     assert set(record.memory.parts) == {"application", "libc", "stack", "padding", "unknown"}
-    assert "the image lacks one of the functions" in record.unestimated
+    assert "the image lacks one of the functions" in record.estimate_unavailable
     assert 2000 < value(record, "stack") < 2200
     # Behind .noinit begins the heap, of which malloc() took 1000 bytes and its own.
     behind = 0x2000_0000 + sum(size[name] for name in (".data", ".bss", ".noinit"))
@@ -189,7 +188,7 @@ def test_a_stack_in_another_memory_is_not_known(
     elf = build(script=("ORIGIN(RAM) + LENGTH(RAM)", "ORIGIN(CCMRAM) + LENGTH(CCMRAM)"))
     record = record_of(repository, elf)
     assert "stack" not in record.numbers
-    assert "RAM was not painted" in record.unseen_stack
+    assert "RAM was not painted" in record.stack_unavailable
 
 
 def test_the_stack_of_an_rtos_is_a_variable(build: Callable[..., Path], target: Target) -> None:
@@ -212,7 +211,7 @@ def test_a_wrong_answer_is_a_verdict_without_a_layer(
     repository.vectors(golden=golden)
     code, _ = run(repository, build())
     (record,) = repository.records()
-    assert code == FAILED
+    assert code == ExitCode.FAILED
     assert "first: vector 1, byte 3, 0 instead of 7" in record.reasons[0]
     assert record.reasons[1] == (
         "the layer cannot be named: the firmware was not built here: its layers are not known"
@@ -238,7 +237,7 @@ def test_a_fault_that_nobody_handles_is_named(
     monkeypatch.setattr("harness.link.link_client.RUN_DEADLINE", 1.0)
     repository.answers(BEHAVE, behaviour)
     code, text = run(repository, build("-DNO_CCM"), name)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert ": vector 1: " in text
     assert f"HardFault: {cause}: " in text
     assert re.search(r"pc model main\.c:\d+ \(0x0800", text)
@@ -253,7 +252,7 @@ def test_a_firmware_that_faults_at_its_start_is_explained(
     whole = LinkClient.hello
     monkeypatch.setattr(LinkClient, "hello", lambda link, build_id: whole(link, build_id, 1.0))
     code, text = run(repository, build(), "qemu-stm32")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "the core was at Default_Handler startup.c:" in text
     assert "in the handler of a HardFault: PRECISERR: " in text
     assert "address 0x10000000" in text
@@ -283,7 +282,7 @@ def test_the_program_of_the_documentation_compiles(tmp_path: Path) -> None:
 
 def refused(elf: Path, target: Target, images: Path) -> str:
     with pytest.raises(InputError) as error:
-        image_of_elf(target, elf, images)
+        prebuilt_image(target, elf, images)
     assert not images.exists()
     assert error.value.remedy
     return str(error.value)
@@ -312,7 +311,7 @@ def test_other_files_are_refused(
     (tmp_path / "fw.bin").write_bytes(b"\0" * 100)
     for missing in (tmp_path / "none.elf", tmp_path / "fw.bin"):
         with pytest.raises(InputError, match="cannot be read"):
-            image_of_elf(target, missing, images)
+            prebuilt_image(target, missing, images)
 
 
 def test_another_architecture_is_refused(
@@ -377,7 +376,7 @@ def test_a_firmware_without_an_id_is_refused_for_the_link_alone(
     text = refused(stripped, target, tmp_path / "images")
     assert "has no object link_build_id in flash" in text
     assert "firmware/link/link.c" in text
-    image: Image = image_of_elf(target, stripped, tmp_path / "images", stamped=False)
+    image: Image = prebuilt_image(target, stripped, tmp_path / "images", stamped=False)
     assert image.elf.path.read_bytes() == stripped.read_bytes()
     assert image.build_id == hashlib.sha256(stripped.read_bytes()).hexdigest()[:32]
 
@@ -403,7 +402,7 @@ def test_there_is_nothing_to_build(
     code, text = repository.harness(
         "run", "--model", "small", "--target", "virtual-stm32", "--elf", str(build()), option
     )
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert f"{option.partition('=')[0]} is for firmware that is built here" in text
 
 
@@ -424,7 +423,7 @@ def test_pytest_runs_it_without_a_compiler(
         timeout=60,
         check=False,
     )
-    assert "test_small[virtual-stm32-small-elf-gcc--Os] PASSED" in done.stdout, done.stdout
+    assert "test_small[virtual-stm32-small-elf-gcc--Os] ExitCode.PASSED" in done.stdout, done.stdout
     (file,) = (repository.root / "reports" / "runs").glob("*.json")
     assert json.loads(file.read_text())["image"]["engine"] == "elf"
 

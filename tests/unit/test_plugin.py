@@ -67,9 +67,11 @@ def vectors(root: Path, wrong: int = 0) -> None:
     np.savez(root / "models" / "digits" / "vectors.npz", **held | few)
 
 
-def set_floor(root: Path, floor: float) -> None:
+def set_quality_target(root: Path, quality_target: float) -> None:
     file = root / "models" / "digits" / "model.toml"
-    file.write_text(re.sub(r"(?m)^floor = .*", f"floor = {floor}", file.read_text()))
+    file.write_text(
+        re.sub(r"(?m)^quality_target = .*", f"quality_target = {quality_target}", file.read_text())
+    )
 
 
 def records(pytester: pytest.Pytester) -> list[Record]:
@@ -145,17 +147,17 @@ def test_a_store_is_looked_at_before_anything_runs(repository: pytest.Pytester) 
 
 @needs_tools
 def test_the_feed_is_in_the_record(repository: pytest.Pytester) -> None:
-    for feed in ("serial", "debug"):
-        run(repository, "--target", "mine", f"--feed={feed}").assert_outcomes(passed=1)
-    first, second = sorted(records(repository), key=lambda record: record.feed)
-    assert (first.feed, second.feed) == ("debug", "serial")
+    for input_via in ("serial", "debug"):
+        run(repository, "--target", "mine", f"--input-via={input_via}").assert_outcomes(passed=1)
+    first, second = sorted(records(repository), key=lambda record: record.input_via)
+    assert (first.input_via, second.input_via) == ("debug", "serial")
     assert first.ticks == second.ticks
 
 
 def test_a_feed_that_does_not_exist_is_a_usage_error(repository: pytest.Pytester) -> None:
-    result = run(repository, "--feed=debgu")
+    result = run(repository, "--input-via=debgu")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "argument --feed: invalid choice: 'debgu' (choose from " in said(result)
+    assert "argument --input-via: invalid choice: 'debgu' (choose from " in said(result)
     assert "serial" in said(result)
 
 
@@ -297,17 +299,19 @@ def test_the_plugin_leaves_other_suites_alone(pytester: pytest.Pytester) -> None
 
 @needs_tools
 def test_a_verdict_is_a_failure_with_its_reasons_and_a_record(repository: pytest.Pytester) -> None:
-    set_floor(repository.path, 1.0)
+    set_quality_target(repository.path, 1.0)
     vectors(repository.path, wrong=1)
     result = run(repository)
     result.assert_outcomes(failed=1)
     text = said(result)
     assert f"digits on {DEFAULT_TARGET}:" in text
-    assert "accuracy 0.9000 is below the floor 1; golden reaches 0.9000" in text
-    assert "harness/run/link_run.py" not in text  # the reader's own line is the last that is shown
+    assert "accuracy 0.9000 is below the quality target 1; golden reaches 0.9000" in text
+    assert "harness/runs/link_run.py" not in text  # the reader's own line is the last that is shown
     (record,) = records(repository)
     assert record.verdict == "failed"
-    assert record.reasons == ["accuracy 0.9000 is below the floor 1; golden reaches 0.9000"]
+    assert record.reasons == [
+        "accuracy 0.9000 is below the quality target 1; golden reaches 0.9000"
+    ]
     assert f"records: {repository.path / 'reports' / 'runs'}" in text  # the table is there too
 
 

@@ -3,9 +3,8 @@
 import os
 import random
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,25 +16,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
-from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE, main
+from harness.cli.main import main
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.generated import Hook
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import build_image
 from harness.link import frame, messages
 from harness.link.device_errors import DeviceRefusedError
 from harness.link.messages import DeviceError, Message
 from harness.model.folder import find_model, list_models
 from harness.report.profile_table import plot_profile, print_profile
-from harness.run.layer_profile import LayerProfile, Profile, _reconcile
-from harness.run.link_dut import Dut, open_dut
-from harness.support.progress import Progress
+from harness.runs.layer_profile import LayerProfile, Profile, _reconcile
+from harness.runs.link_dut import LinkDut
 from harness.target.target_file import Counter, find_target, load_target
 from harness.workspace import Workspace
 from tests.support import host
+from tests.support.devices import opened
 from tests.support.graphs import Builder
 from tests.support.models import ROOT
 from tests.support.renode import real_renode
@@ -147,20 +144,17 @@ def test_ticks_that_are_no_whole_numbers_are_refused(body: bytes) -> None:
 
 
 @contextmanager
-def bundled(model_name: str, target_name: str) -> Iterator[Dut]:
+def bundled(model_name: str, target_name: str) -> Iterator[LinkDut]:
     """Open a session with a bundled model. Images are shared with the suite's."""
-    workspace, progress = Workspace(ROOT), Progress(sys.stderr)
+    workspace = Workspace(ROOT)
     target = find_target(target_name, workspace.targets)
     model = find_model(model_name, workspace.models)
     image = build_image(target, model, CmsisNN(), workspace.images)
-    with (
-        closing(provision(target, workspace.logs, progress, Reach())) as board,
-        open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut,
-    ):
+    with opened(target, model, image, ROOT) as dut:
         yield dut
 
 
-def counted(dut: Dut) -> list[int]:
+def counted(dut: LinkDut) -> list[int]:
     """Return the instructions of the first vectors."""
     inputs = zip(*dut.model.vectors.all_inputs, strict=True)
     return [
@@ -172,7 +166,7 @@ def counted(dut: Dut) -> list[int]:
 @emulators
 @pytest.mark.parametrize("name", MODELS)
 def test_layers_add_up_and_are_the_same_on_every_emulator(name: str) -> None:
-    """Per inference and per layer; `Dut.profile` raises where they do not add up."""
+    """Per inference and per layer; `LinkDut.profile` raises where they do not add up."""
     profiles, counts = [], []
     for target in ("virtual-stm32", "qemu-stm32"):
         with bundled(name, target) as dut:
@@ -246,7 +240,7 @@ def test_layers_that_are_not_marked_right_are_no_profile(
     monkeypatch.setitem(registry.ENGINES, engine.name, engine)
     arguments = ("--model", "small", "--engine", engine.name, "--target", "virtual-stm32")
     code, text = repository.harness("profile", *arguments)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     for expected in texts:
         assert expected in text
 
@@ -276,7 +270,7 @@ def test_a_run_whose_layers_are_not_known_is_recorded_and_says_why(
     assert "no layers on virtual-stm32: virtual-stm32: layer 1 (FULLY_CONNECTED)" in shown
     (record,) = repository.records()
     assert record.layers == []
-    assert "layer 1 (FULLY_CONNECTED) did not mark its end" in record.unprofiled
+    assert "layer 1 (FULLY_CONNECTED) did not mark its end" in record.profile_unavailable
 
 
 @emulators
@@ -309,7 +303,7 @@ def test_the_command_prints_a_table_and_draws_a_plot(
     monkeypatch.setenv("COLUMNS", "80")
     arguments = ["profile", "--model", "small", "--target", "virtual-stm32", "--plot"]
     repository.capsys.readouterr()
-    assert main([*arguments, "layers.svg"]) == PASSED
+    assert main([*arguments, "layers.svg"]) == ExitCode.PASSED
     shown = repository.capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     assert "small on virtual-stm32, cmsis-nn, " in shown
@@ -319,7 +313,7 @@ def test_the_command_prints_a_table_and_draws_a_plot(
     assert "instructions, exact, of " in plot
     assert "FULLY_CONNECTED 1" in plot
     code, text = repository.harness(*arguments, "layers.svg", "--target", "qemu-stm32")
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "one plot is asked for, and 2 profiles" in text
 
 

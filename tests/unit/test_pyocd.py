@@ -18,8 +18,6 @@ from pyocd.probe.aggregator import DebugProbeAggregator
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
@@ -31,14 +29,13 @@ from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image, build_image
 from harness.link.serial_port import open_port
 from harness.model.folder import Model, find_model, load_model
-from harness.run.link_dut import open_dut
-from harness.run.link_run import Run
+from harness.runs.link_run import Run
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import lease
 from harness.support.progress import Progress
 from harness.target.target_file import Pyocd, Target, find_target
-from harness.workspace import Workspace
+from tests.support.devices import opened
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -108,13 +105,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def run_on(name: str, model: Model, root: Path) -> Run:
-    workspace, progress = Workspace(root), Progress(sys.stderr)
-    with (
-        closing(provision(target(name), workspace.logs, progress, Reach())) as board,
-        open_dut(
-            target(name), model, image_for(name), board, workspace, progress, lambda _: None
-        ) as dut,
-    ):
+    with opened(target(name), model, image_for(name), root) as dut:
         return dut.run()
 
 

@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.board.board_options import Reach
+from harness.board.board_options import BoardOptions
 from harness.board.provision import provision
 from harness.engines.registry import find_engine
 from harness.errors import InputError
 from harness.image.build import Image, build_image
 from harness.link.channel import LineClosedError
 from harness.model.folder import Model, find_model, load_model
-from harness.run.link_dut import Dut, open_dut
 from harness.support.owned_process import OwnedProcess
 from harness.support.progress import Progress
 from harness.target.target_file import Target, find_target
 from harness.workspace import Workspace
+from tests.support.devices import opened
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -58,15 +58,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 def image(target: Target) -> Image:
     model = find_model("digits", [ROOT / "models"])
     return build_image(target, model, find_engine("cmsis-nn"), IMAGES)
-
-
-@contextmanager
-def opened(target: Target, model: Model, image: Image, root: Path) -> Iterator[Dut]:
-    workspace = Workspace(root)
-    board = provision(target, workspace.logs, Progress(sys.stderr), Reach())
-    progress = Progress(sys.stderr)
-    with open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut:
-        yield dut
 
 
 def until(
@@ -143,7 +134,9 @@ def running(repository: Path, command: tuple[str, ...]) -> Iterator["subprocess.
 
 
 @pytest.mark.parametrize(
-    "command", [HARNESS, PYTEST, (*HARNESS, "--feed=debug")], ids=["harness", "pytest", "debug"]
+    "command",
+    [HARNESS, PYTEST, (*HARNESS, "--input-via=debug")],
+    ids=["harness", "pytest", "debug"],
 )
 def test_a_harness_that_is_killed_leaves_nothing_running(
     repository: Path, command: tuple[str, ...]
@@ -221,7 +214,7 @@ def test_the_log_is_kept(target: Target, model: Model, image: Image, tmp_path: P
 def test_a_board_that_is_stopped_twice_or_started_again_works(
     target: Target, image: Image, tmp_path: Path
 ) -> None:
-    board = provision(target, tmp_path, Progress(sys.stderr), Reach())
+    board = provision(target, tmp_path, Progress(sys.stderr), BoardOptions())
     board.stop()
     mine = set(emulators(str(image.elf.path)))
     for _ in range(2):

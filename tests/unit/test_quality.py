@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.measure.quality import accuracy, auc, quality, quality_of, reconstruction_error
+from harness.measure.quality import accuracy, auc, quality, quality_of
 from harness.model.graph import Graph, Tensor
+from harness.model.metric import reconstruction_error
 from harness.model.quantization import dequantize, quantize
 from harness.model.vectors import Vectors
 

@@ -27,7 +27,7 @@ from harness.model.folder import find_model
 from harness.report.runs_table import print_table
 from harness.results.record import SCHEMA, Record, read_record, write_record
 from harness.results.run_record import record_of
-from harness.run.link_run import Run
+from harness.runs.link_run import Run
 from harness.target.target_file import Counter, load_target
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def make_run(**changed: Any) -> Run:
         "stack": StackUse(700, 4096),
         "retries": 1,
         "log": ("a line",),
-        "feed": "serial",
+        "input_via": "serial",
         "wall": 1.23456,
         "inference": 1.0,
     }
@@ -152,16 +152,16 @@ def test_a_stack_that_is_used_up_is_a_failure(tmp_path: Path, used: int, verdict
 
 
 def test_a_record_tells_how_the_device_was_fed(tmp_path: Path) -> None:
-    record = record_of(replace(make_run(), feed="debug"), tmp_path)
+    record = record_of(replace(make_run(), input_via="debug"), tmp_path)
     path = write_record(record, tmp_path)
-    assert read_record(path).feed == "debug"
+    assert read_record(path).input_via == "debug"
     held = json.loads(path.read_text())
-    assert held["feed"] == "debug"
-    path.write_text(json.dumps(held | {"feed": "spoon"}))
+    assert held["input_via"] == "debug"
+    path.write_text(json.dumps(held | {"input_via": "spoon"}))
     assert "is not a record" in message(InputError, lambda: read_record(path))
-    del held["feed"]
+    del held["input_via"]
     path.write_text(json.dumps(held))
-    assert read_record(path).feed == "serial"  # there was no other way then
+    assert read_record(path).input_via == "serial"  # there was no other way then
 
 
 def test_cycles_of_silicon_are_measured_not_exact(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_record_says_which_metric_its_quality_is(tmp_path: Path) -> None:
     record = record_of(run, tmp_path)
     assert record.model.metric == "auc"
     assert record.numbers["auc"].value == record.numbers["auc_golden"].value == run.quality
-    assert record.numbers["auc_floor"].value == run.model.floor
+    assert record.numbers["auc_target"].value == run.model.quality_target
     assert "accuracy" not in record.numbers
     read = read_record(write_record(record, tmp_path))
     assert read.model.metric == "auc"
@@ -366,9 +366,11 @@ def test_a_record_says_which_metric_its_quality_is(tmp_path: Path) -> None:
 
 def test_quality_below_the_floor_names_the_metric() -> None:
     run = auc_run()
-    high = replace(run, model=replace(run.model, floor=0.99))
+    high = replace(run, model=replace(run.model, quality_target=0.99))
     [reason] = high.failures()
-    assert reason.startswith(f"AUC {run.quality:.4f} is below the floor 0.99; golden reaches")
+    assert reason.startswith(
+        f"AUC {run.quality:.4f} is below the quality target 0.99; golden reaches"
+    )
 
 
 def test_a_record_from_before_there_were_metrics_is_of_accuracy(

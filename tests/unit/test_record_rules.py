@@ -71,7 +71,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("numbers.a b", {"value": 1, "unit": "1", "kind": "exact"}, "$.numbers"),
     ("numbers.flash", ..., "numbers.flash: is missing"),
     ("numbers.wall", ..., "numbers.wall: is missing"),
-    ("numbers.accuracy_floor", ..., "numbers.accuracy_floor: is missing"),
+    ("numbers.accuracy_target", ..., "numbers.accuracy_target: is missing"),
     ("numbers.instructions_median", ..., "numbers: neither instructions_median nor cycles_median"),
     ("numbers.accuracy.value", 1.01, "numbers.accuracy.value: is not between 0 and 1"),
     ("numbers.accuracy.value", float("nan"), "malformed"),
@@ -96,7 +96,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("ticks", [-1] * 200, "$.ticks"),
     ("ticks", [1.5] * 200, "$.ticks"),
     ("retries", -1, "$.retries"),
-    ("feed", "spoon", "$.feed"),
+    ("input_via", "spoon", "$.input_via"),
     *((key, ..., f"`{key}`") for key in ("target", "model", "image", "numbers", "ticks", "host")),
 ]
 

@@ -21,9 +21,8 @@ import numpy as np
 import pytest
 
 from harness.board.renode.renode_board import RenodeBoard
-from harness.cli.main import INFRASTRUCTURE, PASSED, USAGE
 from harness.engines.registry import find_engine
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import Image, build_image
 from harness.link import link_client
 from harness.model.folder import find_model
@@ -114,7 +113,7 @@ def run(repository: Repository, renode: Path, target: str, *arguments: str) -> t
 
 def fails(repository: Repository, renode: Path, target: str = "renode-stm32") -> str:
     code, text = run(repository, renode, target)
-    assert code == INFRASTRUCTURE, text
+    assert code == ExitCode.INFRASTRUCTURE, text
     assert "Traceback" not in text
     assert repository.records() == []
     return text
@@ -122,7 +121,7 @@ def fails(repository: Repository, renode: Path, target: str = "renode-stm32") ->
 
 def works(repository: Repository, renode: Path, target: str = "renode-stm32") -> None:
     code, text = run(repository, renode, target)
-    assert (code, text) == (PASSED, "")
+    assert (code, text) == (ExitCode.PASSED, "")
     (record,) = repository.records()
     assert record.verdict == "passed"
     assert record.target.board == "renode"
@@ -298,7 +297,7 @@ def test_a_wrong_target_is_explained(
     code, shown = run(repository, renode, name)
     shown = re.sub(r"At /\S+?:", "At FILE:", shown)
     assert shown.startswith(f"harness: {name}: {where}: {message}"), shown
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert repository.records() == []
 
 
@@ -309,7 +308,7 @@ def test_an_overlay_that_says_what_the_platform_says_is_explained(repository: Re
     )
     name = based(repository, 'board.platform = "../mine.repl"')
     code, shown = run(repository, real_renode(), name)
-    assert code == USAGE
+    assert code == ExitCode.USAGE
     assert "Error E02: Variable 'dwt' was already declared" in shown
     assert 'take board.overlay = ""' in shown
 
@@ -319,7 +318,7 @@ def test_without_a_renode_a_run_says_how_to_get_one(
 ) -> None:
     monkeypatch.setenv("RENODE", str(repository.root / "nothing"))
     code, shown = repository.run("misbehaving", "--target", "renode-stm32")
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "$RENODE: there is no Renode at" in shown
     assert "renode-run" in shown
 
@@ -403,7 +402,7 @@ def test_renode_s_own_timer_is_no_counter_of_instructions(repository: Repository
     shutil.copytree(ROOT / "models" / "digits", model)
     command = ("run", "--model", "digits", "--target", name, "--renode", str(real_renode()))
     code, shown = repository.harness(*command)
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     assert "the counter 'tim2' counted 43" in shown  # thousand, of 4.3 million
     assert repository.records() == []
 
@@ -451,7 +450,7 @@ def test_renode_lets_a_read_of_nothing_pass_and_says_so_in_its_log(repository: R
     """It answers 0, where a chip takes a bus fault: docs/renode.md says so."""
     repository.answers(READ_UNMAPPED)
     code, _ = run(repository, real_renode(), "renode-stm32")
-    assert code == PASSED
+    assert code == ExitCode.PASSED
     log = repository.root / "build" / "logs" / f"renode-stm32-{os.getpid()}.log"
     assert log.read_text()
 
@@ -515,7 +514,7 @@ def test_counts_are_those_of_qemu_to_the_instruction(repository: Repository, ima
     np.savez(model / "vectors.npz", **held | few)
     targets = ("--target", "qemu-stm32", "--target", "renode-stm32")
     command = ("run", "--model", "few", *targets, "--renode", str(real_renode()))
-    assert repository.harness(*command)[0] == PASSED
+    assert repository.harness(*command)[0] == ExitCode.PASSED
     first, second = repository.records()
     assert first.image.build_id == second.image.build_id
     assert first.ticks == second.ticks

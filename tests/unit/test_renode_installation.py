@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.board.renode.installation import GET_RENODE, GET_RENODE_RUN, find_renode
-from harness.cli.main import INFRASTRUCTURE, PASSED, main
-from harness.errors import InfrastructureError
+from harness.cli.main import main
+from harness.errors import ExitCode, InfrastructureError
 
 
 def renode(folder: Path, version: str = "Renode v1.16.1.16298") -> Path:
@@ -169,14 +169,14 @@ def test_setup_has_renode_run_download_one_and_says_which(
         f'test "$*" = download || exit 9\necho Downloading\nmkdir -p {file.parent}\n'
         f"echo '{kept}' > {file}",
     )
-    assert main(["setup", "renode"]) == PASSED
+    assert main(["setup", "renode"]) == ExitCode.PASSED
     shown = capfd.readouterr().out
     assert "Downloading" in shown
     assert f"Renode v1.16.1.16298: {folder / 'renode'} (by renode-run)" in shown
 
 
 def test_setup_without_renode_run_says_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["setup", "renode"]) == INFRASTRUCTURE
+    assert main(["setup", "renode"]) == ExitCode.INFRASTRUCTURE
     assert GET_RENODE_RUN in capsys.readouterr().err
 
 
@@ -184,7 +184,7 @@ def test_setup_without_a_network_says_what_else_will_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     renode_run(tmp_path, "exit 1")
-    assert main(["setup", "renode"]) == INFRASTRUCTURE
+    assert main(["setup", "renode"]) == ExitCode.INFRASTRUCTURE
     shown = capsys.readouterr().err
     assert "ended with exit code 1" in shown
     assert "the portable archive" in shown

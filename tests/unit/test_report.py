@@ -23,7 +23,7 @@ from harness.results.judge.baseline import accept
 from harness.results.judge.gate import Gate
 from harness.results.record import Commit, EnergyInfo, Record, read_record
 from harness.results.store.store import Store
-from harness.run.layer_profile import LayerProfile
+from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace
 from tests.support.year import year
 
@@ -294,7 +294,7 @@ def with_all(record: Record, text: str) -> Record:
     """The record with layers, a memory map and a meter, and `text` in each of them."""
     return msgspec.structs.replace(
         record,
-        unestimated=text,
+        estimate_unavailable=text,
         layers=[
             LayerProfile(0, text, text, [1, 2], 900, 1000),
             LayerProfile(1, text, "", [], 0, 0),

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 from rich.console import Console
 
-from harness.cli.main import PASSED, main
+from harness.cli.main import main
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.registry import ENGINES as KNOWN
 from harness.engines.registry import Generated
+from harness.errors import ExitCode
 from harness.image.memory_use import MemoryUse, Use
 from harness.measure.number import Number
 from harness.model.graph import Graph
@@ -29,7 +30,7 @@ from harness.results.judge.compare import Sample
 from harness.results.judge.side_by_side import SideBySide, side_by_side
 from harness.results.record import Commit, Record
 from harness.results.store.store import Store
-from harness.run.layer_profile import LayerProfile
+from harness.runs.layer_profile import LayerProfile
 from tests.support.repository import Repository
 from tests.support.year import FIRST, SILICON, made_up
 
@@ -249,7 +250,9 @@ def test_layers_that_one_engine_lacks_are_shown_as_such_and_counted() -> None:
 
 def test_an_engine_without_layers_says_why_and_the_others_are_shown() -> None:
     ours = profiled(run("cmsis-nn"), (0, "CONV_2D", 100))
-    silent = structs.replace(run("tflm"), unprofiled="engine tflm does not tell of its layers")
+    silent = structs.replace(
+        run("tflm"), profile_unavailable="engine tflm does not tell of its layers"
+    )
     other = profiled(run("own"), (0, "CONV_2D", 300))
     assert "no layers: --profile records which of them differ" in notes_of(
         group(run("cmsis-nn"), run("tflm"))
@@ -367,7 +370,7 @@ def small(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository
     inputs = np.array([[1, 2, 3, 4], [40, 30, 20, 10]], np.int8)
     np.savez(repository.root / "models" / "small" / "vectors.npz", inputs=inputs, labels=[0, 0])
     text = (repository.root / "models" / "small" / "model.toml").read_text()
-    text = text.replace("floor = 0.5", "floor = 0.0")
+    text = text.replace("quality_target = 0.5", "quality_target = 0.0")
     (repository.root / "models" / "small" / "model.toml").write_text(text)
     return repository
 
@@ -376,7 +379,7 @@ def small(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository
 def test_two_engines_that_run_stand_side_by_side_with_their_layers(small: Repository) -> None:
     small.capsys.readouterr()
     asked = ["--engine=cmsis-nn", "--engine=unoptimized", "--model=small"]
-    assert main(["run", "--target=virtual-stm32", *asked]) == PASSED
+    assert main(["run", "--target=virtual-stm32", *asked]) == ExitCode.PASSED
     lines = small.capsys.readouterr().out.splitlines()
     words = " ".join(" ".join(lines).split())
     ours, theirs = sorted(small.records(), key=lambda record: record.image.engine)
@@ -393,7 +396,7 @@ def test_two_engines_that_run_stand_side_by_side_with_their_layers(small: Reposi
 
 @needs_gcc
 def test_one_engine_has_neither_a_table_beside_others_nor_layers(small: Repository) -> None:
-    assert main(["run", "--target=virtual-stm32", "--model=small"]) == PASSED
+    assert main(["run", "--target=virtual-stm32", "--model=small"]) == ExitCode.PASSED
     (record,) = small.records()
     assert record.layers == []
     assert "times the first engine's" not in small.capsys.readouterr().out

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import serial
 
-from harness.cli.main import PASSED, main
+from harness.cli.main import main
 from harness.engines.registry import find_engine
+from harness.errors import ExitCode
 from harness.image.build import Image, build_image
 from harness.link.frame import FrameDecoder
 from harness.link.messages import Message
@@ -190,7 +191,9 @@ def test_the_harness_reaches_it_through_a_server_of_pyocd_s(
         desk.parent.mkdir()
         desk.write_text(f'base = "{TARGET}"\ncounter.ticks = "instructions"\n')
         arguments = ["--target", "desk", "--model", "digits"]
-        assert main(["run", *arguments, "--probe", probe, "--serial", board.port]) == PASSED
+        assert (
+            main(["run", *arguments, "--probe", probe, "--serial", board.port]) == ExitCode.PASSED
+        )
     (record,) = map(read_record, (tmp_path / "reports" / "runs").iterdir())
     assert record.verdict == "passed"
     assert record.target.version.endswith(f"probe {probe}")

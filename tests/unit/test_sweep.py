@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.cli.main import FAILED, INFRASTRUCTURE, PASSED, USAGE, main
-from harness.cli.sweep import Row, groups
+from harness.cli.main import main
 from harness.engines.registry import find_engine
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.image.build import build_image
 from harness.image.toolchain import find_clang, find_toolchain
 from harness.measure.number import Number
@@ -23,6 +22,7 @@ from harness.model.folder import find_model
 from harness.report.plot_file import check_path
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.pareto import pareto
+from harness.results.judge.sweep_row import SweepRow, groups
 from harness.target.target_file import find_target
 from tests.support.repository import FAIL, Repository, make_repository, vectors
 
@@ -61,7 +61,7 @@ def test_the_order_of_points_is_nothing(points: list[tuple[int, int]], random: A
     assert shuffled == [pareto(points)[place] for place in order]
 
 
-def row(opt: str, flash: int, ticks: int, **more: Any) -> Row:
+def row(opt: str, flash: int, ticks: int, **more: Any) -> SweepRow:
     unit = more.pop("unit", "instructions")
     numbers = {
         "flash": Number(flash, "byte", "exact"),
@@ -75,23 +75,23 @@ def row(opt: str, flash: int, ticks: int, **more: Any) -> Row:
         "engine": "cmsis-nn",
         "toolchain": "gcc",
     }
-    return Row(**{**names, "opt": opt, "numbers": numbers, **more})
+    return SweepRow(**{**names, "opt": opt, "numbers": numbers, **more})
 
 
 ROWS = [
     row("-Os", 39_320, 5_775_834),
     row("-O2", 41_688, 4_379_312),
     row("-O3", 44_732, 4_388_210),
-    row("-O1", 30_000, 1, reasons=["7 of 2000 output bytes differ"], code=FAILED),
+    row("-O1", 30_000, 1, reasons=["7 of 2000 output bytes differ"], code=ExitCode.FAILED),
     row("-Os", 50_000, 9_000_000, target="qemu-stm32"),
-    Row(
+    SweepRow(
         "qemu-stm32",
         "digits",
         "cmsis-nn",
         "gcc",
         "-O0",
         reasons=["the model is too large"],
-        code=USAGE,
+        code=ExitCode.USAGE,
     ),
 ]
 
@@ -102,7 +102,7 @@ def test_only_what_is_right_is_compared_and_only_within_a_target() -> None:
     assert [row.best for row in second] == [True, False]
 
 
-def shown(rows: list[Row]) -> list[str]:
+def shown(rows: list[SweepRow]) -> list[str]:
     console = Console(width=80, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115
     print_sweep(rows, console)
     return console.export_text().splitlines()
@@ -174,7 +174,7 @@ def test_the_plot_names_flags_toolchains_and_unit(tmp_path: Path) -> None:
 def test_a_plot_that_cannot_be_written_is_told_before(tmp_path: Path, path: str, text: str) -> None:
     with pytest.raises(InputError, match=text):
         check_path(tmp_path / path)
-    assert main(["sweep", "--plot", str(tmp_path / path)]) == USAGE
+    assert main(["sweep", "--plot", str(tmp_path / path)]) == ExitCode.USAGE
 
 
 # Flags
@@ -185,7 +185,7 @@ def test_a_plot_that_cannot_be_written_is_told_before(tmp_path: Path, path: str,
 def test_an_unknown_flag_is_refused_with_those_there_are(
     opt: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([command, f"--opt={opt}"]) == USAGE
+    assert main([command, f"--opt={opt}"]) == ExitCode.USAGE
     assert capsys.readouterr().err == (
         f"harness: unknown optimization flag {opt!r}\n"
         "  -> one of -O0, -Og, -O1, -O2, -O3, -Os, -Oz\n"
@@ -212,7 +212,9 @@ def test_a_sweep_runs_every_combination_and_plots_it(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    assert main([*SWEEP, "--engine=misbehaving", "--opt=-Os,-O3", "--plot=a.svg"]) == PASSED
+    assert (
+        main([*SWEEP, "--engine=misbehaving", "--opt=-Os,-O3", "--plot=a.svg"]) == ExitCode.PASSED
+    )
     records = {record.image.optimize: record for record in repository.records()}
     assert set(records) == {"-Os", "-O3"}
     assert len({record.image.build_id for record in records.values()}) == 2
@@ -246,7 +248,7 @@ def test_a_combination_that_fails_does_not_end_the_sweep(
             "--plot=a.svg",
         ]
     )
-    assert code == INFRASTRUCTURE
+    assert code == ExitCode.INFRASTRUCTURE
     out = capsys.readouterr().out
     assert (
         "virtual-stm32, small, misbehaving, gcc -O2:\n  8 of 8 output bytes differ from golden"
@@ -265,9 +267,9 @@ def test_a_combination_that_fails_does_not_end_the_sweep(
 @needs_gcc
 def test_the_code_is_that_of_the_worst(repository: Repository) -> None:
     repository.answers(FAIL)
-    assert main([*SWEEP, "--engine=misbehaving"]) == INFRASTRUCTURE
+    assert main([*SWEEP, "--engine=misbehaving"]) == ExitCode.INFRASTRUCTURE
     repository.vectors(golden=np.full((2, 4), 9, np.int8))
-    assert main([*SWEEP, "--engine=misbehaving"]) == FAILED
+    assert main([*SWEEP, "--engine=misbehaving"]) == ExitCode.FAILED
 
 
 def test_clang_is_told_what_zig_does_not_tell_apart(tmp_path: Path) -> None:

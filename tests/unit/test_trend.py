@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli import main
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.measure.number import Number
 from harness.report.plain_text import percent
 from harness.report.trend_plot import kind_of, plot_trends, print_trend, sparkline, title
@@ -183,8 +183,8 @@ def test_the_command_prints_and_plots(
     with Store("sqlite:///shared.sqlite") as store:
         store.add(night(0), night(1))
     arguments = ["trend", "--metric=flash", "--plot=trend.png", "--store=sqlite:///shared.sqlite"]
-    assert main.main(arguments) == main.PASSED
+    assert main.main(arguments) == ExitCode.PASSED
     assert "flash of faces on virtual-stm32" in capsys.readouterr().out
     assert (tmp_path / "trend.png").stat().st_size > 10_000
-    assert main.main([*arguments, "--model=nope"]) == main.USAGE
-    assert main.main([*arguments, "--plot=trend.doc"]) == main.USAGE
+    assert main.main([*arguments, "--model=nope"]) == ExitCode.USAGE
+    assert main.main([*arguments, "--plot=trend.doc"]) == ExitCode.USAGE

@@ -10,7 +10,7 @@ from harness.engines.tflm.static_library import Archive, read_archive
 from harness.errors import InputError
 
 LIBRARY = "libtensorflow-microlite.a"
-HOW_TO_NAME = "name it with --tflm-dir=DIR, or in harness.support.toml_file: [engines.tflm] dir"
+HOW_TO_NAME = "name it with --tflm-dir=DIR, or in harness.toml: [engines.tflm] dir"
 
 _INTERPRETER = Path("tensorflow/lite/micro/micro_interpreter.h")
 _RESOLVER = Path("tensorflow/lite/micro/micro_mutable_op_resolver.h")

@@ -1,15 +1,13 @@
 """One inference of an image on a bare core: the blocks that it runs, and what they cost."""
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.measure.cycles.attribution import estimate, namer
 from harness.measure.cycles.costs import cores, costs_of
 from harness.measure.cycles.estimate import Estimate
-from harness.model.tensor_block import pack
-from harness.run.link_run import Run
 from harness.simulator.bare_core import BareCore, Block
 from harness.target.target_file import Target
 
@@ -17,20 +15,6 @@ _FUNCTIONS = ("main", "nn_init", "nn_input", "nn_invoke", "empty")  # firmware/a
 _MOST = 100_000_000  # instructions that a run waits for: two seconds
 _MOST_WITH_LOADS = 10_000_000
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
-
-
-def estimated(run: Run) -> Run:
-    """Return `run` with the cycles that vector 0 would take, or why none are estimated."""
-    counted = int(run.ticks[0])
-    reason = why_not(run.target, counted)
-    if reason:
-        return replace(run, unestimated=reason)
-    first = [values[0] for values in run.vectors.all_inputs]
-    inputs = pack(run.network.input_tensors, first)
-    try:
-        return replace(run, estimate=estimate_inference(run.target, run.image, inputs, counted))
-    except InfrastructureError as error:  # an engine may use what a bare core has not
-        return replace(run, unestimated=error.what)
 
 
 def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
@@ -43,7 +27,7 @@ def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
     if target.mcu.core not in cores():
         return f"there is no cycle model of {target.mcu.core}"
     if not patient and instructions > (_MOST_WITH_LOADS if _wait_states(target) else _MOST):
-        return f"{instructions:,} instructions are many; `harness profile` estimates their cycles"
+        return f"{instructions:,} instructions take too long in a run; use `harness profile`"
     return ""
 
 

@@ -83,7 +83,7 @@ class Energy:
             "energy_median": (float(np.median(joules)), "J"),
             "energy_mean": (float(joules.mean()), "J"),
             "energy_max": (float(joules.max()), "J"),
-            "energy_deviation": (spread, "J"),
+            "energy_stdev": (spread, "J"),
             "energy_standard_error": (spread / math.sqrt(len(joules)), "J"),
             "energy_net_median": (float(np.nanmedian(self.net)), "J"),
             "energy_transfer": (self.transfer, "J"),

@@ -10,7 +10,6 @@ from urllib.parse import quote
 import msgspec
 
 from harness.errors import InputError
-from harness.results.judge.matching import key_of, title_of
 from harness.results.record import Record, parse_record
 from harness.support.whole_files import replace_files
 
@@ -66,15 +65,15 @@ def read_baselines(folder: Path) -> list[Baseline]:
     baselines = []
     for path in sorted(folder.glob("*.json")):
         baseline = read_baseline(path)
-        other = found.setdefault(key_of(baseline.record), path)
+        other = found.setdefault(baseline.record.combination, path)
         if other != path:
             raise InputError(
-                f"is a baseline of {title_of(baseline.record)}, as {other.name} is",
+                f"is a baseline of {baseline.record.combination}, as {other.name} is",
                 where=str(path),
                 remedy="remove one of them",
             )
         baselines.append(baseline)
-    return sorted(baselines, key=lambda baseline: key_of(baseline.record))
+    return sorted(baselines, key=lambda baseline: baseline.record.combination)
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -90,7 +89,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def file_name(record: Record) -> str:
     """Return the name of the file that the baseline of the record's combination is kept in."""
-    return "+".join(quote(part, safe="") for part in key_of(record)) + ".json"
+    return "+".join(quote(part, safe="") for part in record.combination) + ".json"
 
 
 def _text(baseline: Baseline) -> bytes:

@@ -14,7 +14,7 @@ from harness.support.suggestions import suggest
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:
-    from harness.results.store.store import Entry
+    pass
 
 LAST = "last"
 _NAMED = 10  # runs, in the message about one that is not known
@@ -74,9 +74,5 @@ def _stored(name: str, url: str, workspace: Workspace) -> list[Record]:
                 remedy=suggest(name, known),
             )
         # The last that is put under a key stays: the newest.
-        newest = {_combination(entry): entry.id for entry in reversed(found)}
+        newest = {entry.combination: entry.id for entry in reversed(found)}
         return [store.record(id_) for id_ in newest.values()]
-
-
-def _combination(entry: "Entry") -> tuple[str, ...]:
-    return (entry.target, entry.model, entry.engine, entry.toolchain, entry.optimize)

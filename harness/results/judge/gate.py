@@ -10,7 +10,6 @@ from harness.results.judge.baseline import BUDGETS, Baseline, read_baselines
 from harness.results.judge.budgets import Allowance, Names, read_budgets
 from harness.results.judge.compare import Comparison, Delta, History, compare
 from harness.results.judge.history import history_of
-from harness.results.judge.matching import key_of
 from harness.results.judge.metrics import known_names, metric_of
 from harness.results.record import Record
 from harness.target.target_file import list_targets
@@ -59,7 +58,7 @@ class Gate:
         self._history: Callable[[Record], History] = lambda record: history_of(
             record, store, workspace
         )
-        self._baselines = {key_of(each.record): each for each in read_baselines(folder)}
+        self._baselines = {each.record.combination: each for each in read_baselines(folder)}
         self._budgets = read_budgets(folder / BUDGETS, self._names(workspace))
 
     def judge(self, record: Record, history: History | None = None) -> Judgement:
@@ -84,7 +83,7 @@ class Gate:
         return Judgement(record, baseline, comparison, worse, unjudged, other_model, fails)
 
     def _baseline_of(self, record: Record) -> Baseline | None:
-        key = key_of(record)
+        key = record.combination
         if key in self._baselines:
             return self._baselines[key]
         near = [

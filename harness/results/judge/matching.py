@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 from harness.results.record import Record
 
-Key = tuple[str, ...]
-
 
 class Pairs(NamedTuple):
     """Runs of two sets, those of one combination together, and those that have no other."""
@@ -14,24 +12,6 @@ class Pairs(NamedTuple):
     both: Sequence[tuple[Record, Record]]
     only_old: Sequence[Record]
     only_new: Sequence[Record]
-
-
-def key_of(record: Record) -> Key:
-    """Return the combination that was run: target, model, engine, toolchain and flag."""
-    image = record.image
-    return (
-        record.target.name,
-        record.model.name,
-        record.engine,
-        image.toolchain,
-        image.optimize,
-    )
-
-
-def title_of(record: Record) -> str:
-    """Return the combination in words."""
-    target, model, engine, toolchain, optimize = key_of(record)
-    return f"{target}, {model} ({engine}, {toolchain} {optimize})"
 
 
 def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
@@ -56,13 +36,13 @@ def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
 
 def _newest(records: Iterable[Record]) -> list[Record]:
     """Return the last run of each combination, in the order of the combinations."""
-    newest = {key_of(record): record for record in sorted(records, key=lambda r: r.started)}
+    newest = {record.combination: record for record in sorted(records, key=lambda r: r.started)}
     return [newest[key] for key in sorted(newest)]
 
 
-def _by_key(records: Sequence[Record], parts: int) -> dict[Key, list[Record]]:
+def _by_key(records: Sequence[Record], parts: int) -> dict[tuple[str, ...], list[Record]]:
     """Return the runs by the first `parts` of their combination."""
-    found: dict[Key, list[Record]] = {}
+    found: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        found.setdefault(key_of(record)[:parts], []).append(record)
+        found.setdefault(record.combination[:parts], []).append(record)
     return found

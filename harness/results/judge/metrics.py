@@ -11,7 +11,7 @@ class Metric(NamedTuple):
     """The numbers whose names match `pattern`.
 
     `unit` is empty where it is not known. `needs` names facts of two runs without which being
-    equal the numbers mean different things: see `harness.results.judge.run_context`. Not `compared` are
+    equal the numbers mean different things: see `run_context`. Not `compared` are
     those that say how busy the host was, or follow from others.
     """
 
@@ -37,7 +37,7 @@ METRICS: Sequence[Metric] = (  # the first that matches counts
     Metric("cycles_estimated*", "lower", "1", ("vectors",)),
     Metric("cycles_*", "lower", "1", ("vectors",)),
     Metric("latency_*", "lower", "s", ("vectors", "clock")),
-    Metric("energy_deviation", "", "J"),
+    Metric("energy_stdev", "", "J"),
     Metric("energy_standard_error", "", "J"),
     Metric("energy_*", "lower", "J", ("vectors", "clock", "supply", "meter")),
     Metric("power_*", "", "W", ("clock", "supply", "meter")),

@@ -45,7 +45,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "conversion": str(record.conversion or ""),
         "golden": model.golden_source,
         "protocol": record.protocol,
-        "feed": record.feed,
+        "input_via": record.input_via,
         "clock": _clock(record),
         **_meter(record),
         "harness": record.host.harness,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from harness.results.judge.causes import ticks_of_layers
 from harness.results.judge.compare import Comparison, History, compare, no_history
-from harness.results.judge.matching import Key, key_of
 from harness.results.record import Record
 
 Parts = Mapping[str, int]
@@ -47,9 +46,9 @@ def side_by_side(
 
     They are in the order of `engines`, which were asked for. `history` returns that of a run.
     """
-    groups: dict[Key, dict[str, Record]] = {}
+    groups: dict[tuple[str, ...], dict[str, Record]] = {}
     for record in sorted(records, key=lambda record: record.started):
-        target, model, engine, *build = key_of(record)
+        target, model, engine, *build = record.combination
         key = (target, model, *build, record.protocol)
         groups.setdefault(key, {})[engine] = record
     found = (_group(runs, engines, history) for runs in groups.values())

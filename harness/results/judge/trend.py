@@ -94,10 +94,8 @@ def _alike(points: Sequence[Point], entries: dict[str, Entry]) -> list[list[Poin
     for point in points:
         run = entries.get(point.id)
         if run is not None:  # and not added since
-            combination = (run.target, run.model, run.engine, run.toolchain, run.optimize)
-            found.setdefault((*combination, point.unit, point.kind, point.estimator), []).append(
-                point
-            )
+            key = (*run.combination, point.unit, point.kind, point.estimator)
+            found.setdefault(key, []).append(point)
     return [found[key] for key in sorted(found)]
 
 

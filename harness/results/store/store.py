@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from harness.errors import InputError
 from harness.measure.number import Kind
+from harness.results.combination import Combination
 from harness.results.record import Record, parse_record
 from harness.results.store import rows
 from harness.results.store.database import open_engine, reading, writing
@@ -65,6 +66,11 @@ class Entry:
     build_id: str
     ticks: str
     verdict: str
+
+    @property
+    def combination(self) -> Combination:
+        """What was run."""
+        return Combination(self.target, self.model, self.engine, self.toolchain, self.optimize)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from harness.results.store.store import Store
 
 
-class Sharing:
+class StoreUpload:
     """Adds what is recorded to the store at `url`; empty: to none.
 
     A store that fails ends no run: the record is a file already, and `errors` says in the end

@@ -57,12 +57,12 @@ class Metering:
             "number or address; docs/energy.md",
         )
         add("--volts", type=float, default=0.0, metavar="V", help="what the meter supplies, in V")
-        add("--meter-note", default="", metavar="TEXT", help="the set-up, for the Record")
+        add("--note", default="", metavar="TEXT", help="the set-up, for the Record")
 
     @classmethod
     def of(cls, options: Any) -> "Metering":
         """Return what `options`, parsed by argparse or pytest, say; `InputError` if it is wrong."""
-        metering = cls(options.meter, options.volts, options.meter_note)
+        metering = cls(options.meter, options.volts, options.note)
         if metering.spec and metering._kind not in KINDS:
             raise InputError(
                 f"there is no meter {metering._kind!r}",

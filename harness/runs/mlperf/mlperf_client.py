@@ -17,7 +17,7 @@ from harness.link.device_errors import (
     DeviceSilentError,
 )
 from harness.link.fault_registers import describe
-from harness.run.mlperf.device_lines import (
+from harness.runs.mlperf.device_lines import (
     READY,
     Answered,
     DamagedAnswerError,

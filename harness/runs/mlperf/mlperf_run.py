@@ -14,14 +14,15 @@ from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered
-from harness.measure.quality import SHOWN, accuracy, auc, of_recordings, quality_of
+from harness.measure.quality import accuracy, auc, of_recordings, quality_of
 from harness.model.folder import Model
 from harness.model.graph import Graph
+from harness.model.metric import SHOWN
 from harness.model.mlperf_benchmarks import Benchmark, benchmark_of
 from harness.model.vectors import Vectors
-from harness.run.mlperf.device_lines import Said
-from harness.run.mlperf.mlperf_client import Identity
-from harness.run.mlperf.runner import Window, matches
+from harness.runs.mlperf.device_lines import Said
+from harness.runs.mlperf.mlperf_client import Identity
+from harness.runs.mlperf.runner import Window, matches
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]
@@ -129,10 +130,10 @@ class MlperfRun:
                 f"({self.golden_source}); first: vector {first}, "
                 f"[{','.join(self.printed[first][:12])}] instead of [{right}]"
             )
-        if self.quality < self.model.floor:
+        if self.quality < self.model.quality_target:
             reasons.append(
-                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
-                f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
+                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the quality target "
+                f"{self.model.quality_target:g}; golden reaches {self.golden_quality:.4f}"
             )
         return reasons
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.errors import ExitCode, HarnessError, InputError
 from harness.model import tflite_file
 from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS, Benchmark, benchmark_of
-from harness.run.mlperf.mlperf_run import MlperfRun
-from harness.support.exit_codes import FAILED, INFRASTRUCTURE, PASSED, USAGE
+from harness.runs.mlperf.mlperf_run import MlperfRun
 
 
 @dataclass(frozen=True)
@@ -21,12 +20,12 @@ class Outcome:
     benchmark: Benchmark
     run: MlperfRun | None = None
     reason: str = ""
-    code: int | None = None
+    code: ExitCode | None = None
 
     @property
     def reached(self) -> bool:
         """Whether the quality target of the rules was reached."""
-        return self.run is not None and self.run.quality >= self.benchmark.floor
+        return self.run is not None and self.run.quality >= self.benchmark.quality_target
 
 
 def models_of(models: Iterable[Model]) -> dict[str, Model]:
@@ -65,7 +64,6 @@ def _run(
     try:
         found = run(model, benchmark.id)
     except HarnessError as error:
-        code = INFRASTRUCTURE if isinstance(error, InfrastructureError) else USAGE
-        return Outcome(benchmark, reason=str(error), code=code)
-    passed = found.quality >= benchmark.floor and not found.failures()
-    return Outcome(benchmark, found, code=PASSED if passed else FAILED)
+        return Outcome(benchmark, reason=str(error), code=error.exit_code)
+    passed = found.quality >= benchmark.quality_target and not found.failures()
+    return Outcome(benchmark, found, code=ExitCode.PASSED if passed else ExitCode.FAILED)

@@ -1,11 +1,11 @@
 """A device under test that speaks MLPerf Tiny's protocol."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.board.provision import Board
 from harness.errors import InfrastructureError, InputError
@@ -14,50 +14,33 @@ from harness.image.build import Image
 from harness.image.memory_use import memory_use
 from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered, MeterSession
-from harness.measure.energy.meters.metering import Metering
 from harness.model import tflite_file
 from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS, benchmark_of, content_of, expected, payload
-from harness.results.mlperf_record import record_of
-from harness.results.record import write_record
-from harness.run.link_session import with_diagnosis
-from harness.run.mlperf.mlperf_client import Identity, MlperfClient
-from harness.run.mlperf.mlperf_run import MlperfRun
-from harness.run.mlperf.runner import Plan, Window, accuracy, measure, trial
-from harness.support.progress import Progress
-from harness.target.target_file import Target
-from harness.workspace import Workspace
+from harness.runs.link_session import with_diagnosis
+from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
+from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.runs.mlperf.runner import Window, accuracy, measure, trial
+from harness.runs.request import RunRequest
+
+Array = npt.NDArray[Any]
 
 
 class MlperfDut:
-    """A device that answers: `run` for the model's vectors."""
+    """A device that answers over MLPerf Tiny's protocol: `run` for the model's vectors."""
 
-    def __init__(
-        self,
-        target: Target,
-        model: Model,
-        image: Image,
-        board: Board,
-        workspace: Workspace,
-        progress: Progress,
-        on_record: Callable[[Path], None],
-        metering: Metering,
-        plan: Plan,
-    ) -> None:
-        self.target = target
-        self.model = model
+    def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
+        self.target = request.target
+        self.model = request.model
         self.image = image
         self.board = board
-        self._workspace = workspace
-        self._progress = progress
-        self._on_record = on_record
-        self._metering = metering
-        self._plan = plan
+        self._request = request
+        model = request.model
         self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         _check_tensors(model, len(self._network.inputs), len(self._network.outputs))
         self._client = MlperfClient(
             board.start(image),
-            baud=target.port.baud,
+            baud=self.target.port.baud,
             watch=board.check,
             locate=image.elf.locate,
         )
@@ -68,31 +51,35 @@ class MlperfDut:
         except InfrastructureError as error:
             raise with_diagnosis(error, board) from error
 
-    def run(self) -> MlperfRun:
-        """Run the model on all its vectors, measure, record it, and return what came of it.
+    def infer(self, *inputs: Array) -> Array:  # noqa: ARG002 - the protocol of every device
+        """Raise `InputError`: this protocol prints results, not a model's output bytes."""
+        raise InputError(
+            "a device that speaks mlperf-tiny does not return the output of one input",
+            where=self.target.name,
+            remedy="use dut.run(), or --protocol=link",
+        )
 
-        Every vector is answered or an `InfrastructureError` is raised and nothing is recorded.
-        Whether the answers are right is for `MlperfRun.check` to say.
+    def run(self) -> MlperfRun:
+        """Run the model on all its vectors, measure the windows, and return the result.
+
+        Every vector is answered, or an `InfrastructureError` is raised. `MlperfRun.check` judges
+        the answers.
         """
         try:
-            run = self._run()
+            return self._run()
         except InfrastructureError as error:
             raise with_diagnosis(error, self.board) from error
-        record = record_of(run, self._workspace.root)
-        self._on_record(write_record(record, self._workspace.runs))
-        return run
 
     def _run(self) -> MlperfRun:
         self.model.check(self._network)
         vectors = self.model.vectors
         answers, source = tflm_golden.of_model(
-            self.model, vectors, self._workspace.golden, self._progress.say
+            self.model, vectors, self._request.workspace.golden, self._request.progress.say
         )
         right = expected(self.model, vectors, answers[0], self._network)
         client, retries = self._client, self._client.retries
-        title = f"{self.model.name} on {self.target.name}, mlperf-tiny"
         begin = time.perf_counter()
-        with self._progress.bar(title, len(vectors)) as step:
+        with self._request.progress.bar(self._request.title, len(vectors)) as step:
             answered = accuracy(client, map(self._payload, range(len(vectors))), right, step)
         after = len(client.transcript)
         windows, metered = self._windows()
@@ -124,7 +111,7 @@ class MlperfDut:
     def _windows(self) -> tuple[list[Window], Metered | None]:
         """Measure the windows, with the meter if one was asked for."""
         inputs = [(index, self._payload(index)) for index in self._firsts()]
-        meter = self._metering.meter_of(self.board)
+        meter = self._request.metering.meter_of(self.board)
         if not inputs:
             return [], None
         if meter is not None and self.identity.mode == "performance":
@@ -134,14 +121,18 @@ class MlperfDut:
                 remedy="build it in energy mode, EE_CFG_ENERGY_MODE=1 in the reference",
             )
         self._client.load(inputs[0][1], f"vector {inputs[0][0]}")
-        tried = trial(self._client, self._plan)
+        tried = trial(self._client, self._request.plan)
         title = f"windows of {self.model.name} on {self.target.name}"
-        with self._progress.bar(title, len(inputs)) as step:
+        with self._request.progress.bar(title, len(inputs)) as step:
             if meter is None:
-                return measure(self._client, inputs, self._plan, tried, self.target, step)[0], None
-            session = MeterSession(meter, self._metering.note)
+                return measure(self._client, inputs, self._request.plan, tried, self.target, step)[
+                    0
+                ], None
+            session = MeterSession(meter, self._request.metering.note)
             with session:
-                windows, spans = measure(self._client, inputs, self._plan, tried, self.target, step)
+                windows, spans = measure(
+                    self._client, inputs, self._request.plan, tried, self.target, step
+                )
         iterations = np.array([window.iterations for window in windows])
         return windows, session.between_edges(spans, iterations)
 
@@ -152,7 +143,7 @@ class MlperfDut:
             firsts = np.arange(len(self.model.vectors))
         else:
             firsts = np.sort(np.unique(recordings, return_index=True)[1])
-        chosen: list[int] = firsts[: self._plan.windows].tolist()
+        chosen: list[int] = firsts[: self._request.plan.windows].tolist()
         return chosen
 
     def _payload(self, index: int) -> bytes:
@@ -183,39 +174,6 @@ class MlperfDut:
                 where=self.target.name,
                 remedy="flash the firmware of that model, or name the model of this firmware",
             )
-
-
-@contextmanager
-def open_mlperf_dut(
-    target: Target,
-    model: Model,
-    image: Image,
-    board: Board,
-    workspace: Workspace,
-    progress: Progress,
-    on_record: Callable[[Path], None],
-    metering: Metering | None = None,
-    *,
-    plan: Plan | None = None,
-) -> Iterator[MlperfDut]:
-    """Start `image` on `board` and find out who is there; stop the board in the end.
-
-    The parameters are those of `MlperfDut`; without a `plan`, it is the official one.
-    """
-    try:
-        yield MlperfDut(
-            target,
-            model,
-            image,
-            board,
-            workspace,
-            progress,
-            on_record,
-            metering or Metering(),
-            plan or Plan(),
-        )
-    finally:
-        board.stop()
 
 
 def _check_tensors(model: Model, inputs: int, outputs: int) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.board_options import Feed
 from harness.errors import Verdict
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.stack_paint import StackUse
 from harness.link.messages import Welcome
+from harness.link.protocol import InputVia
 from harness.measure.agreement import (
     TOLERANCE,
     Difference,
@@ -24,11 +24,12 @@ from harness.measure.agreement import (
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference
-from harness.measure.quality import SHOWN, quality_of
+from harness.measure.quality import quality_of
 from harness.model.folder import Model
 from harness.model.graph import Graph
+from harness.model.metric import SHOWN
 from harness.model.vectors import Vectors
-from harness.run.layer_profile import Profile
+from harness.runs.layer_profile import Profile
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]
@@ -43,13 +44,13 @@ class Run:
     the outputs should be with the name of what computed it; `network` is the model's graph.
     `first` is what the inference took that warmed the device up, before the others; `memory` where
     the bytes of the image are.
-    Times are in seconds: `wall` for the whole of the vectors, `inference` for the part of it in
-    which the host waited for results. Where outputs differ from golden, `divergence` is the
-    first layer that does, or `untraced` says why none can be named. `profile` has the ticks of
-    each layer for vector 0, if they were asked for, or `unprofiled` says why not. `estimate` is
-    of the cycles of vector 0, or `unestimated` says why there is none. `metered` is the energy,
-    where a meter measured. `stack` is the most that was used since start, of what is reserved, or
-    `unseen_stack` says why that is not known.
+    Times are in seconds: `wall` for all vectors, `inference` for the part of it in which the host
+    waited for results. `retries` are requests that were sent again.
+    `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
+    ticks of each layer for vector 0, if they were asked for. `estimate` has the cycles of vector
+    0, `stack` the deepest use of the stack since the start. For each of these four there is a
+    field `..._unavailable` that says why it is missing. `metered` is the energy, if a meter
+    measured it.
     """
 
     target: Target
@@ -67,18 +68,18 @@ class Run:
     memory: MemoryUse
     retries: int
     log: tuple[str, ...]
-    feed: Feed
+    input_via: InputVia
     wall: float
     inference: float
     divergence: LayerDifference | None = None
-    untraced: str = ""
+    divergence_unavailable: str = ""
     first: int | None = None
     profile: Profile | None = None
-    unprofiled: str = ""
+    profile_unavailable: str = ""
     estimate: Estimate | None = None
-    unestimated: str = ""
+    estimate_unavailable: str = ""
     metered: Metered | None = None
-    unseen_stack: str = ""
+    stack_unavailable: str = ""
 
     @property
     def outputs(self) -> Array:
@@ -125,10 +126,10 @@ class Run:
     def failures(self) -> list[str]:
         """Return why the model is not right on this target; empty if it is."""
         reasons = self._disagreement() if self.model.export is None else self._scores_disagree()
-        if self.quality < self.model.floor:
+        if self.quality < self.model.quality_target:
             reasons.append(
-                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the floor "
-                f"{self.model.floor:g}; golden reaches {self.golden_quality:.4f}"
+                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the quality target "
+                f"{self.model.quality_target:g}; golden reaches {self.golden_quality:.4f}"
             )
         if self.stack is not None and self.stack.used >= self.stack.reserved:
             reasons.append(
@@ -152,8 +153,8 @@ class Run:
             )
             if self.divergence is not None:
                 reasons.append(str(self.divergence))
-            elif self.untraced:
-                reasons.append(f"the layer cannot be named: {self.untraced}")
+            elif self.divergence_unavailable:
+                reasons.append(f"the layer cannot be named: {self.divergence_unavailable}")
         return reasons
 
     def _scores_disagree(self) -> list[str]:

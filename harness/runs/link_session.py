@@ -1,6 +1,5 @@
 """A session: an image that was started on a board and answers over the link."""
 
-from harness.board.board_options import Feed
 from harness.board.provision import Board
 from harness.errors import InfrastructureError
 from harness.image.build import Image
@@ -12,6 +11,7 @@ from harness.link.device_errors import (
 )
 from harness.link.link_client import LinkClient
 from harness.link.messages import Welcome
+from harness.link.protocol import InputVia
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
 from harness.target.target_file import Target
@@ -21,7 +21,7 @@ _SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStopp
 
 
 def open_session(
-    image: Image, board: Board, target: Target, network: Graph, feed: Feed
+    image: Image, board: Board, target: Target, network: Graph, input_via: InputVia
 ) -> tuple[LinkClient, Welcome]:
     """Start `image` on `board` and say HELLO; return the link and what the device answered.
 
@@ -32,14 +32,14 @@ def open_session(
         baud=target.port.baud,
         locate=image.elf.locate,
         watch=board.check,
-        write=board.write_memory if feed == "debug" else None,
+        write=board.write_memory if input_via == "debug" else None,
     )
     try:
         welcome = link.hello(image.build_id)
     except InfrastructureError as error:
         raise with_diagnosis(error, board) from error
     _check_sizes(network, welcome, target.name)
-    if feed == "debug":
+    if input_via == "debug":
         _check_address(target, welcome)
     return link, welcome
 
@@ -73,5 +73,5 @@ def _check_address(target: Target, welcome: Welcome) -> None:
             f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's RAM, "
             f"{ram.origin:#010x} to {ram.end:#010x}",
             where=f"{target.path}: memory.ram",
-            remedy="use --feed=serial, or correct the memory map",
+            remedy="use --input-via=serial, or correct the memory map",
         )

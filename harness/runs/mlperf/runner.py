@@ -7,7 +7,6 @@ five windows, over the first five inputs. How many iterations that takes, a tria
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,8 +15,9 @@ import numpy.typing as npt
 from harness.errors import InfrastructureError
 from harness.link.link_client import Span
 from harness.model.mlperf_benchmarks import agrees
-from harness.run.mlperf.device_lines import Answered
-from harness.run.mlperf.mlperf_client import MlperfClient
+from harness.runs.mlperf.device_lines import Answered
+from harness.runs.mlperf.mlperf_client import MlperfClient
+from harness.runs.mlperf.window_plan import WindowPlan
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]
@@ -31,16 +31,6 @@ _PATIENCE = 4.0  # times as long as the trial may the host wait for an iteration
 _CLOCK = 0.02  # by which a device's clock may be off the host's
 _LATE = 0.1  # seconds by which the host may see single lines late
 _SENT = 3  # times that an input is sent which does not arrive as it is
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Windows of performance: the official ones, unless a test has no time for them."""
-
-    windows: int = 5
-    seconds: float = 10.0
-    iterations: int = 10
-    warmups: int = 10
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -90,7 +80,7 @@ def matches(values: Sequence[str], golden: Array) -> bool:
     return len(values) == len(golden) and all(map(agrees, values, golden.tolist()))
 
 
-def trial(client: MlperfClient, plan: Plan) -> Window:
+def trial(client: MlperfClient, plan: WindowPlan) -> Window:
     """Return a short window of what is loaded, from which `measure` knows how long others are."""
     iterations, each = plan.iterations, _SLOWEST
     for _ in range(_TRIALS):
@@ -111,7 +101,7 @@ def trial(client: MlperfClient, plan: Plan) -> Window:
 def measure(
     client: MlperfClient,
     inputs: Sequence[tuple[int, bytes]],
-    plan: Plan,
+    plan: WindowPlan,
     tried: Window,
     target: Target,
     step: Callable[[], None] = lambda: None,
@@ -155,12 +145,12 @@ def _of(answer: Answered, vector: int, iterations: int, warmups: int) -> Window:
     return Window(vector, iterations, warmups, answer.microseconds, waited)
 
 
-def _iterations(window: Window, plan: Plan) -> int:
+def _iterations(window: Window, plan: WindowPlan) -> int:
     """Return how many iterations fill a window, by one that may be shorter."""
     return max(plan.iterations, math.ceil(_MORE * plan.seconds * window.throughput))
 
 
-def _check(window: Window, plan: Plan, target: Target) -> None:
+def _check(window: Window, plan: WindowPlan, target: Target) -> None:
     if window.seconds < plan.seconds:
         raise InfrastructureError(
             f"{window.iterations} iterations took {window.seconds:.3f} s and not "

@@ -1,16 +1,14 @@
 """The device under test: a board that runs an image, in a session over the link."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.board_options import Feed
 from harness.board.provision import Board
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.golden import tflm_golden
@@ -22,54 +20,33 @@ from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import MeterSession
-from harness.measure.energy.meters.metering import Metering
 from harness.measure.instructions import instructions
-from harness.model.folder import Model
 from harness.model.tensor_block import pack, unpack
 from harness.model.vectors import Vectors
-from harness.results.record import write_record
-from harness.results.run_record import record_of
-from harness.run.divergence import first_difference
-from harness.run.layer_profile import Profile, profile_of
-from harness.run.link_run import Run
-from harness.run.link_session import open_session, with_diagnosis
-from harness.support.progress import Progress
-from harness.target.target_file import Target
-from harness.workspace import Workspace
+from harness.runs.divergence import first_difference
+from harness.runs.layer_profile import Profile, profile_of
+from harness.runs.link_run import Run
+from harness.runs.link_session import open_session, with_diagnosis
+from harness.runs.request import RunRequest
 
 Array = npt.NDArray[Any]
 
 _UNSEEN = "the firmware does not tell, and RAM was not painted, or no paint is left of it"
 
 
-class Dut:
-    """A device that answers: `infer` for one input, `run` for the model's vectors."""
+class LinkDut:
+    """A device that answers over the link: `infer` for one input, `run` for the model's vectors.
 
-    def __init__(
-        self,
-        target: Target,
-        model: Model,
-        image: Image,
-        board: Board,
-        workspace: Workspace,
-        progress: Progress,
-        on_record: Callable[[Path], None],
-        feed: Feed,
-        metering: Metering,
-        *,
-        profile: bool = False,
-    ) -> None:
-        self.target = target
-        self.model = model
+    It runs `image` on `board`, which was provisioned for `request`.
+    """
+
+    def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
+        self.target = request.target
+        self.model = request.model
         self.image = image
         self.board = board
-        self._on_record = on_record
-        self._feed = feed
-        self._profile = profile
-        self._metering = metering
-        self._workspace = workspace
-        self._progress = progress
-        self._network = model.graph
+        self._request = request
+        self._network = request.model.graph
         self._session: LinkClient | None = None
         self.welcome: Welcome
         self._connect()
@@ -87,24 +64,20 @@ class Dut:
         return unpack(self._network.output_tensors, self._infer(inputs).output)
 
     def run(self) -> Run:
-        """Run the model on all its vectors, record it, and return what came of it.
+        """Run the model on all its vectors and return the result.
 
-        Every vector is answered or an `InfrastructureError` is raised and nothing is
-        recorded. Whether the answers are right is for `Run.check` to say. An inference that
-        is not counted among them comes first, to warm the device up.
+        Every vector is answered, or an `InfrastructureError` is raised. `Run.check` judges the
+        answers. One inference comes first to warm the device up; it is not counted.
         """
         run = self._stream(self.model.vectors)
         if run.first_difference is not None and self.model.export is None:
             run = self._traced(run, run.first_difference.vector)
-        if self._profile:
+        if self._request.profile:
             run = self._with_profile(run)
-        # Unicorn and capstone, which the first inference does not wait for.
-        from harness.measure.cycles.inference_estimate import estimated  # noqa: PLC0415
+        # Unicorn and capstone load slowly; the first inference must not wait for them.
+        from harness.runs.cycle_estimate import estimated  # noqa: PLC0415
 
-        run = estimated(run)
-        record = record_of(run, self._workspace.root)
-        self._on_record(write_record(record, self._workspace.runs))
-        return run
+        return estimated(run)
 
     def profile(self) -> Profile:
         """Return the ticks of each layer for the model's first vector.
@@ -119,10 +92,11 @@ class Dut:
         )
 
     def estimate(self, counted: int) -> Estimate:
-        """Return the cycles of the model's first vector, for which the device `counted` so many.
+        """Return the cycles of the model's first vector, for which the device counted `counted`.
 
-        Raises `InfrastructureError` if that is not what a bare core executes.
+        Raises `InfrastructureError` if a bare core executes another number of instructions.
         """
+        # Start-up, as in `run`.
         from harness.measure.cycles.inference_estimate import estimate_inference  # noqa: PLC0415
 
         first = [values[0] for values in self.model.vectors.all_inputs]
@@ -132,17 +106,19 @@ class Dut:
     def _stream(self, vectors: Vectors) -> Run:
         self.model.check(self._network)
         expected, source = tflm_golden.of_model(
-            self.model, vectors, self._workspace.golden, self._progress.say
+            self.model, vectors, self._request.workspace.golden, self._request.progress.say
         )
         link = self._link
         retries, logged = link.retries, len(link.log)
         results = []
         first = self._warm_up([values[0] for values in vectors.all_inputs])
         waited, answered = link.waited, len(link.spans)
-        meter = self._metering.meter_of(self.board)
-        session = MeterSession(meter, self._metering.note) if meter else None
-        title = f"{self.model.name} on {self.target.name}"
-        with session or nullcontext(), self._progress.bar(title, len(vectors)) as step:
+        meter = self._request.metering.meter_of(self.board)
+        session = MeterSession(meter, self._request.metering.note) if meter else None
+        with (
+            session or nullcontext(),
+            self._request.progress.bar(self._request.title, len(vectors)) as step,
+        ):
             begin = time.perf_counter()
             for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
                 results.append(self._measure(inputs, f"vector {index}"))
@@ -167,11 +143,11 @@ class Dut:
             all_outputs=self._outputs(results),
             ticks=np.array(ticks, dtype=np.uint32),
             stack=stack,
-            unseen_stack="" if stack else _UNSEEN,
+            stack_unavailable="" if stack else _UNSEEN,
             memory=memory_use(self.image.elf, heap),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
-            feed=self._feed,
+            input_via=self._request.board_options.input_via,
             wall=wall,
             inference=link.waited - waited,
             first=self._ticks(first),
@@ -206,13 +182,17 @@ class Dut:
         return self._session
 
     def _open(self, image: Image) -> tuple[LinkClient, Welcome]:
-        return open_session(image, self.board, self.target, self._network, self._feed)
+        return open_session(
+            image, self.board, self.target, self._network, self._request.board_options.input_via
+        )
 
     def _traced(self, run: Run, vector: int) -> Run:
         """Return `run` with the first layer in which `vector` goes wrong, or why none is known."""
         try:
             with self._variant("traced") as (link, _, _):
-                self._progress.say(f"looking for the layer in which vector {vector} goes wrong")
+                self._request.progress.say(
+                    f"looking for the layer in which vector {vector} goes wrong"
+                )
                 found = first_difference(
                     link,
                     self.model,
@@ -222,7 +202,7 @@ class Dut:
                     [values[vector] for values in run.all_outputs],
                 )
         except HarnessError as error:
-            return replace(run, untraced=str(error).replace("\n  ->", ";"))
+            return replace(run, divergence_unavailable=str(error).replace("\n  ->", ";"))
         return replace(run, divergence=found)
 
     def _with_profile(self, run: Run) -> Run:
@@ -231,7 +211,7 @@ class Dut:
         try:
             return replace(run, profile=self._profiled(answer, int(run.ticks[0])))
         except HarnessError as error:  # what was measured is no worse for it
-            return replace(run, unprofiled=str(error).replace("\n  ->", ";"))
+            return replace(run, profile_unavailable=str(error).replace("\n  ->", ";"))
 
     def _profiled(self, answer: Sequence[Array], measured: int) -> Profile:
         """Return where the ticks of vector 0 go, to which `answer` and `measured` belong."""
@@ -256,8 +236,8 @@ class Dut:
                 self.target,
                 self.model,
                 maker,
-                self._workspace.images,
-                self._progress.say,
+                self._request.workspace.images,
+                self._request.progress.say,
                 self.image.toolchain,
                 variant=variant,
             )
@@ -302,41 +282,3 @@ class Dut:
         """Return the result's ticks in the target's unit: what was counted, or instructions."""
         overhead = self.welcome.counter_overhead
         return instructions(result.ticks, overhead, self.target.instruction_ticks)
-
-
-@contextmanager
-def open_dut(
-    target: Target,
-    model: Model,
-    image: Image,
-    board: Board,
-    workspace: Workspace,
-    progress: Progress,
-    on_record: Callable[[Path], None],
-    feed: Feed = "serial",
-    metering: Metering | None = None,
-    *,
-    profile: bool = False,
-) -> Iterator[Dut]:
-    """Start `image` on `board` and open a session; stop the board in the end.
-
-    `on_record` is told the file of every record that is written. With `feed` "debug", the
-    board must have been provisioned for it: see `Reach`. `metering` measures what `run` does;
-    with `profile`, a run also tells the ticks of each layer.
-    """
-    metering = metering or Metering()
-    try:
-        yield Dut(
-            target,
-            model,
-            image,
-            board,
-            workspace,
-            progress,
-            on_record,
-            feed,
-            metering,
-            profile=profile,
-        )
-    finally:
-        board.stop()

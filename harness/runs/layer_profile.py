@@ -1,6 +1,6 @@
 """Ticks a layer: a profiled image runs one vector on the board, beside the measured one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +57,6 @@ class Profile:
     def total(self) -> int:
         """The ticks of all layers."""
         return sum(layer.ticks for layer in self.layers)
-
-
-def add_option(add: Callable[..., Any]) -> None:
-    """Declare `--profile` through `add`, which is argparse's or pytest's."""
-    text = (
-        "also record the ticks of each layer, by a second image that tells them "
-        "(always, where several engines are asked for)"
-    )
-    add("--profile", action="store_true", help=text)
 
 
 def profile_of(

@@ -1,0 +1,104 @@
+"""The commands about this machine: what it has, what is missing, virtual boards."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from harness.board.renode.installation import download, find_renode
+from harness.cli.command_groups import CommandGroup
+from harness.engines.registry import ENGINES, find_engine
+from harness.errors import ExitCode, HarnessError
+from harness.harness_toml import tflm_tree
+from harness.image.arduino.arduino_library import assemble, sketchbook
+from harness.image.toolchain import TOOLCHAINS, find_toolchain
+from harness.model.folder import list_models, load_model
+from harness.simulator.serve_options import add_options as add_virtual_options
+from harness.target.target_file import list_targets, load_target
+from harness.workspace import Workspace
+
+T = TypeVar("T")
+
+
+def add_commands(group: CommandGroup) -> None:
+    """Declare the commands in `group`."""
+    lists = group.add("list", "list targets, models, engines or toolchains")
+    lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
+    lists.set_defaults(command=_list)
+    doctor = group.add("doctor", "check what is missing for which target")
+    doctor.set_defaults(command=_doctor)
+    setup = group.add("setup", "install what no package manager has")
+    setup.add_argument("what", choices=("renode", "arduino"), help="arduino: the library")
+    setup.add_argument(
+        "--sketchbook",
+        type=Path,
+        metavar="DIR",
+        help=f"the folder in which Arduino keeps its libraries (default: {sketchbook()})",
+    )
+    setup.set_defaults(command=_setup)
+    virtual = group.add("virtual", "serve a virtual board to any tool")
+    virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
+    serve = virtual_commands.add_parser("serve", help="run a virtual board until Ctrl-C")
+    add_virtual_options(serve)
+    serve.set_defaults(command=_serve)
+
+
+def _list(options: argparse.Namespace, workspace: Workspace) -> int:
+    if options.what == "targets":
+        rows = [
+            (name, _described(lambda path: load_target(path).description, path))
+            for name, path in list_targets(workspace.targets).items()
+        ]
+    elif options.what == "models":
+        rows = [
+            (name, _described(lambda path: load_model(path).description, path))
+            for name, path in list_models(workspace.models).items()
+        ]
+    elif options.what == "engines":
+        tflm = tflm_tree(workspace.root)
+        rows = [
+            (name, _described(lambda n: find_engine(n, tflm).version, name)) for name in ENGINES
+        ]
+    else:
+        rows = [
+            (name, _described(lambda n: find_toolchain(n).version, name)) for name in TOOLCHAINS
+        ]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, description in sorted(rows):
+        print(f"{name:{width}}  {description}")
+    return ExitCode.PASSED
+
+
+def _described(describe: Callable[[T], str], thing: T) -> str:
+    """Return the description, or what is wrong: one bad row must not spoil the list."""
+    try:
+        return describe(thing)
+    except HarnessError as error:
+        return str(error)
+
+
+def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    # Imported late: looking for probes loads all of pyOCD.
+    from harness.cli.doctor import examine, print_findings  # noqa: PLC0415
+
+    print_findings(*examine(workspace), Console())
+    return ExitCode.PASSED
+
+
+def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    if options.what == "arduino":
+        library = assemble((options.sketchbook or sketchbook()) / "libraries")
+        print(f"{library}; its example: {library / 'examples' / 'RunModel'}")
+        return ExitCode.PASSED
+    download()
+    found = find_renode()
+    print(f"{found.version}: {found.executable} (by {found.found})")
+    return ExitCode.PASSED
+
+
+def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    from harness.simulator.serve_options import serve_with  # noqa: PLC0415 - unicorn
+
+    return serve_with(options)

@@ -1,0 +1,161 @@
+"""The options of a run, the same for `harness run` and pytest, and the request they make."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import msgspec
+
+from harness.board.board_options import BoardOptions
+from harness.errors import InputError
+from harness.image.arduino.sketch import add_options as add_sketch_options
+from harness.image.mlperf_header import ENERGY_BAUD
+from harness.image.prebuilt import add_option as add_elf_option
+from harness.link.protocol import Protocol
+from harness.measure.energy.meters.metering import Metering, virtual_meter
+from harness.options.selection import Choice, Selection
+from harness.options.selection import add_options as add_selection_options
+from harness.results.judge.gate import Gate, add_baseline_option
+from harness.results.store.open_results import add_store_option
+from harness.runs.mlperf.window_plan import WindowPlan
+from harness.runs.request import RunRequest
+from harness.support.progress import Progress
+from harness.target.target_file import Target
+from harness.workspace import Workspace
+
+Add = Callable[..., Any]
+"""argparse's `add_argument` or pytest's `addoption`."""
+
+
+def add_run_options(add: Add) -> None:
+    """Declare every option of a run through `add`."""
+    add_selection_options(add)
+    add_elf_option(add)
+    add_sketch_options(add)
+    BoardOptions.add_options(add)
+    add(
+        "--profile",
+        action="store_true",
+        help="also record the ticks of each layer, from a second image that reports them "
+        "(always on where several engines are asked for)",
+    )
+    add(
+        "--protocol",
+        choices=get_args(Protocol),
+        default="link",
+        help="protocol between host and firmware: the harness's link (default), or MLPerf "
+        "Tiny's; docs/mlperf.md",
+    )
+    add_windows(add)
+    Metering.add_options(add)
+    add_store_option(add)
+    add_baseline_option(add)
+
+
+def add_windows(add: Add) -> None:
+    """Declare `--windows`."""
+    add(
+        "--windows",
+        type=int,
+        default=WindowPlan.windows,
+        metavar="N",
+        help="windows of 10 s; MLPerf Tiny's performance is their median (default: "
+        f"{WindowPlan.windows}; 0: accuracy alone)",
+    )
+
+
+def plan_of(options: Any) -> WindowPlan:
+    """Return the windows that `options` ask for; `InputError` if the number is negative."""
+    if options.windows < 0:
+        raise InputError(
+            f"{options.windows} is not a number of windows",
+            where="--windows",
+            remedy="give 0 or a positive number",
+        )
+    return WindowPlan(windows=options.windows)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The parsed and checked options of a run; `request` adds what is run.
+
+    `meter` measures energy if its `spec` is not empty. `store` is the URL of a team's store, or
+    empty. Without a `gate` nothing is compared with a baseline.
+    """
+
+    selection: Selection
+    board: BoardOptions
+    protocol: Protocol
+    plan: WindowPlan
+    profile: bool
+    meter: Metering
+    store: str = ""
+    gate: Gate | None = None
+
+    @classmethod
+    def of(cls, options: Any, workspace: Workspace) -> "RunOptions":
+        """Return what `options`, parsed by argparse or pytest, ask for.
+
+        Raises `InputError` for a value that is wrong, or options that exclude each other;
+        `InfrastructureError` if the store cannot be opened.
+        """
+        selection = Selection.of(options, workspace)
+        _check_protocol(options)
+        gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
+        return cls(
+            selection=selection,
+            board=board_options(options),
+            protocol=options.protocol,
+            plan=plan_of(options),
+            profile=options.profile or selection.compares_engines,
+            meter=Metering.of(options),
+            store=options.store,
+            gate=gate,
+        )
+
+    def target(self, target: Target) -> Target:
+        """Return `target` as this run uses it: energy mode has a baud rate of its own."""
+        if self.protocol == "link" or not self.meter.spec:
+            return target
+        return with_energy_baud(target)
+
+    def request(self, choice: Choice, progress: Progress, metering: Metering) -> RunRequest:
+        """Return the request for one combination; `metering` is the opened meter."""
+        return RunRequest(
+            target=self.target(choice.target),
+            model=choice.model,
+            workspace=self.selection.workspace,
+            engine=choice.engine,
+            toolchain=choice.toolchain,
+            progress=progress,
+            board_options=self.board,
+            metering=metering,
+            protocol=self.protocol,
+            profile=self.profile,
+            plan=self.plan,
+        )
+
+
+def board_options(options: Any) -> BoardOptions:
+    """Return the board's part of `options`, with the virtual meter that `--meter` names."""
+    return BoardOptions.of(options, virtual_meter(getattr(options, "meter", "")))
+
+
+def with_energy_baud(target: Target) -> Target:
+    """Return `target` with the baud rate of MLPerf Tiny's energy mode."""
+    slow = msgspec.structs.replace(target.port, baud=ENERGY_BAUD)
+    return msgspec.structs.replace(target, port=slow)
+
+
+def _check_protocol(options: Any) -> None:
+    """Raise `InputError` if `options` ask another protocol for what only the link can do."""
+    if options.protocol == "link":
+        return
+    for asked, option in (
+        (options.profile, "--profile"),
+        (options.input_via == "debug", "--input-via=debug"),
+    ):
+        if asked:
+            raise InputError(
+                f"is not part of {options.protocol}", where=option, remedy="use --protocol=link"
+            )

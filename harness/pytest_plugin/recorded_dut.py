@@ -1,0 +1,57 @@
+"""The device under test of the `dut` fixture: each run is recorded."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
+
+from harness.board.provision import Board
+from harness.image.build import Image
+from harness.model.folder import Model
+from harness.runs.device_under_test import AnyRun, DeviceUnderTest
+from harness.target.target_file import Target
+
+
+class RecordedDut:
+    """A device under test; every run of it goes to `record` before the test sees it."""
+
+    def __init__(self, device: DeviceUnderTest, record: Callable[[AnyRun], None]) -> None:
+        self.device = device
+        self._record = record
+
+    @property
+    def target(self) -> Target:
+        """The target that the device is."""
+        return self.device.target
+
+    @property
+    def model(self) -> Model:
+        """The model that runs on it."""
+        return self.device.model
+
+    @property
+    def image(self) -> Image:
+        """The firmware image that was flashed."""
+        return self.device.image
+
+    @property
+    def board(self) -> Board:
+        """The board that runs the image."""
+        return self.device.board
+
+    def infer(self, *inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the model's first output for one vector: an array for each input.
+
+        Raises `InputError` if the number of inputs, a dtype or a number of values is wrong.
+        """
+        return self.device.infer(*inputs)
+
+    def run(self) -> Any:
+        """Run the model on all its vectors, write the Record, and return the run.
+
+        The run is a `harness.Run`, or a `MlperfRun` with `--protocol=mlperf-tiny`. Every vector
+        is answered, or an `InfrastructureError` is raised and nothing is recorded.
+        """
+        run = self.device.run()
+        self._record(run)
+        return run

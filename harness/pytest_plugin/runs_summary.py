@@ -1,0 +1,68 @@
+"""The table at the end of a pytest session, and the upload to a team's store."""
+
+import io
+from functools import partial
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.errors import ExitCode
+from harness.options.run_options import RunOptions
+from harness.report.engines_table import print_side_by_side
+from harness.report.runs_table import print_table
+from harness.results.judge.history import history_of
+from harness.results.judge.side_by_side import side_by_side
+from harness.results.record import read_record
+from harness.results.store.upload import StoreUpload
+
+
+class RunsSummary:
+    """Collects the session's records in the main process, whoever ran the tests.
+
+    `name` is the user property that holds the file of a record. With `uploads`, records go to
+    the store that was asked for.
+    """
+
+    def __init__(self, asked: RunOptions, name: str, *, uploads: bool) -> None:
+        self._asked = asked
+        self._name = name
+        self._paths: list[Path] = []
+        self._upload = StoreUpload(asked.store if uploads else "")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the records of a test."""
+        if report.when != "call":
+            return
+        for name, path in report.user_properties:
+            if name == self._name:
+                self._paths.append(Path(str(path)))
+                self._upload.add(self._paths[-1])
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a session whose records did not all reach the store."""
+        if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = ExitCode.INFRASTRUCTURE
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the tables of the runs."""
+        if not self._paths:
+            return
+        writer = terminalreporter._tw
+        text = io.StringIO()
+        console = Console(
+            file=text,
+            width=writer.fullwidth,
+            force_terminal=writer.hasmarkup,
+            color_system="standard" if writer.hasmarkup else None,
+        )
+        records = [read_record(path) for path in self._paths]
+        selection = self._asked.selection
+        history = partial(history_of, url=self._asked.store, workspace=selection.workspace)
+        print_table(records, console)
+        print_side_by_side(side_by_side(records, selection.engines, history), console)
+        terminalreporter.section("runs")
+        terminalreporter.write(text.getvalue())
+        terminalreporter.write_line(f"records: {self._paths[0].parent}")
+        for error in self._upload.errors:
+            terminalreporter.write_line(error, red=True)

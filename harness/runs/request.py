@@ -1,0 +1,43 @@
+"""What is run, where and how: one object from the command line to the device."""
+
+import sys
+from dataclasses import dataclass, field
+
+from harness.board.board_options import BoardOptions
+from harness.engines.registry import DEFAULT_ENGINE, Engine, find_engine
+from harness.image.toolchain import Toolchain
+from harness.link.protocol import Protocol
+from harness.measure.energy.meters.metering import Metering
+from harness.model.folder import Model
+from harness.runs.mlperf.window_plan import WindowPlan
+from harness.support.progress import Progress
+from harness.target.target_file import Target
+from harness.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One model on one target, with everything that a run of it needs.
+
+    Without a `toolchain` the first one on this machine is used. `metering` measures the energy
+    of the inferences. With `profile`, a run over the link also records the ticks of each layer;
+    `plan` is the plan of a run over MLPerf Tiny's protocol.
+    """
+
+    target: Target
+    model: Model
+    workspace: Workspace
+    engine: Engine = field(default_factory=lambda: find_engine(DEFAULT_ENGINE))
+    toolchain: Toolchain | None = None
+    progress: Progress = field(default_factory=lambda: Progress(sys.stderr))
+    board_options: BoardOptions = field(default_factory=BoardOptions)
+    metering: Metering = field(default_factory=Metering)
+    protocol: Protocol = "link"
+    profile: bool = False
+    plan: WindowPlan = field(default_factory=WindowPlan)
+
+    @property
+    def title(self) -> str:
+        """The run for people: model, target, and the protocol if it is not the link."""
+        title = f"{self.model.name} on {self.target.name}"
+        return title if self.protocol == "link" else f"{title}, {self.protocol}"
