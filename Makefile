@@ -18,10 +18,11 @@ test: setup ## the unit tests, and the suite on the default target, on all cores
 nightly: setup ## what the nightly job does: the models on emulators, the gate, reports/report.html
 	.ci/nightly
 
-lint: setup ## ruff, types, and the C's format
+lint: setup ## ruff, types, the order of the rooms, and the C's format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
 
 FUZZ ?= 100 # graphs of each kind of operator

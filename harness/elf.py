@@ -15,7 +15,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import InputError
-from harness.target.target_file import Memory
+from harness.support.memory_map import Memory
 
 _DWARF_5 = 5  # counts files from 0, where earlier versions count from 1
 _THUMB = ~1  # bit 0 of a code address says Thumb, not where it is

@@ -5,27 +5,24 @@ from pathlib import Path
 import msgspec
 
 from harness.support import toml_file
+from harness.support.toml_file import Section
 
 FILE = "harness.toml"
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file: a key that is not known is an error, not ignored."""
-
-
-class Tflm(_Section, frozen=True):
+class Tflm(Section, frozen=True):
     """The engine tflm: the TFLM tree, or the folder in it that the library was built in."""
 
     dir: str = ""
 
 
-class Engines(_Section, frozen=True):
+class Engines(Section, frozen=True):
     """What engines have to be told."""
 
     tflm: Tflm = Tflm()
 
 
-class Settings(_Section, frozen=True):
+class Settings(Section, frozen=True):
     """The whole file; every table may be left out."""
 
     engines: Engines = Engines()

@@ -19,7 +19,8 @@ from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.simulator.pyocd_probe import VirtualProbe
-from harness.target.target_file import Pyocd, Qemu, Renode, list_targets, load_target
+from harness.target.find_target import list_targets, load_target
+from harness.target.target_file import Pyocd, Qemu, Renode
 from harness.workspace import Workspace
 
 # USB vendors of debug probes: Arm (DAPLink), ST, SEGGER, NXP, Raspberry Pi.

@@ -21,7 +21,7 @@ from harness.runs.bench import link_bench
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 from harness.workspace import Workspace
 
 _RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)

@@ -16,7 +16,7 @@ from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.model.folder import list_models, load_model
 from harness.simulator.serve_options import add_options as add_virtual_options
-from harness.target.target_file import list_targets, load_target
+from harness.target.find_target import list_targets, load_target
 from harness.workspace import Workspace
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import numpy as np
 from elftools.elf.constants import SH_FLAGS
 
 from harness.elf import Elf
-from harness.target.target_file import Memory
+from harness.support.memory_map import Memory
 
 PAINT = 0xA5A5A5A5
 """The word that untouched memory holds; firmware/ports/cortexm/startup.c takes the same."""

@@ -15,7 +15,8 @@ from harness.model.folder import DESCRIPTION, METRICS, Task, count_classes
 from harness.model.graph import Graph, Tensor
 from harness.model.metric import check_both_labels
 from harness.model.tflite_file import parse
-from harness.model.vectors import Vectors, check_labels
+from harness.model.vectors import Vectors
+from harness.model.vectors_fit import check_labels
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
@@ -104,8 +105,8 @@ def read_network(path: Path) -> Network:
 def create_model(folder: Path, network: Network, brought: Brought) -> Created:
     """Write the model folder `folder`, all of it or nothing.
 
-    Golden outputs are computed; the quality target is golden's quality, rounded down to two decimals.
-    Raises `InputError` if labels or network do not fit the task, or `folder` is there.
+    Golden outputs are computed. The quality target is golden's quality, rounded down to two
+    decimals. Raises `InputError` if labels or network do not fit the task, or `folder` exists.
     """
     if folder.exists():
         raise InputError(

@@ -24,9 +24,11 @@ from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.metric import Metric, check_both_labels
-from harness.model.vectors import Vectors, check_finite, check_labels, check_vectors, load_vectors
+from harness.model.vectors import Vectors, load_vectors
+from harness.model.vectors_fit import check_finite, check_labels, check_vectors
 from harness.support import bundled_files, toml_file
 from harness.support.suggestions import suggest
+from harness.support.toml_file import Section
 
 DESCRIPTION = "model.toml"
 
@@ -37,7 +39,7 @@ METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection"
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Provenance(Section, frozen=True):
     """Where a model and its vectors come from and on what terms they may be used."""
 
     data: _Text
@@ -46,13 +48,13 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trained_by: str = ""
 
 
-class _Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Input(Section, frozen=True):
     """The `[input]` table: how a sample becomes the numbers in `vectors.npz`."""
 
     preprocessing: _Text
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _File(Section, frozen=True):
     """The schema of `model.toml`."""
 
     description: _Text

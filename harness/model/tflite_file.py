@@ -15,61 +15,16 @@ import tflite
 
 from harness.errors import InputError
 from harness.model.graph import (
-    Activation,
-    AddOptions,
-    ConcatenationOptions,
-    Conv2DOptions,
-    DepthwiseConv2DOptions,
-    FullyConnectedOptions,
     Graph,
-    LeakyReluOptions,
-    MulOptions,
     Operator,
     Options,
-    PackOptions,
-    Pool2DOptions,
-    ResizeNearestNeighborOptions,
-    SoftmaxOptions,
-    StridedSliceOptions,
-    SubOptions,
     Tensor,
-    TransposeConvOptions,
-    UnpackOptions,
 )
+from harness.model.tflite_options import DEFAULTS, OPTIONS
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
 MAX_TABLES = 20_000  # operators or tensors
-
-
-_OPTIONS: dict[str, type[Options]] = {
-    "CONV_2D": Conv2DOptions,
-    "DEPTHWISE_CONV_2D": DepthwiseConv2DOptions,
-    "AVERAGE_POOL_2D": Pool2DOptions,
-    "MAX_POOL_2D": Pool2DOptions,
-    "FULLY_CONNECTED": FullyConnectedOptions,
-    "ADD": AddOptions,
-    "SOFTMAX": SoftmaxOptions,
-    "SUB": SubOptions,
-    "MUL": MulOptions,
-    "CONCATENATION": ConcatenationOptions,
-    "PACK": PackOptions,
-    "UNPACK": UnpackOptions,
-    "LEAKY_RELU": LeakyReluOptions,
-    "STRIDED_SLICE": StridedSliceOptions,
-    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions,
-    "TRANSPOSE_CONV": TransposeConvOptions,
-}
-
-# Options that a file may leave out; TFLM's parsers read them so.
-_DEFAULTS: dict[str, Options] = {
-    "ADD": AddOptions(Activation.NONE),
-    "SUB": SubOptions(Activation.NONE),
-    "MUL": MulOptions(Activation.NONE),
-    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
-        align_corners=False, half_pixel_centers=False
-    ),
-}
 
 
 def parse(data: bytes, *, where: str) -> Graph:
@@ -257,13 +212,13 @@ class _Reader:
         return Operator(index, kind, inputs, outputs, self.options(table, kind, index))
 
     def options(self, table: tflite.Operator, kind: str, index: int) -> Options | None:
-        wanted = _OPTIONS.get(kind)
+        wanted = OPTIONS.get(kind)
         if wanted is None:
             return None
         union = table.BuiltinOptions()
         if union is None or table.BuiltinOptionsType() == 0:
-            if kind in _DEFAULTS:
-                return _DEFAULTS[kind]
+            if kind in DEFAULTS:
+                return DEFAULTS[kind]
             raise self.fail(f"operator {index} ({kind}) has no options")
         name = wanted.__name__
         if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):

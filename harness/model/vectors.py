@@ -14,14 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.model.graph import Graph, Tensor
-from harness.model.tensor_block import sample
 from harness.support.suggestions import suggest
 
 _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
 _NUMBERED = re.compile(r"(inputs|golden)_(0|[1-9]\d?)")
 _INDEXED = {"labels": "class", "recordings": "recording"}
-_QUANTIZE = (
+HOW_TO_QUANTIZE = (
     "quantize by the model's input scale and zero point: "
     "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
 )
@@ -92,7 +90,7 @@ def load_vectors(path: Path) -> Vectors:
     count = len(next(iter(inputs.values())))
     for name, array in inputs.items():
         if len(array) != count:
-            raise _bad_array(
+            raise bad_array(
                 path,
                 name,
                 f"holds {len(array)} vectors, but {next(iter(inputs))} {count}",
@@ -108,58 +106,6 @@ def load_vectors(path: Path) -> Vectors:
         source,
         _recordings(arrays, labels, path),
     )
-
-
-def check_vectors(vectors: Vectors, graph: Graph) -> None:
-    """Check that `vectors` fit the inputs and outputs of a network.
-
-    Raises `InputError` naming the file and array if number, type or shape of inputs or
-    golden outputs differ from the network's.
-    """
-    _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
-    if vectors.all_golden is not None:
-        _check_arrays(vectors, "golden", vectors.all_golden, graph.output_tensors)
-
-
-def _check_arrays(
-    vectors: Vectors, kind: str, arrays: Sequence[Array], tensors: Sequence[Tensor]
-) -> None:
-    verb = "takes" if kind == "inputs" else "answers"
-    what = "input" if kind == "inputs" else "output"
-    if len(arrays) != len(tensors):
-        named = kind if len(tensors) == 1 else f"{kind}_0 to {kind}_{len(tensors) - 1}"
-        raise _bad_array(
-            vectors.path,
-            kind,
-            f"is there for {len(arrays)} {what}s, but the model has {len(tensors)}",
-            f"store {named}, in the model's order",
-        )
-    for place, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
-        name = kind if len(tensors) == 1 else f"{kind}_{place}"
-        if array.dtype != tensor.dtype:
-            raise _bad_array(
-                vectors.path,
-                name,
-                f"has type {array.dtype}, but the model {verb} {tensor.dtype}",
-                _type_remedy(kind, array, tensor),
-            )
-        if array.shape[1:] != sample(tensor):
-            raise _bad_array(
-                vectors.path,
-                name,
-                f"has shape {_show(array.shape)}, but the model {verb} {_show(tensor.shape)}",
-                f"store it as {_show((len(vectors), *sample(tensor)))}",
-            )
-
-
-def _type_remedy(kind: str, array: Array, tensor: Tensor) -> str:
-    if kind == "golden":
-        return "store the bytes the interpreter answers, not dequantized values"
-    if array.dtype == np.float32 and tensor.dtype == np.int8:
-        return _QUANTIZE
-    if array.dtype == np.int8:
-        return "convert the model with int8 input: converter.inference_input_type = tf.int8"
-    return f"store what the model itself takes, of type {tensor.dtype}"
 
 
 def _read_arrays(path: Path) -> dict[str, Array]:
@@ -181,7 +127,7 @@ def _read_arrays(path: Path) -> dict[str, Array]:
             for name in archive.files:
                 arrays[name] = _known(archive[name], name, path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _bad_array(
+        raise bad_array(
             path, name, f"cannot be read: {error}", "save plain arrays, without Python objects"
         ) from error
     return arrays
@@ -190,14 +136,14 @@ def _read_arrays(path: Path) -> dict[str, Array]:
 def _known(array: Array, name: str, path: Path) -> Array:
     """Return `array` if `name` has a meaning: a misspelt `golden` must not go unread."""
     if name not in _ARRAYS and not _NUMBERED.fullmatch(name):
-        raise _bad_array(path, name, "is not known", suggest(name, _ARRAYS))
+        raise bad_array(path, name, "is not known", suggest(name, _ARRAYS))
     return array
 
 
 def _require(arrays: Mapping[str, Array], name: str, path: Path) -> Array:
     if name not in arrays:
         held = ", ".join(sorted(arrays)) or "nothing"
-        raise _bad_array(path, name, f"is missing; the file holds {held}", f"save it as {name}=...")
+        raise bad_array(path, name, f"is missing; the file holds {held}", f"save it as {name}=...")
     return arrays[name]
 
 
@@ -208,7 +154,7 @@ def _names(arrays: Mapping[str, Array], kind: str, path: Path) -> list[str]:
         _require(arrays, kind, path)
         return [kind]
     if kind in arrays:
-        raise _bad_array(
+        raise bad_array(
             path,
             kind,
             f"is there beside {numbered[0]}",
@@ -222,35 +168,35 @@ def _names(arrays: Mapping[str, Array], kind: str, path: Path) -> list[str]:
 
 def _check_inputs(inputs: Array, name: str, path: Path) -> None:
     if inputs.dtype not in _DTYPES:
-        raise _bad_array(
-            path, name, f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}", _QUANTIZE
+        raise bad_array(
+            path, name, f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}", HOW_TO_QUANTIZE
         )
     if inputs.ndim < 1 or (name == "inputs" and inputs.ndim < 2):  # noqa: PLR2004 - see below
         # Vectors, and at least one value in each; a scalar beside other inputs has no axis.
-        raise _bad_array(
+        raise bad_array(
             path,
             name,
-            f"has shape {_show(inputs.shape)}",
+            f"has shape {shown(inputs.shape)}",
             "store one input after the other: [N, *shape of one input]",
         )
     if not len(inputs):
-        raise _bad_array(path, name, "holds no vectors", "store at least one")
+        raise bad_array(path, name, "holds no vectors", "store at least one")
 
 
 def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, path: Path) -> None:
     """Refuse an array that does not hold one integer, called `each`, for each of `count` inputs."""
     if numbers.dtype.kind not in "iu":
-        raise _bad_array(
+        raise bad_array(
             path,
             name,
             f"has type {numbers.dtype}, not an integer type",
             f"store the index of each vector's {_INDEXED[name]}: {name}.astype(np.int64)",
         )
     if numbers.shape != (count,):
-        raise _bad_array(
+        raise bad_array(
             path,
             name,
-            f"has shape {_show(numbers.shape)}, but there are {count} inputs",
+            f"has shape {shown(numbers.shape)}, but there are {count} inputs",
             f"store one {each} for each input: shape [{count}]",
         )
 
@@ -266,7 +212,7 @@ def _recordings(
     _, first, index = np.unique(recordings, return_index=True, return_inverse=True)
     wrong = np.flatnonzero(labels[first][index] != labels)
     if wrong.size:
-        raise _bad_array(
+        raise bad_array(
             path,
             "recordings",
             f"vector {wrong[0]} has another label than the first of recording "
@@ -286,22 +232,22 @@ def _golden(
     for name in names:
         golden = arrays[name]
         if golden.dtype not in _DTYPES:
-            raise _bad_array(
+            raise bad_array(
                 path,
                 name,
                 f"has type {golden.dtype}, not one of {', '.join(_DTYPES)}",
                 "store the bytes the interpreter answers, not dequantized values",
             )
         if golden.shape[:1] != (count,):
-            raise _bad_array(
+            raise bad_array(
                 path,
                 name,
-                f"has shape {_show(golden.shape)}, but there are {count} inputs",
+                f"has shape {shown(golden.shape)}, but there are {count} inputs",
                 "store one output for each input",
             )
     source = arrays.get("golden_source")
     if source is None or source.dtype.kind != "U" or source.ndim or not str(source):
-        raise _bad_array(
+        raise bad_array(
             path,
             "golden_source",
             "does not name what computed `golden`",
@@ -310,41 +256,13 @@ def _golden(
     return tuple(_frozen(arrays[name]) for name in names), str(source)
 
 
-def check_finite(vectors: Vectors) -> None:
-    """Refuse inputs of real values that are NaN or infinite."""
-    for place, array in enumerate(vectors.all_inputs):
-        if array.dtype.kind != "f":
-            continue
-        wrong = np.flatnonzero(~np.isfinite(array.reshape(len(vectors), -1)).all(axis=1))
-        if wrong.size:
-            name = "inputs" if len(vectors.all_inputs) == 1 else f"inputs_{place}"
-            raise _bad_array(
-                vectors.path,
-                name,
-                f"vector {wrong[0]} holds what is no finite number",
-                "leave out samples with missing values",
-            )
-
-
-def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
-    """Refuse labels that are no index of one of `outputs` classes that `who` counts."""
-    labels = vectors.labels
-    wrong = np.flatnonzero((labels < 0) | (labels >= outputs))
-    if wrong.size:
-        first = int(wrong[0])
-        raise _bad_array(
-            vectors.path,
-            "labels",
-            f"vector {first} has label {labels[first]}, but {who} {outputs} classes",
-            f"count classes from 0 to {outputs - 1}",
-        )
-
-
-def _bad_array(path: Path, name: str, what: str, remedy: str) -> InputError:
+def bad_array(path: Path, name: str, what: str, remedy: str) -> InputError:
+    """Return the error for the array `name` of the file `path`."""
     return InputError(what, where=f"{path}: {name}" if name else str(path), remedy=remedy)
 
 
-def _show(shape: Sequence[int]) -> str:
+def shown(shape: Sequence[int]) -> str:
+    """Return a shape for a person: [N, 49, 10]."""
     return "[" + ", ".join(str(size) for size in shape) + "]"
 
 

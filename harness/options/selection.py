@@ -25,7 +25,8 @@ from harness.image.toolchain import (
     find_toolchain,
 )
 from harness.model.folder import Model, find_model, list_models
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from harness.workspace import Workspace
 
 DEFAULT_TARGET = "virtual-stm32"

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.image.memory_use import Piece, Use, by_part, by_section, growth, total
-from harness.target.target_file import Memory
+from harness.support.memory_map import Memory
 
 _SYMBOLS = 12
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from harness.simulator import coresight, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
@@ -30,26 +31,35 @@ _IDLE = 0.0005  # seconds that a firmware waits which does nothing but poll
 _CLOSE_DEADLINE = 5.0  # seconds
 
 
+@dataclass(frozen=True)
+class CoreDesign:
+    """What a chip's maker chose: clock, boot address, interrupts, and the ROM table's part.
+
+    `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
+    the number of interrupts, `priority_bits` the bits of a priority.
+    """
+
+    hertz: int
+    vectors: int
+    lines: int
+    priority_bits: int
+    rom: coresight.Part
+
+
 class Core:
     """The core with `memories` and the chip's device `windows`.
 
-    `vectors` is where it boots from; `lines` are the interrupts of the chip, `rom` the
-    identification of its ROM table. With `boot`, reset starts the program whose vector
-    table is there, and VTOR has it, as after a bootloader. `timed` devices and `reset_hooks` are
-    the chip's to add; `awake` is told, in the core's thread, whether it runs or sleeps, again and
-    again.
+    With `boot`, reset starts the program whose vector table is at that address, and VTOR holds
+    it, as after a bootloader. The chip adds its `timed` devices and `reset_hooks`. `awake` is
+    called again and again in the core's thread: with True while the core runs, else with False.
     """
 
     def __init__(
         self,
         memories: Sequence[Memory],
         windows: Sequence[Window],
+        design: CoreDesign,
         *,
-        hertz: int,
-        vectors: int,
-        lines: int,
-        priority_bits: int,
-        rom: coresight.Part,
         portable: bool = False,
         boot: int | None = None,
     ) -> None:
@@ -58,7 +68,7 @@ class Core:
         self.failure: BaseException | None = None
         self.reset_hooks: list[Callable[[], None]] = []
         self.awake: Callable[[bool], None] = lambda _awake: None
-        self._vectors = vectors
+        self._vectors = design.vectors
         self._boot = boot
         self._held_in_reset = True  # until power_on
         self._halt_wanted = False
@@ -68,8 +78,8 @@ class Core:
         self._ppb = private_bus.window()
         self.bus = Bus(memories, [*windows, self._ppb])
         self.engine = Engine(self.bus, self._on_special, portable=portable)
-        self.clock = Clock(hertz, self.engine.now)
-        self.nvic = Nvic(priority_bits, self.engine.interrupt)
+        self.clock = Clock(design.hertz, self.engine.now)
+        self.nvic = Nvic(design.priority_bits, self.engine.interrupt)
         self._systick = SysTick(
             self.clock, lambda: self.nvic.pend(nvic.SYSTICK), self.engine.interrupt
         )
@@ -79,18 +89,18 @@ class Core:
             self.nvic,
             self._systick,
             self.debug,
-            lines=lines,
+            lines=design.lines,
             reset_requested=self._request_reset,
             float_allowed=self.engine.allow_float,
         )
         self._reaction = Reaction(
-            self.engine, self.nvic, self.control, self.debug, self._halt, vectors=vectors
+            self.engine, self.nvic, self.control, self.debug, self._halt, vectors=design.vectors
         )
         self._exceptions = self._reaction.exceptions
         self._dwt = Dwt(self.engine.now, lambda: self.debug.traced)
         self.debug.trace_changed = self._dwt.trace_changed
         self._fpb = Fpb(self.engine.set_breakpoints)
-        private_bus.place(self._ppb, self.control, self._dwt, self._fpb, rom)
+        private_bus.place(self._ppb, self.control, self._dwt, self._fpb, design.rom)
         self._turn = threading.Condition(threading.RLock())
         self._waiting = 0
         self._count_lock = threading.Lock()

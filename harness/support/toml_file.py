@@ -20,6 +20,10 @@ _MISSING_KEY = re.compile(r"Object missing required field `(?P<name>.*)`$")
 _UNKNOWN_VALUE = re.compile(r"Invalid (?:enum )?value '(?P<name>.*)'$")
 
 
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a file: a key that is not known is an error, not ignored."""
+
+
 def read(path: Path, schema: type[T]) -> T:
     """Read `path` as a `schema`, an `msgspec.Struct` that describes the file.
 

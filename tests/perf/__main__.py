@@ -29,7 +29,8 @@ from harness.runs.bench import open_link_dut
 from harness.runs.link_dut import LinkDut
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.perf.line import Wire, port
 from tests.perf.protocols import protocols

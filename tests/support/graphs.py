@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
@@ -19,6 +19,31 @@ _TYPES = {
     np.dtype(np.int32): tflite.TensorType.INT32,
     np.dtype(np.uint8): tflite.TensorType.UINT8,
 }
+
+
+class Options(TypedDict, total=False):
+    """What a test may change of a `Convolution`."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: int
+    activation: int
+    per_channel: bool
+    bias: bool
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """How a window moves, and what is done with its sums; pairs are height and width."""
+
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: int = SAME
+    activation: int = NONE
+    per_channel: bool = True
+    bias: bool = True
+    zero_point: int = -3
 
 
 @dataclass
@@ -120,30 +145,19 @@ class Builder:
         source: int,
         channels: int,
         window: tuple[int, int],
-        *,
-        stride: tuple[int, int] = (1, 1),
-        dilation: tuple[int, int] = (1, 1),
-        padding: int = SAME,
-        activation: int = NONE,
-        per_channel: bool = True,
-        bias: bool = True,
-        zero_point: int = -3,
+        **options: Unpack[Options],
     ) -> int:
+        convolution = Convolution(**options)
         depth = self.shape(source)[3]
-        weights = self.weights((channels, *window, depth), 0 if per_channel else None)
+        weights = self.weights((channels, *window, depth), 0 if convolution.per_channel else None)
         return self._convolution(
             "CONV_2D",
             source,
             weights,
+            convolution,
             channels=channels,
             window=window,
             summands=depth * window[0] * window[1],
-            stride=stride,
-            dilation=dilation,
-            padding=padding,
-            activation=activation,
-            bias=bias,
-            zero_point=zero_point,
         )
 
     def depthwise(
@@ -151,30 +165,19 @@ class Builder:
         source: int,
         multiplier: int,
         window: tuple[int, int],
-        *,
-        stride: tuple[int, int] = (1, 1),
-        dilation: tuple[int, int] = (1, 1),
-        padding: int = SAME,
-        activation: int = NONE,
-        per_channel: bool = True,
-        bias: bool = True,
-        zero_point: int = -3,
+        **options: Unpack[Options],
     ) -> int:
+        convolution = Convolution(**options)
         channels = self.shape(source)[3] * multiplier
-        weights = self.weights((1, *window, channels), 3 if per_channel else None)
+        weights = self.weights((1, *window, channels), 3 if convolution.per_channel else None)
         return self._convolution(
             "DEPTHWISE_CONV_2D",
             source,
             weights,
+            convolution,
             channels=channels,
             window=window,
             summands=window[0] * window[1],
-            stride=stride,
-            dilation=dilation,
-            padding=padding,
-            activation=activation,
-            bias=bias,
-            zero_point=zero_point,
             multiplier=multiplier,
         )
 
@@ -183,18 +186,14 @@ class Builder:
         kind: str,
         source: int,
         weights: int,
+        convolution: Convolution,
         *,
         channels: int,
         window: tuple[int, int],
         summands: int,
-        stride: tuple[int, int],
-        dilation: tuple[int, int],
-        padding: int,
-        activation: int,
-        bias: bool,
-        zero_point: int,
         multiplier: int | None = None,
     ) -> int:
+        stride, dilation, padding = convolution.stride, convolution.dilation, convolution.padding
         height, width = self.shape(source)[1:3]
         shape = (
             1,
@@ -203,9 +202,9 @@ class Builder:
             channels,
         )
         scale = self.suitable(source, weights, summands)
-        result = self.activation(shape, scale, zero_point)
+        result = self.activation(shape, scale, convolution.zero_point)
         inputs = [source, weights]
-        if bias:
+        if convolution.bias:
             inputs.append(self.bias(channels, source, weights))
         extra = {} if multiplier is None else {"DepthMultiplier": multiplier}
         self.operator(
@@ -218,7 +217,7 @@ class Builder:
             StrideW=stride[1],
             DilationHFactor=dilation[0],
             DilationWFactor=dilation[1],
-            FusedActivationFunction=activation,
+            FusedActivationFunction=convolution.activation,
             **extra,
         )
         return result

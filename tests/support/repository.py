@@ -18,7 +18,7 @@ from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.results.record import Record, read_record
 from harness.runs.link_dut import LinkDut
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 from harness.workspace import Workspace
 from tests.support.devices import opened
 from tests.support.graphs import Builder

@@ -1,7 +1,7 @@
 """How much memory TFLM wants for a model: asked in processes of its own, which may crash.
 
-`python -m tests.support.tflm_arena MODEL SIZE` prints, if TFLM runs MODEL in SIZE bytes, how many bytes
-hold tensors and scratch buffers.
+`python -m tests.support.tflm_arena MODEL SIZE` prints how many bytes hold tensors and scratch
+buffers, if TFLM runs MODEL in SIZE bytes.
 """
 
 import re

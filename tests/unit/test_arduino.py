@@ -20,7 +20,7 @@ from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.image.arduino import arduino_cli
 from harness.image.arduino.arduino_library import NAME, assemble
 from harness.image.arduino.sketch import sketch_elf
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 from tests.support.graphs import Builder
 from tests.support.repository import Repository
 

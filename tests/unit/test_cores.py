@@ -31,7 +31,8 @@ from harness.results.record import Conversion
 from harness.results.run_record import record_of
 from harness.runs.link_run import Run
 from harness.support import bundled_files
-from harness.target.target_file import Core, Counter, Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Core, Counter, Target
 from tests.support import graphs, operators
 from tests.support.devices import opened
 from tests.support.graphs import Builder

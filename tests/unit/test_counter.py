@@ -11,7 +11,8 @@ from harness.engines import registry
 from harness.errors import ExitCode, InfrastructureError
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_ticks
-from harness.target.target_file import Counter, load_target
+from harness.target.find_target import load_target
+from harness.target.target_file import Counter
 from tests.support.models import ROOT
 from tests.support.repository import HandMade, Repository
 

@@ -33,7 +33,8 @@ from harness.results.run_record import record_of
 from harness.runs.cycle_estimate import estimated
 from harness.simulator.bare_core import BareCore, Block
 from harness.simulator.block_trace import Trace
-from harness.target.target_file import Clock, Core, Mcu, Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Clock, Core, Mcu, Target
 from tests.support.programs import program
 from tests.unit.test_record import make_run
 

@@ -10,7 +10,8 @@ from harness.engines.registry import find_engine
 from harness.image.build import build_image
 from harness.model.folder import find_model
 from harness.support.bundled_files import bundled
-from harness.target.target_file import Pyocd, Virtual, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Pyocd, Virtual
 from harness.workspace import Workspace
 from tests.support.devices import opened
 

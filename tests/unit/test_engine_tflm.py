@@ -22,7 +22,8 @@ from harness.image.build import Image, build_image
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import Model, find_model, load_model
 from harness.runs.link_run import Run
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from tests.support.cxx import needs_gxx
 from tests.support.devices import opened
 from tests.support.graphs import Builder

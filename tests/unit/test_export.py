@@ -21,7 +21,7 @@ from harness.model.folder import Model, load_model
 from harness.results.record import read_record
 from harness.results.recording import record_run
 from harness.runs.link_run import Run
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 from harness.workspace import Workspace
 from tests.support.cxx import has_gxx
 from tests.support.devices import opened

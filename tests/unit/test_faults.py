@@ -31,7 +31,7 @@ from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import lease
 from harness.support.lease import Lease
-from harness.target.target_file import load_target
+from harness.target.find_target import load_target
 from harness.workspace import Workspace
 from tests.support.devices import opened
 from tests.support.repository import (

@@ -30,8 +30,10 @@ from harness.runs.bench import open_link_dut
 from harness.runs.link_dut import LinkDut
 from harness.runs.link_run import Run
 from harness.runs.request import RunRequest
+from harness.support.memory_map import Memory, Region
 from harness.support.progress import Progress
-from harness.target.target_file import Memory, Region, Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.support.models import few_digits, large_input
 from tests.support.repository import BEHAVE, FAIL, RESTART, UNDEFINED, Repository, make_repository

@@ -19,7 +19,9 @@ from harness.image.build import Image, build_image
 from harness.image.toolchain import Toolchain, find_gcc, find_toolchain
 from harness.model.folder import Model, load_model
 from harness.support import bundled_files
-from harness.target.target_file import Memory, Region, Target, load_target
+from harness.support.memory_map import Memory, Region
+from harness.target.find_target import load_target
+from harness.target.target_file import Target
 from tests.support.graphs import Builder
 
 ROOT = Path(__file__).parents[2]

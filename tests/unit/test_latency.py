@@ -18,7 +18,8 @@ from harness.errors import ExitCode
 from harness.measure.latency import distribution, numbers
 from harness.report.latency_table import print_latency
 from harness.results.run_record import record_of
-from harness.target.target_file import Clock, Counter, Target, load_target
+from harness.target.find_target import load_target
+from harness.target.target_file import Clock, Counter, Target
 from tests.support.models import ROOT
 from tests.support.repository import HandMade, Repository, make_repository
 from tests.unit.test_record import make_run

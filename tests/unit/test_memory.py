@@ -24,7 +24,8 @@ from harness.image.memory_use import (
 )
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import find_model
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"

@@ -26,7 +26,7 @@ from harness.results.recording import record_run
 from harness.runs.bench import open_link_dut
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 from harness.workspace import Workspace
 from tests.support.models import ROOT, few_digits
 

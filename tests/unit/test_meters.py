@@ -25,7 +25,7 @@ from harness.simulator.meters.knobs import Knobs, parse
 from harness.simulator.meters.supply import ASLEEP, AWAKE, Supply
 from harness.simulator.meters.virtual_lpm01a import VirtualLpm01a
 from harness.simulator.meters.virtual_ppk2 import VirtualPpk2
-from harness.target.target_file import find_target, load_target
+from harness.target.find_target import find_target, load_target
 
 TARGETS = Path(__file__).parents[2] / "targets"
 SAMPLE = 1 << 14  # any range but the lowest

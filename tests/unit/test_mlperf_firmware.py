@@ -25,7 +25,8 @@ from harness.model.mlperf_benchmarks import content_of, expected, payload
 from harness.runs.mlperf.mlperf_client import MlperfClient
 from harness.simulator.dwt import CYCCNT
 from harness.support.bundled_files import bundled
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from tests.support import host
 from tests.support.graphs import Builder
 from tests.support.repository import BEHAVE, DESCRIPTION, UNDEFINED, HandMade

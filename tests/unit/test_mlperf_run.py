@@ -36,7 +36,8 @@ from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.support.mlperf_device import Double, DoubleBoard, channel_of
 from tests.support.models import ROOT, few_digits

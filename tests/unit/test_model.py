@@ -17,7 +17,8 @@ from harness.measure.agreement import Difference, bytes_differing, first_differe
 from harness.measure.quality import accuracy, quality_of
 from harness.model.folder import find_model, list_models, load_model
 from harness.model.graph import Graph, Operator, Tensor
-from harness.model.vectors import Vectors, check_vectors, load_vectors
+from harness.model.vectors import Vectors, load_vectors
+from harness.model.vectors_fit import check_vectors
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTIONS = ROOT / "tests" / "data" / "models"

@@ -30,7 +30,9 @@ from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
 from harness.results.record import Record
 from harness.support import bundled_files
-from harness.target.target_file import Memory, Region, Target, find_target
+from harness.support.memory_map import Memory, Region
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from tests.support.repository import BEHAVE, READ_UNMAPPED, UNDEFINED, Repository, make_repository
 from tests.support.repository import vectors as vectors_of
 

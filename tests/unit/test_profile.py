@@ -29,7 +29,8 @@ from harness.model.folder import find_model, list_models
 from harness.report.profile_table import plot_profile, print_profile
 from harness.runs.layer_profile import LayerProfile, Profile, _reconcile
 from harness.runs.link_dut import LinkDut
-from harness.target.target_file import Counter, find_target, load_target
+from harness.target.find_target import find_target, load_target
+from harness.target.target_file import Counter
 from harness.workspace import Workspace
 from tests.support import host
 from tests.support.devices import opened

@@ -34,7 +34,8 @@ from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import lease
 from harness.support.progress import Progress
-from harness.target.target_file import Pyocd, Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Pyocd, Target
 from tests.support.devices import opened
 
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,8 @@ from harness.link.channel import LineClosedError
 from harness.model.folder import Model, find_model, load_model
 from harness.support.owned_process import OwnedProcess
 from harness.support.progress import Progress
-from harness.target.target_file import Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.support.devices import opened
 

@@ -28,7 +28,8 @@ from harness.report.runs_table import print_table
 from harness.results.record import SCHEMA, Record, read_record, write_record
 from harness.results.run_record import record_of
 from harness.runs.link_run import Run
-from harness.target.target_file import Counter, load_target
+from harness.target.find_target import load_target
+from harness.target.target_file import Counter
 
 ROOT = Path(__file__).parents[2]
 BUILD_ID = "0123456789abcdef" * 2

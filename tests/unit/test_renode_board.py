@@ -26,7 +26,8 @@ from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import Image, build_image
 from harness.link import link_client
 from harness.model.folder import find_model
-from harness.target.target_file import Renode, Target, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Renode, Target
 from tests.support.renode import make_double, real_renode
 from tests.support.repository import (
     FAIL,

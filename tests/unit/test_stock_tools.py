@@ -25,7 +25,7 @@ from harness.model.folder import find_model
 from harness.results.record import read_record
 from harness.simulator import runtime_folder
 from harness.support.lease import Lease
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"

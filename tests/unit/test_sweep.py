@@ -23,7 +23,7 @@ from harness.report.plot_file import check_path
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.pareto import pareto
 from harness.results.judge.sweep_row import SweepRow, groups
-from harness.target.target_file import find_target
+from harness.target.find_target import find_target
 from tests.support.repository import FAIL, Repository, make_repository, vectors
 
 ROOT = Path(__file__).parents[2]

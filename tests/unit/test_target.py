@@ -10,14 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.target.target_file import (
-    Region,
-    Renode,
-    Virtual,
-    find_target,
-    list_targets,
-    load_target,
-)
+from harness.support.memory_map import Region
+from harness.target.find_target import find_target, list_targets, load_target
+from harness.target.target_file import Renode, Virtual
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ROOT / "tests" / "data" / "targets"

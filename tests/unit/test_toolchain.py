@@ -31,7 +31,9 @@ from harness.model.folder import Model, load_model
 from harness.results.record import Record, read_record
 from harness.runs.link_run import Run
 from harness.support import bundled_files
-from harness.target.target_file import Memory, Region, Target, load_target
+from harness.support.memory_map import Memory, Region
+from harness.target.find_target import load_target
+from harness.target.target_file import Target
 from tests.support.devices import opened
 from tests.support.graphs import Builder
 from tests.support.hand_made import hand_made

@@ -18,7 +18,7 @@ from harness.measure.rounding import recompute
 from harness.model.folder import load_model
 from harness.model.tflite_file import parse
 from harness.results.record import Record
-from harness.target.target_file import load_target
+from harness.target.find_target import load_target
 from tests.support.graphs import Builder, from_rng, random_graph
 from tests.support.models import ROOT
 from tests.support.repository import Repository

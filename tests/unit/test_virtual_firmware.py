@@ -18,7 +18,8 @@ from harness.link.link_client import LinkClient
 from harness.model.folder import Model, find_model
 from harness.simulator.virtual_board import Board
 from harness.support.bundled_files import bundled
-from harness.target.target_file import Qemu, find_target
+from harness.target.find_target import find_target
+from harness.target.target_file import Qemu
 from tests.unit.test_virtual_bench import cross_compiler
 
 VECTORS = 3

@@ -1,5 +1,6 @@
 """CONV_2D and DEPTHWISE_CONV_2D."""
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -64,7 +65,7 @@ def conv_2d(site: Site) -> Layer:
             "output_dims",
         ),
     }
-    return _convolution(
+    layer = _convolution(
         site,
         place,
         weights,
@@ -75,9 +76,12 @@ def conv_2d(site: Site) -> Layer:
             (*offsets(place), *place.pairs(dilated=True)),
         ),
         filter_dims=dims(of("filter_dims"), channels, rows, columns, depth),
+    )
+    return replace(
+        layer,
         macs=place.pixels * channels * rows * columns * depth,
         scratch=scratch,
-        need=Call(need, tuple(f"&{of(part)}" for part in sizes[need])) if need else None,
+        scratch_need=Call(need, tuple(f"&{of(part)}" for part in sizes[need])) if need else None,
     )
 
 
@@ -98,7 +102,7 @@ def depthwise_conv_2d(site: Site) -> Layer:
     if scratch:
         parts = (f"&{of('input_dims')}", f"&{of('filter_dims')}")
         need = Call(f"{function}_get_buffer_size", parts)
-    return _convolution(
+    layer = _convolution(
         site,
         place,
         weights,
@@ -109,10 +113,9 @@ def depthwise_conv_2d(site: Site) -> Layer:
             (*offsets(place), f".ch_mult = {multiplier}", *place.pairs(dilated=True)),
         ),
         filter_dims=dims(of("filter_dims"), 1, rows, columns, channels),
-        macs=place.pixels * channels * rows * columns,
-        scratch=scratch,
-        need=need,
     )
+    macs = place.pixels * channels * rows * columns
+    return replace(layer, macs=macs, scratch=scratch, scratch_need=need)
 
 
 def _convolution(
@@ -123,10 +126,8 @@ def _convolution(
     *,
     params: Struct,
     filter_dims: Struct,
-    macs: int,
-    scratch: int,
-    need: Call | None,
 ) -> Layer:
+    """Return the layer without its MACs and scratch memory."""
     of = site.names.of
     channels = place.result.shape[3]
     bias = site.bias(2, channels)
@@ -153,7 +154,6 @@ def _convolution(
     return Layer(
         site.operator,
         notes=(*notes(place), f"weights {shape(weights)}, {quantization(weights)}"),
-        macs=macs,
         arrays=tuple(arrays),
         structs=(
             params,
@@ -164,8 +164,6 @@ def _convolution(
             place.image(of("output_dims"), place.result),
         ),
         call=Call(function, arguments),
-        scratch=scratch,
-        scratch_need=need,
     )
 
 

@@ -12,7 +12,7 @@ from harness.results.judge.compare import Comparison, Delta, History, compare
 from harness.results.judge.history import history_of
 from harness.results.judge.metrics import known_names, metric_of
 from harness.results.record import Record
-from harness.target.target_file import list_targets
+from harness.target.find_target import list_targets
 from harness.workspace import Workspace
 
 _ANY_FLAG = 4  # how much of a combination is the same if a flag is not

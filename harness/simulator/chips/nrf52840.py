@@ -2,7 +2,7 @@
 
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips.chip import PART, Chip, Options
-from harness.simulator.core import Core
+from harness.simulator.core import Core, CoreDesign
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.gpio import Pins
@@ -68,11 +68,13 @@ def nrf52840(options: Options) -> Chip:
     core = Core(
         memories,
         (apb, ahb),
-        hertz=_HERTZ,
-        vectors=flash.base,
-        lines=48,
-        priority_bits=3,
-        rom=rom(0x008, _NORDIC),
+        CoreDesign(
+            hertz=_HERTZ,
+            vectors=flash.base,
+            lines=48,
+            priority_bits=3,
+            rom=rom(0x008, _NORDIC),
+        ),
         portable=options.portable,
         boot=options.boot,
     )

@@ -3,7 +3,7 @@
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips import stm32
 from harness.simulator.chips.chip import Chip, Options
-from harness.simulator.core import Core
+from harness.simulator.core import Core, CoreDesign
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
@@ -38,11 +38,13 @@ def stm32f429xi(options: Options) -> Chip:
     core = Core(
         memories,
         windows,
-        hertz=_HSI_HZ,
-        vectors=flash.base,
-        lines=91,
-        priority_bits=4,
-        rom=rom(0x419, stm32.ST),
+        CoreDesign(
+            hertz=_HSI_HZ,
+            vectors=flash.base,
+            lines=91,
+            priority_bits=4,
+            rom=rom(0x419, stm32.ST),
+        ),
         portable=options.portable,
         boot=options.boot,
     )

@@ -3,7 +3,7 @@
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips import stm32
 from harness.simulator.chips.chip import Chip, Options
-from harness.simulator.core import Core
+from harness.simulator.core import Core, CoreDesign
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
@@ -35,11 +35,13 @@ def stm32l475xg(options: Options) -> Chip:
     core = Core(
         memories,
         windows,
-        hertz=_MSI_HZ,
-        vectors=flash.base,
-        lines=82,
-        priority_bits=4,
-        rom=rom(0x415, stm32.ST),
+        CoreDesign(
+            hertz=_MSI_HZ,
+            vectors=flash.base,
+            lines=82,
+            priority_bits=4,
+            rom=rom(0x415, stm32.ST),
+        ),
         portable=options.portable,
         boot=options.boot,
     )

@@ -1,0 +1,32 @@
+"""Flash and RAM of a chip, as far as an image may use them."""
+
+from typing import Annotated
+
+import msgspec
+
+from harness.support.toml_file import Section
+
+Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
+Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
+
+
+class Region(Section, frozen=True):
+    """A contiguous memory: first address and size in bytes."""
+
+    origin: Address
+    size: Size
+
+    @property
+    def end(self) -> int:
+        """The address after the last byte."""
+        return self.origin + self.size
+
+    def __contains__(self, address: int) -> bool:
+        return self.origin <= address < self.end
+
+
+class Memory(Section, frozen=True):
+    """What the image may use."""
+
+    flash: Region
+    ram: Region

@@ -1,0 +1,76 @@
+"""Targets by name or path: their files are found, read with their bases, and checked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.errors import InputError
+from harness.support import bundled_files, toml_file
+from harness.support.suggestions import suggest
+from harness.target.target_file import Target, TargetFile
+from harness.target.target_rules import check_rules
+
+
+def load_target(path: Path) -> Target:
+    """Read a target file; `InputError` names the file and key of what is wrong.
+
+    A file with a `base`, the name of another target, says only what differs from that.
+    """
+    file = toml_file.convert(_with_base(path), TargetFile, path)
+    check_rules(path, file)
+    return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))
+
+
+def find_target(name: str, roots: Sequence[Path]) -> Target:
+    """Return the target called `name` in the folders `roots`, or the one at the path `name`."""
+    if bundled_files.is_path(name):
+        return load_target(Path(name))
+    known = list_targets(roots)
+    if name not in known:
+        raise InputError(f"unknown target {name!r}", remedy=suggest(name, known))
+    return load_target(known[name])
+
+
+def list_targets(roots: Sequence[Path]) -> dict[str, Path]:
+    """Return the target files in the folders `roots` by name."""
+    files = (path for root in roots for path in sorted(root.glob("*.toml")))
+    return bundled_files.first_by_name(files, lambda path: path.stem)
+
+
+def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return what a target file says, after what its base says."""
+    data = toml_file.load(path)
+    board = data.get("board")
+    for key in ("platform", "overlay"):
+        if isinstance(board, dict) and isinstance(board.get(key), str):
+            beside = path.parent / board[key]
+            board[key] = str(beside.absolute()) if beside.is_file() else board[key]
+    name = data.pop("base", None)
+    if name is None:
+        return data
+    known = list_targets((path.parent, bundled_files.bundled("targets")))
+    if not isinstance(name, str) or name not in known:
+        raise InputError(
+            f"unknown target {name!r}", where=f"{path}: base", remedy=suggest(str(name), known)
+        )
+    if known[name] in (path, *derived):
+        raise InputError(f"target {name!r} is built on itself", where=f"{path}: base")
+    return _merged(_with_base(known[name], (path, *derived)), data)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes`, table by table; a board of another kind replaces it."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and _is_same_kind(old, value):
+            result[key] = _merged(old, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _is_same_kind(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return "kind" not in new or new["kind"] == old.get("kind")

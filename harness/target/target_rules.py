@@ -1,0 +1,88 @@
+"""The rules of a target file that the type of a single key cannot express."""
+
+import re
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.support import bundled_files
+from harness.support.suggestions import suggest
+from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
+
+_WORD = 4
+# Two readings of a counter are off by less than a tick each way, so of an instruction's ticks
+# more than two are needed to round to the right one; the rest is for clocks in whole ns.
+_LEAST_TICKS = 2.5
+_PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
+# Options of a port.cmake that have keys of their own.
+_TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
+
+
+def check_rules(path: Path, file: TargetFile) -> None:
+    """Raise `InputError` for the first key that breaks a rule; `path` is the file."""
+    flash, ram = file.memory.flash, file.memory.ram
+    for key, region in (("flash", flash), ("ram", ram)):
+        if region.origin % _WORD or region.size % _WORD:
+            raise InputError(
+                "origin and size must be multiples of 4", where=f"{path}: memory.{key}"
+            )
+        if region.end > 1 << 32:
+            raise InputError("ends beyond 32 bits", where=f"{path}: memory.{key}.size")
+    if flash.origin < ram.end and ram.origin < flash.end:
+        raise InputError("overlaps memory.flash", where=f"{path}: memory.ram")
+    if file.stack % 8 or file.stack >= ram.size:
+        raise InputError(
+            f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
+            where=f"{path}: stack",
+        )
+    _check_counter(path, file)
+    _check_port(path, file.port)
+
+
+def _check_counter(path: Path, file: TargetFile) -> None:
+    counter, board = file.counter, file.board
+    where = f"{path}: counter.hz"
+    if counter.hz is None:
+        return
+    if not isinstance(board, Qemu) or counter.ticks != "instructions":
+        raise InputError(
+            "is for counting instructions on a board of kind qemu",
+            where=where,
+            remedy="leave it out: elsewhere the counter's ticks are what counter.ticks says",
+        )
+    ticks = board.instruction_ticks(counter.hz)
+    if ticks < _LEAST_TICKS:
+        raise InputError(
+            f"with board.icount_shift {board.icount_shift} an instruction takes "
+            f"{float(ticks):.3g} ticks, at least {_LEAST_TICKS} are needed to count exactly",
+            where=where,
+            remedy=_enough(counter.hz),
+        )
+
+
+def _enough(hz: int) -> str:
+    """Return what to do about a counter at `hz` that is too slow for its icount_shift."""
+    for shift in range(MAX_ICOUNT_SHIFT + 1):
+        if hz << shift >= _LEAST_TICKS * NS:
+            return f"set board.icount_shift to {shift}"
+    return "choose a faster counter"
+
+
+def _check_port(path: Path, port: Port) -> None:
+    ports = {
+        entry.parent.name for entry in bundled_files.bundled("firmware").glob("ports/*/port.cmake")
+    }
+    if port.name not in ports:
+        raise InputError(
+            f"there is no port {port.name!r} in the firmware",
+            where=f"{path}: port.name",
+            remedy=suggest(port.name, ports),
+        )
+    description = bundled_files.bundled("firmware") / "ports" / port.name / "port.cmake"
+    known = set(_PORT_OPTION.findall(description.read_text())) - _TARGETS_OWN
+    for option in port.options:
+        if option not in known:
+            raise InputError(
+                f"port {port.name} has no option {option!r}",
+                where=f"{path}: port.options",
+                remedy=suggest(option, known),
+            )
