@@ -15,7 +15,8 @@ from functools import partial
 
 import pytest
 
-from harness.board.provision import Board, provision
+from harness.board.board import Board
+from harness.board.provision import provision
 from harness.engines.registry import Engine
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression
 from harness.image.build import Image

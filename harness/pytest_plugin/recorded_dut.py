@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from harness.board.provision import Board
+from harness.board.board import Board
 from harness.image.build import Image
 from harness.model.folder import Model
 from harness.runs.device_under_test import AnyRun, DeviceUnderTest

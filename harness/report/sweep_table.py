@@ -107,7 +107,7 @@ def plot_sweep(rows: Sequence[SweepRow], path: Path) -> None:
 
 
 def _legend(markers: dict[str, str]) -> "list[Line2D]":
-    from matplotlib.lines import Line2D  # noqa: PLC0415
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - matplotlib
 
     front = Line2D([], [], color="0.6", label="Pareto-optimal (filled)")
     toolchains = [

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TypeVar
 
-from harness.board.provision import Board, provision
+from harness.board.board import Board
+from harness.board.provision import provision
 from harness.image.build import Image, Variant, build_image
 from harness.image.prebuilt import PrebuiltFirmware, prebuilt_image
 from harness.runs.link_dut import LinkDut

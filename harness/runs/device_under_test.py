@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from harness.board.provision import Board
+from harness.board.board import Board
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.measure.energy.meters.meter_session import Metered

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.provision import Board
+from harness.board.board import Board
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.golden import tflm_golden
 from harness.image.build import Image, Variant, build_image

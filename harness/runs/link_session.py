@@ -1,6 +1,6 @@
 """A session: an image that was started on a board and answers over the link."""
 
-from harness.board.provision import Board
+from harness.board.board import Board
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.device_errors import (

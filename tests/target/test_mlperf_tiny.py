@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.board.board import Board
 from harness.board.board_options import BoardOptions
-from harness.board.provision import Board
 from harness.engines.registry import Engine
 from harness.image.build import build_image
 from harness.model.folder import Model, load_model

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from harness.board.board import Board
 from harness.board.board_options import BoardOptions
-from harness.board.provision import Board, provision
+from harness.board.provision import provision
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.simulated import SimulatedBoard
 from harness.engines.registry import find_engine

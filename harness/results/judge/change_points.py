@@ -91,8 +91,7 @@ def levels_of(values: Sequence[float]) -> list[Level]:
 
 def _cuts(series: Values) -> list[int]:
     """Return the first run of each new level."""
-    # Imported late: scipy takes a while.
-    from ruptures import Binseg  # noqa: PLC0415
+    from ruptures import Binseg  # noqa: PLC0415 - scipy
 
     noise = float(np.abs(np.diff(series)).mean()) * math.sqrt(math.pi) / 2  # of Gaussian noise
     if noise == 0:
@@ -110,7 +109,7 @@ def _cuts(series: Values) -> list[int]:
 
 def _doubt(series: Values, cuts: Sequence[int], place: int) -> float:
     """Return how likely noise is what a cut parts; 1 where the levels are too near."""
-    from scipy.stats import mannwhitneyu  # noqa: PLC0415
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415 - scipy
 
     begin, cut, end = [0, *cuts, len(series)][place : place + 3]
     before, after = series[begin:cut], series[cut:end]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.provision import Board
+from harness.board.board import Board
 from harness.errors import InfrastructureError, InputError
 from harness.golden import tflm_golden
 from harness.image.build import Image

@@ -75,7 +75,7 @@ class Otii:
 
     def close(self) -> None:
         """Switch the supply off and leave the server; closing twice is no error."""
-        from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415
+        from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415 - an extra
 
         if self._client.otii is not None:
             with contextlib.suppress(OSError, DisconnectedException):
@@ -142,9 +142,9 @@ class Otii:
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn what the package raises into an error that names the server."""
-        from otii_tcp_client.otii_client import OtiiClientException  # noqa: PLC0415
-        from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415
-        from otii_tcp_client.otii_exception import Otii_Exception  # noqa: PLC0415
+        from otii_tcp_client.otii_client import OtiiClientException  # noqa: PLC0415 - an extra
+        from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415 - an extra
+        from otii_tcp_client.otii_exception import Otii_Exception  # noqa: PLC0415 - an extra
 
         try:
             yield
