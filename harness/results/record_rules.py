@@ -50,7 +50,7 @@ def check(record: "Record") -> None:
 
 def _check_presence(record: "Record") -> None:
     metric = record.model.metric
-    shares = (metric, f"{metric}_golden", f"{metric}_floor")
+    shares = (metric, f"{metric}_golden", f"{metric}_target")
     for name in chain(shares, _ALWAYS, _REQUIRED[record.protocol]):
         if name not in record.numbers:
             raise BrokenRuleError(f"numbers.{name}: is missing")

@@ -26,7 +26,7 @@ METRICS: Sequence[Metric] = (  # the first that matches counts
     Metric("accuracy", "higher", "1", ("vectors",)),
     Metric("auc", "higher", "1", ("vectors",)),
     Metric("*_golden", "", "1", ("vectors",)),
-    Metric("*_floor", "", "1"),
+    Metric("*_target", "", "1"),
     Metric("vectors", "", "1"),
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
     Metric("results_differing", "lower", "1", ("vectors",)),
