@@ -1,5 +1,58 @@
-"""Hardware-in-the-loop tests and benchmarks for int8 models on Cortex-M."""
+"""Hardware-in-the-loop tests and benchmarks for int8 models on Cortex-M.
 
+    import harness
+
+    run = harness.run("virtual-stm32", "models/wake")
+    run.check()  # bytes equal golden, quality reaches its target
+    table = harness.records(model="wake")
+
+What `__all__` lists is the public Python API; everything else may change without notice.
+"""
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError, InfrastructureError, InputError, Regression, Verdict
+
+if TYPE_CHECKING:
+    from harness.model.folder import Model
+    from harness.python_api import records, run
+    from harness.runs.link_run import Run
+    from harness.target.target_file import Target
+
+__all__ = [
+    "HarnessError",
+    "InfrastructureError",
+    "InputError",
+    "Model",
+    "Regression",
+    "Run",
+    "Target",
+    "Verdict",
+    "records",
+    "run",
+]
 
 __version__ = version("tinyml-harness")
+
+# Loaded at first use: pyOCD imports this package to find virtual boards, and need not wait.
+_HOMES = {
+    "Model": "harness.model.folder",
+    "Run": "harness.runs.link_run",
+    "Target": "harness.target.target_file",
+    "records": "harness.python_api",
+    "run": "harness.python_api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of the API from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the names that a person may use."""
+    return [*__all__, "__version__"]

@@ -16,9 +16,9 @@ import msgspec
 import pandas as pd
 import pytest
 
+import harness
 from harness.cli.main import main
 from harness.errors import InfrastructureError, InputError
-from harness.results import frame
 from harness.results.record import read_record, write_record
 from harness.results.store.index import Index
 from harness.results.store.open_results import open_store
@@ -206,7 +206,7 @@ def test_what_is_no_folder_of_records_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "missing"):
         with pytest.raises(InputError, match="is no folder of records"):
-            frame(tmp_path / name)
+            harness.records(tmp_path / name)
         arguments = ["push", str(tmp_path / name), "--store", f"sqlite:///{tmp_path}/a.sqlite"]
         assert main(arguments) == 2
     (tmp_path / "reports").mkdir()
@@ -250,7 +250,7 @@ def test_processes_that_follow_at_once_agree(root: Path) -> None:
 
 def test_a_frame_is_tidy(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(written)
-    table = frame()
+    table = harness.records()
     records = list(year(NIGHTS))
     assert len(table) == sum(len(record.numbers) for record in records)
     assert {name: str(dtype) for name, dtype in table.dtypes.items()} == {
@@ -296,11 +296,11 @@ def test_a_frame_of_a_folder_and_of_a_store_are_the_same(
     monkeypatch.chdir(tmp_path)
     url = f"sqlite:///{tmp_path / 'team.sqlite'}"
     assert main(["push", str(folder), "--store", url]) == 0
-    of_folder = frame(folder, model="digits")
-    pd.testing.assert_frame_equal(of_folder, frame(url, model="digits"))
+    of_folder = harness.records(folder, model="digits")
+    pd.testing.assert_frame_equal(of_folder, harness.records(url, model="digits"))
     assert set(of_folder["model"]) == {"digits"}
     assert not (tmp_path / "reports").exists()
-    empty = frame()  # there was no run here
+    empty = harness.records()  # there was no run here
     assert empty.empty
     assert (empty.dtypes.astype(str) == of_folder.dtypes.astype(str)).all()
 
@@ -312,7 +312,7 @@ def test_exports_hold_what_the_frame_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(written)
-    table = frame()
+    table = harness.records()
     csv, parquet = tmp_path / "all.csv", tmp_path / "all.parquet"
     assert main(["export", "--csv", str(csv)]) == 0
     assert main(["export", "--parquet", str(parquet)]) == 0

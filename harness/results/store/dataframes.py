@@ -23,7 +23,7 @@ _TYPES = dict.fromkeys((*_OF_RUN, "metric", "unit", "kind", "estimator"), "categ
 
 
 def frame_of(store: Store, **which: Unpack[Which]) -> pd.DataFrame:
-    """Return the numbers in `store`; see `harness.results.frame`."""
+    """Return the numbers in `store`; see `harness.records`."""
     of_run = [runs.c.run.label("key"), runs.c.id.label("run"), runs.c.started]
     of_run += [runs.c[name] for name in _OF_RUN]
     of_number: list[ColumnElement[object]] = [numbers.c.run.label("key")]

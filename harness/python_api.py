@@ -1,0 +1,96 @@
+"""The public Python API: run a model on a target, and read what was recorded.
+
+`harness` offers these functions; `harness.__all__` lists them.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Unpack
+
+from harness.engines.registry import DEFAULT_ENGINE, find_engine
+from harness.errors import InputError
+from harness.harness_toml import tflm_tree
+from harness.image.toolchain import DEFAULT_OPT, default_toolchain, find_toolchain
+from harness.model.folder import find_model
+from harness.results.recording import record_run
+from harness.results.store.open_results import open_index, open_store
+from harness.runs.bench import link_bench
+from harness.runs.link_run import Run
+from harness.runs.request import RunRequest
+from harness.target.find_target import find_target
+from harness.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from harness.results.store.store import Which
+
+
+def run(
+    target: str,
+    model: str,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    toolchain: str = "",
+    opt: str = DEFAULT_OPT,
+    root: Path | str = ".",
+    profile: bool = False,
+    record: bool = True,
+) -> Run:
+    """Build `model` for `target`, run it on all its vectors, and return the run.
+
+    `target` and `model` are names or paths, as on the command line. `root` is the user's
+    repository: its targets and models come before the bundled ones, and images go to `build/`.
+    Without a `toolchain`, the first one on this machine compiles with the flag `opt`. With
+    `profile`, the run has the ticks of each layer. The Record is written to `reports/runs`
+    unless `record` is False.
+
+    The run is returned even if the model is wrong: `Run.check` raises the `Verdict`. Raises
+    `InputError` for a name or file that is wrong, `InfrastructureError` if the compiler, the
+    board or the link fails.
+    """
+    workspace = Workspace(Path(root).resolve())
+    request = RunRequest(
+        target=find_target(target, workspace.targets),
+        model=find_model(model, workspace.models),
+        workspace=workspace,
+        engine=find_engine(engine, tflm_tree(workspace.root)),
+        toolchain=find_toolchain(toolchain or default_toolchain(), opt),
+        profile=profile,
+    )
+    with link_bench(request) as dut:
+        result = dut.run()
+    if record:
+        record_run(result, workspace)
+    return result
+
+
+def records(source: Path | str | None = None, **which: "Unpack[Which]") -> "DataFrame":
+    """Return the numbers of all runs, oldest run first: a row for each run and number.
+
+    `source` is a folder of Records or the URL of a store; by default it is `reports/runs` of
+    the current folder. `which` selects runs: `target`, `model`, `engine`, `toolchain`,
+    `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
+
+    - `run`: str, the run's ID; `started`: datetime64[us, UTC]
+    - `commit`, `branch`, `target`, `model`, `engine`, `toolchain`, `optimize`, `verdict`,
+      `metric`, `unit`, `kind`: category of str
+    - `value`: float64
+    - `estimator`: category of str, and `error`: float64: the model that an estimate comes from,
+      and its relative error if known; empty and NaN for other kinds
+
+    Files that are not Records are named on standard error and left out. Raises `InputError` if
+    `source` is neither a folder nor a store, `InfrastructureError` if the database fails.
+    """
+    from harness.results.store.dataframes import frame_of  # noqa: PLC0415 - pandas
+
+    if source is None or "://" in str(source):
+        with open_store(str(source or ""), Workspace(Path.cwd())) as store:
+            return frame_of(store, **which)
+    if not Path(source).is_dir():
+        raise InputError("is not a folder of Records", where=str(source))
+    with (
+        TemporaryDirectory(prefix="harness-") as folder,
+        open_index(Path(folder) / "index.sqlite", Path(source)) as index,
+    ):
+        return frame_of(index, **which)
