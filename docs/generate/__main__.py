@@ -31,7 +31,7 @@ REFERENCE: Mapping[str, Callable[[], str]] = {
 _LIST = "<!-- The list of reference pages. `make docs` fills it in. -->"
 
 
-def generate(site: Path, contract: Path) -> None:
+def generate(site: Path) -> None:
     """Write all pages into the folder `site`, which is emptied first."""
     shutil.rmtree(site, ignore_errors=True)
     folder = site / "reference"
@@ -40,7 +40,7 @@ def generate(site: Path, contract: Path) -> None:
     copy_pages(REPOSITORY, site, groups)
     append_navigation(site, groups)
     architecture = site / "architecture.md"
-    architecture.write_text(architecture_page(architecture.read_text(), contract))
+    architecture.write_text(architecture_page(architecture.read_text(), REPOSITORY / "pyproject.toml"))
     for name, make in REFERENCE.items():
         (folder / f"{name}.md").write_text(make())
     overview = site / "reference.md"
@@ -50,12 +50,5 @@ def generate(site: Path, contract: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "--contract",
-        type=Path,
-        default=REPOSITORY / "pyproject.toml",
-        help="the TOML file with import-linter's layers contract (default: pyproject.toml)",
-    )
-    options = parser.parse_args()
-    generate(options.folder, options.contract)
+    parser.add_argument("folder", type=Path, help="the folder, which is emptied first")
+    generate(parser.parse_args().folder)

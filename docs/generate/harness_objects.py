@@ -50,7 +50,12 @@ class TomlFile(NamedTuple):
 
 
 TOML_FILES = (
-    TomlFile("targets/NAME.toml", "A target: a chip, and how to reach it.", TargetFile),
+    TomlFile(
+        "targets/NAME.toml",
+        'A target: a chip, and how to reach it. With `base = "OTHER"` the file has only the keys '
+        "that differ from the target OTHER.",
+        TargetFile,
+    ),
     TomlFile(
         "models/NAME/model.toml",
         "A model: what it is, and the quality that it must reach.",

@@ -6,6 +6,7 @@ The order comes from the layers contract of import-linter in pyproject.toml, and
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +70,10 @@ def _imported(graph: Any, modules: Sequence[str]) -> set[str]:
 
 
 def _source(container: str) -> Path:
-    return Path(__import__(container).__path__[0]).parent
+    spec = PathFinder.find_spec(container)
+    if spec is None or not spec.submodule_search_locations:
+        raise LookupError(f"there is no package {container}")
+    return Path(next(iter(spec.submodule_search_locations))).parent
 
 
 def _lines(root: Path, module: str) -> int:

@@ -53,7 +53,7 @@ def _tops(rooms: Sequence[Room]) -> dict[str, int]:
 
 
 def _box(room: Room, top: int, purpose: str) -> str:
-    size = f"{room.modules} module{'s' * (room.modules != 1)}, {room.lines:,} lines"
+    size = f"{_counted(room.modules, 'module')}, {_counted(room.lines, 'line')}"
     lines = wrap(purpose.replace("`", ""), 54)
     first = top + _HEIGHT / 2 + 5 - (len(lines) - 1) * _LINE / 2
     text = "".join(
@@ -66,6 +66,10 @@ def _box(room: Room, top: int, purpose: str) -> str:
         f'<text class="room" x="{_LEFT + 12}" y="{top + 21}">{escape(room.name)}</text>'
         f'<text class="size" x="{_LEFT + 12}" y="{top + 39}">{size}</text>{text}</g>'
     )
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def _import_lines(

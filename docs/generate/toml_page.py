@@ -29,7 +29,7 @@ def _heading(found: Table) -> str:
     path = found.path
     name = f"[[{path.removesuffix('[]')}]]" if path.endswith("[]") else f"[{path}]"
     tag = f", {code(found.tag)}" if found.tag else ""
-    return f"### {code(name)}{tag}\n\n{plain(found.text)}\n\n" if found.text else f"### {name}\n\n"
+    return f"### {code(name)}{tag}\n\n{plain(found.text)}\n\n"
 
 
 def _keys(found: Table) -> str:

@@ -26,10 +26,7 @@ class Mcu(Section, frozen=True):
 
 
 class Port(Section, frozen=True):
-    """The firmware's port, a folder of firmware/ports, and the speed of its line in bit/s.
-
-    `options` are those of the port's port.cmake, such as the UART or the pins.
-    """
+    """The firmware's port and its serial line."""
 
     name: Text
     baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
@@ -37,11 +34,7 @@ class Port(Section, frozen=True):
 
 
 class Counter(Section, frozen=True):
-    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon.
-
-    On a machine of QEMU whose counter does not count one an instruction, `hz` says how many
-    it counts in a second of the machine's time; instructions are computed from that.
-    """
+    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon."""
 
     ticks: Literal["instructions", "cycles"]
     hz: Annotated[int, msgspec.Meta(ge=1, le=NS)] | None = None
@@ -87,12 +80,7 @@ class ChipId(Section, frozen=True):
 
 
 class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
-    """A board behind a debug probe.
-
-    `target` is pyOCD's name of the chip; `probe` (a unique id, or `remote:HOST:PORT`) and
-    `serial` (a port) may be left out where one is connected and its USB device has both;
-    `interface` picks one of a probe's several ports. `frequency` of SWD is in Hz.
-    """
+    """A board behind a debug probe."""
 
     target: Text
     probe: str = ""
@@ -103,11 +91,7 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
 
 
 class Virtual(Section, frozen=True, tag_field="kind", tag="virtual"):
-    """A virtual board: pyOCD's name of the chip, and its UART that has the serial port.
-
-    Reset starts the program at `boot`, as if a bootloader had handed over, if that is not where
-    the chip starts by itself.
-    """
+    """A virtual board."""
 
     chip: Text
     uart: str = ""
@@ -116,12 +100,7 @@ class Virtual(Section, frozen=True, tag_field="kind", tag="virtual"):
 
 
 class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
-    """A machine of Renode: its platform, and the names of its UART and core there.
-
-    `platform` is a `.repl`, or a `.resc` that creates the machine and does not start it;
-    `overlay` a `.repl` that is put over a `.repl`. Both are paths relative to the target
-    file, or in Renode's own folder.
-    """
+    """A machine of Renode."""
 
     platform: Annotated[str, msgspec.Meta(pattern=r"\.(repl|resc)$")]
     uart: Text
