@@ -91,9 +91,16 @@ def _section(found: Table) -> str:
     heading = f"## {code(found.path)}\n\n" if found.path else ""
     keys = KEYS + table(
         ("key", "meaning", "type", "default"),
-        [(code(key.name), plain(key.text), key.type, key.default or NOTHING) for key in found.keys],
+        [
+            (code(key.name), plain(key.text), _json(key.type), key.default or NOTHING)
+            for key in found.keys
+        ],
     )
     return f"{heading}{plain(found.text)}\n\n{keys}"
+
+
+def _json(words: str) -> str:
+    return words.replace("table", "object")
 
 
 def _numbers() -> str:
