@@ -23,10 +23,6 @@ docs: $(VENV)/docs-installed ## the docs site; a broken link fails
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs build/docs-source build/docs
 	@echo "The site is in build/docs: open build/docs/index.html"
 
-$(VENV)/docs-installed: $(VENV)/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	touch $@
-
 lint: setup ## ruff, types, the order of the rooms, and the C's format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -48,10 +44,17 @@ perf: setup ## what the harness itself costs, as ratios
 
 setup: system $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/installed: pyproject.toml $(VENV)/created
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(VENV)/docs-installed: pyproject.toml $(VENV)/created
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
 # The compiler and the emulator come from the system's package manager.

@@ -40,7 +40,9 @@ def generate(site: Path) -> None:
     copy_pages(REPOSITORY, site, groups)
     append_navigation(site, groups)
     architecture = site / "architecture.md"
-    architecture.write_text(architecture_page(architecture.read_text(), REPOSITORY / "pyproject.toml"))
+    architecture.write_text(
+        architecture_page(architecture.read_text(), REPOSITORY / "pyproject.toml")
+    )
     for name, make in REFERENCE.items():
         (folder / f"{name}.md").write_text(make())
     overview = site / "reference.md"

@@ -1,36 +1,47 @@
 """The command line: every command of an argparse parser, with its arguments and options."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from docs.generate import harness_objects as objects
 from docs.generate.markdown import code, definition, plain, table
 
 
+class _Command(NamedTuple):
+    name: str
+    text: str
+    parser: argparse.ArgumentParser
+
+
 def page() -> str:
     """Return the page on the command `harness`."""
-    parser = objects.command_line()
-    commands = list(_commands(parser, ""))
-    overview = table(
-        ("command", "what it does"),
-        [(f"[{code(name)}](#{_anchor(name)})", plain(text)) for name, text, _ in commands],
-    )
-    codes = table(("exit code", "meaning"), [(str(c), text) for c, text in objects.EXIT_CODES])
-    sections = [
-        f"## {code(name)}\n\n{_sentence(text)}\n\n{_arguments(command)}"
-        for name, text, command in commands
-    ]
+    commands = list(_commands(objects.command_line(), ""))
+    codes = [(str(exit_code.value), text) for exit_code, text in objects.EXIT_CODES.items()]
     return "\n".join(
         [
             "# The command line\n",
             "`harness COMMAND --help` prints the same text in a terminal.\n",
-            overview,
+            *(_group(group.title, group.sentences, commands) for group in objects.command_groups()),
             "## Exit codes\n",
-            codes,
-            *sections,
+            table(("exit code", "meaning"), codes),
+            *(
+                f"## {code(name)}\n\n{_sentence(text)}\n\n{_arguments(command)}"
+                for name, text, command in commands
+            ),
         ]
     )
+
+
+def _group(title: str, names: Collection[str], commands: Sequence[_Command]) -> str:
+    """Return a table of the commands in one group."""
+    rows = [
+        (f"[{code(command.name)}](#{_anchor(command.name)})", plain(command.text))
+        for command in commands
+        if command.name.split()[1] in names
+    ]
+    return f"**{title}**\n\n{table(('command', 'what it does'), rows)}"
 
 
 def options(parser: argparse.ArgumentParser) -> str:
@@ -38,13 +49,11 @@ def options(parser: argparse.ArgumentParser) -> str:
     return "\n".join(_entry(action) for action in _shown(parser) if action.option_strings)
 
 
-def _commands(
-    parser: argparse.ArgumentParser, text: str
-) -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
-    """Yield name, help and parser of each command that does something."""
+def _commands(parser: argparse.ArgumentParser, text: str) -> Iterator[_Command]:
+    """Yield each command that does something itself."""
     below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     if not below:
-        yield parser.prog, text, parser
+        yield _Command(parser.prog, text or parser.description or "", parser)
     for action in below:
         helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
         for name, command in action.choices.items():

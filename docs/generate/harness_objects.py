@@ -4,26 +4,20 @@ This is the only module of the generator that knows where they are.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import harness
 from harness import harness_toml, pytest_plugin
-from harness.cli import main as cli
+from harness.cli.command_groups import CommandGroup, CommandParser
+from harness.cli.main import command_parser
+from harness.errors import ExitCode
 from harness.model import folder
 from harness.results.judge import budgets
 from harness.results.judge.metrics import METRICS, Metric
 from harness.results.record import Record
-from harness.support.exit_codes import (
-    FAILED,
-    INFRASTRUCTURE,
-    INTERRUPTED,
-    PASSED,
-    REGRESSION,
-    USAGE,
-)
 from harness.target.target_file import TargetFile
 
 REPOSITORY = Path(__file__).parents[2]
@@ -74,19 +68,24 @@ TOML_FILES = (
     ),
 )
 
-EXIT_CODES = (
-    (PASSED, "Everything ran, and every check passed."),
-    (FAILED, "A verdict: outputs differ from golden, or the quality target is missed."),
-    (USAGE, "The input is wrong: an option, a file, a key."),
-    (INFRASTRUCTURE, "Something around the model failed: a board, a probe, a line, a compiler."),
-    (REGRESSION, "A number is worse than its baseline allows."),
-    (INTERRUPTED, "Ctrl-C ended the command."),
-)
+EXIT_CODES: Mapping[ExitCode, str] = {
+    ExitCode.PASSED: "Everything ran, and every check passed.",
+    ExitCode.FAILED: "A verdict: outputs differ from golden, or the quality target is missed.",
+    ExitCode.USAGE: "The input is wrong: an option, a file, a key.",
+    ExitCode.INFRASTRUCTURE: "Something around the model failed: a board, a line, a compiler.",
+    ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows.",
+    ExitCode.INTERRUPTED: "Ctrl-C ended the command.",
+}
 
 
-def command_line() -> argparse.ArgumentParser:
+def command_line() -> CommandParser:
     """Return the parser of the command `harness`."""
-    return cli._parser()
+    return command_parser()
+
+
+def command_groups() -> Sequence[CommandGroup]:
+    """Return the groups of commands, as `harness --help` shows them."""
+    return command_parser()._groups
 
 
 class _OptionCollector(argparse.ArgumentParser):

@@ -39,7 +39,7 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "latency_*": _Meaning(
         "measured; `latency_estimated*` estimated", "Seconds per inference, from the cycles."
     ),
-    "energy_deviation": _Meaning("measured", "Standard deviation of the inferences' energy."),
+    "energy_stdev": _Meaning("measured", "Standard deviation of the inferences' energy."),
     "energy_standard_error": _Meaning("measured", "Standard error of the mean energy."),
     "energy_*": _Meaning(
         "measured; `energy_estimated` estimated",
