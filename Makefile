@@ -19,6 +19,7 @@ nightly: setup ## what the nightly job does: the models on emulators, the gate, 
 	.ci/nightly
 
 docs: $(VENV)/docs-installed ## the docs site; a broken link fails
+	rm -rf build/docs
 	$(BIN)/python -m docs.generate build/docs-source
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs build/docs-source build/docs
 	@echo "The site is in build/docs: open build/docs/index.html"

@@ -21,10 +21,13 @@ class Group(NamedTuple):
 
 
 def read_navigation(repository: Path) -> list[Group]:
-    """Return the groups in order; a pattern such as `models/*/README.md` stands for its files."""
+    """Return the groups in order; a pattern such as `models/*/README.md` stands for its files.
+
+    Raises `LookupError` if a page of `docs/` is in no group.
+    """
     with (repository / "docs" / "navigation.toml").open("rb") as file:
         groups = tomllib.load(file)["group"]
-    return [
+    found = [
         Group(
             group.get("title", ""),
             group.get("under", HOME),
@@ -32,6 +35,10 @@ def read_navigation(repository: Path) -> list[Group]:
         )
         for group in groups
     ]
+    placed = {HOME, *(page for group in found for page in group.pages)}
+    if lost := sorted(set(_pages(repository, "docs/*.md")) - placed):
+        raise LookupError(f"docs/navigation.toml: {lost[0]} is in no group")
+    return found
 
 
 def _pages(repository: Path, text: str) -> list[str]:

@@ -54,7 +54,7 @@ def _tops(rooms: Sequence[Room]) -> dict[str, int]:
 
 def _box(room: Room, top: int, purpose: str) -> str:
     size = f"{_counted(room.modules, 'module')}, {_counted(room.lines, 'line')}"
-    lines = wrap(purpose.replace("`", ""), 54)
+    lines = wrap(purpose.replace("`", ""), 52)
     first = top + _HEIGHT / 2 + 5 - (len(lines) - 1) * _LINE / 2
     text = "".join(
         f'<text class="purpose" x="{_LEFT + _TEXT}" y="{first + number * _LINE:.0f}">'

@@ -30,6 +30,16 @@ def test_every_page_of_docs_is_in_one_group() -> None:
     ]
 
 
+def test_a_page_in_no_group_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("index", "placed", "lost"):
+        (tmp_path / "docs" / f"{name}.md").write_text(f"# {name}\n")
+    navigation = tmp_path / "docs" / "navigation.toml"
+    navigation.write_text('[[group]]\ntitle = "Guides"\npages = ["docs/placed.md"]\n')
+    with pytest.raises(LookupError, match=r"docs/lost\.md is in no group"):
+        read_navigation(tmp_path)
+
+
 def test_links_fit_the_site(tmp_path: Path) -> None:
     repository, site = tmp_path / "repository", tmp_path / "site"
     for folder in ("docs", "firmware/link"):
