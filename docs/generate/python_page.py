@@ -19,7 +19,7 @@ def page() -> str:
 def _entry(name: str) -> str:
     thing = objects.exported(name)
     if inspect.isclass(thing):
-        directive, option = "autoclass", "   :members:\n"
+        directive, option = "autoclass", "   :members:\n   :undoc-members:\n"
     elif inspect.isroutine(thing):
         directive, option = "autofunction", ""
     elif inspect.ismodule(thing):
