@@ -13,8 +13,11 @@ from pathlib import Path, PurePosixPath
 from docs.generate.markdown import block
 from docs.generate.navigation import HOME, Group
 
-_LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[)#])")
-_FENCE = re.compile(r"\s*(```|~~~)")
+_FENCED_OR_LINK = re.compile(
+    r"^[ \t]*(?P<mark>```|~~~).*?^[ \t]*(?P=mark)[ \t]*$"
+    r"|\[(?P<text>[^\[\]]*)\]\((?P<link>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def copy_pages(repository: Path, site: Path, groups: Sequence[Group]) -> None:
@@ -40,27 +43,22 @@ def site_path(path: PurePosixPath) -> PurePosixPath:
 
 
 def _copy(repository: Path, site: Path, page: PurePosixPath) -> None:
-    def relinked(match: re.Match[str]) -> str:
-        return _relink(repository, site, page, match[1])
+    def rewritten(match: re.Match[str]) -> str:
+        link = match["link"]
+        if not link or ":" in link:  # a block of code, or a link to another site
+            return match[0]
+        linked = PurePosixPath(relpath(page.parent / link))
+        if (repository / linked).is_dir():
+            return match["text"]  # GitHub shows the folder; the site has no page for it
+        if not (repository / linked).is_file():
+            return match[0]  # Sphinx reports it
+        there = site / site_path(linked)
+        if there.suffix != ".md":
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(repository / linked, there)
+        relative = relpath(site_path(linked), site_path(page).parent)
+        return f"[{match['text']}]({relative}{match['anchor'] or ''})"
 
     target = site / site_path(page)
     target.parent.mkdir(parents=True, exist_ok=True)
-    lines, fenced = [], False
-    for line in (repository / page).read_text().splitlines(keepends=True):
-        fenced ^= bool(_FENCE.match(line))
-        lines.append(line if fenced else _LINK.sub(relinked, line))
-    target.write_text("".join(lines))
-
-
-def _relink(repository: Path, site: Path, page: PurePosixPath, link: str) -> str:
-    """Return a link of `page` as the site needs it; a file that is not a page comes along."""
-    if ":" in link:
-        return link
-    linked = PurePosixPath(relpath(page.parent / link))
-    if not (repository / linked).is_file():
-        return link  # Sphinx reports it
-    there = site / site_path(linked)
-    if there.suffix != ".md":
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(repository / linked, there)
-    return relpath(site_path(linked), site_path(page).parent)
+    target.write_text(_FENCED_OR_LINK.sub(rewritten, (repository / page).read_text()))

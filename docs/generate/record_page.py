@@ -20,7 +20,7 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "accuracy": _Meaning("exact", "Share of the vectors that the device classifies correctly."),
     "auc": _Meaning("exact", "Area under the ROC curve of an anomaly detector."),
     "*_golden": _Meaning("exact", "The same metric of the golden outputs."),
-    "*_floor": _Meaning("exact", "The quality target of the model."),
+    "*_target": _Meaning("exact", "The quality target of the model."),
     "vectors": _Meaning("exact", "Vectors that ran."),
     "bytes_differing": _Meaning("exact", "Output bytes that differ from golden."),
     "results_differing": _Meaning(

@@ -48,6 +48,7 @@ def test_links_fit_the_site(tmp_path: Path) -> None:
     (repository / "docs/a.md").write_text(
         "[h](../firmware/link/link.h) [w](https://example.org/a.md) [x](#y) [gone](gone.md)\n"
         "```\n[f](../firmware/README.md)\n```\n"
+        "[two\nlines](../firmware/README.md) [the folder](../firmware/link/)\n"
     )
     (repository / "firmware/README.md").write_text("[a](../docs/a.md#y) [h](link/link.h)\n")
     (repository / "firmware/link/link.h").write_text("/* link */\n")
@@ -62,6 +63,7 @@ def test_links_fit_the_site(tmp_path: Path) -> None:
     assert (site / "a.md").read_text() == (
         "[h](firmware/link/link.h) [w](https://example.org/a.md) [x](#y) [gone](gone.md)\n"
         "```\n[f](../firmware/README.md)\n```\n"
+        "[two\nlines](firmware/README.md) the folder\n"
     )
     assert (site / "firmware/README.md").read_text() == "[a](../a.md#y) [h](link/link.h)\n"
     assert (site / "firmware/link/link.h").read_text() == "/* link */\n"
