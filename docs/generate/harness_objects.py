@@ -4,6 +4,7 @@ This is the only module of the generator that knows where they are.
 """
 
 import argparse
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -108,10 +109,14 @@ def pytest_options() -> argparse.ArgumentParser:
     return collector
 
 
+def about_the_package() -> str:
+    """Return what the package says of itself."""
+    return inspect.getdoc(harness) or ""
+
+
 def exported_names() -> Sequence[str]:
     """Return the names of the public Python API."""
-    names: Sequence[str] = getattr(harness, "__all__", ())
-    return names
+    return harness.__all__
 
 
 def exported(name: str) -> object:

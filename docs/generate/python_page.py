@@ -4,22 +4,21 @@ import inspect
 
 from docs.generate import harness_objects as objects
 
+_CLASS = "   :members:\n   :undoc-members:\n   :exclude-members: __init__\n   :show-inheritance:\n"
+
 
 def page() -> str:
     """Return the page on the public Python API."""
-    names = objects.exported_names()
-    about = (
-        "Everything that `import harness` offers. What is not on this page may change without "
-        "notice.\n"
-    )
-    nothing = "" if names else "The package exports no names yet.\n"
-    return "\n".join(["# The Python API\n", about, nothing, *map(_entry, names)])
+    about = f"{objects.about_the_package()}\n"
+    # Functions first: they are where one starts.
+    names = sorted(objects.exported_names(), key=lambda n: inspect.isclass(objects.exported(n)))
+    return "\n".join(["# The Python API\n", about, *map(_entry, names)])
 
 
 def _entry(name: str) -> str:
     thing = objects.exported(name)
     if inspect.isclass(thing):
-        directive, option = "autoclass", "   :members:\n   :undoc-members:\n"
+        directive, option = "autoclass", _CLASS
     elif inspect.isroutine(thing):
         directive, option = "autofunction", ""
     elif inspect.ismodule(thing):
