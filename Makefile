@@ -7,7 +7,7 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test nightly lint fuzz fuzz-protocol perf setup system clean
+.PHONY: bench test nightly docs lint fuzz fuzz-protocol perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -17,6 +17,12 @@ test: setup ## the unit tests, and the suite on the default target, on all cores
 
 nightly: setup ## what the nightly job does: the models on emulators, the gate, reports/report.html
 	.ci/nightly
+
+docs: $(VENV)/docs-installed ## the docs site; a broken link fails
+	rm -rf build/docs
+	$(BIN)/python -m docs.generate build/docs-source
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs build/docs-source build/docs
+	@echo "The site is in build/docs: open build/docs/index.html"
 
 lint: setup ## ruff, types, the order of the rooms, and the C's format
 	$(BIN)/ruff check
@@ -39,10 +45,17 @@ perf: setup ## what the harness itself costs, as ratios
 
 setup: system $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/installed: pyproject.toml $(VENV)/created
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(VENV)/docs-installed: pyproject.toml $(VENV)/created
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
 # The compiler and the emulator come from the system's package manager.

@@ -14,18 +14,23 @@ class Tflm(Section, frozen=True):
     """The engine tflm: the TFLM tree, or the folder in it that the library was built in."""
 
     dir: str = ""
+    """The TFLM tree, or the folder in it that the library was built in. A relative path starts at
+    the file's folder.
+    """
 
 
 class Engines(Section, frozen=True):
-    """What engines have to be told."""
+    """Settings of engines."""
 
     tflm: Tflm = Tflm()
+    """The engine tflm."""
 
 
 class Settings(Section, frozen=True):
     """The whole file; every table may be left out."""
 
     engines: Engines = Engines()
+    """Settings of engines."""
 
 
 def read_settings(root: Path) -> Settings:

@@ -13,28 +13,32 @@ Array = np.ndarray[Any, Any]
 
 
 class LayerDifference(msgspec.Struct, frozen=True):
-    """The first layer whose output is not golden's, for one vector.
-
-    `layer` is the operator's index in the model, `name` and `shape` are its output's. Of the
-    output's `bytes`, `bytes_differing` differ; `largest` is the largest difference of two
-    values, and `first` the flat index of the first value that differs: `ours` on the device,
-    `golden` in golden, all None where not finite. `equals` names another way of rounding by
-    which the device's output comes about, every byte of it; empty if there is none that this
-    is known of.
-    """
+    """The first layer whose output is not golden's, for one vector."""
 
     vector: int
+    """Index of the vector."""
     layer: int
+    """Index of the operator in the model."""
     operator: str
+    """Name of the operator."""
     name: str
+    """Name of its output tensor."""
     shape: list[int]
+    """Shape of its output tensor."""
     bytes: int
+    """Bytes of the output."""
     bytes_differing: int
+    """Bytes of the output that differ."""
     largest: float | None
+    """Largest difference of two values. It is null if a value is not finite."""
     first: int
+    """Flat index of the first value that differs."""
     ours: float | None
+    """That value on the device. It is null if it is not finite."""
     golden: float | None
+    """That value in golden. It is null if it is not finite."""
     equals: str = ""
+    """Another way of rounding that gives every byte of the device's output."""
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.shape)) or "scalar"

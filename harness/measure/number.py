@@ -17,10 +17,15 @@ class Number(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     value: float | int
+    """The value."""
     unit: str
+    """Unit, such as `byte`, `s` or `J`; `1` for a count or a share."""
     kind: Kind
+    """Where the value comes from."""
     model: str = ""
+    """Name of the model of an estimate."""
     error: float | None = None
+    """Error of the estimate as a share of the value (0.1: 10 %), if it is known."""
 
     def __post_init__(self) -> None:
         if (self.kind == "estimated") != bool(self.model):

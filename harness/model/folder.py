@@ -43,29 +43,45 @@ class Provenance(Section, frozen=True):
     """Where a model and its vectors come from and on what terms they may be used."""
 
     data: _Text
+    """Where the data comes from."""
     licence: _Text
+    """Terms under which model and data may be used."""
     split: str = ""
+    """How training and test data were separated."""
     trained_by: str = ""
+    """What trained the model."""
 
 
 class _Input(Section, frozen=True):
     """The `[input]` table: how a sample becomes the numbers in `vectors.npz`."""
 
     preprocessing: _Text
+    """How a sample becomes the numbers in the vectors."""
 
 
 class _File(Section, frozen=True):
     """The schema of `model.toml`."""
 
     description: _Text
+    """One line for `harness list models`."""
     task: Task
+    """What the model does."""
     metric: Metric
+    """What the quality is measured by. It follows from the task: `accuracy` for classification,
+    `auc` for anomaly detection.
+    """
     quality_target: float
+    """Least quality that passes, from 0 to 1."""
     input: _Input
+    """How inputs are made."""
     provenance: Provenance
+    """Where the model and its data come from."""
     model: _Text = "model.tflite"
+    """File of the network, or folder of an Edge Impulse export."""
     vectors: _Text = "vectors.npz"
+    """File of the test vectors, or folder with features of an Edge Impulse project."""
     classes: tuple[_Text, ...] = ()
+    """Names of the classes, in the order of the outputs."""
 
 
 @dataclass(frozen=True, eq=False)

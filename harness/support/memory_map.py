@@ -14,7 +14,9 @@ class Region(Section, frozen=True):
     """A contiguous memory: first address and size in bytes."""
 
     origin: Address
+    """First address."""
     size: Size
+    """Size in bytes."""
 
     @property
     def end(self) -> int:
@@ -29,4 +31,6 @@ class Memory(Section, frozen=True):
     """What the image may use."""
 
     flash: Region
+    """Flash."""
     ram: Region
+    """RAM."""

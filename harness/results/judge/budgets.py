@@ -21,15 +21,27 @@ _ALLOWANCE = re.compile(r"(?P<value>\d+(\.\d+)?([eE]-?\d+)?)\s*(?P<unit>%|[A-Za-
 
 
 class _Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much worse a number may get."""
+
     metric: str
+    """Name of a number, or a pattern such as `energy_*`."""
     worse: float | str
+    """How much worse the number may get: a share of the old number (`"2%"`), an amount with its
+    unit (`"512 byte"`), or a plain number if the metric has no unit.
+    """
     model: str = "*"
+    """Name of a model, or a pattern."""
     target: str = "*"
+    """Name of a target, or a pattern."""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
     new: Literal["fail", "tell"] = "fail"
+    """What happens to a run without a baseline, or with another network than its baseline's."""
     budget: list[_Budget] = []
+    """The budgets. The last one that matches counts."""
 
 
 @dataclass(frozen=True)

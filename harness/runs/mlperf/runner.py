@@ -34,17 +34,18 @@ _SENT = 3  # times that an input is sent which does not arrive as it is
 
 
 class Window(msgspec.Struct, frozen=True):
-    """`iterations` inferences of input `vector` without a pause.
-
-    `microseconds` are the device's between its two timestamps, null in energy mode, where those
-    are edges on its pin; `waited` are the host's seconds between them.
-    """
+    """`iterations` inferences of input `vector` without a pause."""
 
     vector: int
+    """Index of the vector."""
     iterations: int
+    """Inferences in the window."""
     warmups: int
+    """Inferences just before the window."""
     microseconds: int | None
+    """Length of the window by the device's clock. It is null in energy mode."""
     waited: float
+    """Length of the window by the host's clock, in seconds."""
 
     @property
     def seconds(self) -> float:

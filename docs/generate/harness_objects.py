@@ -1,0 +1,124 @@
+"""The objects of the harness that reference pages are generated from.
+
+This is the only module of the generator that knows where they are.
+"""
+
+import argparse
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import harness
+from harness import harness_toml, pytest_plugin
+from harness.cli.command_groups import CommandGroup, CommandParser
+from harness.cli.main import command_parser
+from harness.errors import ExitCode
+from harness.model import folder
+from harness.results.judge import budgets
+from harness.results.judge.metrics import METRICS, Metric
+from harness.results.record import Record
+from harness.target.target_file import TargetFile
+
+REPOSITORY = Path(__file__).parents[2]
+
+C_HEADERS = (
+    "firmware/link/link.h",
+    "firmware/nn/nn.h",
+    "firmware/ports/port.h",
+    "firmware/mlperf/mlperf.h",
+)
+MESSAGES_HEADER = "firmware/link/message.h"
+
+RECORD: type = Record
+NUMBERS: Sequence[Metric] = METRICS
+PLUGIN: ModuleType = pytest_plugin
+
+
+class TomlFile(NamedTuple):
+    """A kind of TOML file: how it is called, what it is for, and its schema."""
+
+    name: str
+    purpose: str
+    schema: type
+
+
+TOML_FILES = (
+    TomlFile(
+        "targets/NAME.toml",
+        'A target: a chip, and how to reach it. With `base = "OTHER"` the file has only the keys '
+        "that differ from the target OTHER.",
+        TargetFile,
+    ),
+    TomlFile(
+        "models/NAME/model.toml",
+        "A model: what it is, and the quality that it must reach.",
+        folder._File,
+    ),
+    TomlFile(
+        "harness.toml",
+        "Settings of a repository. The file lies in its root folder.",
+        harness_toml.Settings,
+    ),
+    TomlFile(
+        "budgets.toml",
+        "Budgets: how much worse than its baseline a number may get. "
+        "The file lies beside the baselines.",
+        budgets._File,
+    ),
+)
+
+EXIT_CODES: Mapping[ExitCode, str] = {
+    ExitCode.PASSED: "Everything ran, and every check passed.",
+    ExitCode.FAILED: "A verdict: outputs differ from golden, or the quality target is missed.",
+    ExitCode.USAGE: "The input is wrong: an option, a file, a key.",
+    ExitCode.INFRASTRUCTURE: "Something around the model failed: a board, a line, a compiler.",
+    ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows.",
+    ExitCode.INTERRUPTED: "Ctrl-C ended the command.",
+}
+
+
+def command_line() -> CommandParser:
+    """Return the parser of the command `harness`."""
+    return command_parser()
+
+
+def command_groups() -> Sequence[CommandGroup]:
+    """Return the groups of commands, as `harness --help` shows them."""
+    return command_parser()._groups
+
+
+class _OptionCollector(argparse.ArgumentParser):
+    """Takes the options that a pytest plugin declares; stands for pytest's parser and group."""
+
+    def getgroup(self, *_: str) -> "_OptionCollector":
+        """Return the group, which is this parser itself."""
+        return self
+
+    @property
+    def addoption(self) -> Callable[..., Any]:
+        """What the plugin calls for each option."""
+        return self.add_argument
+
+
+def pytest_options() -> argparse.ArgumentParser:
+    """Return a parser with the options that the harness adds to pytest."""
+    collector = _OptionCollector(prog="pytest", add_help=False)
+    pytest_plugin.pytest_addoption(collector)  # type: ignore[arg-type]
+    return collector
+
+
+def about_the_package() -> str:
+    """Return what the package says of itself."""
+    return inspect.getdoc(harness) or ""
+
+
+def exported_names() -> Sequence[str]:
+    """Return the names of the public Python API."""
+    return harness.__all__
+
+
+def exported(name: str) -> object:
+    """Return the object behind a name of the public Python API."""
+    return getattr(harness, name)
