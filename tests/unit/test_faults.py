@@ -26,6 +26,7 @@ from harness.link import exchange, link_client
 from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
 from harness.model.graph import Graph
+from harness.results.recording import record_run
 from harness.runs.link_dut import LinkDut
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
@@ -319,6 +320,7 @@ def test_a_line_that_harms_a_byte_harms_no_number(
             run = dut.run()
             assert run.outputs.tolist() == run.vectors.inputs.tolist()
             assert run.ticks.tolist() == ticks.tolist()
+            record_run(run, Workspace(repository.root))
             retries += run.retries
     assert retries > 0
     assert sum(record.retries for record in repository.records()) == retries

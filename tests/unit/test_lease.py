@@ -20,7 +20,7 @@ RESOURCES = ["probe 066EFF555", "port /dev/ttyACM0"]
 HOLDER = """\
 import sys, time
 from pathlib import Path
-from harness.board import lease
+from harness.support import lease
 lease._FOLDER = Path(sys.argv[1])
 held = lease.Lease(sys.argv[2], wait=0)
 print("held", flush=True)

@@ -401,7 +401,7 @@ def test_our_firmware_answers_on_a_virtual_board(
         (["mlperf", "--target=virtual-stm32,qemu-stm32"], "--target"),
         (["mlperf", "--organization=a/b"], "--organization"),
         (["mlperf", "--model=digits"], "there is no model of a benchmark"),
-        (["mlperf", "--submission=."], "is there already"),
+        (["mlperf", "--submission=."], "exists already"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(

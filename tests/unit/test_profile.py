@@ -315,7 +315,7 @@ def test_the_command_prints_a_table_and_draws_a_plot(
     assert "FULLY_CONNECTED 1" in plot
     code, text = repository.harness(*arguments, "layers.svg", "--target", "qemu-stm32")
     assert code == ExitCode.USAGE
-    assert "one plot is asked for, and 2 profiles" in text
+    assert "one plot cannot show 2 profiles" in text
 
 
 def layers(count: int) -> Profile:
