@@ -86,7 +86,7 @@ def test_a_step_below_the_least_magnitude_is_none() -> None:
     assert sampled_changes([LEVEL] * 20 + [small] * 20) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.floats(-1e9, 1e9), max_size=40))
 def test_every_run_is_of_one_level(values: list[float]) -> None:
     levels = levels_of(values)
@@ -99,7 +99,7 @@ def test_every_run_is_of_one_level(values: list[float]) -> None:
         assert abs(change.relative) >= LEAST_CHANGE
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2.0, 1024.0]))
 def test_another_unit_gives_the_same_changes(seed: int, scale: float) -> None:
     values = history(NOISES["Gaussian"], 40, seed)

@@ -94,7 +94,7 @@ def test_a_run_is_the_same_as_itself(target: str) -> None:
     assert comparison.provenance == "the image is the same, byte for byte"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(["flash", "accuracy", "arena", "instructions_max"]),
     st.integers(0, 10),
@@ -215,6 +215,20 @@ def test_without_history_a_difference_is_told_and_not_judged() -> None:
     assert found.judged == "unclear"
     assert found.why == f"too little history to tell: 1 of {LEAST_HISTORY} runs"
     assert found.difference == 1000
+
+
+def test_ten_runs_are_a_history_and_nine_are_not() -> None:
+    old, new = silicon("night-0", 1000), silicon("new", 2000)
+    found = delta(old, new, "cycles_median", samples([1000] * 8))
+    assert (found.judged, found.why) == ("unclear", "too little history to tell: 9 of 10 runs")
+    found = delta(old, new, "cycles_median", samples([1000] * 9))
+    assert (found.judged, found.why) == ("same", "levels of 10 runs")
+
+
+def test_a_run_that_is_in_its_history_counts_once() -> None:
+    history = samples([1000] * 9)
+    found = delta(silicon("old", 1000), silicon("night-8", 2000), "cycles_median", history)
+    assert found.judged == "unclear"
 
 
 def test_levels_are_compared_and_not_single_nights() -> None:
