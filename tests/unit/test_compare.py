@@ -258,6 +258,28 @@ def test_a_baseline_that_history_lacks_stands_for_itself() -> None:
     assert delta(silicon("old", 900), new, "cycles_median", history).judged == "worse"
 
 
+def test_a_baseline_at_the_edge_of_a_level_is_of_it() -> None:
+    history = samples([900, 1100, 950, 1050, 1000] * 3)
+    new = silicon("night-4", 1000)
+
+    def against(value: float) -> str:
+        return delta(silicon("old", value), new, "cycles_median", history).judged
+
+    assert [against(value) for value in (899, 900, 1100, 1101)] == [
+        "worse",
+        "same",
+        "same",
+        "better",
+    ]
+
+
+def test_one_percent_is_a_difference_and_less_is_none() -> None:
+    history = samples([1010] * 10)
+    new = silicon("night-9", 1010)
+    assert delta(silicon("old", 1000), new, "cycles_median", history).judged == "worse"
+    assert delta(silicon("old", 1001), new, "cycles_median", history).judged == "same"
+
+
 # Which runs belong together
 
 
