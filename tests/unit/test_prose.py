@@ -250,7 +250,7 @@ def test_a_page_reads_well(path: Path) -> None:
     found += [
         f"{line}: a sentence of {len(words)} words: {' '.join(words[:8])} …"
         for line, sentence in sentences(page(text))
-        for words in [re.findall(r"[^\W\d_][\w'’-]*", sentence)]
+        for words in [re.findall(r"[^\W\d_][\w'-]*", sentence)]
         if len(words) > LONGEST
     ]
     assert not found, f"{path.relative_to(ROOT)}\n" + "\n".join(found)
