@@ -27,7 +27,7 @@ MODULES = sorted(ROOT.glob("harness/**/*.py"))
 LONGEST = 40
 """Words of a sentence on a page."""
 
-IN_CODE = 306
+IN_CODE = 300
 """Places in docstrings, comments and messages that still wait for better words: only ever fewer."""
 
 _BEGIN = r"(?:^|(?<=[.:;] ))"  # of a sentence or clause
@@ -51,7 +51,7 @@ RULES = [
     ),
     Rule(
         r"(?:\b(?:file|number|key|table|column|page|variable|record|README|\w+\.md)|`)"
-        r" (?:says|tells)\b",
+        r" (?:says|tells)\b(?! hello\b)",
         "holds, contains, describes, sets, is",
         "The key says what is in it.",
         "The key names the content.",
@@ -97,7 +97,7 @@ RULES = [
         "The first output counts if a model has several.",
     ),
     Rule(
-        _BEGIN + r"what (?:is|are|was|were|has|does|it|they|runs?|comes?)\b"
+        _BEGIN + r"what (?:is|are|was|were|has|does|comes?|(?:it|they) (?!is\b|are\b)\w+)\b"
         r"[^.?!:;|]*? (?:is|are|was|were) ",
         "name the thing that is the subject",
         "What is not the same question is `not comparable`.",
@@ -114,12 +114,6 @@ RULES = [
         "two sentences",
         "It is set where the board is, where it has one.",
         "It is set where the board is.",
-    ),
-    Rule(
-        r"\b(?:an?|one|two|three|\d+|X) \w+ more\b(?! (?:than|or)\b)",
-        "another, N more",
-        "Here are X files more.",
-        "Here are X more files, or one byte more than before.",
     ),
     Rule(
         r"\bthe begin\b",
@@ -233,7 +227,7 @@ def complaints(passages: Iterator[Passage]) -> list[str]:
 
 def sentences(passages: Iterator[Passage]) -> Iterator[Passage]:
     for line, text in passages:
-        ends = [0, *(end.end() for end in re.finditer(r"[.:;?!] (?=[A-Z`(\d])", text)), len(text)]
+        ends = [0, *(end.end() for end in re.finditer(r"[.:;?!] ", text)), len(text)]
         yield from (Passage(line, text[a:b]) for a, b in pairwise(ends))
 
 
