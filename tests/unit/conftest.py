@@ -1,11 +1,25 @@
-"""What several unit tests share."""
+"""What several unit tests share: fixtures, and the profile of Hypothesis."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.engine_host import Host
 from tests.support.repository import Repository, make_repository
+
+# No limit depends on the clock: a busy machine must not fail a test. In CI the examples are the
+# same in every run, so a change fails because of what it changes. Elsewhere they are random, and
+# a failure prints the line that repeats it.
+settings.register_profile(
+    "harness",
+    deadline=None,
+    print_blob=True,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("harness")
 
 
 @pytest.fixture(scope="session")

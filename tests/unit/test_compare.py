@@ -94,7 +94,7 @@ def test_a_run_is_the_same_as_itself(target: str) -> None:
     assert comparison.provenance == "the image is the same, byte for byte"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(["flash", "accuracy", "arena", "instructions_max"]),
     st.integers(0, 10),
@@ -217,6 +217,20 @@ def test_without_history_a_difference_is_told_and_not_judged() -> None:
     assert found.difference == 1000
 
 
+def test_ten_runs_are_a_history_and_nine_are_not() -> None:
+    old, new = silicon("night-0", 1000), silicon("new", 2000)
+    found = delta(old, new, "cycles_median", samples([1000] * 8))
+    assert (found.judged, found.why) == ("unclear", "too little history to tell: 9 of 10 runs")
+    found = delta(old, new, "cycles_median", samples([1000] * 9))
+    assert (found.judged, found.why) == ("same", "levels of 10 runs")
+
+
+def test_a_run_that_is_in_its_history_counts_once() -> None:
+    history = samples([1000] * 9)
+    found = delta(silicon("old", 1000), silicon("night-8", 2000), "cycles_median", history)
+    assert found.judged == "unclear"
+
+
 def test_levels_are_compared_and_not_single_nights() -> None:
     assert judged(STEP, 1, 12).judged == "worse"
     assert judged(STEP, 12, 1).judged == "better"
@@ -242,6 +256,28 @@ def test_a_baseline_that_history_lacks_stands_for_itself() -> None:
     assert delta(silicon("old", 999), new, "cycles_median", history).judged == "same"
     assert delta(silicon("old", 1005), new, "cycles_median", history).judged == "same"  # < 1 %
     assert delta(silicon("old", 900), new, "cycles_median", history).judged == "worse"
+
+
+def test_a_baseline_at_the_edge_of_a_level_is_of_it() -> None:
+    history = samples([900, 1100, 950, 1050, 1000] * 3)
+    new = silicon("night-4", 1000)
+
+    def against(value: float) -> str:
+        return delta(silicon("old", value), new, "cycles_median", history).judged
+
+    assert [against(value) for value in (899, 900, 1100, 1101)] == [
+        "worse",
+        "same",
+        "same",
+        "better",
+    ]
+
+
+def test_one_percent_is_a_difference_and_less_is_none() -> None:
+    history = samples([1010] * 10)
+    new = silicon("night-9", 1010)
+    assert delta(silicon("old", 1000), new, "cycles_median", history).judged == "worse"
+    assert delta(silicon("old", 1001), new, "cycles_median", history).judged == "same"
 
 
 # Which runs belong together

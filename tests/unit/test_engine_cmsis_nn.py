@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engines.cmsis_nn import CmsisNN
@@ -198,12 +198,7 @@ def test_an_input_needed_twice_is_kept(host: Host) -> None:
     host.check(b.build([source], [b.add(source, b.reshape(now, (1, 6, 6, 4)))]))
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=25, derandomize=True)
 @given(data=st.data())
 def test_any_graph_equals_tflm(host: Host, data: st.DataObject) -> None:
     host.check(graphs.random_graph(lambda low, high: data.draw(st.integers(low, high))))

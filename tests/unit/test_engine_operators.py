@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import operators
@@ -33,12 +33,7 @@ def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
         )
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=40, derandomize=True)
 @given(data=st.data(), kind=st.sampled_from(sorted(operators.MAKERS)))
 def test_any_graph_that_hypothesis_finds_equals_tflm(
     host: Host, data: st.DataObject, kind: str

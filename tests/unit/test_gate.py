@@ -219,6 +219,11 @@ def test_another_flag_is_compared_and_another_toolchain_is_not(folder: Path) -> 
     assert "there is no baseline" in complaint(judge(folder, clang), folder)
 
 
+def test_of_two_baselines_with_other_flags_neither_is_taken(folder: Path) -> None:
+    accept([with_part(run(), "image", optimize=flag) for flag in ("-Os", "-O3")], BECAUSE, folder)
+    assert "there is no baseline" in complaint(judge(folder, run()), folder)
+
+
 def test_measured_numbers_need_a_history(folder: Path) -> None:
     accept([silicon("old", 1000)], BECAUSE, folder)
     new = silicon("new", 2000)

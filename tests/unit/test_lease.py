@@ -159,6 +159,27 @@ def test_a_child_that_lives_on_does_not_hold_the_lease() -> None:
         Lease(RESOURCES[0], wait=0).release()
 
 
+def test_a_released_lease_is_free_for_another_process_while_the_first_one_lives(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a child shares the open file, and the file is another user's and so stays."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    held = Lease(RESOURCES[0], wait=0)
+    shared = os.dup(held._descriptor)  # what a forked child has until it runs its program
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", refuse)
+            held.release()
+        assert len(list(folder.iterdir())) == 1
+        with holder(folder, RESOURCES[0]), pytest.raises(InfrastructureError):
+            Lease(RESOURCES[0], wait=0)
+    finally:
+        os.close(shared)
+
+
 def test_a_folder_that_cannot_be_used_is_named(folder: Path) -> None:
     folder.write_text("in the way")
     with pytest.raises(InfrastructureError, match=rf"{folder}/probe_066EFF555: cannot be leased: "):

@@ -103,7 +103,7 @@ def test_constants_that_are_missing_give_no_current() -> None:
     assert invalid == 20
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.floats(1e-6, 0.5), min_size=10, max_size=80),
     st.floats(0.8, 5.0),
@@ -186,7 +186,7 @@ def test_any_bytes_from_an_lpm01a(noise: bytes, at: int) -> None:
     assert missing + corrupt == np.isnan(current).sum()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.floats(2e-9, 0.9), min_size=1, max_size=50))
 def test_currents_through_an_lpm01a(amperes: list[float]) -> None:
     data = VirtualLpm01a.encode(

@@ -56,7 +56,7 @@ def test_the_same_buffers_give_the_same_plan_in_any_order() -> None:
     assert plan(buffers) == plan(shuffled)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     st.lists(
         st.tuples(st.integers(0, 400), st.integers(0, 12), st.integers(0, 5)),

@@ -110,6 +110,21 @@ def test_a_broken_rule_is_named(key: str, value: Any, named: str) -> None:
     assert named in text
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("id", "ä" * 120),
+        ("numbers.accuracy.value", 0),
+        ("numbers.accuracy.value", 1),
+        ("numbers.flash.value", 0),
+        ("numbers.energy.error", 0),
+        ("numbers.instructions_max.value", 2**53 - 1),
+    ],
+)
+def test_a_value_at_its_bound_is_accepted(key: str, value: Any) -> None:
+    parse_record(changed(key, value), "x.json")
+
+
 def test_no_vectors_are_no_run() -> None:
     held = json.loads(changed("ticks", []))
     held["numbers"]["vectors"]["value"] = 0

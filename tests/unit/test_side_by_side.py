@@ -288,7 +288,7 @@ def test_flash_and_ram_are_parted_where_they_differ() -> None:
 TICKS = st.lists(st.integers(1, 2**31), min_size=1, max_size=12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(TICKS, min_size=2, max_size=4))
 def test_what_is_shown_of_a_number_adds_up_to_it(sides: list[list[int]]) -> None:
     records = [

@@ -156,7 +156,7 @@ def contents(store: Store) -> object:
 
 
 @given(st.lists(st.lists(st.sampled_from(RECORDS[:12]), max_size=6), max_size=5))
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 def test_any_order_of_adding_gives_the_same(address: Address, parts: list[list[Record]]) -> None:
     with Store(address()) as one, Store(address()) as other:
         for part in parts:
