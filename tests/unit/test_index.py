@@ -205,7 +205,7 @@ def test_a_spoilt_index_is_made_anew(root: Path, spoil: Callable[[Path], None]) 
 def test_what_is_no_folder_of_records_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "missing"):
-        with pytest.raises(InputError, match="is no folder of records"):
+        with pytest.raises(InputError, match="is not a folder of Records"):
             harness.records(tmp_path / name)
         arguments = ["push", str(tmp_path / name), "--store", f"sqlite:///{tmp_path}/a.sqlite"]
         assert main(arguments) == 2
