@@ -29,7 +29,7 @@ const uint8_t link_build_id[LINK_BUILD_ID_SIZE] = {BUILD_ID_BYTES};
 static frame_encoder_t encoder;
 static frame_decoder_t decoder;
 static uint8_t received[FRAME_CAPACITY];
-static session_t session;
+static session_t current;
 
 static uint32_t get_u32(const uint8_t *bytes) {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
@@ -227,28 +227,28 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
 
 void link_start(const link_device_t *device) {
     frame_decoder_init(&decoder, received, sizeof(received));
-    session = (session_t){.device = device};
+    current = (session_t){.device = device};
     device->write(0U); /* ends whatever a reset cut short on the line */
     send_empty(device, MESSAGE_BOOT, 0);
 }
 
 void link_receive(uint8_t byte) {
-    if (session.device == NULL) {
+    if (current.device == NULL) {
         return; /* not started: a user's firmware may hear the line before */
     }
     frame_status_t status = frame_decode(&decoder, byte);
     if (status == FRAME_READY) {
-        handle(&session, received, decoder.length);
+        handle(&current, received, decoder.length);
     } else if (status == FRAME_BAD) {
-        send_error(session.device, 0, ERROR_BAD_FRAME, 0);
+        send_error(current.device, 0, ERROR_BAD_FRAME, 0);
     }
 }
 
 void link_log(const char *text) {
-    if (session.device == NULL) {
+    if (current.device == NULL) {
         return;
     }
-    begin(session.device->write, MESSAGE_LOG, 0);
+    begin(current.device->write, MESSAGE_LOG, 0);
     frame_put(&encoder, text, (uint32_t)strlen(text));
     frame_end(&encoder);
 }
