@@ -1,14 +1,15 @@
-# Compiler flags for each core, a row for each toolchain of toolchains/. A float unit is
-# always the single-precision one, which the smallest chips with the core have.
+# Compiler flags for each core, with a row for each toolchain in toolchains/. A
+# floating-point unit is always the single-precision one: the smallest chips with the core have
+# no other.
 set(CORE_FLAGS_gcc_cortex-m0 -mcpu=cortex-m0 -mthumb -mfloat-abi=soft)
 set(CORE_FLAGS_gcc_cortex-m3 -mcpu=cortex-m3 -mthumb -mfloat-abi=soft)
 set(CORE_FLAGS_gcc_cortex-m4f -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16)
 set(CORE_FLAGS_gcc_cortex-m7 -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
 # With the DSP extension.
 set(CORE_FLAGS_gcc_cortex-m33 -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
-# With Helium (MVE) for integers and floats, and the scalar float unit that goes with it.
+# With Helium (MVE) for integers and floats, and the scalar floating-point unit.
 set(CORE_FLAGS_gcc_cortex-m55 -mcpu=cortex-m55 -mthumb -mfloat-abi=hard)
-# To zig, a core's name alone is one without what is optional: FPU, DSP, Helium.
+# In zig, the name of a core alone means the core without its options: FPU, DSP, Helium.
 set(CORE_FLAGS_clang_cortex-m0 --target=thumb-freestanding-eabi -mcpu=cortex_m0)
 set(CORE_FLAGS_clang_cortex-m3 --target=thumb-freestanding-eabi -mcpu=cortex_m3)
 set(CORE_FLAGS_clang_cortex-m4f --target=thumb-freestanding-eabihf -mcpu=cortex_m4+vfp4d16sp)

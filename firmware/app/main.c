@@ -1,5 +1,5 @@
 /*
- * The measuring application: an engine's model behind the link.
+ * The application that measures: it runs an engine's model when the host asks over the link.
  */
 #include <stdint.h>
 
@@ -17,8 +17,8 @@
 static uint32_t overhead; /* ticks of an empty bracket */
 static link_device_t device;
 
-/* Ticks from just before `work` is called until just after it returned. One
- * noinline function for calibration and measurement: the bracket is the same. */
+/* Returns the ticks from just before the call of `work` until just after its return. It is not
+ * inlined, so calibration and measurement use the same instructions around the call. */
 __attribute__((noinline)) static uint32_t bracket(int (*work)(void), int *status) {
     uint32_t start = port_ticks();
     *status = work();
@@ -30,12 +30,12 @@ __attribute__((noinline)) static int empty(void) {
 }
 
 #define COARSE_LOOKS 4096U
-#define COARSE_PAUSE 64U /* rounds between two looks: to read a timer is slow in some emulators */
+#define COARSE_PAUSE 64U /* loops between two reads: some emulators read a timer slowly */
 
 #define COARSE_TICKS 0x8000U
-#define COARSE_CHANGES 256U /* in case that port_ticks() stands still */
+#define COARSE_CHANGES 256U /* the limit if port_ticks() does not count */
 
-/* Waits for the coarse counter to change; 0 if it does not. */
+/* Waits for the coarse counter to change. Returns 0 if it does not. */
 static int coarse_changes(void) {
     uint32_t before = port_coarse();
     for (uint32_t looks = 0; looks < COARSE_LOOKS; looks++) {
@@ -48,8 +48,8 @@ static int coarse_changes(void) {
     return 0;
 }
 
-/* Ticks from one change of the coarse counter to the next; 0 if it stands still. Over many
- * changes where they are few, since each is seen up to a pause late. */
+/* Returns the ticks from one change of the coarse counter to the next, or 0 if it does not count.
+ * Each change is seen up to one pause late, so short periods are averaged over many changes. */
 static uint32_t ticks_of_coarse(void) {
     if (!coarse_changes()) {
         return 0;
@@ -79,7 +79,7 @@ static link_result_t run(void) {
     result.disturbed = port_received() - received;
     result.status = status;
     result.stack = port_stack_used();
-    device.arena_size = nn_arena_size(); /* of an engine with a heap: so far */
+    device.arena_size = nn_arena_size(); /* grows, if the engine uses a heap */
     return result;
 }
 

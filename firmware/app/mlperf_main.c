@@ -1,6 +1,6 @@
 /*
- * The application for MLPerf Tiny: an engine's model behind that benchmark's protocol. Inputs
- * are converted and results printed as the reference submissions of mlcommons/tiny do it.
+ * The application for MLPerf Tiny: it runs an engine's model when the benchmark's protocol asks.
+ * It converts inputs and prints results like the reference submissions of mlcommons/tiny.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 #define MICRO 1000000U
 #define LOW_US 50U
 
-/* What `db` fills, apart from the engine's input, which an inference may overwrite. */
+/* `db` fills this buffer. It is separate from the engine's input, which an inference may
+ * overwrite. */
 static _Alignas(float) uint8_t received[MLPERF_INPUT_SIZE];
 
 static int32_t engine_status; /* of nn_init() */
@@ -37,7 +38,7 @@ static int32_t load(void) {
     return engine_status;
 }
 
-/* MLPERF_FLIP is 0x80808080 where 0 to 255 become -128 to 127, else 0. */
+/* MLPERF_FLIP is 0x80808080 if 0 to 255 become -128 to 127, and 0 otherwise. */
 static void put_input(void) {
     uint8_t *to = nn_input().data;
     uint32_t i = 0;
@@ -53,7 +54,7 @@ static void put_input(void) {
 }
 #endif
 
-/* Ticks since start, in 64 bits. Counts right if it is called once in 2^32 ticks. */
+/* Returns the ticks since start in 64 bits. It has to be called at least once in 2^32 ticks. */
 static uint64_t ticks(void) {
     static uint64_t total;
     static uint32_t last;
@@ -80,7 +81,7 @@ static float output(uint32_t index) {
     return (float)(values[index] - MLPERF_OUTPUT_ZERO) * MLPERF_OUTPUT_SCALE;
 }
 
-/* How far what was reconstructed is from the input: the mean of the squared differences. */
+/* Returns the mean squared difference between the reconstruction and the input. */
 static float score(void) {
     const float *input = (const float *)(const void *)received;
     float sum = 0.0F;
@@ -91,8 +92,9 @@ static float score(void) {
     return sum / (float)MLPERF_INPUTS;
 }
 
-/* In thousandths, cut off where the benchmark's reference does so, else as "%.3f" rounds: to
- * the nearest, halves to even. The product is exact. NaN and what is too large is the largest. */
+/* Returns a result in thousandths. It is truncated if the benchmark's reference truncates it;
+ * otherwise it is rounded like "%.3f", to the nearest and ties to even. The product is exact. NaN
+ * and values that are too large give the largest number. */
 static int32_t result(uint32_t index) {
     double exact = 1000.0 * (double)(MLPERF_SCORE ? score() : output(index));
     if (exact <= INT32_MIN) {
@@ -110,8 +112,8 @@ static int32_t result(uint32_t index) {
     return whole + (rest > 0.5 || (rest == 0.5 && odd)) - (rest < -0.5 || (rest == -0.5 && odd));
 }
 
-/* The pin falls, stays low for LOW_US at least, as a round takes several cycles, and rises. The
- * protocol asks for 1 us, but a meter that samples every 10 us has to see it. */
+/* Pulls the pin low for at least LOW_US, since a loop takes several cycles, and then high. The
+ * protocol asks for 1 us, but a meter that samples every 10 us has to see the pulse. */
 static void edge(void) {
     port_trigger(0);
     for (volatile uint32_t round = 0; round <= LOW_US * (TICK_HZ / MICRO); round++) {

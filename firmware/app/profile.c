@@ -1,5 +1,5 @@
 /*
- * The layer hook of a profiled image: takes down the ticks since the hook before.
+ * The layer hook of a profiled image: it records the ticks since the previous hook.
  */
 #include "profile.h"
 
@@ -7,16 +7,16 @@
 #include "port.h"
 
 uint32_t profile[1U + NN_LAYERS];
-static uint32_t last; /* reading of the counter */
+static uint32_t last; /* the previous reading of the counter */
 
-/* The same function for every layer, not inlined: what it costs is the same, too. */
+/* It is not inlined, so its cost is the same for every layer. */
 __attribute__((noinline)) void nn_layer_done(uint32_t layer) {
     uint32_t now = port_ticks();
     profile[1U + layer] = now - last;
     last = now;
 }
 
-/* Two calls, one after the other: between their readings lies one hook and nothing else. */
+/* Between the readings of two successive calls lies exactly one hook. */
 void profile_init(void) {
     nn_layer_done(0);
     nn_layer_done(0);
@@ -25,6 +25,6 @@ void profile_init(void) {
 }
 
 int profile_invoke(void) {
-    nn_layer_done(0); /* begins the first layer, which writes its own ticks there */
+    nn_layer_done(0); /* the first layer starts here and later overwrites this entry */
     return nn_invoke();
 }

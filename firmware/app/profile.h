@@ -1,18 +1,18 @@
 /*
- * Ticks a layer, in a profiled image.
+ * The ticks of each layer, in a profiled image.
  */
 #ifndef PROFILE_H
 #define PROFILE_H
 
 #include <stdint.h>
 
-/* Ticks of the hook itself, then those of each layer with the hook at its end. */
+/* The ticks of the hook itself, and then of each layer including the hook at its end. */
 extern uint32_t profile[1U + NN_LAYERS];
 
-/* Measures what the hook costs. */
+/* Measures the cost of the hook. */
 void profile_init(void);
 
-/* nn_invoke() of a profiled image. */
+/* Replaces nn_invoke() in a profiled image. */
 int profile_invoke(void);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The layer hook of a traced image: sends what each layer computed while TRACE is answered.
+ * The layer hook of a traced image: it sends the outputs of each layer while the device answers
+ * TRACE.
  */
 #include "link.h"
 #include "nn.h"

@@ -1,10 +1,10 @@
 #include "frame.h"
 
 #define CRC_INIT 0xFFFFFFFFU
-/* What the register holds after a payload and its own CRC, whatever the payload. */
+/* The CRC register after any payload and its own CRC. */
 #define CRC_RESIDUE 0xDEBB20E3U
 
-/* Half a byte at a time: 64 bytes of table instead of 1 KiB. */
+/* Works on half a byte at a time: the table has 64 bytes instead of 1 KiB. */
 static uint32_t crc_update(uint32_t crc, uint8_t byte) {
     static const uint32_t table[16] = {
         0x00000000U, 0x1DB71064U, 0x3B6E20C8U, 0x26D930ACU, 0x76DC4190U, 0x6B6B51F4U,
@@ -72,9 +72,9 @@ frame_status_t frame_decode(frame_decoder_t *decoder, uint8_t byte) {
         return FRAME_MORE;
     }
     if (decoder->code == 0U) {
-        decoder->length = 0; /* the payload of the frame before is no longer needed */
+        decoder->length = 0; /* the payload of the previous frame is no longer needed */
     } else if (decoder->code != 0xFFU) {
-        append(decoder, 0U); /* every block but a full one stands for a zero at its end */
+        append(decoder, 0U); /* a block that is not full implies a zero at its end */
     }
     decoder->code = byte;
     decoder->left = (uint8_t)(byte - 1U);

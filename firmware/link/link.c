@@ -11,8 +11,8 @@
 
 typedef struct {
     const link_device_t *device;
-    bool open; /* HELLO was heard since start */
-    bool ran;  /* `result` answers the RUN numbered `run_sequence` */
+    bool open; /* HELLO has been received since start */
+    bool ran;  /* `result` is the answer to the RUN with number `run_sequence` */
     uint8_t run_sequence;
     link_result_t result;
 } session_t;
@@ -22,14 +22,14 @@ typedef struct {
 #endif
 
 #if defined(__GNUC__)
-__attribute__((used)) /* its name, too, when all is optimized at once */
+__attribute__((used)) /* keeps the symbol under link-time optimization */
 #endif
 const uint8_t link_build_id[LINK_BUILD_ID_SIZE] = {BUILD_ID_BYTES};
 
 static frame_encoder_t encoder;
 static frame_decoder_t decoder;
 static uint8_t received[FRAME_CAPACITY];
-static session_t session;
+static session_t current;
 
 static uint32_t get_u32(const uint8_t *bytes) {
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
@@ -59,13 +59,13 @@ static void send_welcome(const link_device_t *device, uint8_t sequence, uint32_t
     begin(device->write, MESSAGE_WELCOME, sequence);
     frame_put_u8(&encoder, LINK_VERSION);
     frame_put_u32(&encoder, nonce);
-    /* Volatile: it may be another than the compiler has seen. */
+    /* Volatile: the ID in flash may differ from the one that the compiler saw. */
     const volatile uint8_t *build_id = device->build_id;
     for (uint32_t i = 0; i < LINK_BUILD_ID_SIZE; i++) {
         frame_put_u8(&encoder, build_id[i]);
     }
     frame_put_u32(&encoder, LINK_WINDOW);
-    /* Where a debugger may put the input; no address is longer on the cores that have one. */
+    /* A debugger may write the input here. On the cores that have one, addresses have 32 bits. */
     frame_put_u32(&encoder, (uint32_t)(uintptr_t)device->input);
     frame_put_u32(&encoder, device->input_size);
     frame_put_u32(&encoder, device->output_size);
@@ -107,14 +107,14 @@ static void handle_load(session_t *session, uint8_t sequence, const uint8_t *bod
         return;
     }
     memcpy((uint8_t *)device->input + offset, body + sizeof(uint32_t), count);
-    session->ran = false; /* the output's memory may be the input's */
+    session->ran = false; /* the input may share memory with the output */
     send_empty(device, MESSAGE_ACK, sequence);
 }
 
 static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) {
     const link_device_t *device = session->device;
-    /* A RUN that comes again asks for a result that was lost: the input may be
-     * overwritten by now, so it is never run twice. */
+    /* A repeated RUN asks for a result that was lost. The inference is not run again, because
+     * the first one may have overwritten the input. */
     bool again = session->ran && session->run_sequence == sequence;
     uint32_t crc = again ? expected : frame_crc(device->input, device->input_size);
     if (crc != expected) {
@@ -134,9 +134,9 @@ static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) 
 #define TRACE_SIZE 8U
 
 static struct {
-    void (*write)(uint8_t byte); /* NULL unless TRACE is being answered */
+    void (*write)(uint8_t byte); /* NULL unless the device is answering TRACE */
     uint8_t sequence;
-    uint32_t layer; /* whose output is sent */
+    uint32_t layer; /* the layer whose output is sent */
 } trace;
 
 void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size) {
@@ -154,7 +154,7 @@ void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size
     frame_end(&encoder);
 }
 
-/* TRACE is a RUN that talks: what it measures is of no use. */
+/* TRACE is a RUN that sends data during the inference. Its measurements are not usable. */
 static void handle_trace(session_t *session, uint8_t sequence, const uint8_t *body, uint32_t size) {
     if (size != TRACE_SIZE) {
         send_error(session->device, sequence, ERROR_LENGTH, size);
@@ -227,28 +227,28 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
 
 void link_start(const link_device_t *device) {
     frame_decoder_init(&decoder, received, sizeof(received));
-    session = (session_t){.device = device};
-    device->write(0U); /* ends whatever a reset cut short on the line */
+    current = (session_t){.device = device};
+    device->write(0U); /* ends a frame that a reset cut short */
     send_empty(device, MESSAGE_BOOT, 0);
 }
 
 void link_receive(uint8_t byte) {
-    if (session.device == NULL) {
-        return; /* not started: a user's firmware may hear the line before */
+    if (current.device == NULL) {
+        return; /* a user's firmware may receive bytes before link_start() */
     }
     frame_status_t status = frame_decode(&decoder, byte);
     if (status == FRAME_READY) {
-        handle(&session, received, decoder.length);
+        handle(&current, received, decoder.length);
     } else if (status == FRAME_BAD) {
-        send_error(session.device, 0, ERROR_BAD_FRAME, 0);
+        send_error(current.device, 0, ERROR_BAD_FRAME, 0);
     }
 }
 
 void link_log(const char *text) {
-    if (session.device == NULL) {
+    if (current.device == NULL) {
         return;
     }
-    begin(session.device->write, MESSAGE_LOG, 0);
+    begin(current.device->write, MESSAGE_LOG, 0);
     frame_put(&encoder, text, (uint32_t)strlen(text));
     frame_end(&encoder);
 }

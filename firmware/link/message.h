@@ -1,6 +1,6 @@
 /*
- * The first byte of a frame says what it is; the second is the request's
- * sequence number, which the answer repeats. All numbers are little-endian.
+ * The first byte of a frame is its type, the second the sequence number of the request. An answer
+ * repeats the sequence number. All numbers are little-endian.
  */
 #ifndef LINK_MESSAGE_H
 #define LINK_MESSAGE_H
@@ -10,29 +10,29 @@ enum {
     MESSAGE_HELLO = 0x01,   /* u32 nonce */
     MESSAGE_LOAD = 0x02,    /* u32 offset, bytes of the input */
     MESSAGE_RUN = 0x03,     /* u32 CRC-32 of the input */
-    MESSAGE_TRACE = 0x04,   /* the same, u32 layer; only traced images know it */
-    MESSAGE_PROFILE = 0x05, /* empty; only profiled images know it */
+    MESSAGE_TRACE = 0x04,   /* as RUN, then u32 layer; only in traced images */
+    MESSAGE_PROFILE = 0x05, /* empty; only in profiled images */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
-    MESSAGE_ACK = 0x82,     /* LOAD is done, or RUN begins */
+    MESSAGE_ACK = 0x82,     /* LOAD is complete, or RUN starts */
     MESSAGE_RESULT = 0x83,  /* u32 ticks, coarse, stack, disturbed, bytes of the output */
     MESSAGE_ERROR = 0x84,   /* u8 code, u32 detail */
-    MESSAGE_BOOT = 0x85,    /* the device has started: any session is over */
+    MESSAGE_BOOT = 0x85,    /* the device has started: no session is open */
     MESSAGE_LOG = 0x86,     /* text */
     MESSAGE_FAULT = 0x87,   /* u32 registers */
     MESSAGE_LAYER = 0x88,   /* an output of a layer, see link_layer() */
-    MESSAGE_TICKS = 0x89,   /* of the last RUN: u32 hook, u32 for each layer */
+    MESSAGE_TICKS = 0x89,   /* for the last RUN: u32 hook, u32 for each layer */
 };
 
 enum {
-    ERROR_BAD_FRAME = 1,  /* a frame was damaged: send again what has no answer */
+    ERROR_BAD_FRAME = 1,  /* a frame was damaged: retransmit requests without an answer */
     ERROR_NO_SESSION = 2, /* LOAD or RUN before HELLO */
-    ERROR_UNKNOWN = 3,    /* no such message; detail: its type */
+    ERROR_UNKNOWN = 3,    /* unknown message type; detail: the type */
     ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
     ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size */
     ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
-    ERROR_INPUT = 7,      /* RUN for another input than is there; detail: the CRC-32 of that */
+    ERROR_INPUT = 7,      /* the input is not the one that RUN names; detail: its CRC-32 */
 };
 
 #endif

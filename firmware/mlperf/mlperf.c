@@ -15,10 +15,10 @@
 static struct {
     const mlperf_device_t *device;
     char command[MLPERF_COMMAND_SIZE + 1U];
-    uint32_t length; /* characters received; more than fit are counted, and not kept */
+    uint32_t length; /* characters received, including those that do not fit and are dropped */
     uint32_t wanted; /* bytes that `db load` announced */
-    uint32_t loaded; /* bytes of them that are there */
-    bool inferred;   /* the results are those of an inference */
+    uint32_t loaded; /* bytes received of them */
+    bool inferred;   /* results of an inference are available */
 } session;
 
 static void put_named(const char *before, const char *name) {
@@ -27,7 +27,7 @@ static void put_named(const char *before, const char *name) {
     put_line("]");
 }
 
-/* The next word of the command, NULL at its end. */
+/* Returns the next word of the command, or NULL at its end. */
 static char *next_word(char **rest) {
     char *word = *rest;
     while (*word == DELIMITER) {
@@ -42,7 +42,7 @@ static char *next_word(char **rest) {
     return end == word ? NULL : word;
 }
 
-/* As atoi() does, what is no number is 0; what is too large is INT32_MAX. */
+/* Like atoi(), returns 0 if `word` is not a number. Numbers that are too large give INT32_MAX. */
 static int32_t number_of(const char *word) {
     bool negative = *word == '-';
     int64_t number = 0;
@@ -53,7 +53,7 @@ static int32_t number_of(const char *word) {
     return (int32_t)(negative ? -number : number);
 }
 
-/* 0 to 15, -1 for what is no hex digit. */
+/* Returns 0 to 15, or -1 if `digit` is not a hex digit. */
 static int nibble(char digit) {
     if (digit >= '0' && digit <= '9') {
         return digit - '0';
@@ -81,7 +81,7 @@ static void name(char *arguments) {
 
 static void profile(char *arguments) {
     (void)arguments;
-    put_line("m-profile-[ULPMark for tinyML Firmware V0.0.1]"); /* which the runners expect */
+    put_line("m-profile-[ULPMark for tinyML Firmware V0.0.1]"); /* the runners expect this text */
     put_named("m-model-[", session.device->model);
 }
 
@@ -129,7 +129,7 @@ static void print_loaded(void) {
     }
 }
 
-/* Takes all the bytes or, if one of them is none, nothing. */
+/* Accepts all the bytes, or none if one of them is invalid. */
 static void load_bytes(const char *digits) {
     size_t count = strlen(digits);
     if (count % 2U != 0U) {
@@ -185,7 +185,7 @@ static void results(char *arguments) {
     put_line("]");
 }
 
-/* The engine's error, if there is one. */
+/* Reports the engine's error, if there is one. Returns whether there is none. */
 static bool works(int32_t status) {
     if (status != 0) {
         put_numbered("e-[The engine failed: status ", status, "]");
@@ -274,7 +274,8 @@ void mlperf_start(const mlperf_device_t *device) {
     put_line("m-ready");
 }
 
-/* What cannot be part of a command is ignored: a person's line ends, noise after a reset. */
+/* Characters that cannot be part of a command are ignored: line ends that a person types, and noise
+ * after a reset. */
 void mlperf_receive(uint8_t byte) {
     if (byte < ' ' || byte > '~') {
         return;

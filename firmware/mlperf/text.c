@@ -17,7 +17,7 @@ void put(const char *text) {
 }
 
 void put_unsigned(uint64_t number) {
-    char digits[20]; /* of 2^64 - 1 */
+    char digits[20]; /* 2^64 - 1 has 20 digits */
     uint32_t count = 0;
     do {
         digits[count++] = (char)('0' + number % 10U);

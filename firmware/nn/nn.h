@@ -1,10 +1,10 @@
 /*
- * What an engine defines for one model.
+ * The functions that an engine defines for one model.
  *
- * The application fills the input, calls nn_invoke(), and reads the output. They
- * live in the engine's arena: the input may be overwritten by nn_invoke(), the
- * output stays valid until the input is written. Several inputs are one block in
- * the model's order, each at the next multiple of 4 bytes; so are outputs.
+ * The application fills the input, calls nn_invoke(), and reads the output. Both are in the
+ * engine's arena: nn_invoke() may overwrite the input, and the output stays valid until the
+ * application writes the input. If a model has several inputs, they form one block in the
+ * model's order, and each starts at the next multiple of 4 bytes. The same holds for outputs.
  */
 #ifndef NN_H
 #define NN_H
@@ -29,14 +29,15 @@ int nn_invoke(void);
 uint32_t nn_arena_size(void);
 
 /*
- * nn_invoke() marks the end of each layer by NN_LAYER_DONE(its index). In the image that is
- * measured this is nothing; with NN_LAYER_HOOK it calls what the application defines, and the
- * engine tells where the layer's outputs are.
+ * nn_invoke() marks the end of each layer with NN_LAYER_DONE(its index). In a measured image the
+ * macro does nothing. With NN_LAYER_HOOK it calls a function of the application, and the engine
+ * also defines nn_layer_output().
  */
 #ifdef NN_LAYER_HOOK
 void nn_layer_done(uint32_t layer);
 
-/* An output of a layer, as it is in nn_layer_done(layer); size 0 where there is none. */
+/* Returns an output of a layer, valid during nn_layer_done(layer). Its size is 0 if the layer has
+ * no such output. */
 nn_tensor_t nn_layer_output(uint32_t layer, uint32_t output);
 
 #define NN_LAYER_DONE(layer) nn_layer_done(layer)

@@ -6,7 +6,7 @@
 
 #include "nn_fixed.h"
 
-/* Head room: offset and value need 9 bits, the sum of two terms one more. */
+/* Headroom: offset plus value needs 9 bits, the sum of two terms one more. */
 #define LEFT_SHIFT 20
 
 static int32_t scaled(const nn_term_t *term, int8_t value) {
@@ -16,7 +16,7 @@ static int32_t scaled(const nn_term_t *term, int8_t value) {
 
 void nn_add_s8(const nn_add_params_t *params, const nn_loops_t *loops, const int8_t *first,
                const int8_t *second, int8_t *output) {
-    /* A copy, because an int8_t that is written may be part of anything. */
+    /* A copy, because the compiler has to assume that a write to an int8_t changes *params. */
     const nn_add_params_t p = *params;
     const int32_t size = loops->size[0], step1 = loops->first[0], step2 = loops->second[0];
     nn_place_t place = {0};

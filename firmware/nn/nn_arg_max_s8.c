@@ -1,4 +1,5 @@
-/* Source: TFLM, tensorflow/lite/kernels/internal/reference/arg_min_max.h: the first one wins. */
+/* Source: TFLM, tensorflow/lite/kernels/internal/reference/arg_min_max.h: the first of equal values
+ * wins. */
 #include "nn_kernels.h"
 
 void nn_arg_max_s8(int32_t sign, int32_t outer, int32_t size, int32_t inner, const int8_t *input,

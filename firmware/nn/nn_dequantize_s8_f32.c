@@ -1,7 +1,7 @@
 /*
  * Source of the arithmetic: TFLM, tensorflow/lite/kernels/internal/reference/dequantize.h,
- * Dequantize. That multiplies in double and rounds to float; because a product of a float's 24
- * bits and a value's 9 is exact in double, one product in float rounds to the same.
+ * Dequantize. TFLM multiplies in double and rounds to float. A product of a float's 24 bits and a
+ * value's 9 bits is exact in double, so a product in float gives the same result.
  */
 #include "nn_kernels.h"
 

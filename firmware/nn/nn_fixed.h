@@ -2,8 +2,8 @@
  * The fixed-point arithmetic of TFLM's int8 kernels.
  *
  * Source: gemmlowp, fixedpoint/fixedpoint.h, and TFLM,
- * tensorflow/lite/kernels/internal/common.h. Names follow theirs. Where theirs
- * overflow a signed integer, these wrap around.
+ * tensorflow/lite/kernels/internal/common.h. The names follow those sources. If the originals
+ * overflow a signed integer, these functions wrap around.
  */
 #ifndef NN_FIXED_H
 #define NN_FIXED_H
@@ -16,8 +16,8 @@ static inline int32_t nn_high_mul(int32_t a, int32_t b) {
         return INT32_MAX;
     }
     /*
-     * gemmlowp adds 2^30, or 1 - 2^30 to a negative product, and divides towards
-     * zero; an arithmetic shift of the sum with 2^30 gives the same.
+     * gemmlowp adds 2^30, or 1 - 2^30 if the product is negative, and divides towards
+     * zero. Adding 2^30 and an arithmetic shift give the same result.
      */
     return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
 }
@@ -47,7 +47,7 @@ static inline int32_t nn_scale_down(int32_t x, int32_t multiplier, int32_t shift
     return nn_rounding_shift_right(nn_high_mul(x, multiplier), (int)-shift);
 }
 
-/* The same for -31 <= shift <= 30. */
+/* As nn_scale_down(), for -31 <= shift <= 30. */
 static inline int32_t nn_scale(int32_t x, int32_t multiplier, int32_t shift) {
     if (shift <= 0) {
         return nn_scale_down(x, multiplier, shift);

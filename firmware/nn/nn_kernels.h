@@ -1,8 +1,9 @@
 /*
- * Int8 kernels beside CMSIS-NN's, byte for byte TFLM's reference kernels.
+ * Int8 kernels in addition to CMSIS-NN's. Their outputs equal those of TFLM's reference kernels
+ * byte for byte.
  *
- * Parameters are computed when the code is generated. Output may be the same
- * memory as an input of the same size.
+ * The code generator computes the parameters. The output may use the same memory as an input of
+ * the same size.
  */
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
@@ -54,11 +55,11 @@ void nn_mul_s8(const nn_mul_params_t *params, const nn_loops_t *loops, const int
 void nn_max_s8(const nn_loops_t *loops, const int8_t *first, const int8_t *second, int8_t *output);
 void nn_min_s8(const nn_loops_t *loops, const int8_t *first, const int8_t *second, int8_t *output);
 
-/* output[i] = table[input[i]], where a negative input counts as 256 more. */
+/* output[i] = table[(uint8_t)input[i]]. */
 void nn_lut_s8(const int8_t *table, int32_t size, const int8_t *input, int8_t *output);
 
 typedef struct {
-    int32_t input_sum; /* what the sum is if every real value is 0 */
+    int32_t input_sum; /* the sum if every real value is 0 */
     nn_result_t output;
 } nn_mean_params_t;
 
@@ -77,23 +78,23 @@ void nn_reduce_max_s8(int32_t sign, const nn_loops_t *kept, const nn_loops_t *re
                       const int8_t *input, int8_t *output);
 
 /*
- * Copies `width` bytes at each position of `loops`, whose first steps are the source's and whose
- * second steps are the target's, in bytes. The two must not overlap.
+ * Copies `width` bytes at each position of `loops`. The first steps are those of the source, the
+ * second steps those of the target, in bytes. Source and target must not overlap.
  */
 void nn_copy(const nn_loops_t *loops, int32_t width, const void *from, void *to);
 
 void nn_fill_s8(int8_t value, int32_t size, int8_t *output);
 
 /*
- * Pixel (y, x) of the output is pixel (rows[y], columns[x]) of the input. Sizes of an input row
- * and of a pixel are in bytes.
+ * Pixel (y, x) of the output is pixel (rows[y], columns[x]) of the input. `row_size`, the size of
+ * an input row, and `pixel_size` are in bytes.
  */
 void nn_resize_nearest(const uint16_t *rows, int32_t height, const uint16_t *columns, int32_t width,
                        int32_t row_size, int32_t pixel_size, const int8_t *input, int8_t *output);
 
 /*
- * The index of the greatest (sign 1) or least (-1) value along the middle one of three axes;
- * the first of equal ones.
+ * The index of the greatest (sign 1) or least (-1) value along the middle one of three axes. If
+ * several values are equal, the first one counts.
  */
 void nn_arg_max_s8(int32_t sign, int32_t outer, int32_t size, int32_t inner, const int8_t *input,
                    int32_t *output);
@@ -113,11 +114,11 @@ typedef struct {
     nn_result_t output;
 } nn_requantize_params_t;
 
-/* From one integer type and scale to another. */
+/* Converts from one integer type and scale to another. */
 void nn_requantize(const nn_requantize_params_t *params, int32_t size, const void *input,
                    void *output);
 
-/* One axis of a transposed convolution, in elements; `before` is cut off in front. */
+/* One axis of a transposed convolution, in elements; `before` elements are cut off at its start. */
 typedef struct {
     int32_t input;
     int32_t output;
@@ -148,7 +149,7 @@ void nn_transpose_conv_s8(const nn_transpose_conv_params_t *params, const int8_t
 typedef struct {
     int32_t multiplier; /* scales an input difference to Q5.26 ... */
     int32_t shift;      /* ... after a shift to the left */
-    int32_t diff_min;   /* what lies further below the maximum counts as zero */
+    int32_t diff_min;   /* values further below the maximum count as zero */
 } nn_softmax_params_t;
 
 /* Softmax of each of `rows` rows of `depth` values; output in 1/256, zero point -128. */

@@ -1,8 +1,8 @@
 /*
  * Nested loops over two tensors at once.
  *
- * Axes that both tensors walk as one are merged when the code is generated, so that most
- * operators need one axis or two.
+ * The code generator merges axes that are contiguous in both tensors, so most operators need one
+ * axis or two.
  */
 #ifndef NN_LOOPS_H
 #define NN_LOOPS_H
@@ -13,19 +13,19 @@
 
 typedef struct {
     int32_t rank;            /* number of axes, 1 to NN_AXES */
-    int32_t size[NN_AXES];   /* of each axis, the innermost first */
-    int32_t first[NN_AXES];  /* step of the first tensor along it; 0 repeats an element */
+    int32_t size[NN_AXES];   /* size of each axis, the innermost first */
+    int32_t first[NN_AXES];  /* step of the first tensor along each axis; 0 repeats an element */
     int32_t second[NN_AXES]; /* step of the second */
 } nn_loops_t;
 
-/* A position in all loops but the innermost, and the offset of each tensor there. */
+/* A position in all loops except the innermost, and the offset of each tensor at it. */
 typedef struct {
     int32_t first;
     int32_t second;
     int32_t at[NN_AXES];
 } nn_place_t;
 
-/* Goes to the next position; returns 0 after the last. The first one is {0}. */
+/* Moves to the next position. Returns 0 after the last one. The first position is {0}. */
 static inline int nn_next(const nn_loops_t *loops, nn_place_t *place) {
     for (int32_t axis = 1; axis < loops->rank; axis++) {
         place->first += loops->first[axis];

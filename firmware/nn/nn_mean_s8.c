@@ -1,7 +1,7 @@
 /*
  * Source of the arithmetic: TFLM,
- * tensorflow/lite/kernels/internal/reference/reduce.h, QuantizedMeanOrSum. The division by the
- * number of values is part of the multiplier.
+ * tensorflow/lite/kernels/internal/reference/reduce.h, QuantizedMeanOrSum. The multiplier includes
+ * the division by the number of values.
  */
 #include "nn_kernels.h"
 

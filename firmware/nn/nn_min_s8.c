@@ -1,6 +1,6 @@
 /*
- * Source: TFLM, tensorflow/lite/micro/kernels/maximum_minimum.cc. The stored values are
- * compared, whatever their scales.
+ * Source: TFLM, tensorflow/lite/micro/kernels/maximum_minimum.cc. It compares the stored values
+ * and ignores their scales.
  */
 #include "nn_kernels.h"
 

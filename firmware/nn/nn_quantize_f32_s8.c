@@ -6,14 +6,14 @@
 
 #include "nn_fixed.h"
 
-/* From here on every float is a whole number. */
+/* From this value on, every float is a whole number. */
 #define ALL_WHOLE 8388608.0F
 #define TWO_TO_31 2147483648.0F
 
 /*
- * To the nearest whole number, halves away from zero, as roundf does, which not every
- * toolchain has. What 32 bits do not hold, and NaN, gives INT32_MIN, as the conversion of the
- * machines that golden comes from does.
+ * Rounds to the nearest whole number, halves away from zero, like roundf(), which some toolchains
+ * lack. NaN and values that do not fit 32 bits give INT32_MIN, as on the machines that compute the
+ * golden outputs.
  */
 static int32_t nearest(float x) {
     if (!(x >= -TWO_TO_31 && x < TWO_TO_31)) {

@@ -95,8 +95,8 @@ static void softmax_row(const nn_softmax_params_t *params, int32_t depth, const 
         const int32_t difference = input[i] - max;
         int32_t value = INT8_MIN;
         /*
-         * Where more than 511 values are about equal, each is below half of 1/256 and the
-         * exponent exceeds 31; TFLM's kernel stops the program there.
+         * If more than 511 values are about equal, each result is below half of 1/256 and the
+         * exponent exceeds 31. TFLM's kernel aborts in this case.
          */
         if (difference >= params->diff_min && exponent <= 31) {
             const int32_t exponential = exp_of_difference(params, difference);

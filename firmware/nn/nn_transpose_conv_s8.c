@@ -1,14 +1,15 @@
 /*
  * Source of the arithmetic: TFLM,
- * tensorflow/lite/kernels/internal/reference/integer_ops/transpose_conv.h. There each input
- * value is spread over the output, which takes a buffer of 32-bit sums; here each output value
- * gathers what would reach it. The sums are the same.
+ * tensorflow/lite/kernels/internal/reference/integer_ops/transpose_conv.h. TFLM adds each input
+ * value to many outputs, which takes a buffer of 32-bit sums. This kernel instead gathers, for each
+ * output value, the inputs that contribute to it. The sums are the same.
  */
 #include "nn_kernels.h"
 
 #include "nn_fixed.h"
 
-/* The input's row or column that the window's place `at` spreads to `output`, or -1. */
+/* Returns the row or column of the input that contributes to `output` at position `at` of the
+ * window, or -1 if there is none. */
 static int32_t origin(int32_t output, int32_t at, const nn_side_t *side) {
     const int32_t distance = output + side->before - at;
     if (distance < 0 || distance % side->stride != 0) {
@@ -27,7 +28,7 @@ static int32_t product(const nn_transpose_conv_params_t *p, const int8_t *values
     return sum;
 }
 
-/* One output value before its bias; `weights` are those of its channel. */
+/* Returns one output value before its bias; `weights` are those of its channel. */
 static int32_t gather(const nn_transpose_conv_params_t *p, int32_t row, int32_t column,
                       const int8_t *input, const int8_t *weights) {
     int32_t sum = 0;

@@ -1,8 +1,10 @@
 /*
- * What a port supplies: start-up, bytes in and out, a counter, a trigger pin.
+ * The functions between the application and the chip.
  *
- * A port for a Cortex-M chip is a `port.c`, a `port.cmake` and a table of
- * interrupt vectors; the rest is in ports/cortexm. firmware/README.md shows how.
+ * A new port for a Cortex-M chip writes the four functions of section 1 and copies
+ * ports/template to start with; firmware/README.md, "A new port", has the steps. Section 2 is
+ * already there in ports/cortexm, section 3 in app. A port for another architecture, like
+ * ports/host, writes sections 1 and 2.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -11,43 +13,54 @@
 
 #include "link.h"
 
-/* Clocks, pins, the serial line with its receive interrupt, the counter. */
+/* ---- 1. Each port writes these, in ports/<name>/port.c ----
+ *
+ * It also writes the receive interrupt, which calls ring_put(), and the table of its interrupt
+ * vectors; ports/cortexm/cortexm.h declares what they need. */
+
+/* Starts clocks, pins, the serial line with its receive interrupt, and the counters. Calls
+ * counter_init(). */
 void port_init(void);
 
-/* Waits, asleep where the chip can sleep, for the next received byte. */
-uint8_t port_read(void);
-
-/* Bytes received since start. */
-uint32_t port_received(void);
-
-/* Sends a byte; waits until the transmitter takes it. Works with interrupts off. */
+/* Sends a byte: waits until the transmitter can take it. Works with interrupts disabled. */
 void port_write(uint8_t byte);
 
-/* A free-running 32-bit counter. The same noinline function reads it at both
- * ends of every measurement, so what the reading costs cancels out. */
-uint32_t port_ticks(void);
-
-/* What port_ticks() counts with: "dwt", "tim2", ... */
-const char *port_counter(void);
-
-/* A second free-running 32-bit counter, a thousand times slower or more, read before and
- * after a measurement: it tells that port_ticks() wrapped meanwhile. Its frequency is measured
- * at start. A port that has none returns 0. */
-uint32_t port_coarse(void);
-
-/* Drives the pin that tells an energy meter when an inference runs. */
+/* Sets the trigger pin, which shows an energy meter when an inference runs. */
 void port_trigger(int high);
 
-/* Bytes of stack used since start, at the most, and bytes reserved for it. */
+/* Reads a free-running 32-bit counter that is at least a thousand times slower than
+ * port_ticks(). The application reads it before and after each measurement, to detect that
+ * port_ticks() has wrapped around, and measures its frequency at start. Returns 0 if the chip
+ * has no timer left for it. */
+uint32_t port_coarse(void);
+
+/* ---- 2. ports/cortexm has these for every Cortex-M port ---- */
+
+/* Returns the next received byte. Until there is one, the CPU sleeps. */
+uint8_t port_read(void);
+
+/* The number of bytes received since start. */
+uint32_t port_received(void);
+
+/* Reads a free-running 32-bit counter. It is not inlined, and the same function is called at
+ * both ends of every measurement, so the cost of reading cancels out. */
+uint32_t port_ticks(void);
+
+/* The name of the counter that port_ticks() reads: "dwt", "tim2", ... */
+const char *port_counter(void);
+
+/* Peak stack usage since start, and the size of the stack, in bytes. */
 uint32_t port_stack_used(void);
 uint32_t port_stack_size(void);
 
-/* What the application does with the registers of a fault, in the order of docs/link.md: it
- * tells the host. */
+/* The size of the buffer that the receive interrupt fills. No byte is lost while the CPU is
+ * busy, because the host never has more than LINK_WINDOW bytes in transit. */
+#define PORT_RING_SIZE LINK_WINDOW
+
+/* ---- 3. The application has this; ports/cortexm calls it ---- */
+
+/* Sends the registers of a fault to the host, in the order of docs/link.md. */
 #define FAULT_WORDS LINK_FAULT_WORDS
 void report_fault(const uint32_t words[FAULT_WORDS]);
-
-/* Receive interrupts put bytes here, so that none is lost while the CPU is busy. */
-#define PORT_RING_SIZE LINK_WINDOW
 
 #endif

@@ -214,9 +214,12 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
 
 
 def _is_for_port(file: Path, port: str) -> bool:
-    """Other chips' ports are no input: to edit one leaves this image as it is."""
+    """Tell whether `file` is an input of images for `port`: another chip's port is not.
+
+    What the ports of a vendor share is in a folder whose name begins theirs: stm32, stm32f4.
+    """
     top, *below = file.parts
-    return top != "ports" or len(below) == 1 or below[0] in {"cortexm", port}
+    return top != "ports" or len(below) == 1 or below[0] == "cortexm" or port.startswith(below[0])
 
 
 def _digest(path: Path) -> str:

@@ -16,7 +16,7 @@ from tests.support.link_cases import FRAMES, LINES
 
 HERE = Path(__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-_FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS)
+_FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wshadow", "-Werror", *SANITIZERS)
 _LONGEST = 4096  # bytes of a line; the link's largest frame is a fourth of it
 _LINK = ("link/frame.c", "link/link.c")
 

@@ -81,7 +81,7 @@ class Host:
 
     def link(self, source: Path) -> ctypes.CDLL:
         """Compile `source` with all warnings, link it with the kernels, and load it."""
-        code = self.compile(source, "-std=c11", "-Wall", "-Wextra", "-Werror")
+        code = self.compile(source, "-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Werror")
         library = source.with_suffix(".so")
         command = [self.cc, "-shared", _CHECKED[0], code, *self.objects, "-o", str(library)]
         subprocess.run(command, check=True, capture_output=True)

@@ -45,7 +45,7 @@ def frame_library(directory: Path) -> ctypes.CDLL:
 
 def library(path: Path, *sources: Path) -> ctypes.CDLL:
     """Compile `sources` into the library `path`, which stops at undefined behaviour; load it."""
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-shared", "-fPIC"]
     flags += ["-fsanitize=undefined", "-fno-sanitize-recover=undefined"]
     subprocess.run(
         [compiler(), *flags, *map(str, sources), "-o", str(path)],

@@ -126,6 +126,7 @@ def test_the_adapter_runs_a_network_in_the_interpreter(
     target: Target, reshapes: Model, tree: Path, tmp_path: Path
 ) -> None:
     image = build(target, reshapes, tree, tmp_path)
+    assert "warning" not in (image.directory / "build.log").read_text()
     done = run(target, reshapes, image, tmp_path, profile=True)
     assert done.bytes_differing == 0
     assert image.engine == "tflm"

@@ -322,6 +322,7 @@ def run(model: Model, workspace: Workspace, *, profile: bool = False) -> Run:
 @needs_compilers
 def test_the_stand_in_answers_as_its_host_build(workspace: Workspace) -> None:
     result = run(load_model(STAND_IN), workspace, profile=True)
+    assert "warning" not in (result.image.directory / "build.log").read_text()
     result.check()
     assert result.golden_source == edge_impulse_golden.version()
     assert result.score_differences.max() < 1e-6

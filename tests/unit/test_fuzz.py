@@ -45,8 +45,8 @@ BUGS = {
     "a frame answered twice": Bug(
         LINK,
         "link/link.c",
-        "send_error(session.device, 0, ERROR_BAD_FRAME, 0);",
-        "send_error(session.device, 0, ERROR_BAD_FRAME, 0), send_empty(session.device, 0x82, 0);",
+        "send_error(current.device, 0, ERROR_BAD_FRAME, 0);",
+        "send_error(current.device, 0, ERROR_BAD_FRAME, 0), send_empty(current.device, 0x82, 0);",
     ),
     "a frame past the buffer's end": Bug(
         FRAME,

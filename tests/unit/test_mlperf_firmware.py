@@ -231,8 +231,8 @@ def test_where_the_engine_fails_there_is_no_result(
     ("options", "error"),
     [
         (["-DMLPERF=fast", "-DTICK_HZ=1"], "'fast' is neither performance nor energy"),
-        (["-DMLPERF=energy"], "TICK_HZ: '' is no frequency"),
-        (["-DMLPERF=performance", "-DTICK_HZ=0"], "TICK_HZ: '0' is no frequency"),
+        (["-DMLPERF=energy"], "TICK_HZ: '' is not a frequency in Hz"),
+        (["-DMLPERF=performance", "-DTICK_HZ=0"], "TICK_HZ: '0' is not a frequency in Hz"),
     ],
 )
 def test_cmake_refuses_what_is_no_option(tmp_path: Path, options: list[str], error: str) -> None:

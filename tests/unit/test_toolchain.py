@@ -40,7 +40,7 @@ from tests.support.hand_made import hand_made
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "tests" / "data" / "firmware"
-PORTS = ("stm32f4", "stm32l4", "nrf52", "mps2")
+PORTS = ("stm32f4", "stm32l4", "nrf52", "mps2", "template")
 VECTORS = 10
 
 needs_gcc = pytest.mark.skipif(

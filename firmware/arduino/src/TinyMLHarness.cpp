@@ -8,7 +8,7 @@ extern "C" {
 #include <rtx_os.h>
 #endif
 
-/* The cores that may have the DWT's cycle counter. Registers: Armv7-M ARM, C1.6.5 and C1.8. */
+/* Cores that may have the DWT's cycle counter. Registers: Armv7-M ARM, C1.6.5 and C1.8. */
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__)
 #define CORE_MAY_HAVE_DWT
 #define REGISTER(address) (*(volatile uint32_t *)(address))
@@ -22,27 +22,28 @@ extern "C" {
 #ifdef F_CPU
 #define CYCLES_OF_MICROSECOND ((uint32_t)(F_CPU / 1000000UL))
 #elif defined(CORE_MAY_HAVE_DWT)
-#define CYCLES_OF_MICROSECOND 0U /* the clock is not known: without the DWT nothing is counted */
+#define CYCLES_OF_MICROSECOND 0U /* the clock is unknown: without the DWT, nothing is counted */
 #else
 #error "tinyml-harness counts cycles: define F_CPU, the core's clock in Hz"
 #endif
 
-static const uint32_t COARSE_MILLISECONDS = 8; /* over which a millisecond's ticks are counted */
+static const uint32_t COARSE_MILLISECONDS =
+    8; /* the time over which ticks_of_millisecond() averages */
 
 static Stream *stream;
 static TinyMLModel model;
 static link_device_t device;
-static bool counts_cycles; /* by the DWT */
+static bool counts_cycles; /* with the DWT */
 static uint8_t pending[64];
 static size_t pending_count;
 
 TinyMLHarnessClass TinyMLHarness;
 
 #ifdef ARDUINO_ARCH_MBED
-/* The stack of the thread that runs setup() and loop(), which is in no vector table. */
+/* The stack of the thread that runs setup() and loop(). The vector table does not contain it. */
 static const uint32_t PAINT = 0xA5A5A5A5U;
-static const uint32_t KEPT = 32; /* words below what is in use now: this function's own */
-static uint32_t *stack_bottom;   /* above the word by which RTX knows an overflow */
+static const uint32_t KEPT = 32; /* words below the used part, for paint_stack() itself */
+static uint32_t *stack_bottom;   /* above the word with which RTX detects an overflow */
 
 static uint32_t paint_stack() {
     const osRtxThread_t *thread = (const osRtxThread_t *)osThreadGetId();
@@ -63,7 +64,7 @@ static uint32_t stack_used() {
 }
 #else
 static uint32_t paint_stack() {
-    return 0; /* not known: the host looks at the stack that reset begins with */
+    return 0; /* unknown: the host examines the stack that is in the vector table */
 }
 
 static uint32_t stack_used() {
@@ -71,7 +72,7 @@ static uint32_t stack_used() {
 }
 #endif
 
-/* An emulator may read the counter as zero. */
+/* In an emulator, the counter may read as zero. */
 static bool start_dwt() {
 #ifdef CORE_MAY_HAVE_DWT
     CORE_DEMCR |= CORE_DEMCR_TRCENA;
@@ -91,10 +92,10 @@ __attribute__((noinline)) static uint32_t ticks() {
         return DWT_CYCCNT;
     }
 #endif
-    return (uint32_t)micros() * CYCLES_OF_MICROSECOND; /* wraps as micros() does */
+    return (uint32_t)micros() * CYCLES_OF_MICROSECOND; /* wraps around together with micros() */
 }
 
-/* One noinline function for calibration and measurement: the bracket is the same. */
+/* It is not inlined, so calibration and measurement use the same instructions around the call. */
 __attribute__((noinline)) static uint32_t bracket(int (*work)(), int *status) {
     uint32_t start = ticks();
     *status = work();
@@ -117,7 +118,7 @@ static uint32_t ticks_of_millisecond() {
     return (ticks() - start) / COARSE_MILLISECONDS;
 }
 
-/* A frame ends with the only zero in it. USB sends what is written at once as one packet. */
+/* A frame ends with its only zero. USB sends the bytes of one write() as one packet. */
 static void write_byte(uint8_t byte) {
     pending[pending_count++] = byte;
     if (byte == 0U || pending_count == sizeof(pending)) {

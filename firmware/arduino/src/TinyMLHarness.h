@@ -1,29 +1,31 @@
 /*
- * The model of a sketch behind the link: tinyml-harness sends inputs through a serial port, and
- * gets the outputs and what an inference took.
+ * Connects the model in a sketch to tinyml-harness, which sends inputs through a serial port and
+ * receives the outputs and the measurements.
  */
 #ifndef TINYML_HARNESS_H
 #define TINYML_HARNESS_H
 
 #include <Arduino.h>
 
-/* A model as the sketch has it. Of several tensors, each begins at a multiple of 4 bytes. */
+/* The model of the sketch. If it has several inputs or outputs, each starts at a multiple of 4
+ * bytes. */
 struct TinyMLModel {
-    void *input;        /* what the host fills */
+    void *input;        /* the host fills it */
     uint32_t inputSize; /* bytes */
-    const void *output; /* what the host compares */
+    const void *output; /* the host compares it */
     uint32_t outputSize;
-    int (*invoke)();    /* runs one inference; 0, or an error that the host is told */
-    uint32_t arenaSize; /* bytes of RAM for activations; 0: not told */
+    int (*invoke)();    /* runs one inference; 0, or an error, which the host reports */
+    uint32_t arenaSize; /* bytes of RAM for activations; 0: unknown */
 };
 
 class TinyMLHarnessClass {
   public:
-    /* Tells the host that the sketch has started. `stream` has begun; nothing else may use it.
-     * `status` is what setting up the model returned: the host does not run one that failed. */
+    /* Tells the host that the sketch has started. Call `stream`.begin() before; nothing else may
+     * use the stream. `status` is the result of setting up the model: 0, or an error. The host does
+     * not run a model whose set-up failed. */
     void begin(Stream &stream, const TinyMLModel &model, int status = 0);
 
-    /* Takes what has come, answers, and runs inferences. Call it from loop(), again and again. */
+    /* Processes received bytes, runs inferences and answers. Call it in every loop(). */
     void poll();
 
     /* Sends a line of text to the host's log. */

@@ -1,7 +1,8 @@
 /*
- * The core peripherals that the ports use, after the Armv7-M Architecture
- * Reference Manual (DDI 0403E): B3.2 System Control Block, B3.4 NVIC, B3.5 MPU,
- * C1.6 DebugMonitor control, C1.8 DWT.
+ * The core peripherals and functions that ports use.
+ *
+ * Registers: Armv7-M Architecture Reference Manual (DDI 0403E), B3.2 System Control Block,
+ * B3.4 NVIC, B3.5 MPU, C1.6 DebugMonitor control, C1.8 DWT.
  */
 #ifndef CORTEXM_H
 #define CORTEXM_H
@@ -17,9 +18,9 @@
 #define SCB_BFAR REGISTER(0xE000ED38)
 #define MPU_CTRL REGISTER(0xE000ED94)
 #define MPU_CTRL_ENABLE (1U << 0)
-#define MPU_CTRL_PRIVDEFENA (1U << 2) /* what no region covers is as without an MPU */
+#define MPU_CTRL_PRIVDEFENA (1U << 2) /* outside of the regions, access is as without an MPU */
 #define MPU_RBAR REGISTER(0xE000ED9C)
-#define MPU_RBAR_VALID (1U << 4) /* with the region's number below it */
+#define MPU_RBAR_VALID (1U << 4) /* the region's number is in the bits below */
 #define MPU_RASR REGISTER(0xE000EDA0)
 #define MPU_RASR_ENABLE (1U << 0)
 #define NVIC_ISER(n) REGISTER(0xE000E100 + 4U * (n))
@@ -31,7 +32,7 @@
 
 typedef void (*vector_t)(void);
 
-/* The table of a port's own interrupts, which follows the core's 16 vectors. */
+/* Marks the table of a port's interrupt vectors. The linker puts it after the core's 16 vectors. */
 #define PORT_VECTORS __attribute__((section(".vectors.port"), used))
 
 static inline void interrupts_off(void) {
@@ -46,17 +47,18 @@ static inline void nvic_enable(uint32_t interrupt) {
     NVIC_ISER(interrupt / 32U) = 1U << (interrupt % 32U);
 }
 
-/* Chooses what port_ticks() reads: the DWT's cycle counter where the core has
- * one that counts, else the port's own running 32-bit timer. */
+/* Selects the counter that port_ticks() reads: the DWT's cycle counter if it counts, otherwise
+ * `timer`, a running 32-bit timer of the port. */
 void counter_init(volatile uint32_t *timer, const char *timer_name);
 
-/* Whether the DWT's counts, for a port that starts its timer only where it is needed. */
+/* Returns whether the DWT's cycle counter counts, for a port that starts its timer only if it is
+ * needed. */
 int counter_has_dwt(void);
 
-/* For a timer that cannot be read itself: a 1 in `task` has it copied to `timer`. */
+/* For a timer that cannot be read directly: writing 1 to `task` copies its value to `timer`. */
 void counter_capture(volatile uint32_t *task);
 
-/* Called by a port's receive interrupt. */
+/* A port's receive interrupt calls this for each byte. */
 void ring_put(uint8_t byte);
 
 #endif

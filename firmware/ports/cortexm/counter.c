@@ -3,11 +3,11 @@
 
 static volatile uint32_t *counter;
 static const char *name;
-static volatile uint32_t no_task; /* most timers are simply read */
+static volatile uint32_t no_task; /* most timers can be read directly */
 static volatile uint32_t *capture = &no_task;
 
-/* Emulators read the DWT as zero; a core without it ignores the enable bit. On Armv6-M
- * it has no cycle counter, and only a debugger may touch it (DDI 0419, C1.1). */
+/* In emulators the cycle counter reads as zero, and a core without a DWT ignores the enable bit.
+ * The DWT of Armv6-M has no cycle counter, and only a debugger may access it (DDI 0419, C1.1). */
 int counter_has_dwt(void) {
 #if defined(__ARM_ARCH_6M__)
     return 0;

@@ -14,7 +14,8 @@ __attribute__((aligned(8), used)) uint8_t fault_stack[384];
 
 #define STACKED_WORDS 8U /* r0 to r3, r12, lr, pc, xpsr: Armv7-M ARM, B1.5.6 */
 
-/* After a stack overflow there is no frame to read: reading it would fault again. */
+/* Returns whether the exception frame is in the stack. After a stack overflow it is not, and
+ * reading it would fault again. */
 static bool readable(const uint32_t *frame) {
     return frame >= stack_bottom && frame + STACKED_WORDS <= stack_top;
 }
@@ -28,7 +29,7 @@ __attribute__((noreturn, used)) void fault_entry(const uint32_t *frame, uint32_t
     }
     words[8] = (uint32_t)frame;
     words[9] = exc_return;
-#if !defined(__ARM_ARCH_6M__) /* which has none of these (Armv6-M ARM, DDI 0419, B3.2.2) */
+#if !defined(__ARM_ARCH_6M__) /* Armv6-M has none of these (Armv6-M ARM, DDI 0419, B3.2.2) */
     words[10] = SCB_CFSR;
     words[11] = SCB_HFSR;
     words[12] = SCB_MMFAR;
@@ -40,11 +41,11 @@ __attribute__((noreturn, used)) void fault_entry(const uint32_t *frame, uint32_t
     }
 }
 
-/* Finds the frame (EXC_RETURN bit 2: which stack) and goes on with a stack of
- * its own, since the old one may be what faulted. Nothing returns from here.
- * In instructions that Armv6-M has, too. */
+/* Finds the exception frame (bit 2 of EXC_RETURN selects the stack) and switches to a stack of its
+ * own, because the old one may have caused the fault. It does not return. It uses only
+ * instructions that Armv6-M has, too. */
 __attribute__((naked)) void fault_handler(void) {
-    __asm volatile(".syntax unified\n" /* which GCC leaves for Armv6-M */
+    __asm volatile(".syntax unified\n" /* for Armv6-M, GCC selects the old syntax */
                    "cpsid i\n"
                    "mov r1, lr\n"
                    "mrs r0, msp\n"

@@ -1,8 +1,8 @@
 #include "cortexm.h"
 #include "port.h"
 
-/* One writer, the interrupt, and one reader. The host never has more than
- * LINK_WINDOW bytes on the way, so the ring cannot run over. */
+/* There is one writer, the interrupt, and one reader. The host never has more than LINK_WINDOW
+ * bytes in transit, so the ring cannot overflow. */
 static volatile uint8_t ring[PORT_RING_SIZE];
 static volatile uint32_t head;
 static volatile uint32_t tail;
@@ -18,8 +18,9 @@ uint32_t port_received(void) {
 
 uint8_t port_read(void) {
     while (head == tail) {
-        /* Masked, an interrupt that comes between the test and the WFI still
-         * ends the WFI; unmasked, it could be taken in between and slept over. */
+        /* With interrupts masked, an interrupt between the test and the WFI still ends the WFI.
+         * Unmasked, it would be handled before the WFI, and the CPU would sleep with a byte
+         * waiting. */
         interrupts_off();
         if (head == tail) {
             __asm volatile("wfi");

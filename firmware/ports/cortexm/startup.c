@@ -18,7 +18,7 @@ extern constructor_t init_array_start[], init_array_end[];
 int main(void);
 void fault_handler(void);
 
-/* Everything below the frame of the caller that the stack has not reached yet. */
+/* Paints the part of the stack that is not in use yet, below the caller's frame. */
 __attribute__((noinline)) static void paint_stack(void) {
     uint32_t *here = (uint32_t *)__builtin_frame_address(0) - 16;
     for (uint32_t *word = stack_bottom; word < here; word++) {
@@ -40,8 +40,8 @@ uint32_t port_stack_size(void) {
 
 __attribute__((noreturn)) void reset_handler(void) {
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-    /* Before any code that could use a float or vector register: out of reset the FPU and
-     * Helium are off, and emulators that let it pass would hide that. */
+    /* Before any code that may use a float or vector register: after reset, the FPU and Helium
+     * are off. Some emulators do not model that, and a mistake here does not show on them. */
     SCB_CPACR |= 0xFU << 20;
     __asm volatile("dsb\n isb" ::: "memory");
 #endif
@@ -61,9 +61,9 @@ typedef union {
     vector_t handler;
 } core_vector_t;
 
-/* Armv7-M ARM, B1.5.2: initial stack pointer, then exceptions 1 to 15; Armv8-M ARM
- * (DDI 0553), B3.9: SecureFault, which others have not. All the faults end in one
- * handler; what never happens here does too. */
+/* Armv7-M ARM, B1.5.2: initial stack pointer, then exceptions 1 to 15. Armv8-M ARM (DDI 0553),
+ * B3.9: SecureFault, which only Armv8-M has. All faults have the same handler, and so have the
+ * exceptions that the firmware does not use. */
 __attribute__((section(".vectors.core"), used)) static const core_vector_t core_vectors[16] = {
     {.stack = stack_top},
     {.handler = reset_handler},

@@ -16,7 +16,7 @@ static void flush(void) {
     while (done < sent_count) {
         ssize_t count = write(STDOUT_FILENO, sent + done, sent_count - done);
         if (count <= 0) {
-            exit(EXIT_SUCCESS); /* the host has closed the line */
+            exit(EXIT_SUCCESS); /* the other side has closed the line */
         }
         done += (uint32_t)count;
     }
@@ -27,7 +27,7 @@ uint8_t port_read(void) {
     static uint8_t buffer[4096];
     static ssize_t count, next;
     if (next == count) {
-        flush(); /* a device sends at once; here it is enough to do so before waiting */
+        flush(); /* a device sends each byte at once; here it is enough to send before waiting */
         count = read(STDIN_FILENO, buffer, sizeof(buffer));
         next = 0;
         if (count <= 0) {
@@ -49,18 +49,19 @@ void port_write(uint8_t byte) {
     sent[sent_count++] = byte;
 }
 
-/* Nanoseconds; a host's timer serves to see that there is one. */
-uint32_t port_ticks(void) {
+static uint64_t nanoseconds(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint32_t)now.tv_sec * 1000000000U + (uint32_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-/* Units of 2^20 ns, about a millisecond. */
+uint32_t port_ticks(void) {
+    return (uint32_t)nanoseconds();
+}
+
+/* In units of 2^20 ns, about a millisecond. */
 uint32_t port_coarse(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint32_t)(((uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec) >> 20);
+    return (uint32_t)(nanoseconds() >> 20);
 }
 
 const char *port_counter(void) {

@@ -1,6 +1,6 @@
 /*
- * MPS2 and MPS3 FPGA images: bytes through a CMSDK UART, ticks from the I/O block's
- * counter where there is no DWT, the trigger on LED 0.
+ * FPGA images for Arm's MPS2 and MPS3 boards: the serial line is a CMSDK UART. Ticks come from the
+ * DWT, or from the counter of the FPGA's I/O block if there is no DWT. The trigger is LED 0.
  *
  * Registers: Cortex-M System Design Kit TRM (DDI 0479), "APB UART"; AN385, AN505 and
  * AN547, "FPGA system control and I/O".
@@ -31,9 +31,9 @@ extern uint32_t stack_bottom[];
 
 #define GUARD_SIZE_LOG2 16U
 
-/* QEMU's AN385, AN386 and AN500 take writes to where there is nothing, and below RAM they
- * do: a stack that overflows would go on. No access there (Armv7-M; QEMU's Armv8-M machines
- * fault of themselves). */
+/* On QEMU's AN385, AN386 and AN500, a write to an address without memory has no effect, so a stack
+ * overflow does not fault. This MPU region forbids access below the stack. QEMU's Armv8-M machines
+ * need none: such a write faults. */
 static void stack_guard_init(void) {
 #if __ARM_ARCH == 7
     MPU_RBAR = ((uint32_t)stack_bottom - (1U << GUARD_SIZE_LOG2)) | MPU_RBAR_VALID;
@@ -53,7 +53,7 @@ void port_init(void) {
     stack_guard_init();
     port_trigger(0);
     uart_init();
-    FPGAIO_PRESCALE = 0; /* counts every cycle, for ever */
+    FPGAIO_PRESCALE = 0; /* the counter counts every cycle */
     counter_init(&FPGAIO_COUNTER, "fpgaio");
 }
 
@@ -72,12 +72,12 @@ void port_trigger(int high) {
 }
 
 static void uart_interrupt(void) {
-    /* Cleared before DATA is read: the next byte raises it again. */
+    /* Cleared before DATA is read, so that the next byte raises the interrupt again. */
     while ((UART_STATE & UART_STATE_RX_FULL) != 0U) {
         UART_INTCLEAR = UART_INTCLEAR_RX;
         ring_put((uint8_t)UART_DATA);
     }
-    UART_STATE = UART_STATE_RX_OVERRUN; /* a byte was lost; the frame's CRC will tell */
+    UART_STATE = UART_STATE_RX_OVERRUN; /* a byte was lost; the frame's CRC shows it */
 }
 
 PORT_VECTORS static const vector_t vectors[UART_INTERRUPT + 1U] = {

@@ -1,13 +1,14 @@
 /*
- * nRF52840: bytes through UART0, ticks from the DWT, or TIMER0 where there is none,
- * trigger and pins by option. The nRF51 series has the same peripherals.
+ * nRF52840 and the nRF51 series, which has the same peripherals: the serial line is UART0. Ticks
+ * come from the DWT, or from TIMER0 if there is no DWT. port.cmake has the pins, including the
+ * trigger pin, as options.
  *
- * The core runs at 64 MHz (nRF51: 16 MHz) from the internal oscillator, as after reset,
- * with the instruction cache on. Registers: nRF52840 Product Specification, chapters
- * NVMC, GPIO, UART and TIMER; nRF51 Series Reference Manual, the same.
+ * The core runs at 64 MHz (nRF51: 16 MHz) from the internal oscillator, as after reset, with the
+ * instruction cache on. Registers: nRF52840 Product Specification and nRF51 Series Reference
+ * Manual, chapters NVMC, GPIO, UART and TIMER.
  *
- * The plain UART instead of the UARTE: received bytes lie in a FIFO of six until
- * the interrupt takes them, and no DMA touches RAM during a measurement.
+ * The port uses the UART and not the UARTE, so no DMA accesses RAM during a measurement. Received
+ * bytes stay in a FIFO of six bytes until the interrupt reads them.
  */
 #include "port.h"
 
@@ -42,7 +43,7 @@
 #define UART_RXD REGISTER(0x40002518)
 #define UART_TXD REGISTER(0x4000251C)
 #define UART_BAUDRATE REGISTER(0x40002524)
-#define UART_INTERRUPT 2U /* the peripheral ID, from its address */
+#define UART_INTERRUPT 2U /* the peripheral ID, which is part of its address */
 
 #define TIMER0 0x40008000U
 #define TIMER1 0x40009000U
@@ -51,16 +52,16 @@
 #define TIMER_BITMODE(timer) REGISTER((timer) + 0x508U)
 #define TIMER_BITMODE_32 3U
 #define TIMER_PRESCALER(timer) REGISTER((timer) + 0x510U)
-#define TIMER_PRESCALER_MOST 9U /* 16 MHz / 2^9 */
+#define TIMER_PRESCALER_MAX 9U /* 16 MHz / 2^9 */
 #define TIMER_CC(timer) REGISTER((timer) + 0x540U)
 
-/* The register holds baud * 2^32 / 16 MHz; only its upper 20 bits count. */
+/* The register holds baud * 2^32 / 16 MHz; only its upper 20 bits are used. */
 #define UART_BAUDRATE_VALUE (uint32_t)((((uint64_t)BAUD << 32) / 16000000U + 0x800U) & 0xFFFFF000U)
 
 static void pins_init(void) {
-    GPIO_OUTSET(PIN_TX) = GPIO_BIT(PIN_TX); /* TX idles high */
+    GPIO_OUTSET(PIN_TX) = GPIO_BIT(PIN_TX); /* TX is high when idle */
     GPIO_DIRSET(PIN_TX) = GPIO_BIT(PIN_TX);
-    GPIO_CNF(PIN_RX) = GPIO_CNF_PULLUP; /* input; idles high unplugged */
+    GPIO_CNF(PIN_RX) = GPIO_CNF_PULLUP; /* input; an open RX line reads as idle */
     port_trigger(0);
     GPIO_DIRSET(PIN_TRIGGER) = GPIO_BIT(PIN_TRIGGER);
 }
@@ -76,7 +77,7 @@ static void uart_init(void) {
     UART_STARTTX = 1;
 }
 
-/* A timer's value cannot be read, but copied to a register that can. */
+/* The value of a timer cannot be read directly. A capture copies it to a register. */
 static void timer_start(uint32_t timer, uint32_t prescaler) {
     TIMER_BITMODE(timer) = TIMER_BITMODE_32;
     TIMER_PRESCALER(timer) = prescaler;
@@ -95,13 +96,13 @@ void port_init(void) {
     }
     counter_init(&TIMER_CC(TIMER0), "timer0");
 #if !defined(__ARM_ARCH_6M__)
-    timer_start(TIMER1, TIMER_PRESCALER_MOST);
+    timer_start(TIMER1, TIMER_PRESCALER_MAX);
 #endif
 }
 
 uint32_t port_coarse(void) {
 #if defined(__ARM_ARCH_6M__)
-    return 0; /* an nRF51's other timers have 16 bits and would wrap first */
+    return 0; /* the other timers of an nRF51 have 16 bits and wrap around too early */
 #else
     TIMER_CAPTURE(TIMER1) = 1;
     return TIMER_CC(TIMER1);
@@ -126,9 +127,10 @@ void port_trigger(int high) {
 static void uart_interrupt(void) {
     if (UART_ERROR != 0U) {
         UART_ERROR = 0;
-        UART_ERRORSRC = UART_ERRORSRC; /* cleared by writing it back; the CRC will tell */
+        UART_ERRORSRC =
+            UART_ERRORSRC; /* cleared by writing it back; the frame's CRC shows the error */
     }
-    /* The event is cleared before RXD is read: the next byte of the FIFO sets it again. */
+    /* Cleared before RXD is read, so that the next byte of the FIFO sets the event again. */
     while (UART_RXDRDY != 0U) {
         UART_RXDRDY = 0;
         ring_put((uint8_t)UART_RXD);

@@ -1,7 +1,7 @@
-# nRF52840 and nRF51: UART0, DWT or TIMER0, HFINT. The defaults are an nRF52840 DK's: 1 MiB of flash and
-# 256 KiB of RAM (nRF52840 Product Specification, "Memory"), the pins of the interface
-# MCU's serial port (DK user guide, "Virtual COM port") and LED 1 as the trigger.
-# A pin is 32 * port + number: P1.03 is 35.
+# nRF52840 and nRF51: UART0, DWT or TIMER0, HFINT. The defaults are for an nRF52840 DK: 1 MiB of
+# flash and 256 KiB of RAM (nRF52840 Product Specification, "Memory"), the pins of the interface
+# MCU's serial port (DK user guide, "Virtual COM port"), and LED 1 as the trigger.
+# The number of a pin is 32 * port + pin: P1.03 is 35.
 set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake")
 set(FLASH_ORIGIN 0x0 CACHE STRING "")
 set(FLASH_SIZE 0x100000 CACHE STRING "bytes")

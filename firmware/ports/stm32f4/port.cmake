@@ -1,4 +1,4 @@
-# STM32F4: USART1, TIM2, HSI. The defaults are an STM32F405's (datasheet DS8626,
+# STM32F4: USART1 or USART3, TIM2, HSI. The defaults are for an STM32F405 (data sheet DS8626,
 # "Memory map"): 1 MiB of flash, 112 + 16 KiB of contiguous SRAM.
 set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake")
 set(FLASH_ORIGIN 0x08000000 CACHE STRING "")

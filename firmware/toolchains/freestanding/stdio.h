@@ -1,4 +1,4 @@
-/* CMSIS-NN 4.0.0 includes it in two files and uses nothing of it. */
+/* Two files of CMSIS-NN 4.0.0 include this header and use nothing from it. */
 #ifndef STDIO_H
 #define STDIO_H
 #endif

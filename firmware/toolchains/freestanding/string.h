@@ -1,6 +1,6 @@
 /*
- * What the firmware and CMSIS-NN use of <string.h>, for a compiler without a C library.
- * compiler-rt defines the functions that work on memory, string.c the rest.
+ * The functions of <string.h> that the firmware and CMSIS-NN use, for a compiler without a C
+ * library. compiler-rt defines the memory functions, string.c the others.
  */
 #ifndef STRING_H
 #define STRING_H
@@ -13,8 +13,8 @@ void *memset(void *to, int value, size_t size);
 size_t strlen(const char *text);
 int strcmp(const char *left, const char *right);
 
-/* A freestanding compiler takes the names for anybody's functions: only so does it
- * know that copying four bytes is a load and a store, on which CMSIS-NN relies. */
+/* A freestanding compiler does not treat these names as the standard functions. The built-ins
+ * tell it that copying four bytes is a load and a store; CMSIS-NN relies on that. */
 #define memcpy __builtin_memcpy
 #define memmove __builtin_memmove
 #define memset __builtin_memset

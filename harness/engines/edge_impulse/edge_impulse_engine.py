@@ -23,9 +23,10 @@ add_library(app OBJECT EXCLUDE_FROM_ALL)
 add_subdirectory("${{EXPORT}}" export EXCLUDE_FROM_ALL)
 get_target_property(NN_SOURCES app SOURCES)
 list(FILTER NN_SOURCES EXCLUDE REGEX "/edge-impulse-sdk/(cmake/zephyr/[./]+)?porting/") # ours
-list(APPEND NN_SOURCES
+set(NN_ADAPTER
     "${{CMAKE_CURRENT_LIST_DIR}}/model.cc"
     "${{CMAKE_CURRENT_LIST_DIR}}/porting.cc")
+list(APPEND NN_SOURCES ${{NN_ADAPTER}})
 
 # What a path is before its last part, an image has as that folder's name.
 set(NN_INCLUDES

@@ -1,8 +1,8 @@
 /*
- * The adapter of engine edge-impulse: an exported impulse behind nn.h.
+ * The adapter of engine edge-impulse: it implements nn.h with an exported impulse.
  *
- * It calls what every application of the library calls, run_classifier(). In the images that
- * tell of layers, the SDK's own reads of its timer mark where a stage ends; see porting.cc.
+ * Like every application of the library, it calls run_classifier(). In images that report layers,
+ * the SDK's own reads of its timer mark the end of each stage; see porting.cc.
  */
 #include <string.h>
 
@@ -38,8 +38,8 @@ static EI_IMPULSE_ERROR classify(ei_impulse_result_t *result) {
 
 #define STAGES_UNKNOWN 1
 
-/* The first inference takes its memory from the system, those that follow find it at hand. If it
- * fails so does nn_invoke(), which can say why. */
+/* The first inference allocates memory from the system, and later ones reuse it. If it fails,
+ * nn_invoke() fails, too, and reports the reason. */
 extern "C" int nn_init(void) {
     ei_impulse_result_t result;
     run_classifier_init();
@@ -86,6 +86,6 @@ extern "C" int nn_invoke(void) {
 
 #ifdef NN_LAYER_HOOK
 extern "C" nn_tensor_t nn_layer_output(uint32_t, uint32_t) {
-    return {nullptr, 0}; /* they stay inside of the SDK */
+    return {nullptr, 0}; /* outputs of stages stay inside the SDK */
 }
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the SDK asks of its platform (edge-impulse-sdk/porting/ei_classifier_porting.h): memory,
- * a timer, and somewhere to print to.
+ * The functions that the SDK requires from its platform
+ * (edge-impulse-sdk/porting/ei_classifier_porting.h): memory, a timer, and output of text.
  */
 #include "edge-impulse-sdk/porting/ei_classifier_porting.h"
 
@@ -16,7 +16,7 @@ extern "C" {
 }
 #include "porting.h"
 
-/* ---- memory: newlib's malloc, on the RAM that is left ---- */
+/* ---- memory: newlib's malloc, in the remaining RAM ---- */
 
 #ifdef __arm__
 extern "C" {
@@ -32,7 +32,7 @@ extern "C" void *_sbrk(ptrdiff_t size) {
         return (void *)-1;
     }
     uint8_t *before = top;
-    top += size; /* newlib-nano never gives any back */
+    top += size; /* newlib-nano never returns memory */
     return before;
 }
 
@@ -57,7 +57,7 @@ void ei_free(void *memory) {
     free(memory);
 }
 
-/* ---- what cannot go on: a fault, which the port reports with its place ---- */
+/* ---- fatal errors: a fault, and the port reports its place ---- */
 
 #ifdef __arm__
 void *__dso_handle; /* destructors of static objects are never run */
@@ -79,7 +79,7 @@ extern "C" void __assert_func(const char *, int, const char *, const char *) {
 }
 #endif
 
-/* ---- printing: kept, to be sent when the inference is over ---- */
+/* ---- printing: the text is kept and sent after the inference ---- */
 
 static char said[80];
 
@@ -108,14 +108,14 @@ void DebugLog(const char *text) {
     ei_printf("%s", text);
 }
 
-/* ---- time: ticks of the counter, which the SDK takes for microseconds ---- */
+/* ---- time: ticks of the counter, which the SDK treats as microseconds ---- */
 
 #ifdef NN_LAYER_HOOK
 #define READS 16U
 
 static uint32_t read_at[READS];
 static uint32_t reads;
-/* Which reads are the end of DSP, and of inference. */
+/* The indices of the reads at the end of DSP and of inference. */
 static uint32_t dsp_end = READS, inference_end = READS;
 
 void porting_begin(void) {
@@ -156,8 +156,8 @@ uint64_t ei_read_timer_us(void) {
     return 0;
 }
 #else
-/* "If you do not need to determine the run times for DSP and inference blocks, you can simply
- * return 0", says the porting header: what is measured has no cost of measuring in it. */
+/* The porting header: "If you do not need to determine the run times for DSP and inference blocks,
+ * you can simply return 0". So the measured time does not include the cost of these reads. */
 uint64_t ei_read_timer_us(void) {
     return 0;
 }

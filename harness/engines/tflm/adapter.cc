@@ -1,6 +1,6 @@
 /*
- * The adapter of engine tflm: a network in the interpreter of TensorFlow Lite for
- * Microcontrollers, behind nn.h. It uses what every application uses, the public classes alone.
+ * The adapter of engine tflm: it implements nn.h with the interpreter of TensorFlow Lite for
+ * Microcontrollers. Like every application, it uses public classes only.
  */
 #include <cstdarg>
 #include <cstddef>
@@ -20,8 +20,8 @@ extern "C" {
 }
 #include "network.h"
 
-/* How large it has to be is tried out on the first build, whose arena is of no use: there
- * whoever tries points these to other memory. */
+/* The first build determines the arena size by trial. Its own arena is too small for use: the
+ * harness points these variables to other memory. */
 #ifndef NN_ARENA_SIZE
 #define NN_ARENA_SIZE 16
 #endif
@@ -39,7 +39,7 @@ alignas(Resolver) uint8_t resolver_storage[sizeof(Resolver)];
 alignas(tflite::MicroInterpreter) uint8_t interpreter_storage[sizeof(tflite::MicroInterpreter)];
 tflite::MicroInterpreter *interpreter;
 
-/* A single tensor is where the interpreter has it; several are one block here. */
+/* A single tensor stays where the interpreter allocates it; several form one block here. */
 nn_tensor_t input, output;
 #if NETWORK_INPUTS > 1
 alignas(4) uint8_t inputs[NETWORK_INPUT_BYTES];
@@ -49,7 +49,7 @@ alignas(4) uint8_t outputs[NETWORK_OUTPUT_BYTES];
 #endif
 
 #ifdef NN_LAYER_HOOK
-/* The interpreter tells its profiler of each operator, in the network's order. */
+/* The interpreter calls its profiler for each operator, in the network's order. */
 class Layers : public tflite::MicroProfilerInterface {
   public:
     void begin() {
@@ -69,7 +69,7 @@ class Layers : public tflite::MicroProfilerInterface {
     uint32_t layer_ = 0;
 };
 
-alignas(Layers) uint8_t layers_storage[sizeof(Layers)]; /* which nobody destroys */
+alignas(Layers) uint8_t layers_storage[sizeof(Layers)]; /* its destructor is never called */
 Layers *layers;
 #define PROFILER layers
 #else
@@ -169,9 +169,9 @@ extern "C" nn_tensor_t nn_layer_output(uint32_t layer, uint32_t number) {
 
 #endif
 
-/* Where the library gives up, the fault handler tells where it was; the C library's own would
- * bring a heap, signals and files along. Nothing is ever deleted here, but virtual functions
- * ask for it. */
+/* If the library aborts, the fault handler reports the place. The C library's own functions would
+ * link a heap, signals and files. Nothing is ever deleted, but virtual functions refer to operator
+ * delete. */
 void operator delete(void *) noexcept {
 }
 void operator delete(void *, std::size_t) noexcept {
@@ -188,8 +188,8 @@ void __assert_func(const char *, int, const char *, const char *) {
 }
 }
 
-/* What TFLM leaves to the application. Its messages are for whoever tries out the arena, who
- * looks at the arguments; on a device nobody hears them, and they cost nothing. */
+/* The functions that TFLM requires from the application. The trial of the arena size reads its
+ * messages from the arguments of DebugLog(); on a device, messages are dropped and cost nothing. */
 extern "C" __attribute__((noinline)) void DebugLog(const char *format, va_list args) {
     __asm volatile("" ::"r"(format), "r"(&args));
 }
@@ -204,7 +204,7 @@ extern "C" int DebugVsnprintf(char *buffer, size_t size, const char *, va_list) 
 namespace tflite {
 
 uint32_t ticks_per_second() {
-    return 0; /* there is no clock: our hook measures */
+    return 0; /* there is no clock: the layer hook measures */
 }
 
 uint32_t GetCurrentTimeTicks() {

@@ -1,9 +1,9 @@
 /*
- * A model behind tinyml-harness, on the pins TX and RX.
+ * Runs a model when tinyml-harness asks for it, through the pins TX and RX.
  *
  *     harness run --target=arduino-nano-33-ble-sketch --model=models/edges --sketch=RunModel
  *
- * To test your own model, take its input, output and invoke function instead of model.h's.
+ * To test your own model, use its input, output and invoke function instead of those in model.h.
  */
 #include <TinyMLHarness.h>
 

@@ -3,8 +3,8 @@
 int8_t modelInput[MODEL_INPUTS];
 int8_t modelOutput[MODEL_OUTPUTS];
 
-/* Scales: input and output 1/16, weights 1/64; zero points are 0. So 64 stands for a weight of 1,
- * and the sum is 64 times the output. */
+/* Scales: input and output 1/16, weights 1/64; all zero points are 0. So the integer 64 is a
+ * weight of 1, and the sum is 64 times the output. */
 static const int8_t weights[MODEL_OUTPUTS][MODEL_INPUTS] = {
     {64, -64, 0, 0, 0, 0, 0, 0},
     {0, 0, 64, 64, -64, -64, 0, 0},

@@ -10,7 +10,7 @@
 extern int8_t modelInput[MODEL_INPUTS];
 extern int8_t modelOutput[MODEL_OUTPUTS];
 
-/* Computes the output from the input; 0: it always can. */
+/* Computes the output from the input. Returns 0: it never fails. */
 int modelInvoke();
 
 #endif
