@@ -13,6 +13,7 @@ _WORD = 4
 # more than two are needed to round to the right one; the rest is for clocks in whole ns.
 _LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
+_PORT_TO_COPY = "template"  # its registers are made up
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
 
@@ -71,6 +72,7 @@ def _check_port(path: Path, port: Port) -> None:
     ports = {
         entry.parent.name for entry in bundled_files.bundled("firmware").glob("ports/*/port.cmake")
     }
+    ports.discard(_PORT_TO_COPY)
     if port.name not in ports:
         raise InputError(
             f"there is no port {port.name!r} in the firmware",

@@ -76,6 +76,7 @@ INVALID = {
         "there is no port 'stm32f44' in the firmware",
         "did you mean stm32f4",
     ),
+    "invalid_port_template": ("port.name", "there is no port 'template' in the firmware", ""),
     "invalid_power_current_zero": ("power.ua_per_mhz", "Expected `float` > 0.0", ""),
     "invalid_power_source_missing": ("power", "the key `source` is missing", ""),
     "invalid_power_volts_negative": ("power.volts", "Expected `float` > 0.0", ""),
