@@ -2,17 +2,17 @@
  * A port to copy: see "A new port" in firmware/README.md.
  *
  * The registers below are made up. They describe the simplest UART and timers that a port can
- * work with: replace everything that is marked TODO. The file compiles as it is, but its image
+ * work with: replace everything that is marked REPLACE. The file compiles as it is, but its image
  * runs on no chip.
  *
- * TODO: in place of this comment, name the chip, the UART and its pins, the timer that counts if
+ * REPLACE: in place of this comment, name the chip, the UART and its pins, the timer that counts if
  * there is no DWT, the trigger pin, the clock, and the reference manual with its chapters.
  */
 #include "port.h"
 
 #include "cortexm.h"
 
-/* TODO: the registers and bits of the UART. */
+/* REPLACE: the registers and bits of the UART. */
 #define UART_BASE 0x40000000U
 #define UART_DATA REGISTER(UART_BASE + 0x00U)
 #define UART_STATUS REGISTER(UART_BASE + 0x04U)
@@ -27,29 +27,29 @@
 #define UART_CLEAR_RX (1U << 0)
 #define UART_INTERRUPT 5U /* its number in the chip's vector table; the core's 16 do not count */
 
-/* TODO: a 32-bit timer on the core's clock, for a core or an emulator without a DWT. */
+/* REPLACE: a 32-bit timer on the core's clock, for a core or an emulator without a DWT. */
 #define TIMER_CONTROL REGISTER(0x40001000U)
 #define TIMER_CONTROL_START (1U << 0)
 #define TIMER_COUNT REGISTER(0x40001004U)
 #define TIMER_NAME "timer0"
 
-/* TODO: a second 32-bit timer, on the same clock with a prescaler of 1,000 or more. If there is
+/* REPLACE: a second 32-bit timer, on the same clock with a prescaler of 1,000 or more. If there is
  * none, remove these and let port_coarse() return 0. */
 #define COARSE_CONTROL REGISTER(0x40002000U)
 #define COARSE_CONTROL_START (1U << 0)
 #define COARSE_COUNT REGISTER(0x40002004U)
 
-/* TODO: the output register of the trigger pin, and the pin's bit in it. If no meter is ever
+/* REPLACE: the output register of the trigger pin, and the pin's bit in it. If no meter is ever
  * connected, remove these and leave port_trigger() empty. */
 #define TRIGGER_OUTPUT REGISTER(0x40003000U)
 #define TRIGGER_PIN (1U << 0)
 
-/* TODO: select the clock, if the one after reset is not accurate enough for the baud rate. Any
+/* REPLACE: select the clock, if the one after reset is not accurate enough for the baud rate. Any
  * wait for it has to end on an emulator that does not model clocks: see ports/stm32l4. */
 static void clock_init(void) {
 }
 
-/* TODO: connect the pins to the UART, pull RX up, and make the trigger pin an output. */
+/* REPLACE: connect the pins to the UART, pull RX up, and make the trigger pin an output. */
 static void pins_init(void) {
     port_trigger(0);
 }
@@ -90,7 +90,7 @@ uint32_t port_coarse(void) {
 
 /* Empties the receiver. The flag is cleared before the byte is read, so that a byte that arrives
  * in between raises the interrupt again.
- * TODO: clear what an overrun sets, if the receiver stops otherwise. The host sends again what was
+ * REPLACE: clear what an overrun sets, if the receiver stops otherwise. The host sends again what was
  * lost. */
 static void uart_interrupt(void) {
     while (UART_HAS_BYTE) {

@@ -1,17 +1,17 @@
-# A port to copy: see "A new port" in firmware/README.md. Replace every value marked TODO.
+# A port to copy: see "A new port" in firmware/README.md. Replace every value marked REPLACE.
 # A target file sets CORE, BAUD and the memory map with keys of its own, and the port's own
 # options, here UART_HZ, with port.options.
 
-# TODO: one line about the chip: the UART, the timer, the clock, and where the defaults are from
+# REPLACE: one line about the chip: the UART, the timer, the clock, and where the defaults are from
 # (data sheet, section).
-set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake") # TODO
-set(FLASH_ORIGIN 0x08000000 CACHE STRING "")                # TODO
-set(FLASH_SIZE 0x100000 CACHE STRING "bytes")               # TODO
-set(RAM_ORIGIN 0x20000000 CACHE STRING "")                  # TODO
-set(RAM_SIZE 0x20000 CACHE STRING "bytes")                  # TODO
+set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake") # REPLACE
+set(FLASH_ORIGIN 0x08000000 CACHE STRING "")                # REPLACE
+set(FLASH_SIZE 0x100000 CACHE STRING "bytes")               # REPLACE
+set(RAM_ORIGIN 0x20000000 CACHE STRING "")                  # REPLACE
+set(RAM_SIZE 0x20000 CACHE STRING "bytes")                  # REPLACE
 set(BAUD 115200 CACHE STRING "bits per second")
 
-# TODO: options of this port, if boards with the chip differ: pins, the number of the UART. Each
+# REPLACE: options of this port, if boards with the chip differ: pins, the number of the UART. Each
 # is a cache variable here and a macro in port.c.
 set(UART_HZ 16000000 CACHE STRING "The UART's clock")
 set(PORT_DEFINITIONS UART_HZ=${UART_HZ}U)
