@@ -10,10 +10,10 @@ What `__all__` lists is the public Python API; everything else may change withou
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression, Verdict
+from harness.support.version import VERSION
 
 if TYPE_CHECKING:
     from harness.model.folder import Model
@@ -34,7 +34,7 @@ __all__ = [
     "run",
 ]
 
-__version__ = version("tinyml-harness")
+__version__ = VERSION
 
 # Loaded at first use: pyOCD imports this package to find virtual boards, and need not wait.
 _HOMES = {

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import __version__
 from harness.cli import (
     judge_commands,
     measure_commands,
@@ -16,6 +15,7 @@ from harness.cli import (
 )
 from harness.cli.command_groups import CommandParser
 from harness.errors import ExitCode, HarnessError
+from harness.support.version import VERSION
 from harness.workspace import Workspace
 
 
@@ -40,7 +40,7 @@ def command_parser() -> CommandParser:
         prog="harness",
         description="Test and benchmark int8 models on Cortex-M: on boards and on emulators.",
     )
-    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    parser.add_argument("--version", action="version", version=f"harness {VERSION}")
     runs = parser.add_command_group("Run models")
     run_commands.add_commands(runs)
     mlperf_command.add_command(runs)

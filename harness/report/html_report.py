@@ -9,7 +9,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness import __version__
 from harness.measure.number import Number
 from harness.model.metric import SHOWN
 from harness.report import figures
@@ -21,6 +20,7 @@ from harness.report.plain_text import Shown, percent, printable, quantity, short
 from harness.report.report_data import MOST, Summary
 from harness.results.record import Record
 from harness.results.store.store import Point
+from harness.support.version import VERSION
 from harness.support.whole_files import replace_files
 
 _FOLDED = 240  # characters of a text that is shown at once
@@ -54,7 +54,7 @@ def render(summary: Summary) -> str:
             models=models,
             model_ids={model: f"m{place}" for place, model in enumerate(models, start=1)},
             ids={s.record.id: f"r{i}" for i, s in enumerate(summary.standings, start=1)},
-            version=__version__,
+            version=VERSION,
             style=Markup(style),  # noqa: S704 - a file of ours
             style_digest=digest,
         )

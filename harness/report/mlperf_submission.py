@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from harness import __version__
 from harness.errors import InputError
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.runner import Window
 from harness.runs.mlperf.suite import Outcome
 from harness.runs.mlperf.window_plan import WindowPlan
+from harness.support.version import VERSION
 from harness.support.whole_files import create_folder
 
 _MICRO = 1e6  # in a whole
@@ -176,7 +176,7 @@ def _log(run: MlperfRun, mode: str) -> str:
     """Return what was said in a mode, in seconds from the first word."""
     said = run.transcripts["accuracy" if mode == "accuracy" else "windows"]
     begin = said[0].time
-    head = f"tinyml-harness {__version__}; -> to the device, <- from it; digits of inputs left out"
+    head = f"tinyml-harness {VERSION}; -> to the device, <- from it; digits of inputs left out"
     lines = (f"{one.time - begin:010.4f} {one.direction} {one.text}" for one in said)
     return "\n".join([head, *lines, ""])
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from harness import __version__
 from harness.measure import latency
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.inference_energy import estimate_energy
@@ -31,6 +30,7 @@ from harness.results.record import (
 from harness.runs.device_under_test import AnyRun
 from harness.runs.layer_profile import Profile
 from harness.runs.link_run import Run
+from harness.support.version import VERSION
 from harness.target.target_file import Qemu
 
 
@@ -90,7 +90,7 @@ def recorded(run: AnyRun, root: Path, **measured: Any) -> Record:
         log=list(run.log),
         energy=_energy_info(run.metered),
         memory=run.memory,
-        host=Host(platform.system(), platform.machine(), platform.python_version(), __version__),
+        host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
         **measured,
     )
 

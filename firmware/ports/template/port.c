@@ -90,7 +90,7 @@ uint32_t port_coarse(void) {
 
 /* Empties the receiver. The flag is cleared before the byte is read, so that a byte that arrives
  * in between raises the interrupt again.
- * REPLACE: clear what an overrun sets, if the receiver stops otherwise. The host sends again what was
+ * REPLACE: clear what an overrun sets, if the receiver stops otherwise. The host repeats what was
  * lost. */
 static void uart_interrupt(void) {
     while (UART_HAS_BYTE) {
