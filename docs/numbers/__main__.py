@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         marked = read_blocks(ROOT)
         asked = _asked(marked, options.names, make_all=options.all)
         if asked:
-            _refuse_changes()
+            refuse_changes(ROOT)
         _make(asked)
     except (HarnessError, LookupError, ValueError, subprocess.SubprocessError) as error:
         print(f"docs-numbers: {error}", file=sys.stderr)
@@ -53,9 +53,9 @@ def _asked(
     return [marked[name] for name in BLOCKS if name in old]
 
 
-def _refuse_changes() -> None:
+def refuse_changes(root: Path) -> None:
     """Raise `ValueError` if the numbers would be those of no commit. Pages may have changed."""
-    changed = git(ROOT, "status", "--porcelain", "-uno", "--", ".", ":(exclude,glob)**/*.md")
+    changed = git(root, "status", "--porcelain", "-uno", "--", ".", ":(exclude,glob)**/*.md")
     if changed:
         raise ValueError(f"commit these changes first, so that blocks can name it:\n{changed}")
 

@@ -7,7 +7,8 @@ little else as possible:
   the target file. The generated C stands for the engine: a change of the engine ages only those
   blocks whose C it changes.
 - the model's network, description and vectors.
-- the harness's sources that count, estimate or print, as the block names them.
+- the harness's sources that count, estimate or print, as the block names them, and the function
+  that makes the block.
 
 Comments and docstrings are left out, so correcting one ages nothing. The simulator's sources are
 left out, too: its counts are exact, and its own tests compare them with QEMU's. The compiler and
@@ -26,7 +27,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from docs.numbers.significant_text import c_text, cmake_text, significant_text
+from docs.numbers.significant_text import (
+    c_text,
+    cmake_text,
+    python_text,
+    significant_text,
+)
 from docs.numbers.workbench import Workbench, shown_compiler
 from harness.engines.cmsis_nn import CmsisNN
 from harness.image.build import firmware_sources
@@ -74,8 +80,8 @@ class Block:
         for model in sorted({*self.models, *(model for _, model in self.images)}):
             yield _model(root, model)
         make = self.make.func if isinstance(self.make, partial) else self.make
-        maker = Path(inspect.getfile(make)).relative_to(root).as_posix()
-        for pattern in (maker, *self.sources):
+        yield _hash(python_text(inspect.getsource(make)))
+        for pattern in self.sources:
             paths = sorted(root.glob(pattern))
             if not paths:
                 raise LookupError(f"a block depends on {pattern}, which does not exist")

@@ -12,7 +12,7 @@ from harness.model.metric import SHOWN
 
 @dataclass(frozen=True)
 class Facts:
-    """What the files of a model tell of it; `quality` is golden's on the vectors."""
+    """What is known from a model's files; `quality` is that of golden on the vectors."""
 
     model: Model
     shape: str
@@ -25,7 +25,7 @@ class Facts:
         """The quality on the vectors, for people."""
         vectors = len(self.model.vectors)
         if self.model.metric != "accuracy":
-            return f"{self.quality:.4f} on {vectors}"
+            return f"{self.quality:.4f} on {vectors} vectors"
         return f"{self.quality:.4f}, {round(self.quality * vectors)} of {vectors}"
 
 
@@ -38,7 +38,7 @@ def facts_of(bench: Workbench, name: str) -> Facts:
     bench.note(model.vectors.golden_source)
     return Facts(
         model,
-        "×".join(str(size) for size in graph.input_tensors[0].shape[1:]),
+        "\N{MULTIPLICATION SIGN}".join(str(size) for size in graph.input_tensors[0].shape[1:]),
         ", ".join(dict.fromkeys(operator.kind for operator in graph.operators)),
         sum(macs_of(graph, operator) for operator in graph.operators),
         quality_of(model.metric, model.vectors, golden, graph),
@@ -47,7 +47,7 @@ def facts_of(bench: Workbench, name: str) -> Facts:
 
 def bundled_models(bench: Workbench) -> str:
     """Return a table of all bundled models."""
-    header = ["model", "input", "operators", "MACs", "`.tflite`, bytes", "quality", "target"]
+    header = ["model", "input", "operators", "MACs", "`.tflite`, bytes", "on the vectors", "target"]
     rows = []
     for name in list_models(bench.workspace.models):
         facts = facts_of(bench, name)

@@ -4,10 +4,8 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from rich.console import Console
-
 from docs.generate.markdown import table
-from docs.numbers.workbench import Workbench, fenced, terminal
+from docs.numbers.workbench import Workbench, terminal
 from harness.model.folder import list_models
 from harness.report.profile_table import print_profile
 from harness.report.runs_table import print_table
@@ -37,7 +35,7 @@ def runs(bench: Workbench) -> str:
     """Return what the README's command prints."""
     models = list_models(bench.workspace.models)
     records = [bench.record(VIRTUAL, model) for model in sorted(models)]
-    return _table_and_legend(records, f"pytest --target={VIRTUAL}")
+    return _table_and_legend(records, f"pytest --target={VIRTUAL}\n...")
 
 
 def digits(bench: Workbench) -> str:

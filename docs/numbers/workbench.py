@@ -129,7 +129,7 @@ def terminal(print_to: Callable[[Console], None], command: str = "") -> str:
     lines = [line.rstrip() for line in file.getvalue().strip("\n").split("\n")]
     while not lines[0].strip():
         del lines[0]
-    prompt = [f"$ {command}", "..."] if command else []
+    prompt = [f"$ {command}"] if command else []
     return fenced([*prompt, *lines])
 
 
