@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         marked = read_blocks(ROOT)
-        asked = _asked(marked, options.names, make_all=options.all)
+        asked = blocks_to_make(marked, options.names, make_all=options.all)
         if asked:
             refuse_changes(ROOT)
         _make(asked)
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _asked(
+def blocks_to_make(
     marked: Mapping[str, MarkedBlock], names: Sequence[str], *, make_all: bool
 ) -> list[MarkedBlock]:
     """Return the blocks to make.

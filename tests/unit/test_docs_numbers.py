@@ -1,5 +1,6 @@
 """The numbers in the pages: each is generated, none is old, and this machine measures the same."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import docs.numbers.block as block_module
-from docs.numbers.__main__ import refuse_changes
+from docs.numbers.__main__ import blocks_to_make, main, refuse_changes
 from docs.numbers.block import Block
 from docs.numbers.marked_block import MarkedBlock, read_blocks, write_block
 from docs.numbers.registry import BLOCKS
@@ -58,6 +59,54 @@ def test_this_machine_measures_what_the_pages_show() -> None:
     assert made == {name: marked()[name].text for name in cheap}, REMEDY
     if not any(BLOCKS[name].images for name in cheap):
         pytest.skip("no image was built: this machine has other compilers than the pages name")
+
+
+def test_blocks_agree_on_the_numbers_of_one_image() -> None:
+    text = {name: block.text for name, block in marked().items()}
+    row = re.search(r" digits +[\d.]+ +\d+ +([\d,]+) +([\d,]+) +([\d,]+) ", text["runs"])
+    assert row is not None
+    instructions, flash, ram = row.groups()
+    for name in ("digits", "sweep"):
+        assert re.search(rf" {instructions}\b", text[name])
+    for name in ("digits", "sweep", "growth"):
+        assert re.search(rf" {flash} .* {ram}\b| {flash}  +{ram}\b", text[name])
+
+
+# Which blocks are made
+
+
+@pytest.fixture
+def one_compiler(monkeypatch: pytest.MonkeyPatch) -> dict[str, MarkedBlock]:
+    """All blocks as if they were new and of this machine, which has one compiler."""
+    monkeypatch.setattr(Block, "tools", lambda block: frozenset(["cc 1"] if block.images else []))
+    return {
+        name: replace(block, made="Made with cc 1 at commit 1f.", digest=BLOCKS[name].digest(ROOT))
+        for name, block in marked().items()
+    }
+
+
+def made_by_default(blocks: Mapping[str, MarkedBlock]) -> list[str]:
+    return [block.name for block in blocks_to_make(blocks, [], make_all=False)]
+
+
+def test_only_old_blocks_are_made(one_compiler: dict[str, MarkedBlock]) -> None:
+    assert made_by_default(one_compiler) == []
+    one_compiler["runs"] = replace(one_compiler["runs"], digest="0f")
+    assert made_by_default(one_compiler) == ["runs"]
+    assert blocks_to_make(one_compiler, ["sweep"], make_all=False) == [one_compiler["sweep"]]
+    assert len(blocks_to_make(one_compiler, [], make_all=True)) == len(BLOCKS)
+
+
+def test_the_numbers_of_two_compilers_are_not_mixed(one_compiler: dict[str, MarkedBlock]) -> None:
+    one_compiler["sweep"] = replace(one_compiler["sweep"], made="Made with cc 2 at commit 1f.")
+    assert made_by_default(one_compiler) == []
+    one_compiler["runs"] = replace(one_compiler["runs"], digest="0f")
+    assert made_by_default(one_compiler) == ["runs", "sweep"]
+
+
+def test_a_block_that_does_not_exist_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["wake"]) == 1
+    assert capsys.readouterr().err == ("docs-numbers: a page or a generator is missing for wake\n")
 
 
 # Marked blocks
