@@ -7,7 +7,7 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test coverage nightly docs lint fuzz fuzz-protocol perf setup system clean
+.PHONY: bench test coverage nightly docs docs-numbers lint fuzz fuzz-protocol perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -29,6 +29,11 @@ docs: $(VENV)/docs-installed ## the docs site; a broken link fails
 	$(BIN)/python -m docs.generate build/docs-source
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs build/docs-source build/docs
 	@echo "The site is in build/docs: open build/docs/index.html"
+
+# Only blocks that are old are made again; NUMBERS=--all makes all, NUMBERS=sweep one.
+NUMBERS ?=
+docs-numbers: setup ## measure the numbers that the pages show, and write them; about 2 minutes
+	$(BIN)/python -m docs.numbers $(NUMBERS)
 
 lint: setup ## ruff, types, the order of the rooms, and the C's format
 	$(BIN)/ruff check

@@ -195,12 +195,9 @@ def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
 
 def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, str]) -> str:
     """Hash contents, never paths: the same inputs give the same ID on every machine."""
-    port = options["PORT"]
-    firmware = bundled_files.bundled("firmware")
-    files = (path.relative_to(firmware) for path in firmware.rglob("*") if path.is_file())
-    ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
+    sources = firmware_sources(options["PORT"])
     inputs = {
-        "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
+        "firmware": {name: _digest(path) for name, path in sources.items()},
         "engine": [
             generated.version,
             *((path.name, _digest(path)) for path in generated.files),
@@ -211,6 +208,14 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     }
     text = json.dumps(inputs, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_BUILD_ID_DIGITS]
+
+
+def firmware_sources(port: str) -> dict[str, Path]:
+    """Return the sources that an image for `port` is built from, by name in `firmware/`."""
+    firmware = bundled_files.bundled("firmware")
+    files = (path.relative_to(firmware) for path in firmware.rglob("*") if path.is_file())
+    ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
+    return {file.as_posix(): firmware / file for file in ours}
 
 
 def _is_for_port(file: Path, port: str) -> bool:
