@@ -6,7 +6,7 @@ Python, `handle.VirtualBoard.start(chip)` starts one that ends with its owner.
 
     memory, thumb, blocks, counting      bytes and instructions
     emulator, mapping, engine            Unicorn, and what it does otherwise than silicon
-    nvic, exceptions, reaction, core     the core: exceptions, faults, sleep, halt, reset
+    nvic, exceptions, stop_handler, core     the core: exceptions, faults, sleep, halt, reset
     scs, interrupts, systick, dwt, fpb, debug, coresight, private_bus
                                          its registers
     chips/, peripherals/                 STM32F429xI, STM32L475xG, nRF52840

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.simulator import chips, halting_debug
-from harness.simulator.chips.chip import Options
+from harness.simulator.chips.chip import ChipOptions
 from harness.simulator.thumb import Special, scan
 
 DATA = Path(__file__).parent.parent / "data" / "virtual"
@@ -43,7 +43,7 @@ class Bench:
     """A chip that runs a program until it halts at a BKPT, locks up, or is told to stop."""
 
     def __init__(self, chip: str = "stm32f429xi", *, portable: bool = False) -> None:
-        self.chip = chips.build(chip, Options(portable=portable))
+        self.chip = chips.build(chip, ChipOptions(portable=portable))
         self.core = self.chip.core
         self.core.debug.control = halting_debug.C_DEBUGEN
 

@@ -165,13 +165,13 @@ def test_a_step_is_one_instruction(tmp_path: Path) -> None:
     source = "start: bkpt #0\n nop\n bl 1f\n nop\n 1: cmp r0, r0\n it ne\n movne r1, #1\n nop\n b ."
     with running(tmp_path, source) as bench:
         core = bench.core
-        core.engine.pc += 2
+        core.executor.pc += 2
         counts, places = [], []
         for _ in range(6):
-            before = core.engine.now()
+            before = core.executor.now()
             core.step()
-            counts.append(core.engine.now() - before)
-            places.append(core.engine.pc)
+            counts.append(core.executor.now() - before)
+            places.append(core.executor.pc)
         start = places[0] - 2
         assert counts == [1, 1, 1, 2, 1, 1]  # IT and what it covers are one
         assert [place - start for place in places] == [2, 8, 10, 14, 16, 16]
@@ -187,4 +187,4 @@ def test_speed(tmp_path: Path) -> None:
     """Far above what is asked for, so that a busy machine does not fail it."""
     source = "start: ldr r0, =20000000\n 1: nop\n nop\n subs r0, #1\n bne 1b\n bkpt #0"
     with running(tmp_path, source) as bench:
-        assert bench.core.engine.now() > 80_000_000
+        assert bench.core.executor.now() > 80_000_000

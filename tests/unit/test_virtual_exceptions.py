@@ -313,7 +313,7 @@ def test_a_fault_in_the_hard_fault_handler_locks_up(tmp_path: Path) -> None:
         assert bench.results == [1]
         bench.core.halt()
         assert bench.core.halted
-        assert bench.core.engine.pc == 0xFFFF_FFFE
+        assert bench.core.executor.pc == 0xFFFF_FFFE
 
 
 def test_a_stack_overflow_still_reaches_the_handler(tmp_path: Path) -> None:
@@ -491,7 +491,7 @@ def test_timer_interrupt(tmp_path: Path) -> None:
     """
     with running(tmp_path, source, {16 + 28: "tim2"}) as bench:
         assert bench.results == [1, 1, 1]
-        assert 2900 < bench.core.engine.now() < 3300  # three periods of 1000
+        assert 2900 < bench.core.executor.now() < 3300  # three periods of 1000
 
 
 def test_a_level_sensitive_line_pends_again(tmp_path: Path) -> None:
