@@ -160,7 +160,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         return self._reset
 
     def read_dp(self, addr: int, now: bool = True) -> Any:
-        """Read a register of the debug port; return a function that does if not `now`."""
+        """Read a register of the debug port; with `now` false, return a function that reads it."""
         return self._single_word(self._read(Operation.READ_DP, addr, 1), now=now)
 
     def write_dp(self, addr: int, data: int) -> None:
@@ -168,7 +168,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         self._add(Operation.WRITE_DP, addr, (data & MASK32,))
 
     def read_ap(self, addr: int, now: bool = True) -> Any:
-        """Read a register of an access port; return a function that does if not `now`."""
+        """Read a register of an access port; with `now` false, return a function that reads it."""
         return self._single_word(self._read(Operation.READ_AP, addr, 1), now=now)
 
     def write_ap(self, addr: int, data: int) -> None:
@@ -178,7 +178,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
     def read_ap_multiple(
         self, addr: int, count: int = 1, now: bool = True
     ) -> Sequence[int] | Callable[[], Sequence[int]]:
-        """Read a register of an access port `count` times; return a function if not `now`."""
+        """Read a register of an access port `count` times; `now` is as for `read_ap`."""
         parts = [
             self._read(Operation.READ_AP, addr, min(_MAX_WORDS, count - begin))
             for begin in range(0, count, _MAX_WORDS)

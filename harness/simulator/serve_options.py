@@ -12,7 +12,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"{name}{'=' if kind.value else ''}{kind.value}: {kind.help}"
         for name, kind in FAULTS.items()
     )
-    parser.add_argument("chip", metavar="CHIP", help="pyOCD's name of it, such as stm32f429xi")
+    parser.add_argument(
+        "chip", metavar="CHIP", help="pyOCD's name of the chip, such as stm32f429xi"
+    )
     parser.add_argument("--serial", metavar="ID", help="the probe's unique ID (default: generated)")
     parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port")
     parser.add_argument(
