@@ -176,7 +176,7 @@ class Executor:
             self.counter.state.count -= instructions - self._blocks.position(start, self.pc)
 
     def _stop_for(self, error: int) -> Stop:
-        """Return why the run stopped that ended with Unicorn's `error`."""
+        """Return the reason for the stop; `error` is Unicorn's result of the run."""
         if error == unicorn_const.UC_ERR_OK:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
