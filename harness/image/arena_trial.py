@@ -79,7 +79,7 @@ class _Trial:
         """Return what TFLM's first message is, with an arena of `size` bytes."""
         core = self._reset(size)
         try:
-            form, arguments = core.reach(self._init, self._log)
+            form, arguments = core.run_to(self._init, self._log)
         except InfrastructureError as error:  # it was silent
             return f"it does not say why; {error.what}"
         return _printed(core, form, arguments)

@@ -1,4 +1,4 @@
-"""`python -m harness.simulator serve CHIP`."""
+"""The command `python -m harness.simulator serve CHIP`."""
 
 import argparse
 import sys

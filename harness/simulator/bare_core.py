@@ -1,7 +1,7 @@
-"""A core with memory and nothing else, which runs a program from reset and counts its blocks.
+"""A core with memory and nothing else: it runs a program from reset and counts its blocks.
 
-There are no peripherals: a program may compute, and set up its core. So what is counted
-depends on the program and its input alone, whichever board or emulator ran it otherwise.
+Without peripherals, a program can only compute and set up its core. The counts therefore depend
+only on the program and its input, not on a board.
 """
 
 from collections.abc import Iterable
@@ -26,21 +26,21 @@ MODELS = {
     "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
     "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
 }
-"""Unicorn's number of each core that it has."""
+"""Unicorn's number of each core that it emulates."""
 
 BUDGET = 1_000_000_000
-"""Instructions after which a run is given up; a minute at most."""
+"""Instructions after which a run is aborted; they take a minute at most."""
 
-_PAGE = 0x1000  # what Unicorn maps is a multiple of this
-_PRIVATE_BUS = range(0xE000_0000, 0xE010_0000)  # Armv7-M ARM, B3.1: here it is plain memory
+_PAGE = 0x1000  # Unicorn maps multiples of this
+_PRIVATE_BUS = range(0xE000_0000, 0xE010_0000)  # Armv7-M ARM, B3.1; plain memory here
 _THUMB = 1
 
 
 @dataclass(frozen=True)
 class Block:
-    """Code that ran `runs` times, and `jumps` times went on elsewhere than behind itself.
+    """A basic block that ran `runs` times; after `jumps` of them, the adjacent code was not next.
 
-    `flash_loads` are the loads of data from flash in all of its runs, where they were counted.
+    `flash_loads` are the data loads from flash in all its runs, if loads are counted.
     """
 
     address: int
@@ -51,20 +51,21 @@ class Block:
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
-        """Where its instructions begin, in bytes from its address."""
+        """The offsets of its instructions from its address, in bytes."""
         return scan(self.address, memoryview(self.code)).offsets
 
     @property
     def instructions(self) -> int:
-        """Instructions in all of its runs; one whose IT condition fails counts."""
+        """Instructions in all its runs, including those whose IT condition fails."""
         return self.runs * len(self.offsets)
 
 
 class BareCore:
-    """`elf` in the memory at `ranges` of addresses, of which `flash` cannot be written.
+    """Runs the program `elf` on a `core` of `MODELS`, with memory at the address `ranges`.
 
-    Its vector table is at `vectors`. Raises `InfrastructureError` if the program does what
-    a core with memory alone cannot.
+    A range that starts in `flash` cannot be written. The vector table is at address `vectors`.
+    Methods raise `InfrastructureError` if the program does something that needs more than a core
+    and memory.
     """
 
     def __init__(
@@ -77,19 +78,20 @@ class BareCore:
         self._counts: dict[tuple[int, int], int] = {}
         self._bad_address: int | None = None
         self._memories = [
-            _memory(span, flash=span.start in flash) for span in (*ranges, _PRIVATE_BUS)
+            _memory(addresses, flash=addresses.start in flash)
+            for addresses in (*ranges, _PRIVATE_BUS)
         ]
         for memory in self._memories:
             self._emulator.map_memory(memory)
         for segment in elf.segments():
             self.write(segment.address, segment.data)
-        self._hook()
+        self._add_hooks()
         self._stack = int.from_bytes(self.read(vectors, 4), "little")
         self._pc = int.from_bytes(self.read(vectors + 4, 4), "little")
         self._emulator.registers.write(SP, self._stack)
 
     def count_loads(self, flash: range) -> None:
-        """Count loads from `flash`, too, from here on."""
+        """From now on, count data loads from `flash`, too."""
         self._emulator.add_hook(
             unicorn_const.UC_HOOK_MEM_READ,
             self._trace.load_hook,
@@ -101,7 +103,7 @@ class BareCore:
     def run(self, until: int, budget: int = BUDGET) -> list[Block]:
         """Run up to the instruction at `until`, and return the blocks that ran.
 
-        `InfrastructureError` if it is not reached within `budget` instructions.
+        Raises `InfrastructureError` if it is not reached within `budget` instructions.
         """
         until &= ~_THUMB
         self._budget = budget
@@ -113,35 +115,35 @@ class BareCore:
         if error != unicorn_const.UC_ERR_OK or self._pc != until:
             raise self._failure(error, until)
         return [
-            Block(address, self.read(address, size), runs, *self._after((address, size)))
+            Block(address, self.read(address, size), runs, *self._jumps_and_loads((address, size)))
             for (address, size), runs in sorted(self._trace.runs.items())
         ]
 
     def call(self, function: int, argument: int = 0) -> list[Block]:
-        """Run `function(argument)` and return its blocks.
+        """Run `function(argument)` and return the blocks that ran.
 
-        It returns to where the core stands, which must be no place that it comes by.
+        It returns to the current program counter, which it must not pass before.
         """
         registers = self._emulator.registers
-        back, stack = self._pc, registers.read(SP)
-        registers.write(LR, back | _THUMB)
+        return_address, stack = self._pc, registers.read(SP)
+        registers.write(LR, return_address | _THUMB)
         registers.write(R[0], argument)
         self._pc = function
-        blocks = self.run(back)
+        blocks = self.run(return_address)
         registers.write(SP, stack)
         return blocks
 
-    def reach(self, function: int, place: int) -> tuple[int, int]:
-        """Run `function()` up to the instruction at `place`, and return R0 and R1 there."""
+    def run_to(self, function: int, address: int) -> tuple[int, int]:
+        """Run `function()` up to the instruction at `address`; return R0 and R1 at that point."""
         registers = self._emulator.registers
         registers.write(LR, self._pc | _THUMB)
         self._pc = function
-        self.run(place)
+        self.run(address)
         return registers.read(R[0]), registers.read(R[1])
 
     @property
     def result(self) -> int:
-        """What the function that was called last returned."""
+        """The return value of the last called function."""
         return self._emulator.registers.read(R[0])
 
     @property
@@ -155,7 +157,7 @@ class BareCore:
         return bytes(memory.bytes[offset : offset + size])
 
     def write(self, address: int, data: bytes) -> None:
-        """Put `data` into memory at `address`."""
+        """Write `data` to memory at `address`."""
         memory, offset = self._find(address, len(data))
         memory.bytes[offset : offset + len(data)] = data
 
@@ -164,13 +166,14 @@ class BareCore:
             if memory.base <= address and address + size <= memory.base + memory.size:
                 return memory, address - memory.base
         raise InfrastructureError(
-            f"there is no memory at {address:#010x}, {size:,} bytes", where=str(self._elf.path)
+            f"the bare core has no memory for {size:,} bytes at {address:#010x}",
+            where=str(self._elf.path),
         )
 
-    def _after(self, key: tuple[int, int]) -> tuple[int, int]:
+    def _jumps_and_loads(self, key: tuple[int, int]) -> tuple[int, int]:
         return self._trace.jumps[key], self._trace.loads[key]
 
-    def _hook(self) -> None:
+    def _add_hooks(self) -> None:
         add = self._emulator.add_hook
         add(unicorn_const.UC_HOOK_BLOCK, self._trace.block_hook, data=self._trace.user_data)
         add(unicorn_const.UC_HOOK_MEM_INVALID, AccessHook(self._on_invalid))
@@ -180,7 +183,7 @@ class BareCore:
         return False
 
     def _check_budget(self) -> None:
-        """Stop if more instructions ran than allowed."""
+        """Stop if more instructions ran than the budget allows."""
         for key in self._trace.runs.keys() - self._counts.keys():
             self._counts[key] = scan(key[0], memoryview(self.read(*key))).count
         executed = sum(runs * self._counts[key] for key, runs in self._trace.runs.items())
@@ -188,25 +191,25 @@ class BareCore:
             self._emulator.stop()
 
     def _failure(self, error: int, until: int) -> InfrastructureError:
-        where, place = str(self._elf.path), self._elf.locate(self._pc)
+        where, location = str(self._elf.path), self._elf.locate(self._pc)
         if error == unicorn_const.UC_ERR_OK:
             return InfrastructureError(
                 f"{self._elf.locate(until)} was not reached within {self._budget:,} instructions; "
-                f"the program is at {place}",
+                f"the program is at {location}",
                 where=where,
-                remedy="does it wait for a peripheral? A bare core has none",
+                remedy="check whether it waits for a peripheral; a bare core has none",
             )
         if self._bad_address is not None:
             return InfrastructureError(
-                f"the program reaches for {self._bad_address:#010x}, where the bare core has no "
-                f"memory it may use so, at {place}",
+                f"the program accesses {self._bad_address:#010x}, where the bare core has no "
+                f"memory for such an access, at {location}",
                 where=where,
-                remedy="a bare core has no peripherals, and no memory but what it was given",
+                remedy="remove the access; a bare core has only its memory, no peripherals",
             )
         text = self._emulator.error_text(error)
-        return InfrastructureError(f"the bare core stops at {place}: {text}", where=where)
+        return InfrastructureError(f"the bare core stops at {location}: {text}", where=where)
 
 
-def _memory(span: range, *, flash: bool) -> Memory:
-    start = span.start // _PAGE * _PAGE
-    return Memory(start, -(-(span.stop - start) // _PAGE) * _PAGE, flash=flash)
+def _memory(addresses: range, *, flash: bool) -> Memory:
+    start = addresses.start // _PAGE * _PAGE
+    return Memory(start, -(-(addresses.stop - start) // _PAGE) * _PAGE, flash=flash)

@@ -1,8 +1,8 @@
-"""Which blocks of code run, how often, and where each goes on: at the emulator's speed.
+"""Counts at the emulator's speed how often each block runs and how often it ends in a jump.
 
-Hooks write a word for each block that is entered, and, if asked to, for each load of data from
-flash; when their buffer is full, it is counted. On x86-64 they are machine code (below, with its
-assembler source); elsewhere Python does the same at a fiftieth of the speed.
+Hooks write a word for each entered block and, optionally, for each load of data from flash. When
+their buffer is full, its entries are counted. On x86-64 the hooks are machine code (below, with
+its assembly source). On other hosts they are Python functions, at a fiftieth of the speed.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _ENTRIES = 1 << 18
 _ADDRESS = 0xFFFF_FFFF
 _LOAD = 1 << 63
 
-# The calling convention of System V. Of a block: rsi address, edx size, rcx state.
+# The calling convention of System V. Block hook: rsi address, edx size, rcx state.
 #     shl  rdx, 32
 #     or   rdx, rsi           entry: address, size << 32
 #     mov  rax, [rcx]
@@ -32,7 +32,7 @@ _LOAD = 1 << 63
 #     ret
 # full: jmp [rcx+16]
 _BLOCK_X86_64 = bytes.fromhex("48c1e2204809f2488b014889104883c008488901483b41087301c3ff6110")
-# Of a load: rdx address, r9 state.
+# Load hook: rdx address, r9 state.
 #     bts  rdx, 63            entry: address, 1 << 63
 #     mov  rax, [r9]
 #     mov  [rax], rdx
@@ -48,7 +48,7 @@ _Entries = npt.NDArray[np.uint64]
 
 
 class _State(ctypes.Structure):
-    """Shared with the machine code above: the order of the fields is its business."""
+    """Shared with the machine code above, which fixes the order of the fields."""
 
     _fields_ = (
         ("next", ctypes.c_uint64),
@@ -58,10 +58,11 @@ class _State(ctypes.Structure):
 
 
 class Trace:
-    """Blocks by (address, size in bytes): how often each ran, and how often it was left by a jump.
+    """Counts per block; a block's key is (address, size in bytes).
 
-    `jumps` counts successors other than the block behind; `loads` those of flash, where
-    `load_hook` is installed. `on_full` is called whenever some have been counted.
+    `runs` counts how often a block ran, `jumps` how often its successor was not the adjacent
+    block, and `loads` its loads from flash if `load_hook` is installed. `on_full` is called each
+    time the buffer has been counted.
     """
 
     def __init__(self, on_full: Callable[[], None], *, portable: bool = False) -> None:
@@ -70,7 +71,7 @@ class Trace:
         self.loads: Counter[tuple[int, int]] = Counter()
         self._on_full = on_full
         self._entries = np.zeros(_ENTRIES, np.uint64)
-        self._open: _Entries = self._entries[:0]  # the last block, whose successor is not known
+        self._open: _Entries = self._entries[:0]  # the last block; its successor is not known
         self._full = ctypes.CFUNCTYPE(None)(self._count_all)
         self._state = _State(full=address_of(self._full))
         self._rewind()
@@ -85,23 +86,23 @@ class Trace:
             self.load_hook = self.block_hook + len(_BLOCK_X86_64)
 
     def clear(self) -> None:
-        """Forget what has run."""
+        """Set all counts to zero."""
         for counter in (self.runs, self.jumps, self.loads):
             counter.clear()
         self._open = self._entries[:0]
         self._rewind()
 
     def finish(self, pc: int) -> None:
-        """Count what is left; execution stopped before the instruction at `pc`."""
-        self._count(self._taken())
+        """Count the remaining entries; execution stopped before the instruction at `pc`."""
+        self._count(self._take_entries())
         # The core enters the block at `pc` and stops there.
         last = [int(entry) for entry in self._open]
         if last and last[0] & _ADDRESS != pc:
             self._add(self._open, np.array([last[0] & _ADDRESS, pc]))
         self._open = self._entries[:0]
 
-    def _taken(self) -> _Entries:
-        """Return a copy of the entries, and begin anew."""
+    def _take_entries(self) -> _Entries:
+        """Return a copy of the entries and empty the buffer."""
         used = (self._state.next - self._entries.ctypes.data) // self._entries.itemsize
         entries = np.concatenate([self._open, self._entries[:used]])
         self._rewind()
@@ -111,11 +112,11 @@ class Trace:
         self._state.next = self._entries.ctypes.data
 
     def _count_all(self) -> None:
-        self._count(self._taken())
+        self._count(self._take_entries())
         self._on_full()
 
     def _count(self, entries: _Entries) -> None:
-        """Count all blocks but the last, which is kept with its loads."""
+        """Count all blocks except the last one, which is kept with its loads."""
         starts = np.flatnonzero(entries < _LOAD)
         if len(starts):
             self._open = entries[starts[-1] :]
@@ -123,7 +124,7 @@ class Trace:
             self._add(entries[: starts[-1]], addresses)
 
     def _add(self, entries: _Entries, addresses: npt.NDArray[np.int64]) -> None:
-        """Count the blocks of `entries`; `addresses` are theirs and that of their successor."""
+        """Count the blocks of `entries`; `addresses` are their addresses and the successor's."""
         starts = np.flatnonzero(entries < _LOAD)
         blocks, index, runs = np.unique(entries[starts], return_inverse=True, return_counts=True)
         sizes = (entries[starts] >> np.uint64(32)).astype(np.int64)

@@ -1,13 +1,13 @@
-"""The blocks of code that have run: what is in them, and where code has been."""
+"""The basic blocks that have run, and the pages that contain code."""
 
 from harness.simulator.bus import Bus
 from harness.simulator.thumb import Block, scan
 
-_PAGE = 10  # bits of an address within a page, the grain in which code is remembered
+_PAGE_BITS = 10  # granularity at which writes to code are detected
 
 
 class Blocks:
-    """Blocks by their first address, as they were when they were first seen."""
+    """Blocks by their start address, scanned when they are first entered."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -15,11 +15,11 @@ class Blocks:
         self._pages: set[int] = set()
 
     def get(self, address: int) -> Block | None:
-        """Return the block that was last seen at `address`."""
+        """Return the known block at `address`, or None."""
         return self._blocks.get(address)
 
-    def see(self, address: int, size: int) -> Block | None:
-        """Return the block of `size` bytes at `address`; None where there is no memory."""
+    def scan(self, address: int, size: int) -> Block | None:
+        """Return the block of `size` bytes at `address`; None if there is no memory."""
         block = self._blocks.get(address)
         if block is not None and block.size == size:
             return block
@@ -29,21 +29,21 @@ class Blocks:
         memory, offset = found
         block = scan(address, memory.bytes[offset : offset + size])
         self._blocks[address] = block
-        self._pages.update(range(address >> _PAGE, (address + size - 1 >> _PAGE) + 1))
+        self._pages.update(range(address >> _PAGE_BITS, (address + size - 1 >> _PAGE_BITS) + 1))
         return block
 
     def forget(self, address: int) -> None:
-        """Forget the block at `address`: it was translated anew."""
+        """Forget the block at `address`: it was translated again."""
         self._blocks.pop(address, None)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all blocks."""
         self._blocks.clear()
         self._pages.clear()
 
     def touches(self, address: int, size: int) -> bool:
-        """Tell whether code has been seen near the `size` bytes at `address`."""
-        pages = range(address >> _PAGE, (address + size - 1 >> _PAGE) + 1)
+        """Return whether a known block shares a page with the `size` bytes at `address`."""
+        pages = range(address >> _PAGE_BITS, (address + size - 1 >> _PAGE_BITS) + 1)
         return not self._pages.isdisjoint(pages)
 
     def position(self, start: int, address: int) -> int:

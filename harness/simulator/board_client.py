@@ -1,4 +1,4 @@
-"""The client's end of a virtual board's socket, with a deadline on every wait."""
+"""The client of a virtual board's socket, with a deadline for every wait."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from harness.simulator.runtime_folder import Record
+from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import (
     Open,
     Reply,
@@ -18,36 +18,37 @@ from harness.simulator.socket_protocol import (
 )
 
 DEADLINE = 30.0
-"""Seconds for an answer; a resumed core may run for some of it."""
-
+"""Seconds to wait for an answer; a resumed core may run for a part of it."""
 
 _CHUNK = 4096
 
 
 class BoardGoneError(Exception):
-    """The board closed the connection, or is not there."""
+    """The board closed the connection, or does not exist."""
 
 
 class BoardBusyError(Exception):
-    """Another session has the board."""
+    """Another session has the board open."""
 
 
 class _Connection:
-    def __init__(self, record: Record, kind: str) -> None:
+    def __init__(self, announcement: Announcement, kind: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(DEADLINE)
         try:
-            self._socket.connect(record.socket)
+            self._socket.connect(announcement.socket)
         except OSError as error:
             self._socket.close()
-            raise BoardGoneError(f"{record.probe_id} is not there: {error}") from error
+            raise BoardGoneError(
+                f"the virtual board {announcement.probe_id} does not exist: {error}"
+            ) from error
         reply = self._ask(msgspec.json.encode({"kind": kind}))
         if not reply.ok:
             self._socket.close()
             raise (BoardBusyError if reply.busy else BoardGoneError)(reply.error)
 
     def close(self) -> None:
-        """Close, and wait until the board knows: the next session finds it free."""
+        """Close, and wait until the board has noticed; then the next session can open it."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             while self._socket.recv(_CHUNK):
@@ -61,7 +62,7 @@ class _Connection:
         except OSError as error:
             raise BoardGoneError(f"the board does not answer: {error}") from error
         if answer is None:
-            raise BoardGoneError("the board is gone")
+            raise BoardGoneError("the board closed the connection")
         return answer
 
     def _ask(self, message: bytes) -> Reply:
@@ -69,24 +70,24 @@ class _Connection:
 
 
 class Session(_Connection):
-    """A debugger's session; `BoardBusyError` if there is one already."""
+    """A debugger's session; raises `BoardBusyError` if another one is open."""
 
-    def __init__(self, record: Record) -> None:
-        super().__init__(record, "session")
+    def __init__(self, announcement: Announcement) -> None:
+        super().__init__(announcement, "session")
 
     def execute(self, batch: bytes) -> tuple[Status, tuple[int, ...]]:
-        """Execute a batch of operations; return how it went and what was read."""
+        """Execute a batch of operations; return its status and the words that were read."""
         return decode_answer(self._exchange(batch))
 
 
 class Control(_Connection):
     """A control connection."""
 
-    def __init__(self, record: Record) -> None:
-        super().__init__(record, "control")
+    def __init__(self, announcement: Announcement) -> None:
+        super().__init__(announcement, "control")
 
     def ask(self, request: Request) -> Any:
-        """Return the result; `ValueError` with the board's words if it refuses."""
+        """Return the result; raise `ValueError` with the board's message if it refuses."""
         reply = self._ask(msgspec.json.encode(request))
         if not reply.ok:
             raise ValueError(reply.error)

@@ -1,4 +1,4 @@
-"""The faults that a virtual board can be given, as `name` or `name=value`."""
+"""The faults of a virtual board, written as `name` or `name=value`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from harness.simulator.line_faults import Harm, LineFault
 from harness.support.suggestions import suggest
 
 
-class Faulty(Protocol):
-    """What of a board may go wrong."""
+class FaultyBoard(Protocol):
+    """A board with faults that can be switched on."""
 
     def cut_power(self) -> None:
-        """Leave the chip without power."""
+        """Cut the chip's power."""
 
     def unplug(self) -> None:
-        """Take the board away."""
+        """Unplug the board."""
 
     def unplug_during_flash(self, transfers: int) -> None:
-        """Take it away so many transfers after flashing began."""
+        """Unplug it this number of debug transfers after the first flash operation."""
 
     def keep_busy(self) -> None:
         """Refuse sessions."""
@@ -28,101 +28,109 @@ class Faulty(Protocol):
         """Write-protect a sector or page."""
 
     def stick(self, address: int, bit: int) -> None:
-        """Let a bit of flash stay one."""
+        """Make a bit of flash always read as one."""
 
     def disturb(self, fault: LineFault) -> None:
-        """Let something happen to a byte on the serial line."""
+        """Disturb a byte on the serial line."""
 
     def brown_out(self, instructions: int) -> None:
-        """Reset after so many more instructions."""
+        """Reset after this number of further instructions."""
 
-    def mend(self) -> None:
-        """Give power and probe back."""
+    def restore(self) -> None:
+        """Restore power, and accept sessions again."""
 
 
 @dataclass(frozen=True)
-class _Knob:
-    value: str  # what must follow the name; "" if nothing may
+class _FaultKind:
+    value: str  # the form of the value; "" if there is none
     help: str
-    turn: Callable[[Faulty, str], None]
+    switch_on: Callable[[FaultyBoard, str], None]
 
 
 def _numbers(text: str) -> list[int]:
     return [int(part, 0) for part in text.split(":")]
 
 
-def _disturb(harm: Harm) -> Callable[[Faulty, str], None]:
-    def turn(board: Faulty, value: str) -> None:
+def _disturb(harm: Harm) -> Callable[[FaultyBoard, str], None]:
+    def switch_on(board: FaultyBoard, value: str) -> None:
         direction, index, *rest = value.split(":")
         if direction not in ("to-device", "to-host"):
             raise ValueError(direction)
         seconds = float(rest[0]) if harm is Harm.DELAY else 0.0
         board.disturb(LineFault(harm, direction == "to-device", int(index, 0), seconds))
 
-    return turn
+    return switch_on
 
 
-def _stick(board: Faulty, value: str) -> None:
+def _stick(board: FaultyBoard, value: str) -> None:
     address, bit = _numbers(value)
-    if not 0 <= bit < 8:  # noqa: PLR2004 - of a byte
+    if not 0 <= bit < 8:  # noqa: PLR2004 - bits of a byte
         raise ValueError(value)
     board.stick(address, bit)
 
 
 _BYTE = "DIRECTION:N"
-KNOBS: Mapping[str, _Knob] = {
-    "no-power": _Knob("", "the chip does not answer", lambda b, _: b.cut_power()),
-    "unplug": _Knob("", "the board is unplugged, for good", lambda b, _: b.unplug()),
-    "unplug-during-flash": _Knob(
+FAULTS: Mapping[str, _FaultKind] = {
+    "no-power": _FaultKind("", "the chip does not answer", lambda b, _: b.cut_power()),
+    "unplug": _FaultKind("", "the board is unplugged and stays so", lambda b, _: b.unplug()),
+    "unplug-during-flash": _FaultKind(
         "N",
-        "unplugged N transfers after flash was first erased or programmed",
+        "unplugged N debug transfers after the first erase or program operation",
         lambda b, v: b.unplug_during_flash(int(v, 0)),
     ),
-    "probe-busy": _Knob("", "somebody else has the probe", lambda b, _: b.keep_busy()),
-    "write-protected": _Knob(
-        "SECTOR", "a sector or page that cannot be written", lambda b, v: b.protect(int(v, 0))
+    "probe-busy": _FaultKind("", "another session has the probe open", lambda b, _: b.keep_busy()),
+    "write-protected": _FaultKind(
+        "SECTOR", "the sector or page is write-protected", lambda b, v: b.protect(int(v, 0))
     ),
-    "stuck-bit": _Knob("ADDRESS:BIT", "a bit of flash that stays one", _stick),
-    "serial-drop": _Knob(_BYTE, "lose the N-th byte from now on", _disturb(Harm.DROP)),
-    "serial-corrupt": _Knob(_BYTE, "turn over a bit of it", _disturb(Harm.CORRUPT)),
-    "serial-double": _Knob(_BYTE, "let it come twice", _disturb(Harm.DOUBLE)),
-    "serial-delay": _Knob(f"{_BYTE}:SECONDS", "let it come late", _disturb(Harm.DELAY)),
-    "brown-out": _Knob("N", "reset after N more instructions", lambda b, v: b.brown_out(int(v, 0))),
-    "none": _Knob("", "mend no-power and probe-busy", lambda b, _: b.mend()),
+    "stuck-bit": _FaultKind("ADDRESS:BIT", "the bit of flash always reads as one", _stick),
+    "serial-drop": _FaultKind(
+        _BYTE, "lose the N-th byte from now on, counted from 0", _disturb(Harm.DROP)
+    ),
+    "serial-corrupt": _FaultKind(_BYTE, "invert a bit of the byte", _disturb(Harm.CORRUPT)),
+    "serial-double": _FaultKind(_BYTE, "deliver the byte twice", _disturb(Harm.DOUBLE)),
+    "serial-delay": _FaultKind(f"{_BYTE}:SECONDS", "deliver the byte late", _disturb(Harm.DELAY)),
+    "brown-out": _FaultKind(
+        "N", "reset after N further instructions", lambda b, v: b.brown_out(int(v, 0))
+    ),
+    "none": _FaultKind("", "end no-power and probe-busy", lambda b, _: b.restore()),
 }
 WRONG_CHIP = "wrong-chip"
-"""The fault that is there from the start or never: `wrong-chip=CHIP` claims to be a CHIP."""
+"""A fault only at start: `wrong-chip=CHIP` reports the chip ID of a CHIP."""
 
 
 def split(text: str) -> tuple[str, str]:
-    """Return name and value of a fault; `InputError` if there is none of that name."""
+    """Return name and value of a fault; raise `InputError` if the name is unknown."""
     name, _, value = text.partition("=")
-    if name not in KNOBS and name != WRONG_CHIP:
+    if name not in FAULTS and name != WRONG_CHIP:
         raise InputError(
             f"there is no fault {name!r}",
             where="--fault",
-            remedy=suggest(name, [*KNOBS, WRONG_CHIP]),
+            remedy=suggest(name, [*FAULTS, WRONG_CHIP]),
         )
     return name, value
 
 
-def apply(board: Faulty, text: str) -> None:
-    """Give `board` the fault; `InputError` if its value is wrong."""
+def apply(board: FaultyBoard, text: str) -> None:
+    """Switch the fault on; raise `InputError` if its value is invalid."""
     name, value = split(text)
     if name == WRONG_CHIP:
-        raise InputError("a chip cannot change while it runs", where=f"--fault {text}")
-    knob = KNOBS[name]
-    usage = f"{name}={knob.value}" if knob.value else name
-    wrong = InputError(
-        f"{text!r} is no such fault",
+        raise InputError(
+            "a board cannot change its chip ID while it runs",
+            where=f"--fault {text}",
+            remedy="set this fault when the board starts",
+        )
+    kind = FAULTS[name]
+    usage = f"{name}={kind.value}" if kind.value else name
+    invalid = InputError(
+        f"{text!r} is not a valid fault",
         where="--fault",
-        remedy=f"it is {usage}, where DIRECTION is to-device or to-host"
+        remedy=f"write {usage}; DIRECTION is to-device or to-host"
         if "DIRECTION" in usage
-        else f"it is {usage}",
+        else f"write {usage}",
     )
-    if bool(value) != bool(knob.value):
-        raise wrong
+    if bool(value) != bool(kind.value):
+        raise invalid
     try:
-        knob.turn(board, value)
+        kind.switch_on(board, value)
     except (ValueError, IndexError) as error:
-        raise wrong from error
+        raise invalid from error

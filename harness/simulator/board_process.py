@@ -1,4 +1,4 @@
-"""Virtual boards for the harness and its tests: started, found, and never left behind."""
+"""Virtual boards in processes of their own, which end with their owner."""
 
 import json
 import sys
@@ -13,26 +13,23 @@ from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_client import BoardBusyError, BoardGoneError, Control
 from harness.simulator.chips.chip_names import CHIP_NAMES
-from harness.simulator.runtime_folder import Record
+from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess
 from harness.support.suggestions import suggest
 
-_START_DEADLINE = 20.0  # seconds; it takes half of one on an idle machine
+_START_DEADLINE = 20.0  # seconds; a start takes half a second on an idle machine
 _STOP_DEADLINE = 3.0
 _POLL = 0.01
 _TAIL_LINES = 10
 
 
 class VirtualBoard:
-    """A running virtual board in a process of its own; use it as a context manager.
+    """A running virtual board in a process of its own; use it as a context manager."""
 
-    `probe_id` is what pyOCD knows its probe by, `port` the path of its serial port.
-    """
-
-    def __init__(self, process: OwnedProcess, record: Record, folder: Any) -> None:
+    def __init__(self, process: OwnedProcess, announcement: Announcement, folder: Any) -> None:
         self._process: OwnedProcess | None = process
-        self._record = record
+        self._announcement = announcement
         self._folder = folder
 
     @classmethod
@@ -46,15 +43,17 @@ class VirtualBoard:
         meter: str = "",
         faults: Sequence[str] = (),
     ) -> Self:
-        """Start a board with a `chip`, pyOCD's name of it, and wait until it is there.
+        """Start a board and wait until it is ready.
 
-        `uart` is the one on the serial port, `serial` the probe's id; `boot`, `meter` and
-        `faults` are as `harness virtual serve` takes them. Raises `InputError` if there is no
-        such chip, `InfrastructureError` if the board does not start.
+        `chip` is pyOCD's name of the chip, `uart` the UART on the serial port, `serial` the ID of
+        the probe; `boot`, `meter` and `faults` have the form of the options of `harness virtual
+        serve`. Raises `InputError` if the chip is unknown, `InfrastructureError` if the board does
+        not start.
         """
         if chip not in CHIP_NAMES:
             raise InputError(
-                f"there is no virtual board with a {chip!r}", remedy=suggest(chip, CHIP_NAMES)
+                f"there is no virtual board with the chip {chip!r}",
+                remedy=suggest(chip, CHIP_NAMES),
             )
         folder = tempfile.TemporaryDirectory(prefix="harness-")
         ready = Path(folder.name) / "ready"
@@ -69,67 +68,67 @@ class VirtualBoard:
         with log.open("wb") as file:
             process = OwnedProcess(command, file, scratch=Path(folder.name))
         try:
-            record = _await(process, ready, log, chip)
+            announcement = _wait_for_start(process, ready, log, chip)
         except BaseException:
             process.stop()
             folder.cleanup()
             raise
-        return cls(process, record, folder)
+        return cls(process, announcement, folder)
 
     @property
     def probe_id(self) -> str:
-        """The unique id of its probe."""
-        return self._record.probe_id
+        """The unique ID of its probe, for pyOCD."""
+        return self._announcement.probe_id
 
     @property
     def port(self) -> str:
         """The path of its serial port."""
-        return self._record.port
+        return self._announcement.port
 
     @property
     def meter(self) -> str:
-        """The path of the serial port of the meter in its supply; empty without one."""
-        return self._record.meter
+        """The path of the serial port of the meter in its supply; empty without a meter."""
+        return self._announcement.meter
 
     @property
     def chip(self) -> str:
-        """Its chip, by pyOCD's name."""
-        return self._record.chip
+        """PyOCD's name of its chip."""
+        return self._announcement.chip
 
     def set_fault(self, fault: str) -> None:
-        """Let something go wrong from now on, given as `--fault` takes it; "none" mends it."""
-        self._ask(Request("fault", fault))
+        """Switch on a fault in the form of `--fault`; "none" ends no-power and probe-busy."""
+        self._request(Request("fault", fault))
 
     def status(self) -> dict[str, Any]:
-        """Return instructions executed, and whether it is halted, sleeping or locked up."""
-        result: dict[str, Any] = self._ask(Request("status"))
+        """Return the state: instructions, halted, sleeping, lockup, and failure, "" without one."""
+        result: dict[str, Any] = self._request(Request("status"))
         return result
 
     def edges(self) -> list[tuple[str, bool, int]]:
-        """Return the edges of output pins: pin, level, and instructions executed till then."""
-        return [tuple(edge) for edge in self._ask(Request("edges"))]
+        """Return the edges of output pins: pin, level, and the instruction count."""
+        return [tuple(edge) for edge in self._request(Request("edges"))]
 
     def joules(self) -> list[float]:
-        """Return the energy of each time that the trigger was high, as its meter injected it."""
-        result: list[float] = self._ask(Request("joules"))
+        """Return the exact energy of each inference in J, which the meter should measure."""
+        result: list[float] = self._request(Request("joules"))
         return result
 
     def stop(self) -> None:
-        """End the board; stopping twice is no error."""
+        """End the board; a second call has no effect."""
         if self._process is None:
             return
         process, self._process = self._process, None
         try:
-            control = Control(self._record)
+            control = Control(self._announcement)
             control.ask(Request("stop"))
             control.close()
             _wait_for_end(process)
         except (BoardGoneError, BoardBusyError, ValueError):
-            pass  # it ended by itself, or does not listen: then it is killed
+            pass  # it has ended, or does not respond; it is killed below
         finally:
             process.stop()
             self._folder.cleanup()
-            runtime_folder.running()  # sweeps what a killed board could not
+            runtime_folder.running()  # removes the files of a killed board
 
     def __enter__(self) -> Self:
         return self
@@ -142,9 +141,9 @@ class VirtualBoard:
     ) -> None:
         self.stop()
 
-    def _ask(self, request: Request) -> Any:
+    def _request(self, request: Request) -> Any:
         try:
-            control = Control(self._record)
+            control = Control(self._announcement)
             try:
                 return control.ask(request)
             finally:
@@ -155,26 +154,26 @@ class VirtualBoard:
             raise InputError(str(error)) from error
 
 
-def _await(process: OwnedProcess, ready: Path, log: Path, chip: str) -> Record:
-    """Return the record of the board once it has announced itself."""
+def _wait_for_start(process: OwnedProcess, ready: Path, log: Path, chip: str) -> Announcement:
+    """Wait until the board is ready, and return its announcement."""
     end = time.monotonic() + _START_DEADLINE
     while not ready.exists():
         code = process.poll()
         if code is not None or time.monotonic() > end:
-            said = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+            log_tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
             what = (
                 f"did not start within {_START_DEADLINE:g} s"
                 if code is None
                 else f"ended at start with exit code {code}"
             )
             raise InfrastructureError(
-                "\n".join([f"the virtual board {what}", *said]),
+                "\n".join([f"the virtual board {what}", *log_tail]),
                 where=chip,
-                remedy=f"try it by hand: harness virtual serve {chip}",
+                remedy=f"run: harness virtual serve {chip}",
             )
         time.sleep(_POLL)
     announced = json.loads(ready.read_text())
-    return Record(
+    return Announcement(
         announced["probe"],
         announced["chip"],
         announced["board"],

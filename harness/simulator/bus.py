@@ -1,7 +1,7 @@
-"""Memories and the bus: what core and debugger reach by address.
+"""Memories and the bus: everything that the core and a debugger access by address.
 
-A memory lives in a host buffer that the emulator maps, so a debugger reads and
-writes it while the core runs, as a MEM-AP does.
+A memory is a host buffer that the emulator maps. A debugger therefore reads and writes it
+while the core runs, as a MEM-AP does.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ MASK32 = 0xFFFF_FFFF
 
 
 class BusError(Exception):
-    """Nothing answers at `address`."""
+    """Nothing responds at `address`."""
 
     def __init__(self, address: int) -> None:
         super().__init__(f"nothing at {address:#010x}")
@@ -25,10 +25,10 @@ class Device(Protocol):
     """A peripheral: 32-bit registers at byte offsets that are multiples of four."""
 
     def read(self, offset: int) -> int:
-        """Return the register; reading may have effects, as in the chip."""
+        """Return the register; reading may have side effects, as on the chip."""
 
     def peek(self, offset: int) -> int:
-        """Return what a write of fewer than 32 bits is merged into; has no effect."""
+        """Return the value that a narrow write is merged into; no side effects."""
 
     def write(self, offset: int, value: int) -> None:
         """Write all 32 bits of the register."""
@@ -38,16 +38,16 @@ class Device(Protocol):
 
 
 class Programmer(Protocol):
-    """A flash controller: decides what a write to flash leaves there."""
+    """A flash controller: decides what a write to flash stores."""
 
     def program(self, offset: int, size: int, value: int) -> int:
         """Return the `size` bytes at `offset` after an attempt to write `value`."""
 
 
 class Memory:
-    """Bytes at `base`, and again at `aliases`; `fill` is what is in them at power-on.
+    """`size` bytes at address `base`, and again at `aliases`; all equal `fill` at power-on.
 
-    With a `programmer` it is flash: stores go through its controller.
+    If it is `flash`, stores go through its `programmer`, the flash controller.
     """
 
     def __init__(
@@ -74,19 +74,19 @@ class Memory:
         return int.from_bytes(self.bytes[offset : offset + size], "little")
 
     def store(self, offset: int, size: int, value: int) -> None:
-        """Put `size` bytes of `value` at `offset`, whatever the memory is."""
+        """Store `size` bytes of `value` at `offset`, also in flash."""
         self.bytes[offset : offset + size] = value.to_bytes(size, "little")
 
     def fill(self, offset: int, size: int, value: int) -> None:
-        """Set `size` bytes from `offset` on."""
+        """Set `size` bytes from `offset` on to `value`."""
         ctypes.memset(self.address + offset, value, size)
 
 
 class Window:
-    """A range of bus addresses in which devices live; what has no device keeps what is written.
+    """A range of bus addresses for devices; a word without a device keeps what is written to it.
 
-    The chip's devices are placed by `add`; each takes `1 << shift` bytes or a multiple.
-    `exact` lists the pages whose devices must know the time to the instruction.
+    `add` places a device; it takes a multiple of `1 << shift` bytes. `exact` contains the pages
+    of the devices that need the exact instruction count.
     """
 
     PAGE = 0x1000
@@ -118,7 +118,7 @@ class Window:
         return word >> 8 * (address & 3) & ((1 << 8 * size) - 1)
 
     def write(self, address: int, size: int, value: int) -> None:
-        """Write `size` bytes at `address`; a narrow write leaves the register's other bytes."""
+        """Write `size` bytes at `address`; a narrow write keeps the register's other bytes."""
         found = self._devices.get(address >> self._shift)
         if found is None:
             self._plain[address & ~3] = _merge(
@@ -132,7 +132,7 @@ class Window:
         device.write(offset, value & MASK32)
 
     def reset(self) -> None:
-        """Reset every device and forget what was written elsewhere."""
+        """Reset every device and clear all words without a device."""
         self._plain.clear()
         for device in {id(device): device for device, _ in self._devices.values()}.values():
             device.reset()
@@ -145,7 +145,10 @@ def _merge(old: int, address: int, size: int, value: int) -> int:
 
 
 class Bus:
-    """All that answers by address. `written` is told of every change that is not the core's own."""
+    """All memories and windows.
+
+    `written(address, size)` is called for each change of memory that is not the core's own store.
+    """
 
     def __init__(self, memories: Sequence[Memory], windows: Sequence[Window]) -> None:
         self.memories = memories
@@ -153,7 +156,7 @@ class Bus:
         self.written: Callable[[int, int], None] = lambda _address, _size: None
 
     def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
-        """Return the memory that holds `size` bytes at `address`, and their offset in it."""
+        """Return the memory that contains `size` bytes at `address`, and their offset in it."""
         for memory in self.memories:
             for base in memory.bases:
                 if base <= address and address + size <= base + memory.size:

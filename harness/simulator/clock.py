@@ -1,15 +1,15 @@
 """Time on a virtual board, in ticks of the core's clock.
 
-An instruction takes one tick. While the core sleeps, ticks pass as they do on the
-wall, so that a firmware that waits for a timer waits, and this process sleeps.
+An instruction takes one tick. While the core sleeps, ticks pass in real time: firmware that
+waits for a timer really waits, and this process sleeps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 
 class Clock:
-    """`hertz` of the core; `instructions` tells how many were executed."""
+    """Ticks at `hertz`; `instructions` returns the number of executed instructions."""
 
     def __init__(self, hertz: int, instructions: Callable[[], int]) -> None:
         self.hertz = hertz
@@ -22,10 +22,16 @@ class Clock:
 
 
 class Timed(Protocol):
-    """A device in which something happens by itself when its time has come."""
+    """A device with events at certain ticks."""
 
     def deadline(self) -> int | None:
-        """Return the tick at which something happens, if anything will."""
+        """Return the tick of the next event; None if there is none."""
 
     def expire(self) -> None:
-        """Let happen what is due."""
+        """Handle the events that are due."""
+
+
+def next_deadline(devices: Iterable[Timed]) -> int | None:
+    """Return the tick of the next event of `devices`; None if there is none."""
+    deadlines = [deadline for device in devices if (deadline := device.deadline()) is not None]
+    return min(deadlines, default=None)

@@ -1,4 +1,4 @@
-"""How a debugger finds its way: component identification and the ROM table.
+"""CoreSight identification registers and the ROM table, by which a debugger finds components.
 
 ARM Debug Interface v5 (IHI 0031), chapter 14; part numbers from the Cortex-M4 TRM.
 """
@@ -16,14 +16,14 @@ _CLASS_ROM, _CLASS_GENERIC = 0x1, 0xE
 
 @dataclass(frozen=True)
 class Part:
-    """A component's part number and designer: JEP106 identity, continuation code from bit 7 on."""
+    """Part number and designer; the designer is a JEP106 identity, continuation code from bit 7."""
 
     number: int
     designer: int = _ARM
     kind: int = _CLASS_GENERIC
 
     def registers(self) -> Sequence[int]:
-        """Return PIDR4 to 7, PIDR0 to 3 and CIDR0 to 3, in the order of their addresses."""
+        """Return PIDR4 to 7, PIDR0 to 3 and CIDR0 to 3, in order of address."""
         identity, continuation = self.designer & 0x7F, self.designer >> 7
         return (
             *(continuation, 0, 0, 0),
@@ -59,7 +59,7 @@ class Component:
         return self._device.read(offset)
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self._device.peek(offset)
 
     def write(self, offset: int, value: int) -> None:
@@ -72,13 +72,13 @@ class Component:
 
 
 class Constants:
-    """Registers that are only read."""
+    """Read-only registers."""
 
     def __init__(self, values: dict[int, int]) -> None:
         self._values = values
 
     def read(self, offset: int) -> int:
-        """Return a value, 0 where there is none."""
+        """Return the value, or 0 for a missing register."""
         return self._values.get(offset, 0)
 
     peek = read
@@ -87,7 +87,7 @@ class Constants:
         """Ignore the write."""
 
     def reset(self) -> None:
-        """Stay as it is."""
+        """Do nothing: the values are constant."""
 
 
 def rom_table(base: int, components: Sequence[int]) -> Constants:
@@ -97,4 +97,4 @@ def rom_table(base: int, components: Sequence[int]) -> Constants:
         4 * index: (component - base & 0xFFFF_F000) | present
         for index, component in enumerate(components)
     }
-    return Constants({**entries, 0xFCC: 1})  # MEMTYPE: system memory is reached too
+    return Constants({**entries, 0xFCC: 1})  # MEMTYPE: system memory is accessible, too

@@ -1,12 +1,11 @@
 """Counting instructions at the speed of the emulator.
 
-Unicorn's own counter (and its UC_HOOK_CODE) leaves out instructions that an IT
-makes conditional and whose condition fails; silicon and QEMU count them. So blocks
-are counted: a hook on every block adds the number of its instructions, taken from
-a table that is filled when a block is first seen.
+Unicorn's own counter (and its UC_HOOK_CODE) omits conditional instructions whose IT condition
+fails; silicon and QEMU count them. A hook on every basic block therefore adds the block's number
+of instructions, taken from a table that is filled when a block is first entered.
 
-On x86-64 the hook is 60 bytes of machine code (below, with its assembler source);
-elsewhere it is a Python function that does the same at a hundredth of the speed.
+On x86-64 the hook is 60 bytes of machine code (below, with its assembly source). On other hosts
+it is a Python function that does the same at a hundredth of the speed.
 """
 
 import ctypes
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from harness.errors import InfrastructureError
 
 NEVER = (1 << 63) - 1
-"""A limit that is not reached."""
+"""A limit that is never reached."""
 
 _ENTRIES = 1 << 16
 
@@ -55,7 +54,7 @@ BlockHook = ctypes.CFUNCTYPE(
 
 
 class _State(ctypes.Structure):
-    """Shared with the machine code above: the order of the fields is its business."""
+    """Shared with the machine code above, which fixes the order of the fields."""
 
     _fields_ = (
         ("count", ctypes.c_uint64),
@@ -68,11 +67,11 @@ class _State(ctypes.Structure):
 
 
 class InstructionCounter:
-    """Instructions executed since the beginning, and the limit at which execution stops.
+    """Counts executed instructions and stops execution at a limit.
 
-    `seen` is called for a block that the table does not know: it returns the number of
-    its instructions, whether they may be put into the table, and whether the block must
-    not run. `stop` is the address of `uc_emu_stop`.
+    `seen(address, size)` is called for a block that is not in the table. It returns the block's
+    number of instructions, whether the table may keep it, and whether the block must not run.
+    `stop` is the address of `uc_emu_stop`.
     """
 
     def __init__(
@@ -95,21 +94,21 @@ class InstructionCounter:
 
     @property
     def user_data(self) -> int:
-        """What the hook must be given as its last argument."""
+        """The address to pass to the hook as its last argument."""
         return ctypes.addressof(self.state)
 
     @property
     def entered(self) -> tuple[int, int]:
-        """Address and instructions of the block entered last; both 0 before the first."""
+        """Address and number of instructions of the last entered block; both 0 before the first."""
         entry: int = self.state.block
         return entry & 0xFFFF_FFFF, entry >> 48
 
     def interrupt(self) -> None:
-        """Stop before the next block; may be called by any thread."""
+        """Stop before the next block; any thread may call this."""
         self.state.limit = 0
 
     def forget(self) -> None:
-        """Empty the table: code or what is special in it has changed."""
+        """Clear the table: the code, or the set of special instructions, has changed."""
         ctypes.memset(self._table, 0, ctypes.sizeof(self._table))
 
     def forget_block(self, address: int) -> None:
@@ -118,7 +117,7 @@ class InstructionCounter:
 
     def _on_block(self, uc: int, address: int, size: int, _data: int) -> None:
         state = self.state
-        limit = state.limit  # what `seen` does to it counts from the next block on
+        limit = state.limit  # if `seen` changes it, the change applies from the next block on
         count, keep, refuse = self._seen(address, size)
         entry = address | size << 32 | count << 48
         if keep:
@@ -131,15 +130,15 @@ class InstructionCounter:
 
 
 def address_of(function: object) -> int:
-    """Return where a ctypes function is."""
+    """Return the address of a ctypes function."""
     address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
     if address is None:
-        raise AssertionError("a function has an address")
+        raise AssertionError("a ctypes function always has an address")
     return address
 
 
 def executable(code: bytes) -> mmap.mmap:
-    """Return memory that holds `code` and may be executed."""
+    """Return executable memory that contains `code`."""
     try:
         memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
         memory.write(code)
@@ -155,7 +154,7 @@ def executable(code: bytes) -> mmap.mmap:
 
 def _no_executable_memory(why: str | None) -> InfrastructureError:
     return InfrastructureError(
-        f"this system gives no executable memory: {why}",
+        f"the operating system refuses executable memory: {why}",
         where="virtual board",
-        remedy="the emulator needs it too: is a security policy denying it?",
+        remedy="allow executable memory in the security policy; the emulator needs it, too",
     )

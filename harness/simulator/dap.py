@@ -1,7 +1,7 @@
 """The debug port: SW-DP and the MEM-AP of a Cortex-M4 (AHB-AP).
 
-ARM Debug Interface v5 (IHI 0031): chapter 6 the DP's registers, chapters 7 and 8 the
-MEM-AP's; identification values from the Cortex-M4 TRM (100166), 8.2.
+ARM Debug Interface v5 (IHI 0031): registers of the DP in chapter 6, of the MEM-AP in chapters 7
+and 8; identification values from the Cortex-M4 TRM (100166), 8.2.
 """
 
 import time
@@ -28,18 +28,18 @@ _DEBUG_POWER = 1 << 28
 # MEM-AP registers
 _CSW, _TAR, _DRW, _BD0, _CFG, _BASE, _IDR = 0x00, 0x04, 0x0C, 0x10, 0xF4, 0xF8, 0xFC
 _INCREMENT = 3 << 4
-_AUTO = 0xFFF  # the address bits that the increment changes; silicon has at least ten
+_INCREMENTED_BITS = 0xFFF  # address bits that the increment changes; at least ten on silicon
 
-_SETTLE = 0.0005  # seconds in which a poll of DHCSR waits for a running core
+_POLL_DELAY = 0.0005  # seconds that a poll of DHCSR waits while the core runs
 _CORE_DEBUG = {halting_debug.DHCSR, halting_debug.DCRSR, halting_debug.DCRDR, halting_debug.DEMCR}
 
 
 class TransferFaultError(Exception):
-    """The access failed: FAULT on the wire."""
+    """The access failed: the target answers FAULT."""
 
 
 class DebugPort:
-    """The port in front of `core`; `ports` are access ports besides number 0."""
+    """The debug port of `core`; `ports` are its access ports by number, except number 0."""
 
     def __init__(self, core: Core, ports: Mapping[int, AccessPort]) -> None:
         self._core = core
@@ -135,7 +135,7 @@ class DebugPort:
     def _increment(self, count: int) -> None:
         if self._csw & _INCREMENT:
             following = self._tar + count * self._size()
-            self._tar = self._tar & ~_AUTO & MASK32 | following & _AUTO
+            self._tar = self._tar & ~_INCREMENTED_BITS & MASK32 | following & _INCREMENTED_BITS
 
     # Memory
 
@@ -190,31 +190,31 @@ class DebugPort:
         self._sticky = True
         raise TransferFaultError
 
-    # Debug registers of the core, which are there while it runs
+    # The core's debug registers, accessible while it runs
 
     def _read_debug(self, address: int) -> int:
         core = self._core
         if address != halting_debug.DHCSR:
             return core.debug.read(address & 0xFFF)
         if core.debug.enabled and not (core.halted or core.locked_up or core.held_in_reset):
-            time.sleep(_SETTLE)  # lets the core's thread run: this is a poll
+            time.sleep(_POLL_DELAY)  # lets the core's thread run
         return core.debug.status(clear=True)
 
     def _write_debug(self, address: int, value: int) -> None:
         core = self._core
         if address == halting_debug.DCRSR:
             with core.stopped():
-                core.debug.transfer(value)
+                core.debug.transfer_register(value)
             return
-        wanted = core.debug.wanted(value)
-        if wanted is None:
+        control = core.debug.control_bits(value)
+        if control is None:
             return
-        core.debug.control = wanted & (halting_debug.C_DEBUGEN | halting_debug.C_MASKINTS)
-        if not wanted & halting_debug.C_DEBUGEN:
+        core.debug.control = control & (halting_debug.C_DEBUGEN | halting_debug.C_MASKINTS)
+        if not control & halting_debug.C_DEBUGEN:
             core.resume()
-        elif wanted & halting_debug.C_HALT:
+        elif control & halting_debug.C_HALT:
             core.halt()
-        elif wanted & halting_debug.C_STEP:
+        elif control & halting_debug.C_STEP:
             core.step()
         else:
             core.resume()

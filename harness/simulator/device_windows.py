@@ -9,10 +9,10 @@ from harness.simulator.emulator import Emulator
 
 @dataclass(frozen=True)
 class Access:
-    """What goes with an access to a device, of which there are millions a minute.
+    """The callbacks around each access to a device; millions of accesses occur per minute.
 
-    `repair` is called before it if there are any `repairs`, `leave` after one to an exact
-    page. An exception must not cross the emulator: `failed` keeps it until the run has ended.
+    `repair` is called before an access if there are any `repairs`, `leave` after an access to an
+    exact page. An exception must not cross the emulator: `failed` keeps it until the run ends.
     """
 
     repairs: Sized
@@ -22,7 +22,7 @@ class Access:
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; each of its exact pages by itself, and without permissions."""
+    """Map `window`; map each of its exact pages separately and without permissions."""
     start = window.base
     for page in sorted(window.exact):
         _map(emulator, window, start, page - start, access)

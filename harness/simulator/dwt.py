@@ -1,6 +1,6 @@
-"""The data watchpoint and trace unit's cycle counter (Armv7-M ARM, C1.8): no comparators.
+"""The cycle counter of the data watchpoint and trace unit (Armv7-M ARM, C1.8); no comparators.
 
-It counts instructions, not cycles: exactly, and nothing while the core sleeps.
+It counts instructions, not cycles. The count is exact, and stands still while the core sleeps.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _MASK32 = 0xFFFF_FFFF
 
 
 class Dwt:
-    """`instructions` counts them; `traced` tells whether DEMCR.TRCENA is set."""
+    """The unit; `instructions` returns the instruction count, `traced` returns DEMCR.TRCENA."""
 
     def __init__(self, instructions: Callable[[], int], traced: Callable[[], bool]) -> None:
         self._instructions = instructions
@@ -28,17 +28,17 @@ class Dwt:
         self._counting = False
 
     def trace_changed(self) -> None:
-        """Take note that DEMCR.TRCENA may have changed."""
+        """Start or stop counting after a change of DEMCR.TRCENA."""
         self._set_counting(bool(self._control & _CYCCNTENA) and self._traced())
 
     def read(self, offset: int) -> int:
-        """Return a register; ones that are not there read as zero."""
+        """Return a register; missing registers read as zero."""
         if offset == CYCCNT:
             return self._count()
         return _NUMCOMP << 28 | self._control if offset == CTRL else 0
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self.read(offset)
 
     def write(self, offset: int, value: int) -> None:

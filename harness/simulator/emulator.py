@@ -1,6 +1,6 @@
-"""Unicorn as a C library: what the engine needs of it, typed and with its errors checked.
+"""Unicorn as a C library: the functions that the simulator needs, typed and with error checks.
 
-The Python binding is used to load the library, and where speed does not matter.
+The Python binding loads the library; it is also used where speed does not matter.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from harness.simulator.registers import Registers
 
 UNICORN = "2.1.4"
 
-_UNTIL = 0xFFFF_FFFF  # odd: no instruction is there
+_NO_ADDRESS = 0xFFFF_FFFF  # odd: never the address of an instruction
 
 ReadDevice = ctypes.CFUNCTYPE(
     ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p
@@ -49,9 +49,9 @@ TranslatedHook = ctypes.CFUNCTYPE(
 
 
 class Emulator:
-    """A core without anything around it; `model` is Unicorn's number of it.
+    """A bare core; `model` is Unicorn's number of the CPU.
 
-    UC_MODE_MCLASS would make it a Cortex-M33, whatever model is asked for.
+    UC_MODE_MCLASS is not set: it selects a Cortex-M33 and ignores `model`.
     """
 
     def __init__(self, model: int = arm_const.UC_CPU_ARM_CORTEX_M4) -> None:
@@ -61,15 +61,15 @@ class Emulator:
         )
         self._handle: ctypes.c_void_p = self._binding._uch
         self.registers = Registers(self._handle)
-        self._kept: dict[int, Any] = {}  # callbacks live as long as Unicorn may call them
+        self._kept: dict[int, Any] = {}  # keeps callbacks alive while Unicorn may call them
 
     @property
     def stop_function(self) -> int:
         """The address of `uc_emu_stop`."""
         return ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
 
-    def start(self, pc: int, count: int = 0, until: int = _UNTIL) -> int:
-        """Run from `pc`, `count` instructions if that is not 0; return Unicorn's error code.
+    def start(self, pc: int, count: int = 0, until: int = _NO_ADDRESS) -> int:
+        """Run from `pc`, for `count` instructions unless it is 0; return Unicorn's error code.
 
         Execution stops before the instruction at `until`.
         """
@@ -83,7 +83,7 @@ class Emulator:
         return error
 
     def stop(self) -> None:
-        """Stop; only for hooks on code and exceptions: see engine.py."""
+        """Stop; only hooks on code and exceptions may call this: see execution.py."""
         uclib.uc_emu_stop(self._handle)
 
     def flush(self) -> None:
@@ -91,12 +91,12 @@ class Emulator:
         self._binding.ctl_flush_tb()
 
     def error_text(self, error: int) -> str:
-        """Return what an error code means."""
+        """Return the meaning of an error code."""
         text: bytes = uclib.uc_strerror(error)
         return text.decode("ascii", "replace")
 
     def map_memory(self, memory: Memory) -> None:
-        """Map `memory` at all its places."""
+        """Map `memory` at its base and all its aliases."""
         permissions = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
         if not memory.flash:
             permissions |= unicorn_const.UC_PROT_WRITE
@@ -110,7 +110,7 @@ class Emulator:
         read: Callable[[int, int, int, int], int],
         write: Callable[[int, int, int, int, int], None],
     ) -> None:
-        """Map `size` bytes at `base`; the callbacks are Unicorn's, with offsets from `base`."""
+        """Map `size` bytes at `base`; Unicorn passes offsets from `base` to the callbacks."""
         callbacks = (ReadDevice(read), WriteDevice(write))
         self._kept[id(callbacks)] = callbacks
         self._check(
@@ -127,13 +127,13 @@ class Emulator:
         )
 
     def forbid(self, base: int, size: int) -> None:
-        """Take all permissions from a range: the hooks for that are called at every access."""
+        """Remove all permissions of a range: every access then calls the hooks for violations."""
         self._binding.mem_protect(base, size, unicorn_const.UC_PROT_NONE)
 
     def add_hook(
         self, kind: int, callback: Any, begin: int = 1, end: int = 0, data: int = 0
     ) -> int:
-        """Call `callback` at addresses from `begin` to `end`, everywhere if none are given.
+        """Call `callback` at addresses from `begin` to `end`; without them at every address.
 
         `callback` is an instance of one of the types above, or an address.
         """
@@ -154,13 +154,13 @@ class Emulator:
         return hook.value
 
     def remove_hook(self, hook: int) -> None:
-        """Take back what `add_hook` returned; translated code still calls it until `flush`."""
+        """Remove a hook of `add_hook`; code that is already translated calls it until `flush`."""
         uclib.uc_hook_del(self._handle, ctypes.c_size_t(hook))
 
     def _check(self, error: int, what: str) -> None:
         if error != unicorn_const.UC_ERR_OK:
             raise InfrastructureError(
-                f"the emulator does not {what}: {self.error_text(error)}", where="virtual board"
+                f"the emulator cannot {what}: {self.error_text(error)}", where="virtual board"
             )
 
 
@@ -168,7 +168,7 @@ def _check_version() -> None:
     found = version("unicorn")
     if found != UNICORN:
         raise InfrastructureError(
-            f"unicorn {found} is installed; the virtual boards know the ways of {UNICORN}",
+            f"unicorn {found} is installed; the virtual boards need exactly {UNICORN}",
             where="virtual board",
             remedy=f"pip install unicorn=={UNICORN}",
         )

@@ -1,9 +1,9 @@
-"""Entering and leaving exceptions, and what becomes of faults.
+"""Exception entry and return, fault escalation and lockup.
 
-Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.10
-fault escalation, B1.5.11 derived exceptions, B1.5.14 faults, B1.5.15 lockup. A return
-that is followed by another exception unstacks and stacks again where silicon would
-tail-chain; the handlers cannot tell. The float registers are stacked at once, never lazily.
+Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.10 fault
+escalation, B1.5.11 derived exceptions, B1.5.14 faults, B1.5.15 lockup. A return to another
+pending exception unstacks and stacks again, whereas silicon tail-chains; handlers cannot detect
+the difference. The float registers are stacked at once, never lazily.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from harness.simulator import nvic, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import MASK32, WORD, BusError
-from harness.simulator.execution import Engine
+from harness.simulator.execution import Executor
 from harness.simulator.nvic import Nvic
 from harness.simulator.scs import SystemControl
 
@@ -31,11 +31,11 @@ _RETURNS = {0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD, 0xFFFF_FFE1, 0xFFFF_FFE9, 0xF
 
 
 class Exceptions:
-    """Exceptions of the core in `engine`. `entered` is told the number of each that is entered."""
+    """Exceptions of the core; `entered` is called with the number of each entered exception."""
 
     def __init__(
         self,
-        engine: Engine,
+        executor: Executor,
         controller: Nvic,
         control: SystemControl,
         entered: Callable[[int], None],
@@ -43,12 +43,12 @@ class Exceptions:
         vectors: int,
     ) -> None:
         self.lockup = False
-        self._engine = engine
+        self._executor = executor
         self._nvic = controller
         self._scs = control
         self._entered = entered
         self._vectors = vectors
-        registers = engine.registers
+        registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._float = registers.batch(*reg.S[:16], reg.FPSCR)
         self._masks = registers.batch(reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK)
@@ -57,20 +57,20 @@ class Exceptions:
         self._restore = registers.batch(*reg.CALLER_SAVED)
 
     def execution_priority(self, *, ignore_primask: bool = False) -> int:
-        """Return the priority that an exception must beat now."""
+        """Return the current execution priority; an exception must have a lower number."""
         primask, basepri, faultmask = self._masks.read()
         if ignore_primask:
             primask = 0
         return self._nvic.execution_priority(primask & 1, basepri & 0xFF, faultmask & 1)
 
     def take_due(self) -> None:
-        """Enter the pending exception that may preempt, if there is one."""
+        """Enter the pending exception of the highest priority, if it may preempt."""
         due = self._nvic.due()
         if due is not None and self._may_preempt(due):
             self.enter(due)
 
     def wakes(self) -> bool:
-        """Tell whether a pending exception ends WFI: PRIMASK does not count (B1.5.19)."""
+        """Return whether a pending exception ends WFI; PRIMASK is ignored (B1.5.19)."""
         due = self._nvic.due()
         if due is None:
             return False
@@ -80,17 +80,17 @@ class Exceptions:
     # Entry
 
     def enter(self, exception: int) -> None:
-        """Stack the state and go to the handler of `exception`."""
+        """Stack the state and branch to the handler of `exception`."""
         xpsr, control, sp, *caller_saved = self._state.read()
         has_float = bool(control & _CONTROL_FPCA)
         words = _EXTENDED if has_float else _BASIC
         frame_at = (sp - WORD * words) & ~7
         aligned = _XPSR_ALIGNED if sp & 4 else 0
-        frame = [*caller_saved, self._engine.pc, xpsr & ~_XPSR_ALIGNED | aligned]
+        frame = [*caller_saved, self._executor.pc, xpsr & ~_XPSR_ALIGNED | aligned]
         if has_float:
             frame += [*self._float.read(), 0]
         try:
-            self._engine.bus.write_words(frame_at & MASK32, frame)
+            self._executor.bus.write_words(frame_at & MASK32, frame)
         except BusError:
             exception = self._derived(exception, STKERR)
         handler = self._vector(exception)
@@ -103,7 +103,7 @@ class Exceptions:
             link &= ~0x10
         status = xpsr & ~(0x1FF | _XPSR_IT) | exception | _XPSR_T
         self._enter.write((frame_at & MASK32, status, control & ~_CONTROL_FPCA, link, status))
-        self._engine.pc = handler & ~1
+        self._executor.pc = handler & ~1
         self._nvic.enter(exception)
         if not handler & 1:
             self.fault(nvic.USAGE_FAULT, INVSTATE)
@@ -111,7 +111,7 @@ class Exceptions:
         self._entered(exception)
 
     def _derived(self, exception: int, status: int) -> int:
-        """A fault while stacking: return which exception is taken instead (B1.5.11)."""
+        """Handle a fault during stacking; return the exception to take (B1.5.11)."""
         self._scs.raise_bits(scs.CFSR, status)
         enabled = self._scs[scs.SHCSR] & scs.SHCSR_ENABLED[nvic.BUS_FAULT]
         derived = nvic.BUS_FAULT if enabled else nvic.HARD_FAULT
@@ -125,10 +125,13 @@ class Exceptions:
         return derived
 
     def _vector(self, exception: int) -> int | None:
-        """Return the handler's address; None if there is no reading it: the core locks up."""
+        """Return the handler's address; None if the vector cannot be read.
+
+        In that case a HardFault is taken, or the core locks up.
+        """
         table = self._scs[scs.VTOR] or self._vectors
         try:
-            return self._engine.bus.read(table + WORD * exception, WORD)
+            return self._executor.bus.read(table + WORD * exception, WORD)
         except BusError:
             self._scs.raise_bits(scs.HFSR, VECTTBL)
         if exception in (nvic.HARD_FAULT, nvic.NMI):
@@ -140,20 +143,20 @@ class Exceptions:
     # Return
 
     def leave(self) -> None:
-        """Return from the exception: the program counter holds EXC_RETURN."""
-        link = (self._engine.pc | 1) & MASK32
+        """Return from the exception; the program counter contains EXC_RETURN."""
+        link = (self._executor.pc | 1) & MASK32
         xpsr, control, _, *_ = self._state.read()
         current = xpsr & 0x1FF
         if link not in _RETURNS or current not in self._nvic.active:
-            self._engine.pc = link & ~1
+            self._executor.pc = link & ~1
             self.fault(nvic.USAGE_FAULT, INVPC)
             return
         to_thread = link & 0xF != 1
         on_psp = bool(link & 4)
         has_float = not link & 0x10
-        sp = self._engine.registers.read(reg.PSP if on_psp else reg.SP)
+        sp = self._executor.registers.read(reg.PSP if on_psp else reg.SP)
         try:
-            frame = self._engine.bus.read_words(sp, _EXTENDED if has_float else _BASIC)
+            frame = self._executor.bus.read_words(sp, _EXTENDED if has_float else _BASIC)
         except BusError:
             self._nvic.leave(current)
             self.fault(nvic.BUS_FAULT, UNSTKERR)
@@ -163,7 +166,7 @@ class Exceptions:
         if to_thread == bool(status & 0x1FF):
             self.fault(nvic.USAGE_FAULT, INVPC)
             return
-        faultmask = 0 if current != nvic.NMI else self._engine.registers.read(reg.FAULTMASK)
+        faultmask = 0 if current != nvic.NMI else self._executor.registers.read(reg.FAULTMASK)
         self._unstack(frame, sp, control, to_thread=to_thread, on_psp=on_psp, mask=faultmask)
 
     def _unstack(
@@ -179,10 +182,10 @@ class Exceptions:
         has_float = len(frame) == _EXTENDED
         status = frame[7]
         after = sp + WORD * len(frame) + (4 if status & _XPSR_ALIGNED else 0) & MASK32
-        registers = self._engine.registers
+        registers = self._executor.registers
         unprivileged = control & _CONTROL_NPRIV
-        # CONTROL can be written in full only by privileged code in thread mode: the
-        # handler drops nPRIV first, and thread mode takes it up again.
+        # Unicorn writes all of CONTROL only in privileged thread mode: nPRIV is cleared first,
+        # and set again in thread mode.
         self._leave.write(
             (registers.read(reg.SP), mask, control & ~_CONTROL_NPRIV, status & ~_XPSR_ALIGNED)
         )
@@ -198,12 +201,12 @@ class Exceptions:
         if unprivileged and to_thread:
             registers.write(reg.CONTROL, selected | has_float * _CONTROL_FPCA | _CONTROL_NPRIV)
         registers.write(reg.FLAGS, status)
-        self._engine.pc = frame[6] & ~1
+        self._executor.pc = frame[6] & ~1
 
     # Faults
 
     def fault(self, exception: int, status: int, address: int | None = None) -> None:
-        """Take `exception` for the bits `status` of CFSR, or a HardFault, or lock up."""
+        """Set the bits `status` of CFSR and take `exception`, or a HardFault, or lock up."""
         self._scs.raise_bits(scs.CFSR, status)
         if address is not None:
             self._scs.set(scs.BFAR, address)
@@ -214,7 +217,7 @@ class Exceptions:
             self.hard_fault(FORCED)
 
     def hard_fault(self, status: int) -> None:
-        """Take a HardFault for the bits `status` of HFSR, or lock up inside one."""
+        """Set the bits `status` of HFSR and take a HardFault; lock up if already in one."""
         self._scs.raise_bits(scs.HFSR, status)
         if self.execution_priority() <= self._nvic.priority(nvic.HARD_FAULT):
             self._lock_up()
@@ -222,7 +225,7 @@ class Exceptions:
             self.enter(nvic.HARD_FAULT)
 
     def supervisor_call(self) -> None:
-        """Take SVCall, or a HardFault where its priority does not suffice."""
+        """Take SVCall, or a HardFault if its priority is too low."""
         if self._may_preempt(nvic.SVCALL):
             self.enter(nvic.SVCALL)
         else:
@@ -234,4 +237,4 @@ class Exceptions:
 
     def _lock_up(self) -> None:
         self.lockup = True
-        self._engine.pc = LOCKUP_PC
+        self._executor.pc = LOCKUP_PC

@@ -1,17 +1,17 @@
-"""An instruction set simulator: runs code, counts it, and says why it stopped.
+"""The executor: it runs code, counts instructions, and returns the reason for each stop.
 
-Nothing of the system around the core is here: no exceptions, no interrupts. What
-Unicorn does not do as a Cortex-M does is worked around here and nowhere else:
+It does not know exceptions and interrupts. It works around the differences between Unicorn and a
+Cortex-M; no other module needs to know them:
 
-- `uc_emu_stop` inside a memory callback repeats or loses the access, so execution is
+- `uc_emu_stop` inside a memory callback repeats or loses the access. Execution is therefore
   stopped at the entry of the next block, by the counter's limit.
-- In a callback for a mapped device the program counter is that of some earlier
-  instruction. Devices that must know the time are therefore mapped without
-  permissions: the hook for that comes first, and before it the program counter is
-  brought up to date.
-- Bringing it up to date inside an IT block leaves the IT state set behind the block.
-- A store to read-only memory happens, once its hook says that it was handled.
-- A store to nowhere stops execution only at the end of its block.
+- In a callback for a mapped device, the program counter still points to an earlier instruction.
+  Devices that need the exact instruction count are therefore mapped without permissions: Unicorn
+  updates the program counter before it calls the hook for the violation, and calls the hook
+  before the device's callback.
+- This update inside an IT block leaves the IT state set after the block.
+- A store to read-only memory is performed after its hook has handled it: see flash_stores.py.
+- A store to an address without memory or device stops execution only at the end of its block.
 """
 
 from collections.abc import Callable
@@ -21,34 +21,23 @@ from unicorn import unicorn_const
 
 from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
-from harness.simulator.bus import Bus, BusError, Memory
+from harness.simulator.bus import Bus, BusError
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.device_windows import Access, map_window
 from harness.simulator.emulator import AccessHook, CodeHook, Emulator, ExceptionHook, TranslatedHook
+from harness.simulator.flash_stores import FlashStores
 from harness.simulator.registers import PC, XPSR
-from harness.simulator.stops import Reason, Stop
-from harness.simulator.thumb import Block, Special, covered
+from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
+from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 
-_IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # of xPSR
-_WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
-_WIDE_HINT = 0x8000_F3AF
-_ACCESS_FAULTS = {
-    unicorn_const.UC_ERR_READ_UNMAPPED: Reason.LOAD,
-    unicorn_const.UC_ERR_READ_PROT: Reason.LOAD,
-    unicorn_const.UC_ERR_READ_UNALIGNED: Reason.LOAD,
-    unicorn_const.UC_ERR_WRITE_UNMAPPED: Reason.STORE,
-    unicorn_const.UC_ERR_WRITE_PROT: Reason.STORE,
-    unicorn_const.UC_ERR_WRITE_UNALIGNED: Reason.STORE,
-    unicorn_const.UC_ERR_FETCH_UNMAPPED: Reason.FETCH,
-    unicorn_const.UC_ERR_FETCH_PROT: Reason.FETCH,
-}
+_IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # bits of xPSR
 
 
-class Engine:
-    """Code on `bus`.
+class Executor:
+    """Executes the code on `bus`.
 
-    `special` is called when a block that has specials is entered, and returns whether it
-    must not run.
+    `special` is called before a block with special instructions runs; it returns whether the
+    block must not run. `portable` selects the counter in Python.
     """
 
     def __init__(
@@ -60,44 +49,44 @@ class Engine:
         self._emulator = Emulator()
         self.registers = self._emulator.registers
         stop = self._emulator.stop_function
-        self.counter = InstructionCounter(self._seen, stop, portable=portable)
+        self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
-        self._instant: int | None = None
+        self._exact_pc: int | None = None  # during an access to an exact device
         self._blocks = Blocks(bus)
         self._stale = False
-        self._repairs: list[tuple[Memory, int, int, int]] = []
+        self._flash_stores = FlashStores()
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
         self._breakpoints: dict[int, int] = {}  # address to hook
-        self._passing: int | None = None
+        self._passed_breakpoint: int | None = None
         self._map()
-        self._hook()
+        self._add_hooks()
         bus.written = self._on_written
 
-    # What the core asks
+    # Called by the core
 
     def now(self) -> int:
-        """Return how many instructions have been executed; exact in devices mapped exact."""
+        """Return the number of executed instructions; exact inside callbacks of exact devices."""
         state = self.counter.state
         count: int = state.count
         if not self._running:
             return count
         start, instructions = self.counter.entered
-        if self._instant is None:
+        if self._exact_pc is None:
             return count - instructions
-        return count - instructions + self._blocks.position(start, self._instant)
+        return count - instructions + self._blocks.position(start, self._exact_pc)
 
     def interrupt(self) -> None:
-        """Stop before the next block; may be called by any thread."""
+        """Stop before the next block; any thread may call this."""
         self.counter.interrupt()
 
     def run(self, limit: int, ready: Callable[[], bool]) -> Stop:
-        """Run from `pc` until the instruction count reaches `limit`, or something happens.
+        """Run from `pc` until the instruction count reaches `limit`, or another reason to stop.
 
-        `ready` is asked after the limit is set: whoever makes it false and then calls
-        `interrupt` is heard, whichever comes first.
+        `ready` is called after the limit is set. A thread that first makes it return False and
+        then calls `interrupt` therefore always stops the run, without a race.
         """
         self.counter.state.limit = min(limit, NEVER)
         if not ready():
@@ -105,10 +94,10 @@ class Engine:
         return self._start(0)
 
     def step(self, instructions: int = 1) -> Stop:
-        """Execute `instructions`; an IT and what it covers are executed as one."""
+        """Execute `instructions`; an IT and its conditional instructions are executed as one."""
         self.counter.state.limit = NEVER
         self._stepping = True
-        self._stale = True  # code that is translated already would not be counted
+        self._stale = True  # translated code does not count
         before = self.counter.state.count
         pc = self.pc
         try:
@@ -120,14 +109,14 @@ class Engine:
         return stop
 
     def _stepped(self, pc: int, stop: Stop) -> int:
-        """Return how many instructions the step from `pc` was."""
+        """Return how many instructions the step from `pc` executed."""
         if stop.reason is not Reason.LIMIT:
             return int(self.pc != pc)
         found = self.bus.memory(pc, 2)
-        return 1 if found is None else 1 + covered(found[0].value(found[1], 2))
+        return 1 if found is None else 1 + it_length(found[0].value(found[1], 2))
 
     def set_breakpoints(self, addresses: set[int]) -> None:
-        """Stop before the instructions at `addresses` from now on."""
+        """From now on, stop before the instructions at `addresses`, and at no others."""
         if addresses == self._breakpoints.keys():
             return
         for address in self._breakpoints.keys() - addresses:
@@ -139,21 +128,21 @@ class Engine:
         self._stale = True
 
     def pass_breakpoint(self) -> None:
-        """Let the next run begin at a breakpoint without stopping there."""
-        self._passing = self.pc
+        """Ignore a breakpoint at `pc` when the next run starts."""
+        self._passed_breakpoint = self.pc
 
     def before(self, start: int, offset: int) -> int:
-        """Return how many instructions of the block at `start` come before `offset`."""
+        """Return the number of instructions before `offset` in the block at `start`."""
         return self._blocks.position(start, start + offset)
 
     def allow_float(self, allowed: bool) -> None:
-        """Say whether blocks that use the FPU are special."""
+        """Set whether FPU instructions are allowed; if not, they are special."""
         if allowed != self.float_allowed:
             self.float_allowed = allowed
             self.counter.forget()
 
     def flush(self) -> None:
-        """Forget all translated code."""
+        """Discard all translated code."""
         self._emulator.flush()
         self.counter.forget()
         self._blocks.clear()
@@ -169,62 +158,62 @@ class Engine:
         self._running = True
         error = self._emulator.start(self.pc, count)
         self._running = False
-        self._instant = None
-        self._passing = None
+        self._exact_pc = None
+        self._passed_breakpoint = None
         self.pc = self.registers.read(PC)
-        self._repair()
-        self._account()
+        self._flash_stores.correct()
+        self._subtract_unexecuted()
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        return self._reason(error)
+        return self._stop_for(error)
 
-    def _account(self) -> None:
-        """Take back the instructions of the last block that were not executed."""
+    def _subtract_unexecuted(self) -> None:
+        """Subtract the instructions of the last block that were not executed."""
         start, instructions = self.counter.entered
         block = self._blocks.get(start)
         if block is not None and start <= self.pc < block.end:
             self.counter.state.count -= instructions - self._blocks.position(start, self.pc)
 
-    def _reason(self, error: int) -> Stop:
+    def _stop_for(self, error: int) -> Stop:
+        """Return the reason for the stop; `error` is Unicorn's result of the run."""
         if error == unicorn_const.UC_ERR_OK:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
-            return Stop(Reason.SLEEP) if self._ended_with(_WFI) else self._stop
-        if error in _ACCESS_FAULTS:
-            reason = _ACCESS_FAULTS[error]
-            fetched = reason is Reason.FETCH
-            return Stop(reason, address=self.pc if fetched else self._stop.address)
+            return Stop(Reason.SLEEP) if self._ended_with(WFI) else self._stop
+        if error in ACCESS_FAULTS:
+            reason = ACCESS_FAULTS[error]
+            is_fetch = reason is Reason.FETCH
+            return Stop(reason, address=self.pc if is_fetch else self._stop.address)
         if error == unicorn_const.UC_ERR_INSN_INVALID:
             if not self.registers.read(XPSR) & _THUMB_STATE:
                 return Stop(Reason.STATE)
-            hinted = self._ended_with(_WFE) or self._ended_with(_YIELD)
-            return Stop(Reason.EVENT if hinted else Reason.UNDEFINED)
+            is_event = self._ended_with(WFE) or self._ended_with(YIELD)
+            return Stop(Reason.EVENT if is_event else Reason.UNDEFINED)
         raise InfrastructureError(
             f"the emulator failed at pc {self.pc:#010x}: {self._emulator.error_text(error)}",
             where="virtual board",
         )
 
     def _ended_with(self, hint: int) -> bool:
-        """Tell whether the last block ran to its end, and that is the 16-bit or 32-bit `hint`."""
+        """Return whether the last block ran to its end and ended with `hint`."""
         start, _ = self.counter.entered
         block = self._blocks.get(start)
         if block is None or (self.pc != block.end and not self._stepping):
             return False
         found = self.bus.memory(self.pc - 4, 4)
-        if found is None:
-            return False
-        last = found[0].value(found[1], 4)
-        return last >> 16 == hint or last == (_WIDE_HINT | (hint >> 4 & 0xF) << 16)
+        return found is not None and is_hint(found[0].value(found[1], 4), hint)
 
-    # Callbacks from Unicorn: an exception must not cross it
+    # Callbacks from Unicorn: an exception must not propagate into it
 
     def _fail(self, error: BaseException) -> None:
+        """Keep `error` and stop; `_start` raises it."""
         self._failure = error
         self.counter.interrupt()
 
-    def _seen(self, address: int, size: int) -> tuple[int, bool, bool]:
-        block = self._blocks.see(address, size)
+    def _inspect_block(self, address: int, size: int) -> tuple[int, bool, bool]:
+        """Return what `InstructionCounter` needs to know about a new block."""
+        block = self._blocks.scan(address, size)
         if block is None:
             return 0, False, False
         if not self._is_special(block):
@@ -252,8 +241,8 @@ class Engine:
         self._emulator.stop()
 
     def _on_breakpoint(self, _uc: int, address: int, _size: int, _data: int) -> None:
-        if self._passing == address:
-            self._passing = None
+        if self._passed_breakpoint == address:
+            self._passed_breakpoint = None
             return
         self._stop = Stop(Reason.BREAKPOINT)
         self._emulator.stop()
@@ -263,51 +252,39 @@ class Engine:
         return False
 
     def _on_protected_read(self, _uc: int, _kind: int, _address: int, *_: int) -> bool:
-        self._synchronise()
+        self._note_exact_pc()
         return True
 
     def _on_protected_write(
         self, _uc: int, _kind: int, address: int, size: int, value: int, _data: int
     ) -> bool:
-        self._synchronise()
+        self._note_exact_pc()
         found = self.bus.memory(address, size)
         if found is not None:
+            value &= (1 << 8 * size) - 1
             try:
-                self._program(found[0], found[1], address, size, value & ((1 << 8 * size) - 1))
+                if self._flash_stores.store(found[0], found[1], size, value):
+                    self.counter.interrupt()
+                self._on_written(address, size)
             except BusError:
                 return False
             except Exception as error:
                 self._fail(error)
-            self._instant = None
+            self._exact_pc = None
         return True
 
-    def _synchronise(self) -> None:
-        """Note where execution is; undo the IT state that finding out has left behind."""
+    def _note_exact_pc(self) -> None:
+        """Note the program counter; clear the IT state that its update has left set."""
         pc = self.registers.read(PC)
-        self._instant = pc
+        self._exact_pc = pc
         block = self._blocks.get(self.counter.entered[0])
         if block is not None and pc - block.start in block.in_it:
             self.registers.write(XPSR, self.registers.read(XPSR) & ~_IT_STATE)
 
     # Memory
 
-    def _program(self, memory: Memory, offset: int, address: int, size: int, value: int) -> None:
-        if memory.programmer is None:
-            kept = memory.value(offset, size)
-        else:
-            kept = memory.programmer.program(offset, size, value)
-        if kept != value:
-            self._repairs.append((memory, offset, size, kept))
-            self.counter.interrupt()
-        self._on_written(address, size)
-
-    def _repair(self) -> None:
-        for memory, offset, size, value in self._repairs:
-            memory.store(offset, size, value)
-        self._repairs.clear()
-
     def _on_written(self, address: int, size: int) -> None:
-        """Something other than the core changed memory that may have been translated."""
+        """Discard the translated code if it may include the `size` changed bytes at `address`."""
         if self._blocks.touches(address, size):
             self._stale = True
             self.counter.interrupt()
@@ -315,14 +292,15 @@ class Engine:
     def _map(self) -> None:
         for memory in self.bus.memories:
             self._emulator.map_memory(memory)
-        access = Access(self._repairs, self._repair, self._pass_instant, self._fail)
+        stores = self._flash_stores
+        access = Access(stores.corrections, stores.correct, self._forget_exact_pc, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
 
-    def _pass_instant(self) -> None:
-        self._instant = None
+    def _forget_exact_pc(self) -> None:
+        self._exact_pc = None
 
-    def _hook(self) -> None:
+    def _add_hooks(self) -> None:
         add = self._emulator.add_hook
         add(unicorn_const.UC_HOOK_BLOCK, self.counter.hook, data=self.counter.user_data)
         add(unicorn_const.UC_HOOK_EDGE_GENERATED, TranslatedHook(self._on_translated))

@@ -1,6 +1,6 @@
 """The flash patch and breakpoint unit (Armv7-M ARM, C1.11), version 1: six breakpoints.
 
-Literal comparators are reported as none; remapping is not modelled.
+It reports zero literal comparators; remapping is not modelled.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ CTRL, COMP0 = 0x000, 0x008
 _COMPARATORS = 6
 _ENABLE, _KEY = 1 << 0, 1 << 1
 _ADDRESS = 0x1FFF_FFFC
-_LOW, _HIGH = 1 << 30, 1 << 31  # REPLACE: break on the lower or upper halfword
+_LOW, _HIGH = 1 << 30, 1 << 31  # REPLACE: break at the lower or upper halfword
 
 
 class Fpb:
-    """`changed` gets the addresses that have breakpoints."""
+    """The unit; `changed` is called with the addresses of all active breakpoints."""
 
     def __init__(self, changed: Callable[[set[int]], None]) -> None:
         self._changed = changed
@@ -35,11 +35,11 @@ class Fpb:
         return self._comparators[index] if 0 <= index < _COMPARATORS else 0
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self.read(offset)
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register; CTRL only with its key."""
+        """Write a register; CTRL requires its key."""
         index = (offset - COMP0) // 4
         if offset == CTRL and value & _KEY:
             self._enabled = value & _ENABLE

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from harness.simulator import nvic, scs
 from harness.simulator import registers as reg
-from harness.simulator.execution import Engine
+from harness.simulator.execution import Executor
 from harness.simulator.nvic import Nvic
 
 DHCSR, DCRSR, DCRDR, DEMCR = 0xE000_EDF0, 0xE000_EDF4, 0xE000_EDF8, 0xE000_EDFC
@@ -22,7 +22,7 @@ _VC_FAULTS = {nvic.MEM_MANAGE: 1 << 4, nvic.BUS_FAULT: 1 << 8, nvic.USAGE_FAULT:
 TRCENA = 1 << 24
 _DEMCR_WRITABLE = 0x010F_07F1
 
-_SPECIAL = 20  # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one
+_SPECIAL = 20  # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word
 _REGISTERS = {
     **dict(enumerate(reg.R)),
     13: reg.SP,
@@ -36,25 +36,25 @@ _REGISTERS = {
 _PC, _XPSR = 15, 16
 
 
-class Controlled(Protocol):
-    """What of a core a debugger controls."""
+class DebuggedCore(Protocol):
+    """The state of a core that DHCSR shows."""
 
     halted: bool
     sleeping: bool
 
     @property
     def locked_up(self) -> bool:
-        """Tell whether it is in lockup."""
+        """Whether the core is in lockup."""
 
     @property
     def held_in_reset(self) -> bool:
-        """Tell whether nRESET is low."""
+        """Whether nRESET is low."""
 
 
-class Debug:
-    """The debug registers as device of the system control space, and behind the debug port."""
+class HaltingDebug:
+    """The debug registers: a device in the system control space, also used by the debug port."""
 
-    def __init__(self, core: Controlled, engine: Engine, controller: Nvic) -> None:
+    def __init__(self, core: DebuggedCore, executor: Executor, controller: Nvic) -> None:
         self.trace_changed: Callable[[], None] = lambda: None
         self.control = 0  # C_DEBUGEN, C_MASKINTS
         self.demcr = 0
@@ -63,24 +63,24 @@ class Debug:
         self.retired = False
         self._data = 0
         self._core = core
-        self._engine = engine
+        self._executor = executor
         self._nvic = controller
 
     def reset(self) -> None:
-        """Survive: only a power-on reset clears them (C1.6), of which there is one."""
+        """Do nothing: only a power-on reset clears the registers (C1.6)."""
 
     @property
     def traced(self) -> bool:
-        """Tell whether DWT counts."""
+        """Whether TRCENA is set, so that DWT can count."""
         return bool(self.demcr & TRCENA)
 
     @property
     def enabled(self) -> bool:
-        """Tell whether a debugger wants to be told of events."""
+        """Whether debug is enabled: the core halts on debug events."""
         return bool(self.control & C_DEBUGEN)
 
     def catches(self, exception: int) -> bool:
-        """Tell whether the core halts on entry to `exception`."""
+        """Return whether the core halts on entry to `exception`."""
         if not self.enabled:
             return False
         if exception == nvic.HARD_FAULT:
@@ -111,11 +111,11 @@ class Debug:
         return self._data if offset == DCRDR & 0xFFF else 0
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into; DFSR's bits clear on one."""
+        """Return the value that a narrow write is merged into; DFSR's bits are cleared by ones."""
         return 0 if offset == scs.DFSR else self.read(offset)
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register. The core's own writes to DHCSR and DCRSR have no effect."""
+        """Write a register. Writes by the core to DHCSR and DCRSR have no effect."""
         if offset == scs.DEMCR:
             self.demcr = value & _DEMCR_WRITABLE
             self.trace_changed()
@@ -125,12 +125,12 @@ class Debug:
             self._data = value
 
     @staticmethod
-    def wanted(value: int) -> int | None:
-        """Return the control bits of a write to DHCSR, None if it lacks the key."""
+    def control_bits(value: int) -> int | None:
+        """Return the control bits of a write to DHCSR; None if the key is missing."""
         return value & 0xF if value >> 16 == _DBGKEY else None
 
-    def transfer(self, selector: int) -> None:
-        """Move a core register to or from DCRDR, as a write to DCRSR asks."""
+    def transfer_register(self, selector: int) -> None:
+        """Copy a core register to or from DCRDR; `selector` is the value written to DCRSR."""
         number = selector & 0x7F
         if selector & _REGWNR:
             self._write_register(number, self._data)
@@ -138,9 +138,9 @@ class Debug:
             self._data = self._read_register(number)
 
     def _read_register(self, number: int) -> int:
-        registers = self._engine.registers
+        registers = self._executor.registers
         if number == _PC:
-            return self._engine.pc
+            return self._executor.pc
         if number == _SPECIAL:
             return (
                 (registers.read(reg.CONTROL) & 7) << 24
@@ -152,9 +152,9 @@ class Debug:
         return 0 if found is None else registers.read(found)
 
     def _write_register(self, number: int, value: int) -> None:
-        registers = self._engine.registers
+        registers = self._executor.registers
         if number == _PC:
-            self._engine.pc = value & ~1
+            self._executor.pc = value & ~1
         elif number == _SPECIAL:
             registers.write(reg.PRIMASK, value & 1)
             registers.write(reg.BASEPRI, value >> 8 & 0xFF)

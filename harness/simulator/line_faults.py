@@ -1,4 +1,4 @@
-"""What may happen to the n-th byte on a serial line."""
+"""Faults of single bytes on a serial line."""
 
 import time
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Harm(Enum):
-    """What happens to a byte."""
+    """What happens to the byte."""
 
     DROP = "drop"
     CORRUPT = "corrupt"
@@ -17,9 +17,9 @@ class Harm(Enum):
 
 @dataclass(frozen=True)
 class LineFault:
-    """Harm to the `index`-th byte (from 0) that passes in one direction from now on.
+    """A fault of the `index`-th byte (from 0) from now on, in one direction.
 
-    `seconds` is how long a DELAY holds it and all that follow.
+    With DELAY, this byte and all that follow are delayed by `seconds`.
     """
 
     harm: Harm
@@ -29,18 +29,18 @@ class LineFault:
 
 
 class Disturbance:
-    """The faults of one direction."""
+    """The line faults of one direction."""
 
     def __init__(self) -> None:
         self._passed = 0
         self._faults: dict[int, list[LineFault]] = {}
 
     def add(self, fault: LineFault) -> None:
-        """Let `fault` happen; its index counts from the next byte."""
+        """Add `fault`; its index counts from the next byte."""
         self._faults.setdefault(self._passed + fault.index, []).append(fault)
 
     def apply(self, data: bytes) -> bytes:
-        """Return what is left of `data`; takes as long as the delays in it."""
+        """Return `data` with the faults applied; delays block."""
         begin = self._passed
         self._passed += len(data)
         if not self._faults:

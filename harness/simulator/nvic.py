@@ -1,7 +1,7 @@
-"""The nested vectored interrupt controller: what is pending, and what may preempt what.
+"""The nested vectored interrupt controller: pending exceptions, priorities, preemption.
 
 Armv7-M ARM (DDI 0403E): B1.5.4 exception priorities and preemption, B3.4 the NVIC.
-Exceptions are numbered as there: 1 to 15 the core's, 16 + n interrupt n.
+Exception numbers are the architecture's: 1 to 15 for the core, 16 + n for interrupt n.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ SVCALL, DEBUG_MONITOR, PENDSV, SYSTICK = 11, 12, 14, 15
 EXTERNAL = 16
 
 THREAD_PRIORITY = 256
-"""Lower than any exception's."""
+"""Thread mode without masks: lower than the priority of any exception."""
 
 _FIXED = {RESET: -3, NMI: -2, HARD_FAULT: -1}
 _EXCEPTIONS = 256
 
 
 class Nvic:
-    """`priority_bits` are implemented; `changed` is called when an interrupt may be due."""
+    """The NVIC; `priority_bits` are implemented. It calls `changed` if an interrupt may be due."""
 
     def __init__(self, priority_bits: int, changed: Callable[[], None]) -> None:
         self._mask = 0xFF << 8 - priority_bits & 0xFF
@@ -27,7 +27,7 @@ class Nvic:
         self.reset()
 
     def reset(self) -> None:
-        """Disable all, pend none; a device that still asserts its line will pend again."""
+        """Disable all and pend none; a device that asserts its line again pends again."""
         self.pending: set[int] = set()
         self.enabled: set[int] = set()
         self.active: list[int] = []
@@ -35,7 +35,7 @@ class Nvic:
         self._priorities = bytearray(_EXCEPTIONS)
         self._asserted.clear()
 
-    # Lines of devices
+    # Interrupt lines of devices
 
     def line(self, interrupt: int) -> Callable[[bool], None]:
         """Return the level-sensitive input of `interrupt`."""
@@ -60,12 +60,12 @@ class Nvic:
             self._changed()
 
     def unpend(self, exception: int) -> None:
-        """Take the pending state back; a line that is still asserted pends again (B3.4)."""
+        """Clear the pending state, unless the line is still asserted (B3.4)."""
         if exception not in self._asserted:
             self.pending.discard(exception)
 
     def enable(self, exception: int, enabled: bool) -> None:
-        """Let `exception`, an interrupt, through or not."""
+        """Enable or disable `exception`, which is an interrupt."""
         if enabled:
             self.enabled.add(exception)
             self._changed()
@@ -73,12 +73,12 @@ class Nvic:
             self.enabled.discard(exception)
 
     def enter(self, exception: int) -> None:
-        """Note that `exception` is being handled."""
+        """Mark `exception` as active."""
         self.pending.discard(exception)
         self.active.append(exception)
 
     def leave(self, exception: int) -> None:
-        """Note that its handler returned."""
+        """Mark `exception` as inactive: its handler returned."""
         if exception in self.active:
             self.active.remove(exception)
         if exception in self._asserted:
@@ -87,20 +87,20 @@ class Nvic:
     # Priorities
 
     def priority(self, exception: int) -> int:
-        """Return the priority; a lower number goes first."""
+        """Return the priority; the lower number is the higher priority."""
         return _FIXED.get(exception, self._priorities[exception])
 
     def set_priority(self, exception: int, value: int) -> None:
-        """Set a configurable priority, of which only the implemented bits are kept."""
+        """Set a configurable priority; only the implemented bits are kept."""
         self._priorities[exception] = value & self._mask
         self._changed()
 
     def group(self, priority: int) -> int:
-        """Return the part of `priority` that decides about preemption (B1.5.4, PRIGROUP)."""
+        """Return the group priority, which decides about preemption (B1.5.4, PRIGROUP)."""
         return priority if priority < 0 else priority & (0xFF << self.grouping + 1) & 0xFF
 
     def execution_priority(self, primask: int, basepri: int, faultmask: int) -> int:
-        """Return the priority that an exception must beat now (B1.5.4, ExecutionPriority)."""
+        """Return the current execution priority (B1.5.4, ExecutionPriority)."""
         now = THREAD_PRIORITY
         for exception in self.active:
             now = min(now, self.group(self.priority(exception)))

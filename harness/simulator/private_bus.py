@@ -1,4 +1,4 @@
-"""The private peripheral bus: where the core's own devices are (Armv7-M ARM, B3.1, C1.2)."""
+"""The private peripheral bus with the core's own devices (Armv7-M ARM, B3.1, C1.2)."""
 
 from harness.simulator import coresight
 from harness.simulator.bus import Device, Window
@@ -11,14 +11,16 @@ _SCS, _ROM_TABLE = BASE + 0xE000, BASE + 0xF_F000
 
 
 def window() -> Window:
-    """Return the window, without its devices: in two of its pages the time must be exact."""
+    """Return the window without devices; DWT and SCS need the exact instruction count."""
     result = Window(BASE, _SIZE, shift=12)
     result.exact = {_DWT, _SCS}
     return result
 
 
-def place(bus: Window, control: Device, dwt: Device, fpb: Device, rom: coresight.Part) -> None:
-    """Place the core's devices and the ROM table that lists them."""
+def add_devices(
+    bus: Window, control: Device, dwt: Device, fpb: Device, rom: coresight.Part
+) -> None:
+    """Add the core's devices and the ROM table that lists them."""
     for base, part, device in (
         (_SCS, coresight.SCS, control),
         (_DWT, coresight.DWT, dwt),

@@ -1,14 +1,14 @@
-"""The entry point by which pyOCD finds virtual boards.
+"""The entry point through which pyOCD finds virtual boards.
 
-pyOCD loads every probe plugin while `import pyocd` is still running, so nothing of
-it but the plugin's base class may be imported here.
+pyOCD loads all probe plugins while `import pyocd` is still running. This module may therefore
+import nothing of pyOCD but the base class of plugins.
 """
 
 from pyocd.core.plugin import Plugin
 
 
 class VirtualProbePlugin(Plugin):  # type: ignore[misc]
-    """Names the probe class, which is imported when it is asked for."""
+    """Provides the probe class, which is imported on demand."""
 
     def load(self) -> type:
         """Return the probe class."""
@@ -18,10 +18,10 @@ class VirtualProbePlugin(Plugin):  # type: ignore[misc]
 
     @property
     def name(self) -> str:
-        """The prefix of a probe id that names this kind of probe."""
+        """The prefix of a probe ID that selects this kind of probe."""
         return "virtual"
 
     @property
     def description(self) -> str:
-        """What the plugin is."""
+        """The description that pyOCD shows."""
         return "Virtual boards of tinyml-harness"

@@ -1,7 +1,7 @@
 """The debug probe of virtual boards, for pyOCD.
 
-Writes are kept back and sent together with the next read, reads that pyOCD will want
-only later too: a round trip costs more than the transfers in it.
+A round trip takes longer than the transfers in it. Writes, and reads whose value pyOCD needs only
+later, are therefore buffered and sent together with the next read.
 """
 
 import time
@@ -16,16 +16,16 @@ from pyocd.probe.debug_probe import DebugProbe
 from harness.simulator import runtime_folder
 from harness.simulator.board_client import BoardBusyError, BoardGoneError, Session
 from harness.simulator.bus import MASK32
-from harness.simulator.runtime_folder import Record
-from harness.simulator.socket_protocol import LARGEST, Operation, Status, encode_operation
+from harness.simulator.runtime_folder import Announcement
+from harness.simulator.socket_protocol import MAX_MESSAGE, Operation, Status, encode_operation
 
-_MOST_WORDS = 0xFFFF  # of one operation
-_FLUSH_AT = LARGEST // 16
+_MAX_WORDS = 0xFFFF  # in one operation
+_FLUSH_AT = MAX_MESSAGE // 16
 _RESET_PULSE = 0.01  # seconds
 
 
-class _Pending:
-    """Words that a batch will read."""
+class _PendingRead:
+    """A read in the buffered batch: `count` words."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -36,53 +36,53 @@ class _Pending:
 class VirtualProbe(DebugProbe):  # type: ignore[misc]
     """A virtual board's debug port as pyOCD sees it."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, announcement: Announcement) -> None:
         super().__init__()
-        self._record = record
-        self._link: Session | None = None
+        self._announcement = announcement
+        self._board_session: Session | None = None
         self._protocol: DebugProbe.Protocol | None = None
         self._reset = False
         self._batch = bytearray()
-        self._pending: list[_Pending] = []
+        self._pending: list[_PendingRead] = []
 
     @classmethod
     def get_all_connected_probes(
         cls, unique_id: str | None = None, is_explicit: bool = False
     ) -> Sequence[DebugProbe]:
-        """Return the boards that are running; pyOCD selects by id."""
+        """Return the probes of all running boards; pyOCD selects by ID."""
         del unique_id, is_explicit
-        return [cls(record) for record in runtime_folder.running()]
+        return [cls(announcement) for announcement in runtime_folder.running()]
 
     @classmethod
     def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> DebugProbe | None:
-        """Return the board with exactly this id."""
+        """Return the probe with exactly this ID, or None."""
         del is_explicit
-        record = runtime_folder.find(unique_id)
-        return None if record is None else cls(record)
+        announcement = runtime_folder.find(unique_id)
+        return None if announcement is None else cls(announcement)
 
     @property
     def vendor_name(self) -> str:
-        """Who makes the probe."""
+        """The vendor of the probe."""
         return "tinyml-harness"
 
     @property
     def product_name(self) -> str:
-        """What the probe is called."""
+        """The name of the probe."""
         return "virtual board"
 
     @property
     def description(self) -> str:
-        """The board."""
-        return self._record.board
+        """The name of the board."""
+        return self._announcement.board
 
     @property
     def unique_id(self) -> str:
-        """The probe's id."""
-        return self._record.probe_id
+        """The ID of the probe."""
+        return self._announcement.probe_id
 
     @property
     def supported_wire_protocols(self) -> Collection[DebugProbe.Protocol]:
-        """SWD."""
+        """Only SWD."""
         return [DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD]
 
     @property
@@ -92,27 +92,27 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
 
     @property
     def is_open(self) -> bool:
-        """Tell whether this session has the board."""
-        return self._link is not None
+        """Whether this probe is open."""
+        return self._board_session is not None
 
     @property
     def capabilities(self) -> set[DebugProbe.Capability]:
-        """What the probe can."""
+        """The capabilities of the probe."""
         return {DebugProbe.Capability.SWJ_SEQUENCE, DebugProbe.Capability.BANKED_DP_REGISTERS}
 
     @property
     def associated_board_info(self) -> BoardInfo:
         """Name and target type of the board."""
-        return BoardInfo(name=self._record.board, target=self._record.chip)
+        return BoardInfo(name=self._announcement.board, target=self._announcement.chip)
 
     def create_associated_board(self) -> Board:
         """Return pyOCD's board for it."""
         return Board(self.session, board_info=self.associated_board_info)
 
     def open(self) -> None:
-        """Take the board; `ProbeError` if somebody else has it."""
+        """Open the board; raise `ProbeError` if another session has it open."""
         try:
-            self._link = Session(self._record)
+            self._board_session = Session(self._announcement)
         except BoardBusyError as error:
             raise exceptions.ProbeError(
                 f"virtual board {self.unique_id} is busy: {error}"
@@ -121,24 +121,24 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
             raise exceptions.ProbeDisconnected(str(error)) from error
 
     def close(self) -> None:
-        """Give the board back."""
-        if self._link is not None:
-            self._link.close()
-        self._link = None
+        """Close the board's session."""
+        if self._board_session is not None:
+            self._board_session.close()
+        self._board_session = None
         self._batch.clear()
         self._pending.clear()
 
     def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
-        """Choose SWD."""
+        """Select SWD."""
         del protocol
         self._protocol = DebugProbe.Protocol.SWD
 
     def disconnect(self) -> None:
-        """Leave the wire."""
+        """Disconnect from the debug port."""
         self._protocol = None
 
     def set_clock(self, frequency: float) -> None:
-        """Ignore the clock: there is none."""
+        """Ignore the clock frequency: a virtual board has no SWD clock."""
 
     def swj_sequence(self, length: int, bits: int) -> None:
         """Ignore the sequence: the port is always in SWD mode."""
@@ -156,20 +156,20 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         self.flush()
 
     def is_reset_asserted(self) -> bool:
-        """Tell whether nRESET is low."""
+        """Return whether nRESET is low."""
         return self._reset
 
     def read_dp(self, addr: int, now: bool = True) -> Any:
-        """Read a register of the debug port, or return what will read it."""
-        return self._one(self._read(Operation.READ_DP, addr, 1), now=now)
+        """Read a register of the debug port; with `now` false, return a function that reads it."""
+        return self._single_word(self._read(Operation.READ_DP, addr, 1), now=now)
 
     def write_dp(self, addr: int, data: int) -> None:
         """Write a register of the debug port."""
         self._add(Operation.WRITE_DP, addr, (data & MASK32,))
 
     def read_ap(self, addr: int, now: bool = True) -> Any:
-        """Read a register of an access port, or return what will read it."""
-        return self._one(self._read(Operation.READ_AP, addr, 1), now=now)
+        """Read a register of an access port; with `now` false, return a function that reads it."""
+        return self._single_word(self._read(Operation.READ_AP, addr, 1), now=now)
 
     def write_ap(self, addr: int, data: int) -> None:
         """Write a register of an access port."""
@@ -178,10 +178,10 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
     def read_ap_multiple(
         self, addr: int, count: int = 1, now: bool = True
     ) -> Sequence[int] | Callable[[], Sequence[int]]:
-        """Read a register of an access port `count` times."""
+        """Read a register of an access port `count` times; `now` is as for `read_ap`."""
         parts = [
-            self._read(Operation.READ_AP, addr, min(_MOST_WORDS, count - begin))
-            for begin in range(0, count, _MOST_WORDS)
+            self._read(Operation.READ_AP, addr, min(_MAX_WORDS, count - begin))
+            for begin in range(0, count, _MAX_WORDS)
         ]
 
         def result() -> Sequence[int]:
@@ -191,23 +191,23 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
 
     def write_ap_multiple(self, addr: int, values: Sequence[int]) -> None:
         """Write `values` to a register of an access port."""
-        for begin in range(0, len(values), _MOST_WORDS):
+        for begin in range(0, len(values), _MAX_WORDS):
             self._add(
                 Operation.WRITE_AP,
                 addr,
-                tuple(value & MASK32 for value in values[begin : begin + _MOST_WORDS]),
+                tuple(value & MASK32 for value in values[begin : begin + _MAX_WORDS]),
             )
 
     def flush(self) -> None:
-        """Send what was kept back; an error of it is raised here."""
+        """Send the buffered batch and raise its error, if any."""
         if not self._batch:
             return
         batch, self._batch = bytes(self._batch), bytearray()
         pending, self._pending = self._pending, []
-        if self._link is None:
+        if self._board_session is None:
             raise exceptions.ProbeDisconnected(f"virtual board {self.unique_id} is not open")
         try:
-            status, words = self._link.execute(batch)
+            status, words = self._board_session.execute(batch)
         except BoardGoneError as error:
             raise self._fail(pending, exceptions.ProbeDisconnected(str(error))) from error
         for read in pending:
@@ -220,7 +220,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
             raise self._fail(pending, exceptions.TransferError("No ACK received"))
 
     @staticmethod
-    def _fail(pending: Sequence[_Pending], error: exceptions.Error) -> exceptions.Error:
+    def _fail(pending: Sequence[_PendingRead], error: exceptions.Error) -> exceptions.Error:
         for read in pending:
             if read.words is None:
                 read.error = error
@@ -231,20 +231,20 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         if len(self._batch) > _FLUSH_AT:
             self.flush()
 
-    def _read(self, operation: Operation, address: int, count: int) -> _Pending:
+    def _read(self, operation: Operation, address: int, count: int) -> _PendingRead:
         self._batch += encode_operation(operation, address, count)
-        read = _Pending(count)
+        read = _PendingRead(count)
         self._pending.append(read)
         return read
 
-    def _words(self, read: _Pending) -> Sequence[int]:
+    def _words(self, read: _PendingRead) -> Sequence[int]:
         if read.words is None and read.error is None:
             self.flush()
         if read.error is not None:
             raise read.error
         return read.words or ()
 
-    def _one(self, read: _Pending, *, now: bool) -> Any:
+    def _single_word(self, read: _PendingRead, *, now: bool) -> Any:
         def result() -> int:
             return self._words(read)[0]
 

@@ -1,7 +1,7 @@
 """The core's registers, read and written in batches.
 
-One call for many registers: entering an exception touches twenty, and a call of
-Unicorn's Python binding for each would cost more than everything else together.
+Exception entry accesses twenty registers. One call of Unicorn's Python binding for each of them
+takes more time than everything else together, so one call transfers a batch.
 """
 
 import ctypes
@@ -14,10 +14,10 @@ SP = arm.UC_ARM_REG_SP
 LR = arm.UC_ARM_REG_LR
 PC = arm.UC_ARM_REG_PC
 XPSR = arm.UC_ARM_REG_XPSR
-XPSR_ALL = arm.UC_ARM_REG_XPSR_NZCVQG  # to write it with the GE bits, which XPSR leaves alone
+XPSR_ALL = arm.UC_ARM_REG_XPSR_NZCVQG  # writes the GE bits, too; XPSR does not
 FLAGS = arm.UC_ARM_REG_APSR_NZCV
-"""To be written after XPSR or CONTROL, with the flags as they are: only then Unicorn takes note
-that the core may have changed between thread and handler mode, or its privilege."""
+"""Write it, with the flags unchanged, after XPSR or CONTROL: only then does Unicorn notice a change
+between thread and handler mode, or of privilege."""
 MSP = arm.UC_ARM_REG_MSP
 PSP = arm.UC_ARM_REG_PSP
 CONTROL = arm.UC_ARM_REG_CONTROL
@@ -29,35 +29,35 @@ R: tuple[int, ...] = tuple(getattr(arm, f"UC_ARM_REG_R{index}") for index in ran
 S: tuple[int, ...] = tuple(getattr(arm, f"UC_ARM_REG_S{index}") for index in range(32))
 
 CALLER_SAVED = (*R[:4], R[12], LR)
-"""What an exception stacks, before PC and xPSR (Armv7-M ARM, B1.5.6)."""
+"""The registers that an exception stacks before PC and xPSR (Armv7-M ARM, B1.5.6)."""
 
 
 class Batch:
-    """Some registers of the core behind the engine handle `uc`, in a fixed order."""
+    """Some registers of the core with the Unicorn handle `uc`, in a fixed order."""
 
     def __init__(self, uc: ctypes.c_void_p, registers: Sequence[int]) -> None:
         count = len(registers)
         self._uc = uc
         self._count = ctypes.c_int(count)
         self._ids = (ctypes.c_int * count)(*registers)
-        # Eight bytes each: that is what Unicorn may write, though it uses four.
+        # Eight bytes each: Unicorn may write that many, although it uses four.
         self._values = (ctypes.c_uint64 * count)()
         start = ctypes.addressof(self._values)
         self._pointers = (ctypes.c_void_p * count)(*(start + 8 * i for i in range(count)))
 
     def read(self) -> list[int]:
-        """Return their values."""
+        """Return the values, in the order of the batch."""
         uclib.uc_reg_read_batch(self._uc, self._ids, self._pointers, self._count)
         return self._values[:]
 
     def write(self, values: Sequence[int]) -> None:
-        """Set them, in their order."""
+        """Set the registers, in the order of the batch."""
         self._values[:] = list(values)
         uclib.uc_reg_write_batch(self._uc, self._ids, self._pointers, self._count)
 
 
 class Registers:
-    """The core's registers by Unicorn's numbers, one at a time."""
+    """The core's registers, identified by Unicorn's numbers."""
 
     def __init__(self, uc: ctypes.c_void_p) -> None:
         self._uc = uc
@@ -76,8 +76,17 @@ class Registers:
         uclib.uc_reg_write(self._uc, register, self._pointer)
 
     def refresh(self) -> None:
-        """Let a change of XPSR or CONTROL take effect: see FLAGS."""
+        """Make a change of XPSR or CONTROL take effect: see FLAGS."""
         self.write(FLAGS, self.read(XPSR))
+
+    def reset(self) -> None:
+        """Set all registers but SP and PC to their values after reset (Armv7-M ARM, B1.5.5)."""
+        self.write(XPSR_ALL, 1 << 24)
+        for register in (CONTROL, PRIMASK, BASEPRI, FAULTMASK, FPSCR):
+            self.write(register, 0)
+        self.refresh()
+        self.batch(*R).write([0] * len(R))
+        self.write(LR, 0xFFFF_FFFF)
 
     def batch(self, *registers: int) -> Batch:
         """Return a batch of `registers`."""

@@ -1,8 +1,8 @@
-"""Where running virtual boards are found: a directory of this user.
+"""The directory of this user in which running virtual boards register.
 
-A board holds an exclusive `flock` on its file for as long as it lives; the kernel
-lets go of it however the board ends. The lock alone says that a board is there:
-what is left of one that was killed is removed by whoever comes across it.
+A board holds an exclusive `flock` on its file while it exists; the kernel releases the lock
+however the board ends. Only the lock shows that a board exists. If a board was killed, the next
+process that lists the boards removes its files.
 """
 
 import fcntl
@@ -19,15 +19,15 @@ import msgspec
 from harness.errors import InfrastructureError, InputError
 
 DIRECTORY_VARIABLE = "HARNESS_VIRTUAL_DIR"
-"""An environment variable that names another directory."""
+"""The environment variable that sets another directory."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_CLAIM_DEADLINE = 1.0  # seconds; somebody who looks around holds a lock for a moment
+_CLAIM_DEADLINE = 1.0  # seconds; a process that lists the boards holds a lock for a moment
 _PRIVATE = 0o700
 
 
-class Record(msgspec.Struct, frozen=True):
-    """What a board says of itself to those who look around."""
+class Announcement(msgspec.Struct, frozen=True):
+    """The description of a running board."""
 
     probe_id: str
     chip: str
@@ -38,7 +38,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def directory() -> Path:
-    """Return the directory, made if need be: nobody else may write there."""
+    """Return the directory, and create it if needed; only this user may enter it."""
     chosen = os.environ.get(DIRECTORY_VARIABLE)
     if chosen:
         path = Path(chosen)
@@ -58,51 +58,56 @@ def directory() -> Path:
     return path
 
 
-def running() -> Sequence[Record]:
-    """Return the boards that are there, by probe id; sweep away what dead ones left."""
-    records = []
+def running() -> Sequence[Announcement]:
+    """Return the running boards, sorted by probe ID; remove the files of dead ones."""
+    announcements = []
     for lock in sorted(directory().glob("*.lock")):
-        if _sweep(lock):
+        if _remove_if_dead(lock):
             continue
         try:
-            records.append(msgspec.json.decode(lock.with_suffix(".json").read_bytes(), type=Record))
+            announcements.append(
+                msgspec.json.decode(lock.with_suffix(".json").read_bytes(), type=Announcement)
+            )
         except (OSError, msgspec.DecodeError):
-            continue  # it is just starting, or was unplugged
-    return records
+            continue  # the board is starting, or was unplugged
+    return announcements
 
 
-def find(probe_id: str) -> Record | None:
-    """Return the board with exactly this probe id, if it is there."""
-    return next((record for record in running() if record.probe_id == probe_id), None)
+def find(probe_id: str) -> Announcement | None:
+    """Return the running board with exactly this probe ID, or None."""
+    return next(
+        (announcement for announcement in running() if announcement.probe_id == probe_id), None
+    )
 
 
-class Place:
-    """The place of one board in the directory, from `claim` until `leave`."""
+class Registration:
+    """The entry of one board in the directory; `remove` ends it."""
 
     def __init__(self, probe_id: str) -> None:
         if not _ID.fullmatch(probe_id):
             raise InputError(
-                f"{probe_id!r} is no probe id: 1 to 40 of A-Z, a-z, 0-9, - and _",
+                f"{probe_id!r} is not a valid probe ID",
                 where="--serial",
+                remedy="use 1 to 40 of the characters A-Z, a-z, 0-9, - and _",
             )
         self._lock = directory() / f"{probe_id}.lock"
         self._descriptor = _claim(self._lock, probe_id)
         self.socket = self._lock.with_suffix(".sock")
         self.socket.unlink(missing_ok=True)
 
-    def announce(self, record: Record) -> None:
-        """Let others find the board."""
+    def announce(self, announcement: Announcement) -> None:
+        """Publish the description of the board."""
         partial = self._lock.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.encode(record))
+        partial.write_bytes(msgspec.json.encode(announcement))
         partial.replace(self._lock.with_suffix(".json"))
 
     def withdraw(self) -> None:
-        """Let nobody find it any more, though it is still there."""
+        """Hide the board, although it still exists."""
         self._lock.with_suffix(".json").unlink(missing_ok=True)
 
-    def leave(self) -> None:
-        """Leave nothing behind."""
-        _remove(self._lock)
+    def remove(self) -> None:
+        """Remove all files of the entry."""
+        _remove_files(self._lock)
         os.close(self._descriptor)
 
 
@@ -113,20 +118,20 @@ def _claim(lock: Path, probe_id: str) -> int:
         if _try_lock(descriptor):
             if _is_same(lock, descriptor):
                 return descriptor
-            os.close(descriptor)  # somebody swept it away between open and lock
+            os.close(descriptor)  # another process removed it between open and lock
             continue
         os.close(descriptor)
         if time.monotonic() > end:
             raise InfrastructureError(
-                f"a virtual board with the probe id {probe_id!r} is running already",
+                f"a virtual board with the probe ID {probe_id!r} is running already",
                 where=str(lock),
-                remedy="choose another id with --serial, or stop that board",
+                remedy="choose another ID with --serial, or stop that board",
             )
         time.sleep(0.01)
 
 
-def _sweep(lock: Path) -> bool:
-    """Remove what belongs to `lock` if nobody holds it; return whether nobody did."""
+def _remove_if_dead(lock: Path) -> bool:
+    """Remove the files of `lock` if no process holds it; return whether none does."""
     try:
         descriptor = os.open(lock, os.O_RDWR)
     except OSError:
@@ -135,14 +140,14 @@ def _sweep(lock: Path) -> bool:
         if not _try_lock(descriptor):
             return False
         if _is_same(lock, descriptor):
-            _remove(lock)
+            _remove_files(lock)
         return True
     finally:
         os.close(descriptor)
 
 
-def _remove(lock: Path) -> None:
-    """Remove the files of a board; the lock, which is held, last."""
+def _remove_files(lock: Path) -> None:
+    """Remove the files of a board; the lock file, which is locked, goes last."""
     for suffix in (".json", ".partial", ".sock", ".lock"):
         lock.with_suffix(suffix).unlink(missing_ok=True)
 
@@ -164,7 +169,7 @@ def _is_same(path: Path, descriptor: int) -> bool:
 
 def _unusable(path: Path, why: str) -> InfrastructureError:
     return InfrastructureError(
-        f"virtual boards cannot meet there: {why}",
+        f"virtual boards cannot use this directory: {why}",
         where=str(path),
         remedy=f"remove it, or set {DIRECTORY_VARIABLE} to a directory with mode 0700",
     )

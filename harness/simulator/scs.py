@@ -1,16 +1,16 @@
 """The system control space: 0xE000E000 to 0xE000EFFF.
 
-Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (there is none here);
-identification values from the Cortex-M4 TRM (100166), table 4-1. NVIC, SysTick and
-debug registers are devices of their own in it.
+Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (not present); identification values
+from the Cortex-M4 TRM (100166), table 4-1. NVIC, SysTick and the debug registers are separate
+devices inside it.
 """
 
 from collections.abc import Callable
 
-from harness.simulator import interrupts, nvic, systick
+from harness.simulator import nvic, nvic_registers, systick
 from harness.simulator.bus import Device
-from harness.simulator.interrupts import InterruptRegisters
 from harness.simulator.nvic import Nvic
+from harness.simulator.nvic_registers import NvicRegisters
 from harness.simulator.systick import SysTick
 
 ICTR = 0x004
@@ -55,7 +55,10 @@ _WRITABLE = {VTOR: 0xFFFF_FF80, SCR: 0x16, CCR: 0x31B, SHCSR: 7 << 16, CPACR: 0x
 
 
 class SystemControl:
-    """`reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes."""
+    """The system control space.
+
+    `reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes.
+    """
 
     def __init__(
         self,
@@ -73,14 +76,14 @@ class SystemControl:
         self._float_allowed = float_allowed
         self._registers: dict[int, int] = {}
         self._others: dict[int, Device] = {
-            **dict.fromkeys(interrupts.OFFSETS, InterruptRegisters(controller, lines)),
+            **dict.fromkeys(nvic_registers.OFFSETS, NvicRegisters(controller, lines)),
             **dict.fromkeys(systick.OFFSETS, timer),
             **dict.fromkeys((*range(DHCSR, DEMCR + 4, 4), DFSR), debug),
         }
         self.reset()
 
     def __getitem__(self, offset: int) -> int:
-        """Return a register that merely keeps its value."""
+        """Return a register that only stores its value."""
         return self._registers.get(offset, 0)
 
     def raise_bits(self, offset: int, bits: int) -> None:
@@ -88,17 +91,17 @@ class SystemControl:
         self._registers[offset] = self._registers.get(offset, 0) | bits
 
     def set(self, offset: int, value: int) -> None:
-        """Set a register from inside, writable or not."""
+        """Set a register on behalf of the core, whether firmware can write it or not."""
         self._registers[offset] = value
 
     def reset(self) -> None:
-        """Set all to what it is after reset."""
+        """Set all registers to their values after reset."""
         self._registers.clear()
         self._registers.update(_AFTER_RESET)
         self._float_allowed(False)
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into: nothing where ones have an effect."""
+        """Return the value that a narrow write is merged into; 0 if writing ones has an effect."""
         other = self._others.get(offset)
         if other is not None:
             return other.peek(offset)
@@ -119,7 +122,7 @@ class SystemControl:
         return _FIXED.get(offset, self[offset])
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register; one that is read-only or does not exist ignores it."""
+        """Write a register; read-only and missing registers ignore the write."""
         other = self._others.get(offset)
         if other is not None:
             other.write(offset, value)

@@ -1,7 +1,7 @@
 """The serial line of a virtual board: a pseudo-terminal that pyserial opens like a port.
 
-Bytes to the device stop the core between two blocks and are handed to its UART;
-bytes to the host are collected for a moment and written at once.
+Bytes to the device stop the core between two blocks and go to its UART. Bytes to the host are
+collected for a moment and then written together.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from harness.simulator.line_faults import Disturbance, LineFault
 from harness.simulator.peripherals.uart import QUEUE, Uart
 
 _CHUNK = 2048
-_GATHER = 50e-6  # seconds in which more bytes may follow one that is sent
-_BACKLOG = 1 << 20  # bytes kept for a host that does not read; what comes then is lost
-_RETRY = 0.005  # seconds until a full terminal is tried again
+_GATHER = 50e-6  # seconds to wait for more bytes after the first
+_BACKLOG = 1 << 20  # bytes kept for a host that does not read; later ones are lost
+_RETRY = 0.005  # seconds until the next write to a full pseudo-terminal
 _CLOSE_DEADLINE = 2.0
 
 
 class SerialLine:
-    """Connects `uart` to a new pseudo-terminal; `stopped` holds the core."""
+    """Connects `uart` to a new pseudo-terminal; `stopped` stops the core."""
 
     def __init__(self, uart: Uart, stopped: Callable[[], AbstractContextManager[None]]) -> None:
         self._uart = uart
@@ -45,11 +45,11 @@ class SerialLine:
         self._thread.start()
 
     def disturb(self, fault: LineFault) -> None:
-        """Let something happen to a byte that is still to come."""
+        """Disturb a future byte."""
         (self._to_device if fault.to_device else self._to_host).add(fault)
 
     def close(self) -> None:
-        """Hang up: whoever has the port open gets an error."""
+        """Hang up: a host that has the port open gets an error."""
         if self._closing:
             return
         self._closing = True
@@ -70,10 +70,10 @@ class SerialLine:
                 self._wake()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it is awake
+        with contextlib.suppress(BlockingIOError):  # the pipe is full: the thread wakes anyway
             os.write(self._wake_write, b"\0")
 
-    # The thread
+    # The line's thread
 
     def _run(self) -> None:
         poll = select.poll()
@@ -102,7 +102,7 @@ class SerialLine:
             self._uart.receive(data)
 
     def _send(self) -> bool:
-        """Write what the device has sent; return whether the terminal took it all."""
+        """Write the device's bytes; return whether the pseudo-terminal accepted all of them."""
         while self._out:
             size = min(len(self._out), _CHUNK)
             data = self._to_host.apply(bytes(self._out[:size]))

@@ -1,4 +1,4 @@
-"""A virtual board as a process of its own."""
+"""Serves a virtual board in this process until a signal ends it."""
 
 import json
 import os
@@ -9,22 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.simulator.runtime_folder import Place
+from harness.simulator.runtime_folder import Registration
 from harness.simulator.server import Server
 from harness.simulator.virtual_board import Board
 
-_SWITCH = 0.0005  # seconds that one thread may keep the others waiting
-_WATCH = 0.2  # seconds between looks at whether the core's thread has failed
+_SWITCH_INTERVAL = 0.0005  # seconds after which Python switches threads
+_FAILURE_POLL = 0.2  # seconds between checks whether the core's thread has failed
 
 
 @dataclass(frozen=True)
 class BoardSetup:
-    """What a virtual board is made of.
+    """The parts of a virtual board.
 
-    `serial` is its probe's ID; without one, an ID is made up. `uart` is the UART on the serial
-    port and `boot` the address of the program's vector table; the chip has defaults for both.
-    `meter` is the virtual meter in the supply, empty for none. `faults` go wrong, as
-    `name` or `name=value`.
+    `serial` is the ID of its probe; by default it is generated. `uart` is the UART on the serial
+    port and `boot` the address of the vector table; the chip has defaults for both. `meter` is the
+    virtual meter in the supply, "" for none. A fault is `name` or `name=value`.
     """
 
     chip: str
@@ -40,42 +39,42 @@ def serve(
 ) -> int:
     """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
 
-    The board is announced on standard output, as one line of JSON if `as_json`, and in the file
-    `ready` if that is given. With `with_stdin` the end of standard input ends it too.
+    It announces the board on standard output, in one line of JSON if `as_json`, and in the file
+    `ready` if given. If `with_stdin`, the end of standard input ends the board, too.
     """
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     probe_id = setup.serial or f"V-{setup.chip}-{os.getpid()}"
-    place = Place(probe_id)
+    registration = Registration(probe_id)
     try:
         board = Board(
             setup.chip,
             uart=setup.uart,
             boot=setup.boot,
-            texts=setup.faults,
+            faults=setup.faults,
             meter=setup.meter,
         )
         try:
-            server = Server(board, place, probe_id, stop.set)
+            server = Server(board, registration, probe_id, stop.set)
             announcement = {
                 "probe": probe_id,
                 "port": board.line.path,
                 "chip": setup.chip,
                 "board": board.chip.board,
-                "socket": str(place.socket),
-                "meter": server.record.meter,
+                "socket": str(registration.socket),
+                "meter": server.announcement.meter,
             }
             _announce(announcement, as_json=as_json, ready=ready)
             if with_stdin:
-                threading.Thread(target=_watch_stdin, args=(stop,), daemon=True).start()
-            failed = _wait(stop, board)
+                threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
+            failed = _wait_for_end(stop, board)
             server.close()
         finally:
             board.close()
     finally:
-        place.leave()
+        registration.remove()
     return 1 if failed else 0
 
 
@@ -98,9 +97,9 @@ def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None
         )
 
 
-def _wait(stop: threading.Event, board: Board) -> bool:
-    """Wait for the end; return whether it is the core that failed."""
-    while not stop.wait(_WATCH):
+def _wait_for_end(stop: threading.Event, board: Board) -> bool:
+    """Wait for the end; return whether the core's thread has failed."""
+    while not stop.wait(_FAILURE_POLL):
         failure = board.chip.core.failure
         if failure is not None:
             print(f"the virtual board failed: {failure}", file=sys.stderr, flush=True)
@@ -108,6 +107,6 @@ def _wait(stop: threading.Event, board: Board) -> bool:
     return False
 
 
-def _watch_stdin(stop: threading.Event) -> None:
+def _stop_at_end_of_stdin(stop: threading.Event) -> None:
     sys.stdin.buffer.read()
     stop.set()

@@ -1,31 +1,33 @@
-"""`serve`: the command line of a virtual board, for `harness virtual` and `python -m` alike."""
+"""The options of `serve`, for `harness virtual` and for `python -m harness.simulator`."""
 
 import argparse
 from pathlib import Path
 
-from harness.simulator.board_faults import KNOBS, WRONG_CHIP
+from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare chip, UART, probe ID, faults, and how the board is announced."""
+    """Add the arguments that describe the board and its announcement."""
     faults = "; ".join(
-        f"{name}{'=' if knob.value else ''}{knob.value}: {knob.help}"
-        for name, knob in KNOBS.items()
+        f"{name}{'=' if kind.value else ''}{kind.value}: {kind.help}"
+        for name, kind in FAULTS.items()
     )
-    parser.add_argument("chip", metavar="CHIP", help="pyOCD's name of it, such as stm32f429xi")
-    parser.add_argument("--serial", metavar="ID", help="the probe's unique id (default: made up)")
-    parser.add_argument("--uart", metavar="NAME", help="the UART that is on the serial port")
+    parser.add_argument(
+        "chip", metavar="CHIP", help="pyOCD's name of the chip, such as stm32f429xi"
+    )
+    parser.add_argument("--serial", metavar="ID", help="the probe's unique ID (default: generated)")
+    parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port")
     parser.add_argument(
         "--boot",
         type=lambda text: int(text, 0),
         metavar="ADDRESS",
-        help="start the program whose vector table is there, as a bootloader does",
+        help="start the program with its vector table at ADDRESS, as a bootloader does",
     )
     parser.add_argument(
         "--meter",
         default="",
         metavar="METER",
-        help="a virtual meter in its supply: ppk2 or lpm01a, with what it does wrong: "
+        help="a virtual meter in the supply, ppk2 or lpm01a, with its faults: "
         "ppk2,noise=0.02,missing=0.005,ppm=300,late=0.0003; docs/energy.md",
     )
     parser.add_argument(
@@ -33,11 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FAULT",
-        help=f"something that goes wrong; {WRONG_CHIP}=CHIP: claim to be one; {faults}",
+        help=f"a fault of the board; {WRONG_CHIP}=CHIP: report the chip ID of CHIP; {faults}",
     )
     parser.add_argument("--json", action="store_true", help="announce the board in JSON")
     parser.add_argument("--stdin", action="store_true", help="end when standard input ends")
-    parser.add_argument("--ready", type=Path, metavar="FILE", help="announce it in FILE too")
+    parser.add_argument(
+        "--ready", type=Path, metavar="FILE", help="write the announcement to FILE, too"
+    )
 
 
 def serve_with(options: argparse.Namespace) -> int:

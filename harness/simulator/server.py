@@ -1,4 +1,4 @@
-"""The socket of a virtual board: sessions of debuggers, one at a time, and control."""
+"""The socket of a virtual board: one debugger session at a time, and control connections."""
 
 import contextlib
 import socket
@@ -10,7 +10,7 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.simulator import board_faults
-from harness.simulator.runtime_folder import Place, Record
+from harness.simulator.runtime_folder import Announcement, Registration
 from harness.simulator.socket_protocol import Open, Reply, Request, receive, send
 from harness.simulator.virtual_board import Board
 
@@ -18,18 +18,20 @@ _BACKLOG = 8
 
 
 class Server:
-    """Serves `board` to whoever finds `place`; ends with `close`.
+    """Serves `board` on the socket of `registration` until `close`.
 
-    `stop` is called when a client asks for the end.
+    `stop` is called when a client requests the end of the board.
     """
 
-    def __init__(self, board: Board, place: Place, probe_id: str, stop: Callable[[], None]) -> None:
-        self.record = Record(
+    def __init__(
+        self, board: Board, registration: Registration, probe_id: str, stop: Callable[[], None]
+    ) -> None:
+        self.announcement = Announcement(
             probe_id,
             board.chip.name,
             board.chip.board,
             board.line.path,
-            str(place.socket),
+            str(registration.socket),
             board.meter.path if board.meter else "",
         )
         self._board = board
@@ -37,17 +39,17 @@ class Server:
         self._session = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(place.socket))
+        self._listener.bind(str(registration.socket))
         self._listener.listen(_BACKLOG)
-        board.withdraw = place.withdraw
+        board.withdraw = registration.withdraw
         board.unplugged = self._cut
         self._thread = threading.Thread(target=self._accept, name="server", daemon=True)
         self._thread.start()
         if not board.is_unplugged:
-            place.announce(self.record)
+            registration.announce(self.announcement)
 
     def close(self) -> None:
-        """Refuse new connections and cut those there are."""
+        """Refuse new connections and cut the open ones."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -118,7 +120,7 @@ class Server:
                 log = self._board.chip.pins.log
                 return [(edge.pin, edge.high, edge.instructions) for edge in log]
             return {
-                "instructions": core.engine.now(),
+                "instructions": core.executor.now(),
                 "halted": core.halted,
                 "sleeping": core.sleeping,
                 "lockup": core.locked_up,

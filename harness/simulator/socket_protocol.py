@@ -1,9 +1,9 @@
-"""What passes between a virtual board and its clients, over a unix socket.
+"""The messages between a virtual board and its clients, over a Unix socket.
 
-Every message is its length (32 bits, little-endian) and that many bytes. The first
-is an `Open` as JSON. A control connection goes on in JSON. A session, of which a board
-has one at a time, goes on in batches: a request is a row of operations, executed in
-order until one fails, and the answer a status and the words that were read.
+A message is a length (32 bits, little-endian) and that number of bytes. The first message of a
+connection is an `Open` in JSON. A control connection then uses JSON. A board has one session at a
+time; its requests are batches of operations, executed in order until one fails, and its answers
+are a status and the words that were read.
 """
 
 import socket
@@ -14,8 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 WORD = 4
-LARGEST = 1 << 22
-"""Bytes of a message, at the most."""
+MAX_MESSAGE = 1 << 22
+"""The largest message, in bytes."""
 
 _LENGTH = struct.Struct("<I")
 _OPERATION = struct.Struct("<BxHI")
@@ -23,20 +23,20 @@ _STATUS = struct.Struct("<I")
 
 
 class Open(msgspec.Struct, frozen=True):
-    """What a connection is for."""
+    """The first message: the kind of the connection."""
 
     kind: Literal["session", "control"]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """On a control connection: `fault` with its text, `status`, `edges`, `joules` or `stop`."""
+    """A request on a control connection; `text` is the fault."""
 
     ask: Literal["fault", "status", "edges", "joules", "stop"]
     text: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Whether it was done; if not, `error` says why: `busy` tells a session that there is one."""
+    """A reply in JSON; `error` is the reason if not `ok`, `busy` if another session is open."""
 
     ok: bool
     error: str = ""
@@ -45,23 +45,23 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Operation(IntEnum):
-    """What a debugger asks of the debug port. Addresses are those of DP and AP registers."""
+    """An operation of the debug port; its address is that of a DP or AP register."""
 
     READ_DP = 0
     WRITE_DP = 1
     READ_AP = 2
-    """`count` times, which is how blocks are read."""
+    """Read `count` times; this reads blocks."""
     WRITE_AP = 3
     RESET = 4
-    """Drive nRESET: low if the address is 1."""
+    """Drive nRESET; it is low if the address is 1."""
 
 
 class Status(IntEnum):
-    """How a batch went."""
+    """The result of a batch."""
 
     OK = 0
     FAULT = 1
-    """The target answered FAULT: the sticky error is set."""
+    """The target answered FAULT; the sticky error is set."""
     NO_ACK = 2
     """The target did not answer."""
 
@@ -69,12 +69,12 @@ class Status(IntEnum):
 def encode_operation(
     operation: Operation, address: int, count: int = 1, words: tuple[int, ...] = ()
 ) -> bytes:
-    """Return the bytes of one operation; `words` are what it writes, `count` of them."""
+    """Return the bytes of one operation; a write has `count` data `words`."""
     return _OPERATION.pack(operation, count, address) + struct.pack(f"<{len(words)}I", *words)
 
 
 def decode_operations(batch: bytes) -> list[tuple[Operation, int, int, tuple[int, ...]]]:
-    """Return operation, address, count and words of each in `batch`."""
+    """Return operation, address, count and data words of each operation in `batch`."""
     result = []
     position = 0
     while position < len(batch):
@@ -89,7 +89,7 @@ def decode_operations(batch: bytes) -> list[tuple[Operation, int, int, tuple[int
 
 
 def encode_answer(status: Status, words: list[int]) -> bytes:
-    """Return the bytes of a batch's answer."""
+    """Return the bytes of the answer to a batch."""
     return _STATUS.pack(status) + struct.pack(f"<{len(words)}I", *words)
 
 
@@ -106,17 +106,17 @@ def send(connection: socket.socket, message: bytes) -> None:
 
 
 def receive(connection: socket.socket) -> bytes | None:
-    """Return the next message, None at the end; `OSError` if it is none."""
-    head = _exactly(connection, _LENGTH.size)
-    if head is None:
+    """Return the next message, None at the end; raise `ConnectionError` if it is too long."""
+    header = _receive_exactly(connection, _LENGTH.size)
+    if header is None:
         return None
-    (length,) = _LENGTH.unpack(head)
-    if length > LARGEST:
-        raise ConnectionError(f"a message of {length} bytes is none")
-    return _exactly(connection, length)
+    (length,) = _LENGTH.unpack(header)
+    if length > MAX_MESSAGE:
+        raise ConnectionError(f"a message of {length} bytes is longer than {MAX_MESSAGE}")
+    return _receive_exactly(connection, length)
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
+def _receive_exactly(connection: socket.socket, size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:
         part = connection.recv(size - len(data))

@@ -1,36 +1,52 @@
-"""Why the emulator stopped."""
+"""The reasons why the emulator stops."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from unicorn import unicorn_const
 
 
 class Reason(Enum):
     """Why execution stopped."""
 
     LIMIT = auto()
-    """The limit, or `interrupt`."""
+    """The instruction limit was reached, or `interrupt` was called."""
     SLEEP = auto()
     """WFI."""
     EVENT = auto()
-    """WFE or YIELD: whether it sleeps is for the core to say."""
+    """WFE or YIELD; the core decides whether it sleeps."""
     BREAKPOINT = auto()
     EXCEPTION = auto()
-    """`number` is QEMU's: see reaction.py."""
+    """`number` is QEMU's exception number: see stop_handler.py."""
     UNDEFINED = auto()
     """An undefined instruction."""
     STATE = auto()
-    """A jump out of Thumb state."""
+    """A branch that leaves Thumb state."""
     LOAD = auto()
-    """A load from nowhere, precise."""
+    """A load from an address without memory or device; precise."""
     STORE = auto()
-    """A store to nowhere; execution went on for up to a block, as with a write buffer."""
+    """A store to such an address; execution continued up to the end of the block, as behind a write
+    buffer."""
     FETCH = auto()
-    """Code that is nowhere, or must not be executed."""
+    """An instruction fetch from such an address, or from one that must not be executed."""
+
+
+ACCESS_FAULTS = {
+    unicorn_const.UC_ERR_READ_UNMAPPED: Reason.LOAD,
+    unicorn_const.UC_ERR_READ_PROT: Reason.LOAD,
+    unicorn_const.UC_ERR_READ_UNALIGNED: Reason.LOAD,
+    unicorn_const.UC_ERR_WRITE_UNMAPPED: Reason.STORE,
+    unicorn_const.UC_ERR_WRITE_PROT: Reason.STORE,
+    unicorn_const.UC_ERR_WRITE_UNALIGNED: Reason.STORE,
+    unicorn_const.UC_ERR_FETCH_UNMAPPED: Reason.FETCH,
+    unicorn_const.UC_ERR_FETCH_PROT: Reason.FETCH,
+}
+"""Unicorn's errors for failed accesses."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why execution stopped; `address` of a failed access."""
+    """Why execution stopped: exception `number`, or `address` of a failed access."""
 
     reason: Reason
     number: int = 0

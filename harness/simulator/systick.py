@@ -1,4 +1,4 @@
-"""SysTick (Armv7-M ARM, B3.3): a 24-bit down-counter. Both clock sources are the core's."""
+"""SysTick (Armv7-M ARM, B3.3): a 24-bit down-counter. Both clock sources are the core clock."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ from harness.simulator.clock import Clock
 
 CSR, RVR, CVR, CALIB = 0x010, 0x014, 0x018, 0x01C
 OFFSETS = (CSR, RVR, CVR, CALIB)
-"""The registers in the system control space."""
+"""Offsets in the system control space."""
 
 _ENABLE, _TICKINT, _CLKSOURCE, _COUNTFLAG = 1 << 0, 1 << 1, 1 << 2, 1 << 16
-_NO_REFERENCE = 1 << 31  # of CALIB
+_NO_REFERENCE = 1 << 31  # bit of CALIB
 _MASK24 = 0xFF_FFFF
 
 
 class SysTick:
-    """`pend` makes its exception pending."""
+    """The timer; `pend` makes its exception pending, `changed` is called for a new deadline."""
 
     def __init__(self, clock: Clock, pend: Callable[[], None], changed: Callable[[], None]) -> None:
         self._clock = clock
@@ -26,12 +26,12 @@ class SysTick:
         """Stop and clear."""
         self._control = 0
         self._reload = 0
-        self._value = 0  # while it is disabled
-        self._zero_at = 0  # the tick at which it next reaches zero
+        self._value = 0  # valid while the timer is disabled
+        self._zero_at = 0  # tick at which it next reaches zero
         self._flag = False
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self._control if offset == CSR else self._reload if offset == RVR else 0
 
     def read(self, offset: int) -> int:
@@ -65,11 +65,11 @@ class SysTick:
             self._changed()
 
     def deadline(self) -> int | None:
-        """Return when it reaches zero."""
+        """Return the tick at which it reaches zero; None if it is stopped."""
         return self._zero_at if self._control & _ENABLE and self._reload else None
 
     def expire(self) -> None:
-        """Reload, and pend the exception, if zero was reached."""
+        """If zero was reached, reload and pend the exception."""
         due = self.deadline()
         now = self._clock.ticks()
         if due is None or now < due:

@@ -1,4 +1,4 @@
-"""What must be known of the instructions in a basic block before it runs.
+"""Scans the instructions of a basic block before it runs.
 
 Armv7-M Architecture Reference Manual (DDI 0403E), chapter A5: instruction lengths
 (A5.1), hints (A5.2.5, A5.3.4), CPS and MSR (B5.2), coprocessor space (A5.3.18).
@@ -9,28 +9,30 @@ from enum import Enum, auto
 
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
 _IT, _IT_MASK = 0xBF, 0xF
-_WFE, _SEV, _CPSIE = 0xBF20, 0xBF40, 0xB660
+WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
+_SEV, _CPSIE = 0xBF40, 0xB660
 _WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
 _MSR, _COPROCESSOR, _FPU = 0xF380, 0xEC00, 0xA
 
 
 class Special(Enum):
-    """An instruction that the emulator cannot be left alone with."""
+    """An instruction that the emulator alone does not handle correctly."""
 
     UNMASK = auto()
-    """May let an interrupt through: CPSIE, MSR."""
+    """CPSIE or MSR, which may unmask an interrupt."""
     SEND_EVENT = auto()
     WAIT_FOR_EVENT = auto()
     FLOAT = auto()
-    """Needs access to coprocessors 10 and 11."""
+    """An FPU instruction; it needs access to coprocessors 10 and 11."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Instructions from `start` on that run one after the other, `size` bytes of them.
+    """A basic block: `size` bytes of instructions from address `start` on.
 
-    `offsets` are the first bytes of its instructions relative to `start`; `in_it` those
-    of them that an IT instruction makes conditional; `specials` by offset.
+    `offsets` are the offsets of its instructions from `start`, in bytes. `in_it` are the offsets
+    of the instructions in an IT block, `specials` the special instructions with their offsets.
+    `positions` maps an offset to the instruction's index.
     """
 
     start: int
@@ -42,7 +44,7 @@ class Block:
 
     @property
     def count(self) -> int:
-        """Instructions in the block."""
+        """The number of instructions in the block."""
         return len(self.offsets)
 
     @property
@@ -52,16 +54,16 @@ class Block:
 
 
 def is_wide(halfword: int) -> bool:
-    """Tell whether `halfword` begins a 32-bit instruction."""
+    """Return whether `halfword` is the first half of a 32-bit instruction."""
     return halfword >> 11 >= _FIRST_WIDE
 
 
 def scan(start: int, code: memoryview) -> Block:
-    """Return the block that `code` at address `start` is."""
+    """Return the block with the bytes `code` at address `start`."""
     offsets = []
     in_it = set()
     specials = []
-    conditional = 0  # instructions that the last IT still covers
+    conditional = 0  # instructions left in the current IT block
     offset = 0
     while offset < len(code):
         first = code[offset] | code[offset + 1] << 8
@@ -72,7 +74,7 @@ def scan(start: int, code: memoryview) -> Block:
             in_it.add(offset)
             conditional -= 1
         else:
-            conditional = covered(first)
+            conditional = it_length(first)
         special = _special_wide(first, second) if wide else _special_narrow(first)
         if special is not None:
             specials.append((offset, special))
@@ -81,16 +83,22 @@ def scan(start: int, code: memoryview) -> Block:
     return Block(start, len(code), tuple(offsets), frozenset(in_it), tuple(specials), positions)
 
 
-def covered(halfword: int) -> int:
-    """Return how many instructions an IT makes conditional, 0 for what is no IT (A7.7.38)."""
+def it_length(halfword: int) -> int:
+    """Return how many instructions an IT makes conditional; 0 for other instructions (A7.7.38)."""
     mask = halfword & _IT_MASK
     if halfword >> 8 != _IT or not mask:
         return 0
-    return 5 - (mask & -mask).bit_length()  # the mask ends with a one
+    return 5 - (mask & -mask).bit_length()  # the lowest one bit ends the mask
+
+
+def is_hint(last: int, hint: int) -> bool:
+    """Return whether the four bytes `last` end with `hint`, as a 16-bit or a 32-bit instruction."""
+    wide = _WIDE_HINT | (0x8000 | hint >> 4 & 0xF) << 16
+    return last >> 16 == hint or last == wide
 
 
 def _special_narrow(code: int) -> Special | None:
-    if code == _WFE:
+    if code == WFE:
         return Special.WAIT_FOR_EVENT
     if code == _SEV:
         return Special.SEND_EVENT
@@ -104,7 +112,7 @@ def _special_wide(first: int, second: int) -> Special | None:
         return Special.WAIT_FOR_EVENT if second == _WIDE_WFE else Special.SEND_EVENT
     if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
         return Special.UNMASK
-    # 111x 11xx: coprocessor space, except where it is SIMD, which Armv7-M has not.
+    # 111x 11xx: coprocessor space; Armv7-M does not have the SIMD instructions in it.
     if first & _COPROCESSOR == _COPROCESSOR and second >> 8 & 0xE == _FPU:
         return Special.FLOAT
     return None

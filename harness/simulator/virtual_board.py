@@ -1,4 +1,4 @@
-"""A virtual board: chip, serial line and debug port on a desk that things go wrong on."""
+"""A virtual board in this process: chip, serial line, debug port, meter and faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InputError
 from harness.simulator import board_faults, chips
-from harness.simulator.chips.chip import IDENTITY, PART, Options
+from harness.simulator.chips.chip import IDENTITY, PART_NUMBER, ChipOptions
 from harness.simulator.dap import DebugPort, TransferFaultError
 from harness.simulator.line_faults import LineFault
 from harness.simulator.serial_line import SerialLine
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """A powered board with a `chip`, one of whose UARTs, `uart`, is on the serial line.
+    """A powered board with a `chip`; `uart` is the UART on its serial line, `faults` its faults.
 
-    `boot` is where reset finds the vector table, if not where the chip has it, as with a bootloader
-    that hands over. `meter` is what is in its supply, if anything is. When the board is unplugged,
-    `withdraw` is called before anybody can notice it, and `unplugged` once its line is closed.
+    `boot` is the address of the vector table that reset uses, as after a bootloader; the chip has
+    a default. `meter` describes the virtual meter in its supply, "" for none. When the board is
+    unplugged, `withdraw` is called before any peer can notice, and `unplugged` after the serial
+    line has been closed.
     """
 
     def __init__(
@@ -35,16 +36,16 @@ class Board:
         *,
         uart: str | None = None,
         boot: int | None = None,
-        texts: Sequence[str] = (),
+        faults: Sequence[str] = (),
         portable: bool = False,
         meter: str = "",
     ) -> None:
         identity = None
-        for text in texts:
-            name, value = board_faults.split(text)
+        for fault in faults:
+            name, value = board_faults.split(fault)
             if name == board_faults.WRONG_CHIP:
                 identity = _known_chip(value)
-        self.chip = chips.build(chip, Options(identity, portable, boot))
+        self.chip = chips.build(chip, ChipOptions(identity, portable, boot))
         self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
         self.busy = False
@@ -59,26 +60,26 @@ class Board:
             raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(name, uarts))
         uarts[name].idle = self.chip.core.idle
         self.line = SerialLine(uarts[name], self.chip.core.stopped)
-        self.chip.flash.array.busy = self._on_flash
-        self.meter = self._metered(meter) if meter else None
-        for text in texts:
-            if board_faults.split(text)[0] != board_faults.WRONG_CHIP:
-                board_faults.apply(self, text)
+        self.chip.flash.array.on_operation = self._on_flash_operation
+        self.meter = self._connect_meter(meter) if meter else None
+        for fault in faults:
+            if board_faults.split(fault)[0] != board_faults.WRONG_CHIP:
+                board_faults.apply(self, fault)
         if self._powered:
             self.chip.core.power_on()
 
     def close(self) -> None:
-        """End its threads and hang up the line."""
+        """End its threads and close the serial line."""
         self.chip.core.close()
         self.line.close()
         if self.meter:
             self.meter.close()
 
     def execute(self, batch: bytes) -> bytes:
-        """Execute a session's batch and return the answer."""
+        """Execute a batch of debug transfers and return the encoded answer."""
         words: list[int] = []
         for operation, address, count, values in decode_operations(batch):
-            self._count()
+            self._count_transfer()
             if self.is_unplugged:
                 raise ConnectionError("unplugged")
             if not self._powered:
@@ -107,31 +108,31 @@ class Board:
     # Faults
 
     def cut_power(self) -> None:
-        """Leave the chip without power: it runs no more and does not answer."""
+        """Cut the chip's power: it stops and does not answer."""
         self._powered = False
         self.chip.core.set_reset(asserted=True)
 
     def keep_busy(self) -> None:
-        """Let sessions be refused as if somebody else had the probe."""
+        """Refuse sessions, as if another one had the probe open."""
         self.busy = True
 
-    def mend(self) -> None:
-        """Give power back, and the probe."""
+    def restore(self) -> None:
+        """Restore power, and accept sessions again."""
         self.busy = False
         if not self._powered:
             self._powered = True
             self.chip.core.set_reset(asserted=False)
 
     def unplug(self) -> None:
-        """Take the board away: session, probe and port are gone."""
+        """Unplug the board: session, probe and port disappear."""
         if not self.is_unplugged:
             self.withdraw()
             self.is_unplugged = True
-            # Not here: this may be the core's own thread, or a session's.
+            # In a new thread, because this may be the core's or a session's thread.
             threading.Thread(target=self._leave, name="unplug", daemon=True).start()
 
     def unplug_during_flash(self, transfers: int) -> None:
-        """Unplug so many debug transfers after the flash was first erased or programmed."""
+        """Unplug this number of debug transfers after the first erase or program operation."""
         self._unplug_in = transfers
 
     def protect(self, sector: int) -> None:
@@ -140,7 +141,7 @@ class Board:
             self.chip.flash.protect(sector)
 
     def stick(self, address: int, bit: int) -> None:
-        """Let a bit of flash stay one."""
+        """Make a bit of flash always read as one; raise `ValueError` outside the flash."""
         array = self.chip.flash.array
         if not 0 <= address - array.memory.base < array.memory.size:
             raise ValueError(address)
@@ -148,46 +149,47 @@ class Board:
             array.stick(address, bit)
 
     def disturb(self, fault: LineFault) -> None:
-        """Let something happen to a byte on the serial line."""
+        """Disturb a byte on the serial line."""
         self.line.disturb(fault)
 
     def brown_out(self, instructions: int) -> None:
-        """Reset after so many more instructions."""
+        """Reset after this number of further instructions."""
         self.chip.core.brown_out_after(instructions)
 
-    def _metered(self, text: str) -> VirtualMeter:
-        """Put a meter into the supply, given as text: see meters/knobs.py."""
+    def _connect_meter(self, text: str) -> VirtualMeter:
+        """Connect the meter that `text` describes to the supply: see meters/meter_faults.py."""
         # Imported here: only a board with a meter needs numpy.
         from harness.simulator.meters import connect  # noqa: PLC0415
 
         meter, supply = connect(text)
-        self._report(supply)
+        self._report_to(supply)
         return meter
 
-    def _report(self, supply: Supply) -> None:
-        """Tell `supply` what the core does, when it does it."""
+    def _report_to(self, supply: Supply) -> None:
+        """Report to `supply` when the core wakes, sleeps, or changes its trigger pin."""
         core, pins, trigger = self.chip.core, self.chip.pins, self.chip.trigger
-        was: list[bool | None] = [None]
+        last_awake: bool | None = None
 
-        def awake(now: bool) -> None:
-            if was[0] is not now:
-                was[0] = now
-                supply.note(time.monotonic(), awake=now)
+        def report_awake(awake: bool) -> None:
+            nonlocal last_awake
+            if last_awake is not awake:
+                last_awake = awake
+                supply.note(time.monotonic(), awake=awake)
 
-        def changes(pin: str, high: bool) -> None:
+        def report_pin(pin: str, high: bool) -> None:
             if pin == trigger:
                 supply.note(time.monotonic(), trigger=high)
 
-        core.awake, pins.changes = awake, changes
+        core.report_awake, pins.on_change = report_awake, report_pin
 
     def _leave(self) -> None:
         self.line.close()
         self.unplugged()
 
-    def _on_flash(self) -> None:
+    def _on_flash_operation(self) -> None:
         self._flashing = True
 
-    def _count(self) -> None:
+    def _count_transfer(self) -> None:
         if self._unplug_in is not None and self._flashing:
             self._unplug_in -= 1
             if self._unplug_in < 0:
@@ -195,10 +197,10 @@ class Board:
 
 
 def _known_chip(name: str) -> str:
-    known = [*IDENTITY, *PART]
+    known = [*IDENTITY, *PART_NUMBER]
     if name not in known:
         raise InputError(
-            f"nothing can claim to be a {name!r}",
+            f"the board cannot report the chip ID of a {name!r}",
             where=f"--fault {board_faults.WRONG_CHIP}",
             remedy=suggest(name, known),
         )

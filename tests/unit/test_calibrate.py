@@ -120,7 +120,7 @@ def test_a_table_that_is_missing_or_no_text_is_refused(
         (
             {"reset": "00bf", "start": "4ff08040 0168", "stop": "fee7"},  # ldr r1,[0x40000000]
             ExitCode.INFRASTRUCTURE,
-            "the program reaches for 0x40000000",
+            "the program accesses 0x40000000",
         ),
         (
             {"reset": "00bf", "start": "00de", "stop": "fee7"},  # udf

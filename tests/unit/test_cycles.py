@@ -180,7 +180,7 @@ def test_a_program_that_goes_nowhere_is_given_up(tmp_path: Path) -> None:
     ("code", "message"),
     [
         ("4ff08040 0168", "0x40000000, where the bare core has no memory"),  # ldr r1,[0x40000000]
-        ("0021 0960", "0x00000000, where the bare core has no memory it may use so"),  # str: flash
+        ("0021 0960", "0x00000000, where the bare core has no memory for such"),  # str: flash
         ("00de", "the bare core stops at reset"),  # udf
     ],
 )

@@ -21,7 +21,7 @@ from harness.measure.energy.meters import joulescope, lpm01a, meter_stream, otii
 from harness.measure.energy.meters.meter import Capture
 from harness.measure.energy.meters.metering import KINDS, Metering, virtual_meter
 from harness.simulator.meters import connect
-from harness.simulator.meters.knobs import Knobs, parse
+from harness.simulator.meters.meter_faults import MeterFaults, parse
 from harness.simulator.meters.supply import ASLEEP, AWAKE, Supply
 from harness.simulator.meters.virtual_lpm01a import VirtualLpm01a
 from harness.simulator.meters.virtual_ppk2 import VirtualPpk2
@@ -217,7 +217,7 @@ class _Offline:
 
     def __init__(self, kind: type) -> None:
         self.volts = 3.0
-        self.knobs = Knobs()
+        self.faults = MeterFaults()
         self._kind = kind
 
     def gaps(self, count: int, length: int) -> Any:
@@ -345,7 +345,7 @@ def test_charges_are_exact() -> None:
     amperes, high = supply.show(moments, 0.0)
     assert supply.inferences() == pytest.approx([amperes[high].sum() * 1e-6], rel=1e-5)
     stretch = amperes[(moments >= 1.0) & (moments < 1.6)].sum() * 1e-6
-    assert supply.stretches() == pytest.approx([stretch], rel=1e-5)
+    assert supply.awake_periods() == pytest.approx([stretch], rel=1e-5)
 
 
 def test_an_edge_is_not_earlier_than_what_was_shown() -> None:
@@ -403,11 +403,11 @@ def test_a_virtual_meter_of_what_is_no_virtual_board() -> None:
     ("text", "what"),
     [
         ("ppk3", "there is no virtual meter 'ppk3'"),
-        ("ppk2,nois=1", "a virtual meter has no 'nois'"),
-        ("ppk2,noise=much", "'much' is no number"),
+        ("ppk2,nois=1", "a virtual meter has no fault 'nois'"),
+        ("ppk2,noise=much", "'much' is not a number"),
     ],
 )
-def test_wrong_knobs(text: str, what: str) -> None:
+def test_wrong_faults(text: str, what: str) -> None:
     with pytest.raises(InputError, match=what):
         parse(text)
 

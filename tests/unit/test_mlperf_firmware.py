@@ -23,7 +23,6 @@ from harness.model import tflite_file
 from harness.model.folder import Model, find_model, load_model
 from harness.model.mlperf_benchmarks import content_of, expected, payload
 from harness.runs.mlperf.mlperf_client import MlperfClient
-from harness.simulator.dwt import CYCCNT
 from harness.support.bundled_files import bundled
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
@@ -34,6 +33,7 @@ from tests.unit.test_virtual_firmware import on_virtual_board, virtual_board
 
 VECTORS = 2
 HZ = 16_000_000
+DWT_CYCCNT = 0xE000_1004
 
 needs_gcc = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None,
@@ -165,9 +165,9 @@ def test_the_clock_goes_on_when_the_counter_wraps(target: Target, folder: Path) 
             client.load(model.vectors.inputs[0].tobytes(), "vector")
             before = client.infer(1000, 0).microseconds
             with board.chip.core.stopped():
-                board.chip.core._dwt.write(CYCCNT, 0xFFFF_8000)
+                board.chip.core.bus.write(DWT_CYCCNT, 4, 0xFFFF_8000)
             after = client.infer(1000, 0).microseconds
-            counted = board.chip.core._dwt.read(CYCCNT)
+            counted = board.chip.core.bus.read(DWT_CYCCNT, 4)
     assert counted < 0xFFFF_8000
     assert after == pytest.approx(before, rel=1e-3)  # a longer number is printed in between
 
@@ -183,7 +183,7 @@ def test_in_energy_mode_windows_lie_between_edges(target: Target, folder: Path) 
             if pin == trigger:
                 changes.append((high, core.clock.ticks()))
 
-        pins.changes = changed
+        pins.on_change = changed
         core.reset_now()
         with open(board.line.path, "r+b", buffering=0) as port:
             client = MlperfClient(Channel(port.fileno(), name="virtual"), baud=ENERGY_BAUD)

@@ -1,4 +1,4 @@
-"""A virtual board in the hands of stock tools: pyOCD's command, gdb, pyserial, and over TCP."""
+"""Stock tools use a virtual board: the pyocd command, gdb, pyserial, and pyOCD over TCP."""
 
 import shutil
 import socket
@@ -45,7 +45,7 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the boards of these tests, and no others, are found; empty in the end."""
+    """A directory for the boards of these tests alone; it must be empty at the end."""
     path = tmp_path_factory.mktemp("virtual")
     path.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @contextmanager
 def running(*command: str, until: str) -> Iterator[list[str]]:
-    """A command of Python's; yields its lines up to the one with `until`. Ended by SIGTERM."""
+    """Run a Python module; yield its output up to the line with `until`. SIGTERM ends it."""
     with subprocess.Popen(
         [sys.executable, "-m", *command],
         stdin=subprocess.DEVNULL,
@@ -88,7 +88,7 @@ def running(*command: str, until: str) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def board(folder: Path) -> Iterator[Served]:
-    """The board that the target file of a NUCLEO-F429ZI describes, its UART included."""
+    """A board with the UART that the target file of the NUCLEO-F429ZI describes."""
     serve = ("harness", "virtual", "serve", "stm32f429xi", "--uart", "USART3")
     with running(*serve, until="Ctrl-C ends it") as lines:
         assert lines[0] == "NUCLEO-F429ZI (virtual)\n"
@@ -105,7 +105,7 @@ def image() -> Image:
 
 @pytest.fixture
 def loaded(board: Served, image: Image) -> Image:
-    """The image that `pyocd load` has put on the board."""
+    """The image, loaded to the board by `pyocd load`."""
     pyocd("load", "-u", board.probe, str(image.elf.path))
     return image
 
@@ -123,13 +123,13 @@ def free_port() -> int:
         return port
 
 
-def test_pyocd_lists_it(board: Served) -> None:
+def test_pyocd_lists_the_board(board: Served) -> None:
     (line,) = [line for line in pyocd("list").splitlines() if board.probe in line]
     assert "NUCLEO-F429ZI (virtual)" in line
 
 
-def test_pyocd_loads_it_and_its_port_is_a_serial_port(board: Served, image: Image) -> None:
-    """It says on its serial line that it starts, to anybody who listens."""
+def test_pyocd_loads_an_image_that_uses_the_serial_port(board: Served, image: Image) -> None:
+    """The firmware announces its start on the serial port."""
     with serial.Serial(board.port, 115200, timeout=0.1) as port:
         pyocd("load", "-u", board.probe, str(image.elf.path))
         decoder, payloads = FrameDecoder(), list[bytes | None]()
@@ -140,7 +140,7 @@ def test_pyocd_loads_it_and_its_port_is_a_serial_port(board: Served, image: Imag
     assert payloads[0][0] == Message.BOOT
 
 
-def test_gdb_stops_it_at_a_function_and_finds_its_caller(board: Served, loaded: Image) -> None:
+def test_gdb_stops_at_a_function_and_shows_its_caller(board: Served, loaded: Image) -> None:
     if shutil.which("gdb-multiarch") is None:
         pytest.skip("gdb-multiarch is not on PATH: apt install gdb-multiarch")
     port = free_port()
@@ -170,15 +170,15 @@ def test_gdb_stops_it_at_a_function_and_finds_its_caller(board: Served, loaded: 
     assert " in main () at " in done.stdout
 
 
-def test_the_harness_reaches_it_through_a_server_of_pyocd_s(
+def test_the_harness_uses_the_board_through_pyocd_server(
     board: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A board on another machine's desk, with the target file that the real one has."""
+    """As a board on another machine, with the target file of the real board."""
     model = tmp_path / "models" / "digits"
     shutil.copytree(ROOT / "models" / "digits", model)
-    held = dict(np.load(model / "vectors.npz"))
-    few = {name: held[name][:VECTORS] for name in ("inputs", "labels", "golden")}
-    np.savez(model / "vectors.npz", **held | few)
+    arrays = dict(np.load(model / "vectors.npz"))
+    few = {name: arrays[name][:VECTORS] for name in ("inputs", "labels", "golden")}
+    np.savez(model / "vectors.npz", **arrays | few)
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "images").symlink_to(IMAGES)
     monkeypatch.chdir(tmp_path)
@@ -186,7 +186,7 @@ def test_the_harness_reaches_it_through_a_server_of_pyocd_s(
     server = ("pyocd", "server", "-u", board.probe, "--port", str(port))
     probe = f"remote:localhost:{port}"
     with running(*server, until="Serving debug probe"):
-        # The real one's but for its clock, which no virtual board keeps.
+        # Like the real board, except that a virtual board counts instructions.
         desk = tmp_path / "targets" / "desk.toml"
         desk.parent.mkdir()
         desk.write_text(f'base = "{TARGET}"\ncounter.ticks = "instructions"\n')

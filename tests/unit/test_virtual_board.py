@@ -1,7 +1,8 @@
-"""Virtual boards from outside: stock pyOCD, pyserial, processes that die."""
+"""Virtual boards used through stock pyOCD and pyserial; boards and owners that are killed."""
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import struct
@@ -22,10 +23,13 @@ from pyocd.flash.eraser import FlashEraser
 from pyocd.flash.file_programmer import FileProgrammer
 from pyocd.probe.aggregator import DebugProbeAggregator
 
+import harness.simulator
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
+from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 from harness.simulator.board_process import VirtualBoard
-from tests.unit.test_virtual_bench import DATA, cross_compiler, wait_for
+from harness.simulator.chips.chip_names import CHIP_NAMES
+from tests.support.assembly_bench import DATA, cross_compiler, wait_for
 
 CHIPS = {
     "stm32f429xi": ("STM32F4", 0x0800_0000),
@@ -38,7 +42,7 @@ _TIMEOUT = 5.0
 
 @pytest.fixture(scope="module", autouse=True)
 def own_directory() -> Iterator[Path]:
-    """Boards of others are not ours to see; a socket's path is short."""
+    """A directory for the boards of these tests alone, with a short path for the sockets."""
     folder = Path(tempfile.mkdtemp(prefix="hv"))
     before = os.environ.get(runtime_folder.DIRECTORY_VARIABLE)
     os.environ[runtime_folder.DIRECTORY_VARIABLE] = str(folder)
@@ -76,7 +80,7 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @contextlib.contextmanager
 def session(board: VirtualBoard, target: str | None = None, **options: Any) -> Iterator[Any]:
-    """An open pyOCD session, closed whatever happens."""
+    """Yield an open pyOCD session; it is always closed."""
     (probe,) = DebugProbeAggregator.get_all_connected_probes(unique_id=board.probe_id)
     settings = {"no_config": True, "connect_mode": "under-reset", "resume_on_disconnect": False}
     settings |= {"target_override": target or board.chip, "hide_programming_progress": True}
@@ -94,7 +98,7 @@ def flash(opened: Any, elf: Path) -> None:
 
 
 class Talk:
-    """The firmware's serial line."""
+    """Sends commands to the test firmware over its serial port."""
 
     def __init__(self, board: VirtualBoard) -> None:
         self.port = serial.Serial(board.port, 115200, timeout=_TIMEOUT)
@@ -112,7 +116,7 @@ class Talk:
 def board(
     request: pytest.FixtureRequest, firmware: Callable[[str], Path]
 ) -> Iterator[VirtualBoard]:
-    """A board with the firmware on it, for tests that leave it usable."""
+    """A board with the test firmware, for tests that leave it usable."""
     with VirtualBoard.start(request.param) as started:
         with session(started) as opened:
             flash(opened, firmware(started.chip))
@@ -121,7 +125,7 @@ def board(
 
 @contextlib.contextmanager
 def started(board: VirtualBoard) -> Iterator[tuple[Any, Talk]]:
-    """A session on the board's firmware, which has just said hello."""
+    """Yield target and serial port after the firmware has started and sent its hello."""
     with session(board) as opened:
         talk = Talk(board)
         with talk.port:
@@ -143,14 +147,14 @@ def symbol(elf: Path, name: str) -> int:
     return next(int(line.split()[0], 16) for line in lines if line.split()[-1] == name)
 
 
-def test_stock_pyocd_lists_it(board: VirtualBoard) -> None:
+def test_stock_pyocd_lists_the_board(board: VirtualBoard) -> None:
     command = [sys.executable, "-m", "pyocd", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     (line,) = [line for line in listed.splitlines() if board.probe_id in line]
     assert board.chip in line
 
 
-def test_flash_holds_what_was_written(
+def test_flash_contains_the_programmed_image(
     board: VirtualBoard, firmware: Callable[[str], Path], tmp_path: Path
 ) -> None:
     image = tmp_path / "image.bin"
@@ -162,7 +166,7 @@ def test_flash_holds_what_was_written(
         assert bytes(opened.target.read_memory_block8(origin, len(data))) == data
 
 
-def test_talk(board: VirtualBoard) -> None:
+def test_the_serial_port_transfers_in_both_directions(board: VirtualBoard) -> None:
     with started(board) as (_, talk):
         assert talk.ask("p") == "pong"
         assert talk.ask("x") == "?"
@@ -175,7 +179,7 @@ def test_talk(board: VirtualBoard) -> None:
 
 
 def test_the_counter_is_exact(board: VirtualBoard) -> None:
-    """spin(n) is the same number of instructions for every turn, in every run, on every chip."""
+    """Each turn of spin(n) takes the same number of instructions, in every run, on every chip."""
     with started(board) as (_, talk):
         counts = [int(talk.ask("m", turns), 16) for turns in (1, 2, 1000, 1001, 1000)]
         turn = counts[1] - counts[0]
@@ -221,7 +225,7 @@ def test_registers_can_be_written(board: VirtualBoard) -> None:
 def test_a_hard_fault_is_caught(board: VirtualBoard) -> None:
     with started(board) as (target, talk):
         target.set_vector_catch(Target.VectorCatch.HARD_FAULT)
-        target.flush()  # pyOCD sends writes together with what it next reads
+        target.flush()  # pyOCD buffers writes until the next read
         talk.port.write(b"h")
         wait_for(lambda: target.get_state() is Target.State.HALTED)
         assert target.get_halt_reason() is Target.HaltReason.VECTOR_CATCH
@@ -233,7 +237,7 @@ def test_a_hard_fault_is_caught(board: VirtualBoard) -> None:
 def test_a_stack_overflow_faults(board: VirtualBoard) -> None:
     with started(board) as (target, talk):
         target.set_vector_catch(Target.VectorCatch.HARD_FAULT)
-        target.flush()  # pyOCD sends writes together with what it next reads
+        target.flush()  # pyOCD buffers writes until the next read
         talk.port.write(b"o")
         wait_for(lambda: target.get_state() is Target.State.HALTED)
         assert target.read32(CFSR) & 0x1500
@@ -257,12 +261,12 @@ def test_a_hang_is_halted(board: VirtualBoard) -> None:
         assert target.read_core_register("primask") == 1
 
 
-def test_it_resets_itself(board: VirtualBoard) -> None:
+def test_the_firmware_can_reset_the_chip(board: VirtualBoard) -> None:
     with started(board) as (_, talk):
         assert talk.ask("r") == "hello"
 
 
-def test_it_runs_on_without_a_session(board: VirtualBoard) -> None:
+def test_the_firmware_keeps_running_after_the_session(board: VirtualBoard) -> None:
     with started(board):
         pass
     talk = Talk(board)
@@ -270,7 +274,7 @@ def test_it_runs_on_without_a_session(board: VirtualBoard) -> None:
         assert talk.ask("p") == "pong"
 
 
-def test_the_trigger_pin(board: VirtualBoard) -> None:
+def test_edges_of_the_trigger_pin_are_logged(board: VirtualBoard) -> None:
     with started(board) as (_, talk):
         assert talk.ask("t") == "done"
     up, down = board.edges()[-2:]
@@ -286,16 +290,14 @@ def test_one_session_at_a_time(board: VirtualBoard) -> None:
         pass
 
 
-def test_a_killed_client_lets_go(board: VirtualBoard) -> None:
+def test_a_killed_client_releases_the_board(board: VirtualBoard) -> None:
     code = (
         "import sys, time\n"
         "from harness.simulator import board_client, runtime_folder\n"
-        f"board_client.Session(runtime_folder.find({board.probe_id!r}))\n"
+        f"session = board_client.Session(runtime_folder.find({board.probe_id!r}))\n"
         "print(flush=True)\n"
         "time.sleep(60)\n"
     )
-    # `session` of another process, held by a name so that it stays open.
-    code = code.replace("board_client.Session", "held = board_client.Session")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -312,7 +314,7 @@ def test_a_killed_client_lets_go(board: VirtualBoard) -> None:
     wait_for(free)
 
 
-# Faults, each on a board of its own
+# Faults, each on a separate board
 
 
 @contextlib.contextmanager
@@ -406,7 +408,7 @@ def test_serial_faults_and_brown_out(firmware: Callable[[str], Path]) -> None:
             assert talk.ask("p").endswith("hello")
 
 
-def test_faults_that_are_none() -> None:
+def test_invalid_faults_are_refused() -> None:
     with faulty() as board:
         for fault in ("nonsense", "no-power=1", "brown-out", "stuck-bit=1", "serial-drop=up:1"):
             with pytest.raises(InputError):
@@ -416,24 +418,24 @@ def test_faults_that_are_none() -> None:
 # Processes
 
 
-def test_a_chip_that_is_none() -> None:
+def test_an_unknown_chip_is_refused() -> None:
     with pytest.raises(InputError, match="stm32f429xi"):
         VirtualBoard.start("stm32f428xi")
 
 
-def test_an_id_that_is_taken() -> None:
+def test_a_probe_id_in_use_is_refused() -> None:
     with VirtualBoard.start("stm32f429xi", serial="mine") as board:
         assert board.probe_id == "mine"
         with pytest.raises(InfrastructureError, match="running already"):
             VirtualBoard.start("stm32f429xi", serial="mine")
 
 
-def test_a_uart_that_is_none() -> None:
+def test_an_unknown_uart_is_refused() -> None:
     with pytest.raises(InfrastructureError, match="USART1"):
         VirtualBoard.start("stm32f429xi", uart="USART2")
 
 
-def test_nothing_is_left_behind(own_directory: Path) -> None:
+def test_a_stopped_board_leaves_no_files(own_directory: Path) -> None:
     with VirtualBoard.start("stm32f429xi", serial="clean") as board:
         port = Path(board.port)
         assert port.exists()
@@ -442,7 +444,7 @@ def test_nothing_is_left_behind(own_directory: Path) -> None:
     assert not list(own_directory.glob("clean.*"))
 
 
-def test_a_killed_owner_leaves_nothing(own_directory: Path) -> None:
+def test_the_board_of_a_killed_owner_leaves_no_files(own_directory: Path) -> None:
     code = (
         "import time\n"
         "from harness.simulator.board_process import VirtualBoard\n"
@@ -487,3 +489,13 @@ def test_a_directory_that_others_may_enter_is_refused(
     monkeypatch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(open_to_all))
     with pytest.raises(InfrastructureError, match="others may enter"):
         runtime_folder.running()
+
+
+def test_the_readme_lists_every_chip_fault_and_module() -> None:
+    folder = Path(harness.simulator.__file__).parent
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    modules = [path.stem for path in folder.glob("*.py") if not path.stem.startswith("__")]
+    for name in (*CHIP_NAMES, *modules):
+        assert f"`{name}`" in readme
+    for name in (*FAULTS, WRONG_CHIP):
+        assert re.search(f"^\\| `{name}[`=]", readme, re.MULTILINE), name

@@ -1,4 +1,4 @@
-"""Instructions are counted exactly, whatever reads the counter and wherever."""
+"""Instruction counts are exact, for every counter and every kind of code."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import InfrastructureError
 from harness.simulator import emulator
-from tests.unit.test_virtual_bench import Bench, running
+from tests.support.assembly_bench import Bench, running
 
 PORTABLE = pytest.mark.parametrize("portable", [False, True], ids=["native", "portable"])
 
@@ -18,13 +18,13 @@ start:
 """
 
 
-def between(code: str) -> str:
-    """A program that puts the instructions counted from one reading to the next."""
+def between_readings(code: str) -> str:
+    """Return a program that reads CYCCNT before and after `code`, and stores the difference."""
     return f"{_ON}\n ldr r5, [r7]\n{code}\n ldr r6, [r7]\n subs r6, r5\n put r6\n bkpt #0\n"
 
 
 def counted(directory: Path, code: str, *, portable: bool) -> int:
-    with running(directory, between(code), portable=portable) as bench:
+    with running(directory, between_readings(code), portable=portable) as bench:
         assert not bench.core.locked_up
         (count,) = bench.results
         return count
@@ -38,14 +38,14 @@ def counted(directory: Path, code: str, *, portable: bool) -> int:
         ("nop", 2),
         (" .rept 100\n nop\n .endr", 101),
         ("mov.w r0, #1\n nop.w", 3),
-        # What an IT skips is counted, as silicon and QEMU do.
+        # Instructions that an IT skips count, as on silicon and in QEMU.
         ("cmp r0, r0\n ittee ne\n movne r1, #1\n movne r1, #2\n moveq r1, #3\n moveq r1, #4", 7),
         ("cmp r0, r0\n ite ne\n ldrne r6, [r7]\n ldreq r6, [r7]\n nop", 6),
-        # A loop of three instructions, 1000 times; movw before it.
+        # A movw, then 1,000 turns of a loop of three instructions.
         ("movw r0, #1000\n 1: subs r0, #1\n nop\n bne 1b", 3002),
         ("movw r0, #1000\n 1: subs r0, #1\n it pl\n addpl r1, #1\n cmp r0, #0\n bne 1b", 5002),
         ("bl 1f\n b 2f\n 1: bx lr\n 2: nop", 5),
-        # A block that goes on over the end of a page.
+        # A block that crosses the end of a page.
         (" b 1f\n .balign 1024\n .space 1000\n 1: .rept 50\n nop\n .endr", 52),
     ],
 )
@@ -54,7 +54,7 @@ def test_cyccnt(tmp_path: Path, code: str, count: int, portable: bool) -> None:
 
 
 @PORTABLE
-def test_cyccnt_in_an_it_block_leaves_the_following_code_alone(
+def test_cyccnt_in_an_it_block_does_not_affect_the_following_code(
     tmp_path: Path, portable: bool
 ) -> None:
     source = f"""{_ON}
@@ -99,9 +99,9 @@ def test_writing_and_stopping_cyccnt(tmp_path: Path, portable: bool) -> None:
         assert stopped == still == 4
 
 
-def test_counts_are_the_same_in_every_run(tmp_path: Path) -> None:
+def test_counts_are_equal_in_every_run(tmp_path: Path) -> None:
     code = "movw r0, #20000\n 1: subs r0, #1\n it pl\n addpl r1, #1\n cmp r0, #0\n bne 1b"
-    with running(tmp_path, between(code)) as bench:
+    with running(tmp_path, between_readings(code)) as bench:
         (first,) = bench.results
         for _ in range(5):
             bench.core.bus.write(0x2000_0000, 4, 0)
@@ -109,8 +109,8 @@ def test_counts_are_the_same_in_every_run(tmp_path: Path) -> None:
             assert list(bench.results) == [first]
 
 
-def test_code_that_is_rewritten_is_counted_anew(tmp_path: Path) -> None:
-    """A routine in RAM of 1 instruction and a return, then of 2 narrow ones in its place."""
+def test_rewritten_code_is_counted_again(tmp_path: Path) -> None:
+    """A routine in RAM: first one wide instruction and a return, then two narrow ones instead."""
     source = f"""{_ON}
         ldr r4, =0x20000800
         ldr r0, =0x0001F04F  @ mov.w r0, #1
@@ -139,7 +139,7 @@ def test_code_that_is_rewritten_is_counted_anew(tmp_path: Path) -> None:
 
 
 @PORTABLE
-def test_tim2_counts_the_same(tmp_path: Path, portable: bool) -> None:
+def test_tim2_counts_instructions(tmp_path: Path, portable: bool) -> None:
     source = f"""{_ON}
         poke 0x40000014, 1
         poke 0x40000000, 1
@@ -165,26 +165,26 @@ def test_a_step_is_one_instruction(tmp_path: Path) -> None:
     source = "start: bkpt #0\n nop\n bl 1f\n nop\n 1: cmp r0, r0\n it ne\n movne r1, #1\n nop\n b ."
     with running(tmp_path, source) as bench:
         core = bench.core
-        core.engine.pc += 2
-        counts, places = [], []
+        core.executor.pc += 2
+        counts, addresses = [], []
         for _ in range(6):
-            before = core.engine.now()
+            before = core.executor.now()
             core.step()
-            counts.append(core.engine.now() - before)
-            places.append(core.engine.pc)
-        start = places[0] - 2
-        assert counts == [1, 1, 1, 2, 1, 1]  # IT and what it covers are one
-        assert [place - start for place in places] == [2, 8, 10, 14, 16, 16]
+            counts.append(core.executor.now() - before)
+            addresses.append(core.executor.pc)
+        start = addresses[0] - 2
+        assert counts == [1, 1, 1, 2, 1, 1]  # an IT and its conditional instructions are one
+        assert [address - start for address in addresses] == [2, 8, 10, 14, 16, 16]
 
 
-def test_another_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_unicorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "UNICORN", "2.0.0")
     with pytest.raises(InfrastructureError, match=r"unicorn 2\.1\.4 is installed"):
         Bench()
 
 
 def test_speed(tmp_path: Path) -> None:
-    """Far above what is asked for, so that a busy machine does not fail it."""
+    """It takes seconds at most; a busy machine does not fail it."""
     source = "start: ldr r0, =20000000\n 1: nop\n nop\n subs r0, #1\n bne 1b\n bkpt #0"
     with running(tmp_path, source) as bench:
-        assert bench.core.engine.now() > 80_000_000
+        assert bench.core.executor.now() > 80_000_000

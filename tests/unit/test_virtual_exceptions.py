@@ -1,4 +1,4 @@
-"""Exceptions, interrupts, faults and sleep as the Armv7-M architecture has them."""
+"""Exceptions, interrupts, faults and sleep follow the Armv7-M architecture."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.simulator import scs
-from tests.unit.test_virtual_bench import results, running, wait_for
+from tests.support.assembly_bench import results, running, wait_for
 
 # Interrupts 0 to 3: exceptions 16 to 19, enabled and with priorities 0x40, 0x20, 0x20, 0x60.
 _FOUR = "poke 0xE000E100, 0xF\n poke 0xE000E400, 0x60202040\n"
@@ -42,7 +42,7 @@ def test_a_higher_priority_preempts_and_a_lower_waits(tmp_path: Path) -> None:
 
 
 def test_priority_grouping_decides_what_preempts(tmp_path: Path) -> None:
-    """With PRIGROUP 6 only bit 7 preempts: 0x20 waits for 0x40, but goes before 0x60."""
+    """With PRIGROUP 6 only bit 7 preempts: 0x20 waits for 0x40, but runs before 0x60."""
     source = f"""start: {_FOUR}
         poke 0xE000ED0C, 0x05FA0600
         poke STIR, 0
@@ -121,7 +121,7 @@ def test_the_frame_and_exc_return(tmp_path: Path) -> None:
         mov r3, #0x13
         mov r12, #0x1C
         ldr r7, =0x20010000
-        sub r6, r7, #12     @ not a multiple of 8: the frame is aligned, and says so
+        sub r6, r7, #12     @ not a multiple of 8: the frame is aligned, and xPSR shows it
         mov sp, r6
         cmp r0, #0x10
         svc #0
@@ -230,7 +230,7 @@ def test_float_registers_survive_an_exception(tmp_path: Path) -> None:
 
 
 def test_the_fpu_is_off_after_reset(tmp_path: Path) -> None:
-    """A UsageFault, NOCP, at the instruction; and all before it in its block has happened."""
+    """The FPU instruction raises a UsageFault, NOCP, after all earlier ones of its block."""
     source = """start:
         poke 0xE000ED24, 0x40000
         movs r4, #1
@@ -270,7 +270,7 @@ def test_the_fpu_is_off_after_reset(tmp_path: Path) -> None:
     ids=["load", "store", "fetch", "never", "undefined", "state"],
 )
 def test_faults(tmp_path: Path, code: str, status: int, exception: int) -> None:
-    """Once with the fault's own handler, once escalated to HardFault."""
+    """Each fault once in its own handler, once escalated to HardFault."""
     body = "handler: mrs r5, ipsr\n put r5\n ldr r5, =0xE000ED28\n ldr r5, [r5]\n put r5\n bkpt #0"
     handlers = dict.fromkeys((3, 4, 5, 6), "handler")
     enabled = f"start: poke 0xE000ED24, 0x70000\n {code}\n nop\n bkpt #0\n {body}"
@@ -313,7 +313,7 @@ def test_a_fault_in_the_hard_fault_handler_locks_up(tmp_path: Path) -> None:
         assert bench.results == [1]
         bench.core.halt()
         assert bench.core.halted
-        assert bench.core.engine.pc == 0xFFFF_FFFE
+        assert bench.core.executor.pc == 0xFFFF_FFFE
 
 
 def test_a_stack_overflow_still_reaches_the_handler(tmp_path: Path) -> None:
@@ -491,11 +491,11 @@ def test_timer_interrupt(tmp_path: Path) -> None:
     """
     with running(tmp_path, source, {16 + 28: "tim2"}) as bench:
         assert bench.results == [1, 1, 1]
-        assert 2900 < bench.core.engine.now() < 3300  # three periods of 1000
+        assert 2900 < bench.core.executor.now() < 3300  # three periods of 1000
 
 
 def test_a_level_sensitive_line_pends_again(tmp_path: Path) -> None:
-    """The handler leaves the cause, once."""
+    """The handler does not clear the cause on its first run."""
     source = """start:
         poke 0xE000E104, 0x20
         poke 0x4001100C, 0x202C

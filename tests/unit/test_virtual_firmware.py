@@ -1,4 +1,4 @@
-"""The harness's own firmware on a virtual board: it answers, and counts what QEMU counts."""
+"""The harness's firmware on a virtual board returns the same outputs and counts as in QEMU."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ from harness.simulator.virtual_board import Board
 from harness.support.bundled_files import bundled
 from harness.target.find_target import find_target
 from harness.target.target_file import Qemu
-from tests.unit.test_virtual_bench import cross_compiler
+from tests.support.assembly_bench import cross_compiler
 
 VECTORS = 3
 
@@ -38,7 +38,7 @@ def image(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 def infer(channel: Channel, image: Image, model: Model) -> tuple[str, list[int], list[bytes]]:
-    """Return the counter's name, and ticks and outputs of the first vectors."""
+    """Return the counter's name, and the ticks and outputs of the first vectors."""
     link = LinkClient(channel, baud=115200)
     welcome = link.hello(image.build_id)
     results = [link.infer(np.asarray(model.vectors.inputs[i]).tobytes()) for i in range(VECTORS)]
@@ -60,7 +60,7 @@ def on_virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Channel]:
 
 @contextmanager
 def virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Board]:
-    """Yield a board with `elf` in its flash that has not been reset yet."""
+    """Yield a board with `elf` in its flash, before the first reset."""
     board = Board("stm32f429xi", portable=portable)
     try:
         code = elf.path.with_suffix(".virtual.bin")
@@ -76,7 +76,7 @@ def virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Board]:
         board.close()
 
 
-def test_it_counts_what_qemu_counts(image: Image, model: Model, tmp_path: Path) -> None:
+def test_counts_equal_qemus(image: Image, model: Model, tmp_path: Path) -> None:
     if shutil.which("qemu-system-arm") is None:
         pytest.skip("qemu-system-arm is not on PATH")
     target = find_target("qemu-stm32", [bundled("targets")])
@@ -91,16 +91,16 @@ def test_it_counts_what_qemu_counts(image: Image, model: Model, tmp_path: Path) 
         assert infer(channel, image, model) == ("dwt", ticks, outputs)
 
 
-def test_both_ways_of_counting_agree(image: Image, model: Model) -> None:
+def test_native_and_portable_counter_agree(image: Image, model: Model) -> None:
     with on_virtual_board(image.elf) as channel:
         native = infer(channel, image, model)
     with on_virtual_board(image.elf, portable=True) as channel:
         assert infer(channel, image, model) == native
 
 
-def test_golden(image: Image, model: Model) -> None:
+def test_outputs_equal_golden(image: Image, model: Model) -> None:
     if model.vectors.golden is None:
-        pytest.skip("the vectors came without golden outputs")
+        pytest.skip("the vectors have no golden outputs")
     with on_virtual_board(image.elf) as channel:
         _, _, outputs = infer(channel, image, model)
     assert outputs == [model.vectors.golden[i].tobytes() for i in range(VECTORS)]

@@ -1,4 +1,4 @@
-"""The flash controllers keep the rules of their manuals: unlock, erase, program, protect."""
+"""The flash controllers follow their manuals: unlock, erase, program, protect."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from harness.simulator.bus import Bus, BusError
-from tests.unit.test_virtual_bench import Bench
+from tests.support.assembly_bench import Bench
 
 F4, L4, NRF = "stm32f429xi", "stm32l475xg", "nrf52840"
 KEY1, KEY2 = 0x4567_0123, 0xCDEF_89AB
@@ -106,7 +106,7 @@ class TestStm32L4:
     KEYR, SR, CR = 0x4002_2008, 0x4002_2010, 0x4002_2014
     A = 0x0800_0800  # page 1
 
-    def test_double_words_and_no_second_time(self) -> None:
+    def test_a_double_word_is_programmed_only_once(self) -> None:
         with chip(L4) as bench:
             bus = bench.core.bus
             bus.write_words(self.A, (1, 2))

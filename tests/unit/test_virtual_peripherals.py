@@ -1,4 +1,4 @@
-"""UARTs, timers and the rest, register by register."""
+"""UARTs, timers and other peripherals, register by register."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness.simulator.peripherals.nrf_uart import NrfUart
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
 from harness.simulator.peripherals.stm32_timer import Stm32Timer
 from harness.simulator.peripherals.stm32_usart import UsartV1, UsartV2
-from tests.unit.test_virtual_bench import running
+from tests.support.assembly_bench import running
 
 RAM = 0x2000_0000
 
@@ -127,8 +127,8 @@ def test_uarte_receives_into_ram() -> None:
     assert uart.read(0x144) == 1
 
 
-def test_uarte_goes_on_by_itself_with_the_short() -> None:
-    """A byte's time later, in which firmware has named the next buffer: as Mbed OS does."""
+def test_uarte_continues_with_the_next_buffer_by_the_short() -> None:
+    """One byte time later, in which firmware sets the buffer after it, as Mbed OS does."""
     wire = Wire()
     uart, memory = nrf_uart(wire)
     uart.write(0x500, 8)
@@ -153,7 +153,7 @@ def test_uarte_goes_on_by_itself_with_the_short() -> None:
     assert uart.deadline() is None
 
 
-def test_uarte_as_a_bootloader_leaves_it() -> None:
+def test_uarte_after_a_bootloader() -> None:
     uart, _ = nrf_uart(Wire())
     uart.listen()
     assert uart.read(0x144) == 0
@@ -173,7 +173,7 @@ def test_rtc_counts_and_compares() -> None:
     assert rtc.read(0x504) == 0
     rtc.write(0x000, 1)
     rtc.write(0x540, 3)
-    assert rtc.deadline() is None  # nobody waits for it
+    assert rtc.deadline() is None  # no interrupt is enabled
     rtc.write(0x304, 1 << 16)
     due = rtc.deadline()
     assert due == 1000 + -(-3 * 64_000_000 // 32_768)
@@ -315,7 +315,7 @@ def test_line_faults(harm: Harm, result: bytes) -> None:
     assert disturbance.apply(b"abcd") == b"abcd"
 
 
-def test_narrow_writes_leave_the_rest_alone(tmp_path: Path) -> None:
+def test_a_narrow_write_keeps_the_other_bytes(tmp_path: Path) -> None:
     source = """start:
         ldr r0, =0x40023808
         ldr r1, =0x11223344

@@ -1,4 +1,4 @@
-"""A chip: core, memories and peripherals, ready to be powered on."""
+"""A chip: core, memories and peripherals, ready for power-on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,12 @@ from harness.simulator.peripherals.uart import Uart
 
 
 @dataclass(frozen=True)
-class Options:
-    """What may be chosen: `identity` is another chip's name if it shall claim to be that.
+class ChipOptions:
+    """Options of a chip.
 
-    `portable` counts instructions in Python, as on machines without the fast way. `boot` is the
-    vector table that reset starts from, as if a bootloader had handed over.
+    `identity` is the name of another chip; the chip then reports that chip's ID. `portable`
+    counts instructions in Python, as on hosts without the machine code for it. `boot` is the
+    address of the vector table that reset uses, as after a bootloader.
     """
 
     identity: str | None = None
@@ -24,18 +25,18 @@ class Options:
 
 
 class AccessPort(Protocol):
-    """An access port besides the AHB-AP."""
+    """An access port other than the AHB-AP."""
 
     def read(self, register: int) -> int:
         """Return the register at the byte offset `register`."""
 
     def write(self, register: int, value: int) -> None:
-        """Write it."""
+        """Write the register at the byte offset `register`."""
 
 
 @dataclass(frozen=True)
 class Chip:
-    """`uarts` by name, the first the default; `trigger` is the pin that firmware's ports take."""
+    """A chip; the first of `uarts` is the default, `trigger` the firmware's trigger pin."""
 
     name: str
     board: str
@@ -50,5 +51,5 @@ class Chip:
 IDENTITY = {"stm32f429xi": 0x2003_6419, "stm32l475xg": 0x1007_6415}
 """DBGMCU_IDCODE of the STM32s, at 0xE0042000: RM0090, 38.6.1; RM0351, 48.6.1."""
 
-PART = {"nrf52840": 0x0005_2840}
+PART_NUMBER = {"nrf52840": 0x0005_2840}
 """FICR INFO.PART, at 0x10000100: nRF52840 PS 1.7, 4.4.1.9."""

@@ -1,4 +1,4 @@
-"""The names of the chips, apart from the chips: to know them takes no emulator."""
+"""The names of the chips, in a module that does not import the emulator."""
 
 CHIP_NAMES = ("stm32f429xi", "stm32l475xg", "nrf52840")
-"""As pyOCD calls them."""
+"""pyOCD's target names."""

@@ -1,8 +1,9 @@
-"""nRF52840: product specification 1.7; memory map: 4.2, instantiation: 4.2.3, FICR: 4.4."""
+"""nRF52840: product specification 1.7; memory map 4.2, instantiation 4.2.3, FICR 4.4."""
 
 from harness.simulator.bus import Memory, Window
-from harness.simulator.chips.chip import PART, Chip, Options
-from harness.simulator.core import Core, CoreDesign
+from harness.simulator.chips.chip import PART_NUMBER, Chip, ChipOptions
+from harness.simulator.core import Core
+from harness.simulator.core_devices import CoreDesign
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.gpio import Pins
@@ -20,7 +21,7 @@ _GPIO = 0x5000_0000
 _TIMERS = ((0x4000_8000, 8), (0x4000_9000, 9))  # TIMER0, TIMER1: base and interrupt
 # RTC0, RTC1, RTC2
 _RTCS = ((0x4000_B000, 11), (0x4001_1000, 17), (0x4002_4000, 36))
-_FICR = {  # code page size, code size, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
+_FICR = {  # CODEPAGESIZE, CODESIZE, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
     0x010: 0x1000,
     0x014: 0x100,
     0x100: 0x5_2840,
@@ -34,18 +35,18 @@ _RESET, _ERASEALL, _APPROTECTSTATUS, _IDR = 0x00, 0x04, 0x0C, 0xFC
 
 
 class ControlAp:
-    """CTRL-AP (PS, 4.9): access port 1. There is no protection to lift."""
+    """CTRL-AP (PS, 4.9): access port 1. The chip is never protected."""
 
     def __init__(self, controller: Nvmc, core: Core) -> None:
         self._controller = controller
         self._core = core
 
     def read(self, register: int) -> int:
-        """IDR, and APPROTECTSTATUS: not protected."""
+        """Return IDR, or APPROTECTSTATUS: not protected."""
         return {_IDR: 0x1288_0000, _APPROTECTSTATUS: 1}.get(register, 0)
 
     def write(self, register: int, value: int) -> None:
-        """RESET and ERASEALL."""
+        """Write RESET or ERASEALL."""
         if register == _RESET:
             self._core.set_reset(asserted=bool(value & 1))
         elif register == _ERASEALL and value & 1:
@@ -53,14 +54,14 @@ class ControlAp:
                 self._controller.erase_all()
 
 
-def nrf52840(options: Options) -> Chip:
+def nrf52840(options: ChipOptions) -> Chip:
     """Return the chip of an nRF52840-DK."""
     flash = Memory(0, 0x10_0000, fill=0xFF, flash=True)
     factory = Memory(0x1000_0000, 0x1000, fill=0xFF, flash=True)
     for offset, value in _FICR.items():
         factory.store(offset, 4, value)
     if options.identity not in (None, _NAME):
-        factory.store(0x100, 4, PART.get(options.identity or "", _UNKNOWN_PART))
+        factory.store(0x100, 4, PART_NUMBER.get(options.identity or "", _UNKNOWN_PART))
     user = Memory(0x1000_1000, 0x1000, fill=0xFF, flash=True)
     memories = (flash, factory, user, Memory(0x2000_0000, 0x4_0000))
     apb, ahb = Window(0x4000_0000, 0x3_0000, shift=12), Window(_GPIO, 0x1000, shift=12)
@@ -79,20 +80,20 @@ def nrf52840(options: Options) -> Chip:
         boot=options.boot,
     )
     line = core.nvic.line
-    uart = NrfUart(line(2), core.bus, core.clock, core.engine.interrupt)
+    uart = NrfUart(line(2), core.bus, core.clock, core.executor.interrupt)
     core.timed.append(uart)
     array, uicr = FlashArray(flash), FlashArray(user)
     controller = Nvmc(array, uicr)
     array.changed = uicr.changed = core.bus.written
-    pins = Pins(core.engine.now)
+    pins = Pins(core.executor.now)
     apb.add(0x4000_0000, NrfClock(line(0)), size=0x1000)
     apb.add(0x4000_2000, uart, size=0x1000)
     for base, interrupt in _TIMERS:
-        timer = NrfTimer(core.clock, line(interrupt), core.engine.interrupt)
+        timer = NrfTimer(core.clock, line(interrupt), core.executor.interrupt)
         core.timed.append(timer)
         apb.add(base, timer, size=0x1000)
     for base, interrupt in _RTCS:
-        counter = NrfRtc(core.clock, line(interrupt), core.engine.interrupt)
+        counter = NrfRtc(core.clock, line(interrupt), core.executor.interrupt)
         core.timed.append(counter)
         apb.add(base, counter, size=0x1000, exact=True)
     apb.add(0x4001_E000, controller, size=0x1000)

@@ -2,8 +2,9 @@
 
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips import stm32
-from harness.simulator.chips.chip import Chip, Options
-from harness.simulator.core import Core, CoreDesign
+from harness.simulator.chips.chip import Chip, ChipOptions
+from harness.simulator.core import Core
+from harness.simulator.core_devices import CoreDesign
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
@@ -26,7 +27,7 @@ _PWR_FOLLOWS = (  # RM0090, 5.4: VOS shows as VOSRDY; ODEN and ODSWEN as their r
 )
 
 
-def stm32f429xi(options: Options) -> Chip:
+def stm32f429xi(options: ChipOptions) -> Chip:
     """Return the chip of a NUCLEO-F429ZI."""
     flash = Memory(0x0800_0000, 0x20_0000, fill=0xFF, flash=True, aliases=(0,))
     memories = (flash, Memory(0x2000_0000, 0x3_0000), Memory(0x1000_0000, 0x1_0000))
@@ -54,11 +55,8 @@ def stm32f429xi(options: Options) -> Chip:
     apb1.add(0x4000_4800, usart3)
     apb1.add(0x4000_7000, PlainRegisters({0x00: 0xC000}, _PWR_FOLLOWS))
     pins = stm32.add_gpio(core, ahb1, _GPIO, _GPIO_PORTS)
-    array = FlashArray(flash)
-    controller = Stm32F4Flash(array, _SECTORS)
-    flash.programmer = controller
-    array.changed = core.bus.written
-    ahb1.add(0x4002_3C00, controller)
+    controller = Stm32F4Flash(FlashArray(flash), _SECTORS)
+    stm32.add_flash(core, ahb1, 0x4002_3C00, controller)
     ahb1.add(0x4002_3800, PlainRegisters(_RCC_VALUES, _RCC_FOLLOWS))
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]

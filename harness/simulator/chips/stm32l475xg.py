@@ -2,8 +2,9 @@
 
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips import stm32
-from harness.simulator.chips.chip import Chip, Options
-from harness.simulator.core import Core, CoreDesign
+from harness.simulator.chips.chip import Chip, ChipOptions
+from harness.simulator.core import Core
+from harness.simulator.core_devices import CoreDesign
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
@@ -22,7 +23,7 @@ _RCC_FOLLOWS = (  # RM0351, 6.4: CR (MSI, HSI, HSE, PLLs), CFGR (SW to SWS), BDC
 )
 
 
-def stm32l475xg(options: Options) -> Chip:
+def stm32l475xg(options: ChipOptions) -> Chip:
     """Return the chip of a B-L475E-IOT01A."""
     flash = Memory(0x0800_0000, 0x10_0000, fill=0xFF, flash=True, aliases=(0,))
     system = Memory(0x1FFF_7000, 0x1000, fill=0xFF, flash=True)
@@ -50,11 +51,8 @@ def stm32l475xg(options: Options) -> Chip:
     apb2.add(0x4001_3800, usart1)
     apb1.add(0x4000_7000, PlainRegisters({0x00: 0x200}))
     pins = stm32.add_gpio(core, gpio, _GPIO, _GPIO_PORTS)
-    array = FlashArray(flash)
-    controller = Stm32L4Flash(array)
-    flash.programmer = controller
-    array.changed = core.bus.written
-    ahb1.add(0x4002_2000, controller)
+    controller = Stm32L4Flash(FlashArray(flash))
+    stm32.add_flash(core, ahb1, 0x4002_2000, controller)
     ahb1.add(0x4002_1000, PlainRegisters(_RCC_VALUES, _RCC_FOLLOWS))
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]

@@ -1,4 +1,4 @@
-"""The current that a virtual board draws, and the energy of each inference, exactly."""
+"""The current of a virtual board, and the exact charge of each inference."""
 
 import math
 import threading
@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 ASLEEP = 1.1e-3
 AWAKE = 6.0e-3
-"""Amperes; while it is awake they go up and down by RIPPLE."""
 RIPPLE = 1.2e-3
+"""Currents in A; RIPPLE is the amplitude of the sine that is added while the core is awake."""
 
 _OMEGA = 2 * math.pi * 731.0  # rad/s
 
 
 class Edge(NamedTuple):
-    """From `time` on, in seconds of `time.monotonic`, the core is awake, and the trigger high."""
+    """The state of core and trigger from `time` on, in seconds of `time.monotonic`."""
 
     time: float
     awake: bool
@@ -26,10 +26,11 @@ class Edge(NamedTuple):
 
 
 class Supply:
-    """Keeps when the core was awake and its trigger high.
+    """Stores when the core was awake and when its trigger was high.
 
-    An edge that is told of later than its time has been shown on the meter is as late as that:
-    what was injected is what was shown, however the machine is loaded.
+    If a change is noted after the meter has already shown its moment, the change is moved to the
+    end of the shown time. The exact charges therefore always match the shown current, even on a
+    busy machine.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class Supply:
     def note(
         self, moment: float, *, awake: bool | None = None, trigger: bool | None = None
     ) -> None:
-        """Note a change at the `moment`; what is None stays."""
+        """Note a change at `moment`; None means unchanged."""
         with self._lock:
             last = self._edges[-1]
             self._edges.append(
@@ -54,25 +55,25 @@ class Supply:
     def show(
         self, moments: npt.NDArray[np.float64], late: float
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Return the current in A at each of the `moments`, and the trigger `late` before."""
+        """Return the current in A at each of `moments`, and the trigger `late` seconds before."""
         with self._lock:
             self._shown = max(self._shown, float(moments[-1]))
             times, awake, trigger = (np.array(column) for column in zip(*self._edges, strict=True))
-        place = np.searchsorted(times, moments, side="right") - 1
-        before = np.searchsorted(times, moments - late, side="right") - 1
+        index = np.searchsorted(times, moments, side="right") - 1
+        late_index = np.searchsorted(times, moments - late, side="right") - 1
         working = AWAKE + RIPPLE * np.sin(_OMEGA * moments)
-        return np.where(awake[place], working, ASLEEP), trigger[before]
+        return np.where(awake[index], working, ASLEEP), trigger[late_index]
 
     def inferences(self) -> list[float]:
-        """Return the charge in A·s of each time that the trigger was high, exactly."""
+        """Return the exact charge in A·s of each period in which the trigger was high."""
         return [charge for charge, _ in self._charges(lambda edge: edge.trigger)]
 
-    def stretches(self) -> list[float]:
-        """Return the charge in A·s of each time awake in which the trigger was high, exactly."""
+    def awake_periods(self) -> list[float]:
+        """Return the exact charge in A·s of each awake period in which the trigger was high."""
         return [charge for charge, high in self._charges(lambda edge: edge.awake) if high]
 
     def _charges(self, counts: Callable[[Edge], bool]) -> list[tuple[float, bool]]:
-        """Return the charge of each time that `counts`, and whether the trigger was high in it."""
+        """Return, for each period in which `counts` is true, its charge and any trigger in it."""
         with self._lock:
             edges = list(self._edges)
         charges: list[tuple[float, bool]] = []

@@ -1,1 +1,1 @@
-"""The chips' peripherals, a module for each family of them."""
+"""The chips' peripherals, one module for each kind."""

@@ -1,4 +1,4 @@
-"""What the flash controllers have in common: the array, its faults, and who is told of changes."""
+"""The common part of the flash controllers: the array of cells and its stuck bits."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,30 +9,30 @@ ERASED = 0xFF
 
 
 class FlashController(Protocol):
-    """The device that a chip's flash is programmed through."""
+    """The device that erases and programs a chip's flash."""
 
     array: "FlashArray"
 
     def protect(self, sector: int) -> None:
-        """Write-protect a sector or page, as its option bytes would."""
+        """Write-protect a sector or page, as the option bytes do."""
 
 
 class FlashArray:
-    """Cells that programming can only clear and erasing sets, with cells that are stuck.
+    """The cells of a flash memory: programming clears bits, erasing sets them.
 
-    `changed` gets the address and size of what an erase changed; `busy` is called at
-    every erase and program operation.
+    `changed` is called with address and size of each erased range, `on_operation` for each erase
+    and program operation. Stuck bits always read as one.
     """
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.stuck: dict[int, int] = {}
         self.changed: Callable[[int, int], None] = lambda _address, _size: None
-        self.busy: Callable[[], None] = lambda: None
+        self.on_operation: Callable[[], None] = lambda: None
 
     def programmed(self, offset: int, size: int, value: int) -> int:
-        """Return what `value` leaves at `offset`: ones become zeros, never the reverse."""
-        self.busy()
+        """Return the bytes at `offset` after programming `value`: it only turns ones into zeros."""
+        self.on_operation()
         result = self.memory.value(offset, size) & value
         for index in range(size if self.stuck else 0):
             result |= self.stuck.get(offset + index, 0) << 8 * index
@@ -40,13 +40,13 @@ class FlashArray:
 
     def erase(self, offset: int, size: int) -> None:
         """Set `size` bytes from `offset` on to ones."""
-        self.busy()
+        self.on_operation()
         self.memory.fill(offset, size, ERASED)
         for base in self.memory.bases:
             self.changed(base + offset, size)
 
     def stick(self, address: int, bit: int) -> None:
-        """Let a bit of the byte at bus `address` read as one, whatever is programmed."""
+        """Make a bit of the byte at bus `address` always read as one."""
         offset = address - self.memory.base
         self.stuck[offset] = self.stuck.get(offset, 0) | 1 << bit
         self.memory.store(offset, 1, self.memory.value(offset, 1) | 1 << bit)

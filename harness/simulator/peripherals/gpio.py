@@ -1,22 +1,22 @@
-"""Pins: the level of every output, and when it changed.
+"""Pins: the level of every output, and a log of its edges.
 
-The log is there for a virtual energy meter, which wants to know when the firmware
-raised and lowered its trigger pin. STM32: RM0090, 8.4, and the same in RM0351, 8.5.
+A virtual energy meter needs the edges of the firmware's trigger pin. STM32: RM0090, 8.4; the
+same in RM0351, 8.5.
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LOG = 4096
-"""Edges that are kept."""
+LOG_EDGES = 4096
+"""Edges that the log keeps."""
 
 _IDR, _ODR, _BSRR, _BRR = 0x10, 0x14, 0x18, 0x28
 
 
 @dataclass(frozen=True)
 class Edge:
-    """The output called `pin`, such as "PB0", went high or low after so many instructions."""
+    """Output `pin`, such as "PB0", went high or low after this number of instructions."""
 
     pin: str
     high: bool
@@ -24,18 +24,18 @@ class Edge:
 
 
 class Pins:
-    """The outputs of a chip; `instructions` is the time stamp of an edge.
+    """The outputs of a chip; `instructions` returns the time stamp of an edge.
 
-    `changes` is told of each edge, pin and level, as it happens.
+    `on_change` is called with pin and level at each edge.
     """
 
     def __init__(self, instructions: Callable[[], int]) -> None:
-        self.log: deque[Edge] = deque(maxlen=LOG)
-        self.changes: Callable[[str, bool], None] = lambda _pin, _high: None
+        self.log: deque[Edge] = deque(maxlen=LOG_EDGES)
+        self.on_change: Callable[[str, bool], None] = lambda _pin, _high: None
         self._instructions = instructions
 
     def changed(self, port: str, before: int, after: int) -> None:
-        """Note that the outputs of `port` went from the bits `before` to `after`."""
+        """Log the edges when the outputs of `port` change from `before` to `after`."""
         different = before ^ after
         if not different:
             return
@@ -44,11 +44,11 @@ class Pins:
             if different >> bit & 1:
                 edge = Edge(f"{port}{bit}", bool(after >> bit & 1), now)
                 self.log.append(edge)
-                self.changes(edge.pin, edge.high)
+                self.on_change(edge.pin, edge.high)
 
 
 class Stm32Gpio:
-    """One port of an STM32, `name` such as "PB". An input reads what the output drives."""
+    """A port of an STM32; `name` is, for example, "PB". An input reads its output's level."""
 
     def __init__(self, name: str, pins: Pins) -> None:
         self._name = name
@@ -57,7 +57,7 @@ class Stm32Gpio:
         self._output = 0
 
     def reset(self) -> None:
-        """Lower all outputs."""
+        """Set all outputs low."""
         self._registers.clear()
         self._set(0)
 
@@ -73,7 +73,7 @@ class Stm32Gpio:
         """Write a register."""
         if offset == _ODR:
             self._set(value & 0xFFFF)
-        elif offset == _BSRR:  # where a bit is both set and reset, it is set
+        elif offset == _BSRR:  # set has priority over reset
             self._set(self._output & ~(value >> 16) | value & 0xFFFF)
         elif offset == _BRR:
             self._set(self._output & ~value & 0xFFFF)

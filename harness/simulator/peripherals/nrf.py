@@ -1,4 +1,4 @@
-"""Tasks, events and interrupts as every nRF52840 peripheral has them (PS 1.7, 6.1)."""
+"""Tasks, events and interrupts of nRF52840 peripherals (PS 1.7, 6.1)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,7 +8,7 @@ SHORTS, INTEN, INTENSET, INTENCLR = 0x200, 0x300, 0x304, 0x308
 
 
 class NrfPeripheral(ABC):
-    """`line` is the interrupt; subclasses act on tasks and hold the other registers."""
+    """A peripheral with interrupt `line`; subclasses run tasks and add other registers."""
 
     def __init__(self, line: Callable[[bool], None]) -> None:
         self._line = line
@@ -17,7 +17,7 @@ class NrfPeripheral(ABC):
 
     def reset(self) -> None:
         """Clear all registers."""
-        self._events = 0  # a bit each, as in INTEN
+        self._events = 0  # one bit per event, as in INTEN
         self._enabled = 0
         self._registers: dict[int, int] = {}
         self._drive()
@@ -31,11 +31,11 @@ class NrfPeripheral(ABC):
         return 0 if offset < TASKS_END else self._registers.get(offset, 0)
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self._registers.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register: a task runs on a one, an event is cleared by a zero."""
+        """Write a register: a one starts a task, a zero clears an event."""
         if offset < TASKS_END:
             if value & 1:
                 self._task(offset)
@@ -56,7 +56,7 @@ class NrfPeripheral(ABC):
 
     @abstractmethod
     def _task(self, offset: int) -> None:
-        """Act on a task that is triggered."""
+        """Run a triggered task."""
 
     def _event(self, offset: int) -> None:
         self._events |= 1 << (offset - EVENTS >> 2)

@@ -1,4 +1,4 @@
-"""CLOCK and POWER of the nRF52840 (PS 1.7, 5.3 and 5.4), which share a base: all start at once."""
+"""CLOCK and POWER of the nRF52840, which share a base address (PS 1.7, 5.3 and 5.4)."""
 
 from collections.abc import Callable
 
@@ -11,18 +11,18 @@ _RUNNING, _CRYSTAL = 1 << 16, 1 << 0
 
 
 class NrfClock(NrfPeripheral):
-    """Oscillators that are running as soon as they are asked to; power that is there."""
+    """Oscillators that start at once, and power that is always present."""
 
     def __init__(self, line: Callable[[bool], None]) -> None:
         super().__init__(line)
 
     def reset(self) -> None:
-        """Run from the internal oscillator."""
+        """Select the internal oscillator."""
         super().reset()
         self._registers[_HFCLKSTAT] = _RUNNING
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register; ones clear RESETREAS."""
+        """Write a register; ones clear bits of RESETREAS."""
         if offset == _RESETREAS:
             self._registers[offset] = self._registers.get(offset, 0) & ~value
         elif offset not in (_HFCLKSTAT, _LFCLKSTAT):

@@ -1,4 +1,4 @@
-"""P0 and P1 of the nRF52840 (PS 1.7, 6.9): outputs, which are read back as inputs."""
+"""P0 and P1 of the nRF52840 (PS 1.7, 6.9). An input reads its output's level."""
 
 from harness.simulator.peripherals.gpio import Pins
 
@@ -8,7 +8,7 @@ _NAMES = ("P0.", "P1.")
 
 
 class NrfGpio:
-    """Both ports: they share 4 KiB."""
+    """Both ports, which share 4 KiB of addresses."""
 
     def __init__(self, pins: Pins) -> None:
         self._pins = pins
@@ -17,7 +17,7 @@ class NrfGpio:
         self._registers: dict[int, int] = {}
 
     def reset(self) -> None:
-        """Lower all outputs and make all pins inputs."""
+        """Set all outputs low and make all pins inputs."""
         self._registers.clear()
         for port in range(2):
             self._set(port, 0)

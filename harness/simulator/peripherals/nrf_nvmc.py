@@ -1,7 +1,7 @@
 """The nRF52840's non-volatile memory controller (PS 1.7, 4.3). Erasing takes no time.
 
-Writing without WEN, or narrower than a word, is a bus error. The number of writes to
-a word between erases (n_WRITE) is not watched, and there is no partial erase.
+A write without WEN, or narrower than a word, is a bus error. The number of writes to a word
+between erases (n_WRITE) is not checked, and partial erase is not modelled.
 """
 
 from harness.simulator.bus import BusError
@@ -19,8 +19,8 @@ class Nvmc:
     def __init__(self, array: FlashArray, uicr: FlashArray) -> None:
         self.array = array
         self.uicr = uicr
-        array.memory.programmer = _Words(self, array)
-        uicr.memory.programmer = _Words(self, uicr)
+        array.memory.programmer = _Programmer(self, array)
+        uicr.memory.programmer = _Programmer(self, uicr)
         self._protected: set[int] = set()
         self.reset()
 
@@ -30,11 +30,11 @@ class Nvmc:
         self._plain: dict[int, int] = {}
 
     def protect(self, sector: int) -> None:
-        """Protect a page as the ACL does (PS, 4.8): it is neither erased nor written."""
+        """Protect a page against erasing and writing, as the ACL does (PS, 4.8)."""
         self._protected.add(sector)
 
     def read(self, offset: int) -> int:
-        """Return a register; it is always ready."""
+        """Return a register; READY is always set."""
         if offset in (_READY, _READYNEXT):
             return 1
         return self._config if offset == _CONFIG else self._plain.get(offset, 0)
@@ -56,7 +56,7 @@ class Nvmc:
             array.erase(0, array.memory.size)
 
     def may_write(self, array: FlashArray, offset: int) -> bool:
-        """Tell whether the word at `offset` of `array` can be written now."""
+        """Return whether the word at `offset` of `array` can be written now."""
         if array is self.array and offset // PAGE in self._protected:
             return False
         return self._config == _WRITE_ENABLED
@@ -72,7 +72,7 @@ class Nvmc:
             self.erase_all()
 
 
-class _Words:
+class _Programmer:
     """Programs one of the controller's arrays."""
 
     def __init__(self, controller: Nvmc, array: FlashArray) -> None:
@@ -80,7 +80,7 @@ class _Words:
         self._array = array
 
     def program(self, offset: int, size: int, value: int) -> int:
-        """Program a word; `BusError` where that is not allowed."""
+        """Program a word; raise `BusError` if it is not allowed."""
         if size % 4 or not self._controller.may_write(self._array, offset):
             raise BusError(self._array.memory.base + offset)
         return self._array.programmed(offset, size, value)

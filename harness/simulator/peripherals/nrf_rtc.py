@@ -1,6 +1,6 @@
-"""RTC of the nRF52840 (PS 1.7, 6.22): 24 bits at 32,768 Hz over PRESCALER + 1.
+"""RTC of the nRF52840 (PS 1.7, 6.22): 24 bits at 32,768 Hz divided by PRESCALER + 1.
 
-TICK is not modelled, nor that the low-frequency clock has to run.
+The TICK event is not modelled. The counter also runs without the low-frequency clock.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,19 +15,20 @@ _COUNTER, _PRESCALER, _CC0 = 0x504, 0x508, 0x540
 _CHANNELS = 4
 _HERTZ = 32_768
 _WRAP = 1 << 24
-_NEAR_WRAP = 0xFF_FFF0  # where TRIGOVRFLW puts the counter
+_NEAR_WRAP = 0xFF_FFF0  # TRIGOVRFLW sets the counter to this
 
 
 class NrfRtc(NrfPeripheral):
-    """A counter whose clock is derived from the core's; `changed` tells of a new deadline."""
+    """A counter that derives its time from the core's clock; calls `changed` for a new deadline."""
 
     def __init__(
         self, clock: Clock, line: Callable[[bool], None], changed: Callable[[], None]
     ) -> None:
         self._clock = clock
         self._changed = changed
-        self._first = self._seen = 0  # counts, beyond 24 bits: at `_since`, and when last looked
-        self._since = 0  # ticks
+        # Counts of more than 24 bits: at the tick `_since`, and at the last update.
+        self._first = self._seen = 0
+        self._since = 0
         super().__init__(line)
 
     def reset(self) -> None:
@@ -58,25 +59,30 @@ class NrfRtc(NrfPeripheral):
         self._changed()
 
     def deadline(self) -> int | None:
-        """Return when the next event comes that interrupts."""
+        """Return the tick of the next event with an enabled interrupt."""
         if not self._running:
             return None
-        waited = [
-            at for event, at in self._next() if self._is_in(self._enabled, event, happened=False)
-        ]
-        counts = min(waited, default=None)
+        enabled = self._enabled
+        counts = min(
+            (
+                count
+                for event, count in self._next_events()
+                if self._selects(enabled, event) and not self._happened(event)
+            ),
+            default=None,
+        )
         if counts is None:
             return None
         return self._since - -(counts - self._first) * self._divisor // _HERTZ
 
     def expire(self) -> None:
-        """Count up to now, with the events on the way."""
+        """Update the count, and trigger the events that are due."""
         if not self._running:
             return
         passed = (self._clock.ticks() - self._since) * _HERTZ // self._divisor
         reached = self._first + passed
-        for event, at in self._next():
-            if at <= reached and self._is_in(self._enabled | self._routed, event):
+        for event, count in self._next_events():
+            if count <= reached and self._selects(self._enabled | self._routed, event):
                 self._event(event)
         self._seen = reached
 
@@ -93,20 +99,21 @@ class NrfRtc(NrfPeripheral):
 
     @property
     def _divisor(self) -> int:
-        """Ticks of the core's clock in 32,768 counts."""
+        """Ticks of the core's clock per 32,768 counts."""
         return self._clock.hertz * (self._registers.get(_PRESCALER, 0) % (1 << 12) + 1)
 
     def _set(self, count: int) -> None:
         self._first = self._seen = count % _WRAP
         self._since = self._clock.ticks()
 
-    def _next(self) -> Iterator[tuple[int, int]]:
-        """Yield each event, and at which count after the last one seen it comes."""
+    def _next_events(self) -> Iterator[tuple[int, int]]:
+        """Yield each event with the count at which it comes next."""
         yield _OVRFLW, self._seen + _WRAP - self._seen % _WRAP
         for channel in range(_CHANNELS):
             compared = self._registers.get(_CC0 + 4 * channel, 0)
             left = (compared - self._seen) % _WRAP or _WRAP
             yield _COMPARE0 + 4 * channel, self._seen + left
 
-    def _is_in(self, mask: int, event: int, *, happened: bool = True) -> bool:
-        return bool(mask >> (event - EVENTS >> 2) & 1) and (happened or not self._happened(event))
+    @staticmethod
+    def _selects(mask: int, event: int) -> bool:
+        return bool(mask >> (event - EVENTS >> 2) & 1)

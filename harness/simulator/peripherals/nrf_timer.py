@@ -1,4 +1,4 @@
-"""TIMER of the nRF52840 in timer mode (PS 1.7, 6.30): 16 MHz over a power of two."""
+"""TIMER of the nRF52840 (PS 1.7, 6.30): 16 MHz divided by a power of two."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ _MODE, _BITMODE, _PRESCALER, _CC0 = 0x504, 0x508, 0x510, 0x540
 _CHANNELS = 6
 _HERTZ = 16_000_000
 _BITS = (16, 8, 24, 32)
-_SHORT_STOP = 8  # of COMPARE[n]: bit n clears, bit n + 8 stops
+_SHORT_STOP = 8  # SHORTS of COMPARE[n]: bit n clears, bit n + 8 stops
 _COUNTER_MODES = (1, 2)
 
 
 class NrfTimer(NrfPeripheral):
-    """A timer whose clock is derived from the core's."""
+    """A timer that derives its time from the core's clock; calls `changed` for a new deadline."""
 
     def __init__(
         self, clock: Clock, line: Callable[[bool], None], changed: Callable[[], None]
@@ -35,7 +35,7 @@ class NrfTimer(NrfPeripheral):
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
         self.expire()
-        self._hold()
+        self._update_count()
         super().write(offset, value)
         self._changed()
 
@@ -45,20 +45,20 @@ class NrfTimer(NrfPeripheral):
         return super().read(offset)
 
     def deadline(self) -> int | None:
-        """Return when the next comparison is made that anybody waits for."""
+        """Return the tick of the next match that has an effect."""
         if not self._running:
             return None
-        waited = [n for n in range(_CHANNELS) if self._is_waited_for(n)]
-        return min((self._matches_at(n) for n in waited), default=None)
+        channels = [n for n in range(_CHANNELS) if self._has_effect(n)]
+        return min((self._matches_at(n) for n in channels), default=None)
 
     def expire(self) -> None:
-        """Make the comparisons that are due, the earliest first."""
+        """Handle the matches that are due, the earliest first."""
         while self._running:
             now = self._clock.ticks()
             due = [
                 (self._matches_at(n), n)
                 for n in range(_CHANNELS)
-                if self._matches_at(n) <= now and self._is_waited_for(n)
+                if self._matches_at(n) <= now and self._has_effect(n)
             ]
             if not due:
                 return
@@ -87,14 +87,14 @@ class NrfTimer(NrfPeripheral):
 
     @property
     def _divider(self) -> int:
-        """Ticks of the core's clock in one of the timer's."""
+        """Ticks of the core's clock per tick of the timer."""
         return (self._clock.hertz // _HERTZ) << min(self._registers.get(_PRESCALER, 4), 9)
 
     @property
     def _mask(self) -> int:
         return (1 << _BITS[self._registers.get(_BITMODE, 0) & 3]) - 1
 
-    def _is_waited_for(self, channel: int) -> bool:
+    def _has_effect(self, channel: int) -> bool:
         event = _COMPARE0 + 4 * channel
         shorts = self._has_short(channel) or self._has_short(channel + _SHORT_STOP)
         enabled = self._enabled >> (event - EVENTS >> 2) & 1
@@ -103,11 +103,11 @@ class NrfTimer(NrfPeripheral):
 
     def _matches_at(self, channel: int) -> int:
         compared = self._registers.get(_CC0 + 4 * channel, 0) & self._mask
-        left = (compared - self._count) & self._mask or self._mask + 1
-        return self._since + left * self._divider
+        remaining = (compared - self._count) & self._mask or self._mask + 1
+        return self._since + remaining * self._divider
 
-    def _hold(self) -> None:
-        """Take over what the counter has reached, keeping the prescaler's phase."""
+    def _update_count(self) -> None:
+        """Bring the count up to date; keep the prescaler's phase."""
         now = self._clock.ticks()
         if not self._running or self._registers.get(_MODE, 0) in _COUNTER_MODES:
             self._since = now

@@ -1,9 +1,9 @@
 """UART0 and UARTE0 of the nRF52840, which share registers (PS 1.7, 6.33 and 6.34).
 
-ENABLE chooses between them. EasyDMA reaches RAM only: a pointer elsewhere transfers
-nothing. Between a buffer that is full and one that follows by itself (ENDRX_STARTRX) a byte's
-time passes, in which firmware names the buffer after that. Bytes that come while no buffer is
-set wait, as they would not on silicon for long; parity, flow control and errors are not modelled.
+ENABLE selects one of them. EasyDMA accesses only RAM: a pointer to other addresses transfers
+nothing. With the short ENDRX_STARTRX, one byte time passes between a full buffer and the next, so
+that firmware can set the buffer after it. Bytes that arrive without a buffer wait; on silicon
+they are soon lost. Parity, flow control and errors are not modelled.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ _RXD_PTR, _RXD_MAXCNT, _RXD_AMOUNT = 0x534, 0x538, 0x53C
 _TXD_PTR, _TXD_MAXCNT, _TXD_AMOUNT = 0x544, 0x548, 0x54C
 _UART, _UARTE = 4, 8
 _SHORT_ENDRX_STARTRX, _SHORT_ENDRX_STOPRX = 5, 6
-_FIFO = 5  # bytes that FLUSHRX can still fetch
+_FIFO = 5  # bytes that FLUSHRX can still receive
 _MAXCNT = 0xFFFF
 _HERTZ = 16_000_000
 _SLOWEST = 0x0004_F000  # 1200 baud
 
 
 class NrfUart(NrfPeripheral, Uart):
-    """The one device at 0x40002000; `bus` is what EasyDMA reads and writes."""
+    """The device at 0x40002000; EasyDMA reads and writes `bus`."""
 
     def __init__(
         self, line: Callable[[bool], None], bus: Bus, clock: Clock, changed: Callable[[], None]
@@ -40,17 +40,17 @@ class NrfUart(NrfPeripheral, Uart):
         NrfPeripheral.__init__(self, line)
 
     def reset(self) -> None:
-        """Disable it; what was received is lost."""
+        """Disable it and discard received bytes."""
         self._queue.clear()
         self._rx_on = self._tx_on = False
-        self._shown: int | None = None  # the byte in RXD
-        self._buffer: tuple[int, int] | None = None  # address and size of what is being filled
+        self._rxd: int | None = None
+        self._buffer: tuple[int, int] | None = None  # address and size
         self._filled = 0
-        self._not_before = 0  # ticks: when the next byte may be there
+        self._not_before = 0  # tick at which the next byte may arrive
         super().reset()
 
     def listen(self) -> None:
-        """Be as Arduino's bootloader leaves it: a UARTE that receives.
+        """Set the state in which Arduino's bootloader leaves it: a UARTE that receives.
 
         ArduinoCore-mbed's initVariant() for the Nano 33 BLE stops it and waits for RXTO.
         """
@@ -60,8 +60,8 @@ class NrfUart(NrfPeripheral, Uart):
     def read(self, offset: int) -> int:
         """Return a register; reading RXD takes a byte."""
         if offset == _RXD:
-            byte, self._shown = self._shown or 0, None
-            self._show()
+            byte, self._rxd = self._rxd or 0, None
+            self._load_rxd()
             return byte
         if offset in (_RXDRDY, _ENDRX):
             if self._happened(offset):
@@ -80,18 +80,18 @@ class NrfUart(NrfPeripheral, Uart):
             super().write(offset, value)
 
     def deadline(self) -> int | None:
-        """Return when the byte is there for which a buffer has just been swapped in."""
+        """Return the tick at which the first byte of the next buffer arrives."""
         waits = self._mode == _UARTE and self._buffer is not None and bool(self._queue)
         return self._not_before if waits and self._clock.ticks() < self._not_before else None
 
     def expire(self) -> None:
-        """Take what is there by now."""
+        """Receive the bytes that have arrived."""
         if self._mode == _UARTE and self._not_before and self._queue:
             self._fill()
 
     @property
     def _byte_time(self) -> int:
-        """Ticks of the core's clock in ten bits; BAUDRATE holds baud * 2^32 / 16 MHz."""
+        """Ticks of the core's clock per ten bits; BAUDRATE is baud * 2^32 / 16 MHz."""
         return (10 * self._clock.hertz << 32) // (
             max(self._registers.get(_BAUDRATE, 0), _SLOWEST) * _HERTZ
         )
@@ -107,7 +107,7 @@ class NrfUart(NrfPeripheral, Uart):
         if self._mode == _UARTE:
             self._fill()
         else:
-            self._show()
+            self._load_rxd()
 
     def _task(self, offset: int) -> None:
         if self._mode not in (_UART, _UARTE):
@@ -129,21 +129,24 @@ class NrfUart(NrfPeripheral, Uart):
         elif offset == _FLUSHRX and self._mode == _UARTE:
             self._flush()
 
-    # UART: a byte at a time
+    # UART: one byte at a time
 
-    def _show(self) -> None:
-        if self._shown is None and self._queue:
-            self._shown = self._take()
+    def _load_rxd(self) -> None:
+        if self._rxd is None and self._queue:
+            self._rxd = self._take()
             self._event(_RXDRDY)
 
     # UARTE: buffers in RAM
 
     def _start_buffer(self) -> None:
+        self._latch_buffer()
+        self._fill()
+
+    def _latch_buffer(self) -> None:
         address = self._registers.get(_RXD_PTR, 0)
         self._buffer = (address, self._registers.get(_RXD_MAXCNT, 0) & _MAXCNT)
         self._filled = 0
         self._event(_RXSTARTED)
-        self._fill()
 
     def _fill(self) -> None:
         while self._queue and self._buffer is not None and self._clock.ticks() >= self._not_before:
@@ -160,32 +163,30 @@ class NrfUart(NrfPeripheral, Uart):
             self._end_buffer()
 
     def _end_buffer(self) -> None:
-        self._registers[_RXD_AMOUNT] = self._filled
-        self._buffer = None
-        self._event(_ENDRX)
+        self._release_buffer()
         if self._has_short(_SHORT_ENDRX_STARTRX):
-            address = self._registers.get(_RXD_PTR, 0)
-            self._buffer = (address, self._registers.get(_RXD_MAXCNT, 0) & _MAXCNT)
-            self._filled = 0
-            self._event(_RXSTARTED)
+            self._latch_buffer()
             self._not_before = self._clock.ticks() + self._byte_time
             self._changed()
         elif self._has_short(_SHORT_ENDRX_STOPRX):
             self._stop_receiving()
 
+    def _release_buffer(self) -> None:
+        self._registers[_RXD_AMOUNT] = self._filled
+        self._buffer = None
+        self._event(_ENDRX)
+
     def _stop_receiving(self) -> None:
-        """STOPRX: what was received so far is the buffer's; then RXTO (6.34.6)."""
+        """STOPRX: end the current buffer, then signal RXTO (6.34.6)."""
         if self._buffer is not None:
-            self._registers[_RXD_AMOUNT] = self._filled
-            self._buffer = None
-            self._event(_ENDRX)
+            self._release_buffer()
         self._rx_on = False
         self._event(_RXTO)
 
     def _flush(self) -> None:
-        rest = [self._take() for _ in range(min(len(self._queue), _FIFO))]
+        in_fifo = [self._take() for _ in range(min(len(self._queue), _FIFO))]
         self._queue.clear()
-        self._queue.extend(rest)
+        self._queue.extend(in_fifo)
         self._start_buffer()
         if self._buffer is not None:
             self._end_buffer()

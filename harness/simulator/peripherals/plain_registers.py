@@ -1,4 +1,4 @@
-"""Registers that keep what is written, with status bits that follow control bits."""
+"""Registers that store their value, with status bits that follow control bits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Follow:
-    """The bit `status` of register `target` equals the bit `control` of register `source`.
+    """Bits of register `target` that follow bits of register `source`.
 
-    Shifted: bit `control + i` shows in `status + i`, for `width` bits.
+    For each i below `width`, bit `status + i` of `target` equals bit `control + i` of `source`.
     """
 
     source: int
@@ -19,7 +19,7 @@ class Follow:
 
 
 class PlainRegisters:
-    """Registers with `values` after reset; `follows` are the ready bits of what is enabled."""
+    """Registers with `values` after reset; `follows` are, for example, ready bits of clocks."""
 
     def __init__(
         self, values: Mapping[int, int] | None = None, follows: tuple[Follow, ...] = ()
@@ -43,9 +43,9 @@ class PlainRegisters:
         return value
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self._values.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
-        """Keep the value."""
+        """Store the value."""
         self._values[offset] = value

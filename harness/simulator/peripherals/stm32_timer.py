@@ -1,7 +1,7 @@
 """STM32 general-purpose timers counting up: RM0090 rev 19, 18.4; the same in RM0351.
 
-The timer's clock is the core's. Capture, compare, slave modes and other directions
-are not modelled: their registers only keep what is written.
+The timer's clock is the core's clock. Capture, compare, slave modes and other counting directions
+are not modelled: their registers only store their value.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _UIF, _UIE, _UG = 1 << 0, 1 << 0, 1 << 0
 
 
 class Stm32Timer:
-    """A timer of `bits` width; `line` is its interrupt."""
+    """A timer of `bits` width with interrupt `line`; calls `changed` for a new deadline."""
 
     def __init__(
         self, clock: Clock, line: Callable[[bool], None], changed: Callable[[], None], *, bits: int
@@ -28,26 +28,26 @@ class Stm32Timer:
     def reset(self) -> None:
         """Stop at zero, with the longest period."""
         self._registers = {_ARR: self._top}
-        self._prescaler = 0  # in force: PSC is taken over at an update
+        self._prescaler = 0  # the active one; an update event loads it from PSC
         self._count = 0
-        self._since = 0  # the tick at which `_count` was right
+        self._since = 0  # tick at which `_count` was valid
         self._line(False)
 
     def read(self, offset: int) -> int:
         """Return a register."""
         self.expire()
         if offset == _CNT:
-            return self._now()
+            return self._current_count()
         return 0 if offset == _EGR else self._registers.get(offset, 0)
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into; SR's bits are cleared by zeros."""
+        """Return the value that a narrow write is merged into; SR's bits are cleared by zeros."""
         return 0xFFFF_FFFF if offset == _SR else self.read(offset)
 
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
         self.expire()
-        self._hold()
+        self._update_count()
         if offset == _EGR:
             if value & _UG:
                 self._update(flag=not self._registers.get(_CR1, 0) & _URS)
@@ -63,7 +63,7 @@ class Stm32Timer:
         self._changed()
 
     def deadline(self) -> int | None:
-        """Return when the next update event sets a flag that is looked for."""
+        """Return the tick of the next update event that has an effect."""
         if not self._running or self._registers.get(_CR1, 0) & _UDIS:
             return None
         if not self._registers.get(_DIER, 0) & _UIE and not self._one_pulse:
@@ -73,7 +73,7 @@ class Stm32Timer:
         return self._overflow_at
 
     def expire(self) -> None:
-        """Make the update event that is due."""
+        """Trigger the update event if it is due."""
         if self._running and self._clock.ticks() >= self._overflow_at:
             period = (self._registers[_ARR] + 1) * self._divider
             late = self._clock.ticks() - self._overflow_at
@@ -98,18 +98,18 @@ class Stm32Timer:
 
     @property
     def _overflow_at(self) -> int:
-        """The tick of the next overflow. A count beyond ARR goes on to the top first (18.3.2)."""
+        """The tick of the next overflow. A count above ARR first counts to the top (18.3.2)."""
         auto_reload = self._registers[_ARR]
         last = auto_reload if self._count <= auto_reload else self._top
         return self._since + (last + 1 - self._count) * self._divider
 
-    def _now(self) -> int:
+    def _current_count(self) -> int:
         if not self._running:
             return self._count
         return (self._count + (self._clock.ticks() - self._since) // self._divider) & self._top
 
-    def _hold(self) -> None:
-        """Take over what the counter has reached, keeping the prescaler's phase."""
+    def _update_count(self) -> None:
+        """Bring the count up to date; keep the prescaler's phase."""
         now = self._clock.ticks()
         if self._running:
             passed = now - self._since

@@ -1,4 +1,4 @@
-"""STM32 USARTs, asynchronous mode, one byte at a time: no DMA, no hardware flow control.
+"""STM32 USARTs in asynchronous mode, one byte at a time; no DMA, no hardware flow control.
 
 Version 1: RM0090 rev 19, 30.6 (STM32F4). Version 2: RM0351 rev 9, 40.8 (STM32L4).
 """
@@ -12,7 +12,7 @@ _RE, _TE, _RXNEIE, _TCIE, _TXEIE = 1 << 2, 1 << 3, 1 << 5, 1 << 6, 1 << 7
 
 
 class _Usart(Uart):
-    """What both versions share; `_CR1` and `_ENABLE` are where they differ."""
+    """The common part of both versions; they differ in `_CR1` and `_ENABLE`."""
 
     _CR1: int
     _ENABLE: int
@@ -22,14 +22,14 @@ class _Usart(Uart):
         self.reset()
 
     def reset(self) -> None:
-        """Disable it; what was received is lost."""
+        """Disable it and discard received bytes."""
         self._queue.clear()
         self._registers: dict[int, int] = {}
         self._complete = True
         self._update()
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into."""
+        """Return the value that a narrow write is merged into."""
         return self._registers.get(offset, 0)
 
     @property
@@ -37,8 +37,8 @@ class _Usart(Uart):
         return self._registers.get(self._CR1, 0)
 
     def _receiving(self) -> bool:
-        wanted = self._ENABLE | _RE
-        return self._control & wanted == wanted
+        needed = self._ENABLE | _RE
+        return self._control & needed == needed
 
     def _received(self) -> None:
         self._update()
@@ -60,8 +60,8 @@ class _Usart(Uart):
 
     def _write_data(self, value: int) -> None:
         self._active()
-        wanted = self._ENABLE | _TE
-        if self._control & wanted == wanted:
+        needed = self._ENABLE | _TE
+        if self._control & needed == needed:
             self.transmit(value & 0xFF)
             self._complete = True
 
@@ -72,13 +72,13 @@ class _Usart(Uart):
 
     def _update(self) -> None:
         control = self._control
-        wanted = bool(control & _RXNEIE and self._queue) or bool(control & _TXEIE)
-        wanted = wanted or bool(control & _TCIE and self._complete)
-        self._request(wanted and bool(control & self._ENABLE))
+        pending = bool(control & _RXNEIE and self._queue) or bool(control & _TXEIE)
+        pending = pending or bool(control & _TCIE and self._complete)
+        self._request(pending and bool(control & self._ENABLE))
 
 
 class UsartV1(_Usart):
-    """STM32F4. Overrun never happens: see uart.py."""
+    """STM32F4: one data register. Overrun never occurs: see uart.py."""
 
     _SR, _DR = 0x00, 0x04
     _CR1 = 0x0C

@@ -1,8 +1,8 @@
-"""What every UART has in common: a queue of received bytes and a line to send on.
+"""The common part of the UARTs: a queue of received bytes, and a transmit function.
 
-There is no baud rate: a byte is sent at once, and received bytes wait in the queue
-until the firmware takes them. So a receiver that is enabled never overruns; one
-that is not loses what comes, as in silicon.
+There is no baud rate: a byte is sent at once, and received bytes wait in the queue until the
+firmware reads them. An enabled receiver therefore never overruns. A disabled receiver loses bytes,
+as on silicon.
 """
 
 from abc import ABC, abstractmethod
@@ -10,13 +10,17 @@ from collections import deque
 from collections.abc import Callable
 
 QUEUE = 4096
-"""Bytes that wait before the line is asked to hold back."""
+"""Bytes in the queue at which the line stops delivering."""
 
-_IDLE_POLLS = 1000  # of an empty receiver in a row: the firmware is waiting
+_IDLE_POLLS = 1000  # polls in a row without data, after which the firmware counts as waiting
 
 
 class Uart(ABC):
-    """A device's end of a serial line; `transmit`, `drained`, `idle` are set by who connects it."""
+    """The device's end of a serial line.
+
+    Whoever connects it sets `transmit`, called for each sent byte, `drained`, called when the
+    queue is half empty again, and `idle`, called while the firmware only polls.
+    """
 
     def __init__(self, line: Callable[[bool], None]) -> None:
         self.transmit: Callable[[int], None] = lambda _byte: None
@@ -29,41 +33,42 @@ class Uart(ABC):
 
     @property
     def waiting(self) -> int:
-        """Received bytes that the firmware has not taken."""
+        """The number of received bytes that the firmware has not read."""
         return len(self._queue)
 
     def receive(self, data: bytes) -> None:
-        """Take bytes from the line; they are lost if the receiver is off."""
+        """Receive bytes from the line; they are lost if the receiver is off."""
         if self._receiving():
             self._queue.extend(data)
             self._received()
 
     @abstractmethod
     def _receiving(self) -> bool:
-        """Tell whether the receiver is on."""
+        """Return whether the receiver is on."""
 
     @abstractmethod
     def _received(self) -> None:
-        """Something was put into the queue."""
+        """React to new bytes in the queue."""
 
     def _take(self) -> int:
-        """Return the oldest byte of the queue, which must not be empty."""
+        """Remove and return the oldest byte of the queue, which must not be empty."""
         byte = self._queue.popleft()
         if len(self._queue) == QUEUE // 2:
             self.drained()
         return byte
 
     def _request(self, level: bool) -> None:
-        """Drive the interrupt."""
+        """Drive the interrupt line."""
         if level != self._level:
             self._level = level
             self._line(level)
 
     def _poll(self) -> None:
-        """The firmware looked and there was nothing: does it do nothing else?"""
+        """Count a poll without data; call `idle` after many in a row."""
         self._polls += 1
         if self._polls > _IDLE_POLLS:
             self.idle()
 
     def _active(self) -> None:
+        """Restart the count of polls: the firmware does something else."""
         self._polls = 0

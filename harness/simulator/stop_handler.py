@@ -1,7 +1,7 @@
-"""What the core does when execution stops: exceptions, faults, breakpoints, sleep.
+"""The core's reaction to a stop of the executor: exceptions, faults, breakpoints, sleep.
 
-Armv7-M ARM (DDI 0403E): B1.5.18 WFE and the event register, B1.5.19 WFI, B3.1 the
-memory map with its areas from which nothing may be executed.
+Armv7-M ARM (DDI 0403E): B1.5.18 WFE and the event register, B1.5.19 WFI, B3.1 the memory map
+with its execute-never regions.
 """
 
 from collections.abc import Callable
@@ -9,66 +9,66 @@ from collections.abc import Callable
 from harness.errors import InfrastructureError
 from harness.simulator import exceptions, nvic, scs
 from harness.simulator.exceptions import Exceptions
-from harness.simulator.execution import Engine
-from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH, Debug
+from harness.simulator.execution import Executor
+from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH, HaltingDebug
 from harness.simulator.nvic import Nvic
 from harness.simulator.scs import SystemControl
 from harness.simulator.stops import Reason, Stop
 from harness.simulator.thumb import Block, Special
 
 _EXECUTE_NEVER = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
-# QEMU's numbers of exceptions
+# QEMU's exception numbers
 _SVC, _PREFETCH, _DATA, _BKPT, _EXIT, _SEMIHOST, _NOCP, _STATE, _UNALIGNED = (
     *(2, 3, 4, 7, 8),
     *(16, 17, 18, 22),
 )
 
 
-class Reaction:
-    """Acts on stops of `engine`; `halt` is called with the reason's bit in DFSR."""
+class StopHandler:
+    """Handles stops of `executor`; calls `halt` with the reason's bit in DFSR."""
 
     def __init__(
         self,
-        engine: Engine,
+        executor: Executor,
         controller: Nvic,
         control: SystemControl,
-        debug: Debug,
+        debug: HaltingDebug,
         halt: Callable[[int], None],
         *,
         vectors: int,
     ) -> None:
-        self.exceptions = Exceptions(engine, controller, control, self._on_entry, vectors=vectors)
-        self._engine = engine
+        self.exceptions = Exceptions(executor, controller, control, self._on_entry, vectors=vectors)
+        self._executor = executor
         self._nvic = controller
         self._control = control
         self._debug = debug
         self._halt = halt
         self._event = False
         self._sleeps_on_event = False
-        self._float_denied: int | None = None  # offset in the block entered last
+        self._float_denied: int | None = None  # offset in the last entered block
 
     def reset(self) -> None:
-        """Forget what was going on."""
+        """Clear the event register, a denied float instruction and lockup."""
         self._event = False
         self._float_denied = None
         self.exceptions.lockup = False
 
     def on_special(self, block: Block) -> bool:
-        """A block is about to run that has more in it than code; return whether it must not."""
+        """Handle the special instructions of the next `block`; return whether it must not run."""
         for offset, special in block.specials:
             if special is Special.UNMASK and self._nvic.pending:
-                self._engine.interrupt()
+                self._executor.interrupt()
             elif special is Special.SEND_EVENT:
                 self._event = True
             elif special is Special.WAIT_FOR_EVENT:
                 self._sleeps_on_event, self._event = not self._event, False
-            elif special is Special.FLOAT and not self._engine.float_allowed:
+            elif special is Special.FLOAT and not self._executor.float_allowed:
                 self._float_denied = offset
                 return True
         return False
 
-    def after(self, stop: Stop) -> bool:
-        """Act on why execution stopped; return whether the core sleeps now."""
+    def handle(self, stop: Stop) -> bool:
+        """Handle `stop`; return whether the core now sleeps."""
         if self._float_denied is not None:
             return self._deny_float(self._float_denied)
         if stop.reason is Reason.SLEEP:
@@ -94,7 +94,7 @@ class Reaction:
         elif number in (_BKPT, _SEMIHOST):
             self._breakpoint()
         elif number == _PREFETCH:
-            self._fault(Stop(Reason.FETCH, address=self._engine.pc))
+            self._fault(Stop(Reason.FETCH, address=self._executor.pc))
         elif number in (_DATA, _UNALIGNED):
             self.exceptions.fault(nvic.USAGE_FAULT, exceptions.UNALIGNED)
         elif number == _NOCP:
@@ -103,7 +103,7 @@ class Reaction:
             self.exceptions.fault(nvic.USAGE_FAULT, exceptions.INVSTATE)
         else:
             raise InfrastructureError(
-                f"the emulator raised exception {number} at pc {self._engine.pc:#010x}",
+                f"the emulator raised exception {number} at pc {self._executor.pc:#010x}",
                 where="virtual board",
             )
         return False
@@ -135,13 +135,13 @@ class Reaction:
             self._halt(DFSR_VCATCH)
 
     def _deny_float(self, offset: int) -> bool:
-        """Execute the block up to its first float instruction; that one is a UsageFault (NOCP)."""
+        """Execute the block up to its first float instruction, which raises a UsageFault (NOCP)."""
         self._float_denied = None
-        start, _ = self._engine.counter.entered
-        before = self._engine.before(start, offset)
+        start, _ = self._executor.counter.entered
+        before = self._executor.before(start, offset)
         if before:
-            stop = self._engine.step(before)
-            if self._engine.pc != start + offset:
-                return self.after(stop)
+            stop = self._executor.step(before)
+            if self._executor.pc != start + offset:
+                return self.handle(stop)
         self.exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
         return False

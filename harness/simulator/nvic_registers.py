@@ -1,4 +1,4 @@
-"""The NVIC's registers, and those of the system control block that belong to it.
+"""The registers of the NVIC, including those in the system control block.
 
 Armv7-M ARM (DDI 0403E): B3.4.3 NVIC registers, B3.2.4 ICSR, B3.2.10 to 12 SHPR.
 """
@@ -9,28 +9,28 @@ from harness.simulator.nvic import Nvic
 ISER, ICER, ISPR, ICPR, IABR, IPR, IPR_END = 0x100, 0x180, 0x200, 0x280, 0x300, 0x400, 0x4F0
 ICSR, SHPR1, SHPR3, STIR = 0xD04, 0xD18, 0xD20, 0xF00
 OFFSETS = (*range(ISER, IPR_END, 4), ICSR, *range(SHPR1, SHPR3 + 4, 4), STIR)
-"""The registers in the system control space."""
+"""Offsets in the system control space."""
 
 _RETTOBASE, _ISRPENDING = 1 << 11, 1 << 22
-_PENDING = {  # ICSR: bits that set and clear the pending state
+_PENDING = {  # bits of ICSR that set and clear the pending state
     nvic.NMI: (1 << 31, 0),
     nvic.PENDSV: (1 << 28, 1 << 27),
     nvic.SYSTICK: (1 << 26, 1 << 25),
 }
 
 
-class InterruptRegisters:
-    """Access to `controller`, which has so many `lines`."""
+class NvicRegisters:
+    """The registers of `controller`, which has `lines` interrupts."""
 
     def __init__(self, controller: Nvic, lines: int) -> None:
         self._nvic = controller
         self._lines = lines
 
     def reset(self) -> None:
-        """Do nothing: the controller is reset by the core."""
+        """Do nothing: the core resets the controller."""
 
     def peek(self, offset: int) -> int:
-        """Return what a narrow write is merged into: nothing where ones have an effect."""
+        """Return the value that a narrow write is merged into; 0 if writing ones has an effect."""
         is_priority = IPR <= offset < IPR_END or SHPR1 <= offset <= SHPR3
         return self.read(offset) if is_priority else 0
 

@@ -1,7 +1,4 @@
-"""A bench for programs in assembly on a virtual chip in this process, and what it rests on.
-
-The other tests of the core import `Bench` from here.
-"""
+"""A bench that runs assembly programs on a virtual chip in this process."""
 
 import shutil
 import subprocess
@@ -13,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.simulator import chips, halting_debug
-from harness.simulator.chips.chip import Options
-from harness.simulator.thumb import Special, scan
+from harness.simulator.chips.chip import ChipOptions
 
 DATA = Path(__file__).parent.parent / "data" / "virtual"
 GCC = "arm-none-eabi-gcc"
@@ -25,7 +21,7 @@ _DEADLINE = 5.0
 
 
 def cross_compiler() -> str:
-    """Return the cross compiler; skips where there is none."""
+    """Return the path of the cross compiler; skip the test without one."""
     found = shutil.which(GCC)
     if found is None:
         pytest.skip(f"{GCC} is not on PATH")
@@ -35,20 +31,23 @@ def cross_compiler() -> str:
 def wait_for(condition: Callable[[], bool], deadline: float = _DEADLINE) -> None:
     end = time.monotonic() + deadline
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.001)
 
 
 class Bench:
-    """A chip that runs a program until it halts at a BKPT, locks up, or is told to stop."""
+    """A chip that runs a program until it halts at a BKPT or locks up."""
 
     def __init__(self, chip: str = "stm32f429xi", *, portable: bool = False) -> None:
-        self.chip = chips.build(chip, Options(portable=portable))
+        self.chip = chips.build(chip, ChipOptions(portable=portable))
         self.core = self.chip.core
         self.core.debug.control = halting_debug.C_DEBUGEN
 
     def load(self, directory: Path, source: str, handlers: Mapping[int, str]) -> None:
-        """Assemble `source`, with labels `start` and those of `handlers` by exception number."""
+        """Assemble `source` and load it; its label `start` and those of `handlers` are the vectors.
+
+        The keys of `handlers` are exception numbers.
+        """
         names = {1: "start", **handlers}
         table = "".join(
             f".word {names[number]} + 1\n" if number in names else ".word 0\n"
@@ -68,12 +67,12 @@ class Bench:
         self.core.bus.memories[0].bytes[: len(code)] = code
 
     def run(self) -> None:
-        """Run from reset until it halts or locks up."""
+        """Run from reset until the core halts or locks up."""
         self.core.power_on()
         self.wait()
 
     def wait(self) -> None:
-        """Wait until it halts or locks up."""
+        """Wait until the core halts or locks up."""
         wait_for(lambda: self.core.halted or self.core.locked_up or self.failed())
 
     def failed(self) -> bool:
@@ -83,7 +82,7 @@ class Bench:
 
     @property
     def results(self) -> Sequence[int]:
-        """What the program noted and put."""
+        """The values that the program stored with the macros `note` and `put`."""
         count = self.core.bus.read(RESULTS, 4) // 4
         return list(self.core.bus.read_words(RESULTS + 4, count))
 
@@ -102,7 +101,7 @@ def running(
     portable: bool = False,
     wait: bool = True,
 ) -> Iterator[Bench]:
-    """Yield a bench that has run `source`, or with `wait` false is running it."""
+    """Yield a bench that has run `source`; with `wait` false it still runs."""
     bench = Bench(chip, portable=portable)
     try:
         bench.load(directory, source, handlers or {})
@@ -119,37 +118,3 @@ def results(directory: Path, source: str, handlers: Mapping[int, str] | None = N
     with running(directory, source, handlers) as bench:
         assert not bench.core.locked_up
         return list(bench.results)
-
-
-def test_a_program_runs_and_halts(tmp_path: Path) -> None:
-    assert results(tmp_path, "start: note 7\n note 9\n bkpt #0") == [7, 9]
-
-
-@pytest.mark.parametrize(
-    ("code", "count", "in_it", "specials"),
-    [
-        ("bf00 4770", 2, 0, []),
-        ("f04f 0001 bf00", 2, 0, []),  # mov.w, nop
-        ("bf08 2001 2002", 3, 1, []),  # it eq
-        ("bf1e 2001 2002 2003 bf00", 5, 3, []),  # ittt ne
-        ("bf0b 2001 2002 2003 2004 bf00", 6, 4, []),
-        ("b662", 1, 0, [Special.UNMASK]),  # cpsie i
-        ("b672", 1, 0, []),  # cpsid i
-        ("f380 8810", 1, 0, [Special.UNMASK]),  # msr primask, r0
-        ("f3ef 8010", 1, 0, []),  # mrs r0, primask
-        ("bf20", 1, 0, [Special.WAIT_FOR_EVENT]),
-        ("bf40", 1, 0, [Special.SEND_EVENT]),
-        ("ee30 0a20", 1, 0, [Special.FLOAT]),  # vadd.f32 s0, s0, s1
-        ("ed90 0a00", 1, 0, [Special.FLOAT]),  # vldr s0, [r0]
-        ("eeb7 0bc0", 1, 0, [Special.FLOAT]),
-        ("ec51 0b10", 1, 0, [Special.FLOAT]),  # vmov r0, r1, d0
-        ("fb90 f0f1", 1, 0, []),  # sdiv
-    ],
-)
-def test_scanning_a_block(code: str, count: int, in_it: int, specials: list[Special]) -> None:
-    data = b"".join(int(word, 16).to_bytes(2, "little") for word in code.split())
-    block = scan(0x100, memoryview(data))
-    assert block.count == count
-    assert len(block.in_it) == in_it
-    assert [special for _, special in block.specials] == specials
-    assert block.end == 0x100 + len(data)

@@ -1,0 +1,70 @@
+"""The core's own devices on the private peripheral bus."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.simulator import coresight, nvic, private_bus
+from harness.simulator.bus import Window
+from harness.simulator.clock import Clock
+from harness.simulator.dwt import Dwt
+from harness.simulator.execution import Executor
+from harness.simulator.fpb import Fpb
+from harness.simulator.halting_debug import DebuggedCore, HaltingDebug
+from harness.simulator.nvic import Nvic
+from harness.simulator.scs import SystemControl
+from harness.simulator.systick import SysTick
+
+
+@dataclass(frozen=True)
+class CoreDesign:
+    """The choices of a chip's maker.
+
+    `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
+    the number of interrupts, `priority_bits` the bits of a priority, `rom` the identification of
+    the ROM table.
+    """
+
+    hertz: int
+    vectors: int
+    lines: int
+    priority_bits: int
+    rom: coresight.Part
+
+
+class CoreDevices:
+    """NVIC, SysTick, system control, debug, DWT and FPB of `core`, placed in `window`.
+
+    `reset_requested` is called for SYSRESETREQ.
+    """
+
+    def __init__(
+        self,
+        core: DebuggedCore,
+        executor: Executor,
+        clock: Clock,
+        design: CoreDesign,
+        window: Window,
+        reset_requested: Callable[[], None],
+    ) -> None:
+        self.nvic = Nvic(design.priority_bits, executor.interrupt)
+        self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
+        self.debug = HaltingDebug(core, executor, self.nvic)
+        self.control = SystemControl(
+            self.nvic,
+            self.systick,
+            self.debug,
+            lines=design.lines,
+            reset_requested=reset_requested,
+            float_allowed=executor.allow_float,
+        )
+        self._dwt = Dwt(executor.now, lambda: self.debug.traced)
+        self.debug.trace_changed = self._dwt.trace_changed
+        fpb = Fpb(executor.set_breakpoints)
+        private_bus.add_devices(window, self.control, self._dwt, fpb, design.rom)
+
+    def reset(self) -> None:
+        """Reset all but the debug registers and the breakpoints, which keep their values (C1.4)."""
+        self.nvic.reset()
+        self.systick.reset()
+        self.control.reset()
+        self._dwt.reset()
