@@ -159,7 +159,7 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
     "there already": (
         lambda: Path("models/net").mkdir(parents=True),
         "models/net",
-        "is there already\n  -> remove it, or give another --name",
+        "already exists\n  -> remove it, or give another --name",
     ),
 }
 
