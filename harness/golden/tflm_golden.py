@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.model.graph import Graph
-from harness.model.tensor_block import sample
+from harness.model.tensor_block import sample_shape
 from harness.model.tflite_file import parse
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def of_vectors(model: bytes, inputs: Sequence[Array], *, where: str = "the model
     ]
     found = answers(model, batches, where=where)
     return [
-        values.reshape(len(values), *sample(tensor))
+        values.reshape(len(values), *sample_shape(tensor))
         for values, tensor in zip(found, graph.output_tensors, strict=True)
     ]
 

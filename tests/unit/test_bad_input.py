@@ -252,14 +252,14 @@ BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "shape": (
         {"inputs": np.zeros((2, 2, 2), np.int8)},
         "inputs",
-        "has shape [2, 2, 2], but the model takes [1, 4]",
+        "has shape [2, 2, 2], but the model's input has [1, 4]",
         "store it as [2, 4]",
     ),
     "dtype": (
         {"inputs": np.zeros((2, 4), np.float32)},
         "inputs",
-        "has type float32, but the model takes int8",
-        "quantize by the model's input scale and zero point",
+        "has type float32, but the model's input has int8",
+        "quantize with the model's input scale and zero point",
     ),
     "none": (
         {"inputs": np.zeros((0, 4), np.int8), "labels": np.zeros(0, np.int64)},
@@ -276,7 +276,7 @@ BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "golden": (
         {"golden": np.zeros((2, 3), np.int8)},
         "golden",
-        "has shape [2, 3], but the model answers [1, 4]",
+        "has shape [2, 3], but the model's output has [1, 4]",
         "store it as [2, 4]",
     ),
 }
