@@ -267,7 +267,7 @@ def test_another_number_of_features_than_the_impulse_takes_is_refused(export: Pa
 def test_engines_are_not_confused(export: Path, tmp_path: Path) -> None:
     network = load_model(ROOT / "models" / "faces").graph
     engine = find_engine("edge-impulse")
-    assert "builds an export of Edge Impulse, not a network" in message(
+    assert "builds exports of Edge Impulse, not networks" in message(
         lambda: engine.generate(network, tmp_path, core="cortex-m4f")
     )
     assert "  -> build it with --engine=edge-impulse" in message(

@@ -1,4 +1,4 @@
-"""Turns an export into what the firmware's build takes: its own build files, and our adapter."""
+"""Writes the firmware's build file and the adapter for an export."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from harness.model.edge_impulse_export import KINDS, read_export
 from harness.model.graph import Graph
 
 _HERE = Path(__file__).parent
-# Each of the SDK's reads of its timer, 16 at the most, looks whether a stage ends there.
+# At each of its reads of the timer, at most 16, the SDK's adapter checks whether a stage has ended.
 _HOOK = Hook(per_layer=48)
 _ADAPTER = ("model.cc", "porting.cc", "porting.h")
 _TEMPLATE = """\
@@ -17,8 +17,8 @@ _TEMPLATE = """\
 set(EXPORT {path} CACHE PATH "The folder with edge-impulse-sdk")
 enable_language(CXX)
 
-# The export's build files add what is to be compiled to a target `app`, which nothing builds:
-# the firmware's own flags are put on its sources instead.
+# The export's build files add their sources to a target `app`. It is never built: its sources are
+# compiled with the firmware's own flags instead.
 add_library(app OBJECT EXCLUDE_FROM_ALL)
 add_subdirectory("${{EXPORT}}" export EXCLUDE_FROM_ALL)
 get_target_property(NN_SOURCES app SOURCES)
@@ -27,7 +27,7 @@ list(APPEND NN_SOURCES
     "${{CMAKE_CURRENT_LIST_DIR}}/model.cc"
     "${{CMAKE_CURRENT_LIST_DIR}}/porting.cc")
 
-# What a path is before its last part, an image has as that folder's name.
+# In the image, the firmware's build replaces the parent of each of these paths with its name.
 set(NN_INCLUDES
     "${{EXPORT}}/edge-impulse-sdk/.."
     "${{EXPORT}}/edge-impulse-sdk/."
@@ -42,26 +42,26 @@ set(NN_LAYERS {layers})
 
 
 class EdgeImpulse:
-    """Builds what Edge Impulse exports as a C++ library."""
+    """Builds C++ libraries that Edge Impulse exports."""
 
     name = "edge-impulse"
     operators = frozenset(KINDS)
 
     @property
     def version(self) -> str:
-        """What is compiled comes with each export, which says its own."""
+        """A general text: each export contains its own SDK."""
         return "the export's edge-impulse-sdk"
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:  # noqa: ARG002 - the SDK looks at the compiler's own macros
         """Write the build file and the adapter for the export at `graph.where`.
 
-        Raises `InputError` if `graph` is a network's, or as `read_export` does.
+        Raises `InputError` if `graph` is not an export's, and as `read_export` does.
         """
         if tuple(operator.kind for operator in graph.operators) != KINDS:
             raise InputError(
-                f"engine {self.name} builds an export of Edge Impulse, not a network",
+                f"engine {self.name} builds exports of Edge Impulse, not networks",
                 where=graph.where,
-                remedy="give the export's folder by --model, or another engine",
+                remedy="give the export's folder with --model, or choose another engine",
             )
         export = read_export(Path(graph.where))
         for name in _ADAPTER:
@@ -87,5 +87,5 @@ class EdgeImpulse:
 
 
 def _literal(path: Path) -> str:
-    """Return `path` as CMake writes it between quotes."""
+    """Return `path` escaped for a quoted argument of CMake."""
     return path.as_posix().replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
