@@ -70,7 +70,7 @@ class Export:
 
     @property
     def features(self) -> int:
-        """Raw values that one classification takes."""
+        """Number of raw values of one classification."""
         return self.samples * self.axes
 
     @cached_property

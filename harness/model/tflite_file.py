@@ -190,9 +190,9 @@ class _Reader:
         if buffer.DataLength() == 0:
             return None
         raw = np.asarray(buffer.DataAsNumpy())
-        wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        if raw.nbytes != wanted:
-            raise self.fail(f"{who} needs {wanted} bytes of data but has {raw.nbytes}")
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if raw.nbytes != size:
+            raise self.fail(f"{who} needs {size} bytes of data but has {raw.nbytes}")
         values = raw.view(dtype).reshape(shape)
         values.flags.writeable = False
         return values
@@ -212,25 +212,25 @@ class _Reader:
         return Operator(index, kind, inputs, outputs, self.options(table, kind, index))
 
     def options(self, table: tflite.Operator, kind: str, index: int) -> Options | None:
-        wanted = OPTIONS.get(kind)
-        if wanted is None:
+        options = OPTIONS.get(kind)
+        if options is None:
             return None
         union = table.BuiltinOptions()
         if union is None or table.BuiltinOptionsType() == 0:
             if kind in DEFAULTS:
                 return DEFAULTS[kind]
             raise self.fail(f"operator {index} ({kind}) has no options")
-        name = wanted.__name__
+        name = options.__name__
         if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):
             raise self.fail(f"operator {index} ({kind}) has the options of another operator")
         source = getattr(tflite, name)()
         source.Init(union.Bytes, union.Pos)
-        hints = get_type_hints(wanted)
+        hints = get_type_hints(options)
         values = {
             field.name: hints[field.name](getattr(source, _camel(field.name))())
-            for field in fields(wanted)
+            for field in fields(options)
         }
-        return wanted(**values)
+        return options(**values)
 
     def check_order(self, graph: Graph) -> None:
         """Check that each tensor is in range and computed, once, before it is used."""

@@ -17,9 +17,9 @@ def bundled(name: str) -> Path:
 
 def roots(folder: str, root: Path) -> Sequence[Path]:
     """Return the folders to search for targets or models, the user's own first."""
-    own = (root / folder).resolve()
-    ours = bundled(folder).resolve()
-    return (own,) if own == ours else (own, ours)
+    users = (root / folder).resolve()
+    harness = bundled(folder).resolve()
+    return (users,) if users == harness else (users, harness)
 
 
 def is_path(name: str) -> bool:

@@ -512,7 +512,7 @@ def test_a_model_that_is_not_right_is_recorded_as_such(repository: Repository) -
     assert record.reasons == [
         "1 of 8 output bytes differ from golden (the firmware's source); "
         "first: vector 1, byte 3, 0 instead of 7",
-        "the layer cannot be named: engine misbehaving does not tell of its layers; have it "
+        "the layer cannot be named: engine misbehaving does not report its layers; let it "
         "call the hook of firmware/nn/nn.h, and fill Generated.layers",
         "accuracy 0.0000 is below the quality target 0.5; golden reaches 0.0000",
     ]

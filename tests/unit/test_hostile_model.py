@@ -235,7 +235,7 @@ def aborts_tflm() -> bytes:
 
 
 def test_golden_says_by_what_tflm_crashed() -> None:
-    with pytest.raises(InputError, match="it crashed by SIGABRT") as caught:
+    with pytest.raises(InputError, match="it crashed with SIGABRT") as caught:
         tflm_golden.answers(aborts_tflm(), [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
 
@@ -246,7 +246,7 @@ def test_golden_gives_a_file_little_memory() -> None:
     source = b.activation((1, 4), 0.1, 0)
     data = b.build([source], [b.add(source, source)], metadata=("x" * 200_000, 20_000))
     begin = time.monotonic()
-    with pytest.raises(InputError, match="wants more than 1 GiB") as caught:
+    with pytest.raises(InputError, match="needs more than 1 GiB") as caught:
         tflm_golden.answers(data, [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
     assert time.monotonic() - begin < 10 * SECONDS
@@ -289,5 +289,5 @@ def test_the_command_names_a_file_that_crashes_tflm(
     code, text = repository.run()  # an engine that does not look at the graph
     assert code == ExitCode.USAGE
     assert f"{path}: TFLM does not run it" in text
-    assert "it crashed by SIGABRT" in text
+    assert "it crashed with SIGABRT" in text
     assert repository.records() == []

@@ -40,10 +40,10 @@ def plan(buffers: Iterable[Buffer], *, alignment: int = ALIGNMENT) -> Plan:
 
     Every buffer gets an offset, even an empty one. The arena's size is exact, not rounded up.
     """
-    wanted = sorted(buffers, key=lambda buffer: (buffer.first, buffer.last, str(buffer.key)))
-    least = lower_bound(wanted, alignment)
+    by_lifetime = sorted(buffers, key=lambda buffer: (buffer.first, buffer.last, str(buffer.key)))
+    least = lower_bound(by_lifetime, alignment)
     best: Plan | None = None
-    for order in _orders(wanted):
+    for order in _orders(by_lifetime):
         candidate = _place(order, alignment)
         if best is None or candidate.size < best.size:
             best = candidate

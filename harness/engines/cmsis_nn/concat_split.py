@@ -41,10 +41,10 @@ def concatenation(view: OperatorView) -> Layer:
                 f"an input has {quantization(tensor)}, the output {quantization(result)}; "
                 "TFLM requires the same"
             )
-    wanted = list(pieces[0].shape)
-    wanted[axis] = sum(tensor.shape[axis] for tensor in pieces)
-    view.result_shape(wanted)
-    return _concatenate(view, pieces, result, math.prod(wanted[:axis]))
+    joined = list(pieces[0].shape)
+    joined[axis] = sum(tensor.shape[axis] for tensor in pieces)
+    view.check_result_shape(joined)
+    return _concatenate(view, pieces, result, math.prod(joined[:axis]))
 
 
 def pack(view: OperatorView) -> Layer:
@@ -57,7 +57,7 @@ def pack(view: OperatorView) -> Layer:
         if tensor.shape != pieces[0].shape:
             view.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ", AGAIN)
     before, after = pieces[0].shape[:axis], pieces[0].shape[axis:]
-    view.result_shape((*before, len(pieces), *after))
+    view.check_result_shape((*before, len(pieces), *after))
     return _concatenate(view, pieces, result, math.prod(before))
 
 
@@ -83,7 +83,7 @@ def unpack(view: OperatorView) -> Layer:
     if len(view.operator.outputs) != count:
         view.fail(f"{len(view.operator.outputs)} outputs for {count} positions", AGAIN)
     for position in range(count):
-        view.result_shape(_without(source, axis), position)
+        view.check_result_shape(_without(source, axis), position)
     return _split_blocks(view, source, math.prod(source.shape[:axis]))
 
 

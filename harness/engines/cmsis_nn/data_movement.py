@@ -29,7 +29,7 @@ def transpose(view: OperatorView) -> Layer:
     perm = view.constant_integers(1, "the permutation")
     if sorted(perm) != list(range(len(source.shape))):
         view.fail(f"{perm} is not a permutation of {len(source.shape)} axes", AGAIN)
-    view.result_shape([source.shape[axis] for axis in perm])
+    view.check_result_shape([source.shape[axis] for axis in perm])
     strides = strides_of(source.shape, source.dtype.itemsize)
     return _strided_copy(view, source, result, 0, [strides[axis] for axis in perm])
 
@@ -64,7 +64,7 @@ def strided_slice(view: OperatorView) -> Layer:
             kept.append(len(positions))
         elif len(positions) != 1:
             view.fail(f"axis {axis} has no position {begin[axis]}", AGAIN)
-    view.check_movable(view.result_shape(kept), "the output")
+    view.check_movable(view.check_result_shape(kept), "the output")
     return _strided_copy(view, source, result, offset, byte_strides, sizes)
 
 
@@ -72,17 +72,17 @@ def slice_(view: OperatorView) -> Layer:
     """Lower SLICE with a constant begin and size; a size of -1 means up to the end."""
     view.check_arity(3, 3)
     source, result = view.source_and_result(0)
-    begin, wanted = view.constant_integers(1, "the begin"), view.constant_integers(2, "the size")
-    if len(begin) != len(source.shape) or len(wanted) != len(begin):
+    begin, given = view.constant_integers(1, "the begin"), view.constant_integers(2, "the size")
+    if len(begin) != len(source.shape) or len(given) != len(begin):
         view.fail(f"begin and size must have {len(source.shape)} values each", AGAIN)
     sizes = [
         whole - first if size == -1 else size
-        for whole, first, size in zip(source.shape, begin, wanted, strict=True)
+        for whole, first, size in zip(source.shape, begin, given, strict=True)
     ]
     ends = [first + size for first, size in zip(begin, sizes, strict=True)]
     if min(*begin, 0) < 0 or any(end > n for end, n in zip(ends, source.shape, strict=True)):
         view.fail(f"{begin} to {ends} is outside {shape(source)}", AGAIN)
-    view.check_movable(view.result_shape(sizes), "the output")
+    view.check_movable(view.check_result_shape(sizes), "the output")
     strides = strides_of(source.shape, source.dtype.itemsize)
     offset = sum(first * stride for first, stride in zip(begin, strides, strict=True))
     return _strided_copy(view, source, result, offset, strides)
@@ -157,7 +157,7 @@ def pad(view: OperatorView) -> Layer:
     view.check_arity(2, 3)
     source, result = view.activation(0), view.result()
     before, after = _paddings(view, source)
-    view.result_shape(
+    view.check_result_shape(
         [sum(sizes) for sizes in zip(before, source.shape, after, strict=True)],
     )
     has_value = len(view.operator.inputs) > 2  # noqa: PLR2004 - input, paddings, and PADV2's value
@@ -205,7 +205,7 @@ def resize_nearest_neighbor(view: OperatorView) -> Layer:
     if source.shape[0] != 1:
         view.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
     size = view.constant_integers(1, "the size")
-    view.result_shape((1, *size, source.shape[3]))
+    view.check_result_shape((1, *size, source.shape[3]))
     view.check_movable(result, "the output")
     if max(*source.shape, *result.shape) > MAX_SIDE:
         view.fail(f"a side exceeds {MAX_SIDE}", "make the layer smaller")

@@ -175,7 +175,7 @@ def table_layer(
 def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
     view.check_arity(1, 1)
     source, result = view.activation(0), view.result()
-    view.result_shape(source.shape)
+    view.check_result_shape(source.shape)
     return source, result
 
 

@@ -48,7 +48,7 @@ class OperatorView:
         return self._addresses[tensor.index]
 
     def typed_address(self, tensor: Tensor) -> str:
-        """Return the C expression for an activation as a pointer to its type."""
+        """Return the C expression for the address of an activation, as a pointer to its type."""
         ctype = c_type(tensor.dtype)
         address = self.address(tensor)
         return address if ctype == "int8_t" else f"({ctype} *)({address})"
@@ -126,11 +126,11 @@ class OperatorView:
             self.fail(f"there is no axis {axis} of {rank}", AGAIN)
         return axis % rank
 
-    def result_shape(self, wanted: Sequence[int], position: int = 0) -> Tensor:
-        """Return output `position`; `InputError` unless it has the shape `wanted`."""
+    def check_result_shape(self, expected: Sequence[int], position: int = 0) -> Tensor:
+        """Return output `position`; `InputError` unless it has the shape `expected`."""
         result = self.graph.tensors[self.operator.outputs[position]]
-        if result.shape != tuple(wanted):
-            text = "x".join(map(str, wanted)) or "scalar"
+        if result.shape != tuple(expected):
+            text = "x".join(map(str, expected)) or "scalar"
             self.fail(f"the output has shape {shape(result)}, not {text}", AGAIN)
         return result
 
@@ -154,7 +154,7 @@ class OperatorView:
             self.fail(f"{what} has shape {shape(tensor)}; {rank} dimensions are supported")
 
     def weights(self, position: int, rank: int, axis: int) -> Tensor:
-        """Return constant int8 weights, symmetric, with one scale or one along `axis`."""
+        """Return constant symmetric int8 weights, with one scale, or one per index of `axis`."""
         tensor = self.tensor(position)
         if tensor.data is None:
             self.fail("the weights are not constant", "freeze the weights when converting")

@@ -67,7 +67,7 @@ def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
         view.fail("input 0 is a constant", "fold constants when converting")
     if source.elements == 0:
         view.fail("input 0 is empty")
-    return source, view.result_shape(source.shape)
+    return source, view.check_result_shape(source.shape)
 
 
 def _one_scale(view: OperatorView, tensor: Tensor, what: str) -> None:

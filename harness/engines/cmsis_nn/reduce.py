@@ -136,7 +136,7 @@ def _arg_extreme(view: OperatorView, sign: int) -> Layer:
     if len(axes) != 1 or not source.shape:
         view.fail(f"{len(axes)} axes of {shape(source)}; one is supported", AGAIN)
     axis = view.normalized_axis(axes[0], len(source.shape))
-    result = view.result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
+    result = view.check_result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
     if result.dtype != np.int32:
         view.fail(
             f"the output has type {result.dtype}; int32 is supported",

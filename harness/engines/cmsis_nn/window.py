@@ -96,9 +96,9 @@ def checked_window(
         window_axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
         for i in (0, 1)
     )
-    wanted = (1, height.output, width.output, channels)
-    if result.shape != wanted:
-        view.fail(f"the output has shape {shape(result)}, not {'x'.join(map(str, wanted))}")
+    expected = (1, height.output, width.output, channels)
+    if result.shape != expected:
+        view.fail(f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}")
     clamp = view.clamp(options.fused_activation_function, result)
     return Window(source, result, height, width, clamp)
 
