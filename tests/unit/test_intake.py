@@ -93,7 +93,7 @@ def test_real_inputs_are_quantized_by_the_model_s_own_scale_and_it_says_so(desk:
     save(x=np.array([[0, 0.5, -1], [1.2, 100, -100]], np.float32), y=[0, 1])
     code, out, _ = desk.run(*ADD, "--name", "other")
     assert code == ExitCode.PASSED
-    said = "real values, quantized to int8 by the model's own input scale 0.5 and zero point 0"
+    said = "real values, quantized to int8 with the model's own input scale 0.5 and zero point 0"
     assert f"inputs: {said}" in out
     model = desk.model("other")
     assert model.preprocessing == said
@@ -199,7 +199,7 @@ def test_a_name_that_is_no_folder_is_refused(desk: Desk, name: str) -> None:
 def test_an_anomaly_detector_needs_an_autoencoder_and_both_labels(desk: Desk) -> None:
     save(x=BYTES, y=CLASSES)
     anomaly = (*ADD, "--task", "anomaly-detection")
-    assert "is no autoencoder: it has 3 inputs and 2 outputs" in desk.refused(*anomaly)
+    assert "is not an autoencoder: it has 3 inputs and 2 outputs" in desk.refused(*anomaly)
     (desk.root / "net.tflite").write_bytes(dense(3, 3))
     save(y=np.zeros(4, int))
     assert "y.npy: labels: AUC needs vectors of both labels" in desk.refused(*anomaly)
@@ -276,7 +276,7 @@ def test_an_autoencoder_of_two_classes_detects_anomalies(desk: Desk) -> None:
 
 A = bytes(3)
 BAD_FOLDERS: dict[str, tuple[str, dict[str, bytes], str]] = {
-    "empty": ("\n", {}, "y_labels.csv: names no files"),
+    "empty": ("\n", {}, "y_labels.csv: lists no files"),
     "too few fields": ("a.bin,2\n", {"a": A}, "y_labels.csv: line 1: is 'a.bin,2'"),
     "no number": ("a.bin,2,1\nb.bin,2,x\n", {"a": A}, "y_labels.csv: line 2: is 'b.bin,2,x'"),
     "negative": ("a.bin,2,-1\n", {"a": A}, "line 1: is 'a.bin,2,-1'"),
