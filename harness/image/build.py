@@ -24,7 +24,7 @@ from harness.errors import InputError
 from harness.image.compilation import DEADLINE, compile_firmware
 from harness.image.mlperf_header import mlperf_options, write_model_header
 from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
-from harness.model.edge_impulse_export import KINDS
+from harness.model.edge_impulse_export import STAGES
 from harness.model.folder import Model
 from harness.support import bundled_files
 from harness.target.target_file import Target
@@ -159,7 +159,7 @@ def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
-    if model.export is not None and not engine.operators.issuperset(KINDS):
+    if model.export is not None and not engine.operators.issuperset(STAGES):
         raise InputError(
             f"engine {engine.name} builds networks, but this is an export of Edge Impulse",
             where=str(model.tflite_path),

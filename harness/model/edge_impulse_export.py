@@ -31,7 +31,7 @@ _WHOLE = (
 )
 _BUILT = ("edge-impulse-sdk", "model-parameters", "tflite-model")
 _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S", ".cmake", ".txt"}
-_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
+_DEPLOY_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
 
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE)
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # skips string literals
@@ -42,7 +42,7 @@ _CATEGORIES = re.compile(
 )
 _MAX_EXPANSIONS = 8  # of a macro that expands to another macro's name
 
-KINDS = ("DSP", "INFERENCE", "POSTPROCESSING")
+STAGES = ("DSP", "INFERENCE", "POSTPROCESSING")
 """The stages of an impulse as operators of its graph; `run_classifier` times each of them."""
 
 
@@ -121,7 +121,7 @@ class Export:
         connections = ((0, (1,)), (1, (2,)), (2, outputs))
         operators = tuple(
             Operator(index, kind, (source,), results)
-            for index, (kind, (source, results)) in enumerate(zip(KINDS, connections, strict=True))
+            for index, (kind, (source, results)) in enumerate(zip(STAGES, connections, strict=True))
         )
         return Graph(tensors, operators, (0,), outputs, self.project, str(self.path))
 
@@ -141,11 +141,11 @@ def read_export(folder: Path) -> Export:
         raise InputError(
             f"is not an export of Edge Impulse: it has no {METADATA}",
             where=str(folder),
-            remedy=_AGAIN,
+            remedy=_DEPLOY_AGAIN,
         )
     for name in _WHOLE:
         if not (folder / name).exists():
-            raise InputError(f"the export has no {name}", where=str(folder), remedy=_AGAIN)
+            raise InputError(f"the export has no {name}", where=str(folder), remedy=_DEPLOY_AGAIN)
     if "dsp_us" not in _read(folder / _TYPES):
         raise InputError(
             "the SDK is too old: it does not time its stages in microseconds",
@@ -195,7 +195,7 @@ class _Metadata:
     def text(self, name: str) -> str:
         literal = _TEXT.fullmatch(self._value(name, None))
         if literal is None:
-            raise self._wrong(name, "is not a string literal", _AGAIN)
+            raise self._wrong(name, "is not a string literal", _DEPLOY_AGAIN)
         return literal[1]
 
     def number(self, name: str, default: float | None = None) -> float:
@@ -203,28 +203,28 @@ class _Metadata:
         try:
             number = float(value.strip("()").rstrip("fF"))
         except ValueError:
-            raise self._wrong(name, f"{value!r} is not a number", _AGAIN) from None
+            raise self._wrong(name, f"{value!r} is not a number", _DEPLOY_AGAIN) from None
         if not np.isfinite(number):
-            raise self._wrong(name, f"{value!r} is not finite", _AGAIN)
+            raise self._wrong(name, f"{value!r} is not finite", _DEPLOY_AGAIN)
         return number
 
     def integer(self, name: str, default: int | None = None) -> int:
         number = self.number(name, default)
         if number != int(number):
-            raise self._wrong(name, f"{number:g} is not an integer", _AGAIN)
+            raise self._wrong(name, f"{number:g} is not an integer", _DEPLOY_AGAIN)
         return int(number)
 
     def count(self, name: str) -> int:
         number = self.integer(name)
         if not 0 < number < 1 << 24:
-            raise self._wrong(name, f"{number} is out of range", _AGAIN)
+            raise self._wrong(name, f"{number} is out of range", _DEPLOY_AGAIN)
         return number
 
     def _value(self, name: str, default: str | None) -> str:
         """Return the value of EI_CLASSIFIER_`name`, with macros expanded."""
         value = self._defined.get(f"EI_CLASSIFIER_{name}", default)
         if value is None:
-            raise self._wrong(name, "is missing", _AGAIN)
+            raise self._wrong(name, "is missing", _DEPLOY_AGAIN)
         for _ in range(_MAX_EXPANSIONS):
             value = self._defined.get(value, value)
         return value
@@ -237,14 +237,15 @@ def _labels(path: Path, count: int) -> tuple[str, ...]:
     categories = _CATEGORIES.search(_read(path))
     if categories is None:
         raise InputError(
-            "has no ei_classifier_inferencing_categories", where=str(path), remedy=_AGAIN
+            "has no ei_classifier_inferencing_categories", where=str(path), remedy=_DEPLOY_AGAIN
         )
     labels = tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(categories[1]))
     if len(labels) != count or len(set(labels)) != count:
         raise InputError(
             f"has the labels {', '.join(labels) or 'none'}, but {METADATA} has {count}",
             where=str(path),
-            remedy="the two files come from different deployments, or were edited: " + _AGAIN,
+            remedy="the two files come from different deployments, or were edited: "
+            + _DEPLOY_AGAIN,
         )
     return labels
 

@@ -44,8 +44,8 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    one.id: one
-    for one in (
+    benchmark.id: benchmark
+    for benchmark in (
         Benchmark("kws01", "kws", "keyword spotting", 490, 12, "int8", "accuracy", 0.90, 115200),
         Benchmark("vww01", "vww", "visual wake words", 27648, 2, "uint8", "accuracy", 0.80, 115200),
         Benchmark(
@@ -63,7 +63,12 @@ def benchmark_of(model: Model, network: Graph) -> Benchmark | None:
         return None
     sizes = (inputs[0].elements, outputs[0].elements, model.metric)
     return next(
-        (one for one in BENCHMARKS.values() if (one.inputs, one.outputs, one.metric) == sizes), None
+        (
+            benchmark
+            for benchmark in BENCHMARKS.values()
+            if (benchmark.inputs, benchmark.outputs, benchmark.metric) == sizes
+        ),
+        None,
     )
 
 

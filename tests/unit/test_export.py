@@ -15,7 +15,7 @@ from harness.golden import edge_impulse_golden
 from harness.image.build import build_image
 from harness.image.toolchain import find_toolchain
 from harness.measure.agreement import TOLERANCE, classes, score_differences
-from harness.model.edge_impulse_export import KINDS, METADATA, read_export
+from harness.model.edge_impulse_export import METADATA, STAGES, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
 from harness.results.record import read_record
@@ -68,7 +68,7 @@ def test_an_export_says_what_it_is(export: Path) -> None:
 
 def test_its_graph_is_its_stages(export: Path) -> None:
     graph = read_export(export).graph
-    assert tuple(operator.kind for operator in graph.operators) == KINDS
+    assert tuple(operator.kind for operator in graph.operators) == STAGES
     assert [(t.name, t.shape) for t in graph.input_tensors] == [("features", (1, 6))]
     assert [(t.name, t.shape) for t in graph.output_tensors] == [
         ("scores", (1, 2)),
@@ -332,7 +332,7 @@ def test_the_stand_in_answers_as_its_host_build(workspace: Workspace) -> None:
     assert result.quality == 1
     assert result.profile_unavailable == ""
     assert result.profile is not None
-    assert [layer.operator for layer in result.profile.layers] == list(KINDS)
+    assert [layer.operator for layer in result.profile.layers] == list(STAGES)
     assert all(layer.ticks > 0 for layer in result.profile.layers)
     assert 0 < result.welcome.arena_size < 4096  # of the heap: 24 bytes, and what malloc adds
     assert result.memory.parts["heap"].ram == result.welcome.arena_size

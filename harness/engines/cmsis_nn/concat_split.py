@@ -14,7 +14,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct
-from harness.engines.cmsis_nn.operator_view import AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import Activation, ConcatenationOptions, PackOptions, Tensor, UnpackOptions
 
 _MANY = 1 << 16
@@ -34,7 +34,7 @@ def concatenation(view: OperatorView) -> Layer:
         if not same_rank or _without(tensor, axis) != _without(pieces[0], axis):
             view.fail(
                 f"shapes {shape(pieces[0])} and {shape(tensor)} differ in axes other than {axis}",
-                AGAIN,
+                CONVERT_AGAIN,
             )
         if result.dtype.name == "int8" and quantization(tensor) != quantization(result):
             view.fail(
@@ -55,7 +55,7 @@ def pack(view: OperatorView) -> Layer:
     axis = view.normalized_axis(options.axis, len(pieces[0].shape) + 1)
     for tensor in pieces:
         if tensor.shape != pieces[0].shape:
-            view.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ", AGAIN)
+            view.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ", CONVERT_AGAIN)
     before, after = pieces[0].shape[:axis], pieces[0].shape[axis:]
     view.check_result_shape((*before, len(pieces), *after))
     return _concatenate(view, pieces, result, math.prod(before))
@@ -81,7 +81,7 @@ def unpack(view: OperatorView) -> Layer:
     axis = view.normalized_axis(options.axis, len(source.shape))
     count = source.shape[axis]
     if len(view.operator.outputs) != count:
-        view.fail(f"{len(view.operator.outputs)} outputs for {count} positions", AGAIN)
+        view.fail(f"{len(view.operator.outputs)} outputs for {count} positions", CONVERT_AGAIN)
     for position in range(count):
         view.check_result_shape(_without(source, axis), position)
     return _split_blocks(view, source, math.prod(source.shape[:axis]))
@@ -91,16 +91,20 @@ def _split(view: OperatorView, *, source: int, axis: int) -> Layer:
     tensor, _ = view.source_and_result(source)
     values = view.constant_integers(axis, "the axis")
     if len(values) != 1:
-        view.fail(f"the axis has {len(values)} values", AGAIN)
+        view.fail(f"the axis has {len(values)} values", CONVERT_AGAIN)
     along = view.normalized_axis(values[0], len(tensor.shape))
     parts = [view.graph.tensors[index] for index in view.operator.outputs]
     for part in parts:
         view.check_movable(part, "an output")
         same_rank = len(part.shape) == len(tensor.shape)
         if not same_rank or _without(part, along) != _without(tensor, along):
-            view.fail(f"{shape(part)} is not a part of {shape(tensor)} along axis {along}", AGAIN)
+            view.fail(
+                f"{shape(part)} is not a part of {shape(tensor)} along axis {along}", CONVERT_AGAIN
+            )
     if sum(part.shape[along] for part in parts) != tensor.shape[along]:
-        view.fail(f"the parts along axis {along} do not add up to {tensor.shape[along]}", AGAIN)
+        view.fail(
+            f"the parts along axis {along} do not add up to {tensor.shape[along]}", CONVERT_AGAIN
+        )
     return _split_blocks(view, tensor, math.prod(tensor.shape[:along]))
 
 
@@ -111,7 +115,7 @@ def _pieces(view: OperatorView) -> tuple[list[Tensor], Tensor]:
     ]
     for tensor in pieces:
         if tensor.dtype != result.dtype:
-            view.fail(f"an input has type {tensor.dtype}, the output {result.dtype}", AGAIN)
+            view.fail(f"an input has type {tensor.dtype}, the output {result.dtype}", CONVERT_AGAIN)
     return pieces, result
 
 
@@ -142,7 +146,7 @@ def _split_blocks(view: OperatorView, source: Tensor, blocks: int) -> Layer:
     for index in view.operator.outputs:
         tensor = view.graph.tensors[index]
         if tensor.dtype != source.dtype:
-            view.fail(f"an output has type {tensor.dtype}, the input {source.dtype}", AGAIN)
+            view.fail(f"an output has type {tensor.dtype}, the input {source.dtype}", CONVERT_AGAIN)
         width = tensor.nbytes // blocks
         axis = LoopAxis(blocks, source.nbytes // blocks, width)
         copies.append(_Copy(tensor, axis, at(view.address(source), offset), view.address(tensor)))

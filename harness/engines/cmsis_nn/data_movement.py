@@ -16,7 +16,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import ResizeNearestNeighborOptions, StridedSliceOptions, Tensor
 
 MAX_SIDE = 65535  # of a resized image: its row and column numbers are uint16_t
@@ -28,7 +28,7 @@ def transpose(view: OperatorView) -> Layer:
     source, result = view.source_and_result(0)
     perm = view.constant_integers(1, "the permutation")
     if sorted(perm) != list(range(len(source.shape))):
-        view.fail(f"{perm} is not a permutation of {len(source.shape)} axes", AGAIN)
+        view.fail(f"{perm} is not a permutation of {len(source.shape)} axes", CONVERT_AGAIN)
     view.check_result_shape([source.shape[axis] for axis in perm])
     strides = strides_of(source.shape, source.dtype.itemsize)
     return _strided_copy(view, source, result, 0, [strides[axis] for axis in perm])
@@ -52,7 +52,7 @@ def strided_slice(view: OperatorView) -> Layer:
     if {len(begin), len(end), len(slice_strides)} != {rank}:
         view.fail(f"begin, end and strides must have {rank} values each", "write them all out")
     if 0 in slice_strides:
-        view.fail("a stride is 0", AGAIN)
+        view.fail("a stride is 0", CONVERT_AGAIN)
     kept, offset, sizes, byte_strides = [], 0, [], []
     for axis, stride in enumerate(strides_of(source.shape, source.dtype.itemsize)):
         bounds = (begin[axis], end[axis], slice_strides[axis])
@@ -63,7 +63,7 @@ def strided_slice(view: OperatorView) -> Layer:
         if not options.shrink_axis_mask >> axis & 1:
             kept.append(len(positions))
         elif len(positions) != 1:
-            view.fail(f"axis {axis} has no position {begin[axis]}", AGAIN)
+            view.fail(f"axis {axis} has no position {begin[axis]}", CONVERT_AGAIN)
     view.check_movable(view.check_result_shape(kept), "the output")
     return _strided_copy(view, source, result, offset, byte_strides, sizes)
 
@@ -74,14 +74,14 @@ def slice_(view: OperatorView) -> Layer:
     source, result = view.source_and_result(0)
     begin, given = view.constant_integers(1, "the begin"), view.constant_integers(2, "the size")
     if len(begin) != len(source.shape) or len(given) != len(begin):
-        view.fail(f"begin and size must have {len(source.shape)} values each", AGAIN)
+        view.fail(f"begin and size must have {len(source.shape)} values each", CONVERT_AGAIN)
     sizes = [
         whole - first if size == -1 else size
         for whole, first, size in zip(source.shape, begin, given, strict=True)
     ]
     ends = [first + size for first, size in zip(begin, sizes, strict=True)]
     if min(*begin, 0) < 0 or any(end > n for end, n in zip(ends, source.shape, strict=True)):
-        view.fail(f"{begin} to {ends} is outside {shape(source)}", AGAIN)
+        view.fail(f"{begin} to {ends} is outside {shape(source)}", CONVERT_AGAIN)
     view.check_movable(view.check_result_shape(sizes), "the output")
     strides = strides_of(source.shape, source.dtype.itemsize)
     offset = sum(first * stride for first, stride in zip(begin, strides, strict=True))
@@ -178,7 +178,7 @@ def pad(view: OperatorView) -> Layer:
 def _paddings(view: OperatorView, source: Tensor) -> tuple[list[int], list[int]]:
     paddings = view.constant_integers(1, "the padding")
     if len(paddings) != 2 * len(source.shape):
-        view.fail(f"{len(paddings)} paddings for {len(source.shape)} axes", AGAIN)
+        view.fail(f"{len(paddings)} paddings for {len(source.shape)} axes", CONVERT_AGAIN)
     if min(paddings) < 0:
         view.fail(f"a padding of {paddings} is negative", "slice instead")
     return paddings[0::2], paddings[1::2]

@@ -14,7 +14,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
 from harness.model.quantized_multiplier import Multiplier, add_parameters, product_multiplier
 
@@ -153,7 +153,7 @@ def _loops(view: OperatorView, first: Tensor, second: Tensor, result: Tensor) ->
         if {*sizes[:2]} - {1, sizes[2]} or max(sizes[:2]) != sizes[2]:
             view.fail(
                 f"shapes {shape(first)} and {shape(second)} do not make {shape(result)}",
-                AGAIN,
+                CONVERT_AGAIN,
             )
     strides = [
         [0 if size == 1 else stride for size, stride in zip(sizes, strides_of(sizes), strict=True)]

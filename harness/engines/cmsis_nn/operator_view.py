@@ -13,7 +13,7 @@ from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier
 
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
-AGAIN = "convert the model again; the file contradicts itself"
+CONVERT_AGAIN = "convert the model again; the file contradicts itself"
 FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
 
 
@@ -108,7 +108,9 @@ class OperatorView:
             self.fail(f"input {position} is a constant", "fold constants when converting")
         self.check_movable(source, f"input {position}")
         if result.dtype != source.dtype:
-            self.fail(f"the output has type {result.dtype}, the input {source.dtype}", AGAIN)
+            self.fail(
+                f"the output has type {result.dtype}, the input {source.dtype}", CONVERT_AGAIN
+            )
         return source, result
 
     def constant_integers(self, position: int, what: str) -> list[int]:
@@ -123,7 +125,7 @@ class OperatorView:
     def normalized_axis(self, axis: int, rank: int) -> int:
         """Return `axis` of `rank` as a non-negative number; negative ones count from the last."""
         if not -rank <= axis < rank:
-            self.fail(f"there is no axis {axis} of {rank}", AGAIN)
+            self.fail(f"there is no axis {axis} of {rank}", CONVERT_AGAIN)
         return axis % rank
 
     def check_result_shape(self, expected: Sequence[int], position: int = 0) -> Tensor:
@@ -131,7 +133,7 @@ class OperatorView:
         result = self.graph.tensors[self.operator.outputs[position]]
         if result.shape != tuple(expected):
             text = "x".join(map(str, expected)) or "scalar"
-            self.fail(f"the output has shape {shape(result)}, not {text}", AGAIN)
+            self.fail(f"the output has shape {shape(result)}, not {text}", CONVERT_AGAIN)
         return result
 
     def check_int8(self, tensor: Tensor, what: str) -> Tensor:

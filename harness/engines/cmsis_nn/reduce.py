@@ -16,7 +16,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier, mean_multiplier, multiplier
 
@@ -115,7 +115,9 @@ def _check_shape(view: OperatorView, source: Tensor, result: Tensor, axes: set[i
     kept = tuple(1 if axis in axes else size for axis, size in sizes)
     removed = tuple(size for axis, size in sizes if axis not in axes)
     if result.shape not in {kept, removed}:
-        view.fail(f"{shape(source)} without axes {sorted(axes)} is not {shape(result)}", AGAIN)
+        view.fail(
+            f"{shape(source)} without axes {sorted(axes)} is not {shape(result)}", CONVERT_AGAIN
+        )
 
 
 def arg_max(view: OperatorView) -> Layer:
@@ -134,7 +136,7 @@ def _arg_extreme(view: OperatorView, sign: int) -> Layer:
     source = view.activation(0)
     axes = view.constant_integers(1, "the axis")
     if len(axes) != 1 or not source.shape:
-        view.fail(f"{len(axes)} axes of {shape(source)}; one is supported", AGAIN)
+        view.fail(f"{len(axes)} axes of {shape(source)}; one is supported", CONVERT_AGAIN)
     axis = view.normalized_axis(axes[0], len(source.shape))
     result = view.check_result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
     if result.dtype != np.int32:

@@ -11,7 +11,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import SoftmaxOptions
 from harness.model.quantized_multiplier import INT8_MIN, softmax_parameters
 
@@ -24,7 +24,9 @@ def reshape(view: OperatorView) -> Layer:
     view.check_arity(1, 2)
     source, result = view.source_and_result(0)
     if source.elements != result.elements:
-        view.fail(f"{shape(source)} and {shape(result)} hold different numbers of values", AGAIN)
+        view.fail(
+            f"{shape(source)} and {shape(result)} hold different numbers of values", CONVERT_AGAIN
+        )
     return Layer(
         view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),

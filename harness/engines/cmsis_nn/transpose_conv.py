@@ -14,7 +14,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
 from harness.model.graph import Tensor, TransposeConvOptions
 
@@ -97,10 +97,10 @@ def _check(
     if source.shape[3] != weights.shape[3] or result.shape[3] != weights.shape[0]:
         view.fail(
             f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
-            AGAIN,
+            CONVERT_AGAIN,
         )
     if min(options.stride_h, options.stride_w) < 1:
-        view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", AGAIN)
+        view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", CONVERT_AGAIN)
     if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:
         view.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
 

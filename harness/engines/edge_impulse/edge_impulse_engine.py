@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.errors import InputError
-from harness.model.edge_impulse_export import KINDS, read_export
+from harness.model.edge_impulse_export import STAGES, read_export
 from harness.model.graph import Graph
 
 _HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ class EdgeImpulse:
     """Builds C++ libraries that Edge Impulse exports."""
 
     name = "edge-impulse"
-    operators = frozenset(KINDS)
+    operators = frozenset(STAGES)
 
     @property
     def version(self) -> str:
@@ -57,7 +57,7 @@ class EdgeImpulse:
 
         Raises `InputError` if `graph` is not an export's, and as `read_export` does.
         """
-        if tuple(operator.kind for operator in graph.operators) != KINDS:
+        if tuple(operator.kind for operator in graph.operators) != STAGES:
             raise InputError(
                 f"engine {self.name} builds exports of Edge Impulse, not networks",
                 where=graph.where,
@@ -71,7 +71,7 @@ class EdgeImpulse:
             _TEMPLATE.format(
                 project=" ".join(export.project.split()),
                 path=f'"{_literal(export.path)}"',
-                layers=len(KINDS),
+                layers=len(STAGES),
             )
         )
         return Generated(
@@ -79,7 +79,7 @@ class EdgeImpulse:
             cmake=cmake,
             arena_size=0,
             weights_size=0,
-            layers=tuple(LayerInfo(index, kind, 0) for index, kind in enumerate(KINDS)),
+            layers=tuple(LayerInfo(index, kind, 0) for index, kind in enumerate(STAGES)),
             version=f"{export.sdk} (export {export.digest[:12]})",
             heap=True,
             hook=_HOOK,
