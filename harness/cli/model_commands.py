@@ -15,7 +15,8 @@ from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
-from harness.intake.write_folder import Network, UserData, create_model, read_network
+from harness.intake.write_folder import Network, create_model, read_network
+from harness.intake.write_folder import UserData as Brought
 from harness.model.folder import Task, find_model
 from harness.model.metric import SHOWN
 from harness.model.tflite_file import parse
@@ -79,28 +80,28 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     network = read_network(options.network)
-    user_data = read_arrays(network, options.task, options.inputs, options.labels)
-    return _create(options.name or options.network.stem, network, user_data, workspace)
+    brought = read_arrays(network, options.task, options.inputs, options.labels)
+    return _create(options.name or options.network.stem, network, brought, workspace)
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     network = read_network(options.model)
-    user_data = read_folder(network, options.folder, options.bytes)
-    return _create(options.name or options.folder.resolve().name, network, user_data, workspace)
+    brought = read_folder(network, options.folder, options.bytes)
+    return _create(options.name or options.folder.resolve().name, network, brought, workspace)
 
 
-def _create(name: str, network: Network, user_data: UserData, workspace: Workspace) -> int:
+def _create(name: str, network: Network, brought: Brought, workspace: Workspace) -> int:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(
             f"{name!r} is no name for a folder",
             where="--name",
             remedy="use letters, digits, '.', '_' and '-'",
         )
-    created = create_model(workspace.root / "models" / name, network, user_data)
-    recordings = user_data.vectors.recordings
+    created = create_model(workspace.root / "models" / name, network, brought)
+    recordings = brought.vectors.recordings
     of = "" if recordings is None else f", windows of {len(set(recordings.tolist()))} recordings"
-    print(f"{created.path}: {created.vectors} vectors{of}; {user_data.task}")
-    print(f"  inputs: {user_data.preprocessing}")
+    print(f"{created.path}: {created.vectors} vectors{of}; {brought.task}")
+    print(f"  inputs: {brought.preprocessing}")
     print(
         f"  golden reaches {created.quality:.4f}; the quality target is {created.quality_target:g}"
     )

@@ -79,10 +79,10 @@ class _Trial:
         """Return TFLM's first message with an arena of `size` bytes."""
         core = self._reset(size)
         try:
-            format_, arguments = core.reach(self._init, self._log)
+            form, arguments = core.reach(self._init, self._log)
         except InfrastructureError as error:  # no message was printed
             return f"it gives no reason; {error.what}"
-        return _printed(core, format_, arguments)
+        return _printed(core, form, arguments)
 
     def _reset(self, size: int) -> BareCore:
         ranges = [self._flash, self._ram, _TRIAL]

@@ -194,13 +194,13 @@ def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
 
 
 def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, str]) -> str:
-    """Return the hash of all inputs: contents, not paths, so it is the same on every machine."""
+    """Hash contents, never paths: the same inputs give the same ID on every machine."""
     port = options["PORT"]
     firmware = bundled_files.bundled("firmware")
     files = (path.relative_to(firmware) for path in firmware.rglob("*") if path.is_file())
-    sources = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
+    ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
     inputs = {
-        "firmware": {file.as_posix(): _digest(firmware / file) for file in sources},
+        "firmware": {file.as_posix(): _digest(firmware / file) for file in ours},
         "engine": [
             generated.version,
             *((path.name, _digest(path)) for path in generated.files),
@@ -214,7 +214,7 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
 
 
 def _is_for_port(file: Path, port: str) -> bool:
-    """Return whether `file` is an input for `port`: other chips' ports are not."""
+    """Other chips' ports are no input: to edit one leaves this image as it is."""
     top, *below = file.parts
     return top != "ports" or len(below) == 1 or below[0] in {"cortexm", port}
 

@@ -171,7 +171,7 @@ def _read_labels(folder: Path) -> list[_Row]:
 
 def _row(fields: list[str], folder: Path, where: str) -> _Row:
     invalid = InputError(
-        f"has the invalid line {','.join(fields)[:80]!r}",
+        f"is invalid: {','.join(fields)[:80]!r}",
         where=where,
         remedy="write file,classes,label or file,classes,label,window bytes,step bytes",
     )

@@ -13,8 +13,8 @@ _WORD = 4
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
-# Options of a port.cmake that target files set with other keys.
-_OPTIONS_OF_OTHER_KEYS = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
+# Options of a port.cmake that have keys of their own.
+_TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
 
 
 def check_rules(path: Path, file: TargetFile) -> None:
@@ -73,12 +73,12 @@ def _check_port(path: Path, port: Port) -> None:
     }
     if port.name not in ports:
         raise InputError(
-            f"the firmware has no port {port.name!r}",
+            f"there is no port {port.name!r} in the firmware",
             where=f"{path}: port.name",
             remedy=suggest(port.name, ports),
         )
     description = bundled_files.bundled("firmware") / "ports" / port.name / "port.cmake"
-    known = set(_PORT_OPTION.findall(description.read_text())) - _OPTIONS_OF_OTHER_KEYS
+    known = set(_PORT_OPTION.findall(description.read_text())) - _TARGETS_OWN
     for option in port.options:
         if option not in known:
             raise InputError(

@@ -288,6 +288,6 @@ def test_the_command_names_a_file_that_crashes_tflm(
     np.savez(repository.vectors(), inputs=plain["inputs"], labels=plain["labels"])
     code, text = repository.run()  # an engine that does not look at the graph
     assert code == ExitCode.USAGE
-    assert f"{path}: TFLM does not run it" in text
+    assert f"{path}: TFLM cannot run it" in text
     assert "it crashed with SIGABRT" in text
     assert repository.records() == []

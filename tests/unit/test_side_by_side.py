@@ -251,13 +251,13 @@ def test_layers_that_one_engine_lacks_are_shown_as_such_and_counted() -> None:
 def test_an_engine_without_layers_says_why_and_the_others_are_shown() -> None:
     ours = profiled(run("cmsis-nn"), (0, "CONV_2D", 100))
     silent = structs.replace(
-        run("tflm"), profile_unavailable="engine tflm does not report its layers"
+        run("tflm"), profile_unavailable="engine tflm does not tell of its layers"
     )
     other = profiled(run("own"), (0, "CONV_2D", 300))
     assert "no layers: --profile records which of them differ" in notes_of(
         group(run("cmsis-nn"), run("tflm"))
     )
-    note = "no layers of tflm: engine tflm does not report its layers"
+    note = "no layers of tflm: engine tflm does not tell of its layers"
     found = group(ours, silent, other)
     assert texts(rows(found)["0 CONV_2D"]) == ["100", "", "300"]
     assert beside(rows(found)["0 CONV_2D"]) == ["", "", "+100.0 %"]

@@ -74,7 +74,7 @@ INVALID = {
     "invalid_origin_unaligned": ("memory.flash", "must be multiples of 4", ""),
     "invalid_port_unknown": (
         "port.name",
-        "the firmware has no port 'stm32f44'",
+        "there is no port 'stm32f44' in the firmware",
         "did you mean stm32f4",
     ),
     "invalid_power_current_zero": ("power.ua_per_mhz", "Expected `float` > 0.0", ""),
