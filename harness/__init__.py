@@ -6,7 +6,7 @@
     run.check()  # bytes equal golden, quality reaches its target
     table = harness.records(model="wake")
 
-What `__all__` lists is the public Python API; everything else may change without notice.
+`__all__` lists the public Python API; everything else may change without notice.
 """
 
 from importlib import import_module
@@ -36,7 +36,7 @@ __all__ = [
 
 __version__ = VERSION
 
-# Loaded at first use: pyOCD imports this package to find virtual boards, and need not wait.
+# Loaded at first use: pyOCD imports this package to find virtual boards, and must not wait long.
 _HOMES = {
     "Model": "harness.model.folder",
     "Run": "harness.runs.link_run",

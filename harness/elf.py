@@ -1,4 +1,4 @@
-"""What an ELF tells: sizes and symbols, read with pyelftools."""
+"""Sizes, segments, symbols and source lines of an ELF, read with pyelftools."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from elftools.elf.sections import SymbolTableSection
 from harness.errors import InputError
 from harness.support.memory_map import Memory
 
-_DWARF_5 = 5  # counts files from 0, where earlier versions count from 1
-_THUMB = ~1  # bit 0 of a code address says Thumb, not where it is
+_DWARF_5 = 5  # counts files from 0; earlier versions count from 1
+_THUMB = ~1  # clears bit 0 of a code address, which marks Thumb code
 
 
 class Segment(NamedTuple):
-    """Bytes of the file and the address they are loaded to."""
+    """Bytes of the file and their load address."""
 
     address: int
     data: bytes
@@ -36,7 +36,7 @@ class Elf:
 
     @contextmanager
     def opened(self) -> Iterator[ELFFile]:
-        """Open the file with pyelftools; `InputError` if that cannot read it."""
+        """Open the file with pyelftools; `InputError` if it cannot be read."""
         try:
             with self.path.open("rb") as file:
                 yield ELFFile(file)
@@ -46,16 +46,16 @@ class Elf:
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.
 
-        Initialised data counts in both: in RAM where it is used, in flash where it
-        is kept. Raises `InputError` if a section lies in neither memory.
+        Initialised data counts twice: flash holds its initial values, RAM the variables.
+        Raises `InputError` if a section lies in neither memory.
         """
         flash = ram = 0
         for section in self._sections():
             in_flash = section["sh_addr"] in memory.flash
             if not in_flash and section["sh_addr"] not in memory.ram:
                 raise InputError(
-                    f"section {section.name} at {section['sh_addr']:#010x} is in no memory "
-                    "of the target",
+                    f"section {section.name} at {section['sh_addr']:#010x} is outside the "
+                    "target's memory",
                     where=str(self.path),
                 )
             size = section["sh_size"]
@@ -66,7 +66,7 @@ class Elf:
         return flash, ram
 
     def segments(self) -> list[Segment]:
-        """Return what has to be loaded, by physical address."""
+        """Return the segments to load, with their physical addresses."""
         with self.opened() as file:
             return [
                 Segment(segment["p_paddr"], segment.data())
@@ -75,7 +75,7 @@ class Elf:
             ]
 
     def read(self, address: int, size: int) -> bytes | None:
-        """Return `size` bytes that are loaded to `address`; None if not all of them are."""
+        """Return the `size` bytes loaded to `address`; None unless the file has all of them."""
         for segment in self.segments():
             begin = address - segment.address
             if begin >= 0 and begin + size <= len(segment.data):
@@ -83,7 +83,7 @@ class Elf:
         return None
 
     def variable_at(self, address: int) -> range | None:
-        """Return the addresses of the variable that has a byte at `address`; None if none has."""
+        """Return the address range of the variable at `address`; None if there is none."""
         with self.opened() as file:
             table = file.get_section_by_name(".symtab")
             for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
@@ -93,7 +93,7 @@ class Elf:
         return None
 
     def memory(self) -> list[range]:
-        """Return the addresses that loading and running it takes, as its program headers say."""
+        """Return the address ranges that the program headers use, for loading and for running."""
         with self.opened() as file:
             headers = list(file.iter_segments(type="PT_LOAD"))
         loaded = [range(h["p_paddr"], h["p_paddr"] + h["p_filesz"]) for h in headers]
@@ -106,34 +106,39 @@ class Elf:
             table = file.get_section_by_name(".symtab")
             if not isinstance(table, SymbolTableSection):
                 return None
-            found = [table.get_symbol_by_name(name) for name in names]
-        values = [symbols[0]["st_value"] for symbols in found if symbols]
+            matches = [table.get_symbol_by_name(name) for name in names]
+        values = [symbols[0]["st_value"] for symbols in matches if symbols]
         return values if len(values) == len(names) else None
 
     def size_of(self, name: str) -> int:
         """Return the bytes of the symbol called `name`; `InputError` if there is none."""
         with self.opened() as file:
             table = file.get_section_by_name(".symtab")
-            found = (
+            symbols = (
                 table.get_symbol_by_name(name) if isinstance(table, SymbolTableSection) else None
             )
-        if not found:
+        if not symbols:
             raise InputError(f"has no symbol {name}", where=str(self.path))
-        size: int = found[0]["st_size"]
+        size: int = symbols[0]["st_size"]
         return size
 
     def locate(self, address: int) -> str:
-        """Return `address` as `function file:line`, as far as symbols and DWARF tell."""
-        place = address & _THUMB
+        """Return `address` as `function file:line (address)`.
+
+        Without a symbol it is the address alone, without DWARF there is no file and line.
+        """
+        instruction = address & _THUMB
         starts = [start for start, _, _ in self._functions]
-        index = bisect_right(starts, place) - 1
-        if index < 0 or place - self._functions[index][0] >= max(self._functions[index][1], 1):
+        index = bisect_right(starts, instruction) - 1
+        if index < 0:
             return f"{address:#010x}"
-        line = self._line(place)
-        return f"{self._functions[index][2]} {line or ''}({place:#010x})"
+        start, size, name = self._functions[index]
+        if instruction - start >= max(size, 1):
+            return f"{address:#010x}"
+        return f"{name} {self._line(instruction)}({instruction:#010x})"
 
     def _line(self, address: int) -> str:
-        """Return "file:line " of a code address; empty if DWARF does not tell."""
+        """Return "file:line " of a code address; empty if DWARF does not cover it."""
         with self.path.open("rb") as file:
             elf = ELFFile(file)
             if not elf.has_dwarf_info():

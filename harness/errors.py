@@ -1,10 +1,10 @@
-"""The three ways a run can end badly, kept apart by type and by exit code.
+"""The three ways a run can fail, separated by type and by exit code.
 
-`InputError`: something that the user wrote is wrong; nothing was started.
+`InputError`: the user's input is wrong; nothing was started.
 `InfrastructureError`: something around the model failed (compiler, emulator, link, board).
-It is not a statement about the model, and only these errors may be retried.
-`Verdict`: the device answered, and the answer is not good enough; a verdict is never retried.
-A `Regression` is a verdict too: the answer is right, but it costs more than its baseline.
+It says nothing about the model. Only these errors may be retried.
+`Verdict`: the device answered, but the answer is not good enough. A verdict is never retried.
+A `Regression` is also a verdict: the answer is right, but it costs more than its baseline.
 """
 
 from enum import IntEnum
@@ -14,18 +14,18 @@ class ExitCode(IntEnum):
     """The exit codes of the `harness` command."""
 
     PASSED = 0
-    FAILED = 1  # a verdict: the model is not right
+    FAILED = 1  # verdict: the model's answers are wrong
     USAGE = 2  # the user's input is wrong
     INFRASTRUCTURE = 3  # something around the model failed; the model was not judged
-    REGRESSION = 4  # a verdict too: the model is right, but worse than its baseline
+    REGRESSION = 4  # verdict: the answers are right, but a number is worse than its baseline
     INTERRUPTED = 130  # Ctrl-C, as in shells
 
 
 class HarnessError(Exception):
     """An error for a person: what happened, where, and what to do about it.
 
-    `where` names the place (a file and key, an executable, a port) and `remedy`
-    the next step. Either may be empty if the message is enough.
+    `where` names the place (a file and key, an executable, a port), `remedy` the next step.
+    Either may be empty if the message is clear without it.
     """
 
     exit_code = ExitCode.USAGE
@@ -54,12 +54,12 @@ class InfrastructureError(HarnessError):
 
 
 class Verdict(AssertionError):  # noqa: N818 - it is not an error of the harness
-    """The model ran on the device and did not do what it must."""
+    """The model ran on the device and did not meet its requirements."""
 
     exit_code = ExitCode.FAILED
 
 
 class Regression(Verdict):
-    """The model is right, but a number is worse than in its baseline, beyond the budget."""
+    """The answers are right, but a number exceeds its baseline by more than the budget."""
 
     exit_code = ExitCode.REGRESSION

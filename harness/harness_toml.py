@@ -11,11 +11,11 @@ FILE = "harness.toml"
 
 
 class Tflm(Section, frozen=True):
-    """The engine tflm: the TFLM tree, or the folder in it that the library was built in."""
+    """Settings of the engine tflm."""
 
     dir: str = ""
-    """The TFLM tree, or the folder in it that the library was built in. A relative path starts at
-    the file's folder.
+    """The TFLM tree, or the folder in it with the built library. A relative path starts at the
+    folder of this file.
     """
 
 
@@ -27,31 +27,31 @@ class Engines(Section, frozen=True):
 
 
 class Settings(Section, frozen=True):
-    """The whole file; every table may be left out."""
+    """The whole file; every table is optional."""
 
     engines: Engines = Engines()
     """Settings of engines."""
 
 
 def read_settings(root: Path) -> Settings:
-    """Read `harness.toml` in `root` if it is there; its paths are relative to `root`.
+    """Read `harness.toml` in `root`, if it exists; its paths are relative to `root`.
 
-    Raises `InputError` that names file and key of what is wrong.
+    Raises `InputError` that names the file and key.
     """
     path = root / FILE
     if not path.is_file():
         return Settings()
     settings = toml_file.read(path, Settings)
-    named = settings.engines.tflm.dir
-    if not named:
+    configured = settings.engines.tflm.dir
+    if not configured:
         return settings
-    beside = str(root / Path(named).expanduser())
+    resolved = str(root / Path(configured).expanduser())
     return msgspec.structs.replace(
-        settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=beside))
+        settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=resolved))
     )
 
 
 def tflm_tree(root: Path) -> Path | None:
-    """Return the TFLM tree that `harness.toml` in `root` names, if it does."""
-    named = read_settings(root).engines.tflm.dir
-    return Path(named) if named else None
+    """Return the TFLM tree that `harness.toml` in `root` names; None if it names none."""
+    configured = read_settings(root).engines.tflm.dir
+    return Path(configured) if configured else None

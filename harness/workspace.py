@@ -1,4 +1,4 @@
-"""The folders of one user's repository: where its inputs are and its outputs go."""
+"""The folders of the user's repository: where inputs lie and outputs go."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,28 +9,28 @@ from harness.support import bundled_files
 
 @dataclass(frozen=True)
 class Workspace:
-    """A repository root. Targets and models found in it come before the bundled ones."""
+    """A repository root. Its targets and models take precedence over the bundled ones."""
 
     root: Path
 
     @property
     def targets(self) -> Sequence[Path]:
-        """The folders that hold target files."""
+        """The folders with target files."""
         return bundled_files.roots("targets", self.root)
 
     @property
     def models(self) -> Sequence[Path]:
-        """The folders that hold model folders."""
+        """The folders with model folders."""
         return bundled_files.roots("models", self.root)
 
     @property
     def trained(self) -> Path:
-        """Models trained or converted anew, a folder each."""
+        """Newly trained or converted models, one folder each."""
         return self.root / "build" / "models"
 
     @property
     def images(self) -> Path:
-        """Built images, with the C they were generated from."""
+        """Built images, with their generated C."""
         return self.root / "build" / "images"
 
     @property
@@ -40,30 +40,30 @@ class Workspace:
 
     @property
     def golden(self) -> Path:
-        """Golden outputs computed for vectors that came without."""
+        """Computed golden outputs, for vectors without stored ones."""
         return self.root / "build" / "golden"
 
     @property
     def logs(self) -> Path:
-        """What emulators said."""
+        """Logs of the emulators."""
         return self.root / "build" / "logs"
 
     @property
     def runs(self) -> Path:
-        """Records, one file a run."""
+        """Records, one file per run."""
         return self.root / "reports" / "runs"
 
     @property
     def index(self) -> Path:
-        """The index of the records, made anew from them where it is missing."""
+        """The index of the Records; if it is missing, it is rebuilt from them."""
         return self.root / "reports" / "index.sqlite"
 
     @property
     def report(self) -> Path:
-        """The report, where no other file is asked for."""
+        """The default file of the report."""
         return self.root / "reports" / "report.html"
 
     @property
     def baselines(self) -> Path:
-        """Records that a person accepted, reviewed and committed, and budgets."""
+        """Accepted Records, reviewed and committed, and the budgets."""
         return self.root / "reports" / "baselines"

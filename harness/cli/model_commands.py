@@ -15,7 +15,8 @@ from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
-from harness.intake.write_folder import Brought, Network, create_model, read_network
+from harness.intake.write_folder import Network, create_model, read_network
+from harness.intake.write_folder import UserData as Brought
 from harness.model.folder import Task, find_model
 from harness.model.metric import SHOWN
 from harness.model.tflite_file import parse

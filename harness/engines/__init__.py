@@ -1,1 +1,1 @@
-"""Engines: how a graph becomes C sources that the firmware links."""
+"""Engines: they turn a graph into C sources for the firmware."""

@@ -1,4 +1,4 @@
-"""What an engine reports about the sources it wrote."""
+"""What an engine reports about the sources that it wrote."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One operator of the model: its place, kind, and multiply-accumulates an inference."""
+    """One operator of the model: index, kind, and multiply-accumulates per inference."""
 
     index: int
     kind: str
@@ -15,30 +15,31 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class Hook:
-    """What the way to the layer hook costs beside the hook itself, at the most, in instructions.
+    """Upper bounds, in instructions, for the overhead of calling the layer hook.
 
-    `per_layer` is of each layer, `around` of what an inference does outside of its layers.
+    The instructions of the hook itself are not included. `per_layer` counts for each layer,
+    `around` for the rest of an inference.
     """
 
-    per_layer: int = 4  # the compiler may keep other values in registers for the hook's sake
+    per_layer: int = 4  # because of the call, the compiler may allocate registers differently
     around: int = 16
 
 
 NO_HOOK = Hook()
-"""Of an engine whose generated code calls the hook itself."""
+"""The overhead if the generated code calls the hook itself."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """The result of `Engine.generate`: files, and what is exactly known of them.
+    """The result of `Engine.generate`: files and exact sizes.
 
-    `sources` are the C files outside `firmware`, first the generated one, and `headers` the
-    library's; `version` is the engine's, as it was used. `arena_size` is the RAM for
-    activations and scratch buffers, and no plan for them is smaller than `arena_least`;
-    `weights_size` the constants of the model in flash; all in bytes. With `heap` the engine takes
-    its arena from the RAM that the image leaves, and only the device knows how much. `libraries`
-    are static ones that are linked. With `arena_by_trial` the arena's size is found on the built
-    image, by `harness.image.arena_trial`.
+    `sources` are the C files outside `firmware`, the generated one first; `headers` are the
+    library's; `libraries` are static libraries to link. `version` is the version of the engine
+    that was used. `arena_size` is the RAM for activations and scratch buffers, `arena_least` a
+    lower bound for it, `weights_size` the model's constants in flash; all in bytes. With `heap`
+    the engine allocates its arena in RAM that the image does not use, and only the device knows
+    its size. With `arena_by_trial`, `harness.image.arena_trial` determines the arena's size with
+    the built image.
     """
 
     sources: tuple[Path, ...]
@@ -56,7 +57,7 @@ class Generated:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that an image is made from, but for the firmware itself."""
+        """All inputs of the image except the firmware."""
         return (*self.sources, *self.headers, *self.libraries)
 
     @property

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a layer, counted from the shapes of its tensors alone."""
+"""Multiply-accumulates of a layer, computed from the shapes of its tensors."""
 
 from math import prod
 
@@ -6,10 +6,10 @@ from harness.model.graph import Graph, Operator
 
 
 def macs_of(graph: Graph, operator: Operator) -> int:
-    """Return the multiply-accumulates of one inference; 0 for a layer without weights.
+    """Return the multiply-accumulates per inference; 0 for a layer without weights.
 
-    Weights are [out, height, width, in], depthwise [1, height, width, out], dense [out, in]
-    (TensorFlow Lite's own layouts).
+    Weights have TensorFlow Lite's layouts: [out, height, width, in], depthwise
+    [1, height, width, out], dense [out, in].
     """
     tensors = graph.tensors
     match operator.kind:

@@ -1,4 +1,4 @@
-"""The engines by name, and what each of them does."""
+"""The engines by name, and their interface."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,22 +18,22 @@ DEFAULT_ENGINE = "cmsis-nn"
 
 
 class Engine(Protocol):
-    """Turns a graph into `model.c` and `model.cmake`, the contract of `firmware/nn/nn.h`."""
+    """Turns a graph into `model.c` and `model.cmake`, which implement `firmware/nn/nn.h`."""
 
     name: str
 
     @property
     def operators(self) -> frozenset[str]:
-        """The kinds of operators that it has, such as "CONV_2D"."""
+        """The supported kinds of operators, such as "CONV_2D"."""
 
     @property
     def version(self) -> str:
-        """What the engine is made of, such as "cmsis-nn 4.0.0 (bakenn 1.0.0)"."""
+        """The version of the engine's library, such as "cmsis-nn 4.0.0 (bakenn 1.0.0)"."""
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
         """Write the sources for `graph` on `core` ("cortex-m4f") into `directory`.
 
-        Raises `InputError` if the engine does not support what the graph holds.
+        Raises `InputError` if the engine does not support the graph.
         """
 
 
@@ -43,9 +43,9 @@ ENGINES: Mapping[str, Engine] = {
 
 
 def find_engine(name: str, tflm: Path | None = None) -> Engine:
-    """Return the engine called `name`; `InputError` with the near names otherwise.
+    """Return the engine called `name`; `InputError` with similar names if there is none.
 
-    `tflm` is the tree that engine tflm takes.
+    `tflm` is the TFLM tree for engine tflm.
     """
     if name == Tflm.name:
         return Tflm(tflm)

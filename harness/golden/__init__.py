@@ -1,1 +1,1 @@
-"""What the outputs should be, and what computed it."""
+"""Golden outputs: the expected outputs, and the oracle that computes them."""

@@ -1,11 +1,10 @@
-"""Golden for an export: the same sources, built by and for this computer, behind the same link.
+"""Golden outputs of an export: its sources, built for this computer, behind the same link.
 
-No interpreter knows what an impulse answers: its DSP is code of the export. So the firmware is
-built with the export as a program (firmware/ports/host), and asked as a device would be.
+No interpreter can compute an impulse, because its DSP is code of the export. So the firmware with
+the export is built as a host program (firmware/ports/host) and queried like a device.
 """
 
 import hashlib
-import re
 import shutil
 import socket
 import subprocess
@@ -29,51 +28,49 @@ from harness.support import bundled_files
 
 Array = npt.NDArray[Any]
 
-_BUILD_DEADLINE = 1800.0  # seconds; the whole SDK, and hosts may be busy
-_END_DEADLINE = 5.0
-_BAUD = 1_000_000  # of a socket; it bounds how long bytes may take
+_END_DEADLINE = 5.0  # seconds
+_BAUD = 1_000_000  # nominal speed of the socket; the link's timeouts depend on it
 _BUILD_ID = "0" * 32
-_ERROR = re.compile(r"\berror: |undefined reference")
-_ERROR_LINES = 12
 
 
 def version() -> str:
-    """Return what golden is computed by: "host build by g++ (Debian 12.2.0-14) 12.2.0".
+    """Return the name of the oracle: "host build by g++ (Debian 12.2.0-14) 12.2.0".
 
     Raises `InfrastructureError` if there is no C++ compiler for this computer.
     """
     compiler = shutil.which("c++")
     if compiler is None:
         raise InfrastructureError(
-            "there is no C++ compiler for this computer, which golden of an export is built by",
+            "golden outputs of an export need a C++ compiler for this computer",
             where="c++",
             remedy="install one (Debian: apt-get install g++), or store `golden` in vectors.npz",
         )
-    said = subprocess.run(
+    process = subprocess.run(
         [compiler, "--version"], capture_output=True, text=True, timeout=60, check=False
     )
-    return f"host build by {said.stdout.partition(chr(10))[0].strip() or compiler}"
+    return f"host build by {process.stdout.partition(chr(10))[0].strip() or compiler}"
 
 
 def answers(export: Export, inputs: Array, folder: Path) -> list[Array]:
-    """Return what the impulse answers to `inputs`, float32 [N, features]: float32 [N, n] each.
+    """Return the outputs of the impulse for `inputs`, float32 [N, features]: float32 [N, n] each.
 
-    The program is kept in `folder`. Raises `InfrastructureError` if it does not build, or ends.
+    The program is cached in `folder`. Raises `InfrastructureError` if it does not build, or ends
+    before it has answered.
     """
     graph = export.graph
     program = _program(export, folder)
     with _started(program) as descriptor:
         link = LinkClient(Channel(descriptor, name=str(program)), baud=_BAUD)
         link.hello(_BUILD_ID)
-        found = [
+        outputs = [
             unpack(graph.output_tensors, link.infer(pack(graph.input_tensors, [values])).output)
             for values in inputs
         ]
-    return [np.stack(values) for values in zip(*found, strict=True)]
+    return [np.stack(values) for values in zip(*outputs, strict=True)]
 
 
 def _program(export: Export, folder: Path) -> Path:
-    """Return the program, built unless it is there for the same sources and compiler."""
+    """Return the program; it is built unless it exists for the same sources and compiler."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".host-", dir=folder) as directory:
         staging = Path(directory)
@@ -102,18 +99,18 @@ def _build(staging: Path, model: Path) -> None:
 
 @contextmanager
 def _started(program: Path) -> Iterator[int]:
-    """Run the program; yield the descriptor of a socket to it."""
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
+    """Run the program; yield the descriptor of a socket connected to it."""
+    host_end, program_end = socket.socketpair()
+    with host_end:
+        with program_end:
             process = subprocess.Popen(
                 [str(program)],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdin=program_end.fileno(),
+                stdout=program_end.fileno(),
                 stderr=subprocess.DEVNULL,
             )
         try:
-            yield ours.fileno()
+            yield host_end.fileno()
         finally:
             process.kill()
             process.wait(_END_DEADLINE)

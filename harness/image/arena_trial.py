@@ -1,7 +1,7 @@
-"""How large TFLM's arena has to be: tried out on a bare core, since nothing else tells.
+"""Finds the least size of TFLM's arena by trial on an emulated bare core.
 
-The interpreter's own arena_used_bytes() says what is held when all is allocated; while it
-allocates it needs more. So its start-up is run again and again, with more and less.
+The interpreter's arena_used_bytes() returns the bytes in use after allocation, but allocation
+itself needs more. So the start-up runs repeatedly with different sizes.
 """
 
 import re
@@ -11,24 +11,24 @@ from harness.errors import InfrastructureError, InputError
 from harness.simulator.bare_core import MODELS, BareCore
 from harness.target.target_file import Target
 
-_TRIAL = range(0x6000_0000, 0x6100_0000)  # Armv7-M ARM, B3.1: RAM, which no target here has
+_TRIAL = range(0x6000_0000, 0x6100_0000)  # Armv7-M ARM, B3.1: external RAM, unused by our targets
 _WORD = 4
-_STEP = 16  # bytes; TFLM aligns its arena to as many
+_STEP = 16  # bytes, the alignment of TFLM's arena
 _SYMBOLS = ("main", "nn_init", "nn_arena_start", "nn_arena_bytes", "DebugLog")
 _PLACEHOLDER = re.compile(rb"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|t|j)?([diuxXcsp%])")
-_MESSAGE = 200  # bytes of a message, and of a text in it, that are read
+_MESSAGE = 200  # most bytes to read of a message, and of a string in it
 
 
 def least_arena(elf: Elf, target: Target) -> int:
-    """Return the bytes of arena, a multiple of 16, below which `elf` does not start.
+    """Return the least arena, in bytes and a multiple of 16, with which `elf` starts.
 
-    `elf` is a build whose own arena does not count. Raises `InputError` if it starts with
-    none, which says what TFLM says; `InfrastructureError` if it cannot be tried.
+    The size of the arena in `elf` itself is ignored. Raises `InputError` with TFLM's message if
+    it starts with no size, `InfrastructureError` if the trial is not possible.
     """
     if target.mcu.core not in MODELS:
         raise InputError(
-            f"engine tflm tries out the arena on an emulated core, and there is none of "
-            f"{target.mcu.core}",
+            f"engine tflm determines the arena on an emulated core, and {target.mcu.core} is not "
+            "emulated",
             where=target.name,
             remedy="build for another core, or with another engine",
         )
@@ -36,52 +36,52 @@ def least_arena(elf: Elf, target: Target) -> int:
     most = len(_TRIAL)
     if not trial.starts(most):
         raise InputError(
-            f"TFLM does not take the network: {trial.complaint(most)}",
+            f"TFLM rejects the network: {trial.message(most)}",
             where=str(elf.path),
-            remedy="does this TFLM's kernel support the layer as the network has it?",
+            remedy="check that this TFLM's kernels support the network's layers",
         )
-    least = 0  # is too small
-    while most - least > _STEP:
-        middle = (least + most) // 2 // _STEP * _STEP
+    too_small = 0
+    while most - too_small > _STEP:
+        middle = (too_small + most) // 2 // _STEP * _STEP
         if trial.starts(middle):
             most = middle
         else:
-            least = middle
+            too_small = middle
     return most
 
 
 class _Trial:
-    """An image that is started on a bare core, with more or less arena."""
+    """An image that can be started on a bare core with arenas of different sizes."""
 
     def __init__(self, elf: Elf, target: Target) -> None:
-        found = elf.symbols(*_SYMBOLS)
-        if found is None:
+        addresses = elf.symbols(*_SYMBOLS)
+        if addresses is None:
             raise InfrastructureError(
                 f"the image lacks one of {', '.join(_SYMBOLS)}", where=str(elf.path)
             )
         self._elf = elf
         self._core = target.mcu.core
-        self._main, self._init, self._start, self._bytes, self._log = found
+        self._main, self._init, self._start, self._bytes, self._log = addresses
         memory = target.memory
         self._flash = range(memory.flash.origin, memory.flash.end)
         self._ram = range(memory.ram.origin, memory.ram.end)
 
     def starts(self, size: int) -> bool:
-        """Tell whether nn_init() succeeds with an arena of `size` bytes."""
+        """Return whether nn_init() succeeds with an arena of `size` bytes."""
         core = self._reset(size)
         try:
             core.call(self._init)
-        except InfrastructureError:  # a kernel may write to what it could not allocate
+        except InfrastructureError:  # a kernel may write to memory that it failed to allocate
             return False
         return core.result == 0
 
-    def complaint(self, size: int) -> str:
-        """Return what TFLM's first message is, with an arena of `size` bytes."""
+    def message(self, size: int) -> str:
+        """Return TFLM's first message with an arena of `size` bytes."""
         core = self._reset(size)
         try:
             form, arguments = core.run_to(self._init, self._log)
-        except InfrastructureError as error:  # it was silent
-            return f"it does not say why; {error.what}"
+        except InfrastructureError as error:  # no message was printed
+            return f"it gives no reason; {error.what}"
         return _printed(core, form, arguments)
 
     def _reset(self, size: int) -> BareCore:
@@ -93,12 +93,12 @@ class _Trial:
         return core
 
 
-def _printed(core: BareCore, form: int, arguments: int) -> str:
-    """Return what printf would make of the format at `form` and words at `arguments`."""
+def _printed(core: BareCore, format_: int, arguments: int) -> str:
+    """Return the output of printf with the format at `format_` and the words at `arguments`."""
 
-    def show(found: re.Match[bytes]) -> bytes:
+    def convert(placeholder: re.Match[bytes]) -> bytes:
         nonlocal arguments
-        kind = found[1]
+        kind = placeholder[1]
         if kind == b"%":
             return kind
         word = core.read(arguments, _WORD)
@@ -108,7 +108,7 @@ def _printed(core: BareCore, form: int, arguments: int) -> str:
             return _text(core, value)
         return b"%x" % value if kind in b"xXp" else b"%d" % value
 
-    return _PLACEHOLDER.sub(show, _text(core, form)).decode(errors="replace").strip()
+    return _PLACEHOLDER.sub(convert, _text(core, format_)).decode(errors="replace").strip()
 
 
 def _text(core: BareCore, address: int) -> bytes:

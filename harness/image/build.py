@@ -1,7 +1,7 @@
-"""Images: firmware with a model in it, built once for the same inputs.
+"""Images: firmware with a model, built once for the same inputs.
 
-An image's build ID is a hash of all it is made from. It is linked into the
-firmware, which answers HELLO with it, and names the folder the image is kept in.
+The build ID of an image is a hash of all its inputs. It is linked into the firmware, which
+answers HELLO with it, and it is part of the name of the image's folder.
 """
 
 import hashlib
@@ -24,30 +24,30 @@ from harness.errors import InputError
 from harness.image.compilation import DEADLINE, compile_firmware
 from harness.image.mlperf_header import mlperf_options, write_model_header
 from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
-from harness.model.edge_impulse_export import KINDS
+from harness.model.edge_impulse_export import STAGES
 from harness.model.folder import Model
 from harness.support import bundled_files
 from harness.target.target_file import Target
 
 Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
-"""What an image is for; only the first is a user's."""
+"""The purpose of an image; users only build `measured` ones directly."""
 
 _BUILD_ID_DIGITS = 32
-_ARENA = "nn_arena"  # of an engine whose arena is found by trial
+_ARENA = "nn_arena"  # symbol of the arena if its size is determined by trial
 _LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
-_ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # a path, as the engines write it in model.cmake
+_ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # an absolute path in model.cmake
 _SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """A built firmware. Sizes are in bytes; `cached` tells that it had been built before.
+    """A built firmware. Sizes are in bytes; `cached` means that an earlier build was reused.
 
-    `ram` contains the arena, of which `arena_least` is what the busiest layer needs; `layers`
-    are those that the engine generated code for. `stack` is RAM that a board paints before it
-    starts the firmware, where that does not do so itself. Of `ram`, a user's own firmware may
-    have `ram_elsewhere`, outside of the target's `memory.ram`. With `heap` the arena is not in
-    `ram`, but taken from the RAM that is left: `with_heap` adds it. `maker` can build its variants.
+    `ram` includes the arena; the busiest layer needs `arena_least` bytes of it. `layers` are the
+    layers that the engine generated code for. `stack` is RAM that the board paints before the
+    start, if the firmware does not paint it itself. `ram_elsewhere` is the part of `ram` outside
+    the target's `memory.ram`, possible in prebuilt firmware. With `heap`, the arena is not part
+    of `ram` but allocated from free RAM; `with_heap` adds it. `maker` can build the variants.
     """
 
     elf: Elf
@@ -69,11 +69,11 @@ class Image:
 
     @property
     def directory(self) -> Path:
-        """The folder with the ELF, the generated C in `model/`, the map and the build's log."""
+        """The folder with the ELF, the generated C in `model/`, the linker map and the log."""
         return self.elf.path.parent
 
     def with_heap(self, used: int) -> "Image":
-        """Return the image with its RAM as it is when `used` bytes of heap are counted as well."""
+        """Return the image with `used` bytes of heap added to its RAM, if it has a heap."""
         return replace(self, ram=self.ram + used) if self.heap else self
 
 
@@ -89,12 +89,12 @@ def build_image(
 ) -> Image:
     """Build `model` for `target`, or return the image of an earlier, identical build.
 
-    `say` is told when there is something to wait for. Without `toolchain`, it is the
-    default one. A `traced` image tells what each layer computed, and is not for measuring; a
-    `profiled` one tells the ticks of each layer. `mlperf-tiny` images answer that protocol instead
-    of the link, in performance mode or in energy mode, whose line has `ENERGY_BAUD`.
+    `say` is called with a text before a long wait. Without `toolchain`, the default one is used.
+    A `traced` image reports the output of each layer and is not for measurement; a `profiled` one
+    reports the ticks of each layer. `mlperf-tiny` images speak that protocol instead of the link,
+    in performance mode or in energy mode, whose line has `ENERGY_BAUD`.
 
-    Raises `InputError` if the model cannot be built for the target or does not fit its
+    Raises `InputError` if the model cannot be built for the target or does not fit into its
     memory, `InfrastructureError` if a tool is missing or fails.
     """
     toolchain = toolchain or find_toolchain(default_toolchain())
@@ -149,7 +149,7 @@ def build_image(
 
 
 def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int:
-    # Unicorn, which an image that was built before does not wait for.
+    # Imports Unicorn, which takes time; a cached image does not need it.
     from harness.image.arena_trial import least_arena  # noqa: PLC0415
 
     size = least_arena(Elf(staging / "cmake" / "firmware.elf"), target)
@@ -159,9 +159,9 @@ def _try_arena(staging: Path, target: Target, say: Callable[[str], None]) -> int
 
 def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Generated:
     directory.mkdir()
-    if model.export is not None and not engine.operators.issuperset(KINDS):
+    if model.export is not None and not engine.operators.issuperset(STAGES):
         raise InputError(
-            f"engine {engine.name} builds networks, and this is an export of Edge Impulse",
+            f"engine {engine.name} builds networks, but this is an export of Edge Impulse",
             where=str(model.tflite_path),
             remedy="build it with --engine=edge-impulse",
         )
@@ -171,13 +171,13 @@ def _generate(model: Model, engine: Engine, directory: Path, core: str) -> Gener
 def _check_layers(generated: Generated, engine: Engine) -> None:
     if not generated.layers:
         raise InputError(
-            f"engine {engine.name} does not tell of its layers",
-            remedy="have it call the hook of firmware/nn/nn.h, and fill Generated.layers",
+            f"engine {engine.name} does not report its layers",
+            remedy="let it call the hook of firmware/nn/nn.h, and fill Generated.layers",
         )
 
 
 def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
-    """Return what of target and toolchain are options of firmware/CMakeLists.txt."""
+    """Return the options of firmware/CMakeLists.txt that target and toolchain determine."""
     memory = target.memory
     return {
         "PORT": target.port.name,
@@ -232,24 +232,24 @@ def _digest(path: Path) -> str:
 
 
 def _sweep(images: Path) -> None:
-    """Remove what builds left that were killed; a build that runs is younger than this."""
+    """Remove folders of builds that were killed; running builds are younger than the limit."""
     for staging in images.glob(".build-*"):
-        with suppress(FileNotFoundError):  # it ended meanwhile
+        with suppress(FileNotFoundError):  # the build has just ended
             if time.time() - staging.stat().st_mtime > 2 * DEADLINE:
                 shutil.rmtree(staging, ignore_errors=True)
 
 
 def _keep(staging: Path, final: Path) -> None:
-    """Move what people read to its place at once: a folder with an ELF is whole."""
+    """Move the build to `final` in one step, so that a folder with an ELF is complete."""
     shutil.move(staging / "cmake" / "firmware.map", staging / "firmware.map")
     shutil.move(staging / "cmake" / "firmware.elf", staging / "firmware.elf")
     shutil.rmtree(staging / "cmake")
     try:
         os.rename(staging, final)
     except OSError:
-        # Somebody else built the same image meanwhile; theirs is as good.
+        # Another process has built the same image meanwhile; keep that.
         if (final / "firmware.elf").is_file():
             return
-        # Somebody took the ELF out of an image.
+        # The folder exists without its ELF: somebody removed it.
         shutil.rmtree(final)
         os.rename(staging, final)

@@ -1,4 +1,4 @@
-"""Compiling: CMake and Ninja on the firmware, and what their errors mean for a user."""
+"""Compiles the firmware with CMake and Ninja, and explains their errors."""
 
 import os
 import re
@@ -15,34 +15,34 @@ from harness.support import bundled_files
 from harness.target.target_file import Target
 
 DEADLINE = 1800.0
-"""Seconds: an export's whole SDK on a busy machine takes minutes."""
+"""Seconds; on a busy machine, the whole SDK of an export takes minutes."""
 
-# GNU ld: "region `FLASH' overflowed by 7 bytes"; lld, for each section that lies beyond the
-# end: "section '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
+# GNU ld: "region `FLASH' overflowed by 7 bytes". lld, for each section beyond the end: "section
+# '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
 _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
 _NO_NEWLIB = re.compile(
     r"cannot read spec file 'nano\.specs'|fatal error: (?:string\.h|c\w+): No such"
 )
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
-_ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # and not a file's name
+_ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # \b excludes file names
 _ERROR_LINES = 20
-_COMMAND = 500  # characters; a compiler's arguments are more, its messages less
+_COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
 
 
 class CompileError(Exception):
-    """The sources do not compile; the message is the log."""
+    """The sources do not compile; the message is the build's log."""
 
 
 def compile_firmware(
     target: Target, toolchain: Toolchain, staging: Path, options: Mapping[str, str]
 ) -> None:
-    """Compile the firmware with the model in `staging`; the output goes to build.log there.
+    """Compile the firmware with the model in `staging`; write build.log there.
 
     Raises `InputError` if the image does not fit the target's memory, `InfrastructureError`
     if a tool is missing or fails.
     """
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
-    # What zig keeps of these sources goes with the build; of its runtime, in the user's cache.
+    # zig caches objects of these sources in the build folder, and its runtime in the user's cache.
     zig = {"ZIG_LOCAL_CACHE_DIR": str(staging / "cmake" / "zig")}
     try:
         log = run_cmake(staging / "cmake", definitions, zig)
@@ -94,7 +94,7 @@ def run_cmake(
 
 
 def excerpt(log: str) -> str:
-    """Return the lines of `log` around the first error, without the commands themselves."""
+    """Return the lines of `log` around the first error, without command lines."""
     lines = [line for line in log.splitlines() if len(line) < _COMMAND]
     errors = [index for index, line in enumerate(lines) if _ERROR.search(line)]
     first = max(errors[0] - 2, 0) if errors else -_ERROR_LINES
@@ -103,9 +103,9 @@ def excerpt(log: str) -> str:
 
 def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | InfrastructureError:
     overflows: dict[str, int] = {}
-    for found in _OVERFLOW.finditer(log):
-        region = found["region"]
-        overflows[region] = max(overflows.get(region, 0), int(found["bytes"]))
+    for overflow in _OVERFLOW.finditer(log):
+        region = overflow["region"]
+        overflows[region] = max(overflows.get(region, 0), int(overflow["bytes"]))
     if overflows:
         region, excess = next(iter(overflows.items()))
         key = region.lower()
@@ -123,7 +123,7 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
     missing = _NO_HEADER.search(log)
     if missing and toolchain.name == "clang":
         return InfrastructureError(
-            f"the sources include <{missing['header']}>, and clang comes without a C library",
+            f"the sources include <{missing['header']}>, but clang has no C library",
             where=target.name,
             remedy="build with --toolchain=gcc",
         )

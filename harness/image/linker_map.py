@@ -1,6 +1,6 @@
-"""Which archive the code at an address is from, as the linker's map tells.
+"""Finds the archive of the code at an address in the linker map.
 
-Libraries that a user brings are often built without DWARF, which would say so.
+It covers the user's libraries, which are often built without DWARF.
 """
 
 import re
@@ -19,9 +19,9 @@ _LLD = re.compile(
     r"(?P<archive>\S[^\n]*\.a)\((?P<member>[^()\n]+)\):\((?P<section>[^()\n]+)\)$",
     re.MULTILINE,
 )
-_GNU_BEGIN = "Linker script and memory map"  # what is above was discarded
+_GNU_BEGIN = "Linker script and memory map"  # sections above this line were discarded
 _NOT_LOADED = (".debug", ".comment", ".ARM.attributes", ".note", ".stab")
-# Of a toolchain: GNU's, and zig's for clang.
+# Libraries of the toolchains: GNU's, and zig's for clang.
 _LIBC = {
     *("libc", "libg", "libm", "libgcc", "libnosys", "librdimon", "libstdc++", "libsupc++"),
     "libcompiler_rt",
@@ -29,24 +29,25 @@ _LIBC = {
 
 
 def archives(path: Path) -> Callable[[int], str]:
-    """Return a function that tells the archive and its member at an address: "libx.a/y.o".
+    """Return a function that returns the archive and member at an address: "libx.a/y.o".
 
-    It is empty for what is from no archive or from a toolchain's, and without the map at `path`.
+    Its result is empty for code outside of archives and in a toolchain's archives, and if there
+    is no map at `path`.
     """
     text = path.read_text(errors="replace") if path.is_file() else ""
     text = text.partition(_GNU_BEGIN)[2] or text
-    found = []
+    members = []
     for match in (*_GNU.finditer(text), *_LLD.finditer(text)):
         name = Path(match["archive"]).name
         begin, size = int(match["begin"], 16), int(match["size"], 16)
-        ours = name.removesuffix(".a").removesuffix("_nano") not in _LIBC
-        if size and ours and not match["section"].startswith(_NOT_LOADED):
-            found.append((begin, begin + size, f"{name}/{Path(match['member']).name}"))
-    found.sort()
-    begins = [begin for begin, *_ in found]
+        is_libc = name.removesuffix(".a").removesuffix("_nano") in _LIBC
+        if size and not is_libc and not match["section"].startswith(_NOT_LOADED):
+            members.append((begin, begin + size, f"{name}/{Path(match['member']).name}"))
+    members.sort()
+    begins = [begin for begin, *_ in members]
 
     def archive_of(address: int) -> str:
-        place = bisect_right(begins, address) - 1
-        return found[place][2] if place >= 0 and address < found[place][1] else ""
+        index = bisect_right(begins, address) - 1
+        return members[index][2] if index >= 0 and address < members[index][1] else ""
 
     return archive_of

@@ -1,7 +1,6 @@
-"""Where the bytes of flash and RAM go: to which section, part of the firmware, file and symbol.
+"""Use of flash and RAM by section, part of the firmware, file and symbol.
 
-What the symbols of an ELF do not cover, between them and behind them, is padding, so that
-the pieces add up to the sections, byte for byte.
+Bytes that no symbol covers count as padding, so the pieces add up to the sections exactly.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,13 +21,14 @@ K = TypeVar("K")
 _THUMB = 1  # bit 0 of a function's address
 _DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
 _PADDING = "padding"
-_LEAST = 16  # bytes of a symbol that a Record names
-# What a section is for that is reserved, by its name: .stack is ours, ._user_heap_stack ST's.
+_LEAST = 16  # bytes; a Record does not name smaller symbols
+# Parts of sections that only reserve memory, by a word in the section's name, for example .stack
+# of this firmware or ._user_heap_stack of ST's.
 _RESERVED = {"stack": "stack", "heap": "heap"}
-_HEAP = ".heap"  # no section: the RAM behind the last one, as far as it was used
+_HEAP = ".heap"  # not a section: the used RAM after the last section
 
-# The part that a source file belongs to, by how its path begins. Paths are as the build maps
-# them (firmware/CMakeLists.txt); the engine's library has its own name before them.
+# The part of a source file, by the start of its path. The build maps the paths
+# (firmware/CMakeLists.txt); those of the engine's library start with the library's name.
 _PARTS = (
     ("model/", "model"),
     ("firmware/nn/", "engine"),
@@ -43,9 +43,9 @@ _LIBC = ("newlib/", "libgcc/", "compiler_rt", "compiler-rt")
 
 @dataclass(frozen=True)
 class Piece:
-    """`size` bytes at `address`, in `section`, of a symbol; it has none if it is padding.
+    """`size` bytes of `symbol` at `address` in `section`; padding has an empty `symbol`.
 
-    Initialised data is in flash, where it is kept, and in RAM, where it is used.
+    Initialised data is in both: `flash` holds its initial values, `ram` the variables.
     """
 
     section: str
@@ -59,7 +59,7 @@ class Piece:
 
     @property
     def use(self) -> "Use":
-        """What it takes of each memory."""
+        """Its bytes in each memory."""
         return Use(self.size * self.flash, self.size * self.ram)
 
 
@@ -76,7 +76,7 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class SymbolUse(msgspec.Struct, frozen=True):
-    """Bytes that a function or variable takes."""
+    """Bytes of a function or variable."""
 
     part: str
     """Part of the image that the symbol belongs to."""
@@ -91,10 +91,10 @@ class SymbolUse(msgspec.Struct, frozen=True):
 
 
 class MemoryUse(msgspec.Struct, frozen=True):
-    """What an image takes: `parts` add up to its flash and RAM, and so do `sections`.
+    """Memory use of an image: `parts` add up to its flash and RAM, and so do `sections`.
 
-    `symbols` has those of 16 bytes and more, the largest first; what a part takes beyond
-    its symbols there are smaller ones.
+    `symbols` lists symbols of 16 bytes and more, the largest first. The rest of a part consists
+    of smaller ones.
     """
 
     parts: dict[str, Use]
@@ -109,7 +109,7 @@ class _Symbol(NamedTuple):
     address: int
     size: int
     name: str
-    source: str  # the last part of the file's path; empty if it is not told
+    source: str  # the last component of the file's path; empty if it is unknown
 
 
 def pieces(elf: Elf) -> list[Piece]:
@@ -137,36 +137,36 @@ def pieces(elf: Elf) -> list[Piece]:
 
 
 def memory_use(elf: Elf, heap: int = 0) -> MemoryUse:
-    """Return what `elf` takes, and beyond it `heap` bytes of RAM, for a Record.
+    """Return the memory use of `elf`, plus `heap` bytes of RAM, for a Record.
 
     Raises `InputError` if it cannot be read.
     """
-    found = pieces(elf)
+    all_pieces = pieces(elf)
     if heap:
-        found.append(Piece(_HEAP, _HEAP[1:], "", "", 0, heap, flash=False, ram=True))
-    symbols = _sums(found, lambda piece: (piece.part, piece.file, piece.symbol))
+        all_pieces.append(Piece(_HEAP, _HEAP[1:], "", "", 0, heap, flash=False, ram=True))
+    symbols = _sums(all_pieces, lambda piece: (piece.part, piece.file, piece.symbol))
     large = [
         SymbolUse(*key, use.flash, use.ram)
         for key, use in symbols.items()
         if key[-1] and max(use.flash, use.ram) >= _LEAST
     ]
     large.sort(key=lambda symbol: (-max(symbol.flash, symbol.ram), symbol.symbol))
-    return MemoryUse(by_part(found), by_section(found), large)
+    return MemoryUse(by_part(all_pieces), by_section(all_pieces), large)
 
 
 def by_part(all_pieces: list[Piece]) -> dict[str, Use]:
-    """Return what each part of the firmware takes, the largest first."""
+    """Return the memory use of each part of the firmware, the largest first."""
     totals = _sums(all_pieces, lambda piece: piece.part)
     return dict(sorted(totals.items(), key=lambda item: -(item[1].flash + item[1].ram)))
 
 
 def by_section(all_pieces: list[Piece]) -> dict[str, Use]:
-    """Return what each section takes, in the ELF's order."""
+    """Return the memory use of each section, in the ELF's order."""
     return _sums(all_pieces, lambda piece: piece.section)
 
 
 def total(all_pieces: list[Piece]) -> Use:
-    """Return what all takes: what `Elf.sizes` gives."""
+    """Return the sum of all pieces, the same as `Elf.sizes`."""
     return sum((piece.use for piece in all_pieces), Use())
 
 
@@ -178,7 +178,7 @@ def _sums(all_pieces: list[Piece], key: Callable[[Piece], K]) -> dict[K, Use]:
 
 
 def growth(before: list[Piece], after: list[Piece]) -> dict[tuple[str, str, str], int]:
-    """Return by how many bytes each (part, file, symbol) grew, the largest change first."""
+    """Return the growth in bytes of each (part, file, symbol), the largest change first."""
     change: dict[tuple[str, str, str], int] = {}
     for sign, side in ((-1, before), (1, after)):
         for piece in side:
@@ -196,35 +196,36 @@ def _pieces_of(
     ours: bool,
     copied: bool,
 ) -> Iterator[Piece]:
-    """Yield the pieces of a section, with padding where no symbol is.
+    """Yield the pieces of a section, including padding.
 
-    A section that is `copied` runs elsewhere than it is loaded to.
+    A `copied` section is loaded to another address than it runs at.
     """
-    name, now, end = section.name, section["sh_addr"], section["sh_addr"] + section["sh_size"]
-    kept = section["sh_type"] != "SHT_NOBITS"
-    written = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or not kept or copied
+    name, position = section.name, section["sh_addr"]
+    end = position + section["sh_size"]
+    in_flash = section["sh_type"] != "SHT_NOBITS"
+    in_ram = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or not in_flash or copied
 
     def piece(part: str, file: str, symbol: str, address: int, size: int) -> Piece:
-        return Piece(name, part, file, symbol, address, size, flash=kept, ram=written)
+        return Piece(name, part, file, symbol, address, size, flash=in_flash, ram=in_ram)
 
     for symbol in symbols:
-        if not now <= symbol.address < end:
-            continue  # of another section, or another name of what was there already
-        if symbol.address > now:
-            yield piece(_PADDING, "", "", now, symbol.address - now)
+        if not position <= symbol.address < end:
+            continue  # in another section, or an alias of a symbol that was counted already
+        if symbol.address > position:
+            yield piece(_PADDING, "", "", position, symbol.address - position)
         file = files.get(symbol.address, "")
         size = min(symbol.size, end - symbol.address)
         yield piece(part_of(file, ours=ours), file, symbol.name, symbol.address, size)
-        now = symbol.address + size
-    if now < end:
+        position = symbol.address + size
+    if position < end:
         rest = next((part for word, part in _RESERVED.items() if word in name), _PADDING)
-        yield piece(rest, "", "", now, end - now)
+        yield piece(rest, "", "", position, end - position)
 
 
 def part_of(file: str, *, ours: bool = True) -> str:
     """Return the part of the firmware that a source file belongs to.
 
-    Of a firmware that is not `ours`, only a C library can be told from the rest.
+    In prebuilt firmware (not `ours`), only the C library can be recognized.
     """
     for start, part in _PARTS:
         if file.startswith(start):
@@ -237,11 +238,11 @@ def part_of(file: str, *, ours: bool = True) -> str:
 
 
 def _symbols(file: ELFFile) -> list[_Symbol]:
-    """Return functions and objects by address; of two at one, the larger.
+    """Return functions and objects by address; at the same address, the larger comes first.
 
-    Symbols that are local to a file stand behind the one that names it.
+    In the table, the local symbols of a file follow the symbol with the file's name.
     """
-    found = []
+    symbols = []
     for section in file.iter_sections(type="SHT_SYMTAB"):
         source = ""
         for symbol in section.iter_symbols() if isinstance(section, SymbolTableSection) else ():
@@ -251,20 +252,20 @@ def _symbols(file: ELFFile) -> list[_Symbol]:
             elif kind in {"STT_FUNC", "STT_OBJECT"} and symbol["st_size"]:
                 address = symbol["st_value"] & ~(_THUMB if kind == "STT_FUNC" else 0)
                 local = symbol["st_info"]["bind"] == "STB_LOCAL"
-                found.append(
+                symbols.append(
                     _Symbol(address, symbol["st_size"], symbol.name, source if local else "")
                 )
-    return sorted(found, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
+    return sorted(symbols, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
 
 
 def _files(
     file: ELFFile, symbols: list[_Symbol], archive_of: Callable[[int], str]
 ) -> dict[int, str]:
-    """Return the source file of what is at an address, as far as DWARF and symbols tell.
+    """Return the source file of each address, from DWARF and symbols.
 
-    What they do not tell is of a library without DWARF: then it is the archive's member.
+    For code of a library without DWARF, it is the member of the archive.
     """
-    units: dict[str, str] = {}  # by the last part of their path
+    units: dict[str, str] = {}  # by the last component of their path
     files: dict[int, str] = {}
     for unit in file.get_dwarf_info().iter_CUs() if file.has_dwarf_info() else ():
         name = unit.get_top_DIE().attributes["DW_AT_name"].value.decode("utf-8", "replace")
@@ -274,13 +275,12 @@ def _files(
             if address is not None:
                 files[address] = name
     for symbol in symbols:
-        told = units.get(symbol.source) or archive_of(symbol.address)
-        files.setdefault(symbol.address, told)
+        files.setdefault(symbol.address, units.get(symbol.source) or archive_of(symbol.address))
     return files
 
 
 def _address_of(entry: DIE) -> int | None:
-    """Return where the function or variable of a DWARF entry is; None if it is nowhere."""
+    """Return the address of the function or variable of a DWARF entry; None if it has none."""
     attributes = entry.attributes
     if entry.tag == "DW_TAG_subprogram" and "DW_AT_low_pc" in attributes:
         value: int = attributes["DW_AT_low_pc"].value

@@ -1,4 +1,4 @@
-"""What our own firmware has to know to answer MLPerf Tiny's protocol for one model."""
+"""Writes the model-specific header and options for firmware with MLPerf Tiny's protocol."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from harness.model.mlperf_benchmarks import benchmark_of, content_of
 from harness.target.target_file import Target
 
 ENERGY_BAUD = 9600
-"""bit/s of the line in energy mode, where an isolated line may be slow (mlcommons/tiny)."""
+"""Line speed in bit/s in energy mode; the isolated line may be slow (mlcommons/tiny)."""
 
 _NAME = re.compile(r"[\w .+-]+", re.ASCII)
 _TEMPLATE = """\
@@ -46,8 +46,8 @@ typedef {output_type} mlperf_output_t;
 def write_model_header(model: Model, directory: Path) -> Path:
     """Write mlperf_model.h into `directory` and return its path.
 
-    Raises `InputError` if the model has not one input and one output, no one scale for each, or
-    a name that no line can hold.
+    Raises `InputError` unless the model has one input and one output with at most one scale each,
+    and a name that the protocol can transmit.
     """
     network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
     source, result = _tensors(model, network)
@@ -79,15 +79,15 @@ def write_model_header(model: Model, directory: Path) -> Path:
 
 
 def mlperf_options(target: Target, *, energy: bool) -> dict[str, str]:
-    """Return the options of firmware/CMakeLists.txt for an image that speaks the protocol.
+    """Return the options of firmware/CMakeLists.txt for an image with this protocol.
 
-    Raises `InputError` if it is not known how long a tick of the target's counter is.
+    Raises `InputError` if the frequency of the target's counter is unknown.
     """
     hz = target.counter.hz or (target.clock.hz if target.clock else None)
     if hz is None:
         raise InputError(
-            "the protocol's timestamps are microseconds, and the target does not say how fast its "
-            "counter counts",
+            "the protocol's timestamps are in microseconds, but the target does not state the "
+            "frequency of its counter",
             where=f"{target.path}: clock.hz",
             remedy="add a table [clock], with `hz` and `source`",
         )
@@ -98,9 +98,9 @@ def mlperf_options(target: Target, *, energy: bool) -> dict[str, str]:
 def _plain_name(model: Model) -> str:
     if not _NAME.fullmatch(model.name):
         raise InputError(
-            f"the protocol tells a model's name, and cannot tell {model.name!r}",
+            f"the protocol cannot transmit the model's name {model.name!r}",
             where=str(model.path),
-            remedy="rename the folder: letters, digits, blanks and . + - _",
+            remedy="rename the folder; use letters, digits, spaces and . + - _",
         )
     return model.name
 
@@ -110,8 +110,8 @@ def _tensors(model: Model, network: Graph) -> tuple[Tensor, Tensor]:
     inputs, outputs = network.input_tensors, network.output_tensors
     if (len(inputs), len(outputs)) != (1, 1):
         raise InputError(
-            f"has {len(inputs)} inputs and {len(outputs)} outputs; MLPerf Tiny's protocol has one "
-            "of each",
+            f"has {len(inputs)} inputs and {len(outputs)} outputs; MLPerf Tiny's protocol supports "
+            "one of each",
             where=str(model.tflite_path),
             remedy="run it with --protocol=link",
         )
@@ -119,13 +119,12 @@ def _tensors(model: Model, network: Graph) -> tuple[Tensor, Tensor]:
 
 
 def _quantization(tensor: Tensor) -> tuple[str, int]:
-    """Return scale, as C, and zero point; 1 and 0 of a tensor that stores the values themselves."""
+    """Return the scale, as a C literal, and the zero point; 1 and 0 if it is not quantized."""
     if tensor.scale is None or tensor.zero_point is None:
         return "1.0F", 0
     if tensor.scale.size != 1:
         raise InputError(
-            f"tensor {tensor.name[:80]!r} has {tensor.scale.size} scales, so that no real value "
-            "can be told from it",
+            f"tensor {tensor.name[:80]!r} has {tensor.scale.size} scales; one is supported",
             remedy="convert the model to full-integer int8",
         )
     return f"{float(tensor.scale[0]).hex()}F", int(tensor.zero_point[0])

@@ -1,9 +1,9 @@
-"""A user's own firmware: an ELF that is not built here, but looked at, stamped and run.
+"""Prebuilt firmware: an ELF that the harness did not build, but checks, stamps and runs.
 
-What it must be: a program for Cortex-M that loads into the target's flash, fits its memory, and
-begins with a vector table. For the link it has an object `link_build_id` (firmware/link/link.h):
-in the copy that is flashed it holds the hash of the ELF, and HELLO is answered with it, so that
-what answers is what was given.
+It must be a program for Cortex-M that loads into the target's flash, fits into its memory and
+begins with a vector table. For the link it needs an object `link_build_id`
+(firmware/link/link.h). In the copy that is flashed, this object holds the hash of the ELF, and the
+firmware answers HELLO with it; so the harness knows that the device runs this file.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from harness.model.graph import Graph
 from harness.target.target_file import Target
 
 ENGINE = "elf"
-"""What a Record says in the place of an engine's name."""
+"""The name of the engine in a Record of prebuilt firmware."""
 
 _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
 _BUILD_ID = "link_build_id"  # firmware/link/link.h
@@ -48,35 +48,39 @@ def add_option(add: Callable[..., Any]) -> None:
         "--elf",
         default="",
         metavar="FILE",
-        help="run the firmware in FILE, which speaks the link, instead of building one",
+        help="run the prebuilt firmware in FILE, which supports the link, instead of building one",
     )
 
 
 def prebuilt_firmware(options: Any, sketch: Path | None = None) -> "PrebuiltFirmware | None":
     """Return the firmware that `options`, parsed by argparse or pytest, name; None without one.
 
-    `sketch` is the ELF of a sketch that they name. Raises `InputError` if they also say how to
-    build one, or name two.
+    `sketch` is the ELF of a sketch in the options. Raises `InputError` if the options name two
+    firmwares, or contain options for building one.
     """
     file = getattr(options, "elf", "")
     if file and sketch:
-        raise InputError("--sketch names another firmware", where=f"--elf={file}")
+        raise InputError(
+            "--sketch names another firmware",
+            where=f"--elf={file}",
+            remedy="remove --sketch or --elf",
+        )
     file = file or str(sketch or "")
     if not file:
         return None
     for name in _BUILT_HERE:
         if getattr(options, name, None):
             raise InputError(
-                f"--{name} is for firmware that is built here",
+                f"--{name} only applies to firmware that the harness builds",
                 where=f"--elf={file}",
-                remedy=f"leave --{name} or --elf out",
+                remedy=f"remove --{name} or --elf",
             )
     return PrebuiltFirmware(Path(file))
 
 
 @dataclass(frozen=True)
 class PrebuiltFirmware:
-    """In an engine's place where the firmware is there already."""
+    """Takes the place of an engine for prebuilt firmware."""
 
     path: Path
     name = ENGINE
@@ -84,25 +88,24 @@ class PrebuiltFirmware:
 
     @property
     def version(self) -> str:
-        """The file's name and the beginning of its hash."""
+        """The file's name and the first digits of its hash."""
         return f"{self.path.name} {_digest(self.path)[:12]}"
 
     @property
     def toolchain(self) -> Toolchain:
-        """What compiled it, as far as it tells."""
+        """The compiler, as far as the ELF names it."""
         return toolchain_of(Elf(self.path))
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:  # noqa: ARG002
         """Raise `InputError`: there is nothing to generate."""
-        raise InputError("firmware that was built elsewhere has no engine here", where=self.name)
+        raise InputError("prebuilt firmware has no engine", where=self.name)
 
 
 def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = True) -> Image:
-    """Return the image of the firmware in the file `elf`, once it has been looked at.
+    """Check the firmware in the file `elf` and return its image, a copy in `images`.
 
-    It is a copy in `images`. If that is `stamped`, which the link asks for, it answers HELLO with
-    the ELF's hash, or with the ID that it brings. Raises `InputError` if it is nothing that can
-    run on `target`.
+    A `stamped` copy, which the link needs, answers HELLO with the ELF's hash, or with the ID that
+    the ELF already contains. Raises `InputError` if the firmware cannot run on `target`.
     """
     digest = _digest(elf)
     original = Elf(elf)
@@ -110,7 +113,7 @@ def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = T
     _check_place(original, target)
     _check_vectors(original, target)
     build_id = digest[: 2 * _BUILD_ID_SIZE]
-    offset = _place_of_id(original) if stamped else None
+    offset = _offset_of_id(original) if stamped else None
     content = bytearray(elf.read_bytes())
     if offset is not None:
         field = slice(offset, offset + _BUILD_ID_SIZE)
@@ -139,9 +142,9 @@ def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = T
 
 
 def toolchain_of(elf: Elf) -> Toolchain:
-    """Return what compiled most of `elf`, by its DWARF and .comment; "unknown" if they do not tell.
+    """Return the compiler of most of `elf`, from its DWARF and .comment; otherwise "unknown".
 
-    Of the two, only the DWARF of GCC says the optimization flag.
+    Only GCC's DWARF contains the optimization flag.
     """
     producers: Counter[str] = Counter()
     with elf.opened() as file:
@@ -157,8 +160,8 @@ def toolchain_of(elf: Elf) -> Toolchain:
                 producers[producer.value.decode("utf-8", "replace")] += 1
     flags: Counter[str] = Counter()
     for producer, units in producers.items():
-        found = _OPT.findall(producer)
-        flags[found[-1] if found else _UNKNOWN] += units  # the last one counts
+        options = _OPT.findall(producer)
+        flags[options[-1] if options else _UNKNOWN] += units  # the last one counts
     main = next((name for name, _ in producers.most_common(1)), comment or _UNKNOWN)
     name = next((name for word, name in _COMPILERS.items() if word in main), _UNKNOWN)
     opt = next((flag for flag, _ in flags.most_common(1)), _UNKNOWN)
@@ -173,7 +176,7 @@ def _digest(path: Path) -> str:
 
 
 def _check_kind(elf: Elf) -> None:
-    """Check that it is a program for Cortex-M."""
+    """Check that `elf` is a program for Cortex-M."""
     with elf.opened() as file:
         kind = file["e_type"], file["e_machine"], file.elfclass, file.little_endian
         profile = _profile(file)
@@ -188,12 +191,12 @@ def _check_kind(elf: Elf) -> None:
         raise InputError(
             f"{wrong}, not a linked program for Cortex-M",
             where=str(elf.path),
-            remedy="give what the linker wrote: neither an object file nor a program of the host",
+            remedy="give the linker's output for the device, not an object file or a host program",
         )
 
 
 def _profile(file: ELFFile) -> str:
-    """Return the profile that .ARM.attributes tell, "M" for Cortex-M; empty if they do not."""
+    """Return the profile in .ARM.attributes, "M" for Cortex-M; empty if there is none."""
     section = file.get_section_by_name(".ARM.attributes")
     if not isinstance(section, ARMAttributesSection):
         return ""
@@ -205,28 +208,28 @@ def _profile(file: ELFFile) -> str:
 
 
 def _check_place(elf: Elf, target: Target) -> None:
-    """Check that what is loaded lies in flash, and what runs in RAM fits."""
+    """Check that everything is loaded into flash, and that the RAM is large enough."""
     flash, ram = target.memory.flash, target.memory.ram
     segments = elf.segments()
     if not segments:
-        raise InputError("loads nothing", where=str(elf.path))
+        raise InputError("has no segments to load", where=str(elf.path))
     for segment in segments:
         end = segment.address + len(segment.data)
         if segment.address in ram:
             raise InputError(
                 f"{len(segment.data):,} bytes are loaded into RAM, at {segment.address:#010x}, "
-                "where nothing is after power-up",
+                "which is empty after power-up",
                 where=str(elf.path),
-                remedy="in the linker script, give initialised data a place in flash (AT> FLASH), "
-                "and make what needs no content, as .noinit, a section of type NOLOAD",
+                remedy="in the linker script, load initialised data into flash (AT> FLASH), and "
+                "make sections without content, such as .noinit, NOLOAD",
             )
         if segment.address not in flash:
             raise InputError(
                 f"{len(segment.data):,} bytes are loaded to {segment.address:#010x}, outside the "
                 f"flash of {target.name}, {flash.origin:#010x} to {flash.end:#010x}",
                 where=str(elf.path),
-                remedy=f"is it for this chip, and is memory.flash in {target.path} the same as in "
-                "the linker script?",
+                remedy=f"check that it is built for this chip, and that memory.flash in "
+                f"{target.path} matches the linker script",
             )
         if end > flash.end:
             raise _too_large(elf, target, "flash", end - flash.end)
@@ -237,41 +240,45 @@ def _check_place(elf: Elf, target: Target) -> None:
 
 def _too_large(elf: Elf, target: Target, key: str, excess: int) -> InputError:
     return InputError(
-        f"ends {excess:,} bytes behind the {key} of {target.name}",
+        f"ends {excess:,} bytes beyond the {key} of {target.name}",
         where=str(elf.path),
         remedy=f"compare memory.{key} in {target.path} with the linker script",
     )
 
 
 def _check_vectors(elf: Elf, target: Target) -> None:
-    """Check that a core that starts at the flash's begin finds a stack and code."""
+    """Check that the flash begins with a vector table: a stack pointer and a reset handler."""
     flash = target.memory.flash
-    found = elf.read(flash.origin, _VECTORS.size)
-    stack, reset = _VECTORS.unpack(found) if found else (0, 0)
+    vectors = elf.read(flash.origin, _VECTORS.size)
+    stack, reset = _VECTORS.unpack(vectors) if vectors else (0, 0)
     if not reset & 1 or elf.read(reset & ~1, 2) is None or stack in flash or stack % 4 or not stack:
         raise InputError(
             f"there is no vector table at {flash.origin:#010x}, where {target.name} starts: "
-            + (f"its first words are {stack:#010x} and {reset:#010x}" if found else "nothing is"),
+            + (
+                f"the first words are {stack:#010x} and {reset:#010x}"
+                if vectors
+                else "the ELF loads nothing there"
+            ),
             where=str(elf.path),
-            remedy="is it linked for a bootloader? Then let memory.flash begin where it begins",
+            remedy="if it is linked for a bootloader, set memory.flash to the start of this ELF",
         )
 
 
-def _place_of_id(elf: Elf) -> int:
-    """Return where in the file the bytes of `link_build_id` are."""
+def _offset_of_id(elf: Elf) -> int:
+    """Return the offset of `link_build_id` in the file."""
     with elf.opened() as file:
         table = file.get_section_by_name(".symtab")
-        found = (
+        symbols = (
             table.get_symbol_by_name(_BUILD_ID) if isinstance(table, SymbolTableSection) else None
         )
-        for symbol in found or ():
+        for symbol in symbols or ():
             for segment in file.iter_segments(type="PT_LOAD"):
                 begin = symbol["st_value"] - segment["p_vaddr"]
                 if begin >= 0 and begin + _BUILD_ID_SIZE <= segment["p_filesz"]:
-                    place: int = segment["p_offset"] + begin
-                    return place
+                    offset: int = segment["p_offset"] + begin
+                    return offset
     raise InputError(
-        f"has no object {_BUILD_ID} in flash, by which the device says that it runs this file",
+        f"has no object {_BUILD_ID} in flash, which identifies this file on the device",
         where=str(elf.path),
         remedy="compile firmware/link/link.c into it, give link_start() a device with `.build_id = "
         f"{_BUILD_ID}`, and do not strip the symbols",
@@ -279,7 +286,7 @@ def _place_of_id(elf: Elf) -> int:
 
 
 def _kept(folder: Path, content: bytes) -> tuple[Elf, bool]:
-    """Keep `content` as the ELF in `folder`; return it, and whether it was there."""
+    """Store `content` as the ELF in `folder`; return it, and whether it existed."""
     elf = folder / "firmware.elf"
     if elf.is_file() and elf.read_bytes() == content:
         return Elf(elf), True

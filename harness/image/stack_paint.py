@@ -1,8 +1,8 @@
-"""How deep the stack went, seen from outside: RAM that was painted before the start.
+"""Measures the stack depth of prebuilt firmware: RAM is painted before the start.
 
-A core takes its stack pointer from the first word of the vector table and counts it down. What
-lies below, to the end of what the program occupies, is painted before it starts. Afterwards a
-heap may have come up from below; between the two the paint is left.
+A core loads its stack pointer from the first word of the vector table; the stack grows down. The
+RAM below it, down to the end of the program's own data, is painted before the program starts.
+Afterwards the heap may have grown up from below; paint is left between heap and stack.
 """
 
 import re
@@ -16,28 +16,28 @@ from harness.elf import Elf
 from harness.support.memory_map import Memory
 
 PAINT = 0xA5A5A5A5
-"""The word that untouched memory holds; firmware/ports/cortexm/startup.c takes the same."""
+"""The word that fills untouched memory, the same as in firmware/ports/cortexm/startup.c."""
 
 _WORD = 4
-# Sections that only reserve: nothing is in them at start.
+# Sections that only reserve memory and have no content at start.
 _RESERVED = re.compile(r"stack|heap", re.IGNORECASE)
-# A heap writes its first chunk's size here, within the alignment of what is before it.
+# In words. A heap writes the size of its first chunk within so many words of its start.
 _HEAP_START = 64 // _WORD
 
 
 class StackUse(NamedTuple):
-    """Bytes: the most that was `used`, and all that were there for the stack."""
+    """Bytes of stack: the maximum `used`, and the bytes `reserved` for it."""
 
     used: int
     reserved: int
 
 
 def stack_of(elf: Elf, memory: Memory) -> range | None:
-    """Return the RAM of `memory` that the stack of `elf` may grow into; None if that is not known.
+    """Return the RAM of `memory` that the stack of `elf` may grow into; None if it is unknown.
 
-    It ends where the stack pointer begins: in an RTOS, that is the stack of interrupts. It
-    begins after what lies below in the ELF, but for sections that are called after stack or
-    heap; a stack that is a variable, as in Zephyr, begins with that.
+    It ends at the initial stack pointer; with an RTOS, that is the stack of interrupts. It begins
+    after the ELF's data below, not counting sections named after stack or heap. If the stack is a
+    variable, as in Zephyr, it begins with this variable.
     """
     first = elf.read(memory.flash.origin, _WORD)
     top = int.from_bytes(first, "little") if first else 0
@@ -52,7 +52,7 @@ def stack_of(elf: Elf, memory: Memory) -> range | None:
 
 
 def _occupied(elf: Elf) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of what holds something from the start on."""
+    """Yield the begin and end of each section with content at start."""
     with elf.opened() as file:
         for section in file.iter_sections():
             if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and not _RESERVED.search(section.name):
@@ -60,22 +60,22 @@ def _occupied(elf: Elf) -> Iterator[tuple[int, int]]:
 
 
 def paint(area: range) -> bytes:
-    """Return what `area` is painted with."""
+    """Return the bytes of paint for `area`."""
     return PAINT.to_bytes(_WORD, "little") * (len(area) // _WORD)
 
 
-def stack_use(found: bytes) -> StackUse | None:
-    """Return the use of a stack whose area holds `found`; None if no paint is left.
+def stack_use(content: bytes) -> StackUse | None:
+    """Return the use of a stack from the `content` of its area; None if no paint is left.
 
-    It is all above the lowest word that was touched. Where there is a heap that word is the
-    heap's: then it is all above the longest stretch of paint.
+    The stack used everything above the lowest word that was overwritten. If there is a heap, that
+    word belongs to the heap; then the stack used everything above the longest stretch of paint.
     """
-    untouched = np.frombuffer(found, "<u4") == PAINT
+    untouched = np.frombuffer(content, "<u4") == PAINT
     edges = np.flatnonzero(np.diff(untouched, prepend=False, append=False))
     begins, ends = edges[::2], edges[1::2]
     if not begins.size:
         return None
-    lowest = begins[0] == 0 and ends[0] >= _HEAP_START
-    stretch = 0 if lowest else int(np.argmax(ends - begins))
+    no_heap = begins[0] == 0 and ends[0] >= _HEAP_START
+    stretch = 0 if no_heap else int(np.argmax(ends - begins))
     size = untouched.size
     return StackUse(_WORD * int(size - ends[stretch]), _WORD * int(size - begins[stretch]))

@@ -1,4 +1,4 @@
-"""The compilers that make images and their flags: what is there, and how to get what is not."""
+"""The compilers for images and their flags: finds them, or says how to install them."""
 
 import os
 import shutil
@@ -15,23 +15,23 @@ from harness.support.suggestions import suggest
 
 _GCC = "arm-none-eabi-gcc"
 _ZIG = "zig.exe" if os.name == "nt" else "zig"
-_DEADLINE = 30.0  # seconds for a compiler to say its version
+_DEADLINE = 30.0  # seconds; for a compiler to print its version
 INSTALL_GCC = (
     "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi "
     "libstdc++-arm-none-eabi-newlib, "
     "brew install --cask gcc-arm-embedded, or Arm's own download, and put it on PATH"
 )
 DEFAULT_OPT = "-O2"
-# Not -Ofast: it computes floats in another order, and golden's bytes with it.
+# Not -Ofast: it reorders float operations, which can change the output bytes.
 OPTS = ("-O0", "-Og", "-O1", "-O2", "-O3", "-Os", "-Oz")
 INSTALL_CLANG = "install clang for --toolchain=clang: pip install 'tinyml-harness[clang]'"
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler and its flag: name, executable, the first line of its `--version`, one of `OPTS`.
+    """A compiler: name, executable, first line of its `--version`, and one flag of `OPTS`.
 
-    clang is the executable `zig`, whose `zig cc` it is.
+    For clang the executable is `zig`; `zig cc` is clang.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Toolchain:
 
     @property
     def definitions(self) -> Mapping[str, str]:
-        """What firmware/CMakeLists.txt has to be told: the toolchain, and where it is."""
+        """The definitions of firmware/CMakeLists.txt for this toolchain and its path."""
         if self.name == "clang":
             return {"TOOLCHAIN": "clang", "ZIG": str(self.compiler)}
         return {"TOOLCHAIN": "gcc", "GCC_PREFIX": str(self.compiler).removesuffix("gcc")}
@@ -49,19 +49,21 @@ class Toolchain:
 
 @cache
 def find_gcc() -> Toolchain:
-    """Return the GNU Arm toolchain on PATH; `InfrastructureError` says how to get one."""
-    found = shutil.which(_GCC)
-    if found is None:
-        other = INSTALL_CLANG if _zig() is None else "build with --toolchain=clang, which is there"
+    """Return the GNU Arm toolchain on PATH; `InfrastructureError` says how to install one."""
+    gcc = shutil.which(_GCC)
+    if gcc is None:
+        other = INSTALL_CLANG
+        if _zig() is not None:
+            other = "build with --toolchain=clang, which is installed"
         raise InfrastructureError(
             f"{_GCC} is not on PATH", remedy=f"{INSTALL_GCC}\n  -> or {other}"
         )
-    return Toolchain("gcc", Path(found), _first_line([found, "--version"], INSTALL_GCC))
+    return Toolchain("gcc", Path(gcc), _first_line([gcc, "--version"], INSTALL_GCC))
 
 
 @cache
 def find_clang() -> Toolchain:
-    """Return the clang of the ziglang package; `InfrastructureError` says how to get it."""
+    """Return the clang of the ziglang package; `InfrastructureError` says how to install it."""
     zig = _zig()
     if zig is None:
         raise InfrastructureError("the package ziglang is not installed", remedy=INSTALL_CLANG)
@@ -69,14 +71,14 @@ def find_clang() -> Toolchain:
     return Toolchain("clang", zig, f"{line} (ziglang {package_version('ziglang')})")
 
 
-# In the order of preference where nobody asks for one.
+# In the order of preference.
 TOOLCHAINS: Mapping[str, Callable[[], Toolchain]] = {"gcc": find_gcc, "clang": find_clang}
 
 
 def find_toolchain(name: str, opt: str = DEFAULT_OPT) -> Toolchain:
     """Return the toolchain called `name`, with the optimization flag `opt`.
 
-    Raises `InputError` with the near names if there is no such name or flag,
+    Raises `InputError` with similar names if there is no such name or flag,
     `InfrastructureError` if the toolchain is not installed or does not run.
     """
     check_name(name)
@@ -85,27 +87,27 @@ def find_toolchain(name: str, opt: str = DEFAULT_OPT) -> Toolchain:
 
 
 def check_name(name: str) -> None:
-    """Raise `InputError` if no toolchain is called `name`, installed or not."""
+    """Raise `InputError` if `name` is not a toolchain, installed or not."""
     if name not in TOOLCHAINS:
         raise InputError(f"unknown toolchain {name!r}", remedy=suggest(name, TOOLCHAINS))
 
 
 def check_opt(opt: str) -> None:
-    """Raise `InputError` if `opt` is no optimization flag for what is measured here."""
+    """Raise `InputError` if `opt` is not a supported optimization flag."""
     if opt not in OPTS:
         raise InputError(f"unknown optimization flag {opt!r}", remedy=f"one of {', '.join(OPTS)}")
 
 
 def default_toolchain() -> str:
-    """Return the name of the toolchain to take if none is asked for: the first that is there.
+    """Return the name of the default toolchain: the first that is installed.
 
-    Where none is, it is gcc, whose error names the ways to get one.
+    If none is installed, it is gcc; its error says how to install one.
     """
     return "clang" if shutil.which(_GCC) is None and _zig() is not None else "gcc"
 
 
 def _zig() -> Path | None:
-    """Return the executable in the ziglang package, which importing would run."""
+    """Return the executable in the ziglang package, without importing (and so running) it."""
     spec = find_spec("ziglang")
     if spec is None or spec.origin is None:
         return None

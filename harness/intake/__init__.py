@@ -1,1 +1,1 @@
-"""Models that a user brings: a network and data from elsewhere become a model folder."""
+"""Intake: turns a user's network and data into a model folder."""

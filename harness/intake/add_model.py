@@ -1,4 +1,4 @@
-"""`harness models add`: a network with inputs and labels as NumPy files."""
+"""`harness models add`: reads inputs and labels from NumPy files."""
 
 from pathlib import Path
 from typing import Any
@@ -7,24 +7,24 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.write_folder import Brought, Network
+from harness.intake.write_folder import Network, UserData
 from harness.model.folder import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
 
 
-def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Brought:
+def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> UserData:
     """Read the `.npy` files `inputs` [N, *input shape] and `labels` [N] for `network`.
 
-    Inputs of a float type are real values and quantized by the model's own scale and zero
-    point; int8 ones are taken as they are. Raises `InputError` naming the file if type or
-    shape do not fit.
+    Float inputs are real values; they are quantized with the model's own scale and zero point.
+    int8 inputs are used unchanged. Raises `InputError` naming the file if type or shape do not
+    match.
     """
     samples, numbers = _load(inputs), _load(labels)
     shape = network.input.shape[1:]
     if samples.ndim == 0 or samples.shape[1:] != shape or not len(samples):
         raise InputError(
-            f"has shape {list(samples.shape)}, but {network.path.name} takes "
+            f"has shape {list(samples.shape)}, but the input of {network.path.name} has "
             f"{list(network.input.shape)}",
             where=str(inputs),
             remedy=f"save one input after the other: {['N', *shape]}".replace("'", ""),
@@ -35,9 +35,9 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Bro
             where=str(labels),
             remedy=f"save one integer, the class, for each input: shape [{len(samples)}]",
         )
-    stored, preprocessing = _stored(network, samples, inputs)
-    vectors = Vectors(labels, (stored,), numbers.astype(np.int64))
-    return Brought(task, vectors, preprocessing, f"{inputs.name} and {labels.name}")
+    quantized, preprocessing = _quantized(network, samples, inputs)
+    vectors = Vectors(labels, (quantized,), numbers.astype(np.int64))
+    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}")
 
 
 def _load(path: Path) -> npt.NDArray[Any]:
@@ -54,23 +54,23 @@ def _load(path: Path) -> npt.NDArray[Any]:
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(
-            "holds several arrays", where=str(path), remedy="save one with np.save, as .npy"
+            "holds several arrays", where=str(path), remedy="save one array with np.save, as .npy"
         )
     return array
 
 
-def _stored(
+def _quantized(
     network: Network, samples: npt.NDArray[Any], path: Path
 ) -> tuple[npt.NDArray[Any], str]:
-    """Return `samples` as the model stores them, and what was done for it."""
+    """Return `samples` in the type of the model's input, and a description of the conversion."""
     tensor = network.input
     if samples.dtype == tensor.dtype:
         return samples, f"{tensor.dtype} as given"
     if samples.dtype.kind != "f":
         raise InputError(
-            f"has type {samples.dtype}, but {network.path.name} takes {tensor.dtype}",
+            f"has type {samples.dtype}, but the input of {network.path.name} has {tensor.dtype}",
             where=str(path),
-            remedy=f"save what the model takes, {tensor.dtype}, or real values as float32",
+            remedy=f"save {tensor.dtype}, the type of the model's input, or real values as float32",
         )
     if not np.isfinite(samples).all():
         raise InputError(
@@ -80,11 +80,11 @@ def _stored(
 
 
 def describe_quantization(network: Network) -> str:
-    """Say how real values became what the model of `network` takes."""
+    """Return a description of the conversion from real values to the input of `network`."""
     tensor = network.input
     if tensor.scale is None or tensor.zero_point is None:
         return f"{tensor.dtype}"
     return (
-        f"real values, quantized to {tensor.dtype} by the model's own input scale "
+        f"real values, quantized to {tensor.dtype} with the model's own input scale "
         f"{tensor.scale[0]:.9g} and zero point {tensor.zero_point[0]}"
     )

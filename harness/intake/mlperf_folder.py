@@ -1,7 +1,7 @@
-"""`harness models import-mlperf`: a folder of MLPerf Tiny's, `.bin` files and `y_labels.csv`.
+"""`harness models import-mlperf`: reads a folder of MLPerf Tiny, `.bin` files and `y_labels.csv`.
 
-A line of `y_labels.csv` is file, number of classes, label, and for a recording that is cut
-into windows the size of a window and the step from one to the next, both in bytes.
+A line of `y_labels.csv` is file, number of classes, label. A recording that is cut into windows
+also has the size of a window and the step from one window to the next, both in bytes.
 """
 
 import csv
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.add_model import describe_quantization
-from harness.intake.write_folder import Brought, Network
+from harness.intake.write_folder import Network, UserData
 from harness.model.folder import Task, count_classes
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
@@ -41,17 +41,18 @@ class _Row:
     step: int = 0
 
 
-def read_folder(network: Network, folder: Path, given: Bytes | None) -> Brought:
+def read_folder(network: Network, folder: Path, byte_type: Bytes | None) -> UserData:
     """Read MLPerf Tiny's `folder` for `network`.
 
-    A file, or window, has one byte or one little-endian float32 for each of the model's
-    inputs. Floats are quantized by the model's own scale. Bytes are int8 and taken as they
-    are, or grey values, uint8, and 128 less: as `given`, else the latter where the model's
-    zero point, -128, says that it takes nothing below 0. Raises `InputError` naming the file.
+    A file, or window, has one byte or one little-endian float32 for each value of the model's
+    input. Floats are quantized with the model's own scale. Bytes of `byte_type` int8 are used
+    unchanged; those of type uint8, grey values, are reduced by 128. If `byte_type` is None, it is
+    uint8 if the zero point of the model's input is -128 (no real value is negative), otherwise
+    int8. Raises `InputError` naming the file.
     """
     rows = _read_labels(folder)
     task = _task(network, rows)
-    content: Bytes = given or ("uint8" if _is_unsigned(network) else "int8")
+    content: Bytes = byte_type or ("uint8" if _is_unsigned(network) else "int8")
     reader = _reader(network, content, rows[0])
     windows = [_windows(row, network, reader) for row in rows]
     counts = [len(part) for part in windows]
@@ -61,12 +62,12 @@ def read_folder(network: Network, folder: Path, given: Bytes | None) -> Brought:
         labels=np.repeat([row.label for row in rows], counts),
         recordings=np.repeat(np.arange(len(rows)), counts) if max(counts) > 1 else None,
     )
-    return Brought(task, vectors, reader.description, f"MLPerf Tiny's files in {folder.name}")
+    return UserData(task, vectors, reader.description, f"MLPerf Tiny's files in {folder.name}")
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """How the bytes of a window, `size` of them, become one input of the model."""
+    """Converts the bytes of a window, `size` of them, to one input of the model."""
 
     size: int
     convert: Callable[[bytes], Array]
@@ -74,7 +75,7 @@ class _Reader:
 
 
 def _reader(network: Network, content: Bytes, first: _Row) -> _Reader:
-    """Return how to read windows that have the size of the first one."""
+    """Return the reader for windows of the same size as the first."""
     tensor = network.input
     shape = tensor.shape[1:]
     size = first.window or _size(first)
@@ -101,24 +102,25 @@ def _is_unsigned(network: Network) -> bool:
 
 
 def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
-    """Return the windows of one file, [windows, *input shape] as the model takes them."""
+    """Return the windows of one file, [windows, *input shape], in the type of the model's input."""
     try:
         data = row.file.read_bytes()
     except OSError as error:
         raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
     window, step = row.window or reader.size, row.step or len(data)
-    takes = network.input.elements
+    values = network.input.elements
     if window != reader.size or len(data) < window or (not row.window and len(data) != window):
         raise InputError(
             f"{row.file.name} has {len(data)} bytes"
             + (f" and windows of {row.window}" if row.window else "")
-            + f", but {network.path.name} takes {takes} values",
+            + f", but the input of {network.path.name} has {values} values",
             where=row.where,
-            remedy=f"give {takes} bytes for each input, or {takes * _FLOAT.itemsize} as float32",
+            remedy=f"give {values} bytes for each input, or {values * _FLOAT.itemsize} as float32",
         )
     starts = range(0, len(data) - window + 1, step)
     parts = [data[start : start + window] for start in starts]
-    if reader.size != takes and not all(np.isfinite(np.frombuffer(p, _FLOAT)).all() for p in parts):
+    is_float = reader.size != values
+    if is_float and not all(np.isfinite(np.frombuffer(part, _FLOAT)).all() for part in parts):
         raise InputError(f"{row.file.name} holds values that are not finite", where=row.where)
     return np.stack([reader.convert(part) for part in parts])
 
@@ -131,17 +133,17 @@ def _size(row: _Row) -> int:
 
 
 def _task(network: Network, rows: list[_Row]) -> Task:
-    """Return the task: an autoencoder, and two classes, detect anomalies."""
+    """Return the task: an autoencoder with two classes is anomaly detection."""
     outputs = network.output.elements
     for task in ("classification", "anomaly-detection"):
-        fits = task == "classification" or outputs == network.input.elements
-        if fits and all(row.classes == count_classes(task, outputs) for row in rows):
+        possible = task == "classification" or outputs == network.input.elements
+        if possible and all(row.classes == count_classes(task, outputs) for row in rows):
             return task
     wrong = next(row for row in rows if row.classes != max(outputs, 2))
     raise InputError(
-        f"counts {wrong.classes} classes, but {network.path.name} has {outputs} outputs",
+        f"has {wrong.classes} classes, but {network.path.name} has {outputs} outputs",
         where=wrong.where,
-        remedy="give the model that the files are for",
+        remedy="give the model that belongs to these files",
     )
 
 
@@ -158,29 +160,29 @@ def _read_labels(folder: Path) -> list[_Row]:
         raise InputError(
             f"cannot be read: {error.strerror}",
             where=str(path),
-            remedy=f"give a folder of MLPerf Tiny's that holds {LABELS}",
+            remedy=f"give a folder of MLPerf Tiny with {LABELS}",
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"is no CSV file: {error}", where=str(path)) from error
+        raise InputError(f"is not a CSV file: {error}", where=str(path)) from error
     if not rows:
-        raise InputError("names no files", where=str(path), remedy="give at least one line")
+        raise InputError("lists no files", where=str(path), remedy="write at least one line")
     return rows
 
 
 def _row(fields: list[str], folder: Path, where: str) -> _Row:
-    fail = InputError(
-        f"is {','.join(fields)[:80]!r}",
+    invalid = InputError(
+        f"is invalid: {','.join(fields)[:80]!r}",
         where=where,
         remedy="write file,classes,label or file,classes,label,window bytes,step bytes",
     )
     if len(fields) not in {_PLAIN, _WINDOWS}:
-        raise fail
+        raise invalid
     name, *rest = fields
     if name != Path(name).name or not all(map(_is_number, rest)):
-        raise fail
+        raise invalid
     numbers = [int(number) for number in rest]
     if len(fields) == _WINDOWS and not all(numbers[2:]):
-        raise fail
+        raise invalid
     return _Row(where, folder / name, *numbers)
 
 

@@ -1,4 +1,4 @@
-"""The model folder that is written: description, network, vectors with golden outputs."""
+"""Writes a model folder: description, network, vectors with golden outputs."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from harness.model.vectors_fit import check_labels
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
-# Written by harness; complete what is not stated yet.
+# Written by harness; replace every "not stated yet".
 description = "not stated yet"
 task = "{task}"
 metric = "{metric}"
@@ -45,21 +45,21 @@ class Network:
 
     @property
     def input(self) -> Tensor:
-        """The tensor that takes the input."""
+        """The input tensor."""
         return self.graph.tensors[self.graph.inputs[0]]
 
     @property
     def output(self) -> Tensor:
-        """The tensor that holds the answer."""
+        """The output tensor."""
         return self.graph.tensors[self.graph.outputs[0]]
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What a user brought: the task, and samples with what is known of them.
+class UserData:
+    """The user's task and samples.
 
-    `vectors` has no golden yet, and the user's file as its path. `preprocessing` and `data`
-    are the texts of the description.
+    `vectors` has no golden outputs yet; its path is the user's file. `preprocessing` and `data`
+    are texts for the description.
     """
 
     task: Task
@@ -69,8 +69,8 @@ class Brought:
 
 
 @dataclass(frozen=True)
-class Created:
-    """What was written: the folder, how many vectors, golden's quality, and the quality target."""
+class CreatedModel:
+    """The new folder, its number of vectors, the quality of golden, and the quality target."""
 
     path: Path
     vectors: int
@@ -79,7 +79,7 @@ class Created:
 
 
 def read_network(path: Path) -> Network:
-    """Read a network with one int8 input and one int8 output; `InputError` for another."""
+    """Read a network; `InputError` unless it has one int8 input and one int8 output."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -102,27 +102,27 @@ def read_network(path: Path) -> Network:
     return network
 
 
-def create_model(folder: Path, network: Network, brought: Brought) -> Created:
-    """Write the model folder `folder`, all of it or nothing.
+def create_model(folder: Path, network: Network, user_data: UserData) -> CreatedModel:
+    """Write the model folder `folder` atomically.
 
-    Golden outputs are computed. The quality target is golden's quality, rounded down to two
-    decimals. Raises `InputError` if labels or network do not fit the task, or `folder` exists.
+    The golden outputs are computed. The quality target is their quality, rounded down to two
+    decimals. Raises `InputError` if labels or network do not match the task, or `folder` exists.
     """
     if folder.exists():
         raise InputError(
-            "is there already", where=str(folder), remedy="remove it, or give another --name"
+            "already exists", where=str(folder), remedy="remove it, or give another --name"
         )
-    vectors, task = brought.vectors, brought.task
-    _check(network, brought)
-    answers = tflm_golden.outputs(network.data, vectors.inputs[:, None], where=str(network.path))[
+    vectors, task = user_data.vectors, user_data.task
+    _check(network, user_data)
+    golden = tflm_golden.outputs(network.data, vectors.inputs[:, None], where=str(network.path))[
         :, 0
     ]
-    reached = quality_of(METRICS[task], vectors, answers, network.graph)
-    quality_target = math.floor(reached * 100) / 100
+    quality = quality_of(METRICS[task], vectors, golden, network.graph)
+    quality_target = math.floor(quality * 100) / 100
     arrays: dict[str, npt.NDArray[Any]] = {
         "inputs": vectors.inputs,
         "labels": vectors.labels,
-        "golden": answers,
+        "golden": golden,
         "golden_source": np.array(tflm_golden.version()),
     }
     if vectors.recordings is not None:
@@ -131,10 +131,10 @@ def create_model(folder: Path, network: Network, brought: Brought) -> Created:
         task=task,
         metric=METRICS[task],
         quality_target=quality_target,
-        quality=reached,
+        quality=quality,
         classes=_classes(task, network.output.elements),
-        preprocessing=_quoted(brought.preprocessing),
-        data=_quoted(brought.data),
+        preprocessing=_quoted(user_data.preprocessing),
+        data=_quoted(user_data.data),
     )
     files = {
         DESCRIPTION: text.encode(),
@@ -142,21 +142,22 @@ def create_model(folder: Path, network: Network, brought: Brought) -> Created:
         "vectors.npz": npz(arrays),
     }
     create_folder(folder, files)
-    return Created(folder, len(vectors), reached, quality_target)
+    return CreatedModel(folder, len(vectors), quality, quality_target)
 
 
-def _check(network: Network, brought: Brought) -> None:
+def _check(network: Network, user_data: UserData) -> None:
     source, result = network.input, network.output
-    if brought.task == "anomaly-detection":
+    if user_data.task == "anomaly-detection":
         if result.elements != source.elements:
             raise InputError(
-                f"is no autoencoder: it has {source.elements} inputs and {result.elements} outputs",
+                f"is not an autoencoder: it has {source.elements} inputs and "
+                f"{result.elements} outputs",
                 where=str(network.path),
                 remedy="give the task classification",
             )
-        check_both_labels(brought.vectors.labels, str(brought.vectors.path))
-    classes = count_classes(brought.task, result.elements)
-    check_labels(brought.vectors, classes, f"{network.path.name} has")
+        check_both_labels(user_data.vectors.labels, str(user_data.vectors.path))
+    classes = count_classes(user_data.task, result.elements)
+    check_labels(user_data.vectors, classes, f"{network.path.name} has")
 
 
 def _classes(task: Task, outputs: int) -> str:

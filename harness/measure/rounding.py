@@ -11,7 +11,8 @@ from typing import Any, cast
 import numpy as np
 
 from harness.engines.cmsis_nn.layer import scale, zero_point
-from harness.engines.cmsis_nn.window import Axis, axis
+from harness.engines.cmsis_nn.window import WindowAxis as Axis
+from harness.engines.cmsis_nn.window import window_axis as axis
 from harness.model.graph import Conv2DOptions, FullyConnectedOptions, Graph, Operator, Tensor
 from harness.model.quantized_multiplier import activation_range, product_multiplier
 

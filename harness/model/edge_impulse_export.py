@@ -1,8 +1,8 @@
-"""Exports: the C++ library that Edge Impulse makes of a project, read as it comes.
+"""Exports: the C++ library that Edge Impulse generates from a project, unchanged.
 
-An export is a folder with `edge-impulse-sdk`, `model-parameters` and `tflite-model`. Its
-`model_metadata.h` says what the impulse takes and answers, its `model_variables.h` what the
-classes are called; both are C, and only the lines that are needed are read.
+An export is a folder with `edge-impulse-sdk`, `model-parameters` and `tflite-model`.
+`model_metadata.h` describes the impulse's inputs and outputs, `model_variables.h` names the
+classes. Both are C; only the relevant lines are parsed.
 https://docs.edgeimpulse.com/docs/run-inference/cpp-library
 """
 
@@ -31,29 +31,29 @@ _WHOLE = (
 )
 _BUILT = ("edge-impulse-sdk", "model-parameters", "tflite-model")
 _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S", ".cmake", ".txt"}
-_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
+_DEPLOY_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
 
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE)
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # and not in a text
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # skips string literals
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CATEGORIES = re.compile(
     r"\bei_classifier_inferencing_categories\w*\s*\[[^\]]*\]\s*=\s*"
     r'\{\s*((?:"(?:[^"\\]|\\.)*"[\s,]*)*)\}'
 )
-_HOPS = 8  # names that stand for names
+_MAX_EXPANSIONS = 8  # of a macro that expands to another macro's name
 
-KINDS = ("DSP", "INFERENCE", "POSTPROCESSING")
-"""The stages of an impulse, as operators of its graph: what `run_classifier` times apart."""
+STAGES = ("DSP", "INFERENCE", "POSTPROCESSING")
+"""The stages of an impulse as operators of its graph; `run_classifier` times each of them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Export:
     """An impulse: `features` raw values in, a score for each of `labels` out.
 
-    `samples` of `axes` values each make the `features`, taken at `frequency` Hz. With `anomaly`
-    there is an anomaly score beside those of the labels. A class counts from a score of
-    `threshold` on; it is 0 where the export names none. `network_inputs` is how many values the
-    DSP hands to the network.
+    The `features` are `samples` of `axes` values each, taken at `frequency` Hz. With `anomaly`,
+    an anomaly score follows those of the labels. `threshold` is the least score that counts for
+    a class; it is 0 if the export names none. `network_inputs` is the number of values that the
+    DSP passes to the network.
     """
 
     path: Path
@@ -70,43 +70,43 @@ class Export:
 
     @property
     def features(self) -> int:
-        """Raw values that one classification takes."""
+        """Number of raw values of one classification."""
         return self.samples * self.axes
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hex, of the sources that are built, by their names."""
+        """SHA-256, in hex, of names and contents of the sources that are built."""
         return _digest(self.path, _BUILT)
 
     @cached_property
     def sdk(self) -> str:
-        """Names the SDK by its contents: it does not say its version."""
+        """The SDK, identified by its contents: it does not state a version."""
         return f"edge-impulse-sdk {_digest(self.path, _BUILT[:1])[:12]}"
 
     @property
     def description(self) -> str:
-        """The project, for people."""
-        how = "EON" if self.compiled else "interpreter"
-        return f"Edge Impulse: {self.project}, deployment {self.deployment} ({how})"
+        """One line about the project, for people."""
+        runtime = "EON" if self.compiled else "interpreter"
+        return f"Edge Impulse: {self.project}, deployment {self.deployment} ({runtime})"
 
     def facts(self) -> list[str]:
-        """Return what the export says of itself, in lines for a terminal."""
-        threshold = f"from a score of {self.threshold:g} on" if self.threshold else "of the best"
+        """Return the properties of the export as lines for a terminal."""
+        rule = f"score of at least {self.threshold:g}" if self.threshold else "best score"
         return [
             str(self.path),
             f"  {self.description}",
-            f"  takes   {self.features:,} raw features: {self.samples:,} samples of {self.axes} "
-            f"values, {self.frequency:g} a second",
-            f"  answers {', '.join(self.labels)}{' and an anomaly score' * self.anomaly}",
-            f"  class   {threshold}",
+            f"  input   {self.features:,} raw features: {self.samples:,} samples of {self.axes} "
+            f"values, {self.frequency:g} per second",
+            f"  output  {', '.join(self.labels)}{' and an anomaly score' * self.anomaly}",
+            f"  class   {rule}",
             f"  {self.sdk}, export {self.digest[:12]}",
         ]
 
     @cached_property
     def graph(self) -> Graph:
-        """The stages as a graph; what goes from one to the next stays inside of the SDK."""
+        """The stages as a graph; the tensors between them never leave the SDK."""
         count = len(self.labels)
-        named = (
+        sizes = (
             ("features", self.features),
             ("network input", self.network_inputs),
             ("network output", count),
@@ -115,42 +115,42 @@ class Export:
         )
         tensors = tuple(
             Tensor(index, name, (1, size), np.dtype(np.float32))
-            for index, (name, size) in enumerate(named)
+            for index, (name, size) in enumerate(sizes)
         )
         outputs = tuple(range(3, len(tensors)))
-        ends = ((0, (1,)), (1, (2,)), (2, outputs))
+        connections = ((0, (1,)), (1, (2,)), (2, outputs))
         operators = tuple(
             Operator(index, kind, (source,), results)
-            for index, (kind, (source, results)) in enumerate(zip(KINDS, ends, strict=True))
+            for index, (kind, (source, results)) in enumerate(zip(STAGES, connections, strict=True))
         )
         return Graph(tensors, operators, (0,), outputs, self.project, str(self.path))
 
 
 def is_export(folder: Path) -> bool:
-    """Tell whether `folder` is an export, whole or not."""
+    """Return whether `folder` is an export, complete or not."""
     return (folder / METADATA).is_file()
 
 
 def read_export(folder: Path) -> Export:
     """Read the export in `folder`.
 
-    Raises `InputError` naming the file if it is none, is not whole, its SDK is too old to tell
-    its stages apart, or it is no classification.
+    Raises `InputError` naming the file if the folder is not an export or incomplete, its SDK is
+    too old to time its stages, or it is not a classification.
     """
     if not is_export(folder):
         raise InputError(
-            f"is no export of Edge Impulse: it has no {METADATA}",
+            f"is not an export of Edge Impulse: it has no {METADATA}",
             where=str(folder),
-            remedy=_AGAIN,
+            remedy=_DEPLOY_AGAIN,
         )
     for name in _WHOLE:
         if not (folder / name).exists():
-            raise InputError(f"the export has no {name}", where=str(folder), remedy=_AGAIN)
+            raise InputError(f"the export has no {name}", where=str(folder), remedy=_DEPLOY_AGAIN)
     if "dsp_us" not in _read(folder / _TYPES):
         raise InputError(
             "the SDK is too old: it does not time its stages in microseconds",
             where=str(folder / _TYPES),
-            remedy="deploy the project again; SDKs do since 2021",
+            remedy="deploy the project again; SDKs since 2021 do",
         )
     metadata = _Metadata(folder / METADATA)
     metadata.check_task()
@@ -171,7 +171,7 @@ def read_export(folder: Path) -> Export:
 
 
 class _Metadata:
-    """The macros of `model_metadata.h`; of several definitions of one the first counts."""
+    """The macros of `model_metadata.h`; of several definitions, the first counts."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -181,11 +181,11 @@ class _Metadata:
         }
 
     def check_task(self) -> None:
-        """Refuse what has no scores of classes."""
+        """Reject impulses whose outputs are not class scores."""
         for name, what in (
             ("OBJECT_DETECTION", "detects objects"),
             ("HAS_VISUAL_ANOMALY", "finds anomalies in images"),
-            ("FREEFORM_OUTPUT", "has outputs of its own kind"),
+            ("FREEFORM_OUTPUT", "has free-form outputs"),
         ):
             if self.integer(name, 0) != 0:
                 raise self._wrong(name, f"the impulse {what}", "give a classification")
@@ -193,39 +193,39 @@ class _Metadata:
             raise self._wrong("LABEL_COUNT", "the impulse is a regression", "give a classification")
 
     def text(self, name: str) -> str:
-        found = _TEXT.fullmatch(self._value(name, None))
-        if found is None:
-            raise self._wrong(name, "is no text", _AGAIN)
-        return found[1]
+        literal = _TEXT.fullmatch(self._value(name, None))
+        if literal is None:
+            raise self._wrong(name, "is not a string literal", _DEPLOY_AGAIN)
+        return literal[1]
 
     def number(self, name: str, default: float | None = None) -> float:
         value = self._value(name, None if default is None else str(default))
         try:
             number = float(value.strip("()").rstrip("fF"))
         except ValueError:
-            raise self._wrong(name, f"{value!r} is no number", _AGAIN) from None
+            raise self._wrong(name, f"{value!r} is not a number", _DEPLOY_AGAIN) from None
         if not np.isfinite(number):
-            raise self._wrong(name, f"{value!r} is not finite", _AGAIN)
+            raise self._wrong(name, f"{value!r} is not finite", _DEPLOY_AGAIN)
         return number
 
     def integer(self, name: str, default: int | None = None) -> int:
         number = self.number(name, default)
         if number != int(number):
-            raise self._wrong(name, f"{number:g} is not whole", _AGAIN)
+            raise self._wrong(name, f"{number:g} is not an integer", _DEPLOY_AGAIN)
         return int(number)
 
     def count(self, name: str) -> int:
         number = self.integer(name)
         if not 0 < number < 1 << 24:
-            raise self._wrong(name, f"{number} is no count", _AGAIN)
+            raise self._wrong(name, f"{number} is out of range", _DEPLOY_AGAIN)
         return number
 
     def _value(self, name: str, default: str | None) -> str:
-        """Return what EI_CLASSIFIER_`name` stands for, through names that stand for names."""
+        """Return the value of EI_CLASSIFIER_`name`, with macros expanded."""
         value = self._defined.get(f"EI_CLASSIFIER_{name}", default)
         if value is None:
-            raise self._wrong(name, "is missing", _AGAIN)
-        for _ in range(_HOPS):
+            raise self._wrong(name, "is missing", _DEPLOY_AGAIN)
+        for _ in range(_MAX_EXPANSIONS):
             value = self._defined.get(value, value)
         return value
 
@@ -234,17 +234,18 @@ class _Metadata:
 
 
 def _labels(path: Path, count: int) -> tuple[str, ...]:
-    found = _CATEGORIES.search(_read(path))
-    if found is None:
+    categories = _CATEGORIES.search(_read(path))
+    if categories is None:
         raise InputError(
-            "has no ei_classifier_inferencing_categories", where=str(path), remedy=_AGAIN
+            "has no ei_classifier_inferencing_categories", where=str(path), remedy=_DEPLOY_AGAIN
         )
-    labels = tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(found[1]))
+    labels = tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(categories[1]))
     if len(labels) != count or len(set(labels)) != count:
         raise InputError(
-            f"names the labels {', '.join(labels) or 'none'}, but {METADATA} counts {count}",
+            f"has the labels {', '.join(labels) or 'none'}, but {METADATA} has {count}",
             where=str(path),
-            remedy="the two files are of different deployments, or were edited: " + _AGAIN,
+            remedy="the two files come from different deployments, or were edited: "
+            + _DEPLOY_AGAIN,
         )
     return labels
 

@@ -1,8 +1,8 @@
-"""Vectors as Edge Impulse's Studio gives them: the text of a sample's raw features, in files.
+"""Vectors from Edge Impulse's Studio: text files with the raw features of a sample.
 
-A folder holds one file a sample, called `<label>.<anything>.txt`: what is before the first dot
-is the label, as Edge Impulse's uploader has it. In the file are the numbers that "Copy raw
-features" copies, with commas between them; those of an image are 0xRRGGBB.
+A folder holds one file per sample, `<label>.<anything>.txt`: as in Edge Impulse's uploader, the
+text before the first dot is the label. The file holds the comma-separated numbers that "Copy raw
+features" copies; those of an image are 0xRRGGBB.
 https://docs.edgeimpulse.com/docs/edge-impulse-cli/cli-uploader
 """
 
@@ -21,25 +21,26 @@ _SEPARATOR = re.compile(r"[\s,;]+")
 
 
 def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
-    """Read all samples in `folder`, which are of the classes `labels`, by the files' names.
+    """Read all samples in `folder`; the files' names give their classes, which are in `labels`.
 
-    Raises `InputError` naming the file if there is none, one has an unknown label, holds what
-    is no number, or other than the first a different number of them.
+    Raises `InputError` naming the file if there are no samples, a label is unknown, a value is
+    not a number, or a sample has more or fewer values than the first.
     """
     files = sorted(folder.glob("*.txt"))
     if not files:
         raise InputError(
             "holds no samples",
             where=str(folder),
-            remedy=f"paste raw features of the Studio into a file such as {labels[0]}.1.txt there",
+            remedy=f"paste raw features from the Studio into a file there, for example "
+            f"{labels[0]}.1.txt",
         )
     inputs = [_numbers(file) for file in files]
     for file, values in zip(files, inputs, strict=True):
         if len(values) != len(inputs[0]):
             raise InputError(
-                f"holds {len(values)} numbers, but {files[0].name} {len(inputs[0])}",
+                f"holds {len(values)} numbers, but {files[0].name} holds {len(inputs[0])}",
                 where=str(file),
-                remedy="copy the raw features of a whole window",
+                remedy="copy the raw features of a complete window",
             )
     array = np.stack(inputs)
     array.setflags(write=False)
@@ -51,7 +52,7 @@ def _label(file: Path, labels: Sequence[str]) -> int:
     label = file.name.split(".", 1)[0]
     if label not in labels:
         raise InputError(
-            f"{label!r}, before the first dot of its name, is no label of the impulse",
+            f"{label!r}, the name up to its first dot, is not a label of the impulse",
             where=str(file),
             remedy=suggest(label, labels),
         )
@@ -61,12 +62,12 @@ def _label(file: Path, labels: Sequence[str]) -> int:
 def _numbers(file: Path) -> npt.NDArray[np.float32]:
     words = [word for word in _SEPARATOR.split(file.read_text(errors="replace")) if word]
     values = []
-    for place, word in enumerate(words):
+    for index, word in enumerate(words):
         try:
             values.append(float(int(word, 16)) if word[:2].lower() == "0x" else float(word))
         except ValueError:
             raise InputError(
-                f"{word[:20]!r}, at place {place}, is no number",
+                f"{word[:20]!r}, value {index}, is not a number",
                 where=str(file),
                 remedy="paste the raw features as the Studio copies them",
             ) from None

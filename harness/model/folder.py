@@ -1,12 +1,11 @@
-"""Models: a folder with a network, the vectors it is tested on, and where both come from.
+"""Model folders: a network, its test vectors, and the provenance of both.
 
-A model folder holds `model.toml` (the `_File` structure below is its schema), the
-int8 network as `.tflite` and the test vectors as `.npz`. Loading reads and checks
-the description and the network's bytes; the vectors are read when they are first
-asked for, because building an image does not need them.
+A model folder holds `model.toml` (its schema is `_File` below), the int8 network as `.tflite`
+and the test vectors as `.npz`. Loading reads and checks the description and reads the network's
+bytes. The vectors are read at first use, because building an image does not need them.
 
-`Model.graph` holds the operators and tensors. `Model.check` checks that vectors and classes fit
-them.
+`Model.graph` holds the operators and tensors. `Model.check` checks that vectors and classes
+match them.
 """
 
 import hashlib
@@ -34,29 +33,29 @@ DESCRIPTION = "model.toml"
 
 Task = Literal["classification", "anomaly-detection"]
 METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection": "auc"}
-"""What each task is judged by."""
+"""The metric of each task."""
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Provenance(Section, frozen=True):
-    """Where a model and its vectors come from and on what terms they may be used."""
+    """Origin and licence of a model and its vectors."""
 
     data: _Text
-    """Where the data comes from."""
+    """Origin of the data."""
     licence: _Text
-    """Terms under which model and data may be used."""
+    """Licence of model and data."""
     split: str = ""
     """How training and test data were separated."""
     trained_by: str = ""
-    """What trained the model."""
+    """Program that trained the model."""
 
 
 class _Input(Section, frozen=True):
-    """The `[input]` table: how a sample becomes the numbers in `vectors.npz`."""
+    """The `[input]` table: how samples become the numbers in `vectors.npz`."""
 
     preprocessing: _Text
-    """How a sample becomes the numbers in the vectors."""
+    """How samples become the numbers in the vectors."""
 
 
 class _File(Section, frozen=True):
@@ -67,15 +66,15 @@ class _File(Section, frozen=True):
     task: Task
     """What the model does."""
     metric: Metric
-    """What the quality is measured by. It follows from the task: `accuracy` for classification,
-    `auc` for anomaly detection.
+    """Metric of the quality. It follows from the task: `accuracy` for classification, `auc` for
+    anomaly detection.
     """
     quality_target: float
     """Least quality that passes, from 0 to 1."""
     input: _Input
-    """How inputs are made."""
+    """How inputs are prepared."""
     provenance: Provenance
-    """Where the model and its data come from."""
+    """Origin of the model and its data."""
     model: _Text = "model.tflite"
     """File of the network, or folder of an Edge Impulse export."""
     vectors: _Text = "vectors.npz"
@@ -89,9 +88,8 @@ class Model:
     """A loaded model folder; `load_model` builds it.
 
     `quality_target` is the least `metric` (0 to 1) that passes. `classes` names the classes in
-    order and may be empty. `tflite` is the network's file, `digest` its SHA-256 in hex. A model
-    may be an `export` of Edge Impulse instead: then there is no such file, and `tflite_path` is
-    the export's folder.
+    order and may be empty. `tflite` holds the bytes of the network's file. If the model is an
+    `export` of Edge Impulse, `tflite` is empty and `tflite_path` is the export's folder.
     """
 
     name: str
@@ -117,7 +115,7 @@ class Model:
 
     @cached_property
     def graph(self) -> Graph:
-        """The network's operators and tensors, read at first use; `InputError` if it is damaged."""
+        """The network's operators and tensors, read at first use; `InputError` if damaged."""
         if self.export is not None:
             return self.export.graph
         return tflite_file.parse(self.tflite, where=str(self.tflite_path))
@@ -140,7 +138,7 @@ class Model:
         source, result = graph.input_tensors[0], graph.output_tensors[0]
         if self.task == "anomaly-detection" and result.elements != source.elements:
             raise InputError(
-                f"an anomaly is what the model does not reconstruct, but {self.tflite_path.name} "
+                f"anomaly detection needs an autoencoder, but {self.tflite_path.name} "
                 f"has {source.elements} inputs and {result.elements} outputs",
                 where=f"{self.path / DESCRIPTION}: task",
                 remedy="give an autoencoder, or another task",
@@ -154,7 +152,7 @@ class Model:
                 f"names {len(self.classes)} classes, but {self.tflite_path.name} "
                 f"has {outputs} outputs",
                 where=f"{self.path / DESCRIPTION}: classes",
-                remedy="name every class once, in order, or leave `classes` out",
+                remedy="name every class once, in order, or remove `classes`",
             )
         check_labels(self.vectors, classes, "the model has")
         check_vectors(self.vectors, graph)
@@ -162,10 +160,10 @@ class Model:
 
 
 def count_classes(task: Task, outputs: int) -> int:
-    """Return how many classes a model with so many `outputs` tells from each other.
+    """Return the number of classes of a model with `outputs` output values.
 
-    A single output is the probability of the second of two; of an autoencoder's there are
-    two whatever it puts out, normal and abnormal.
+    A single output is the probability of the second of two classes. An autoencoder always has
+    two: normal and abnormal.
     """
     return 2 if task == "anomaly-detection" else max(outputs, 2)
 
@@ -173,14 +171,14 @@ def count_classes(task: Task, outputs: int) -> int:
 def load_model(folder: Path) -> Model:
     """Load and check the model in `folder`.
 
-    Raises `InputError` if the folder, its description or its network is missing or
-    wrong. The vectors are checked when `Model.vectors` is first used.
+    Raises `InputError` if the folder, its description or its network is missing or invalid.
+    The vectors are checked when `Model.vectors` is first used.
     """
     description = folder / DESCRIPTION
     if not description.is_file():
         if is_export(folder):
             return _bare_export(folder)
-        raise _no_model(folder)
+        raise _not_a_model(folder)
     file = toml_file.read(description, _File)
     _check_metric(file.task, file.metric, description)
     _check_quality_target(file.quality_target, description)
@@ -207,9 +205,9 @@ def load_model(folder: Path) -> Model:
 
 
 def _bare_export(folder: Path) -> Model:
-    """Make a model of an export alone: nobody said what quality it must reach.
+    """Return a model for an export without `model.toml`: its quality target is 0.
 
-    Its vectors are beside it, in `vectors.npz` or in the folder `features`.
+    Its vectors lie in the same folder: in `vectors.npz`, or in the folder `features`.
     """
     export = read_export(folder)
     vectors = folder / "vectors.npz"
@@ -233,8 +231,8 @@ def _bare_export(folder: Path) -> Model:
 def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
     """Load a model by name, from the first of `roots` that has it, or by path.
 
-    Whatever contains a path separator is the path of a folder or its description.
-    Raises `InputError` with near names if there is none, and as `load_model` does.
+    A string with a path separator is the path of a folder or its description. Raises
+    `InputError` with similar names if there is no such model, and as `load_model` does.
     """
     if bundled_files.is_path(name_or_path):
         path = Path(name_or_path)
@@ -246,13 +244,13 @@ def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
 
 
 def list_models(roots: Sequence[Path]) -> dict[str, Path]:
-    """Return the model folders in the folders `roots` by name; of two the first wins."""
+    """Return the model folders in `roots` by name; if two have the same name, the first wins."""
     folders = (file.parent for root in roots for file in sorted(root.glob(f"*/{DESCRIPTION}")))
     return bundled_files.first_by_name(folders, lambda folder: folder.name)
 
 
-def _no_model(folder: Path) -> InputError:
-    """Say what `folder` is, as it is no model."""
+def _not_a_model(folder: Path) -> InputError:
+    """Return the error that says why `folder` is not a model."""
     if folder.is_dir():
         what = f"is not a model: it has no {DESCRIPTION}"
     elif folder.exists():
@@ -269,7 +267,7 @@ def _read_network(path: Path, description: Path) -> bytes:
         raise InputError(
             f"{path} cannot be read: {error.strerror}",
             where=f"{description}: model",
-            remedy="put the network there, or name its file by `model`",
+            remedy="put the network there, or set `model` to its file",
         ) from error
     if not data:
         raise InputError(f"{path} is empty", where=f"{description}: model")
@@ -279,7 +277,7 @@ def _read_network(path: Path, description: Path) -> bytes:
 def _check_export(file: _File, export: Export, description: Path) -> None:
     if file.task != "classification":
         raise InputError(
-            "an export's impulse classifies",
+            "an export can only be a classification",
             where=f"{description}: task",
             remedy='write task = "classification"',
         )
@@ -288,33 +286,33 @@ def _check_export(file: _File, export: Export, description: Path) -> None:
             f"are {', '.join(file.classes)}, but the export's labels are "
             f"{', '.join(export.labels)}",
             where=f"{description}: classes",
-            remedy="leave `classes` out: the export names them",
+            remedy="remove `classes`: the export names them",
         )
 
 
 def _check_metric(task: Task, metric: Metric, description: Path) -> None:
     if metric != METRICS[task]:
         raise InputError(
-            f"{metric} is no measure of {task}",
+            f"{metric} is not a metric of {task}",
             where=f"{description}: metric",
             remedy=f'write metric = "{METRICS[task]}"',
         )
 
 
 def _check_quality_target(quality_target: float, description: Path) -> None:
-    if not 0 <= quality_target <= 1:  # false for NaN as well
+    if not 0 <= quality_target <= 1:  # also false for NaN
         raise InputError(
             f"{quality_target} is not between 0 and 1",
             where=f"{description}: quality_target",
-            remedy="give the least quality that passes, such as 0.97",
+            remedy="give the least quality that passes, for example 0.97",
         )
 
 
 def _check_classes(classes: tuple[str, ...], description: Path) -> None:
-    twice = sorted({name for name in classes if classes.count(name) > 1})
-    if twice:
+    repeated = sorted({name for name in classes if classes.count(name) > 1})
+    if repeated:
         raise InputError(
-            f"names {', '.join(twice)} more than once",
+            f"names {', '.join(repeated)} more than once",
             where=f"{description}: classes",
             remedy="name every output once, in order",
         )

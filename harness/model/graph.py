@@ -1,4 +1,4 @@
-"""A model as immutable Python: tensors, operators, constants; `tflite_file` reads it."""
+"""A network as immutable objects: tensors, operators, constants. `tflite_file` reads it."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -25,8 +25,8 @@ class Activation(IntEnum):
     SIGN_BIT = 5
 
 
-# The options of an operator. A field is named after the schema's, in snake case, so that
-# an operator is added by adding its class here and in the tables below.
+# The options of an operator. Fields have the schema's names in snake case, so a new operator only
+# needs its class here and an entry in the table of `tflite_options`.
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class MulOptions:
 
 @dataclass(frozen=True)
 class ConcatenationOptions:
-    """Options of CONCATENATION; a negative axis counts from the last."""
+    """Options of CONCATENATION; a negative `axis` counts from the last."""
 
     axis: int
     fused_activation_function: Activation
@@ -107,14 +107,14 @@ class ConcatenationOptions:
 
 @dataclass(frozen=True)
 class PackOptions:
-    """Options of PACK: `axis` is the new one, and counts from the last where negative."""
+    """Options of PACK: `axis` is the new axis; a negative one counts from the last."""
 
     axis: int
 
 
 @dataclass(frozen=True)
 class UnpackOptions:
-    """Options of UNPACK: `axis` is the one that vanishes."""
+    """Options of UNPACK: `axis` is removed."""
 
     axis: int
 
@@ -128,7 +128,7 @@ class LeakyReluOptions:
 
 @dataclass(frozen=True)
 class StridedSliceOptions:
-    """Options of STRIDED_SLICE; bit i of a mask is about axis i."""
+    """Options of STRIDED_SLICE; bit i of a mask applies to axis i."""
 
     begin_mask: int
     end_mask: int
@@ -179,9 +179,9 @@ Options = (
 class Tensor:
     """One tensor; real value = scale * (stored value - zero point).
 
-    `scale` (float32) and `zero_point` (int64) have one entry a tensor, or one for each
-    index of axis `quantized_axis`; `scale` is None where the tensor is not quantized.
-    `data` is None where the value is computed while the model runs.
+    `scale` (float32) and `zero_point` (int64) have one entry for the tensor, or one for each
+    index of axis `quantized_axis`. `scale` is None if the tensor is not quantized. `data` is the
+    value of a constant, None for a tensor that is computed at run time.
     """
 
     index: int
@@ -206,7 +206,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator; an input of -1 is an optional one that is absent."""
+    """One operator; an input of -1 is an absent optional input."""
 
     index: int
     kind: str
@@ -217,10 +217,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model. Operators stand in an order in which they can run.
+    """A network. Its operators are in an order in which they can run.
 
-    `name` says what it is, free of folders; `where` is the file, for messages, and `source` its
-    bytes, for an engine that interprets them.
+    `name` contains no folders. `where` is the file, for messages; `source` holds its bytes, for
+    engines that interpret them.
     """
 
     tensors: tuple[Tensor, ...]
@@ -243,17 +243,17 @@ class Graph:
 
     @property
     def arg_max(self) -> Operator | None:
-        """The ARG_MAX, if there is one, whose result the first output is: a class then."""
-        makers = {index: operator for operator in self.operators for index in operator.outputs}
-        maker = makers.get(self.outputs[0])
-        while maker is not None and maker.kind == "RESHAPE":
-            maker = makers.get(maker.inputs[0])
-        return maker if maker is not None and maker.kind == "ARG_MAX" else None
+        """The ARG_MAX that computes the first output, which is a class index then; else None."""
+        producers = {index: operator for operator in self.operators for index in operator.outputs}
+        producer = producers.get(self.outputs[0])
+        while producer is not None and producer.kind == "RESHAPE":
+            producer = producers.get(producer.inputs[0])
+        return producer if producer is not None and producer.kind == "ARG_MAX" else None
 
     @property
     def classes(self) -> int:
-        """How many classes the first output tells apart."""
-        answer = self.arg_max
-        if answer is None:
+        """Number of classes that the first output distinguishes."""
+        arg_max = self.arg_max
+        if arg_max is None:
             return self.output_tensors[0].elements
-        return self.tensors[answer.inputs[0]].elements // self.output_tensors[0].elements
+        return self.tensors[arg_max.inputs[0]].elements // self.output_tensors[0].elements

@@ -1,4 +1,4 @@
-"""The metrics that a model can be judged by."""
+"""The metrics of a model's quality."""
 
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from harness.errors import InputError
 
 Metric = Literal["accuracy", "auc"]
 SHOWN: dict[Metric, str] = {"accuracy": "accuracy", "auc": "AUC"}
-"""What people call a metric."""
+"""Name of each metric in tables and messages."""
 
 Reals = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ def check_both_labels(labels: Labels, where: str = "") -> None:
     zeros, ones = int((labels == 0).sum()), int((labels == 1).sum())
     if not zeros or not ones:
         raise InputError(
-            f"AUC needs vectors of both labels, but {zeros} have label 0 and {ones} label 1",
+            f"AUC needs vectors of both labels, but {zeros} have label 0 and {ones} have label 1",
             where=f"{where}: labels" if where else "",
             remedy="test on normal (0) and abnormal (1) vectors",
         )

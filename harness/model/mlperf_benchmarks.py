@@ -1,7 +1,7 @@
-"""MLPerf Tiny's four benchmarks, and how inputs and answers look on the wire.
+"""The four benchmarks of MLPerf Tiny, and the format of inputs and outputs on the wire.
 
-Quality targets are those of the rules (MLPerfTiny_Rules.adoc, "Constraints for the Closed
-division"), sizes and conversions those of the reference submissions of mlcommons/tiny.
+The quality targets come from the rules (MLPerfTiny_Rules.adoc, "Constraints for the Closed
+division"), sizes and conversions from the reference submissions in mlcommons/tiny.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from harness.model.vectors import Vectors
 Array = npt.NDArray[Any]
 Reals = npt.NDArray[np.float64]
 Content = Literal["int8", "uint8", "float32"]
-"""What the bytes of an input are: what the model takes, that plus 128, or real values."""
+"""Format of an input on the wire: the model's int8, the same plus 128, or real values."""
 
-_SLACK = 1e-5  # of a score that a device sums up in float32
+_TOLERANCE = 1e-5  # relative; a device sums a score in float32
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark. `id` is what a device calls it, `folder` what a submission does.
+    """A benchmark. `id` is its name on the device, `folder` its folder in a submission.
 
-    A sample has `inputs` values and the model `outputs`; `baud` is the official runner's in
-    performance mode.
+    A sample has `inputs` values, the model `outputs` values. `baud` is the line speed of the
+    official runner in performance mode.
     """
 
     id: str
@@ -44,8 +44,8 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    one.id: one
-    for one in (
+    benchmark.id: benchmark
+    for benchmark in (
         Benchmark("kws01", "kws", "keyword spotting", 490, 12, "int8", "accuracy", 0.90, 115200),
         Benchmark("vww01", "vww", "visual wake words", 27648, 2, "uint8", "accuracy", 0.80, 115200),
         Benchmark(
@@ -57,18 +57,23 @@ BENCHMARKS = {
 
 
 def benchmark_of(model: Model, network: Graph) -> Benchmark | None:
-    """Return the benchmark that `network` is for, by the sizes of its tensors; None: no such."""
+    """Return the benchmark that matches the sizes of `network`; None if there is none."""
     inputs, outputs = network.input_tensors, network.output_tensors
     if len(inputs) != 1 or len(outputs) != 1:
         return None
     sizes = (inputs[0].elements, outputs[0].elements, model.metric)
     return next(
-        (one for one in BENCHMARKS.values() if (one.inputs, one.outputs, one.metric) == sizes), None
+        (
+            benchmark
+            for benchmark in BENCHMARKS.values()
+            if (benchmark.inputs, benchmark.outputs, benchmark.metric) == sizes
+        ),
+        None,
     )
 
 
 def content_of(model: Model, network: Graph) -> Content:
-    """Return what the bytes of an input are, for a model that need be no benchmark."""
+    """Return the format of an input on the wire; the model need not be a benchmark."""
     benchmark = benchmark_of(model, network)
     if benchmark is not None:
         return benchmark.content
@@ -76,7 +81,7 @@ def content_of(model: Model, network: Graph) -> Content:
 
 
 def payload(content: Content, values: Array, network: Graph) -> bytes:
-    """Return the bytes of one input whose `values` are stored as `network` takes them."""
+    """Return the bytes on the wire of one input; `values` are in the input type of `network`."""
     if content == "int8":
         return values.tobytes()
     if content == "uint8":
@@ -85,9 +90,9 @@ def payload(content: Content, values: Array, network: Graph) -> bytes:
 
 
 def expected(model: Model, vectors: Vectors, golden: Array, network: Graph) -> Reals:
-    """Return what a device should answer, [N, values]: golden's in real values, or its score.
+    """Return the expected answers, float64 [N, values]: golden's real values, or its score.
 
-    An anomaly's score is the mean squared difference of input and output.
+    The score of an anomaly is the mean squared difference of input and output.
     """
     outputs = dequantize(golden.reshape(len(golden), -1), network.output_tensors[0])
     if model.metric == "auc":
@@ -97,14 +102,14 @@ def expected(model: Model, vectors: Vectors, golden: Array, network: Graph) -> R
 
 
 def agrees(printed: str, golden: float) -> bool:
-    """Tell whether `printed` is `golden`, cut off or rounded to the digits printed.
+    """Return whether `printed` is `golden`, truncated or rounded to the printed digits.
 
-    The reference submissions do the one or the other. That says nothing of bytes.
+    The reference submissions do either. It does not prove that the output bytes are equal.
     """
     unit = 10.0 ** -len(printed.partition(".")[2])
-    slack = _SLACK * max(1.0, abs(golden))
+    tolerance = _TOLERANCE * max(1.0, abs(golden))
     value = float(printed)
-    # What is cut off is beyond the number as seen from zero.
+    # Truncation moves a number towards zero.
     below = unit if value <= 0 else unit / 2
     above = unit if value >= 0 else unit / 2
-    return -below - slack <= golden - value <= above + slack
+    return -below - tolerance <= golden - value <= above + tolerance

@@ -1,4 +1,4 @@
-"""Between real values and the integers a tensor stores: value = scale * (stored - zero point)."""
+"""Converts real values to a tensor's integers and back: value = scale * (stored - zero point)."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ Floats = npt.NDArray[np.float64]
 
 
 def quantize(values: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[Any]:
-    """Return real `values`, of any shape, as `tensor` stores them, in its dtype.
+    """Return real `values`, of any shape, quantized for `tensor`, in its dtype.
 
-    To the nearest step, halves to even, and limited to the dtype's range, as TensorFlow
-    Lite's converter has it. Raises `InputError` if `tensor` has no one scale.
+    As in TensorFlow Lite's converter, they are rounded to the nearest step, halves to even, and
+    clipped to the dtype's range. Raises `InputError` unless `tensor` has exactly one scale.
     """
     scale, zero_point = _parameters(tensor)
     limits = np.iinfo(tensor.dtype)
-    with np.errstate(over="ignore"):  # beyond float is beyond the range as well
+    with np.errstate(over="ignore"):  # an overflow to infinity is clipped below
         steps = np.round(values / scale) + zero_point
     return np.clip(steps, limits.min, limits.max).astype(tensor.dtype)
 
 
 def dequantize(stored: npt.NDArray[Any], tensor: Tensor) -> Floats:
-    """Return the real values, float64 of the same shape, that `stored` of `tensor` stands for.
+    """Return the real values of `stored`, values of `tensor`: float64 of the same shape.
 
-    A tensor without scale stores the values themselves.
+    A tensor without scale stores real values.
     """
     if tensor.scale is None:
         return stored.astype(np.float64)
@@ -36,11 +36,11 @@ def dequantize(stored: npt.NDArray[Any], tensor: Tensor) -> Floats:
 
 
 def _parameters(tensor: Tensor) -> tuple[np.float32, int]:
-    """Return scale and zero point of a tensor that has one of each."""
+    """Return the scale and zero point of a tensor; `InputError` unless it has one of each."""
     if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
         count = 0 if tensor.scale is None else tensor.scale.size
         raise InputError(
-            f"has {count} scales, so that no real value can be quantized for it",
+            f"has {count} scales; quantizing real values needs exactly one",
             where=f"tensor {tensor.name[:80]!r}",
             remedy="convert the model to full-integer int8",
         )

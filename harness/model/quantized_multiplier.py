@@ -1,7 +1,7 @@
-"""Real scales to the fixed-point numbers that TFLM's int8 kernels use.
+"""Converts real scales to the fixed-point numbers of TFLM's int8 kernels.
 
-Each function repeats TFLM's arithmetic in the same precision and order, because one
-different bit of a multiplier shows up as a different output byte.
+Each function repeats TFLM's arithmetic in the same precision and order, because a single
+different bit of a multiplier can change an output byte.
 """
 
 import math
@@ -52,8 +52,8 @@ def product_multiplier(source: float, weights: float, result: float) -> Multipli
 def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
     """Quantize source / result, divided by the `count` of summed values.
 
-    Source: reduce.h, QuantizedMeanOrSum: the division is one of integers, without its fraction,
-    after as many bits as fit were added.
+    Source: reduce.h, QuantizedMeanOrSum: it shifts the factor left as far as it fits, then does
+    an integer division, truncated.
     """
     factor = multiplier(float(source) / float(result))
     bits = min(count.bit_length() - 1, 32, 31 + factor.shift)
@@ -61,10 +61,10 @@ def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
 
 
 def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:
-    """Return the least and greatest int8 output that `activation` lets pass.
+    """Return the least and greatest int8 output of `activation`.
 
-    Raises `ValueError` if a bound does not fit into 32 bits, or the activation is not a
-    clamp. Source: kernel_util.cc, CalculateActivationRangeQuantizedImpl.
+    Raises `ValueError` if a bound does not fit into 32 bits, `KeyError` if the activation is
+    not a clamp. Source: kernel_util.cc, CalculateActivationRangeQuantizedImpl.
     """
     low, high = _BOUNDS[activation]
     least, greatest = INT8_MIN, INT8_MAX
@@ -95,9 +95,9 @@ def _quantize(real: float, scale: float, zero_point: int) -> int:
 
 
 def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
-    """Return the factor to Q5.26 and the least difference that still counts.
+    """Return the factor to Q5.26, and the least difference to the maximum that is not ignored.
 
-    Raises `ValueError` where TFLM would abort: a factor of at most 1.
+    Raises `ValueError` where TFLM aborts: if the factor is at most 1.
     Source: quantization_util.cc, PreprocessSoftmaxScaling and CalculateInputRadius.
     """
     integer_bits = 5
@@ -110,7 +110,7 @@ def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
 
 
 class AddParameters(NamedTuple):
-    """The three factors of an int8 addition or subtraction; all below 1."""
+    """The three factors of an int8 addition or subtraction, all below 1."""
 
     first: Multiplier
     second: Multiplier
@@ -121,11 +121,11 @@ ADD_LEFT_SHIFT = 20
 
 
 def add_parameters(first: float, second: float, result: float) -> AddParameters:
-    """Return the factors that bring both inputs to twice the larger scale, and back.
+    """Return the factors that convert both inputs to twice the larger scale, and back.
 
-    Raises `ValueError` where TFLM would abort: a factor of 1 or more, or of 0.
-    Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. Published sources of the
-    latter divide in float32; the `tflite-micro` wheel does not.
+    Raises `ValueError` where TFLM aborts: if a factor is 0, or 1 or more.
+    Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. The published source of the
+    latter divides in float32; the `tflite-micro` wheel does not.
     """
     twice = 2.0 * max(first, second)
     if twice == 0.0 or result == 0.0:

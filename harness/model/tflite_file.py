@@ -1,8 +1,8 @@
-"""A `.tflite` file read into a `Graph`.
+"""Reads a `.tflite` file into a `Graph`; TensorFlow is not needed.
 
-The file is hostile input. Everything is checked here, once: what `parse` returns has
-indices in range, shapes that fit their data, and operators in an order in which they
-can run, so that no engine has to look again. TensorFlow is not needed.
+The file is untrusted input. Everything is checked here, once, so that engines need no checks of
+their own: in the result of `parse`, indices are in range, shapes match their data, and operators
+are in an order in which they can run.
 """
 
 import struct
@@ -30,26 +30,26 @@ MAX_TABLES = 20_000  # operators or tensors
 def parse(data: bytes, *, where: str) -> Graph:
     """Read the `.tflite` file `data`; `where` is its name, for messages.
 
-    Raises `InputError` if it is not such a file, is damaged, or holds what no engine
-    could run: several subgraphs, tensors of unknown type, operators out of order.
+    Raises `InputError` if it is not a `.tflite` file, is damaged, or cannot run on any engine:
+    several subgraphs, tensors of unknown type, operators out of order.
     """
     try:
         return _Reader(data, where).graph()
     except (struct.error, ValueError, IndexError, TypeError) as error:
-        # What flatbuffers raises, depending on the place, for an offset that leads nowhere.
+        # flatbuffers raises one of these for an invalid offset, depending on where it is.
         raise InputError(
             f"is damaged: {error}", where=where, remedy="convert or download it again"
         ) from error
 
 
 class _Reader:
-    """One pass over a file; every complaint names the file."""
+    """One pass over a file; every error names the file."""
 
     def __init__(self, data: bytes, where: str) -> None:
         self.data = data
         self.where = where
-        # An element of a vector or text takes at least a byte, and no two tables share one in
-        # an honest file. Without this budget a small file could ask for endless work.
+        # In a valid file, an element of a vector or string takes at least one byte, and no two
+        # tables share a byte. Without this budget a small file could cause endless work.
         self.budget = 2 * len(data) + 1024
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
@@ -65,7 +65,7 @@ class _Reader:
         if model.SubgraphsLength() != 1:
             raise self.fail(
                 f"has {model.SubgraphsLength()} subgraphs; one is supported",
-                "convert the model without control flow, one signature",
+                "convert the model without control flow and with one signature",
             )
         subgraph = self.table(model.Subgraphs(0), "subgraph 0")
         tensors = tuple(
@@ -86,17 +86,17 @@ class _Reader:
     def tables(self, length: int, what: str) -> range:
         """Return the indices of a vector of `length` tables."""
         if length > MAX_TABLES:
-            raise self.fail(f"has {length} {what}; at most {MAX_TABLES} make sense")
+            raise self.fail(f"has {length} {what}; at most {MAX_TABLES} are supported")
         return range(length)
 
     def spend(self, length: int) -> None:
-        """Take a vector or a text of `length` elements off the budget."""
+        """Subtract a vector or string of `length` elements from the budget."""
         self.budget -= length
         if self.budget < 0:
             raise self.fail("is damaged: its vectors overlap or are larger than the file")
 
     def numbers(self, table: Any, name: str) -> list[Any]:
-        """Return the vector of numbers that is field `name` of `table`."""
+        """Return the vector of numbers in field `name` of `table`."""
         length = getattr(table, f"{name}Length")()
         self.spend(length)
         return list(getattr(table, f"{name}AsNumpy")().tolist()) if length else []
@@ -114,7 +114,7 @@ class _Reader:
         return (raw or b"").decode("utf-8", errors="replace")
 
     def name(self, own: str) -> str:
-        """Return the model's own name, else that of its file, or of its folder."""
+        """Return the model's own name; without one, that of its file or its folder."""
         path = PurePath(self.where)
         file = path.stem if path.stem != "model" else path.parent.name or path.stem
         return own if own not in {"", "main"} else file
@@ -126,7 +126,7 @@ class _Reader:
         dtype = _DTYPES.get(table.Type())
         if dtype is None:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
-            raise self.fail(f"{who} has type {kind}, not supported", "quantize to int8")
+            raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, who)
         values = self.constant(model, table.Buffer(), shape, dtype, who)
         return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
@@ -135,7 +135,7 @@ class _Reader:
         shape = self.numbers(table, "Shape")
         signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
-            raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} make sense")
+            raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} are supported")
         if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
         if any(size < 0 for size in (*shape, *signature[1:])):
@@ -169,7 +169,7 @@ class _Reader:
         if zero_point.size not in {1, scale.size}:
             raise self.fail(f"{who} has {scale.size} scales but {zero_point.size} zero points")
         if shape == (scale.size,):
-            axis = 0  # whatever is said: some converters give a bias the axis of its filter
+            axis = 0  # whatever the file states: some converters give a bias its filter's axis
         if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):
             raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
         return scale, np.broadcast_to(zero_point, scale.shape), axis
@@ -190,9 +190,9 @@ class _Reader:
         if buffer.DataLength() == 0:
             return None
         raw = np.asarray(buffer.DataAsNumpy())
-        wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        if raw.nbytes != wanted:
-            raise self.fail(f"{who} needs {wanted} bytes of data but has {raw.nbytes}")
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if raw.nbytes != size:
+            raise self.fail(f"{who} needs {size} bytes of data but has {raw.nbytes}")
         values = raw.view(dtype).reshape(shape)
         values.flags.writeable = False
         return values
@@ -212,25 +212,25 @@ class _Reader:
         return Operator(index, kind, inputs, outputs, self.options(table, kind, index))
 
     def options(self, table: tflite.Operator, kind: str, index: int) -> Options | None:
-        wanted = OPTIONS.get(kind)
-        if wanted is None:
+        options = OPTIONS.get(kind)
+        if options is None:
             return None
         union = table.BuiltinOptions()
         if union is None or table.BuiltinOptionsType() == 0:
             if kind in DEFAULTS:
                 return DEFAULTS[kind]
             raise self.fail(f"operator {index} ({kind}) has no options")
-        name = wanted.__name__
+        name = options.__name__
         if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):
             raise self.fail(f"operator {index} ({kind}) has the options of another operator")
         source = getattr(tflite, name)()
         source.Init(union.Bytes, union.Pos)
-        hints = get_type_hints(wanted)
+        hints = get_type_hints(options)
         values = {
             field.name: hints[field.name](getattr(source, _camel(field.name))())
-            for field in fields(wanted)
+            for field in fields(options)
         }
-        return wanted(**values)
+        return options(**values)
 
     def check_order(self, graph: Graph) -> None:
         """Check that each tensor is in range and computed, once, before it is used."""
@@ -243,7 +243,7 @@ class _Reader:
             if index in known:
                 raise self.fail(f"the graph's input, tensor {index}, is a constant")
             if graph.inputs.count(index) > 1:
-                raise self.fail(f"tensor {index} is the graph's input more than once")
+                raise self.fail(f"tensor {index} is an input of the graph more than once")
         known.update(graph.inputs)
         for operator in graph.operators:
             self.check_operator(operator, known, total)
@@ -258,14 +258,14 @@ class _Reader:
                 raise self.fail(f"{who} reads tensor {index} of {total}")
             if index != -1 and index not in known:
                 raise self.fail(
-                    f"{who} reads tensor {index} before anything wrote it",
+                    f"{who} reads tensor {index} before it is written",
                     "a state that is kept between inferences is not supported",
                 )
         for index in operator.outputs:
             if not 0 <= index < total:
                 raise self.fail(f"{who} writes tensor {index} of {total}")
             if index in known:
-                raise self.fail(f"{who} writes tensor {index}, which has a value already")
+                raise self.fail(f"{who} writes tensor {index}, which already has a value")
             known.add(index)
 
 

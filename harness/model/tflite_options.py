@@ -1,4 +1,4 @@
-"""Which options each kind of operator has in a `.tflite` file, and what stands for missing ones."""
+"""The options of each kind of operator in a `.tflite` file, and the defaults of missing ones."""
 
 from harness.model.graph import (
     Activation,
@@ -39,7 +39,7 @@ OPTIONS: dict[str, type[Options]] = {
     "TRANSPOSE_CONV": TransposeConvOptions,
 }
 
-# Options that a file may leave out; TFLM's parsers read them so.
+# Options that a file may omit; these are the defaults of TFLM's parsers.
 DEFAULTS: dict[str, Options] = {
     "ADD": AddOptions(Activation.NONE),
     "SUB": SubOptions(Activation.NONE),

@@ -20,7 +20,7 @@ _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
 _NUMBERED = re.compile(r"(inputs|golden)_(0|[1-9]\d?)")
 _INDEXED = {"labels": "class", "recordings": "recording"}
 HOW_TO_QUANTIZE = (
-    "quantize by the model's input scale and zero point: "
+    "quantize with the model's input scale and zero point: "
     "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
 )
 _DTYPES = ("int8", "uint8", "int16", "int32", "float32")
@@ -30,14 +30,13 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Test inputs with labels and, where known, the outputs a reference computed.
+    """Test inputs with labels and, if known, the outputs of a reference.
 
-    `all_inputs` has an array [N, *shape] for each input of the model, of the type and
-    quantized as the model takes it; `labels` is int64 [N], the index of the right class;
-    `all_golden` has an array [N, *output shape] for each output, the bytes that
-    `golden_source` (interpreter and version) answered, or is None. `recordings` is int64 [N],
-    the recording that each vector is a window of, where several make one sample. N is at
-    least 1 and the arrays are read-only.
+    `all_inputs` has an array [N, *shape] for each input of the model, in the input's dtype and
+    quantization. `labels` is int64 [N], the index of the right class. `all_golden` has an array
+    [N, *output shape] for each output, computed by `golden_source` (interpreter and version), or
+    is None. `recordings` is int64 [N], the recording of each vector, if several vectors are
+    windows of one recording. N is at least 1. The arrays are read-only.
     """
 
     path: Path
@@ -52,19 +51,19 @@ class Vectors:
 
     @property
     def inputs(self) -> Array:
-        """The vectors of the model's input; of several, the first."""
+        """The vectors of the model's first input."""
         return self.all_inputs[0]
 
     @property
     def golden(self) -> Array | None:
-        """The golden outputs; of a model with several, the first."""
+        """The golden values of the model's first output; None without golden."""
         return None if self.all_golden is None else self.all_golden[0]
 
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, over shapes and bytes of the inputs and `labels`.
 
-        It identifies the question put to a model; golden, an answer, is not part of it.
+        It identifies the test, not its answers: golden is not part of it.
         """
         sha = hashlib.sha256()
         for array in (*self.all_inputs, self.labels):
@@ -76,11 +75,10 @@ class Vectors:
 def load_vectors(path: Path) -> Vectors:
     """Read vectors from an `.npz` with `inputs`, `labels`, optionally `golden`, `recordings`.
 
-    `inputs` must be [N, ...] with N >= 1, of one of the types that models take; `labels` and
-    `recordings` [N] of any integer type; `golden` [N, ...] with a text array `golden_source`
-    beside it. For a model with several inputs there are `inputs_0`, `inputs_1` and so on
-    instead, and with several outputs `golden_0` and so on. Raises `InputError` naming the file
-    and array.
+    `inputs` must be [N, ...] with N >= 1, in one of the dtypes of `_DTYPES`; `labels` and
+    `recordings` [N] of any integer type; `golden` [N, ...], with the text array `golden_source`.
+    A model with several inputs has `inputs_0`, `inputs_1` and so on instead, one with several
+    outputs `golden_0` and so on. Raises `InputError` naming the file and array.
     """
     arrays = _read_arrays(path)
     inputs = {name: arrays[name] for name in _names(arrays, "inputs", path)}
@@ -93,8 +91,8 @@ def load_vectors(path: Path) -> Vectors:
             raise bad_array(
                 path,
                 name,
-                f"holds {len(array)} vectors, but {next(iter(inputs))} {count}",
-                "store a value of each input for every vector",
+                f"holds {len(array)} vectors, but {next(iter(inputs))} holds {count}",
+                "store one value of each input for every vector",
             )
     _check_numbers(labels, "labels", "label", count, path)
     golden, source = _golden(arrays, count, path)
@@ -109,7 +107,7 @@ def load_vectors(path: Path) -> Vectors:
 
 
 def _read_arrays(path: Path) -> dict[str, Array]:
-    """Read every array of the `.npz` at `path`; nothing in it is ever unpickled."""
+    """Read every array of the `.npz` at `path`, without unpickling."""
     if not path.is_file():
         raise InputError(
             "no such file", where=str(path), remedy="save vectors there with np.savez_compressed"
@@ -125,7 +123,8 @@ def _read_arrays(path: Path) -> dict[str, Array]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             for name in archive.files:
-                arrays[name] = _known(archive[name], name, path)
+                _check_name(name, path)
+                arrays[name] = archive[name]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise bad_array(
             path, name, f"cannot be read: {error}", "save plain arrays, without Python objects"
@@ -133,17 +132,18 @@ def _read_arrays(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _known(array: Array, name: str, path: Path) -> Array:
-    """Return `array` if `name` has a meaning: a misspelt `golden` must not go unread."""
+def _check_name(name: str, path: Path) -> None:
+    """Reject unknown names: a misspelt `golden` must not be ignored."""
     if name not in _ARRAYS and not _NUMBERED.fullmatch(name):
-        raise bad_array(path, name, "is not known", suggest(name, _ARRAYS))
-    return array
+        raise bad_array(path, name, "is an unknown array", suggest(name, _ARRAYS))
 
 
 def _require(arrays: Mapping[str, Array], name: str, path: Path) -> Array:
     if name not in arrays:
-        held = ", ".join(sorted(arrays)) or "nothing"
-        raise bad_array(path, name, f"is missing; the file holds {held}", f"save it as {name}=...")
+        present = ", ".join(sorted(arrays)) or "nothing"
+        raise bad_array(
+            path, name, f"is missing; the file holds {present}", f"save it as {name}=..."
+        )
     return arrays[name]
 
 
@@ -157,10 +157,10 @@ def _names(arrays: Mapping[str, Array], kind: str, path: Path) -> list[str]:
         raise bad_array(
             path,
             kind,
-            f"is there beside {numbered[0]}",
+            f"is in the file together with {numbered[0]}",
             f"store {kind} for one, or {kind}_0, {kind}_1 and so on for several",
         )
-    names = [f"{kind}_{place}" for place in range(len(numbered))]
+    names = [f"{kind}_{position}" for position in range(len(numbered))]
     for name in names:
         _require(arrays, name, path)
     return names
@@ -172,11 +172,12 @@ def _check_inputs(inputs: Array, name: str, path: Path) -> None:
             path, name, f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}", HOW_TO_QUANTIZE
         )
     if inputs.ndim < 1 or (name == "inputs" and inputs.ndim < 2):  # noqa: PLR2004 - see below
-        # Vectors, and at least one value in each; a scalar beside other inputs has no axis.
+        # One axis for the vectors and at least one for their values. A scalar, possible among
+        # several inputs, has no axis of its own.
         raise bad_array(
             path,
             name,
-            f"has shape {shown(inputs.shape)}",
+            f"has shape {format_shape(inputs.shape)}",
             "store one input after the other: [N, *shape of one input]",
         )
     if not len(inputs):
@@ -184,7 +185,7 @@ def _check_inputs(inputs: Array, name: str, path: Path) -> None:
 
 
 def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, path: Path) -> None:
-    """Refuse an array that does not hold one integer, called `each`, for each of `count` inputs."""
+    """Reject arrays without exactly one integer, called `each`, for each of `count` inputs."""
     if numbers.dtype.kind not in "iu":
         raise bad_array(
             path,
@@ -196,7 +197,7 @@ def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, 
         raise bad_array(
             path,
             name,
-            f"has shape {shown(numbers.shape)}, but there are {count} inputs",
+            f"has shape {format_shape(numbers.shape)}, but there are {count} inputs",
             f"store one {each} for each input: shape [{count}]",
         )
 
@@ -204,7 +205,7 @@ def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, 
 def _recordings(
     arrays: Mapping[str, npt.NDArray[Any]], labels: npt.NDArray[Any], path: Path
 ) -> npt.NDArray[np.int64] | None:
-    """Return `recordings`, checked: all windows of a recording have its label."""
+    """Return `recordings`; `InputError` unless all windows of a recording have the same label."""
     if "recordings" not in arrays:
         return None
     recordings = arrays["recordings"]
@@ -215,8 +216,8 @@ def _recordings(
         raise bad_array(
             path,
             "recordings",
-            f"vector {wrong[0]} has another label than the first of recording "
-            f"{recordings[wrong[0]]}",
+            f"vector {wrong[0]} and the first vector of recording {recordings[wrong[0]]} have "
+            "different labels",
             "give every window the label of its recording",
         )
     return _frozen(recordings.astype(np.int64))
@@ -225,7 +226,7 @@ def _recordings(
 def _golden(
     arrays: Mapping[str, Array], count: int, path: Path
 ) -> tuple[tuple[Array, ...] | None, str]:
-    """Return the golden outputs and their source, checked as far as the vectors alone allow."""
+    """Return the golden outputs and their source, checked without the network."""
     if not any(name.startswith("golden") for name in arrays):
         return None, ""
     names = _names(arrays, "golden", path)
@@ -236,13 +237,13 @@ def _golden(
                 path,
                 name,
                 f"has type {golden.dtype}, not one of {', '.join(_DTYPES)}",
-                "store the bytes the interpreter answers, not dequantized values",
+                "store the output bytes of the interpreter, not dequantized values",
             )
         if golden.shape[:1] != (count,):
             raise bad_array(
                 path,
                 name,
-                f"has shape {shown(golden.shape)}, but there are {count} inputs",
+                f"has shape {format_shape(golden.shape)}, but there are {count} inputs",
                 "store one output for each input",
             )
     source = arrays.get("golden_source")
@@ -250,7 +251,7 @@ def _golden(
         raise bad_array(
             path,
             "golden_source",
-            "does not name what computed `golden`",
+            "does not name the source of `golden`",
             'save interpreter and version as text: golden_source="tflite-micro 0.dev20260101"',
         )
     return tuple(_frozen(arrays[name]) for name in names), str(source)
@@ -261,13 +262,13 @@ def bad_array(path: Path, name: str, what: str, remedy: str) -> InputError:
     return InputError(what, where=f"{path}: {name}" if name else str(path), remedy=remedy)
 
 
-def shown(shape: Sequence[int]) -> str:
+def format_shape(shape: Sequence[int]) -> str:
     """Return a shape for a person: [N, 49, 10]."""
     return "[" + ", ".join(str(size) for size in shape) + "]"
 
 
 def _frozen(array: Array) -> Array:
-    """Return a contiguous, read-only `array`: a digest once taken stays true."""
+    """Return a contiguous, read-only `array`, so that its digest stays valid."""
     array = np.ascontiguousarray(array)
     array.setflags(write=False)
     return array

@@ -1,4 +1,4 @@
-"""Whether vectors fit the network and the classes of their model."""
+"""Checks vectors against the network and the classes of their model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,17 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.model.graph import Graph, Tensor
-from harness.model.tensor_block import sample
-from harness.model.vectors import HOW_TO_QUANTIZE, Vectors, bad_array, shown
+from harness.model.tensor_block import sample_shape
+from harness.model.vectors import HOW_TO_QUANTIZE, Vectors, bad_array, format_shape
 
 Array = npt.NDArray[Any]
 
 
 def check_vectors(vectors: Vectors, graph: Graph) -> None:
-    """Check that `vectors` fit the inputs and outputs of a network.
+    """Check `vectors` against the inputs and outputs of a network.
 
-    Raises `InputError` naming the file and array if number, type or shape of inputs or
-    golden outputs differ from the network's.
+    Raises `InputError` naming the file and array if number, type or shape of inputs or golden
+    outputs differ from the network's.
     """
     _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
     if vectors.all_golden is not None:
@@ -27,62 +27,62 @@ def check_vectors(vectors: Vectors, graph: Graph) -> None:
 def _check_arrays(
     vectors: Vectors, kind: str, arrays: Sequence[Array], tensors: Sequence[Tensor]
 ) -> None:
-    verb = "takes" if kind == "inputs" else "answers"
     what = "input" if kind == "inputs" else "output"
     if len(arrays) != len(tensors):
-        named = kind if len(tensors) == 1 else f"{kind}_0 to {kind}_{len(tensors) - 1}"
+        names = kind if len(tensors) == 1 else f"{kind}_0 to {kind}_{len(tensors) - 1}"
         raise bad_array(
             vectors.path,
             kind,
-            f"is there for {len(arrays)} {what}s, but the model has {len(tensors)}",
-            f"store {named}, in the model's order",
+            f"covers {len(arrays)} {what}s, but the model has {len(tensors)}",
+            f"store {names}, in the model's order",
         )
-    for place, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
-        name = kind if len(tensors) == 1 else f"{kind}_{place}"
+    for position, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
+        name = kind if len(tensors) == 1 else f"{kind}_{position}"
         if array.dtype != tensor.dtype:
             raise bad_array(
                 vectors.path,
                 name,
-                f"has type {array.dtype}, but the model {verb} {tensor.dtype}",
+                f"has type {array.dtype}, but the model's {what} has {tensor.dtype}",
                 _type_remedy(kind, array, tensor),
             )
-        if array.shape[1:] != sample(tensor):
+        if array.shape[1:] != sample_shape(tensor):
             raise bad_array(
                 vectors.path,
                 name,
-                f"has shape {shown(array.shape)}, but the model {verb} {shown(tensor.shape)}",
-                f"store it as {shown((len(vectors), *sample(tensor)))}",
+                f"has shape {format_shape(array.shape)}, but the model's {what} has "
+                f"{format_shape(tensor.shape)}",
+                f"store it as {format_shape((len(vectors), *sample_shape(tensor)))}",
             )
 
 
 def _type_remedy(kind: str, array: Array, tensor: Tensor) -> str:
     if kind == "golden":
-        return "store the bytes the interpreter answers, not dequantized values"
+        return "store the output bytes of the interpreter, not dequantized values"
     if array.dtype == np.float32 and tensor.dtype == np.int8:
         return HOW_TO_QUANTIZE
     if array.dtype == np.int8:
         return "convert the model with int8 input: converter.inference_input_type = tf.int8"
-    return f"store what the model itself takes, of type {tensor.dtype}"
+    return f"store the inputs in the model's type, {tensor.dtype}"
 
 
 def check_finite(vectors: Vectors) -> None:
-    """Refuse inputs of real values that are NaN or infinite."""
-    for place, array in enumerate(vectors.all_inputs):
+    """Reject float inputs that are NaN or infinite."""
+    for position, array in enumerate(vectors.all_inputs):
         if array.dtype.kind != "f":
             continue
         wrong = np.flatnonzero(~np.isfinite(array.reshape(len(vectors), -1)).all(axis=1))
         if wrong.size:
-            name = "inputs" if len(vectors.all_inputs) == 1 else f"inputs_{place}"
+            name = "inputs" if len(vectors.all_inputs) == 1 else f"inputs_{position}"
             raise bad_array(
                 vectors.path,
                 name,
-                f"vector {wrong[0]} holds what is no finite number",
-                "leave out samples with missing values",
+                f"vector {wrong[0]} holds a value that is not finite",
+                "remove samples with missing values",
             )
 
 
 def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
-    """Refuse labels that are no index of one of `outputs` classes that `who` counts."""
+    """Reject labels outside 0 to `outputs` - 1; `who`, with its verb, has that many classes."""
     labels = vectors.labels
     wrong = np.flatnonzero((labels < 0) | (labels >= outputs))
     if wrong.size:

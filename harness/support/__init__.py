@@ -1,1 +1,1 @@
-"""What every room may use: files, names, places on disk, progress, processes, leases."""
+"""Helpers for every room: files, names, places on disk, progress, processes, leases."""

@@ -1,7 +1,7 @@
-"""Leases: no two sessions use one probe or port at a time.
+"""Leases: only one session at a time uses a probe or port.
 
-The kernel's flock is the authority. It ends with the process that holds it, however
-that ends; what the file says is only for the message to whoever finds it taken.
+The kernel's flock decides. It ends with the process that holds it, however that process ends.
+The text in the file only serves the error message of a session that has to wait.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ class Lease:
     """The right to use `resource`, such as "probe 066EFF…" or "port /dev/ttyACM0"."""
 
     def __init__(self, resource: str, *, wait: float) -> None:
-        """Take the lease, waiting up to `wait` seconds; `InfrastructureError` if it is taken."""
+        """Take the lease, waiting up to `wait` seconds; then `InfrastructureError`."""
         self._path = _FOLDER / re.sub(r"[^A-Za-z0-9.-]+", "_", resource)
         self._descriptor = -1
         end = time.monotonic() + wait
@@ -32,26 +32,26 @@ class Lease:
                 raise InfrastructureError(
                     f"is in use by {self._holder() or 'another session'}",
                     where=resource,
-                    remedy="wait until it ends, or let this one wait with --lock-timeout=SECONDS",
+                    remedy="wait until it ends, or set a waiting time with --lock-timeout=SECONDS",
                 )
             time.sleep(_POLL)
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        with suppress(OSError):  # another user's file is not ours to write
+        with suppress(OSError):  # another user's file may be read-only
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"process {os.getpid()} ({command[:200]})".encode(), 0)
 
     def release(self) -> None:
-        """Give the resource back; twice is no error."""
+        """Release the resource; a second call does nothing."""
         if self._descriptor >= 0:
-            with suppress(OSError):  # nor to remove
+            with suppress(OSError):  # another user's file
                 self._path.unlink()
-            # Unlocked, not only closed: a child that is just being started has it open as well.
+            # Unlock, not only close: a child process that is just starting also has it open.
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = -1
 
     def _take(self) -> bool:
-        """Lock the file; return whether nobody else has."""
+        """Lock the file; return whether that succeeded."""
         while True:
             self._descriptor = _open(self._path)
             try:
@@ -59,11 +59,12 @@ class Lease:
             except BlockingIOError:
                 os.close(self._descriptor)
                 return False
-            if self._is_there():
+            if self._is_linked():
                 return True
             os.close(self._descriptor)  # its holder removed it between open and lock
 
-    def _is_there(self) -> bool:
+    def _is_linked(self) -> bool:
+        """Return whether the locked file is still the one at the path."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
         except FileNotFoundError:
@@ -73,12 +74,12 @@ class Lease:
         try:
             return self._path.read_text(errors="replace")
         except OSError:
-            return ""  # it has just ended
+            return ""  # the other session has just ended
 
 
 def _open(path: Path) -> int:
     try:
-        # For all users of the machine: a probe is as busy with somebody else's session.
+        # One folder for all users of the machine: they share its probes and ports.
         _FOLDER.mkdir(exist_ok=True)
         if _FOLDER.stat().st_uid == os.getuid():
             _FOLDER.chmod(0o1777)
@@ -86,6 +87,6 @@ def _open(path: Path) -> int:
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o644)
         except PermissionError:
-            return os.open(path, os.O_RDONLY | flags)  # another user's, which locks as well
+            return os.open(path, os.O_RDONLY | flags)  # another user's file; it can be locked too
     except OSError as error:
         raise InfrastructureError(f"cannot be leased: {error.strerror}", where=str(path)) from error

@@ -1,4 +1,4 @@
-"""Flash and RAM of a chip, as far as an image may use them."""
+"""The flash and RAM of a chip that an image may use."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ class Region(Section, frozen=True):
 
 
 class Memory(Section, frozen=True):
-    """What the image may use."""
+    """Memory that the image may use."""
 
     flash: Region
     """Flash."""

@@ -1,9 +1,8 @@
-"""A child process that never outlives its owner, not even one that is killed.
+"""A child process that never outlives its owner, even if the owner is killed.
 
-The child runs under a small supervisor that holds the reading end of a pipe. The
-kernel closes the writing end however the owner ends, and the supervisor then ends
-the child, with what the child has started itself, by their process group. It runs
-this file by itself, without the package.
+The child runs under a small supervisor that holds the reading end of a pipe. However the
+owner ends, the kernel closes the writing end. The supervisor then kills the child's process
+group: the child and its own children. The supervisor runs this file alone, without the package.
 """
 
 import os
@@ -24,9 +23,9 @@ _STOP_DEADLINE = 5.0  # seconds
 class OwnedProcess:
     """A running `command`; its standard error and output go to `log`.
 
-    With `talks`, its standard input and output are the pipes `stdin` and `stdout`
-    instead. The folder `scratch`, if given, is removed by `stop`, or when the owner is no
-    more; `environment` replaces the owner's.
+    With `talks`, its standard input and output are the pipes `stdin` and `stdout` instead.
+    The folder `scratch`, if given, is removed by `stop` or when the owner ends. `environment`
+    replaces the owner's environment.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class OwnedProcess:
         try:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", __file__, str(reading), str(scratch or ""), *command],
-                bufsize=0,  # what cannot be written is known at once
+                bufsize=0,  # a failed write is reported at once
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if talks else log,
                 stderr=log,
@@ -59,24 +58,24 @@ class OwnedProcess:
 
     @property
     def stdin(self) -> IO[bytes]:
-        """What the process reads, of one that talks."""
+        """Standard input of a process started with `talks`."""
         if self._supervisor.stdin is None:
             raise ValueError("the process was not started to talk")
         return self._supervisor.stdin
 
     @property
     def stdout(self) -> IO[bytes]:
-        """What the process writes, of one that talks."""
+        """Standard output of a process started with `talks`."""
         if self._supervisor.stdout is None:
             raise ValueError("the process was not started to talk")
         return self._supervisor.stdout
 
     def poll(self) -> int | None:
-        """Return the exit code, None while the process runs."""
+        """Return the exit code; None while the process runs."""
         return self._supervisor.poll()
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the process to end; tell whether it has."""
+        """Wait up to `timeout` seconds for the process to end; return whether it ended."""
         try:
             self._supervisor.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -84,7 +83,7 @@ class OwnedProcess:
         return True
 
     def stop(self) -> None:
-        """End the process and wait until it is gone; stopping twice is no error."""
+        """End the process and wait until it is gone; a second call does nothing."""
         if self._life >= 0:
             os.close(self._life)
             self._life = -1
@@ -101,13 +100,13 @@ class OwnedProcess:
 def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:
     code = child.wait()
     _kill_group(child)
-    if select.select([life], [], [], 0)[0]:  # with the owner, whose pipes it may have had
+    if select.select([life], [], [], 0)[0]:  # the owner ended too: nobody else removes the folder
         _remove(scratch)
     os._exit(code if code >= 0 else 128 - code)
 
 
 def _kill_group(child: "subprocess.Popen[bytes]") -> None:
-    """End the child, if it still runs, and whatever it has started."""
+    """Kill the child, if it still runs, and its own children."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
 
@@ -120,12 +119,12 @@ def _remove(scratch: str) -> None:
 def _supervise(life: int, scratch: str, command: list[str]) -> None:
     child = subprocess.Popen(command, start_new_session=True)
     for descriptor in (0, 1):
-        # The child's alone, so that its end, and the owner's, can be seen on them.
+        # Only the child keeps these pipes open, so that either side sees the other's end on them.
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, descriptor)
         os.close(null)
     threading.Thread(target=_end_with, args=(child, life, scratch), daemon=True).start()
-    os.read(life, 1)  # until the owner closes the pipe, or is no more
+    os.read(life, 1)  # returns when the owner closes the pipe or ends
     _kill_group(child)
     child.wait()
     _remove(scratch)

@@ -1,4 +1,4 @@
-"""Progress for people who wait; nothing where nobody looks."""
+"""Progress on a terminal; nothing is written into a pipe or file."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,10 +10,10 @@ from rich.progress import Progress as RichProgress
 
 
 class Progress:
-    """Says what is going on, and shows a bar while vectors stream, on a terminal.
+    """Shows the current step, and a bar while vectors stream, if `stream` is a terminal.
 
-    `window` is entered while something is shown: pytest's captures the terminal
-    and must let go of it meanwhile. Into a pipe or file nothing is written.
+    `window` is entered for each output: pytest captures the terminal and must release it
+    meanwhile.
     """
 
     def __init__(
@@ -27,14 +27,14 @@ class Progress:
         self._window = window
 
     def say(self, text: str) -> None:
-        """Show a line about what comes next."""
+        """Show a line about the next step."""
         if self._terminal:
             with self._window():
                 self._console.print(f"[dim]{text} ...", highlight=False)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a bar of `total` steps; yields what takes one step."""
+        """Show a bar of `total` steps; yield a function that advances it by one."""
         if not self._terminal:
             yield lambda: None
             return

@@ -1,11 +1,11 @@
-"""Near names, for messages about a name that is not known."""
+"""Similar names, for messages about an unknown name."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return what to do about the unknown `name`: the near names, or all of them."""
+    """Return a remedy for the unknown `name`: similar names, or all known ones."""
     names = sorted(known)
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     if near:

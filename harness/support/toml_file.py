@@ -21,7 +21,7 @@ _UNKNOWN_VALUE = re.compile(r"Invalid (?:enum )?value '(?P<name>.*)'$")
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of a file: a key that is not known is an error, not ignored."""
+    """A table of a file; an unknown key is an error."""
 
 
 def read(path: Path, schema: type[T]) -> T:
@@ -50,7 +50,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def convert(data: dict[str, Any], schema: type[T], path: Path) -> T:
-    """Return `data`, which came from `path`, as a `schema`.
+    """Return `data`, read from `path`, as a `schema`.
 
     Raises `InputError` naming the file and key if a key is missing, or one is unknown,
     mistyped or out of range.
@@ -68,7 +68,7 @@ def convert(data: dict[str, Any], schema: type[T], path: Path) -> T:
 
 
 def _explain(message: str, names: set[str]) -> tuple[str, str]:
-    """Return msgspec's `message` in words of TOML, and what to do: `names` may stand there."""
+    """Return msgspec's `message` in TOML terms, and a remedy; `names` are allowed there."""
     if found := _UNKNOWN_KEY.match(message):
         return f"unknown key `{found['name']}`", suggest(found["name"], names)
     if found := _MISSING_KEY.match(message):
@@ -79,7 +79,7 @@ def _explain(message: str, names: set[str]) -> tuple[str, str]:
 
 
 def _names(schema: type[object], data: object, key: str) -> set[str]:
-    """Return the keys that the table `key` may have, or the values if it is none."""
+    """Return the keys that the table `key` may have; if `key` is not a table, its values."""
     types: list[inspect.Type] = [inspect.type_info(schema)]
     for part in filter(None, re.sub(r"\[.*?\]", "", key).split(".")):
         data = data.get(part) if isinstance(data, dict) else None
@@ -95,7 +95,10 @@ def _names(schema: type[object], data: object, key: str) -> set[str]:
 
 
 def _inside(outer: inspect.Type, key: str, data: object) -> Iterator[inspect.Type]:
-    """Yield what may stand at `key` of a table; of several kinds of table, the one `data` is."""
+    """Yield the types that `key` of a table may have.
+
+    If these are several kinds of table, yield only the kind that `data` is tagged as.
+    """
     if not isinstance(outer, inspect.StructType):
         return
     if key == outer.tag_field:
@@ -110,7 +113,7 @@ def _inside(outer: inspect.Type, key: str, data: object) -> Iterator[inspect.Typ
 
 
 def _is_tagged(kind: inspect.Type, data: object) -> bool:
-    """Tell whether the table `data` says that it is of this `kind`."""
+    """Return whether the table `data` is tagged as this `kind`."""
     return (
         isinstance(kind, inspect.StructType)
         and kind.tag_field is not None

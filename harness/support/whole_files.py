@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, whatever ends the process meanwhile."""
+"""Atomic writes: files appear complete or not at all, even if the process is killed."""
 
 import io
 import secrets
@@ -22,7 +22,7 @@ def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 
 def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write `files`, by name, into `folder`; those there were are replaced at the very end.
+    """Write `files`, by name, into `folder`; existing ones are replaced in the last step.
 
     Raises `InputError` if they cannot be written.
     """
@@ -42,13 +42,13 @@ def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make the new `folder` with `files`, by name or by path within it.
+    """Create `folder` with `files`, by name or by path within it.
 
-    Raises `InputError` if there is something at `folder`, or it cannot be written.
+    Raises `InputError` if `folder` exists or cannot be written.
     """
     if folder.exists():
         raise InputError(
-            "is there already", where=str(folder), remedy="remove it, or give another name"
+            "already exists", where=str(folder), remedy="remove it, or give another name"
         )
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(3)}.partial")
     try:

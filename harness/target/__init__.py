@@ -1,1 +1,1 @@
-"""Target files: what a board is, how to reach it, and what it measures with."""
+"""Target files: the board, the way to reach it, and its counter."""

@@ -1,4 +1,4 @@
-"""Targets by name or path: their files are found, read with their bases, and checked."""
+"""Finds targets by name or path; reads their files with their bases and checks them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ from harness.target.target_rules import check_rules
 
 
 def load_target(path: Path) -> Target:
-    """Read a target file; `InputError` names the file and key of what is wrong.
+    """Read a target file; `InputError` names the file and key.
 
-    A file with a `base`, the name of another target, says only what differs from that.
+    A file with a `base`, the name of another target, only contains the differences from it.
     """
     file = toml_file.convert(_with_base(path), TargetFile, path)
     check_rules(path, file)
@@ -24,7 +24,7 @@ def load_target(path: Path) -> Target:
 
 
 def find_target(name: str, roots: Sequence[Path]) -> Target:
-    """Return the target called `name` in the folders `roots`, or the one at the path `name`."""
+    """Return the target called `name` in the folders `roots`, or at the path `name`."""
     if bundled_files.is_path(name):
         return load_target(Path(name))
     known = list_targets(roots)
@@ -40,13 +40,13 @@ def list_targets(roots: Sequence[Path]) -> dict[str, Path]:
 
 
 def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Return what a target file says, after what its base says."""
+    """Return the keys of a target file, merged over those of its base."""
     data = toml_file.load(path)
     board = data.get("board")
     for key in ("platform", "overlay"):
         if isinstance(board, dict) and isinstance(board.get(key), str):
-            beside = path.parent / board[key]
-            board[key] = str(beside.absolute()) if beside.is_file() else board[key]
+            relative = path.parent / board[key]
+            board[key] = str(relative.absolute()) if relative.is_file() else board[key]
     name = data.pop("base", None)
     if name is None:
         return data
@@ -56,12 +56,15 @@ def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
             f"unknown target {name!r}", where=f"{path}: base", remedy=suggest(str(name), known)
         )
     if known[name] in (path, *derived):
-        raise InputError(f"target {name!r} is built on itself", where=f"{path}: base")
+        raise InputError(f"target {name!r} is its own base", where=f"{path}: base")
     return _merged(_with_base(known[name], (path, *derived)), data)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with `changes`, table by table; a board of another kind replaces it."""
+    """Return `base` with `changes`, table by table.
+
+    A table of another `kind` replaces the base's table as a whole.
+    """
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)

@@ -1,4 +1,4 @@
-"""What a `targets/*.toml` describes, key by key."""
+"""The schema of `targets/*.toml`, key by key."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from harness.support.toml_file import Section
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 Core = Literal["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55"]
-"""The rows of firmware/cores.cmake, which a test compares."""
+"""The rows of firmware/cores.cmake; a test compares them."""
 
 MAX_ICOUNT_SHIFT = 10  # qemu-system-arm -icount help
 NS = 1_000_000_000  # in a second
@@ -39,44 +39,44 @@ class Port(Section, frozen=True):
 
 
 class Counter(Section, frozen=True):
-    """What a tick is: `instructions` are exact, on emulators; `cycles` measured, on silicon."""
+    """The unit of a tick: `instructions` on emulators, exact; `cycles` on silicon, measured."""
 
     ticks: Literal["instructions", "cycles"]
     """What the counter counts."""
     hz: Annotated[int, msgspec.Meta(ge=1, le=NS)] | None = None
-    """Frequency of the counter in the machine's time. Only for a machine of QEMU whose counter
-    does not count every instruction; the harness computes the instructions from it.
+    """Frequency of the counter in the machine's time. Only for a QEMU machine whose counter does
+    not count single instructions; the harness computes the instructions from its ticks.
     """
 
 
 class Clock(Section, frozen=True):
-    """The core's clock, from which cycles become time, and where that is written down.
+    """The core's clock, which converts cycles to time, and its source.
 
-    On a board it is what the port sets. Instructions are never multiplied by it: on an
-    emulator it only turns estimated cycles into an estimated time.
+    On a board, the port sets it. Instructions are never converted to time: on an emulator the
+    clock only converts estimated cycles to an estimated time.
     """
 
     hz: Annotated[int, msgspec.Meta(ge=1, le=NS)]
     """Frequency of the core in Hz. On a board, the port sets it."""
     source: Text
-    """Where the frequency is written down."""
+    """Document that states the frequency."""
     flash_wait_states: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     """Wait states of the flash at this frequency."""
 
 
 class Power(Section, frozen=True):
-    """What the chip draws while it computes: a datasheet's figure, and which that is."""
+    """The chip's current while it computes: a figure of a datasheet, and its source."""
 
     volts: Annotated[float, msgspec.Meta(gt=0, le=6)]
     """Supply voltage in V."""
     ua_per_mhz: Annotated[float, msgspec.Meta(gt=0, le=10_000)]
     """Current per clock frequency while the core computes, in µA/MHz."""
     source: Text
-    """Which figure of which datasheet this is."""
+    """Datasheet and figure that state it."""
 
 
 class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
-    """A machine of qemu-system-arm; with `icount_shift` n, an instruction takes 2^n ns."""
+    """A machine of qemu-system-arm; with `icount_shift` n an instruction takes 2^n ns."""
 
     machine: Text
     """Name of the machine in qemu-system-arm."""
@@ -84,7 +84,7 @@ class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
     """An instruction takes 2^`icount_shift` ns of the machine's time."""
 
     def instruction_ticks(self, hz: int) -> Fraction:
-        """Return what a counter at `hz` counts during one instruction."""
+        """Return the ticks per instruction of a counter at `hz`."""
         return Fraction(hz << self.icount_shift, NS)
 
 
@@ -109,7 +109,7 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
     serial: str = ""
     """Serial port of the board. Not needed if the probe's USB device has it."""
     interface: str = ""
-    """Which serial port of the probe's USB device, if there are several."""
+    """Interface of the probe's USB device that carries the serial port, if it has several."""
     frequency: Annotated[int, msgspec.Meta(ge=1000, le=50_000_000)] = 4_000_000
     """Frequency of SWD in Hz."""
     chip_id: ChipId | None = None
@@ -122,9 +122,9 @@ class Virtual(Section, frozen=True, tag_field="kind", tag="virtual"):
     chip: Text
     """Name of the chip in pyOCD."""
     uart: str = ""
-    """UART behind the serial port."""
+    """UART that is connected to the serial port."""
     boot: Address | None = None
-    """Address of the vector table that reset starts, as a bootloader does."""
+    """Address of the vector table that reset starts from, as after a bootloader."""
     chip_id: ChipId | None = None
     """Register that identifies the chip."""
 
@@ -133,22 +133,22 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """A machine of Renode."""
 
     platform: Annotated[str, msgspec.Meta(pattern=r"\.(repl|resc)$")]
-    """A `.repl` file, or a `.resc` file that creates the machine and does not start it. The path
-    is relative to the target file, or to Renode's own folder.
+    """A `.repl` file, or a `.resc` file that creates the machine but does not start it. The path
+    is relative to the target file or to Renode's own folder.
     """
     uart: Text
     """Name of the UART in the platform."""
     overlay: Annotated[str, msgspec.Meta(pattern=r"(^|\.repl)$")] = ""
-    """A `.repl` file that is loaded over the platform."""
+    """A `.repl` file that is loaded after the platform."""
     cpu: Text = "cpu"
     """Name of the core in the platform."""
 
 
 class Arduino(Section, frozen=True):
-    """The board as arduino-cli knows it, by its fully qualified name."""
+    """The board in arduino-cli."""
 
     fqbn: Annotated[str, msgspec.Meta(pattern=r"^[^\s:]+:[^\s:]+:[^\s:]+(:\S+)?$")]
-    """Fully qualified board name, as arduino-cli has it."""
+    """Fully qualified board name of arduino-cli."""
 
 
 class TargetFile(Section, frozen=True):
@@ -163,15 +163,15 @@ class TargetFile(Section, frozen=True):
     port: Port
     """The firmware's port, and its serial line."""
     counter: Counter
-    """What a tick is."""
+    """Unit of the device's counter."""
     board: Qemu | Pyocd | Virtual | Renode
-    """How the target is started; `kind` chooses one of four tables."""
+    """How to start the target; `kind` selects one of four tables."""
     stack: Size = 8192
     """Bytes of RAM reserved for the stack."""
     clock: Clock | None = None
-    """Clock of the core, from which cycles become time."""
+    """Clock of the core, which converts cycles to time."""
     power: Power | None = None
-    """Current of the chip, from which energy is estimated."""
+    """Current of the chip, for the estimate of energy."""
     arduino: Arduino | None = None
     """The board in the Arduino tools, for `--sketch`."""
 
@@ -184,7 +184,7 @@ class Target(TargetFile, frozen=True, kw_only=True):
 
     @property
     def instruction_ticks(self) -> Fraction:
-        """What the device's counter counts during one instruction; 1 where it says nothing."""
+        """Ticks of the device's counter per instruction; 1 unless a QEMU machine states `hz`."""
         if self.counter.hz is None or not isinstance(self.board, Qemu):
             return Fraction(1)
         return self.board.instruction_ticks(self.counter.hz)

@@ -1,4 +1,4 @@
-"""The rules of a target file that the type of a single key cannot express."""
+"""Rules of a target file that the type of a single key cannot express."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,8 @@ from harness.support.suggestions import suggest
 from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
 
 _WORD = 4
-# Two readings of a counter are off by less than a tick each way, so of an instruction's ticks
-# more than two are needed to round to the right one; the rest is for clocks in whole ns.
+# The difference of two readings is off by less than one tick up or down. To round it to the right
+# instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
 _PORT_TO_COPY = "template"  # its registers are made up
@@ -19,7 +19,7 @@ _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM
 
 
 def check_rules(path: Path, file: TargetFile) -> None:
-    """Raise `InputError` for the first key that breaks a rule; `path` is the file."""
+    """Raise `InputError` for the first key that violates a rule; `path` is the file."""
     flash, ram = file.memory.flash, file.memory.ram
     for key, region in (("flash", flash), ("ram", ram)):
         if region.origin % _WORD or region.size % _WORD:
@@ -46,22 +46,22 @@ def _check_counter(path: Path, file: TargetFile) -> None:
         return
     if not isinstance(board, Qemu) or counter.ticks != "instructions":
         raise InputError(
-            "is for counting instructions on a board of kind qemu",
+            "is only allowed on a board of kind qemu that counts instructions",
             where=where,
-            remedy="leave it out: elsewhere the counter's ticks are what counter.ticks says",
+            remedy="remove it: on other boards a tick is one unit of counter.ticks",
         )
     ticks = board.instruction_ticks(counter.hz)
     if ticks < _LEAST_TICKS:
         raise InputError(
             f"with board.icount_shift {board.icount_shift} an instruction takes "
-            f"{float(ticks):.3g} ticks, at least {_LEAST_TICKS} are needed to count exactly",
+            f"{float(ticks):.3g} ticks, but exact counting needs at least {_LEAST_TICKS}",
             where=where,
-            remedy=_enough(counter.hz),
+            remedy=_sufficient_shift(counter.hz),
         )
 
 
-def _enough(hz: int) -> str:
-    """Return what to do about a counter at `hz` that is too slow for its icount_shift."""
+def _sufficient_shift(hz: int) -> str:
+    """Return the remedy for a counter at `hz` that is too slow for its icount_shift."""
     for shift in range(MAX_ICOUNT_SHIFT + 1):
         if hz << shift >= _LEAST_TICKS * NS:
             return f"set board.icount_shift to {shift}"

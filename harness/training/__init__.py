@@ -1,9 +1,9 @@
-"""Training from nothing: what the bundled tasks have in common; needs the extra `train`.
+"""Training from scratch, shared by the bundled models; needs the extra `train`.
 
-A task's `models/<name>/train.py` says what is special to it, as a `Task`: its data, their
-split and preprocessing, the network and the hyperparameters. From that `train` makes the
-float network, `convert` the int8 one, `vectors` what it is tested on, and `evaluate` says
-how good both are. TensorFlow is imported in `keras` alone.
+A model's `models/<name>/train.py` defines a `Task`: the data with their split and preprocessing,
+the network and the hyperparameters. `fit` trains the float network, `convert` turns it into the
+int8 one, `choose_vectors` selects the test vectors, and `pipeline` runs all steps and evaluates
+both networks. Only `keras` imports TensorFlow.
 """
 
 from harness.training.task import Data, Samples, Task

@@ -1,4 +1,4 @@
-"""Which of the test samples become the vectors of a model."""
+"""Chooses the test samples that become the vectors of a model."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from harness.training.task import Labels
 
 
 def choose_vectors(labels: Labels, each: int) -> Labels:
-    """Return indices of `each` evenly spaced samples of every label, the labels taking turns.
+    """Return the indices of `each` evenly spaced samples of every label.
 
-    So that the first few vectors hold one of each. `labels` is int64 [N], the result int64
-    [labels * each]. Raises `InputError` if a label has fewer samples.
+    The labels alternate, so that the first vectors contain one of each. `labels` is int64 [N],
+    the result int64 [labels * each]. Raises `InputError` if a label has fewer samples.
     """
-    taken = []
+    chosen = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < each:
             raise InputError(
-                f"label {label} has {len(members)} test samples, but {each} vectors are wanted",
-                remedy="lower `vectors` of the task",
+                f"label {label} has {len(members)} test samples, but the task needs {each} vectors",
+                remedy="reduce `vectors` of the task",
             )
-        taken.append(members[:: len(members) // each][:each])
-    return np.stack(taken, axis=1).ravel()
+        chosen.append(members[:: len(members) // each][:each])
+    return np.stack(chosen, axis=1).ravel()

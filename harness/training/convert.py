@@ -1,7 +1,7 @@
-"""From a float network to the int8 one, and the file in between.
+"""Converts a float network to int8, and reads and writes `float.npz`.
 
-`float.npz` holds the trained weights and the inputs that calibrate the quantization. With it
-the conversion can be repeated and checked on any machine, which training cannot.
+`float.npz` holds the trained weights and the inputs that calibrate the quantization. With it, the
+conversion can be repeated and checked on any machine; training cannot.
 """
 
 import warnings
@@ -22,12 +22,13 @@ _CALIBRATION = "calibration"
 
 
 def convert(task: Task, weights: Sequence[Floats], calibration: Floats) -> bytes:
-    """Return the `.tflite` of the task's network: int8 throughout, calibrated on the inputs.
+    """Return the full-integer int8 `.tflite` of the task's network.
 
-    `weights` are the network's, in Keras' order; `calibration` is float32 [N, *input shape].
+    `weights` are the network's, in Keras' order. The inputs `calibration`, float32
+    [N, *input shape], calibrate the quantization.
     """
     tf = tensorflow()
-    # The batch is fixed to 1: an open one becomes SHAPE, STRIDED_SLICE and PACK operators.
+    # The batch is fixed to 1: a dynamic one adds SHAPE, STRIDED_SLICE and PACK operators.
     fixed = task.network(1)
     fixed.set_weights(weights)
 
@@ -42,18 +43,18 @@ def convert(task: Task, weights: Sequence[Floats], calibration: Floats) -> bytes
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     with warnings.catch_warnings():
-        # It asks for statistics of float inputs; the calibration inputs give them.
+        # The converter warns about missing statistics; the calibration inputs provide them.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())
 
 
 def calibration_of(task: Task, inputs: Floats) -> Floats:
-    """Return the training inputs that calibrate: evenly spaced, at least `task.calibration`."""
+    """Return evenly spaced training inputs for calibration, at least `task.calibration`."""
     return inputs[:: max(1, len(inputs) // task.calibration)]
 
 
 def arrays_of(weights: Sequence[Floats], calibration: Floats) -> dict[str, npt.NDArray[Any]]:
-    """Return what `float.npz` holds."""
+    """Return the arrays of `float.npz` by name."""
     named = {f"weights_{index:03}": array for index, array in enumerate(weights)}
     return {_CALIBRATION: calibration, **named}
 
@@ -61,7 +62,7 @@ def arrays_of(weights: Sequence[Floats], calibration: Floats) -> dict[str, npt.N
 def load_float(path: Path) -> tuple[list[Floats], Floats]:
     """Read weights, in Keras' order, and calibration inputs from `float.npz`.
 
-    Raises `InputError` if the file is missing or holds something else.
+    Raises `InputError` if the file is missing or holds other arrays.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:

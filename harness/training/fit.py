@@ -1,4 +1,4 @@
-"""From data to a trained float network."""
+"""Trains the float network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ from harness.training.task import Samples, Task
 
 
 def train(task: Task, kind: folder.Task, samples: Samples, say: Callable[[str], None]) -> Any:
-    """Train a new network on `samples`, augmented anew in every epoch, and return it.
+    """Train a new network on `samples`, augmented again in every epoch, and return it.
 
-    What it learns depends on the `kind` of task: an autoencoder its own input, else the
-    label. `say` is told how every epoch went.
+    The target depends on the `kind` of task: for an autoencoder it is the input, otherwise the
+    label. `say` is called with the loss after every epoch.
     """
     tf = tensorflow()
     network = task.network(None)

@@ -1,6 +1,6 @@
-"""TensorFlow, set up so that a second run on the same machine gives the same bytes.
+"""TensorFlow, configured so that a second run on the same machine gives the same bytes.
 
-One seed, one thread and deterministic kernels. Other processors may round otherwise.
+It uses one seed, one thread and deterministic kernels. Other processors may round differently.
 """
 
 import os
@@ -13,36 +13,35 @@ SEED = 7
 EXTRA = "pip install 'tinyml-harness[train]' (in a checkout: pip install -e '.[train]')"
 
 _ENVIRONMENT = {
-    # oneDNN orders its sums by the processor it finds.
+    # The order of oneDNN's sums depends on the processor.
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "CUDA_VISIBLE_DEVICES": "",
-    # Its log tells of things that need no attention; what fails raises an exception.
+    # Its log contains nothing important; failures raise exceptions.
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
 
 def tensorflow() -> Any:
-    """Return TensorFlow, seeded and deterministic, as if nothing had been built with it.
+    """Return TensorFlow, seeded, deterministic and without earlier state.
 
-    To be called before any other import of it, and before each network that is to be the
-    same every time.
-    Raises `InputError` if it is not installed.
+    Call it before any other import of TensorFlow, and before each network that must be
+    reproducible. Raises `InputError` if TensorFlow is not installed.
     """
     if "tensorflow" in sys.modules and not _is_set_up():
         raise InputError(
-            "TensorFlow was imported before it could be made deterministic",
-            remedy="train in a process of its own",
+            "TensorFlow was imported before it was configured to be deterministic",
+            remedy="train in a new process",
         )
     os.environ.update(_ENVIRONMENT)
     try:
         import tensorflow as tf  # noqa: PLC0415 - it takes seconds, and needs the environment
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    # What was built before must not count in the names of tensors, which are in the file.
+    # Names of tensors, which are in the file, must not depend on earlier networks.
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
-    # Exporting would list every variable of the model.
+    # Otherwise exporting prints every variable of the model.
     tf.keras.config.disable_interactive_logging()
     if not tf.config.threading.get_intra_op_parallelism_threads():
         tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -51,7 +50,7 @@ def tensorflow() -> Any:
 
 
 def missing(error: ModuleNotFoundError) -> InputError:
-    """Say which package is not installed, and how it gets there."""
+    """Return the error for a package that is not installed, with the command to install it."""
     return InputError(f"the Python package {error.name} is missing", remedy=EXTRA)
 
 

@@ -1,4 +1,4 @@
-"""`harness models train` and `convert`, from a model's folder to files and numbers."""
+"""The steps of `harness models train` and `convert`, from a model's folder to files and numbers."""
 
 import hashlib
 import time
@@ -30,7 +30,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Quality:
-    """The `metric` of the `kind` of network ("float", "int8") on `count` samples of `where`."""
+    """The value of `metric` for a `kind` of network ("float", "int8") on `count` samples.
+
+    The samples come from `where`: "test" or "vectors.npz".
+    """
 
     kind: str
     metric: Metric
@@ -41,7 +44,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gave: `files` by name, the qualities, and how long it took in seconds."""
+    """The result of training: `files` by name, the qualities, and the duration in seconds."""
 
     files: dict[str, bytes]
     qualities: tuple[Quality, ...]
@@ -50,7 +53,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Converted:
-    """The network converted anew, and SHA-256 in hex of it and of the model's own."""
+    """The newly converted network, its SHA-256 in hex, and that of the model's own network."""
 
     tflite: bytes
     digest: str
@@ -58,7 +61,7 @@ class Converted:
 
 
 def train_model(model: Model, folder: Path, say: Say) -> Trained:
-    """Train `model` from nothing; write weights, network and vectors into `folder`.
+    """Train `model` from scratch; write weights, network and vectors into `folder`.
 
     Raises `InputError` if the model has no task, a package is missing, or `folder` cannot
     be written.
@@ -66,14 +69,14 @@ def train_model(model: Model, folder: Path, say: Say) -> Trained:
     start = time.perf_counter()
     task = load_task(model)
     data = task.load()
-    say(f"{len(data.train)} samples train, {len(data.test)} test")
+    say(f"{len(data.train)} training samples, {len(data.test)} test samples")
     network = train(task, model.task, data.train, say)
     floats = network.predict(data.test.inputs, verbose=0)
     weights = network.get_weights()
     say("converting to int8")
     calibration = calibration_of(task, data.train.inputs)
     tflite = convert(task, weights, calibration)
-    say("golden outputs of the test samples")
+    say("computing golden outputs of the test samples")
     answers = _answers(tflite, data.test)
     chosen = choose_vectors(data.test.labels, task.vectors)
     files = {
@@ -87,9 +90,9 @@ def train_model(model: Model, folder: Path, say: Say) -> Trained:
 
 
 def convert_model(model: Model, folder: Path) -> Converted:
-    """Convert `model` from its stored weights and calibration; write it into `folder`.
+    """Convert `model` from its stored weights and calibration inputs; write it into `folder`.
 
-    Raises `InputError` if they are missing or fit no network of the task.
+    Raises `InputError` if they are missing or do not match the task's network.
     """
     path = model.path / FLOAT
     weights, calibration = load_float(path)
@@ -102,14 +105,14 @@ def convert_model(model: Model, folder: Path) -> Converted:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Golden's: the inputs and outputs as the model `graph` stores them."""
+    """The inputs and golden outputs in the types of the model `graph`."""
 
     graph: Graph
     inputs: Array
     outputs: Array
 
     def real(self, chosen: Array | slice) -> tuple[Array, Array]:
-        """Return the real values of the inputs and outputs of `chosen`."""
+        """Return the real values of inputs and outputs for the samples `chosen`."""
         source, result = self.graph.inputs[0], self.graph.outputs[0]
         return (
             dequantize(self.inputs[chosen], self.graph.tensors[source]),
@@ -120,7 +123,7 @@ class _Answers:
 def _answers(tflite: bytes, samples: Samples) -> _Answers:
     graph = parse(tflite, where="the converted model")
     inputs = quantize(samples.inputs, graph.tensors[graph.inputs[0]])
-    outputs = tflm_golden.outputs(tflite, inputs[:, None])[:, 0]  # each with its batch of 1
+    outputs = tflm_golden.outputs(tflite, inputs[:, None])[:, 0]  # with a batch of 1
     return _Answers(graph, inputs, outputs)
 
 
@@ -150,11 +153,11 @@ def _qualities(
 
 def _check_weights(task: Task, weights: list[Any], calibration: Array, path: Path) -> None:
     network = task.network(1)
-    wanted = [tuple(array.shape) for array in network.get_weights()]
-    held = [array.shape for array in weights]
-    if wanted != held or network.input_shape[1:] != calibration.shape[1:]:
+    expected = [tuple(array.shape) for array in network.get_weights()]
+    actual = [array.shape for array in weights]
+    if expected != actual or network.input_shape[1:] != calibration.shape[1:]:
         raise InputError(
-            "does not fit the network of train.py",
+            "does not match the network of train.py",
             where=str(path),
             remedy="train the model again: harness models train",
         )

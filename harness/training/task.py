@@ -1,4 +1,4 @@
-"""What a task's `train.py` says: the object `TASK` in it."""
+"""The training task of a model: the object `TASK` in its `train.py`."""
 
 import importlib.util
 import sys
@@ -33,7 +33,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Data:
-    """What trains and what tests; nothing is chosen by looking at what tests."""
+    """Training and test samples; no choice may depend on the test samples."""
 
     train: Samples
     test: Samples
@@ -41,13 +41,13 @@ class Data:
 
 @dataclass(frozen=True)
 class Task:
-    """What is special to a task.
+    """The data, network and hyperparameters of one model.
 
-    `load` returns the data. `network` builds the untrained Keras model for a batch of the
-    given size; None is an open one. `augment` returns changed inputs for an epoch. Each of
-    `epochs` goes over all training samples in batches of `batch`, the rate falling from
-    `learning_rate` to 0 along a cosine. `calibration` is how many training samples calibrate
-    the quantization, `vectors` how many of each label are taken from the test samples.
+    `load` returns the data. `network` builds the untrained Keras model for a batch of the given
+    size; None means a dynamic batch. `augment` returns changed inputs for an epoch. Each of
+    `epochs` uses all training samples in batches of `batch`; the learning rate decreases from
+    `learning_rate` to 0 along a cosine. `calibration` is the number of training samples that
+    calibrate the quantization, `vectors` the number of test samples per label that become vectors.
     """
 
     load: Callable[[], Data]
@@ -70,7 +70,7 @@ def load_task(model: Model) -> Task:
         raise InputError(
             f"{model.name} has no {TRAIN}, so it cannot be trained or converted",
             where=str(path),
-            remedy="take the one of a bundled model as an example",
+            remedy="use the one of a bundled model as an example",
         )
     tensorflow()  # before train.py imports it
     try:
@@ -90,8 +90,8 @@ def load_task(model: Model) -> Task:
 def _import(path: Path, name: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError("is no Python file", where=str(path))
+        raise InputError("is not a Python file", where=str(path))
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses in it look themselves up
+    sys.modules[name] = module  # its dataclasses look it up there
     spec.loader.exec_module(module)
     return module

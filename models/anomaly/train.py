@@ -1,19 +1,19 @@
-"""What is special to the anomalies: data, split, preprocessing, network, hyperparameters.
+"""The anomaly model: data, split, preprocessing, network, hyperparameters.
 
-`harness models train anomaly` trains it from nothing.
+`harness models train anomaly` trains it from scratch.
 
 Data: the smartwatch recordings of the gesture model (seglearn): ten people, seven exercises,
-three axes of acceleration and three of rotation at 50 Hz. Three movements, internal rotation
-against a band and two kinds of rowing, are the normal ones and stand for a machine that runs as
-it should; the network sees nothing else in training, and what it cannot reconstruct is an
-anomaly. Of several, since for a single one the distance from its mean tells as much.
+three axes of acceleration and three of rotation at 50 Hz. Three movements are normal (internal
+rotation against a band, and two kinds of rowing); they stand for a machine that runs correctly.
+The network is trained on these alone, and anything that it cannot reconstruct is an anomaly. There
+are several normal movements because for a single one, the distance from its mean works as well.
 
-Split: the people 8, 9 and 10 test, 1 to 7 train.
+Split: people 1 to 7 for training; 8, 9 and 10 for testing.
 
-Preprocessing: of every window of 128 samples (2.56 s), one every 32, the mean of each axis
-and the logarithm of the magnitudes of its first 16 frequencies above 0 (up to 6.3 Hz): 102
-numbers, each minus its mean over its standard deviation, both of the training windows,
-limited to 6 of the latter.
+Preprocessing: windows of 128 samples (2.56 s), one every 32 samples. Each gives 102 numbers: the
+mean of each axis, and the logarithms of the magnitudes of its first 16 frequencies above 0 (up to
+6.3 Hz). Each number is standardized with mean and standard deviation of the training windows, and
+clipped to 6 standard deviations.
 """
 
 from typing import Any
@@ -72,7 +72,7 @@ def network(batch: int | None) -> Any:
 
 
 def disturb(inputs: Floats, rng: np.random.Generator) -> Floats:
-    """Return `inputs` with noise of half a deviation, which is not to be reconstructed."""
+    """Return `inputs` with noise of half a standard deviation; the targets stay without noise."""
     disturbed: Floats = (inputs + rng.normal(0, 0.5, inputs.shape)).astype(np.float32)
     return disturbed
 

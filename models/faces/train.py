@@ -1,14 +1,15 @@
-"""What is special to the faces: data, split, preprocessing, network, hyperparameters.
+"""The faces model: data, split, preprocessing, network, hyperparameters.
 
-`harness models train faces` trains it from nothing.
+`harness models train faces` trains it from scratch.
 
-Data: 100 faces from Labeled Faces in the Wild and 100 pieces of background of the same
-photographs, 25x25 grey, inside the scikit-image package. Is there a face?
+Data: 100 faces from Labeled Faces in the Wild and 100 pieces of background from the same
+photographs, 25x25 grey, in the scikit-image package. The model decides whether there is a face.
 
-Split: every fourth photograph tests, with its face and its background, the others train.
+Split: every fourth photograph, with its face and its background, for testing; the others for
+training.
 
-Preprocessing: without the last row and column, 24x24, which halves evenly; grey from 0 to 1,
-as the package has it.
+Preprocessing: the last row and column are removed, because 24x24 can be halved evenly. Grey values
+are 0 to 1, as in the package.
 """
 
 from typing import Any
@@ -43,10 +44,10 @@ def _swish(x: Any, convolution: Any) -> Any:
 
 
 def _halve(x: Any, filters: int) -> Any:
-    """Halve the size by a depthwise convolution, padded evenly, then mix the channels.
+    """Halve the size with a depthwise convolution, padded evenly, then mix the channels.
 
-    The same padding on all sides is what PyTorch's models have, and an operator of its own
-    once converted; TensorFlow's "same" would pad an even size below and right only.
+    PyTorch's models also pad all sides equally; the converter makes it a separate operator.
+    TensorFlow's "same" pads an even size only below and right.
     """
     x = layers.ZeroPadding2D(1)(x)
     x = _swish(x, layers.DepthwiseConv2D(3, 2, use_bias=False))
@@ -66,7 +67,7 @@ def network(batch: int | None) -> Any:
 
 
 def distort(pixels: Floats, rng: np.random.Generator) -> Floats:
-    """Return `pixels` [N, 24, 24, 1], some mirrored, all a little shifted, lighter or darker."""
+    """Return `pixels` [N, 24, 24, 1], some mirrored, all slightly shifted, lighter or darker."""
     mirrored = rng.random((len(pixels), 1, 1, 1)) < 0.5  # noqa: PLR2004
     pixels = np.where(mirrored, pixels[:, :, ::-1], pixels)
     padded = np.pad(pixels, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")

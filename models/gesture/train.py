@@ -1,14 +1,14 @@
-"""What is special to the gestures: data, split, preprocessing, network, hyperparameters.
+"""The gesture model: data, split, preprocessing, network, hyperparameters.
 
-`harness models train gesture` trains it from nothing.
+`harness models train gesture` trains it from scratch.
 
-Data: 140 recordings of ten people doing seven shoulder exercises with a smartwatch on, three
-axes of acceleration and three of rotation at 50 Hz, inside the seglearn package.
+Data: 140 recordings of ten people who do seven shoulder exercises with a smartwatch, three axes of
+acceleration and three of rotation at 50 Hz, in the seglearn package.
 
-Split: the people 8, 9 and 10 test, 1 to 7 train, so that nobody is on both sides.
+Split: people 1 to 7 for training; 8, 9 and 10 for testing, so nobody is on both sides.
 
-Preprocessing: windows of 128 samples (2.56 s), one every 32; each axis minus its mean over
-its standard deviation, both of the training windows, limited to 6 of the latter.
+Preprocessing: windows of 128 samples (2.56 s), one every 32 samples. Each axis is standardized
+with mean and standard deviation of the training windows, and clipped to 6 standard deviations.
 """
 
 from typing import Any
@@ -54,7 +54,7 @@ def _normalized(x: Any, convolution: Any) -> Any:
 
 
 def _separable(x: Any, filters: int, size: int) -> Any:
-    """Halve the time by a depthwise convolution, then mix the channels."""
+    """Halve the time with a depthwise convolution, then mix the channels."""
     depthwise = layers.DepthwiseConv2D((size, 1), strides=2, padding="same", use_bias=False)
     x = _normalized(x, depthwise)
     return _normalized(x, layers.Conv2D(filters, 1, use_bias=False))
@@ -74,7 +74,7 @@ def network(batch: int | None) -> Any:
 
 
 def disturb(inputs: Floats, rng: np.random.Generator) -> Floats:
-    """Return `inputs` with each axis of each window scaled by about 15 %, and noise on it."""
+    """Return `inputs` with noise, and each axis of each window scaled by about 15 %."""
     scale = rng.normal(1, 0.15, (len(inputs), 1, 1, AXES))
     disturbed = inputs * scale + rng.normal(0, 0.1, inputs.shape)
     return disturbed.astype(np.float32)

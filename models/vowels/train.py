@@ -1,14 +1,14 @@
-"""What is special to the vowels: data, split, preprocessing, network, hyperparameters.
+"""The vowels model: data, split, preprocessing, network, hyperparameters.
 
-`harness models train vowels` trains it from nothing.
+`harness models train vowels` trains it from scratch.
 
-Data: 640 utterances of the Japanese vowels /ae/ by nine men, each 7 to 29 frames of twelve
-LPC cepstrum coefficients (Kudo, Toyama, Shimbo), inside the aeon package. Who spoke?
+Data: 640 utterances of the Japanese vowels /ae/ by nine men, each 7 to 29 frames of twelve LPC
+cepstrum coefficients (Kudo, Toyama, Shimbo), in the aeon package. The model recognizes the speaker.
 
-Split: the data set's own, 270 utterances to train, 370 of other occasions to test.
+Split: the data set's own, 270 utterances for training, 370 from other sessions for testing.
 
-Preprocessing: each coefficient minus its mean over its standard deviation, both of all frames
-of the training utterances; zeros, the mean, up to 29 frames.
+Preprocessing: each coefficient is standardized with mean and standard deviation of all frames of
+the training utterances. Shorter utterances are padded to 29 frames with zeros, the mean.
 """
 
 from typing import Any
@@ -45,13 +45,13 @@ def load() -> Data:
 
 
 def _conv(x: Any, filters: int, frames: int) -> Any:
-    """Convolve over time and normalize; one operator once converted."""
+    """Convolve over time and normalize; the converter folds this into one operator."""
     x = layers.Conv2D(filters, (frames, 1), padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization()(x))
 
 
 def _branches(x: Any) -> Any:
-    """Look at one frame, three, and seven at a time, and put all side by side."""
+    """Convolve over one frame, three and seven in parallel, and concatenate the results."""
     return layers.Concatenate()([_conv(x, 16, frames) for frames in (1, 3, 7)])
 
 
@@ -67,7 +67,7 @@ def network(batch: int | None) -> Any:
 
 
 def disturb(inputs: Floats, rng: np.random.Generator) -> Floats:
-    """Return `inputs` with noise on every frame that was spoken."""
+    """Return `inputs` with noise on every frame that is not padding."""
     spoken = (inputs != 0).any(axis=-1, keepdims=True)
     noise = np.where(spoken, rng.normal(0, 0.25, inputs.shape), 0)
     disturbed: Floats = (inputs + noise).astype(np.float32)

@@ -131,7 +131,7 @@ def test_a_core_that_is_not_installed_is_named(repository: Repository) -> None:
     target.write_text(f'base = "{TARGET}"\narduino.fqbn = "arduino:samd:mkrzero"\n')
     code, text = run(repository, "--sketch", "RunModel", "--target", "other")
     assert code == ExitCode.USAGE
-    assert "several boards: arduino:mbed_nano:nano33ble, arduino:samd:mkrzero" in text
+    assert "different boards: arduino:mbed_nano:nano33ble, arduino:samd:mkrzero" in text
     common = ("run", "--model", "small", "--target", "other", "--arduino-cli", str(CLI))
     code, text = repository.harness(*common, "--sketch", "RunModel/RunModel.ino")
     assert code == ExitCode.USAGE
@@ -148,11 +148,11 @@ def test_a_core_that_is_not_installed_is_named(repository: Repository) -> None:
         (["--sketch", "models"], "has no models.ino"),
         (
             ["--sketch", "RunModel", "--engine", "cmsis-nn"],
-            "--engine is for firmware that is built",
+            "--engine only applies to firmware that the harness builds",
         ),
         (["--sketch", "RunModel", "--elf", "fw.elf"], "--sketch names another firmware"),
         (["--sketch", "RunModel", "--target", "qemu-stm32"], "[arduino] fqbn ="),
-        (["--sketch", "RunModel", "--arduino-cli", "nowhere"], "is no executable file"),
+        (["--sketch", "RunModel", "--arduino-cli", "nowhere"], "is not an executable file"),
     ],
 )
 def test_what_does_not_fit_is_said(
@@ -173,7 +173,7 @@ def test_without_arduino_cli_the_way_to_it_is_said(
     options = ("--model", "small", "--target", TARGET, "--sketch", "RunModel")
     code, text = repository.harness("run", *options)
     assert code == ExitCode.INFRASTRUCTURE
-    assert "no arduino-cli on PATH" in text
+    assert "arduino-cli is not on PATH" in text
     assert "--arduino-cli" in text
 
 
@@ -182,7 +182,7 @@ def test_without_arduino_cli_the_way_to_it_is_said(
     [
         ("echo Error: unknown flag: --library >&2; exit 1", "unknown flag: --library"),
         ("""echo '{"error": "Invalid FQBN: empty"}' >&2; exit 7""", "Invalid FQBN: empty"),
-        ("""echo '{"success": true}'""", "wrote no ELF"),
+        ("""echo '{"success": true}'""", "did not write this ELF"),
         ("sleep 5", "did not finish within 0.2 s"),
     ],
 )

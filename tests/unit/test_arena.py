@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from harness.engines.cmsis_nn import CmsisNN, arena, cmsis_nn_engine
-from harness.engines.cmsis_nn.arena import Memory, allocate
+from harness.engines.cmsis_nn.arena import ArenaLayout, allocate
 from harness.engines.cmsis_nn.layer import Layer
-from harness.engines.cmsis_nn.lifetimes import Lives
+from harness.engines.cmsis_nn.lifetimes import Lifetimes
 from harness.errors import ExitCode
 from harness.model import tensor_block
 from harness.model.folder import list_models
@@ -33,11 +33,11 @@ MODELS = {
 
 def layers_of(
     model: bytes, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> tuple[Graph, Sequence[Layer], Memory]:
+) -> tuple[Graph, Sequence[Layer], ArenaLayout]:
     """Return what the engine plans memory for, and the plan."""
-    seen: list[tuple[Graph, Sequence[Layer], Memory]] = []
+    seen: list[tuple[Graph, Sequence[Layer], ArenaLayout]] = []
 
-    def spy(graph: Graph, layers: Sequence[Layer]) -> Memory:
+    def spy(graph: Graph, layers: Sequence[Layer]) -> ArenaLayout:
         seen.append((graph, layers, allocate(graph, layers)))
         return seen[-1][2]
 
@@ -120,23 +120,23 @@ def test_nothing_is_computed_in_place_of_what_is_needed_later(
     total = b.add(first, first)
     again = b.add(total, first)
     graph, layers, _ = layers_of(b.build([source], [again, total]), monkeypatch, tmp_path)
-    lives = Lives(graph, layers)
-    lives.merge()
-    assert all(lives.root[index] == index for index in lives.name)
+    lifetimes = Lifetimes(graph, layers)
+    lifetimes.compute_in_place()
+    assert all(lifetimes.root[index] == index for index in lifetimes.name)
 
 
 class Bytes:
     """The arena while the model runs: which tensor each byte is of."""
 
-    def __init__(self, graph: Graph, lives: Lives, arena: Memory) -> None:
+    def __init__(self, graph: Graph, lifetimes: Lifetimes, arena: ArenaLayout) -> None:
         self.graph = graph
-        self.lives = lives
+        self.lifetimes = lifetimes
         self.offset = {slot.name: slot.offset for slot in arena.slots}
         self.owner: dict[int, int | None] = {}
-        self.bytes_of = {index: index for index in lives.name}  # an alias is another's
+        self.bytes_of = {index: index for index in lifetimes.name}  # an alias is another's
 
     def place(self, index: int) -> int:
-        return self.offset[self.lives.name[self.bytes_of[index]]]
+        return self.offset[self.lifetimes.name[self.bytes_of[index]]]
 
     def write(self, begin: int, size: int, index: int | None) -> None:
         self.owner.update(dict.fromkeys(range(begin, begin + size), index))
@@ -171,11 +171,11 @@ def test_whatever_lives_at_once_lies_apart(
     rng = np.random.default_rng(seed)
     model = network(rng) if seed % 2 else random_graph(from_rng(rng))
     graph, layers, _ = layers_of(model, monkeypatch, tmp_path)
-    lives = Lives(graph, layers)
+    lifetimes = Lifetimes(graph, layers)
     if merged:
-        lives.merge()
-    placed = arena._memory(graph, layers, lives)
-    held = Bytes(graph, lives, placed)
+        lifetimes.compute_in_place()
+    placed = arena._layout(graph, layers, lifetimes)
+    held = Bytes(graph, lifetimes, placed)
     for index in graph.inputs:
         held.compute(index)
     for layer in layers:
@@ -230,10 +230,10 @@ def test_a_model_computed_in_place_equals_golden(
     np.savez(path.with_name("vectors.npz"), labels=np.zeros(4, np.int64), **arrays)
 
     # Merged whether or not the arena gets smaller by it.
-    class Merged(Lives):
+    class Merged(Lifetimes):
         def __init__(self, graph: Graph, layers: Sequence[Layer]) -> None:
             super().__init__(graph, layers)
-            self.merge()
+            self.compute_in_place()
 
-    monkeypatch.setattr(arena, "Lives", Merged)
+    monkeypatch.setattr(arena, "Lifetimes", Merged)
     assert repository.run("cmsis-nn") == (ExitCode.PASSED, "")

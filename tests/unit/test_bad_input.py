@@ -252,14 +252,14 @@ BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "shape": (
         {"inputs": np.zeros((2, 2, 2), np.int8)},
         "inputs",
-        "has shape [2, 2, 2], but the model takes [1, 4]",
+        "has shape [2, 2, 2], but the model's input has [1, 4]",
         "store it as [2, 4]",
     ),
     "dtype": (
         {"inputs": np.zeros((2, 4), np.float32)},
         "inputs",
-        "has type float32, but the model takes int8",
-        "quantize by the model's input scale and zero point",
+        "has type float32, but the model's input has int8",
+        "quantize with the model's input scale and zero point",
     ),
     "none": (
         {"inputs": np.zeros((0, 4), np.int8), "labels": np.zeros(0, np.int64)},
@@ -276,7 +276,7 @@ BAD_VECTORS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "golden": (
         {"golden": np.zeros((2, 3), np.int8)},
         "golden",
-        "has shape [2, 3], but the model answers [1, 4]",
+        "has shape [2, 3], but the model's output has [1, 4]",
         "store it as [2, 4]",
     ),
 }
@@ -512,7 +512,7 @@ def test_a_model_that_is_not_right_is_recorded_as_such(repository: Repository) -
     assert record.reasons == [
         "1 of 8 output bytes differ from golden (the firmware's source); "
         "first: vector 1, byte 3, 0 instead of 7",
-        "the layer cannot be named: engine misbehaving does not tell of its layers; have it "
+        "the layer cannot be named: engine misbehaving does not report its layers; let it "
         "call the hook of firmware/nn/nn.h, and fill Generated.layers",
         "accuracy 0.0000 is below the quality target 0.5; golden reaches 0.0000",
     ]

@@ -57,7 +57,9 @@ def test_a_block_of_one_tensor_is_that_tensor() -> None:
 def test_each_tensor_of_a_block_begins_at_four_bytes() -> None:
     made = tensors((np.int8, (1, 5)), (np.float32, (1, 2)), (np.uint8, ()), (np.int16, (1, 3)))
     assert tensor_block.offsets(made) == [0, 8, 16, 20, 26]
-    values = [np.arange(t.elements).astype(t.dtype).reshape(tensor_block.sample(t)) for t in made]
+    values = [
+        np.arange(t.elements).astype(t.dtype).reshape(tensor_block.sample_shape(t)) for t in made
+    ]
     packed = tensor_block.pack(made, values)
     assert len(packed) == tensor_block.size(made) == 26
     for value, again in zip(values, tensor_block.unpack(made, packed), strict=True):
@@ -87,7 +89,7 @@ def put(repository: Repository, model: bytes, **more: Any) -> list[Array]:
     graph = parse(model, where="small")
     rng = np.random.default_rng(3)
     inputs = [
-        rng.integers(-100, 100, (COUNT, *tensor_block.sample(tensor))).astype(tensor.dtype)
+        rng.integers(-100, 100, (COUNT, *tensor_block.sample_shape(tensor))).astype(tensor.dtype)
         for tensor in graph.input_tensors
     ]
     names = ["inputs"] if len(inputs) == 1 else [f"inputs_{i}" for i in range(len(inputs))]
@@ -374,4 +376,4 @@ def test_vectors_of_the_wrong_type_are_refused_by_file_and_array(repository: Rep
     assert f"{path.relative_to(repository.root)}: inputs_1: has type float32" in text.replace(
         str(repository.root) + "/", ""
     )
-    assert "but the model takes int8" in text
+    assert "but the model's input has int8" in text

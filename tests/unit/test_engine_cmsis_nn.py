@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
-from harness.engines.cmsis_nn.model_c import plain
+from harness.engines.cmsis_nn.model_c import comment_safe
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import InputError
@@ -152,7 +152,7 @@ def test_softmax_survives_where_tflm_aborts(host: Host) -> None:
     model = b.build([source], [b.softmax(source)])
     equal = np.zeros((1, 1, 1000), np.int8)
     assert (host.run(model, equal) == -128).all()
-    with pytest.raises(InputError, match="TFLM does not run it"):
+    with pytest.raises(InputError, match="TFLM cannot run it"):
         tflm_golden.outputs(model, equal)
     equal[0, 0, 17] = 127
     host.check(model, equal)
@@ -281,7 +281,7 @@ def test_hostile_names_stay_in_their_comments(host: Host) -> None:
             tensor.name = "*/ int evil; /* ??/\n\\\r // \x00\u202e" + "x" * 300
 
     host.check(tiny(rename))
-    assert plain("*/ a /* b;c") == "_/_a_/__b"
+    assert comment_safe("*/ a /* b;c") == "_/_a_/__b"
 
 
 def test_the_arena_of_a_chain_is_its_two_largest_neighbours(tmp_path: Path) -> None:
@@ -452,7 +452,7 @@ def test_pooling_that_changes_the_scale_is_refused(tmp_path: Path) -> None:
     source = b.activation((1, 4, 4, 3), 0.02, 0)
     now = b.pool("MAX_POOL_2D", source, (2, 2))
     b.tensors[now].scale = [0.03]
-    assert "quantized differently" in refused(b.build([source], [now]), tmp_path)
+    assert "have different quantization" in refused(b.build([source], [now]), tmp_path)
 
 
 def test_softmax_with_another_output_scale_is_refused(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_model_that_tflm_refuses_is_refused_with_its_reason(
     b = Builder()
     source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
     b.operator("MyOwnThing", [source], [result])
-    with pytest.raises(InputError, match=r"TFLM does not run it: .*op code CUSTOM"):
+    with pytest.raises(InputError, match=r"TFLM cannot run it: .*op code CUSTOM"):
         tflm_golden.outputs(
             b.build([source], [result]), np.zeros((1, 1, 4), np.int8), where="m.tflite"
         )
@@ -69,5 +69,5 @@ def test_a_model_that_ends_tflm_does_not_end_us() -> None:
     b = Builder()
     source = b.activation((1, 4), 1000.0, 0)
     broken = b.build([source], [b.add(source, source, scale=1e-6)])
-    with pytest.raises(InputError, match="TFLM does not run it"):
+    with pytest.raises(InputError, match="TFLM cannot run it"):
         tflm_golden.outputs(broken, np.zeros((1, 1, 4), np.int8))

@@ -122,7 +122,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("RELU", change={1: {"scale": [1e-12]}}),
         "are too far apart",
     ),
-    "logistic, output": (lambda: layer("LOGISTIC"), "TFLM wants zero point -128"),
+    "logistic, output": (lambda: layer("LOGISTIC"), "TFLM requires zero point -128"),
     "logistic, scale": (
         lambda: layer("LOGISTIC", change={0: {"scale": [1e-9]}, 1: {"zero_point": [-128]}}),
         "the input's scale 1e-09 is too small",
@@ -141,7 +141,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "quantize, no scale": (
         lambda: layer("QUANTIZE", change={1: {"scale": []}}),
-        "the output must have one scale",
+        "the output must have one positive scale",
     ),
     "quantize, zero point": (
         lambda: layer("QUANTIZE", change={0: {"dtype": UINT8, "zero_point": [256]}}),
@@ -171,15 +171,15 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "pad, value": (
         lambda: layer("PADV2", ints(*[0] * 8), int8(1), change={2: {"scale": [0.3]}}),
-        "quantized differently",
+        "have different quantization",
     ),
     "pad, two values": (
         lambda: layer("PADV2", ints(*[0] * 8), int8(2)),
-        "is not one constant",
+        "is not a single constant",
     ),
     "transpose, permutation": (
         lambda: layer("TRANSPOSE", ints(0, 1, 1, 2)),
-        "is no permutation of 4 axes",
+        "is not a permutation of 4 axes",
     ),
     "transpose, shape": (
         lambda: layer("TRANSPOSE", ints(0, 2, 1, 3)),
@@ -215,7 +215,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "slice, beyond the end": (
         lambda: layer("SLICE", ints(0, 1, 0, 0), ints(1, 4, -1, 2)),
-        "[0, 1, 0, 0] to [1, 5, 6, 2] leaves 1x4x6x2",
+        "[0, 1, 0, 0] to [1, 5, 6, 2] is outside 1x4x6x2",
     ),
     "resize, shape": (
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12)),
@@ -242,7 +242,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
             options="ConcatenationOptions",
             change={1: {"scale": [0.2]}},
         ),
-        "TFLM wants them the same",
+        "TFLM requires the same",
     ),
     "concatenation, activation": (
         lambda: layer(
@@ -252,7 +252,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "concatenation, shapes": (
         lambda: layer("CONCATENATION", int8(1, 4, 6, 3), options="ConcatenationOptions"),
-        "differ beside axis 0",
+        "differ in axes other than 0",
     ),
     "concatenation, axis": (
         lambda: layer("CONCATENATION", options="ConcatenationOptions", Axis=4),
@@ -296,7 +296,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "split, shape": (
         lambda: layer("SPLIT", ints(1), order=(1, 0), outputs=2, result=(1, 2, 6, 1)),
-        "1x2x6x1 is no part of 1x4x6x2 along axis 1",
+        "1x2x6x1 is not a part of 1x4x6x2 along axis 1",
     ),
     "split, axes": (
         lambda: layer("SPLIT", ints(1, 2), order=(1, 0), outputs=2),
@@ -312,7 +312,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "reduce max, scales": (
         lambda: layer("REDUCE_MAX", ints(1), result=(1, 6, 2), change={2: {"scale": [0.3]}}),
-        "quantized differently, which TFLM refuses",
+        "have different quantization, which TFLM rejects",
     ),
     "arg max, type": (
         lambda: layer("ARG_MAX", ints(3), result=(1, 4, 6), options="ArgMaxOptions"),

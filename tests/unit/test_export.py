@@ -15,7 +15,7 @@ from harness.golden import edge_impulse_golden
 from harness.image.build import build_image
 from harness.image.toolchain import find_toolchain
 from harness.measure.agreement import TOLERANCE, classes, score_differences
-from harness.model.edge_impulse_export import KINDS, METADATA, read_export
+from harness.model.edge_impulse_export import METADATA, STAGES, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
 from harness.results.record import read_record
@@ -68,7 +68,7 @@ def test_an_export_says_what_it_is(export: Path) -> None:
 
 def test_its_graph_is_its_stages(export: Path) -> None:
     graph = read_export(export).graph
-    assert tuple(operator.kind for operator in graph.operators) == KINDS
+    assert tuple(operator.kind for operator in graph.operators) == STAGES
     assert [(t.name, t.shape) for t in graph.input_tensors] == [("features", (1, 6))]
     assert [(t.name, t.shape) for t in graph.output_tensors] == [
         ("scores", (1, 2)),
@@ -108,8 +108,8 @@ def test_models_show_tells_what_an_export_is(
 ) -> None:
     assert main(["models", "show", str(export)]) == 0
     out = capsys.readouterr().out
-    assert "takes   6 raw features: 2 samples of 3 values, 62.5 a second" in out
-    assert "answers low, high and an anomaly score\n  class   from a score of 0.6 on" in out
+    assert "input   6 raw features: 2 samples of 3 values, 62.5 per second" in out
+    assert "output  low, high and an anomaly score\n  class   score of at least 0.6" in out
 
 
 DESCRIPTION = """\
@@ -161,19 +161,19 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "no number": (
         lambda at: edit(at / METADATA, "FREQUENCY 62.5", "FREQUENCY fast"),
-        "EI_CLASSIFIER_FREQUENCY: 'fast' is no number",
+        "EI_CLASSIFIER_FREQUENCY: 'fast' is not a number",
     ),
     "no whole number": (
         lambda at: edit(at / METADATA, "DEPLOY_VERSION 7", "DEPLOY_VERSION 7.5"),
-        "EI_CLASSIFIER_PROJECT_DEPLOY_VERSION: 7.5 is not whole",
+        "EI_CLASSIFIER_PROJECT_DEPLOY_VERSION: 7.5 is not an integer",
     ),
     "nothing to take": (
         lambda at: edit(at / METADATA, "RAW_SAMPLES_PER_FRAME 3", "RAW_SAMPLES_PER_FRAME 0"),
-        "EI_CLASSIFIER_RAW_SAMPLES_PER_FRAME: 0 is no count",
+        "EI_CLASSIFIER_RAW_SAMPLES_PER_FRAME: 0 is out of range",
     ),
     "names in a circle": (
         lambda at: edit(at / METADATA, "KMEANS 1", "KMEANS EI_ANOMALY_TYPE_KMEANS"),
-        "EI_CLASSIFIER_HAS_ANOMALY: 'EI_ANOMALY_TYPE_KMEANS' is no number",
+        "EI_CLASSIFIER_HAS_ANOMALY: 'EI_ANOMALY_TYPE_KMEANS' is not a number",
     ),
     "objects": (
         lambda at: edit(at / METADATA, "OBJECT_DETECTION 0", "OBJECT_DETECTION 1"),
@@ -185,7 +185,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "labels of another count": (
         lambda at: edit(at / VARIABLES, '"high"', '"high", "higher"'),
-        f"names the labels low, high, higher, but {METADATA} counts 2",
+        f"has the labels low, high, higher, but {METADATA} has 2",
     ),
     "no labels": (
         lambda at: edit(at / VARIABLES, "inferencing_categories", "categories"),
@@ -211,20 +211,20 @@ def test_labels_of_the_toml_must_be_the_export_s(export: Path) -> None:
 def test_an_export_is_no_autoencoder(export: Path) -> None:
     folder = describe(export, task="anomaly-detection")
     edit(folder / "model.toml", '"accuracy"', '"auc"')
-    assert "task: an export's impulse classifies" in message(lambda: load_model(folder))
+    assert "task: an export can only be a classification" in message(lambda: load_model(folder))
 
 
 def test_a_folder_that_is_no_export_is_no_network(export: Path) -> None:
     folder = describe(export)
     edit(folder / "model.toml", '"loudness"', '"loudness/features"')
-    assert "is no export of Edge Impulse" in message(lambda: load_model(folder))
+    assert "is not an export of Edge Impulse" in message(lambda: load_model(folder))
 
 
 FEATURES: dict[str, tuple[str, str, str]] = {
-    "too few": ("high.2.txt", "1, 2, 3", "holds 3 numbers, but high.1.txt 6"),
-    "no number": ("low.2.txt", "1, 2, x, 4, 5, 6", "'x', at place 2, is no number"),
+    "too few": ("high.2.txt", "1, 2, 3", "holds 3 numbers, but high.1.txt holds 6"),
+    "no number": ("low.2.txt", "1, 2, x, 4, 5, 6", "'x', value 2, is not a number"),
     "empty": ("low.2.txt", " \n", "holds no numbers"),
-    "label": ("lwo.2.txt", "1, 2, 3, 4, 5, 6", "'lwo', before the first dot of its name"),
+    "label": ("lwo.2.txt", "1, 2, 3, 4, 5, 6", "'lwo', the name up to its first dot"),
 }
 
 
@@ -252,13 +252,13 @@ def test_pixels_are_numbers(tmp_path: Path) -> None:
 def test_features_that_are_no_numbers_are_refused(export: Path, value: str) -> None:
     (export / "features" / "low.2.txt").write_text(f"1, 2, 3, 4, 5, {value}")
     model = load_model(export)
-    assert "vector 3 holds what is no finite number" in message(lambda: model.check(model.graph))
+    assert "vector 3 holds a value that is not finite" in message(lambda: model.check(model.graph))
 
 
 def test_another_number_of_features_than_the_impulse_takes_is_refused(export: Path) -> None:
     edit(export / METADATA, "RAW_SAMPLE_COUNT 2", "RAW_SAMPLE_COUNT 4")
     model = load_model(export)
-    assert "has shape [3, 6], but the model takes [1, 12]" in message(
+    assert "has shape [3, 6], but the model's input has [1, 12]" in message(
         lambda: model.check(model.graph)
     )
 
@@ -267,7 +267,7 @@ def test_another_number_of_features_than_the_impulse_takes_is_refused(export: Pa
 def test_engines_are_not_confused(export: Path, tmp_path: Path) -> None:
     network = load_model(ROOT / "models" / "faces").graph
     engine = find_engine("edge-impulse")
-    assert "builds an export of Edge Impulse, not a network" in message(
+    assert "builds exports of Edge Impulse, not networks" in message(
         lambda: engine.generate(network, tmp_path, core="cortex-m4f")
     )
     assert "  -> build it with --engine=edge-impulse" in message(
@@ -333,7 +333,7 @@ def test_the_stand_in_answers_as_its_host_build(workspace: Workspace) -> None:
     assert result.quality == 1
     assert result.profile_unavailable == ""
     assert result.profile is not None
-    assert [layer.operator for layer in result.profile.layers] == list(KINDS)
+    assert [layer.operator for layer in result.profile.layers] == list(STAGES)
     assert all(layer.ticks > 0 for layer in result.profile.layers)
     assert 0 < result.welcome.arena_size < 4096  # of the heap: 24 bytes, and what malloc adds
     assert result.memory.parts["heap"].ram == result.welcome.arena_size

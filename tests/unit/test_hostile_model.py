@@ -187,13 +187,13 @@ def shared_names() -> bytes:
         (two_layers(retensor(5, shape=(65536, 65536))), "too large for any target"),
         (two_layers(retensor(1, buffer=1_000_000)), "refers to buffer 1000000"),
         (two_layers(retensor(1, shape=(3, 4))), "needs 12 bytes of data but has 16"),
-        (two_layers(rewire(0, [0, 1, 3], [2, 2])), "tensor 2, which has a value already"),
-        (two_layers(rewire(1, [2, 4, 6], [5, 5])), "tensor 5, which has a value already"),
+        (two_layers(rewire(0, [0, 1, 3], [2, 2])), "tensor 2, which already has a value"),
+        (two_layers(rewire(1, [2, 4, 6], [5, 5])), "tensor 5, which already has a value"),
         (two_layers(rewire(0, [6 + 1, 1, 3], [2])), "reads tensor 7 of 7"),
-        (two_layers(rewire(0, [5, 1, 3], [2])), "reads tensor 5 before anything wrote it"),
-        (two_layers(in_a_circle), "reads tensor 5 before anything wrote it"),
+        (two_layers(rewire(0, [5, 1, 3], [2])), "reads tensor 5 before it is written"),
+        (two_layers(in_a_circle), "reads tensor 5 before it is written"),
         (no_subgraph(), "has 0 subgraphs"),
-        (one_input_twice(), "tensor 0 is the graph's input more than once"),
+        (one_input_twice(), "tensor 0 is an input of the graph more than once"),
         (constant_input(), "the graph's input, tensor 0, is a constant"),
         (shared_names(), "overlap"),
         (originals()[1].replace(b"TFL3", b"TFL2"), "the identifier TFL3 is missing"),
@@ -235,7 +235,7 @@ def aborts_tflm() -> bytes:
 
 
 def test_golden_says_by_what_tflm_crashed() -> None:
-    with pytest.raises(InputError, match="it crashed by SIGABRT") as caught:
+    with pytest.raises(InputError, match="it crashed with SIGABRT") as caught:
         tflm_golden.answers(aborts_tflm(), [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
 
@@ -246,7 +246,7 @@ def test_golden_gives_a_file_little_memory() -> None:
     source = b.activation((1, 4), 0.1, 0)
     data = b.build([source], [b.add(source, source)], metadata=("x" * 200_000, 20_000))
     begin = time.monotonic()
-    with pytest.raises(InputError, match="wants more than 1 GiB") as caught:
+    with pytest.raises(InputError, match="needs more than 1 GiB") as caught:
         tflm_golden.answers(data, [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
     assert time.monotonic() - begin < 10 * SECONDS
@@ -255,7 +255,7 @@ def test_golden_gives_a_file_little_memory() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (two_layers(in_a_circle), "before anything wrote it"),
+        (two_layers(in_a_circle), "before it is written"),
         (originals()[1][:-300], "is damaged"),
         (b"not a model", "the identifier TFL3 is missing"),
     ],
@@ -288,6 +288,6 @@ def test_the_command_names_a_file_that_crashes_tflm(
     np.savez(repository.vectors(), inputs=plain["inputs"], labels=plain["labels"])
     code, text = repository.run()  # an engine that does not look at the graph
     assert code == ExitCode.USAGE
-    assert f"{path}: TFLM does not run it" in text
-    assert "it crashed by SIGABRT" in text
+    assert f"{path}: TFLM cannot run it" in text
+    assert "it crashed with SIGABRT" in text
     assert repository.records() == []

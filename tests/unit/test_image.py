@@ -328,7 +328,7 @@ def test_a_section_outside_the_target_s_memory_is_refused(target: Target, built:
     elsewhere = Memory(Region(0x0800_0000, 0x10_0000), Region(0x3000_0000, 0x1000))
     with pytest.raises(InputError) as caught:
         built.elf.sizes(elsewhere)
-    assert "section .stack at 0x20000000 is in no memory of the target" in str(caught.value)
+    assert "section .stack at 0x20000000 is outside the target's memory" in str(caught.value)
 
 
 def test_a_missing_elf_is_explained(target: Target, tmp_path: Path) -> None:

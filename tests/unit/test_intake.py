@@ -93,7 +93,7 @@ def test_real_inputs_are_quantized_by_the_model_s_own_scale_and_it_says_so(desk:
     save(x=np.array([[0, 0.5, -1], [1.2, 100, -100]], np.float32), y=[0, 1])
     code, out, _ = desk.run(*ADD, "--name", "other")
     assert code == ExitCode.PASSED
-    said = "real values, quantized to int8 by the model's own input scale 0.5 and zero point 0"
+    said = "real values, quantized to int8 with the model's own input scale 0.5 and zero point 0"
     assert f"inputs: {said}" in out
     model = desk.model("other")
     assert model.preprocessing == said
@@ -132,15 +132,19 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
     "shape": (
         arrays(x=BYTES.reshape(3, 4)),
         "x.npy",
-        "has shape [3, 4], but net.tflite takes [1, 3]\n"
+        "has shape [3, 4], but the input of net.tflite has [1, 3]\n"
         "  -> save one input after the other: [N, 3]",
     ),
-    "single number": (arrays(x=np.int8(5)), "x.npy", "has shape [], but net.tflite takes [1, 3]"),
+    "single number": (
+        arrays(x=np.int8(5)),
+        "x.npy",
+        "has shape [], but the input of net.tflite has [1, 3]",
+    ),
     "empty": (arrays(x=BYTES[:0], y=CLASSES[:0]), "x.npy", "has shape [0, 3]"),
     "type": (
         arrays(x=BYTES.astype(np.uint8)),
         "x.npy",
-        "has type uint8, but net.tflite takes int8",
+        "has type uint8, but the input of net.tflite has int8",
     ),
     "not finite": (arrays(x=np.full((4, 3), np.nan)), "x.npy", "values that are not finite"),
     "labels not whole": (arrays(y=CLASSES / 1.0), "y.npy", "has type float64 and shape [4]"),
@@ -159,7 +163,7 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
     "there already": (
         lambda: Path("models/net").mkdir(parents=True),
         "models/net",
-        "is there already\n  -> remove it, or give another --name",
+        "already exists\n  -> remove it, or give another --name",
     ),
 }
 
@@ -199,7 +203,7 @@ def test_a_name_that_is_no_folder_is_refused(desk: Desk, name: str) -> None:
 def test_an_anomaly_detector_needs_an_autoencoder_and_both_labels(desk: Desk) -> None:
     save(x=BYTES, y=CLASSES)
     anomaly = (*ADD, "--task", "anomaly-detection")
-    assert "is no autoencoder: it has 3 inputs and 2 outputs" in desk.refused(*anomaly)
+    assert "is not an autoencoder: it has 3 inputs and 2 outputs" in desk.refused(*anomaly)
     (desk.root / "net.tflite").write_bytes(dense(3, 3))
     save(y=np.zeros(4, int))
     assert "y.npy: labels: AUC needs vectors of both labels" in desk.refused(*anomaly)
@@ -276,24 +280,28 @@ def test_an_autoencoder_of_two_classes_detects_anomalies(desk: Desk) -> None:
 
 A = bytes(3)
 BAD_FOLDERS: dict[str, tuple[str, dict[str, bytes], str]] = {
-    "empty": ("\n", {}, "y_labels.csv: names no files"),
-    "too few fields": ("a.bin,2\n", {"a": A}, "y_labels.csv: line 1: is 'a.bin,2'"),
-    "no number": ("a.bin,2,1\nb.bin,2,x\n", {"a": A}, "y_labels.csv: line 2: is 'b.bin,2,x'"),
-    "negative": ("a.bin,2,-1\n", {"a": A}, "line 1: is 'a.bin,2,-1'"),
-    "endless": (f"a.bin,2,{'1' * 5000}\n", {"a": A}, "line 1: is 'a.bin,2,1"),
-    "no step": ("a.bin,2,1,3,0\n", {"a": A}, "line 1: is 'a.bin,2,1,3,0'"),
-    "elsewhere": ("../net.tflite,2,1\n", {}, "line 1: is '../net.tflite,2,1'"),
+    "empty": ("\n", {}, "y_labels.csv: lists no files"),
+    "too few fields": ("a.bin,2\n", {"a": A}, "y_labels.csv: line 1: is invalid: 'a.bin,2'"),
+    "no number": (
+        "a.bin,2,1\nb.bin,2,x\n",
+        {"a": A},
+        "y_labels.csv: line 2: is invalid: 'b.bin,2,x'",
+    ),
+    "negative": ("a.bin,2,-1\n", {"a": A}, "line 1: is invalid: 'a.bin,2,-1'"),
+    "endless": (f"a.bin,2,{'1' * 5000}\n", {"a": A}, "line 1: is invalid: 'a.bin,2,1"),
+    "no step": ("a.bin,2,1,3,0\n", {"a": A}, "line 1: is invalid: 'a.bin,2,1,3,0'"),
+    "elsewhere": ("../net.tflite,2,1\n", {}, "line 1: is invalid: '../net.tflite,2,1'"),
     "missing file": ("a.bin,2,1\n", {}, "a.bin cannot be read: No such file"),
     "size": (
         "a.bin,2,1\n",
         {"a": bytes(4)},
-        "a.bin has 4 bytes, but net.tflite takes 3 values\n"
+        "a.bin has 4 bytes, but the input of net.tflite has 3 values\n"
         "  -> give 3 bytes for each input, or 12 as float32",
     ),
     "sizes differ": ("a.bin,2,1\nb.bin,2,1\n", {"a": A, "b": bytes(12)}, "b.bin has 12 bytes"),
     "window": ("a.bin,2,1,2,1\n", {"a": A}, "a.bin has 3 bytes and windows of 2"),
     "shorter than a window": ("a.bin,2,1,12,4\n", {"a": A}, "a.bin has 3 bytes and windows of 12"),
-    "classes": ("a.bin,5,1\n", {"a": A}, "counts 5 classes, but net.tflite has 2 outputs"),
+    "classes": ("a.bin,5,1\n", {"a": A}, "has 5 classes, but net.tflite has 2 outputs"),
     "label": ("a.bin,2,2\n", {"a": A}, "vector 0 has label 2, but net.tflite has 2 classes"),
     "not finite": (
         "a.bin,2,1\n",
@@ -310,14 +318,14 @@ def test_a_folder_that_is_wrong_is_explained_and_nothing_written(desk: Desk, rul
     tiny(labels, **files)
     if rule == "not text":
         Path("tiny/y_labels.csv").write_bytes(b"\xff\xfe\x00")
-        what = "y_labels.csv: is no CSV file"
+        what = "y_labels.csv: is not a CSV file"
     assert what in desk.refused(*IMPORT)
 
 
 def test_a_folder_without_labels_is_explained(desk: Desk) -> None:
     err = desk.refused("import-mlperf", "nowhere", "--model", "net.tflite")
     assert "nowhere/y_labels.csv: cannot be read: No such file" in err
-    assert "give a folder of MLPerf Tiny's" in err
+    assert "give a folder of MLPerf Tiny" in err
 
 
 def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:

@@ -73,7 +73,7 @@ def test_who_is_second_is_told_who_is_first_and_at_once(folder: Path, resource: 
         assert descriptors() == before
     assert str(caught.value) == (
         f"{resource}: is in use by process {first.pid} (-c {folder} {resource})\n"
-        "  -> wait until it ends, or let this one wait with --lock-timeout=SECONDS"
+        "  -> wait until it ends, or set a waiting time with --lock-timeout=SECONDS"
     )
 
 

@@ -147,7 +147,7 @@ def test_the_command_says_what_is_left_of_a_target(
         shown = capsys.readouterr().out
         assert re.search(rf"(?m)^ left +{flash:,} +{ram:,} *$", shown)
     assert main(["size", str(image.directory), "--target", "virtual-nrf52840"]) == ExitCode.USAGE
-    assert "is in no memory of the target" in capsys.readouterr().err
+    assert "is outside the target's memory" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["README.md", "nothing.elf"])

@@ -318,7 +318,7 @@ def test_a_submission_leaves_out_what_was_not_measured_as_the_rules_ask(
         missing = write_submission([Outcome(benchmark, held)], tmp_path / name, "us")
         assert why in missing[0]
         assert not list((tmp_path / name).rglob("performance"))
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         write_submission([Outcome(benchmark, run)], tmp_path / "short", "us")
     with pytest.raises(InputError, match="no benchmark ran"):
         write_submission([Outcome(benchmark)], tmp_path / "nothing", "us")

@@ -34,18 +34,18 @@ INVALID_DESCRIPTIONS = {
     "invalid_quality_target_above_one": (
         ": quality_target",
         "97.0 is not between 0 and 1",
-        "such as 0.97",
+        "for example 0.97",
     ),
     "invalid_quality_target_below_zero": (
         ": quality_target",
         "-0.1 is not between 0 and 1",
-        "such as 0.97",
+        "for example 0.97",
     ),
     "invalid_quality_target_missing": ("", "`quality_target`", ""),
     "invalid_quality_target_nan": (
         ": quality_target",
         "nan is not between 0 and 1",
-        "such as 0.97",
+        "for example 0.97",
     ),
     "invalid_quality_target_type": (": quality_target", "Expected `float`, got `str`", ""),
     "invalid_input_missing": ("", "`input`", ""),
@@ -54,11 +54,15 @@ INVALID_DESCRIPTIONS = {
     "invalid_licence_missing": (": provenance", "`licence`", ""),
     "invalid_metric_of_other_task": (
         ": metric",
-        "auc is no measure of classification",
+        "auc is not a metric of classification",
         'write metric = "accuracy"',
     ),
     "invalid_metric_unknown": (": metric", "'f1'", ""),
-    "invalid_model_absent": (": model", "absent.tflite cannot be read: No such file", "name its"),
+    "invalid_model_absent": (
+        ": model",
+        "absent.tflite cannot be read: No such file",
+        "set `model`",
+    ),
     "invalid_model_empty_name": (": model", "length >= 1", ""),
     "invalid_provenance_key_unknown": (": provenance", "`author`", ""),
     "invalid_provenance_missing": ("", "`provenance`", ""),
@@ -245,7 +249,7 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "inputs twice": (
         put(inputs_0=np.zeros((4, 3), np.int8)),
         "inputs",
-        "is there beside inputs_0",
+        "is in the file together with inputs_0",
         "store inputs for one, or inputs_0, inputs_1 and so on for several",
     ),
     "an input missing": (
@@ -263,25 +267,25 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "inputs misnumbered": (
         put(inputs_01=np.zeros((4, 3), np.int8)),
         "inputs_01",
-        "is not known",
+        "is an unknown array",
         "",
     ),
     "inputs of different length": (
         lambda held: {**drop("inputs")(held), "inputs_0": A, "inputs_1": A[:3]},
         "inputs_1",
-        "holds 3 vectors, but inputs_0 4",
-        "store a value of each input for every vector",
+        "holds 3 vectors, but inputs_0 holds 4",
+        "store one value of each input for every vector",
     ),
     "second input of another type": (
         lambda held: {**drop("inputs")(held), "inputs_0": A, "inputs_1": A.astype(np.int64)},
         "inputs_1",
         "has type int64, not one of int8, uint8, int16, int32, float32",
-        "quantize by",
+        "quantize with",
     ),
     "golden twice": (
         put(golden_0=np.zeros((4, 2), np.int8)),
         "golden",
-        "is there beside golden_0",
+        "is in the file together with golden_0",
         "golden_1 and so on",
     ),
     "second golden too short": (
@@ -293,14 +297,14 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "golden of several without source": (
         lambda held: {**drop("golden_source")(drop("golden")(held)), "golden_0": A},
         "golden_source",
-        "does not name what computed `golden`",
+        "does not name the source of `golden`",
         "save interpreter and version as text",
     ),
     "labels missing": (drop("labels"), "labels", "is missing", "save it as labels=..."),
     "array unknown": (
         put(goldn=np.zeros((4, 2), np.int8)),
         "goldn",
-        "is not known",
+        "is an unknown array",
         "did you mean golden",
     ),
     "inputs with objects": (
@@ -313,7 +317,7 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
         put(inputs=np.zeros((4, 3))),
         "inputs",
         "has type float64, not one of int8, uint8, int16, int32, float32",
-        "quantize by the model's input scale and zero point: np.clip(",
+        "quantize with the model's input scale and zero point: np.clip(",
     ),
     "inputs flat": (put(inputs=np.zeros(4, np.int8)), "inputs", "has shape [4]", "[N, *shape"),
     "no vectors": (
@@ -355,7 +359,7 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "recording of two labels": (
         put(recordings=np.array([3, 3, 3, 4])),
         "recordings",
-        "vector 2 has another label than the first of recording 3",
+        "vector 2 and the first vector of recording 3 have different labels",
         "give every window the label of its recording",
     ),
     "golden dequantized": (
@@ -373,13 +377,13 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "golden of unknown source": (
         drop("golden_source"),
         "golden_source",
-        "does not name what computed `golden`",
+        "does not name the source of `golden`",
         "save interpreter and version as text",
     ),
     "golden source not text": (
         put(golden_source=np.array(1.0)),
         "golden_source",
-        "does not name what computed `golden`",
+        "does not name the source of `golden`",
         "save interpreter and version as text",
     ),
 }
@@ -435,15 +439,16 @@ def test_vectors_that_do_not_fit_the_network_are_explained(folder: Path) -> None
     vectors = load_model(folder).vectors
     where = vectors.path
     assert message(lambda: check_vectors(vectors, network((1, 2, 2), (1, 2)))) == (
-        f"{where}: inputs: has shape [4, 3], but the model takes [1, 2, 2]\n"
+        f"{where}: inputs: has shape [4, 3], but the model's input has [1, 2, 2]\n"
         "  -> store it as [4, 2, 2]"
     )
     assert message(lambda: check_vectors(vectors, network((1, 3), (1, 2), np.float32))) == (
-        f"{where}: inputs: has type int8, but the model takes float32\n"
+        f"{where}: inputs: has type int8, but the model's input has float32\n"
         "  -> convert the model with int8 input: converter.inference_input_type = tf.int8"
     )
     assert message(lambda: check_vectors(vectors, network((1, 3), (1, 5)))) == (
-        f"{where}: golden: has shape [4, 2], but the model answers [1, 5]\n  -> store it as [4, 5]"
+        f"{where}: golden: has shape [4, 2], but the model's output has [1, 5]\n"
+        "  -> store it as [4, 5]"
     )
 
 
@@ -486,38 +491,41 @@ def test_vectors_of_several_inputs_and_outputs_are_read(folder: Path) -> None:
     [
         (
             {"inputs_2": A},
-            "inputs: is there for 3 inputs, but the model has 2\n"
+            "inputs: covers 3 inputs, but the model has 2\n"
             "  -> store inputs_0 to inputs_1, in the model's order",
         ),
         (
             {"inputs_1": np.zeros((4, 2, 2), np.int8)},
-            "inputs_1: has type int8, but the model takes float32\n"
+            "inputs_1: has type int8, but the model's input has float32\n"
             "  -> convert the model with int8 input: converter.inference_input_type = tf.int8",
         ),
         (
             {"inputs_0": np.zeros((4, 3), np.float32)},
-            "inputs_0: has type float32, but the model takes int8\n  -> quantize by",
+            "inputs_0: has type float32, but the model's input has int8\n  -> quantize with",
         ),
         (
             {"inputs_0": np.zeros((4, 3), np.uint8)},
-            "inputs_0: has type uint8, but the model takes int8\n"
-            "  -> store what the model itself takes, of type int8",
+            "inputs_0: has type uint8, but the model's input has int8\n"
+            "  -> store the inputs in the model's type, int8",
         ),
         (
             {"inputs_1": np.zeros((4, 4), np.float32)},
-            "inputs_1: has shape [4, 4], but the model takes [1, 2, 2]\n  -> store it as [4, 2, 2]",
+            "inputs_1: has shape [4, 4], but the model's input has [1, 2, 2]\n"
+            "  -> store it as [4, 2, 2]",
         ),
         (
             {"golden_0": np.zeros(4, np.int8)},
-            "golden_0: has type int8, but the model answers int32\n  -> store the bytes",
+            "golden_0: has type int8, but the model's output has int32\n"
+            "  -> store the output bytes",
         ),
         (
             {"golden_1": np.zeros((4, 2), np.int8)},
-            "golden_1: has shape [4, 2], but the model answers [1, 3]\n  -> store it as [4, 3]",
+            "golden_1: has shape [4, 2], but the model's output has [1, 3]\n"
+            "  -> store it as [4, 3]",
         ),
         (
             {"golden_2": A},
-            "golden: is there for 3 outputs, but the model has 2\n"
+            "golden: covers 3 outputs, but the model has 2\n"
             "  -> store golden_0 to golden_1, in the model's order",
         ),
     ],
@@ -554,7 +562,7 @@ def test_classes_that_do_not_fit_the_network_are_explained(folder: Path) -> None
     model = load_model(folder)
     assert message(lambda: model.check(network((1, 3), (1, 5)))) == (
         f"{folder / 'model.toml'}: classes: names 2 classes, but model.tflite has 5 outputs\n"
-        "  -> name every class once, in order, or leave `classes` out"
+        "  -> name every class once, in order, or remove `classes`"
     )
 
 
@@ -589,7 +597,7 @@ def test_an_anomaly_detector_has_as_many_outputs_as_inputs(folder: Path) -> None
     model = load_model(autoencoder(folder))
     model.check(network((1, 3), (1, 3)))
     assert message(lambda: model.check(network((1, 3), (1, 2)))) == (
-        f"{folder / 'model.toml'}: task: an anomaly is what the model does not reconstruct, but "
+        f"{folder / 'model.toml'}: task: anomaly detection needs an autoencoder, but "
         "model.tflite has 3 inputs and 2 outputs\n  -> give an autoencoder, or another task"
     )
 
@@ -598,7 +606,7 @@ def test_an_anomaly_detector_is_tested_on_both_labels(folder: Path) -> None:
     model = load_model(autoencoder(folder, labels=np.zeros(4, np.int64)))
     assert message(lambda: model.check(network((1, 3), (1, 3)))) == (
         f"{folder / 'vectors.npz'}: labels: AUC needs vectors of both labels, "
-        "but 4 have label 0 and 0 label 1\n  -> test on normal (0) and abnormal (1) vectors"
+        "but 4 have label 0 and 0 have label 1\n  -> test on normal (0) and abnormal (1) vectors"
     )
 
 

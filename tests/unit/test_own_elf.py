@@ -333,9 +333,9 @@ def test_another_architecture_is_refused(
     ("key", "region", "text"),
     [
         ("flash", Region(0, 1 << 20), "outside the flash of virtual-stm32, 0x00000000 to"),
-        ("flash", Region(0x0800_0000, 3000), "bytes behind the flash of virtual-stm32"),
-        ("ram", Region(0x2000_0000, 3000), "bytes behind the ram of virtual-stm32"),
-        ("flash", Region(0x0800_0000 - 64, 1 << 20), "starts: nothing is"),
+        ("flash", Region(0x0800_0000, 3000), "bytes beyond the flash of virtual-stm32"),
+        ("ram", Region(0x2000_0000, 3000), "bytes beyond the ram of virtual-stm32"),
+        ("flash", Region(0x0800_0000 - 64, 1 << 20), "starts: the ELF loads nothing"),
     ],
 )
 def test_what_does_not_fit_the_memory_is_refused(
@@ -357,7 +357,7 @@ def test_a_firmware_without_a_vector_table_is_refused(
     elf = build(script=("KEEP(*(.isr_vector))", "QUAD(0) KEEP(*(.isr_vector))"))
     text = refused(elf, target, tmp_path / "images")
     assert "no vector table at 0x08000000" in text
-    assert "its first words are 0x00000000 and 0x00000000" in text
+    assert "the first words are 0x00000000 and 0x00000000" in text
 
 
 def test_what_is_loaded_into_ram_is_refused(
@@ -405,7 +405,7 @@ def test_there_is_nothing_to_build(
         "run", "--model", "small", "--target", "virtual-stm32", "--elf", str(build()), option
     )
     assert code == ExitCode.USAGE
-    assert f"{option.partition('=')[0]} is for firmware that is built here" in text
+    assert f"{option.partition('=')[0]} only applies to firmware that the harness builds" in text
 
 
 def test_pytest_runs_it_without_a_compiler(

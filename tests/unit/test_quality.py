@@ -61,7 +61,7 @@ def test_the_error_of_one_label_counts_both() -> None:
     with pytest.raises(InputError) as caught:
         auc(np.zeros(3), np.ones(3, np.int64))
     assert str(caught.value) == (
-        "AUC needs vectors of both labels, but 0 have label 0 and 3 label 1\n"
+        "AUC needs vectors of both labels, but 0 have label 0 and 3 have label 1\n"
         "  -> test on normal (0) and abnormal (1) vectors"
     )
 

@@ -19,7 +19,7 @@ TARGETS = ROOT / "tests" / "data" / "targets"
 
 # What a target file may not say: the file's name -> the key, the message, the next step.
 INVALID = {
-    "invalid_base_itself": ("base", "is built on itself", ""),
+    "invalid_base_itself": ("base", "is its own base", ""),
     "invalid_base_key_unknown": ("board", "unknown key `platfrom`", "did you mean platform?"),
     "invalid_base_type": ("base", "unknown target 7", ""),
     "invalid_base_unknown": ("base", "unknown target 'renode-stm23'", "did you mean renode-stm32"),
@@ -47,14 +47,15 @@ INVALID = {
     "invalid_empty_file": ("", "the key `description` is missing", ""),
     "invalid_hz_far_too_slow": (
         "counter.hz",
-        "an instruction takes 0.001 ticks, at least 2.5 are needed",
+        "an instruction takes 0.001 ticks, but exact counting needs at least 2.5",
         "choose a faster counter",
     ),
-    "invalid_hz_of_cycles": ("counter.hz", "is for counting instructions on", "leave it out"),
-    "invalid_hz_off_qemu": ("counter.hz", "on a board of kind qemu", "leave it out"),
+    "invalid_hz_of_cycles": ("counter.hz", "is only allowed on a board of kind qemu", "remove it"),
+    "invalid_hz_off_qemu": ("counter.hz", "on a board of kind qemu", "remove it"),
     "invalid_hz_too_slow": (
         "counter.hz",
-        "with board.icount_shift 6 an instruction takes 1.6 ticks, at least 2.5 are needed",
+        "with board.icount_shift 6 an instruction takes 1.6 ticks, but exact counting needs at "
+        "least 2.5",
         "set board.icount_shift to 7",
     ),
     "invalid_hz_type": ("counter.hz", "Expected `int | null`, got `str`", ""),

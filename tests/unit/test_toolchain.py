@@ -432,7 +432,7 @@ def test_a_header_that_only_a_c_library_has_is_explained(
     with pytest.raises(InfrastructureError) as caught:
         build(target, tiny, tmp_path, "clang", hand_made(includes="#include <stdlib.h>"))
     assert str(caught.value) == (
-        "qemu-stm32: the sources include <stdlib.h>, and clang comes without a C library\n"
+        "qemu-stm32: the sources include <stdlib.h>, but clang has no C library\n"
         "  -> build with --toolchain=gcc"
     )
 

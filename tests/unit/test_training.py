@@ -71,7 +71,9 @@ def test_vectors_are_evenly_spaced_and_take_turns() -> None:
     chosen = choose_vectors(labels, 3)
     assert labels[chosen].tolist() == [0, 1, 2] * 3
     assert chosen.tolist() == [0, 6, 9, 2, 7, 12, 4, 8, 15]
-    with pytest.raises(InputError, match="label 1 has 3 test samples, but 4 vectors are wanted"):
+    with pytest.raises(
+        InputError, match="label 1 has 3 test samples, but the task needs 4 vectors"
+    ):
         choose_vectors(labels, 4)
 
 
@@ -174,7 +176,7 @@ def test_weights_of_another_network_are_explained(
     weights = [np.zeros((5, 3), np.float32), np.zeros(3, np.float32)]
     (folder / "float.npz").write_bytes(npz(arrays_of(weights, np.zeros((4, 6), np.float32))))
     err = refusal(capsys, "convert", "small")
-    assert "float.npz: does not fit the network of train.py" in err
+    assert "float.npz: does not match the network of train.py" in err
 
 
 @needs_train

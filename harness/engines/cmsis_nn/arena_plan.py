@@ -1,9 +1,8 @@
-"""Static memory: which bytes of the arena hold which buffer, and when.
+"""Static memory planning: the offset of each buffer in the arena.
 
-Two buffers may share bytes when no layer needs both. Finding the smallest arena is hard
-in general, but models are small: several greedy orders are tried, then seeded random
-ones until the arena is as small as the busiest layer, which nothing can beat, or the
-tries are used up.
+Two buffers may share bytes if no layer needs both. Finding the smallest arena is hard in general,
+but models are small. The planner tries several greedy orders, then seeded random ones, until the
+arena reaches the lower bound (the memory of the busiest layer) or the tries are used up.
 """
 
 import random
@@ -16,21 +15,21 @@ _TRIES = 200
 
 @dataclass(frozen=True)
 class Buffer:
-    """`size` bytes that must be kept from step `first` to step `last`, both included."""
+    """`size` bytes with a lifetime from step `first` to step `last`, both included."""
 
     key: Hashable
     size: int
     first: int
     last: int
 
-    def meets(self, other: "Buffer") -> bool:
-        """Tell whether some step needs both buffers."""
+    def overlaps(self, other: "Buffer") -> bool:
+        """Return whether the lifetimes of both buffers overlap."""
         return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where each buffer begins, in bytes from the start of the arena, and the total."""
+    """The offset of each buffer, in bytes from the start of the arena, and the arena's size."""
 
     offsets: dict[Hashable, int]
     size: int
@@ -39,13 +38,12 @@ class Plan:
 def plan(buffers: Iterable[Buffer], *, alignment: int = ALIGNMENT) -> Plan:
     """Place `buffers` at multiples of `alignment`; the same input gives the same plan.
 
-    An offset for every buffer, also for an empty one. The arena's size is exact, not
-    rounded up.
+    Every buffer gets an offset, even an empty one. The arena's size is exact, not rounded up.
     """
-    wanted = sorted(buffers, key=lambda buffer: (buffer.first, buffer.last, str(buffer.key)))
-    least = busiest(wanted, alignment)
+    by_lifetime = sorted(buffers, key=lambda buffer: (buffer.first, buffer.last, str(buffer.key)))
+    least = lower_bound(by_lifetime, alignment)
     best: Plan | None = None
-    for order in _orders(wanted):
+    for order in _orders(by_lifetime):
         candidate = _place(order, alignment)
         if best is None or candidate.size < best.size:
             best = candidate
@@ -54,16 +52,16 @@ def plan(buffers: Iterable[Buffer], *, alignment: int = ALIGNMENT) -> Plan:
     return best or Plan({}, 0)
 
 
-def busiest(buffers: Sequence[Buffer], alignment: int = ALIGNMENT) -> int:
-    """Return a lower bound: the bytes of the step that needs most.
+def lower_bound(buffers: Sequence[Buffer], alignment: int = ALIGNMENT) -> int:
+    """Return a lower bound: the bytes of the step that needs the most.
 
-    All but one of a step's buffers occupy a multiple of `alignment`.
+    All buffers of a step but one occupy a multiple of `alignment`.
     """
     bound = 0
     for step in {buffer.first for buffer in buffers}:
         sizes = [buffer.size for buffer in buffers if buffer.first <= step <= buffer.last]
-        slack = max((_up(size, alignment) - size for size in sizes), default=0)
-        bound = max(bound, sum(_up(size, alignment) for size in sizes) - slack)
+        slack = max((_round_up(size, alignment) - size for size in sizes), default=0)
+        bound = max(bound, sum(_round_up(size, alignment) for size in sizes) - slack)
     return bound
 
 
@@ -76,26 +74,26 @@ def _orders(buffers: list[Buffer]) -> Iterable[list[Buffer]]:
     generator = random.Random(0)  # noqa: S311 - a search, not a secret
     by_size = sorted(buffers, key=lambda b: -b.size)
     for _ in range(_TRIES):
-        # Large ones still first, roughly: a small shuffle of a good order finds more.
+        # Large ones still come first, roughly: a small shuffle of a good order often improves it.
         yield sorted(by_size, key=lambda b: -b.size * generator.uniform(0.3, 1.0))
 
 
 def _place(order: Iterable[Buffer], alignment: int) -> Plan:
-    """Put each buffer into the lowest gap that is free for its whole life."""
+    """Put each buffer into the lowest gap that is free for its whole lifetime."""
     placed: list[tuple[int, Buffer]] = []
     for buffer in order:
         offset = 0
         for start, other in placed:
-            if other.size == 0 or not buffer.meets(other):
+            if other.size == 0 or not buffer.overlaps(other):
                 continue
             if offset + buffer.size <= start:
                 break
-            offset = max(offset, _up(start + other.size, alignment))
+            offset = max(offset, _round_up(start + other.size, alignment))
         placed.append((offset, buffer))
         placed.sort(key=lambda entry: entry[0])
     size = max((offset + buffer.size for offset, buffer in placed), default=0)
     return Plan({buffer.key: offset for offset, buffer in placed}, size)
 
 
-def _up(size: int, alignment: int) -> int:
+def _round_up(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment

@@ -1,4 +1,4 @@
-"""From a graph to files: lower each operator, place the buffers, write the C."""
+"""The engine: it lowers each operator, plans the arena and writes the C."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -6,12 +6,17 @@ from typing import NoReturn
 import numpy as np
 
 from harness.engines.cmsis_nn import cmake, model_c
-from harness.engines.cmsis_nn.arena import Memory, allocate
-from harness.engines.cmsis_nn.cmsis_nn_sources import Tree, find_tree
-from harness.engines.cmsis_nn.core_features import KERNEL_SUMS, Extension, Target, extension_of
+from harness.engines.cmsis_nn.arena import ArenaLayout, allocate
+from harness.engines.cmsis_nn.cmsis_nn_sources import SourceTree, find_tree
+from harness.engines.cmsis_nn.core_features import (
+    KERNEL_SUMS,
+    CoreFeatures,
+    Extension,
+    extension_of,
+)
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.lifetimes import input_name
-from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, Site
+from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.generated import Generated, LayerInfo
@@ -19,12 +24,12 @@ from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
 
-# Operators that make other types of int8, or int8 of them.
+# Operators that convert int8 to other types or back.
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
 
 
 class CmsisNN:
-    """Ahead-of-time code on CMSIS-NN, from the bakenn wheel, $CMSIS_NN_DIR or `directory`."""
+    """Ahead-of-time code on CMSIS-NN from `directory`, $CMSIS_NN_DIR or the bakenn wheel."""
 
     name = "cmsis-nn"
     operators = frozenset(LOWERINGS)
@@ -34,33 +39,33 @@ class CmsisNN:
 
     @property
     def version(self) -> str:
-        """The library's release and where it comes from."""
+        """The library's release and its origin."""
         return find_tree(self._directory).version
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
         """Write `model.c` and `model.cmake` for `graph` on `core` into `directory`.
 
-        The same graph, core and library give the same bytes. Raises `InputError` if the
-        graph holds what the engine does not support, or the library is not usable.
+        The same graph, core and library give the same bytes. Raises `InputError` if the engine
+        does not support the graph, or if the library is not usable.
         """
         tree = find_tree(self._directory)
         extension = extension_of(core)
-        target = Target(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
+        features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
         graph = without_shape_arithmetic(graph)
-        _check_ends(graph)
+        _check_inputs_and_outputs(graph)
         addresses = _addresses(graph)
-        layers = _lower(graph, addresses, target)
-        memory = allocate(graph, layers)
-        text = model_c.render(graph, layers, memory, addresses)
+        layers = _lower(graph, addresses, features)
+        layout = allocate(graph, layers)
+        text = model_c.render(graph, layers, layout, addresses)
         files = tree.sources(model_c.functions(layers))
         kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
         _write(directory / "model.c", text)
         count = layers[-1].operator.index + 1 if layers else 0
         _write(directory / "model.cmake", cmake.render(tree, files, kernels, count, core))
-        return _generated(directory, layers, memory, files, tree)
+        return _generated(directory, layers, layout, files, tree)
 
 
-def _kernel_sums(tree: Tree) -> int:
+def _kernel_sums(tree: SourceTree) -> int:
     if tree.kernel_sums not in KERNEL_SUMS:
         raise InputError(
             f"revision {tree.revision} prepares fully-connected layers in an unknown way",
@@ -71,13 +76,13 @@ def _kernel_sums(tree: Tree) -> int:
 
 
 def _generated(
-    directory: Path, layers: list[Layer], memory: Memory, files: list[Path], tree: Tree
+    directory: Path, layers: list[Layer], layout: ArenaLayout, files: list[Path], tree: SourceTree
 ) -> Generated:
     return Generated(
         sources=(directory / "model.c", *files),
         cmake=directory / "model.cmake",
-        arena_size=memory.size,
-        arena_least=memory.least,
+        arena_size=layout.size,
+        arena_least=layout.least,
         weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
         layers=tuple(
             LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
@@ -87,8 +92,8 @@ def _generated(
     )
 
 
-def _check_ends(graph: Graph) -> None:
-    """Check inputs and outputs: int8, or other types where the model converts between them."""
+def _check_inputs_and_outputs(graph: Graph) -> None:
+    """Check inputs and outputs: int8, or another type if the model converts to or from it."""
     converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
 
     def fail(what: str, remedy: str) -> NoReturn:
@@ -128,12 +133,12 @@ def _addresses(graph: Graph) -> dict[int, str]:
     return addresses
 
 
-def _lower(graph: Graph, addresses: dict[int, str], target: Target) -> list[Layer]:
-    """Lower each operator; one that only renames its input takes over the input's address."""
+def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> list[Layer]:
+    """Lower each operator; a layer with an alias takes over the alias's address."""
     _check_kinds(graph)
     layers = []
     for operator in graph.operators:
-        layer = LOWERINGS[operator.kind](Site(graph, operator, addresses, target))
+        layer = LOWERINGS[operator.kind](OperatorView(graph, operator, addresses, features))
         if layer.alias is not None:
             addresses[operator.outputs[0]] = addresses[layer.alias]
         layers.append(layer)
@@ -152,7 +157,7 @@ def _check_kinds(graph: Graph) -> None:
         remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
-        "does not support" + (f"; nor does it {', '.join(others)}" if others else ""),
+        "does not support" + (f"; neither are {', '.join(others)}" if others else ""),
         where=graph.where,
         remedy=remedy,
     )

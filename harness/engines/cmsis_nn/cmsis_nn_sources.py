@@ -1,4 +1,4 @@
-"""The CMSIS-NN sources: where they are, which release they are, which files are needed."""
+"""The CMSIS-NN sources: their location, their release, and the files that a model needs."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from harness.errors import InputError
 ENVIRONMENT = "CMSIS_NN_DIR"
 _HEADER = Path("Include", "arm_nnfunctions.h")
 
-# The releases carry no number in their sources, but this header's revision.
+# The sources contain no release number, only the revision of this header.
 _RELEASES = {
     "V.11.2.0": "4.0.0",
     "V.11.3.0": "4.1.0",
@@ -22,13 +22,13 @@ _RELEASES = {
     "V.16.0.0": "6.0.0",
     "V.18.0.0": "7.0.0",
 }
-# Other types' kernels, which the int8 ones never call.
+# Kernels of other types, which the int8 kernels never call.
 _FOREIGN = ("_f16", "_f32", "_flt", "_s4")
 
 
 @dataclass(frozen=True)
-class Tree:
-    """A CMSIS-NN source tree; `core_include` is the CMSIS-Core it needs, if it does."""
+class SourceTree:
+    """A CMSIS-NN source tree; `core_include` is the folder of CMSIS-Core, if it needs that."""
 
     root: Path
     revision: str
@@ -37,22 +37,22 @@ class Tree:
 
     @property
     def version(self) -> str:
-        """The release and where it comes from: "cmsis-nn 4.0.0 (bakenn 1.0.0)"."""
+        """The release and its origin: "cmsis-nn 4.0.0 (bakenn 1.0.0)"."""
         return f"cmsis-nn {_RELEASES.get(self.revision, self.revision)} ({self.origin})"
 
     @cached_property
     def kernel_sums(self) -> int:
-        """Number of parameters of `arm_vector_sum_s8`; 0 where there is none."""
+        """Number of parameters of `arm_vector_sum_s8`; 0 if the function does not exist."""
         header = _without_comments(_read(self.root / _HEADER))
         match = re.search(r"arm_vector_sum_s8\(([^)]*)\)", header)
         return len(match[1].split(",")) if match else 0
 
     def sources(self, functions: Iterable[str]) -> list[Path]:
-        """Return the files that define `functions` and all that these call in turn.
+        """Return the files that define `functions` and all functions that they call in turn.
 
-        An exact list instead of whole folders: releases differ in their helper files, a
-        newer one has ten times as many files as a model needs, and a name that is missing
-        is found here rather than by the linker. `InputError` then.
+        An exact list instead of whole folders: releases differ in their helper files, and newer
+        ones have ten times as many files as a model needs. A missing function raises `InputError`
+        here, before the linker reports it.
         """
         defined, used = _index(self.root)
         todo, files = list(functions), set[Path]()
@@ -71,10 +71,10 @@ class Tree:
         return sorted(files)
 
 
-def find_tree(directory: Path | None = None) -> Tree:
-    """Return the tree at `directory`, else at $CMSIS_NN_DIR, else in the bakenn wheel.
+def find_tree(directory: Path | None = None) -> SourceTree:
+    """Return the tree at `directory`; by default that at $CMSIS_NN_DIR or in the bakenn wheel.
 
-    Raises `InputError` if there is none, or it does not look like CMSIS-NN.
+    Raises `InputError` if there is none, or it is not a CMSIS-NN tree.
     """
     if directory is None and os.environ.get(ENVIRONMENT):
         directory = Path(os.environ[ENVIRONMENT])
@@ -90,20 +90,20 @@ def find_tree(directory: Path | None = None) -> Tree:
 
 
 def _vendored() -> Path | None:
-    """Return the folder in the bakenn wheel, without importing the compiler it is."""
+    """Return the vendor folder in the bakenn wheel, without importing bakenn, a compiler."""
     spec = find_spec("bakenn")
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent / "backend" / "cmsis_nn" / "vendor"
 
 
-def _tree(root: Path, origin: str) -> Tree:
+def _tree(root: Path, origin: str) -> SourceTree:
     header = root / _HEADER
     if not header.is_file() or not (root / "Source").is_dir():
         raise InputError(
             f"is not a CMSIS-NN tree: {_HEADER} or Source is missing",
             where=str(root),
-            remedy=f"set {ENVIRONMENT} to the folder that holds Include and Source",
+            remedy=f"set {ENVIRONMENT} to the folder that contains Include and Source",
         )
     match = re.search(r"\$Revision:\s*(V\.\d+\.\d+\.\d+)", _read(header))
     if match is None or "arm_convolve_wrapper_s8" not in _read(header):
@@ -112,7 +112,7 @@ def _tree(root: Path, origin: str) -> Tree:
             where=str(header),
             remedy="use CMSIS-NN 4.0.0 to 7.0.0",
         )
-    return Tree(root, match[1], origin, _core_include(root))
+    return SourceTree(root, match[1], origin, _core_include(root))
 
 
 def _core_include(root: Path) -> Path | None:
@@ -129,9 +129,9 @@ def _core_include(root: Path) -> Path | None:
         if (folder / "cmsis_compiler.h").is_file():
             return folder
     raise InputError(
-        "this release needs cmsis_compiler.h of CMSIS-Core, which is not beside it",
+        "this release needs cmsis_compiler.h of CMSIS-Core, which was not found",
         where=str(root),
-        remedy="install bakenn, which carries it, or put CMSIS-Core into ../Core",
+        remedy="install bakenn, which contains it, or put CMSIS-Core into ../Core",
     )
 
 
@@ -146,14 +146,14 @@ def _without_comments(text: str) -> str:
     return re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
 
 
-# A definition begins in the first column and has a body.
+# A definition starts in the first column and has a body.
 _DEFINITION = re.compile(r"^(?!static\b)[A-Za-z_][\w \t*]*?\b(arm_\w+)\s*\([^;{}]*\)\s*\{", re.M)
 _NAME = re.compile(r"\barm_\w+")
 
 
 @lru_cache(maxsize=8)
 def _index(root: Path) -> tuple[dict[str, Path], dict[Path, frozenset[str]]]:
-    """Return which file defines each function, and which names each file mentions."""
+    """Return the file that defines each function, and the function names that each file uses."""
     defined: dict[str, Path] = {}
     used: dict[Path, frozenset[str]] = {}
     for file in sorted((root / "Source").rglob("*.c")):

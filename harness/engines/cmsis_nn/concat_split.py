@@ -1,4 +1,4 @@
-"""CONCATENATION and PACK, SPLIT, SPLIT_V and UNPACK: blocks of bytes put together or apart."""
+"""CONCATENATION and PACK, SPLIT, SPLIT_V and UNPACK: they join or split blocks of bytes."""
 
 import math
 from collections.abc import Sequence
@@ -13,102 +13,109 @@ from harness.engines.cmsis_nn.layer import (
     quantization,
     shape,
 )
-from harness.engines.cmsis_nn.loops import Axis, struct
-from harness.engines.cmsis_nn.operator_view import AGAIN, Site
+from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import Activation, ConcatenationOptions, PackOptions, Tensor, UnpackOptions
 
 _MANY = 1 << 16
 
 
-def concatenation(site: Site) -> Layer:
-    """Lower CONCATENATION; as in TFLM int8 inputs are quantized as the output is."""
-    site.arity(1, _MANY)
-    options = cast("ConcatenationOptions", site.operator.options)
+def concatenation(view: OperatorView) -> Layer:
+    """Lower CONCATENATION; as in TFLM, int8 inputs must have the output's quantization."""
+    view.check_arity(1, _MANY)
+    options = cast("ConcatenationOptions", view.operator.options)
     if options.fused_activation_function is not Activation.NONE:
         name = options.fused_activation_function.name
-        site.fail(f"the fused activation {name} is not supported", "apply it before")
-    pieces, result = _pieces(site)
-    axis = site.axis(options.axis, len(pieces[0].shape))
+        view.fail(f"the fused activation {name} is not supported", "apply it to the inputs")
+    pieces, result = _pieces(view)
+    axis = view.normalized_axis(options.axis, len(pieces[0].shape))
     for tensor in pieces:
         same_rank = len(tensor.shape) == len(pieces[0].shape)
         if not same_rank or _without(tensor, axis) != _without(pieces[0], axis):
-            site.fail(
-                f"shapes {shape(pieces[0])} and {shape(tensor)} differ beside axis {axis}", AGAIN
+            view.fail(
+                f"shapes {shape(pieces[0])} and {shape(tensor)} differ in axes other than {axis}",
+                CONVERT_AGAIN,
             )
         if result.dtype.name == "int8" and quantization(tensor) != quantization(result):
-            site.fail(
+            view.fail(
                 f"an input has {quantization(tensor)}, the output {quantization(result)}; "
-                "TFLM wants them the same"
+                "TFLM requires the same"
             )
-    wanted = list(pieces[0].shape)
-    wanted[axis] = sum(tensor.shape[axis] for tensor in pieces)
-    site.result_shape(wanted)
-    return _joined(site, pieces, result, math.prod(wanted[:axis]))
+    joined = list(pieces[0].shape)
+    joined[axis] = sum(tensor.shape[axis] for tensor in pieces)
+    view.check_result_shape(joined)
+    return _concatenate(view, pieces, result, math.prod(joined[:axis]))
 
 
-def pack(site: Site) -> Layer:
-    """Lower PACK: inputs of one shape along a new axis."""
-    site.arity(1, _MANY)
-    options = cast("PackOptions", site.operator.options)
-    pieces, result = _pieces(site)
-    axis = site.axis(options.axis, len(pieces[0].shape) + 1)
+def pack(view: OperatorView) -> Layer:
+    """Lower PACK: inputs of the same shape along a new axis."""
+    view.check_arity(1, _MANY)
+    options = cast("PackOptions", view.operator.options)
+    pieces, result = _pieces(view)
+    axis = view.normalized_axis(options.axis, len(pieces[0].shape) + 1)
     for tensor in pieces:
         if tensor.shape != pieces[0].shape:
-            site.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ", AGAIN)
+            view.fail(f"shapes {shape(pieces[0])} and {shape(tensor)} differ", CONVERT_AGAIN)
     before, after = pieces[0].shape[:axis], pieces[0].shape[axis:]
-    site.result_shape((*before, len(pieces), *after))
-    return _joined(site, pieces, result, math.prod(before))
+    view.check_result_shape((*before, len(pieces), *after))
+    return _concatenate(view, pieces, result, math.prod(before))
 
 
-def split(site: Site) -> Layer:
-    """Lower SPLIT: the axis, then the tensor, which comes apart into equal parts."""
-    site.arity(2, 2, outputs=None)
-    return _split(site, source=1, axis=0)
+def split(view: OperatorView) -> Layer:
+    """Lower SPLIT: inputs are the axis and the tensor, which is split into equal parts."""
+    view.check_arity(2, 2, outputs=None)
+    return _split(view, source=1, axis=0)
 
 
-def split_v(site: Site) -> Layer:
-    """Lower SPLIT_V: the tensor, the sizes of the parts, the axis."""
-    site.arity(3, 3, outputs=None)
-    return _split(site, source=0, axis=2)
+def split_v(view: OperatorView) -> Layer:
+    """Lower SPLIT_V: inputs are the tensor, the sizes of the parts, and the axis."""
+    view.check_arity(3, 3, outputs=None)
+    return _split(view, source=0, axis=2)
 
 
-def unpack(site: Site) -> Layer:
-    """Lower UNPACK: one output for each position along an axis, which vanishes."""
-    site.arity(1, 1, outputs=None)
-    options = cast("UnpackOptions", site.operator.options)
-    source, _ = site.moved(0)
-    axis = site.axis(options.axis, len(source.shape))
+def unpack(view: OperatorView) -> Layer:
+    """Lower UNPACK: one output for each position along an axis, which is removed."""
+    view.check_arity(1, 1, outputs=None)
+    options = cast("UnpackOptions", view.operator.options)
+    source, _ = view.source_and_result(0)
+    axis = view.normalized_axis(options.axis, len(source.shape))
     count = source.shape[axis]
-    if len(site.operator.outputs) != count:
-        site.fail(f"{len(site.operator.outputs)} outputs for {count} positions", AGAIN)
+    if len(view.operator.outputs) != count:
+        view.fail(f"{len(view.operator.outputs)} outputs for {count} positions", CONVERT_AGAIN)
     for position in range(count):
-        site.result_shape(_without(source, axis), position)
-    return _parted(site, source, math.prod(source.shape[:axis]))
+        view.check_result_shape(_without(source, axis), position)
+    return _split_blocks(view, source, math.prod(source.shape[:axis]))
 
 
-def _split(site: Site, *, source: int, axis: int) -> Layer:
-    tensor, _ = site.moved(source)
-    values = site.integers(axis, "the axis")
+def _split(view: OperatorView, *, source: int, axis: int) -> Layer:
+    tensor, _ = view.source_and_result(source)
+    values = view.constant_integers(axis, "the axis")
     if len(values) != 1:
-        site.fail(f"the axis has {len(values)} values", AGAIN)
-    along = site.axis(values[0], len(tensor.shape))
-    parts = [site.graph.tensors[index] for index in site.operator.outputs]
+        view.fail(f"the axis has {len(values)} values", CONVERT_AGAIN)
+    along = view.normalized_axis(values[0], len(tensor.shape))
+    parts = [view.graph.tensors[index] for index in view.operator.outputs]
     for part in parts:
-        site.movable(part, "an output")
+        view.check_movable(part, "an output")
         same_rank = len(part.shape) == len(tensor.shape)
         if not same_rank or _without(part, along) != _without(tensor, along):
-            site.fail(f"{shape(part)} is no part of {shape(tensor)} along axis {along}", AGAIN)
+            view.fail(
+                f"{shape(part)} is not a part of {shape(tensor)} along axis {along}", CONVERT_AGAIN
+            )
     if sum(part.shape[along] for part in parts) != tensor.shape[along]:
-        site.fail(f"the parts along axis {along} do not add up to {tensor.shape[along]}", AGAIN)
-    return _parted(site, tensor, math.prod(tensor.shape[:along]))
+        view.fail(
+            f"the parts along axis {along} do not add up to {tensor.shape[along]}", CONVERT_AGAIN
+        )
+    return _split_blocks(view, tensor, math.prod(tensor.shape[:along]))
 
 
-def _pieces(site: Site) -> tuple[list[Tensor], Tensor]:
-    result = site.graph.tensors[site.operator.outputs[0]]
-    pieces = [site.movable(site.tensor(i), f"input {i}") for i in range(len(site.operator.inputs))]
+def _pieces(view: OperatorView) -> tuple[list[Tensor], Tensor]:
+    result = view.graph.tensors[view.operator.outputs[0]]
+    pieces = [
+        view.check_movable(view.tensor(i), f"input {i}") for i in range(len(view.operator.inputs))
+    ]
     for tensor in pieces:
         if tensor.dtype != result.dtype:
-            site.fail(f"an input has type {tensor.dtype}, the output {result.dtype}", AGAIN)
+            view.fail(f"an input has type {tensor.dtype}, the output {result.dtype}", CONVERT_AGAIN)
     return pieces, result
 
 
@@ -117,54 +124,61 @@ def _without(tensor: Tensor, axis: int) -> tuple[int, ...]:
     return (*tensor.shape[:axis], *tensor.shape[axis + 1 :])
 
 
-def _joined(site: Site, pieces: Sequence[Tensor], result: Tensor, blocks: int) -> Layer:
-    """Put `blocks` blocks of each piece side by side."""
+def _concatenate(
+    view: OperatorView, pieces: Sequence[Tensor], result: Tensor, blocks: int
+) -> Layer:
+    """Return the layer that interleaves `blocks` blocks of each piece."""
     arrays: list[Array] = []
     copies, offset = [], 0
     for position, tensor in enumerate(pieces):
-        source, constant = site.operand(position)
+        source, constant = view.operand(position)
         arrays += constant
         width = tensor.nbytes // blocks
-        walk = Axis(blocks, width, result.nbytes // blocks)
-        copies.append(_Copy(tensor, walk, source, at(site.address(result), offset)))
+        axis = LoopAxis(blocks, width, result.nbytes // blocks)
+        copies.append(_Copy(tensor, axis, source, at(view.address(result), offset)))
         offset += width
-    return _layer(site, copies, result, blocks, tuple(arrays))
+    return _layer(view, copies, result, blocks, tuple(arrays))
 
 
-def _parted(site: Site, source: Tensor, blocks: int) -> Layer:
-    """Deal `blocks` blocks to each output in turn."""
+def _split_blocks(view: OperatorView, source: Tensor, blocks: int) -> Layer:
+    """Return the layer that copies `blocks` blocks to each output."""
     copies, offset = [], 0
-    for index in site.operator.outputs:
-        tensor = site.graph.tensors[index]
+    for index in view.operator.outputs:
+        tensor = view.graph.tensors[index]
         if tensor.dtype != source.dtype:
-            site.fail(f"an output has type {tensor.dtype}, the input {source.dtype}", AGAIN)
+            view.fail(f"an output has type {tensor.dtype}, the input {source.dtype}", CONVERT_AGAIN)
         width = tensor.nbytes // blocks
-        walk = Axis(blocks, source.nbytes // blocks, width)
-        copies.append(_Copy(tensor, walk, at(site.address(source), offset), site.address(tensor)))
+        axis = LoopAxis(blocks, source.nbytes // blocks, width)
+        copies.append(_Copy(tensor, axis, at(view.address(source), offset), view.address(tensor)))
         offset += width
-    return _layer(site, copies, source, blocks, ())
+    return _layer(view, copies, source, blocks, ())
 
 
 class _Copy(NamedTuple):
-    """One part, how its blocks and the whole's are walked, and from where to where."""
+    """The copy of one part: the loop over its blocks, and both addresses in C."""
 
     part: Tensor
-    walk: Axis
+    axis: LoopAxis
     source: str
-    target: str
+    destination: str
 
 
 def _layer(
-    site: Site, copies: Sequence[_Copy], whole: Tensor, blocks: int, arrays: tuple[Array, ...]
+    view: OperatorView,
+    copies: Sequence[_Copy],
+    whole: Tensor,
+    blocks: int,
+    arrays: tuple[Array, ...],
 ) -> Layer:
     structs: list[Struct] = []
     calls = []
     for position, copy in enumerate(copies):
-        structs.append(struct(site, f"loops_{position}", (copy.walk,)))
+        structs.append(loops_struct(view, f"loops_{position}", (copy.axis,)))
         width = str(copy.part.nbytes // blocks)
-        calls.append(Call("nn_copy", (f"&{structs[-1].name}", width, copy.source, copy.target)))
+        arguments = (f"&{structs[-1].name}", width, copy.source, copy.destination)
+        calls.append(Call("nn_copy", arguments))
     return Layer(
-        site.operator,
+        view.operator,
         notes=(f"{' + '.join(shape(copy.part) for copy in copies)}; together {shape(whole)}",),
         arrays=arrays,
         structs=tuple(structs),

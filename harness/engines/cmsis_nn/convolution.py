@@ -1,4 +1,4 @@
-"""CONV_2D and DEPTHWISE_CONV_2D."""
+"""Lowering of CONV_2D and DEPTHWISE_CONV_2D."""
 
 from dataclasses import replace
 from typing import cast
@@ -16,9 +16,9 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
-from harness.engines.cmsis_nn.window import Window, dims, notes, window
+from harness.engines.cmsis_nn.window import Window, checked_window, dims, notes
 from harness.model.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor
 from harness.model.quantized_multiplier import product_multiplier
 
@@ -26,36 +26,36 @@ from harness.model.quantized_multiplier import product_multiplier
 MAX_COLUMN = 65535
 
 
-def conv_2d(site: Site) -> Layer:
+def conv_2d(view: OperatorView) -> Layer:
     """Lower CONV_2D; weights are [output channels, height, width, input channels]."""
-    site.arity(2, 3)
-    options = cast("Conv2DOptions", site.operator.options)
-    weights = site.weights(1, 4, 0)
+    view.check_arity(2, 3)
+    options = cast("Conv2DOptions", view.operator.options)
+    weights = view.weights(1, 4, 0)
     channels, rows, columns, depth = weights.shape
-    place = window(site, options, (rows, columns), channels)
-    if depth != place.source.shape[3]:
-        site.fail(
-            f"the weights read {depth} of {place.source.shape[3]} channels; grouped convolution "
+    window = checked_window(view, options, (rows, columns), channels)
+    if depth != window.source.shape[3]:
+        view.fail(
+            f"the weights read {depth} of {window.source.shape[3]} channels; grouped convolution "
             "is not supported",
             "split the layer, or use a depthwise convolution",
         )
     if rows * columns * depth > MAX_COLUMN:
-        site.fail(f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN")
-    if site.target.extension is Extension.MVE and place.source.shape[1] == rows == 1 < columns:
-        # Helium's kernel for images of one row is wrong for some strides and paddings from
-        # release 6 on, and refuses some before. As a column it goes to the general kernel.
-        place, rows, columns = place.turn(), columns, rows
-    # CMSIS-NN's wrapper would choose the same 1x1 kernels, but calling them directly keeps
-    # the others out of the image.
-    pointwise = rows == columns == 1 and place.height.dilation == place.width.dilation == 1
-    if pointwise and place.height.stride == place.width.stride == 1:
+        view.fail(f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN")
+    if view.core.extension is Extension.MVE and window.source.shape[1] == rows == 1 < columns:
+        # From release 6 on, Helium's kernel for images of one row is wrong for some strides and
+        # paddings; earlier ones reject some. With one column, the general kernel runs instead.
+        window, rows, columns = window.turn(), columns, rows
+    # CMSIS-NN's wrapper chooses the same 1x1 kernels, but calling them directly keeps the other
+    # kernels out of the image.
+    pointwise = rows == columns == 1 and window.height.dilation == window.width.dilation == 1
+    if pointwise and window.height.stride == window.width.stride == 1:
         function, need = "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8_fast_get_buffer_size"
     elif pointwise:
         function, need = "arm_convolve_1x1_s8", ""
     else:
         function, need = "arm_convolve_wrapper_s8", "arm_convolve_wrapper_s8_get_buffer_size"
-    scratch = 0 if pointwise else convolution(site.target.extension, place, depth)
-    of = site.names.of
+    scratch = 0 if pointwise else convolution(view.core.extension, window, depth)
+    of = view.names.of
     sizes = {
         "arm_convolve_1x1_s8_fast_get_buffer_size": ("input_dims",),
         "arm_convolve_wrapper_s8_get_buffer_size": (
@@ -66,61 +66,61 @@ def conv_2d(site: Site) -> Layer:
         ),
     }
     layer = _convolution(
-        site,
-        place,
+        view,
+        window,
         weights,
         function,
         params=Struct(
             "cmsis_nn_conv_params",
             of("params"),
-            (*offsets(place), *place.pairs(dilated=True)),
+            (*offsets(window), *window.pairs(dilated=True)),
         ),
         filter_dims=dims(of("filter_dims"), channels, rows, columns, depth),
     )
     return replace(
         layer,
-        macs=place.pixels * channels * rows * columns * depth,
+        macs=window.pixels * channels * rows * columns * depth,
         scratch=scratch,
         scratch_need=Call(need, tuple(f"&{of(part)}" for part in sizes[need])) if need else None,
     )
 
 
-def depthwise_conv_2d(site: Site) -> Layer:
+def depthwise_conv_2d(view: OperatorView) -> Layer:
     """Lower DEPTHWISE_CONV_2D; weights are [1, height, width, output channels]."""
-    site.arity(2, 3)
-    options = cast("DepthwiseConv2DOptions", site.operator.options)
-    weights = site.weights(1, 4, 3)
+    view.check_arity(2, 3)
+    options = cast("DepthwiseConv2DOptions", view.operator.options)
+    weights = view.weights(1, 4, 3)
     first, rows, columns, channels = weights.shape
-    place = window(site, options, (rows, columns), channels)
-    depth = place.source.shape[3]
+    window = checked_window(view, options, (rows, columns), channels)
+    depth = window.source.shape[3]
     multiplier = options.depth_multiplier
     if first != 1 or multiplier < 1 or depth * multiplier != channels:
-        site.fail(f"{depth} channels times {multiplier} are not the {channels} of the weights")
-    of = site.names.of
-    function, scratch = depthwise(site.target.extension, place, depth, channels)
+        view.fail(f"{depth} channels times {multiplier} are not the weights' {channels} channels")
+    of = view.names.of
+    function, scratch = depthwise(view.core.extension, window, depth, channels)
     need = None
     if scratch:
         parts = (f"&{of('input_dims')}", f"&{of('filter_dims')}")
         need = Call(f"{function}_get_buffer_size", parts)
     layer = _convolution(
-        site,
-        place,
+        view,
+        window,
         weights,
         function,
         params=Struct(
             "cmsis_nn_dw_conv_params",
             of("params"),
-            (*offsets(place), f".ch_mult = {multiplier}", *place.pairs(dilated=True)),
+            (*offsets(window), f".ch_mult = {multiplier}", *window.pairs(dilated=True)),
         ),
         filter_dims=dims(of("filter_dims"), 1, rows, columns, channels),
     )
-    macs = place.pixels * channels * rows * columns
+    macs = window.pixels * channels * rows * columns
     return replace(layer, macs=macs, scratch=scratch, scratch_need=need)
 
 
 def _convolution(
-    site: Site,
-    place: Window,
+    view: OperatorView,
+    window: Window,
     weights: Tensor,
     function: str,
     *,
@@ -128,14 +128,14 @@ def _convolution(
     filter_dims: Struct,
 ) -> Layer:
     """Return the layer without its MACs and scratch memory."""
-    of = site.names.of
-    channels = place.result.shape[3]
-    bias = site.bias(2, channels)
-    if bias is None and site.target.extension is Extension.MVE:
-        # Helium's depthwise kernel advances the bias from block to block of channels
-        # without a look at whether there is one.
+    of = view.names.of
+    channels = window.result.shape[3]
+    bias = view.bias(2, channels)
+    if bias is None and view.core.extension is Extension.MVE:
+        # Helium's depthwise kernel advances the bias pointer from one block of channels to the
+        # next even if it is NULL.
         bias = np.zeros(channels, np.int32)
-    factors, quant = channel_quantization(site, place.source, weights, place.result, channels)
+    factors, quant = channel_quantization(view, window.source, weights, window.result, channels)
     arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), *factors]
     if bias is not None:
         arrays.insert(1, Array(of("bias"), bias))
@@ -143,49 +143,49 @@ def _convolution(
     arguments = (
         "&context",
         *(f"&{of(name)}" for name in names),
-        site.address(place.source),
+        view.address(window.source),
         f"&{of('filter_dims')}",
         of("weights"),
         f"&{of('bias_dims')}",
         of("bias") if bias is not None else "NULL",
         f"&{of('output_dims')}",
-        site.address(place.result),
+        view.address(window.result),
     )
     return Layer(
-        site.operator,
-        notes=(*notes(place), f"weights {shape(weights)}, {quantization(weights)}"),
+        view.operator,
+        notes=(*notes(window), f"weights {shape(weights)}, {quantization(weights)}"),
         arrays=tuple(arrays),
         structs=(
             params,
             quant,
-            place.image(of("input_dims"), place.source),
+            window.image(of("input_dims"), window.source),
             filter_dims,
             dims(of("bias_dims"), 1, 1, 1, channels),
-            place.image(of("output_dims"), place.result),
+            window.image(of("output_dims"), window.result),
         ),
         call=Call(function, arguments),
     )
 
 
-def offsets(place: Window) -> tuple[str, str]:
-    """Return the zero points as CMSIS-NN wants them: the input's negated."""
+def offsets(window: Window) -> tuple[str, str]:
+    """Return the zero points as CMSIS-NN expects them: the input's is negated."""
     return (
-        f".input_offset = {-zero_point(place.source)}",
-        f".output_offset = {zero_point(place.result)}",
+        f".input_offset = {-zero_point(window.source)}",
+        f".output_offset = {zero_point(window.result)}",
     )
 
 
 def channel_quantization(
-    site: Site, source: Tensor, weights: Tensor, result: Tensor, channels: int
+    view: OperatorView, source: Tensor, weights: Tensor, result: Tensor, channels: int
 ) -> tuple[tuple[Array, Array], Struct]:
-    """Return a multiplier and a shift for each output channel, and the struct for both."""
+    """Return multipliers and shifts for each output channel, and the struct for both."""
     scales = np.zeros(0) if weights.scale is None else weights.scale
     factors = [
         product_multiplier(scale(source), float(each), scale(result))
         for each in np.broadcast_to(scales, channels)
     ]
-    site.shifts(factors)
-    of = site.names.of
+    view.check_shifts(factors)
+    of = view.names.of
     arrays = (
         Array(of("multiplier"), np.array([factor.value for factor in factors], np.int32)),
         Array(of("shift"), np.array([factor.shift for factor in factors], np.int32)),

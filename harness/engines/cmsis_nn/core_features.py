@@ -1,4 +1,4 @@
-"""What the generated code has to know of the core and of the CMSIS-NN release."""
+"""Properties of the core and the CMSIS-NN release that the generated code depends on."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from harness.errors import InputError
 
 
 class Extension(Enum):
-    """The instructions that CMSIS-NN's kernels are written for."""
+    """The instruction set extension that CMSIS-NN's kernels use."""
 
     NONE = "plain C"
     DSP = "DSP"
@@ -22,16 +22,16 @@ _EXTENSIONS = {
 }
 
 
-# Known numbers of parameters of `arm_vector_sum_s8`; 0 where a release has no such function.
+# Known numbers of parameters of `arm_vector_sum_s8`; 0 if a release does not have the function.
 KERNEL_SUMS = frozenset({0, 4, 6, 7})
 
 
 @dataclass(frozen=True)
-class Target:
-    """A core's extension, and how CMSIS-NN wants its kernel sums.
+class CoreFeatures:
+    """The core's extension, and the interface for kernel sums of the CMSIS-NN release.
 
-    `kernel_sums` is the number of parameters of `arm_vector_sum_s8`, which prepares the
-    weights of a fully-connected layer for Helium: 4, 6 or 7 by release, 0 if not needed.
+    `kernel_sums` is the number of parameters of `arm_vector_sum_s8`, which prepares the weights
+    of a fully-connected layer for Helium: 4, 6 or 7, depending on the release; 0 if not needed.
     """
 
     extension: Extension
@@ -39,11 +39,11 @@ class Target:
 
 
 def extension_of(core: str) -> Extension:
-    """Return the best extension `core` ("cortex-m4f", or "host") may have.
+    """Return the best extension that `core` ("cortex-m4f", or "host") may have.
 
-    Where the build leaves DSP off, for instance on a Cortex-M33 without it, the kernels
-    need less memory than planned, never more. Without Helium they may need more than was
-    planned with it, which `nn_init()` finds. `InputError` for an unknown core.
+    If the build disables DSP, for example for a Cortex-M33 without it, the kernels need at most
+    the planned memory. If it disables Helium, they may need more than planned; `nn_init()`
+    detects that. Raises `InputError` for an unknown core.
     """
     if core == "host":
         return Extension.NONE

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED."""
+"""Lowering of FULLY_CONNECTED."""
 
 from typing import cast
 
@@ -15,43 +15,43 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.window import dims
 from harness.model.graph import FullyConnectedOptions, Tensor
 from harness.model.quantized_multiplier import product_multiplier
 
 
-def fully_connected(site: Site) -> Layer:
+def fully_connected(view: OperatorView) -> Layer:
     """Lower FULLY_CONNECTED; weights are [outputs, inputs], each row one output.
 
-    With a scale for each output it runs as a 1x1 convolution over `rows` pixels: the sums
-    and the rounding are the same, and no release before 7 has a kernel for it.
+    With a scale for each output, it runs as a 1x1 convolution over `rows` pixels: the sums and
+    the rounding are the same, and releases before 7 have no kernel for it.
     """
-    site.arity(2, 3)
-    options = cast("FullyConnectedOptions", site.operator.options)
+    view.check_arity(2, 3)
+    options = cast("FullyConnectedOptions", view.operator.options)
     if options.weights_format != 0:
-        site.fail(f"weights format {options.weights_format} is not supported", "use the default")
-    source, result = site.activation(0), site.result()
-    weights = site.weights(1, 2, 0)
+        view.fail(f"weights format {options.weights_format} is not supported", "use the default")
+    source, result = view.activation(0), view.result()
+    weights = view.weights(1, 2, 0)
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     if rows * inputs != source.elements or result.elements != rows * outputs:
-        site.fail(f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}")
+        view.fail(f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}")
     if result.shape[-1:] != (outputs,):
-        site.fail(f"the output has shape {shape(result)}; its last side must be {outputs}")
-    clamp = site.clamp(options.fused_activation_function, result)
-    parts = _Parts(site, source, weights, result, rows=rows, clamp=clamp)
+        view.fail(f"the output has shape {shape(result)}; its last side must be {outputs}")
+    clamp = view.clamp(options.fused_activation_function, result)
+    layer = _FullyConnected(view, source, weights, result, rows=rows, clamp=clamp)
     if weights.scale is not None and weights.scale.size > 1:
-        return parts.as_convolution()
-    return parts.as_dense()
+        return layer.as_convolution()
+    return layer.as_dense()
 
 
-class _Parts:
-    """What both ways to run the layer share."""
+class _FullyConnected:
+    """The common parts of the two ways to run the layer."""
 
     def __init__(
         self,
-        site: Site,
+        view: OperatorView,
         source: Tensor,
         weights: Tensor,
         result: Tensor,
@@ -59,12 +59,12 @@ class _Parts:
         rows: int,
         clamp: tuple[int, int],
     ) -> None:
-        self.site = site
+        self.view = view
         self.source, self.weights, self.result = source, weights, result
         self.rows, self.clamp = rows, clamp
         self.outputs, self.inputs = weights.shape
-        of = site.names.of
-        bias = site.bias(2, self.outputs)
+        of = view.names.of
+        bias = view.bias(2, self.outputs)
         self.bias = of("bias") if bias is not None else "NULL"
         self.arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights))]
         if bias is not None:
@@ -86,31 +86,31 @@ class _Parts:
         return self.rows * self.inputs * self.outputs
 
     def arguments(self) -> tuple[str, ...]:
-        of = self.site.names.of
+        of = self.view.names.of
         return (
             "&context",
             f"&{of('params')}",
             f"&{of('quant')}",
             f"&{of('input_dims')}",
-            self.site.address(self.source),
+            self.view.address(self.source),
             f"&{of('filter_dims')}",
             of("weights"),
             f"&{of('bias_dims')}",
             self.bias,
             f"&{of('output_dims')}",
-            self.site.address(self.result),
+            self.view.address(self.result),
         )
 
     def as_convolution(self) -> Layer:
-        of = self.site.names.of
+        of = self.view.names.of
         factors, quant = channel_quantization(
-            self.site, self.source, self.weights, self.result, self.outputs
+            self.view, self.source, self.weights, self.result, self.outputs
         )
         one = "{1, 1}"
-        steps = (f".stride = {one}", ".padding = {0, 0}", f".dilation = {one}")
+        geometry = (f".stride = {one}", ".padding = {0, 0}", f".dilation = {one}")
         need = Call("arm_convolve_1x1_s8_fast_get_buffer_size", (f"&{of('input_dims')}",))
         return Layer(
-            self.site.operator,
+            self.view.operator,
             notes=(*self.notes, "one scale a row: runs as a 1x1 convolution"),
             macs=self.macs,
             arrays=(*self.arrays, *factors),
@@ -118,7 +118,7 @@ class _Parts:
                 Struct(
                     "cmsis_nn_conv_params",
                     of("params"),
-                    (*self.offsets, *steps, self.activation),
+                    (*self.offsets, *geometry, self.activation),
                 ),
                 quant,
                 dims(of("input_dims"), 1, 1, self.rows, self.inputs),
@@ -131,14 +131,14 @@ class _Parts:
         )
 
     def as_dense(self) -> Layer:
-        of = self.site.names.of
+        of = self.view.names.of
         scales = np.zeros(1) if self.weights.scale is None else self.weights.scale
         factor = product_multiplier(scale(self.source), float(scales[0]), scale(self.result))
-        self.site.shifts([factor])
+        self.view.check_shifts([factor])
         quant = (f".multiplier = {factor.value}", f".shift = {factor.shift}")
         before, scratch = self.kernel_sums()
         return Layer(
-            self.site.operator,
+            self.view.operator,
             notes=self.notes,
             macs=self.macs,
             arrays=tuple(self.arrays),
@@ -157,20 +157,20 @@ class _Parts:
         )
 
     def kernel_sums(self) -> tuple[tuple[str, ...], int]:
-        """Return the lines and the bytes that Helium's kernels need from release 5 on."""
-        target = self.site.target
-        if target.kernel_sums == 0:
+        """Return the C lines and scratch bytes for Helium's kernels from release 5 on."""
+        core = self.view.core
+        if core.kernel_sums == 0:
             return (), 0
-        # Until release 6 the kernel itself multiplies the sums by the offset and adds the
-        # bias; from 7 on the sums come with both.
+        # Up to release 6, the kernel multiplies the sums by the offset and adds the bias; from 7
+        # on, the sums contain both.
         offset = str(-zero_point(self.source))
         extra = {4: (), 6: ("1", "NULL"), 7: (offset, "0", self.bias)}
         arguments = (
             "context.buf",
             str(self.inputs),
             str(self.outputs),
-            self.site.names.of("weights"),
-            *extra[target.kernel_sums],
+            self.view.names.of("weights"),
+            *extra[core.kernel_sums],
         )
         lines = (
             "#if defined(ARM_MATH_MVEI)",

@@ -1,7 +1,7 @@
 """The fixed-point arithmetic of TFLM's kernels in Python, for tables made at build time.
 
-The same functions as in `firmware/nn/nn_fixed.h`, and those that only a table needs. Numbers
-are Python's, wrapped to 32 or 16 bits where the original would wrap around.
+It contains the functions of `firmware/nn/nn_fixed.h`, and more that only tables need. Numbers are
+Python integers, wrapped to 32 or 16 bits where the original wraps around.
 
 Source: gemmlowp, fixedpoint/fixedpoint.h; TFLM, tensorflow/lite/kernels/internal/common.cc.
 """
@@ -13,7 +13,7 @@ INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 
 
 def wrap(x: int, bits: int = 32) -> int:
-    """Return `x` as a two's complement number of `bits` bits holds it."""
+    """Return `x` wrapped around to a two's complement number of `bits` bits."""
     half = 1 << (bits - 1)
     return (x + half) % (2 * half) - half
 
@@ -114,7 +114,7 @@ def high_mul_16(a: int, b: int) -> int:
 
 
 def high_mul_16_truncated(a: int, b: int) -> int:
-    """Return a * b / 2^15 without its fraction (SaturatingDoublingHighMul)."""
+    """Return a * b / 2^15, truncated (SaturatingDoublingHighMul)."""
     magnitude = abs(a * b) >> 15
     return min(magnitude if a * b >= 0 else -magnitude, INT16_MAX)
 
@@ -125,7 +125,7 @@ def shift_left_16(x: int, exponent: int) -> int:
 
 
 def rounding_shift_right_16(x: int, exponent: int) -> int:
-    """Do as `rounding_shift_right` on 16 bits; from 16 on the mask is cut to them, as there."""
+    """Return `rounding_shift_right` for 16 bits; as in TFLM, the mask is cut to 16 bits."""
     mask = wrap((1 << exponent) - 1, 16)
     remainder = x & mask
     return wrap((x >> exponent) + (remainder > (mask >> 1) + (x < 0)), 16)

@@ -1,4 +1,4 @@
-"""What lowering one operator yields, and how tensors are described in C and to a person."""
+"""The result of lowering one operator, and descriptions of tensors for C and for people."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from harness.model.graph import Operator, Tensor
 
 @dataclass(frozen=True)
 class Array:
-    """A constant in flash: `int8_t`, `int32_t` ... after its dtype."""
+    """A constant in flash; its C type follows from the dtype: `int8_t`, `int32_t` ..."""
 
     name: str
     values: np.ndarray[Any, Any]
@@ -19,7 +19,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Call:
-    """A C call; the writer lays it out."""
+    """A C call; `model_c` breaks it into lines."""
 
     function: str
     arguments: tuple[str, ...]
@@ -36,14 +36,13 @@ class Struct:
 
 @dataclass(frozen=True)
 class Layer:
-    """The C for one operator. Buffers are named symbolically; the planner places them.
+    """The C for one operator. Buffers have symbolic names; the planner places them.
 
-    `call` is the kernel; it returns a status (`status`) or nothing. `scratch` bytes of
-    the arena are its alone while it runs; `scratch_need` computes at run time what the
-    library wants of them. `before` are lines that run first, then `earlier`, calls that
-    return nothing. A layer without a call computes nothing: its output is `alias`, another
-    tensor's bytes. Of the tensors `in_place`, of the output's size, the output may take the
-    memory if nobody needs them afterwards.
+    `call` calls the kernel, which returns a status (`status`) or nothing. While it runs, it owns
+    `scratch` bytes of the arena; `scratch_need` computes at run time how many the linked library
+    needs. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
+    without a call computes nothing: its output has the bytes of tensor `alias`. `in_place` lists
+    inputs of the output's size; the output may overwrite one of them after its last use.
     """
 
     operator: Operator
@@ -83,12 +82,12 @@ class Names:
 
 
 def scale(tensor: Tensor) -> float:
-    """Return the one scale of an activation that was checked."""
+    """Return the scale of an activation that was checked to have one."""
     return 0.0 if tensor.scale is None else float(tensor.scale[0])
 
 
 def zero_point(tensor: Tensor) -> int:
-    """Return the one zero point of an activation that was checked."""
+    """Return the zero point of an activation that was checked to have one."""
     return 0 if tensor.zero_point is None else int(tensor.zero_point[0])
 
 
@@ -98,12 +97,12 @@ def c_type(dtype: np.dtype[Any]) -> str:
 
 
 def at(address: str, offset: int) -> str:
-    """Return the C expression for what lies `offset` bytes after `address`."""
+    """Return the C expression for the address `offset` bytes after `address`."""
     return f"{address} + {offset}" if offset else address
 
 
 def c_float(value: float) -> str:
-    """Return the C literal of a float32, to the bit."""
+    """Return the exact C literal of a float32."""
     return f"{float(np.float32(value)).hex()}F"
 
 

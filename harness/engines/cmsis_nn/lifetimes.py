@@ -1,4 +1,4 @@
-"""From which layer to which each tensor is needed, and which tensors share their bytes."""
+"""Lifetimes: the layers between which each tensor is needed, and which tensors share bytes."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ def input_name(position: int) -> str:
     return f"INPUT_{position}" if position else "INPUT"
 
 
-class Lives:
-    """The steps `first` to `last` in which each tensor that has a name is needed.
+class Lifetimes:
+    """The steps `first` to `last` in which each named tensor is needed.
 
-    A step is an operator's index; -1 is before the first and `end` after the last. A tensor
-    that is another's bytes (a layer's `alias`) has no name and prolongs the other's life:
-    `root` says whose bytes a tensor is.
+    A step is an operator's index; -1 is before the first and `end` after the last. An alias (see
+    `Layer.alias`) has no name of its own and extends the lifetime of the tensor that it shares
+    bytes with. `root` maps each tensor to the tensor that owns its bytes.
     """
 
     def __init__(self, graph: Graph, layers: Sequence[Layer]) -> None:
@@ -30,28 +30,29 @@ class Lives:
         for position, index in enumerate(graph.inputs):
             self._begin(index, input_name(position), -1)
         for layer in layers:
-            self._pass(layer)
+            self._visit(layer)
         for index in graph.outputs:
             self.last[self.root[index]] = self.end
 
-    def merge(self) -> None:
-        """Have each layer compute in place that can: the output's root is an input's then."""
+    def compute_in_place(self) -> None:
+        """Let layers compute in place where possible: the output then has an input's root."""
         for layer in self._layers:
             if layer.in_place:
                 self._merge(layer)
 
     def members(self) -> dict[int, list[int]]:
-        """Return the tensors with names that share the bytes of each root, itself first."""
-        found: dict[int, list[int]] = {}
+        """Return the named tensors that share the bytes of each root, the root first."""
+        groups: dict[int, list[int]] = {}
         for index in self.name:
-            found.setdefault(self.root[index], []).append(index)
-        return found
+            groups.setdefault(self.root[index], []).append(index)
+        return groups
 
     def _begin(self, index: int, name: str, step: int) -> None:
         self.name[index] = name
         self.first[index] = self.last[index] = step
 
-    def _pass(self, layer: Layer) -> None:
+    def _visit(self, layer: Layer) -> None:
+        """Extend the lifetimes of the inputs to `layer`, and begin those of its outputs."""
         step = layer.operator.index
         for index in layer.operator.inputs:
             if index >= 0 and self._graph.tensors[index].data is None:
@@ -63,17 +64,21 @@ class Lives:
                 self._begin(output, Names(step).output(position), step)
 
     def _merge(self, layer: Layer) -> None:
-        """Give the output of `layer` the bytes of an input that nobody needs afterwards."""
+        """Give the output of `layer` the bytes of an input that no later layer needs."""
         graph, (output,) = self._graph, layer.operator.outputs
-        # Inputs and outputs of the model have places of their own, in their blocks.
-        ends = {self.root[index] for index in (*graph.inputs, *graph.outputs)}
+        # Inputs and outputs of the model have fixed offsets in their blocks.
+        in_blocks = {self.root[index] for index in (*graph.inputs, *graph.outputs)}
         for index in layer.in_place:
             root = self.root[index]
-            users = [other for other, of in self.root.items() if of == root and other in self.last]
-            if output in ends or root in ends:
+            sharing = [
+                tensor
+                for tensor, owner in self.root.items()
+                if owner == root and tensor in self.last
+            ]
+            if output in in_blocks or root in in_blocks:
                 continue
-            if max(self.last[user] for user in users) == layer.operator.index:
-                for other, of in self.root.items():
-                    if of == output:
-                        self.root[other] = root
+            if max(self.last[tensor] for tensor in sharing) == layer.operator.index:
+                for tensor, owner in self.root.items():
+                    if owner == output:
+                        self.root[tensor] = root
                 return

@@ -1,8 +1,8 @@
-"""Operators on one int8 tensor, value by value: a table of 256 bytes made at build time.
+"""Elementwise operators on one int8 tensor, as tables of 256 bytes made at build time.
 
-Each function computes one entry as TFLM computes one element. Published sources of TFLM divide
-the scales of RELU, LEAKY_RELU and HARD_SWISH in float32, the `tflite-micro` wheel in double; the
-wheel is golden.
+Each function computes one entry as TFLM computes one element. TFLM's published sources divide the
+scales of RELU, LEAKY_RELU and HARD_SWISH in float32, the `tflite-micro` wheel in double. The wheel
+is golden.
 """
 
 import math
@@ -21,7 +21,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Activation, LeakyReluOptions, Tensor
 from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, Multiplier, multiplier
 
@@ -29,32 +29,32 @@ from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, Multiplier, m
 _INTEGER_BITS = 4
 
 
-def relu(site: Site) -> Layer:
+def relu(view: OperatorView) -> Layer:
     """Lower RELU. Source: activations_common.cc, CalculateReluOpData."""
-    source, result = _ends(site)
-    factor = _ratio(site, source, result)
-    least, greatest = site.clamp(Activation.RELU, result)
+    source, result = _input_and_output(view)
+    factor = _ratio(view, source, result)
+    least, greatest = view.clamp(Activation.RELU, result)
 
     def entry(value: int) -> int:
         scaled = fixed.scale(value - zero_point(source), factor)
         return fixed.clamp(scaled + zero_point(result), least, greatest)
 
-    return table_layer(site, source, result, entry)
+    return table_layer(view, source, result, entry)
 
 
-def relu6(site: Site) -> Layer:
-    """Lower RELU6. As in TFLM the input is only clamped; the output's scale counts for nothing."""
-    source, result = _ends(site)
-    least, greatest = zero_point(source), site.clamp(Activation.RELU6, source)[1]
-    return table_layer(site, source, result, lambda value: fixed.clamp(value, least, greatest))
+def relu6(view: OperatorView) -> Layer:
+    """Lower RELU6. As in TFLM, the input is only clamped; the output's scale is ignored."""
+    source, result = _input_and_output(view)
+    least, greatest = zero_point(source), view.clamp(Activation.RELU6, source)[1]
+    return table_layer(view, source, result, lambda value: fixed.clamp(value, least, greatest))
 
 
-def leaky_relu(site: Site) -> Layer:
+def leaky_relu(view: OperatorView) -> Layer:
     """Lower LEAKY_RELU. Source: leaky_relu_common.cc, CalculateOpDataLeakyRelu."""
-    options = cast("LeakyReluOptions", site.operator.options)
-    source, result = _ends(site)
-    identity = _ratio(site, source, result)
-    factor = _factor(site, scale(source) * abs(options.alpha) / scale(result))
+    options = cast("LeakyReluOptions", view.operator.options)
+    source, result = _input_and_output(view)
+    identity = _ratio(view, source, result)
+    factor = _factor(view, scale(source) * abs(options.alpha) / scale(result))
     sign = -1 if options.alpha < 0 else 1
 
     def entry(value: int) -> int:
@@ -64,38 +64,38 @@ def leaky_relu(site: Site) -> Layer:
         )
         return fixed.clamp(scaled + zero_point(result), INT8_MIN, INT8_MAX)
 
-    return table_layer(site, source, result, entry)
+    return table_layer(view, source, result, entry)
 
 
-def logistic(site: Site) -> Layer:
-    """Lower LOGISTIC; the output is in 1/256, as in TFLM whatever scale it claims."""
-    source, result = _ends(site)
+def logistic(view: OperatorView) -> Layer:
+    """Lower LOGISTIC; as in TFLM, the output has scale 1/256 whatever the file states."""
+    source, result = _input_and_output(view)
     if zero_point(result) != INT8_MIN:
-        site.fail(f"the output has {quantization(result)}; TFLM wants zero point -128")
-    return table_layer(site, source, result, _sigmoid(site, source, fixed.logistic, 8, INT8_MIN))
+        view.fail(f"the output has {quantization(result)}; TFLM requires zero point -128")
+    return table_layer(view, source, result, _sigmoid(view, source, fixed.logistic, 8, INT8_MIN))
 
 
-def tanh(site: Site) -> Layer:
-    """Lower TANH; the output is in 1/128 around 0, as in TFLM whatever it claims."""
-    source, result = _ends(site)
-    return table_layer(site, source, result, _sigmoid(site, source, fixed.tanh, 7, 0))
+def tanh(view: OperatorView) -> Layer:
+    """Lower TANH; as in TFLM, the output has scale 1/128 and zero point 0 in any case."""
+    source, result = _input_and_output(view)
+    return table_layer(view, source, result, _sigmoid(view, source, fixed.tanh, 7, 0))
 
 
 def _sigmoid(
-    site: Site, source: Tensor, function: Callable[[int], int], bits: int, offset: int
+    view: OperatorView, source: Tensor, function: Callable[[int], int], bits: int, offset: int
 ) -> Callable[[int], int]:
-    """Return what gives `function` in units of 2^-`bits`. Source: logistic.h, tanh.h."""
+    """Return an entry function for `function` in units of 2^-`bits`. Source: logistic.h, tanh.h."""
     fraction, shift = math.frexp(scale(source) * (1 << (31 - _INTEGER_BITS)))
     if shift < 0:
-        site.fail(f"the input's scale {scale(source):g} is too small")
+        view.fail(f"the input's scale {scale(source):g} is too small")
     factor = Multiplier(math.floor(fraction * (1 << 31) + 0.5), shift)
-    # Beyond this the input exceeds Q4.27, and the function is as good as constant.
+    # Beyond this radius the input exceeds Q4.27, and the function is practically constant.
     radius = ((1 << _INTEGER_BITS) - 1) * (1 << (31 - _INTEGER_BITS)) >> shift
 
     def entry(value: int) -> int:
         centred = value - zero_point(source)
         if abs(centred) >= radius:
-            # Also for 0, where the scale is so large that the radius is 0.
+            # Includes 0 if the scale is so large that the radius is 0.
             return INT8_MIN if centred <= -radius else INT8_MAX
         unit = fixed.rounding_shift_right(function(fixed.scale(centred, factor)), 31 - bits)
         return fixed.clamp(unit + offset, INT8_MIN, INT8_MAX)
@@ -103,13 +103,13 @@ def _sigmoid(
     return entry
 
 
-def hard_swish(site: Site) -> Layer:
+def hard_swish(view: OperatorView) -> Layer:
     """Lower HARD_SWISH: x * relu6(x + 3) / 6 in 16 bits. Source: hard_swish.h."""
-    source, result = _ends(site)
+    source, result = _input_and_output(view)
     fine = scale(source) / 128
-    to_result, to_reluish = _factor(site, fine / scale(result)), _factor(site, fine / (3 / 32768))
+    to_result, to_reluish = _factor(view, fine / scale(result)), _factor(view, fine / (3 / 32768))
     if to_result.shift > 0:
-        site.fail("the scales of input and output are too far apart for TFLM")
+        view.fail("the scales of input and output are too far apart for TFLM")
     of_result, of_reluish = (_to_16_bits(factor.value) for factor in (to_result, to_reluish))
     shift = to_reluish.shift
 
@@ -127,7 +127,7 @@ def hard_swish(site: Site) -> Layer:
         output = fixed.rounding_shift_right_16(product, -to_result.shift)
         return fixed.clamp(fixed.wrap(output + zero_point(result), 16), INT8_MIN, INT8_MAX)
 
-    return table_layer(site, source, result, entry)
+    return table_layer(view, source, result, entry)
 
 
 def _to_16_bits(value: int) -> int:
@@ -136,12 +136,17 @@ def _to_16_bits(value: int) -> int:
 
 
 def table_layer(
-    site: Site, source: Tensor, result: Tensor, entry: Callable[[int], int], *, first: int = -128
+    view: OperatorView,
+    source: Tensor,
+    result: Tensor,
+    entry: Callable[[int], int],
+    *,
+    first: int = -128,
 ) -> Layer:
-    """Return the layer that replaces each byte by `entry` of its value.
+    """Return the layer that replaces each byte with `entry` of its value.
 
-    `first` is the least value of the input's type: -128, or 0 for uint8. A table that changes
-    nothing costs nothing.
+    `first` is the least value of the input's type: -128, or 0 for uint8. If the table is the
+    identity, the layer has no code.
     """
     values = range(first, first + 256)
     table = np.zeros(256, np.int8)
@@ -153,11 +158,11 @@ def table_layer(
         f"output {result.dtype}, {quantization(result)}",
     )
     if (table == np.arange(256).astype(np.uint8).view(np.int8)).all():
-        return Layer(site.operator, notes=(*notes, "the same bytes"), alias=source.index)
-    array = Array(site.names.of("table"), table, "for the inputs 0 to 127, then the others")
-    arguments = (array.name, str(source.elements), site.address(source), site.address(result))
+        return Layer(view.operator, notes=(*notes, "the same bytes"), alias=source.index)
+    array = Array(view.names.of("table"), table, "for the inputs 0 to 127, then the others")
+    arguments = (array.name, str(source.elements), view.address(source), view.address(result))
     return Layer(
-        site.operator,
+        view.operator,
         notes=notes,
         arrays=(array,),
         call=Call("nn_lut_s8", arguments),
@@ -167,21 +172,21 @@ def table_layer(
     )
 
 
-def _ends(site: Site) -> tuple[Tensor, Tensor]:
-    site.arity(1, 1)
-    source, result = site.activation(0), site.result()
-    site.result_shape(source.shape)
+def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
+    view.check_arity(1, 1)
+    source, result = view.activation(0), view.result()
+    view.check_result_shape(source.shape)
     return source, result
 
 
-def _ratio(site: Site, source: Tensor, result: Tensor) -> Multiplier:
-    """Return the scale of `source` in that of `result`."""
-    return _factor(site, scale(source) / scale(result))
+def _ratio(view: OperatorView, source: Tensor, result: Tensor) -> Multiplier:
+    """Return the factor from the scale of `source` to that of `result`."""
+    return _factor(view, scale(source) / scale(result))
 
 
-def _factor(site: Site, real: float) -> Multiplier:
+def _factor(view: OperatorView, real: float) -> Multiplier:
     if not math.isfinite(real):
-        site.fail("the scales of input and output are too far apart")
+        view.fail("the scales of input and output are too far apart")
     factor = multiplier(real)
-    site.shifts([factor])
+    view.check_shifts([factor])
     return factor

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.engines.cmsis_nn.layer import Struct
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 
 MAX_AXES = 6  # NN_AXES
 
 
-class Axis(NamedTuple):
-    """`size` positions, a step apart in each of two tensors; a step of 0 repeats."""
+class LoopAxis(NamedTuple):
+    """`size` positions, with a stride in each of two tensors; a stride of 0 broadcasts."""
 
     size: int
     first: int
     second: int
 
 
-def steps(shape: Sequence[int], unit: int = 1) -> list[int]:
-    """Return how far apart neighbours lie along each axis, the last one `unit`."""
+def strides_of(shape: Sequence[int], unit: int = 1) -> list[int]:
+    """Return the stride of each axis of a contiguous tensor; that of the last is `unit`."""
     result = []
     for size in reversed(shape):
         result.append(unit)
@@ -26,9 +26,9 @@ def steps(shape: Sequence[int], unit: int = 1) -> list[int]:
     return result[::-1]
 
 
-def merge(axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """Return the fewest axes that walk as `axes` do, which go from outermost to innermost."""
-    merged: list[Axis] = []
+def merge(axes: Sequence[LoopAxis]) -> tuple[LoopAxis, ...]:
+    """Return the fewest axes with the same iteration as `axes`, from outermost to innermost."""
+    merged: list[LoopAxis] = []
     for axis in axes:
         if axis.size == 1:
             continue
@@ -37,16 +37,16 @@ def merge(axes: Sequence[Axis]) -> tuple[Axis, ...]:
             axis.size * axis.first,
             axis.size * axis.second,
         ):
-            merged[-1] = Axis(outer.size * axis.size, axis.first, axis.second)
+            merged[-1] = LoopAxis(outer.size * axis.size, axis.first, axis.second)
         else:
             merged.append(axis)
-    return tuple(merged) or (Axis(1, 1, 1),)
+    return tuple(merged) or (LoopAxis(1, 1, 1),)
 
 
-def struct(site: Site, part: str, axes: Sequence[Axis]) -> Struct:
-    """Return merged `axes` as a constant; `InputError` if they are too many."""
+def loops_struct(view: OperatorView, part: str, axes: Sequence[LoopAxis]) -> Struct:
+    """Return merged `axes` as a constant; `InputError` if there are too many."""
     if len(axes) > MAX_AXES:
-        site.fail(
+        view.fail(
             f"needs {len(axes)} nested loops; {MAX_AXES} are supported",
             "reduce the number of dimensions",
         )
@@ -55,5 +55,5 @@ def struct(site: Site, part: str, axes: Sequence[Axis]) -> Struct:
         ", ".join(str(getattr(axis, name)) for axis in inside_out)
         for name in ("size", "first", "second")
     )
-    fields = (f".{name} = {{{c}}}" for name, c in zip(Axis._fields, columns, strict=True))
-    return Struct("nn_loops_t", site.names.of(part), (f".rank = {len(axes)}", *fields))
+    fields = (f".{name} = {{{c}}}" for name, c in zip(LoopAxis._fields, columns, strict=True))
+    return Struct("nn_loops_t", view.names.of(part), (f".rank = {len(axes)}", *fields))

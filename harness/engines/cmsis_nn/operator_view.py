@@ -1,11 +1,11 @@
-"""The checked view of the operator that a lowering works on."""
+"""A checked view of one operator, the input of each lowering."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
-from harness.engines.cmsis_nn.core_features import Target
+from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
 from harness.errors import InputError
 from harness.model.graph import Activation, Graph, Operator, Tensor
@@ -13,24 +13,28 @@ from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier
 
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
-AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = "convert to full-integer int8, also the model's input and output"
+CONVERT_AGAIN = "convert the model again; the file contradicts itself"
+FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
 
 
-class Site:
-    """One operator of a graph with the checks that all lowerings share."""
+class OperatorView:
+    """One operator of a graph, with the checks that all lowerings share.
+
+    `addresses` are the C expressions of the activations by tensor index, `core` the features of
+    the core that the code is generated for.
+    """
 
     def __init__(
-        self, graph: Graph, operator: Operator, addresses: dict[int, str], target: Target
+        self, graph: Graph, operator: Operator, addresses: dict[int, str], core: CoreFeatures
     ) -> None:
         self.graph = graph
         self.operator = operator
-        self.target = target
+        self.core = core
         self.names = Names(operator.index)
         self._addresses = addresses
 
     def fail(self, what: str, remedy: str = "") -> NoReturn:
-        """Raise the `InputError` that names this layer."""
+        """Raise an `InputError` that names this layer."""
         output = self.graph.tensors[self.operator.outputs[0]] if self.operator.outputs else None
         title = f"{self.operator.kind}, {output.name[:80]!r}" if output else self.operator.kind
         raise InputError(
@@ -40,17 +44,17 @@ class Site:
         )
 
     def address(self, tensor: Tensor) -> str:
-        """Return the C expression for the first byte of an activation."""
+        """Return the C expression for the address of an activation."""
         return self._addresses[tensor.index]
 
-    def typed(self, tensor: Tensor) -> str:
-        """Return the C expression for an activation as a pointer to its type."""
+    def typed_address(self, tensor: Tensor) -> str:
+        """Return the C expression for the address of an activation, as a pointer to its type."""
         ctype = c_type(tensor.dtype)
         address = self.address(tensor)
         return address if ctype == "int8_t" else f"({ctype} *)({address})"
 
     def operand(self, position: int) -> tuple[str, tuple[Array, ...]]:
-        """Return the C expression for input `position`, and the constant if it is one."""
+        """Return the C expression for input `position`, and its constant, if it is one."""
         tensor = self.tensor(position)
         if tensor.data is None:
             return self.address(tensor), ()
@@ -59,25 +63,25 @@ class Site:
         array = Array(self.names.of(f"constant_{position}"), tensor.data, shape(tensor))
         return array.name, (array,)
 
-    def arity(self, least: int, most: int, *, outputs: int | None = 1) -> None:
-        """Check the number of inputs and of outputs (None: any but none)."""
-        found = len(self.operator.outputs)
-        right = found == outputs if outputs else found > 0
-        if not least <= len(self.operator.inputs) <= most or not right:
+    def check_arity(self, least: int, most: int, *, outputs: int | None = 1) -> None:
+        """Check the number of inputs and of outputs (None: at least one)."""
+        count = len(self.operator.outputs)
+        valid = count == outputs if outputs else count > 0
+        if not least <= len(self.operator.inputs) <= most or not valid:
             self.fail(
                 f"has {len(self.operator.inputs)} inputs and {len(self.operator.outputs)} outputs",
                 "convert the model again",
             )
 
     def tensor(self, position: int) -> Tensor:
-        """Return input `position`, which must be there."""
+        """Return input `position`; `InputError` if it is absent."""
         index = self.operator.inputs[position]
         if index < 0:
             self.fail(f"input {position} is absent", "convert the model again")
         return self.graph.tensors[index]
 
     def activation(self, position: int) -> Tensor:
-        """Return input `position`: int8, computed, not constant."""
+        """Return input `position`: int8 and not constant."""
         tensor = self.tensor(position)
         if tensor.data is not None:
             self.fail(f"input {position} is a constant", "fold constants when converting")
@@ -87,8 +91,8 @@ class Site:
         """Return the output: int8."""
         return self.check_int8(self.graph.tensors[self.operator.outputs[0]], "the output")
 
-    def movable(self, tensor: Tensor, what: str) -> Tensor:
-        """Check that `tensor` holds values whose bytes TFLM moves, and at least one."""
+    def check_movable(self, tensor: Tensor, what: str) -> Tensor:
+        """Check that `tensor` is not empty and has a type that TFLM copies."""
         if tensor.dtype not in MOVABLE:
             known = ", ".join(map(str, MOVABLE))
             self.fail(f"{what} has type {tensor.dtype}; supported are {known}")
@@ -96,19 +100,21 @@ class Site:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
-    def moved(self, position: int) -> tuple[Tensor, Tensor]:
-        """Return input `position`, computed, and the output: bytes that only change place."""
+    def source_and_result(self, position: int) -> tuple[Tensor, Tensor]:
+        """Return input `position`, not constant, and the output of an operator that only copies."""
         source = self.tensor(position)
         result = self.graph.tensors[self.operator.outputs[0]]
         if source.data is not None:
             self.fail(f"input {position} is a constant", "fold constants when converting")
-        self.movable(source, f"input {position}")
+        self.check_movable(source, f"input {position}")
         if result.dtype != source.dtype:
-            self.fail(f"the output has type {result.dtype}, the input {source.dtype}", AGAIN)
+            self.fail(
+                f"the output has type {result.dtype}, the input {source.dtype}", CONVERT_AGAIN
+            )
         return source, result
 
-    def integers(self, position: int, what: str) -> list[int]:
-        """Return the values of input `position`, a constant int32 tensor that says `what`."""
+    def constant_integers(self, position: int, what: str) -> list[int]:
+        """Return the values of input `position`, a constant int32 tensor; messages name `what`."""
         tensor = self.tensor(position)
         if tensor.data is None:
             self.fail(f"{what} is not constant", "fold constants when converting")
@@ -116,22 +122,22 @@ class Site:
             self.fail(f"{what} has type {tensor.dtype}; int32 is supported")
         return [int(value) for value in tensor.data.ravel()]
 
-    def axis(self, axis: int, rank: int) -> int:
-        """Return `axis` of `rank`, counted from the first; negative ones count from the last."""
+    def normalized_axis(self, axis: int, rank: int) -> int:
+        """Return `axis` of `rank` as a non-negative number; negative ones count from the last."""
         if not -rank <= axis < rank:
-            self.fail(f"there is no axis {axis} of {rank}", AGAIN)
+            self.fail(f"there is no axis {axis} of {rank}", CONVERT_AGAIN)
         return axis % rank
 
-    def result_shape(self, wanted: Sequence[int], position: int = 0) -> Tensor:
-        """Return output `position`; `InputError` if it has another shape than `wanted`."""
+    def check_result_shape(self, expected: Sequence[int], position: int = 0) -> Tensor:
+        """Return output `position`; `InputError` unless it has the shape `expected`."""
         result = self.graph.tensors[self.operator.outputs[position]]
-        if result.shape != tuple(wanted):
-            text = "x".join(map(str, wanted)) or "scalar"
-            self.fail(f"the output has shape {shape(result)}, not {text}", AGAIN)
+        if result.shape != tuple(expected):
+            text = "x".join(map(str, expected)) or "scalar"
+            self.fail(f"the output has shape {shape(result)}, not {text}", CONVERT_AGAIN)
         return result
 
     def check_int8(self, tensor: Tensor, what: str) -> Tensor:
-        """Check that `tensor` is int8 with one scale and a zero point that int8 can hold."""
+        """Check that `tensor` is int8, has one scale, and a zero point in int8's range."""
         if tensor.dtype != np.int8:
             self.fail(f"{what} has type {tensor.dtype}; int8 is supported")
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
@@ -144,19 +150,19 @@ class Site:
             self.fail(f"{what} is empty")
         return tensor
 
-    def rank(self, tensor: Tensor, rank: int, what: str) -> None:
-        """Check the number of dimensions, and, for images, that the batch is 1."""
+    def check_rank(self, tensor: Tensor, rank: int, what: str) -> None:
+        """Check the number of dimensions."""
         if len(tensor.shape) != rank:
             self.fail(f"{what} has shape {shape(tensor)}; {rank} dimensions are supported")
 
     def weights(self, position: int, rank: int, axis: int) -> Tensor:
-        """Return constant int8 weights, symmetric, with one scale or one along `axis`."""
+        """Return constant symmetric int8 weights, with one scale, or one per index of `axis`."""
         tensor = self.tensor(position)
         if tensor.data is None:
             self.fail("the weights are not constant", "freeze the weights when converting")
         if tensor.dtype != np.int8:
             self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
-        self.rank(tensor, rank, "the weights' tensor")
+        self.check_rank(tensor, rank, "the weights' tensor")
         if tensor.scale is None or tensor.zero_point is None:
             self.fail("the weights have no scale")
         if tensor.zero_point.any():
@@ -168,7 +174,7 @@ class Site:
         return tensor
 
     def bias(self, position: int, channels: int) -> np.ndarray[Any, Any] | None:
-        """Return the constant int32 bias, or None where there is none."""
+        """Return the constant int32 bias, one value per channel, or None if there is none."""
         inputs = self.operator.inputs
         if position >= len(inputs) or inputs[position] < 0:
             return None
@@ -182,7 +188,7 @@ class Site:
         return tensor.data.ravel()
 
     def clamp(self, activation: Activation, tensor: Tensor) -> tuple[int, int]:
-        """Return the int8 bounds of the fused `activation` on the output `tensor`."""
+        """Return the int8 bounds of the fused `activation` for the output `tensor`."""
         if activation not in SUPPORTED_ACTIVATIONS:
             known = ", ".join(sorted(known.name for known in SUPPORTED_ACTIVATIONS))
             self.fail(f"the fused activation {activation.name} is not supported", f"use {known}")
@@ -191,7 +197,7 @@ class Site:
         except ValueError as error:
             self.fail(f"the output's scale does not suit its activation: {error}")
 
-    def shifts(self, multipliers: Sequence[Multiplier]) -> None:
-        """Check that no factor is so large that a shift of 32 bits would be undefined."""
+    def check_shifts(self, multipliers: Sequence[Multiplier]) -> None:
+        """Check that no factor needs an undefined shift by 32 bits."""
         if any(factor.shift > MAX_LEFT_SHIFT for factor in multipliers):
             self.fail("the scales of input, weights and output are too far apart")

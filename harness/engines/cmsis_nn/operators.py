@@ -16,9 +16,9 @@ from harness.engines.cmsis_nn import (
     transpose_conv,
 )
 from harness.engines.cmsis_nn.layer import Layer
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 
-LOWERINGS: Mapping[str, Callable[[Site], Layer]] = {
+LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD": elementwise.add,
     "ARG_MAX": reduce.arg_max,
     "ARG_MIN": reduce.arg_min,

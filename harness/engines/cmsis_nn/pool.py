@@ -4,54 +4,54 @@ from typing import cast
 
 from harness.engines.cmsis_nn.core_features import Extension
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, zero_point
-from harness.engines.cmsis_nn.operator_view import Site
-from harness.engines.cmsis_nn.window import dims, notes, window
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.window import checked_window, dims, notes
 from harness.model.graph import Pool2DOptions
 
 
-def average_pool_2d(site: Site) -> Layer:
+def average_pool_2d(view: OperatorView) -> Layer:
     """Lower AVERAGE_POOL_2D."""
-    return _pool(site, "arm_avgpool_s8")
+    return _pool(view, "arm_avgpool_s8")
 
 
-def max_pool_2d(site: Site) -> Layer:
+def max_pool_2d(view: OperatorView) -> Layer:
     """Lower MAX_POOL_2D."""
-    return _pool(site, "arm_max_pool_s8")
+    return _pool(view, "arm_max_pool_s8")
 
 
-def _pool(site: Site, function: str) -> Layer:
-    site.arity(1, 1)
-    options = cast("Pool2DOptions", site.operator.options)
-    channels = site.activation(0).shape[-1:]
+def _pool(view: OperatorView, function: str) -> Layer:
+    view.check_arity(1, 1)
+    options = cast("Pool2DOptions", view.operator.options)
+    channels = view.activation(0).shape[-1:]
     sides = (options.filter_height, options.filter_width)
-    place = window(site, options, sides, *(channels or (0,)))
+    window = checked_window(view, options, sides, *(channels or (0,)))
     if (
-        abs(scale(place.source) - scale(place.result)) > 1e-6  # noqa: PLR2004 - TFLM's bound
-        or zero_point(place.source) != zero_point(place.result)
+        abs(scale(window.source) - scale(window.result)) > 1e-6  # noqa: PLR2004 - TFLM's bound
+        or zero_point(window.source) != zero_point(window.result)
     ):
-        site.fail("input and output are quantized differently, which TFLM refuses")
-    of = site.names.of
-    depth = place.source.shape[3]
+        view.fail("input and output have different quantization, which TFLM rejects")
+    of = view.names.of
+    depth = window.source.shape[3]
     averages = function == "arm_avgpool_s8"
-    scratch = 4 * depth if averages and site.target.extension is Extension.DSP else 0
-    need = Call(f"{function}_get_buffer_size", (str(place.width.output), str(depth)))
+    scratch = 4 * depth if averages and view.core.extension is Extension.DSP else 0
+    need = Call(f"{function}_get_buffer_size", (str(window.width.output), str(depth)))
     arguments = (
         "&context",
         f"&{of('params')}",
         f"&{of('input_dims')}",
-        site.address(place.source),
+        view.address(window.source),
         f"&{of('filter_dims')}",
         f"&{of('output_dims')}",
-        site.address(place.result),
+        view.address(window.result),
     )
     return Layer(
-        site.operator,
-        notes=notes(place),
+        view.operator,
+        notes=notes(window),
         structs=(
-            Struct("cmsis_nn_pool_params", of("params"), place.pairs(dilated=False)),
-            place.image(of("input_dims"), place.source),
+            Struct("cmsis_nn_pool_params", of("params"), window.pairs(dilated=False)),
+            window.image(of("input_dims"), window.source),
             dims(of("filter_dims"), 1, *sides, 1),
-            place.image(of("output_dims"), place.result),
+            window.image(of("output_dims"), window.result),
         ),
         call=Call(function, arguments),
         scratch=scratch,

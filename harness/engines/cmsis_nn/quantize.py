@@ -15,11 +15,11 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.lookup_tables import table_layer
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import multiplier
 
-# What TFLM converts: from, to.
+# Conversions that TFLM supports: from, to.
 _BYTES = {("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")}
 _WIDER = {
     ("int8", "int16"),
@@ -33,61 +33,64 @@ _WIDER = {
 _TYPES = {"int8": "NN_S8", "int16": "NN_S16", "int32": "NN_S32"}
 
 
-def quantize(site: Site) -> Layer:
+def quantize(view: OperatorView) -> Layer:
     """Lower QUANTIZE: real values to int8, or from one integer type and scale to another."""
-    source, result = _ends(site)
+    source, result = _input_and_output(view)
     pair = (str(source.dtype), str(result.dtype))
     if pair == ("float32", "int8"):
-        _one_scale(site, result, "the output")
-        return _real(site, source, result, "nn_quantize_f32_s8", result)
+        _one_scale(view, result, "the output")
+        return _convert_float(view, source, result, "nn_quantize_f32_s8", result)
     if pair not in _BYTES | _WIDER:
         known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
-        site.fail(
-            f"from {pair[0]} to {pair[1]} is not supported",
+        view.fail(
+            f"conversion from {pair[0]} to {pair[1]} is not supported",
             f"supported: float32 to int8, {known}",
         )
-    _one_scale(site, source, "the input")
-    _one_scale(site, result, "the output")
-    return _requantize(site, source, result, pair)
+    _one_scale(view, source, "the input")
+    _one_scale(view, result, "the output")
+    return _requantize(view, source, result, pair)
 
 
-def dequantize(site: Site) -> Layer:
+def dequantize(view: OperatorView) -> Layer:
     """Lower DEQUANTIZE: int8 to float32."""
-    source, result = _ends(site)
-    site.check_int8(source, "the input")
+    source, result = _input_and_output(view)
+    view.check_int8(source, "the input")
     if result.dtype != np.float32:
-        site.fail(f"the output has type {result.dtype}; float32 is supported")
-    return _real(site, source, result, "nn_dequantize_s8_f32", source)
+        view.fail(f"the output has type {result.dtype}; float32 is supported")
+    return _convert_float(view, source, result, "nn_dequantize_s8_f32", source)
 
 
-def _ends(site: Site) -> tuple[Tensor, Tensor]:
-    site.arity(1, 1)
-    source = site.tensor(0)
+def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
+    view.check_arity(1, 1)
+    source = view.tensor(0)
     if source.data is not None:
-        site.fail("input 0 is a constant", "fold constants when converting")
+        view.fail("input 0 is a constant", "fold constants when converting")
     if source.elements == 0:
-        site.fail("input 0 is empty")
-    return source, site.result_shape(source.shape)
+        view.fail("input 0 is empty")
+    return source, view.check_result_shape(source.shape)
 
 
-def _one_scale(site: Site, tensor: Tensor, what: str) -> None:
+def _one_scale(view: OperatorView, tensor: Tensor, what: str) -> None:
     if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
-        site.fail(f"{what} must have one scale above 0; it has {quantization(tensor)}")
+        view.fail(f"{what} must have one positive scale; found: {quantization(tensor)}")
     info = np.iinfo(tensor.dtype)
     if not info.min <= zero_point(tensor) <= info.max:
-        site.fail(f"{what} has zero point {zero_point(tensor)}, which {tensor.dtype} cannot hold")
+        view.fail(f"{what} has zero point {zero_point(tensor)}, which {tensor.dtype} cannot hold")
 
 
-def _real(site: Site, source: Tensor, result: Tensor, function: str, quantized: Tensor) -> Layer:
+def _convert_float(
+    view: OperatorView, source: Tensor, result: Tensor, function: str, quantized: Tensor
+) -> Layer:
+    """Return the layer between float32 and int8; `quantized` is its int8 side."""
     arguments = (
         c_float(scale(quantized)),
         str(zero_point(quantized)),
         str(source.elements),
-        site.typed(source),
-        site.typed(result),
+        view.typed_address(source),
+        view.typed_address(result),
     )
     return Layer(
-        site.operator,
+        view.operator,
         notes=(f"{shape(source)}, {source.dtype} to {result.dtype}", quantization(quantized)),
         call=Call(function, arguments),
         status=False,
@@ -95,10 +98,13 @@ def _real(site: Site, source: Tensor, result: Tensor, function: str, quantized: 
     )
 
 
-def _requantize(site: Site, source: Tensor, result: Tensor, pair: tuple[str, str]) -> Layer:
-    """Source: quantize_common.cc; the ratio of the scales is a double."""
+def _requantize(view: OperatorView, source: Tensor, result: Tensor, pair: tuple[str, str]) -> Layer:
+    """Return the layer between two integer types.
+
+    Source: quantize_common.cc; the ratio of the scales is a double.
+    """
     factor = multiplier(scale(source) / scale(result))
-    site.shifts([factor])
+    view.check_shifts([factor])
     if pair in _BYTES:
         info = np.iinfo(result.dtype)
 
@@ -106,24 +112,24 @@ def _requantize(site: Site, source: Tensor, result: Tensor, pair: tuple[str, str
             scaled = fixed.scale(value - zero_point(source), factor) + zero_point(result)
             return fixed.clamp(scaled, int(info.min), int(info.max))
 
-        return table_layer(site, source, result, entry, first=int(np.iinfo(source.dtype).min))
+        return table_layer(view, source, result, entry, first=int(np.iinfo(source.dtype).min))
     fields = (
         f".from = {_TYPES[pair[0]]}",
         f".to = {_TYPES[pair[1]]}",
         f".input_zero_point = {zero_point(source)}",
         f".output = {result_term(factor, zero_point(result))}",
     )
-    params = Struct("nn_requantize_params_t", site.names.of("params"), fields)
-    ends = (site.address(source), site.address(result))
+    params = Struct("nn_requantize_params_t", view.names.of("params"), fields)
+    addresses = (view.address(source), view.address(result))
     return Layer(
-        site.operator,
+        view.operator,
         notes=(
             f"{shape(source)}, {pair[0]} to {pair[1]}",
             f"input {quantization(source)}",
             f"output {quantization(result)}",
         ),
         structs=(params,),
-        call=Call("nn_requantize", (f"&{params.name}", str(source.elements), *ends)),
+        call=Call("nn_requantize", (f"&{params.name}", str(source.elements), *addresses)),
         status=False,
         kernels=frozenset({"nn_requantize.c"}),
     )

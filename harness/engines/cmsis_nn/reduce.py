@@ -1,4 +1,4 @@
-"""MEAN, SUM, REDUCE_MAX, REDUCE_MIN, ARG_MAX and ARG_MIN: operators that make axes vanish."""
+"""MEAN, SUM, REDUCE_MAX, REDUCE_MIN, ARG_MAX and ARG_MIN: operators that remove axes."""
 
 import math
 from dataclasses import dataclass
@@ -15,15 +15,18 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.loops import Axis, merge, steps, struct
-from harness.engines.cmsis_nn.operator_view import AGAIN, Site
+from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier, mean_multiplier, multiplier
 
 
 @dataclass(frozen=True)
 class _Reduction:
-    """The ends, how many values make one, and how the kept and the reduced axes are walked."""
+    """Input and output, the number of values per result, and the loops.
+
+    `loops` are those over the kept axes and over the reduced axes.
+    """
 
     source: Tensor
     result: Tensor
@@ -31,110 +34,113 @@ class _Reduction:
     loops: tuple[Struct, Struct]
 
     def layer(
-        self, site: Site, function: str, *arguments: str, structs: tuple[Struct, ...] = ()
+        self, view: OperatorView, function: str, *arguments: str, structs: tuple[Struct, ...] = ()
     ) -> Layer:
-        """Return the call of `function`, to which both walks and the ends are given, too."""
-        walks = (f"&{each.name}" for each in self.loops)
-        ends = (site.address(self.source), site.address(self.result))
+        """Return the layer that calls `function` with `arguments`, the loops and the addresses."""
+        loops = (f"&{each.name}" for each in self.loops)
+        addresses = (view.address(self.source), view.address(self.result))
         return Layer(
-            site.operator,
+            view.operator,
             notes=(
                 f"{shape(self.source)} -> {shape(self.result)}, each of {self.count}",
                 f"input {quantization(self.source)}",
                 f"output {quantization(self.result)}",
             ),
             structs=(*structs, *self.loops),
-            call=Call(function, (*arguments, *walks, *ends)),
+            call=Call(function, (*arguments, *loops, *addresses)),
             status=False,
             kernels=frozenset({f"{function}.c"}),
         )
 
 
-def _reduction(site: Site) -> _Reduction:
-    """Check an operator over any axes; the output's shape tells whether they stay, with size 1."""
-    site.arity(2, 2)
-    source, result = site.activation(0), site.result()
+def _reduction(view: OperatorView) -> _Reduction:
+    """Check an operator that reduces axes; the output may keep them with size 1 or omit them."""
+    view.check_arity(2, 2)
+    source, result = view.activation(0), view.result()
     rank = len(source.shape)
-    axes = {site.axis(axis, rank) for axis in site.integers(1, "the axes")}
-    _check_shape(site, source, result, axes)
-    walk = steps(source.shape)
+    axes = {view.normalized_axis(axis, rank) for axis in view.constant_integers(1, "the axes")}
+    _check_shape(view, source, result, axes)
+    strides = strides_of(source.shape)
     kept, reduced = (
-        [Axis(source.shape[i], walk[i], 0) for i in range(rank) if (i in axes) is vanishes]
-        for vanishes in (False, True)
+        [LoopAxis(source.shape[i], strides[i], 0) for i in range(rank) if (i in axes) is is_reduced]
+        for is_reduced in (False, True)
     )
-    loops = (struct(site, "kept", merge(kept)), struct(site, "reduced", merge(reduced)))
+    loops = (loops_struct(view, "kept", merge(kept)), loops_struct(view, "reduced", merge(reduced)))
     return _Reduction(source, result, math.prod(source.shape[axis] for axis in axes), loops)
 
 
-def mean(site: Site) -> Layer:
+def mean(view: OperatorView) -> Layer:
     """Lower MEAN."""
-    parts = _reduction(site)
+    parts = _reduction(view)
     factor = mean_multiplier(scale(parts.source), scale(parts.result), parts.count)
-    return _scaled(site, parts, factor)
+    return _scaled(view, parts, factor)
 
 
-def total(site: Site) -> Layer:
+def total(view: OperatorView) -> Layer:
     """Lower SUM."""
-    parts = _reduction(site)
-    return _scaled(site, parts, multiplier(scale(parts.source) / scale(parts.result)))
+    parts = _reduction(view)
+    return _scaled(view, parts, multiplier(scale(parts.source) / scale(parts.result)))
 
 
-def _scaled(site: Site, parts: _Reduction, factor: Multiplier) -> Layer:
-    site.shifts([factor])
+def _scaled(view: OperatorView, parts: _Reduction, factor: Multiplier) -> Layer:
+    view.check_shifts([factor])
     fields = (
         f".input_sum = {zero_point(parts.source) * parts.count}",
         f".output = {result_term(factor, zero_point(parts.result))}",
     )
-    params = Struct("nn_mean_params_t", site.names.of("params"), fields)
-    return parts.layer(site, "nn_mean_s8", f"&{params.name}", structs=(params,))
+    params = Struct("nn_mean_params_t", view.names.of("params"), fields)
+    return parts.layer(view, "nn_mean_s8", f"&{params.name}", structs=(params,))
 
 
-def reduce_max(site: Site) -> Layer:
+def reduce_max(view: OperatorView) -> Layer:
     """Lower REDUCE_MAX."""
-    return _greatest(site, 1)
+    return _reduce_extreme(view, 1)
 
 
-def reduce_min(site: Site) -> Layer:
+def reduce_min(view: OperatorView) -> Layer:
     """Lower REDUCE_MIN."""
-    return _greatest(site, -1)
+    return _reduce_extreme(view, -1)
 
 
-def _greatest(site: Site, sign: int) -> Layer:
-    parts = _reduction(site)
+def _reduce_extreme(view: OperatorView, sign: int) -> Layer:
+    """Return the layer for the greatest (`sign` 1) or least (-1) value."""
+    parts = _reduction(view)
     if quantization(parts.source) != quantization(parts.result):
-        site.fail("input and output are quantized differently, which TFLM refuses")
-    return parts.layer(site, "nn_reduce_max_s8", str(sign))
+        view.fail("input and output have different quantization, which TFLM rejects")
+    return parts.layer(view, "nn_reduce_max_s8", str(sign))
 
 
-def _check_shape(site: Site, source: Tensor, result: Tensor, axes: set[int]) -> None:
+def _check_shape(view: OperatorView, source: Tensor, result: Tensor, axes: set[int]) -> None:
     sizes = list(enumerate(source.shape))
     kept = tuple(1 if axis in axes else size for axis, size in sizes)
-    gone = tuple(size for axis, size in sizes if axis not in axes)
-    if result.shape not in {kept, gone}:
-        site.fail(f"{shape(source)} without axes {sorted(axes)} is not {shape(result)}", AGAIN)
+    removed = tuple(size for axis, size in sizes if axis not in axes)
+    if result.shape not in {kept, removed}:
+        view.fail(
+            f"{shape(source)} without axes {sorted(axes)} is not {shape(result)}", CONVERT_AGAIN
+        )
 
 
-def arg_max(site: Site) -> Layer:
+def arg_max(view: OperatorView) -> Layer:
     """Lower ARG_MAX."""
-    return _extreme(site, 1)
+    return _arg_extreme(view, 1)
 
 
-def arg_min(site: Site) -> Layer:
+def arg_min(view: OperatorView) -> Layer:
     """Lower ARG_MIN."""
-    return _extreme(site, -1)
+    return _arg_extreme(view, -1)
 
 
-def _extreme(site: Site, sign: int) -> Layer:
-    """Where the greatest (1) or least (-1) value is; the output is int32."""
-    site.arity(2, 2)
-    source = site.activation(0)
-    axes = site.integers(1, "the axis")
+def _arg_extreme(view: OperatorView, sign: int) -> Layer:
+    """Return the layer for the index, int32, of the greatest (`sign` 1) or least (-1) value."""
+    view.check_arity(2, 2)
+    source = view.activation(0)
+    axes = view.constant_integers(1, "the axis")
     if len(axes) != 1 or not source.shape:
-        site.fail(f"{len(axes)} axes of {shape(source)}; one is supported", AGAIN)
-    axis = site.axis(axes[0], len(source.shape))
-    result = site.result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
+        view.fail(f"{len(axes)} axes of {shape(source)}; one is supported", CONVERT_AGAIN)
+    axis = view.normalized_axis(axes[0], len(source.shape))
+    result = view.check_result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
     if result.dtype != np.int32:
-        site.fail(
+        view.fail(
             f"the output has type {result.dtype}; int32 is supported",
             "convert the model with output_type = tf.int32",
         )
@@ -143,9 +149,9 @@ def _extreme(site: Site, sign: int) -> Layer:
         source.shape[axis],
         math.prod(source.shape[axis + 1 :]),
     )
-    arguments = (str(sign), *map(str, sizes), site.address(source), site.typed(result))
+    arguments = (str(sign), *map(str, sizes), view.address(source), view.typed_address(result))
     return Layer(
-        site.operator,
+        view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, along axis {axis}",),
         call=Call("nn_arg_max_s8", arguments),
         status=False,

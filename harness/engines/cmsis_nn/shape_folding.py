@@ -1,23 +1,22 @@
-"""Takes out of a graph what only computes shapes.
+"""Removes operators that only compute shapes.
 
-For a batch that is not fixed, a converter emits SHAPE, STRIDED_SLICE, PACK and arithmetic, and
-feeds the result to RESHAPE as the wanted shape. A file also holds every tensor's shape for a
-batch of 1; TFLM uses that and never reads the computed one. So do we, and nothing has to be
-computed.
+If the batch is not fixed, a converter emits SHAPE, STRIDED_SLICE, PACK and arithmetic, and passes
+the result to RESHAPE as the wanted shape. The file also states every tensor's shape for a batch
+of 1. TFLM uses that and never reads the computed shape, and neither does this engine.
 """
 
 from dataclasses import replace
 
 from harness.model.graph import Graph, Operator
 
-# Operators with an input that says a shape, which the output tensor has anyhow.
+# Operators with a shape as an input; the output tensor has the same shape.
 _SHAPE_INPUTS = {"RESHAPE": 1, "TRANSPOSE_CONV": 0}
 
 
 def without_shape_arithmetic(graph: Graph) -> Graph:
-    """Return `graph` without the shapes that are inputs, and without what no output needs.
+    """Return `graph` without inputs that are shapes, and without operators that nothing needs.
 
-    Operators keep their index, which names them in messages.
+    Operators keep their index, which messages use.
     """
     needed = set(graph.outputs)
     kept: list[Operator] = []

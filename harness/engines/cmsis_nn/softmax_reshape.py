@@ -1,4 +1,4 @@
-"""SOFTMAX, and RESHAPE with its like, which cost nothing."""
+"""SOFTMAX, and RESHAPE and its relatives, which need no code."""
 
 from typing import cast
 
@@ -11,56 +11,58 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import AGAIN, Site
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import SoftmaxOptions
 from harness.model.quantized_multiplier import INT8_MIN, softmax_parameters
 
 
-def reshape(site: Site) -> Layer:
-    """Lower RESHAPE, SQUEEZE, EXPAND_DIMS: the output is the input's bytes, of any type.
+def reshape(view: OperatorView) -> Layer:
+    """Lower RESHAPE, SQUEEZE, EXPAND_DIMS: the output has the input's bytes, of any type.
 
-    The shape is the output tensor's; TFLM does not look at the input that repeats it either.
+    The shape is the output tensor's. Like TFLM, this ignores the input that repeats it.
     """
-    site.arity(1, 2)
-    source, result = site.moved(0)
+    view.check_arity(1, 2)
+    source, result = view.source_and_result(0)
     if source.elements != result.elements:
-        site.fail(f"{shape(source)} and {shape(result)} hold different numbers of values", AGAIN)
+        view.fail(
+            f"{shape(source)} and {shape(result)} hold different numbers of values", CONVERT_AGAIN
+        )
     return Layer(
-        site.operator,
+        view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),
         alias=source.index,
     )
 
 
-def softmax(site: Site) -> Layer:
+def softmax(view: OperatorView) -> Layer:
     """Lower SOFTMAX over the last axis; the output has scale 1/256 and zero point -128."""
-    site.arity(1, 1)
-    options = cast("SoftmaxOptions", site.operator.options)
-    source, result = site.activation(0), site.result()
+    view.check_arity(1, 1)
+    options = cast("SoftmaxOptions", view.operator.options)
+    source, result = view.activation(0), view.result()
     if not source.shape or source.shape != result.shape:
-        site.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
+        view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
     if scale(result) != 1 / 256 or zero_point(result) != INT8_MIN:
-        site.fail(f"the output has {quantization(result)}, not scale 1/256, zero point -128")
+        view.fail(f"the output has {quantization(result)}, not scale 1/256, zero point -128")
     try:
         factor, least = softmax_parameters(options.beta, scale(source))
     except ValueError as error:
-        site.fail(str(error))
+        view.fail(str(error))
     depth = source.shape[-1]
     fields = (
         f".multiplier = {factor.value}",
         f".shift = {factor.shift}",
         f".diff_min = {least}",
     )
-    params = Struct("nn_softmax_params_t", site.names.of("params"), fields)
+    params = Struct("nn_softmax_params_t", view.names.of("params"), fields)
     arguments = (
         f"&{params.name}",
         str(source.elements // depth),
         str(depth),
-        site.address(source),
-        site.address(result),
+        view.address(source),
+        view.address(result),
     )
     return Layer(
-        site.operator,
+        view.operator,
         notes=(f"{shape(source)}, beta {options.beta:g}", f"input {quantization(source)}"),
         structs=(params,),
         call=Call("nn_softmax_s8", arguments),

@@ -1,4 +1,4 @@
-"""TRANSPOSE_CONV."""
+"""Lowering of TRANSPOSE_CONV."""
 
 from typing import cast
 
@@ -14,29 +14,29 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import AGAIN, Site
-from harness.engines.cmsis_nn.window import MAX_SIDE, Axis, axis
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
 from harness.model.graph import Tensor, TransposeConvOptions
 
 
-def transpose_conv(site: Site) -> Layer:
+def transpose_conv(view: OperatorView) -> Layer:
     """Lower TRANSPOSE_CONV; weights are [output channels, height, width, input channels].
 
-    The inputs are the output's shape, the weights, the image and the bias. TFLM takes the
-    shape from the output tensor instead, and so does this.
+    The inputs are the output's shape, the weights, the image and the bias. Like TFLM, this takes
+    the shape from the output tensor instead.
     """
-    site.arity(3, 4)
-    options = cast("TransposeConvOptions", site.operator.options)
-    weights = site.weights(1, 4, 0)
-    source, result = site.activation(2), site.result()
-    _check(site, options, source, weights, result)
+    view.check_arity(3, 4)
+    options = cast("TransposeConvOptions", view.operator.options)
+    weights = view.weights(1, 4, 0)
+    source, result = view.activation(2), view.result()
+    _check(view, options, source, weights, result)
     channels = weights.shape[0]
     height, width = (
-        axis(result.shape[i], weights.shape[i], stride, 1, options.padding)
+        window_axis(result.shape[i], weights.shape[i], stride, 1, options.padding)
         for i, stride in ((1, options.stride_h), (2, options.stride_w))
     )
-    clamp = site.clamp(options.fused_activation_function, result)
-    of = site.names.of
+    clamp = view.clamp(options.fused_activation_function, result)
+    of = view.names.of
     params = Struct(
         "nn_transpose_conv_params_t",
         of("params"),
@@ -51,22 +51,22 @@ def transpose_conv(site: Site) -> Layer:
             f".activation_max = {clamp[1]}",
         ),
     )
-    (factors, shifts), _ = channel_quantization(site, source, weights, result, channels)
+    (factors, shifts), _ = channel_quantization(view, source, weights, result, channels)
     arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), factors, shifts]
-    bias = site.bias(3, channels)
+    bias = view.bias(3, channels)
     if bias is not None:
         arrays.append(Array(of("bias"), bias))
     arguments = (
         f"&{params.name}",
-        site.address(source),
+        view.address(source),
         of("weights"),
         of("bias") if bias is not None else "NULL",
         factors.name,
         shifts.name,
-        site.address(result),
+        view.address(result),
     )
     return Layer(
-        site.operator,
+        view.operator,
         notes=(
             f"{shape(source)} -> {shape(result)}, window {height.size}x{width.size}, "
             f"stride {height.stride}x{width.stride}, cut {height.before}x{width.before}",
@@ -84,22 +84,26 @@ def transpose_conv(site: Site) -> Layer:
 
 
 def _check(
-    site: Site, options: TransposeConvOptions, source: Tensor, weights: Tensor, result: Tensor
+    view: OperatorView,
+    options: TransposeConvOptions,
+    source: Tensor,
+    weights: Tensor,
+    result: Tensor,
 ) -> None:
-    site.rank(source, 4, "the input")
-    site.rank(result, 4, "the output")
+    view.check_rank(source, 4, "the input")
+    view.check_rank(result, 4, "the output")
     if source.shape[0] != 1 or result.shape[0] != 1:
-        site.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
+        view.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
     if source.shape[3] != weights.shape[3] or result.shape[3] != weights.shape[0]:
-        site.fail(
+        view.fail(
             f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
-            AGAIN,
+            CONVERT_AGAIN,
         )
     if min(options.stride_h, options.stride_w) < 1:
-        site.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", AGAIN)
+        view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", CONVERT_AGAIN)
     if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:
-        site.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
+        view.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
 
 
-def _side(source: int, result: int, place: Axis) -> str:
-    return f"{{{source}, {result}, {place.size}, {place.stride}, {place.before}}}"
+def _side(source: int, result: int, axis: WindowAxis) -> str:
+    return f"{{{source}, {result}, {axis.size}, {axis.stride}, {axis.before}}}"

@@ -1,9 +1,9 @@
-"""Where a window lies on an image: what convolutions and pooling have in common."""
+"""Geometry of windows on an image, shared by convolutions and pooling."""
 
 from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Struct, quantization, shape
-from harness.engines.cmsis_nn.operator_view import Site
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Conv2DOptions, Padding, Pool2DOptions, Tensor
 
 # The kernels keep row and column numbers in int16_t.
@@ -11,8 +11,8 @@ MAX_SIDE = 32767
 
 
 @dataclass(frozen=True)
-class Axis:
-    """A window along one axis, all in elements; `before` is the padding in front."""
+class WindowAxis:
+    """A window along one axis, in elements; `before` is the padding in front."""
 
     size: int
     stride: int
@@ -21,33 +21,33 @@ class Axis:
     output: int
 
 
-def axis(size: int, window: int, stride: int, dilation: int, padding: Padding) -> Axis:
-    """Return where the windows lie along an axis of `size` elements.
+def window_axis(size: int, window: int, stride: int, dilation: int, padding: Padding) -> WindowAxis:
+    """Return the geometry of windows along an axis of `size` elements.
 
     Source: TFLM tensorflow/lite/kernels/padding.h, ComputePaddingHeightWidth.
     """
-    reach = (window - 1) * dilation + 1
-    free = size if padding is Padding.SAME else size - reach + 1
-    output = -(-free // stride)
-    missing = max((output - 1) * stride + reach - size, 0)
-    return Axis(window, stride, dilation, missing // 2, output)
+    extent = (window - 1) * dilation + 1
+    starts = size if padding is Padding.SAME else size - extent + 1
+    output = -(-starts // stride)
+    padded = max((output - 1) * stride + extent - size, 0)
+    return WindowAxis(window, stride, dilation, padded // 2, output)
 
 
 @dataclass(frozen=True)
 class Window:
-    """The window of a layer and the tensors around it, checked against each other."""
+    """The window of a layer with its input and output, checked against each other."""
 
     source: Tensor
     result: Tensor
-    height: Axis
-    width: Axis
+    height: WindowAxis
+    width: WindowAxis
     clamp: tuple[int, int]
     turned: bool = False
 
     def turn(self) -> "Window":
         """Return the same window on the image with rows and columns exchanged.
 
-        For an image of one row that is one of one column: the same bytes.
+        An image of one row becomes an image of one column, with the same bytes.
         """
         return replace(self, height=self.width, width=self.height, turned=not self.turned)
 
@@ -62,7 +62,7 @@ class Window:
         return self.height.output * self.width.output
 
     def pairs(self, *, dilated: bool) -> tuple[str, ...]:
-        """Return the fields that CMSIS-NN's parameter structs share, width before height."""
+        """Return the fields common to CMSIS-NN's parameter structs, width before height."""
         h, w = self.height, self.width
         return (
             f".stride = {{{w.stride}, {h.stride}}}",
@@ -72,31 +72,34 @@ class Window:
         )
 
 
-def window(
-    site: Site, options: Conv2DOptions | Pool2DOptions, sides: tuple[int, int], channels: int
+def checked_window(
+    view: OperatorView,
+    options: Conv2DOptions | Pool2DOptions,
+    sides: tuple[int, int],
+    channels: int,
 ) -> Window:
-    """Check the geometry of a window of `sides` (height, width) that yields `channels`."""
-    source, result = site.activation(0), site.result()
-    site.rank(source, 4, "the input")
-    site.rank(result, 4, "the output")
+    """Check and return a window of `sides` (height, width) with `channels` output channels."""
+    source, result = view.activation(0), view.result()
+    view.check_rank(source, 4, "the input")
+    view.check_rank(result, 4, "the output")
     if source.shape[0] != 1:
-        site.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
+        view.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
     dilations = (1, 1)
     if isinstance(options, Conv2DOptions):
         dilations = (options.dilation_h_factor, options.dilation_w_factor)
     strides = (options.stride_h, options.stride_w)
     if min(*strides, *dilations, *sides) < 1:
-        site.fail(f"window {sides}, strides {strides} or dilation {dilations} is below 1")
+        view.fail(f"window {sides}, strides {strides} or dilation {dilations} is below 1")
     if max(*strides, *dilations, *sides, *source.shape, *result.shape) > MAX_SIDE:
-        site.fail(f"a side exceeds {MAX_SIDE}, the limit of CMSIS-NN", "make the layer smaller")
+        view.fail(f"a side exceeds {MAX_SIDE}, the limit of CMSIS-NN", "make the layer smaller")
     height, width = (
-        axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
+        window_axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
         for i in (0, 1)
     )
-    wanted = (1, height.output, width.output, channels)
-    if result.shape != wanted:
-        site.fail(f"the output has shape {shape(result)}, not {'x'.join(map(str, wanted))}")
-    clamp = site.clamp(options.fused_activation_function, result)
+    expected = (1, height.output, width.output, channels)
+    if result.shape != expected:
+        view.fail(f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}")
+    clamp = view.clamp(options.fused_activation_function, result)
     return Window(source, result, height, width, clamp)
 
 
@@ -105,13 +108,13 @@ def dims(name: str, *sizes: int) -> Struct:
     return Struct("cmsis_nn_dims", name, tuple(map(str, sizes)))
 
 
-def notes(place: Window) -> tuple[str, ...]:
+def notes(window: Window) -> tuple[str, ...]:
     """Describe a window layer for a person."""
-    h, w = place.height, place.width
+    h, w = window.height, window.width
     dilation = f", dilation {h.dilation}x{w.dilation}" if h.dilation * w.dilation > 1 else ""
     return (
-        f"{shape(place.source)} -> {shape(place.result)}, window {h.size}x{w.size}, "
+        f"{shape(window.source)} -> {shape(window.result)}, window {h.size}x{w.size}, "
         f"stride {h.stride}x{w.stride}, padding {h.before}x{w.before}{dilation}",
-        f"input {quantization(place.source)}",
-        f"output {quantization(place.result)}, clamped to {place.clamp[0]}..{place.clamp[1]}",
+        f"input {quantization(window.source)}",
+        f"output {quantization(window.result)}, clamped to {window.clamp[0]}..{window.clamp[1]}",
     )

@@ -1,4 +1,4 @@
-"""The engine `edge-impulse`: an exported C++ library, built by its own build files."""
+"""The engine `edge-impulse`: an exported C++ library, built with its own build files."""
 
 from harness.engines.edge_impulse.edge_impulse_engine import EdgeImpulse
 

@@ -1,15 +1,15 @@
-"""Turns an export into what the firmware's build takes: its own build files, and our adapter."""
+"""Writes the firmware's build file and the adapter for an export."""
 
 import shutil
 from pathlib import Path
 
 from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.errors import InputError
-from harness.model.edge_impulse_export import KINDS, read_export
+from harness.model.edge_impulse_export import STAGES, read_export
 from harness.model.graph import Graph
 
 _HERE = Path(__file__).parent
-# Each of the SDK's reads of its timer, 16 at the most, looks whether a stage ends there.
+# At each of its reads of the timer, at most 16, the SDK's adapter checks whether a stage has ended.
 _HOOK = Hook(per_layer=48)
 _ADAPTER = ("model.cc", "porting.cc", "porting.h")
 _TEMPLATE = """\
@@ -17,8 +17,8 @@ _TEMPLATE = """\
 set(EXPORT {path} CACHE PATH "The folder with edge-impulse-sdk")
 enable_language(CXX)
 
-# The export's build files add what is to be compiled to a target `app`, which nothing builds:
-# the firmware's own flags are put on its sources instead.
+# The export's build files add their sources to a target `app`. It is never built: its sources are
+# compiled with the firmware's own flags instead.
 add_library(app OBJECT EXCLUDE_FROM_ALL)
 add_subdirectory("${{EXPORT}}" export EXCLUDE_FROM_ALL)
 get_target_property(NN_SOURCES app SOURCES)
@@ -28,7 +28,7 @@ set(NN_ADAPTER
     "${{CMAKE_CURRENT_LIST_DIR}}/porting.cc")
 list(APPEND NN_SOURCES ${{NN_ADAPTER}})
 
-# What a path is before its last part, an image has as that folder's name.
+# In the image, the firmware's build replaces the parent of each of these paths with its name.
 set(NN_INCLUDES
     "${{EXPORT}}/edge-impulse-sdk/.."
     "${{EXPORT}}/edge-impulse-sdk/."
@@ -43,26 +43,26 @@ set(NN_LAYERS {layers})
 
 
 class EdgeImpulse:
-    """Builds what Edge Impulse exports as a C++ library."""
+    """Builds C++ libraries that Edge Impulse exports."""
 
     name = "edge-impulse"
-    operators = frozenset(KINDS)
+    operators = frozenset(STAGES)
 
     @property
     def version(self) -> str:
-        """What is compiled comes with each export, which says its own."""
+        """A general text: each export contains its own SDK."""
         return "the export's edge-impulse-sdk"
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:  # noqa: ARG002 - the SDK looks at the compiler's own macros
         """Write the build file and the adapter for the export at `graph.where`.
 
-        Raises `InputError` if `graph` is a network's, or as `read_export` does.
+        Raises `InputError` if `graph` is not an export's, and as `read_export` does.
         """
-        if tuple(operator.kind for operator in graph.operators) != KINDS:
+        if tuple(operator.kind for operator in graph.operators) != STAGES:
             raise InputError(
-                f"engine {self.name} builds an export of Edge Impulse, not a network",
+                f"engine {self.name} builds exports of Edge Impulse, not networks",
                 where=graph.where,
-                remedy="give the export's folder by --model, or another engine",
+                remedy="give the export's folder with --model, or choose another engine",
             )
         export = read_export(Path(graph.where))
         for name in _ADAPTER:
@@ -72,7 +72,7 @@ class EdgeImpulse:
             _TEMPLATE.format(
                 project=" ".join(export.project.split()),
                 path=f'"{_literal(export.path)}"',
-                layers=len(KINDS),
+                layers=len(STAGES),
             )
         )
         return Generated(
@@ -80,7 +80,7 @@ class EdgeImpulse:
             cmake=cmake,
             arena_size=0,
             weights_size=0,
-            layers=tuple(LayerInfo(index, kind, 0) for index, kind in enumerate(KINDS)),
+            layers=tuple(LayerInfo(index, kind, 0) for index, kind in enumerate(STAGES)),
             version=f"{export.sdk} (export {export.digest[:12]})",
             heap=True,
             hook=_HOOK,
@@ -88,5 +88,5 @@ class EdgeImpulse:
 
 
 def _literal(path: Path) -> str:
-    """Return `path` as CMake writes it between quotes."""
+    """Return `path` escaped for a quoted argument of CMake."""
     return path.as_posix().replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

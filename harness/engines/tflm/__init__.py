@@ -1,4 +1,4 @@
-"""The engine `tflm`: the user's own TensorFlow Lite for Microcontrollers, as it was built."""
+"""The engine `tflm`: the user's own build of TensorFlow Lite for Microcontrollers."""
 
 from harness.engines.tflm.tflm_engine import Tflm
 

@@ -1,4 +1,4 @@
-"""A static library as its compiler left it: for which core it is, and what it defines."""
+"""Reads a static library: the core that it is built for, and the symbols that it defines."""
 
 import io
 from dataclasses import dataclass
@@ -35,15 +35,15 @@ _EXECUTES = {
     "cortex-m55": _V8M | {"Armv8.1-M mainline"},
 }
 _SOFT_FLOAT = {"cortex-m0", "cortex-m3"}  # firmware/cores.cmake
-_VFP_REGISTERS = 1  # Tag_ABI_VFP_args: floats are passed in them
+_VFP_REGISTERS = 1  # Tag_ABI_VFP_args: floats are passed in VFP registers
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What of a static library is looked at.
+    """Properties of a static library.
 
-    `architecture` is Arm's name of what it is compiled for, `hard_float` whether it passes
-    floats in registers of the FPU, and `symbols` the names that it defines.
+    `architecture` is Arm's name of the architecture that it is compiled for. `hard_float` means
+    that it passes floats in FPU registers. `symbols` are the names that it defines.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class Archive:
     symbols: frozenset[str]
 
     def check(self, core: str) -> None:
-        """Raise `InputError` if the library's code is not for `core` ("cortex-m4f")."""
+        """Raise `InputError` if the library's code does not run on `core` ("cortex-m4f")."""
         if self.architecture not in _EXECUTES[core]:
             raise InputError(
                 f"is compiled for {self.architecture}, which {core} does not execute",
@@ -61,10 +61,10 @@ class Archive:
             )
         hard = core not in _SOFT_FLOAT
         if self.hard_float != hard:
-            names = {True: "in the FPU's registers", False: "as integers"}
+            convention = {True: "in FPU registers", False: "as integers"}
             raise InputError(
-                f"passes floats {names[self.hard_float]}, images for {core} pass them "
-                f"{names[hard]}",
+                f"passes floats {convention[self.hard_float]}, but images for {core} pass them "
+                f"{convention[hard]}",
                 where=str(self.path),
                 remedy=_remedy(core),
             )
@@ -80,7 +80,7 @@ def _remedy(core: str) -> str:
 
 @cache
 def read_archive(path: Path) -> Archive:
-    """Read the static library at `path`; `InputError` if it is none, or not for Arm."""
+    """Read the static library at `path`; `InputError` if it is not a library, or not for Arm."""
     architectures: set[str] = set()
     floats: set[bool] = set()
     symbols: set[str] = set()
@@ -92,17 +92,17 @@ def read_archive(path: Path) -> Archive:
                     raise InputError(
                         f"is not for Arm: {member.header.name!r} is for {elf['e_machine']}",
                         where=str(path),
-                        remedy="name the library that was built for the target's core",
+                        remedy="give the library that was built for the target's core",
                     )
                 symbols |= _defined(elf)
-                _look_at_attributes(elf, architectures, floats)
+                _collect_attributes(elf, architectures, floats)
     except (OSError, arpy.ArchiveFormatError, ELFError) as error:
         raise InputError(f"cannot be read as a static library: {error}", where=str(path)) from error
     if len(architectures) != 1 or not floats:
         raise InputError(
             f"its objects are compiled for {', '.join(sorted(architectures)) or 'no known core'}",
             where=str(path),
-            remedy="build it anew, for one core",
+            remedy="build it again, for a single core",
         )
     return Archive(path, architectures.pop(), True in floats, frozenset(symbols))
 
@@ -118,13 +118,14 @@ def _defined(elf: ELFFile) -> set[str]:
     }
 
 
-def _look_at_attributes(elf: ELFFile, architectures: set[str], floats: set[bool]) -> None:
+def _collect_attributes(elf: ELFFile, architectures: set[str], floats: set[bool]) -> None:
+    """Add the architecture, and whether floats are passed in VFP registers, to the sets."""
     for section in elf.iter_sections():
         if not isinstance(section, ARMAttributesSection):
             continue
         for subsection in section.iter_subsections():
             for group in subsection.iter_subsubsections():
-                found = {attribute.tag: attribute.value for attribute in group.iter_attributes()}
-                number = int(found.get("TAG_CPU_ARCH") or 0)
+                values = {attribute.tag: attribute.value for attribute in group.iter_attributes()}
+                number = int(values.get("TAG_CPU_ARCH") or 0)
                 architectures.add(_ARCHITECTURES.get(number, f"architecture {number}"))
-                floats.add(found.get("TAG_ABI_VFP_ARGS") == _VFP_REGISTERS)
+                floats.add(values.get("TAG_ABI_VFP_ARGS") == _VFP_REGISTERS)

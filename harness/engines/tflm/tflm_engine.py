@@ -1,4 +1,4 @@
-"""From a network to files: its bytes as a header, and our adapter, which asks for its operators."""
+"""Writes the network as a header, and the adapter that registers its operators with TFLM."""
 
 import shutil
 from pathlib import Path
@@ -22,17 +22,17 @@ set(NN_SOURCES ${{NN_ADAPTER}})
 set(NN_KERNELS)
 set(NN_INCLUDES{includes})
 set(NN_LIBRARIES "${{TFLM_LIBRARY}}")
-# As the library was built: they decide what the interpreter's structures hold.
+# The same as in the library's build: they determine the layout of the interpreter's structures.
 set(NN_DEFINITIONS TF_LITE_STATIC_MEMORY TF_LITE_DISABLE_X86_NEON)
 set(NN_LAYERS {layers})
 """
-# In a profiled image the interpreter looks up each layer's name and calls its profiler twice, about
-# 17 instructions on cortex-m4f beside the hook; 22 are around the layers.
+# In a profiled image, the interpreter looks up each layer's name and calls its profiler twice. On
+# cortex-m4f that takes about 17 instructions per layer beside the hook, and 22 around the layers.
 _HOOK = Hook(per_layer=32, around=48)
 
 
 class Tflm:
-    """The interpreter of TensorFlow Lite for Microcontrollers, from the user's tree `directory`."""
+    """The interpreter of TensorFlow Lite for Microcontrollers, in the user's tree `directory`."""
 
     name = "tflm"
 
@@ -41,25 +41,25 @@ class Tflm:
 
     @property
     def operators(self) -> frozenset[str]:
-        """The kinds of operators that the tree knows; none where none is named."""
+        """The kinds of operators that the tree supports; empty without a tree."""
         return frozenset(find_tree(self._directory).methods if self._directory else ())
 
     @property
     def version(self) -> str:
-        """The tree's commit and the library's kernels; `InputError` if there is no tree."""
+        """The tree's commit and the library's kernels; `InputError` without a tree."""
         return find_tree(self._directory).version
 
     def generate(self, graph: Graph, directory: Path, *, core: str) -> Generated:
         """Write `adapter.cc`, `network.h` and `model.cmake` for `graph` into `directory`.
 
-        Raises `InputError` if there is no tree, its library is not for `core`, or it has no
-        kernel for one of the graph's operators.
+        Raises `InputError` if there is no tree, its library is built for another core, or it has
+        no kernel for one of the graph's operators.
         """
         tree = find_tree(self._directory)
         tree.archive.check(core)
         if not graph.source or not graph.operators:
             raise InputError(
-                "engine tflm interprets a .tflite file with operators, and this is none",
+                "is not a .tflite file with operators, which engine tflm needs",
                 where=graph.where,
                 remedy="choose another engine",
             )
@@ -98,5 +98,5 @@ class Tflm:
 
 
 def _literal(path: Path) -> str:
-    """Return `path` as CMake writes it between quotes."""
+    """Return `path` escaped for a quoted argument of CMake."""
     return path.as_posix().replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

@@ -1,7 +1,7 @@
-"""arduino-cli: found, asked to compile a sketch, and understood when it does not.
+"""Finds arduino-cli, compiles a sketch with it, and explains its errors.
 
-What it prints is arduino-cli's JSON (`compile --format json`): on standard output `success`,
-`error` and `compiler_err`; on standard error an `error` alone if it did not come as far as that.
+`compile --format json` prints JSON: on standard output `success`, `error` and `compiler_err`. If
+it fails before it compiles, it prints only an `error`, on standard error.
 """
 
 import re
@@ -14,7 +14,7 @@ import msgspec
 from harness.errors import HarnessError, InfrastructureError, InputError
 
 _DEADLINE = 1800.0  # seconds; the first time, it compiles the whole core
-_LINES = 12
+_ERROR_LINES = 12
 _MISSING_HEADER = re.compile(r"fatal error: ([^\s:]+): No such file or directory")
 _MISSING_PLATFORM = re.compile(r"Platform '([^']+)' not found")
 
@@ -25,20 +25,20 @@ class _Answer(msgspec.Struct):
     compiler_err: str = ""
 
 
-def find_arduino_cli(asked: str = "") -> str:
-    """Return the arduino-cli at the path `asked`, else PATH's.
+def find_arduino_cli(path: str = "") -> str:
+    """Return the arduino-cli at `path`; by default the one on PATH.
 
-    Raises `InputError` if there is none at `asked`, `InfrastructureError` if there is none at all.
+    Raises `InputError` if `path` is not an executable, `InfrastructureError` if PATH has none.
     """
-    found = shutil.which(asked or "arduino-cli")
-    if found:
-        return found
-    if asked:
-        raise InputError("is no executable file", where=f"--arduino-cli={asked}")
+    executable = shutil.which(path or "arduino-cli")
+    if executable:
+        return executable
+    if path:
+        raise InputError("is not an executable file", where=f"--arduino-cli={path}")
     raise InfrastructureError(
-        "there is no arduino-cli on PATH",
+        "arduino-cli is not on PATH",
         where="--sketch",
-        remedy='install it (arduino.github.io/arduino-cli, "Installation"), or say where it is '
+        remedy='install it (arduino.github.io/arduino-cli, "Installation"), or give its path '
         "with --arduino-cli",
     )
 
@@ -46,7 +46,7 @@ def find_arduino_cli(asked: str = "") -> str:
 def compile_sketch(cli: str, sketch: Path, fqbn: str, library: Path, build: Path) -> Path:
     """Compile the folder `sketch` for the board `fqbn` with `library`; return the ELF in `build`.
 
-    Raises `InputError` if the sketch, or what arduino-cli has installed, is not enough for that.
+    Raises `InputError` if the sketch does not compile, or a core or library is missing.
     """
     command = [cli, "compile", "--fqbn", fqbn, "--library", str(library)]
     command += ["--build-path", str(build), "--format", "json", str(sketch)]
@@ -65,24 +65,26 @@ def compile_sketch(cli: str, sketch: Path, fqbn: str, library: Path, build: Path
         ) from error
     except OSError as error:
         raise InfrastructureError(
-            f"cannot be started: {error.strerror}", where=cli, remedy="is it for this machine?"
+            f"cannot be started: {error.strerror}",
+            where=cli,
+            remedy="check that it is built for this machine",
         ) from error
     answer = _answer(done.stdout) or _answer(done.stderr)
     if answer is None:
-        said = _tail(done.stderr or done.stdout)
+        output = _last_lines(done.stderr or done.stdout)
         raise InfrastructureError(
-            f"arduino-cli ended with exit code {done.returncode} and no answer in JSON:\n{said}",
+            f"arduino-cli ended with exit code {done.returncode} and printed no JSON:\n{output}",
             where=cli,
-            remedy=f"try it by hand: {' '.join(command)}",
+            remedy=f"run it yourself: {' '.join(command)}",
         )
     if done.returncode != 0 or not answer.success:
         raise _explained(answer, sketch, fqbn)
     elf = build / f"{sketch.name}.ino.elf"
     if not elf.is_file():
         raise InfrastructureError(
-            "arduino-cli says that it compiled it, and wrote no ELF there",
+            "arduino-cli reported success, but did not write this ELF",
             where=str(elf),
-            remedy=f"is {fqbn} a board whose platform links an ELF?",
+            remedy=f"check that the platform of {fqbn} links an ELF",
         )
     return elf
 
@@ -90,12 +92,12 @@ def compile_sketch(cli: str, sketch: Path, fqbn: str, library: Path, build: Path
 def _answer(text: str) -> _Answer | None:
     try:
         return msgspec.json.decode(text, type=_Answer)
-    except msgspec.DecodeError:  # nothing, or plain text
+    except msgspec.DecodeError:  # empty, or plain text
         return None
 
 
 def _explained(answer: _Answer, sketch: Path, fqbn: str) -> HarnessError:
-    """Return what arduino-cli's refusal means for who asked for `sketch`."""
+    """Return the error for arduino-cli's `answer`, with a remedy if the cause is known."""
     platform = _MISSING_PLATFORM.search(answer.error)
     if platform:
         return InputError(
@@ -106,19 +108,19 @@ def _explained(answer: _Answer, sketch: Path, fqbn: str) -> HarnessError:
     header = _MISSING_HEADER.search(answer.compiler_err)
     if header:
         return InputError(
-            f"{header[1]} is in no library that arduino-cli knows\n{_errors(answer)}",
+            f"no library of arduino-cli contains {header[1]}\n{_errors(answer)}",
             where=f"--sketch={sketch}",
-            remedy=f"install the library that has it: arduino-cli lib search {header[1]}",
+            remedy=f"install a library that contains it: arduino-cli lib search {header[1]}",
         )
-    said = "\n".join(filter(None, [_errors(answer), answer.error]))
-    return InputError(f"does not compile for {fqbn}\n{said}", where=f"--sketch={sketch}")
+    messages = "\n".join(filter(None, [_errors(answer), answer.error]))
+    return InputError(f"does not compile for {fqbn}\n{messages}", where=f"--sketch={sketch}")
 
 
 def _errors(answer: _Answer) -> str:
-    """Return the compiler's errors, else the end of what it said."""
+    """Return the compiler's errors; without any, the last lines of its output."""
     lines = [line for line in answer.compiler_err.splitlines() if " error: " in line]
-    return "\n".join(lines[:_LINES]) or _tail(answer.compiler_err)
+    return "\n".join(lines[:_ERROR_LINES]) or _last_lines(answer.compiler_err)
 
 
-def _tail(text: str) -> str:
-    return "\n".join(text.splitlines()[-_LINES:])
+def _last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-_ERROR_LINES:])

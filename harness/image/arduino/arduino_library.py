@@ -1,7 +1,7 @@
-"""The Arduino library: firmware/arduino and the link, laid out as Arduino's tools want it.
+"""Assembles the Arduino library from firmware/arduino and the link.
 
-Library specification 1.5, revision 2.2. It is put together from the one source of the link: tools
-of Arduino follow no path out of a library, and refuse symbolic links.
+Its layout follows the library specification 1.5, revision 2.2. The link's sources are copied:
+Arduino's tools follow no path out of a library and reject symbolic links.
 """
 
 import shutil
@@ -15,10 +15,10 @@ NAME = "TinyMLHarness"
 
 
 def assemble(libraries: Path) -> Path:
-    """Put the library into the folder `libraries`, in the place of an older one; return its folder.
+    """Write the library into the folder `libraries`, replacing an older copy; return its folder.
 
-    Files keep their times of change, by which compilers see what is new. Raises `InputError` if
-    there is something else by that name.
+    Files keep their modification times, so that only changed ones are compiled again. Raises
+    `InputError` if something else has the library's name.
     """
     library = libraries / NAME
     if library.exists():
@@ -35,7 +35,7 @@ def assemble(libraries: Path) -> Path:
 
 
 def sketchbook() -> Path:
-    """Return the folder that Arduino's tools call the user directory, where it is by default."""
+    """Return the default sketchbook, which Arduino's tools call the user directory."""
     # arduino-cli's documentation, "Configuration", directories.user
     home = Path.home()
     return home / "Arduino" if sys.platform == "linux" else home / "Documents" / "Arduino"
@@ -48,7 +48,7 @@ def _check_ours(library: Path) -> None:
         lines = []
     if f"name={NAME}" not in lines:
         raise InputError(
-            "is there already, and is not this library",
+            "exists and is not this library",
             where=str(library),
-            remedy="move it away, or choose another folder with --sketchbook",
+            remedy="move it, or choose another folder with --sketchbook",
         )

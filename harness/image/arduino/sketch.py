@@ -1,4 +1,4 @@
-"""`--sketch`: a sketch becomes an ELF, which then goes the way of `--elf`."""
+"""`--sketch`: compiles a sketch to an ELF, which then runs like one given with `--elf`."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from harness.image.arduino.arduino_library import assemble
 from harness.support.lease import Lease
 from harness.target.target_file import Target
 
-_WAIT = 1800.0  # seconds that another process may take to compile the same sketch
+_WAIT = 1800.0  # seconds to wait for another process that compiles the same sketch
 
 
 def add_options(add: Callable[..., Any]) -> None:
@@ -21,7 +21,7 @@ def add_options(add: Callable[..., Any]) -> None:
         "--sketch",
         default="",
         metavar="DIR",
-        help="run the Arduino sketch in DIR, which answers by the library TinyMLHarness",
+        help="run the Arduino sketch in DIR, which uses the library TinyMLHarness",
     )
     add(
         "--arduino-cli",
@@ -32,34 +32,34 @@ def add_options(add: Callable[..., Any]) -> None:
 
 
 def sketch_elf(options: Any, targets: Sequence[Target], builds: Path) -> Path | None:
-    """Compile the sketch that `options`, parsed by argparse or pytest, name; return its ELF.
+    """Compile the sketch in `options`, parsed by argparse or pytest; return its ELF.
 
-    None if they name none. It is compiled in a folder of `builds`, with the harness's own copy of
-    the library, whatever the user has installed. Raises `InputError` if `targets` are not all one
-    board of Arduino's, or the sketch does not compile for it.
+    Return None if they name no sketch. It is compiled in a folder of `builds`, with the harness's
+    own copy of the library, whatever the user has installed. Raises `InputError` unless all
+    `targets` are the same Arduino board, and if the sketch does not compile for it.
     """
-    given = getattr(options, "sketch", "")
-    if not given:
+    argument = getattr(options, "sketch", "")
+    if not argument:
         return None
-    sketch = _folder(Path(given))
+    sketch = _folder(Path(argument))
     fqbn = _board(targets)
     key = hashlib.sha256(f"{sketch}\n{fqbn}".encode()).hexdigest()[:12]
     build = builds / f"{sketch.name}-{key}"
     cli = find_arduino_cli(options.arduino_cli)
-    with ExitStack() as alone:
-        alone.callback(Lease(f"sketch {build.name}", wait=_WAIT).release)
+    with ExitStack() as stack:
+        stack.callback(Lease(f"sketch {build.name}", wait=_WAIT).release)
         library = assemble(build / "libraries")
         return compile_sketch(cli, sketch, fqbn, library, build / "build")
 
 
-def _folder(given: Path) -> Path:
-    """Return the sketch's folder, which its main file is called after."""
-    folder = (given.parent if given.suffix == ".ino" else given).resolve()
+def _folder(path: Path) -> Path:
+    """Return the folder of the sketch at `path`, its folder or its main file."""
+    folder = (path.parent if path.suffix == ".ino" else path).resolve()
     if not (folder / f"{folder.name}.ino").is_file():
         raise InputError(
             f"has no {folder.name}.ino",
-            where=f"--sketch={given}",
-            remedy="a sketch is a folder with a .ino file that is called as the folder is",
+            where=f"--sketch={path}",
+            remedy="give a folder with a .ino file of the same name",
         )
     return folder
 
@@ -69,15 +69,15 @@ def _board(targets: Sequence[Target]) -> str:
     for target in targets:
         if target.arduino is None:
             raise InputError(
-                "the target does not say which board of Arduino's it is",
+                "the target does not name its Arduino board",
                 where=str(target.path),
-                remedy='add it, as [arduino] fqbn = "arduino:mbed_nano:nano33ble"; '
-                "arduino-cli board listall names them",
+                remedy='add it, for example [arduino] fqbn = "arduino:mbed_nano:nano33ble"; '
+                "arduino-cli board listall lists the boards",
             )
     if len(boards) > 1:
         raise InputError(
-            f"the targets are several boards: {', '.join(sorted(boards))}",
+            f"the targets are different boards: {', '.join(sorted(boards))}",
             where="--sketch",
-            remedy="run them one after the other: a sketch is compiled for one board",
+            remedy="run them one at a time: a sketch is compiled for one board",
         )
     return next(iter(boards))
