@@ -1,20 +1,20 @@
-"""Where a halted core is, and which fault it has taken, whoever wrote its firmware."""
+"""Location and fault of a halted core; works with any firmware."""
 
 import struct
 from collections.abc import Callable, Mapping
 
-from harness.link.fault_registers import causes, describe
+from harness.link.fault_registers import causes, code_location, describe
 from harness.link.messages import Fault
 
 STATUS = struct.Struct("<II4xII")
-"""CFSR, HFSR, MMFAR and BFAR as they lie behind each other (Armv7-M ARM, B3.2)."""
+"""CFSR, HFSR, MMFAR and BFAR in memory order (Armv7-M ARM, B3.2)."""
 STATUS_ADDRESS = 0xE000_ED28
 
 _FRAME = struct.Struct("<8I")  # r0 to r3, r12, lr, pc, xpsr: B1.5.6
 _EXCEPTION = 0x1FF  # of xPSR
 # Armv7-M ARM, B1.5.2; Armv8-M ARM, B3.9
 _FAULTS = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
-_EXC_RETURN = 0xFFFF_FF00  # B1.5.8: what is above this is none of code's addresses
+_EXC_RETURN = 0xFFFF_FF00  # B1.5.8: no code lies at or above this address
 _USES_PSP = 1 << 2
 
 
@@ -23,18 +23,17 @@ def whereabouts(
     read: Callable[[int, int], bytes],
     locate: Callable[[int], str],
 ) -> str:
-    """Return where a core is, and the fault in whose handler it is, if it is in one.
+    """Return the core's location, and the fault if the core is in a fault handler.
 
-    `registers` are pc, lr, xpsr, msp, and psp where it can be told; `read` returns so many bytes at
-    an address, or fewer where there is no memory.
+    `registers` has pc, lr, xpsr and msp, and psp if it is known. `read(address, size)` returns
+    `size` bytes, or fewer where there is no memory.
     """
     pc, lr = registers["pc"], registers["lr"]
     name = _FAULTS.get(registers["xpsr"] & _EXCEPTION)
     if name is None:
-        # LR is where the call returns to; the call itself lies before it.
-        return f"at {locate(pc)}, called from {locate(max(lr - 2, 0))}"
+        return f"at {code_location(pc, lr, locate)}"
     status = STATUS.unpack(read(STATUS_ADDRESS, STATUS.size).ljust(STATUS.size, b"\0"))
-    # A handler that has not called anything still has EXC_RETURN, and the frame on the stack.
+    # Until the handler calls a function, LR holds EXC_RETURN and SP points to the stacked frame.
     sp = registers.get("psp" if lr & _USES_PSP else "msp") if lr >= _EXC_RETURN else None
     frame = read(sp, _FRAME.size) if sp is not None else b""
     if sp is not None and len(frame) == _FRAME.size:

@@ -372,7 +372,7 @@ def test_an_emulator_that_ends_at_once_is_shown(repository: Repository) -> None:
     assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith(f"harness: {path}: board: QEMU ended at start with exit code 1\n")
     assert "unsupported machine type" in text
-    assert "  -> try it by hand: qemu-system-arm -M nonsense; " in text
+    assert "  -> try it in a shell: qemu-system-arm -M nonsense; " in text
     assert repository.records() == []
     assert repository.processes() == []
 
@@ -402,7 +402,7 @@ FAULTS = {
         RESTART,
         ["the device restarted in the middle of a session", "check its power supply, watchdog"],
     ),
-    "lock-up": (LOCK_UP, ["QEMU said (", "qemu: fatal: Lockup", "R15=0800"]),
+    "lock-up": (LOCK_UP, ["QEMU's log (", "qemu: fatal: Lockup", "R15=0800"]),
     "error of the engine": (FAIL, ["the engine: layer 2 failed"]),
 }
 

@@ -363,7 +363,7 @@ def test_what_the_sdk_says_of_a_failure_is_told(export: Path, workspace: Workspa
     (export / "features" / "high.loud.txt").write_text("2000, 0, 0, 0, 0, 0")
     model = load_model(export)
     with pytest.raises(
-        InfrastructureError, match="layer 0 failed; the device said: ERR: 2000 is too loud"
+        InfrastructureError, match="layer 0 failed; the device logged: ERR: 2000 is too loud"
     ):
         edge_impulse_golden.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
 

@@ -200,7 +200,7 @@ def test_an_input_of_which_a_part_does_not_arrive_never_passes(
         Short(board)
         with (
             opened(target, large, image, board, tmp_path) as dut,
-            pytest.raises(DeviceRefusedError, match=r"vector 1: .* is not what was put there"),
+            pytest.raises(DeviceRefusedError, match=r"vector 1: .* differs from what was written"),
         ):
             dut.run()
 
@@ -223,7 +223,7 @@ def test_an_input_that_is_written_elsewhere_never_passes(
         assert "writing memory: memory cannot be accessed" in str(error.value)
     else:
         assert isinstance(error.value, DeviceRefusedError)
-        assert "is not what was put there: its CRC-32 is 0x" in str(error.value)
+        assert "differs from what was written: its CRC-32 is 0x" in str(error.value)
 
 
 # Boards and devices that fail
