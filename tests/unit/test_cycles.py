@@ -298,7 +298,7 @@ def test_cores_without_timings_are_not_estimated(target: Target) -> None:
     cores: tuple[Core, Core] = ("cortex-m7", "cortex-m55")
     for core in cores:
         assert why_not(msgspec.structs.replace(target, mcu=Mcu("X", core)), 1) == (
-            f"there is no cycle model of {core}"
+            f"there is no cycle model for {core}"
         )
     assert "harness profile" in why_not(target, 1_000_000_000)
     measured = find_target("nucleo-f429zi", [ROOT / "targets"])
