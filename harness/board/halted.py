@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from harness.link.fault_registers import causes, code_location, describe
 from harness.link.messages import Fault
 
-STATUS = struct.Struct("<II4xII")
-"""CFSR, HFSR, MMFAR and BFAR in memory order (Armv7-M ARM, B3.2)."""
-STATUS_ADDRESS = 0xE000_ED28
+STATUS_ADDRESSES = (0xE000_ED28, 0xE000_ED2C, 0xE000_ED34, 0xE000_ED38)
+"""CFSR, HFSR, MMFAR and BFAR (Armv7-M ARM, DDI 0403E, B3.2)."""
+USES_PSP = 1 << 2
+"""The bit in EXC_RETURN for a frame on the process stack (B1.5.8)."""
 
+_STATUS = struct.Struct("<II4xII")  # the registers of `STATUS_ADDRESSES`, in memory
 _FRAME = struct.Struct("<8I")  # r0 to r3, r12, lr, pc, xpsr: B1.5.6
 _EXCEPTION = 0x1FF  # of xPSR
 # Armv7-M ARM, B1.5.2; Armv8-M ARM, B3.9
 _FAULTS = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
 _EXC_RETURN = 0xFFFF_FF00  # B1.5.8: no code lies at or above this address
-_USES_PSP = 1 << 2
 
 
 def whereabouts(
@@ -32,9 +33,9 @@ def whereabouts(
     name = _FAULTS.get(registers["xpsr"] & _EXCEPTION)
     if name is None:
         return f"at {code_location(pc, lr, locate)}"
-    status = STATUS.unpack(read(STATUS_ADDRESS, STATUS.size).ljust(STATUS.size, b"\0"))
+    status = _STATUS.unpack(read(STATUS_ADDRESSES[0], _STATUS.size).ljust(_STATUS.size, b"\0"))
     # Until the handler calls a function, LR holds EXC_RETURN and SP points to the stacked frame.
-    sp = registers.get("psp" if lr & _USES_PSP else "msp") if lr >= _EXC_RETURN else None
+    sp = registers.get("psp" if lr & USES_PSP else "msp") if lr >= _EXC_RETURN else None
     frame = read(sp, _FRAME.size) if sp is not None else b""
     if sp is not None and len(frame) == _FRAME.size:
         text = describe(Fault(*[*_FRAME.unpack(frame), sp, lr, *status]), locate)

@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 class LayerDifference(msgspec.Struct, frozen=True):
-    """The first layer whose output is not golden's, for one vector."""
+    """The first layer whose output differs from golden, for one vector."""
 
     vector: int
     """Index of the vector."""

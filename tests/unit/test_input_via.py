@@ -1,6 +1,6 @@
-"""Inputs by the debug side: the same as by the serial line, or an error, on real boards.
+"""--input-via=debug: the same results as over the serial line, or an error.
 
-Virtual boards are written to as real ones are, through pyOCD; QEMU by its gdbstub.
+Virtual boards are written to like hardware, through pyOCD; QEMU through its gdbstub.
 """
 
 import os
@@ -117,7 +117,7 @@ class Tampered:
 
 
 @pytest.mark.parametrize("which", ["digits", "large"])
-def test_both_feeds_give_the_same_outputs_ticks_and_stack(
+def test_both_ways_give_the_same_outputs_ticks_and_stack(
     which: str, target: Target, images: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     model: Model = request.getfixturevalue(which)

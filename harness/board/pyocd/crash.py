@@ -8,18 +8,16 @@ from pyocd.core.target import Target
 
 from harness.board import halted
 from harness.elf import Elf
+from harness.image.stack_paint import PAINT
 from harness.link.fault_registers import code_location, describe
 from harness.link.messages import Fault
 
-# Armv7-M ARM (DDI 0403E), B3.2: System Control Block.
-_CFSR, _HFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED2C, 0xE000ED34, 0xE000ED38
+# Armv7-M ARM (DDI 0403E)
 _PRIVATE_BUS = 0xE000_0000
 _DHCSR = 0xE000EDF0  # C1.6.2
 _S_RESET_ST = 1 << 25  # the core was reset since the last read of DHCSR
 _HARDFAULT = 3  # exception number, B1.5.2
-_USES_PSP = 1 << 2  # in EXC_RETURN, B1.5.8
 _STACKED_WORDS = 8
-_PAINT = 0xA5A5A5A5  # firmware/ports/cortexm/startup.c
 _HALT_DEADLINE = 0.5  # seconds
 _RESET_PERIOD = 0.3
 
@@ -51,7 +49,7 @@ def whereabouts(session: Session, elf: Elf) -> str:
     stack = elf.symbols("stack_bottom", "stack_top")
     if stack is not None:
         words = session.target.read_memory_block32(stack[0], (stack[1] - stack[0]) // 4)
-        painted = next((i for i, word in enumerate(words) if word != _PAINT), len(words))
+        painted = next((i for i, word in enumerate(words) if word != PAINT), len(words))
         lines.append(f"stack: {4 * (len(words) - painted):,} of {4 * len(words):,} bytes used")
     return "\n".join(lines)
 
@@ -84,7 +82,7 @@ def _stacked_fault(session: Session) -> Fault:
     """Return the registers at the time of the fault, from the stacked frame."""
     target = session.target
     exc_return = target.read_core_register("lr")
-    sp = target.read_core_register("psp" if exc_return & _USES_PSP else "msp")
+    sp = target.read_core_register("psp" if exc_return & halted.USES_PSP else "msp")
     region = target.memory_map.get_region_for_address(sp)
     frame = [0] * _STACKED_WORDS
     if (
@@ -104,5 +102,5 @@ def _lockup(session: Session) -> Fault:
 
 def _fault(session: Session, registers: list[int]) -> Fault:
     """Return the fault with `registers`, in the order of `Fault`, and the fault status."""
-    status = [session.target.read32(address) for address in (_CFSR, _HFSR, _MMFAR, _BFAR)]
+    status = [session.target.read32(address) for address in halted.STATUS_ADDRESSES]
     return Fault(*registers, *status)

@@ -17,7 +17,7 @@ _MOST_WITH_LOADS = 10_000_000
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
 
 
-def why_not(target: Target, instructions: int, *, patient: bool = False) -> str:
+def why_no_estimate(target: Target, instructions: int, *, patient: bool = False) -> str:
     """Return why cycles are not estimated for an inference on `target`; empty if they are.
 
     Unless the caller is `patient`, long inferences are not estimated.

@@ -85,15 +85,10 @@ class Metering:
         """Raise `InputError` if this meter cannot measure `target`."""
         if not self.spec:
             return
-        kind = Virtual if self._virtual is not None else Pyocd
+        kind, name = (Virtual, "a virtual board") if self._virtual else (Pyocd, "hardware")
         if not isinstance(target.board, kind):
             raise InputError(
-                f"{self.spec!r} cannot measure {target.name}: "
-                + (
-                    "it is not a virtual board"
-                    if self._virtual is not None
-                    else "it is not hardware"
-                ),
+                f"{self.spec!r} cannot measure {target.name}: it is not {name}",
                 where="--meter",
                 remedy="docs/energy.md lists which meter measures which target",
             )
