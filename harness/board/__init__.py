@@ -1,1 +1,1 @@
-"""Boards: targets that are started."""
+"""Boards: targets that have been started."""

@@ -1,13 +1,17 @@
 """What every board can do, real or emulated."""
 
+import os
+from pathlib import Path
 from typing import Protocol
 
+from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.channel import Channel
+from harness.target.target_file import Target
 
 
 class Board(Protocol):
-    """A target that runs images. Whoever provisions it calls `close` in the end."""
+    """A target that runs images. The code that provisions it must call `close`."""
 
     @property
     def version(self) -> str:
@@ -16,30 +20,41 @@ class Board(Protocol):
     def start(self, image: Image) -> Channel:
         """Put `image` on the board, start it from reset, and return its serial line.
 
-        RAM that is the image's `stack` is painted before.
+        The image's `stack` in RAM is painted before the firmware starts.
         """
 
     def stop(self) -> None:
-        """Stop what was started; stopping twice is no error."""
+        """Stop the running image; stopping twice is not an error."""
 
     def close(self) -> None:
-        """Give everything back, also what outlives a single start."""
+        """Release all resources, including those that outlive a single start."""
 
     def check(self) -> None:
-        """Raise `InfrastructureError` if the board cannot answer any more."""
+        """Raise `InfrastructureError` if the board can no longer answer."""
 
     def read_memory(self, address: int, size: int) -> bytes:
-        """Return `size` bytes of RAM at `address`, while the firmware waits, and let it wait on."""
+        """Return `size` bytes of RAM at `address` without disturbing the waiting firmware."""
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Put `data` into RAM at `address` while the firmware waits, and let it wait on.
+        """Write `data` to RAM at `address` without disturbing the waiting firmware.
 
-        It is there when this returns. Raises `InfrastructureError` if the board cannot do
-        that, but not every debug side notices; that it worked is for the device to say.
+        The data is in RAM when this returns. Raises `InfrastructureError` if the write fails,
+        but not every debug interface notices; the device checks the input's CRC.
         """
 
     def executed(self) -> int | None:
-        """Return how many instructions the core has executed; None if the board cannot tell."""
+        """Return how many instructions the core has executed; None if the board has no count."""
 
     def diagnosis(self) -> str:
-        """What the board has to say about a failure; empty if nothing."""
+        """Return details that help to explain a failure; empty if there are none."""
+
+
+def log_file(logs: Path, target: Target) -> Path:
+    """Return the path of an emulator's log in the folder `logs`, which is created."""
+    logs.mkdir(parents=True, exist_ok=True)
+    return logs / f"{target.name}-{os.getpid()}.log"
+
+
+def not_started(target: Target) -> InfrastructureError:
+    """Return the error for a call that needs a started board."""
+    return InfrastructureError("the board is not started", where=target.name)

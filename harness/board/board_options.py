@@ -1,4 +1,4 @@
-"""Which probe, port or emulator a person asks for; these override the target file."""
+"""Command-line options for probe, port and emulator; they override the target file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class BoardOptions:
     """Probe and port of a board; empty values leave the choice to the target file.
 
     `lock_timeout` is in seconds. `meter` configures the virtual meter of a virtual board.
-    `renode` is the Renode to use; empty: the first one that is found. `input_via` "debug" needs
-    a board whose `write_memory` works.
+    `renode` is the path of Renode; if it is empty, `find_renode` searches for one. `input_via`
+    "debug" needs a board that implements `write_memory`.
     """
 
     probe: str = ""
@@ -35,7 +35,7 @@ class BoardOptions:
 
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
-        """Declare the options through `add`, which is argparse's or pytest's."""
+        """Declare the options through `add`, the method of argparse's or pytest's parser."""
         for option, kind, text in _OPTIONS:
             name = option[2:].upper().replace("-", "_")
             add(option, type=kind, default=kind(), metavar=name, help=text)
@@ -49,7 +49,10 @@ class BoardOptions:
 
     @classmethod
     def of(cls, options: Any, meter: str = "") -> "BoardOptions":
-        """Return what `options`, parsed by argparse or pytest, ask for; `meter` is virtual."""
+        """Return the board options in `options`, parsed by argparse or pytest.
+
+        `meter` configures a virtual meter.
+        """
         return cls(
             probe=options.probe,
             serial=options.serial,
@@ -59,8 +62,8 @@ class BoardOptions:
             input_via=options.input_via,
         )
 
-    def of_board(self, board: Pyocd) -> Pyocd:
-        """Return `board` with the probe and port that were asked for."""
+    def override(self, board: Pyocd) -> Pyocd:
+        """Return `board` with the probe and port of these options, if they name any."""
         return msgspec.structs.replace(
             board, probe=self.probe or board.probe, serial=self.serial or board.serial
         )

@@ -1,21 +1,22 @@
-"""Where a halted core is, and which fault it has taken, whoever wrote its firmware."""
+"""Location and fault of a halted core; works with any firmware."""
 
 import struct
 from collections.abc import Callable, Mapping
 
-from harness.link.fault_registers import causes, describe
+from harness.link.fault_registers import causes, code_location, describe
 from harness.link.messages import Fault
 
-STATUS = struct.Struct("<II4xII")
-"""CFSR, HFSR, MMFAR and BFAR as they lie behind each other (Armv7-M ARM, B3.2)."""
-STATUS_ADDRESS = 0xE000_ED28
+STATUS_ADDRESSES = (0xE000_ED28, 0xE000_ED2C, 0xE000_ED34, 0xE000_ED38)
+"""CFSR, HFSR, MMFAR and BFAR (Armv7-M ARM, DDI 0403E, B3.2)."""
+USES_PSP = 1 << 2
+"""The bit in EXC_RETURN for a frame on the process stack (B1.5.8)."""
 
+_STATUS = struct.Struct("<II4xII")  # the registers of `STATUS_ADDRESSES`, in memory
 _FRAME = struct.Struct("<8I")  # r0 to r3, r12, lr, pc, xpsr: B1.5.6
 _EXCEPTION = 0x1FF  # of xPSR
 # Armv7-M ARM, B1.5.2; Armv8-M ARM, B3.9
 _FAULTS = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
-_EXC_RETURN = 0xFFFF_FF00  # B1.5.8: what is above this is none of code's addresses
-_USES_PSP = 1 << 2
+_EXC_RETURN = 0xFFFF_FF00  # B1.5.8: no code lies at or above this address
 
 
 def whereabouts(
@@ -23,19 +24,18 @@ def whereabouts(
     read: Callable[[int, int], bytes],
     locate: Callable[[int], str],
 ) -> str:
-    """Return where a core is, and the fault in whose handler it is, if it is in one.
+    """Return the core's location, and the fault if the core is in a fault handler.
 
-    `registers` are pc, lr, xpsr, msp, and psp where it can be told; `read` returns so many bytes at
-    an address, or fewer where there is no memory.
+    `registers` has pc, lr, xpsr and msp, and psp if it is known. `read(address, size)` returns
+    `size` bytes, or fewer where there is no memory.
     """
     pc, lr = registers["pc"], registers["lr"]
     name = _FAULTS.get(registers["xpsr"] & _EXCEPTION)
     if name is None:
-        # LR is where the call returns to; the call itself lies before it.
-        return f"at {locate(pc)}, called from {locate(max(lr - 2, 0))}"
-    status = STATUS.unpack(read(STATUS_ADDRESS, STATUS.size).ljust(STATUS.size, b"\0"))
-    # A handler that has not called anything still has EXC_RETURN, and the frame on the stack.
-    sp = registers.get("psp" if lr & _USES_PSP else "msp") if lr >= _EXC_RETURN else None
+        return f"at {code_location(pc, lr, locate)}"
+    status = _STATUS.unpack(read(STATUS_ADDRESSES[0], _STATUS.size).ljust(_STATUS.size, b"\0"))
+    # Until the handler calls a function, LR holds EXC_RETURN and SP points to the stacked frame.
+    sp = registers.get("psp" if lr & USES_PSP else "msp") if lr >= _EXC_RETURN else None
     frame = read(sp, _FRAME.size) if sp is not None else b""
     if sp is not None and len(frame) == _FRAME.size:
         text = describe(Fault(*[*_FRAME.unpack(frame), sp, lr, *status]), locate)

@@ -1,4 +1,4 @@
-"""From a target to its board."""
+"""Creates the board for a target."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from harness.target.target_file import Pyocd, Qemu, Renode, Target
 
 
 def provision(target: Target, logs: Path, progress: Progress, options: BoardOptions) -> Board:
-    """Return the board of `target`, not yet started; an emulator writes its log into `logs`.
+    """Return the board for `target`, not yet started; an emulator writes its log to `logs`.
 
-    Raises `InputError` or `InfrastructureError` if the board or its emulator is not there.
+    Raises `InputError` or `InfrastructureError` if the board or its emulator is missing.
     """
     board = target.board
     if isinstance(board, Qemu):
@@ -23,7 +23,7 @@ def provision(target: Target, logs: Path, progress: Progress, options: BoardOpti
     if isinstance(board, Pyocd):
         from harness.board.pyocd.pyocd_board import PyocdBoard  # noqa: PLC0415 - pyOCD
 
-        return PyocdBoard(target, options.of_board(board), progress, options.lock_timeout)
+        return PyocdBoard(target, options.override(board), progress, options.lock_timeout)
     from harness.board.simulated import SimulatedBoard  # noqa: PLC0415 - pyOCD
 
     return SimulatedBoard(target, board, progress, options)

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+from harness.board.board import log_file, not_started
 from harness.board.gdbstub import Gdbstub
 from harness.board.halted import whereabouts
 from harness.elf import Elf
@@ -22,27 +23,26 @@ from harness.target.target_file import Qemu, Target
 
 _QEMU = "qemu-system-arm"
 _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
-_START_DEADLINE = 15.0  # seconds for QEMU to open a line
+_START_DEADLINE = 15.0  # seconds for QEMU to connect to a socket
 _VERSION_DEADLINE = 10.0
 _POLL = 0.01
-_SIDES = ("serial", "gdb")
-_LINES = 10
+_SOCKETS = ("serial", "gdb")
+_LOG_LINES = 10
 
 
 class QemuBoard:
-    """A machine of QEMU, started anew for every image.
+    """A QEMU machine; each image starts a new process.
 
-    Its serial line is a unix socket, and its gdbstub, for memory and registers, another one.
+    Its serial line is a Unix socket; its gdbstub, for memory and registers, is another one.
     """
 
     def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
         self._target = target
         self._qemu = qemu
         self._executable = find_qemu()
-        logs.mkdir(parents=True, exist_ok=True)
-        self._log = logs / f"{target.name}-{os.getpid()}.log"
+        self._log = log_file(logs, target)
         self._process: OwnedProcess | None = None
-        self._lines: dict[str, socket.socket] = {}
+        self._connections: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
         self._elf: Elf | None = None
 
@@ -59,94 +59,94 @@ class QemuBoard:
             tempfile.TemporaryDirectory(prefix="harness-") as folder,
             ExitStack() as listening,
         ):
-            # We listen and QEMU connects: there is nothing to poll for, and no byte
-            # that the firmware sends at start can be lost.
+            # The harness listens and QEMU connects: no polling, and no byte that the
+            # firmware sends at start is lost.
             servers = {}
-            for side in _SIDES:
-                servers[side] = listening.enter_context(socket.socket(socket.AF_UNIX))
-                servers[side].bind(os.path.join(folder, side))
-                servers[side].listen(1)
+            for name in _SOCKETS:
+                servers[name] = listening.enter_context(socket.socket(socket.AF_UNIX))
+                servers[name].bind(os.path.join(folder, name))
+                servers[name].listen(1)
             with self._log.open("wb") as log:
                 command = self._command(image, folder)
                 self._process = OwnedProcess(command, log, scratch=Path(folder))
-            for side, server in servers.items():
-                self._lines[side] = self._accept(server, side)
+            for name, server in servers.items():
+                self._connections[name] = self._accept(server, name)
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=not image.stack)
         if image.stack:
             self._gdbstub.write(image.stack.start, paint(image.stack))
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:
-        """End QEMU and close its lines."""
+        """End QEMU and close its sockets."""
         self._gdbstub = None
-        while self._lines:
-            self._lines.popitem()[1].close()
+        while self._connections:
+            self._connections.popitem()[1].close()
         if self._process is not None:
             self._process.stop()
             self._process = None
 
     def close(self) -> None:
-        """Do what `stop` does: nothing of QEMU outlives a start."""
+        """Same as `stop`: nothing outlives a start."""
         self.stop()
 
     def check(self) -> None:
-        """Do nothing: when QEMU ends, the line is closed, which is noticed at once."""
+        """Do nothing: when QEMU ends, its socket closes, which the channel reports at once."""
 
     def read_memory(self, address: int, size: int) -> bytes:
-        """Return `size` bytes at `address` by the gdbstub."""
-        return self._running().read(address, size)
+        """Return `size` bytes at `address`, through the gdbstub."""
+        return self._started().read(address, size)
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Put `data` into RAM by the gdbstub; the machine and its clocks stop meanwhile."""
-        self._running().write(address, data)
+        """Write `data` to RAM through the gdbstub; machine and clocks stop during the write."""
+        self._started().write(address, data)
 
     def executed(self) -> None:
-        """Return None: it cannot be told."""
+        """Return None: QEMU does not report a count."""
 
     def diagnosis(self) -> str:
-        """Return where the core is, and what QEMU wrote to standard error."""
-        return "\n".join(filter(None, [self._whereabouts(), self._said()]))
+        """Return where the core is, and the end of QEMU's log."""
+        return "\n".join(filter(None, [self._whereabouts(), self._log_excerpt()]))
 
     def _whereabouts(self) -> str:
-        """Return where the core is; empty if the gdbstub does not answer any more."""
+        """Return where the core is; empty if the gdbstub no longer answers."""
         if self._gdbstub is None or self._elf is None:
             return ""
         try:
-            *_, msp, lr, pc, xpsr = self._gdbstub.registers()  # as they are in a handler
+            *_, msp, lr, pc, xpsr = self._gdbstub.registers()  # in a handler, r13 is MSP
             registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
-            found = whereabouts(registers, self._gdbstub.read, self._elf.locate)
+            location = whereabouts(registers, self._gdbstub.read, self._elf.locate)
         except InfrastructureError:
             return ""
-        return f"the core was {found}"
+        return f"the core was {location}"
 
-    def _said(self) -> str:
-        """Return how QEMU says that it died, else the end of what it said."""
+    def _log_excerpt(self) -> str:
+        """Return QEMU's fatal error and the lines after it, or else the last lines of its log."""
         try:
             lines = self._log.read_text(errors="replace").splitlines()
         except OSError:
             return ""
         if not lines:
             return ""
-        tail = max(len(lines) - _LINES, 0)
-        # Registers follow "qemu: fatal: Lockup", more than anybody wants to read.
+        tail = max(len(lines) - _LOG_LINES, 0)
+        # A long register dump follows "qemu: fatal: Lockup".
         first = next((i for i, line in enumerate(lines) if "fatal:" in line), tail)
-        return "\n".join([f"QEMU said ({self._log}):", *lines[first:][:_LINES]])
+        return "\n".join([f"QEMU's log ({self._log}):", *lines[first:][:_LOG_LINES]])
 
-    def _running(self) -> Gdbstub:
+    def _started(self) -> Gdbstub:
         if self._gdbstub is None:
-            raise InfrastructureError("the board is not started", where=self._target.name)
+            raise not_started(self._target)
         return self._gdbstub
 
-    def _channel(self, side: str, what: str) -> Channel:
-        return Channel(self._lines[side].fileno(), name=f"{self._target.name} ({what})")
+    def _channel(self, name: str, peer: str) -> Channel:
+        return Channel(self._connections[name].fileno(), name=f"{self._target.name} ({peer})")
 
     def _command(self, image: Image, folder: str) -> list[str]:
         sockets = [
             option
-            for side in _SIDES
+            for name in _SOCKETS
             for option in (
-                *("-chardev", f"socket,id={side},path={os.path.join(folder, side)}"),
-                *(f"-{side}", f"chardev:{side}"),
+                *("-chardev", f"socket,id={name},path={os.path.join(folder, name)}"),
+                *(f"-{name}", f"chardev:{name}"),
             )
         ]
         return [
@@ -155,23 +155,23 @@ class QemuBoard:
             *("-kernel", str(image.elf.path)),
             *("-icount", f"shift={self._qemu.icount_shift}"),
             *sockets,
-            *(["-S"] if image.stack else []),  # it does not go until it is painted
+            *(["-S"] if image.stack else []),  # stay halted until the stack is painted
             *("-display", "none"),
             *("-monitor", "none"),
         ]
 
-    def _accept(self, server: socket.socket, side: str) -> socket.socket:
+    def _accept(self, server: socket.socket, name: str) -> socket.socket:
         server.settimeout(_POLL)
         end = time.monotonic() + _START_DEADLINE
         while time.monotonic() < end:
             try:
-                line, _ = server.accept()
+                connection, _ = server.accept()
             except TimeoutError:
                 self._check_alive()
                 continue
-            return line
+            return connection
         raise InfrastructureError(
-            f"QEMU did not open its {side} line within {_START_DEADLINE:g} s",
+            f"QEMU did not open its {name} line within {_START_DEADLINE:g} s",
             where=self._target.name,
         )
 
@@ -181,17 +181,17 @@ class QemuBoard:
             raise InfrastructureError(
                 f"QEMU ended at start with exit code {code}\n{self.diagnosis()}",
                 where=f"{self._target.path}: board",
-                remedy=f"try it by hand: {_QEMU} -M {self._qemu.machine}; "
+                remedy=f"try it in a shell: {_QEMU} -M {self._qemu.machine}; "
                 f"{_QEMU} -M help lists the machines",
             )
 
 
 def find_qemu() -> str:
-    """Return the path of qemu-system-arm; `InfrastructureError` says how to get it."""
-    found = shutil.which(_QEMU)
-    if found is None:
+    """Return the path of qemu-system-arm; `InfrastructureError` says how to install it."""
+    path = shutil.which(_QEMU)
+    if path is None:
         raise InfrastructureError(f"{_QEMU} is not on PATH", remedy=_INSTALL)
-    return found
+    return path
 
 
 @cache

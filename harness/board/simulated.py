@@ -1,4 +1,4 @@
-"""Virtual boards: a board that is a process of ours, driven as any board behind a probe."""
+"""Virtual boards: the harness's own simulator process, driven like any board behind a probe."""
 
 from importlib.metadata import version as package_version
 
@@ -10,7 +10,7 @@ from harness.target.target_file import Pyocd, Target, Virtual
 
 
 class SimulatedBoard(PyocdBoard):
-    """A virtual board that lives from its provision until it is closed."""
+    """A virtual board; its process runs until the board is closed."""
 
     def __init__(
         self, target: Target, virtual: Virtual, progress: Progress, options: BoardOptions
@@ -28,15 +28,15 @@ class SimulatedBoard(PyocdBoard):
 
     @property
     def version(self) -> str:
-        """The harness and what its core is made of; the probe's id is another each time."""
+        """The chip and the version of unicorn; the probe's id changes with every start."""
         return f"virtual {self.hardware.chip}, unicorn {package_version('unicorn')}"
 
     @property
     def meter(self) -> str:
-        """The serial port of the virtual meter in its supply; empty without one."""
+        """The serial port of the virtual meter; empty if there is no meter."""
         return self.hardware.meter
 
     def close(self) -> None:
-        """Disconnect, and end the board."""
+        """Disconnect, and end the board's process."""
         super().close()
         self.hardware.stop()

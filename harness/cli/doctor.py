@@ -89,7 +89,7 @@ def _look(subject: str, version: Callable[[], str]) -> Finding:
 
 def _renode() -> str:
     found = find_renode()
-    return f"{found.version} ({found.executable}, by {found.found})"
+    return f"{found.version} ({found.executable}, by {found.source})"
 
 
 def _package(name: str) -> Finding:

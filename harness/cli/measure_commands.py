@@ -69,7 +69,7 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
     # Unicorn and capstone.
-    from harness.measure.cycles.inference_estimate import why_not  # noqa: PLC0415
+    from harness.measure.cycles.inference_estimate import why_no_estimate  # noqa: PLC0415
 
     selection = Selection.of(options, workspace)
     selection.check()
@@ -101,7 +101,7 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
         if options.plot:
             plot_profile(found, title, target.counter.ticks, options.plot)
             print(f"plot: {options.plot}")
-        if reason := why_not(target, found.measured, patient=True):
+        if reason := why_no_estimate(target, found.measured, patient=True):
             print(f"functions: {reason}")
         else:
             print_functions(dut.estimate(found.measured), Console())

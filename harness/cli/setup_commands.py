@@ -94,7 +94,7 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
         return ExitCode.PASSED
     download()
     found = find_renode()
-    print(f"{found.version}: {found.executable} (by {found.found})")
+    print(f"{found.version}: {found.executable} (by {found.source})")
     return ExitCode.PASSED
 
 

@@ -1,1 +1,1 @@
-"""Framed, checked bytes between the host and the firmware. docs/link.md is the protocol."""
+"""Framed, checked bytes between the host and the firmware; docs/link.md has the protocol."""

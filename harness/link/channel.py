@@ -9,14 +9,14 @@ _READ_SIZE = 1 << 16
 
 
 class LineClosedError(InfrastructureError):
-    """The other end of the line is gone: the emulator died or the port was unplugged."""
+    """The other end of the line is gone: the emulator ended or the port was unplugged."""
 
 
 class Channel:
-    """A file descriptor that a device's serial line hangs on: socket, pty or port.
+    """The file descriptor of a device's serial line: socket, pseudo-terminal or port.
 
-    The descriptor stays the caller's to close; it is switched to non-blocking. The line
-    takes `burst` bytes at once well, where that is less than the device can.
+    The descriptor is switched to non-blocking; the caller closes it. `burst` is how many bytes
+    the line handles well at once, if that is less than the device's window.
     """
 
     def __init__(self, descriptor: int, *, name: str, burst: int | None = None) -> None:
@@ -30,7 +30,7 @@ class Channel:
         os.set_blocking(descriptor, False)
 
     def read(self, timeout: float) -> bytes:
-        """Return what has come, waiting up to `timeout` seconds; b"" if nothing did."""
+        """Return the bytes received, waiting up to `timeout` seconds; b"" if there are none."""
         if not self._readable.poll(max(timeout, 0) * 1000):
             return b""
         try:
@@ -44,7 +44,7 @@ class Channel:
         return data
 
     def write(self, data: bytes, timeout: float) -> None:
-        """Send all of `data`; `InfrastructureError` if it stays stuck for `timeout` seconds."""
+        """Send all of `data`; `InfrastructureError` if no byte is accepted for `timeout` s."""
         view = memoryview(data)
         while view:
             try:
@@ -57,9 +57,9 @@ class Channel:
     def _wait_writable(self, timeout: float) -> None:
         if not self._writable.poll(timeout * 1000):
             raise InfrastructureError(
-                f"the line took no byte for {timeout:g} s",
+                f"the line accepted no byte for {timeout:g} s",
                 where=self.name,
-                remedy="is the device powered and its receiver running?",
+                remedy="does the device have power, and is its receiver running?",
             )
 
     def _closed(self, why: str) -> LineClosedError:

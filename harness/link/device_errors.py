@@ -1,4 +1,4 @@
-"""What goes wrong with a device in a session."""
+"""Errors of a device during a session."""
 
 from harness.errors import InfrastructureError
 
@@ -8,15 +8,15 @@ class DeviceSilentError(InfrastructureError):
 
 
 class DeviceRestartedError(InfrastructureError):
-    """The device started anew in the middle of a session."""
+    """The device restarted during a session."""
 
 
 class DeviceStoppedError(InfrastructureError):
-    """The device's processor stands still."""
+    """The device's core is halted or locked up."""
 
 
 class DeviceFaultError(InfrastructureError):
-    """The device's processor took a fault."""
+    """The device's core took a fault."""
 
 
 class DeviceRefusedError(InfrastructureError):

@@ -1,7 +1,7 @@
-"""Requests to a device and its answers, which are told apart by sequence number.
+"""Requests to a device and its answers, matched by sequence number.
 
-An answer that comes late or twice is recognised and dropped by whoever waits for
-another; what the device says unasked is taken care of here.
+The caller recognises and drops a late or repeated answer. Messages that the device sends
+without a request (LOG, FAULT, BOOT) are handled here.
 """
 
 import secrets
@@ -21,11 +21,11 @@ from harness.link.fault_registers import describe
 from harness.link.messages import DeviceError, Message
 
 ATTEMPTS = 5
-"""How often a request is sent before the device is given up."""
+"""How often a request is sent before the exchange fails."""
 
-_ANSWER_DEADLINE = 3.0  # a request that takes no computing; on top of its time on the wire
-_GATHER = 0.0002  # for the rest of a frame to come; two bytes' time at 115200 baud
-_WATCH_PERIOD = 1.0  # of silence, then the board is looked at
+_ANSWER_DEADLINE = 3.0  # seconds for a request without computation, plus its time on the wire
+_GATHER = 0.0002  # seconds to wait for the rest of a frame; two bytes' time at 115200 baud
+_WATCH_PERIOD = 1.0  # seconds of silence until the board is checked
 _BITS_PER_BYTE = 10  # 8N1
 
 
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
     @property
     def is_damage(self) -> bool:
-        """Whether a frame was damaged on the way, to us or, as the device says, to it."""
+        """Whether this frame was damaged, or it reports that the request was damaged."""
         if self.type == Message.ERROR:
             return messages.parse_error(self.body)[0] == DeviceError.BAD_FRAME
         return self is _DAMAGED
@@ -50,8 +50,7 @@ _DAMAGED = Answer(0, 0, b"")
 class Exchange:
     """Requests and answers on `channel`; the parameters are those of `LinkClient`.
 
-    `boots` counts how often the device said that it has started, `retries` and `log` are
-    as `LinkClient` has them.
+    `boots` counts the device's BOOT messages; `retries` and `log` are those of `LinkClient`.
     """
 
     def __init__(
@@ -76,19 +75,19 @@ class Exchange:
         self._sequence = secrets.randbelow(256)
 
     def next_sequence(self) -> int:
-        """Return the number of the next request."""
+        """Return the sequence number for the next request."""
         self._sequence = (self._sequence + 1) % 256
         return self._sequence
 
     def send(self, message: Message, sequence: int, body: bytes) -> None:
-        """Send a request, for the first time or again."""
+        """Send a request or repeat it."""
         data = frame.encode(bytes((message, sequence)) + body)
         self._channel.write(data, self.answer_time(len(data)))
 
     def receive(self, end: float, *, expect_boot: bool = False) -> Answer | None:
-        """Return the next answer, one that `is_damage` too; None once it is `end`.
+        """Return the next answer, including one that `is_damage`; None if none comes before `end`.
 
-        Raises `DeviceFaultError`, and `DeviceRestartedError` unless a start is expected;
+        Raises `DeviceFaultError`, and `DeviceRestartedError` unless a boot is expected;
         `watch` raises `DeviceStoppedError`.
         """
         while True:
@@ -100,31 +99,31 @@ class Exchange:
             if remaining <= 0:
                 return None
             if self._decoder.within:
-                # An emulator sends byte by byte, and to wake us for each would slow it down.
+                # An emulator sends single bytes; waking up for each of them slows it down.
                 time.sleep(_GATHER)
             data = self._channel.read(min(remaining, _WATCH_PERIOD))
             if not data and remaining > _WATCH_PERIOD:
                 self.watch()
-                data = frame.DELIMITER  # a frame that was begun has lost its own
+                data = frame.DELIMITER  # an unfinished frame has lost its delimiter
             self._answers = self._decoder.feed(data)
 
     def answer_time(self, size: int) -> float:
-        """Seconds for an answer that takes no computing and `size` bytes on the wire."""
+        """Return the seconds for an answer without computation, and `size` bytes on the wire."""
         return _ANSWER_DEADLINE + 2 * size * self._seconds_per_byte
 
     def count_retry(self, attempts: int, request: str) -> int:
-        """Return one attempt more; `DeviceSilentError` if `request` has had all of them."""
+        """Return `attempts` + 1; `DeviceSilentError` if `request` has no attempts left."""
         self.retries += 1
         if attempts + 1 == ATTEMPTS:
             raise DeviceSilentError(
                 f"no answer to {request} after {ATTEMPTS} attempts",
                 where=self.name,
-                remedy="the device hangs or the line is dead; the emulator's log may say more",
+                remedy="the device hangs or the line is dead; look at the emulator's log, if any",
             )
         return attempts + 1
 
     def refuse(self, answer: Answer, requests: Container[int]) -> None:
-        """Raise for an error that answers one of `requests`; drop anything stale."""
+        """Raise if `answer` is an error for one of `requests`; ignore anything stale."""
         if answer.type != Message.ERROR or answer.sequence not in requests:
             return
         code, detail = messages.parse_error(answer.body)
@@ -132,11 +131,11 @@ class Exchange:
             raise self.restarted()
         if code == DeviceError.ENGINE:
             layer = f"layer {detail - 1} failed" if detail else "failed"
-            said = f"; the device said: {self.log[-1].strip()}" if self.log else ""
-            raise DeviceRefusedError(f"the engine: {layer}{said}", where=self.name)
+            log = f"; the device logged: {self.log[-1].strip()}" if self.log else ""
+            raise DeviceRefusedError(f"the engine: {layer}{log}", where=self.name)
         if code == DeviceError.INPUT:
             raise DeviceRefusedError(
-                f"the input in the device's memory is not what was put there: "
+                f"the input in the device's memory differs from what was written: "
                 f"its CRC-32 is {detail:#010x}",
                 where=self.name,
                 remedy="does something else write to that memory? With --input-via=debug: does "
@@ -148,7 +147,7 @@ class Exchange:
         )
 
     def restarted(self, when: str = "in the middle of a session") -> DeviceRestartedError:
-        """Return the error that says so."""
+        """Return the error for a device that restarted."""
         return DeviceRestartedError(
             f"the device restarted {when}",
             where=self.name,
@@ -156,13 +155,13 @@ class Exchange:
         )
 
     def _is_answer(self, answer: Answer, *, expect_boot: bool) -> bool:
-        """Take care of what the device says unasked."""
+        """Return whether `answer` is for the caller; handle LOG, FAULT and BOOT."""
         if answer.type == Message.LOG:
             self.log.append(answer.body.decode("utf-8", "replace"))
             return False
         if answer.type == Message.FAULT:
             fault = messages.parse_fault(answer.body)
-            text = describe(fault, self._locate) if fault else "registers unknown"
+            text = describe(fault, self._locate) if fault else "unknown registers"
             raise DeviceFaultError(f"the device took a fault: {text}", where=self.name)
         if answer.type == Message.BOOT:
             self.boots += 1
@@ -172,7 +171,7 @@ class Exchange:
 
 
 def after(seconds: float) -> float:
-    """Return the time, by the monotonic clock, in so many seconds."""
+    """Return the monotonic clock's time `seconds` from now."""
     return time.monotonic() + seconds
 
 

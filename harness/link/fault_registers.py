@@ -1,4 +1,4 @@
-"""A fault's registers in words."""
+"""Describes a fault's registers in words."""
 
 from collections.abc import Callable
 
@@ -27,17 +27,17 @@ _CFSR = {
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
 _HFSR_VECTTBL = 1 << 1
-# Where there is a fault status, a fault sets a bit of it: a hard fault one of HFSR at least.
-_NO_STATUS = "no fault status: Armv6-M has none; on another core, an exception that nobody handles"
+# On a core with fault status registers, every fault sets a bit; a hard fault at least one of HFSR.
+_NO_STATUS = "no fault status: Armv6-M has none; on another core, an exception without a handler"
 
 
 def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:
-    """Return the causes in one line, and a line for each address that caused it."""
-    found = [text for bit, text in _CFSR.items() if cfsr >> bit & 1]
+    """Return the causes in one line, and one line for each faulting address."""
+    reasons = [text for bit, text in _CFSR.items() if cfsr >> bit & 1]
     if hfsr & _HFSR_VECTTBL:
-        found.append("VECTTBL: the vector table could not be read")
+        reasons.append("VECTTBL: the vector table could not be read")
     unknown = "no cause reported" if cfsr or hfsr else _NO_STATUS
-    lines = ["; ".join(found) or unknown]
+    lines = ["; ".join(reasons) or unknown]
     if cfsr & _MMARVALID:
         lines.append(f"address {mmfar:#010x}")
     if cfsr & _BFARVALID:
@@ -45,12 +45,17 @@ def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:
     return lines
 
 
+def code_location(pc: int, lr: int, locate: Callable[[int], str]) -> str:
+    """Return where `pc` is in the code, and from where `lr` says that it was called."""
+    # LR is the return address; the call instruction lies before it.
+    return f"{locate(pc)}, called from {locate(max(lr - 2, 0))}"
+
+
 def describe(fault: Fault, locate: Callable[[int], str]) -> str:
-    """Return causes, addresses and the place in the code, a line each after the first."""
+    """Return causes, addresses and the location in the code, each on a line."""
     lines = causes(fault.cfsr, fault.hfsr, fault.mmfar, fault.bfar)
     if fault.pc:
-        # LR is where the call returns to; the call itself lies before it.
-        lines.append(f"pc {locate(fault.pc)}, called from {locate(max(fault.lr - 2, 0))}")
+        lines.append(f"pc {code_location(fault.pc, fault.lr, locate)}")
     else:
         lines.append(
             "the stack pointer was outside the stack: an overflow? "

@@ -1,4 +1,4 @@
-"""Frames on a byte stream: COBS with a CRC-32, the twin of firmware/link/frame.c."""
+"""Frames on a byte stream: COBS with a CRC-32; the device's side is firmware/link/frame.c."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,21 +10,21 @@ CRC_SIZE = 4
 
 
 def encode(payload: bytes) -> bytes:
-    """Return the frame of `payload`, its closing zero included."""
+    """Return the frame with `payload`, including the final zero."""
     crc = zlib.crc32(payload).to_bytes(CRC_SIZE, "little")
     encoded: bytes = cobs.encode(payload + crc)
     return encoded + DELIMITER
 
 
 class FrameDecoder:
-    """Takes received bytes as they come and gives whole frames."""
+    """Turns received bytes, in pieces of any size, into whole frames."""
 
     def __init__(self) -> None:
         self._partial = bytearray()
 
     @property
     def within(self) -> bool:
-        """Whether a frame has begun that is not complete."""
+        """Whether a frame has begun and is not complete."""
         return bool(self._partial)
 
     def feed(self, data: bytes) -> Iterator[bytes | None]:

@@ -1,7 +1,7 @@
 """The host's side of a session: HELLO, then LOAD and RUN for every vector.
 
-A request without an answer is sent again; LOAD may
-be repeated freely, and the device answers a repeated RUN without running again.
+A request without an answer is sent again. LOAD may be repeated freely; the device answers a
+repeated RUN without running the model again.
 """
 
 import secrets
@@ -23,14 +23,14 @@ RUN_DEADLINE = 60.0
 """Seconds for one inference."""
 
 _HELLO_PERIOD = 0.5
-_RESTARTS = 4  # while HELLO is not answered, that is no coincidence any more
-_FRAME_OVERHEAD = 24  # of a LOAD: type, sequence, offset, CRC, COBS, delimiter
+_RESTARTS = 4  # with more boots before an answer to HELLO, the device is in a reset loop
+_FRAME_OVERHEAD = 24  # bytes of a LOAD: type, sequence, offset, CRC, COBS, delimiter
 
 
 class Span(NamedTuple):
     """An inference, from RUN to RESULT, in seconds of `time.perf_counter`.
 
-    Bytes came during a `disturbed` one, so its measurement does not count.
+    If it was `disturbed`, bytes arrived during the inference and its measurement does not count.
     """
 
     begin: float
@@ -39,18 +39,18 @@ class Span(NamedTuple):
 
 
 class _LostError(Exception):
-    """A frame of a trace did not come, or came damaged."""
+    """A frame of a trace is missing or damaged."""
 
 
 class LinkClient:
     """One session with a device on `channel`.
 
-    `baud` bounds how long bytes take on the wire; `locate` turns a code address
-    into a function's name for messages about faults; `watch` is called in long silences
-    and raises `DeviceStoppedError` if the board cannot answer any more. With `write`, which
-    puts bytes at an address of the device's memory, inputs go that way and not by LOAD.
-    `spans` are the inferences that were answered. `waited` counts the seconds from RUN to its
-    result, in which little but computing happens.
+    `baud` limits how long bytes take on the wire; `locate` turns a code address
+    into a function's name for messages about faults; `watch` is called during long silences
+    and raises `DeviceStoppedError` if the board can no longer answer. `write` writes bytes to
+    an address in the device's memory; if it is given, inputs are written with it instead of LOAD.
+    `spans` are the answered inferences. `waited` counts the seconds between a RUN and its
+    result, which is mostly computation.
     """
 
     def __init__(
@@ -75,20 +75,20 @@ class LinkClient:
 
     @property
     def log(self) -> list[str]:
-        """The lines that the device sent."""
+        """The text of the device's LOG messages."""
         return self._exchange.log
 
     def hello(self, build_id: str, deadline: float = HELLO_DEADLINE) -> Welcome:
         """Open a session with the firmware of `build_id` (32 hex digits).
 
-        Raises `DeviceSilentError` when nothing answers within `deadline` seconds,
-        `DeviceRestartedError` when it starts again and again instead, and
-        `InfrastructureError` when another firmware answers or its engine did not start.
+        Raises `DeviceSilentError` if nothing answers within `deadline` seconds,
+        `DeviceRestartedError` if the device keeps restarting, and
+        `InfrastructureError` if another firmware answers or its engine did not start.
         """
         end = after(deadline)
         self._welcome = None
         self._exchange.boots = 0
-        # A device that is just starting says so; one that runs already does not.
+        # A device that is just starting sends BOOT; one that already runs does not.
         self._exchange.receive(after(_HELLO_PERIOD), expect_boot=True)
         while time.monotonic() < end:
             welcome = self._greet(secrets.randbits(32))
@@ -99,9 +99,7 @@ class LinkClient:
             if self._exchange.boots > _RESTARTS:
                 break
         if self._exchange.boots > 1:
-            raise self._exchange.restarted(
-                f"again and again, {self._exchange.boots} times, before it answers HELLO"
-            )
+            raise self._exchange.restarted(f"{self._exchange.boots} times without answering HELLO")
         raise DeviceSilentError(
             f"the device did not answer HELLO within {deadline:g} s",
             where=self._exchange.name,
@@ -109,12 +107,12 @@ class LinkClient:
         )
 
     def infer(self, data: bytes) -> Result:
-        """Run the model on `data`, the bytes of the input tensor; return what came of it.
+        """Run the model on `data`, the bytes of the input tensor, and return the result.
 
-        A measurement that bytes from the line disturbed is thrown away and made again.
+        If bytes on the line disturbed a measurement, it is discarded and repeated.
         """
         for _ in range(ATTEMPTS):
-            self._feed(data)
+            self._send_input(data)
             result = self._run(data)
             if result.disturbed == 0:
                 return result
@@ -126,14 +124,14 @@ class LinkClient:
         )
 
     def trace(self, data: bytes, layer: int | None = None) -> tuple[list[LayerOutput], Result]:
-        """Run a traced image on `data`; return what each layer computed, and the result.
+        """Run a traced image on `data`; return the output of each layer, and the result.
 
-        The outputs come as CRCs, only those of `layer` whole. What is lost cannot be asked
-        for again, since the inference has gone on: then all of it is done anew.
+        The outputs are CRCs; only those of `layer` have their bytes. A lost frame cannot be
+        requested again because the inference has continued: then the whole trace is repeated.
         """
         attempts = 0
         while True:
-            self._feed(data)
+            self._send_input(data)
             try:
                 return self._trace(data, layer)
             except _LostError:
@@ -171,25 +169,25 @@ class LinkClient:
                 return outputs, messages.parse_result(answer.body, welcome.output_size)
             else:
                 self._exchange.refuse(answer, (sequence,))
-            running = True  # ACK came, or a layer: the next one has to compute, and may be large
+            running = True  # after ACK or a layer, the next layer takes time and may be large
             wait = RUN_DEADLINE + self._exchange.answer_time(welcome.arena_size)
 
     def _overdue(self) -> DeviceSilentError:
         return DeviceSilentError(
             f"the inference did not end within {RUN_DEADLINE:g} s",
             where=self._exchange.name,
-            remedy="the device hangs, or is slower than that",
+            remedy="the device hangs, or it is too slow for this model",
         )
 
-    def _feed(self, data: bytes) -> None:
-        """Put `data` where the input is."""
+    def _send_input(self, data: bytes) -> None:
+        """Transfer `data` to the device's input tensor."""
         if self._write is None:
             self._load(data)
         else:
             self._write(self._session().input_address, data)
 
     def _greet(self, nonce: int) -> Welcome | None:
-        """Send HELLO and return the answer to this very one, None if none comes soon."""
+        """Send HELLO and return the answer with the same nonce; None if none comes soon."""
         self._exchange.send(Message.HELLO, self._exchange.next_sequence(), messages.hello(nonce))
         end = after(_HELLO_PERIOD)
         while True:
@@ -204,7 +202,7 @@ class LinkClient:
     def _accept(self, welcome: Welcome, build_id: str) -> None:
         if welcome.build_id != build_id:
             raise InfrastructureError(
-                f"the device runs build {welcome.build_id}, not {build_id}, which was flashed",
+                f"the device runs build {welcome.build_id}, but {build_id} was flashed",
                 where=self._exchange.name,
                 remedy="is this the right board and port, and did flashing succeed?",
             )
@@ -226,7 +224,7 @@ class LinkClient:
         window = min(welcome.window, self._exchange.burst or welcome.window)
         size = window // 2 - _FRAME_OVERHEAD
         waiting = deque(range(0, len(data), size))
-        in_flight: dict[int, bytes] = {}  # two at a time fill the line and fit the window
+        in_flight: dict[int, bytes] = {}  # two at a time keep the line busy and fit the window
         attempts = 0
         end = 0.0
         while waiting or in_flight:
@@ -262,10 +260,10 @@ class LinkClient:
             answer = self._exchange.receive(end)
             if answer is None and overdue:
                 raise self._overdue()
-            overdue = answer is None and running  # ask once more: its result may be lost
+            overdue = answer is None and running  # repeat RUN once: the result may be lost
             if answer is None or answer.is_damage:
                 if running and answer is not None and answer.type == Message.ERROR:
-                    continue  # about a frame before the RUN, which arrived
+                    continue  # it concerns a frame before RUN, and RUN itself has arrived
                 attempts = self._exchange.count_retry(attempts, "RUN")
                 running = False
                 self._exchange.send(Message.RUN, sequence, body)

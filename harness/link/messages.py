@@ -1,4 +1,4 @@
-"""The messages of the link, after firmware/link/message.h and docs/link.md."""
+"""The messages of the link, as in firmware/link/message.h and docs/link.md."""
 
 import struct
 import zlib
@@ -45,11 +45,11 @@ class DeviceError(IntEnum):
 
 @dataclass(frozen=True)
 class Welcome:
-    """What a device says of itself when it answers HELLO. Sizes in bytes.
+    """The device's description of itself, its answer to HELLO. Sizes are in bytes.
 
-    `input_address` is where the input tensor is in the device's memory. `counter_overhead` is
-    what an empty bracket takes, in ticks; `coarse_ticks` are the ticks during one of its coarse
-    counter, 0 where it has none.
+    `input_address` is the address of the input tensor in the device's memory. `counter_overhead`
+    is the ticks of an empty bracket; `coarse_ticks` is the ticks per tick of the coarse
+    counter, 0 if there is no coarse counter.
     """
 
     nonce: int
@@ -68,11 +68,11 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Result:
-    """One inference.
+    """The result of one inference.
 
-    `ticks` of the device's counter and of its `coarse` one, bytes of `stack` used since start,
-    `disturbed`: bytes that came over the line meanwhile (0 in a sound measurement), bytes of the
-    `output`.
+    `ticks` of the device's counter and of its `coarse` counter; `stack`: bytes of stack used since
+    start; `disturbed`: bytes that arrived on the line during the inference (0 in a valid
+    measurement); `output`: bytes of the output tensors.
     """
 
     ticks: int
@@ -84,10 +84,10 @@ class Result:
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """What a layer of a traced image computed: output number `output` of layer `layer`.
+    """The result of a layer in a traced image: output number `output` of layer `layer`.
 
-    `size` in bytes and the CRC-32 of them; `data` are the bytes themselves, or empty where
-    they were not asked for.
+    `size` is in bytes, `crc` is the CRC-32 of the output; `data` is the output, or empty if it
+    was not requested.
     """
 
     layer: int
@@ -99,10 +99,10 @@ class LayerOutput:
 
 @dataclass(frozen=True)
 class LayerTicks:
-    """What a profiled image counted in its last inference, in ticks of the device's counter.
+    """The counts of a profiled image's last inference, in ticks of the device's counter.
 
-    `hook` is what the hook at a layer's end takes, and `layers` are those of each layer, by
-    its index in the model, with the hook at its end.
+    `layers` has the ticks of each layer, indexed as in the model, including the hook at its end;
+    `hook` is the ticks of one hook.
     """
 
     hook: int
@@ -143,26 +143,26 @@ def hello(nonce: int) -> bytes:
 
 
 def load(offset: int, data: bytes) -> bytes:
-    """Return the body of LOAD: `data` goes to byte `offset` of the input."""
+    """Return the body of LOAD, which writes `data` at byte `offset` of the input."""
     return struct.pack("<I", offset) + data
 
 
 def run(data: bytes) -> bytes:
-    """Return the body of RUN for an input tensor that holds `data`."""
+    """Return the body of RUN for an input tensor that contains `data`."""
     return struct.pack("<I", zlib.crc32(data))
 
 
 def trace(data: bytes, layer: int | None) -> bytes:
-    """Return the body of TRACE for the input `data`; the output of `layer` is asked for."""
+    """Return the body of TRACE for the input `data`; it requests the whole output of `layer`."""
     return run(data) + struct.pack("<I", _NO_LAYER if layer is None else layer)
 
 
 def parse_welcome(body: bytes) -> Welcome:
-    """Parse the body of WELCOME; `InfrastructureError` if the firmware speaks another version."""
+    """Parse the body of WELCOME; `InfrastructureError` if the firmware uses another version."""
     if not body or body[0] != VERSION or len(body) < _WELCOME.size:
         version = str(body[0]) if body else "unknown"
         raise InfrastructureError(
-            f"the firmware speaks link version {version}, this harness version {VERSION}",
+            f"the firmware uses link version {version}, this harness version {VERSION}",
             remedy="build the firmware with this harness",
         )
     values = _WELCOME.unpack_from(body)
@@ -183,15 +183,15 @@ def parse_welcome(body: bytes) -> Welcome:
 
 
 def result_size(output_size: int) -> int:
-    """Return the bytes of a RESULT on the line: type and sequence number, its body, the frame."""
+    """Return the size of a RESULT on the line in bytes, including header and frame."""
     return len(encode(bytes(2 + _RESULT.size + output_size)))
 
 
 def parse_result(body: bytes, output_size: int) -> Result:
-    """Parse the body of RESULT; `InfrastructureError` if it has no `output_size` bytes."""
+    """Parse the body of RESULT; `InfrastructureError` unless its output has `output_size` bytes."""
     if len(body) != _RESULT.size + output_size:
         raise InfrastructureError(
-            f"a RESULT of {len(body)} bytes came, of {_RESULT.size + output_size} bytes announced",
+            f"received a RESULT of {len(body)} bytes, expected {_RESULT.size + output_size}",
             remedy="build the firmware with this harness",
         )
     ticks, coarse, stack, disturbed = _RESULT.unpack_from(body)
@@ -199,29 +199,31 @@ def parse_result(body: bytes, output_size: int) -> Result:
 
 
 def parse_layer(body: bytes) -> LayerOutput:
-    """Parse the body of LAYER; `InfrastructureError` if its length is none that it can have."""
+    """Parse the body of LAYER; `InfrastructureError` if its length is invalid."""
     if len(body) >= _LAYER.size:
         layer, output, size, crc = _LAYER.unpack_from(body)
-        found = LayerOutput(layer, output, size, crc, body[_LAYER.size :])
-        if len(found.data) in {0, found.size}:
-            return found
+        data = body[_LAYER.size :]
+        if len(data) in {0, size}:
+            return LayerOutput(layer, output, size, crc, data)
     raise InfrastructureError(
-        f"a LAYER of {len(body)} bytes came", remedy="build the firmware with this harness"
+        f"received a LAYER with an invalid length of {len(body)} bytes",
+        remedy="build the firmware with this harness",
     )
 
 
 def parse_ticks(body: bytes) -> LayerTicks:
-    """Parse the body of TICKS; `InfrastructureError` if it is not of whole numbers."""
+    """Parse the body of TICKS; `InfrastructureError` if its length is invalid."""
     if len(body) < _TICK.size or len(body) % _TICK.size:
         raise InfrastructureError(
-            f"TICKS of {len(body)} bytes came", remedy="build the firmware with this harness"
+            f"received TICKS with an invalid length of {len(body)} bytes",
+            remedy="build the firmware with this harness",
         )
     hook, *layers = (ticks for (ticks,) in _TICK.iter_unpack(body))
     return LayerTicks(hook, tuple(layers))
 
 
 def parse_error(body: bytes) -> tuple[int, int]:
-    """Return code and detail of ERROR; (0, 0) if the body is none."""
+    """Return code and detail of ERROR; (0, 0) if the body is invalid."""
     if len(body) != _ERROR.size:
         return (0, 0)
     code, detail = _ERROR.unpack(body)
@@ -229,5 +231,5 @@ def parse_error(body: bytes) -> tuple[int, int]:
 
 
 def parse_fault(body: bytes) -> Fault | None:
-    """Parse the body of FAULT; None if it is none."""
+    """Parse the body of FAULT; None if the body is invalid."""
     return Fault(*_FAULT.unpack(body)) if len(body) == _FAULT.size else None

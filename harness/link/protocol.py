@@ -1,4 +1,4 @@
-"""What host and firmware speak, and how inputs reach the device."""
+"""The protocols between host and firmware, and the ways to transfer inputs to the device."""
 
 from typing import Literal
 
@@ -6,4 +6,4 @@ Protocol = Literal["link", "mlperf-tiny"]
 """The harness's own link, or MLPerf Tiny's text protocol."""
 
 InputVia = Literal["serial", "debug"]
-"""Inputs are sent over the serial line, or written into RAM through the debug port."""
+"""Inputs are sent over the serial line, or written to RAM through the debug port."""

@@ -1,4 +1,4 @@
-"""Serial ports, of boards and of meters."""
+"""Serial ports of boards and meters."""
 
 import serial
 
@@ -6,7 +6,7 @@ from harness.errors import InfrastructureError
 
 
 def open_port(device: str, baud: int) -> serial.Serial:
-    """Open the serial port `device`, a path or a URL of pyserial, and drop what it holds."""
+    """Open the serial port `device`, a path or a pyserial URL, and drop its buffered input."""
     try:
         port = serial.serial_for_url(device, baudrate=baud, timeout=0, exclusive=True)
         port.reset_input_buffer()
@@ -14,7 +14,7 @@ def open_port(device: str, baud: int) -> serial.Serial:
         raise InfrastructureError(
             f"cannot be opened: {error}",
             where=f"port {device}",
-            remedy="is it plugged in, free, and are you allowed to use it? On Debian: "
+            remedy="is it connected and free, and do you have permission? On Debian: "
             "sudo usermod -a -G dialout $USER, then log in again",
         ) from error
     return port

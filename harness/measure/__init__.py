@@ -1,1 +1,1 @@
-"""Numbers from what a device answered."""
+"""Numbers from a device's answers: quality, latency, cycles and energy."""

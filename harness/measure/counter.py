@@ -1,4 +1,4 @@
-"""Whether what a device's counter says can be. A measurement that cannot be is none."""
+"""Plausibility checks on the device's counter. An implausible measurement is rejected."""
 
 from harness.errors import InfrastructureError
 from harness.link.messages import Result, Welcome
@@ -6,32 +6,34 @@ from harness.target.target_file import Target
 
 _WRAP = 1 << 32  # the device's counter has 32 bits
 
-# What the coarse counter's frequency may be off by: it is measured at start, by looking at it
-# from time to time.
+# Relative error of the coarse counter's frequency, which the firmware measures at start by
+# polling.
 _TOLERANCE = 0.05
 
-# By how much longer than the host waited an inference may seem to take: internal oscillators
-# are off by some per cent.
+# Largest ratio of the counted time to the host's time: internal oscillators are off by a few
+# per cent.
 _CLOCK_TOLERANCE = 1.1
 
-# What the link may take, several times what it does: to receive a byte takes about 80.
+# Upper limits for the instructions of the link, several times the real cost: receiving a byte
+# takes about 80.
 _LINK_INSTRUCTIONS = 100_000
 _LINK_INSTRUCTIONS_PER_BYTE = 500
 
 
 def check_ticks(result: Result, welcome: Welcome, where: str) -> None:
-    """Raise `InfrastructureError` if the counter wrapped, stood still, or cannot be right.
+    """Raise `InfrastructureError` if the counter wrapped around, stood still, or is implausible.
 
-    Around the two readings of the counter, the device reads a coarse one, of which each tick
-    is `welcome.coarse_ticks`. Where it has none, a counter that wrapped cannot be told.
+    Before and after the two readings of the counter, the device reads a coarse counter; each of
+    its ticks is `welcome.coarse_ticks`. Without a coarse counter, a wrap-around cannot be
+    detected.
     """
     name, overhead = welcome.counter, welcome.counter_overhead
     counted = (result.ticks + overhead) % _WRAP  # between the two readings
-    least, most = _by_coarse(result, welcome)
+    least, most = _coarse_limits(result, welcome)
     if result.coarse * welcome.coarse_ticks >= _WRAP * (1 - _TOLERANCE):
         raise InfrastructureError(
-            f"the 32-bit counter {name!r} wrapped: its coarse counter says that an inference took "
-            f"about {result.coarse * welcome.coarse_ticks:,} ticks, and 2^32 are "
+            f"the 32-bit counter {name!r} wrapped around: according to the coarse counter, an "
+            f"inference took about {result.coarse * welcome.coarse_ticks:,} ticks; the range is "
             f"{_WRAP:,}",
             where=where,
             remedy="measure a smaller model, or count more slowly: a prescaler in the port, a "
@@ -40,59 +42,61 @@ def check_ticks(result: Result, welcome: Welcome, where: str) -> None:
     if counted <= overhead:
         raise InfrastructureError(
             f"the counter {name!r} {'stands still' if counted == 0 else 'counted nothing'}: it "
-            f"counted {counted} from before an inference until after it, and {overhead} around "
-            "nothing",
+            f"counted {counted} ticks around an inference, and {overhead} around an empty bracket",
             where=where,
-            remedy="does something stop it, a debugger or a low-power mode? Is it the port's?",
+            remedy="does a debugger or a low-power mode stop it? Does the port read the right "
+            "counter?",
         )
     if not least <= counted <= most:
         raise InfrastructureError(
-            f"the counter {name!r} counted {counted:,} during an inference, which its coarse "
-            f"counter says took {least:,.0f} to {most:,.0f} ticks",
+            f"the counter {name!r} counted {counted:,} ticks during an inference, but according to "
+            f"the coarse counter it took {least:,.0f} to {most:,.0f}",
             where=where,
-            remedy="does one of them stop or change its clock meanwhile? docs/latency.md",
+            remedy="does one of the counters stop or change its clock during the inference? "
+            "docs/latency.md",
         )
 
 
 def check_clock(ticks: int, waited: float, target: Target) -> None:
-    """Raise `InfrastructureError` if cycles take longer than the host waited, in seconds.
+    """Raise `InfrastructureError` if the cycles take longer than the host `waited`, in seconds.
 
-    The other way round nothing can be told: the host also waits for the line.
+    There is no lower limit, because the host also waits for the line.
     """
     clock = target.clock
     if target.counter.ticks != "cycles" or clock is None:
         return
     if ticks / clock.hz > waited * _CLOCK_TOLERANCE:
         raise InfrastructureError(
-            f"{ticks:,} cycles at {clock.hz:,} Hz are {ticks / clock.hz:.4g} s, and the result "
-            f"was there after {waited:.4g} s: the clock is stated wrong",
+            f"{ticks:,} cycles at {clock.hz:,} Hz are {ticks / clock.hz:.4g} s, but the result "
+            f"arrived after {waited:.4g} s: the stated clock is wrong",
             where=f"{target.path}: clock.hz",
-            remedy=f"it is not {clock.source!r}, the port sets another, or this is a virtual "
-            'board, which has none: its target says counter.ticks = "instructions"',
+            remedy=f"does the core run from {clock.source!r}, and does the port set this "
+            "frequency? A virtual board has no clock: its target needs counter.ticks = "
+            '"instructions"',
         )
 
 
 def check_executed(result: Result, welcome: Welcome, executed: int, where: str) -> None:
-    """Make sure that ticks are instructions, if `executed` were since before the input.
+    """Check that ticks are instructions: `executed` counts from before the input was sent.
 
-    Apart from the inference, the firmware has received, checked and sent bytes.
+    Besides the inference, the firmware has received, checked and sent bytes.
     """
     sent = welcome.input_size + welcome.output_size
     link = _LINK_INSTRUCTIONS + _LINK_INSTRUCTIONS_PER_BYTE * sent
     if result.ticks <= executed <= 2 * result.ticks + link:
         return
     raise InfrastructureError(
-        f"the counter {welcome.counter!r} counted {result.ticks:,} during an inference, "
-        f"and the core executed {executed:,} instructions from before its input came until "
-        "after its output went",
+        f"the counter {welcome.counter!r} counted {result.ticks:,} ticks during an inference, "
+        f"but the core executed {executed:,} instructions from before the input was received "
+        "until after the output was sent",
         where=where,
-        remedy='make a tick an instruction on this platform: docs/renode.md, "Counting"; '
-        "a firmware of your own sleeps (WFI) while it waits, and counts without a prescaler",
+        remedy='make one tick one instruction on this platform: docs/renode.md, "Counting"; '
+        "prebuilt firmware must sleep (WFI) while it waits, and count without a prescaler",
     )
 
 
-def _by_coarse(result: Result, welcome: Welcome) -> tuple[float, float]:
-    """Return between how many ticks the coarse counter saw."""
+def _coarse_limits(result: Result, welcome: Welcome) -> tuple[float, float]:
+    """Return the fewest and the most ticks that the coarse counter allows."""
     if welcome.coarse_ticks == 0:
         return 0, _WRAP
     least = (result.coarse - 1) * welcome.coarse_ticks * (1 - _TOLERANCE)

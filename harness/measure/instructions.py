@@ -1,4 +1,4 @@
-"""Instructions from the ticks of a counter that counts more than one an instruction."""
+"""Instructions from the ticks of a counter with more than one tick per instruction."""
 
 from fractions import Fraction
 
@@ -8,19 +8,19 @@ _WRAP = 1 << 32  # the device's counter
 def of_ticks(ticks: int, instruction_ticks: Fraction) -> int:
     """Return how many instructions lie between two readings that differ by `ticks`.
 
-    On an emulator where every instruction takes the same time, the counter counts
-    `instruction_ticks` (T) during one. The difference of two readings is within a tick of
-    T times the instructions between them, so for T > 2 it rounds to their number.
+    On an emulator where every instruction takes the same time, the counter advances by
+    `instruction_ticks` (T) per instruction. The difference of two readings is within one tick of
+    T times the number of instructions, so for T > 2 rounding gives the exact number.
     """
     return round(ticks / instruction_ticks)
 
 
 def instructions(ticks: int, overhead: int, instruction_ticks: Fraction) -> int:
-    """Return the instructions of `ticks`, from which the device subtracted its `overhead`.
+    """Return the instructions of `ticks`, from which the device has subtracted its `overhead`.
 
-    Both are differences of two readings, the second around nothing. They are rounded one by
-    one, since their difference may be off by two ticks. The counter wraps: it must have
-    counted less than 2^32. Where an instruction is one tick, the result is `ticks`.
+    Both are differences of two readings, `overhead` around an empty bracket. They are rounded
+    separately, because their difference may be off by two ticks. The counter must have counted
+    less than 2^32, where it wraps around. If one instruction is one tick, the result is `ticks`.
     """
     if instruction_ticks == 1:
         return ticks

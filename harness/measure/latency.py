@@ -1,4 +1,4 @@
-"""The distribution of an inference's ticks, and of its time where a clock is stated."""
+"""The distribution of inference ticks, and of latency if the target states its clock."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ from harness.target.target_file import Target
 
 
 class Distribution(NamedTuple):
-    """Of N inferences, in ticks.
+    """The distribution of N inferences, in ticks.
 
-    The 95th percentile is the smallest inference that at least 95 % of all do not exceed, so
-    it is one that was observed; of few inferences it is the slowest. So is the 99th.
+    The 95th percentile is the smallest observed value that at least 95 % of all inferences do
+    not exceed; with few inferences it is the slowest. The same holds for the 99th.
     """
 
     min: int
@@ -24,7 +24,7 @@ class Distribution(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """From the fastest to the slowest, as a part of the median: 0 if all are the same."""
+        """Difference of slowest and fastest, relative to the median: 0 if all are equal."""
         return (self.max - self.min) / self.median
 
 
@@ -41,18 +41,18 @@ def distribution(ticks: npt.NDArray[np.uint32]) -> Distribution:
 
 
 def numbers(ticks: npt.NDArray[np.uint32], first: int | None, target: Target) -> dict[str, Number]:
-    """Return what a Record says of `ticks`, [N], and of the `first` inference, to warm up.
+    """Return a Record's numbers for `ticks`, [N], and for the `first` inference, the warm-up.
 
-    Cycles are time, too, where the target states its clock; instructions never are.
+    Cycles are also given as latency if the target states its clock; instructions are not.
     """
     unit = target.counter.ticks
     kind: Kind = "exact" if unit == "instructions" else "measured"
-    found = distribution(ticks)
-    result = {f"{unit}_{name}": Number(value, "1", kind) for name, value in found._asdict().items()}
-    result[f"{unit}_spread"] = Number(found.spread, "1", kind)
+    values = distribution(ticks)
+    result = {f"{unit}_{key}": Number(value, "1", kind) for key, value in values._asdict().items()}
+    result[f"{unit}_spread"] = Number(values.spread, "1", kind)
     if first is not None:
         result[f"{unit}_first"] = Number(first, "1", kind)
     if unit == "cycles" and target.clock is not None:
-        for name, value in found._asdict().items():
-            result[f"latency_{name}"] = Number(value / target.clock.hz, "s", "measured")
+        for key, value in values._asdict().items():
+            result[f"latency_{key}"] = Number(value / target.clock.hz, "s", "measured")
     return result

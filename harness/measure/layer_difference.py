@@ -1,4 +1,4 @@
-"""Where a device and golden part: the first layer that differs, and how."""
+"""Where a device diverges from golden: the first layer that differs, and how."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 class LayerDifference(msgspec.Struct, frozen=True):
-    """The first layer whose output is not golden's, for one vector."""
+    """The first layer whose output differs from golden, for one vector."""
 
     vector: int
     """Index of the vector."""
@@ -38,7 +38,7 @@ class LayerDifference(msgspec.Struct, frozen=True):
     golden: float | None
     """That value in golden. It is null if it is not finite."""
     equals: str = ""
-    """Another way of rounding that gives every byte of the device's output."""
+    """Another way of rounding that reproduces every byte of the device's output."""
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.shape)) or "scalar"
@@ -61,14 +61,14 @@ def difference(
 ) -> LayerDifference:
     """Compare `data`, the device's bytes for output number `output` of `operator`, with golden.
 
-    `values` are golden's: every computed tensor and the graph's inputs, by index. There must
-    be a difference.
+    `values` are golden's: every computed tensor and the graph's inputs, by index. At least one
+    byte must differ.
     """
     tensor = graph.tensors[operator.outputs[output]]
     theirs = np.ascontiguousarray(values[tensor.index]).reshape(-1)
     ours = np.frombuffer(data, theirs.dtype)
-    places = np.flatnonzero(ours.view(np.uint8) != theirs.view(np.uint8))
-    first = int(places[0]) // theirs.itemsize
+    differing = np.flatnonzero(ours.view(np.uint8) != theirs.view(np.uint8))
+    first = int(differing[0]) // theirs.itemsize
     with np.errstate(invalid="ignore"):  # a float model's output may be infinite
         largest = np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max()
     return LayerDifference(
@@ -78,12 +78,12 @@ def difference(
         name=tensor.name,
         shape=list(tensor.shape),
         bytes=len(data),
-        bytes_differing=len(places),
+        bytes_differing=len(differing),
         largest=_finite(largest),
         first=first,
         ours=_finite(ours[first]),
         golden=_finite(theirs[first]),
-        equals=_equals(graph, operator, values, ours),
+        equals=_matching_rounding(graph, operator, values, ours),
     )
 
 
@@ -95,11 +95,13 @@ def _show(value: float | None) -> str:
     return "not finite" if value is None else f"{value:g}"
 
 
-def _equals(graph: Graph, operator: Operator, values: Mapping[int, Array], ours: Array) -> str:
-    """Return the ways of rounding that give `ours`, if one of them does give golden."""
+def _matching_rounding(
+    graph: Graph, operator: Operator, values: Mapping[int, Array], ours: Array
+) -> str:
+    """Return the ways of rounding that reproduce `ours`; "" if no way reproduces golden."""
     ways = recompute(graph, operator, values)
     golden = values[operator.outputs[0]]
     if not any(np.array_equal(result, golden) for result in ways.values()):
-        return ""  # then the difference is not of rounding alone, or we compute another layer
+        return ""  # rounding alone does not explain it, or `recompute` computes something else
     same = [name for name, result in ways.items() if np.array_equal(result.ravel(), ours)]
     return " and ".join(same)

@@ -1,4 +1,4 @@
-"""Numbers that carry what kind they are."""
+"""Numbers with a unit and a kind: exact, measured or estimated."""
 
 from typing import Literal
 
@@ -11,9 +11,9 @@ class Number(msgspec.Struct, frozen=True, omit_defaults=True):
     """A value with its unit and kind.
 
     `exact` values are the same for the same inputs on every machine (sizes, emulated
-    instructions, accuracy on fixed vectors); `measured` ones were read from a clock or
-    an instrument; `estimated` ones come from `model`, which is off by about `error` of the
-    value (0.1: 10 %) where that is known.
+    instructions, accuracy on fixed vectors); `measured` values were read from a clock or
+    an instrument; `estimated` values come from `model`, whose relative error is about `error`
+    (0.1: 10 %) if it is known.
     """
 
     value: float | int
@@ -29,4 +29,4 @@ class Number(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if (self.kind == "estimated") != bool(self.model):
-            raise ValueError("a number names a model if it is estimated, and only then")
+            raise ValueError("estimated numbers need a model, and other numbers must not have one")

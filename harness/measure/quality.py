@@ -1,6 +1,6 @@
-"""How right a model is: its answers against the labels, by the metric its task is judged by.
+"""A model's quality: its answers compared with the labels, by the metric of its task.
 
-Everything here is in real values, so that one definition serves the int8 model on a
+Everything here works on real values, so that one definition serves the int8 model on a
 device, golden, and the float network in training.
 """
 
@@ -20,7 +20,7 @@ def quality_of(
 ) -> float:
     """Return the `metric`, 0 to 1, of `outputs` [N, ...] as `network` stores them.
 
-    They are the network's first output, which may be the class itself, of an ARG_MAX.
+    `outputs` are the network's first output; after an ARG_MAX they are the classes themselves.
     """
     if metric == "accuracy" and network.arg_max is not None:
         return float((outputs.reshape(len(outputs), -1)[:, 0] == vectors.labels).mean())
@@ -42,9 +42,9 @@ def quality(
 ) -> float:
     """Return the `metric`, 0 to 1, of real `outputs` [N, ...] for `inputs` and `labels` [N].
 
-    "accuracy": see `accuracy`. "auc": see `auc`, with the reconstruction error of each
-    window as its score; with `recordings` [N] a recording's score is the mean of its windows',
-    as MLPerf Tiny has it.
+    "accuracy": see `accuracy`. "auc": see `auc`; the score of a window is its reconstruction
+    error. With `recordings` [N], the score of a recording is the mean over its windows, as in
+    MLPerf Tiny.
     """
     if metric == "accuracy":
         return accuracy(outputs, labels)
@@ -52,7 +52,7 @@ def quality(
 
 
 def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> tuple[Reals, Labels]:
-    """Return score and label of each recording, by those of its windows [N]; all if None."""
+    """Return the score and label of each recording; those of all N windows if it is None."""
     if recordings is None:
         return scores, labels
     _, first, index, counts = np.unique(
@@ -62,11 +62,11 @@ def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> t
 
 
 def accuracy(outputs: Reals, labels: Labels) -> float:
-    """Return the share of vectors that were classified rightly, 0 to 1.
+    """Return the share of correctly classified vectors, 0 to 1.
 
-    `outputs` is real [N, ...], flattened to [N, classes]: the largest is the answer, of equal
-    ones the first, as np.argmax and TFLM's examples have it. A single output is the
-    probability of class 1, and the answer is 1 from a half on.
+    `outputs` is real [N, ...], flattened to [N, classes]. The largest value is the answer, and
+    the first of equal ones, as with np.argmax and in TFLM's examples. A single output is the
+    probability of class 1; the answer is 1 if it is at least 0.5.
     """
     values = outputs.reshape(len(outputs), -1)
     answers = values[:, 0] >= 0.5 if values.shape[1] == 1 else values.argmax(axis=1)  # noqa: PLR2004
@@ -74,10 +74,10 @@ def accuracy(outputs: Reals, labels: Labels) -> float:
 
 
 def auc(scores: Reals, labels: Labels) -> float:
-    """Return the area under the ROC curve: how often label 1 scores higher than label 0.
+    """Return the area under the ROC curve: the share of pairs in which label 1 scores higher.
 
-    Of all pairs of one and the other; equal scores count half (the Mann-Whitney statistic).
-    Raises `InputError` unless there are both labels.
+    A pair has one vector with label 1 and one with label 0; equal scores count half (the
+    Mann-Whitney statistic). Raises `InputError` unless both labels occur.
     """
     check_both_labels(labels)
     ones, zeros = scores[labels == 1], np.sort(scores[labels == 0])

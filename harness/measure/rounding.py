@@ -1,8 +1,8 @@
-"""The ways in which a sum of products becomes an int8, of which TFLM's is one.
+"""The ways to round a sum of products to int8; TFLM's is one of them.
 
-From the inputs of a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED its output is computed
-anew in each way. Whoever differs from golden and equals another way in every byte has that
-way's rounding; less is never claimed.
+The output of a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED is recomputed from its inputs in
+each way. An output that differs from golden but equals another way in every byte uses that
+way's rounding; nothing is concluded from partial matches.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def twice(sums: _Ints, scales: Array) -> _Ints:
-    """Scale as gemmlowp: a rounded high product, then a rounded shift.
+    """Scale like gemmlowp: a rounded high product, then a rounded shift.
 
     Source: gemmlowp fixedpoint.h, SaturatingRoundingDoublingHighMul and RoundingDivideByPOT.
     """
@@ -36,7 +36,7 @@ def twice(sums: _Ints, scales: Array) -> _Ints:
 
 
 def once(sums: _Ints, scales: Array) -> _Ints:
-    """Scale as TFLite's reference kernels: one rounded shift of the whole product.
+    """Scale like TFLite's reference kernels: one rounded shift of the whole product.
 
     Source: tensorflow/lite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier.
     """
@@ -46,7 +46,7 @@ def once(sums: _Ints, scales: Array) -> _Ints:
 
 
 def in_float(sums: _Ints, scales: Array) -> _Ints:
-    """Scale as XNNPACK: in float32, to the nearest, ties to even.
+    """Scale like XNNPACK: in float32, to the nearest, ties to even.
 
     Source: XNNPACK src/qs8-requantization/fp32-scalar-lrintf.c.
     """
@@ -61,17 +61,17 @@ WAYS: Mapping[str, Callable[[_Ints, Array], _Ints]] = {
 
 
 def recompute(graph: Graph, operator: Operator, values: Mapping[int, Array]) -> dict[str, Array]:
-    """Return the output of `operator` by each of `WAYS`; none for another operator's.
+    """Return the output of `operator` in each of `WAYS`; empty for other kinds of operators.
 
-    `values` are the computed tensors by index, the graph's inputs among them.
+    `values` are the computed tensors and the graph's inputs, by index.
     """
-    summed = _SUMS.get(operator.kind)
-    if summed is None or not _is_int8(graph, operator):
+    sum_products = _SUMS.get(operator.kind)
+    if sum_products is None or not _is_int8(graph, operator):
         return {}
     source, weights = (graph.tensors[index] for index in operator.inputs[:2])
     result = graph.tensors[operator.outputs[0]]
     shifted = values[source.index].astype(np.int64) - zero_point(source)
-    sums = summed(shifted, np.asarray(weights.data, np.int64), operator, result)
+    sums = sum_products(shifted, np.asarray(weights.data, np.int64), operator, result)
     if len(operator.inputs) > 2 and operator.inputs[2] >= 0:  # noqa: PLR2004 - a bias
         sums = sums + np.asarray(graph.tensors[operator.inputs[2]].data, np.int64).ravel()
     scales = scale(source) * np.asarray(weights.scale, np.float64) / scale(result)
@@ -116,7 +116,7 @@ def _windows(
     result: Tensor,
     product: Callable[[_Ints, _Ints], _Ints],
 ) -> _Ints:
-    """Add up `product` over the places of a window; outside of the image is nothing."""
+    """Add up `product` over the positions in a window; the padding is zero."""
     options = cast("Conv2DOptions", operator.options)
     strides = (options.stride_h, options.stride_w)
     dilations = (options.dilation_h_factor, options.dilation_w_factor)
@@ -124,21 +124,21 @@ def _windows(
         axis(source.shape[1 + i], weights.shape[1 + i], strides[i], dilations[i], options.padding)
         for i in (0, 1)
     ]
-    reach = [
+    extents = [
         (side.output - 1) * side.stride + (side.size - 1) * side.dilation + 1 for side in sides
     ]
-    behind = [max(reach[i] - source.shape[1 + i] - sides[i].before, 0) for i in (0, 1)]
-    padded = np.pad(source, ((0, 0), *((sides[i].before, behind[i]) for i in (0, 1)), (0, 0)))
+    after = [max(extents[i] - source.shape[1 + i] - sides[i].before, 0) for i in (0, 1)]
+    padded = np.pad(source, ((0, 0), *((sides[i].before, after[i]) for i in (0, 1)), (0, 0)))
     sums = np.zeros(result.shape, np.int64)
     for row, column in np.ndindex(*weights.shape[1:3]):
-        place = [_every(side, at) for side, at in zip(sides, (row, column), strict=True)]
-        sums += product(padded[:, place[0], place[1]], weights[:, row, column])
+        rows, columns = (_elements(*pair) for pair in zip(sides, (row, column), strict=True))
+        sums += product(padded[:, rows, columns], weights[:, row, column])
     return sums
 
 
-def _every(side: Axis, at: int) -> slice:
-    """Return what the windows have at place `at` along an axis."""
-    first = at * side.dilation
+def _elements(side: Axis, position: int) -> slice:
+    """Return the elements at `position` in each window along an axis."""
+    first = position * side.dilation
     return slice(first, first + (side.output - 1) * side.stride + 1, side.stride)
 
 

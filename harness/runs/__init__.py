@@ -1,1 +1,1 @@
-"""One run: a device under test, a session with it, and what came of it."""
+"""Runs: a device under test, a session with it, and the result."""

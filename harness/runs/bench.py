@@ -1,4 +1,4 @@
-"""From a request to a device under test: the image, the board, the session."""
+"""Sets up a device under test for a request: the image, the board, the session."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -16,9 +16,9 @@ D = TypeVar("D", LinkDut, MlperfDut)
 
 
 def image_for(request: RunRequest) -> Image:
-    """Return the image to run: built here, or a copy of the user's prebuilt firmware.
+    """Return the image to run: newly built, or a copy of the user's prebuilt firmware.
 
-    Raises what `build_image` and `prebuilt_image` raise.
+    Raises the errors of `build_image` and `prebuilt_image`.
     """
     images = request.workspace.images
     link = request.protocol == "link"
@@ -41,7 +41,7 @@ def open_dut(
 ) -> AbstractContextManager[LinkDut | MlperfDut]:
     """Start `image` on `board` and open a session; stop the board at the end.
 
-    The board must have been provisioned with the request's `board_options`. The session speaks
+    The board must have been provisioned with the request's `board_options`. The session uses
     the request's protocol.
     """
     if request.protocol == "link":
@@ -52,21 +52,21 @@ def open_dut(
 def open_link_dut(
     request: RunRequest, image: Image, board: Board
 ) -> AbstractContextManager[LinkDut]:
-    """Open a session over the link, as `open_dut` does."""
+    """Open a session over the link; see `open_dut`."""
     return _opened(LinkDut, request, image, board)
 
 
 def open_mlperf_dut(
     request: RunRequest, image: Image, board: Board
 ) -> AbstractContextManager[MlperfDut]:
-    """Open a session over MLPerf Tiny's protocol, as `open_dut` does."""
+    """Open a session over MLPerf Tiny's protocol; see `open_dut`."""
     return _opened(MlperfDut, request, image, board)
 
 
 def bench(request: RunRequest) -> AbstractContextManager[LinkDut | MlperfDut]:
-    """Build the image, provision the board and start it; give everything back at the end.
+    """Build the image, provision and start the board; release everything at the end.
 
-    Raises what `image_for`, `provision` and `open_dut` raise.
+    Raises the errors of `image_for`, `provision` and `open_dut`.
     """
     return link_bench(request) if request.protocol == "link" else mlperf_bench(request)
 

@@ -1,4 +1,4 @@
-"""What every device under test can do, and what every run of one holds."""
+"""The common parts of all devices under test, and of all runs."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -6,11 +6,16 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from harness.board.board import Board
+from harness.errors import Verdict
+from harness.golden import tflm_golden
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
-from harness.measure.energy.meters.meter_session import Metered
+from harness.measure.energy.meters.meter_session import Metered, MeterSession
 from harness.model.folder import Model
+from harness.model.graph import Graph
+from harness.model.metric import SHOWN
 from harness.model.vectors import Vectors
+from harness.runs.request import RunRequest
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]
@@ -21,15 +26,15 @@ class AnyRun(Protocol):
 
     @property
     def target(self) -> Target:
-        """The target that ran it."""
+        """The target."""
 
     @property
     def model(self) -> Model:
-        """The model that ran."""
+        """The model."""
 
     @property
     def image(self) -> Image:
-        """The image that was executed."""
+        """The executed image."""
 
     @property
     def vectors(self) -> Vectors:
@@ -37,7 +42,7 @@ class AnyRun(Protocol):
 
     @property
     def golden_source(self) -> str:
-        """What computed the golden outputs."""
+        """Name of the program that computed the golden outputs."""
 
     @property
     def board_version(self) -> str:
@@ -45,7 +50,7 @@ class AnyRun(Protocol):
 
     @property
     def memory(self) -> MemoryUse:
-        """Where the bytes of the image are."""
+        """The image's use of flash and RAM."""
 
     @property
     def metered(self) -> Metered | None:
@@ -53,18 +58,22 @@ class AnyRun(Protocol):
 
     @property
     def retries(self) -> int:
-        """Requests that were sent again."""
+        """The number of repeated requests."""
 
     @property
     def log(self) -> Sequence[str]:
-        """What the firmware logged."""
+        """The firmware's log messages."""
 
     @property
     def quality(self) -> float:
-        """The model's metric, 0 to 1, of the device's answers."""
+        """The model's metric, 0 to 1, for the device's answers."""
+
+    @property
+    def golden_quality(self) -> float:
+        """The model's metric, 0 to 1, for golden's outputs."""
 
     def failures(self) -> list[str]:
-        """Return why the model is not right on this target; empty if it is right."""
+        """Return why the model fails on this target; empty if it passes."""
 
     def check(self) -> None:
         """Raise `Verdict` with all of `failures`, if there are any."""
@@ -84,6 +93,57 @@ class DeviceUnderTest(Protocol):
     def run(self) -> AnyRun:
         """Run the model on all its vectors.
 
-        Every vector is answered, or an `InfrastructureError` is raised. `check` of the run judges
+        Every vector is answered, or an `InfrastructureError` is raised. The run's `check` judges
         the answers.
         """
+
+
+class BoardUnderTest:
+    """The part of a device under test that does not depend on the protocol.
+
+    `image` runs on `board`, which was provisioned for `request`; `network` is the model's graph.
+    """
+
+    def __init__(self, request: RunRequest, image: Image, board: Board, network: Graph) -> None:
+        self.target = request.target
+        self.model = request.model
+        self.image = image
+        self.board = board
+        self._request = request
+        self._network = network
+
+    def _golden(self) -> tuple[tuple[Array, ...], str]:
+        """Check the model; return golden's outputs for all vectors, and their source."""
+        self.model.check(self._network)
+        return tflm_golden.of_model(
+            self.model,
+            self.model.vectors,
+            self._request.workspace.golden,
+            self._request.progress.say,
+        )
+
+    def _meter_session(self) -> MeterSession | None:
+        """Return a session with the requested meter; None if no meter was requested."""
+        metering = self._request.metering
+        meter = metering.meter_of(self.board)
+        return MeterSession(meter, metering.note) if meter else None
+
+
+def quality_failures(run: AnyRun) -> list[str]:
+    """Return the failure of a run whose quality is below its target; otherwise empty."""
+    reasons = []
+    if run.quality < run.model.quality_target:
+        reasons.append(
+            f"{SHOWN[run.model.metric]} {run.quality:.4f} is below the quality target "
+            f"{run.model.quality_target:g}; golden reaches {run.golden_quality:.4f}"
+        )
+    return reasons
+
+
+def raise_failures(run: AnyRun, protocol: str = "") -> None:
+    """Raise `Verdict` with all failures of `run`, if there are any."""
+    __tracebackhide__ = True
+    reasons = run.failures()
+    if reasons:
+        title = f"{run.model.name} on {run.target.name}{protocol}"
+        raise Verdict("\n  ".join([f"{title}:", *reasons]))

@@ -1,4 +1,4 @@
-"""Which layer goes wrong: a traced image runs one vector on the board, beside golden."""
+"""Finds the first wrong layer: a traced image runs one vector, and its layers are compared."""
 
 import zlib
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ def first_difference(
 ) -> LayerDifference:
     """Return the first layer of `graph` that differs from golden for one vector.
 
-    `link` is a session with a traced image. `inputs` are vector number `vector`, an array for
-    each input, and `answer` what the measured image gave for it. Raises `HarnessError` if no
-    layer can be named; it says why.
+    `link` is a session with a traced image. `inputs` has an array for each input of vector number
+    `vector`; `answer` is the measured image's outputs for it. Raises `HarnessError` with the reason
+    if no layer can be named.
     """
     shaped = [
         values.reshape(tensor.shape)
@@ -40,35 +40,42 @@ def first_difference(
     values |= dict(zip(graph.inputs, shaped, strict=True))
     data = pack(graph.input_tensors, inputs)
     outputs, result = link.trace(data)
-    again = unpack(graph.output_tensors, result.output)
-    if [array.tobytes() for array in again] != [array.tobytes() for array in answer]:
-        raise InfrastructureError(
-            "the image that tells of its layers answers otherwise than the one that was measured",
-            remedy="does the model, or an interrupt, write where it should not?",
-        )
+    check_same_answer(unpack(graph.output_tensors, result.output), answer, "traced")
     if not outputs:
-        raise InfrastructureError("the device told of no layer")
-    crcs = {(found.layer, found.output): found.crc for found in outputs}
+        raise InfrastructureError("the device sent no layer outputs")
+    crcs = {(traced.layer, traced.output): traced.crc for traced in outputs}
     for operator in graph.operators:
-        for place, index in enumerate(operator.outputs):
-            # An engine may have computed an operator when it generated the code.
-            ours = crcs.get((operator.index, place))
-            wanted = zlib.crc32(np.ascontiguousarray(values[index]).tobytes())
-            if ours is not None and ours != wanted:
-                found = _fetch(link, data, operator.index, place, ours)
-                return difference(graph, operator, place, values, found, vector)
+        for output, index in enumerate(operator.outputs):
+            # An operator that the engine computed at build time has no traced output.
+            ours = crcs.get((operator.index, output))
+            golden = zlib.crc32(np.ascontiguousarray(values[index]).tobytes())
+            if ours is not None and ours != golden:
+                content = _fetch(link, data, operator.index, output, ours)
+                return difference(graph, operator, output, values, content, vector)
     raise InfrastructureError(
-        f"every layer agrees with {tflm_golden.version()} as it computes now",
+        f"every layer agrees with the current results of {tflm_golden.version()}",
         where=str(model.vectors_path),
-        remedy="is its `golden` of this model? Without that array it is computed anew",
+        remedy="does its `golden` belong to this model? Without that array it is computed again",
     )
 
 
+def check_same_answer(
+    outputs: Sequence[Array], answer: Sequence[Array], variant: str, where: str = ""
+) -> None:
+    """Raise `InfrastructureError` if a variant of the image gives other `outputs` than `answer`."""
+    if [array.tobytes() for array in outputs] != [array.tobytes() for array in answer]:
+        raise InfrastructureError(
+            f"the {variant} image gives different outputs than the measured image",
+            where=where,
+            remedy="does the model, or an interrupt, write outside its memory?",
+        )
+
+
 def _fetch(link: LinkClient, data: bytes, layer: int, output: int, crc: int) -> bytes:
-    """Return the bytes of an output, of which the device said before that they have `crc`."""
-    for found in link.trace(data, layer)[0]:
-        if (found.layer, found.output) == (layer, output):
-            if zlib.crc32(found.data) == crc:
-                return found.data
+    """Return the bytes of an output, which must have the `crc` of an earlier trace."""
+    for traced in link.trace(data, layer)[0]:
+        if (traced.layer, traced.output) == (layer, output):
+            if zlib.crc32(traced.data) == crc:
+                return traced.data
             break
-    raise InfrastructureError(f"layer {layer} has another output each time")
+    raise InfrastructureError(f"the output of layer {layer} changes from run to run")

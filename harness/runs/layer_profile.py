@@ -1,4 +1,4 @@
-"""Ticks a layer: a profiled image runs one vector on the board, beside the measured one."""
+"""Ticks per layer: a profiled image runs one vector, and is compared with the measured image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,21 @@ from harness.measure.counter import check_ticks
 from harness.measure.instructions import instructions, of_ticks
 from harness.model.graph import Graph
 from harness.model.tensor_block import pack, unpack
+from harness.runs.divergence import check_same_answer
 from harness.target.target_file import Target
 
 Array = np.ndarray[Any, Any]
 
-# Outside of its layers an inference enters and leaves nn_invoke(), and copies outputs. In
-# instructions:
+# Allowed instructions outside the layers: entering and leaving nn_invoke(), and copying outputs.
 _PER_OUTPUT_BYTE = 1
-# Cycles are more, and depend on where the code lies: on flash's wait states and prefetch.
+# In cycles the limits are larger, because flash wait states and prefetch depend on the code's
+# address: a factor, and a share of the inference.
 _CYCLES = 8
 _CYCLES_OF_WHOLE = 0.02
 
 
 class LayerProfile(msgspec.Struct, frozen=True):
-    """A layer of the model: its operator, first output, and ticks without the hook."""
+    """A layer of the model: its operator, first output, and ticks, excluding the hook."""
 
     layer: int
     """Index of the operator in the model."""
@@ -47,10 +48,10 @@ class LayerProfile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the ticks of one inference went, in the target's unit.
+    """The distribution of one inference's ticks, in the target's unit.
 
-    The profiled image took `whole`: its `layers`, a `hook` before the first and after each of
-    them, and the `rest`. The measured image took `measured` for the same vector.
+    The profiled image took `whole`: its `layers`, a `hook` before the first layer and after each
+    layer, and the `rest`. The measured image took `measured` for the same vector.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -77,37 +78,32 @@ def profile_of(
 ) -> Profile:
     """Return the ticks of each layer of `graph` for one vector.
 
-    `link` is a session with `image`, a profiled one. `inputs` are the vector's, an array for
-    each input; `answer` and `measured` are what the measured image gave and took for it.
-    Raises `InfrastructureError` if the layers do not add up to what was measured.
+    `link` is a session with `image`, a profiled image. `inputs` has an array for each input of the
+    vector; `answer` and `measured` are the outputs and ticks of the measured image for it.
+    Raises `InfrastructureError` if the layers do not add up to the measured ticks.
     """
     data = pack(graph.input_tensors, inputs)
     link.infer(data)  # to warm up
     result = link.infer(data)
     check_ticks(result, welcome, target.name)
-    again = unpack(graph.output_tensors, result.output)
-    if [array.tobytes() for array in again] != [array.tobytes() for array in answer]:
-        raise InfrastructureError(
-            "the image that is profiled answers otherwise than the one that was measured",
-            where=target.name,
-            remedy="does the model, or an interrupt, write where it should not?",
-        )
-    told = link.profile()
+    outputs = unpack(graph.output_tensors, result.output)
+    check_same_answer(outputs, answer, "profiled", target.name)
+    counted = link.profile()
     one = target.instruction_ticks
-    hook = of_ticks(told.hook, one)
+    hook = of_ticks(counted.hook, one)
     layers = []
     for info in image.layers:
-        ticks = told.layers[info.index] if info.index < len(told.layers) else 0
+        ticks = counted.layers[info.index] if info.index < len(counted.layers) else 0
         if ticks == 0:
             raise InfrastructureError(
                 f"layer {info.index} ({info.kind}) did not mark its end",
                 where=target.name,
-                remedy="have the engine call the hook of firmware/nn/nn.h after every layer",
+                remedy="the engine must call the hook of firmware/nn/nn.h after every layer",
             )
         tensor = graph.tensors[graph.operators[info.index].outputs[0]]
         shape = list(tensor.shape)
-        took = of_ticks(ticks, one) - hook
-        layers.append(LayerProfile(info.index, info.kind, tensor.name, shape, info.macs, took))
+        own = of_ticks(ticks, one) - hook
+        layers.append(LayerProfile(info.index, info.kind, tensor.name, shape, info.macs, own))
     whole = instructions(result.ticks, welcome.counter_overhead, one)
     rest = whole - sum(layer.ticks for layer in layers) - hook * (len(layers) + 1)
     profile = Profile(tuple(layers), hook, rest, whole, measured)
@@ -116,7 +112,7 @@ def profile_of(
 
 
 def _reconcile(profile: Profile, output_size: int, allowed: Hook, target: Target) -> None:
-    """Check that the layers are the whole inference, in this image and in the measured one."""
+    """Check that the layers add up to the inference, in this image and in the measured one."""
     outside = allowed.around + _PER_OUTPUT_BYTE * output_size
     between = outside + allowed.per_layer * len(profile.layers)
     if target.counter.ticks == "cycles":
@@ -126,14 +122,16 @@ def _reconcile(profile: Profile, output_size: int, allowed: Hook, target: Target
     if abs(profile.rest) > outside:
         raise InfrastructureError(
             f"the layers do not add up: {profile.rest:,} of the profiled image's "
-            f"{profile.whole:,} {unit} are in none of them; {outside:,} may be",
+            f"{profile.whole:,} {unit} are outside all layers; the limit is {outside:,}",
             where=target.name,
-            remedy="does the engine mark the end of a layer before it is done?",
+            remedy="does the engine mark the end of a layer before the layer is finished?",
         )
     if abs(profile.total - profile.measured) > between:
         raise InfrastructureError(
-            f"the layers do not add up: together they take {profile.total:,} {unit}, and the "
-            f"measured image {profile.measured:,}; they may differ by {between:,}",
+            f"the layers do not add up: together they take {profile.total:,} {unit}, but the "
+            f"measured image takes {profile.measured:,}; the limit of the difference is "
+            f"{between:,}",
             where=target.name,
-            remedy="measure again; if it stays so, the compiler makes other code with the hook",
+            remedy="measure again; if it persists, the hook changes the code that the compiler "
+            "generates",
         )

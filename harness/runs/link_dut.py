@@ -1,4 +1,4 @@
-"""The device under test: a board that runs an image, in a session over the link."""
+"""A device under test that answers over the link."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from harness.board.board import Board
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.golden import tflm_golden
 from harness.image.build import Image, Variant, build_image
 from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
@@ -19,10 +18,10 @@ from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.measure.counter import check_clock, check_executed, check_ticks
 from harness.measure.cycles.estimate import Estimate
-from harness.measure.energy.meters.meter_session import MeterSession
 from harness.measure.instructions import instructions
 from harness.model.tensor_block import pack, unpack
 from harness.model.vectors import Vectors
+from harness.runs.device_under_test import BoardUnderTest
 from harness.runs.divergence import first_difference
 from harness.runs.layer_profile import Profile, profile_of
 from harness.runs.link_run import Run
@@ -31,50 +30,45 @@ from harness.runs.request import RunRequest
 
 Array = npt.NDArray[Any]
 
-_UNSEEN = "the firmware does not tell, and RAM was not painted, or no paint is left of it"
+_STACK_UNKNOWN = "the firmware does not report it, and RAM was not painted or no paint is left"
 
 
-class LinkDut:
+class LinkDut(BoardUnderTest):
     """A device that answers over the link: `infer` for one input, `run` for the model's vectors.
 
     It runs `image` on `board`, which was provisioned for `request`.
     """
 
     def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
-        self.target = request.target
-        self.model = request.model
-        self.image = image
-        self.board = board
-        self._request = request
-        self._network = request.model.graph
+        super().__init__(request, image, board, request.model.graph)
         self._session: LinkClient | None = None
         self.welcome: Welcome
         self._connect()
 
     def infer(self, *inputs: Array) -> Array:
-        """Return the model's output for one vector: an array for each of the model's inputs.
+        """Return the model's first output for one vector; `inputs` has an array for each input.
 
-        Of a model with several outputs it is the first. Raises `InputError` if there are more
-        or fewer inputs, or one has another dtype or number of values.
+        Raises `InputError` if the number of inputs is wrong, or the dtype or number of values of
+        one of them.
         """
         return self.infer_all(*inputs)[0]
 
     def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
-        """Return all outputs of the model for one vector, as `infer` does the first."""
+        """Return all outputs of the model for one vector; see `infer`."""
         return unpack(self._network.output_tensors, self._infer(inputs).output)
 
     def run(self) -> Run:
         """Run the model on all its vectors and return the result.
 
         Every vector is answered, or an `InfrastructureError` is raised. `Run.check` judges the
-        answers. One inference comes first to warm the device up; it is not counted.
+        answers. A warm-up inference comes first and is not counted.
         """
         run = self._stream(self.model.vectors)
         if run.first_difference is not None and self.model.export is None:
             run = self._traced(run, run.first_difference.vector)
         if self._request.profile:
             run = self._with_profile(run)
-        # Unicorn and capstone load slowly; the first inference must not wait for them.
+        # Unicorn and capstone are slow to import; the first inference must not wait for them.
         from harness.runs.cycle_estimate import estimated  # noqa: PLC0415
 
         return estimated(run)
@@ -82,7 +76,7 @@ class LinkDut:
     def profile(self) -> Profile:
         """Return the ticks of each layer for the model's first vector.
 
-        Raises `InfrastructureError` if they do not add up to what the measured image takes.
+        Raises `InfrastructureError` if they do not add up to the measured image's ticks.
         """
         inputs = [values[0] for values in self.model.vectors.all_inputs]
         self._measure(inputs, "vector 0")  # to warm up
@@ -92,11 +86,11 @@ class LinkDut:
         )
 
     def estimate(self, counted: int) -> Estimate:
-        """Return the cycles of the model's first vector, for which the device counted `counted`.
+        """Return the cycles of the model's first vector; the device has counted `counted`.
 
-        Raises `InfrastructureError` if a bare core executes another number of instructions.
+        Raises `InfrastructureError` if a bare core executes a different number of instructions.
         """
-        # Start-up, as in `run`.
+        # A slow import, as in `run`.
         from harness.measure.cycles.inference_estimate import estimate_inference  # noqa: PLC0415
 
         first = [values[0] for values in self.model.vectors.all_inputs]
@@ -104,17 +98,13 @@ class LinkDut:
         return estimate_inference(self.target, self.image, inputs, counted)
 
     def _stream(self, vectors: Vectors) -> Run:
-        self.model.check(self._network)
-        expected, source = tflm_golden.of_model(
-            self.model, vectors, self._request.workspace.golden, self._request.progress.say
-        )
+        expected, source = self._golden()
         link = self._link
         retries, logged = link.retries, len(link.log)
         results = []
         first = self._warm_up([values[0] for values in vectors.all_inputs])
         waited, answered = link.waited, len(link.spans)
-        meter = self._request.metering.meter_of(self.board)
-        session = MeterSession(meter, self._request.metering.note) if meter else None
+        session = self._meter_session()
         with (
             session or nullcontext(),
             self._request.progress.bar(self._request.title, len(vectors)) as step,
@@ -126,7 +116,7 @@ class LinkDut:
             wall = time.perf_counter() - begin
         ticks = [self._ticks(result) for result in results]
         if self.image.heap:
-            self.welcome = link.hello(self.image.build_id)  # how much of it was used is known now
+            self.welcome = link.hello(self.image.build_id)  # now with the used size of the heap
         heap = self.welcome.arena_size if self.image.heap else 0
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
@@ -143,7 +133,7 @@ class LinkDut:
             all_outputs=self._outputs(results),
             ticks=np.array(ticks, dtype=np.uint32),
             stack=stack,
-            stack_unavailable="" if stack else _UNSEEN,
+            stack_unavailable="" if stack else _STACK_UNKNOWN,
             memory=memory_use(self.image.elf, heap),
             retries=link.retries - retries,
             log=tuple(link.log[logged:]),
@@ -155,7 +145,7 @@ class LinkDut:
         )
 
     def _warm_up(self, inputs: Sequence[Array]) -> Result:
-        """Measure vector 0 before the others: with cold caches, and to look at the counter."""
+        """Measure vector 0 before the others, with cold caches, and check the counter."""
         executed = self.board.executed()
         result = self._measure(inputs, "vector 0")
         if executed is not None:
@@ -164,7 +154,7 @@ class LinkDut:
         return result
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
-        """Run one inference whose ticks are sound, or raise `InfrastructureError`."""
+        """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
         link = self._link
         waited = link.waited
         result = self._infer(inputs, which)
@@ -174,7 +164,7 @@ class LinkDut:
 
     @property
     def _link(self) -> LinkClient:
-        """Return the session with the image; the board is started where there is none."""
+        """Return the session with the image; start the board if there is none."""
         return self._session or self._connect()
 
     def _connect(self) -> LinkClient:
@@ -187,13 +177,11 @@ class LinkDut:
         )
 
     def _traced(self, run: Run, vector: int) -> Run:
-        """Return `run` with the first layer in which `vector` goes wrong, or why none is known."""
+        """Return `run` with the first wrong layer for `vector`, or why it is not known."""
         try:
             with self._variant("traced") as (link, _, _):
-                self._request.progress.say(
-                    f"looking for the layer in which vector {vector} goes wrong"
-                )
-                found = first_difference(
+                self._request.progress.say(f"looking for the first wrong layer of vector {vector}")
+                divergence = first_difference(
                     link,
                     self.model,
                     self._network,
@@ -203,18 +191,18 @@ class LinkDut:
                 )
         except HarnessError as error:
             return replace(run, divergence_unavailable=str(error).replace("\n  ->", ";"))
-        return replace(run, divergence=found)
+        return replace(run, divergence=divergence)
 
     def _with_profile(self, run: Run) -> Run:
-        """Return `run` with the ticks of the layers for vector 0, or why they are not known."""
+        """Return `run` with the ticks of each layer for vector 0, or why they are not known."""
         answer = [values[0] for values in run.all_outputs]
         try:
             return replace(run, profile=self._profiled(answer, int(run.ticks[0])))
-        except HarnessError as error:  # what was measured is no worse for it
+        except HarnessError as error:  # the measurements of the run are still valid
             return replace(run, profile_unavailable=str(error).replace("\n  ->", ";"))
 
     def _profiled(self, answer: Sequence[Array], measured: int) -> Profile:
-        """Return where the ticks of vector 0 go, to which `answer` and `measured` belong."""
+        """Return the profile of vector 0; `answer` and `measured` are its outputs and ticks."""
         with self._variant("profiled") as (link, welcome, image):
             inputs = [values[0] for values in self.model.vectors.all_inputs]
             return profile_of(
@@ -223,13 +211,13 @@ class LinkDut:
 
     @contextmanager
     def _variant(self, variant: Variant) -> Iterator[tuple[LinkClient, Welcome, Image]]:
-        """Open a session with another image of the model.
+        """Open a session with another variant of the image.
 
-        It takes the place of the measured one until that is needed again.
+        It replaces the measured image on the board until that is needed again.
         """
         maker = self.image.maker
         if maker is None:
-            raise InputError("the firmware was not built here: its layers are not known")
+            raise InputError("this is prebuilt firmware: its layers are not known")
         self._session = None
         try:
             image = build_image(
@@ -246,7 +234,7 @@ class LinkDut:
             self.board.stop()
 
     def _stack(self, used: int) -> StackUse | None:
-        """Return the use of the stack: what the device says, else what is left of the paint."""
+        """Return the stack use: as the device reports it, or else from the remaining paint."""
         if self.welcome.stack_size:
             return StackUse(used, self.welcome.stack_size)
         area = self.image.stack
@@ -258,12 +246,12 @@ class LinkDut:
             raise InputError(
                 f"the model takes {len(tensors)} inputs, not {len(inputs)}", where=self.model.name
             )
-        for place, (values, tensor) in enumerate(zip(inputs, tensors, strict=True)):
+        for index, (values, tensor) in enumerate(zip(inputs, tensors, strict=True)):
             if values.dtype != tensor.dtype or values.size != tensor.elements:
                 raise InputError(
                     f"the model takes {tensor.elements} {tensor.dtype} values, "
                     f"not {values.size} of {values.dtype}",
-                    where=f"{self.model.name}: input {place}"
+                    where=f"{self.model.name}: input {index}"
                     if len(tensors) > 1
                     else self.model.name,
                 )
@@ -279,6 +267,6 @@ class LinkDut:
         return tuple(np.stack(values) for values in zip(*answers, strict=True))
 
     def _ticks(self, result: Result) -> int:
-        """Return the result's ticks in the target's unit: what was counted, or instructions."""
+        """Return the result's ticks in the target's unit: the counted ticks, or instructions."""
         overhead = self.welcome.counter_overhead
         return instructions(result.ticks, overhead, self.target.instruction_ticks)

@@ -1,4 +1,4 @@
-"""A run: one execution of an image over vectors, and what it is judged by."""
+"""A run over the link: one execution of an image over vectors, and its verdict."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import Verdict
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.stack_paint import StackUse
@@ -27,8 +26,8 @@ from harness.measure.layer_difference import LayerDifference
 from harness.measure.quality import quality_of
 from harness.model.folder import Model
 from harness.model.graph import Graph
-from harness.model.metric import SHOWN
 from harness.model.vectors import Vectors
+from harness.runs.device_under_test import quality_failures, raise_failures
 from harness.runs.layer_profile import Profile
 from harness.target.target_file import Target
 
@@ -37,19 +36,19 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a device answered to N vectors.
+    """A device's answers to N vectors.
 
-    `all_outputs` has an array [N, *shape] for each of the model's outputs, `ticks` uint32 [N]
-    what each inference took in the target's unit, instructions or cycles, `all_golden` what
-    the outputs should be with the name of what computed it; `network` is the model's graph.
-    `first` is what the inference took that warmed the device up, before the others; `memory` where
-    the bytes of the image are.
-    Times are in seconds: `wall` for all vectors, `inference` for the part of it in which the host
-    waited for results. `retries` are requests that were sent again.
+    `all_outputs` has an array [N, *shape] for each of the model's outputs; `ticks` uint32 [N] has
+    the length of each inference in the target's unit, instructions or cycles. `all_golden` are the
+    expected outputs, and `golden_source` names the program that computed them; `network` is the
+    model's graph. `first` is the ticks of the warm-up inference; `memory` is the image's use of
+    flash and RAM.
+    Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
+    waited for results. `retries` counts repeated requests.
     `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
-    ticks of each layer for vector 0, if they were asked for. `estimate` has the cycles of vector
-    0, `stack` the deepest use of the stack since the start. For each of these four there is a
-    field `..._unavailable` that says why it is missing. `metered` is the energy, if a meter
+    ticks of each layer for vector 0, if they were requested. `estimate` has the cycles of vector
+    0, `stack` the deepest use of the stack since the start. For each of these four, a field
+    `..._unavailable` has the reason if it is missing. `metered` is the energy, if a meter
     measured it.
     """
 
@@ -83,22 +82,22 @@ class Run:
 
     @property
     def outputs(self) -> Array:
-        """What the device answered; of a model with several outputs, the first."""
+        """The device's values of the model's first output, [N, *shape]."""
         return self.all_outputs[0]
 
     @property
     def golden(self) -> Array:
-        """What golden answers; of a model with several outputs, the first."""
+        """Golden's values of the model's first output, [N, *shape]."""
         return self.all_golden[0]
 
     @cached_property
     def quality(self) -> float:
-        """The model's metric, 0 to 1, of what the device answered."""
+        """The model's metric, 0 to 1, for the device's answers."""
         return quality_of(self.model.metric, self.vectors, self.outputs, self.network)
 
     @cached_property
     def golden_quality(self) -> float:
-        """The model's metric, 0 to 1, of what golden answers."""
+        """The model's metric, 0 to 1, for golden's outputs."""
         return quality_of(self.model.metric, self.vectors, self.golden, self.network)
 
     @cached_property
@@ -108,37 +107,33 @@ class Run:
 
     @cached_property
     def first_difference(self) -> Difference | None:
-        """The first byte that differs from golden, if one does."""
+        """The first byte that differs from golden; None if all are equal."""
         return first_difference(self.all_outputs, self.all_golden)
 
     @cached_property
     def score_differences(self) -> npt.NDArray[np.float64]:
-        """How far each vector's scores are from golden, of an export: see `agreement`; [N]."""
+        """The differences of an export's scores from golden, [N]; see `agreement`."""
         return score_differences(self.all_outputs, self.all_golden)
 
     @cached_property
     def classes_differing(self) -> npt.NDArray[np.int64]:
-        """The vectors of an export that are of another class than golden's."""
+        """The indices of vectors for which an export gives another class than golden."""
         threshold = 0.0 if self.model.export is None else self.model.export.threshold
         ours, theirs = (classes(scores, threshold) for scores in (self.outputs, self.golden))
         return np.flatnonzero(ours != theirs)
 
     def failures(self) -> list[str]:
-        """Return why the model is not right on this target; empty if it is."""
-        reasons = self._disagreement() if self.model.export is None else self._scores_disagree()
-        if self.quality < self.model.quality_target:
-            reasons.append(
-                f"{SHOWN[self.model.metric]} {self.quality:.4f} is below the quality target "
-                f"{self.model.quality_target:g}; golden reaches {self.golden_quality:.4f}"
-            )
+        """Return why the model fails on this target; empty if it passes."""
+        reasons = self._byte_failures() if self.model.export is None else self._score_failures()
+        reasons += quality_failures(self)
         if self.stack is not None and self.stack.used >= self.stack.reserved:
             reasons.append(
-                f"the stack is used to the last of its {self.stack.reserved:,} bytes: it may "
+                f"all {self.stack.reserved:,} bytes of the stack were used: it may "
                 "have overflowed; `stack` in the target file sets its size"
             )
         return reasons
 
-    def _disagreement(self) -> list[str]:
+    def _byte_failures(self) -> list[str]:
         """Return where bytes differ from golden's."""
         reasons = []
         if self.first_difference is not None:
@@ -157,22 +152,23 @@ class Run:
                 reasons.append(f"the layer cannot be named: {self.divergence_unavailable}")
         return reasons
 
-    def _scores_disagree(self) -> list[str]:
-        """Return where an export's scores are further from golden's than rounding explains."""
+    def _score_failures(self) -> list[str]:
+        """Return where an export's scores differ from golden's by more than rounding."""
         reasons = []
         wrong = self.classes_differing
         if wrong.size:
             ours, theirs = (scores[wrong[0]].ravel() for scores in (self.outputs, self.golden))
             reasons.append(
-                f"{wrong.size} of {len(self.vectors)} vectors are of another class than golden's "
+                f"{wrong.size} of {len(self.vectors)} vectors have a different class than golden "
                 f"({self.golden_source}); first: vector {wrong[0]}, "
                 f"{self._named(ours)} instead of {self._named(theirs)}"
             )
-        far = self.score_differences
-        if far.max() > TOLERANCE:
+        differences = self.score_differences
+        if differences.max() > TOLERANCE:
             reasons.append(
-                f"scores are up to {far.max():.4f} from golden's ({self.golden_source}), and "
-                f"{TOLERANCE:g} may be rounding; most in vector {far.argmax()}"
+                f"scores differ from golden ({self.golden_source}) by up to "
+                f"{differences.max():.4f} (vector {differences.argmax()}); rounding explains at "
+                f"most {TOLERANCE:g}"
             )
         return reasons
 
@@ -183,7 +179,4 @@ class Run:
     def check(self) -> None:
         """Raise `Verdict` with all of `failures`, if there are any."""
         __tracebackhide__ = True
-        reasons = self.failures()
-        if reasons:
-            title = f"{self.model.name} on {self.target.name}"
-            raise Verdict("\n  ".join([f"{title}:", *reasons]))
+        raise_failures(self)

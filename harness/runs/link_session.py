@@ -1,4 +1,4 @@
-"""A session: an image that was started on a board and answers over the link."""
+"""Opens a session: starts an image on a board, and connects to it over the link."""
 
 from harness.board.board import Board
 from harness.errors import InfrastructureError
@@ -16,16 +16,16 @@ from harness.model.graph import Graph
 from harness.model.tensor_block import size
 from harness.target.target_file import Target
 
-_SAID = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
-"""Errors that say what happened to the device; there is nothing to find out."""
+_EXPLAINED = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
+"""Errors that already say what happened to the device; they need no diagnosis."""
 
 
 def open_session(
     image: Image, board: Board, target: Target, network: Graph, input_via: InputVia
 ) -> tuple[LinkClient, Welcome]:
-    """Start `image` on `board` and say HELLO; return the link and what the device answered.
+    """Start `image` on `board` and send HELLO; return the link and the device's answer.
 
-    Raises `InfrastructureError` if it does not answer as `image` with `network` would.
+    Raises `InfrastructureError` unless the answer matches `image` and `network`.
     """
     link = LinkClient(
         board.start(image),
@@ -47,8 +47,8 @@ def open_session(
 def with_diagnosis(
     error: InfrastructureError, board: Board, which: str = ""
 ) -> InfrastructureError:
-    """Add what the board has to say, and `which` vector it was; the type stays what it was."""
-    diagnosis = "" if isinstance(error, _SAID) else board.diagnosis()
+    """Return `error` with the board's diagnosis, and `which` vector it was; keeps its type."""
+    diagnosis = "" if isinstance(error, _EXPLAINED) else board.diagnosis()
     what = "\n".join(filter(None, [error.what, diagnosis]))
     where = ": ".join(filter(None, [error.where, which]))
     return type(error)(what, where=where, remedy=error.remedy)
@@ -58,14 +58,14 @@ def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
     sizes = (size(network.input_tensors), size(network.output_tensors))
     if sizes != (welcome.input_size, welcome.output_size):
         raise InfrastructureError(
-            f"the device's tensors have {welcome.input_size} and {welcome.output_size} bytes, "
-            f"the model's {sizes[0]} and {sizes[1]}",
+            f"the device's input and output have {welcome.input_size} and {welcome.output_size} "
+            f"bytes, the model's {sizes[0]} and {sizes[1]}",
             where=where,
         )
 
 
 def _check_address(target: Target, welcome: Welcome) -> None:
-    """Check that nothing but RAM is written to, whatever the device says."""
+    """Check that the reported input lies in RAM, before anything is written there."""
     begin, end = welcome.input_address, welcome.input_address + welcome.input_size
     ram = target.memory.ram
     if begin < ram.origin or end > ram.end:

@@ -1,4 +1,4 @@
-"""What is run, where and how: one object from the command line to the device."""
+"""A run's request: one object from the command line to the device."""
 
 import sys
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from harness.workspace import Workspace
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One model on one target, with everything that a run of it needs.
+    """One model on one target, with everything that a run needs.
 
-    Without a `toolchain` the first one on this machine is used. `metering` measures the energy
+    Without a `toolchain`, the first one on this machine is used. `metering` measures the energy
     of the inferences. With `profile`, a run over the link also records the ticks of each layer;
-    `plan` is the plan of a run over MLPerf Tiny's protocol.
+    `plan` applies to a run over MLPerf Tiny's protocol.
     """
 
     target: Target
@@ -38,6 +38,6 @@ class RunRequest:
 
     @property
     def title(self) -> str:
-        """The run for people: model, target, and the protocol if it is not the link."""
+        """A title to display: model, target, and the protocol if it is not the link."""
         title = f"{self.model.name} on {self.target.name}"
         return title if self.protocol == "link" else f"{title}, {self.protocol}"

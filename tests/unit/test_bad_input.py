@@ -352,7 +352,7 @@ def test_a_stack_that_is_just_large_enough_is_not_trusted(repository: Repository
     [record] = [record for record in repository.records() if record.target.name == "tight"]
     assert record.numbers["stack_margin"].value == record.numbers["bytes_differing"].value == 0
     [reason] = record.reasons
-    assert reason.startswith(f"the stack is used to the last of its {used:,} bytes")
+    assert reason.startswith(f"all {used:,} bytes of the stack were used")
 
 
 def test_what_the_compiler_says_is_shown(
@@ -372,7 +372,7 @@ def test_an_emulator_that_ends_at_once_is_shown(repository: Repository) -> None:
     assert code == ExitCode.INFRASTRUCTURE
     assert text.startswith(f"harness: {path}: board: QEMU ended at start with exit code 1\n")
     assert "unsupported machine type" in text
-    assert "  -> try it by hand: qemu-system-arm -M nonsense; " in text
+    assert "  -> try it in a shell: qemu-system-arm -M nonsense; " in text
     assert repository.records() == []
     assert repository.processes() == []
 
@@ -402,7 +402,7 @@ FAULTS = {
         RESTART,
         ["the device restarted in the middle of a session", "check its power supply, watchdog"],
     ),
-    "lock-up": (LOCK_UP, ["QEMU said (", "qemu: fatal: Lockup", "R15=0800"]),
+    "lock-up": (LOCK_UP, ["QEMU's log (", "qemu: fatal: Lockup", "R15=0800"]),
     "error of the engine": (FAIL, ["the engine: layer 2 failed"]),
 }
 
@@ -483,7 +483,7 @@ def test_another_build_on_the_device_is_refused(
     code, text = empty.run("no_init")
     assert code == ExitCode.INFRASTRUCTURE
     assert f"the device runs build {theirs.name[-12:]}" in text
-    assert f", not {ours.name[-12:]}" in text
+    assert f", but {ours.name[-12:]}" in text
     assert "did flashing succeed?" in text
     assert empty.records() == []
 
@@ -492,7 +492,7 @@ def test_a_firmware_for_another_model_is_refused(repository: Repository) -> None
     repository.network(dense(inputs=8))
     code, text = repository.run()
     assert code == ExitCode.INFRASTRUCTURE
-    assert "the device's tensors have 4 and 4 bytes, the model's 8 and 4" in text
+    assert "the device's input and output have 4 and 4 bytes, the model's 8 and 4" in text
     assert repository.records() == []
 
 

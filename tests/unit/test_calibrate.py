@@ -77,7 +77,7 @@ def test_the_summary_is_what_it_says() -> None:
         ("program,cycles\nloop\n", "line 2: cycles is None, not a number above 0"),
         ("program,ms,hz\nloop,4,0\n", "line 2: hz is '0', not a number above 0"),
         ("program,cycles\n,4\n", "line 2: names no program"),
-        ("program,cycles\nloop,4\nloop,5\n", "line 3: 'loop' comes twice"),
+        ("program,cycles\nloop,4\nloop,5\n", "line 3: 'loop' is listed twice"),
         ('program,cycles\n"loop,4\n', "is not CSV"),
         ("program,cycles\nother,4\nloop,4\nmore,1\n", "no ELF for other, more"),
     ],

@@ -23,7 +23,7 @@ from harness.measure.cycles.inference_estimate import (
     estimate_inference,
     infer,
     instructions,
-    why_not,
+    why_no_estimate,
 )
 from harness.measure.number import Number
 from harness.model.folder import Model, find_model
@@ -294,15 +294,15 @@ def test_wait_states_only_add(target: Target, model: Model, image: Image) -> Non
 def test_cores_without_timings_are_not_estimated(target: Target) -> None:
     for core in set(get_args(Core)) - {"cortex-m7", "cortex-m55"}:
         of_core = msgspec.structs.replace(target, mcu=Mcu("X", core))
-        assert not why_not(of_core, 1_000_000)
+        assert not why_no_estimate(of_core, 1_000_000)
     cores: tuple[Core, Core] = ("cortex-m7", "cortex-m55")
     for core in cores:
-        assert why_not(msgspec.structs.replace(target, mcu=Mcu("X", core)), 1) == (
-            f"there is no cycle model of {core}"
+        assert why_no_estimate(msgspec.structs.replace(target, mcu=Mcu("X", core)), 1) == (
+            f"there is no cycle model for {core}"
         )
-    assert "harness profile" in why_not(target, 1_000_000_000)
+    assert "harness profile" in why_no_estimate(target, 1_000_000_000)
     measured = find_target("nucleo-f429zi", [ROOT / "targets"])
-    assert why_not(measured, 1) == "cycles are measured"
+    assert why_no_estimate(measured, 1) == "cycles are measured"
 
 
 # What people see

@@ -183,7 +183,7 @@ def test_another_chip_is_refused_before_it_is_touched(
         assert fails(repository, other, BEHAVE) == (
             f"harness: probe {other.probe_id}: the chip is not a stm32f429xi: "
             "0xe0042000 reads 0x415, not 0x419\n"
-            "  -> is this the right board? --probe names another\n"
+            "  -> is this the right board? --probe selects another\n"
         )
     works(repository, board)
 
@@ -231,7 +231,7 @@ def test_a_write_protected_sector_is_explained_every_time(repository: Repository
             assert text.startswith(f"harness: probe {own.probe_id}: programming flash: ")
             assert "flash cannot be erased: " in text
             assert "(address 0x08000000; " in text
-            assert "\n  -> is the sector write protected, or the chip locked?" in text
+            assert "\n  -> is the sector write-protected, or the chip locked?" in text
 
 
 def test_a_stuck_bit_of_flash_is_named(repository: Repository, board: VirtualBoard) -> None:
@@ -412,7 +412,7 @@ def test_an_inference_that_does_not_end_says_where_it_was(
     text = fails(repository, board, BEHAVE, HANG)
     assert "vector 1: the inference did not end within 0.3 s\n" in text
     assert f"the core was at nn_invoke model.c:{line_of('case HANG') + 1}" in text
-    assert "bytes used\n  -> the device hangs, or is slower than that\n" in text
+    assert "bytes used\n  -> the device hangs, or it is too slow for this model\n" in text
     works(repository, board)
 
 
@@ -460,13 +460,13 @@ EARLY = {
         "restart()",
         [
             ": the device did not answer HELLO within 1 s\nthe core was at ",
-            "\nit is reset again and again: by a watchdog, its supply, or itself?\n",
+            "\nit keeps resetting: a watchdog, the power supply, or the firmware itself?\n",
         ],
     ),
     "a reset after it has said that it starts": (
         "VTOR = (uint32_t)vectors",  # the first byte that it receives resets it
         [
-            ": the device restarted again and again, 5 times, before it answers HELLO\n",
+            ": the device restarted 5 times without answering HELLO\n",
             "  -> check its power supply, watchdog and reset line\n",
         ],
     ),

@@ -202,10 +202,10 @@ def test_an_address_without_memory_is_explained() -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (but(b"\x03", b"$T02thread:01;#05"), "no packet, or damaged: '$T02thread:01;#05'"),
-        (but(b"\x03", b"+"), "no packet, or damaged: '+'"),
+        (but(b"\x03", b"$T02thread:01;#05"), "an invalid packet: '$T02thread:01;#05'"),
+        (but(b"\x03", b"+"), "an invalid packet: '+'"),
         (but(b"\x03", b"$OK#9a"), "answered a stop with 'OK'"),
-        (but(b"$M", b"+$OK#00"), "no packet, or damaged: '$OK#00'"),
+        (but(b"$M", b"+$OK#00"), "an invalid packet: '$OK#00'"),
         (but(b"$M", b"-"), "answered a packet with '-' instead of +"),
         (but(b"$M", b"+$#00"), "refused to write 3 bytes at 0x20000010: ''"),
         (but(b"$c", b"-"), "answered a packet with '-' instead of +"),
@@ -240,7 +240,7 @@ def test_silence_and_half_a_packet_are_given_up_in_time(
     begin = time.monotonic()
     said = fails(but(prefix, answer))
     assert time.monotonic() - begin < 1
-    assert "gave no answer" in said
+    assert "did not answer" in said
 
 
 def test_a_gdbstub_that_does_not_read_is_given_up_in_time(
@@ -251,7 +251,7 @@ def test_a_gdbstub_that_does_not_read_is_given_up_in_time(
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(STOPPED)
-        with pytest.raises(InfrastructureError, match=r"took no byte for 0\.1 s"):
+        with pytest.raises(InfrastructureError, match=r"accepted no byte for 0\.1 s"):
             Gdbstub(Channel(ours.fileno(), name="the machine")).write(ADDRESS, bytes(5_000_000))
 
 

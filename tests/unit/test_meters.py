@@ -40,14 +40,14 @@ def _words(counters: list[int], adc: int = 100, level: int = 0) -> bytes:
 
 def test_words_in_a_row() -> None:
     found = ppk2.find_words(_words(list(range(200))))
-    assert found.places.tolist() == list(range(200))
+    assert found.indices.tolist() == list(range(200))
     assert found.corrupt == 0
 
 
 def test_missing_words_leave_their_places() -> None:
     counters = [c for c in range(300) if not 100 <= c < 130]
     found = ppk2.find_words(_words(counters))
-    assert found.places.tolist() == counters
+    assert found.indices.tolist() == counters
     assert found.corrupt == 0
 
 
@@ -55,7 +55,7 @@ def test_a_damaged_counter_costs_one_word() -> None:
     data = bytearray(_words(list(range(100))))
     data[4 * 50 + 2] ^= 0x80
     found = ppk2.find_words(bytes(data))
-    assert found.places.tolist() == [place for place in range(100) if place != 50]
+    assert found.indices.tolist() == [place for place in range(100) if place != 50]
     assert found.corrupt == 1
 
 
@@ -64,17 +64,17 @@ def test_in_step_again_after_lost_bytes(lost: int, at: int) -> None:
     data = _words(list(range(400)))
     found = ppk2.find_words(data[:at] + data[at + lost :])
     # What is before and after is where it belongs, and nothing is invented.
-    assert found.places[0] == 0
-    assert found.places[-1] == 399 or at + lost > len(data) - 40
-    assert (np.diff(found.places) > 0).all()
-    assert len(found.places) >= 400 - lost // 4 - 12
+    assert found.indices[0] == 0
+    assert found.indices[-1] == 399 or at + lost > len(data) - 40
+    assert (np.diff(found.indices) > 0).all()
+    assert len(found.indices) >= 400 - lost // 4 - 12
 
 
 @given(st.binary(max_size=600))
 def test_any_bytes_from_a_ppk2(data: bytes) -> None:
     found = ppk2.find_words(data)
-    assert len(found.words) == len(found.places)
-    assert (np.diff(found.places) > 0).all()
+    assert len(found.words) == len(found.indices)
+    assert (np.diff(found.indices) > 0).all()
 
 
 @given(st.binary(max_size=200))
@@ -82,7 +82,7 @@ def test_any_metadata(answer: bytes) -> None:
     try:
         ppk2.parse_metadata(answer)
     except InfrastructureError as error:
-        assert "this is no PPK2" in error.what  # noqa: PT017
+        assert "this is not a PPK2" in error.what  # noqa: PT017
 
 
 def test_metadata() -> None:
@@ -272,10 +272,10 @@ def test_a_meter_may_be_started_twice(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["ppk2", "lpm01a"])
 def test_a_meter_stops_half_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter_stream, "SILENT", 0.4)
+    monkeypatch.setattr(meter_stream, "MAX_SILENCE", 0.4)
     with (
         _virtual(f"{kind},stops=0.1") as (driver, _, path),
-        pytest.raises(InfrastructureError, match="the meter stopped by itself") as error,
+        pytest.raises(InfrastructureError, match="the meter stopped unexpectedly") as error,
     ):
         _captured(driver, 0.8)
     assert path in error.value.where
@@ -288,7 +288,7 @@ def test_a_meter_is_unplugged(kind: str) -> None:
         driver.start()
         time.sleep(0.05)
         meter.close()
-        with pytest.raises(InfrastructureError, match=r"closed the line|stopped by itself"):
+        with pytest.raises(InfrastructureError, match=r"closed the line|stopped unexpectedly"):
             driver.stop()
 
 
@@ -301,7 +301,7 @@ def test_an_lpm01a_says_why_it_stops() -> None:
         meter.send(b"")
         time.sleep(0.05)
         with pytest.raises(
-            InfrastructureError, match="the meter stopped by itself: it says no reason"
+            InfrastructureError, match="the meter stopped unexpectedly: it gives no reason"
         ):
             driver.stop()
 
@@ -310,9 +310,9 @@ def test_an_lpm01a_says_why_it_stops() -> None:
 def test_another_meter_on_the_port(kind: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter_stream, "_ANSWER_DEADLINE", 0.2)
     meter, _ = connect(other)
-    with closing(meter), pytest.raises(InfrastructureError, match="does not answer") as error:
+    with closing(meter), pytest.raises(InfrastructureError, match="did not answer") as error:
         KINDS[kind](meter.path, 3.0)
-    assert "is this its port" in error.value.remedy
+    assert "is this the meter's port" in error.value.remedy
 
 
 def test_no_such_port() -> None:
@@ -379,7 +379,7 @@ def test_an_unknown_meter() -> None:
     [("ppk2:/dev/ttyACM0", "qemu-stm32"), ("ppk2:/dev/ttyACM0", "virtual-stm32")],
 )
 def test_a_meter_of_what_is_no_hardware(spec: str, target: str) -> None:
-    with pytest.raises(InputError, match=f"cannot measure {target}: it is no hardware"):
+    with pytest.raises(InputError, match=f"cannot measure {target}: it is not hardware"):
         Metering(spec, 3.0).check(find_target(target, [TARGETS]))
 
 
@@ -389,13 +389,13 @@ def test_a_meter_without_a_trigger_needs_the_clock_of_the_board(tmp_path: Path) 
     begin, end = text.index("[clock]"), text.index("[power]")
     file.write_text(text[:begin] + text[end:])
     Metering("ppk2:/dev/ttyACM0", 3.0).check(load_target(file))
-    with pytest.raises(InputError, match="only cycles and their clock say") as error:
+    with pytest.raises(InputError, match="has to come from cycles and clock") as error:
         Metering("lpm01a:/dev/ttyACM0", 3.0).check(load_target(file))
     assert error.value.where == f"{file}: clock"
 
 
 def test_a_virtual_meter_of_what_is_no_virtual_board() -> None:
-    with pytest.raises(InputError, match="it is no virtual board"):
+    with pytest.raises(InputError, match="it is not a virtual board"):
         Metering("ppk2:virtual", 3.0).check(find_target("nucleo-f429zi", [TARGETS]))
 
 
@@ -442,7 +442,7 @@ def test_bits_of_a_joulescopes_input() -> None:
 def test_a_joulescope_without_a_signal() -> None:
     with pytest.raises(InfrastructureError, match="sent no sample"):
         joulescope.capture_of(_parts(i=[], v=[], g=[]), 0.0)
-    with pytest.raises(InfrastructureError, match="left out a signal"):
+    with pytest.raises(InfrastructureError, match="did not send all signals"):
         joulescope.capture_of(_parts(i=[(0, np.ones(3))], v=[], g=[(0, np.ones(3))]), 0.0)
 
 
@@ -454,7 +454,7 @@ def test_which_joulescope() -> None:
 
 
 def test_a_joulescope_supplies_nothing() -> None:
-    with pytest.raises(InputError, match="supplies nothing"):
+    with pytest.raises(InputError, match="does not supply the board"):
         joulescope.Joulescope("", 3.0)
 
 
@@ -591,7 +591,7 @@ class TestOtii:
     def test_two_devices(self) -> None:
         with (
             closing(_OtiiServer(devices=2)) as server,
-            pytest.raises(InfrastructureError, match="one Otii is needed, 2 are connected"),
+            pytest.raises(InfrastructureError, match="needs exactly one Otii, 2 are connected"),
         ):
             otii.Otii(server.address, 3.0)
 

@@ -15,9 +15,9 @@ from harness.runs.mlperf.device_lines import (
     LineReader,
     boot_in,
     error_in,
-    named,
     parse_buffer,
     parse_infer,
+    value_of,
 )
 from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
 from tests.support.mlperf_device import Double, channel_of
@@ -63,7 +63,7 @@ def test_any_lines_are_an_answer_or_are_damaged(texts: list[str]) -> None:
         return
     assert [float(value) for value in answer.values]
     parse_buffer(lines(texts))
-    named(lines(texts), "model")
+    value_of(lines(texts), "model")
     boot_in(lines(texts))
     error_in(lines(texts))
 

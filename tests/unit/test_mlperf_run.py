@@ -200,7 +200,7 @@ def test_an_input_that_was_damaged_on_its_way_is_sent_again(
 def test_a_device_that_holds_a_benchmark_does_not_pass_for_another_model(
     held: str, emulator: Target, model: Model, image: Image, tmp_path: Path
 ) -> None:
-    with pytest.raises(InfrastructureError, match=f"holds {held}"):
+    with pytest.raises(InfrastructureError, match=f"reports {held}"):
         run_double(Double(model=held), emulator, model, image, tmp_path, QUICK)
 
 
@@ -208,7 +208,7 @@ def test_another_build_ends_the_run(
     emulator: Target, model: Model, image: Image, tmp_path: Path
 ) -> None:
     double = Double(right_answers(model), model="digits", name="0" * 32)
-    with pytest.raises(InfrastructureError, match="not build"):
+    with pytest.raises(InfrastructureError, match="but build"):
         run_double(double, emulator, model, image, tmp_path, QUICK)
 
 
@@ -312,7 +312,7 @@ def test_a_submission_leaves_out_what_was_not_measured_as_the_rules_ask(
     benchmark = BENCHMARKS["kws01"]
     for name, held, why in (
         ("short", run, "5 windows of 10 s"),
-        ("emulated", dataclasses.replace(official(run), target=emulator), "no time"),
+        ("emulated", dataclasses.replace(official(run), target=emulator), "not time"),
         ("none", dataclasses.replace(run, windows=()), "no window was measured"),
     ):
         missing = write_submission([Outcome(benchmark, held)], tmp_path / name, "us")

@@ -216,7 +216,7 @@ def test_a_wrong_answer_is_a_verdict_without_a_layer(
     assert code == ExitCode.FAILED
     assert "first: vector 1, byte 3, 0 instead of 7" in record.reasons[0]
     assert record.reasons[1] == (
-        "the layer cannot be named: the firmware was not built here: its layers are not known"
+        "the layer cannot be named: this is prebuilt firmware: its layers are not known"
     )
 
 

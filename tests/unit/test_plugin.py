@@ -325,7 +325,7 @@ def test_an_infrastructure_error_is_an_error_without_our_call_stack(
     text = said(result)
     assert f"{repository.path / 'targets' / 'mine.toml'}: board: QEMU ended at start" in text
     assert "unsupported machine type" in text
-    assert "-> try it by hand: qemu-system-arm -M nonsense" in text
+    assert "-> try it in a shell: qemu-system-arm -M nonsense" in text
     assert "harness/board/qemu.py" not in text
     assert "Traceback" not in text
     assert records(repository) == []

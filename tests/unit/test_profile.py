@@ -137,7 +137,9 @@ def test_ticks_that_are_no_whole_numbers_are_refused(body: bytes) -> None:
     if body and len(body) % 4 == 0:
         assert len(messages.parse_ticks(body).layers) == len(body) // 4 - 1
         return
-    with pytest.raises(InfrastructureError, match=f"TICKS of {len(body)} bytes came"):
+    with pytest.raises(
+        InfrastructureError, match=f"received TICKS with an invalid length of {len(body)} bytes"
+    ):
         messages.parse_ticks(body)
 
 
@@ -230,7 +232,7 @@ def missing(code: str, cmake: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("change", "texts"),
     [
-        (early, ["the layers do not add up: ", "are in none of them; 20 may be"]),
+        (early, ["the layers do not add up: ", "are outside all layers; the limit is 20"]),
         (missing, ["layer 1 (FULLY_CONNECTED) did not mark its end", "nn.h after every layer"]),
     ],
 )
@@ -251,7 +253,7 @@ def test_layers_that_are_not_the_measured_image_s_are_no_profile() -> None:
     sound = layers(6)
     _reconcile(sound, 4, Hook(), target)
     for measured in (sound.total - 45, sound.total + 45):
-        with pytest.raises(InfrastructureError, match=r"measured image .* may differ by 44"):
+        with pytest.raises(InfrastructureError, match=r"measured image .* difference is 44"):
             _reconcile(replace(sound, measured=measured), 4, Hook(), target)
     cycles = msgspec.structs.replace(target, counter=Counter("cycles"))
     _reconcile(replace(sound, measured=int(sound.total * 1.015)), 4, Hook(), cycles)

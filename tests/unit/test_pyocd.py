@@ -22,7 +22,7 @@ from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
 from harness.board.pyocd.pyocd_board import PyocdBoard
-from harness.board.pyocd.pyocd_errors import explained
+from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.elf import Elf, Segment
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError
@@ -293,7 +293,9 @@ def test_a_part_of_an_id_is_enough_unless_two_have_it(hardware: VirtualBoard) ->
     assert pick_probe(part.upper()).unique_id == hardware.probe_id
     with VirtualBoard.start(CHIP, serial=hardware.probe_id + "0") as other:
         for wanted in ("", part):
-            with pytest.raises(InfrastructureError, match=r"^(probe.*: )?2 probes fit: ") as caught:
+            with pytest.raises(
+                InfrastructureError, match=r"^(probe.*: )?2 probes match: "
+            ) as caught:
                 pick_probe(wanted)
             for board in (hardware, other):
                 assert f"{board.probe_id} (NUCLEO-F429ZI (virtual))" in caught.value.what
@@ -368,12 +370,12 @@ def test_the_port_of_a_probe_is_found(
 @pytest.mark.parametrize(
     ("probe", "interface", "ports", "what"),
     [
-        ("066EFF555", "", [], "no serial port belongs to it; there are: none"),
+        ("066EFF555", "", [], "no serial port belongs to it; available ports: none"),
         (
             "066EFF555",
             "",
             [ADAPTER],
-            "no serial port belongs to it; there are: /dev/ttyUSB0 (a port)",
+            "no serial port belongs to it; available ports: /dev/ttyUSB0 (a port)",
         ),
         (
             "683123456",
@@ -438,24 +440,24 @@ def test_a_port_that_somebody_else_has_open_is_explained(hardware: VirtualBoard)
         (
             exceptions.TransferFaultError(fault_address=0x6000_0000, length=4),
             "memory cannot be accessed: Memory transfer fault @ 0x60000000-0x60000003",
-            "memory map, and read-out protection off?",
+            "memory map, and is read-out protection off?",
         ),
         (
             exceptions.FlashEraseFailure("erase", address=0x0800_0000, result_code=1),
             "flash cannot be erased: erase (address 0x08000000; result code 0x1)",
-            "write protected",
+            "write-protected",
         ),
         (
             exceptions.FlashProgramFailure("program", address=0x0800_4000, result_code=2),
             "flash cannot be programmed: program (address 0x08004000; result code 0x2)",
             "`pyocd erase --mass -t x`",
         ),
-        (exceptions.FlashFailure("init"), "the flash algorithm failed: init", "write protected"),
+        (exceptions.FlashFailure("init"), "the flash algorithm failed: init", "write-protected"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_what_pyocd_raises_is_explained(error: Exception, what: str, remedy: str) -> None:
-    with pytest.raises(InfrastructureError) as caught, explained("P1", "x", "programming"):
+    with pytest.raises(InfrastructureError) as caught, translated_errors("P1", "x", "programming"):
         raise error
     assert caught.value.where == "probe P1"
     assert caught.value.what.startswith("programming: ")

@@ -147,8 +147,8 @@ def test_a_stack_that_is_used_up_is_a_failure(tmp_path: Path, used: int, verdict
     assert record.numbers["stack_margin"].value == 4096 - used
     if verdict == "failed":
         assert record.reasons == [
-            "the stack is used to the last of its 4,096 bytes: it may have overflowed; `stack` in "
-            "the target file sets its size"
+            "all 4,096 bytes of the stack were used: it may have overflowed; `stack` in the "
+            "target file sets its size"
         ]
 
 

@@ -212,28 +212,28 @@ def test_a_script_of_one_s_own_runs(repository: Repository, renode: Path) -> Non
             {},
             {"LoadPlatformDescription": "no using"},
             "board.platform",
-            "Renode finds no file nothing.repl\n" + NO_FILE,
+            "Renode does not find nothing.repl\n" + NO_FILE,
         ),
         (
             'board.platform = "nothing.resc"',
             {},
             {"include": "no script"},
             "board.platform",
-            "Renode finds no file nothing.resc\n" + NO_FILE,
+            "Renode does not find nothing.resc\n" + NO_FILE,
         ),
         (
             'board.overlay = "nothing.repl"',
             {},
             {"LoadPlatformDescription": "no using"},
             "board.overlay",
-            "Renode finds no file nothing.repl\n" + NO_FILE,
+            "Renode does not find nothing.repl\n" + NO_FILE,
         ),
         (
             'board.platform = "mine.repl"',
             {"mine.repl": "cpu: : x\n"},
             {"LoadPlatformDescription": "syntax"},
             "board.platform",
-            "Renode does not take the platform:\n"
+            "Renode does not accept the platform:\n"
             "Error E00: Syntax error, unexpected ':'; expected end of input\n"
             "At FILE:1:6:\ncpu: : x\n     ^\n",
         ),
@@ -242,7 +242,7 @@ def test_a_script_of_one_s_own_runs(repository: Repository, renode: Path) -> Non
             {"mine.repl": 'using "platforms/cpus/stm32f4.repl"\nfoo: UART.NoSuch @ sysbus 0x1\n'},
             {"LoadPlatformDescription": "no type"},
             "board.platform",
-            "Renode does not take the platform:\n"
+            "Renode does not accept the platform:\n"
             "Error E04: Could not resolve type: 'UART.NoSuch'.\n"
             "At FILE:2:1:\nfoo: UART.NoSuch @ sysbus 0x1\n^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n",
         ),
@@ -261,8 +261,8 @@ def test_a_script_of_one_s_own_runs(repository: Repository, renode: Path) -> Non
             },
             {"LoadELF": "elf while running"},
             "board.platform",
-            "the script starts the machine, which the harness does once the image is loaded\n"
-            "  -> leave `start` out of the script\n",
+            "the script starts the machine, but the harness starts it after loading the image\n"
+            "  -> remove `start` from the script\n",
         ),
         (
             "memory.ram.size = 0x0010_0000",
@@ -270,14 +270,14 @@ def test_a_script_of_one_s_own_runs(repository: Repository, renode: Path) -> Non
             {},
             "memory",
             "the platform stm32f4.repl has no memory for RAM at 0x200ffffc, where memory.ram "
-            "ends\n  -> make `memory` in the target file and the memories of the platform agree\n",
+            "ends\n  -> make `memory` in the target file match the platform's memories\n",
         ),
         (
             "memory.flash.origin = 0x9000_0000",
             {},
             {},
             "memory",
-            "the platform stm32f4.repl has no memory for the image's byte at 0x9000",
+            "the platform stm32f4.repl has no memory for the image at 0x9000",
         ),
     ],
 )

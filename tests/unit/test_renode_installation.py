@@ -45,7 +45,8 @@ def test_without_a_renode_the_ways_to_get_one_are_named() -> None:
     with pytest.raises(InfrastructureError) as caught:
         find_renode()
     assert str(caught.value) == (
-        f"there is no Renode: not in $RENODE, not on PATH, not from renode-run\n  -> {GET_RENODE}"
+        "Renode was not found in $RENODE, on PATH, or among renode-run's installations\n"
+        f"  -> {GET_RENODE}"
     )
     for way in (GET_RENODE_RUN, "harness setup renode", "portable", "--renode", "$RENODE"):
         assert way in GET_RENODE
@@ -56,14 +57,14 @@ def test_the_order_is_option_variable_path_renode_run(
 ) -> None:
     kept = renode(tmp_path / "kept")
     installed(machine, {"version": "2.1", "default": str(kept.parent)})
-    assert (find_renode().executable, find_renode().found) == (kept, "renode-run")
+    assert (find_renode().executable, find_renode().source) == (kept, "renode-run")
     on_path = renode(tmp_path / "bin")
-    assert (find_renode().executable, find_renode().found) == (on_path, "PATH")
+    assert (find_renode().executable, find_renode().source) == (on_path, "PATH")
     named = renode(tmp_path / "named")
     monkeypatch.setenv("RENODE", str(named))
-    assert (find_renode().executable, find_renode().found) == (named, "$RENODE")
+    assert (find_renode().executable, find_renode().source) == (named, "$RENODE")
     asked = renode(tmp_path / "asked")
-    assert (find_renode(str(asked)).executable, find_renode(str(asked)).found) == (
+    assert (find_renode(str(asked)).executable, find_renode(str(asked)).source) == (
         asked,
         "--renode",
     )
@@ -96,7 +97,7 @@ def test_what_renode_run_has_installed_is_found(
 
 def test_what_renode_run_has_installed_and_somebody_removed_is_not_there(machine: Path) -> None:
     installed(machine, {"default": {"dotnet-portable": "/nowhere"}})
-    with pytest.raises(InfrastructureError, match="there is no Renode"):
+    with pytest.raises(InfrastructureError, match="Renode was not found"):
         find_renode()
 
 
@@ -124,8 +125,8 @@ def test_one_that_was_asked_for_is_not_replaced_by_another(
     ("version", "message"),
     [
         ("Renode v1.13.3.1", "is Renode 1.13.3.1, older than 1.14"),
-        ("GNU bash, version 5.2", "is no Renode: to --version it answers 'GNU bash, version 5.2'"),
-        ("", "is no Renode"),
+        ("GNU bash, version 5.2", "is not Renode: --version prints 'GNU bash, version 5.2'"),
+        ("", "is not Renode"),
     ],
 )
 def test_a_wrong_one_is_explained(tmp_path: Path, version: str, message: str) -> None:

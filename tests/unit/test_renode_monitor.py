@@ -94,7 +94,7 @@ def test_a_number_is_read_as_renode_writes_it(name: str, number: int, tmp_path: 
 def test_an_answer_that_is_no_number_is_not_taken_for_one(tmp_path: Path) -> None:
     with (
         monitor_of(replay("start"), tmp_path) as monitor,
-        pytest.raises(InfrastructureError, match="is no number: 'Starting emulation"),
+        pytest.raises(InfrastructureError, match="is not a number: 'Starting emulation"),
     ):
         monitor.number("start")
 
@@ -123,7 +123,7 @@ def test_half_a_line_and_then_nothing_has_a_deadline(tmp_path: Path) -> None:
             monitor.command("start", 0.5)
         assert 0.4 < time.monotonic() - begin < 5
     assert str(caught.value) == (
-        "bench: Renode gave no prompt within 0.5 s after start; it said:\nstart\nStarting emu\n"
+        "bench: Renode gave no prompt within 0.5 s after start; its output:\nstart\nStarting emu\n"
         "  -> is this machine overloaded, or does the platform download a file?"
     )
 
@@ -131,7 +131,7 @@ def test_half_a_line_and_then_nothing_has_a_deadline(tmp_path: Path) -> None:
 def test_a_renode_that_dies_in_the_middle_is_told_apart(tmp_path: Path) -> None:
     with (
         monitor_of("hear()\nsay('start\\n\\rUnhandled excep')\n", tmp_path) as monitor,
-        pytest.raises(InfrastructureError, match=r"after start; it said:\nstart\nUnhandled"),
+        pytest.raises(InfrastructureError, match=r"after start; its output:\nstart\nUnhandled"),
     ):
         monitor.command("start", 10)
 

@@ -168,7 +168,10 @@ def test_the_device_answers_on_after_a_trace(
     [
         ('__asm volatile("udf #0");', "the device took a fault: "),
         ("return 3;", "the engine: layer 2 failed"),
-        ("arena[OUTPUT_05 + 1] ^= 1;", "answers otherwise than the one that was measured"),
+        (
+            "arena[OUTPUT_05 + 1] ^= 1;",
+            "traced image gives different outputs than the measured image",
+        ),
         ("not C at all", "the image does not compile"),
     ],
 )
@@ -191,8 +194,9 @@ def test_a_golden_of_another_model_is_said_to_be_that(
     plain = Spoilt("right", lambda code, cmake: (code, cmake))
     record = run(repository, plain, monkeypatch)
     assert record.divergence is None
-    assert "vectors.npz: every layer agrees with tflite-micro" in record.reasons[1]
-    assert "is its `golden` of this model?" in record.reasons[1]
+    reason = record.reasons[1]
+    assert "vectors.npz: every layer agrees with the current results of tflite-micro" in reason
+    assert "does its `golden` belong to this model?" in reason
 
 
 def sections(image: Image) -> dict[str, bytes]:

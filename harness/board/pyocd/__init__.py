@@ -1,1 +1,1 @@
-"""Boards behind a debug probe."""
+"""Boards that are connected through a debug probe."""

@@ -1,4 +1,4 @@
-"""What a core that does not answer is doing."""
+"""Why a core does not answer: lockup, fault, halt or a loop."""
 
 import time
 from functools import partial
@@ -8,24 +8,22 @@ from pyocd.core.target import Target
 
 from harness.board import halted
 from harness.elf import Elf
-from harness.link.fault_registers import describe
+from harness.image.stack_paint import PAINT
+from harness.link.fault_registers import code_location, describe
 from harness.link.messages import Fault
 
-# Armv7-M ARM (DDI 0403E), B3.2: System Control Block.
-_CFSR, _HFSR, _MMFAR, _BFAR = 0xE000ED28, 0xE000ED2C, 0xE000ED34, 0xE000ED38
+# Armv7-M ARM (DDI 0403E)
 _PRIVATE_BUS = 0xE000_0000
 _DHCSR = 0xE000EDF0  # C1.6.2
-_S_RESET_ST = 1 << 25  # there was a reset since it was last read
+_S_RESET_ST = 1 << 25  # the core was reset since the last read of DHCSR
 _HARDFAULT = 3  # exception number, B1.5.2
-_USES_PSP = 1 << 2  # in EXC_RETURN, B1.5.8
 _STACKED_WORDS = 8
-_PAINT = 0xA5A5A5A5  # firmware/ports/cortexm/startup.c
 _HALT_DEADLINE = 0.5  # seconds
 _RESET_PERIOD = 0.3
 
 
 def crash(session: Session, elf: Elf) -> str | None:
-    """Return what went wrong if the core stands still, None while it runs."""
+    """Return why the core is halted or locked up; None while it runs."""
     target = session.target
     state = target.get_state()
     if state is Target.State.LOCKUP:
@@ -34,37 +32,37 @@ def crash(session: Session, elf: Elf) -> str | None:
     if state is not Target.State.HALTED:
         return None
     if target.read_core_register("ipsr") == _HARDFAULT:
-        return "HardFault: " + describe(_fault(session), elf.locate)
-    return f"the core is halted, {_place(session, elf)}"
+        return "HardFault: " + describe(_stacked_fault(session), elf.locate)
+    pc, lr = (target.read_core_register(name) for name in ("pc", "lr"))
+    return f"the core is halted, at {code_location(pc, lr, elf.locate)}"
 
 
 def whereabouts(session: Session, elf: Elf) -> str:
-    """Halt a core that runs and return where it was and how much stack it has used."""
-    resets = _resets(session.target)
+    """Halt a running core; return its location and how much stack it has used."""
+    resets = _keeps_resetting(session.target)
     _halt(session.target)
     names = ("pc", "lr", "xpsr", "msp", "psp")
     registers = {name: session.target.read_core_register(name) for name in names}
-    found = halted.whereabouts(registers, partial(_read, session), elf.locate)
-    lines = [f"the core was {found}"]
+    lines = [f"the core was {halted.whereabouts(registers, partial(_read, session), elf.locate)}"]
     if resets:
-        lines.append("it is reset again and again: by a watchdog, its supply, or itself?")
+        lines.append("it keeps resetting: a watchdog, the power supply, or the firmware itself?")
     stack = elf.symbols("stack_bottom", "stack_top")
     if stack is not None:
         words = session.target.read_memory_block32(stack[0], (stack[1] - stack[0]) // 4)
-        painted = next((i for i, word in enumerate(words) if word != _PAINT), len(words))
+        painted = next((i for i, word in enumerate(words) if word != PAINT), len(words))
         lines.append(f"stack: {4 * (len(words) - painted):,} of {4 * len(words):,} bytes used")
     return "\n".join(lines)
 
 
-def _resets(target: Target) -> bool:
-    """Tell whether the core is reset while nobody asks for it."""
+def _keeps_resetting(target: Target) -> bool:
+    """Return whether the core resets although the probe does not request it."""
     target.read32(_DHCSR)
     time.sleep(_RESET_PERIOD)
     return bool(target.read32(_DHCSR) & _S_RESET_ST)
 
 
 def _halt(target: Target) -> None:
-    """Halt and wait for it: pyOCD does not. What reads registers then says if it does not halt."""
+    """Halt and wait: pyOCD does not wait. If the core does not halt, reading registers fails."""
     target.halt()
     end = time.monotonic() + _HALT_DEADLINE
     while not target.is_halted() and time.monotonic() < end:
@@ -72,25 +70,19 @@ def _halt(target: Target) -> None:
 
 
 def _read(session: Session, address: int, size: int) -> bytes:
-    """Return memory, or nothing where there is none."""
+    """Return `size` bytes at `address`; empty if there is no memory."""
     region = session.target.memory_map.get_region_for_address(address)
     inside = region is not None and region.contains_address(address + size - 1)
-    if not inside and address < _PRIVATE_BUS:  # which no memory map of pyOCD's has
+    if not inside and address < _PRIVATE_BUS:  # pyOCD's memory maps leave the private bus out
         return b""
     return bytes(session.target.read_memory_block8(address, size))
 
 
-def _place(session: Session, elf: Elf) -> str:
-    pc, lr = (session.target.read_core_register(name) for name in ("pc", "lr"))
-    # LR is where the call returns to; the call itself lies before it.
-    return f"at {elf.locate(pc)}, called from {elf.locate(max(lr - 2, 0))}"
-
-
-def _fault(session: Session) -> Fault:
-    """Return the registers as they were when the fault was taken, from the stacked frame."""
+def _stacked_fault(session: Session) -> Fault:
+    """Return the registers at the time of the fault, from the stacked frame."""
     target = session.target
     exc_return = target.read_core_register("lr")
-    sp = target.read_core_register("psp" if exc_return & _USES_PSP else "msp")
+    sp = target.read_core_register("psp" if exc_return & halted.USES_PSP else "msp")
     region = target.memory_map.get_region_for_address(sp)
     frame = [0] * _STACKED_WORDS
     if (
@@ -99,16 +91,16 @@ def _fault(session: Session) -> Fault:
         and region.contains_address(sp + 4 * _STACKED_WORDS - 1)
     ):
         frame = target.read_memory_block32(sp, _STACKED_WORDS)
-    return _of(session, [*frame, sp, exc_return])
+    return _fault(session, [*frame, sp, exc_return])
 
 
 def _lockup(session: Session) -> Fault:
-    """Return the registers as they are: a core in lockup has stacked nothing."""
+    """Return the current registers: a core in lockup has not stacked a frame."""
     names = ("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr", "sp")
-    return _of(session, [*(session.target.read_core_register(name) for name in names), 0])
+    return _fault(session, [*(session.target.read_core_register(name) for name in names), 0])
 
 
-def _of(session: Session, registers: list[int]) -> Fault:
-    """Return the fault with these registers, in the order of `Fault`, and its status."""
-    status = [session.target.read32(address) for address in (_CFSR, _HFSR, _MMFAR, _BFAR)]
+def _fault(session: Session, registers: list[int]) -> Fault:
+    """Return the fault with `registers`, in the order of `Fault`, and the fault status."""
+    status = [session.target.read32(address) for address in halted.STATUS_ADDRESSES]
     return Fault(*registers, *status)

@@ -1,4 +1,4 @@
-"""The serial port that belongs to a probe."""
+"""Finds the serial port that belongs to a probe."""
 
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
@@ -9,22 +9,22 @@ from harness.errors import InfrastructureError
 def find_port(probe: str, interface: str) -> str:
     """Return the device of the serial port on the same USB device as `probe`.
 
-    Where a probe has several, `interface` picks one: the USB interface's name, or the end
-    of its location such as "1.2". `InfrastructureError` lists what there is otherwise.
+    If a probe has several ports, `interface` selects one: the USB interface's name, or the end
+    of its location such as "1.2". Otherwise `InfrastructureError` lists the ports.
     """
     ports = list_ports.comports()
     number = _serial_number(probe)
-    # Ports without a number are nobody's.
+    # A port without a serial number cannot be matched to a probe.
     own = [port for port in ports if number and _serial_number(port.serial_number) == number]
-    fit = [port for port in own if _has_interface(port, interface)]
-    if len(fit) == 1:
-        return str(fit[0].device)
-    if fit:
-        what = f"{len(fit)} serial ports belong to it: {_names(fit)}"
+    matching = [port for port in own if _has_interface(port, interface)]
+    if len(matching) == 1:
+        return str(matching[0].device)
+    if matching:
+        what = f"{len(matching)} serial ports belong to it: {_names(matching)}"
     elif own:
         what = f"none of its serial ports is on interface {interface!r}: {_names(own)}"
     else:
-        what = f"no serial port belongs to it; there are: {_names(ports) or 'none'}"
+        what = f"no serial port belongs to it; available ports: {_names(ports) or 'none'}"
     raise InfrastructureError(
         what,
         where=f"probe {probe}",
@@ -33,7 +33,7 @@ def find_port(probe: str, interface: str) -> str:
 
 
 def _serial_number(text: str | None) -> str:
-    """Normalise: USB says 000683123456 where pyOCD says 683123456."""
+    """Normalise: USB reports 000683123456, pyOCD 683123456."""
     text = (text or "").lower()
     return text.lstrip("0") if text.isdigit() else text
 

@@ -1,4 +1,4 @@
-"""Debug probes: which one, and a session with the chip behind it."""
+"""Debug probes: selecting one, and opening a session with the chip behind it."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
 from pyocd.target import TARGET
 
-from harness.board.pyocd.pyocd_errors import explained
+from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.errors import InfrastructureError, InputError
 from harness.support.suggestions import suggest
 from harness.target.target_file import ChipId
 
-_NONE = "plug a probe in; one that is not listed by `pyocd list` may lack a udev rule or its driver"
+_CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
 _RESET_DEADLINE = 3.0  # seconds
 
 
 def pick_probe(wanted: str) -> Any:
-    """Return the one probe whose unique id is, or contains, `wanted`; any if it is empty.
+    """Return the only probe whose unique id equals or contains `wanted`; "" matches any probe.
 
-    Raises `InfrastructureError` if there is none or more than one; it lists them.
+    Raises `InfrastructureError`, with a list, if no probe or more than one matches.
     """
     try:
         probes = DebugProbeAggregator.get_all_connected_probes(unique_id=wanted or None)
@@ -29,13 +29,13 @@ def pick_probe(wanted: str) -> Any:
             where=f"probe {wanted}",
             remedy="give a probe's unique id, or remote:HOST:PORT",
         ) from error
-    # An id may be part of another; pyOCD takes any that contains it.
+    # One id may be part of another, and pyOCD matches substrings: prefer an exact match.
     probes = [probe for probe in probes if _same(probe.unique_id, wanted)] or probes
     if len(probes) == 1:
         return probes[0]
     if probes:
         raise InfrastructureError(
-            f"{len(probes)} probes fit: {_names(probes)}",
+            f"{len(probes)} probes match: {_names(probes)}",
             where=f"probe {wanted}" if wanted else "probe",
             remedy="name one with --probe, or as `probe` in the target file",
         )
@@ -45,15 +45,15 @@ def pick_probe(wanted: str) -> Any:
         if wanted
         else "no debug probe is connected",
         where=f"probe {wanted}" if wanted else "",
-        remedy="name one of them with --probe" if connected else _NONE,
+        remedy="name one of them with --probe" if connected else _CONNECT,
     )
 
 
 def open_session(probe: Any, target: str, frequency: int) -> Session:
-    """Connect to `target`, pyOCD's name of a chip, under reset; the core is halted.
+    """Connect to `target`, pyOCD's name for a chip, under reset; the core is halted.
 
-    `frequency` of SWD is in Hz. Raises `InputError` for a name that pyOCD does not know
-    and `InfrastructureError` if probe or chip do not answer.
+    `frequency` is the SWD clock in Hz. Raises `InputError` for a name that pyOCD does not know
+    and `InfrastructureError` if the probe or the chip does not answer.
     """
     if target not in TARGET:
         raise InputError(
@@ -65,20 +65,20 @@ def open_session(probe: Any, target: str, frequency: int) -> Session:
         "target_override": target,
         "connect_mode": "under-reset",
         "frequency": frequency,
-        # Without it pyOCD would read, and change to, the folder of a pyocd.yaml.
+        # Otherwise pyOCD reads a pyocd.yaml and changes to its folder.
         "no_config": True,
         "hide_programming_progress": True,
         "resume_on_disconnect": False,
-        # On a locked nRF52, unlocking would erase the chip without a question.
+        # Unlocking a locked nRF52 erases the chip without asking.
         "auto_unlock": False,
         "reset.halt_timeout": _RESET_DEADLINE,
     }
     session = Session(probe, auto_open=False, options=options)
     try:
-        with explained(probe.unique_id, target, "connecting"):
+        with translated_errors(probe.unique_id, target, "connecting"):
             session.open()
     except (KeyError, AssertionError, AttributeError) as error:
-        # pyOCD trips like this over a chip of another family.
+        # pyOCD raises these for a chip of another family.
         _close(session)
         raise InfrastructureError(
             f"pyOCD's support for {target} failed with {error!r}",
@@ -86,26 +86,26 @@ def open_session(probe: Any, target: str, frequency: int) -> Session:
             remedy=f"is the chip really a {target}?",
         ) from error
     except InfrastructureError:
-        _close(session)  # else the probe stays claimed
+        _close(session)  # otherwise the probe stays claimed
         raise
     return session
 
 
 def check_chip(session: Session, probe: str, target: str, chip: ChipId) -> None:
-    """Compare the chip's identification register; pyOCD does not for STM32."""
-    with explained(probe, target, "reading the chip's id"):
-        found = session.target.read32(chip.address) & chip.mask
-    if found != chip.value:
+    """Compare the chip's identification register; pyOCD does not check it for STM32."""
+    with translated_errors(probe, target, "reading the chip's id"):
+        value = session.target.read32(chip.address) & chip.mask
+    if value != chip.value:
         raise InfrastructureError(
-            f"the chip is not a {target}: {chip.address:#010x} reads {found:#x}, "
+            f"the chip is not a {target}: {chip.address:#010x} reads {value:#x}, "
             f"not {chip.value:#x}",
             where=f"probe {probe}",
-            remedy="is this the right board? --probe names another",
+            remedy="is this the right board? --probe selects another",
         )
 
 
 def close_session(session: Session) -> None:
-    """Disconnect; a probe that is gone by now is no error."""
+    """Disconnect; a probe that was unplugged is not an error."""
     session.context_state.suppress_disconnect_error = True
     _close(session)
 
@@ -114,7 +114,7 @@ def _close(session: Session) -> None:
     try:
         session.close()
     except (exceptions.Error, OSError):
-        return  # it was to be ended, and it is
+        return  # the connection is already gone
 
 
 def _same(unique_id: str, wanted: str) -> bool:

@@ -1,6 +1,7 @@
-"""Boards behind a debug probe, driven through pyOCD: real ones and virtual ones."""
+"""Boards behind a debug probe, driven through pyOCD, both real and virtual."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -8,11 +9,12 @@ import serial
 from pyocd.core.session import Session
 from pyocd.core.target import Target as PyocdTarget
 
+from harness.board.board import not_started
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
-from harness.board.pyocd.pyocd_errors import explained
+from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
@@ -26,17 +28,19 @@ from harness.target.target_file import Pyocd, Target
 
 
 class PyocdBoard:
-    """A chip behind a probe, and the serial port its firmware talks on.
+    """A chip behind a probe, and the serial port of its firmware.
 
-    `board` says how to reach it; `wait` is how many seconds to wait for a probe or port
-    that another session uses.
+    `board` describes probe and port; `lock_timeout` is how many seconds to wait for a probe or
+    port that another session uses.
     """
 
-    def __init__(self, target: Target, board: Pyocd, progress: Progress, wait: float) -> None:
+    def __init__(
+        self, target: Target, board: Pyocd, progress: Progress, lock_timeout: float
+    ) -> None:
         self._target = target
         self._board = board
         self._progress = progress
-        self._wait = wait
+        self._lock_timeout = lock_timeout
         self._leases: list[Lease] = []
         self._session: Session | None = None
         self._port: serial.Serial | None = None
@@ -53,7 +57,7 @@ class PyocdBoard:
         self.stop()
         probe = pick_probe(self._board.probe)
         self._probe = probe.unique_id
-        # First the lease, then the probe: pyOCD's own refusals differ from probe to probe.
+        # Take the lease before opening the probe: pyOCD's errors for a busy probe vary.
         self._lease(f"probe {self._probe}")
         device = self._board.serial or find_port(self._probe, self._board.interface)
         self._lease(f"port {device}")
@@ -65,7 +69,7 @@ class PyocdBoard:
         return Channel(self._port.fileno(), name=f"{self._target.name} ({device})")
 
     def stop(self) -> None:
-        """Disconnect from probe and port and give them back; the chip keeps its state."""
+        """Disconnect from probe and port and release them; the chip keeps its state."""
         if self._port is not None:
             self._port.close()
             self._port = None
@@ -76,57 +80,63 @@ class PyocdBoard:
             self._leases.pop().release()
 
     def close(self) -> None:
-        """Do what `stop` does: a board stays where it is."""
+        """Same as `stop`: hardware needs no further cleanup."""
         self.stop()
 
     def check(self) -> None:
-        """Raise `DeviceStoppedError` if the core stands still; the host waits for nothing."""
+        """Raise `DeviceStoppedError` if the core is halted or locked up."""
         if self._session is None or self._elf is None:
             return
-        with explained(self._probe, self._board.target, "looking at the core"):
-            found = crash(self._session, self._elf)
-        if found is not None:
-            raise DeviceStoppedError(found, where=self._target.name)
+        with self._translated_errors("reading the core's state"):
+            reason = crash(self._session, self._elf)
+        if reason is not None:
+            raise DeviceStoppedError(reason, where=self._target.name)
 
     def executed(self) -> None:
-        """Return None: it cannot be told."""
+        """Return None: hardware does not count instructions."""
 
     def diagnosis(self) -> str:
-        """Return where a core that does not answer was; it is halted for that."""
+        """Return where a core that does not answer was; this halts the core."""
         if self._session is None or self._elf is None:
             return ""
         try:
-            with explained(self._probe, self._board.target, "looking at the core"):
+            with self._translated_errors("reading the core's state"):
                 return crash(self._session, self._elf) or whereabouts(self._session, self._elf)
         except InfrastructureError as error:
             return str(error)
 
     def read_memory(self, address: int, size: int) -> bytes:
-        """Return `size` bytes at `address`, also while the core runs."""
-        if self._session is None:
-            raise InfrastructureError("the board is not started", where=self._target.name)
-        with explained(self._probe, self._board.target, "reading memory"):
-            return bytes(self._session.target.read_memory_block8(address, size))
+        """Return `size` bytes at `address`; the core may run."""
+        session = self._started()
+        with self._translated_errors("reading memory"):
+            return bytes(session.target.read_memory_block8(address, size))
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Put `data` into RAM at `address`, also while the core runs."""
+        """Write `data` to RAM at `address`; the core may run."""
+        session = self._started()
+        with self._translated_errors("writing memory"):
+            session.target.write_memory_block8(address, data)
+            session.target.flush()  # a probe may buffer writes, and RUN takes the serial line
+
+    def _started(self) -> Session:
         if self._session is None:
-            raise InfrastructureError("the board is not started", where=self._target.name)
-        with explained(self._probe, self._board.target, "writing memory"):
-            self._session.target.write_memory_block8(address, data)
-            self._session.target.flush()  # a probe may hold writes back, and RUN goes another way
+            raise not_started(self._target)
+        return self._session
+
+    def _translated_errors(self, activity: str) -> AbstractContextManager[None]:
+        return translated_errors(self._probe, self._board.target, activity)
 
     def _lease(self, resource: str) -> None:
-        self._leases.append(Lease(resource, wait=self._wait))
+        self._leases.append(Lease(resource, wait=self._lock_timeout))
 
     def _flash(self, session: Session, elf: Elf) -> None:
         if self._board.chip_id is not None:
             check_chip(session, self._probe, self._board.target, self._board.chip_id)
         with self._progress.bar(f"flashing {self._target.name}", 200) as step:
-            flash(session, self._probe, self._board.target, elf, _Halves(step))
+            flash(session, self._probe, self._board.target, elf, _FlashProgress(step))
 
     def _boot(self, session: Session, stack: range | None) -> None:
-        with explained(self._probe, self._board.target, "starting the firmware"):
+        with self._translated_errors("starting the firmware"):
             session.target.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
             session.target.reset_and_halt()
             if stack:
@@ -134,8 +144,8 @@ class PyocdBoard:
             session.target.resume()
 
 
-class _Halves:
-    """Makes 200 steps of pyOCD's progress: 0 to 1 for erasing, then again for programming."""
+class _FlashProgress:
+    """Turns pyOCD's progress, 0 to 1 for erasing and again for programming, into 200 steps."""
 
     def __init__(self, step: Callable[[], Any]) -> None:
         self._step = step

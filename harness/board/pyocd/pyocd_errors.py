@@ -1,4 +1,4 @@
-"""What pyOCD raises, in words for people: what happened and what to do."""
+"""Translates pyOCD's exceptions into errors that say what happened and what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,47 +12,47 @@ _PERMISSIONS = (
     "is another program using it? On Linux a udev rule must allow it: "
     "see pyocd.io/docs/installing, 'udev rules'"
 )
-_SERVER = "does `pyocd server` run on that machine and port, and nobody else use it?"
+_SERVER = "does `pyocd server` run on that machine and port, without another client?"
 
 
 @contextmanager
-def explained(  # noqa: C901 - a table, a row for each exception
-    probe: str, target: str, doing: str
+def translated_errors(  # noqa: C901 - a table, a row for each exception
+    probe: str, target: str, activity: str
 ) -> Iterator[None]:
-    """Turn what pyOCD raises while `doing` something into `InfrastructureError`."""
+    """Turn pyOCD's exceptions during `activity` into `InfrastructureError`."""
 
-    def told(what: str, remedy: str) -> InfrastructureError:
-        return InfrastructureError(f"{doing}: {what}", where=f"probe {probe}", remedy=remedy)
+    def translate(what: str, remedy: str) -> InfrastructureError:
+        return InfrastructureError(f"{activity}: {what}", where=f"probe {probe}", remedy=remedy)
 
     try:
         yield
     except exceptions.ProbeDisconnected as error:
-        raise told(f"the probe was unplugged ({error})", "plug it in again") from error
+        raise translate(f"the probe was unplugged ({error})", "plug it in again") from error
     except exceptions.ProbeError as error:
-        raise told(str(error), _access(probe)) from error
+        raise translate(str(error), _access(probe)) from error
     except exceptions.FlashEraseFailure as error:
-        raise told(f"flash cannot be erased: {error}", _protection(target)) from error
+        raise translate(f"flash cannot be erased: {error}", _protection(target)) from error
     except exceptions.FlashProgramFailure as error:
-        raise told(f"flash cannot be programmed: {error}", _protection(target)) from error
+        raise translate(f"flash cannot be programmed: {error}", _protection(target)) from error
     except exceptions.FlashFailure as error:
-        raise told(f"the flash algorithm failed: {error}", _protection(target)) from error
+        raise translate(f"the flash algorithm failed: {error}", _protection(target)) from error
     except exceptions.TransferFaultError as error:
-        raise told(
+        raise translate(
             f"memory cannot be accessed: {error}",
-            "is the address in the chip's memory map, and read-out protection off?",
+            "is the address in the chip's memory map, and is read-out protection off?",
         ) from error
     except exceptions.TransferError as error:
-        raise told(f"the target stopped answering: {error}", _WIRING) from error
+        raise translate(f"the target stopped answering: {error}", _WIRING) from error
     except exceptions.TargetSupportError as error:
-        raise told(
+        raise translate(
             str(error),
-            f"`pyocd list --targets` names what is built in; a CMSIS pack adds others: "
+            f"`pyocd list --targets` lists the built-in targets; a CMSIS pack adds others: "
             f"`pyocd pack install {target}`",
         ) from error
     except exceptions.Error as error:
-        raise told(str(error), _WIRING) from error
-    except OSError as error:  # an ST-Link that is busy arrives raw, as usb.core.USBError
-        raise told(str(error), _access(probe)) from error
+        raise translate(str(error), _WIRING) from error
+    except OSError as error:  # a busy ST-Link raises usb.core.USBError, which pyOCD lets through
+        raise translate(str(error), _access(probe)) from error
 
 
 def _access(probe: str) -> str:
@@ -61,6 +61,6 @@ def _access(probe: str) -> str:
 
 def _protection(target: str) -> str:
     return (
-        "is the sector write protected, or the chip locked? Look at the option bytes; "
+        "is the sector write-protected, or the chip locked? Check the option bytes; "
         f"`pyocd erase --mass -t {target}` erases the whole chip"
     )

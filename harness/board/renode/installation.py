@@ -1,4 +1,4 @@
-"""Where Renode is on this machine, and how to get it."""
+"""Finds Renode on this machine, and installs it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import msgspec
 from harness.errors import InfrastructureError
 
 OLDEST = (1, 14)
-"""The first version that has all that is asked of it; what is measured is from 1.16.1."""
+"""The first version with all the features that the harness uses; tested with 1.16.1."""
 
 _VERSION = re.compile(r"Renode v(?P<version>(\d+)\.(\d+)[.\w+-]*)")
 _VERSION_DEADLINE = 30.0  # seconds
@@ -23,59 +23,61 @@ _DOWNLOAD_DEADLINE = 1800.0
 RENODE_RUN = "renode-run"
 GET_RENODE_RUN = "pip install git+https://github.com/antmicro/renode-run"
 GET_RENODE = (
-    f"get Renode with renode-run ({GET_RENODE_RUN}, then: harness setup renode), or take a "
-    "package or the portable archive from github.com/renode/renode/releases and say where it "
-    "is: on PATH, in $RENODE, or with --renode"
+    f"get Renode with renode-run ({GET_RENODE_RUN}, then: harness setup renode), or install a "
+    "package or the portable archive from github.com/renode/renode/releases and give its "
+    "location: on PATH, in $RENODE, or with --renode"
 )
 
 
 @dataclass(frozen=True)
 class Installation:
-    """A Renode: its executable, the first line of its `--version`, and how it was found."""
+    """A Renode: its executable, its name and version, and where it was found (`source`)."""
 
     executable: Path
     version: str
-    found: str
+    source: str
 
 
 class _RenodeRun(msgspec.Struct):
-    """What renode-run keeps of what it has installed.
+    """The list of installations that renode-run keeps.
 
-    `default` is a path, or one for each kind of build; `installations` are by path.
+    `default` is a path, or one path for each kind of build; the keys of `installations` are paths.
     """
 
     default: str | dict[str, str] | None = None
     installations: dict[str, object] = {}
 
 
-def find_renode(asked: str = "") -> Installation:
-    """Return the Renode that `--renode` asked for, else $RENODE, PATH's, or renode-run's.
+def find_renode(option: str = "") -> Installation:
+    """Return the first Renode of `option` (--renode), $RENODE, PATH, and renode-run.
 
-    Nothing is downloaded. Raises `InfrastructureError` that says how to get one if there
-    is none, or what is wrong with the one that was asked for.
+    Nothing is downloaded. Raises `InfrastructureError` with instructions if there is no Renode,
+    or with the reason if the selected one does not work.
     """
-    for named, found in ((asked, "--renode"), (os.environ.get("RENODE", ""), "$RENODE")):
-        if named:
-            return Installation(*_check(_executable(Path(named).expanduser(), found), found), found)
+    for path, source in ((option, "--renode"), (os.environ.get("RENODE", ""), "$RENODE")):
+        if path:
+            executable = _executable(Path(path).expanduser(), source)
+            return Installation(*_check(executable, source), source)
     on_path = shutil.which("renode")
     if on_path:
         return Installation(*_check(Path(on_path), "PATH"), "PATH")
-    for folder in _renode_runs():
+    for folder in _renode_run_folders():
         if (folder / "renode").is_file():
             return Installation(*_check(folder / "renode", RENODE_RUN), RENODE_RUN)
     raise InfrastructureError(
-        "there is no Renode: not in $RENODE, not on PATH, not from renode-run", remedy=GET_RENODE
+        "Renode was not found in $RENODE, on PATH, or among renode-run's installations",
+        remedy=GET_RENODE,
     )
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return what to run Renode with, so that it keeps its files in `home` and not the user's.
+    """Return environment variables that make Renode keep its files in `home`.
 
-    It writes a configuration and a history, and sweeps folders called "renode-*" out of the
-    temporary directory.
+    Renode writes a configuration and a history, and deletes folders named "renode-*" in the
+    temporary directory; none of that may touch the user's files.
     """
     return {
-        # Where .NET unpacks a Renode that is a single file; once is enough.
+        # .NET unpacks a single-file Renode here; shared, so that it is unpacked only once.
         "DOTNET_BUNDLE_EXTRACT_BASE_DIR": str(Path.home() / ".net"),
         **os.environ,
         **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "TMPDIR"), str(home)),
@@ -83,7 +85,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def download() -> None:
-    """Have renode-run download and install Renode; its progress goes to the terminal."""
+    """Download and install Renode with renode-run, which shows its progress in the terminal."""
     beside_python = str(Path(sys.executable).parent)
     tool = shutil.which(RENODE_RUN) or shutil.which(RENODE_RUN, path=beside_python)
     if tool is None:
@@ -102,17 +104,17 @@ def download() -> None:
         )
 
 
-def _executable(path: Path, found: str) -> Path:
+def _executable(path: Path, source: str) -> Path:
     """Return the executable at `path`, which may be the folder of a portable Renode."""
     if path.is_dir():
         path = path / "renode"
     if not path.is_file():
-        raise InfrastructureError(f"there is no Renode at {path}", where=found, remedy=GET_RENODE)
+        raise InfrastructureError(f"there is no Renode at {path}", where=source, remedy=GET_RENODE)
     return path.absolute()
 
 
-def _check(executable: Path, found: str) -> tuple[Path, str]:
-    """Return the executable and its version, once it is known to be a Renode of use."""
+def _check(executable: Path, source: str) -> tuple[Path, str]:
+    """Return the executable and its version; raise if it is not a Renode or is too old."""
     try:
         with tempfile.TemporaryDirectory(prefix="harness-") as home:
             output = subprocess.run(
@@ -126,29 +128,29 @@ def _check(executable: Path, found: str) -> tuple[Path, str]:
             ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InfrastructureError(
-            f"{executable} does not run: {error}", where=found, remedy=GET_RENODE
+            f"{executable} does not run: {error}", where=source, remedy=GET_RENODE
         ) from error
-    said = _VERSION.search(output)
-    if said is None:
+    version = _VERSION.search(output)
+    if version is None:
         raise InfrastructureError(
-            f"{executable} is no Renode: to --version it answers {output[:80].strip()!r}",
-            where=found,
+            f"{executable} is not Renode: --version prints {output[:80].strip()!r}",
+            where=source,
             remedy=GET_RENODE,
         )
-    if (int(said[2]), int(said[3])) < OLDEST:
+    if (int(version[2]), int(version[3])) < OLDEST:
         raise InfrastructureError(
-            f"{executable} is Renode {said['version']}, older than {OLDEST[0]}.{OLDEST[1]}",
-            where=found,
+            f"{executable} is Renode {version['version']}, older than {OLDEST[0]}.{OLDEST[1]}",
+            where=source,
             remedy=GET_RENODE,
         )
-    return executable, said[0]
+    return executable, version[0]
 
 
-def _renode_runs() -> Iterator[Path]:
-    """Yield the folders that renode-run has installed Renode in, its default first."""
+def _renode_run_folders() -> Iterator[Path]:
+    """Yield the folders into which renode-run has installed Renode, its default first."""
     file = Path.home() / ".config" / "renode" / "renode-run.json"
     try:
-        kept = msgspec.json.decode(file.read_bytes(), type=_RenodeRun)
+        installed = msgspec.json.decode(file.read_bytes(), type=_RenodeRun)
     except FileNotFoundError:
         return
     except (OSError, msgspec.DecodeError) as error:
@@ -157,9 +159,9 @@ def _renode_runs() -> Iterator[Path]:
             where=str(file),
             remedy="repair it with `renode-run download`, or name Renode with --renode",
         ) from error
-    if isinstance(kept.default, dict):
-        # renode-run's own choice is "dotnet-portable", before "mono-portable".
-        yield from (Path(path) for _, path in sorted(kept.default.items()))
-    elif kept.default:
-        yield Path(kept.default)
-    yield from map(Path, kept.installations)
+    if isinstance(installed.default, dict):
+        # renode-run itself prefers "dotnet-portable" to "mono-portable".
+        yield from (Path(path) for _, path in sorted(installed.default.items()))
+    elif installed.default:
+        yield Path(installed.default)
+    yield from map(Path, installed.installations)

@@ -1,4 +1,4 @@
-"""A machine in Renode: its platform, the image in its memory, and the line to its UART."""
+"""A machine in Renode: its platform, the image in its memory, and the connection to its UART."""
 
 import os
 import re
@@ -12,24 +12,24 @@ from harness.target.target_file import Renode, Target
 
 _PLATFORM_DEADLINE = 120.0  # seconds; a platform may compile C#, or try to download a file
 _MACHINE = "dut"
-_NO_MACHINE = "monitor"  # the prompt's name for none
-_LINE = "harness_line"
+_NO_MACHINE = "monitor"  # the prompt when no machine is selected
+_TERMINAL = "harness_line"
 _WORD = 4
-_PATTERN = 0x5AFE_C0DE  # that no memory holds by chance
-_UART = re.compile(r"(\w+) \(\w*UART\w*\)", re.IGNORECASE)  # of a line of `peripherals`
+_PATTERN = 0x5AFE_C0DE  # unlikely to be in memory by chance
+_UART = re.compile(r"(\w+) \(\w*UART\w*\)", re.IGNORECASE)  # in a line of `peripherals`
 _CORE = re.compile(r"(\w+) \((?:CortexM|ARMv\w+)\)")
-_DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # with the place, in several lines
-_TWICE = re.compile(r"was already declared")
+_DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
+_DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
     r"Could not find file.*|File does not exist.*|Error E36: Using '.*' does not exist"
 )
 
 
 def build(monitor: Monitor, target: Target, board: Renode, elf: Elf, scratch: Path) -> None:
-    """Create the machine from the board's platform, a `.repl`, or have its `.resc` do it."""
+    """Create the machine from the board's platform: a `.repl`, or a `.resc` that creates it."""
     if board.platform.endswith(".resc"):
         monitor.command(f'$name="{_MACHINE}"')
-        for variable in ("$bin", "$elf"):  # what scripts call the file that they load
+        for variable in ("$bin", "$elf"):  # Renode's scripts use either name for the firmware
             monitor.command(f"{variable}={quoted(elf.path)}")
         create = f"include {quoted(board.platform)}"
     else:
@@ -45,7 +45,7 @@ def build(monitor: Monitor, target: Target, board: Renode, elf: Elf, scratch: Pa
     if monitor.machine == _NO_MACHINE:
         raise InputError("the script creates no machine", where=f"{target.path}: board.platform")
     _check_core(monitor, target, board)
-    # What makes a line by interrupt fastest: docs/renode.md, "How fast".
+    # The fastest settings for an interrupt-driven UART: docs/renode.md, "How fast".
     monitor.command("emulation SetGlobalAdvanceImmediately true")
     monitor.command('emulation SetGlobalQuantum "0.001"')
 
@@ -63,12 +63,12 @@ def _check_core(monitor: Monitor, target: Target, board: Renode) -> None:
 
 
 def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
-    """Load `elf`, and make sure that the platform has all the memory that the target says.
+    """Load `elf`, and check that the platform has all the memory that the target describes.
 
-    What lies outside its memories Renode drops with no more than a warning in its log.
+    Renode drops bytes outside the platform's memory with only a warning in its log.
     """
     load = f"sysbus LoadELF {quoted(elf.path)}"
-    # A reset takes the vector table's place from the core, and loading gives it back.
+    # A reset clears the core's vector table address, and loading the ELF sets it again.
     monitor.command(f'macro reset "{load}"')
     try:
         monitor.command(load)
@@ -76,16 +76,16 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
         if "unpaused machine" not in error.what:
             raise
         raise InputError(
-            "the script starts the machine, which the harness does once the image is loaded",
+            "the script starts the machine, but the harness starts it after loading the image",
             where=f"{target.path}: board.platform",
-            remedy="leave `start` out of the script",
+            remedy="remove `start` from the script",
         ) from error
     for segment in elf.segments():
         last = (len(segment.data) - 1) // _WORD * _WORD
         word = int.from_bytes(segment.data[last : last + _WORD].ljust(_WORD, b"\0"), "little")
         address = segment.address + last
         if monitor.number(f"sysbus ReadDoubleWord {address:#x}") != word:
-            raise _no_memory(target, board, f"the image's byte at {address:#010x}")
+            raise _no_memory(target, board, f"the image at {address:#010x}")
     end = target.memory.ram.end - _WORD
     monitor.command(f"sysbus WriteDoubleWord {end:#x} {_PATTERN:#x}")
     if monitor.number(f"sysbus ReadDoubleWord {end:#x}") != _PATTERN:
@@ -93,15 +93,15 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
 
 
 def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> int:
-    """Put the UART on a pseudoterminal; return the descriptor of our end of it.
+    """Connect the UART to a pseudo-terminal; return the descriptor of the host's end.
 
-    Not on a socket: stock Renode would listen on every interface of this machine.
+    A socket is not an option: Renode listens on every network interface of the host.
     """
     link = scratch / "line"
-    monitor.command(f'emulation CreateUartPtyTerminal "{_LINE}" "{link}"')
+    monitor.command(f'emulation CreateUartPtyTerminal "{_TERMINAL}" "{link}"')
     uart = board.uart if board.uart.startswith("sysbus.") else f"sysbus.{board.uart}"
     try:
-        monitor.command(f"connector Connect {uart} {_LINE}")
+        monitor.command(f"connector Connect {uart} {_TERMINAL}")
     except MonitorRefusedError as error:
         known = re.findall(_UART, monitor.command("peripherals"))
         raise InputError(
@@ -113,23 +113,23 @@ def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> i
 
 
 def _platform_error(error: MonitorRefusedError, target: Target, board: Renode) -> InputError:
-    """Return the error with the key that it is about, and what to do."""
+    """Return the error with the target file's key that causes it, and a remedy."""
     missing = _NO_FILE.search(error.what)
     if missing:
         key = "overlay" if board.overlay and board.overlay in missing[0] else "platform"
         return InputError(
-            f"Renode finds no file {board.overlay if key == 'overlay' else board.platform}",
+            f"Renode does not find {board.overlay if key == 'overlay' else board.platform}",
             where=f"{target.path}: board.{key}",
             remedy="give a path relative to the target file, or one in Renode's own folder, "
             "such as platforms/cpus/stm32f4.repl",
         )
     description = _DESCRIPTION.search(error.what)
-    said = description[0] if description else error.what
+    message = description[0] if description else error.what
     remedy = ""
-    if board.overlay and _TWICE.search(said) and board.overlay in said:
-        remedy = 'the platform has that already: take board.overlay = "", or an overlay without it'
+    if board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
+        remedy = 'the platform already has it: set board.overlay = "", or use an overlay without it'
     return InputError(
-        f"Renode does not take the platform:\n{said}",
+        f"Renode does not accept the platform:\n{message}",
         where=f"{target.path}: board.platform",
         remedy=remedy,
     )
@@ -139,5 +139,5 @@ def _no_memory(target: Target, board: Renode, what: str) -> InputError:
     return InputError(
         f"the platform {Path(board.platform).name} has no memory for {what}",
         where=f"{target.path}: memory",
-        remedy="make `memory` in the target file and the memories of the platform agree",
+        remedy="make `memory` in the target file match the platform's memories",
     )

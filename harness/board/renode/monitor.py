@@ -1,8 +1,8 @@
 """Renode's Monitor, its command line, over the pipes of a process.
 
 With `--plain --console` the Monitor writes a prompt, "(monitor) " or the machine's name
-in parentheses; a command is echoed, answered in lines, and followed by the next prompt.
-Errors are text like any other; Renode's exit code says nothing about them.
+in parentheses. It echoes a command, answers it in lines, and writes the next prompt.
+An error is plain text in the answer; Renode's exit code does not show it.
 """
 
 import os
@@ -20,17 +20,17 @@ _ERROR = re.compile(
     r"There was an error executing command|No such command or device|Could not tokenize"
     r"|Parameters did not match the signature|Bad parameters"
 )
-_TAIL = 1000  # characters of what Renode wrote last, for a message
+_TAIL = 1000  # characters of Renode's last output in a message
 
 
 class MonitorRefusedError(InfrastructureError):
-    """Renode answered a command with an error; `what` holds its text."""
+    """Renode answered a command with an error; `what` has its text."""
 
 
 class Monitor:
-    """The command line of a Renode that reads `stdin` and writes `stdout`; `where` names it.
+    """The command line of a Renode process with `stdin` and `stdout`; messages name `where`.
 
-    `machine` is the one that the prompt names, "monitor" where none is selected.
+    `machine` is the machine in the prompt, "monitor" if none is selected.
     """
 
     def __init__(self, stdin: IO[bytes], stdout: IO[bytes], *, where: str) -> None:
@@ -42,14 +42,14 @@ class Monitor:
         self._readable.register(stdout, select.POLLIN)
 
     def greet(self, deadline: float = _DEADLINE) -> str:
-        """Return what Renode says before its first prompt."""
+        """Return Renode's output before its first prompt."""
         return _text(self._until_prompt("the start", deadline))
 
     def command(self, line: str, deadline: float = _DEADLINE) -> str:
-        """Have `line` executed and return the answer, without echo and prompt.
+        """Execute `line` and return the answer, without echo and prompt.
 
-        Raises `MonitorRefusedError` with Renode's words if it is an error, and
-        `InfrastructureError` if Renode ends, or has no answer after `deadline` seconds.
+        Raises `MonitorRefusedError` with Renode's text if the answer is an error, and
+        `InfrastructureError` if Renode ends or does not answer within `deadline` seconds.
         """
         try:
             self._stdin.write(line.encode() + b"\n")
@@ -62,55 +62,55 @@ class Monitor:
         return answer
 
     def number(self, line: str) -> int:
-        """Have `line` executed and return the number that it answers, such as 0x8000."""
+        """Execute `line` and return the number in the answer, such as 0x8000."""
         answer = self.command(line)
         try:
             return int(answer.split()[-1], 0)
         except (IndexError, ValueError) as error:
             raise InfrastructureError(
-                f"Renode's answer to `{line}` is no number: {answer!r}", where=self._where
+                f"Renode's answer to `{line}` is not a number: {answer!r}", where=self._where
             ) from error
 
     def _until_prompt(self, line: str, deadline: float) -> bytes:
         end = time.monotonic() + deadline
-        said = b""
-        while not (prompt := _PROMPT.search(said)):
+        output = b""
+        while not (prompt := _PROMPT.search(output)):
             remaining = end - time.monotonic()
             if remaining <= 0:
                 raise InfrastructureError(
-                    f"Renode gave no prompt within {deadline:g} s after {line}{_tail(said)}",
+                    f"Renode gave no prompt within {deadline:g} s after {line}{_tail(output)}",
                     where=self._where,
                     remedy="is this machine overloaded, or does the platform download a file?",
                 )
             if self._readable.poll(remaining * 1000):
                 data = os.read(self._stdout.fileno(), _READ_SIZE)
                 if not data:
-                    raise self._ended(line, said)
-                said += data
+                    raise self._ended(line, output)
+                output += data
         self.machine = prompt["machine"].decode("utf-8", "replace")
-        return said
+        return output
 
-    def _ended(self, line: str, said: bytes) -> InfrastructureError:
-        return InfrastructureError(f"Renode ended after {line}{_tail(said)}", where=self._where)
+    def _ended(self, line: str, output: bytes) -> InfrastructureError:
+        return InfrastructureError(f"Renode ended after {line}{_tail(output)}", where=self._where)
 
 
-def answer_of(said: bytes, line: str) -> str:
-    """Return the answer in what the Monitor `said` after `line`, echo to prompt."""
-    lines = _text(said).split("\n")[:-1]
+def answer_of(output: bytes, line: str) -> str:
+    """Return the answer to `line`: the Monitor's `output` without echo and prompt."""
+    lines = _text(output).split("\n")[:-1]
     if lines and lines[0].strip() == line.strip():
         lines = lines[1:]
     return "\n".join(lines).strip()
 
 
 def quoted(path: str | os.PathLike[str]) -> str:
-    """Return a path as the Monitor takes it: `@`, and a space escaped."""
+    """Return a path in the Monitor's syntax: `@`, with spaces escaped."""
     return "@" + re.sub(r"([\\ ])", r"\\\1", os.fspath(path))
 
 
-def _text(said: bytes) -> str:
-    return said.decode("utf-8", "replace").replace("\r", "")
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "replace").replace("\r", "")
 
 
-def _tail(said: bytes) -> str:
-    text = _text(said).strip()[-_TAIL:]
-    return f"; it said:\n{text}" if text else ""
+def _tail(output: bytes) -> str:
+    text = _text(output).strip()[-_TAIL:]
+    return f"; its output:\n{text}" if text else ""

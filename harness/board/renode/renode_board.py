@@ -5,6 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from harness.board.board import log_file, not_started
 from harness.board.renode import machine
 from harness.board.renode.installation import environment, find_renode
 from harness.board.renode.monitor import Monitor, quoted
@@ -14,12 +15,13 @@ from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
+from harness.link.fault_registers import code_location
 from harness.support.owned_process import OwnedProcess
 from harness.target.target_file import Renode, Target
 
-_START_DEADLINE = 60.0  # seconds to the first prompt; it takes 1 to 7
+_START_DEADLINE = 60.0  # seconds to the first prompt; it usually takes 1 to 7
 _QUIT_DEADLINE = 2.0
-_LINES = 10
+_LOG_LINES = 10
 _BURST = 256  # bytes; a larger backlog makes Renode's UART slow: docs/renode.md
 _ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<why>.*)")
 _NOTABLE = re.compile(r"\[(?:WARNING|ERROR)\]")
@@ -27,17 +29,16 @@ _LINK_REGISTER = 14
 
 
 class RenodeBoard:
-    """A machine in a Renode of its own, started anew for every image.
+    """A machine in Renode; each image starts a new Renode process.
 
-    `asked` is the Renode to take, else the first that `find_renode` finds.
+    `renode` is the path of Renode; if it is empty, `find_renode` searches for one.
     """
 
-    def __init__(self, target: Target, board: Renode, logs: Path, asked: str = "") -> None:
+    def __init__(self, target: Target, board: Renode, logs: Path, renode: str = "") -> None:
         self._target = target
         self._board = board
-        self._renode = find_renode(asked)
-        logs.mkdir(parents=True, exist_ok=True)
-        self._log = logs / f"{target.name}-{os.getpid()}.log"
+        self._renode = find_renode(renode)
+        self._log = log_file(logs, target)
         self._scratch = Path()
         self._process: OwnedProcess | None = None
         self._monitor: Monitor | None = None
@@ -46,11 +47,11 @@ class RenodeBoard:
 
     @property
     def version(self) -> str:
-        """Renode's name and version, as it gives them itself."""
+        """Renode's name and version, from its `--version`."""
         return self._renode.version
 
     def start(self, image: Image) -> Channel:
-        """Start a Renode, build the machine, load `image`, and let it run."""
+        """Start Renode, create the machine, load `image`, and run it."""
         self.stop()
         self._elf = image.elf
         monitor = self._monitor = self._launch()
@@ -69,59 +70,60 @@ class RenodeBoard:
             self._line = None
         self._monitor = None
         if self._process is not None:
-            self._process.stdin.close()  # which Renode takes as `quit`
+            self._process.stdin.close()  # Renode quits at the end of its input
             self._process.wait(_QUIT_DEADLINE)
             self._process.stop()
             self._process = None
 
     def close(self) -> None:
-        """Do what `stop` does: nothing of Renode outlives a start."""
+        """Same as `stop`: nothing outlives a start."""
         self.stop()
 
     def check(self) -> None:
-        """Raise `DeviceStoppedError` if the core cannot go on; Renode itself does go on."""
-        aborts = list(_ABORT.finditer(self._logged()))
+        """Raise `DeviceStoppedError` if the core was aborted; Renode itself keeps running."""
+        aborts = list(_ABORT.finditer(self._log_text()))
         if aborts and self._elf is not None:
-            place = self._elf.locate(int(aborts[-1]["pc"], 16))
+            location = self._elf.locate(int(aborts[-1]["pc"], 16))
             raise DeviceStoppedError(
-                f"Renode stopped the core at {place}: {aborts[-1]['why']}",
+                f"Renode stopped the core at {location}: {aborts[-1]['why']}",
                 where=self._target.name,
             )
 
     def diagnosis(self) -> str:
         """Return where the core is, and the last warnings and errors of Renode's log."""
-        lines = self._logged().splitlines() or self._errors.read_text(errors="replace").splitlines()
-        said = ([line for line in lines if _NOTABLE.search(line)] or lines)[-_LINES:]
-        title = [f"Renode said ({self._log}):"] if said else []
-        return "\n".join([*self._whereabouts(), *title, *said])
+        lines = self._log_text().splitlines()
+        lines = lines or self._stderr.read_text(errors="replace").splitlines()
+        excerpt = ([line for line in lines if _NOTABLE.search(line)] or lines)[-_LOG_LINES:]
+        title = [f"Renode's log ({self._log}):"] if excerpt else []
+        return "\n".join([*self._whereabouts(), *title, *excerpt])
 
     def executed(self) -> int:
         """Return how many instructions the core has executed since its reset."""
-        return self._running().number(f"sysbus.{self._board.cpu} ExecutedInstructions")
+        return self._started().number(f"sysbus.{self._board.cpu} ExecutedInstructions")
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`."""
-        answer = self._running().command(f"sysbus ReadBytes {address:#x} {size}")
+        answer = self._started().command(f"sysbus ReadBytes {address:#x} {size}")
         return bytes(int(number, 16) for number in re.findall(r"0x([0-9A-Fa-f]{2})\b", answer))
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Put `data` into RAM at `address`, while the firmware waits."""
+        """Write `data` to RAM at `address`, while the firmware waits."""
         file = self._scratch / "data"
         file.write_bytes(data)
-        self._running().command(f"sysbus LoadBinary {quoted(file)} {address:#x}")
+        self._started().command(f"sysbus LoadBinary {quoted(file)} {address:#x}")
 
     @property
-    def _errors(self) -> Path:
-        """What Renode writes to standard error, where its log is not: the end of a process."""
+    def _stderr(self) -> Path:
+        """The file for standard error, which is not part of Renode's log: why a process ended."""
         return self._log.with_suffix(".err")
 
     def _launch(self) -> Monitor:
-        """Start Renode with a home of its own, and its log in our place."""
+        """Start Renode with a temporary home folder and the harness's log file."""
         self._scratch = Path(tempfile.mkdtemp(prefix="harness-"))
         command = [str(self._renode.executable), "--disable-xwt", "--plain", "--hide-log"]
         command += ["--console", "--config", str(self._scratch / "config")]
         self._log.unlink(missing_ok=True)
-        with self._errors.open("wb") as log:
+        with self._stderr.open("wb") as log:
             self._process = OwnedProcess(
                 command,
                 log,
@@ -134,16 +136,16 @@ class RenodeBoard:
         monitor.command(f"logFile {quoted(self._log.absolute())} true")
         return monitor
 
-    def _running(self) -> Monitor:
+    def _started(self) -> Monitor:
         if self._monitor is None:
-            raise InfrastructureError("the board is not started", where=self._target.name)
+            raise not_started(self._target)
         return self._monitor
 
-    def _logged(self) -> str:
+    def _log_text(self) -> str:
         return self._log.read_text(errors="replace") if self._log.is_file() else ""
 
     def _whereabouts(self) -> list[str]:
-        """Return where the core is and was called from, as far as Renode still answers."""
+        """Return the core's location and its caller; empty if Renode no longer answers."""
         if self._monitor is None or self._elf is None:
             return []
         cpu = f"sysbus.{self._board.cpu}"
@@ -153,6 +155,4 @@ class RenodeBoard:
             lr = self._monitor.number(f"{cpu} GetRegister {_LINK_REGISTER}")
         except InfrastructureError:
             return []
-        # LR is where the call returns to; the call itself lies before it.
-        called = self._elf.locate(max(lr - 2, 0))
-        return [f"the core was at {self._elf.locate(pc)}, called from {called}"]
+        return [f"the core was at {code_location(pc, lr, self._elf.locate)}"]

@@ -1,1 +1,1 @@
-"""Cycles that one inference would take: blocks as they run on a bare core, and Arm's timings."""
+"""Estimated cycles of an inference: the blocks that run on a bare core, and Arm's timings."""

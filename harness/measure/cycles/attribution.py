@@ -1,4 +1,4 @@
-"""From the blocks that ran to cycles, and to the functions that took them."""
+"""Computes cycles from executed blocks, and attributes them to functions."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
@@ -18,10 +18,10 @@ def estimate(
     flash: range = range(0),
     wait_states: int = 0,
 ) -> Estimate:
-    """Return what `blocks` cost; `name` gives the function at an address, and its file.
+    """Return the cost of `blocks`; `name` returns the function at an address, and its file.
 
-    Every jump of code in `flash`, and every load of data from there, is taken to wait for all
-    `wait_states`, as without a cache; what is fetched in a straight line to keep up.
+    Every jump to code in `flash`, and every load of data from it, is assumed to wait for all
+    `wait_states`, as without a cache. Sequential fetches are assumed not to wait.
     """
     functions: dict[tuple[str, str], list[int]] = {}
     waiting = 0
@@ -30,13 +30,13 @@ def estimate(
         sums[0] += block.instructions
         sums[1] += costs.of_block(block)
         waiting += block.flash_loads + (block.jumps if block.address in flash else 0)
-    found = (FunctionCost(*key, *sums) for key, sums in functions.items())
-    largest = sorted(found, key=lambda function: (-function.cycles, function.name))
-    return Estimate(costs.model, costs.error, tuple(largest), wait_states, wait_states * waiting)
+    by_function = (FunctionCost(*key, *sums) for key, sums in functions.items())
+    ordered = sorted(by_function, key=lambda function: (-function.cycles, function.name))
+    return Estimate(costs.model, costs.error, tuple(ordered), wait_states, wait_states * waiting)
 
 
 def namer(elf: Elf) -> Callable[[int], tuple[str, str]]:
-    """Return a function that gives the name and source file of the function at an address."""
+    """Return a function that returns the name and source file of the function at an address."""
     symbols = [piece for piece in pieces(elf) if piece.symbol]
     starts = [piece.address for piece in symbols]
 

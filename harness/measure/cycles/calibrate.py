@@ -1,4 +1,4 @@
-"""The cycle model beside cycles that others published, over programs that the user built."""
+"""Compares the cycle model with published cycles, for programs that the user has built."""
 
 import csv
 import math
@@ -19,7 +19,7 @@ _WITHIN = 0.1
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `program` took between the two symbols: by the model, and as published."""
+    """The cycles of `program` between two symbols: from the model, and as published."""
 
     program: str
     instructions: int
@@ -28,13 +28,13 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """The model's cycles by the published ones."""
+        """The model's cycles divided by the published ones."""
         return self.cycles / self.reference
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far the model is off, over all programs."""
+    """The model's error over all programs."""
 
     mean_error: float
     geometric_mean: float
@@ -42,21 +42,21 @@ class Calibration:
 
     @classmethod
     def of(cls, comparisons: Sequence[Comparison]) -> "Calibration":
-        """Return the mean absolute error, the geometric mean of the ratios, and how many are near.
+        """Return the mean absolute error, the geometric mean of the ratios, and `within`.
 
-        Near is off by no more than a tenth.
+        `within` counts the programs with an error of at most 10 %.
         """
-        ratios = [one.ratio for one in comparisons]
+        ratios = [comparison.ratio for comparison in comparisons]
         errors = [abs(ratio - 1) for ratio in ratios]
-        near = sum(error <= _WITHIN for error in errors)
-        return cls(mean(errors), geometric_mean(ratios), near)
+        within = sum(error <= _WITHIN for error in errors)
+        return cls(mean(errors), geometric_mean(ratios), within)
 
 
 def read_reference(path: Path) -> dict[str, float]:
     """Return published cycles by program from a CSV file.
 
-    Its first line names the columns: `program`, and `cycles` or `ms` and `hz`, the clock at which
-    they were taken. Raises `InputError` naming the line that is wrong.
+    Its first line names the columns: `program`, and either `cycles`, or `ms` and the clock `hz`
+    of the measurement. Raises `InputError` naming the invalid line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -67,21 +67,21 @@ def read_reference(path: Path) -> dict[str, float]:
                     "its first line must name the columns program, cycles or program, ms, hz",
                     where=str(path),
                 )
-            found: dict[str, float] = {}
+            cycles: dict[str, float] = {}
             for row in reader:
                 where = f"{path}: line {reader.line_num}"
                 program = (row["program"] or "").strip()
-                if not program or program in found:
-                    what = f"{program!r} comes twice" if program else "names no program"
+                if not program or program in cycles:
+                    what = f"{program!r} is listed twice" if program else "names no program"
                     raise InputError(what, where=where)
-                found[program] = _cycles(row, where)
+                cycles[program] = _cycles(row, where)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"is not CSV: {error}", where=str(path)) from error
-    if not found:
+    if not cycles:
         raise InputError("has no programs", where=str(path))
-    return found
+    return cycles
 
 
 def _cycles(row: dict[str, str], where: str) -> float:
@@ -101,22 +101,22 @@ def _cycles(row: dict[str, str], where: str) -> float:
 def find_programs(directory: Path, programs: Sequence[str]) -> dict[str, Elf]:
     """Return the ELF of each of `programs`: DIRECTORY/program, or DIRECTORY/program.elf.
 
-    Raises `InputError` naming all that are missing.
+    Raises `InputError` naming all missing programs.
     """
-    found = {
+    paths = {
         program: path
         for program in programs
         for path in (directory / f"{program}.elf", directory / program)
         if path.is_file()
     }
-    missing = [program for program in programs if program not in found]
+    missing = [program for program in programs if program not in paths]
     if missing:
         raise InputError(
             f"no ELF for {', '.join(missing)}",
             where=str(directory),
-            remedy="each is to be called as its program is in the table, with or without .elf",
+            remedy="each file must have the name of its program in the table, with or without .elf",
         )
-    return {program: Elf(path) for program, path in found.items()}
+    return {program: Elf(path) for program, path in paths.items()}
 
 
 def compare(
@@ -129,10 +129,10 @@ def compare(
     budget: int,
     step: Callable[[], None],
 ) -> Iterator[Comparison]:
-    """Run each program from reset, and yield what it took from one of `symbols` to the other.
+    """Run each program from reset, and yield its cycles from the first symbol to the second.
 
-    `ram` is memory besides what the ELF's program headers name; `budget` the instructions until
-    a symbol must be reached; `step` is called after each program.
+    `ram` is memory in addition to the ELF's program headers; each of `symbols` must be reached
+    within `budget` instructions; `step` is called after each program.
     """
     for program, elf in programs.items():
         segments = elf.segments()
@@ -143,24 +143,24 @@ def compare(
         vectors = min(segment.address for segment in segments)
         bare = BareCore(elf, core, ranges, range(0), vectors)
         bare.run(start, budget)
-        found = estimate(bare.run(stop, budget), costs, lambda _: ("", ""))
-        yield Comparison(program, found.instructions, found.cycles, reference[program])
+        result = estimate(bare.run(stop, budget), costs, lambda _: ("", ""))
+        yield Comparison(program, result.instructions, result.cycles, reference[program])
         step()
 
 
 def _addresses(elf: Elf, symbols: tuple[str, str]) -> list[int]:
-    """Return the addresses of `symbols`; `InputError` naming one that is missing."""
-    found = []
+    """Return the addresses of `symbols`; `InputError` naming a missing one."""
+    addresses = []
     for name in symbols:
         values = elf.symbols(name)
         if values is None:
             raise InputError(f"has no symbol {name}", where=str(elf.path))
-        found += values
-    return found
+        addresses += values
+    return addresses
 
 
 def _merged(ranges: Sequence[range]) -> list[range]:
-    """Return `ranges` as whole pages, those that touch as one."""
+    """Return `ranges` extended to whole pages; adjacent ranges are merged."""
     merged: list[range] = []
     page = 0x1000
     for span in sorted(ranges, key=lambda span: span.start):

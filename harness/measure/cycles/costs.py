@@ -1,4 +1,4 @@
-"""What blocks of code cost, by the rows of costs.toml."""
+"""The cycles of blocks of code, according to costs.toml."""
 
 from functools import cache
 from itertools import pairwise
@@ -17,7 +17,7 @@ _PIPELINED = frozenset({"load", "store_indexed"})
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`cycles` of an instruction, and `each` more for every word; where Arm says so."""
+    """`cycles` of an instruction, and `each` more per word; `source` is the place in Arm's TRM."""
 
     cycles: int
     source: str
@@ -39,16 +39,16 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def of_block(self, block: Block) -> int:
         """Return the cycles of all runs of `block`, for zero wait states."""
         ends = [*block.offsets[1:], len(block.code)]
-        found = [
+        instructions = [
             instruction(block.code[begin:end])
             for begin, end in zip(block.offsets, ends, strict=True)
         ]
-        return block.runs * self.of_run(found) + block.jumps * self.refill
+        return block.runs * self.of_run(instructions) + block.jumps * self.refill
 
     def of_run(self, instructions: list[Instruction]) -> int:
-        """Return the cycles of `instructions` one after the other, the last going on behind."""
+        """Return the cycles of consecutive `instructions`, without a jump after the last."""
         alone = sum(map(self._alone, instructions))
-        return alone + sum(self._after(*pair) for pair in pairwise(instructions))
+        return alone + sum(self._pair_adjustment(*pair) for pair in pairwise(instructions))
 
     def _alone(self, one: Instruction) -> int:
         row = self.row.get(one.kind)
@@ -56,8 +56,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InfrastructureError(f"{self.model} has no row for instructions of {one.kind}")
         return row.cycles + row.each * one.words
 
-    def _after(self, before: Instruction, one: Instruction) -> int:
-        """Return what `one` takes more, or less, because `before` comes before it."""
+    def _pair_adjustment(self, before: Instruction, one: Instruction) -> int:
+        """Return how many more (or fewer, if negative) cycles `one` takes after `before`."""
         if one.kind == "it":
             return -1 if self.folded_it and not before.wide else 0
         if one.kind not in MEMORY:
@@ -71,7 +71,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def cores() -> tuple[str, ...]:
-    """Return the cores that have timings."""
+    """Return the cores with timings in costs.toml."""
     return tuple(_tables())
 
 

@@ -1,7 +1,7 @@
-"""What an instruction is to the cycle model: its kind, and the registers that matter.
+"""Classifies an instruction for the cycle model: its kind, and its relevant registers.
 
-Decoded by capstone, one at a time: where it begins and ends is known, and what it costs does
-not depend on its address.
+Capstone decodes single instructions: their boundaries are known, and their cost does not depend
+on their address.
 """
 
 from dataclasses import dataclass
@@ -63,16 +63,16 @@ _NAMES: dict[str, Kind] = {
 }
 _MULTIPLE = ("ldm", "stm", "push", "pop", "ldrd", "strd", "vld", "vst", "vpush", "vpop")
 _LOAD, _STORE = ("ldr", "lda", "strex"), ("str", "stl")  # STREX is treated as a load: M4's 3.3.3
-_FLOAT = ("v", "fconst", "fmstat")  # capstone calls some VMOV and VMRS so
+_FLOAT = ("v", "fconst", "fmstat")  # capstone's names for some VMOV and VMRS
 _DOUBLES = range(arm_const.ARM_REG_D0, arm_const.ARM_REG_D31 + 1)
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """An instruction of `kind`; `words` are those that it moves, where it is `multiple`.
+    """An instruction of `kind`; a `multiple` one moves `words` words.
 
-    `address` are the registers from which it computes an address, `written` those that it
-    writes; `base_update` tells that it also writes back that address.
+    `address` are the registers from which it computes an address, `written` the registers that
+    it writes; with `base_update` it also writes back the address.
     """
 
     kind: Kind
@@ -85,23 +85,23 @@ class Instruction:
 
 @cache
 def instruction(code: bytes) -> Instruction:
-    """Return what the 2 or 4 bytes `code` are; `InfrastructureError` if capstone knows none."""
-    found = next(_decoder().disasm(code, 0, 1), None)
-    if found is None or found.size != len(code):
+    """Classify the 2 or 4 bytes `code`; `InfrastructureError` if capstone cannot decode them."""
+    decoded = next(_decoder().disasm(code, 0, 1), None)
+    if decoded is None or decoded.size != len(code):
         raise InfrastructureError(
             f"capstone {capstone.__version__} does not know the instruction {code.hex()}",
             remedy="pip install --upgrade capstone",
         )
-    written = frozenset(found.regs_access()[1])
-    kind = _kind(found, written)
+    written = frozenset(decoded.regs_access()[1])
+    kind = _kind(decoded, written)
     memory = kind in MEMORY
     return Instruction(
         kind=kind,
-        words=_words(found) if kind.startswith("multiple") and memory else 0,
-        address=_address(found) if memory else frozenset(),
+        words=_words(decoded) if kind.startswith("multiple") and memory else 0,
+        address=_address(decoded) if memory else frozenset(),
         written=written,
-        wide=found.size > 2,  # noqa: PLR2004 - of two halfwords
-        base_update=memory and bool(found.writeback),
+        wide=decoded.size > 2,  # noqa: PLR2004 - two halfwords
+        base_update=memory and bool(decoded.writeback),
     )
 
 
@@ -113,8 +113,8 @@ def _decoder() -> capstone.Cs:
     return decoder
 
 
-def _kind(found: Any, written: frozenset[int]) -> Kind:
-    name: str = found.insn_name()
+def _kind(decoded: Any, written: frozenset[int]) -> Kind:
+    name: str = decoded.insn_name()
     if name in _NAMES:
         return _NAMES[name]
     if name.startswith(_MULTIPLE):
@@ -122,33 +122,34 @@ def _kind(found: Any, written: frozenset[int]) -> Kind:
     if name.startswith(_LOAD):
         return "load"
     if name.startswith(_STORE):
-        return "store_indexed" if any(operand.mem.index for operand in _memory(found)) else "store"
+        indexed = any(operand.mem.index for operand in _memory(decoded))
+        return "store_indexed" if indexed else "store"
     if name.startswith(_FLOAT):
-        two = name == "vmov" and len(_registers(found)) > 2  # noqa: PLR2004 - and a D register
+        two = name == "vmov" and len(_registers(decoded)) > 2  # noqa: PLR2004 - and a D register
         return "float_move_two" if two else "float"
     return "data"
 
 
-def _memory(found: Any) -> list[Any]:
-    return [operand for operand in found.operands if operand.type == arm_const.ARM_OP_MEM]
+def _memory(decoded: Any) -> list[Any]:
+    return [operand for operand in decoded.operands if operand.type == arm_const.ARM_OP_MEM]
 
 
-def _registers(found: Any) -> list[int]:
-    return [operand.reg for operand in found.operands if operand.type == arm_const.ARM_OP_REG]
+def _registers(decoded: Any) -> list[int]:
+    return [operand.reg for operand in decoded.operands if operand.type == arm_const.ARM_OP_REG]
 
 
-def _address(found: Any) -> frozenset[int]:
+def _address(decoded: Any) -> frozenset[int]:
     """Return the registers of the address: in brackets, before the list, or SP."""
-    if memory := _memory(found):
+    if memory := _memory(decoded):
         return frozenset({memory[0].mem.base, memory[0].mem.index} - {0})
-    if found.insn_name().endswith(("push", "pop")):
+    if decoded.insn_name().endswith(("push", "pop")):
         return frozenset({arm_const.ARM_REG_SP})
-    return frozenset(_registers(found)[:1])
+    return frozenset(_registers(decoded)[:1])
 
 
-def _words(found: Any) -> int:
-    """Return the words that are loaded or stored; a D register has two."""
-    listed = _registers(found)
-    if not _memory(found) and not found.insn_name().endswith(("push", "pop")):
+def _words(decoded: Any) -> int:
+    """Return the number of words loaded or stored; a D register has two."""
+    listed = _registers(decoded)
+    if not _memory(decoded) and not decoded.insn_name().endswith(("push", "pop")):
         listed = listed[1:]
     return sum(2 if register in _DOUBLES else 1 for register in listed)

@@ -1,11 +1,11 @@
-"""Estimated cycles of an inference, in all and by function."""
+"""Estimated cycles of an inference, in total and by function."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class FunctionCost:
-    """What one function took itself, without those that it calls."""
+    """The cost of one function itself, without the functions that it calls."""
 
     name: str
     file: str
@@ -15,11 +15,10 @@ class FunctionCost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Instructions, which are exact, and the cycles that `model` makes of them.
+    """Exact instructions, and the cycles that `model` estimates for them.
 
-    `cycles` are for zero wait states; `error` is the model's mean absolute error as a part of
-    them, None where it was compared with nothing. `waits` are the cycles that `wait_states`
-    of the flash add at most.
+    `cycles` are for zero wait states; `error` is the model's mean absolute error relative to
+    them, None if it was never compared. The flash's `wait_states` add at most `waits` cycles.
     """
 
     model: str
@@ -30,15 +29,15 @@ class Estimate:
 
     @property
     def instructions(self) -> int:
-        """Instructions in all."""
+        """Total instructions."""
         return sum(function.instructions for function in self.functions)
 
     @property
     def cycles(self) -> int:
-        """Cycles in all, for zero wait states."""
+        """Total cycles, for zero wait states."""
         return sum(function.cycles for function in self.functions)
 
     @property
     def cpi(self) -> float:
-        """Cycles an instruction, for zero wait states."""
+        """Cycles per instruction, for zero wait states."""
         return self.cycles / self.instructions

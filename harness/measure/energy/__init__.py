@@ -1,1 +1,1 @@
-"""Energy of inferences, measured by a meter or estimated."""
+"""Energy of inferences, measured by a meter or estimated from cycles."""

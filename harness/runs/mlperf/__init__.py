@@ -1,1 +1,1 @@
-"""MLPerf Tiny: its serial protocol, its four benchmarks, and the folder a submission is."""
+"""MLPerf Tiny: its serial protocol, its four benchmarks, and runs of them."""

@@ -1,6 +1,6 @@
 """The runner's side of MLPerf Tiny's serial protocol.
 
-A command ends with `%`; the answer to it is lines up to `m-ready`, and nothing is sent before that.
+A command ends with `%`; its answer is all lines up to `m-ready`. Nothing is sent before that.
 """
 
 import time
@@ -19,17 +19,17 @@ from harness.link.device_errors import (
 from harness.link.fault_registers import describe
 from harness.runs.mlperf.device_lines import (
     READY,
-    Answered,
     DamagedAnswerError,
+    InferAnswer,
     Line,
     LineReader,
-    Said,
+    TranscriptLine,
     boot_in,
     error_in,
     fault_in,
-    named,
     parse_buffer,
     parse_infer,
+    value_of,
 )
 
 T = TypeVar("T")
@@ -37,19 +37,19 @@ T = TypeVar("T")
 CHUNK = 31
 """Bytes of a `db` command: `db `, 62 digits and `%` stay below the device's 80 characters."""
 DETECTION_DEADLINE, DEADLINE, INFER_DEADLINE = 2.0, 5.0, 30.0
-"""Seconds for `name` of a device that may not be there, for any command, and for `infer`."""
+"""Seconds for `name` to a device that may be missing, for any command, and for `infer`."""
 
 _ATTEMPTS = 3
-_NAMES = 5  # `name%` to a device that starts slowly
-_BITS = 10  # of a byte on the line, with start and stop
-_QUIET = 0.05  # seconds without a byte after which nothing more comes
-_BUFFER_LINE = 34  # characters in which `db print` shows eight bytes
+_DETECTION_ATTEMPTS = 5  # `name%` to a device that starts slowly
+_BITS = 10  # per byte on the line, including start and stop bits
+_QUIET = 0.05  # seconds of silence after which no more bytes are expected
+_BUFFER_LINE = 34  # characters per eight bytes in the answer to `db print`
 _WATCH = 0.5  # seconds
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a device says it is: `name%` and `profile%`. `mode` is empty where it is not known."""
+    """The answers to `name%` and `profile%`; `mode` is empty if it is not known."""
 
     name: str
     profile: str
@@ -60,10 +60,10 @@ class Identity:
 class MlperfClient:
     """A conversation with a device on `channel`.
 
-    `baud` bounds how long characters take on the wire; `watch` is called in long silences and
-    raises if the board cannot answer any more; `locate` names the place of an address in the code.
-    `transcript` has what was said in both directions, without the digits of inputs; `retries`
-    counts what had to be said again.
+    `baud` limits how long characters take on the wire; `watch` is called during long silences and
+    raises if the board can no longer answer; `locate` names the location of a code address.
+    `transcript` has the lines of both directions, without the digits of inputs; `retries`
+    counts repeated requests.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class MlperfClient:
         locate: Callable[[int], str] = hex,
     ) -> None:
         self.retries = 0
-        self.transcript: list[Said] = []
+        self.transcript: list[TranscriptLine] = []
         self._channel = channel
         self._baud = baud
         self._watch = watch
@@ -83,81 +83,80 @@ class MlperfClient:
         self._reader = LineReader()
         self._lines: list[Line] = []
         self._mode = ""
-        self._detected = False
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The lines that are not of the protocol, such as a firmware's own messages."""
-        came = (said.text for said in self.transcript if said.direction == "<-")
-        return tuple(text for text in came if not text.startswith(("m-", "e-[")))
+        """The received lines that do not belong to the protocol, such as firmware messages."""
+        received = (line.text for line in self.transcript if line.direction == "<-")
+        return tuple(text for text in received if not text.startswith(("m-", "e-[")))
 
     def note(self, text: str) -> None:
-        """Write into the transcript what the host does."""
-        self._say("host", text)
+        """Add a note of the host to the transcript."""
+        self._record("host", text)
 
-    def _say(self, direction: str, text: str) -> None:
-        self.transcript.append(Said(time.perf_counter(), direction, text))
+    def _record(self, direction: str, text: str) -> None:
+        self.transcript.append(TranscriptLine(time.perf_counter(), direction, text))
 
     def detect(self) -> Identity:
-        """Find out who is there; `DeviceSilentError` if nobody is.
+        """Return the device's identity; `DeviceSilentError` if nothing answers.
 
-        A device that is just starting does not hear the first `name%`.
+        A device that is just starting may miss the first `name%`.
         """
         self._collect(time.monotonic() + DETECTION_DEADLINE, boot=True)
-        for _ in range(_NAMES):
+        for _ in range(_DETECTION_ATTEMPTS):
             lines = self._ask("name", DETECTION_DEADLINE, boot=True)
             if lines is not None and any("m-name" in line.text for line in lines):
                 break
             self._watch()
         else:
             raise DeviceSilentError(
-                f"the device did not answer `name%` within {_NAMES * DETECTION_DEADLINE:g} s",
+                f"the device did not answer `name%` within "
+                f"{_DETECTION_ATTEMPTS * DETECTION_DEADLINE:g} s",
                 where=self._channel.name,
-                remedy="does the firmware speak MLPerf Tiny's protocol, and is this its serial "
+                remedy="does the firmware use MLPerf Tiny's protocol, and is this its serial "
                 "line and baud rate?",
             )
         self._drain()
-        name = named(lines, "name")
+        name = value_of(lines, "name")
         lines = self._command("profile")
-        self._detected = True
-        return Identity(name, named(lines, "profile"), named(lines, "model"), self._mode)
+        return Identity(name, value_of(lines, "profile"), value_of(lines, "model"), self._mode)
 
     def load(self, data: bytes, what: str) -> None:
-        """Put `data` into the device's input buffer; `what` names it in the transcript."""
+        """Load `data` into the device's input buffer; `what` names it in the transcript."""
         self.note(f"load {what}, {len(data)} bytes")
-        self._again(lambda: self._load(data), f"the load of {what}")
+        self._with_retries(lambda: self._load(data), f"the load of {what}")
 
-    def infer(self, iterations: int, warmups: int, seconds: float = 0.0) -> Answered:
-        """Run the model on what was loaded, `iterations` times after so many `warmups`.
+    def infer(self, iterations: int, warmups: int, seconds: float = 0.0) -> InferAnswer:
+        """Run the model on the loaded input, `warmups` times and then `iterations` times.
 
-        `seconds` is how long that may take beyond what every `infer` is given.
+        `seconds` is added to the deadline of every `infer`.
         """
         command = f"infer {iterations} {warmups}"
         deadline = INFER_DEADLINE + seconds
-        return self._again(
+        return self._with_retries(
             lambda: parse_infer(self._command(command, deadline), iterations), f"`{command}%`"
         )
 
     def buffer(self, size: int) -> bytes:
-        """Return what the device holds as its input, of which `size` bytes were loaded."""
+        """Return the contents of the device's input buffer, after `size` bytes were loaded."""
         return parse_buffer(self._command("db print", characters=size // 8 * _BUFFER_LINE))
 
     def _load(self, data: bytes) -> None:
         answer = self._command(f"db load {len(data)}")
         if not any(f"Expecting {len(data)} bytes" in line.text for line in answer):
-            said = " | ".join(line.text for line in answer if READY not in line.text)
-            raise DamagedAnswerError(f"`db load {len(data)}` was answered {said!r}")
+            text = " | ".join(line.text for line in answer if READY not in line.text)
+            raise DamagedAnswerError(f"unexpected answer to `db load {len(data)}`: {text!r}")
         for begin in range(0, len(data), CHUNK):
             lines = self._command(f"db {data[begin : begin + CHUNK].hex()}", quiet=True)
             done = any("m-load-done" in line.text for line in lines)
             if done != (begin + CHUNK >= len(data)):
                 raise DamagedAnswerError(
-                    f"after {min(begin + CHUNK, len(data))} of {len(data)} bytes m-load-done "
-                    + ("came" if done else "did not come")
+                    f"m-load-done was {'received' if done else 'missing'} after "
+                    f"{min(begin + CHUNK, len(data))} of {len(data)} bytes"
                 )
 
-    def _again(self, attempt: Callable[[], T], what: str) -> T:
-        """Return what `attempt` does; try again where lines were lost or torn."""
+    def _with_retries(self, attempt: Callable[[], T], what: str) -> T:
+        """Return the result of `attempt`; repeat it if lines were lost or damaged."""
         last: Exception
         for _ in range(_ATTEMPTS):
             try:
@@ -165,21 +164,21 @@ class MlperfClient:
             except (DamagedAnswerError, DeviceRefusedError, DeviceSilentError) as error:
                 last = error
                 self.retries += 1
-                self.note(f"again: {last}")
+                self.note(f"retry: {last}")
                 self._resynchronize()
         if isinstance(last, DeviceSilentError):
             raise last
         raise InfrastructureError(
-            f"{what} failed {_ATTEMPTS} times in a row; the last time {last}",
+            f"{what} failed {_ATTEMPTS} times in a row; the last error: {last}",
             where=self._channel.name,
-            remedy="is the line noisy, the baud rate right, or the input another than this "
-            "firmware's?",
+            remedy="is the line noisy, is the baud rate right, and does this firmware expect this "
+            "input?",
         ) from last
 
     def _resynchronize(self) -> None:
-        """Have the device forget a command of which it got a part; never an empty one.
+        """Make the device discard a partial command.
 
-        The reference's parser does not survive `%` alone.
+        `name%` serves for that, because the reference's parser crashes on `%` alone.
         """
         self._drain()
         self._ask("name", DEADLINE)
@@ -193,10 +192,10 @@ class MlperfClient:
         characters: int = 0,
         quiet: bool = False,
     ) -> list[Line]:
-        """Send a command and return the lines of its answer, of so many `characters` or few.
+        """Send a command and return the lines of its answer; a long answer has `characters`.
 
-        Raises `DeviceSilentError` where `m-ready` does not come in time, `DeviceRefusedError`
-        where the device says `e-[...]`, `DeviceRestartedError` where it starts anew instead.
+        Raises `DeviceSilentError` if `m-ready` does not come in time, `DeviceRefusedError`
+        if the device answers `e-[...]`, and `DeviceRestartedError` if it restarts.
         """
         seconds = (DEADLINE if seconds is None else seconds) + characters * _BITS / self._baud
         lines = self._ask(command, seconds, quiet=quiet)
@@ -205,7 +204,7 @@ class MlperfClient:
             raise DeviceSilentError(
                 f"the device did not answer `{shown}` within {seconds:g} s",
                 where=self._channel.name,
-                remedy="the device hangs, is slower than that, or a part of the command was lost",
+                remedy="the device hangs, it is too slow, or a part of the command was lost",
             )
         if reason := error_in(lines):
             raise DeviceRefusedError(
@@ -216,23 +215,23 @@ class MlperfClient:
     def _ask(
         self, command: str, seconds: float, *, boot: bool = False, quiet: bool = False
     ) -> list[Line] | None:
-        """Send a command; return the lines up to `m-ready`, None if that does not come."""
+        """Send a command; return the lines up to `m-ready`, None if it does not come."""
         if not quiet:
-            self._say("->", f"{command}%")
+            self._record("->", f"{command}%")
         data = f"{command}%".encode()
         self._channel.write(data, DEADLINE)
         wire = len(data) * _BITS / self._baud
         return self._collect(time.monotonic() + seconds + wire, boot=boot, quiet=quiet)
 
     def _collect(self, end: float, *, boot: bool = False, quiet: bool = False) -> list[Line] | None:
-        """Return the lines up to `m-ready`, None if that does not come before `end`."""
-        while (left := end - time.monotonic()) > 0:
-            data = self._channel.read(min(left, _WATCH))
+        """Return the lines up to `m-ready`, None if it does not come before `end`."""
+        while (remaining := end - time.monotonic()) > 0:
+            data = self._channel.read(min(remaining, _WATCH))
             now = time.perf_counter()
             for text in self._reader.feed(data):
                 self._lines.append(Line(text, now))
                 if not quiet:
-                    self.transcript.append(Said(now, "<-", text))
+                    self.transcript.append(TranscriptLine(now, "<-", text))
             if not data:
                 self._watch()
             fault = fault_in(self._lines)
@@ -245,11 +244,11 @@ class MlperfClient:
                 if not boot:
                     self._lines.clear()
                     raise DeviceRestartedError(
-                        "the device started anew in the middle of a command",
+                        "the device restarted in the middle of a command",
                         where=self._channel.name,
-                        remedy="its supply, a watchdog, or a fault; a debugger shows which",
+                        remedy="check its power supply, watchdog and faults, with a debugger",
                     )
-            ends = [place for place, line in enumerate(self._lines) if READY in line.text]
+            ends = [index for index, line in enumerate(self._lines) if READY in line.text]
             if ends:
                 answer = self._lines[: ends[0] + 1]
                 del self._lines[: ends[0] + 1]
@@ -257,9 +256,9 @@ class MlperfClient:
         return None
 
     def _drain(self) -> None:
-        """Take what still comes, such as the answer to an earlier `name%`."""
+        """Read all remaining lines, such as the answer to an earlier `name%`."""
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end and (data := self._channel.read(_QUIET)):
             for text in self._reader.feed(data):
-                self._say("<-", text)
+                self._record("<-", text)
         self._lines.clear()

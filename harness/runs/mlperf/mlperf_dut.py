@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,14 @@ import numpy.typing as npt
 
 from harness.board.board import Board
 from harness.errors import InfrastructureError, InputError
-from harness.golden import tflm_golden
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
 from harness.image.prebuilt import ENGINE
-from harness.measure.energy.meters.meter_session import Metered, MeterSession
+from harness.measure.energy.meters.meter_session import Metered
 from harness.model import tflite_file
 from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS, benchmark_of, content_of, expected, payload
+from harness.runs.device_under_test import BoardUnderTest
 from harness.runs.link_session import with_diagnosis
 from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
 from harness.runs.mlperf.mlperf_run import MlperfRun
@@ -26,18 +27,14 @@ from harness.runs.request import RunRequest
 Array = npt.NDArray[Any]
 
 
-class MlperfDut:
+class MlperfDut(BoardUnderTest):
     """A device that answers over MLPerf Tiny's protocol: `run` for the model's vectors."""
 
     def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
-        self.target = request.target
-        self.model = request.model
-        self.image = image
-        self.board = board
-        self._request = request
         model = request.model
-        self._network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
-        _check_tensors(model, len(self._network.inputs), len(self._network.outputs))
+        network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
+        super().__init__(request, image, board, network)
+        _check_tensors(model, len(network.inputs), len(network.outputs))
         self._client = MlperfClient(
             board.start(image),
             baud=self.target.port.baud,
@@ -46,15 +43,15 @@ class MlperfDut:
         )
         try:
             self.identity = self._client.detect()
-            self._greeted = len(self._client.transcript)
+            self._detection_lines = len(self._client.transcript)
             self._check_identity(self.identity)
         except InfrastructureError as error:
             raise with_diagnosis(error, board) from error
 
-    def infer(self, *inputs: Array) -> Array:  # noqa: ARG002 - the protocol of every device
-        """Raise `InputError`: this protocol prints results, not a model's output bytes."""
+    def infer(self, *inputs: Array) -> Array:  # noqa: ARG002 - required by `DeviceUnderTest`
+        """Raise `InputError`: this protocol prints results instead of a model's output bytes."""
         raise InputError(
-            "a device that speaks mlperf-tiny does not return the output of one input",
+            "the protocol mlperf-tiny does not return a model's output for one input",
             where=self.target.name,
             remedy="use dut.run(), or --protocol=link",
         )
@@ -71,16 +68,13 @@ class MlperfDut:
             raise with_diagnosis(error, self.board) from error
 
     def _run(self) -> MlperfRun:
-        self.model.check(self._network)
         vectors = self.model.vectors
-        answers, source = tflm_golden.of_model(
-            self.model, vectors, self._request.workspace.golden, self._request.progress.say
-        )
-        right = expected(self.model, vectors, answers[0], self._network)
+        golden, source = self._golden()
+        printed = expected(self.model, vectors, golden[0], self._network)
         client, retries = self._client, self._client.retries
         begin = time.perf_counter()
         with self._request.progress.bar(self._request.title, len(vectors)) as step:
-            answered = accuracy(client, map(self._payload, range(len(vectors))), right, step)
+            answers = accuracy(client, map(self._payload, range(len(vectors))), printed, step)
         after = len(client.transcript)
         windows, metered = self._windows()
         return MlperfRun(
@@ -91,17 +85,17 @@ class MlperfDut:
             board_version=self.board.version,
             identity=self.identity,
             vectors=vectors,
-            golden=answers[0],
+            golden=golden[0],
             golden_source=source,
-            expected=right,
-            printed=tuple(each.values for each in answered),
-            microseconds=tuple(each.microseconds for each in answered),
+            expected=printed,
+            printed=tuple(answer.values for answer in answers),
+            microseconds=tuple(answer.microseconds for answer in answers),
             windows=tuple(windows),
             retries=client.retries - retries,
             log=client.log,
             transcripts={
                 "accuracy": client.transcript[:after],
-                "windows": client.transcript[: self._greeted] + client.transcript[after:],
+                "windows": client.transcript[: self._detection_lines] + client.transcript[after:],
             },
             memory=memory_use(self.image.elf),
             wall=time.perf_counter() - begin,
@@ -109,35 +103,30 @@ class MlperfDut:
         )
 
     def _windows(self) -> tuple[list[Window], Metered | None]:
-        """Measure the windows, with the meter if one was asked for."""
-        inputs = [(index, self._payload(index)) for index in self._firsts()]
-        meter = self._request.metering.meter_of(self.board)
+        """Measure the windows, with the meter if one was requested."""
+        inputs = [(index, self._payload(index)) for index in self._window_vectors()]
+        session = self._meter_session()
         if not inputs:
             return [], None
-        if meter is not None and self.identity.mode == "performance":
+        if session is not None and self.identity.mode == "performance":
             raise InfrastructureError(
-                "the firmware is in performance mode: it marks no window on its pin",
+                "the firmware is in performance mode: it does not mark windows on its pin",
                 where=self.target.name,
                 remedy="build it in energy mode, EE_CFG_ENERGY_MODE=1 in the reference",
             )
         self._client.load(inputs[0][1], f"vector {inputs[0][0]}")
-        tried = trial(self._client, self._request.plan)
+        plan = self._request.plan
+        tried = trial(self._client, plan)
         title = f"windows of {self.model.name} on {self.target.name}"
-        with self._request.progress.bar(title, len(inputs)) as step:
-            if meter is None:
-                return measure(self._client, inputs, self._request.plan, tried, self.target, step)[
-                    0
-                ], None
-            session = MeterSession(meter, self._request.metering.note)
-            with session:
-                windows, spans = measure(
-                    self._client, inputs, self._request.plan, tried, self.target, step
-                )
+        with self._request.progress.bar(title, len(inputs)) as step, session or nullcontext():
+            windows, spans = measure(self._client, inputs, plan, tried, self.target, step)
+        if session is None:
+            return windows, None
         iterations = np.array([window.iterations for window in windows])
         return windows, session.between_edges(spans, iterations)
 
-    def _firsts(self) -> Sequence[int]:
-        """Return the first vectors, each of another recording, as many as there are windows."""
+    def _window_vectors(self) -> Sequence[int]:
+        """Return the first vectors, each from a different recording, one for each window."""
         recordings = self.model.vectors.recordings
         if recordings is None:
             firsts = np.arange(len(self.model.vectors))
@@ -151,28 +140,26 @@ class MlperfDut:
         return payload(content, self.model.vectors.inputs[index], self._network)
 
     def _check_identity(self, identity: Identity) -> None:
-        """Refuse a device that is another build, or says that it holds another model.
+        """Reject a device that runs another build, or reports another model.
 
-        Our firmware ends the answer to `name` with its build ID.
+        The harness's firmware ends the answer to `name` with its build ID.
         """
         if self.image.engine != ENGINE and not identity.name.endswith(self.image.build_id):
             raise InfrastructureError(
-                f"the device runs {identity.name!r}, not build {self.image.build_id}, which was "
-                "flashed",
+                f"the device runs {identity.name!r}, but build {self.image.build_id} was flashed",
                 where=self.target.name,
                 remedy="is this the right board and port, and did flashing succeed?",
             )
         benchmark = benchmark_of(self.model, self._network)
         wanted = benchmark.id if benchmark else self.model.name
-        strict = (
-            self.image.engine != ENGINE or benchmark is not None
-        )  # others call their models as they like
+        # Prebuilt firmware may name a model that is not a benchmark as it likes.
+        strict = self.image.engine != ENGINE or benchmark is not None
         if identity.model != wanted and (strict or identity.model in BENCHMARKS):
             raise InfrastructureError(
-                f"the device says that it holds {identity.model or 'no model'}, not {wanted}, "
-                f"which {self.model.name} is",
+                f"the device reports {identity.model or 'no model'}, but {self.model.name} is "
+                f"{wanted}",
                 where=self.target.name,
-                remedy="flash the firmware of that model, or name the model of this firmware",
+                remedy="flash firmware for this model, or name the model of this firmware",
             )
 
 

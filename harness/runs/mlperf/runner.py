@@ -1,8 +1,8 @@
-"""What the official runners do with a device: accuracy, then windows of performance or energy.
+"""The procedure of the official runners: accuracy, then windows of performance or energy.
 
-A window is valid from 10 seconds and 10 iterations on, both ("The run must take at least 10
-seconds and 10 iterations to be valid", EEMBC's runner 3.0.10), and the result is the median of
-five windows, over the first five inputs. How many iterations that takes, a trial says.
+A window is valid if it has at least 10 seconds and at least 10 iterations ("The run must take at
+least 10 seconds and 10 iterations to be valid", EEMBC's runner 3.0.10). The result is the median
+of five windows, over the first five inputs. A trial determines the number of iterations.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from harness.errors import InfrastructureError
 from harness.link.link_client import Span
 from harness.model.mlperf_benchmarks import agrees
-from harness.runs.mlperf.device_lines import Answered
+from harness.runs.mlperf.device_lines import InferAnswer
 from harness.runs.mlperf.mlperf_client import MlperfClient
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.target.target_file import Target
@@ -23,14 +23,14 @@ from harness.target.target_file import Target
 Array = npt.NDArray[Any]
 
 _MICRO = 1e-6
-_MORE = 1.05  # times the iterations that a window needs by the trial
-_TRIAL = 0.05  # of a window: a trial that is shorter has too much of printing the timestamps in it
+_MARGIN = 1.05  # of the iterations that a window needs according to the trial
+_TRIAL = 0.05  # of a window; in a shorter trial, printing the timestamps takes too large a share
 _TRIALS = 4
-_SLOWEST = 3.0  # seconds of an inference, of which nothing is known yet
-_PATIENCE = 4.0  # times as long as the trial may the host wait for an iteration
-_CLOCK = 0.02  # by which a device's clock may be off the host's
-_LATE = 0.1  # seconds by which the host may see single lines late
-_SENT = 3  # times that an input is sent which does not arrive as it is
+_SLOWEST = 3.0  # seconds per inference allowed before anything is known about the device
+_PATIENCE = 4.0  # the deadline for an iteration, relative to an iteration of the trial
+_CLOCK = 0.02  # allowed relative difference of the device's clock and the host's
+_LATE = 0.1  # seconds by which the host may receive single lines late
+_SEND_ATTEMPTS = 3  # how often an input is sent if it arrives damaged
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -49,12 +49,12 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """How long it was, by the device's clock if it told."""
+        """Length of the window, by the device's clock if it is known."""
         return self.waited if self.microseconds is None else self.microseconds * _MICRO
 
     @property
     def throughput(self) -> float:
-        """Inferences a second."""
+        """Inferences per second."""
         return self.iterations / max(self.seconds, _MICRO)
 
 
@@ -63,31 +63,31 @@ def accuracy(
     payloads: Iterable[bytes],
     golden: Array,
     step: Callable[[], None] = lambda: None,
-) -> list[Answered]:
-    """Have the device answer each of N `payloads`, `infer 1 0`.
+) -> list[InferAnswer]:
+    """Return the device's answers to N `payloads`, with `infer 1 0`.
 
-    The line has no checks. Where a result is not `golden`'s, [N, values], the input is read back:
-    if it was damaged on its way, it is sent again, which counts as a retry.
+    The protocol has no checksum. If a result differs from `golden`, [N, values], the input is read
+    back: if it was damaged on the line, it is sent again, which counts as a retry.
     """
     answers = []
-    for index, (data, right) in enumerate(zip(payloads, golden, strict=True)):
-        answers.append(_answer(client, data, f"vector {index}", right))
+    for index, (data, expected) in enumerate(zip(payloads, golden, strict=True)):
+        answers.append(_answer(client, data, f"vector {index}", expected))
         step()
     return answers
 
 
 def matches(values: Sequence[str], golden: Array) -> bool:
-    """Tell whether the numbers that were printed are golden's, [values], as far as they go."""
+    """Return whether the printed `values` equal golden's, [values], to the precision printed."""
     return len(values) == len(golden) and all(map(agrees, values, golden.tolist()))
 
 
 def trial(client: MlperfClient, plan: WindowPlan) -> Window:
-    """Return a short window of what is loaded, from which `measure` knows how long others are."""
+    """Return a short window of the loaded input, from which `measure` derives iterations."""
     iterations, each = plan.iterations, _SLOWEST
     for _ in range(_TRIALS):
         patience = each * (iterations + plan.warmups)
         answer = client.infer(iterations, plan.warmups, seconds=patience)
-        window = _of(answer, 0, iterations, plan.warmups)
+        window = _window(answer, 0, iterations, plan.warmups)
         if window.seconds >= _TRIAL * plan.seconds:
             return window
         each = _PATIENCE * window.waited / iterations
@@ -107,10 +107,10 @@ def measure(
     target: Target,
     step: Callable[[], None] = lambda: None,
 ) -> tuple[list[Window], list[Span]]:
-    """Measure a window for each of `inputs`, the numbers of vectors and their bytes.
+    """Measure a window for each of `inputs`, the indices of vectors and their bytes.
 
-    Returns when they were, too. `tried` is the trial. Raises `InfrastructureError` where a window
-    is too short after all, or on a board where the device's clock and the host's differ.
+    Returns the windows and their times. `tried` is the trial. Raises `InfrastructureError` if a
+    window is still too short, or if the clocks of the device and the host differ on hardware.
     """
     iterations = _iterations(tried, plan)
     patience = _PATIENCE * tried.waited / tried.iterations * (iterations + plan.warmups)
@@ -118,7 +118,7 @@ def measure(
     for vector, data in inputs:
         client.load(data, f"vector {vector}")
         answer = client.infer(iterations, plan.warmups, seconds=patience)
-        window = _of(answer, vector, iterations, plan.warmups)
+        window = _window(answer, vector, iterations, plan.warmups)
         _check(window, plan, target)
         windows.append(window)
         spans.append(Span(answer.begin, answer.end))
@@ -126,38 +126,38 @@ def measure(
     return windows, spans
 
 
-def _answer(client: MlperfClient, data: bytes, what: str, right: Array) -> Answered:
-    for _ in range(_SENT):
+def _answer(client: MlperfClient, data: bytes, what: str, expected: Array) -> InferAnswer:
+    for _ in range(_SEND_ATTEMPTS):
         client.load(data, what)
         answer = client.infer(1, 0)
-        if matches(answer.values, right) or client.buffer(len(data)) == data:
+        if matches(answer.values, expected) or client.buffer(len(data)) == data:
             return answer
         client.retries += 1
-        client.note(f"the device holds another input than {what}")
+        client.note(f"{what} arrived damaged at the device")
     raise InfrastructureError(
-        f"the device holds another input than was sent, {_SENT} times in a row",
+        f"the input arrived damaged at the device {_SEND_ATTEMPTS} times in a row",
         where=what,
-        remedy="the protocol has no checks: look at the line, or lower its baud rate",
+        remedy="the protocol has no checksum: check the line, or lower its baud rate",
     )
 
 
-def _of(answer: Answered, vector: int, iterations: int, warmups: int) -> Window:
+def _window(answer: InferAnswer, vector: int, iterations: int, warmups: int) -> Window:
     waited = round(answer.end - answer.begin, 6)
     return Window(vector, iterations, warmups, answer.microseconds, waited)
 
 
 def _iterations(window: Window, plan: WindowPlan) -> int:
-    """Return how many iterations fill a window, by one that may be shorter."""
-    return max(plan.iterations, math.ceil(_MORE * plan.seconds * window.throughput))
+    """Return how many iterations fill a window, at the throughput of `window`."""
+    return max(plan.iterations, math.ceil(_MARGIN * plan.seconds * window.throughput))
 
 
 def _check(window: Window, plan: WindowPlan, target: Target) -> None:
     if window.seconds < plan.seconds:
         raise InfrastructureError(
-            f"{window.iterations} iterations took {window.seconds:.3f} s and not "
-            f"{plan.seconds:g} s, as the trial before promised",
+            f"{window.iterations} iterations took {window.seconds:.3f} s, less than the "
+            f"{plan.seconds:g} s expected from the trial",
             where=f"{target.name}: vector {window.vector}",
-            remedy="the device's speed is not steady",
+            remedy="the device's speed varies: does its clock change?",
         )
     if target.counter.ticks == "cycles" and not math.isclose(
         window.seconds, window.waited, rel_tol=_CLOCK, abs_tol=_LATE

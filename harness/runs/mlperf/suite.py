@@ -1,4 +1,4 @@
-"""The four benchmarks, one after the other: which are there, and what came of each."""
+"""Runs the four benchmarks one after the other, and collects their outcomes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from harness.runs.mlperf.mlperf_run import MlperfRun
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a benchmark: the run, or why there is none; `code` as the command's exit code.
+    """The outcome of a benchmark: the run, or why there is none; `code` is its exit code.
 
-    A benchmark for which no model is there has none, and is no failure.
+    `code` is None for a benchmark without a model, which is not a failure.
     """
 
     benchmark: Benchmark
@@ -24,33 +24,33 @@ class Outcome:
 
     @property
     def reached(self) -> bool:
-        """Whether the quality target of the rules was reached."""
+        """Whether the benchmark's quality target was reached."""
         return self.run is not None and self.run.quality >= self.benchmark.quality_target
 
 
 def models_of(models: Iterable[Model]) -> dict[str, Model]:
-    """Return the model of each benchmark, by its ID; `InputError` if there are two of one."""
-    found: dict[str, Model] = {}
+    """Return the model of each benchmark, by ID; `InputError` if a benchmark has two models."""
+    by_benchmark: dict[str, Model] = {}
     for model in models:
         benchmark = benchmark_of(model, tflite_file.parse(model.tflite, where=str(model.path)))
         if benchmark is None:
             continue
-        other = found.setdefault(benchmark.id, model)
+        other = by_benchmark.setdefault(benchmark.id, model)
         if other is not model:
             raise InputError(
                 f"{other.name} and {model.name} are both for {benchmark.id}",
                 where="--model",
                 remedy="name one of them with --model",
             )
-    return found
+    return by_benchmark
 
 
 def run_all(models: Mapping[str, Model], run: Callable[[Model, str], MlperfRun]) -> list[Outcome]:
-    """Run each benchmark that a model is there for; what fails does not end the others.
+    """Run each benchmark that has a model; a failure does not stop the others.
 
-    `run` takes the model and the benchmark's ID.
+    `run` is called with the model and the benchmark's ID.
     """
-    return [_run(one, models.get(one.id), run) for one in BENCHMARKS.values()]
+    return [_run(each, models.get(each.id), run) for each in BENCHMARKS.values()]
 
 
 def _run(
@@ -62,8 +62,8 @@ def _run(
             reason="no model: harness models import-mlperf makes its folder, docs/mlperf.md",
         )
     try:
-        found = run(model, benchmark.id)
+        result = run(model, benchmark.id)
     except HarnessError as error:
         return Outcome(benchmark, reason=str(error), code=error.exit_code)
-    passed = found.quality >= benchmark.quality_target and not found.failures()
-    return Outcome(benchmark, found, code=ExitCode.PASSED if passed else ExitCode.FAILED)
+    passed = result.quality >= benchmark.quality_target and not result.failures()
+    return Outcome(benchmark, result, code=ExitCode.PASSED if passed else ExitCode.FAILED)

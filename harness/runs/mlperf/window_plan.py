@@ -1,11 +1,11 @@
-"""How much a run over MLPerf Tiny's protocol measures."""
+"""The plan of a run over MLPerf Tiny's protocol: how many windows, and how long."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """Windows of performance: the official ones, unless a test has no time for them.
+    """Performance windows; the defaults are the official rules, tests use shorter windows.
 
     A window lasts at least `seconds` and `iterations` inferences; `warmups` inferences come first.
     """

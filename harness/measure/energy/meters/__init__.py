@@ -1,1 +1,1 @@
-"""Meters that measure the current of a board."""
+"""Meters that measure a board's current."""

@@ -1,6 +1,6 @@
 """Jetperch's Joulescopes, through `pyjoulescope_driver`; the trigger is general-purpose input 0.
 
-They measure current and voltage in the supply's line and supply nothing themselves.
+They measure current and voltage in the supply line and do not supply the board.
 """
 
 import contextlib
@@ -12,21 +12,23 @@ import numpy as np
 
 from harness.errors import InfrastructureError, InputError
 from harness.measure.energy.meters.meter import Capture, Identity
-from harness.measure.energy.meters.meter_stream import SILENT
+from harness.measure.energy.meters.meter_stream import MAX_SILENCE
 
 HZ = 1_000_000
 
-_TIMEOUT = 2.0  # seconds for an answer of the driver
+_TIMEOUT = 2.0  # seconds for an answer from the driver
 _SIGNALS = ("s/i", "s/v", "s/gpi/0")
 
 
 class Joulescope:
-    """The one with the serial number `place`, or the only one; `volts` must be 0."""
+    """The Joulescope with the serial number `address`, or the only one; `volts` must be 0."""
 
-    def __init__(self, place: str, volts: float) -> None:
+    def __init__(self, address: str, volts: float) -> None:
         if volts:
             raise InputError(
-                "a Joulescope supplies nothing: it measures the voltage", where=f"--volts={volts}"
+                "a Joulescope does not supply the board: it measures the voltage",
+                where=f"--volts={volts}",
+                remedy="remove --volts",
             )
         try:
             from pyjoulescope_driver import Driver  # noqa: PLC0415 - an extra
@@ -44,7 +46,7 @@ class Joulescope:
         with contextlib.ExitStack() as unless_open:
             unless_open.callback(self.close)
             try:
-                self._path = _pick(self._driver.device_paths(), place)
+                self._path = _pick(self._driver.device_paths(), address)
                 self._driver.open(self._path, mode="defaults", timeout=_TIMEOUT)
                 _, model, number = self._path.split("/")
                 version = self._driver.query(f"{self._path}/c/fw/version", timeout=_TIMEOUT)
@@ -74,9 +76,9 @@ class Joulescope:
                 self._driver.unsubscribe(f"{self._path}/{signal}/!data", self._on_data)
         except (RuntimeError, TimeoutError) as error:
             raise self._failed(error) from error
-        if silent > SILENT:
+        if silent > MAX_SILENCE:
             raise InfrastructureError(
-                f"the meter stopped by itself {silent:.1f} s ago", where=self._path
+                f"the meter stopped unexpectedly {silent:.1f} s ago", where=self._path
             )
         with self._lock:
             return capture_of(self._parts, self._began)
@@ -89,74 +91,78 @@ class Joulescope:
             self._driver = None
 
     def _on_data(self, topic: str, value: Any) -> None:
-        """Keep a part of a signal; called in the driver's thread."""
+        """Store a part of a signal; the driver's thread calls this."""
         signal = topic.removeprefix(f"{self._path}/").removesuffix("/!data")
         with self._lock:
             self._last = time.perf_counter()
-            place = value["sample_id"] // value["decimate_factor"]
+            index = value["sample_id"] // value["decimate_factor"]
             hz = value["sample_rate"] // value["decimate_factor"]
-            self._parts[signal].append((place * HZ // hz, _unpacked(value["data"], HZ // hz)))
+            self._parts[signal].append((index * HZ // hz, _unpacked(value["data"], HZ // hz)))
 
     def _failed(self, error: Exception) -> InfrastructureError:
         return InfrastructureError(
-            f"the Joulescope's driver says: {error}",
+            f"the Joulescope's driver failed: {error}",
             where="--meter=joulescope",
-            remedy="plug it in anew",
+            remedy="unplug it and plug it in again",
         )
 
 
 def capture_of(parts: dict[str, list[tuple[int, Any]]], began: float) -> Capture:
-    """Put together the parts of each signal, by the number of their first sample.
+    """Assemble the parts of each signal; each part has the index of its first sample.
 
-    A JS220 gives current and voltage as float32 and an input in bits, all at 1 MHz.
+    A JS220 sends current and voltage as float32 and an input as bits, all at 1 MHz.
     """
-    first = min((place for place, _ in parts["s/i"]), default=0)
-    size = max((place + len(values) for place, values in parts["s/i"]), default=0) - first
+    first = min((index for index, _ in parts["s/i"]), default=0)
+    size = max((index + len(values) for index, values in parts["s/i"]), default=0) - first
     if size <= 0:
         raise InfrastructureError("the Joulescope sent no sample", where="--meter=joulescope")
-    whole = {signal: np.full(size, np.nan) for signal in _SIGNALS}
-    for signal, target in whole.items():
-        for place, values in parts[signal]:
-            begin, end = max(place - first, 0), min(place - first + len(values), size)
+    signals = {signal: np.full(size, np.nan) for signal in _SIGNALS}
+    for signal, samples in signals.items():
+        for index, values in parts[signal]:
+            begin, end = max(index - first, 0), min(index - first + len(values), size)
             if begin < end:
-                target[begin:end] = values[begin - place + first : end - place + first]
-    current, volts, level = (whole[signal] for signal in _SIGNALS)
+                samples[begin:end] = values[begin - index + first : end - index + first]
+    current, volts, level = (signals[signal] for signal in _SIGNALS)
     return Capture(
         hz=HZ,
         current=current,
-        volts=_known(volts),
-        trigger=_known(level) > 0.5,  # noqa: PLR2004
+        volts=_filled_forward(volts),
+        trigger=_filled_forward(level) > 0.5,  # noqa: PLR2004
         began=began,
         missing=int(np.isnan(current).sum()),
     )
 
 
-def _known(values: Any) -> Any:
-    """Return `values` with the last known one where one is missing."""
+def _filled_forward(values: Any) -> Any:
+    """Return `values` with missing ones replaced by the last known value."""
     known = ~np.isnan(values)
     if not known.any():
-        raise InfrastructureError("the Joulescope left out a signal", where="--meter=joulescope")
-    places = np.maximum.accumulate(np.where(known, np.arange(len(values)), np.argmax(known)))
-    return values[places]
+        raise InfrastructureError(
+            "the Joulescope did not send all signals", where="--meter=joulescope"
+        )
+    indices = np.maximum.accumulate(np.where(known, np.arange(len(values)), np.argmax(known)))
+    return values[indices]
 
 
 def _unpacked(data: Any, repeat: int) -> Any:
-    """Return samples as they are, or the bits of an input, lowest first, at 1 MHz."""
+    """Return samples at 1 MHz; the bits of an input are unpacked, lowest first."""
     values = np.unpackbits(data, bitorder="little") if data.dtype == np.uint8 else data
     return np.repeat(values, repeat) if repeat > 1 else values
 
 
 def _pick(paths: list[str], number: str) -> str:
-    fit = [path for path in paths if not number or path.endswith(f"/{number}")]
-    if len(fit) == 1:
-        return fit[0]
+    matching = [path for path in paths if not number or path.endswith(f"/{number}")]
+    if len(matching) == 1:
+        return matching[0]
     names = ", ".join(path.split("/")[-1] for path in paths)
     raise InfrastructureError(
-        "no Joulescope is connected" if not paths else f"Joulescopes that are connected: {names}",
+        f"not exactly one Joulescope matches; connected: {names}"
+        if paths
+        else "no Joulescope is connected",
         where="--meter=joulescope",
         remedy="name one by its serial number: --meter=joulescope:NUMBER"
         if paths
-        else "plug it in",
+        else "connect it",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a meter is to the harness, and what it hands over."""
+"""The interface of a meter, and its capture."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Identity:
-    """Which meter it was, as far as it says; a `virtual` one invents the currents it shows."""
+    """A meter's description of itself; a `virtual` meter invents its currents."""
 
     name: str
     serial: str = ""
@@ -19,12 +19,12 @@ class Identity:
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """What a meter saw from `start` to `stop`: N samples, `hz` of them a second.
+    """A meter's samples from `start` to `stop`: N samples at `hz`.
 
-    `current` is in A, float [N], NaN where a sample is missing; `volts` the supply, in V, one
-    for all or float [N]; `trigger` the level of its trigger input, bool [N], None where it has
-    none. `began` is when the first sample was taken, in seconds of `time.perf_counter`, as far
-    as the host can tell. `missing` samples never came, `corrupt` ones came and were none.
+    `current` is in A, float [N], NaN for a missing sample; `volts` is the supply in V, one value or
+    float [N]; `trigger` is the level of the trigger input, bool [N], None if there is no input.
+    `began` is the host's best estimate of the time of the first sample, in seconds of
+    `time.perf_counter`. `missing` samples never arrived; `corrupt` samples arrived damaged.
     """
 
     hz: float
@@ -37,9 +37,9 @@ class Capture:
 
 
 class Meter(Protocol):
-    """An open meter. Whoever opened it calls `close` in the end; every wait has a deadline.
+    """An open meter. The code that opened it must call `close`; every wait has a deadline.
 
-    All of it raises `InfrastructureError` when the meter is not there, refuses, or stops.
+    All methods raise `InfrastructureError` if the meter is missing, refuses a command, or stops.
     """
 
     @property
@@ -47,10 +47,10 @@ class Meter(Protocol):
         """Which meter it is."""
 
     def start(self) -> None:
-        """Begin to measure; samples come from now on."""
+        """Begin to measure."""
 
     def stop(self) -> Capture:
         """Stop, and return all samples since `start`."""
 
     def close(self) -> None:
-        """Give it back; closing twice is no error."""
+        """Release the meter; closing twice is not an error."""

@@ -1,4 +1,4 @@
-"""A meter measures while vectors are streamed."""
+"""A session in which a meter measures while vectors are streamed."""
 
 import contextlib
 import time
@@ -21,13 +21,13 @@ from harness.target.target_file import Target
 QUIET = 0.25
 """Seconds before and after all inferences in which the device waits and the host is silent."""
 
-_BITS = 10  # of a byte on the line, with start and stop
-_START = 0.05  # seconds that a meter may take for its first sample
+_BITS = 10  # per byte on the line, including start and stop bits
+_START = 0.05  # seconds a meter may take until its first sample
 
 
 @dataclass(frozen=True, eq=False)
 class Metered:
-    """Energy, by which meter, and what the user has to say about the set-up."""
+    """Energy, the meter that measured it, and the user's note about the setup."""
 
     energy: Energy
     identity: Identity
@@ -35,7 +35,7 @@ class Metered:
 
 
 class MeterSession:
-    """While it is entered, `meter` measures."""
+    """A context manager; `meter` measures inside it."""
 
     def __init__(self, meter: Meter, note: str) -> None:
         self._meter = meter
@@ -56,7 +56,7 @@ class MeterSession:
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            with contextlib.suppress(HarnessError):  # which is not the first thing that went wrong
+            with contextlib.suppress(HarnessError):  # the first error matters, not this one
                 self._meter.stop()
             return
         self._after = _quiet()
@@ -65,10 +65,10 @@ class MeterSession:
     def result(
         self, spans: Sequence[Span], target: Target, welcome: Welcome, ticks: Sequence[int]
     ) -> Metered:
-        """Return the energy of the inferences, which took `ticks` each, somewhere in its span.
+        """Return the energy of the inferences; each took its `ticks` somewhere inside its span.
 
-        How long that was, and RESULT on the line, is known of a chip with its clock and baud
-        rate; an emulator keeps neither.
+        On hardware, clock and baud rate give the length of an inference and the time of RESULT on
+        the line; an emulator has no such timing.
         """
         answer, seconds = 0.0, None
         if target.counter.ticks == "cycles":
@@ -79,9 +79,9 @@ class MeterSession:
         return Metered(energy_of(self._capture, timeline), self._meter.identity, self._note)
 
     def between_edges(self, spans: Sequence[Span], iterations: npt.NDArray[np.int64]) -> Metered:
-        """Return the energy of an inference in each of N windows, of so many `iterations`, [N].
+        """Return the energy per inference in each of N windows with `iterations` [N] inferences.
 
-        A falling edge of the trigger begins a window, and another ends it, as MLPerf Tiny has it.
+        A falling edge of the trigger begins a window and the next one ends it, as in MLPerf Tiny.
         """
         timeline = Timeline((self._before, self._after), tuple(spans))
         energy = energy_of(between_edges(self._capture, len(spans)), timeline)

@@ -1,4 +1,4 @@
-"""Meters: what measures the current of a board, chosen with `--meter=KIND[:PLACE]`."""
+"""Selects the meter for a run, from `--meter=KIND[:ADDRESS]`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,25 +20,26 @@ KINDS: dict[str, Callable[[str, float], Meter]] = {
     "joulescope": Joulescope,
     "otii": Otii,
 }
-"""Each takes a place, "" for the only one, and volts, 0 if none were given."""
+"""Each takes an address, "" for the only meter, and the voltage, 0 if none was given."""
 
 _VIRTUAL = "virtual"
 
 
 @runtime_checkable
 class _WithMeter(Protocol):
-    """A board with a virtual meter in its supply."""
+    """A board with a virtual meter."""
 
     @property
     def meter(self) -> str:
-        """The serial port of that meter."""
+        """The serial port of the virtual meter."""
 
 
 @dataclass
 class Metering:
-    """The meter that was asked for, "" if none was, its `volts` and the user's `note`.
+    """The requested meter (`spec`, "" for none), its `volts` and the user's `note`.
 
-    Entered, it opens the meter: what supplies a board must do so before that is flashed.
+    Entering the context opens the meter: a meter that supplies the board must do so before the
+    board is flashed.
     """
 
     spec: str = ""
@@ -48,7 +49,7 @@ class Metering:
 
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
-        """Declare the options through `add`, which is argparse's or pytest's."""
+        """Declare the options through `add`, the method of argparse's or pytest's parser."""
         add(
             "--meter",
             default="",
@@ -56,12 +57,21 @@ class Metering:
             help=f"measure energy with METER: {', '.join(KINDS)}, a colon, and its port, serial "
             "number or address; docs/energy.md",
         )
-        add("--volts", type=float, default=0.0, metavar="V", help="what the meter supplies, in V")
-        add("--note", default="", metavar="TEXT", help="the set-up, for the Record")
+        add(
+            "--volts",
+            type=float,
+            default=0.0,
+            metavar="V",
+            help="supply voltage of the meter, in V",
+        )
+        add("--note", default="", metavar="TEXT", help="note about the setup, for the Record")
 
     @classmethod
     def of(cls, options: Any) -> "Metering":
-        """Return what `options`, parsed by argparse or pytest, say; `InputError` if it is wrong."""
+        """Return the metering in `options`, parsed by argparse or pytest; checks the meter's kind.
+
+        Raises `InputError` for an unknown kind.
+        """
         metering = cls(options.meter, options.volts, options.note)
         if metering.spec and metering._kind not in KINDS:
             raise InputError(
@@ -72,41 +82,40 @@ class Metering:
         return metering
 
     def check(self, target: Target) -> None:
-        """Raise `InputError` if this meter has nothing to measure on `target`."""
+        """Raise `InputError` if this meter cannot measure `target`."""
         if not self.spec:
             return
-        kind = Virtual if self._virtual is not None else Pyocd
+        kind, name = (Virtual, "a virtual board") if self._virtual else (Pyocd, "hardware")
         if not isinstance(target.board, kind):
             raise InputError(
-                f"{self.spec!r} cannot measure {target.name}: "
-                + ("it is no virtual board" if self._virtual is not None else "it is no hardware"),
+                f"{self.spec!r} cannot measure {target.name}: it is not {name}",
                 where="--meter",
-                remedy="docs/energy.md says what measures which",
+                remedy="docs/energy.md lists which meter measures which target",
             )
         if self._kind == "lpm01a" and isinstance(target.board, Pyocd) and target.clock is None:
             raise InputError(
-                "is missing: this meter has no input for the trigger, so only cycles and their "
-                "clock say how long an inference is",
+                "is missing: this meter has no trigger input, so the length of an inference has to "
+                "come from cycles and clock",
                 where=f"{target.path}: clock",
                 remedy="state hz and source of the core's clock there",
             )
 
     def meter_of(self, board: object) -> Meter | None:
-        """Return the open meter that measures `board`; None if none was asked for."""
+        """Return the open meter for `board`; None if no meter was requested."""
         if self._virtual is not None and isinstance(board, _WithMeter):
             self.close()
             self._meter = self._open(board.meter)
         return self._meter
 
     def close(self) -> None:
-        """Close the meter if there is one."""
+        """Close the meter, if one is open."""
         if self._meter is not None:
             self._meter.close()
             self._meter = None
 
     def __enter__(self) -> Self:
         if self.spec and self._virtual is None:
-            self._meter = self._open(self._place)
+            self._meter = self._open(self._address)
         return self
 
     def __exit__(
@@ -122,22 +131,22 @@ class Metering:
         return self.spec.partition(":")[0]
 
     @property
-    def _place(self) -> str:
+    def _address(self) -> str:
         return self.spec.partition(":")[2]
 
     @property
     def _virtual(self) -> str | None:
         return virtual_meter(self.spec) or None
 
-    def _open(self, place: str) -> Meter:
-        return KINDS[self._kind](place, self.volts)
+    def _open(self, address: str) -> Meter:
+        return KINDS[self._kind](address, self.volts)
 
 
 def virtual_meter(spec: str) -> str:
-    """Return what a virtual board is told of its meter, for `ppk2:virtual,noise=0.02`.
+    """Return the configuration of a virtual board's meter: `ppk2:virtual,noise=0.02` as example.
 
-    That is `ppk2,noise=0.02`; empty if `spec` is that of a real meter, or of none.
+    The result is then `ppk2,noise=0.02`; it is empty if `spec` is a real meter or empty.
     """
-    kind, _, place = spec.partition(":")
-    name, *knobs = place.split(",")
+    kind, _, address = spec.partition(":")
+    name, *knobs = address.split(",")
     return ",".join([kind, *knobs]) if name == _VIRTUAL else ""

@@ -1,7 +1,7 @@
 """Qoitech's Otii Arc and Ace, through `otii-tcp-client`; the trigger is GPI1.
 
-The server is the Otii app, or `otii_server`, with a licence for automation. It records; what
-was recorded is fetched in the end.
+The server is the Otii app, or `otii_server`, with a licence for automation. It makes a recording,
+whose samples are fetched at the end.
 """
 
 import contextlib
@@ -14,19 +14,19 @@ import numpy.typing as npt
 
 from harness.errors import InfrastructureError, InputError
 from harness.measure.energy.meters.meter import Capture, Identity
+from harness.measure.energy.meters.meter_stream import POWER_UP
 
 _TIMEOUT = 10  # seconds to reach the server, and for an answer
-_POWER_UP = 0.3
 _CURRENT, _VOLTS, _TRIGGER = "mc", "mv", "i1"
-_CHUNK = 40_000  # samples that are asked for at once
+_CHUNK = 40_000  # samples per request
 
 Floats = npt.NDArray[np.float64]
 
 
 class Otii:
-    """The only device of the server at `place`, HOST:PORT or "", which supplies `volts`."""
+    """The only device of the server at `address`, HOST:PORT or "", which supplies `volts`."""
 
-    def __init__(self, place: str, volts: float) -> None:
+    def __init__(self, address: str, volts: float) -> None:
         if not volts:
             raise InputError(
                 "an Otii supplies the board", where="--meter=otii", remedy="add --volts=V"
@@ -39,31 +39,31 @@ class Otii:
                 where="--meter=otii",
                 remedy="pip install 'tinyml-harness[otii]'",
             ) from error
-        host, _, port = place.partition(":")
+        host, _, port = address.partition(":")
         self._client: Any = otii_client.OtiiClient()
         self._where = f"Otii server {host or otii_client.DEFAULT_HOST}"
         self._began = 0.0
         with contextlib.ExitStack() as unless_open:
             unless_open.callback(self.close)
-            with self._explained():
+            with self._translated_errors():
                 server = self._client.connect(
                     host=host or otii_client.DEFAULT_HOST,
                     port=int(port or otii_client.DEFAULT_PORT),
                     try_for_seconds=_TIMEOUT,
                 )
                 self._open(server, volts)
-            time.sleep(_POWER_UP)
+            time.sleep(POWER_UP)
             unless_open.pop_all()
 
     def start(self) -> None:
         """Begin to measure."""
-        with self._explained():
+        with self._translated_errors():
             self._project.start_recording()
         self._began = time.perf_counter()
 
     def stop(self) -> Capture:
         """Stop, and return all samples since `start`."""
-        with self._explained():
+        with self._translated_errors():
             self._project.stop_recording()
             recording = self._project.get_last_recording()
             if recording is None:
@@ -74,7 +74,7 @@ class Otii:
         return capture_of(current, volts, levels.get("values", []), self._began)
 
     def close(self) -> None:
-        """Switch the supply off and leave the server; closing twice is no error."""
+        """Switch the supply off and disconnect; closing twice is not an error."""
         from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415 - an extra
 
         if self._client.otii is not None:
@@ -88,7 +88,7 @@ class Otii:
         if len(devices) != 1:
             names = ", ".join(device.name for device in devices)
             raise InfrastructureError(
-                f"one Otii is needed, {len(devices)} are connected{': ' * bool(names)}{names}",
+                f"needs exactly one Otii, {len(devices)} are connected{': ' * bool(names)}{names}",
                 where=self._where,
             )
         self._device: Any = devices[0]
@@ -121,8 +121,8 @@ class Otii:
         return parts[0]["interval"], np.concatenate([part["values"] for part in parts])
 
     def _fetch(self, recording: Any, channel: str, index: int, count: int) -> dict[str, Any]:
-        """Ask for samples; the package's own function for that waits without a deadline."""
-        what = {
+        """Request samples; the package's own function for this waits without a deadline."""
+        request = {
             "recording_id": recording.id,
             "device_id": self._device.id,
             "channel": channel,
@@ -130,7 +130,7 @@ class Otii:
             "count": count,
         }
         answer = recording.connection.send_and_receive(
-            {"type": "request", "cmd": "recording_get_channel_data", "data": what}, _TIMEOUT
+            {"type": "request", "cmd": "recording_get_channel_data", "data": request}, _TIMEOUT
         )
         if answer["type"] == "error":
             raise InfrastructureError(
@@ -140,8 +140,8 @@ class Otii:
         return data
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what the package raises into an error that names the server."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Turn the package's exceptions into an error that names the server."""
         from otii_tcp_client.otii_client import OtiiClientException  # noqa: PLC0415 - an extra
         from otii_tcp_client.otii_connection import DisconnectedException  # noqa: PLC0415 - an extra
         from otii_tcp_client.otii_exception import Otii_Exception  # noqa: PLC0415 - an extra
@@ -168,9 +168,10 @@ def capture_of(
     levels: list[dict[str, Any]],
     began: float,
 ) -> Capture:
-    """Put together what was recorded: seconds between samples and samples; edges of the trigger.
+    """Assemble a recording.
 
-    `levels` are moments in seconds since the start with the level from then on.
+    `current` and `volts` are the seconds between samples, and the samples. `levels` are the edges
+    of the trigger: seconds since the start, and the level from then on.
     """
     interval, amperes = current
     moments = np.arange(len(amperes)) * interval

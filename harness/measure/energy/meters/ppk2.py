@@ -1,38 +1,35 @@
 """Nordic's Power Profiler Kit II, as a source that supplies the board; its trigger is D0.
 
-Its serial protocol is no published document; the facts are those of Nordic's nRF Connect
-Power Profiler and of the independent descriptions of it (ppk2lab, docs/protocol-spec.md and
-calibration.md). It sends 100,000 words a second, which carry a counter of 6 bits: missing
-samples are found by it, up to multiples of 64.
+Its serial protocol is not published; the facts come from Nordic's nRF Connect Power Profiler and
+from independent descriptions (ppk2lab, docs/protocol-spec.md and calibration.md). The kit sends
+100,000 words per second. Each word has a 6-bit counter, which shows missing samples except for
+multiples of 64.
 """
 
 import math
 import re
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from serial.tools import list_ports
 
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InfrastructureError
 from harness.measure.energy.meters.meter import Capture, Identity
-from harness.measure.energy.meters.meter_stream import Stream, began
+from harness.measure.energy.meters.meter_stream import began, check_volts, open_stream
 
 HZ = 100_000
 RANGES = 5
 VOLTS = (0.8, 5.0)
 
-_BAUD = 115_200  # it is a USB device: any will do
+_BAUD = 115_200  # a USB device works with any baud rate
 _START, _STOP, _POWER, _REGULATOR, _MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
 _SOURCE, _ON = 2, 1
-_POWER_UP = 0.3  # seconds that a board may take to start
 _CONSTANTS = ("R", "GS", "GI", "O", "S", "I", "UG")
 _VOLTS_PER_LSB = 1.8 / 163_840
 _FULL_SCALE = 0x3FFF
 _COUNTER = 64
-_IN_STEP = 8  # words that count up by one: then they are words
+_IN_STEP = 8  # this many consecutive counter values prove that the bytes are words
 _CHUNK = 4096
 
 Floats = npt.NDArray[np.float64]
@@ -40,9 +37,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the kit says of itself: calibration, NaN where it says nothing; and the rest.
+    """The kit's description of itself: calibration constants, and all other values.
 
-    `constants` is float [7, 5]: R (Ω), GS, GI, O, S, I, UG, for each of the five ranges.
+    `constants` is float [7, 5]: R (Ω), GS, GI, O, S, I, UG, for each of the five ranges; a missing
+    constant is NaN.
     """
 
     constants: Floats
@@ -51,10 +49,10 @@ class Metadata:
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """Samples as they came: `words` uint32 [M], and the `places` int64 [M] they have in time."""
+    """Received samples: `words` uint32 [M], and their `indices` in time, int64 [M]."""
 
     words: npt.NDArray[np.uint32]
-    places: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
     corrupt: int
 
 
@@ -62,16 +60,9 @@ class Ppk2:
     """The kit on the serial port `device`, which supplies the board with `volts`."""
 
     def __init__(self, device: str, volts: float) -> None:
-        if not VOLTS[0] <= volts <= VOLTS[1]:
-            raise InputError(
-                f"a PPK2 supplies {VOLTS[0]} to {VOLTS[1]} V",
-                where=f"--volts={volts:g}",
-                remedy="say how much it shall be",
-            )
+        check_volts("a PPK2", volts, VOLTS)
         self._volts = volts
-        self._stream = Stream(device, _BAUD)
-        with ExitStack() as unless_open:
-            unless_open.callback(self._stream.close)
+        with open_stream(device, _BAUD) as self._stream:
             self._stream.write(bytes([_STOP]))
             self._stream.drain()
             answer = self._stream.ask(bytes([_METADATA]), lambda answer: b"END" in answer)
@@ -80,8 +71,6 @@ class Ppk2:
             self._stream.write(bytes([_MODE, _SOURCE]))
             self._stream.write(bytes([_REGULATOR, *round(volts * 1000).to_bytes(2, "big")]))
             self._stream.write(bytes([_POWER, _ON]))
-            time.sleep(_POWER_UP)
-            unless_open.pop_all()
 
     def start(self) -> None:
         """Begin to measure."""
@@ -91,25 +80,23 @@ class Ppk2:
 
     def stop(self) -> Capture:
         """Stop, and return all samples since `start`."""
-        data, came = self._stream.collected(bytes([_STOP]))
-        found = find_words(data)
-        if not found.words.size:
-            raise InfrastructureError(
-                f"the meter sent {len(data)} bytes and no sample", where=self._stream.name
-            )
-        current, trigger, invalid = convert(found, self._metadata.constants, self._volts)
+        data, arrivals = self._stream.collected(bytes([_STOP]))
+        received = find_words(data)
+        if not received.words.size:
+            raise self._stream.no_sample(len(data))
+        current, trigger, invalid = convert(received, self._metadata.constants, self._volts)
         return Capture(
             hz=HZ,
             current=current,
             volts=self._volts,
             trigger=trigger,
-            began=began(came, 4 * HZ),
-            missing=int(len(current) - len(found.words)),
-            corrupt=found.corrupt + invalid,
+            began=began(arrivals, 4 * HZ),
+            missing=int(len(current) - len(received.words)),
+            corrupt=received.corrupt + invalid,
         )
 
     def close(self) -> None:
-        """Take the supply away, as the kit itself does when its port is closed."""
+        """Close the port; the kit then switches the supply off."""
         self._stream.close()
 
     def _identify(self, device: str) -> Identity:
@@ -126,8 +113,8 @@ class Ppk2:
 def parse_metadata(answer: bytes) -> Metadata:
     """Parse the answer to GET_META_DATA: lines of `NAME: VALUE`, then END.
 
-    `InfrastructureError` if there is nothing of a PPK2 in it; constants that are missing or
-    no numbers are NaN, and so are the currents of their range.
+    Raises `InfrastructureError` if it has none of a PPK2's constants. Missing and invalid
+    constants are NaN, and so are the currents of their range.
     """
     pairs = re.findall(
         r"^\s*(\w+)\s*:\s*(\S+)\s*$", answer.decode("ascii", "replace"), re.MULTILINE
@@ -135,75 +122,75 @@ def parse_metadata(answer: bytes) -> Metadata:
     values = dict(pairs)
     constants = np.array(
         [
-            [_number(values.pop(f"{name}{place}", "")) for place in range(RANGES)]
+            [_number(values.pop(f"{name}{index}", "")) for index in range(RANGES)]
             for name in _CONSTANTS
         ]
     )
-    constants[0][constants[0] == 0] = math.nan  # a resistance, which is divided by
+    constants[0][constants[0] == 0] = math.nan  # a resistance, used as a divisor
     if np.isnan(constants).all():
         raise InfrastructureError(
-            f"this is no PPK2: asked for its calibration it said {answer[:80]!r}",
+            f"this is not a PPK2: it answered the request for its calibration with {answer[:80]!r}",
             remedy="name its port: --meter=ppk2:PORT; it has two, the first one measures",
         )
     return Metadata(constants, values)
 
 
 def find_words(data: bytes) -> Words:
-    """Find the samples in what the kit sent, and where in time they are.
+    """Find the samples in the received bytes, and their indices in time.
 
-    Words whose counters go up by one are in step. Where they do not, samples are missing, or
-    bytes are, and what follows is no word until eight count up again, at whatever byte.
+    Words are in step if their counters increase by one. Where they do not, samples or bytes are
+    missing: the following bytes count as corrupt until, at any byte, eight words are in step again.
     """
-    words, places = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
-    at = index = corrupt = 0
+    words, indices = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
+    position = index = corrupt = 0
     expected: int | None = None
-    while (begin := _in_step(data, at)) is not None:
+    while (begin := _in_step(data, position)) is not None:
         count = min((len(data) - begin) // 4, _CHUNK)
         chunk = np.frombuffer(data, "<u4", count, begin)
         counters = _counters(chunk)
         broken = np.flatnonzero(np.diff(counters) % _COUNTER != 1)
         chunk = chunk[: broken[0] + 1] if broken.size else chunk
         if expected is not None:
-            dropped = (begin - at) // 4
+            dropped = (begin - position) // 4
             lost = int(counters[0] - expected) % _COUNTER
             index += lost + _COUNTER * max(0, round((dropped - lost) / _COUNTER))
             corrupt += dropped
         words.append(chunk)
-        places.append(np.arange(index, index + len(chunk)))
+        indices.append(np.arange(index, index + len(chunk)))
         index += len(chunk)
         expected = int(counters[0]) + len(chunk)
-        at = begin + 4 * len(chunk)
-    return Words(np.concatenate(words), np.concatenate(places), corrupt)
+        position = begin + 4 * len(chunk)
+    return Words(np.concatenate(words), np.concatenate(indices), corrupt)
 
 
 def convert(
-    found: Words, constants: Floats, volts: float
+    received: Words, constants: Floats, volts: float
 ) -> tuple[Floats, npt.NDArray[np.bool_], int]:
-    """Return current [A, NaN: missing] and level of D0 for every place, and how many were invalid.
+    """Return current [A, NaN: missing] and level of D0 for every sample, and the invalid count.
 
-    Bits 0 to 13 are the ADC's, 14 to 16 the range, 24 to 31 the inputs. At the top of its
-    scale the ADC says nothing but "more".
+    Bits 0 to 13 are the ADC's value, 14 to 16 the range, 24 to 31 the inputs. A full-scale value
+    is invalid: the current may be larger.
     """
-    adc = (found.words & _FULL_SCALE).astype(np.float64)
-    place = (found.words >> 14 & 7).astype(np.int64)
-    known = np.pad(constants, ((0, 0), (0, 8 - RANGES)), constant_values=math.nan)
-    r, gs, gi, o, s, i, ug = known[:, place]
+    adc = (received.words & _FULL_SCALE).astype(np.float64)
+    ranges = (received.words >> 14 & 7).astype(np.int64)
+    padded = np.pad(constants, ((0, 0), (0, 8 - RANGES)), constant_values=math.nan)
+    r, gs, gi, o, s, i, ug = padded[:, ranges]
     x = (adc * 4 - o) * _VOLTS_PER_LSB / r
     amperes = ug * (x * (gs * x + gi) + s * volts + i)
     amperes[adc == _FULL_SCALE] = math.nan
-    size = int(found.places[-1]) + 1
+    size = int(received.indices[-1]) + 1
     current = np.full(size, math.nan)
-    current[found.places] = amperes
-    # A level lasts until another is seen.
+    current[received.indices] = amperes
+    # For a missing sample, the last known level counts.
     last = np.zeros(size, np.int64)
-    last[found.places] = np.arange(len(found.places))
-    trigger = (found.words >> 24 & 1).astype(np.bool_)[np.maximum.accumulate(last)]
+    last[received.indices] = np.arange(len(received.indices))
+    trigger = (received.words >> 24 & 1).astype(np.bool_)[np.maximum.accumulate(last)]
     return current, trigger, int(np.isnan(amperes).sum())
 
 
-def _in_step(data: bytes, at: int) -> int | None:
-    """Return the first byte from `at` on which words in step begin."""
-    for begin in range(at, len(data) - 4 * _IN_STEP + 1):
+def _in_step(data: bytes, position: int) -> int | None:
+    """Return the first byte, from `position` on, at which words in step begin."""
+    for begin in range(position, len(data) - 4 * _IN_STEP + 1):
         counters = _counters(np.frombuffer(data, "<u4", _IN_STEP, begin))
         if (np.diff(counters) % _COUNTER == 1).all():
             return begin

@@ -1,6 +1,6 @@
-"""Inputs by the debug side: the same as by the serial line, or an error, on real boards.
+"""--input-via=debug: the same results as over the serial line, or an error.
 
-Virtual boards are written to as real ones are, through pyOCD; QEMU by its gdbstub.
+Virtual boards are written to like hardware, through pyOCD; QEMU through its gdbstub.
 """
 
 import os
@@ -117,7 +117,7 @@ class Tampered:
 
 
 @pytest.mark.parametrize("which", ["digits", "large"])
-def test_both_feeds_give_the_same_outputs_ticks_and_stack(
+def test_both_ways_give_the_same_outputs_ticks_and_stack(
     which: str, target: Target, images: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     model: Model = request.getfixturevalue(which)
@@ -200,7 +200,7 @@ def test_an_input_of_which_a_part_does_not_arrive_never_passes(
         Short(board)
         with (
             opened(target, large, image, board, tmp_path) as dut,
-            pytest.raises(DeviceRefusedError, match=r"vector 1: .* is not what was put there"),
+            pytest.raises(DeviceRefusedError, match=r"vector 1: .* differs from what was written"),
         ):
             dut.run()
 
@@ -223,7 +223,7 @@ def test_an_input_that_is_written_elsewhere_never_passes(
         assert "writing memory: memory cannot be accessed" in str(error.value)
     else:
         assert isinstance(error.value, DeviceRefusedError)
-        assert "is not what was put there: its CRC-32 is 0x" in str(error.value)
+        assert "differs from what was written: its CRC-32 is 0x" in str(error.value)
 
 
 # Boards and devices that fail
