@@ -80,7 +80,7 @@ class _Trial:
         core = self._reset(size)
         try:
             form, arguments = core.reach(self._init, self._log)
-        except InfrastructureError as error:  # it was silent
+        except InfrastructureError as error:  # no message was printed
             return f"it gives no reason; {error.what}"
         return _printed(core, form, arguments)
 
