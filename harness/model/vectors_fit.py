@@ -33,7 +33,8 @@ def _check_arrays(
         raise bad_array(
             vectors.path,
             kind,
-            f"covers {len(arrays)} {what}s, but the model has {len(tensors)}",
+            f"covers {len(arrays)} {what}{'s' * (len(arrays) != 1)}, "
+            f"but the model has {len(tensors)}",
             f"store {names}, in the model's order",
         )
     for position, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):

@@ -255,7 +255,7 @@ def test_the_wrong_number_of_inputs_is_refused_by_file_and_array(
     np.savez(path, inputs=np.zeros((3, 5), np.int8), labels=np.zeros(3, np.int64))
     code, text = repository.run("cmsis-nn")
     assert code == ExitCode.USAGE
-    assert "vectors.npz: inputs: is there for 1 inputs, but the model has 2" in text
+    assert "vectors.npz: inputs: covers 1 input, but the model has 2" in text
     assert "-> store inputs_0 to inputs_1, in the model's order" in text
 
 
