@@ -129,7 +129,7 @@ def test_every_reader_takes_it(tmp_path: Path) -> None:
         write_html(summary, tmp_path / "report.html")
         text = markdown(summary)
         found = trends(store, "throughput")
-    assert len(summary.standings) == 3
+    assert len(summary.statuses) == 3
     page = (tmp_path / "report.html").read_text()
     assert "Windows of inferences" in page
     assert "cmsis-nn/mlperf-tiny" in page

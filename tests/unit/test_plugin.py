@@ -138,7 +138,7 @@ def test_a_run_is_shared_and_a_store_that_fails_loses_none(repository: pytest.Py
 def test_a_store_is_looked_at_before_anything_runs(repository: pytest.Pytester) -> None:
     result = run(repository, "--store=mongodb://a/b")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "is no address of a store" in said(result)
+    assert "is not the URL of a store" in said(result)
     away = run(repository, "--store=postgresql://nobody@127.0.0.1:1/runs")
     assert away.ret == 3
     assert "postgresql://nobody@127.0.0.1:1/runs: the store failed: " in said(away)
