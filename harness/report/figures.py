@@ -63,7 +63,7 @@ def histogram(values: Sequence[int]) -> Histogram | None:
     return Histogram(boxes, float(edges[0]), float(edges[-1]))
 
 
-def place(value: float, low: float, high: float) -> float:
+def x_position(value: float, low: float, high: float) -> float:
     """Return the x of a value on an axis from `low` to `high`."""
     return round((value - low) / (high - low) * WIDTH, 2) if high > low else WIDTH / 2
 
@@ -75,7 +75,7 @@ def line(points: Dated, *, steps: bool) -> Line | None:
     values = [value for _, value in points]
     low, high = min(values), max(values)
     first, end = points[0][0], points[-1][0]
-    drawn = [(place(time, first, end), _y(value, low, high)) for time, value in thin(points)]
+    drawn = [(x_position(time, first, end), _y(value, low, high)) for time, value in thin(points)]
     (x, y), *rest = drawn
     parts = [f"M{x:g} {y:g}"]
     parts += [f"H{x:g}V{y:g}" if steps else f"L{x:g} {y:g}" for x, y in rest]

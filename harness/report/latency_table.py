@@ -33,7 +33,7 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
         table.add_row(name, *cells, f"{spread:.2%}\n{warm_up}")
     console.print(table)
     units = " or ".join(unit for unit in TICK_HEADINGS if any(_unit(r) == unit for r in varying))
-    legend = f"{units} per inference; spread: (max - min) / median; first: warm-up, not counted"
+    legend = f"{units} per inference; spread: (max - min) / median; first: warm-up"
     console.print(legend, style="dim", highlight=False)
 
 

@@ -108,9 +108,9 @@ def _accuracy(run: MlperfRun) -> list[str]:
 def _performance(run: MlperfRun) -> list[str]:
     return [
         line
-        for place, window in enumerate(run.windows, 1)
+        for index, window in enumerate(run.windows, 1)
         for line in (
-            f"Performance results for window {place}",
+            f"Performance results for window {index}",
             f"    # Inferences : {window.iterations}",
             f"    Runtime: {window.seconds} sec.",
             f"    Throughput: {window.throughput} inf./sec.",
@@ -124,10 +124,10 @@ def _energy(run: MlperfRun) -> list[str]:
         return []
     energy = run.metered.energy
     lines = ["Power Edition Output"]
-    for place, window in enumerate(run.windows):
-        joules, seconds = energy.joules[place], energy.seconds[place]
+    for index, window in enumerate(run.windows):
+        joules, seconds = energy.joules[index], energy.seconds[index]
         lines += [
-            f"Energy data for trial {place}",
+            f"Energy data for trial {index}",
             f"  Elapsed time  : {seconds * window.iterations}",
             f"  Inferences    : {window.iterations}",
             f"  Power         : {1e3 * joules / seconds:5.4f} mW.",

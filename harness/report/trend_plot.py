@@ -33,8 +33,9 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
     """Print the trend as a sparkline, and its largest changes with their causes from `why`."""
     first, last = trend.points[0], trend.points[-1]
     print_line(console, f"{trend.metric} of {title(trend)}", "bold")
+    runs = f"{len(trend.points)} run{'s' * (len(trend.points) > 1)}"
     dates = f"{first.started:%Y-%m-%d} to {last.started:%Y-%m-%d}"
-    print_line(console, f"  {len(trend.points)} runs, {dates}, {kind_of(trend)}")
+    print_line(console, f"  {runs}, {dates}, {kind_of(trend)}")
     low, high = min(trend.values), max(trend.values)
     print_line(console, f"  {sparkline(trend)}")
     print_line(

@@ -135,7 +135,7 @@ class EnergyInfo(msgspec.Struct, frozen=True):
     hz: float
     """Samples per second."""
     found_by: str
-    """What showed where inferences are: `trigger` or `current`."""
+    """The signal that marks the inferences: `trigger` or `current`."""
     trigger_delay_s: float
     """Delay of the trigger after the current, in seconds."""
     clock: float
