@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -22,11 +21,8 @@ from harness.options.run_options import (
     board_options,
 )
 from harness.options.selection import Selection, add_options
-from harness.report.engines_table import print_side_by_side
-from harness.report.runs_table import print_table
+from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
-from harness.results.judge.history import history_of
-from harness.results.judge.side_by_side import side_by_side
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.record import read_record
 from harness.results.recording import record_run
@@ -86,10 +82,8 @@ def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterat
     finally:
         if paths:
             records = [read_record(path) for path in paths]
-            selection = run_options.selection
-            history = partial(history_of, url=run_options.store, workspace=selection.workspace)
-            print_table(records, Console())
-            print_side_by_side(side_by_side(records, selection.engines, history), Console())
+            selection, store = run_options.selection, run_options.store
+            print_runs(records, selection.engines, store, selection.workspace, Console())
             print(f"records: {paths[0].parent}")
 
 

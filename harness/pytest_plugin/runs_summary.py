@@ -1,7 +1,6 @@
 """The table at the end of a pytest session, and the upload to a store."""
 
 import io
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,7 @@ from rich.console import Console
 
 from harness.errors import ExitCode
 from harness.options.run_options import RunOptions
-from harness.report.engines_table import print_side_by_side
-from harness.report.runs_table import print_table
-from harness.results.judge.history import history_of
-from harness.results.judge.side_by_side import side_by_side
+from harness.report.runs_report import print_runs
 from harness.results.record import read_record
 from harness.results.store.upload import StoreUpload
 
@@ -57,10 +53,8 @@ class RunsSummary:
             color_system="standard" if writer.hasmarkup else None,
         )
         records = [read_record(path) for path in self._paths]
-        selection = self._options.selection
-        history = partial(history_of, url=self._options.store, workspace=selection.workspace)
-        print_table(records, console)
-        print_side_by_side(side_by_side(records, selection.engines, history), console)
+        selection, store = self._options.selection, self._options.store
+        print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
         terminalreporter.write_line(f"records: {self._paths[0].parent}")
