@@ -1,4 +1,4 @@
-"""The public Python API: run a model on a target, and read what was recorded.
+"""The public Python API: run a model on a target, and read Records.
 
 `harness` offers these functions; `harness.__all__` lists them.
 """
@@ -23,7 +23,7 @@ from harness.workspace import Workspace
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from harness.results.store.store import Which
+    from harness.results.store.store import RunFilter
 
 
 def run(
@@ -65,11 +65,11 @@ def run(
     return result
 
 
-def records(source: Path | str | None = None, **which: "Unpack[Which]") -> "DataFrame":
+def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") -> "DataFrame":
     """Return the numbers of all runs, oldest run first: a row for each run and number.
 
     `source` is a folder of Records or the URL of a store; by default it is `reports/runs` of
-    the current folder. `which` selects runs: `target`, `model`, `engine`, `toolchain`,
+    the current folder. `filters` select runs: `target`, `model`, `engine`, `toolchain`,
     `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
 
     - `run`: str, the run's ID; `started`: datetime64[us, UTC]
@@ -86,11 +86,11 @@ def records(source: Path | str | None = None, **which: "Unpack[Which]") -> "Data
 
     if source is None or "://" in str(source):
         with open_store(str(source or ""), Workspace(Path.cwd())) as store:
-            return frame_of(store, **which)
+            return frame_of(store, **filters)
     if not Path(source).is_dir():
         raise InputError("is not a folder of Records", where=str(source))
     with (
         TemporaryDirectory(prefix="harness-") as folder,
         open_index(Path(folder) / "index.sqlite", Path(source)) as index,
     ):
-        return frame_of(index, **which)
+        return frame_of(index, **filters)

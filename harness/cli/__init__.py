@@ -1,1 +1,1 @@
-"""The harness command."""
+"""The command line: `harness`."""

@@ -1,10 +1,10 @@
-"""The commands of `harness --help`, in groups with a title each."""
+"""The commands of `harness --help`, in groups with titles."""
 
 import argparse
 from dataclasses import dataclass, field
 from typing import Any
 
-_WIDTH = 10  # of a command's name in the list
+_NAME_WIDTH = 10  # characters
 
 
 @dataclass
@@ -16,14 +16,20 @@ class CommandGroup:
     sentences: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, sentence: str) -> argparse.ArgumentParser:
-        """Declare the command `name` and return its parser; `sentence` says what it does."""
+        """Declare the command `name` and return its parser; `sentence` describes it."""
         self.sentences[name] = sentence
         parser: argparse.ArgumentParser = self.commands.add_parser(name, description=sentence)
         return parser
 
     def __str__(self) -> str:
-        rows = (f"  {name:{_WIDTH}} {text}" for name, text in self.sentences.items())
+        rows = (f"  {name:{_NAME_WIDTH}} {text}" for name, text in self.sentences.items())
         return "\n".join([f"{self.title}:", *rows])
+
+
+def add_subcommand(commands: Any, name: str, sentence: str) -> argparse.ArgumentParser:
+    """Declare a command of a command, such as `baseline list`, and return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=sentence, description=sentence)
+    return parser
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -31,7 +37,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
-        # The groups below list the commands; argparse would list them again, without order.
+        # The help lists the commands in groups; argparse must not list them again.
         self._commands = self.add_subparsers(
             required=True,
             metavar="COMMAND",
@@ -41,13 +47,13 @@ class CommandParser(argparse.ArgumentParser):
         self._groups: list[CommandGroup] = []
 
     def add_command_group(self, title: str) -> CommandGroup:
-        """Add a group of commands below the ones before."""
+        """Add a group of commands after the existing groups."""
         group = CommandGroup(title, self._commands)
         self._groups.append(group)
         return group
 
     def format_help(self) -> str:
-        """Return the help with the groups at its end."""
-        more = f"'{self.prog} COMMAND --help' lists the options of a command."
-        self.epilog = "\n\n".join([*map(str, self._groups), more])
+        """Return the help, with the groups at the end."""
+        hint = f"Use '{self.prog} COMMAND --help' for the options of a command."
+        self.epilog = "\n\n".join([*map(str, self._groups), hint])
         return super().format_help()

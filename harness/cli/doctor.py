@@ -1,4 +1,4 @@
-"""What this machine has, what is missing for which target, and the command that mends it."""
+"""Checks what this machine has and what it lacks for each target, and how to fix it."""
 
 import os
 import platform
@@ -9,15 +9,14 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 
 from pyocd.probe.aggregator import DebugProbeAggregator
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from serial.tools import list_ports
 
 from harness.board.qemu import find_qemu, qemu_version
 from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
+from harness.report.terminal_table import new_table
 from harness.simulator.pyocd_probe import VirtualProbe
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Pyocd, Qemu, Renode
@@ -29,23 +28,23 @@ _USB_DEVICES = Path("/sys/bus/usb/devices")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: what it is, whether it will do, and what to do if not."""
+class Check:
+    """The result of one check: its subject, whether it is `ok`, and the remedy if not."""
 
     subject: str
-    good: bool
+    ok: bool
     detail: str
     remedy: str = ""
 
 
-def examine(workspace: Workspace) -> tuple[list[Finding], list[Finding]]:
-    """Return what was found on the machine, and for each target whether it can run."""
+def run_checks(workspace: Workspace) -> tuple[list[Check], list[Check]]:
+    """Return the checks of this machine, and the checks of the targets."""
     compilers = [
-        _look(f"compiler {name}", lambda name=name: find_toolchain(name).version)  # type: ignore[misc]
+        _check(f"compiler {name}", lambda name=name: find_toolchain(name).version)  # type: ignore[misc]
         for name in TOOLCHAINS
     ]
-    qemu = _look("QEMU", lambda: qemu_version(find_qemu()))
-    renode = _look("Renode", _renode)
+    qemu = _check("QEMU", lambda: qemu_version(find_qemu()))
+    renode = _check("Renode", _renode)
     probes = _probes()
     machine = [
         *compilers,
@@ -56,7 +55,7 @@ def examine(workspace: Workspace) -> tuple[list[Finding], list[Finding]]:
         _ports(),
         *_permissions(),
     ]
-    compiler = next((found for found in compilers if found.good), compilers[0])
+    compiler = next((check for check in compilers if check.ok), compilers[0])
     targets = [
         _target(path, compiler, {Qemu: qemu, Renode: renode, Pyocd: probes})
         for path in list_targets(workspace.targets).values()
@@ -64,66 +63,66 @@ def examine(workspace: Workspace) -> tuple[list[Finding], list[Finding]]:
     return machine, targets
 
 
-def print_findings(machine: list[Finding], targets: list[Finding], console: Console) -> None:
-    """Print both lists on one screen, then what to do."""
-    for title, findings in (("this machine", machine), ("targets", targets)):
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def print_checks(machine: list[Check], targets: list[Check], console: Console) -> None:
+    """Print both lists, then the remedies."""
+    for title, checks in (("this machine", machine), ("targets", targets)):
+        table = new_table()
         table.add_column("")
         table.add_column(title, no_wrap=True)
         table.add_column("")
-        for finding in findings:
-            mark = "[green]✓" if finding.good else "[red]✗"
-            table.add_row(mark, finding.subject, finding.detail)
+        for check in checks:
+            mark = "[green]✓" if check.ok else "[red]✗"
+            table.add_row(mark, check.subject, check.detail)
         console.print(table)
-    remedies = {f.remedy: f.subject for f in machine + targets if f.remedy and not f.good}
+    remedies = {c.remedy: c.subject for c in machine + targets if c.remedy and not c.ok}
     for remedy, subject in remedies.items():
         console.print(f"{subject}: {remedy}", highlight=False)
 
 
-def _look(subject: str, version: Callable[[], str]) -> Finding:
+def _check(subject: str, version: Callable[[], str]) -> Check:
     try:
-        return Finding(subject, good=True, detail=version())
+        return Check(subject, ok=True, detail=version())
     except HarnessError as error:
-        return Finding(subject, good=False, detail=error.what, remedy=error.remedy)
+        return Check(subject, ok=False, detail=error.what, remedy=error.remedy)
 
 
 def _renode() -> str:
-    found = find_renode()
-    return f"{found.version} ({found.executable}, by {found.source})"
+    renode = find_renode()
+    return f"{renode.version} ({renode.executable}, from {renode.source})"
 
 
-def _package(name: str) -> Finding:
+def _package(name: str) -> Check:
     try:
-        return Finding(name, good=True, detail=package_version(name))
+        return Check(name, ok=True, detail=package_version(name))
     except PackageNotFoundError:
-        return Finding(name, good=False, detail="not installed", remedy=f"pip install {name}")
+        return Check(name, ok=False, detail="not installed", remedy=f"pip install {name}")
 
 
-def _probes() -> Finding:
-    found = DebugProbeAggregator.get_all_connected_probes()
-    names = [f"{probe.unique_id} ({probe.description})" for probe in found]
-    # A virtual board that runs here is a probe too, but no board on the desk.
-    real = any(not isinstance(probe, VirtualProbe) for probe in found)
-    return Finding("debug probes", good=real, detail="\n".join(names) or "none connected")
+def _probes() -> Check:
+    probes = DebugProbeAggregator.get_all_connected_probes()
+    names = [f"{probe.unique_id} ({probe.description})" for probe in probes]
+    # A virtual board on this machine is a probe too, but not a real one.
+    real = any(not isinstance(probe, VirtualProbe) for probe in probes)
+    return Check("debug probes", ok=real, detail="\n".join(names) or "none connected")
 
 
-def _ports() -> Finding:
+def _ports() -> Check:
     ports = [
         f"{port.device} ({port.description})"
-        + ("" if os.access(port.device, os.R_OK | os.W_OK) else ", not allowed")
+        + ("" if os.access(port.device, os.R_OK | os.W_OK) else ", no permission")
         for port in list_ports.comports()
     ]
-    allowed = not any(port.endswith("not allowed") for port in ports)
-    return Finding(
+    allowed = not any(port.endswith("no permission") for port in ports)
+    return Check(
         "serial ports",
-        good=allowed,
+        ok=allowed,
         detail="\n".join(ports) or "none connected",
         remedy="sudo usermod -a -G dialout $USER, then log in again",
     )
 
 
-def _permissions() -> Iterator[Finding]:
-    """Yield the probes that Linux does not let this user open; pyOCD leaves them out silently."""
+def _permissions() -> Iterator[Check]:
+    """Yield the USB permissions of probes on Linux; pyOCD silently ignores forbidden probes."""
     if platform.system() != "Linux" or not _USB_DEVICES.is_dir():
         return
     for vendor_file in sorted(_USB_DEVICES.glob("*/idVendor")):
@@ -134,24 +133,24 @@ def _permissions() -> Iterator[Finding]:
         node = Path(f"/dev/bus/usb/{bus:03}/{device:03}")
         product = folder / "product"
         name = product.read_text().strip() if product.is_file() else folder.name
-        yield Finding(
+        yield Check(
             f"USB {name}",
-            good=os.access(node, os.R_OK | os.W_OK),
+            ok=os.access(node, os.R_OK | os.W_OK),
             detail=str(node),
-            remedy="install pyOCD's udev rules (github.com/pyocd/pyOCD, folder udev) into "
-            "/etc/udev/rules.d, then: sudo udevadm control --reload && sudo udevadm trigger",
+            remedy="copy pyOCD's udev rules (github.com/pyocd/pyOCD, folder udev) to "
+            "/etc/udev/rules.d, then run: sudo udevadm control --reload && sudo udevadm trigger",
         )
 
 
-def _target(path: Path, compiler: Finding, boards: Mapping[type, Finding]) -> Finding:
-    """Return whether the target can run: with a compiler, and what its kind of board needs."""
+def _target(path: Path, compiler: Check, boards: Mapping[type, Check]) -> Check:
+    """Return whether a target can run: it needs a compiler, and the tools for its board."""
     try:
         target = load_target(path)
     except HarnessError as error:
         detail = f"{error.where}: {error.what}"
-        return Finding(path.stem, good=False, detail=detail, remedy=error.remedy)
+        return Check(path.stem, ok=False, detail=detail, remedy=error.remedy)
     needs = [compiler, *(need for kind, need in boards.items() if isinstance(target.board, kind))]
-    missing = [need.subject for need in needs if not need.good]
+    missing = [need.subject for need in needs if not need.ok]
     if missing:
-        return Finding(target.name, good=False, detail=f"needs: {', '.join(missing)}")
-    return Finding(target.name, good=True, detail=target.description)
+        return Check(target.name, ok=False, detail=f"needs {', '.join(missing)}")
+    return Check(target.name, ok=True, detail=target.description)

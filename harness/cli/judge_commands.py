@@ -1,4 +1,4 @@
-"""The commands that judge what was recorded: compare, baseline, trend."""
+"""The commands that judge Records: compare, baseline, trend."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.cli.command_groups import CommandGroup
+from harness.cli.command_groups import CommandGroup, add_subcommand
 from harness.errors import ExitCode
+from harness.options.plot_option import add_plot_option, plot_path
 from harness.report.comparison_text import print_comparison
-from harness.report.gate_text import complaint, summary
+from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.baseline import accept, read_baselines
 from harness.results.judge.compare import compare
 from harness.results.judge.find_runs import find_runs
@@ -21,42 +22,50 @@ from harness.results.record import read_record
 from harness.results.store.open_results import add_store_option, open_store
 from harness.workspace import Workspace
 
-_RUN = "a file or folder of records or baselines, a run's id, `last`, a branch, or a commit"
+_RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch or a commit"
 
 
 def add_commands(group: CommandGroup) -> None:
     """Declare the commands in `group`."""
-    compared = group.add("compare", "what got better or worse from A to B, and why")
+    compared = group.add("compare", "show what got better or worse from run A to run B, and why")
     compared.add_argument("a", metavar="A", help=_RUN)
-    compared.add_argument("b", metavar="B", help="what to compare with A")
+    compared.add_argument("b", metavar="B", help="the run or runs to compare with A")
     compared.set_defaults(command=_compare)
-    baseline = group.add("baseline", "accept and list the runs that --baseline compares with")
+    baseline = group.add(
+        "baseline", "accept or list baselines, the runs that --baseline compares with"
+    )
     actions = baseline.add_subparsers(required=True, metavar="COMMAND")
-    accepted = actions.add_parser("accept", help="make runs the baselines of their combinations")
+    accepted = add_subcommand(actions, "accept", "make runs the baselines of their combinations")
     accepted.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
-    accepted.add_argument("--because", required=True, metavar="REASON", help="why it is right")
+    accepted.add_argument(
+        "--because", required=True, metavar="REASON", help="why the change is intended"
+    )
     accepted.set_defaults(command=_accept)
-    listed = actions.add_parser("list", help="which baselines there are, since when, and why")
+    listed = add_subcommand(actions, "list", "list the baselines with date and reason")
     listed.set_defaults(command=_list)
-    trend = group.add("trend", "a number over time, and where it changed")
-    trend.add_argument("--metric", required=True, help="as in records, or cycles, latency, energy")
+    trend = group.add("trend", "show a number over time, and where it changed")
+    trend.add_argument(
+        "--metric", required=True, help="name of a number in Records, or cycles, latency or energy"
+    )
     for name in ("target", "model", "engine", "toolchain", "branch"):
-        trend.add_argument(f"--{name}", help=f"of this {name} only")
-    trend.add_argument("--plot", type=Path, metavar="FILE", help="a .svg, .png or .pdf")
+        trend.add_argument(f"--{name}", help=f"only runs of this {name}")
+    add_plot_option(trend.add_argument)
     trend.set_defaults(command=_trend)
     for command in (compared, accepted, trend):
         add_store_option(command.add_argument)
     for command in (accepted, listed):
-        add_baseline_option(command.add_argument)
+        add_baseline_option(
+            command.add_argument, "the folder of the baselines (default: reports/baselines)"
+        )
 
 
 def passes(gate: Gate, records: Sequence[Path]) -> bool:
-    """Print what the gate says of runs whose models are right; return whether it opens."""
+    """Print the gate's judgement of runs that passed; return whether all pass the gate."""
     judgements = [gate.judge(read_record(path)) for path in records]
     for judgement in judgements:
         if judgement.fails:
-            print(complaint(judgement, gate.folder))
-    print(*summary(judgements, gate.folder), sep="\n")
+            print(failure_text(judgement, gate.folder))
+    print(*gate_summary(judgements, gate.folder), sep="\n")
     return not any(judgement.fails for judgement in judgements)
 
 
@@ -67,8 +76,8 @@ def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
     for before, after in pairs.both:
         history = history_of(after, options.store, workspace)
         print_comparison(compare(before, after, history), console)
-    for name, left in ((options.a, pairs.only_old), (options.b, pairs.only_new)):
-        for record in left:
+    for name, unpaired in ((options.a, pairs.only_old), (options.b, pairs.only_new)):
+        for record in unpaired:
             print(f"only in {name}: {record.combination}")
     return ExitCode.PASSED
 
@@ -90,12 +99,9 @@ def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.report.trend_plot import plot_trends, print_trend  # noqa: PLC0415 - sqlalchemy
     from harness.results.judge.trend import cause, trends  # noqa: PLC0415 - sqlalchemy
 
-    if options.plot:
-        from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
-
-        check_path(options.plot)
+    plot = plot_path(options)
     with open_store(options.store, workspace) as store:
-        found = trends(
+        selected = trends(
             store,
             options.metric,
             target=options.target,
@@ -104,9 +110,9 @@ def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
             toolchain=options.toolchain,
             branch=options.branch,
         )
-        for trend in found:
+        for trend in selected:
             print_trend(trend, partial(cause, store), Console())
-    if options.plot:
-        plot_trends(found, options.plot)
-        print(options.plot)
+    if plot:
+        plot_trends(selected, plot)
+        print(f"plot: {plot}")
     return ExitCode.PASSED

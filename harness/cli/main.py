@@ -1,4 +1,4 @@
-"""The `harness` command: what pytest's fixtures do, without pytest."""
+"""The `harness` command."""
 
 import sys
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from harness.workspace import Workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code, an `ExitCode`."""
+    """Run the command and return its exit code, an `ExitCode`."""
     options = command_parser().parse_args(arguments)
     workspace = Workspace(Path.cwd())
     try:
@@ -35,18 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_parser() -> CommandParser:
-    """Return the parser with all commands; a parsed command has its function in `command`."""
+    """Return the parser; `command` in the parsed options is the function of the command."""
     parser = CommandParser(
         prog="harness",
-        description="Test and benchmark int8 models on Cortex-M: on boards and on emulators.",
+        description="Test and benchmark int8 models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")
     runs = parser.add_command_group("Run models")
     run_commands.add_commands(runs)
     mlperf_command.add_command(runs)
-    measure_commands.add_commands(parser.add_command_group("Look closer"))
+    measure_commands.add_commands(parser.add_command_group("Analyse images and layers"))
     judge_commands.add_commands(parser.add_command_group("Compare runs"))
     result_commands.add_commands(parser.add_command_group("Report and share results"))
     model_commands.add_command(parser.add_command_group("Add and train models"))
-    setup_commands.add_commands(parser.add_command_group("Look after this machine"))
+    setup_commands.add_commands(parser.add_command_group("Manage this machine"))
     return parser

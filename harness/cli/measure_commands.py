@@ -1,4 +1,4 @@
-"""The commands that look closer at what was measured."""
+"""The commands that analyse images and layers: size, profile, calibrate."""
 
 import argparse
 import re
@@ -12,6 +12,7 @@ from harness.cli.command_groups import CommandGroup
 from harness.elf import Elf
 from harness.errors import ExitCode, InputError
 from harness.image.memory_use import pieces
+from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import board_options
 from harness.options.selection import Selection, add_options
 from harness.report.functions_table import print_functions
@@ -29,36 +30,53 @@ _RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 
 def add_commands(group: CommandGroup) -> None:
     """Declare the commands in `group`."""
-    size = group.add("size", "where flash and RAM go, or what grew from image A to image B")
-    size.add_argument("a", type=Path, metavar="A", help="an ELF, or the folder of an image")
+    size = group.add("size", "show the use of flash and RAM, or the growth from image A to image B")
+    size.add_argument("a", type=Path, metavar="A", help="an ELF file, or the folder of an image")
     size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
-    size.add_argument("--target", metavar="TARGET", help="say what is left of its memory")
+    size.add_argument(
+        "--target", metavar="TARGET", help="also show what is left of the memory of TARGET"
+    )
     size.set_defaults(command=_size)
-    profile = group.add("profile", "ticks, MACs and share of each layer; cycles of each function")
+    profile = group.add("profile", "show ticks and MACs of each layer, and cycles of each function")
     add_options(profile.add_argument)
     BoardOptions.add_options(profile.add_argument)
-    profile.add_argument("--plot", type=Path, metavar="FILE", help="a bar plot: .svg, .png or .pdf")
+    add_plot_option(profile.add_argument)
     profile.set_defaults(command=_profile)
-    calibrate = group.add(
-        "calibrate", "compare the cycle model with published cycles, over programs you built"
-    )
+    calibrate = group.add("calibrate", "compare the cycle model with published cycles")
     add = calibrate.add_argument
-    add("--elf-dir", type=Path, required=True, metavar="DIR", help="with PROGRAM.elf of each")
-    add("--reference", type=Path, required=True, metavar="CSV", help="program,cycles")
-    add("--start", required=True, metavar="SYMBOL", help="the function where counting begins")
-    add("--stop", required=True, metavar="SYMBOL", help="the function where it ends")
-    add("--core", default="cortex-m4f", help="(%(default)s)")
-    add("--ram", default="0x20000000:0x100000", metavar="ORIGIN:SIZE", help="(%(default)s)")
-    add("--budget", type=int, metavar="N", help="instructions to each symbol at most")
+    add(
+        "--elf-dir",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with PROGRAM.elf for each program",
+    )
+    add(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="published cycles, with columns program,cycles",
+    )
+    add("--start", required=True, metavar="SYMBOL", help="the function at which counting starts")
+    add("--stop", required=True, metavar="SYMBOL", help="the function at which counting stops")
+    add("--core", default="cortex-m4f", help="core of the cycle model (default: %(default)s)")
+    add(
+        "--ram",
+        default="0x20000000:0x100000",
+        metavar="ORIGIN:SIZE",
+        help="RAM of the programs (default: %(default)s)",
+    )
+    add("--budget", type=int, metavar="N", help="maximum number of instructions before each symbol")
     calibrate.set_defaults(command=_calibrate)
 
 
 def _size(options: argparse.Namespace, workspace: Workspace) -> int:
     memory = find_target(options.target, workspace.targets).memory if options.target else None
-    asked = [path for path in (options.a, options.b) if path]
-    elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in asked]
+    paths = [path for path in (options.a, options.b) if path]
+    elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in paths]
     if memory is not None:
-        elves[-1].sizes(memory)  # refuses an image for another memory map
+        elves[-1].sizes(memory)  # raises for an image with another memory map
     first, *second = map(pieces, elves)
     if second:
         print_growth(first, second[0], Console(), memory)
@@ -73,18 +91,15 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
 
     selection = Selection.of(options, workspace)
     selection.check()
-    asked = list(selection.combinations())
-    if options.plot:
-        from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
-
-        check_path(options.plot)
-    if options.plot and len(asked) != 1:
+    combinations = list(selection.combinations())
+    plot = plot_path(options)
+    if plot and len(combinations) != 1:
         raise InputError(
-            f"one plot cannot show {len(asked)} profiles",
+            f"one plot cannot show {len(combinations)} profiles",
             where="--plot",
-            remedy="name one --target, one --model, one --engine and one --toolchain",
+            remedy="name one --target, --model, --engine, --toolchain and --opt",
         )
-    for target, model, engine, toolchain in asked:
+    for target, model, engine, toolchain in combinations:
         request = RunRequest(
             target=target,
             model=model,
@@ -95,16 +110,16 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             board_options=board_options(options),
         )
         with link_bench(request) as dut:
-            found = dut.profile()
+            layers = dut.profile()
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
-        print_profile(found, title, target.counter.ticks, Console())
-        if options.plot:
-            plot_profile(found, title, target.counter.ticks, options.plot)
-            print(f"plot: {options.plot}")
-        if reason := why_no_estimate(target, found.measured, patient=True):
-            print(f"functions: {reason}")
+        print_profile(layers, title, target.counter.ticks, Console())
+        if plot:
+            plot_profile(layers, title, target.counter.ticks, plot)
+            print(f"plot: {plot}")
+        if reason := why_no_estimate(target, layers.measured, patient=True):
+            print(f"no cycles of functions: {reason}")
         else:
-            print_functions(dut.estimate(found.measured), Console())
+            print_functions(dut.estimate(layers.measured), Console())
     return ExitCode.PASSED
 
 
@@ -132,17 +147,21 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
     budget = options.budget or BUDGET
     symbols = (options.start, options.stop)
     with Progress(sys.stderr).bar("programs", len(programs)) as step:
-        found = list(compare(programs, reference, options.core, costs, symbols, ram, budget, step))
-    print_calibration(found, costs, Console())
+        comparisons = list(
+            compare(programs, reference, options.core, costs, symbols, ram, budget, step)
+        )
+    print_calibration(comparisons, costs, Console())
     return ExitCode.PASSED
 
 
 def _range(text: str) -> range:
     """Return the addresses of ORIGIN:SIZE."""
-    found = _RANGE.fullmatch(text)
-    origin, size = (int(part, 0) for part in found.groups()) if found else (0, 0)
+    match = _RANGE.fullmatch(text)
+    origin, size = (int(part, 0) for part in match.groups()) if match else (0, 0)
     if not size or origin + size > 1 << 32:
         raise InputError(
-            f"{text!r} is no ORIGIN:SIZE within 32 bits", where="--ram", remedy="0x20000000:0x20000"
+            f"{text!r} is not ORIGIN:SIZE within 32 bits",
+            where="--ram",
+            remedy="write it as in 0x20000000:0x20000",
         )
     return range(origin, origin + size)

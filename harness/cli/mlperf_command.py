@@ -44,12 +44,20 @@ def add_command(group: CommandGroup) -> None:
         default=[],
         dest="firmware",
         metavar="ID=FILE",
-        help="run the firmware in FILE for the benchmark ID, instead of building ours: "
+        help="run the prebuilt firmware in FILE for the benchmark ID, which is "
         f"{', '.join(BENCHMARKS)}",
     )
-    add("--submission", type=Path, metavar="DIR", help="write a folder shaped as a submission")
     add(
-        "--organization", default="organization", metavar="NAME", help="the submitter (%(default)s)"
+        "--submission",
+        type=Path,
+        metavar="DIR",
+        help="write a folder in the format of a submission",
+    )
+    add(
+        "--organization",
+        default="organization",
+        metavar="NAME",
+        help="the submitter (default: %(default)s)",
     )
     parser.set_defaults(command=_mlperf)
 
@@ -65,7 +73,9 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     firmware = _firmware(options.firmware)
     check_name(options.organization, "--organization")
     if options.submission is not None and options.submission.exists():
-        raise InputError("exists already", where=str(options.submission))
+        raise InputError(
+            "exists already", where=str(options.submission), remedy="name a new folder"
+        )
     models = models_of(map(selection.model, selection.models))
     paths: list[Path] = []
 
@@ -83,9 +93,9 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             plan=plan,
         )
         with mlperf_bench(request) as dut:
-            found = dut.run()
-        paths.append(record_run(found, workspace))
-        return found
+            result = dut.run()
+        paths.append(record_run(result, workspace))
+        return result
 
     plan, progress = plan_of(options), Progress(sys.stderr)
     with metering:
@@ -99,51 +109,49 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _one(selection: Selection) -> tuple[Target, Engine, Toolchain]:
-    """Return the target, engine and toolchain, one of each: a submission is of one system."""
+    """Return the target, engine and toolchain; a submission describes a single system."""
     for name in ("targets", "engines", "toolchains", "opts"):
         if len(getattr(selection, name)) != 1:
             raise InputError(
-                f"{', '.join(getattr(selection, name))} are several",
+                f"{', '.join(getattr(selection, name))}: only one is allowed",
                 where=f"--{name[:-1]}",
-                remedy="name one: the four benchmarks are of one system",
+                remedy="name one, because the four benchmarks run on one system",
             )
     toolchain = find_toolchain(selection.toolchains[0], selection.opts[0])
     return selection.target(selection.targets[0]), find_engine(selection.engines[0]), toolchain
 
 
-def _firmware(asked: list[str]) -> dict[str, PrebuiltFirmware]:
-    """Return the ELF of each benchmark that has one."""
-    found = {}
-    for text in asked:
+def _firmware(values: list[str]) -> dict[str, PrebuiltFirmware]:
+    """Return the prebuilt firmware by benchmark, from values ID=FILE."""
+    firmware = {}
+    for text in values:
         benchmark, _, file = text.partition("=")
         if benchmark not in BENCHMARKS or not file:
             raise InputError(
-                f"{text!r} names no benchmark and file",
+                f"{text!r} is not ID=FILE with the ID of a benchmark",
                 where="--elf",
-                remedy=suggest(benchmark, (f"{one}=FILE" for one in BENCHMARKS)),
+                remedy=suggest(benchmark, (f"{name}=FILE" for name in BENCHMARKS)),
             )
-        found[benchmark] = PrebuiltFirmware(Path(file))
-    return found
+        firmware[benchmark] = PrebuiltFirmware(Path(file))
+    return firmware
 
 
 def _submit(outcomes: list[Outcome], options: argparse.Namespace) -> None:
     missing = write_submission(outcomes, options.submission, options.organization)
     print(f"submission: {options.submission}, without", *missing, sep="\n  ")
-    print("The rules accept the official runners' results; this is what they would look like.")
+    print("Not a valid submission: the rules accept only results of the official runners.")
 
 
 def _code(outcomes: list[Outcome]) -> int:
-    """Return the command's exit code: what could not run first, then verdicts."""
-    codes = [one.code for one in outcomes if one.code is not None]
+    """Return the exit code: errors take priority over verdicts."""
+    codes = [outcome.code for outcome in outcomes if outcome.code is not None]
     if not codes:
         raise InputError(
-            "there is no model of a benchmark",
+            "there is no model for a benchmark",
             where="harness mlperf",
-            remedy="harness models import-mlperf makes its folder: docs/mlperf.md",
+            remedy="make a model folder with harness models import-mlperf (docs/mlperf.md)",
         )
-    others = [code for code in codes if code not in {ExitCode.PASSED, ExitCode.FAILED}]
-    return (
-        max(others)
-        if others
-        else (ExitCode.FAILED if ExitCode.FAILED in codes else ExitCode.PASSED)
-    )
+    errors = [code for code in codes if code not in {ExitCode.PASSED, ExitCode.FAILED}]
+    if errors:
+        return max(errors)
+    return ExitCode.FAILED if ExitCode.FAILED in codes else ExitCode.PASSED

@@ -1,4 +1,4 @@
-"""`harness models`: look at networks, bring them, train the bundled ones."""
+"""`harness models`: shows networks, adds models, trains the bundled ones."""
 
 import argparse
 import re
@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from harness.cli.command_groups import CommandGroup
+from harness.cli.command_groups import CommandGroup, add_subcommand
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
@@ -28,31 +28,51 @@ def add_command(group: CommandGroup) -> None:
     """Declare `harness models` and its commands in `group`."""
     parser = group.add("models", "show networks, add models, train the bundled ones")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    show = commands.add_parser("show", help="layers, quantization, sizes, and which engine runs it")
+    show = add_subcommand(
+        commands, "show", "show layers, quantization, sizes, and the engines that support a network"
+    )
     show.add_argument("model", metavar="MODEL", help="a model's name or folder, or a .tflite file")
     show.set_defaults(command=_show)
-    add = commands.add_parser("add", help="make a model folder of a network and NumPy files")
-    add.add_argument("network", type=Path, metavar="FILE.tflite")
-    add.add_argument("--inputs", type=Path, required=True, metavar="X.npy", help="[N, *shape]")
-    add.add_argument("--labels", type=Path, required=True, metavar="Y.npy", help="integers, [N]")
-    add.add_argument("--task", choices=get_args(Task), default="classification")
-    add.add_argument("--name", help="of the model (default: the file's)")
+    add = add_subcommand(commands, "add", "make a model folder from a network and NumPy files")
+    add.add_argument("network", type=Path, metavar="FILE.tflite", help="the network, int8")
+    add.add_argument(
+        "--inputs", type=Path, required=True, metavar="X.npy", help="inputs, [N, *shape]"
+    )
+    add.add_argument(
+        "--labels", type=Path, required=True, metavar="Y.npy", help="labels, integers, [N]"
+    )
+    add.add_argument(
+        "--task", choices=get_args(Task), default="classification", help="default: %(default)s"
+    )
+    add.add_argument("--name", help="name of the model (default: that of the file)")
     add.set_defaults(command=_add)
-    mlperf = commands.add_parser("import-mlperf", help="make one of a folder of MLPerf Tiny's")
-    mlperf.add_argument("folder", type=Path, metavar="DIR", help=".bin files and y_labels.csv")
-    mlperf.add_argument("--model", type=Path, required=True, metavar="FILE.tflite")
-    mlperf.add_argument("--bytes", choices=get_args(Bytes), help="what files of bytes hold")
-    mlperf.add_argument("--name", help="of the model (default: the folder's)")
+    mlperf = add_subcommand(
+        commands, "import-mlperf", "make a model folder from a data set of MLPerf Tiny"
+    )
+    mlperf.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder with .bin files and y_labels.csv"
+    )
+    mlperf.add_argument(
+        "--model", type=Path, required=True, metavar="FILE.tflite", help="the network"
+    )
+    mlperf.add_argument(
+        "--bytes", choices=get_args(Bytes), help="meaning of the bytes in the .bin files"
+    )
+    mlperf.add_argument("--name", help="name of the model (default: that of the folder)")
     mlperf.set_defaults(command=_import_mlperf)
-    train = commands.add_parser("train", help="train a model from nothing; needs the extra train")
-    convert = commands.add_parser("convert", help="convert again from the stored weights")
+    train = add_subcommand(
+        commands, "train", "train a bundled model from scratch (needs the extra train)"
+    )
+    convert = add_subcommand(
+        commands, "convert", "convert a bundled model again from its stored weights"
+    )
     for command, function in ((train, _train), (convert, _convert)):
         command.add_argument("model", metavar="MODEL", help="a model's name or folder")
         command.add_argument(
             "--out",
             type=Path,
             metavar="DIR",
-            help="folder to write to (default: build/models/MODEL)",
+            help="output folder (default: build/models/MODEL)",
         )
         command.set_defaults(command=function)
 
@@ -80,32 +100,30 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     network = read_network(options.network)
-    brought = read_arrays(network, options.task, options.inputs, options.labels)
-    return _create(options.name or options.network.stem, network, brought, workspace)
+    data = read_arrays(network, options.task, options.inputs, options.labels)
+    return _create(options.name or options.network.stem, network, data, workspace)
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     network = read_network(options.model)
-    brought = read_folder(network, options.folder, options.bytes)
-    return _create(options.name or options.folder.resolve().name, network, brought, workspace)
+    data = read_folder(network, options.folder, options.bytes)
+    return _create(options.name or options.folder.resolve().name, network, data, workspace)
 
 
-def _create(name: str, network: Network, brought: Brought, workspace: Workspace) -> int:
+def _create(name: str, network: Network, data: Brought, workspace: Workspace) -> int:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(
-            f"{name!r} is no name for a folder",
+            f"{name!r} cannot be the name of a model folder",
             where="--name",
             remedy="use letters, digits, '.', '_' and '-'",
         )
-    created = create_model(workspace.root / "models" / name, network, brought)
-    recordings = brought.vectors.recordings
-    of = "" if recordings is None else f", windows of {len(set(recordings.tolist()))} recordings"
-    print(f"{created.path}: {created.vectors} vectors{of}; {brought.task}")
-    print(f"  inputs: {brought.preprocessing}")
-    print(
-        f"  golden reaches {created.quality:.4f}; the quality target is {created.quality_target:g}"
-    )
-    print(f"  complete model.toml, then: harness run --model {name}")
+    created = create_model(workspace.root / "models" / name, network, data)
+    recordings = data.vectors.recordings
+    of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
+    print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
+    print(f"  inputs: {data.preprocessing}")
+    print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
+    print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED
 
 
@@ -116,7 +134,7 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
     folder: Path = options.out or workspace.trained / model.name
     trained = train_model(model, folder, lambda text: print(text, flush=True))
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("network", "metric", "quality", "samples", "of"):
+    for heading in ("network", "metric", "quality", "samples", "source"):
         table.add_column(heading, justify="right" if heading in {"quality", "samples"} else "left")
     for row in trained.qualities:
         values = (row.kind, SHOWN[row.metric], f"{row.value:.4f}", str(row.count), row.where)
@@ -124,9 +142,10 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
     Console().print(table)
     print(f"{trained.seconds:.0f} s; in {folder}:")
     for name, data in trained.files.items():
-        same = model.path / name
-        known = same.is_file() and same.read_bytes() == data
-        print(f"  {name:14} {len(data):>9,} bytes  {'as' if known else 'not as'} in {model.path}")
+        original = model.path / name
+        equal = original.is_file() and original.read_bytes() == data
+        comparison = "equal to" if equal else "different from"
+        print(f"  {name:14} {len(data):>9,} bytes  {comparison} the file in {model.path}")
     return ExitCode.PASSED
 
 
@@ -139,8 +158,8 @@ def _convert(options: argparse.Namespace, workspace: Workspace) -> int:
     print(f"{folder / model.tflite_path.name}: {len(converted.tflite):,} bytes")
     print(f"  SHA-256 {converted.digest}")
     if converted.digest == converted.expected:
-        print(f"  the same as {model.tflite_path}")
+        print(f"  equal to {model.tflite_path}")
         return ExitCode.PASSED
-    print(f"  NOT the same as {model.tflite_path}: {converted.expected}")
-    print("  -> another version of TensorFlow, weights of another training, or a changed network")
+    print(f"  DIFFERENT from {model.tflite_path}: {converted.expected}")
+    print("  -> possible causes: another TensorFlow version, other weights, a changed network")
     return ExitCode.FAILED

@@ -1,37 +1,43 @@
-"""The commands that read what was recorded."""
+"""The commands that read Records: push, export, report."""
 
 import argparse
 from pathlib import Path
 
 from harness.cli.command_groups import CommandGroup
 from harness.errors import ExitCode, InputError
-from harness.results.judge.gate import Gate
+from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option, open_store, warn_skipped
 from harness.workspace import Workspace
 
 
 def add_commands(group: CommandGroup) -> None:
     """Declare the commands in `group`."""
-    push = group.add("push", "add the records of reports/runs to a store")
-    push.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="another folder")
-    push.set_defaults(command=_push)
-    export = group.add("export", "write all numbers to a file for other tools")
-    kind = export.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--csv", type=Path, metavar="FILE")
-    kind.add_argument("--parquet", type=Path, metavar="FILE", help="needs pyarrow")
-    export.set_defaults(command=_export)
-    report = group.add("report", "write all that was found as one HTML file")
-    report.add_argument("--out", type=Path, metavar="FILE", help="default: reports/report.html")
-    report.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="also add a summary in Markdown to FILE"
-    )
-    report.add_argument(
-        "--baseline",
+    push = group.add("push", "add the Records in reports/runs to a store")
+    push.add_argument(
+        "folder",
         type=Path,
+        nargs="?",
         metavar="FOLDER",
-        help="compare with the baselines in FOLDER; default: with the runs of a week before",
+        help="folder with Records (default: reports/runs)",
     )
-    report.add_argument("--branch", help="leave out the runs of other branches")
+    push.set_defaults(command=_push)
+    export = group.add("export", "write all numbers to a CSV or Parquet file")
+    kind = export.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--csv", type=Path, metavar="FILE", help="write CSV")
+    kind.add_argument("--parquet", type=Path, metavar="FILE", help="write Parquet; needs pyarrow")
+    export.set_defaults(command=_export)
+    report = group.add("report", "write a report on all runs as one HTML file")
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="the HTML file (default: reports/report.html)"
+    )
+    report.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also append a summary in Markdown to FILE"
+    )
+    add_baseline_option(
+        report.add_argument,
+        "compare with the baselines in FOLDER (default: with the runs a week before)",
+    )
+    report.add_argument("--branch", help="only runs of this branch")
     report.set_defaults(command=_report)
     for command in (push, export, report):
         add_store_option(command.add_argument)
@@ -43,10 +49,12 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
     if not options.store:
         raise InputError("no store is named", where="harness push", remedy="give --store=URL")
     if options.folder and not options.folder.is_dir():
-        raise InputError("is no folder of records", where=str(options.folder))
-    added, there, skipped = push(options.folder or workspace.runs, options.store)
+        raise InputError(
+            "is not a folder", where=str(options.folder), remedy="name a folder of Records"
+        )
+    added, existing, skipped = push(options.folder or workspace.runs, options.store)
     warn_skipped(skipped)
-    print(f"{added:,} records added, {there:,} were there")
+    print(f"{added:,} Records added, {existing:,} already in the store")
     return ExitCode.PASSED
 
 

@@ -1,10 +1,9 @@
-"""The commands that run or build what the options ask for."""
+"""The commands that build and run models: run, build, sweep."""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,17 +14,15 @@ from harness.cli.judge_commands import passes
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode
 from harness.image.build import build_image
+from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
     RunOptions,
     add_run_options,
     board_options,
 )
 from harness.options.selection import Selection, add_options
-from harness.report.engines_table import print_side_by_side
-from harness.report.runs_table import print_table
+from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
-from harness.results.judge.history import history_of
-from harness.results.judge.side_by_side import side_by_side
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.record import read_record
 from harness.results.recording import record_run
@@ -37,30 +34,32 @@ from harness.workspace import Workspace
 
 def add_commands(group: CommandGroup) -> None:
     """Declare the commands in `group`."""
-    run = group.add("run", "run models on targets, print a table, write Records")
+    run = group.add("run", "run models on targets, print a table and write Records")
     add_run_options(run.add_argument)
     run.set_defaults(command=_run)
-    build = group.add("build", "build images, and print where the generated C is")
+    build = group.add(
+        "build", "build images, and print their sizes and the path of the generated C"
+    )
     add_options(build.add_argument)
     build.set_defaults(command=_build)
-    swept = group.add("sweep", "run every combination: which is small, which is fast")
+    swept = group.add("sweep", "run every combination, and show which are small and which are fast")
     add_options(swept.add_argument)
     BoardOptions.add_options(swept.add_argument)
-    swept.add_argument("--plot", type=Path, metavar="FILE", help="plot them: .svg, .png or .pdf")
+    add_plot_option(swept.add_argument)
     swept.set_defaults(command=_sweep)
 
 
 def _run(options: argparse.Namespace, workspace: Workspace) -> int:
-    asked = RunOptions.of(options, workspace)
-    asked.selection.check()
-    for name in asked.selection.targets:
-        asked.meter.check(asked.selection.target(name))
-    upload = StoreUpload(asked.store)
+    run_options = RunOptions.of(options, workspace)
+    run_options.selection.check()
+    for name in run_options.selection.targets:
+        run_options.meter.check(run_options.selection.target(name))
+    upload = StoreUpload(run_options.store)
     progress = Progress(sys.stderr)
     paths: list[Path] = []
-    with _tables_at_the_end(paths, asked), asked.meter as metering:
-        for combination in asked.selection.combinations():
-            with bench(asked.request(combination, progress, metering)) as dut:
+    with _tables_at_the_end(paths, run_options), run_options.meter as metering:
+        for combination in run_options.selection.combinations():
+            with bench(run_options.request(combination, progress, metering)) as dut:
                 paths.append(record_run(dut.run(), workspace))
             upload.add(paths[-1])
     failed = [record for record in map(read_record, paths) if record.verdict != "passed"]
@@ -70,23 +69,21 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         print(f"harness: {error}", file=sys.stderr)
     if failed:
         return ExitCode.FAILED
-    if asked.gate and not passes(asked.gate, paths):
+    if run_options.gate and not passes(run_options.gate, paths):
         return ExitCode.REGRESSION
     return ExitCode.INFRASTRUCTURE if upload.errors else ExitCode.PASSED
 
 
 @contextmanager
-def _tables_at_the_end(paths: Sequence[Path], asked: RunOptions) -> Iterator[None]:
-    """Print what was recorded, even if a later run failed."""
+def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterator[None]:
+    """Print the recorded runs, even if a later run ends with an error."""
     try:
         yield
     finally:
         if paths:
             records = [read_record(path) for path in paths]
-            selection = asked.selection
-            history = partial(history_of, url=asked.store, workspace=selection.workspace)
-            print_table(records, Console())
-            print_side_by_side(side_by_side(records, selection.engines, history), Console())
+            selection, store = run_options.selection, run_options.store
+            print_runs(records, selection.engines, store, selection.workspace, Console())
             print(f"records: {paths[0].parent}")
 
 
@@ -98,35 +95,34 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         image = build_image(target, model, engine, workspace.images, say, toolchain)
         print(f"{model.name} for {target.name} with {image.engine_version}")
         print(f"  {toolchain.version}, {toolchain.opt}")
-        print(f"  {image.elf.path}  ({'built before' if image.cached else 'built now'})")
+        print(f"  {image.elf.path}  ({'from the cache' if image.cached else 'built now'})")
         print(f"  build ID {image.build_id}")
         print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")
         print(f"  RAM   {image.ram:,} of {target.memory.ram.size:,} bytes")
         if image.heap:
-            print("  heap  in the RAM that is left; a run measures how much is used")
+            print("  heap  in the remaining RAM; a run measures its use")
         elif image.arena_least:
-            least = f", and the busiest layer needs {image.arena_least:,}"
-            print(f"  arena {image.arena:,} bytes{least}")
-            print(f"  where each buffer is in the arena: {image.directory / 'model' / 'model.c'}")
+            print(
+                f"  arena {image.arena:,} bytes (lower bound, from the largest layer: "
+                f"{image.arena_least:,})"
+            )
+            print(f"  buffers in the arena: {image.directory / 'model' / 'model.c'}")
         else:
-            print(f"  arena {image.arena:,} bytes, the least with which the engine starts")
+            print(f"  arena {image.arena:,} bytes, the smallest with which the engine starts")
     return ExitCode.PASSED
 
 
 def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = Selection.of(options, workspace)
     selection.check()
-    if options.plot:
-        from harness.report.plot_file import check_path  # noqa: PLC0415 - matplotlib
-
-        check_path(options.plot)
+    plot = plot_path(options)
     rows: list[SweepRow] = []
     try:
         sweep(selection, board_options(options), Progress(sys.stderr), rows)
     finally:
         if rows:
             print_sweep(rows, Console())
-    if options.plot and any(not row.reasons for row in rows):
-        plot_sweep(rows, options.plot)
-        print(f"plot: {options.plot}")
+    if plot and any(not row.reasons for row in rows):
+        plot_sweep(rows, plot)
+        print(f"plot: {plot}")
     return max(row.code for row in rows)

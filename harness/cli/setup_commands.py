@@ -1,4 +1,4 @@
-"""The commands about this machine: what it has, what is missing, virtual boards."""
+"""The commands about this machine: list, doctor, setup, virtual."""
 
 import argparse
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from harness.board.renode.installation import download, find_renode
-from harness.cli.command_groups import CommandGroup
+from harness.cli.command_groups import CommandGroup, add_subcommand
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import ExitCode, HarnessError
 from harness.harness_toml import tflm_tree
@@ -27,20 +27,22 @@ def add_commands(group: CommandGroup) -> None:
     lists = group.add("list", "list targets, models, engines or toolchains")
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
-    doctor = group.add("doctor", "check what is missing for which target")
+    doctor = group.add("doctor", "check what this machine lacks for each target")
     doctor.set_defaults(command=_doctor)
-    setup = group.add("setup", "install what no package manager has")
-    setup.add_argument("what", choices=("renode", "arduino"), help="arduino: the library")
+    setup = group.add("setup", "install Renode, or the Arduino library")
+    setup.add_argument(
+        "what", choices=("renode", "arduino"), help="Renode, or the Arduino library TinyMLHarness"
+    )
     setup.add_argument(
         "--sketchbook",
         type=Path,
         metavar="DIR",
-        help=f"the folder in which Arduino keeps its libraries (default: {sketchbook()})",
+        help=f"Arduino's folder for libraries and sketches (default: {sketchbook()})",
     )
     setup.set_defaults(command=_setup)
-    virtual = group.add("virtual", "serve a virtual board to any tool")
+    virtual = group.add("virtual", "serve a virtual board to other tools")
     virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
-    serve = virtual_commands.add_parser("serve", help="run a virtual board until Ctrl-C")
+    serve = add_subcommand(virtual_commands, "serve", "run a virtual board until Ctrl-C")
     add_virtual_options(serve)
     serve.set_defaults(command=_serve)
 
@@ -71,19 +73,19 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
     return ExitCode.PASSED
 
 
-def _described(describe: Callable[[T], str], thing: T) -> str:
-    """Return the description, or what is wrong: one bad row must not spoil the list."""
+def _described(describe: Callable[[T], str], item: T) -> str:
+    """Return the description, or the error: one invalid file must not hide the rest of the list."""
     try:
-        return describe(thing)
+        return describe(item)
     except HarnessError as error:
         return str(error)
 
 
 def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
-    # Imported late: looking for probes loads all of pyOCD.
-    from harness.cli.doctor import examine, print_findings  # noqa: PLC0415
+    # Imported late: the search for probes loads all of pyOCD.
+    from harness.cli.doctor import print_checks, run_checks  # noqa: PLC0415
 
-    print_findings(*examine(workspace), Console())
+    print_checks(*run_checks(workspace), Console())
     return ExitCode.PASSED
 
 
@@ -93,8 +95,8 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
         print(f"{library}; its example: {library / 'examples' / 'RunModel'}")
         return ExitCode.PASSED
     download()
-    found = find_renode()
-    print(f"{found.version}: {found.executable} (by {found.source})")
+    renode = find_renode()
+    print(f"{renode.version}: {renode.executable} (from {renode.source})")
     return ExitCode.PASSED
 
 

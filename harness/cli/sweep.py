@@ -1,4 +1,4 @@
-"""A sweep: every combination that is asked for, side by side, whatever becomes of each."""
+"""A sweep: runs every combination; one that fails does not stop the others."""
 
 from dataclasses import replace
 from itertools import product
@@ -18,7 +18,7 @@ from harness.support.progress import Progress
 def sweep(
     selection: Selection, board: BoardOptions, progress: Progress, rows: list[SweepRow]
 ) -> None:
-    """Run every combination of `selection`, and append the result of each to `rows`."""
+    """Run every combination of `selection`, and append each result to `rows`."""
     names = list(
         product(
             selection.targets,
@@ -28,9 +28,9 @@ def sweep(
             selection.opts,
         )
     )
-    for place, (target, model, engine, toolchain, opt) in enumerate(names, 1):
+    for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)
-        progress.say(f"{place} of {len(names)}: {row}")
+        progress.say(f"{position} of {len(names)}: {row}")
         try:
             rows.append(_run(selection, row, board, progress))
         except HarnessError as error:

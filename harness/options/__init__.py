@@ -1,1 +1,1 @@
-"""The options that the harness command and pytest share."""
+"""The options that the command line and pytest share."""

@@ -1,4 +1,4 @@
-"""The options of a run, the same for `harness run` and pytest, and the request they make."""
+"""The options of a run, the same for `harness run` and pytest, and the request from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,15 +36,15 @@ def add_run_options(add: Add) -> None:
     add(
         "--profile",
         action="store_true",
-        help="also record the ticks of each layer, from a second image that reports them "
-        "(always on where several engines are asked for)",
+        help="also record the ticks of each layer, with a second image that has hooks between the "
+        "layers (always on with several engines)",
     )
     add(
         "--protocol",
         choices=get_args(Protocol),
         default="link",
-        help="protocol between host and firmware: the harness's link (default), or MLPerf "
-        "Tiny's; docs/mlperf.md",
+        help="protocol between host and firmware: the harness's own link (default), or that of "
+        "MLPerf Tiny (docs/mlperf.md)",
     )
     add_windows(add)
     Metering.add_options(add)
@@ -59,13 +59,13 @@ def add_windows(add: Add) -> None:
         type=int,
         default=WindowPlan.windows,
         metavar="N",
-        help="windows of 10 s; MLPerf Tiny's performance is their median (default: "
-        f"{WindowPlan.windows}; 0: accuracy alone)",
+        help="number of 10 s windows for MLPerf Tiny; the median is the performance (default: "
+        f"{WindowPlan.windows}; 0: only accuracy)",
     )
 
 
 def plan_of(options: Any) -> WindowPlan:
-    """Return the windows that `options` ask for; `InputError` if the number is negative."""
+    """Return the plan of windows; raises `InputError` if their number is negative."""
     if options.windows < 0:
         raise InputError(
             f"{options.windows} is not a number of windows",
@@ -77,10 +77,10 @@ def plan_of(options: Any) -> WindowPlan:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The parsed and checked options of a run; `request` adds what is run.
+    """The parsed and checked options of a run; `request` adds the combination to run.
 
     `meter` measures energy if its `spec` is not empty. `store` is the URL of a team's store, or
-    empty. Without a `gate` nothing is compared with a baseline.
+    empty. Without a `gate`, runs are not compared with baselines.
     """
 
     selection: Selection
@@ -94,10 +94,9 @@ class RunOptions:
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "RunOptions":
-        """Return what `options`, parsed by argparse or pytest, ask for.
+        """Return the options from `options`, which argparse or pytest parsed.
 
-        Raises `InputError` for a value that is wrong, or options that exclude each other;
-        `InfrastructureError` if the store cannot be opened.
+        Raises `InputError` for a wrong value, or for options that exclude each other.
         """
         selection = Selection.of(options, workspace)
         _check_protocol(options)
@@ -114,7 +113,7 @@ class RunOptions:
         )
 
     def target(self, target: Target) -> Target:
-        """Return `target` as this run uses it: energy mode has a baud rate of its own."""
+        """Return `target` as this run uses it: MLPerf Tiny's energy mode has its own baud rate."""
         if self.protocol == "link" or not self.meter.spec:
             return target
         return with_energy_baud(target)
@@ -137,7 +136,7 @@ class RunOptions:
 
 
 def board_options(options: Any) -> BoardOptions:
-    """Return the board's part of `options`, with the virtual meter that `--meter` names."""
+    """Return the options of the board, with the virtual meter if `--meter` names one."""
     return BoardOptions.of(options, virtual_meter(getattr(options, "meter", "")))
 
 
@@ -148,14 +147,16 @@ def with_energy_baud(target: Target) -> Target:
 
 
 def _check_protocol(options: Any) -> None:
-    """Raise `InputError` if `options` ask another protocol for what only the link can do."""
+    """Raise `InputError` if the protocol does not support an option."""
     if options.protocol == "link":
         return
-    for asked, option in (
+    for used, option in (
         (options.profile, "--profile"),
         (options.input_via == "debug", "--input-via=debug"),
     ):
-        if asked:
+        if used:
             raise InputError(
-                f"is not part of {options.protocol}", where=option, remedy="use --protocol=link"
+                f"{options.protocol} does not support it",
+                where=option,
+                remedy="use --protocol=link",
             )

@@ -1,6 +1,6 @@
-"""What is asked for, the same for pytest and `harness`.
+"""The options that select what is run, the same for pytest and the command line.
 
-`--target`, `--model`, `--engine`, `--toolchain` and `--opt`: a run for every combination.
+`--target`, `--model`, `--engine`, `--toolchain` and `--opt`: every combination is run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,18 +32,18 @@ from harness.workspace import Workspace
 DEFAULT_TARGET = "virtual-stm32"
 
 _OPTIONS = (
-    ("--target", "TARGET", f"run on TARGET, a name or a .toml file (default: {DEFAULT_TARGET})"),
-    ("--model", "MODEL", "run MODEL, a name or a folder (default: every model of this repository)"),
-    ("--engine", "ENGINE", f"build with ENGINE: {', '.join(ENGINES)} (default: {DEFAULT_ENGINE})"),
+    ("--target", "TARGET", f"a target: a name or a .toml file (default: {DEFAULT_TARGET})"),
+    ("--model", "MODEL", "a model: a name or a folder (default: all models in this repository)"),
+    ("--engine", "ENGINE", f"an engine: {', '.join(ENGINES)} (default: {DEFAULT_ENGINE})"),
     (
         "--toolchain",
         "TOOLCHAIN",
-        f"compile with TOOLCHAIN: {', '.join(TOOLCHAINS)} (default: the first that is there)",
+        f"a toolchain: {', '.join(TOOLCHAINS)} (default: the first one that is installed)",
     ),
     (
         "--opt",
         "FLAG",
-        f"with FLAG, as --opt=-Os: {', '.join(OPTS)} (default: {DEFAULT_OPT})",
+        f"an optimization flag: {', '.join(OPTS)} (default: {DEFAULT_OPT}); write --opt=-Os",
     ),
 )
 
@@ -51,7 +51,7 @@ _OPTIONS = (
 def add_options(add: Callable[..., Any]) -> None:
     """Declare the options through `add`, which is argparse's or pytest's.
 
-    Each may be repeated, or have several names with commas between them.
+    Each option may be repeated, or have several values separated by commas.
     """
     for option, name, text in _OPTIONS:
         add(option, action="append", default=[], metavar=name, help=text)
@@ -59,12 +59,12 @@ def add_options(add: Callable[..., Any]) -> None:
         "--tflm-dir",
         default="",
         metavar="DIR",
-        help="the TFLM tree of engine tflm, or the folder in it with its library (docs/tflm.md)",
+        help="the TFLM tree for the engine tflm, or the folder with its library (docs/tflm.md)",
     )
 
 
 class Choice(NamedTuple):
-    """One of the runs that are asked for."""
+    """One combination to run."""
 
     target: Target
     model: Model
@@ -74,7 +74,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """The names asked for, with the defaults where nothing was."""
+    """The selected names, or the defaults."""
 
     workspace: Workspace
     targets: Sequence[str]
@@ -82,68 +82,68 @@ class Selection:
     engines: Sequence[str]
     toolchains: Sequence[str]
     opts: Sequence[str]
-    prebuilt: PrebuiltFirmware | None = None  # then there is nothing to build
+    prebuilt: PrebuiltFirmware | None = None  # if set, nothing is built
     tflm: Path | None = None
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
-        """Return what `options`, parsed by argparse or pytest, ask for.
+        """Return the selection from `options`, which argparse or pytest parsed.
 
-        Raises `InputError` if they ask for an ELF and also for how to build one.
+        Raises `InputError` if they name prebuilt firmware and also an engine or compiler.
         """
-        targets = _names(options.target) or (DEFAULT_TARGET,)
+        targets = _split_names(options.target) or (DEFAULT_TARGET,)
         sketch = None
         if getattr(options, "sketch", ""):
-            known = [find_target(name, workspace.targets) for name in targets]
-            sketch = sketch_elf(options, known, workspace.sketches)
+            sketch_targets = [find_target(name, workspace.targets) for name in targets]
+            sketch = sketch_elf(options, sketch_targets, workspace.sketches)
         prebuilt = prebuilt_firmware(options, sketch)
         built = prebuilt.toolchain if prebuilt else None
         return cls(
             workspace,
             targets,
-            _names(options.model) or _default_models(workspace),
-            (prebuilt.name,) if prebuilt else _names(options.engine) or (DEFAULT_ENGINE,),
-            (built.name,) if built else _names(options.toolchain) or (default_toolchain(),),
-            (built.opt,) if built else _names(options.opt) or (DEFAULT_OPT,),
+            _split_names(options.model) or _default_models(workspace),
+            (prebuilt.name,) if prebuilt else _split_names(options.engine) or (DEFAULT_ENGINE,),
+            (built.name,) if built else _split_names(options.toolchain) or (default_toolchain(),),
+            (built.opt,) if built else _split_names(options.opt) or (DEFAULT_OPT,),
             prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
         )
 
     @property
     def compares_engines(self) -> bool:
-        """Whether engines stand side by side: then their layers say why they differ."""
+        """Whether several engines are compared side by side, which needs their layers."""
         return len(self.engines) > 1
 
     def target(self, name: str) -> Target:
-        """Return the target called `name`; `InputError` if there is none or it is wrong."""
+        """Return the target `name`; raises `InputError` if it is unknown or invalid."""
         return find_target(name, self.workspace.targets)
 
     def model(self, name: str) -> Model:
-        """Return the model called `name`; `InputError` if there is none or it is wrong."""
+        """Return the model `name`; raises `InputError` if it is unknown or invalid."""
         return find_model(name, self.workspace.models)
 
     def engine(self, name: str) -> Engine:
-        """Return the engine called `name`, or the firmware in its place.
+        """Return the engine `name`, or the prebuilt firmware instead.
 
-        Raises `InputError` if there is no such engine, or it cannot be used.
+        Raises `InputError` if the engine is unknown, or cannot be used.
         """
         if self.prebuilt:
             return self.prebuilt
         engine = find_engine(name, self.tflm)
-        _ = engine.version  # looks at what the engine is made of
+        _ = engine.version  # checks that the engine's files exist
         return engine
 
     def toolchain(self, name: str, opt: str) -> Toolchain:
-        """Return the toolchain called `name` with the flag `opt`, or what the firmware tells."""
+        """Return the toolchain `name` with the flag `opt`, or that of the prebuilt firmware."""
         return self.prebuilt.toolchain if self.prebuilt else find_toolchain(name, opt)
 
     def check(self) -> None:
-        """Raise `InputError` for the first name that does not stand for something usable."""
+        """Raise `InputError` for the first name that is unknown or cannot be used."""
         if not self.models:
             raise InputError(
                 "there is no model",
                 where=str(self.workspace.root / "models"),
-                remedy="put a model folder there, or name one with --model",
+                remedy="put a model folder there, or name a model with --model",
             )
         for name in self.targets:
             self.target(name)
@@ -159,7 +159,7 @@ class Selection:
             check_opt(opt)
 
     def combinations(self) -> Iterator[Choice]:
-        """Yield all of target, model, engine and toolchain, those of one target together."""
+        """Yield all combinations, grouped by target."""
         toolchains = [
             self.toolchain(name, opt) for name, opt in product(self.toolchains, self.opts)
         ]
@@ -169,13 +169,13 @@ class Selection:
             yield Choice(self.target(target), self.model(model), self.engine(engine), toolchain)
 
 
-def _names(asked: Sequence[str]) -> tuple[str, ...]:
-    """Return what is asked for, each once; commas part names."""
-    return tuple(dict.fromkeys(name for text in asked for name in text.split(",")))
+def _split_names(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the names in `values`, each once; commas separate names."""
+    return tuple(dict.fromkeys(name for text in values for name in text.split(",")))
 
 
 def _default_models(workspace: Workspace) -> Sequence[str]:
-    """Return the repository's own models; the bundled ones where it has none."""
+    """Return the models in the repository; if it has none, the bundled models."""
     for root in workspace.models:
         names = list_models([root])
         if names:

@@ -1,6 +1,6 @@
-"""The pytest face: options, fixtures, and the table at the session's end.
+"""The pytest plugin: options, fixtures, and the table at the end of the session.
 
-A test asks for `dut` and is run for every target, model, engine, toolchain and flag asked for:
+A test that uses `dut` runs for every selected target, model, engine, toolchain and flag:
 
     def test_wake_word(dut):
         run = dut.run()
@@ -39,28 +39,28 @@ from harness.target.target_file import Target
 from harness.workspace import Workspace
 
 _AXES = ("target", "model", "engine", "toolchain", "opt")
-_RECORD = "harness_record"
-_asked = pytest.StashKey[RunOptions]()
+_RECORD_PROPERTY = "harness_record"
+_RUN_OPTIONS = pytest.StashKey[RunOptions]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare what is run, on which board, and what is measured."""
+    """Declare the options of a run."""
     group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
     add_run_options(group.addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options before anything is collected, let alone built."""
+    """Check the options before pytest collects or builds anything."""
     try:
-        asked = RunOptions.of(config.option, Workspace(config.rootpath))
-        config.stash[_asked] = asked
-        # xdist's workers report to the main process, which alone uploads to the store.
+        run_options = RunOptions.of(config.option, Workspace(config.rootpath))
+        config.stash[_RUN_OPTIONS] = run_options
+        # Only the main process uploads to the store; the workers of xdist report to it.
         uploads = not hasattr(config, "workerinput")
-        config.pluginmanager.register(RunsSummary(asked, _RECORD, uploads=uploads))
-        if asked.selection.prebuilt or any(config.getoption(axis) for axis in _AXES):
-            asked.selection.check()
-        if asked.gate:
-            config.pluginmanager.register(GatePlugin(asked.gate, _RECORD))
+        config.pluginmanager.register(RunsSummary(run_options, _RECORD_PROPERTY, uploads=uploads))
+        if run_options.selection.prebuilt or any(config.getoption(axis) for axis in _AXES):
+            run_options.selection.check()
+        if run_options.gate:
+            config.pluginmanager.register(GatePlugin(run_options.gate, _RECORD_PROPERTY))
     except InputError as error:
         raise pytest.UsageError(str(error)) from error
     except InfrastructureError as error:
@@ -68,8 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for every target, model, engine, toolchain and flag its fixtures depend on."""
-    selection = metafunc.config.stash[_asked].selection
+    """Run a test for every target, model, engine, toolchain and flag that its fixtures use."""
+    selection = metafunc.config.stash[_RUN_OPTIONS].selection
     for axis in _AXES:
         if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
             names = getattr(selection, f"{axis}s")
@@ -77,55 +77,55 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to pass for a target that no test runs on."""
+    """Raise a usage error if no test uses a selected target."""
     config = session.config
     if config.option.collectonly or not config.getoption("target"):
         return
     used = {_target_of(item) for item in session.items}
-    unused = [name for name in config.stash[_asked].selection.targets if name not in used]
+    unused = [name for name in config.stash[_RUN_OPTIONS].selection.targets if name not in used]
     if unused:
         raise pytest.UsageError(
-            f"--target={unused[0]}: no test that was selected uses it\n"
-            "  -> a test uses targets through the fixtures target, board or dut"
+            f"--target={unused[0]}: no selected test uses this target\n"
+            "  -> select a test with one of the fixtures target, board or dut"
         )
 
 
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> Target:
-    """The target asked for, read from its file and checked."""
-    asked = request.config.stash[_asked]
-    return asked.target(asked.selection.target(request.param))
+    """The selected target, read from its file and checked."""
+    run_options = request.config.stash[_RUN_OPTIONS]
+    return run_options.target(run_options.selection.target(request.param))
 
 
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Model:
-    """The model asked for, with its vectors."""
-    return request.config.stash[_asked].selection.model(request.param)
+    """The selected model, with its vectors."""
+    return request.config.stash[_RUN_OPTIONS].selection.model(request.param)
 
 
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """The engine asked for."""
-    return request.config.stash[_asked].selection.engine(request.param)
+    """The selected engine."""
+    return request.config.stash[_RUN_OPTIONS].selection.engine(request.param)
 
 
 @pytest.fixture(scope="session")
 def opt(request: pytest.FixtureRequest) -> str:
-    """The optimization flag asked for."""
+    """The selected optimization flag."""
     flag: str = request.param
     return flag
 
 
 @pytest.fixture(scope="session")
 def toolchain(opt: str, request: pytest.FixtureRequest) -> Toolchain:
-    """The toolchain asked for, or the first one on this machine: executable, version, flag."""
-    return request.config.stash[_asked].selection.toolchain(request.param, opt)
+    """The selected toolchain, or the first one on this machine: executable, version, flag."""
+    return request.config.stash[_RUN_OPTIONS].selection.toolchain(request.param, opt)
 
 
 @pytest.fixture(scope="session")
 def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
-    """The meter asked for, open for the whole session: it may supply the board."""
-    with request.config.stash[_asked].meter as metering:
+    """The selected meter, open for the whole session because it may supply the board."""
+    with request.config.stash[_RUN_OPTIONS].meter as metering:
         yield metering
 
 
@@ -138,29 +138,29 @@ def run_request(
     metering: Metering,
     request: pytest.FixtureRequest,
 ) -> RunRequest:
-    """What is run, where and how."""
+    """The request: what is run, where and how."""
     config = request.config
     choice = Choice(target, model, engine, toolchain)
-    return config.stash[_asked].request(choice, _progress(config), metering)
+    return config.stash[_RUN_OPTIONS].request(choice, _progress(config), metering)
 
 
 @pytest.fixture(scope="session")
 def image(run_request: RunRequest) -> Image:
-    """The firmware with the model in it, built for the target; sizes and the ELF."""
+    """The firmware with the model, built for the target: its ELF file and sizes."""
     return image_for(run_request)
 
 
 @pytest.fixture(scope="session")
 def board(
     target: Target,
-    metering: Metering,  # before the board, which it may supply
+    metering: Metering,  # opened before the board, because it may supply the board
     request: pytest.FixtureRequest,
 ) -> Iterator[Board]:
-    """The board of the target, ready to be started with an image."""
+    """The board of the target, ready to start an image."""
     metering.check(target)
-    asked = request.config.stash[_asked]
-    logs, progress = asked.selection.workspace.logs, _progress(request.config)
-    with closing(provision(target, logs, progress, asked.board)) as board:
+    run_options = request.config.stash[_RUN_OPTIONS]
+    logs, progress = run_options.selection.workspace.logs, _progress(request.config)
+    with closing(provision(target, logs, progress, run_options.board)) as board:
         yield board
 
 
@@ -168,15 +168,15 @@ def board(
 def dut(
     run_request: RunRequest, image: Image, board: Board, request: pytest.FixtureRequest
 ) -> Iterator[RecordedDut]:
-    """The device under test: the image, flashed and started anew for each test.
+    """The device under test: the image, flashed and restarted for each test.
 
     `dut.run()` runs the model's vectors, writes the Record and returns a `harness.Run`;
     `dut.infer(inputs)` returns the output for one input. With `--protocol=mlperf-tiny`, `run`
     returns a `MlperfRun`, and `infer` is not available.
     """
-    remember = partial(_remember, request.node, run_request.workspace)
+    record = partial(_record, request.node, run_request.workspace)
     with open_dut(run_request, image, board) as started:
-        yield RecordedDut(started, remember)
+        yield RecordedDut(started, record)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -184,7 +184,7 @@ def pytest_runtest_makereport(
     item: pytest.Item,  # noqa: ARG001 - pytest's name
     call: pytest.CallInfo[None],
 ) -> Iterator[None]:
-    """Show what was wrong and what to do, without our own call stack before it."""
+    """Show only the message of our own errors, without the call stack."""
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, (HarnessError, Regression)):
         report.longrepr = str(call.excinfo.value)  # type: ignore[attr-defined]
@@ -192,15 +192,15 @@ def pytest_runtest_makereport(
 
 
 def _progress(config: pytest.Config) -> Progress:
-    """Return progress on pytest's terminal, whose capture lets go while it shows."""
+    """Return progress for pytest's terminal; output capture is off while it prints."""
     capture = config.pluginmanager.getplugin("capturemanager")
     return Progress(sys.__stdout__ or sys.stderr, capture.global_and_fixture_disabled)
 
 
-def _remember(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
-    """Record `run`, and let the test's report name the file and the numbers."""
+def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
+    """Record `run`, and add the file and the numbers to the test's report."""
     path = record_run(run, workspace)
-    node.user_properties += [(_RECORD, str(path)), *properties(read_record(path))]
+    node.user_properties += [(_RECORD_PROPERTY, str(path)), *properties(read_record(path))]
 
 
 def _target_of(item: pytest.Item) -> object:
@@ -209,13 +209,13 @@ def _target_of(item: pytest.Item) -> object:
 
 
 def _is_ours(metafunc: pytest.Metafunc, axis: str) -> bool:
-    """Tell the fixture of this module from one that a test suite calls the same."""
+    """Tell whether `axis` is the fixture of this module, not one of the test suite."""
     fixtures = metafunc._arg2fixturedefs.get(axis, ())
     return bool(fixtures) and fixtures[-1].func.__module__ == __name__
 
 
 def _is_parametrized(metafunc: pytest.Metafunc, axis: str) -> bool:
-    """Tell whether the test itself says which `axis` it is for."""
+    """Tell whether the test itself is parametrized with `axis`."""
     return any(
         axis
         in (mark.args[0] if isinstance(mark.args[0], (list, tuple)) else mark.args[0].split(","))

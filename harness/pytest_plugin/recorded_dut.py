@@ -1,4 +1,4 @@
-"""The device under test of the `dut` fixture: each run is recorded."""
+"""The device under test of the fixture `dut`: it records each run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from harness.target.target_file import Target
 
 
 class RecordedDut:
-    """A device under test; every run of it goes to `record` before the test sees it."""
+    """A device under test; it passes each run to `record` before the test gets the run."""
 
     def __init__(self, device: DeviceUnderTest, record: Callable[[AnyRun], None]) -> None:
         self.device = device
@@ -21,17 +21,17 @@ class RecordedDut:
 
     @property
     def target(self) -> Target:
-        """The target that the device is."""
+        """The target."""
         return self.device.target
 
     @property
     def model(self) -> Model:
-        """The model that runs on it."""
+        """The model that runs on the target."""
         return self.device.model
 
     @property
     def image(self) -> Image:
-        """The firmware image that was flashed."""
+        """The flashed firmware image."""
         return self.device.image
 
     @property
@@ -40,7 +40,7 @@ class RecordedDut:
         return self.device.board
 
     def infer(self, *inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the model's first output for one vector: an array for each input.
+        """Return the model's first output for one vector, given as an array for each input.
 
         Raises `InputError` if the number of inputs, a dtype or a number of values is wrong.
         """

@@ -1,7 +1,6 @@
-"""The table at the end of a pytest session, and the upload to a team's store."""
+"""The table at the end of a pytest session, and the upload to a store."""
 
 import io
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,29 +8,26 @@ from rich.console import Console
 
 from harness.errors import ExitCode
 from harness.options.run_options import RunOptions
-from harness.report.engines_table import print_side_by_side
-from harness.report.runs_table import print_table
-from harness.results.judge.history import history_of
-from harness.results.judge.side_by_side import side_by_side
+from harness.report.runs_report import print_runs
 from harness.results.record import read_record
 from harness.results.store.upload import StoreUpload
 
 
 class RunsSummary:
-    """Collects the session's records in the main process, whoever ran the tests.
+    """Collects the records of the session in the main process, also those of xdist's workers.
 
-    `name` is the user property that holds the file of a record. With `uploads`, records go to
-    the store that was asked for.
+    `name` is the user property with the file of a record. With `uploads`, records are added to the
+    store that `--store` names.
     """
 
-    def __init__(self, asked: RunOptions, name: str, *, uploads: bool) -> None:
-        self._asked = asked
+    def __init__(self, options: RunOptions, name: str, *, uploads: bool) -> None:
+        self._options = options
         self._name = name
         self._paths: list[Path] = []
-        self._upload = StoreUpload(asked.store if uploads else "")
+        self._upload = StoreUpload(options.store if uploads else "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the records of a test."""
+        """Collect the records of a test."""
         if report.when != "call":
             return
         for name, path in report.user_properties:
@@ -40,7 +36,7 @@ class RunsSummary:
                 self._upload.add(self._paths[-1])
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail a session whose records did not all reach the store."""
+        """Fail the session if a record did not reach the store."""
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 
@@ -57,10 +53,8 @@ class RunsSummary:
             color_system="standard" if writer.hasmarkup else None,
         )
         records = [read_record(path) for path in self._paths]
-        selection = self._asked.selection
-        history = partial(history_of, url=self._asked.store, workspace=selection.workspace)
-        print_table(records, console)
-        print_side_by_side(side_by_side(records, selection.engines, history), console)
+        selection, store = self._options.selection, self._options.store
+        print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
         terminalreporter.write_line(f"records: {self._paths[0].parent}")

@@ -1,1 +1,1 @@
-"""Records shown to people."""
+"""Shows Records to people: in a terminal, in HTML, in Markdown and in plots."""

@@ -1,28 +1,26 @@
-"""The cycle model beside published cycles, as a table of 80 columns."""
+"""The cycle model compared with published cycles, as a table for a terminal."""
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from harness.measure.cycles.calibrate import Calibration, Comparison
 from harness.measure.cycles.costs import Costs
+from harness.report.terminal_table import add_number_columns, new_table
 
 
 def print_calibration(comparisons: Sequence[Comparison], costs: Costs, console: Console) -> None:
-    """Print a line for each program, and how far the model is off over all of them."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    """Print a line for each program, and the error of the model over all programs."""
+    table = new_table()
     table.add_column("program", overflow="fold")
-    for heading in ("instructions", "model cycles", "reference", "error"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in comparisons:
+    add_number_columns(table, ("instructions", "model cycles", "reference", "error"))
+    for comparison in comparisons:
         table.add_row(
-            one.program,
-            f"{one.instructions:,}",
-            f"{one.cycles:,}",
-            f"{one.reference:,.0f}",
-            f"{one.ratio - 1:+.1%}",
+            comparison.program,
+            f"{comparison.instructions:,}",
+            f"{comparison.cycles:,}",
+            f"{comparison.reference:,.0f}",
+            f"{comparison.ratio - 1:+.1%}",
         )
     console.print(table)
     total = Calibration.of(comparisons)

@@ -1,41 +1,46 @@
-"""How a combination of target, model, engine, toolchain and flag stands: its newest run."""
+"""The status of a combination: its newest run, and how its numbers changed.
+
+A combination is a target, model, engine, toolchain and flag.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from harness.report.number_history import TRENDS, Series, Step, steps
+from harness.report.number_history import TRENDS, NumberChange, Series, largest_changes
 from harness.results.judge.compare import Comparison, Delta, History, Judged, Sample, compare
 from harness.results.judge.gate import Gate
 from harness.results.record import Record
 from harness.results.store.store import Entry, Store
 
-_NIGHT = timedelta(hours=20)  # what is older than the newest run by more did not run with it
+_NIGHT = timedelta(hours=20)  # runs this much older than the newest run are not from last night
 _WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Against:
-    """What a run is compared with, and how that came out.
+class Reference:
+    """The run or baseline that a run is compared with, and the comparison.
 
-    `allowed` are numbers that got worse within their budget, `unjudged` those that a baseline
-    has and that cannot be compared with it. Without a comparison, a baseline is `missing`.
+    `within_budget` names the numbers that got worse, but no more than their budget allows.
+    `not_comparable` are the numbers that the baseline has and that cannot be compared with it.
+    If `baseline_missing`, there is nothing to compare with.
     """
 
-    what: str = ""
+    description: str = ""
     comparison: Comparison | None = field(default=None, repr=False)
-    allowed: frozenset[str] = frozenset()
-    unjudged: Sequence[Delta] = ()
-    missing: bool = False
+    within_budget: frozenset[str] = frozenset()
+    not_comparable: Sequence[Delta] = ()
+    baseline_missing: bool = False
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The newest run of a combination, and its numbers until then by the names of `TRENDS`.
+class CombinationStatus:
+    """The newest run of a combination, and the history of its numbers.
 
-    Of its `runs` the first was at `first`, the newest `started`. It is `stale` if other
-    combinations ran last night, and this one did not. `steps` are where a number changed, and
-    `history` is that of measured numbers.
+    There are `runs` runs; the first started at `first`, the newest at `started`. The combination
+    is `stale` if other combinations ran last night and it did not. `series` and `changes` have
+    the names of `TRENDS` as keys: the values of a number, and where it changed. `history` returns
+    the samples of a measured number.
     """
 
     record: Record
@@ -44,64 +49,64 @@ class Standing:
     stale: bool
     runs: int
     series: Mapping[str, Series] = field(repr=False)
-    steps: Mapping[str, Sequence[Step]] = field(repr=False)
-    against: Against
+    changes: Mapping[str, Sequence[NumberChange]] = field(repr=False)
+    reference: Reference
     history: History = field(repr=False)
 
     @property
     def failed(self) -> bool:
-        """Whether the model is not right."""
+        """Whether the newest run failed."""
         return self.record.verdict != "passed"
 
     @property
     def comparison(self) -> Comparison | None:
-        """The newest run, compared with another; None where there is no other."""
-        return self.against.comparison
+        """The newest run compared with its reference; None if there is no reference."""
+        return self.reference.comparison
 
     @property
     def worse(self) -> bool:
-        """Whether the model is right, and a number got worse or can no longer be judged."""
-        return not self.failed and bool(self.judged("worse") or self.against.unjudged)
+        """Whether the run passed, but a number got worse or can no longer be compared."""
+        return not self.failed and bool(self.judged("worse") or self.reference.not_comparable)
 
     @property
     def build(self) -> tuple[str, str]:
-        """What it was built with: the engine; toolchain and flag."""
+        """The engine, and the toolchain with its flag."""
         image = self.record.image
         return self.record.engine, f"{image.toolchain} {image.optimize}"
 
     def varies(self, name: str) -> bool:
-        """Tell whether a number of `series` was not the same in all runs."""
+        """Tell whether a number of `series` differs between runs."""
         return len({point.value for point in self.series[name]}) > 1
 
     def judged(self, judged: Judged) -> list[Delta]:
-        """Return the numbers that are judged so, those of `TRENDS` alone if they are among them.
+        """Return the numbers with this judgement; if some are in `TRENDS`, only those.
 
-        The others follow from them, mostly: extremes, percentiles, and what is estimated.
+        The other numbers mostly follow from them: extremes, percentiles and estimates.
         """
-        found = self._judged(judged)
-        main = [delta for delta in found if delta.name in TRENDS]
-        return [delta for delta in main if delta.kind != "estimated"] or main or found
+        deltas = self._judged(judged)
+        main = [delta for delta in deltas if delta.name in TRENDS]
+        return [delta for delta in main if delta.kind != "estimated"] or main or deltas
 
     def delta(self, name: str) -> Delta | None:
         """Return how a number got better or worse; None if it did not, or is an estimate."""
-        found = self._judged("better", "worse")
-        return next((d for d in found if d.name == name and d.kind != "estimated"), None)
+        deltas = self._judged("better", "worse")
+        return next((d for d in deltas if d.name == name and d.kind != "estimated"), None)
 
     def _judged(self, *judged: Judged) -> list[Delta]:
-        found = self.comparison.judged(*judged) if self.comparison else []
-        return [delta for delta in found if delta.name not in self.against.allowed]
+        deltas = self.comparison.judged(*judged) if self.comparison else []
+        return [delta for delta in deltas if delta.name not in self.reference.within_budget]
 
 
-def standing_of(
+def status_of(
     store: Store,
     history: Sequence[Entry],
     series: Mapping[str, Series],
     last: datetime,
     gate: Gate | None,
-) -> Standing:
-    """Return how the combination stands whose runs are `history`, oldest first.
+) -> CombinationStatus:
+    """Return the status of the combination whose runs are `history`, oldest first.
 
-    `series` are its numbers, and `last` is when the newest run of all combinations was.
+    `series` are its numbers. `last` is the time of the newest run of all combinations.
     """
     newest = history[-1]
     record = store.record(newest.id)
@@ -112,45 +117,45 @@ def standing_of(
         return [(p.id, p.value) for p in points if p.id in alike and p.kind == "measured"]
 
     if record.verdict != "passed":
-        against = Against()  # it has to be right first
+        reference = Reference()  # numbers of a failed run are not judged
     elif gate:
-        against = _judged(gate, record, samples)
+        reference = _baseline_reference(gate, record, samples)
     else:
-        old = _week_before(history)
-        against = Against()
-        if old:
-            comparison = compare(store.record(old.id), record, samples)
-            against = Against(f"the run of {old.started:%Y-%m-%d}", comparison)
-    return Standing(
+        earlier = _week_before(history)
+        reference = Reference()
+        if earlier:
+            comparison = compare(store.record(earlier.id), record, samples)
+            reference = Reference(f"the run of {earlier.started:%Y-%m-%d}", comparison)
+    return CombinationStatus(
         record=record,
         first=history[0].started,
         started=newest.started,
         stale=newest.started < last - _NIGHT,
         runs=len(history),
         series=series,
-        steps={name: steps(points) for name, points in series.items()},
-        against=against,
+        changes={name: largest_changes(points) for name, points in series.items()},
+        reference=reference,
         history=samples,
     )
 
 
-def _judged(gate: Gate, record: Record, history: History) -> Against:
-    """Return what the gate says of a run."""
-    found = gate.judge(record, history)
-    if found.baseline is None or found.comparison is None:
-        return Against(missing=True)
-    beyond = {delta.name for delta, _ in found.worse}
-    worse = {delta.name for delta in found.comparison.judged("worse")}
-    return Against(
-        f"the baseline of {found.baseline.accepted} ({found.baseline.because})",
-        found.comparison,
-        frozenset(worse - beyond),
-        found.unjudged,
+def _baseline_reference(gate: Gate, record: Record, history: History) -> Reference:
+    """Return the baseline of a run, with the gate's judgement."""
+    judgement = gate.judge(record, history)
+    if judgement.baseline is None or judgement.comparison is None:
+        return Reference(baseline_missing=True)
+    beyond_budget = {delta.name for delta, _ in judgement.worse}
+    worse = {delta.name for delta in judgement.comparison.judged("worse")}
+    return Reference(
+        f"the baseline of {judgement.baseline.accepted} ({judgement.baseline.because})",
+        judgement.comparison,
+        frozenset(worse - beyond_budget),
+        judgement.not_comparable,
     )
 
 
 def _week_before(history: Sequence[Entry]) -> Entry | None:
-    """Return the last run that passed a week before the newest, or the first that did."""
+    """Return the last passed run at least a week before the newest, or the first passed run."""
     passed = [entry for entry in history[:-1] if entry.verdict == "passed"]
     earlier = [entry for entry in passed if entry.started <= history[-1].started - _WEEK]
     return next(iter([*earlier[-1:], *passed]), None)

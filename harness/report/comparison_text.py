@@ -1,59 +1,59 @@
-"""What two runs differ in, for a terminal; it fits 80 columns."""
+"""The differences between two runs, for a terminal. The text fits 80 columns."""
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Number
 from harness.report.plain_text import percent, printable
-from harness.results.judge.causes import Part, layers, symbols
+from harness.report.terminal_table import new_table, print_line
+from harness.results.judge.causes import PartChange, layer_changes, symbol_changes
 from harness.results.judge.compare import Comparison, Delta
 from harness.results.judge.run_context import commit_of
 from harness.results.record import Record
 
 _ORDER = ("worse", "unclear", "changed", "better")
-_LARGEST = 3  # parts that are shown of what differs; the rest is counted
-_LARGE = 1000  # from which on a tenth is enough
+_LARGEST = 3  # parts that are listed; the rest is counted
+_LARGE = 1000  # larger numbers have one digit after the point
 _STYLES = {"worse": "bold red", "better": "green"}
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print what differs and why, and a line for all that does not."""
+    """Print the differences and their possible causes, and one line for all equal numbers."""
     old, new = comparison.old, comparison.new
-    _say(console, str(new.combination), "bold")
-    _say(console, f"{_run(old)}  →  {_run(new)}")
+    print_line(console, str(new.combination), "bold")
+    print_line(console, f"{_run(old)}  →  {_run(new)}")
     for line in explain(comparison):
-        _say(console, line)
-    refused = comparison.judged("not comparable")
-    for why in dict.fromkeys(delta.why for delta in refused):
-        names = ", ".join(delta.name for delta in refused if delta.why == why)
-        _say(console, f"not comparable ({why}): {names}")
+        print_line(console, line)
+    not_comparable = comparison.judged("not comparable")
+    for why in dict.fromkeys(delta.why for delta in not_comparable):
+        names = ", ".join(delta.name for delta in not_comparable if delta.why == why)
+        print_line(console, f"not comparable ({why}): {names}")
     differing = [delta for delta in comparison.deltas if delta.judged in _ORDER]
     if differing:
         console.print(_table(differing))
     same = len(comparison.judged("same"))
     estimates = sum(delta.kind == "estimated" for delta in differing)
     if same:
-        _say(console, f"the same: {same} {'other ' if differing else ''}numbers", "dim")
+        print_line(console, f"the same: {same} {'other ' if differing else ''}numbers", "dim")
     if estimates:
-        _say(console, "~ is an estimate, by the same model on both sides", "dim")
+        print_line(console, "~: estimates, from the same model on both sides", "dim")
 
 
 def explain(comparison: Comparison) -> Iterator[str]:
-    """Yield why numbers may differ: what the runs were of, and where in the image it is."""
+    """Yield possible causes: what else differs between the runs, and which parts changed."""
     yield from map(str, comparison.facts)
     if comparison.provenance:
         yield comparison.provenance
     old, new = comparison.old, comparison.new
-    yield from _parts("layers", layers(old, new))
-    yield from _parts("flash", symbols(old, new, "flash"))
-    yield from _parts("RAM", symbols(old, new, "ram"))
+    yield from _parts("layers", layer_changes(old, new))
+    yield from _parts("flash", symbol_changes(old, new, "flash"))
+    yield from _parts("RAM", symbol_changes(old, new, "ram"))
 
 
-def _parts(what: str, parts: Sequence[Part]) -> Iterator[str]:
+def _parts(what: str, parts: Sequence[PartChange]) -> Iterator[str]:
     for part in parts[:_LARGEST]:
         yield f"{what}: {part.name} {part.old:,} → {part.new:,} ({part.difference:+,})"
     if len(parts) > _LARGEST:
@@ -61,8 +61,8 @@ def _parts(what: str, parts: Sequence[Part]) -> Iterator[str]:
         yield f"{what}: {len(parts) - _LARGEST} smaller changes ({rest:+,})"
 
 
-def shown(number: Number | None) -> str:
-    """Return the value for people; an estimate has a ~ before it."""
+def value_text(number: Number | None) -> str:
+    """Return the value as text; an estimate starts with ~."""
     if number is None:
         return "none"
     value = number.value
@@ -71,11 +71,11 @@ def shown(number: Number | None) -> str:
     return f"~{text}" if number.kind == "estimated" else text
 
 
-def change(delta: Delta) -> str:
-    """Return by how much a number changed."""
+def change_text(delta: Delta) -> str:
+    """Return the size of the change, and in percent; empty if there is none."""
     if delta.old is None or delta.new is None or not delta.difference:
         return ""
-    difference = shown(Number(abs(delta.difference), delta.new.unit, "exact"))
+    difference = value_text(Number(abs(delta.difference), delta.new.unit, "exact"))
     sign = "+" if delta.difference > 0 else "-"
     if not delta.old.value:
         return f"{sign}{difference}"
@@ -83,17 +83,16 @@ def change(delta: Delta) -> str:
 
 
 def _table(deltas: Sequence[Delta]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
     for heading in ("old", "new", "change"):
         table.add_column(heading, justify="right", overflow="fold")
     for delta in sorted(deltas, key=lambda delta: _ORDER.index(delta.judged)):
-        verdict = Text(delta.judged, _STYLES.get(delta.judged, ""))
         row = [
-            verdict,
+            Text(delta.judged, _STYLES.get(delta.judged, "")),
             Text(printable(delta.name)),
-            *map(Text, (shown(delta.old), shown(delta.new), change(delta))),
+            *map(Text, (value_text(delta.old), value_text(delta.new), change_text(delta))),
         ]
         table.add_row(*row)
         if delta.why:
@@ -104,7 +103,3 @@ def _table(deltas: Sequence[Delta]) -> Table:
 def _run(record: Record) -> str:
     commit = commit_of(record)
     return f"{record.started[:16]}{f' at {commit}' if commit else ''}"
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style), highlight=False)

@@ -1,4 +1,4 @@
-"""Energy of runs for a terminal: below the table, with what it was measured with."""
+"""The energy of runs, for the terminal: lines below the table, with meter and set-up."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from harness.results.record import Record
 
 
 def print_energy(records: Sequence[Record], console: Console) -> None:
-    """Print the energies that were estimated, and then some lines for each that was metered."""
+    """Print the estimated energies, then some lines for each measured energy."""
     for line in _estimated(records):
         console.print(line, style="dim", highlight=False)
     for record in records:
@@ -18,17 +18,18 @@ def print_energy(records: Sequence[Record], console: Console) -> None:
 
 
 def _estimated(records: Sequence[Record]) -> Iterator[str]:
-    """Yield a line for each target and estimator: all its models are on it."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Yield a line for each target and estimator, with the energies of all models."""
+    amounts_by_estimator: dict[tuple[str, str], list[str]] = {}
     several = len({record.image.engine for record in records}) > 1
     for record in records:
         number = record.numbers.get("energy_estimated")
         if number is not None:
-            name = f"{record.model.name}{f' by {record.image.engine}' * several}"
+            name = f"{record.model.name}{f' with {record.image.engine}' * several}"
             amount = f"{name} ~ {quantity(number.value, 'J', 3)}"
-            found.setdefault((record.target.name, number.model), []).append(amount)
-    for (target, estimator), amounts in found.items():
-        yield f"{target}, energy an inference: {', '.join(amounts)} (estimated: {estimator})"
+            key = (record.target.name, number.model)
+            amounts_by_estimator.setdefault(key, []).append(amount)
+    for (target, estimator), amounts in amounts_by_estimator.items():
+        yield f"{target}, energy per inference: {', '.join(amounts)} (estimated: {estimator})"
 
 
 def _metered(record: Record) -> list[str]:
@@ -39,14 +40,14 @@ def _metered(record: Record) -> list[str]:
     error = 2 * value["energy_standard_error"] / value["energy_mean"]
     return [
         f"{record.target.name}, {record.model.name}: "
-        f"{quantity(value['energy_median'], 'J')} an inference (± {error:.2%})",
-        f"  {quantity(value['energy_net_median'], 'J')} more than waiting; {energy.volts:g} V",
+        f"{quantity(value['energy_median'], 'J')} per inference (± {error:.2%})",
+        f"  {quantity(value['energy_net_median'], 'J')} above idle; {energy.volts:g} V",
         f"  {quantity(value['power_compute'], 'W')} computing, "
-        f"{quantity(value['power_transfer'], 'W')} between, "
-        f"{quantity(value['power_idle'], 'W')} waiting",
-        f"  {'invented' if energy.virtual else 'measured'}: {energy.meter}"
+        f"{quantity(value['power_transfer'], 'W')} between inferences, "
+        f"{quantity(value['power_idle'], 'W')} idle",
+        f"  {'simulated' if energy.virtual else 'measured'}: {energy.meter}"
         + (" (virtual)" if energy.virtual else "")
-        + f", by {energy.found_by}"
+        + f", inferences found by {energy.found_by}"
         + (f"; {energy.left_out} inferences left out" if energy.left_out else "")
         + (f"; {energy.note}" if energy.note else ""),
     ]

@@ -1,6 +1,6 @@
-"""Engines side by side: their numbers, and below each what makes the difference.
+"""Engines side by side: each number, and below it the parts that make the difference.
 
-`rows_of` is the table for any report; `print_side_by_side` shows it in 80 columns.
+`rows_of` returns the rows for any kind of report; `print_side_by_side` prints them in 80 columns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,52 +9,53 @@ from itertools import count, groupby
 from textwrap import fill
 from typing import NamedTuple
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Kind, Number
 from harness.report.plain_text import error_of, few_digits, percent, printable, quantity
+from harness.report.terminal_table import add_number_columns, new_table, print_line
 from harness.results.judge.compare import Delta
-from harness.results.judge.side_by_side import Parts, SideBySide, flash, ram, ticks
+from harness.results.judge.side_by_side import Parts, SideBySide, flash_parts, ram_parts, tick_parts
 from harness.results.record import Record
 
-_LARGEST = 4  # parts that are shown of a number; the rest is added up
-_BESIDE = 2  # engines in a table, beside the first: more do not fit
-_ENGINE = 14  # characters of a line of a heading
-_PART = 32  # characters of its name
-_NAMED = 5  # layers
-_LARGE = 1000  # from which on a ratio has no digits after its point
+_LARGEST_PARTS = 4  # parts that a number has in the table; the rest is one sum
+_OTHER_ENGINES = 2  # engines in a terminal's table beside the first; more do not fit
+_HEADING_WIDTH = 14  # characters
+_PART_WIDTH = 32  # characters
+_LISTED_LAYERS = 5
+_LARGE = 1000  # larger ratios have no digits after the point
 
 
-# A title, the number of a record, what that is in the legend, and what it is made of.
+# Title, name of the number in a Record, text for the legend, and the function for its parts.
 _LINES: Sequence[tuple[str, str, str, Callable[[Record], Parts] | None]] = (
     ("≠ golden", "bytes_differing", " (output bytes that differ)", None),
-    ("instructions", "instructions_median", " (median; of vector 0 in layers)", ticks),
-    ("cycles", "cycles_median", " (median; of vector 0 in layers)", ticks),
+    ("instructions", "instructions_median", " (median; of vector 0 in layers)", tick_parts),
+    ("cycles", "cycles_median", " (median; of vector 0 in layers)", tick_parts),
     ("~ cycles", "cycles_estimated", "", None),
     ("energy", "energy_median", " (median)", None),
-    ("flash", "flash", "", flash),
-    ("RAM", "ram", "", ram),
+    ("flash", "flash", "", flash_parts),
+    ("RAM", "ram", "", ram_parts),
     ("arena", "arena", " (bytes)", None),
 )
 
 
 class Cell(NamedTuple):
-    """What an engine takes; `beside` is how many times the first engine's that is.
+    """A number of one engine.
 
-    Of a part, it is its share of the whole difference to the first engine.
+    `comparison` is the ratio to the first engine's number; for a part, it is the part's share of
+    the whole difference to the first engine. `wrong` marks outputs that differ from golden.
     """
 
     text: str = ""
-    beside: str = ""
+    comparison: str = ""
     wrong: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """A number of each engine, or a part of the number above."""
+    """A number of all engines, or a part of the number above it."""
 
     name: str
     cells: Sequence[Cell]
@@ -62,7 +63,7 @@ class Row:
 
 
 def rows_of(group: SideBySide) -> Iterator[Row]:
-    """Yield the rows of a table that has a column for each of the group's records."""
+    """Yield the rows of a table with a column for each record of the group."""
     for title, name, _, parts in _LINES:
         if any(name in record.numbers for record in group.records):
             yield Row(title, _cells(name, group))
@@ -74,19 +75,19 @@ def rows_of(group: SideBySide) -> Iterator[Row]:
 
 
 def notes_of(group: SideBySide) -> Iterator[str]:
-    """Yield what the rows need to be read rightly: what is missing, unclear or not comparable."""
+    """Yield notes on the rows: what is missing, unclear or not comparable."""
     yield from (f"{engine} {why}" for engine, why in group.refused.items())
-    silent = [record for record in group.records if group.comparisons and not record.layers]
-    if silent == group.records and not any(record.profile_unavailable for record in silent):
-        yield "no layers: --profile records which of them differ"
+    unprofiled = [record for record in group.records if group.comparisons and not record.layers]
+    if unprofiled == group.records and not any(r.profile_unavailable for r in unprofiled):
+        yield "no layers: use --profile to see which layers differ"
     else:
-        for record in silent:
+        for record in unprofiled:
             reason = record.profile_unavailable or "not profiled"
-            yield f"no layers of {record.image.engine}: {reason}"
+            yield f"no layers for {record.image.engine}: {reason}"
     for engine, names in group.unmatched.items():
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        listed = f"{', '.join(names[:_NAMED])}{more}"
-        yield f"not a layer in every engine, {len(names)} of {engine}'s: {listed}"
+        more = f" and {len(names) - _LISTED_LAYERS} more" if len(names) > _LISTED_LAYERS else ""
+        listed = f"{', '.join(names[:_LISTED_LAYERS])}{more}"
+        yield f"layers of {engine} that not every engine has ({len(names)}): {listed}"
     shown = {name: title for title, name, *_ in _LINES}
     for comparison in group.comparisons:
         for delta in comparison.judged("unclear", "not comparable"):
@@ -96,7 +97,7 @@ def notes_of(group: SideBySide) -> Iterator[str]:
 
 
 def legend_of(groups: Sequence[SideBySide]) -> list[str]:
-    """Return of what kind the numbers are, and what stands beside them."""
+    """Return the kinds of the numbers, and what the comparisons mean."""
     kinds: dict[Kind, dict[str, None]] = {"exact": {}, "measured": {}, "estimated": {}}
     for record in (record for group in groups for record in group.records):
         for title, name, what, _ in _LINES:
@@ -105,20 +106,20 @@ def legend_of(groups: Sequence[SideBySide]) -> list[str]:
                 by = f", {error_of(number.error)} ({number.model})" if number.model else ""
                 kinds[number.kind][f"{title}{what}{by}"] = None
     lines = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
-    return [*lines, "x: times the first engine's; %: share of the whole difference to it"]
+    return [*lines, "x: ratio to the first engine; %: share of the difference to the first engine"]
 
 
 def _cells(name: str, group: SideBySide) -> list[Cell]:
     deltas = [{delta.name: delta for delta in each.deltas} for each in group.comparisons]
     cells = []
-    for record, known in zip(group.records, [{}, *deltas], strict=True):
+    for record, compared in zip(group.records, [{}, *deltas], strict=True):
         number = record.numbers.get(name)
         wrong = name == "bytes_differing" and number is not None and number.value > 0
-        cells.append(Cell(_shown(number), _times(known.get(name)), wrong))
+        cells.append(Cell(_value_text(number), _ratio_text(compared.get(name)), wrong))
     return cells
 
 
-def _shown(number: Number | None) -> str:
+def _value_text(number: Number | None) -> str:
     if number is None:
         return ""
     if number.kind == "estimated":
@@ -127,41 +128,41 @@ def _shown(number: Number | None) -> str:
     return f"{number.value:,.0f}" if whole else quantity(number.value, number.unit)
 
 
-def _times(delta: Delta | None) -> str:
-    """Return how many times the first engine's number this one is."""
+def _ratio_text(delta: Delta | None) -> str:
+    """Return the ratio to the first engine's number; empty if there is none."""
     if delta is None or not delta.old or not delta.new or delta.judged == "not comparable":
         return ""
     if not delta.old.value:
         return ""
     if delta.judged == "same":
         return "="
-    doubt = " ?" if delta.judged == "unclear" else ""
-    times = _ratio(delta.new.value / delta.old.value)
-    return f"{'~ ' if delta.kind == 'estimated' else ''}{times}x{doubt}"
+    unclear = " ?" if delta.judged == "unclear" else ""
+    ratio = _digits_of_ratio(delta.new.value / delta.old.value)
+    return f"{'~ ' if delta.kind == 'estimated' else ''}{ratio}x{unclear}"
 
 
-def _ratio(ratio: float) -> str:
-    """Return three digits, and so many more that what is not the same is not 1."""
+def _digits_of_ratio(ratio: float) -> str:
+    """Return three digits, or more if three digits round a difference to 1."""
     if ratio >= _LARGE:
         return f"{ratio:,.0f}"
     return next(text for digits in count(3) if float(text := f"{ratio:.{digits}g}") != 1)
 
 
 def _parts(sides: Sequence[Parts]) -> Iterator[Row]:
-    """Yield the parts that differ most from the first engine's, and the sum of the others."""
+    """Yield the parts that differ most from the first engine's, and the sum of the rest."""
     first, *others = sides
     if not first or not any(others):
         return
-    told = [side for side in others if side]
+    known = [side for side in others if side]
 
     def difference(name: str) -> int:
-        return max(abs(side.get(name, 0) - first.get(name, 0)) for side in told)
+        return max(abs(side.get(name, 0) - first.get(name, 0)) for side in known)
 
     all_names = dict.fromkeys(name for side in sides for name in side)
     names = sorted(all_names, key=lambda name: -difference(name))
     differing = [name for name in names if difference(name)]
-    # One more takes no more room than to say that there is one.
-    large = differing[: _LARGEST if len(names) > _LARGEST + 1 else len(names)]
+    # A single remaining part takes no more room than the row "1 other".
+    large = differing[: _LARGEST_PARTS if len(names) > _LARGEST_PARTS + 1 else len(names)]
     for name in large:
         yield _part(name, sides, [name])
     if large and len(names) > len(large):
@@ -170,37 +171,36 @@ def _parts(sides: Sequence[Parts]) -> Iterator[Row]:
 
 
 def _part(title: str, sides: Sequence[Parts], names: Sequence[str]) -> Row:
-    """Return the row of the sum of some parts; a - is what an engine does not have."""
+    """Return the row with the sum of some parts; - if an engine does not have them."""
     first = sides[0]
     cells = []
     for side in sides:
-        there = [side[name] for name in names if name in side]
+        sizes = [side[name] for name in names if name in side]
         whole = sum(side.values()) - sum(first.values())
-        more = sum(there) - sum(first.get(name, 0) for name in names)
-        share = percent(more / whole) if whole and more and side else ""
-        cells.append(Cell(f"{sum(there):,}" if there else "-" if side else "", share))
+        difference = sum(sizes) - sum(first.get(name, 0) for name in names)
+        share = percent(difference / whole) if whole and difference and side else ""
+        cells.append(Cell(f"{sum(sizes):,}" if sizes else "-" if side else "", share))
     return Row(title, cells, is_part=True)
 
 
 def print_side_by_side(groups: Sequence[SideBySide], console: Console) -> None:
-    """Print tables of `groups`, a column for each engine; nothing if there is none."""
+    """Print the tables of `groups`, with a column for each engine; nothing without groups."""
     narrow = [part for group in groups for part in _narrow(group)]
-    for engines, some in groupby(narrow, key=_engines):
+    for engines, parts in groupby(narrow, key=_engines):
         if len(engines) > 1:
-            console.print(_table(engines, list(some)))
+            console.print(_table(engines, list(parts)))
     compared = [group for group in groups if group.comparisons]
     for line in legend_of(compared) if compared else ():
-        console.print(Text(printable(line), "dim"), highlight=False)
+        print_line(console, line, "dim")
     for group in groups:
         for note in notes_of(group):
-            text = f"{group.first.model.name} on {group.first.target.name}: {note}"
-            console.print(Text(printable(text)), highlight=False)
+            print_line(console, f"{group.first.model.name} on {group.first.target.name}: {note}")
 
 
 def _narrow(group: SideBySide) -> Iterator[SideBySide]:
-    """Yield `group` in parts that have no more engines than a table has room for."""
-    for start in range(0, len(group.comparisons), _BESIDE) or [0]:
-        yield replace(group, comparisons=group.comparisons[start : start + _BESIDE])
+    """Yield `group` in parts with no more engines than fit into a table."""
+    for start in range(0, len(group.comparisons), _OTHER_ENGINES) or [0]:
+        yield replace(group, comparisons=group.comparisons[start : start + _OTHER_ENGINES])
 
 
 def _engines(group: SideBySide) -> list[str]:
@@ -208,13 +208,13 @@ def _engines(group: SideBySide) -> list[str]:
 
 
 def _table(engines: Sequence[str], groups: Sequence[SideBySide]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     table.add_column("", overflow="fold")
-    for place, engine in enumerate(engines):
-        name = Text(fill(printable(engine), _ENGINE))
+    for index, engine in enumerate(engines):
+        name = Text(fill(printable(engine), _HEADING_WIDTH))
         table.add_column(name, justify="right", no_wrap=True)
-        if place:
-            table.add_column("", justify="right", no_wrap=True)
+        if index:
+            add_number_columns(table, [""])
     for group in groups:
         table.add_row(Text(title_of(group), "bold", overflow="fold"))
         for row in rows_of(group):
@@ -225,15 +225,15 @@ def _table(engines: Sequence[str], groups: Sequence[SideBySide]) -> Table:
 
 def _texts(row: Row) -> Iterator[Text]:
     style = "dim" if row.is_part else ""
-    yield Text(f"    {printable(row.name, _PART)}" if row.is_part else f"  {row.name}", style)
-    for place, cell in enumerate(row.cells):
+    yield Text(f"    {printable(row.name, _PART_WIDTH)}" if row.is_part else f"  {row.name}", style)
+    for index, cell in enumerate(row.cells):
         yield Text(cell.text, "bold red" if cell.wrong else style)
-        if place:
-            yield Text(cell.beside, style)
+        if index:
+            yield Text(cell.comparison, style)
 
 
 def title_of(group: SideBySide) -> str:
-    """Return what all engines were measured on, in words."""
+    """Return target, model and build of the group, as a title."""
     first = group.first
     build = f"{first.image.toolchain} {first.image.optimize}"
     return printable(f"{first.target.name}, {first.model.name} ({build})")

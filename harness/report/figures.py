@@ -1,6 +1,6 @@
-"""The geometry of the report's small drawings; the templates turn it into SVG.
+"""The geometry of the report's small figures; the templates turn it into SVG.
 
-Coordinates grow to the right and down, in a box of `WIDTH` by `HEIGHT`.
+x grows to the right and y down, in a box of `WIDTH` by `HEIGHT`.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ import numpy as np
 
 WIDTH = 300
 HEIGHT = 48
-_LARGEST = 2**53  # up to which a double holds every whole number
-_EDGE = 3  # above and below a line, so that none of its stroke is cut off
+_LARGEST = 2**53  # a double represents every whole number up to here
+_EDGE = 3  # margin above and below a line, so that its stroke is not cut off
 _BINS = 36
-_BUCKETS = 100  # of a line that changes more often than it could show
+_BUCKETS = 100  # a line with too many points is reduced to these parts
 
 Dated = Sequence[tuple[float, float]]
-"""Values by time: (seconds, value), oldest first."""
+"""Values over time: (seconds, value), oldest first."""
 
 
 class Box(NamedTuple):
@@ -32,7 +32,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many values there are in each of equal parts of `low` to `high`."""
+    """The number of values in each of the equal bins from `low` to `high`."""
 
     boxes: list[Box]
     low: float
@@ -48,14 +48,14 @@ class Line:
 
 
 def histogram(values: Sequence[int]) -> Histogram | None:
-    """Return how `values` are distributed; None if all are the same, or one cannot be drawn."""
+    """Return the histogram of `values`; None if all are equal, or one is too large to draw."""
     if min(values) == max(values) or max(values) > _LARGEST:
         return None
     counts, edges = np.histogram(values, bins=_BINS)
     step = WIDTH / _BINS
     tallest = HEIGHT / int(counts.max())
     boxes = [
-        # A single value among thousands is still seen.
+        # A bin with a single value among thousands stays visible.
         Box(round(i * step, 2), round(HEIGHT - height, 2), round(step - 0.8, 2), round(height, 2))
         for i, count in enumerate(counts)
         if (height := max(count * tallest, 1.0 if count else 0.0))
@@ -63,19 +63,19 @@ def histogram(values: Sequence[int]) -> Histogram | None:
     return Histogram(boxes, float(edges[0]), float(edges[-1]))
 
 
-def place(value: float, low: float, high: float) -> float:
+def x_position(value: float, low: float, high: float) -> float:
     """Return the x of a value on an axis from `low` to `high`."""
     return round((value - low) / (high - low) * WIDTH, 2) if high > low else WIDTH / 2
 
 
 def line(points: Dated, *, steps: bool) -> Line | None:
-    """Return `points` as a line, of `steps` where values hold until they change."""
+    """Return `points` as a line; with `steps`, each value holds until the next point."""
     if not points:
         return None
     values = [value for _, value in points]
     low, high = min(values), max(values)
     first, end = points[0][0], points[-1][0]
-    drawn = [(place(time, first, end), _y(value, low, high)) for time, value in thin(points)]
+    drawn = [(x_position(time, first, end), _y(value, low, high)) for time, value in thin(points)]
     (x, y), *rest = drawn
     parts = [f"M{x:g} {y:g}"]
     parts += [f"H{x:g}V{y:g}" if steps else f"L{x:g} {y:g}" for x, y in rest]
@@ -83,7 +83,7 @@ def line(points: Dated, *, steps: bool) -> Line | None:
 
 
 def thin(points: Dated) -> Dated:
-    """Return fewer points that draw the same line, or one with the same extremes."""
+    """Return fewer points that draw the same line, or a line with the same extremes."""
     kept = [
         point
         for i, point in enumerate(points)
@@ -104,7 +104,7 @@ def thin(points: Dated) -> Dated:
 
 
 def stack(sizes: Sequence[float], whole: float) -> list[Box]:
-    """Return boxes side by side, as wide as their share of the `whole`."""
+    """Return boxes side by side; the width of each is its share of `whole`."""
     scale = WIDTH / whole if whole else 0.0
     begins = accumulate(sizes, initial=0.0)
     return [

@@ -1,26 +1,25 @@
-"""Where the cycles of an inference go, by function, as a table of 80 columns."""
+"""The cycles of an inference by function, as a table for a terminal."""
 
 from pathlib import PurePosixPath
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from harness.measure.cycles.estimate import Estimate
 from harness.report.plain_text import error_of
+from harness.report.terminal_table import add_number_columns, new_table
 
 _SHOWN = 12
 
 
 def print_functions(estimate: Estimate, console: Console, shown: int = _SHOWN) -> None:
-    """Print the functions that take most, the rest as one line, and their sum.
+    """Print the functions that take most cycles, a line for the rest, and the sum.
 
-    Instructions are exact; cycles are estimated, each function's without those it calls.
+    Instructions are exact, cycles are estimated. A function's numbers do not include the functions
+    that it calls.
     """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("function (file, if it is called otherwise)", overflow="fold")
-    for heading in ("instr.", "~ cycles", "share", "CPI"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = new_table()
+    table.add_column("function (file, if it has another name)", overflow="fold")
+    add_number_columns(table, ("instr.", "~ cycles", "share", "CPI"))
 
     def add(name: str, instructions: int, cycles: int) -> None:
         share = f"{cycles / estimate.cycles:.1%}"
@@ -33,8 +32,8 @@ def print_functions(estimate: Estimate, console: Console, shown: int = _SHOWN) -
         add(f"{function.name}{other}", function.instructions, function.cycles)
     rest = estimate.functions[shown:]
     if rest:
-        sums = (sum(one.instructions for one in rest), sum(one.cycles for one in rest))
-        add(f"{len(rest)} more", *sums)
+        instructions = sum(function.instructions for function in rest)
+        add(f"{len(rest)} more", instructions, sum(function.cycles for function in rest))
     table.add_section()
     add("all", estimate.instructions, estimate.cycles)
     console.print(table)

@@ -1,70 +1,69 @@
-"""What the gate says, in plain text: what got worse, why, and how to accept it."""
+"""The gate's output in plain text: what got worse, why, and how to accept it."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from harness.report.comparison_text import change, explain, shown
+from harness.report.comparison_text import change_text, explain, value_text
 from harness.report.plain_text import printable
 from harness.results.judge.compare import Delta, Judged
 from harness.results.judge.gate import Judgement
 from harness.results.record import Record
 
 _DEFAULT = Path("reports", "baselines")
-_TOLD: Sequence[Judged] = (
-    "better",
-    "changed",
-    "unclear",
-)  # what fails nothing, and is said in the end
+_NOT_FAILING: Sequence[Judged] = ("better", "changed", "unclear")
 
 
-def complaint(judgement: Judgement, folder: Path) -> str:
-    """Return what is wrong with a run that fails, why, and the line that accepts it."""
+def failure_text(judgement: Judgement, folder: Path) -> str:
+    """Return what is wrong with a run that fails, why, and the command that accepts it."""
     lines = [_title(judgement, folder)]
     for delta, allowance in judgement.worse:
         lines.append(f"  {_row(delta)}{f', budget {allowance}' if allowance.value else ''}")
-    lines += [f"  {delta.name} cannot be judged: {delta.why}" for delta in judgement.unjudged]
+    lines += [f"  {delta.name}: not comparable, {delta.why}" for delta in judgement.not_comparable]
     if judgement.comparison:
         lines += [f"  why: {cause}" for cause in explain(judgement.comparison)]
-    accepted = accept_line([judgement.record], folder)
-    return "\n".join(map(printable, [*lines, f"  if that is right: {accepted}"]))
+    command = accept_command([judgement.record], folder)
+    return "\n".join(map(printable, [*lines, f"  if this is intended: {command}"]))
 
 
-def summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
-    """Yield what fails nothing and is to be known, and how many runs were judged how."""
+def gate_summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
+    """Yield differences that fail nothing, and how many runs passed or failed the gate."""
     yield from map(printable, _summary(judgements, folder))
 
 
 def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
     for judgement in judgements:
-        told = list(_told(judgement))
-        if told:
+        notices = list(_notices(judgement))
+        if notices:
             yield f"{judgement.record.combination}:"
-            yield from (f"  {line}" for line in told)
+            yield from (f"  {line}" for line in notices)
         if judgement.baseline is None and not judgement.fails:
             yield _title(judgement, folder)
-            yield f"  to keep it: {accept_line([judgement.record], folder)}"
-    better = [each.record for each in judgements if not each.fails and _better(each)]
+            yield f"  to make it the baseline: {accept_command([judgement.record], folder)}"
+    better = [each.record for each in judgements if not each.fails and _is_better(each)]
     if better:
-        yield f"tighten the baselines: {accept_line(better, folder)}"
+        yield f"to tighten the baselines: {accept_command(better, folder)}"
     yield _count(judgements, folder)
 
 
-def _told(judgement: Judgement) -> Iterator[str]:
-    """Yield what fails nothing; what a run that fails is of, its complaint says."""
+def _notices(judgement: Judgement) -> Iterator[str]:
+    """Yield the differences that fail nothing.
+
+    Other facts about a run that fails are in its `failure_text` already.
+    """
     if judgement.comparison is None:
         return
-    for delta in judgement.comparison.judged(*_TOLD):
+    for delta in judgement.comparison.judged(*_NOT_FAILING):
         yield f"{delta.judged}: {_row(delta)}"
     if not judgement.fails:
-        yield from (f"another {fact}" for fact in judgement.comparison.facts)
+        yield from (f"different {fact}" for fact in judgement.comparison.facts)
 
 
-def _better(judgement: Judgement) -> bool:
+def _is_better(judgement: Judgement) -> bool:
     return judgement.comparison is not None and bool(judgement.comparison.judged("better"))
 
 
-def accept_line(records: Iterable[Record], folder: Path) -> str:
+def accept_command(records: Iterable[Record], folder: Path) -> str:
     """Return the command that makes `records` the baselines in `folder`."""
     ids = " ".join(shlex.quote(record.id) for record in records)
     where = "" if folder == _DEFAULT else f"--baseline={shlex.quote(str(folder))} "
@@ -75,7 +74,7 @@ def _title(judgement: Judgement, folder: Path) -> str:
     title = str(judgement.record.combination)
     if judgement.baseline is None:
         return f"{title}: there is no baseline in {folder}"
-    what = "not to be compared with"
+    what = "not comparable with"
     if judgement.worse:
         what = "worse than"
     elif judgement.other_model:
@@ -85,13 +84,14 @@ def _title(judgement: Judgement, folder: Path) -> str:
 
 def _row(delta: Delta) -> str:
     why = f" [{delta.why}]" if delta.why else ""
-    return f"{delta.name} {shown(delta.old)} → {shown(delta.new)}, {change(delta)}{why}"
+    values = f"{value_text(delta.old)} → {value_text(delta.new)}"
+    return f"{delta.name} {values}, {change_text(delta)}{why}"
 
 
 def _count(judgements: Sequence[Judgement], folder: Path) -> str:
     new = sum(judgement.baseline is None for judgement in judgements)
-    worse = sum(judgement.fails for judgement in judgements if judgement.baseline)
-    fine = len(judgements) - new - worse
-    counts = ((fine, "no worse"), (worse, "not accepted"), (new, "without a baseline"))
-    told = ", ".join(f"{count} {what}" for count, what in counts if count)
-    return f"baselines in {folder}: {told or 'no run was judged'}"
+    failed = sum(judgement.fails for judgement in judgements if judgement.baseline)
+    passed = len(judgements) - new - failed
+    counts = ((passed, "passed"), (failed, "failed"), (new, "without a baseline"))
+    text = ", ".join(f"{count} {what}" for count, what in counts if count)
+    return f"baselines in {folder}: {text or 'no run was judged'}"

@@ -1,4 +1,4 @@
-"""The report as one HTML file: it needs no network and no script, and trusts no text."""
+"""The report as one HTML file. It needs no network and no script, and escapes all text."""
 
 import hashlib
 from base64 import b64encode
@@ -12,22 +12,22 @@ from markupsafe import Markup
 from harness.measure.number import Number
 from harness.model.metric import SHOWN
 from harness.report import figures
-from harness.report.combination_status import Standing
+from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS, Series
 from harness.report.plain_text import Shown, percent, printable, quantity, short, show
 from harness.report.report_data import MOST, Summary
+from harness.results.judge.metrics import TICK_UNITS, tick_unit
 from harness.results.record import Record
 from harness.results.store.store import Point
 from harness.support.version import VERSION
 from harness.support.whole_files import replace_files
 
-_FOLDED = 240  # characters of a text that is shown at once
-_TITLE = 400  # and of what is shown where the mouse rests
-_TICKS = ("cycles", "instructions")
-_MAIN = (
-    *(f"{unit}_median" for unit in _TICKS),
+_FOLD_LENGTH = 240  # characters; a longer text is folded
+_TOOLTIP_LENGTH = 400  # characters
+_MAIN_NUMBERS = (
+    *(f"{unit}_median" for unit in TICK_UNITS),
     "latency_median",
     "instructions_estimated",
     "flash",
@@ -35,27 +35,27 @@ _MAIN = (
 
 
 def write_html(summary: Summary, path: Path) -> None:
-    """Write the report to `path`; `InputError` if that cannot be."""
+    """Write the report to `path`; raises `InputError` if it cannot be written."""
     replace_files(path.parent, {path.name: render(summary).encode()})
 
 
 def render(summary: Summary) -> str:
-    """Return the report."""
+    """Return the report as HTML."""
     style = (files("harness.report") / "templates" / "report.css").read_text("utf-8")
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    models: dict[str, list[Standing]] = {}
-    for standing in summary.standings:
-        models.setdefault(standing.record.model.name, []).append(standing)
+    models: dict[str, list[CombinationStatus]] = {}
+    for status in summary.statuses:
+        models.setdefault(status.record.model.name, []).append(status)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             summary=summary,
             models=models,
-            model_ids={model: f"m{place}" for place, model in enumerate(models, start=1)},
-            ids={s.record.id: f"r{i}" for i, s in enumerate(summary.standings, start=1)},
+            model_ids={model: f"m{index}" for index, model in enumerate(models, start=1)},
+            ids={s.record.id: f"r{i}" for i, s in enumerate(summary.statuses, start=1)},
             version=VERSION,
-            style=Markup(style),  # noqa: S704 - a file of ours
+            style=Markup(style),  # noqa: S704 - our own file
             style_digest=digest,
         )
     )
@@ -72,46 +72,45 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "name": _name,
-        "long": _long,
+        "long": _folded,
         "printable": printable,
         "number": _number,
         "percent": percent,
         "quantity": quantity,
-        "ticks_of": _ticks,
     }
     environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
     environment.globals |= {
         "line_of": _line,
-        "ticks_of": _ticks,
-        "main_of": _main,
+        "tick_unit_of": _tick_unit,
+        "main_number_of": _main_number,
         "explain": explain,
     }
     for function in (rows_of, notes_of, title_of, legend_of):
         environment.globals[function.__name__] = function
-    environment.globals["shown_of"] = _point
+    environment.globals["point_text"] = _point_text
     return environment
 
 
 def _name(text: str) -> Markup:
-    """Return a name; a long one is cut short, and its whole is its title."""
+    """Return a name; a long name is shortened, with its full text as tooltip."""
     shown = short(text)
     if shown == text:
         return Markup("<bdi>{}</bdi>").format(text)
-    return Markup('<bdi title="{}">{}</bdi>').format(printable(text, _TITLE), shown)
+    return Markup('<bdi title="{}">{}</bdi>').format(printable(text, _TOOLTIP_LENGTH), shown)
 
 
-def _long(text: str) -> Markup:
-    """Return a text that may be very long, folded then."""
+def _folded(text: str) -> Markup:
+    """Return a text, folded if it is long."""
     shown = printable(text)
-    if len(shown) <= _FOLDED:
+    if len(shown) <= _FOLD_LENGTH:
         return Markup("<bdi>{}</bdi>").format(shown)
     return Markup("<details><summary><bdi>{}…</bdi></summary><bdi>{}</bdi></details>").format(
-        shown[:_FOLDED], shown
+        shown[:_FOLD_LENGTH], shown
     )
 
 
 def _number(number: Number) -> Markup:
-    """Return a number with its kind."""
+    """Return a number with its unit and kind."""
     shown = show(number)
     if not shown.note:
         return Markup('<span class="n">{}</span>').format(shown.text)
@@ -121,17 +120,17 @@ def _number(number: Number) -> Markup:
     )
 
 
-def _ticks(record: Record) -> str:
-    """Return in what the record counts inferences; empty if it does not."""
-    return next((unit for unit in _TICKS if f"{unit}_median" in record.numbers), "")
+def _tick_unit(record: Record) -> str:
+    """Return `cycles` or `instructions`; empty if the record has no ticks."""
+    return tick_unit(record.numbers)
 
 
-def _main(record: Record) -> str:
-    """Return the name of the number that says how much an inference takes, or how large it is."""
-    return next(name for name in _MAIN if name in record.numbers)
+def _main_number(record: Record) -> str:
+    """Return the name of the most important number: the time of an inference, or flash."""
+    return next(name for name in _MAIN_NUMBERS if name in record.numbers)
 
 
-def _point(point: Point) -> Shown:
+def _point_text(point: Point) -> Shown:
     return show(Number(point.value, point.unit, point.kind, point.estimator, point.error))
 
 

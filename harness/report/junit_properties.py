@@ -1,4 +1,4 @@
-"""What JUnit's XML says of a run: properties of its test, for a CI that shows them."""
+"""A run in JUnit's XML: properties of its test, for a CI that shows them."""
 
 from harness.measure.number import Number
 from harness.report.plain_text import error_of
@@ -6,7 +6,7 @@ from harness.results.record import Record
 
 
 def properties(record: Record) -> list[tuple[str, str]]:
-    """Return names and values: what ran, and each number with its unit and kind."""
+    """Return names and values: what was run, and each number with its unit and kind."""
     image = record.image
     return [
         ("target", record.target.name),

@@ -1,46 +1,44 @@
-"""How the inferences of a run differ: for a terminal, where they do. It fits 80 columns."""
+"""The distribution of inference times as a table for a terminal. It fits 80 columns."""
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
+from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
+from harness.results.judge.metrics import tick_unit
 from harness.results.record import Record
 
 _COLUMNS = ("min", "median", "p95", "p99", "max")
-_UNITS = ("instructions", "cycles")
 
 
 def print_latency(records: Sequence[Record], console: Console) -> None:
-    """Print the distribution of those of `records` whose inferences are not all alike.
+    """Print the distribution for the records whose inferences differ in ticks.
 
-    Under the ticks is the time where a clock is stated.
+    The time is below the ticks if the target file states a clock.
     """
-    shown = [record for record in records if _value(record, _unit(record), "spread")]
-    if not shown:
+    varying = [record for record in records if _value(record, _unit(record), "spread")]
+    if not varying:
         return
     several = len({record.image.engine for record in records}) > 1
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
+    table = new_table(gap=0)
     table.add_column("target\nmodel" + "\nengine" * several, overflow="fold")
-    for heading in (*_COLUMNS, "spread\nfirst"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for record in shown:
+    add_number_columns(table, (*_COLUMNS, "spread\nfirst"))
+    for record in varying:
         unit = _unit(record)
         cells = [_cell(record, unit, name) for name in _COLUMNS]
         spread, first = _value(record, unit, "spread"), _value(record, unit, "first")
-        place = f"{record.target.name}\n{record.model.name}"
-        place += f"\n{record.image.engine}" * several
-        warm = "" if first is None else f"{first:,.0f}"
-        table.add_row(place, *cells, f"{spread:.2%}\n{warm}")
+        name = f"{record.target.name}\n{record.model.name}"
+        name += f"\n{record.image.engine}" * several
+        warm_up = "" if first is None else f"{first:,.0f}"
+        table.add_row(name, *cells, f"{spread:.2%}\n{warm_up}")
     console.print(table)
-    units = " or ".join(unit for unit in _UNITS if any(_unit(r) == unit for r in shown))
-    legend = f"{units} per inference; spread: (max - min) / median; first: the warm-up, apart"
+    units = " or ".join(unit for unit in TICK_HEADINGS if any(_unit(r) == unit for r in varying))
+    legend = f"{units} per inference; spread: (max - min) / median; first: warm-up"
     console.print(legend, style="dim", highlight=False)
 
 
 def _unit(record: Record) -> str:
-    return next((unit for unit in _UNITS if f"{unit}_median" in record.numbers), "")
+    return tick_unit(record.numbers)
 
 
 def _value(record: Record, unit: str, name: str) -> float | None:

@@ -1,4 +1,4 @@
-"""A summary in Markdown, as GitHub shows it below a job: `$GITHUB_STEP_SUMMARY`."""
+"""A summary in Markdown, for GitHub's job summary (`$GITHUB_STEP_SUMMARY`)."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.model.metric import SHOWN
-from harness.report.combination_status import Standing
+from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
@@ -14,12 +14,17 @@ from harness.report.plain_text import percent, short, show
 from harness.report.report_data import MOST, Summary
 from harness.results.judge.compare import Delta, Judged
 
-_ROWS = 200  # GitHub shows 1 MiB
-_SPECIAL = re.compile(r"([!-+\--/:-@\[-`{-~])")  # ASCII punctuation but the comma: CommonMark 2.4
+_MAX_ROWS = 200  # GitHub shows 1 MiB
+_SPECIAL = re.compile(
+    r"([!-+\--/:-@\[-`{-~])"
+)  # ASCII punctuation except the comma: CommonMark 2.4
 
 
 def append_markdown(summary: Summary, path: Path) -> None:
-    """Add the summary to the file `path`, which need not be there; `InputError` if it cannot."""
+    """Append the summary to the file `path`, which may be new.
+
+    Raises `InputError` if the file cannot be written.
+    """
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(markdown(summary))
@@ -28,7 +33,7 @@ def append_markdown(summary: Summary, path: Path) -> None:
 
 
 def markdown(summary: Summary) -> str:
-    """Return headline, findings and the table of newest runs."""
+    """Return the headline, the findings and the table of newest runs."""
     return "\n".join(
         [
             f"## {summary.headline}",
@@ -42,43 +47,45 @@ def markdown(summary: Summary) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` as Markdown that shows just that, in one line."""
+    """Return `text` escaped for Markdown, in one line."""
     return _SPECIAL.sub(r"\\\1", short(text))
 
 
 def _findings(summary: Summary) -> Iterator[str]:
-    sorts: Sequence[tuple[str, Sequence[Standing], Callable[[Standing], Iterable[str]]]] = (
-        ("What is wrong", summary.failed, lambda s: map(escaped, s.record.reasons)),
-        ("What got worse", summary.worse, _worse),
-        ("What did not run", summary.stale, lambda s: [f"last on {s.started:%Y-%m-%d}"]),
-        ("What has no baseline", summary.new, lambda _: []),
-        ("What got better", summary.better, lambda s: _deltas(s, "better")),
+    sections: Sequence[
+        tuple[str, Sequence[CombinationStatus], Callable[[CombinationStatus], Iterable[str]]]
+    ] = (
+        ("Failed", summary.failed, lambda s: map(escaped, s.record.reasons)),
+        ("Got worse", summary.worse, _worse),
+        ("Did not run", summary.stale, lambda s: [f"last run on {s.started:%Y-%m-%d}"]),
+        ("No baseline", summary.new, lambda _: []),
+        ("Got better", summary.better, lambda s: _deltas(s, "better")),
     )
-    for title, standings, said in sorts:
-        if not standings:
+    for title, statuses, lines_of in sections:
+        if not statuses:
             continue
         yield f"**{title}**\n"
-        for standing in standings[:MOST]:
-            yield f"- {_name(standing)}"
-            yield from (f"  - {line}" for line in said(standing))
-        if len(standings) > MOST:
-            yield f"- and {len(standings) - MOST} more"
+        for status in statuses[:MOST]:
+            yield f"- {_name(status)}"
+            yield from (f"  - {line}" for line in lines_of(status))
+        if len(statuses) > MOST:
+            yield f"- and {len(statuses) - MOST} more"
         yield ""
 
 
-def _worse(standing: Standing) -> Iterator[str]:
-    yield from _deltas(standing, "worse")
-    for delta in standing.against.unjudged:
-        yield f"{escaped(delta.name)} cannot be judged: {escaped(delta.why)}"
-    if standing.comparison:
-        yield from map(escaped, explain(standing.comparison))
-    yield f"against {escaped(standing.against.what)}"
+def _worse(status: CombinationStatus) -> Iterator[str]:
+    yield from _deltas(status, "worse")
+    for delta in status.reference.not_comparable:
+        yield f"{escaped(delta.name)}: not comparable, {escaped(delta.why)}"
+    if status.comparison:
+        yield from map(escaped, explain(status.comparison))
+    yield f"compared with {escaped(status.reference.description)}"
 
 
-def _deltas(standing: Standing, judged: Judged) -> Iterator[str]:
-    for delta in standing.judged(judged):
-        steps = standing.steps.get(delta.name)
-        when = f", {escaped(steps[-1].where)}" if steps else ""
+def _deltas(status: CombinationStatus, judged: Judged) -> Iterator[str]:
+    for delta in status.judged(judged):
+        changes = status.changes.get(delta.name)
+        when = f", {escaped(changes[-1].where)}" if changes else ""
         yield f"{_change(delta)}{when}"
 
 
@@ -93,33 +100,33 @@ def _table(summary: Summary) -> Iterator[str]:
     headings += [title for title, _ in columns]
     yield f"| {' | '.join(headings)} |"
     yield f"|{' --- |' * 5}{' ---: |' * (2 + len(columns))}"
-    for standing in summary.standings[:_ROWS]:
-        cells = [*_row(standing), *(_cell(standing, names) for _, names in columns)]
+    for status in summary.statuses[:_MAX_ROWS]:
+        cells = [*_row(status), *(_cell(status, names) for _, names in columns)]
         yield f"| {' | '.join(cells)} |"
-    if len(summary.standings) > _ROWS:
-        yield f"\nand {len(summary.standings) - _ROWS} more"
-    yield "\nA number without a word is exact: the same on every machine."
+    if len(summary.statuses) > _MAX_ROWS:
+        yield f"\nand {len(summary.statuses) - _MAX_ROWS} more"
+    yield "\nNumbers without a kind are exact: the same on every machine."
 
 
-def _row(standing: Standing) -> list[str]:
-    record = standing.record
+def _row(status: CombinationStatus) -> list[str]:
+    record = status.record
     metric, numbers = record.model.metric, record.numbers
     return [
         escaped(record.model.name),
         escaped(record.target.name),
-        *map(escaped, standing.build),
-        "**failed**" if standing.failed else "passed",
+        *map(escaped, status.build),
+        "**failed**" if status.failed else "passed",
         f"{SHOWN[metric]} {numbers[metric].value:.4f}",
         f"{record.differing:,}",
     ]
 
 
-def _cell(standing: Standing, names: Sequence[str]) -> str:
+def _cell(status: CombinationStatus, names: Sequence[str]) -> str:
     for name in names:
-        if name in standing.record.numbers:
-            delta = standing.delta(name)
+        if name in status.record.numbers:
+            delta = status.delta(name)
             change = f" **{percent(delta.relative)} {delta.judged}**" if delta else ""
-            return escaped(str(show(standing.record.numbers[name]))) + change
+            return escaped(str(show(status.record.numbers[name]))) + change
     return ""
 
 
@@ -131,7 +138,7 @@ def _engines(summary: Summary) -> Iterator[str]:
         yield f"| --- |{' ---: |' * len(engines)}"
         for row in rows_of(group):
             cells = [
-                escaped(f"{cell.text} ({cell.beside})" if cell.beside else cell.text)
+                escaped(f"{cell.text} ({cell.comparison})" if cell.comparison else cell.text)
                 for cell in row.cells
             ]
             yield f"| {'· ' * row.is_part}{escaped(row.name)} | {' | '.join(cells)} |"
@@ -139,7 +146,7 @@ def _engines(summary: Summary) -> Iterator[str]:
         yield from (f"- {escaped(note)}" for note in (*notes_of(group), *legend_of([group])))
 
 
-def _name(standing: Standing) -> str:
-    record = standing.record
+def _name(status: CombinationStatus) -> str:
+    record = status.record
     name = f"{escaped(record.model.name)} on {escaped(record.target.name)}"
-    return f"{name} ({', '.join(map(escaped, standing.build))})"
+    return f"{name} ({', '.join(map(escaped, status.build))})"

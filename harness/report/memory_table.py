@@ -1,17 +1,17 @@
-"""Tables of where flash and RAM go, and of what grew."""
+"""Tables of the flash and RAM of an image, and of its growth."""
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from harness.image.memory_use import Piece, Use, by_part, by_section, growth, total
+from harness.report.terminal_table import new_table
 from harness.support.memory_map import Memory
 
-_SYMBOLS = 12
+_MAX_SYMBOLS = 12
 
 
 def print_memory(pieces: list[Piece], console: Console, memory: Memory | None = None) -> None:
-    """Print the parts and sections of an image, what they leave of `memory`, and large symbols."""
+    """Print the parts and sections of an image, what is left of `memory`, and large symbols."""
     for title, uses in (("part", by_part(pieces)), ("section", by_section(pieces))):
         table = _table(title, "flash", "RAM")
         for name, use in uses.items():
@@ -23,7 +23,7 @@ def print_memory(pieces: list[Piece], console: Console, memory: Memory | None = 
         console.print(table)
     symbols = _table("symbol", "bytes", "in")
     largest = sorted((p for p in pieces if p.symbol), key=lambda piece: -piece.size)
-    for piece in largest[:_SYMBOLS]:
+    for piece in largest[:_MAX_SYMBOLS]:
         symbols.add_row(piece.symbol, f"{piece.size:,}", f"{piece.section} {piece.file}")
     symbols.columns[2].justify = "left"
     console.print(symbols)
@@ -32,9 +32,9 @@ def print_memory(pieces: list[Piece], console: Console, memory: Memory | None = 
 def print_growth(
     before: list[Piece], after: list[Piece], console: Console, memory: Memory | None = None
 ) -> None:
-    """Print what the second image takes more than the first, by part, section and symbol.
+    """Print the growth from the first to the second image, by part, section and symbol.
 
-    Of `memory`, print what the second one leaves.
+    Also print what the second image leaves of `memory`.
     """
     for title, uses in (("part", by_part), ("section", by_section)):
         table = _table(title, "flash", "", "RAM", "")
@@ -52,19 +52,19 @@ def print_growth(
         console.print(table)
     changes = growth(before, after)
     if not changes:
-        console.print("every symbol has the size that it had")
+        console.print("no symbol changed its size")
         return
     symbols = _table("symbol", "bytes", "in")
-    for (part, file, symbol), size in list(changes.items())[:_SYMBOLS]:
+    for (part, file, symbol), size in list(changes.items())[:_MAX_SYMBOLS]:
         symbols.add_row(symbol or part, f"{size:+,}", file)
     symbols.columns[2].justify = "left"
     console.print(symbols)
-    if len(changes) > _SYMBOLS:
-        console.print(f"and {len(changes) - _SYMBOLS} smaller changes")
+    if len(changes) > _MAX_SYMBOLS:
+        console.print(f"and {len(changes) - _MAX_SYMBOLS} smaller changes")
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="right")

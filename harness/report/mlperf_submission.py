@@ -1,8 +1,8 @@
-"""A folder shaped as MLPerf Tiny's submissions are, from 1.3 on, with what was really exchanged.
+"""A folder in the format of an MLPerf Tiny submission (1.3 and later), with the real transcripts.
 
-The shape is what tools/submission/submission_checker.py of mlcommons/tiny reads:
-closed/ORGANIZATION/systems/SYSTEM.json and closed/ORGANIZATION/results/SYSTEM/BENCHMARK/MODE, with
-log.txt, results.txt and results.json. The rules accept results of the official runners alone.
+The layout is the one that tools/submission/submission_checker.py of mlcommons/tiny reads:
+closed/ORGANIZATION/systems/SYSTEM.json, and closed/ORGANIZATION/results/SYSTEM/BENCHMARK/MODE with
+log.txt, results.txt and results.json. The rules accept only results of the official runners.
 """
 
 import json
@@ -20,9 +20,10 @@ from harness.runs.mlperf.window_plan import WindowPlan
 from harness.support.version import VERSION
 from harness.support.whole_files import create_folder
 
-_MICRO = 1e6  # in a whole
-_PATTERN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
-_UNKNOWN = (
+_RULE = "the rules require 5 windows of at least 10 s and 10 iterations each"
+_MICRO = 1e6  # µJ in a J
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_UNKNOWN_KEYS = (
     "Board Memory type",
     "SoC Name",
     "Processor memory type and capacity",
@@ -36,22 +37,22 @@ _UNKNOWN = (
 
 
 def check_name(name: str, option: str) -> None:
-    """Raise `InputError` unless `name` can be a folder of a submission."""
-    if not name or name.startswith(".") or not set(name) <= set(_PATTERN):
+    """Raise `InputError` if `name` cannot be the name of a submission's folder."""
+    if not name or name.startswith(".") or not set(name) <= set(_NAME_CHARACTERS):
         raise InputError(
-            f"{name!r} can be no folder of a submission",
+            f"{name!r} cannot be a folder of a submission",
             where=option,
-            remedy="use letters, digits, and _ . - inside",
+            remedy="use letters, digits, '_', '-', and '.' but not at the start",
         )
 
 
 def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: str) -> list[str]:
-    """Write `folder` anew; return what is not in it, and why.
+    """Write the new folder `folder`; return what it lacks, and why.
 
-    Raises `InputError` if it is there already, or cannot be written.
+    Raises `InputError` if the folder exists, if it cannot be written, or if nothing ran.
     """
-    runs = [(one.benchmark, one.run) for one in outcomes if one.run is not None]
-    missing = [f"{one.benchmark.id}: {one.reason}" for one in outcomes if one.run is None]
+    runs = [(each.benchmark, each.run) for each in outcomes if each.run is not None]
+    missing = [f"{each.benchmark.id}: {each.reason}" for each in outcomes if each.run is None]
     files: dict[str, bytes] = {}
     root = f"closed/{organization}"
     for benchmark, run in runs:
@@ -60,10 +61,10 @@ def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: st
         modes, why = _modes(run)
         missing += [f"{benchmark.id}: {text}" for text in why]
         for mode, (results, data) in modes.items():
-            place = f"{root}/results/{system}/{benchmark.folder}/{mode}"
-            files[f"{place}/log.txt"] = _log(run, mode).encode()
-            files[f"{place}/results.txt"] = "".join(f"{line}\n" for line in results).encode()
-            files[f"{place}/results.json"] = json.dumps(data).encode()
+            path = f"{root}/results/{system}/{benchmark.folder}/{mode}"
+            files[f"{path}/log.txt"] = _log(run, mode).encode()
+            files[f"{path}/results.txt"] = "".join(f"{line}\n" for line in results).encode()
+            files[f"{path}/results.json"] = json.dumps(data).encode()
     if not runs:
         raise InputError("no benchmark ran, so there is nothing to submit", where=str(folder))
     create_folder(folder, files)
@@ -71,19 +72,19 @@ def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: st
 
 
 def _modes(run: MlperfRun) -> tuple[dict[str, tuple[list[str], list[Any]]], list[str]]:
-    """Return results.txt and results.json of each mode, and what there is none of, and why."""
+    """Return results.txt and results.json of each mode, and why modes are missing."""
     modes = {"accuracy": (_accuracy(run), _answers(run))}
     why = []
     if run.throughput is None:
         why.append(f"no performance: {run.untimed}")
     elif not _is_official(run.windows):
-        why.append("no performance: the rules ask for 5 windows of 10 s and 10 iterations or more")
+        why.append(f"no performance: {_RULE}")
     else:
         modes["performance"] = (_performance(run), _windows(run, "p"))
     if run.metered is None:
-        why.append("no energy: no meter measured it")
+        why.append("no energy: no meter was used")
     elif not _is_official(run.windows):
-        why.append("no energy: the rules ask for 5 windows of 10 s and 10 iterations or more")
+        why.append(f"no energy: {_RULE}")
     elif run.metered.identity.virtual:
         why.append("no energy: a virtual meter measures nothing")
     else:
@@ -107,9 +108,9 @@ def _accuracy(run: MlperfRun) -> list[str]:
 def _performance(run: MlperfRun) -> list[str]:
     return [
         line
-        for place, window in enumerate(run.windows, 1)
+        for index, window in enumerate(run.windows, 1)
         for line in (
-            f"Performance results for window {place}",
+            f"Performance results for window {index}",
             f"    # Inferences : {window.iterations}",
             f"    Runtime: {window.seconds} sec.",
             f"    Throughput: {window.throughput} inf./sec.",
@@ -123,10 +124,10 @@ def _energy(run: MlperfRun) -> list[str]:
         return []
     energy = run.metered.energy
     lines = ["Power Edition Output"]
-    for place, window in enumerate(run.windows):
-        joules, seconds = energy.joules[place], energy.seconds[place]
+    for index, window in enumerate(run.windows):
+        joules, seconds = energy.joules[index], energy.seconds[index]
         lines += [
-            f"Energy data for trial {place}",
+            f"Energy data for trial {index}",
             f"  Elapsed time  : {seconds * window.iterations}",
             f"  Inferences    : {window.iterations}",
             f"  Power         : {1e3 * joules / seconds:5.4f} mW.",
@@ -157,7 +158,7 @@ def _entry(
     warmups: int,
     microseconds: int | None,
 ) -> dict[str, Any]:
-    """Return an element of results.json; what is called `file` there is a vector here."""
+    """Return an element of results.json; its `file` is a vector here."""
     infer = {
         "results": [float(value) for value in run.printed[vector]],
         "elapsed_time": microseconds,
@@ -173,16 +174,16 @@ def _entry(
 
 
 def _log(run: MlperfRun, mode: str) -> str:
-    """Return what was said in a mode, in seconds from the first word."""
-    said = run.transcripts["accuracy" if mode == "accuracy" else "windows"]
-    begin = said[0].time
-    head = f"tinyml-harness {VERSION}; -> to the device, <- from it; digits of inputs left out"
-    lines = (f"{one.time - begin:010.4f} {one.direction} {one.text}" for one in said)
+    """Return the transcript of a mode; times are in seconds since the first line."""
+    transcript = run.transcripts["accuracy" if mode == "accuracy" else "windows"]
+    begin = transcript[0].time
+    head = f"tinyml-harness {VERSION}; -> to the device, <- from it; without the bytes of inputs"
+    lines = (f"{one.time - begin:010.4f} {one.direction} {one.text}" for one in transcript)
     return "\n".join([head, *lines, ""])
 
 
 def _system(run: MlperfRun, organization: str) -> bytes:
-    """Return the description of the system; what the harness cannot know is empty."""
+    """Return the description of the system; values that the harness does not know are empty."""
     target, image = run.target, run.image
     hz = f"{target.clock.hz / 1e6:g} MHz" if target.clock else ""
     known = {
@@ -196,4 +197,4 @@ def _system(run: MlperfRun, organization: str) -> bytes:
         "Software Libraries": image.engine_version,
         "General Compiler(s)": f"{image.toolchain.version}, {image.toolchain.opt}",
     }
-    return json.dumps({**known, **dict.fromkeys(_UNKNOWN, "")}, indent=1).encode()
+    return json.dumps({**known, **dict.fromkeys(_UNKNOWN_KEYS, "")}, indent=1).encode()

@@ -1,40 +1,38 @@
-"""MLPerf Tiny's four benchmarks as a table for a terminal; it fits 80 columns."""
+"""MLPerf Tiny's four benchmarks as a table for a terminal. It fits 80 columns."""
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.model.metric import SHOWN
 from harness.report.plain_text import quantity
+from harness.report.terminal_table import add_number_columns, new_table
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.suite import Outcome
 
 
 def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -> None:
-    """Print a row for each of `outcomes`, what was not measured, and why."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    """Print a row for each of `outcomes`, then what failed or was not measured, and why."""
+    table = new_table()
     table.add_column("benchmark")
     table.add_column("model", overflow="fold")
-    for heading in ("target", "quality", "vectors\n≠ golden", "latency\ninf./s"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    add_number_columns(table, ("target", "quality", "vectors\n≠ golden", "latency\ninf./s"))
     table.add_column("")
     for outcome in outcomes:
         table.add_row(*_row(outcome))
     console.print(table)
     console.print(
-        f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency, "
-        "throughput, by the device's clock, median of the windows",
+        f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency "
+        "and throughput (device clock; median of the windows)",
         style="dim",
         highlight=False,
     )
-    said: dict[str, list[str]] = {}
+    benchmarks_by_reason: dict[str, list[str]] = {}
     for outcome in outcomes:
         for reason in _reasons(outcome):
-            said.setdefault(reason, []).append(outcome.benchmark.id)
-    for reason, benchmarks in said.items():
+            benchmarks_by_reason.setdefault(reason, []).append(outcome.benchmark.id)
+    for reason, benchmarks in benchmarks_by_reason.items():
         console.print(f"{', '.join(benchmarks)}: {reason}", highlight=False, markup=False)
 
 
@@ -43,7 +41,7 @@ def _row(outcome: Outcome) -> list[str | Text]:
     goal = f"{SHOWN[one.metric]} ≥ {one.quality_target:.2f}"
     if run is None:
         return [one.id, "", goal, "", "", "", Text("not run", "red" if outcome.code else "dim")]
-    said = Text("passed", "green") if not outcome.code else Text("failed", "bold red")
+    verdict = Text("passed", "green") if not outcome.code else Text("failed", "bold red")
     return [
         one.id,
         run.model.name,
@@ -51,7 +49,7 @@ def _row(outcome: Outcome) -> list[str | Text]:
         Text(f"{run.quality:.4f}", "" if outcome.reached else "red"),
         f"{len(run.vectors):,}\n{len(run.differing):,}",
         _latency(run),
-        said,
+        verdict,
     ]
 
 

@@ -1,11 +1,10 @@
-"""What a network is made of and what it would take, for a terminal: `harness models show`."""
+"""The layers of a network and the memory that it needs, for a terminal: `harness models show`."""
 
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,42 +12,44 @@ from rich.table import Table
 from harness.engines.registry import Engine, Generated
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
+from harness.report.terminal_table import add_number_columns, new_table
 
 _CORE = "cortex-m4f"
-_CODE = (14_000, 7_000)
-"""Flash of the firmware around a model's constants, and how far off that may be, in bytes.
+_CODE_SIZE = (14_000, 7_000)
+"""Flash of the firmware without the model's constants, and its error, in bytes.
 
-GCC and clang built six models, the bundled ones and MLPerf Tiny's: 7,336 to 20,368.
+For six models, the bundled ones and MLPerf Tiny's, GCC and clang gave 7,336 to 20,368.
 """
 
 
 @dataclass(frozen=True)
-class Support:
-    """What `engine` makes of a network: the C it generated, or why it did not."""
+class EngineSupport:
+    """The C that `engine` generates for a network, or the reason why it cannot."""
 
     engine: Engine
     generated: Generated | None
     refusal: str = ""
 
     def supports(self, operator: Operator) -> bool:
-        """Tell whether the engine has an operator of this kind."""
+        """Tell whether the engine supports the operator."""
         return self.generated is not None or operator.kind in self.engine.operators
 
 
-def try_engines(graph: Graph, engines: Iterable[Engine]) -> list[Support]:
-    """Have every one of `engines` generate C for `graph`, for a Cortex-M4F, and say what came."""
-    found = []
+def try_engines(graph: Graph, engines: Iterable[Engine]) -> list[EngineSupport]:
+    """Generate C for `graph` and a Cortex-M4F with each of `engines`."""
+    supports = []
     for engine in engines:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                found.append(Support(engine, engine.generate(graph, Path(folder), core=_CORE)))
+                generated = engine.generate(graph, Path(folder), core=_CORE)
+                supports.append(EngineSupport(engine, generated))
             except InputError as error:
-                found.append(Support(engine, None, str(error)))
-    return found
+                supports.append(EngineSupport(engine, None, str(error)))
+    return supports
 
 
-def print_network(graph: Graph, size: int, supports: list[Support], console: Console) -> None:
-    """Print the layers of `graph`, a file of `size` bytes, and what each engine makes of it."""
+def print_network(graph: Graph, size: int, supports: list[EngineSupport], console: Console) -> None:
+    """Print the layers of `graph`, a file of `size` bytes, and what each engine needs for it."""
     lines = [graph.where, f"  {size:,} bytes, {len(graph.operators)} operators"]
     for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
         lines += [f"  {what:6}  {_tensor(graph.tensors[index])}" for index in indices]
@@ -59,13 +60,12 @@ def print_network(graph: Graph, size: int, supports: list[Support], console: Con
         console.print(_summary(support), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _layers(graph: Graph, supports: list[Support]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _layers(graph: Graph, supports: list[EngineSupport]) -> Table:
+    table = new_table()
     table.add_column("", justify="right")
     table.add_column("operator", no_wrap=True)
     table.add_column("output", overflow="fold")
-    for heading in ("scale", "zero\npoint", "const.\nbytes", "MACs"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    add_number_columns(table, ("scale", "zero\npoint", "const.\nbytes", "MACs"))
     for support in supports:
         table.add_column(support.engine.name, justify="center")
     macs = _macs(supports)
@@ -83,8 +83,8 @@ def _layers(graph: Graph, supports: list[Support]) -> Table:
     return table
 
 
-def _macs(supports: list[Support]) -> dict[int, int]:
-    """Return the multiply-accumulates of each operator, as the first engine counts them."""
+def _macs(supports: list[EngineSupport]) -> dict[int, int]:
+    """Return the multiply-accumulates of each operator, as counted by the first engine."""
     for support in supports:
         if support.generated:
             return {layer.index: layer.macs for layer in support.generated.layers}
@@ -96,19 +96,21 @@ def _constants(graph: Graph, operator: Operator) -> int:
     return sum(tensor.nbytes for tensor in tensors if tensor.data is not None)
 
 
-def _summary(support: Support) -> str:
+def _summary(support: EngineSupport) -> str:
     name, generated = support.engine.name, support.generated
     if generated is None:
         return f"{name} cannot run it: {support.refusal}"
     if generated.arena_by_trial:
-        return f"{generated.version} on {_CORE}: its arena is found when an image is built"
-    code, off = _CODE
+        return (
+            f"{generated.version} on {_CORE}: the arena size is determined when an image is built"
+        )
+    code, error = _CODE_SIZE
     return (
         f"{generated.version} on {_CORE}: {generated.macs:,} multiply-accumulates\n"
         f"  exact      arena {generated.arena_size:,} bytes of RAM, "
         f"constants {generated.weights_size:,} bytes of flash\n"
         f"  estimated  flash of the image {generated.weights_size + code:,} bytes, "
-        f"± {off:,}"
+        f"± {error:,}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The history of a number: which are shown, and where they changed."""
+"""The history of numbers: which numbers reports show, and where a number changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ TRENDS: Mapping[str, str] = {
     "energy_median": "energy",
     "energy_estimated": "energy",
 }
-"""The numbers whose history is shown, and their headings."""
+"""The numbers whose history is shown, with their headings."""
 
 Series = list[Point]
-"""A number of the runs of one combination, oldest first."""
+"""One number in all runs of a combination, oldest run first."""
 
-_MOST = 12  # changes that are shown, the largest
+_MAX_CHANGES = 12  # the largest are shown
 
 
 @dataclass(frozen=True)
-class Step:
-    """A number changed between the runs `before` and `after`, from level `old` to `new`."""
+class NumberChange:
+    """A change of a number between two runs, `before` and `after`, from `old` to `new`."""
 
     before: Point
     after: Point
@@ -43,7 +43,7 @@ class Step:
 
     @property
     def where(self) -> str:
-        """When it changed, and at or between which commits."""
+        """The date of the change, and the commit or the commits on both sides."""
         commits = dict.fromkeys(point.commit[:10] for point in (self.before, self.after))
         between = f", commit {' → '.join(commits)}" if all(commits) else ""
         return f"{self.after.started:%Y-%m-%d}{between}"
@@ -54,16 +54,16 @@ class Step:
         return f"{values} ({percent(self.relative)}), {self.where}"
 
 
-def steps(points: Series) -> Sequence[Step]:
+def largest_changes(points: Series) -> Sequence[NumberChange]:
     """Return the largest changes of a number, oldest first.
 
-    Exact numbers and estimates change where they are not the same, measured ones beyond noise.
+    Exact numbers and estimates are compared with `==`; measured numbers must change beyond noise.
     """
     values = [point.value for point in points]
     measured = any(point.kind == "measured" for point in points)
-    found = sampled_changes(values) if measured else exact_changes(values)
-    largest = sorted(found, key=lambda change: -abs(change.relative))[:_MOST]
+    changes = sampled_changes(values) if measured else exact_changes(values)
+    largest = sorted(changes, key=lambda change: -abs(change.relative))[:_MAX_CHANGES]
     return [
-        Step(points[c.index - 1], points[c.index], c.before, c.after, c.relative)
+        NumberChange(points[c.index - 1], points[c.index], c.before, c.after, c.relative)
         for c in sorted(largest, key=lambda change: change.index)
     ]

@@ -1,7 +1,7 @@
-"""Text and numbers as people read them, whatever a record says.
+"""Text and numbers for people.
 
-Names in a record come from models, compilers and devices. What is not printable in them
-(controls, line ends, marks that change the direction of text) is shown as its code.
+Names in a Record come from models, compilers and devices. Characters that are not printable
+(control characters, line ends, marks that change the direction of text) are shown as codes.
 """
 
 import math
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from harness.measure.number import Number
 
 _SHORT = 60  # characters of a name
-_LONGEST = 2000  # characters in all of a text that can be unfolded
-_END = 15  # characters; names often differ at their ends
+_LONGEST = 2000  # characters of a text
+_END = 15  # characters kept at the end of a shortened text; names often differ there
 _LARGEST = 2**53
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"s", "J", "W", "A", "V"}
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Return `text` with codes for what is not printable, its middle left out if it is long."""
+    """Return `text` with codes for unprintable characters; the middle of a long text is cut out."""
     if len(text) > longest:
         text = f"{text[: longest - _END - 1]}…{text[-_END:]}"
     return "".join(c if c.isprintable() else _code(c) for c in text)
 
 
 def short(text: str) -> str:
-    """Return `text` as `printable` does, short enough for a row of a table."""
+    """Return `text` printable, and short enough for a row of a table."""
     return printable(text, _SHORT)
 
 
@@ -35,7 +35,7 @@ def _code(character: str) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A number as text, with its unit, and `note`: its kind, where that is not `exact`."""
+    """A number as text with its unit; `note` is its kind unless it is `exact`."""
 
     text: str
     note: str = ""
@@ -46,7 +46,7 @@ class Shown:
 
 
 def show(number: Number) -> Shown:
-    """Return `number` as it is shown: an estimate never without its error."""
+    """Return `number` as text; an estimate always has its error."""
     text = quantity(number.value, number.unit)
     if number.kind == "exact":
         return Shown(text)
@@ -56,7 +56,7 @@ def show(number: Number) -> Shown:
 
 
 def error_of(error: float | None) -> str:
-    """Return by how much an estimate may be off; `error` is a part of its value."""
+    """Return the error of an estimate as text; `error` is relative to its value."""
     if error is None:
         return "error unknown"
     share = 100 * error
@@ -64,8 +64,8 @@ def error_of(error: float | None) -> str:
 
 
 def quantity(value: float, unit: str, digits: int = 4) -> str:
-    """Return a value with its unit; counts in full, times and energies to so many digits."""
-    if abs(value) > _LARGEST:  # in ticks and sizes that are no Number
+    """Return a value with its unit; counts in full, other values with `digits` digits."""
+    if abs(value) > _LARGEST:  # ticks and sizes that are not a Number
         return "more than 2^53"
     if unit == "byte":
         return f"{value:,.0f} B"
@@ -78,7 +78,7 @@ def quantity(value: float, unit: str, digits: int = 4) -> str:
 
 
 def few_digits(value: float) -> str:
-    """Return three digits of `value`: an estimate has no more."""
+    """Return `value` with three digits, for estimates."""
     for size, unit in ((1e6, " M"), (1e3, " k")):
         if value >= size:
             scaled = value / size
@@ -87,7 +87,7 @@ def few_digits(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share with its sign, small ones too: `+0.03 %`."""
+    """Return a share in percent with its sign: `+0.03 %`."""
     if not math.isfinite(share):
         return "from 0"
     digits = next((n for n in range(1, 15) if abs(share) >= 10.0 ** -(n + 1)), 15)
@@ -95,7 +95,7 @@ def percent(share: float) -> str:
 
 
 def _digits(value: float, digits: int) -> str:
-    """Return `value` with so many digits that count, and all of those before the point."""
+    """Return `value` with `digits` significant digits, and all digits before the point."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     before = math.floor(math.log10(abs(value))) + 1

@@ -1,45 +1,43 @@
-"""Where the ticks of an inference go: a table for a terminal, which fits 80 columns, and a plot."""
+"""The ticks of each layer: a table for a terminal, which fits 80 columns, and a plot."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
+from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
 from harness.runs.layer_profile import LayerProfile, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BAR = 6  # characters
-_SHAPE = 11
-_OPERATOR = 18
+_BAR_WIDTH = 6  # characters
+_SHAPE_WIDTH = 11
+_OPERATOR_WIDTH = 18
 _PLOT_ROW = 0.22  # inches
-_SHORT = {"instructions": "instr.", "cycles": "cycles"}
 _KIND = {"instructions": "exact", "cycles": "measured"}
 
 
 def print_profile(profile: Profile, title: str, unit: str, console: Console) -> None:
-    """Print a line for each layer; `unit` is what the target counts, instructions or cycles."""
+    """Print a line for each layer; `unit` is the unit of ticks, instructions or cycles."""
     most = max((layer.ticks for layer in profile.layers), default=0) or 1
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
+    table = new_table(gap=0)
+    heading = TICK_HEADINGS[unit]
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("output", no_wrap=True)
-    for heading in ("MACs", _SHORT[unit], "share", f"MAC /\n{_SHORT[unit]}"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, width=_BAR)
+    add_number_columns(table, ("MACs", heading, "share", f"MAC /\n{heading}"))
+    table.add_column("", no_wrap=True, width=_BAR_WIDTH)
     for layer in profile.layers:
         table.add_row(
             str(layer.layer),
-            _cut(layer.operator, _OPERATOR),
-            _cut("x".join(map(str, layer.shape)) or "scalar", _SHAPE),
+            _cut(layer.operator, _OPERATOR_WIDTH),
+            _cut("x".join(map(str, layer.shape)) or "scalar", _SHAPE_WIDTH),
             f"{layer.macs:,}" if layer.macs else "",
             f"{layer.ticks:,}",
             f"{layer.ticks / profile.total:.1%}",
             f"{layer.macs / layer.ticks:.2f}" if layer.macs and layer.ticks > 0 else "",
-            "█" * round(_BAR * max(layer.ticks, 0) / most),
+            "█" * round(_BAR_WIDTH * max(layer.ticks, 0) / most),
         )
     macs = sum(layer.macs for layer in profile.layers)
     table.add_section()
@@ -48,8 +46,8 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
     console.print(f"[bold]{title}[/bold]", highlight=False)
     console.print(table)
     console.print(
-        f"{_KIND[unit]}: {unit} of vector 0; the hook's {profile.hook} a layer are subtracted\n"
-        f"the image without hooks took {profile.measured:,} for this vector, "
+        f"{_KIND[unit]}: {unit} for vector 0, minus {profile.hook} per layer for the hook\n"
+        f"the image without hooks: {profile.measured:,} for this vector, "
         f"{_compared(profile.measured - profile.total)}",
         style="dim",
         highlight=False,
@@ -57,7 +55,7 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
 
 
 def plot_profile(profile: Profile, title: str, unit: str, path: Path) -> None:
-    """Write a bar for each layer to `path`, a .svg, .png or .pdf."""
+    """Write a bar plot of the layers to `path`, a .svg, .png or .pdf."""
     from harness.report.plot_file import drawing  # noqa: PLC0415 - matplotlib
 
     layers = profile.layers
@@ -74,23 +72,25 @@ def _draw(axes: "Axes", profile: Profile, unit: str) -> None:
     axes.bar_label(bars, [_label(layer, profile, unit) for layer in layers], padding=3, fontsize=7)
     names = [f"{layer.operator} {layer.layer}" for layer in layers]
     axes.set_yticks(range(len(layers)), names, fontsize=7)
-    axes.set_ylim(len(layers) - 0.5, -0.5)  # the first layer is above
+    axes.set_ylim(len(layers) - 0.5, -0.5)  # the first layer is at the top
     axes.set_xlim(0, 1.4 * max(ticks))  # room for the labels
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_xlabel(f"{unit}, {_KIND[unit]}, of {profile.total:,}; grey: layers without MACs")
+    axes.set_xlabel(
+        f"{unit} ({_KIND[unit]}), {profile.total:,} in all; light grey: layers without MACs"
+    )
 
 
 def _label(layer: LayerProfile, profile: Profile, unit: str) -> str:
     share = f"{layer.ticks / profile.total:.1%}"
     if not layer.macs or layer.ticks <= 0:
         return share
-    return f"{share}, {layer.macs / layer.ticks:.2f} MAC/{_SHORT[unit].removesuffix('s')}"
+    return f"{share}, {layer.macs / layer.ticks:.2f} MAC/{TICK_HEADINGS[unit].removesuffix('s')}"
 
 
 def _compared(difference: int) -> str:
     if difference == 0:
-        return "as many"
+        return "the same"
     return f"{abs(difference):,} {'more' if difference > 0 else 'fewer'}"
 
 

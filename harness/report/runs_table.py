@@ -1,57 +1,59 @@
-"""One table of runs for a terminal; it fits 80 columns."""
+"""The table of runs for a terminal. It fits 80 columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.model.metric import SHOWN
 from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
 from harness.report.plain_text import error_of, few_digits, quantity
+from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
 from harness.results.record import Record
 
-# An interrupt's frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and its handler:
-# one may come when the stack is deeper than it was when one came this time.
-_SMALL_MARGIN = 256
-_TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
+# An interrupt needs a stack frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and
+# room for its handler. In another run it may come when the stack is deeper than in this run.
+_SMALL_MARGIN = 256  # bytes
 
 
 def print_table(records: Sequence[Record], console: Console) -> None:
-    """Print two lines for each of `records`, and of what kind the numbers are.
+    """Print two lines for each of `records`, and a legend with the kinds of the numbers.
 
-    Under the target are the toolchain and its flag where the records' differ, and a protocol
-    that is not our link.
+    Below the target are the toolchain and flag, if the records have several, and the protocol, if
+    it is not the link.
     """
-    compilers = len({record.image.toolchain for record in records}) > 1
-    flags = len({record.image.optimize for record in records}) > 1
-    units = [unit for unit in _TICKS if any(_has(unit, r) for r in records)]
+    several_toolchains = len({record.image.toolchain for record in records}) > 1
+    several_flags = len({record.image.optimize for record in records}) > 1
+    units = [unit for unit in TICK_HEADINGS if any(_has(unit, r) for r in records)]
     timed = any("throughput" in record.numbers for record in records)
     metrics = {
         shown: {record.model.name for record in records if record.model.metric == name}
         for name, shown in SHOWN.items()
         if any(record.model.metric == name for record in records)
     }
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("target\ntoolchain" if compilers or flags else "target", "model\nengine"):
+    table = new_table()
+    built = several_toolchains or several_flags
+    for heading in ("target\ntoolchain" if built else "target", "model\nengine"):
         table.add_column(heading, overflow="fold")
-    for heading in (
+    headings = (
         f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ target",
         "vectors\n≠ golden",
-        *(f"{_TICKS[unit]}\n{_below(unit, records)}" for unit in units),
+        *(f"{TICK_HEADINGS[unit]}\n{_second_line(unit, records)}" for unit in units),
         *(["latency\ninf./s"] * timed),
         "flash",
         "RAM",
         "wall\ns",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
+    )
+    add_number_columns(table, headings)
     for record in records:
-        built = (record.image.toolchain * compilers, record.image.optimize * flags)
-        protocol = record.protocol * (record.protocol != "link")
-        place = _stack(record.target.name, " ".join(filter(None, (protocol, *built))))
-        table.add_row(place, *_row(record, units, timed=timed))
+        differences = (
+            record.protocol * (record.protocol != "link"),
+            record.image.toolchain * several_toolchains,
+            record.image.optimize * several_flags,
+        )
+        target = _two_lines(record.target.name, " ".join(filter(None, differences)))
+        table.add_row(target, *_row(record, units, timed=timed))
     console.print(table)
     console.print(_legend(metrics, units, records), style="dim", highlight=False)
     print_latency(records, console)
@@ -60,15 +62,15 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         margin = record.numbers.get("stack_margin")
         if margin is not None and margin.value < _SMALL_MARGIN:
             console.print(
-                f"{record.target.name}, {record.model.name}: only {margin.value:,} of the stack's "
-                f"{record.numbers['stack_reserved'].value:,} bytes were never used",
+                f"{record.target.name}, {record.model.name}: only {margin.value:,} of "
+                f"{record.numbers['stack_reserved'].value:,} bytes of the stack are unused",
                 style="yellow",
                 highlight=False,
             )
         if record.retries:
             console.print(
-                f"{record.target.name}, {record.model.name}: {record.retries} requests were sent "
-                "again; the line or the machine was troubled",
+                f"{record.target.name}, {record.model.name}: {record.retries} "
+                "retransmissions; the line is noisy or the machine is busy",
                 style="yellow",
                 highlight=False,
             )
@@ -81,15 +83,15 @@ def _has(unit: str, record: Record) -> bool:
 def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     metric = record.model.metric
-    quality, least = value[metric], value[f"{metric}_target"]
-    same = record.differing == 0
+    quality, quality_target = value[metric], value[f"{metric}_target"]
     latency: list[str | Text] = [""] * timed
     if "throughput" in value:
-        latency = [_stack(quantity(value["latency_median"], "s"), f"{value['throughput']:.3f}")]
+        time = quantity(value["latency_median"], "s")
+        latency = [_two_lines(time, f"{value['throughput']:.3f}")]
     return [
-        _stack(record.model.name, record.image.engine),
-        _stack(f"{quality:.4f}", f"≥ {least:g}", right=quality >= least),
-        _stack(f"{value['vectors']:,}", f"{record.differing:,}", right=same),
+        _two_lines(record.model.name, record.image.engine),
+        _two_lines(f"{quality:.4f}", f"≥ {quality_target:g}", good=quality >= quality_target),
+        _two_lines(f"{value['vectors']:,}", f"{record.differing:,}", good=record.differing == 0),
         *(_ticks(record, unit) for unit in units),
         *latency,
         f"{value['flash']:,}",
@@ -99,25 +101,25 @@ def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Tex
 
 
 def _ticks(record: Record, unit: str) -> str | Text:
-    """Return the median of an inference, and what is estimated below it."""
+    """Return the median ticks of an inference, and the estimated cycles below."""
     value = {name: number.value for name, number in record.numbers.items()}
     estimated = value.get("cycles_estimated")
     cycles = "" if estimated is None else f"~ {few_digits(estimated)}"
     if f"{unit}_median" in value:
-        return _stack(f"{value[f'{unit}_median']:,.0f}", cycles)
+        return _two_lines(f"{value[f'{unit}_median']:,.0f}", cycles)
     timed = value.get(f"{unit}_estimated")
     return "" if timed is None else f"~ {few_digits(timed)}"
 
 
-def _stack(above: str, below: str, *, right: bool = True) -> Text:
-    """Put `below` under `above`; red where it is not right."""
-    if right:
+def _two_lines(above: str, below: str, *, good: bool = True) -> Text:
+    """Return a cell of two lines; red unless it is `good`."""
+    if good:
         return Text.assemble(above, "\n", (below, "dim"))
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
 
 
-def _below(unit: str, records: Sequence[Record]) -> str:
-    """Return what stands under a record's ticks."""
+def _second_line(unit: str, records: Sequence[Record]) -> str:
+    """Return the second line of the heading of a column with ticks."""
     estimated = any("cycles_estimated" in record.numbers for record in records)
     return "~ cycles" if estimated and unit == "instructions" else "/inference"
 
@@ -125,7 +127,7 @@ def _below(unit: str, records: Sequence[Record]) -> str:
 def _legend(
     metrics: Mapping[str, set[str]], units: Sequence[str], records: Sequence[Record]
 ) -> str:
-    # The table has no room for a metric in every row.
+    # The table has no room for the metric in every row.
     common, *others = metrics
     named = [f"{metric} of {', '.join(sorted(metrics[metric]))}" for metric in others]
     quality = f"quality ({'; '.join([common, *named])})" if others else common
@@ -147,7 +149,7 @@ def _legend(
     lines += dict.fromkeys(
         f"estimated: ~ instr. per inference, {error_of(one.error)} ({one.model})" for one in timed
     )
-    lines += _lacking(records)
+    lines += _unavailable(records)
     return "\n".join(lines)
 
 
@@ -156,24 +158,24 @@ def _is_timed(record: Record) -> bool:
 
 
 def _differing(records: Sequence[Record]) -> str:
-    what = {"link": "output bytes", "mlperf-tiny": "printed results, over mlperf-tiny,"}
-    there = dict.fromkeys(what[record.protocol] for record in records)
-    return f"≠ golden ({' or '.join(there)} that differ)"
+    units = {"link": "output bytes", "mlperf-tiny": "printed results, over mlperf-tiny,"}
+    used = dict.fromkeys(units[record.protocol] for record in records)
+    return f"≠ golden ({' or '.join(used)} that differ)"
 
 
-def _lacking(records: Sequence[Record]) -> Iterator[str]:
-    """Yield what `records` lack that their users may look for, and why."""
-    found: dict[tuple[str, str], set[str]] = {}
+def _unavailable(records: Sequence[Record]) -> Iterator[str]:
+    """Yield the numbers that `records` lack, and why."""
+    targets_by_reason: dict[tuple[str, str], set[str]] = {}
     for record in records:
-        estimated = (
+        estimate_unavailable = (
             "" if "instructions_median" not in record.numbers else record.estimate_unavailable
         )
         for what, why in (
-            ("not estimated", estimated),
+            ("no estimate", estimate_unavailable),
             ("no layers", record.profile_unavailable),
             ("no stack", record.stack_unavailable),
         ):
             if why:
-                found.setdefault((what, why), set()).add(record.target.name)
-    for (what, why), targets in found.items():
+                targets_by_reason.setdefault((what, why), set()).add(record.target.name)
+    for (what, why), targets in targets_by_reason.items():
         yield f"{what} on {', '.join(sorted(targets))}: {why}"

@@ -1,43 +1,40 @@
-"""A sweep as a table, and as a plot of flash against ticks."""
+"""A sweep as a table, and as a plot of ticks against flash."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from harness.measure.number import Number
 from harness.report.plain_text import error_of, few_digits
+from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
 from harness.results.judge.sweep_row import SweepRow, groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_TICKS = {"instructions": "instr.", "cycles": "cycles"}  # and the heading
 _ESTIMATE = "cycles_estimated"
 _MARKERS = "o^sDv"  # one for each toolchain
-_COLUMNS = 3  # of panels
+_MAX_COLUMNS = 3  # panels side by side
 
 
 def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
-    """Print a line for each of `rows`, those of one target and model together.
+    """Print a line for each of `rows`, grouped by target and model.
 
-    What is wrong with one is said below.
+    The reasons for failed rows are below the table.
     """
-    units = [unit for unit in _TICKS if any(row.unit == unit for row in rows)]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    units = [unit for unit in TICK_HEADINGS if any(row.unit == unit for row in rows)]
+    table = new_table()
     table.add_column("target\nmodel", overflow="fold")
     engines = len({row.engine for row in rows}) > 1
     table.add_column("engine\ntoolchain" if engines else "tool-\nchain")
     table.add_column("flag")
     estimates = [row.numbers[_ESTIMATE] for row in rows if _ESTIMATE in row.numbers]
-    ticks = [f"{_TICKS[unit]}\n/inference" for unit in units]
-    for heading in ("flash", "RAM", *ticks, *(["~ cycles"] if estimates else [])):
-        table.add_column(heading, justify="right", no_wrap=True)
+    ticks = [f"{TICK_HEADINGS[unit]}\n/inference" for unit in units]
+    add_number_columns(table, ("flash", "RAM", *ticks, *(["~ cycles"] if estimates else [])))
     table.add_column("≠\ngolden", justify="right")
     table.add_column("")
     for group in groups(rows):
@@ -65,15 +62,15 @@ def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> str:
     models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in estimates)
     if models:
         lines.append(f"estimated: ~ cycles, {'; '.join(models)}")
-    return "\n".join([*lines, "*: Pareto-optimal, by flash and ticks, of those that are right"])
+    return "\n".join([*lines, "*: Pareto-optimal in flash and ticks, among the runs that passed"])
 
 
 def _named(group: list[SweepRow]) -> list[tuple[SweepRow, str]]:
-    """Return the rows, with target and model beside the first two."""
+    """Return the rows with their first cell: target and model are in the first two rows."""
     names = [group[0].target, group[0].model]
     if len(group) == 1:
         return [(group[0], "\n".join(names))]
-    return [(row, names[place] if place < len(names) else "") for place, row in enumerate(group)]
+    return [(row, names[index] if index < len(names) else "") for index, row in enumerate(group)]
 
 
 def _figures(row: SweepRow, units: Sequence[str], *, estimated: bool) -> list[str]:
@@ -87,10 +84,10 @@ def _figures(row: SweepRow, units: Sequence[str], *, estimated: bool) -> list[st
 
 
 def plot_sweep(rows: Sequence[SweepRow], path: Path) -> None:
-    """Plot flash against ticks to `path`, a panel for each target and model.
+    """Plot ticks against flash to `path`, with a panel for each target and model.
 
-    Points are named by their flag, toolchains have a marker each; filled ones are
-    Pareto-optimal, and a line joins them. What failed is left out. Raises `InputError` if the
+    Each point has its flag as label and the marker of its toolchain. Filled points are
+    Pareto-optimal and connected by a line. Failed rows are left out. Raises `InputError` if the
     file cannot be written.
     """
     from harness.report.plot_file import drawing  # noqa: PLC0415 - matplotlib
@@ -98,11 +95,11 @@ def plot_sweep(rows: Sequence[SweepRow], path: Path) -> None:
     markers = dict(zip(dict.fromkeys(row.toolchain for row in rows), _MARKERS, strict=False))
     panels = [[row for row in group if not row.reasons] for group in groups(rows)]
     panels = [group for group in panels if group]
-    columns = min(len(panels), _COLUMNS) or 1
+    columns = min(len(panels), _MAX_COLUMNS) or 1
     lines = -(-len(panels) // columns)
     with drawing(path, max(3.2 * columns, 5.0), 3.2 * lines + 0.4) as figure:
-        for place, group in enumerate(panels, 1):
-            _draw(figure.add_subplot(lines, columns, place), group, markers)
+        for position, group in enumerate(panels, 1):
+            _draw(figure.add_subplot(lines, columns, position), group, markers)
         figure.legend(handles=_legend(markers), loc="outside upper right", ncols=3, frameon=False)
 
 
@@ -117,20 +114,20 @@ def _legend(markers: dict[str, str]) -> "list[Line2D]":
     return [*toolchains, front]
 
 
-def _place(row: SweepRow) -> tuple[float, float, str]:
-    """Return where a row's marker is: what has one marker in one place has one label."""
+def _marker_position(row: SweepRow) -> tuple[float, float, str]:
+    """Return the position and toolchain of a marker; rows with the same one share a label."""
     return (*row.point, row.toolchain)
 
 
 def _draw(axes: "Axes", group: list[SweepRow], markers: dict[str, str]) -> None:
-    """Draw the rows of one target and model, all of which ran."""
+    """Draw the rows of one target and model; all of them passed."""
     engines = len({row.engine for row in group}) > 1
     front = sorted(row.point for row in group if row.best)
     axes.plot(*zip(*front, strict=True), color="0.6", linewidth=1, drawstyle="steps-post", zorder=1)
     for row in group:
         face = "black" if row.best else "white"
         axes.plot(*row.point, marker=markers[row.toolchain], color="black", markerfacecolor=face)
-    for point, rows in groupby(sorted(group, key=_place), _place):
+    for point, rows in groupby(sorted(group, key=_marker_position), _marker_position):
         flags = ", ".join(f"{row.engine} {row.opt}" if engines else row.opt for row in rows)
         axes.annotate(flags, point[:2], (5, 4), textcoords="offset points", fontsize=8)
     axes.set_title(f"{group[0].model} on {group[0].target}", fontsize=9)

@@ -1,1 +1,1 @@
-"""Records of runs: written, stored, found again, and judged."""
+"""Records of runs: writes, stores, finds and judges them."""

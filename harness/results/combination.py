@@ -1,10 +1,10 @@
-"""What two runs must have in common to be of the same thing."""
+"""The combination: what a run ran on, and how it was built."""
 
 from typing import NamedTuple
 
 
 class Combination(NamedTuple):
-    """Names of what was run: runs of one combination have one history and one baseline."""
+    """The names of what was run. Runs of the same combination share a history and a baseline."""
 
     target: str
     model: str

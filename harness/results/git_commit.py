@@ -5,13 +5,13 @@ import subprocess
 from pathlib import Path
 
 _DEADLINE = 10.0  # seconds
-_NO_BRANCH = "HEAD"  # what git calls the branch where a commit is checked out and no branch
+_NO_BRANCH = "HEAD"  # git's name for "no branch"
 
 
 def git(root: Path, *command: str) -> str:
-    """Return what a command of git says of the repository at `root`.
+    """Return the output of a git command in the repository at `root`.
 
-    Raises `OSError` or `subprocess.SubprocessError` where there is no git or repository.
+    Raises `OSError` or `subprocess.SubprocessError` without git or a repository.
     """
     done = subprocess.run(
         ["git", "-C", str(root), *command],
@@ -25,9 +25,9 @@ def git(root: Path, *command: str) -> str:
 
 
 def branch_of(root: Path) -> str:
-    """Return the branch that is checked out; empty where none is.
+    """Return the branch that is checked out; empty if there is none.
 
-    CI checks out a commit. GitHub and GitLab say of which branch:
+    CI checks out a commit. The variables of GitHub and GitLab have the branch:
     https://docs.github.com/actions/reference/variables-reference,
     https://docs.gitlab.com/ci/variables/predefined_variables
     """

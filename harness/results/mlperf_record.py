@@ -1,22 +1,22 @@
-"""From a run over MLPerf Tiny's protocol to its record."""
+"""Turns a run over MLPerf Tiny's protocol into a Record."""
 
 from pathlib import Path
 from statistics import median
 
 from harness.measure.number import Number
 from harness.results.record import Record
-from harness.results.run_record import recorded
+from harness.results.run_record import make_record
 from harness.runs.mlperf.mlperf_run import MlperfRun
 
 _TIMER = "the device's microseconds times its clock"
-# The loop, and the copy of the input before each inference, are counted, too: of the bundled models
-# 0.02 % to 0.25 % more than over the link.
+# The time includes the loop, and the copy of the input before each inference. For the bundled
+# models this is 0.02 % to 0.25 % more than over the link.
 _ERROR = 0.003
 
 
 def record_of(run: MlperfRun, root: Path) -> Record:
-    """Return the record of `run`, made in the repository at `root`."""
-    return recorded(
+    """Return the record of `run` in the repository at `root`."""
+    return make_record(
         run,
         root,
         numbers=_numbers(run),
@@ -53,7 +53,7 @@ def _numbers(run: MlperfRun) -> dict[str, Number]:
 
 
 def _latency(run: MlperfRun) -> dict[str, Number]:
-    """Return throughput and latency, by the device's clock; nothing where it has none."""
+    """Return throughput and latency by the device's clock; nothing if the device has none."""
     if run.throughput is None:
         return {}
     seconds = sorted(1 / window.throughput for window in run.windows)
@@ -69,9 +69,9 @@ def _latency(run: MlperfRun) -> dict[str, Number]:
 
 
 def _instructions(run: MlperfRun) -> dict[str, Number]:
-    """Return the instructions of an inference on an emulator, whose timer counts them.
+    """Return the instructions of an inference on an emulator, computed from its timer.
 
-    That is so for our firmware's timer and the target's clock, and known of no other.
+    The timer counts instructions only with our firmware and a target with a known clock.
     """
     clock = run.target.clock
     timed = [w for w in run.windows if w.microseconds is not None]

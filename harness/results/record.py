@@ -1,4 +1,4 @@
-"""Records: one JSON file a run, the truth that everything later is computed from."""
+"""Records: one JSON file for each run. Everything else is computed from these files."""
 
 import os
 from contextlib import suppress
@@ -22,9 +22,9 @@ from harness.runs.mlperf.runner import Window
 
 SCHEMA = 1
 
-_LARGEST = 64 << 20  # bytes of a file
+_MAX_SIZE = 64 << 20  # bytes of a file
 
-# Rules that are read with the keys; those over several keys are in `rules`.
+# These types check single keys; `record_rules` has the rules over several keys.
 Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
 Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]  # PostgreSQL has no NUL
 Count = Annotated[int, Meta(ge=0)]
@@ -32,13 +32,13 @@ Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class _Schema(msgspec.Struct, frozen=True):
-    """What every record has said and will say; the rest may differ from version to version."""
+    """The key that every version of a record has; all others may change."""
 
     schema: int
 
 
 class TargetInfo(msgspec.Struct, frozen=True):
-    """What ran it: target, chip, and the emulator or board with its version."""
+    """What the model ran on: target, chip, and the emulator or board with its version."""
 
     name: Name
     """Name of the target."""
@@ -53,7 +53,7 @@ class TargetInfo(msgspec.Struct, frozen=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """What ran: SHA-256 of the network and of the vectors, what made golden, and the metric."""
+    """The model: SHA-256 of the network and of the vectors, source of golden, and the metric."""
 
     name: Name
     """Name of the model."""
@@ -63,12 +63,12 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """SHA-256 of the vectors."""
     golden_source: str
     """What computed golden."""
-    metric: Metric = "accuracy"  # which all records are from that do not say it
-    """What the quality is measured by."""
+    metric: Metric = "accuracy"  # for records without this key
+    """Metric of the quality."""
 
 
 class ImageInfo(msgspec.Struct, frozen=True):
-    """What it was built from and with."""
+    """The image: what it was built from and with."""
 
     build_id: Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     """Build ID that the firmware answers with."""
@@ -80,12 +80,12 @@ class ImageInfo(msgspec.Struct, frozen=True):
     """Version of the compiler."""
     optimize: Text
     """Optimization flag."""
-    toolchain: Name = "gcc"  # which all records are from that do not say it
+    toolchain: Name = "gcc"  # for records without this key
     """Name of the toolchain."""
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """The repository's commit."""
+    """The commit of the repository."""
 
     hash: Annotated[str, Meta(pattern=r"\A([0-9a-f]{40}|[0-9a-f]{64})\Z")]
     """Hash of the commit."""
@@ -111,7 +111,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Conversion(msgspec.Struct, frozen=True):
-    """Where instructions were computed from ticks: the counter's Hz, 2^shift ns each."""
+    """How instructions were computed from ticks: the counter's Hz, and 2^shift ns each."""
 
     counter_hz: int
     """Frequency of the counter in Hz."""
@@ -120,7 +120,7 @@ class Conversion(msgspec.Struct, frozen=True):
 
 
 class EnergyInfo(msgspec.Struct, frozen=True):
-    """How energy was measured: the numbers mean nothing without it."""
+    """How energy was measured. The numbers mean nothing without it."""
 
     meter: str
     """Name of the meter."""
@@ -135,11 +135,11 @@ class EnergyInfo(msgspec.Struct, frozen=True):
     hz: float
     """Samples per second."""
     found_by: str
-    """What showed where inferences are: `trigger` or `current`."""
+    """The signal that marks the inferences: `trigger` or `current`."""
     trigger_delay_s: float
-    """How much later the trigger came than the current, in seconds."""
+    """Delay of the trigger after the current, in seconds."""
     clock: float
-    """How much faster the host's clock was than the meter's (1e-6: 1 µs per second)."""
+    """How much faster the host's clock is than the meter's (1e-6: 1 µs per second)."""
     samples: int
     """Samples that the meter took."""
     missing: int
@@ -151,11 +151,11 @@ class EnergyInfo(msgspec.Struct, frozen=True):
     joules: list[float | None]
     """Energy of each inference in J. It is null if the inference was left out."""
     note: str = ""
-    """What the user wrote about the set-up."""
+    """The user's note about the set-up."""
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One run. `numbers` are by name; `ticks` has one entry an inference."""
+    """One run. `numbers` has names as keys; `ticks` has one entry for each inference."""
 
     schema: int
     """Version of the schema."""
@@ -187,29 +187,29 @@ class Record(msgspec.Struct, frozen=True):
     """Requests that were sent again."""
     log: list[str]
     """Lines that the device sent."""
-    input_via: InputVia = "serial"  # which all records are from that do not say it
-    """How inputs got into the device."""
+    input_via: InputVia = "serial"  # for records without this key
+    """How inputs reach the device: `serial` or `debug`."""
     divergence: LayerDifference | None = None
     """The first layer that differs from golden."""
-    estimate_unavailable: str = ""  # why no cycles are estimated
+    estimate_unavailable: str = ""
     """Why there are no estimated cycles."""
-    profile_unavailable: str = ""  # why there are no layers, though they were asked for
-    """Why there are no `layers`, although they were asked for."""
-    stack_unavailable: str = ""  # why `stack` is not among the numbers
+    profile_unavailable: str = ""
+    """Why there are no `layers`, although they were requested."""
+    stack_unavailable: str = ""
     """Why `stack` is not among the numbers."""
-    conversion: Conversion | None = None  # the counter's ticks are as they came
+    conversion: Conversion | None = None
     """How instructions were computed from the ticks. It is null if a tick is an instruction or a
     cycle.
     """
-    layers: list[LayerProfile] = []  # of vector 0, if they were asked for
-    """Ticks of each layer for vector 0, if they were asked for."""
-    energy: EnergyInfo | None = None  # no meter measured
+    layers: list[LayerProfile] = []
+    """Ticks of each layer for vector 0, if they were requested."""
+    energy: EnergyInfo | None = None
     """How energy was measured. It is null if there was no meter."""
-    memory: MemoryUse | None = None  # which all records have but the first ones
-    """Where flash and RAM go."""
-    protocol: Protocol = "link"  # which all records are of that do not say it
+    memory: MemoryUse | None = None  # only the first records have none
+    """The use of flash and RAM."""
+    protocol: Protocol = "link"  # for records without this key
     """Protocol between host and firmware."""
-    windows: list[Window] = []  # of mlperf-tiny
+    windows: list[Window] = []
     """Measurement windows of the protocol mlperf-tiny."""
 
     @property
@@ -222,10 +222,10 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def engine(self) -> str:
-        """What answered: the engine, and the protocol if it is another than ours.
+        """The engine, and the protocol if it is not the link.
 
-        Runs over another protocol are of another firmware, and not compared with those of ours; so
-        are those in energy mode.
+        Runs over another protocol, or in energy mode, use another firmware. They are not compared
+        with runs over the link.
         """
         engine = self.image.engine
         if self.protocol == "link":
@@ -235,15 +235,15 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def differing(self) -> int:
-        """What is not golden's: bytes of outputs, or printed results of mlperf-tiny."""
-        what = "bytes" if self.protocol == "link" else "results"
-        return int(self.numbers[f"{what}_differing"].value)
+        """Number of differences from golden: output bytes, or printed results of mlperf-tiny."""
+        unit = "bytes" if self.protocol == "link" else "results"
+        return int(self.numbers[f"{unit}_differing"].value)
 
 
 def write_record(record: Record, folder: Path) -> Path:
-    """Write `record` to a file of its own in `folder` and return its path.
+    """Write `record` to a new file in `folder` and return its path.
 
-    The file appears whole or not at all, whatever ends the process meanwhile.
+    The file appears whole or not at all, even if the process is killed.
     """
     path = folder / f"{record.id}.json"
     partial = folder / f".{record.id}.partial"
@@ -266,7 +266,7 @@ def write_record(record: Record, folder: Path) -> Path:
 
 
 def _sync(folder: Path) -> None:
-    """Have the disk keep the names in `folder`, where its file system can be told to."""
+    """Sync the names in `folder` to disk, if the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
@@ -276,9 +276,9 @@ def _sync(folder: Path) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """Read the record in a file of its name.
+    """Read a record; its file has the record's id as name.
 
-    Raises `InputError` if the file is none, is of another schema version, or breaks a rule.
+    Raises `InputError` if the file is not a record, has another schema version, or breaks a rule.
     """
     return read_file(path)[0]
 
@@ -287,19 +287,19 @@ def read_file(path: Path) -> tuple[Record, bytes]:
     """Read a record as `read_record` does, and return it with the JSON it is from."""
     try:
         status = path.stat()
-        if not S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise InputError("is no file of a record's size", where=str(path))
+        if not S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
+            raise InputError("is not a regular file of at most 64 MiB", where=str(path))
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     record = parse_record(data, str(path))
     if path.name != f"{record.id}.json":
-        raise InputError(f"id is {record.id!r}, which is not the file's name", where=str(path))
+        raise InputError(f"id {record.id!r} is not the name of the file", where=str(path))
     return record, data
 
 
 def parse_record(data: bytes, where: str) -> Record:
-    """Return the record whose JSON `data` is; raises `InputError`, as `read_record` does."""
+    """Return the record in the JSON `data`; raises `InputError` as `read_record` does."""
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema != SCHEMA:

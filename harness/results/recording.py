@@ -1,4 +1,4 @@
-"""A run is recorded: its record becomes a file in `reports/runs`."""
+"""Records a run: writes its Record to `reports/runs`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""From a run to its record."""
+"""Turns a run into a Record."""
 
 import platform
 import secrets
@@ -35,8 +35,8 @@ from harness.target.target_file import Qemu
 
 
 def record_of(run: Run, root: Path) -> Record:
-    """Return the record of `run`, made in the repository at `root`."""
-    return recorded(
+    """Return the record of `run` in the repository at `root`."""
+    return make_record(
         run,
         root,
         numbers=_numbers(run),
@@ -52,8 +52,8 @@ def record_of(run: Run, root: Path) -> Record:
     )
 
 
-def recorded(run: AnyRun, root: Path, **measured: Any) -> Record:
-    """Return the record of `run`, with the keys of a Record that say what was `measured`."""
+def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
+    """Return the record of `run`; `measured` are the keys that depend on the protocol."""
     now = datetime.now(UTC)
     reasons = run.failures()
     name = f"{now:%Y%m%dT%H%M%S}-{run.target.name}-{run.model.name}-{run.image.engine}"
@@ -129,7 +129,7 @@ def _numbers(run: Run) -> dict[str, Number]:
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
-    estimated = _estimated(run, run.estimate) if run.estimate is not None else {}
+    estimated = _estimated_numbers(run, run.estimate) if run.estimate is not None else {}
     metered = run.metered
     return {
         metric: Number(run.quality, "1", "exact"),
@@ -150,7 +150,7 @@ def _numbers(run: Run) -> dict[str, Number]:
 
 
 def _score_numbers(run: Run) -> dict[str, Number]:
-    """Return how far an export's scores are from golden's."""
+    """Return the differences between the scores of an export and golden."""
     if run.model.export is None:
         return {}
     return {
@@ -169,11 +169,11 @@ def _layer_numbers(profile: Profile | None, kind: Kind) -> dict[str, Number]:
     }
 
 
-def _estimated(run: Run, estimate: Estimate) -> dict[str, Number]:
-    """Return what the median inference takes, by vector 0's cycles an instruction.
+def _estimated_numbers(run: Run, estimate: Estimate) -> dict[str, Number]:
+    """Return the estimates for the median inference, from the cycles per instruction of vector 0.
 
-    That is cycles, seconds and joules; where the target's clock has wait states, also the most
-    that they may add.
+    These are cycles, seconds and joules. If the target's clock has wait states, there is also an
+    estimate with the most cycles that they can add.
     """
     scale = float(np.median(run.ticks)) / estimate.instructions
     model = f"{estimate.model}, zero wait states"
@@ -202,10 +202,10 @@ def _memory_numbers(run: Run) -> dict[str, Number]:
         "ram": run.image.ram,
         "ram_left": memory.ram.size - run.image.ram + run.image.ram_elsewhere,
     }
-    # Zero: a user's own firmware does not tell, or there is no lower bound for an engine's plan.
+    # 0 if a prebuilt firmware does not report it, or the engine has no lower bound.
     arena = {"arena": run.welcome.arena_size, "arena_least": run.image.arena_least}
     exact |= {name: size for name, size in arena.items() if size}
-    # Measured on an emulator too: an interrupt may come when the stack is deep, or not.
+    # Measured even on an emulator, because the depth depends on when an interrupt comes.
     measured = {}
     if run.stack is not None:
         used, exact["stack_reserved"] = run.stack
@@ -217,7 +217,7 @@ def _memory_numbers(run: Run) -> dict[str, Number]:
 
 
 def _commit(root: Path) -> Commit | None:
-    """Return the commit checked out at `root`; None where there is no git or repository."""
+    """Return the commit that is checked out at `root`; None without git or a repository."""
     try:
         hash_, time = git(root, "log", "-1", "--format=%H %cI").split()
         dirty = bool(git(root, "status", "--porcelain", "-uno"))

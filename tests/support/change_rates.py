@@ -1,7 +1,7 @@
-"""How often change points are seen where there are none, or missed: the tables of docs/trend.md.
+"""Rates of false and missed change points: the tables of docs/trend.md.
 
-`python -m tests.support.change_rates [HISTORIES]` takes about 15 minutes
-with 200 histories a figure.
+`python -m tests.support.change_rates [HISTORIES]` takes about 15 minutes with 200 histories for
+each figure.
 """
 
 import sys
@@ -17,7 +17,7 @@ from harness.results.judge.change_points import sampled_changes
 
 LEVEL = 1000.0
 SIGMA = 10.0
-NEAR = 3  # runs by which a change may be seen too early or too late
+NEAR = 3  # a change may be reported this many runs too early or too late
 NIGHTS = (15, 30, 100, 365)
 STEPS = (2, 3, 5, 10)  # in standard deviations
 PLACES = ((15, 5), (60, 5), (60, 10), (60, 30), (365, 5), (365, 180))  # nights, nights after
@@ -27,7 +27,7 @@ Noise = Callable[[np.random.Generator, int], Values]
 
 
 def outliers(random: np.random.Generator, nights: int) -> Values:
-    """One night in twenty is off by 20 standard deviations."""
+    """One night in twenty deviates by 20 standard deviations."""
     noise = random.normal(0, 1, nights)
     signs: Values = random.choice([-1.0, 0.0, 1.0], nights, p=[0.025, 0.95, 0.025])
     return noise + 20 * signs
@@ -50,17 +50,17 @@ NOISES: dict[str, Noise] = {
 
 
 def history(noise: Noise, nights: int, seed: int) -> Values:
-    """Return a history without a change; a scale is put to `noise` of about 1."""
+    """Return a history without a change: `noise` (of about 1 s.d.), scaled by `SIGMA`."""
     return LEVEL + SIGMA * noise(np.random.default_rng(seed), nights)
 
 
 def alarms(noise: str, nights: int, seed: int) -> bool:
-    """Tell whether a change is seen where there is none."""
+    """Tell whether a change is reported in a history without one."""
     return bool(sampled_changes(history(NOISES[noise], nights, seed).tolist()))
 
 
 def misses(noise: str, nights: int, after: int, size: float, seed: int) -> bool:
-    """Tell whether a step is not seen, `after` nights after it."""
+    """Tell whether a step is not reported `after` nights later."""
     values = history(NOISES[noise], nights, seed)
     values[nights - after :] += size * SIGMA
     return not any(
@@ -69,7 +69,7 @@ def misses(noise: str, nights: int, after: int, size: float, seed: int) -> bool:
 
 
 def drifts(total: float, nights: int, seed: int) -> bool:
-    """Tell whether a drift by `total` standard deviations is not seen as a change."""
+    """Tell whether a drift by `total` standard deviations is not reported as a change."""
     values = history(NOISES["Gaussian"], nights, seed) + np.linspace(0, total * SIGMA, nights)
     return not sampled_changes(values.tolist())
 
@@ -77,18 +77,20 @@ def drifts(total: float, nights: int, seed: int) -> bool:
 def main(histories: int) -> None:
     with ProcessPoolExecutor(2) as pool:
 
-        def share(asked: Callable[[int], bool]) -> str:
-            seen = list(pool.map(asked, range(histories), chunksize=20))
-            return f"{100 * sum(seen) / histories:.1f} %"
+        def share(occurs: Callable[[int], bool]) -> str:
+            occurrences = list(pool.map(occurs, range(histories), chunksize=20))
+            return f"{100 * sum(occurrences) / histories:.1f} %"
 
-        print(f"false alarms: share of {histories} histories in which a change is seen")
+        print(f"false alarms: share of {histories} histories in which a change is reported")
         print("| noise |", " | ".join(f"{nights} nights" for nights in NIGHTS), "|")
         for noise in NOISES:
             shares = [share(partial(alarms, noise, nights)) for nights in NIGHTS]
             print(f"| {noise} |", " | ".join(shares), "|", flush=True)
-        print(f"misses: share of {histories} histories in which a step is not seen")
+        print(f"misses: share of {histories} histories in which a step is not reported")
         print(
-            "| noise | nights, of which after |", " | ".join(f"{size} s.d." for size in STEPS), "|"
+            "| noise | nights in all, nights since the step |",
+            " | ".join(f"{size} s.d." for size in STEPS),
+            "|",
         )
         for noise in list(NOISES)[:3]:
             for nights, after in PLACES:
@@ -96,7 +98,8 @@ def main(histories: int) -> None:
                 print(f"| {noise} | {nights}, {after} |", " | ".join(shares), "|", flush=True)
         for total in STEPS:
             print(
-                f"drift by {total} s.d. in 365 nights not seen:", share(partial(drifts, total, 365))
+                f"drift by {total} s.d. in 365 nights not reported:",
+                share(partial(drifts, total, 365)),
             )
 
 

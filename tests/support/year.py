@@ -1,4 +1,4 @@
-"""Made-up records of a nightly job, as many and as large as real ones would be."""
+"""Made-up Records of a nightly job, in realistic number and size."""
 
 import hashlib
 import random
@@ -22,18 +22,18 @@ TARGETS = ("virtual-stm32", "qemu-stm32", "nucleo-f429zi")
 SILICON = "nucleo-f429zi"
 VECTORS = 200
 FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
-STEP = 0.6  # part of the nights after which digits takes 3 % more
+STEP = 0.6  # share of the nights after which digits takes 3 % more
 
 
 def year(nights: int = 365, seed: int = 0) -> Iterator[Record]:
-    """Yield a record for each night, target and model; the same ones for the same `seed`."""
-    dice = random.Random(seed)
+    """Yield a record for each night, target and model; equal for equal `seed`."""
+    generator = random.Random(seed)
     for night in range(nights):
         for number, target in enumerate(TARGETS):
             for model in MODELS:
                 started = FIRST + timedelta(days=night, minutes=number)
                 worse = 1.03 if model == "digits" and night >= STEP * nights else 1.0
-                yield made_up(dice, started, target, model, worse)
+                yield made_up(generator, started, target, model, worse)
 
 
 def write_year(folder: Path, nights: int = 365) -> int:
@@ -41,7 +41,7 @@ def write_year(folder: Path, nights: int = 365) -> int:
     folder.mkdir(parents=True)
     count = 0
     for record in year(nights):
-        # With keys that this harness does not know, as large as layers and symbols are.
+        # Unknown keys, as large as real layers and symbols.
         whole = msgspec.to_builtins(record) | {
             "later_layers": [
                 {"operator": "CONV_2D", "name": f"model/layer_{layer}/Conv2D", "ticks": layer * 999}
@@ -56,17 +56,17 @@ def write_year(folder: Path, nights: int = 365) -> int:
 
 
 def made_up(
-    dice: random.Random, started: datetime, target: str, model: str, worse: float = 1.0
+    generator: random.Random, started: datetime, target: str, model: str, worse: float = 1.0
 ) -> Record:
-    """Return a record such as a run leaves, on silicon with noise."""
+    """Return a record like that of a real run; silicon has noise."""
     count, flash, ram = MODELS[model]
     silicon = target == SILICON
-    noise = [dice.gauss(1.4, 0.001) if silicon else 1.0 for _ in range(VECTORS)]
-    ticks = sorted(int(count * worse * factor) + dice.randrange(50) for factor in noise)
+    noise = [generator.gauss(1.4, 0.001) if silicon else 1.0 for _ in range(VECTORS)]
+    ticks = sorted(int(count * worse * factor) + generator.randrange(50) for factor in noise)
     night = hashlib.sha256(str(started.date()).encode()).hexdigest()
     return Record(
         schema=SCHEMA,
-        id=f"{started:%Y%m%dT%H%M%S}-{target}-{model}-cmsis-nn-{dice.randrange(1 << 24):06x}",
+        id=f"{started:%Y%m%dT%H%M%S}-{target}-{model}-cmsis-nn-{generator.randrange(1 << 24):06x}",
         started=started.isoformat(timespec="seconds"),
         verdict="passed",
         reasons=[],
@@ -81,7 +81,7 @@ def made_up(
         ),
         commit=Commit(night[:40], dirty=False, branch="main", time=started.isoformat()),
         host=Host("Linux", "x86_64", "3.11.2", "0.1.0"),
-        numbers=_numbers("cycles" if silicon else "instructions", ticks, flash, ram, dice),
+        numbers=_numbers("cycles" if silicon else "instructions", ticks, flash, ram, generator),
         counter="dwt" if silicon else "tim2",
         ticks=ticks,
         retries=0,
@@ -90,10 +90,10 @@ def made_up(
 
 
 def _numbers(
-    unit: str, ticks: list[int], flash: int, ram: int, dice: random.Random
+    unit: str, ticks: list[int], flash: int, ram: int, generator: random.Random
 ) -> dict[str, Number]:
     kind: Kind = "measured" if unit == "cycles" else "exact"
-    places = {"min": 0, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1}
+    positions = {"min": 0, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1}
     middle = ticks[len(ticks) // 2]
     return {
         "accuracy": Number(0.985, "1", "exact"),
@@ -103,7 +103,7 @@ def _numbers(
         "bytes_differing": Number(0, "byte", "exact"),
         **{
             f"{unit}_{name}": Number(ticks[int(part * (len(ticks) - 1))], "1", kind)
-            for name, part in places.items()
+            for name, part in positions.items()
         },
         "counter_overhead": Number(4, "1", kind),
         "flash": Number(flash, "byte", "exact"),
@@ -112,8 +112,8 @@ def _numbers(
         "stack": Number(700, "byte", kind),
         "stack_reserved": Number(4096, "byte", "exact"),
         "energy": Number(middle * 1e-9, "J", "estimated", model="made up", error=0.2),
-        "wall": Number(round(dice.uniform(0.3, 6), 3), "s", "measured"),
-        "wall_inference": Number(round(dice.uniform(0.2, 5), 3), "s", "measured"),
+        "wall": Number(round(generator.uniform(0.3, 6), 3), "s", "measured"),
+        "wall_inference": Number(round(generator.uniform(0.2, 5), 3), "s", "measured"),
     }
 
 

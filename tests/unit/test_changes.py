@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.results.judge.change_points import (
-    LEAST_CHANGE,
-    LEAST_HISTORY,
-    LEAST_SEGMENT,
+    MIN_CHANGE,
+    MIN_HISTORY,
+    MIN_SEGMENT,
     Change,
     exact_changes,
     levels_of,
@@ -38,7 +38,7 @@ def test_noise_is_no_change(noise: str) -> None:
 
 
 @pytest.mark.parametrize("noise", ["Gaussian", "heavy tails (Student, 3)", "whole numbers"])
-@pytest.mark.parametrize(("nights", "after"), [(25, LEAST_SEGMENT), (60, 10), (120, 60)])
+@pytest.mark.parametrize(("nights", "after"), [(25, MIN_SEGMENT), (60, 10), (120, 60)])
 def test_a_step_is_found_where_it_is(noise: str, nights: int, after: int) -> None:
     for seed in SEEDS:
         values = history(NOISES[noise], nights, seed)
@@ -58,7 +58,7 @@ def test_steps_up_and_down_are_two() -> None:
 def test_fewer_nights_than_a_level_lasts_are_outliers() -> None:
     for seed in SEEDS:
         values = history(NOISES["Gaussian"], 60, seed)
-        values[30 : 30 + LEAST_SEGMENT // 2] += 50 * SIGMA
+        values[30 : 30 + MIN_SEGMENT // 2] += 50 * SIGMA
         assert sampled_changes(values.tolist()) == []
 
 
@@ -78,7 +78,7 @@ def test_a_drift_becomes_a_change() -> None:
 
 
 def test_a_history_that_is_too_short_says_nothing() -> None:
-    assert sampled_changes([1.0, 9.0] * (LEAST_HISTORY // 2 - 1)) == []
+    assert sampled_changes([1.0, 9.0] * (MIN_HISTORY // 2 - 1)) == []
     assert sampled_changes([]) == []
     assert levels_of([]) == []
 
@@ -95,7 +95,7 @@ def test_a_step_of_the_least_magnitude_is_a_change() -> None:
 
 
 def test_a_step_below_the_least_magnitude_is_none() -> None:
-    small = LEVEL * (1 + LEAST_CHANGE / 2)
+    small = LEVEL * (1 + MIN_CHANGE / 2)
     assert sampled_changes([LEVEL] * 20 + [small] * 20) == []
 
 
@@ -105,11 +105,11 @@ def test_every_run_is_of_one_level(values: list[float]) -> None:
     levels = levels_of(values)
     assert len(levels) == len(values)
     for level, value in zip(levels, values, strict=True):
-        assert level.least <= value <= level.most
-        assert level.least <= level.median <= level.most
+        assert level.minimum <= value <= level.maximum
+        assert level.minimum <= level.median <= level.maximum
     for change in sampled_changes(values):
-        assert LEAST_SEGMENT <= change.index <= len(values) - LEAST_SEGMENT
-        assert abs(change.relative) >= LEAST_CHANGE
+        assert MIN_SEGMENT <= change.index <= len(values) - MIN_SEGMENT
+        assert abs(change.relative) >= MIN_CHANGE
 
 
 @settings(max_examples=10)

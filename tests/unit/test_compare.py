@@ -18,7 +18,7 @@ from harness.errors import InputError
 from harness.image.memory_use import MemoryUse, SymbolUse
 from harness.measure.number import Number
 from harness.report.comparison_text import explain, print_comparison
-from harness.results.judge.change_points import LEAST_HISTORY
+from harness.results.judge.change_points import MIN_HISTORY
 from harness.results.judge.compare import Delta, Sample, compare
 from harness.results.judge.find_runs import find_runs
 from harness.results.judge.matching import pair
@@ -137,7 +137,7 @@ def test_every_metric_that_is_known_has_its_own_unit() -> None:
         (
             "energy",
             Number(1e-3, "J", "estimated", "another"),
-            "estimated by made up and by another",
+            "estimated with made up and with another",
         ),
     ],
 )
@@ -152,7 +152,7 @@ def test_other_vectors_are_another_question_but_the_same_flash() -> None:
     new = with_part(with_value(old, "flash", 20_000), "model", vectors="0" * 64)
     for name in ("accuracy", "instructions_median", "bytes_differing"):
         assert delta(old, new, name).judged == "not comparable"
-        assert delta(old, new, name).why == "other vectors"
+        assert delta(old, new, name).why == "different vectors"
     assert delta(old, new, "flash").judged == "worse"
 
 
@@ -169,7 +169,7 @@ def test_instructions_are_never_compared_with_cycles() -> None:
     comparison = compare(run(target=EMULATOR), run(target=SILICON))
     ticks = [each for each in comparison.deltas if each.name.startswith(("cycles", "instr"))]
     assert {each.judged for each in ticks} == {"not comparable"}
-    assert {each.why for each in ticks} == {"the old run has none", "the new run has none"}
+    assert {each.why for each in ticks} == {"not in the old run", "not in the new run"}
 
 
 def test_latency_of_another_clock_is_refused() -> None:
@@ -179,7 +179,7 @@ def test_latency_of_another_clock_is_refused() -> None:
         with_numbers(cycles, latency_median=Number(value / hz, "s", "measured"))
         for hz in (16e6, 180e6)
     )
-    assert delta(slow, fast, "latency_median").why == "other clock"
+    assert delta(slow, fast, "latency_median").why == "different clock"
     assert [fact.new for fact in differences(slow, fast)] == ["180 MHz"]
 
 
@@ -213,7 +213,7 @@ STEP = [1000 + each for each in NOISE] + [1100 + each for each in NOISE]
 def test_without_history_a_difference_is_told_and_not_judged() -> None:
     found = delta(silicon("a", 1000), silicon("b", 2000), "cycles_median")
     assert found.judged == "unclear"
-    assert found.why == f"too little history to tell: 1 of {LEAST_HISTORY} runs"
+    assert found.why == f"too little history: 1 of {MIN_HISTORY} runs"
     assert found.difference == 1000
 
 
@@ -241,7 +241,7 @@ def test_levels_are_compared_and_not_single_nights() -> None:
         Number(1000.5, "1", "measured"),
         Number(1100.5, "1", "measured"),
     )
-    assert found.why == "levels of 20 runs"
+    assert found.why == "levels in 20 runs"
 
 
 def test_a_night_that_stands_out_is_no_level() -> None:
@@ -403,11 +403,11 @@ def test_runs_are_found_by_what_people_call_them(tmp_path: Path) -> None:
     ("name", "text"),
     [
         ("mian", "did you mean main?"),
-        ("0000000", "no run, branch or commit"),
-        ("empty", "there is no record or baseline in it"),
-        ("foreign.json", "is neither record nor baseline"),
-        ("list.json", "is neither record nor baseline"),
-        ("\x1b[31m", "no run, branch or commit"),
+        ("0000000", "not a file, run, branch or commit"),
+        ("empty", "contains no record and no baseline"),
+        ("foreign.json", "is neither a record nor a baseline"),
+        ("list.json", "is neither a record nor a baseline"),
+        ("\x1b[31m", "not a file, run, branch or commit"),
     ],
 )
 def test_what_is_no_run_is_explained(
@@ -427,7 +427,7 @@ def test_a_commit_that_is_cut_too_short_is_refused(tmp_path: Path) -> None:
         tmp_path,
         *(with_part(run(seed), "commit", hash=digest) for seed, digest in enumerate(hashes)),
     )
-    with pytest.raises(InputError, match="is the begin of 2 commits"):
+    with pytest.raises(InputError, match="2 commits begin with"):
         find_runs("abcd", "", place)
 
 

@@ -28,7 +28,7 @@ def test_one_screen_says_what_can_run(capsys: pytest.CaptureFixture[str]) -> Non
         assert subject in shown
     assert "✓  virtual-stm32 " in shown
     assert "✗  nucleo-f429zi " in shown
-    assert "needs: debug probes" in shown
+    assert "needs debug probes" in shown
     assert len(shown.splitlines()) < 50
 
 
@@ -47,23 +47,23 @@ def test_what_is_missing_comes_with_the_command_that_gets_it(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     find_gcc.cache_clear()
-    machine, targets = doctor.examine(Workspace(tmp_path))
+    machine, targets = doctor.run_checks(Workspace(tmp_path))
     found = {finding.subject: finding for finding in machine + targets}
-    assert not found["compiler gcc"].good
+    assert not found["compiler gcc"].ok
     assert "apt install gcc-arm-none-eabi" in found["compiler gcc"].remedy
-    assert not found["QEMU"].good
+    assert not found["QEMU"].ok
     assert "apt install qemu-system-arm" in found["QEMU"].remedy
-    assert found["qemu-stm32"].detail == "needs: QEMU"
-    assert found["virtual-stm32"].good == found["compiler clang"].good
+    assert found["qemu-stm32"].detail == "needs QEMU"
+    assert found["virtual-stm32"].ok == found["compiler clang"].ok
     find_gcc.cache_clear()
 
 
 def test_a_broken_target_file_is_a_row_and_spoils_no_other(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "mine.toml").write_text("board = 1")
-    _, targets = doctor.examine(Workspace(tmp_path))
+    _, targets = doctor.run_checks(Workspace(tmp_path))
     found = {finding.subject: finding for finding in targets}
-    assert not found["mine"].good
+    assert not found["mine"].ok
     assert found["mine"].detail.endswith("mine.toml: board: Expected a table, got `int`")
     assert "virtual-stm32" in found
 
@@ -84,9 +84,9 @@ def test_a_probe_that_linux_keeps_from_the_user_is_named(
             (device / file).write_text(text + "\n")
     monkeypatch.setattr(doctor, "_USB_DEVICES", tmp_path / "usb")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    machine, _ = doctor.examine(Workspace(tmp_path))
+    machine, _ = doctor.run_checks(Workspace(tmp_path))
     [probe] = [finding for finding in machine if finding.subject.startswith("USB ")]
     assert probe.subject == "USB STM32 STLink"
     assert probe.detail == "/dev/bus/usb/001/007"
-    assert not probe.good
+    assert not probe.ok
     assert "udev" in probe.remedy

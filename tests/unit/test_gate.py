@@ -12,7 +12,7 @@ from harness.cli import main
 from harness.cli.judge_commands import passes
 from harness.errors import ExitCode, InputError
 from harness.measure.number import Number
-from harness.report.gate_text import complaint, summary
+from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.baseline import BUDGETS, accept, file_name, read_baseline, read_baselines
 from harness.results.judge.gate import Gate, Judgement
 from harness.results.record import Record, write_record
@@ -78,7 +78,7 @@ def test_a_baseline_needs_a_reason(folder: Path, because: str) -> None:
 def test_a_run_that_failed_is_no_baseline_and_none_beside_it(folder: Path) -> None:
     failed = structs.replace(run(1), verdict="failed", reasons=["2 bytes differ"])
     text = message(lambda: accept([run(2, model="digits"), failed], BECAUSE, folder))
-    assert "its model is not right: 2 bytes differ" in text
+    assert "the run failed: 2 bytes differ" in text
     assert failed.id in text
     assert not folder.exists()
 
@@ -86,7 +86,7 @@ def test_a_run_that_failed_is_no_baseline_and_none_beside_it(folder: Path) -> No
 def test_two_baselines_of_one_combination_are_refused(folder: Path) -> None:
     (path,) = accept([run()], BECAUSE, folder)
     (folder / "copy.json").write_bytes(path.read_bytes())
-    assert "is a baseline of virtual-stm32, faces (cmsis-nn, gcc -O2), as " in message(
+    assert "is a second baseline of virtual-stm32, faces (cmsis-nn, gcc -O2), beside " in message(
         lambda: read_baselines(folder)
     )
 
@@ -126,7 +126,7 @@ def test_a_run_like_its_baseline_passes_and_is_counted(folder: Path) -> None:
     accept([run()], BECAUSE, folder)
     judgement = judge(folder, run())
     assert not judgement.fails
-    assert list(summary([judgement], folder)) == [f"baselines in {folder}: 1 no worse"]
+    assert list(gate_summary([judgement], folder)) == [f"baselines in {folder}: 1 passed"]
 
 
 def test_a_byte_more_fails_and_says_how_to_accept_it(folder: Path) -> None:
@@ -135,12 +135,12 @@ def test_a_byte_more_fails_and_says_how_to_accept_it(folder: Path) -> None:
     new = with_part(with_value(old, "flash", 18_209), "image", compiler="gcc 14", build_id="0" * 32)
     judgement = judge(folder, new)
     assert judgement.fails
-    text = complaint(judgement, folder)
+    text = failure_text(judgement, folder)
     assert "virtual-stm32, faces (cmsis-nn, gcc -O2): worse than its baseline of " in text
     assert "flash 18,208 → 18,209, +1 (+0.0055 %)" in text
     assert "why: compiler: gcc, arm-none-eabi-gcc 12.2.1 → gcc, gcc 14" in text
     assert f"harness baseline accept {new.id} --baseline={folder} --because" in text
-    assert "--baseline" not in complaint(judgement, Path("reports/baselines"))
+    assert "--baseline" not in failure_text(judgement, Path("reports/baselines"))
 
 
 def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
@@ -148,9 +148,9 @@ def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
     accept([old], BECAUSE, folder)
     judgement = judge(folder, with_value(old, "flash", 18_000))
     assert not judgement.fails
-    told = "\n".join(summary([judgement], folder))
+    told = "\n".join(gate_summary([judgement], folder))
     assert "better: flash 18,208 → 18,000, -208 (-1.1 %)" in told
-    assert f"tighten the baselines: harness baseline accept {old.id}" in told
+    assert f"to tighten the baselines: harness baseline accept {old.id}" in told
 
 
 def test_another_model_fails_though_it_is_no_worse_unless_budgets_say_otherwise(
@@ -159,29 +159,29 @@ def test_another_model_fails_though_it_is_no_worse_unless_budgets_say_otherwise(
     accept([run()], BECAUSE, folder)
     judgement = judge(folder, with_part(run(), "model", digest="0" * 64))
     assert judgement.fails
-    text = complaint(judgement, folder)
+    text = failure_text(judgement, folder)
     assert "another model than its baseline of " in text
     assert "why: model: faces " in text
-    budgets(folder, 'new = "tell"')
+    budgets(folder, 'new = "report"')
     judgement = judge(folder, judgement.record)
     assert not judgement.fails
-    told = list(summary([judgement], folder))
-    assert told[1].startswith("  another model: faces ")
+    told = list(gate_summary([judgement], folder))
+    assert told[1].startswith("  different model: faces ")
     worse = judge(folder, with_value(judgement.record, "accuracy", 0.9))
-    assert "why: model: faces " in complaint(worse, folder)
+    assert "why: model: faces " in failure_text(worse, folder)
 
 
 def test_other_vectors_cannot_be_judged_and_fail(folder: Path) -> None:
     accept([run()], BECAUSE, folder)
     judgement = judge(folder, with_part(run(), "model", vectors="0" * 64))
     assert judgement.fails
-    assert "accuracy cannot be judged: other vectors" in complaint(judgement, folder)
+    assert "accuracy: not comparable, different vectors" in failure_text(judgement, folder)
 
 
 def test_a_number_that_is_gone_cannot_be_judged_and_fails(folder: Path) -> None:
     metered = with_numbers(run(), energy_median=Number(1e-3, "J", "measured"))
     accept([metered], BECAUSE, folder)
-    assert "energy_median cannot be judged: the new run has none" in complaint(
+    assert "energy_median: not comparable, not in the new run" in failure_text(
         judge(folder, run()), folder
     )
     accept([run()], BECAUSE, folder)
@@ -201,12 +201,12 @@ def test_a_combination_without_baseline_fails_unless_budgets_say_otherwise(folde
     record = run()
     judgement = judge(folder, record)
     assert judgement.fails
-    assert f"there is no baseline in {folder}" in complaint(judgement, folder)
-    budgets(folder, 'new = "tell"')
+    assert f"there is no baseline in {folder}" in failure_text(judgement, folder)
+    budgets(folder, 'new = "report"')
     judgement = judge(folder, record)
     assert not judgement.fails
-    told = list(summary([judgement], folder))
-    assert f"  to keep it: harness baseline accept {record.id}" in told[1]
+    told = list(gate_summary([judgement], folder))
+    assert f"  to make it the baseline: harness baseline accept {record.id}" in told[1]
     assert told[-1] == f"baselines in {folder}: 1 without a baseline"
 
 
@@ -214,14 +214,14 @@ def test_another_flag_is_compared_and_another_toolchain_is_not(folder: Path) -> 
     old = run()
     accept([old], BECAUSE, folder)
     slow = with_part(with_value(old, "instructions_median", 9e6), "image", optimize="-O0")
-    assert "why: flags: -O2 → -O0" in complaint(judge(folder, slow), folder)
+    assert "why: flags: -O2 → -O0" in failure_text(judge(folder, slow), folder)
     clang = with_part(old, "image", toolchain="clang")
-    assert "there is no baseline" in complaint(judge(folder, clang), folder)
+    assert "there is no baseline" in failure_text(judge(folder, clang), folder)
 
 
 def test_of_two_baselines_with_other_flags_neither_is_taken(folder: Path) -> None:
     accept([with_part(run(), "image", optimize=flag) for flag in ("-Os", "-O3")], BECAUSE, folder)
-    assert "there is no baseline" in complaint(judge(folder, run()), folder)
+    assert "there is no baseline" in failure_text(judge(folder, run()), folder)
 
 
 def test_measured_numbers_need_a_history(folder: Path) -> None:
@@ -229,19 +229,19 @@ def test_measured_numbers_need_a_history(folder: Path) -> None:
     new = silicon("new", 2000)
     judgement = judge(folder, new)
     assert not judgement.fails
-    assert "unclear: cycles_median 1,000 → 2,000" in "\n".join(summary([judgement], folder))
+    assert "unclear: cycles_median 1,000 → 2,000" in "\n".join(gate_summary([judgement], folder))
     for night in range(12):
         past = silicon(f"night-{night:02}", 2000 + night)
         write_record(past, folder.parents[1] / "reports" / "runs")
     judgement = judge(folder, new)
     assert [delta.name for delta, _ in judgement.worse] == ["cycles_median"]
-    assert "budget 1 %" in complaint(judgement, folder)
+    assert "budget 1 %" in failure_text(judgement, folder)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_are_told_and_not_obeyed(folder: Path, text: str) -> None:
     judgement = judge(folder, structs.replace(with_part(run(), "model", name=text), id="a; b"))
-    told = complaint(judgement, folder)
+    told = failure_text(judgement, folder)
     assert "\x1b" not in told
     assert len(told.splitlines()) == 2
     assert "accept 'a; b' " in told
@@ -282,7 +282,7 @@ def test_the_last_budget_that_matches_counts(folder: Path) -> None:
 
 BAD = {
     "unknown key": ("nwe = 'tell'", "unknown key `nwe`\n  -> did you mean new?"),
-    "unknown value": ("new = 'tel'", "unknown value 'tel'\n  -> did you mean tell?"),
+    "unknown value": ("new = 'repor'", "unknown value 'repor'\n  -> did you mean report?"),
     "no metric": ("[[budget]]\nworse = 1", "the key `metric` is missing"),
     "no worse": ("[[budget]]\nmetric = 'flash'", "the key `worse` is missing"),
     "unknown key of a budget": (
@@ -303,22 +303,22 @@ BAD = {
     ),
     "neither better nor worse": (
         "[[budget]]\nmetric = 'vectors'\nworse = 1",
-        "'vectors' is never better or worse",
+        "'vectors' has no better or worse",
     ),
-    "not of the device": ("[[budget]]\nmetric = 'wall'\nworse = '9%'", "is never better or worse"),
+    "not of the device": ("[[budget]]\nmetric = 'wall'\nworse = '9%'", "has no better or worse"),
     "another unit": (
         "[[budget]]\nmetric = 'flash'\nworse = '1 KiB'",
-        "budget[0].worse: flash is counted in byte, not in KiB",
+        "budget[0].worse: flash is in byte, not in KiB",
     ),
     "no unit": (
         "[[budget]]\nmetric = 'flash'\nworse = 100",
-        "flash is counted in byte, not in numbers without a unit",
+        "flash is in byte, not in numbers without a unit",
     ),
     "several units": ("[[budget]]\nmetric = '*'\nworse = '9 byte'", "not in byte"),
-    "negative": ("[[budget]]\nmetric = 'accuracy'\nworse = -1", "-1.0 is no budget"),
-    "infinite": ("[[budget]]\nmetric = 'accuracy'\nworse = inf", "inf is no budget"),
-    "no number": ("[[budget]]\nmetric = 'flash'\nworse = 'much'", "'much' is no budget"),
-    "a negative share": ("[[budget]]\nmetric = 'flash'\nworse = '-1%'", "'-1%' is no budget"),
+    "negative": ("[[budget]]\nmetric = 'accuracy'\nworse = -1", "-1.0 is not a budget"),
+    "infinite": ("[[budget]]\nmetric = 'accuracy'\nworse = inf", "inf is not a budget"),
+    "no number": ("[[budget]]\nmetric = 'flash'\nworse = 'much'", "'much' is not a budget"),
+    "a negative share": ("[[budget]]\nmetric = 'flash'\nworse = '-1%'", "'-1%' is not a budget"),
     "no TOML": ("[[budget", "is not valid TOML"),
     "a table": ("budget = 1", "budget"),
 }
@@ -343,7 +343,7 @@ def test_the_line_that_is_printed_accepts_the_run(
     monkeypatch.chdir(root)
     record = run()
     write_record(record, root / "reports" / "runs")
-    line = complaint(judge(folder, record), Path("reports/baselines")).split("right: ")[1]
+    line = failure_text(judge(folder, record), Path("reports/baselines")).split("intended: ")[1]
     program, *arguments = shlex.split(line)
     assert program == "harness"
     assert main.main(arguments) == ExitCode.PASSED

@@ -56,8 +56,8 @@ def test_a_test_whose_run_got_worse_fails_and_the_others_do_not(
     text = str(result.stdout)
     assert "worse than its baseline of " in text
     assert "  flash 18,208 → 99,999, +81,791 (+449.2 %)" in text
-    assert '  if that is right: harness baseline accept worse --because "…"' in text
-    assert "baselines in reports/baselines: 2 no worse, 1 not accepted" in text
+    assert '  if this is intended: harness baseline accept worse --because "…"' in text
+    assert "baselines in reports/baselines: 2 passed, 1 failed" in text
     assert "Traceback" not in text
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 

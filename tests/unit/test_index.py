@@ -126,7 +126,7 @@ def test_many_bad_files_are_counted(root: Path, capsys: pytest.CaptureFixture[st
     ids(root)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 11
-    assert lines[-1] == "harness: skipped: 15 files more"
+    assert lines[-1] == "harness: skipped: 15 more files"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -224,10 +224,10 @@ def test_an_index_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
 def test_an_index_that_somebody_holds_is_not_waited_for_without_end(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.results.store.index._WAIT", 0.1)
+    monkeypatch.setattr("harness.results.store.index._LOCK_TIMEOUT", 0.1)
     with (root / "reports" / "index.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(InfrastructureError, match="another process has held it for"):
+        with pytest.raises(InfrastructureError, match="another process has held this lock for"):
             ids(root)
     assert ids(root) == files(root)
 
@@ -342,10 +342,10 @@ def test_push_adds_what_a_store_lacks(
     (root / "reports" / "runs" / "torn.json").write_text("{")
     assert main(["push", "--store", url]) == 0
     told = capsys.readouterr()
-    assert told.out == "7 records added, 1 were there\n"
+    assert told.out == "7 Records added, 1 already in the store\n"
     assert "skipped: " in told.err
     assert main(["push", "--store", url]) == 0
-    assert capsys.readouterr().out == "0 records added, 8 were there\n"
+    assert capsys.readouterr().out == "0 Records added, 8 already in the store\n"
     assert main(["push"]) == 2
     assert main(["push", "--store", "nowhere"]) == 2
     # A team's store keeps what one machine's folder no longer has.

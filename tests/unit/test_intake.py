@@ -85,7 +85,7 @@ def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
     golden = model.vectors.golden
     assert golden is not None
     reached = float((golden.argmax(axis=1) == CLASSES).mean())
-    assert f"golden reaches {reached:.4f}; the quality target is {model.quality_target:g}" in out
+    assert f"quality of golden: {reached:.4f}; quality target: {model.quality_target:g}" in out
     assert model.quality_target <= reached < model.quality_target + 0.01
 
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_added_is_explained_and_nothing_written(desk: Desk, rule:
 def test_a_name_that_is_no_folder_is_refused(desk: Desk, name: str) -> None:
     save(x=BYTES, y=CLASSES)
     if name:
-        assert "is no name for a folder" in desk.refused(*ADD, "--name", name)
+        assert "cannot be the name of a model folder" in desk.refused(*ADD, "--name", name)
     else:
         assert desk.run(*ADD, "--name", name)[0] == ExitCode.PASSED  # as if none were given
 
@@ -336,5 +336,5 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
     code, out, _ = desk.run("import-mlperf", folder, "--model", network)
     assert code == ExitCode.PASSED
     assert "1000 vectors; classification" in out
-    assert "golden reaches 0.9010" in out
+    assert "quality of golden: 0.9010" in out
     assert desk.model("kws01").quality_target == 0.9

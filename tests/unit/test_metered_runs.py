@@ -113,7 +113,7 @@ def test_a_record_says_what_was_measured_with(
     console = Console(file=StringIO(), width=80)
     print_energy([record], console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "invented: Nordic PPK2 (virtual), by trigger; on the desk" in shown
+    assert "simulated: Nordic PPK2 (virtual), inferences found by trigger; on the desk" in shown
     assert max(map(len, shown.splitlines())) <= 80
 
 

@@ -78,8 +78,8 @@ def test_a_record_is_read_as_it_was_written(record: Record) -> None:
         ("numbers.flash", ..., "numbers.flash: is missing"),
         ("numbers.accuracy_golden", ..., "numbers.accuracy_golden: is missing"),
         ("numbers.results_differing.value", -1, "numbers.results_differing.value: -1 is negative"),
-        ("numbers.windows.value", 4, "windows: there are 5, but numbers say 4"),
-        ("ticks", [1, 2], "ticks: there are 2 for 200 vectors"),
+        ("numbers.windows.value", 4, "windows: number of entries is 5, but numbers.windows is 4"),
+        ("ticks", [1, 2], "ticks: number of entries is 2, but there are 200 vectors"),
         ("windows", None, "$.windows"),
         ("windows", [{"vector": 0}], "$.windows[0]"),
     ],
@@ -129,9 +129,9 @@ def test_every_reader_takes_it(tmp_path: Path) -> None:
         write_html(summary, tmp_path / "report.html")
         text = markdown(summary)
         found = trends(store, "throughput")
-    assert len(summary.standings) == 3
+    assert len(summary.statuses) == 3
     page = (tmp_path / "report.html").read_text()
-    assert "Windows of inferences" in page
+    assert "Measurement windows" in page
     assert "cmsis-nn/mlperf-tiny" in page
     assert "cmsis\\-nn\\/mlperf\\-tiny" in text
     assert [len(trend.points) for trend in found] == [3]

@@ -282,7 +282,7 @@ def test_a_submission_has_what_the_checker_reads(run: MlperfRun, tmp_path: Path)
     benchmark = BENCHMARKS["kws01"]
     outcomes = [Outcome(benchmark, official(run)), Outcome(BENCHMARKS["ad01"], reason="no model")]
     missing = write_submission(outcomes, tmp_path / "submission", "us")
-    assert missing == ["ad01: no model", "kws01: no energy: no meter measured it"]
+    assert missing == ["ad01: no model", "kws01: no energy: no meter was used"]
     ours = tmp_path / "submission" / "closed" / "us"
     system = json.loads((ours / "systems" / "nucleo-f429zi.json").read_text())
     assert (system["Division"], system["Status"]) == ("Closed", "RDI")
@@ -400,7 +400,7 @@ def test_our_firmware_answers_on_a_virtual_board(
         (["mlperf", "--elf=sww01=fw.elf"], "--elf"),
         (["mlperf", "--target=virtual-stm32,qemu-stm32"], "--target"),
         (["mlperf", "--organization=a/b"], "--organization"),
-        (["mlperf", "--model=digits"], "there is no model of a benchmark"),
+        (["mlperf", "--model=digits"], "there is no model for a benchmark"),
         (["mlperf", "--submission=."], "exists already"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_run_is_shared_and_a_store_that_fails_loses_none(repository: pytest.Py
 def test_a_store_is_looked_at_before_anything_runs(repository: pytest.Pytester) -> None:
     result = run(repository, "--store=mongodb://a/b")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "is no address of a store" in said(result)
+    assert "is not the URL of a store" in said(result)
     away = run(repository, "--store=postgresql://nobody@127.0.0.1:1/runs")
     assert away.ret == 3
     assert "postgresql://nobody@127.0.0.1:1/runs: the store failed: " in said(away)
@@ -233,7 +233,7 @@ def test_a_suite_s_own_fixtures_keep_their_names(repository: pytest.Pytester) ->
     run(repository).assert_outcomes(passed=1)
     result = run(repository, "--target", "mine")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "--target=mine: no test that was selected uses it" in said(result)
+    assert "--target=mine: no selected test uses this target" in said(result)
 
 
 # What is asked for
@@ -279,8 +279,8 @@ def test_a_target_that_no_test_uses_is_refused(
     result = run(repository, "--target=mine", *selected)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert (
-        "ERROR: --target=mine: no test that was selected uses it\n"
-        "  -> a test uses targets through the fixtures target, board or dut"
+        "ERROR: --target=mine: no selected test uses this target\n"
+        "  -> select a test with one of the fixtures target, board or dut"
     ) in said(result)
     assert "passed" not in said(result)
 

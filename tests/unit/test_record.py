@@ -396,7 +396,7 @@ def test_a_small_margin_of_the_stack_is_said(tmp_path: Path) -> None:
         for line in table([record_of(make_run(stack=StackUse(4000, 4096)), tmp_path)])
         if "stack" in line
     ]
-    assert line.strip() == "valid, digits: only 96 of the stack's 4,096 bytes were never used"
+    assert line.strip() == "valid, digits: only 96 of 4,096 bytes of the stack are unused"
     assert not [line for line in table([record_of(make_run(), tmp_path)]) if "stack" in line]
 
 

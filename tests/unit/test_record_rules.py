@@ -46,12 +46,12 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("id", ".hidden", "$.id"),
     ("id", "a\0b", "$.id"),
     ("id", "ä" * 121, "id: is longer than 240 bytes"),
-    ("started", "yesterday", "started: 'yesterday' is no time of ISO 8601"),
+    ("started", "yesterday", "started: 'yesterday' is not an ISO 8601 time"),
     ("started", "2026-01-01T02:00:00", "started: '2026-01-01T02:00:00' has no time zone"),
     ("started", 1767232800, "$.started"),
     ("verdict", "perhaps", "$.verdict"),
-    ("verdict", "failed", "reasons: there are 0, but it failed"),
-    ("reasons", ["too slow"], "reasons: there are 1, but it passed"),
+    ("verdict", "failed", "reasons: number of entries is 0, but it failed"),
+    ("reasons", ["too slow"], "reasons: number of entries is 1, but it passed"),
     ("target.name", "", "$.target.name"),
     ("target.name", "a\0b", "$.target.name"),
     ("model.name", "a\0b", "$.model.name"),
@@ -66,33 +66,37 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("commit.hash", "main", "$.commit.hash"),
     ("commit.dirty", 0, "$.commit.dirty"),
     ("commit.branch", "a\0", "$.commit.branch"),
-    ("commit.time", "noon", "commit.time: 'noon' is no time of ISO 8601"),
+    ("commit.time", "noon", "commit.time: 'noon' is not an ISO 8601 time"),
     ("numbers", [], "$.numbers"),
     ("numbers.a b", {"value": 1, "unit": "1", "kind": "exact"}, "$.numbers"),
     ("numbers.flash", ..., "numbers.flash: is missing"),
     ("numbers.wall", ..., "numbers.wall: is missing"),
     ("numbers.accuracy_target", ..., "numbers.accuracy_target: is missing"),
-    ("numbers.instructions_median", ..., "numbers: neither instructions_median nor cycles_median"),
+    (
+        "numbers.instructions_median",
+        ...,
+        "numbers: instructions_median or cycles_median is",
+    ),
     ("numbers.accuracy.value", 1.01, "numbers.accuracy.value: is not between 0 and 1"),
     ("numbers.accuracy.value", float("nan"), "malformed"),
     ("numbers.accuracy.value", None, "$.numbers"),
     ("numbers.flash.value", -1, "numbers.flash.value: -1 is negative"),
-    ("numbers.flash.value", 1.5, "numbers.flash.value: 1.5 is no whole byte"),
+    ("numbers.flash.value", 1.5, "numbers.flash.value: 1.5 is not a whole number of bytes"),
     ("numbers.wall.value", -0.1, "numbers.wall.value: -0.1 is negative"),
     (
         "numbers.instructions_max.value",
         2**53,
         "numbers.instructions_max.value: 9007199254740992 is",
     ),
-    ("numbers.flash.unit", "", "numbers.flash.unit: '' is no unit"),
-    ("numbers.flash.unit", "a\0", "numbers.flash.unit: 'a\\x00' is no unit"),
+    ("numbers.flash.unit", "", "numbers.flash.unit: '' is not a unit"),
+    ("numbers.flash.unit", "a\0", "numbers.flash.unit: 'a\\x00' is not a unit"),
     ("numbers.flash.kind", "guessed", "$.numbers"),
     ("numbers.flash.kind", "estimated", "estimated numbers need a model"),
     ("numbers.energy.model", ..., "estimated numbers need a model"),
-    ("numbers.energy.model", "a\0", "numbers.energy.model: has a NUL in it"),
+    ("numbers.energy.model", "a\0", "numbers.energy.model: contains a NUL"),
     ("numbers.energy.error", -0.1, "numbers.energy.error: -0.1 is negative"),
-    ("ticks", [], "ticks: there are 0 for 200 vectors"),
-    ("ticks", [1] * 199, "ticks: there are 199 for 200 vectors"),
+    ("ticks", [], "ticks: number of entries is 0, but there are 200 vectors"),
+    ("ticks", [1] * 199, "ticks: number of entries is 199, but there are 200 vectors"),
     ("ticks", [-1] * 200, "$.ticks"),
     ("ticks", [1.5] * 200, "$.ticks"),
     ("retries", -1, "$.retries"),
@@ -128,7 +132,7 @@ def test_a_value_at_its_bound_is_accepted(key: str, value: Any) -> None:
 def test_no_vectors_are_no_run() -> None:
     held = json.loads(changed("ticks", []))
     held["numbers"]["vectors"]["value"] = 0
-    assert "ticks: there are 0 for 0" in refusal(
+    assert "ticks: number of entries is 0, but there are 0" in refusal(
         lambda: parse_record(json.dumps(held).encode(), "")
     )
 
@@ -160,7 +164,7 @@ def test_times_have_any_zone() -> None:
 def test_a_record_is_in_a_file_of_its_name(tmp_path: Path) -> None:
     path = write_record(RECORD, tmp_path).rename(tmp_path / "other.json")
     assert refusal(lambda: read_record(path)) == (
-        f"{path}: id is {RECORD.id!r}, which is not the file's name"
+        f"{path}: id {RECORD.id!r} is not the name of the file"
     )
 
 
@@ -193,7 +197,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
         file.truncate(1 << 40)  # a terabyte, of which the disk holds nothing
     for name in ("pipe", "folder", "huge"):
         text = refusal(partial(read_record, tmp_path / f"{name}.json"))
-        assert text == f"{tmp_path / name}.json: is no file of a record's size"
+        assert text == f"{tmp_path / name}.json: is not a regular file of at most 64 MiB"
     (tmp_path / "loop.json").symlink_to("loop.json")
     assert "symbolic links" in refusal(lambda: read_record(tmp_path / "loop.json"))
 

@@ -143,16 +143,16 @@ def test_what_got_worse_says_by_how_much_and_since_when(store: Store) -> None:
         assert "+2.0 %" in text
         assert "2026-03-10, commit aaaaaaaaaa → bbbbbbbbbb" in text
         assert "the run of 2026-03-03" in text
-    assert len(summary.standings[0].steps["instructions_median"]) == 1
+    assert len(summary.statuses[0].changes["instructions_median"]) == 1
 
 
 def test_what_got_better_is_told_and_what_is_the_same_is_not(store: Store) -> None:
     summary = summary_of(store, [at(real(), 0), at(real(), 8, flash=18_000)])
     assert summary.headline == "All 1 passed, none got worse"
     words = Page(render(summary)).words
-    assert "What got better" in words
+    assert "Got better" in words
     assert "flash 18,208 B → 18,000 B -1.1 %" in words
-    assert "What got worse" not in words
+    assert "Got worse" not in words
 
 
 def test_a_baseline_is_what_runs_are_compared_with(store: Store, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_what_did_not_run_last_night_is_told_and_forgotten_after_a_month(store: 
     others = [at(real("qemu-stm32"), 10), at(real("virtual-nrf52840"), -40)]
     summary = summary_of(store, [at(real(), 9), *others])
     assert summary.headline == "1 did not run; 2 in all"
-    assert "It ran last on 2026-03-10." in Page(render(summary)).words
+    assert "Last run on 2026-03-10" in Page(render(summary)).words
     store.add(at(real(), 10))
     assert not summarize(store).stale
 
@@ -186,7 +186,7 @@ def test_runs_of_other_branches_can_be_left_out(store: Store) -> None:
     store.add(at(real(), 0), failed(at(real("qemu-stm32"), 1), "wrong"))
     with pytest.raises(InputError, match="no run of branch 'release'"):
         summarize(store, "release")
-    assert len(summarize(store, "main").standings) == 2
+    assert len(summarize(store, "main").statuses) == 2
 
 
 def test_without_runs_it_says_how_to_make_one(
@@ -327,14 +327,14 @@ def with_all(record: Record, text: str) -> Record:
 def test_layers_memory_and_energy_are_shown_where_they_are_known(store: Store) -> None:
     summary = summary_of(store, [at(real(), 0)])
     words = Page(render(summary)).words
-    assert "run with --profile" in words
+    assert "use --profile" in words
     assert "arena 2,720 B stack 8,192 B rest 3,832 B" in words
     assert "Energy" not in words
     summary = summary_of(store, [at(with_all(real(), "CONV_2D"), 1)])
     words = Page(render(summary)).words
     assert "CONV_2D CONV_2D 1\u00d72 1,000 100.0 % 900 1.11" in words
     assert "Largest symbols" in words
-    assert "virtual: its currents are invented" in words
+    assert "virtual: the currents are simulated" in words
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -360,7 +360,7 @@ def test_an_estimate_is_never_without_its_error(store: Store) -> None:
     for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
         assert "≈ 300,000 ± 12 %, estimated" in text
         assert "≈ 1.500 µJ error unknown, estimated" in text
-    named = dict(properties(summary.standings[0].record))
+    named = dict(properties(summary.statuses[0].record))
     assert named["cycles_estimated"] == "≈ 300000, ± 12 %, estimated by pipeline"
     assert named["flash"] == "18208 byte, exact"
     assert named["wall"] == "0.288 s, measured"
@@ -372,13 +372,13 @@ def test_months_of_nights_stay_small(store: Store) -> None:
     html = render(summary)
     Page(html)
     assert len(html) < 400_000
-    assert len(summary.standings) == 15
-    assert {s.runs for s in summary.standings} == {nights}
+    assert len(summary.statuses) == 15
+    assert {s.runs for s in summary.statuses} == {nights}
     # Made-up silicon is noisy; its step is found all the same.
     (silicon,) = (
         s
-        for s in summary.standings
+        for s in summary.statuses
         if (s.record.target.name, s.record.model.name) == ("nucleo-f429zi", "digits")
     )
-    (step,) = silicon.steps["cycles_median"]
+    (step,) = silicon.changes["cycles_median"]
     assert step.relative == pytest.approx(0.03, abs=0.005)

@@ -83,7 +83,7 @@ def rows(found: SideBySide) -> dict[str, Row]:
 
 
 def beside(row: Row) -> list[str]:
-    return [cell.beside for cell in row.cells]
+    return [cell.comparison for cell in row.cells]
 
 
 def texts(row: Row) -> list[str]:
@@ -156,7 +156,7 @@ def test_ticks_on_other_vectors_have_no_ratio_and_sizes_have() -> None:
     found = group(run("cmsis-nn"), other)
     assert beside(rows(found)["instructions"]) == ["", ""]
     assert beside(rows(found)["flash"]) == ["", "2x"]
-    assert "tflm, instructions, not comparable: other vectors" in list(notes_of(found))
+    assert "tflm, instructions, not comparable: different vectors" in list(notes_of(found))
 
 
 # The numbers
@@ -206,7 +206,7 @@ def test_measured_numbers_are_compared_by_the_levels_of_their_history() -> None:
     )
     alone = group(first, other)
     assert beside(rows(alone)["cycles"]) == ["", "2x ?"]
-    assert "tflm, cycles, unclear: too little history to tell: 1 of 10 runs" in notes_of(alone)
+    assert "tflm, cycles, unclear: too little history: 1 of 10 runs" in notes_of(alone)
     samples: list[Sample] = [(str(night), 2000 + night % 3) for night in range(20)]
     (found,) = side_by_side([first, other], ENGINES, lambda _: lambda _: samples)
     assert beside(rows(found)["cycles"]) == ["", "2x"]
@@ -243,9 +243,9 @@ def test_layers_that_one_engine_lacks_are_shown_as_such_and_counted() -> None:
     found = group(ours, theirs)
     assert texts(rows(found)["1 RESHAPE"]) == ["-", "50"]
     assert beside(rows(found)["1 RESHAPE"]) == ["", "+32.3 %"]  # 50 of 155
-    assert texts(rows(found)["around the layers"]) == ["0", "5"]
+    assert texts(rows(found)["outside the layers"]) == ["0", "5"]
     assert texts(rows(found)["layers"]) == ["2", "3"]
-    assert list(notes_of(found)) == ["not a layer in every engine, 1 of tflm's: 1 RESHAPE"]
+    assert list(notes_of(found)) == ["layers of tflm that not every engine has (1): 1 RESHAPE"]
 
 
 def test_an_engine_without_layers_says_why_and_the_others_are_shown() -> None:
@@ -254,10 +254,10 @@ def test_an_engine_without_layers_says_why_and_the_others_are_shown() -> None:
         run("tflm"), profile_unavailable="engine tflm does not tell of its layers"
     )
     other = profiled(run("own"), (0, "CONV_2D", 300))
-    assert "no layers: --profile records which of them differ" in notes_of(
+    assert "no layers: use --profile to see which layers differ" in notes_of(
         group(run("cmsis-nn"), run("tflm"))
     )
-    note = "no layers of tflm: engine tflm does not tell of its layers"
+    note = "no layers for tflm: engine tflm does not tell of its layers"
     found = group(ours, silent, other)
     assert texts(rows(found)["0 CONV_2D"]) == ["100", "", "300"]
     assert beside(rows(found)["0 CONV_2D"]) == ["", "", "+100.0 %"]
@@ -391,7 +391,7 @@ def test_two_engines_that_run_stand_side_by_side_with_their_layers(small: Reposi
     assert f"instructions {ticks[0]:,.0f} {ticks[1]:,.0f} {ratio}" in words
     (line,) = [line.split() for line in lines if "0 FULLY_CONNECTED" in line]
     assert line[2:4] == [f"{record.layers[0].ticks:,}" for record in (ours, theirs)]
-    assert "small by unoptimized ~ " in words  # whose energy is whose
+    assert "small with unoptimized ~ " in words  # whose energy is whose
 
 
 @needs_gcc

@@ -144,7 +144,8 @@ def test_one_record_that_breaks_a_rule_keeps_all_out(url: str) -> None:
     broken = msgspec.structs.replace(RECORDS[1], ticks=[1])
     with Store(url) as store:
         text = message(InputError, lambda: store.add(RECORDS[0], broken))
-        assert text == f"{broken.id}: is not a record: ticks: there are 1 for 200 vectors"
+        rule = "ticks: number of entries is 1, but there are 200 vectors"
+        assert text == f"{broken.id}: is not a record: {rule}"
         assert store.find() == []
         text = message(InputError, lambda: store.record("none"))
         assert text.startswith("there is no run 'none'")
@@ -247,7 +248,7 @@ def test_eight_processes_writing_at_once_lose_nothing(url: str, tmp_path: Path) 
 )
 def test_what_is_no_address_of_a_store_is_explained(url: str) -> None:
     text = message(InputError, lambda: Store(url))
-    assert "is no address of a store" in text
+    assert "is not the URL of a store" in text
     assert "a:x" not in text
     assert "postgresql://USER@HOST/DATABASE" in text
 
@@ -289,7 +290,7 @@ def test_a_database_that_is_missing_or_forbidden_is_explained(server: str) -> No
 def test_tables_of_another_version_are_refused(url: str) -> None:
     with Store(url) as store, writing(store.engine) as connection:
         connection.execute(version.update().values(version=7))
-    assert "has tables of version 7; this harness has version 1" in message(
+    assert "has tables of version 7; this harness needs version 1" in message(
         UnusableError, lambda: Store(url)
     )
 
@@ -311,7 +312,7 @@ def test_a_failure_half_way_leaves_nothing_of_it(url: str, monkeypatch: pytest.M
     with Store(url) as store:
         store.add(RECORDS[0])
         monkeypatch.setattr(
-            "harness.results.store.rows.of_numbers", lambda _, run: [{"run": run, "name": "flash"}]
+            "harness.results.store.rows.number_rows", lambda _, run: [{"run": run, "name": "flash"}]
         )
         text = message(InfrastructureError, lambda: store.add(RECORDS[1]))
         assert "null" in text.lower()

@@ -19,7 +19,7 @@ from harness.image.build import build_image
 from harness.image.toolchain import find_clang, find_toolchain
 from harness.measure.number import Number
 from harness.model.folder import find_model
-from harness.report.plot_file import check_path
+from harness.options.plot_option import check_plot_path
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.pareto import pareto
 from harness.results.judge.sweep_row import SweepRow, groups
@@ -166,14 +166,14 @@ def test_the_plot_names_flags_toolchains_and_unit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("plot.jpeg2", "a plot is one of .svg, .png, .pdf, not '.jpeg2'"),
-        ("plot", "a plot is one of .svg, .png, .pdf, not ''"),
+        ("plot.jpeg2", "the format of a plot is .svg, .png, .pdf, not '.jpeg2'"),
+        ("plot", "the format of a plot is .svg, .png, .pdf, not ''"),
         ("nowhere/plot.svg", "there is no such folder"),
     ],
 )
 def test_a_plot_that_cannot_be_written_is_told_before(tmp_path: Path, path: str, text: str) -> None:
     with pytest.raises(InputError, match=text):
-        check_path(tmp_path / path)
+        check_plot_path(tmp_path / path)
     assert main(["sweep", "--plot", str(tmp_path / path)]) == ExitCode.USAGE
 
 

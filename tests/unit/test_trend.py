@@ -118,7 +118,7 @@ def test_one_run_and_a_constant_are_lines_too(store: Store) -> None:
 @pytest.mark.parametrize(
     ("metric", "which", "text"),
     [
-        ("cycls", {}, "has a number called 'cycls'\n  -> did you mean cycles"),
+        ("cycls", {}, "has a number 'cycls'\n  -> did you mean cycles"),
         ("cycles", {"model": "no"}, "there are no such runs"),
     ],
 )

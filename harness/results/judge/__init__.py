@@ -1,1 +1,1 @@
-"""What records mean beside other records: comparisons, gates, trends."""
+"""Judges Records beside other Records: comparisons, the gate, trends."""

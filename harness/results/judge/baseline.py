@@ -1,4 +1,4 @@
-"""Baselines: runs that a person accepted, and why; one small file each, made to be reviewed."""
+"""Baselines: runs that a person accepted, and why. Each is a small file that can be reviewed."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from harness.results.record import Record, parse_record
 from harness.support.whole_files import replace_files
 
 BUDGETS = "budgets.toml"
-_DEPTH = 3  # to which the file has a line for each key: a number that changed is a line
+_DEPTH = 3  # keys down to this depth have a line each, so a changed number is one line in a diff
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """A run that was accepted at a date (UTC, ISO 8601), and the reason."""
+    """An accepted run, with the date (UTC, ISO 8601) and the reason."""
 
     because: str
     accepted: str
@@ -32,21 +32,21 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 def accept(records: Sequence[Record], because: str, folder: Path) -> list[Path]:
-    """Make the baselines of their combinations from `records`; return the files.
+    """Make `records` the baselines of their combinations; return the files.
 
-    Raises `InputError` if there is no reason, if a run did not pass, or a file cannot be
-    written; then none is.
+    Raises `InputError` if there is no reason, if a run did not pass, or if a file cannot be
+    written. Then no file is written.
     """
     if not because.strip():
         raise InputError(
-            "a baseline needs a reason", remedy='give one with --because "why this is right"'
+            "a baseline needs a reason", remedy='add --because "why this change is intended"'
         )
     for record in records:
         if record.verdict != "passed":
             raise InputError(
-                f"its model is not right: {record.reasons[0]}",
+                f"the run failed: {record.reasons[0]}",
                 where=f"run {record.id}",
-                remedy="only a run that passed can be a baseline",
+                remedy="accept a run that passed",
             )
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     files = {
@@ -57,18 +57,18 @@ def accept(records: Sequence[Record], because: str, folder: Path) -> list[Path]:
 
 
 def read_baselines(folder: Path) -> list[Baseline]:
-    """Return the baselines in `folder`, by combination; none if there is no such folder.
+    """Return the baselines in `folder`, sorted by combination; none if there is no such folder.
 
-    Raises `InputError` for a file that is none, and for two of one combination.
+    Raises `InputError` for a file that is not a baseline, and for two of the same combination.
     """
-    found: dict[tuple[str, ...], Path] = {}
+    path_by_combination: dict[tuple[str, ...], Path] = {}
     baselines = []
     for path in sorted(folder.glob("*.json")):
         baseline = read_baseline(path)
-        other = found.setdefault(baseline.record.combination, path)
+        other = path_by_combination.setdefault(baseline.record.combination, path)
         if other != path:
             raise InputError(
-                f"is a baseline of {baseline.record.combination}, as {other.name} is",
+                f"is a second baseline of {baseline.record.combination}, beside {other.name}",
                 where=str(path),
                 remedy="remove one of them",
             )
@@ -77,7 +77,7 @@ def read_baselines(folder: Path) -> list[Baseline]:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read the baseline in the file `path`; `InputError` if it is none."""
+    """Read the baseline in the file `path`; raises `InputError` if it is not a baseline."""
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
     except OSError as error:
@@ -88,7 +88,7 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def file_name(record: Record) -> str:
-    """Return the name of the file that the baseline of the record's combination is kept in."""
+    """Return the name of the file for the baseline of the record's combination."""
     return "+".join(quote(part, safe="") for part in record.combination) + ".json"
 
 
@@ -97,7 +97,7 @@ def _text(baseline: Baseline) -> bytes:
 
 
 def _lines(value: Any, depth: int) -> str:
-    """Return JSON: a line for each key down to `_DEPTH`, and for each table in a list."""
+    """Return JSON with a line for each key down to `_DEPTH`, and for each table in a list."""
     if isinstance(value, dict) and value and depth < _DEPTH:
         rows = [f"{json.dumps(key)}: {_lines(item, depth + 1)}" for key, item in value.items()]
         return _block("{", rows, "}", depth)

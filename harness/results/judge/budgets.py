@@ -1,4 +1,4 @@
-"""Budgets: by how much a number may get worse than its baseline; a reviewed TOML file."""
+"""Budgets: how much worse than its baseline a number may get. They are a reviewed TOML file."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from harness.errors import InputError
-from harness.results.judge.change_points import LEAST_CHANGE
+from harness.results.judge.change_points import MIN_CHANGE
 from harness.results.judge.compare import Delta
 from harness.results.judge.metrics import metric_of
 from harness.support import toml_file
@@ -38,21 +38,23 @@ class _Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    new: Literal["fail", "tell"] = "fail"
-    """What happens to a run without a baseline, or with another network than its baseline's."""
+    new: Literal["fail", "report"] = "fail"
+    """What happens to a run without a baseline, or with another network than its baseline's: it
+    fails, or it is only reported.
+    """
     budget: list[_Budget] = []
-    """The budgets. The last one that matches counts."""
+    """The budgets. If several match a number, the last one applies."""
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """By how much a number may get worse: in its unit, or as a share of the old number."""
+    """How much worse a number may get: in its unit, or as a share of the old number."""
 
     value: float
-    unit: str = ""  # empty: a share
+    unit: str = ""  # empty for a share
 
     def covers(self, delta: Delta) -> bool:
-        """Tell whether the two numbers differ by no more."""
+        """Tell whether the change is within the allowance."""
         return abs(delta.difference if self.unit else delta.relative) <= self.value
 
     def __str__(self) -> str:
@@ -61,15 +63,13 @@ class Allowance:
         return f"{self.value:,g} {self.unit}"
 
 
-NONE = Allowance(0.0)
-"""The budget of exact numbers."""
-LEAST = Allowance(LEAST_CHANGE)
-"""The budget of measured ones, whose levels are one if they differ by less."""
+_EXACT_DEFAULT = Allowance(0.0)
+_MEASURED_DEFAULT = Allowance(MIN_CHANGE)  # levels that differ by less count as equal
 
 
 @dataclass(frozen=True)
-class Names:
-    """What a budget may be for: what the repository has, and what its baselines hold."""
+class KnownNames:
+    """The names that a budget may have: those in the repository and in its baselines."""
 
     metrics: Collection[str]
     models: Collection[str]
@@ -85,34 +85,34 @@ class _Rule(NamedTuple):
 
 @dataclass(frozen=True)
 class Budgets:
-    """By how much numbers may get worse, and whether a run that has no baseline fails."""
+    """How much worse numbers may get, and whether a run without a baseline fails."""
 
     new_fails: bool = True
     rules: Sequence[_Rule] = ()
 
     def of(self, delta: Delta, model: str, target: str) -> Allowance:
-        """Return the budget of a number; of the rules that match, the last counts."""
+        """Return the budget of a number. If several rules match, the last one applies."""
         for rule in reversed(self.rules):
             if all(map(fnmatchcase, (delta.name, model, target), rule[:3])):
                 return rule.allowance
-        return LEAST if delta.kind == "measured" else NONE
+        return _MEASURED_DEFAULT if delta.kind == "measured" else _EXACT_DEFAULT
 
 
-def read_budgets(path: Path, names: Names) -> Budgets:
-    """Read the budgets in the file `path`; where there is none, nothing may get worse.
+def read_budgets(path: Path, names: KnownNames) -> Budgets:
+    """Read the budgets in the file `path`; without a file, every number has its default budget.
 
-    Raises `InputError` naming the key for whatever does not stand for something in `names`.
+    Raises `InputError` with the key if a pattern matches nothing in `names`, or a value is wrong.
     """
     if not path.exists():
         return Budgets()
     file = toml_file.read(path, _File)
     rules = [
-        _rule(budget, names, f"{path}: budget[{place}]") for place, budget in enumerate(file.budget)
+        _rule(budget, names, f"{path}: budget[{index}]") for index, budget in enumerate(file.budget)
     ]
     return Budgets(file.new == "fail", rules)
 
 
-def _rule(budget: _Budget, names: Names, where: str) -> _Rule:
+def _rule(budget: _Budget, names: KnownNames, where: str) -> _Rule:
     metrics = _matching("metric", budget.metric, names.metrics, where)
     _matching("model", budget.model, names.models, where)
     _matching("target", budget.target, names.targets, where)
@@ -120,45 +120,45 @@ def _rule(budget: _Budget, names: Names, where: str) -> _Rule:
     judged = [name for name in metrics if metric_of(name).better and metric_of(name).compared]
     if not judged:
         raise InputError(
-            f"{budget.metric!r} is never better or worse, so there is no budget for it",
+            f"{budget.metric!r} has no better or worse, so it cannot have a budget",
             where=f"{where}.metric",
         )
     for name in judged if allowance.unit else ():
         unit = metric_of(name).unit
         if unit != allowance.unit:
             raise InputError(
-                f"{name} is counted in {_shown(unit)}, not in {_shown(allowance.unit)}",
+                f"{name} is in {_unit_text(unit)}, not in {_unit_text(allowance.unit)}",
                 where=f"{where}.worse",
-                remedy='a share fits all, as in worse = "2%"',
+                remedy='use the unit of the metric, or a share: worse = "2%"',
             )
     return _Rule(budget.metric, budget.model, budget.target, allowance)
 
 
 def _matching(what: str, pattern: str, names: Collection[str], where: str) -> list[str]:
-    """Return the `names` that a pattern stands for; `InputError` if it is for none."""
-    found = [name for name in names if fnmatchcase(name, pattern)]
-    if not found and pattern != "*":
+    """Return the `names` that match a pattern; raises `InputError` if none does."""
+    matching = [name for name in names if fnmatchcase(name, pattern)]
+    if not matching and pattern != "*":
         raise InputError(
             f"unknown {what} {pattern!r}", where=f"{where}.{what}", remedy=suggest(pattern, names)
         )
-    return found
+    return matching
 
 
 def _allowance(worse: float | str, where: str) -> Allowance:
-    """Return what `512`, `0.01`, `"512 byte"` or `"2%"` allow."""
+    """Return the allowance for a value such as `512`, `0.01`, `"512 byte"` or `"2%"`."""
     if isinstance(worse, str):
-        found = _ALLOWANCE.fullmatch(worse.strip())
-        value, unit = (float(found["value"]), found["unit"]) if found else (math.nan, "")
+        match = _ALLOWANCE.fullmatch(worse.strip())
+        value, unit = (float(match["value"]), match["unit"]) if match else (math.nan, "")
     else:
         value, unit = worse, "1"
     if not 0 <= value < math.inf:
         raise InputError(
-            f"{worse!r} is no budget",
+            f"{worse!r} is not a budget",
             where=where,
-            remedy='give a share, "2%", or a number with its unit, "512 byte"; without for counts',
+            remedy='give a share ("2%"), an amount with its unit ("512 byte"), or a plain number',
         )
     return Allowance(value / 100) if unit == "%" else Allowance(value, unit)
 
 
-def _shown(unit: str) -> str:
+def _unit_text(unit: str) -> str:
     return "numbers without a unit" if unit == "1" else unit

@@ -1,4 +1,4 @@
-"""Where in an image a difference is: the layers that take longer, the symbols that grew."""
+"""Where two images differ: the layers that take longer, the symbols that grew."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 from harness.results.record import Record
 
 
-class Part(NamedTuple):
-    """Something of both images, with what it took in the old and in the new one."""
+class PartChange(NamedTuple):
+    """A layer or symbol, with its ticks or bytes in the old and in the new image."""
 
     name: str
     old: int
@@ -19,11 +19,12 @@ class Part(NamedTuple):
         return self.new - self.old
 
 
-def layers(old: Record, new: Record) -> list[Part]:
-    """Return the layers that take other ticks than before, the largest difference first.
+def layer_changes(old: Record, new: Record) -> list[PartChange]:
+    """Return the layers whose ticks changed, the largest difference first.
 
-    There are none where not both were profiled, or the networks have other layers. Of one
-    network, engines may have other layers: what one has not, it takes no ticks for.
+    The list is empty unless both runs were profiled, and if two networks have different layers.
+    Two engines may have different layers for the same network; a layer that an engine does not
+    have counts 0 ticks.
     """
     before, after = ticks_of_layers(old), ticks_of_layers(new)
     if not before or not after:
@@ -31,7 +32,7 @@ def layers(old: Record, new: Record) -> list[Part]:
     if old.model.digest != new.model.digest and before.keys() != after.keys():
         return []
     return _changed(
-        Part(
+        PartChange(
             f"layer {index} ({operator})",
             *(side.get((index, operator), 0) for side in (before, after)),
         )
@@ -40,14 +41,14 @@ def layers(old: Record, new: Record) -> list[Part]:
 
 
 def ticks_of_layers(record: Record) -> dict[tuple[int, str], int]:
-    """Return what each layer takes, by its place in the network and its operator."""
+    """Return the ticks of each layer; the key is its index in the network and its operator."""
     return {(layer.layer, layer.operator): layer.ticks for layer in record.layers}
 
 
-def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[Part]:
-    """Return the symbols whose size in `memory`, flash or ram, changed, the largest first.
+def symbol_changes(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[PartChange]:
+    """Return the symbols whose size in `memory` changed, the largest difference first.
 
-    There are none where not both records tell them.
+    The list is empty unless both records have symbols.
     """
     sides = [record.memory for record in (old, new) if record.memory]
     if len(sides) < 2:  # noqa: PLR2004 - both
@@ -57,7 +58,7 @@ def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[P
         for side in sides
     )
     return _changed(
-        Part(
+        PartChange(
             f"{symbol} ({file.rsplit('/', 1)[-1]})",
             *(side.get((symbol, file), 0) for side in (before, after)),
         )
@@ -65,6 +66,6 @@ def symbols(old: Record, new: Record, memory: Literal["flash", "ram"]) -> list[P
     )
 
 
-def _changed(parts: Iterable[Part]) -> list[Part]:
-    found = [part for part in parts if part.difference]
-    return sorted(found, key=lambda part: (-abs(part.difference), part.name))
+def _changed(parts: Iterable[PartChange]) -> list[PartChange]:
+    changed = [part for part in parts if part.difference]
+    return sorted(changed, key=lambda part: (-abs(part.difference), part.name))

@@ -1,7 +1,7 @@
-"""Two runs compared: what got better, what worse, and why, as far as the records tell.
+"""The comparison of two runs: what got better or worse, and the possible causes in the Records.
 
-Exact numbers are compared by ==, measured ones by the change points of their history, and
-estimates only with estimates of the same model.
+Exact numbers are compared with ==, measured ones by the change points of their history, and
+estimates only with estimates from the same model.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from msgspec import structs
 
 from harness.measure.number import Kind, Number
 from harness.results.judge.change_points import (
-    LEAST_CHANGE,
-    LEAST_HISTORY,
+    MIN_CHANGE,
+    MIN_HISTORY,
     Level,
     levels_of,
     relative,
@@ -24,21 +24,21 @@ from harness.results.record import Record
 
 Judged = Literal["same", "better", "worse", "changed", "unclear", "not comparable"]
 Sample = tuple[str, float]
-"""A run's id, and its number."""
+"""A run's id, and a number of this run."""
 History = Callable[[str], Sequence[Sample]]
-"""Returns the samples of the metric that is named, oldest first."""
+"""Returns the samples of a metric, oldest first."""
 
 
 def no_history(name: str) -> Sequence[Sample]:  # noqa: ARG001 - the name
-    """Return no samples: all that is known are the two runs."""
+    """Return no samples, if only the two runs are known."""
     return ()
 
 
 @dataclass(frozen=True)
 class Delta:
-    """One number of two runs, and the reason where `judged` needs one.
+    """A number of two runs, how it is judged, and why if that needs a reason.
 
-    Of a measured number that has a history, `old` and `new` are the levels of the two runs.
+    For a measured number with a history, `old` and `new` are the levels of the two runs.
     """
 
     name: str
@@ -49,24 +49,24 @@ class Delta:
 
     @property
     def kind(self) -> Kind | None:
-        """The kind of both, or of the one there is."""
+        """The kind of the number."""
         number = self.new or self.old
         return number.kind if number else None
 
     @property
     def difference(self) -> float:
-        """New minus old, in their unit; 0 where one is missing."""
+        """New minus old, in the unit of the number; 0 if one is missing."""
         return self.new.value - self.old.value if self.old and self.new else 0.0
 
     @property
     def relative(self) -> float:
-        """The difference relative to the old number; 0 where one is missing."""
+        """The difference relative to the old number; 0 if one is missing."""
         return relative(self.old.value, self.new.value) if self.old and self.new else 0.0
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, their numbers, and what else differs."""
+    """Two runs, their numbers, and the facts that differ."""
 
     old: Record
     new: Record
@@ -75,16 +75,16 @@ class Comparison:
 
     @property
     def provenance(self) -> str:
-        """Whether the image is the same, or since which commit it is not."""
+        """Whether the image is the same, or between which commits it changed."""
         return provenance(self.old, self.new)
 
     def judged(self, *wanted: Judged) -> list[Delta]:
-        """Return the numbers that are judged so."""
+        """Return the numbers with one of the `wanted` judgements."""
         return [delta for delta in self.deltas if delta.judged in wanted]
 
 
 def compare(old: Record, new: Record, history: History = no_history) -> Comparison:
-    """Compare every number that says something about the device."""
+    """Compare every number that describes the device, not the host."""
     facts = differences(old, new)
     names = dict.fromkeys((*old.numbers, *new.numbers))
     deltas = [_delta(name, old, new, facts, history) for name in names if metric_of(name).compared]
@@ -95,8 +95,8 @@ def _delta(name: str, old: Record, new: Record, facts: Sequence[Fact], history: 
     before, after = old.numbers.get(name), new.numbers.get(name)
     if before is None or after is None:
         which = "old" if before is None else "new"
-        return Delta(name, before, after, "not comparable", f"the {which} run has none")
-    why = _refusal(name, before, after, facts)
+        return Delta(name, before, after, "not comparable", f"not in the {which} run")
+    why = _incomparable_reason(name, before, after, facts)
     if why:
         return Delta(name, before, after, "not comparable", why)
     if after.kind == "measured" and before.value != after.value:
@@ -104,16 +104,16 @@ def _delta(name: str, old: Record, new: Record, facts: Sequence[Fact], history: 
     return Delta(name, before, after, _judge(name, before.value, after.value))
 
 
-def _refusal(name: str, old: Number, new: Number, facts: Sequence[Fact]) -> str:
-    """Return why two numbers mean different things; empty if they do not."""
+def _incomparable_reason(name: str, old: Number, new: Number, facts: Sequence[Fact]) -> str:
+    """Return why two numbers are not comparable; empty if they are."""
     if old.kind != new.kind:
         return f"one is {old.kind}, the other {new.kind}"
     if old.unit != new.unit:
         return f"one is in {old.unit}, the other in {new.unit}"
     if old.model != new.model:
-        return f"estimated by {old.model} and by {new.model}"
+        return f"estimated with {old.model} and with {new.model}"
     needs = metric_of(name).needs
-    return "; ".join(f"other {fact.name}" for fact in facts if fact.name in needs)
+    return "; ".join(f"different {fact.name}" for fact in facts if fact.name in needs)
 
 
 def _judge(name: str, old: float, new: float) -> Judged:
@@ -126,28 +126,28 @@ def _judge(name: str, old: float, new: float) -> Judged:
 
 
 def _measured(name: str, old: Record, new: Record, history: History) -> Delta:
-    """Judge by the levels of a history that the two runs are of.
+    """Judge a measured number by the levels of the two runs in their history.
 
-    An `old` run that the history lacks stands for itself: it is of another level if no run of
-    the new one was like it.
+    If the history lacks the `old` run, its value is its level. It counts as the new level if it is
+    within the range of that level.
     """
     before, after = old.numbers[name], new.numbers[name]
     samples = dict(history(name)) | {new.id: after.value}
-    if len(samples) < LEAST_HISTORY:
-        why = f"too little history to tell: {len(samples)} of {LEAST_HISTORY} runs"
+    if len(samples) < MIN_HISTORY:
+        why = f"too little history: {len(samples)} of {MIN_HISTORY} runs"
         return Delta(name, before, after, "unclear", why)
     levels = dict(zip(samples, levels_of(list(samples.values())), strict=True))
-    now = levels[new.id]
-    then = levels.get(old.id) or Level(before.value, before.value, before.value)
-    if old.id not in levels and now.least <= before.value <= now.most:
-        then = now
-    judged = _judge(name, then.median, now.median)
-    if abs(relative(then.median, now.median)) < LEAST_CHANGE:
+    new_level = levels[new.id]
+    old_level = levels.get(old.id) or Level(before.value, before.value, before.value)
+    if old.id not in levels and new_level.minimum <= before.value <= new_level.maximum:
+        old_level = new_level
+    judged = _judge(name, old_level.median, new_level.median)
+    if abs(relative(old_level.median, new_level.median)) < MIN_CHANGE:
         judged = "same"
     return Delta(
         name,
-        structs.replace(before, value=then.median),
-        structs.replace(after, value=now.median),
+        structs.replace(before, value=old_level.median),
+        structs.replace(after, value=new_level.median),
         judged,
-        f"levels of {len(samples)} runs",
+        f"levels in {len(samples)} runs",
     )

@@ -1,8 +1,7 @@
-"""Runs by what people call them: a file, an id, a commit, a branch, a folder of baselines."""
+"""Finds runs by a file, a folder, an id, a commit or a branch."""
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,66 +12,63 @@ from harness.results.store.open_results import open_store
 from harness.support.suggestions import suggest
 from harness.workspace import Workspace
 
-if TYPE_CHECKING:
-    pass
-
 LAST = "last"
-_NAMED = 10  # runs, in the message about one that is not known
+_SUGGESTED = 10  # runs that the message about an unknown run may suggest
 _COMMIT = re.compile(r"[0-9a-f]{4,64}")
 
 
 def find_runs(name: str, url: str, workspace: Workspace) -> list[Record]:
     """Return the runs that `name` stands for: one, or the newest of each combination.
 
-    It is a file of a record or baseline, a folder of them, `last`, or in the store at `url`
-    (empty: the local index) a run's id, a branch, or the begin of a commit. Raises `InputError`
-    if it is none, or a file is not what it should be.
+    `name` is the file of a record or baseline, or a folder of such files. Otherwise it is `last`,
+    a run's id, a branch, or the first characters of a commit hash, in the store at `url` (empty:
+    the local index). Raises `InputError` if it is none of these, or a file is invalid.
     """
     path = Path(name)
     if path.is_dir():
         records = [_read(file) for file in sorted(path.glob("*.json"))]
         if not records:
-            raise InputError("there is no record or baseline in it", where=name)
+            raise InputError("contains no record and no baseline", where=name)
         return records
     if path.is_file():
         return [_read(path)]
-    return _stored(name, url, workspace)
+    return _find_in_store(name, url, workspace)
 
 
 def _read(path: Path) -> Record:
-    """Read a record, or a baseline's."""
+    """Return the record in the file of a record or baseline."""
     try:
         data = path.read_bytes()
         keys = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"is neither record nor baseline: {error}", where=str(path)) from error
+        raise InputError(f"is neither a record nor a baseline: {error}", where=str(path)) from error
     return read_baseline(path).record if "because" in keys else parse_record(data, str(path))
 
 
-def _stored(name: str, url: str, workspace: Workspace) -> list[Record]:
+def _find_in_store(name: str, url: str, workspace: Workspace) -> list[Record]:
     with open_store(url, workspace) as store:
         entries = store.find()
         if not entries:
-            raise InputError(f"{name!r} is no file, and there are no runs yet")
+            raise InputError(f"{name!r} is not a file, and there are no runs yet")
         if name == LAST:
             return [store.record(entries[0].id)]
-        found = [entry for entry in entries if name in {entry.id, entry.branch}]
-        if not found and _COMMIT.fullmatch(name):
-            found = [entry for entry in entries if entry.commit.startswith(name)]
-            commits = {entry.commit for entry in found}
+        matching = [entry for entry in entries if name in {entry.id, entry.branch}]
+        if not matching and _COMMIT.fullmatch(name):
+            matching = [entry for entry in entries if entry.commit.startswith(name)]
+            commits = {entry.commit for entry in matching}
             if len(commits) > 1:
                 raise InputError(
-                    f"{name!r} is the begin of {len(commits)} commits", remedy="give more digits"
+                    f"{len(commits)} commits begin with {name!r}", remedy="give more digits"
                 )
-        if not found:
+        if not matching:
             branches = {entry.branch for entry in entries if entry.branch}
-            known = {LAST, *branches, *(entry.id for entry in entries[:_NAMED])}
+            known = {LAST, *branches, *(entry.id for entry in entries[:_SUGGESTED])}
             raise InputError(
-                f"{name!r} is no file, and no run, branch or commit of a run",
+                f"{name!r} is not a file, run, branch or commit",
                 remedy=suggest(name, known),
             )
-        # The last that is put under a key stays: the newest.
-        newest = {entry.combination: entry.id for entry in reversed(found)}
+        # Oldest first, so that the newest run of a combination replaces the others.
+        newest = {entry.combination: entry.id for entry in reversed(matching)}
         return [store.record(id_) for id_ in newest.values()]

@@ -1,4 +1,4 @@
-"""The history of a run's measured numbers: what runs like it gave, night by night."""
+"""The history of a run's measured numbers: the numbers of earlier runs like it."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,17 +11,17 @@ from harness.workspace import Workspace
 
 
 def history_of(record: Record, url: str, workspace: Workspace) -> History:
-    """Return the history in the store at `url`, or in the workspace's index without one.
+    """Return the history in the store at `url`, or in the workspace's index if `url` is empty.
 
-    It is of passed runs of the same target, model, engine, toolchain, flag and vectors, oldest
-    first. The store is opened when it is first asked for.
+    The history has the passed runs with the same target, model, engine, toolchain, flag and
+    vectors, oldest first. The store is opened at the first call.
     """
     image = record.image
 
     @cache
     def read() -> Mapping[str, Sequence[Sample]]:
         with open_store(url, workspace) as store:
-            found = store.find(
+            entries = store.find(
                 target=record.target.name,
                 model=record.model.name,
                 engine=record.engine,
@@ -30,7 +30,7 @@ def history_of(record: Record, url: str, workspace: Workspace) -> History:
             )
             alike = {
                 entry.id
-                for entry in found
+                for entry in entries
                 if entry.vectors == record.model.vectors and entry.verdict == "passed"
             }
             return {

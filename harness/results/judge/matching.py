@@ -1,4 +1,4 @@
-"""Which runs of two sets belong together."""
+"""Pairs the runs of two sets for a comparison."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from harness.results.record import Record
 
 
 class Pairs(NamedTuple):
-    """Runs of two sets, those of one combination together, and those that have no other."""
+    """Runs of two sets: pairs, and runs without a partner."""
 
     both: Sequence[tuple[Record, Record]]
     only_old: Sequence[Record]
@@ -17,20 +17,21 @@ class Pairs(NamedTuple):
 def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
     """Pair the newest runs of each combination.
 
-    Of what is left, runs are paired that differ in their flag only, then in toolchain or engine
-    too, where there is one such on each side. Two single runs belong together whatever they are.
+    The remaining runs are paired if they differ in the flag only; then if they differ in the
+    toolchain too; then in the engine too; each time only if there is exactly one such run on each
+    side. If both sets have one run, these two are a pair in any case.
     """
     before, after = _newest(old), _newest(new)
     if len(before) == len(after) == 1:
         return Pairs([(before[0], after[0])], [], [])
     both: list[tuple[Record, Record]] = []
     for parts in (5, 4, 3, 2):
-        ours, theirs = _by_key(before, parts), _by_key(after, parts)
-        for key, runs in ours.items():
-            if len(runs) == len(theirs.get(key, ())) == 1:
-                both.append((runs[0], theirs[key][0]))
+        old_runs, new_runs = _by_key(before, parts), _by_key(after, parts)
+        for key, runs in old_runs.items():
+            if len(runs) == len(new_runs.get(key, ())) == 1:
+                both.append((runs[0], new_runs[key][0]))
                 before.remove(runs[0])
-                after.remove(theirs[key][0])
+                after.remove(new_runs[key][0])
     return Pairs(both, before, after)
 
 
@@ -42,7 +43,7 @@ def _newest(records: Iterable[Record]) -> list[Record]:
 
 def _by_key(records: Sequence[Record], parts: int) -> dict[tuple[str, ...], list[Record]]:
     """Return the runs by the first `parts` of their combination."""
-    found: dict[tuple[str, ...], list[Record]] = {}
+    runs: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        found.setdefault(record.combination[:parts], []).append(record)
-    return found
+        runs.setdefault(record.combination[:parts], []).append(record)
+    return runs

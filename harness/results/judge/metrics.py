@@ -1,6 +1,6 @@
-"""The metrics: which way is better, in which unit, and what must be equal to compare two."""
+"""The metrics: which direction is better, the unit, and the conditions for a comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
@@ -10,9 +10,9 @@ Better = Literal["lower", "higher", ""]
 class Metric(NamedTuple):
     """The numbers whose names match `pattern`.
 
-    `unit` is empty where it is not known. `needs` names facts of two runs without which being
-    equal the numbers mean different things: see `run_context`. Not `compared` are
-    those that say how busy the host was, or follow from others.
+    `better` is empty if neither direction is better. `unit` is empty if it is not known. `needs`
+    names the facts (see `run_context`) that must be equal in two runs for a comparison. `compared`
+    is False for numbers that depend on how busy the host is, or that follow from other numbers.
     """
 
     pattern: str
@@ -22,7 +22,7 @@ class Metric(NamedTuple):
     compared: bool = True
 
 
-METRICS: Sequence[Metric] = (  # the first that matches counts
+METRICS: Sequence[Metric] = (  # the first match applies
     Metric("accuracy", "higher", "1", ("vectors",)),
     Metric("auc", "higher", "1", ("vectors",)),
     Metric("*_golden", "", "1", ("vectors",)),
@@ -55,14 +55,17 @@ METRICS: Sequence[Metric] = (  # the first that matches counts
 _OTHER = Metric("*", "", "")
 _STATISTICS = ("min", "median", "p95", "p99", "max", "first")
 
+TICK_UNITS = ("cycles", "instructions")
+"""The units of ticks."""
+
 
 def metric_of(name: str) -> Metric:
-    """Return what is known of the number called `name`; of an unknown one, that it is none."""
+    """Return the metric of the number `name`; a metric without direction for an unknown name."""
     return next((metric for metric in METRICS if fnmatchcase(name, metric.pattern)), _OTHER)
 
 
 def known_names() -> set[str]:
-    """Return the names that numbers usually have."""
+    """Return the names that numbers can have, as far as the patterns give them."""
     patterns = [metric.pattern for metric in METRICS]
     return {
         pattern.replace("*", end)
@@ -70,3 +73,8 @@ def known_names() -> set[str]:
         for end in (_STATISTICS if pattern.endswith("_*") else ("",))
         if not pattern.startswith("*")
     }
+
+
+def tick_unit(numbers: Container[str]) -> str:
+    """Return the unit of a run's ticks, from the names of its numbers; empty without ticks."""
+    return next((unit for unit in TICK_UNITS if f"{unit}_median" in numbers), "")

@@ -1,4 +1,4 @@
-"""What two runs were of: what differs besides their numbers, and may be why those do."""
+"""The facts about a run besides its numbers; a difference may be the cause of a change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from harness.results.record import Record
 
 @dataclass(frozen=True)
 class Fact:
-    """Something of two runs that is not the same."""
+    """A property that differs between two runs."""
 
     name: str
     old: str
@@ -19,7 +19,7 @@ class Fact:
 
 
 def differences(old: Record, new: Record) -> list[Fact]:
-    """Return the facts that differ, what is nearer to the image first."""
+    """Return the facts that differ, in the order of `facts`."""
     before, after = facts(old), facts(new)
     return [
         Fact(name, before.get(name, ""), after.get(name, ""))
@@ -29,7 +29,7 @@ def differences(old: Record, new: Record) -> list[Fact]:
 
 
 def facts(record: Record) -> Mapping[str, str]:
-    """Return what `record` says its numbers are of, by name; digests are cut short."""
+    """Return the facts about a run by name; digests are shortened."""
     target, model, image = record.target, record.model, record.image
     return {
         "target": target.name,
@@ -53,24 +53,27 @@ def facts(record: Record) -> Mapping[str, str]:
 
 
 def provenance(old: Record, new: Record) -> str:
-    """Say whether both ran one image, and else between which commits it became another."""
+    """Return whether both ran the same image, or between which commits the image changed.
+
+    Empty outside git.
+    """
     if old.image.build_id == new.image.build_id:
         return "the image is the same, byte for byte"
     before, after = commit_of(old), commit_of(new)
     if before == after:
-        return f"the image is another one, of the same commit {before}" if before else ""
+        return f"another image from the same commit {before}" if before else ""
     return f"commits: {before or 'unknown'} → {after or 'unknown'}"
 
 
 def commit_of(record: Record) -> str:
-    """Return the commit, cut short, and whether files differed from it; empty outside git."""
+    """Return the short commit hash, and whether files differed from it; empty outside git."""
     if record.commit is None:
         return ""
     return record.commit.hash[:10] + (" with changes" if record.commit.dirty else "")
 
 
 def _clock(record: Record) -> str:
-    """Return the clock by which cycles became time; empty where they did not."""
+    """Return the clock that converts cycles to time; empty if there is none."""
     for name in ("median", "estimated"):
         cycles, seconds = (record.numbers.get(f"{unit}_{name}") for unit in ("cycles", "latency"))
         if cycles and seconds and seconds.value:

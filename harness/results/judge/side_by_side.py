@@ -1,4 +1,4 @@
-"""Engines side by side: what they make of one network on one target, and of what that is made."""
+"""Engines side by side: their results for one model on one target, and the parts of these."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from harness.results.judge.compare import Comparison, History, compare, no_histo
 from harness.results.record import Record
 
 Parts = Mapping[str, int]
-"""What a number is the sum of, by name; empty where the record does not tell."""
+"""The parts of a number, by name; empty if the record does not have them."""
 
 
 @dataclass(frozen=True)
 class SideBySide:
-    """A run of each engine, of one network on one target, with one toolchain and flag.
+    """A run of each engine with the same model, target, toolchain and flag.
 
-    `comparisons` are of the first engine's run with each of the others'. `refused` says of
-    engines why they are not among them.
+    `comparisons` compare the first engine's run with each of the others. `refused` has the engines
+    that cannot be compared, and why.
     """
 
     first: Record
@@ -30,11 +30,11 @@ class SideBySide:
 
     @property
     def unmatched(self) -> dict[str, list[str]]:
-        """By engine, the layers that not every engine has; of those that tell their layers."""
+        """The layers that not every engine has, by engine; only for runs that have layers."""
         layers = {r.image.engine: _names(r) for r in self.records if r.layers}
         common = set.intersection(*map(set, layers.values())) if layers else set()
-        lone = {engine: [n for n in names if n not in common] for engine, names in layers.items()}
-        return {engine: names for engine, names in lone.items() if names}
+        others = {engine: [n for n in names if n not in common] for engine, names in layers.items()}
+        return {engine: names for engine, names in others.items() if names}
 
 
 def side_by_side(
@@ -42,17 +42,18 @@ def side_by_side(
     engines: Sequence[str],
     history: Callable[[Record], History] = lambda _: no_history,
 ) -> list[SideBySide]:
-    """Return the newest runs of several engines, those of one target and model together.
+    """Return the newest runs of several engines, grouped by target, model, toolchain and flag.
 
-    They are in the order of `engines`, which were asked for. `history` returns that of a run.
+    The runs are in the order of `engines`, the requested ones. `history` returns the history of a
+    run.
     """
     groups: dict[tuple[str, ...], dict[str, Record]] = {}
     for record in sorted(records, key=lambda record: record.started):
         target, model, engine, *build = record.combination
         key = (target, model, *build, record.protocol)
         groups.setdefault(key, {})[engine] = record
-    found = (_group(runs, engines, history) for runs in groups.values())
-    return [group for group in found if group.comparisons or group.refused]
+    compared = (_group(runs, engines, history) for runs in groups.values())
+    return [group for group in compared if group.comparisons or group.refused]
 
 
 def _group(
@@ -72,37 +73,37 @@ def _group(
 
 
 def _refusal(first: Record, other: Record) -> str:
-    """Return why two runs are not to be set side by side; empty if they may be."""
+    """Return why two runs cannot stand side by side; empty if they can."""
     if first.model.digest != other.model.digest:
         return "ran another network"
     commits = {record.commit.hash if record.commit else "" for record in (first, other)}
     return "ran at another commit" if len(commits) > 1 else ""
 
 
-def ticks(record: Record) -> Parts:
-    """Return where the ticks of vector 0 go: its layers, and what is around them."""
+def tick_parts(record: Record) -> Parts:
+    """Return the ticks of vector 0 by layer, and the ticks outside the layers."""
     layers = ticks_of_layers(record)
     if not layers:
         return {}
     names = dict(zip(_names(record), layers.values(), strict=True))
-    return names | {"around the layers": record.ticks[0] - sum(layers.values())}
+    return names | {"outside the layers": record.ticks[0] - sum(layers.values())}
 
 
-def flash(record: Record) -> Parts:
-    """Return the bytes of flash, by part of the firmware."""
+def flash_parts(record: Record) -> Parts:
+    """Return the bytes of flash by part of the firmware."""
     parts = record.memory.parts if record.memory else {}
     return {name: use.flash for name, use in parts.items() if use.flash}
 
 
-def ram(record: Record) -> Parts:
-    """Return the bytes of RAM: the arena, what is reserved for the stack, and all other."""
-    size = {
+def ram_parts(record: Record) -> Parts:
+    """Return the bytes of RAM: the arena, the reserved stack, and the rest."""
+    sizes = {
         name: int(number.value) for name, number in record.numbers.items() if number.unit == "byte"
     }
-    if "arena" not in size:
+    if "arena" not in sizes:
         return {}
-    known = {"arena": size["arena"], "stack": size.get("stack_reserved", 0)}
-    return known | {"other": size["ram"] - sum(known.values())}
+    known = {"arena": sizes["arena"], "stack": sizes.get("stack_reserved", 0)}
+    return known | {"other": sizes["ram"] - sum(known.values())}
 
 
 def _names(record: Record) -> list[str]:

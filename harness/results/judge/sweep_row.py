@@ -1,4 +1,4 @@
-"""What came of one combination of a sweep, beside the others."""
+"""A row of a sweep: the result of one combination."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,18 +6,16 @@ from itertools import groupby
 
 from harness.errors import ExitCode
 from harness.measure.number import Number
+from harness.results.judge.metrics import tick_unit
 from harness.results.judge.pareto import pareto
-
-_UNITS = ("instructions", "cycles")  # of ticks
 
 
 @dataclass(frozen=True)
 class SweepRow:
-    """What came of one combination: the `numbers` of its Record, none where there was no run.
+    """The result of one combination: the `numbers` of its Record; none if it did not run.
 
-    `reasons` say why it is not to be used, `code` is the command's exit code for that.
-    It is `best` if no other of its target and model that is right is as good in flash and in
-    ticks, and better in one of them.
+    `reasons` are the reasons why it failed, and `code` is the exit code for that. The row is `best`
+    if it is Pareto-optimal in flash and ticks among the passed rows of its target and model.
     """
 
     target: str
@@ -35,23 +33,23 @@ class SweepRow:
 
     @property
     def unit(self) -> str:
-        """What a tick is: "instructions" or "cycles"; empty where there was no run."""
-        return next((unit for unit in _UNITS if f"{unit}_median" in self.numbers), "")
+        """The unit of ticks, "instructions" or "cycles"; empty if it did not run."""
+        return tick_unit(self.numbers)
 
     @property
     def point(self) -> tuple[float, float]:
-        """Bytes of flash and the median of ticks, where there was a run."""
+        """Bytes of flash and median ticks, of a combination that ran."""
         return self.numbers["flash"].value, self.numbers[f"{self.unit}_median"].value
 
 
 def groups(rows: Sequence[SweepRow]) -> list[list[SweepRow]]:
-    """Return the rows of each target and model, the best ones marked."""
+    """Return the rows grouped by target and model, with the best ones marked."""
     return [
         _marked(list(group)) for _, group in groupby(rows, key=lambda row: (row.target, row.model))
     ]
 
 
 def _marked(rows: list[SweepRow]) -> list[SweepRow]:
-    right = [row for row in rows if not row.reasons]
-    best = dict(zip(map(id, right), pareto([row.point for row in right]), strict=True))
+    passed = [row for row in rows if not row.reasons]
+    best = dict(zip(map(id, passed), pareto([row.point for row in passed]), strict=True))
     return [replace(row, best=best.get(id(row), False)) for row in rows]

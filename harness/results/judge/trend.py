@@ -1,4 +1,4 @@
-"""Trends: a number of one combination, run by run, and where it changes."""
+"""Trends: one number of a combination over all its runs, and where it changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from harness.measure.number import Kind
 from harness.results.judge.change_points import Change, exact_changes, sampled_changes
 from harness.results.judge.metrics import known_names
 from harness.results.judge.run_context import differences, provenance
-from harness.results.store.store import Entry, Point, Store, Which
+from harness.results.store.store import Entry, Point, RunFilter, Store
 from harness.support.suggestions import suggest
 
-_MOST = 16  # lines in a plot
+_MAX_TRENDS = 16  # panels in a plot
 _TICKS = ("cycles_median", "instructions_median")
-_SHORT = {
+_SHORT_NAMES = {
     "cycles": _TICKS,
     "ticks": _TICKS,
     "instructions": ("instructions_median",),
@@ -26,11 +26,11 @@ _SHORT = {
 
 @dataclass(frozen=True)
 class Trend:
-    """The number called `metric` of one combination, oldest run first.
+    """The number `metric` of one combination, oldest run first.
 
-    All are of one unit and kind, and estimates of one model, `estimator`, off by about `error`
-    where that is known. `changes` are those of exact numbers and estimates by ==, of measured
-    ones by their level.
+    All values have the same unit and kind. Estimates come from the same model, `estimator`, with
+    the relative `error`, if known. `changes` are found with == for exact numbers and estimates,
+    and by level for measured numbers.
     """
 
     metric: str
@@ -48,55 +48,55 @@ class Trend:
 
     @property
     def times(self) -> list[datetime]:
-        """When the runs started."""
+        """The times at which the runs started."""
         return [point.started for point in self.points]
 
     @property
     def values(self) -> list[float]:
-        """The numbers."""
+        """The values, in the unit of the trend."""
         return [point.value for point in self.points]
 
 
-def trends(store: Store, metric: str, **which: Unpack[Which]) -> list[Trend]:
-    """Return the trends of `metric`, one for each combination of the runs asked for.
+def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Trend]:
+    """Return the trends of `metric`, one for each combination of the selected runs.
 
-    Short names stand for medians: `cycles` for `cycles_median`, or for `instructions_median`
-    where there are no cycles. Raises `InputError` if there are none, or too many to be read.
+    Short names stand for medians: `cycles` for `cycles_median`, or for `instructions_median` of
+    targets without cycles. Raises `InputError` if there are no trends, or too many to read.
     """
-    entries = {entry.id: entry for entry in store.find(**which)}
-    names = _SHORT.get(metric, (metric,))
-    found = [
+    entries = {entry.id: entry for entry in store.find(**filters)}
+    names = _SHORT_NAMES.get(metric, (metric,))
+    result = [
         _trend(name, entries[points[0].id], points)
         for name in names
-        for points in _alike(store.series(name, **which), entries)
+        for points in _by_combination(store.series(name, **filters), entries)
     ]
-    if not found:
+    if not result:
         raise InputError(
-            _nothing(metric, entries), remedy=suggest(metric, {*_SHORT, *known_names()})
+            _reason(metric, entries), remedy=suggest(metric, {*_SHORT_NAMES, *known_names()})
         )
-    if len(found) > _MOST:
+    if len(result) > _MAX_TRENDS:
         raise InputError(
-            f"{metric} has {len(found)} combinations of target, model and toolchain",
-            remedy="ask for fewer, with --model, --target, --toolchain",
+            f"{metric} has {len(result)} combinations of target, model and toolchain",
+            remedy="select fewer with --model, --target or --toolchain",
         )
-    return found
+    return result
 
 
 def cause(store: Store, trend: Trend, change: Change) -> list[str]:
-    """Return what else differs where a trend changes: between the runs before and after it."""
+    """Return what else differs between the runs before and after a change."""
     before, after = (store.record(trend.points[change.index - 1 + i].id) for i in (0, 1))
     return [*map(str, differences(before, after)), provenance(before, after)]
 
 
-def _alike(points: Sequence[Point], entries: dict[str, Entry]) -> list[list[Point]]:
-    """Return the points by combination, unit and kind, which are not to be mixed."""
-    found: dict[tuple[str, ...], list[Point]] = {}
+def _by_combination(points: Sequence[Point], entries: dict[str, Entry]) -> list[list[Point]]:
+    """Return the points grouped by combination, unit, kind and estimator."""
+    groups: dict[tuple[str, ...], list[Point]] = {}
     for point in points:
         run = entries.get(point.id)
-        if run is not None:  # and not added since
+        if run is not None:  # otherwise it was added since
             key = (*run.combination, point.unit, point.kind, point.estimator)
-            found.setdefault(key, []).append(point)
-    return [found[key] for key in sorted(found)]
+            groups.setdefault(key, []).append(point)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _trend(metric: str, run: Entry, points: Sequence[Point]) -> Trend:
@@ -118,7 +118,7 @@ def _trend(metric: str, run: Entry, points: Sequence[Point]) -> Trend:
     )
 
 
-def _nothing(metric: str, entries: dict[str, Entry]) -> str:
+def _reason(metric: str, entries: dict[str, Entry]) -> str:
     if not entries:
         return "there are no such runs"
-    return f"none of {len(entries)} runs has a number called {metric!r}"
+    return f"none of the {len(entries)} runs has a number {metric!r}"

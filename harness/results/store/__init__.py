@@ -1,1 +1,1 @@
-"""Many records, indexed in a database: the local index, or a store that a team shares."""
+"""Indexes Records in a database: the local index, or the store of a team."""

@@ -1,4 +1,4 @@
-"""The tables of an index of records, the same on SQLite and PostgreSQL."""
+"""The tables of an index of Records, the same for SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
 
@@ -20,21 +20,21 @@ from sqlalchemy import (
 )
 
 VERSION = 1
-"""Of these tables; another one is another index, which is built anew from the records."""
+"""Version of the tables. An index of another version is rebuilt from the records."""
 
 
 class Utc(TypeDecorator[datetime]):
-    """A time with its zone, kept as UTC: SQLite has no zones."""
+    """A time with its zone, stored as UTC because SQLite has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Turn a time into UTC."""
+        """Convert a time to UTC."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Say that it is UTC, or make it so."""
+        """Mark a time without a zone as UTC, or convert it to UTC."""
         if value is None or value.tzinfo is None:
             return value and value.replace(tzinfo=UTC)
         return value.astimezone(UTC)
@@ -44,12 +44,12 @@ METADATA = MetaData()
 
 version = Table("harness_version", METADATA, Column("version", Integer, nullable=False))
 
-# Names are not indexed: they may be longer than PostgreSQL indexes, and a year of runs is
-# scanned in milliseconds.
+# Names have no index: they may be longer than PostgreSQL can index, and a scan over a year of runs
+# takes milliseconds.
 runs = Table(
     "runs",
     METADATA,
-    # An identity, as who may insert then needs no right to a sequence too.
+    # With an identity, INSERT is the only right that a writer needs; a sequence needs another one.
     Column("run", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("started", Utc, nullable=False, index=True),
@@ -83,7 +83,7 @@ numbers = Table(
     Index("numbers_of_run", "run"),
 )
 
-# Apart from `runs`, whose rows are small and scanned.
+# Separate from `runs`, because scans over `runs` need small rows.
 records = Table(
     "records",
     METADATA,
@@ -93,7 +93,7 @@ records = Table(
 
 FILES = MetaData()
 
-# In a local index alone: the file of each run, by its size in bytes and mtime in nanoseconds.
+# Only in a local index: the file of each run, with its size in bytes and mtime in nanoseconds.
 files = Table(
     "files",
     FILES,

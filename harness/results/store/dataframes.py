@@ -1,4 +1,4 @@
-"""The numbers of many runs as one table for pandas, and as files for other tools."""
+"""The numbers of many runs as one pandas table, and as files for other tools."""
 
 from pathlib import Path
 from typing import Unpack
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from harness.errors import InfrastructureError
 from harness.results.store.database import reading
 from harness.results.store.database_tables import numbers, runs
-from harness.results.store.store import Store, Which, asked
+from harness.results.store.store import RunFilter, Store, filtered
 from harness.support.whole_files import replace_files
 
 _OF_RUN = ("commit", "branch", "target", "model", "engine", "toolchain", "optimize", "verdict")
@@ -22,29 +22,28 @@ _TYPES = dict.fromkeys((*_OF_RUN, "metric", "unit", "kind", "estimator"), "categ
 }
 
 
-def frame_of(store: Store, **which: Unpack[Which]) -> pd.DataFrame:
+def frame_of(store: Store, **filters: Unpack[RunFilter]) -> pd.DataFrame:
     """Return the numbers in `store`; see `harness.records`."""
     of_run = [runs.c.run.label("key"), runs.c.id.label("run"), runs.c.started]
     of_run += [runs.c[name] for name in _OF_RUN]
     of_number: list[ColumnElement[object]] = [numbers.c.run.label("key")]
     of_number += [numbers.c.name.label("metric"), numbers.c.value, numbers.c.unit, numbers.c.kind]
     of_number += [numbers.c.estimator, numbers.c.error]
-    # Apart, as the text of a run would come once more for each of its numbers.
-    asked_runs = asked(select(*of_run), which).order_by(runs.c.started, runs.c.id)
-    asked_numbers = asked(select(*of_number).join_from(runs, numbers), which)
+    # Two queries: with one, the database sends the texts of a run again for each number.
+    run_query = filtered(select(*of_run), filters).order_by(runs.c.started, runs.c.id)
+    number_query = filtered(select(*of_number).join_from(runs, numbers), filters)
+    number_query = number_query.order_by(numbers.c.name)
     with reading(store.engine) as connection:
         left, right = (
-            pd.DataFrame(map(tuple, found), columns=list(found.keys()))
-            for found in map(
-                connection.execute, (asked_runs, asked_numbers.order_by(numbers.c.name))
-            )
+            pd.DataFrame(map(tuple, result), columns=list(result.keys()))
+            for result in map(connection.execute, (run_query, number_query))
         )
     joined = left.merge(right, on="key")  # in the order of runs, then of names
     return joined[list(_COLUMNS)].astype(_TYPES)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write `table` as CSV in UTF-8; `InputError` if the file cannot be written."""
+    """Write `table` as CSV in UTF-8; raises `InputError` if the file cannot be written."""
     replace_files(path.parent, {path.name: table.to_csv(index=False).encode()})
 
 
@@ -57,8 +56,8 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
         data = table.to_parquet(index=False)
     except ImportError as error:
         raise InfrastructureError(
-            "Parquet is written by pyarrow, which is not installed",
+            "Parquet files need pyarrow, which is not installed",
             where=str(path),
-            remedy="pip install 'tinyml-harness[parquet]', or take --csv",
+            remedy="pip install 'tinyml-harness[parquet]', or use --csv",
         ) from error
     replace_files(path.parent, {path.name: data})

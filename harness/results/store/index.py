@@ -1,7 +1,7 @@
-"""The local index: what the JSON files of a folder hold, quickly found; it can be made anew.
+"""The local index of a folder of records, for fast queries.
 
-Files are the truth. A file that is new is read, one that changed is read again, and the run of
-one that vanished leaves the index.
+The JSON files are the primary data; the index can always be rebuilt from them. A new file is read,
+a changed file is read again, and the run of a removed file leaves the index.
 """
 
 import fcntl
@@ -17,20 +17,20 @@ from harness.errors import InfrastructureError, InputError
 from harness.results.record import read_file
 from harness.results.store.database import UnusableError, reading, writing
 from harness.results.store.database_tables import FILES, files, runs
-from harness.results.store.store import Read, Store, insert
+from harness.results.store.store import ParsedRecord, Store, insert
 
-_WAIT = 60  # seconds, longer than anybody needs to open the index
-_PAUSE = 0.01  # seconds, until it is tried again
-_BATCH = 250  # records a transaction
+_LOCK_TIMEOUT = 60  # seconds; opening the index takes less
+_PAUSE = 0.01  # seconds between two attempts
+_BATCH_SIZE = 250  # records in a transaction
 _SUFFIX = ".json"
 
-State = tuple[int, int]  # bytes, mtime in nanoseconds
+FileState = tuple[int, int]  # size in bytes, mtime in nanoseconds
 
 
 class Index(Store):
-    """A store on SQLite in the file `path` that follows a folder of records.
+    """A store on SQLite in the file `path`, kept up to date with a folder of records.
 
-    A file that is broken, or of another version's tables, is replaced. Raises
+    A file that is damaged, or has tables of another version, is replaced. Raises
     `InfrastructureError` if it cannot be written.
     """
 
@@ -38,7 +38,7 @@ class Index(Store):
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(path.with_suffix(".lock")):
+            with _exclusive_lock(path.with_suffix(".lock")):
                 try:
                     self._open()
                 except UnusableError:
@@ -59,74 +59,76 @@ class Index(Store):
         self._open()
 
     def update(self, folder: Path) -> list[InputError]:
-        """Follow the records in `folder`; return an error for each file that is none."""
+        """Bring the index up to date with `folder`; return an error for each file it skips."""
         try:
-            return self._follow(folder)
-        except UnusableError:  # what opening did not read is broken
-            with _alone(self._path.with_suffix(".lock")):
+            return self._synchronize(folder)
+        except UnusableError:  # damaged in a part that opening did not read
+            with _exclusive_lock(self._path.with_suffix(".lock")):
                 self._replace()
-            return self._follow(folder)
+            return self._synchronize(folder)
 
-    def _follow(self, folder: Path) -> list[InputError]:
-        # In this order: a file that another process adds meanwhile is not one that vanished.
+    def _synchronize(self, folder: Path) -> list[InputError]:
+        # Read the index first: a file that another process adds now must not count as removed.
         with reading(self.engine) as connection:
             known = {
                 key: (size, changed) for key, size, changed in connection.execute(select(files))
             }
-        found = states(folder)
-        gone = [key for key, state in known.items() if found.get(key) != state]
-        new = sorted(key for key, state in found.items() if known.get(key) != state)
+        current = file_states(folder)
+        outdated = [key for key, state in known.items() if current.get(key) != state]
+        new = sorted(key for key, state in current.items() if known.get(key) != state)
         skipped: list[InputError] = []
-        for some in batches(gone):
+        for batch in batches(outdated):
             with writing(self.engine) as connection:
-                _remove(connection, some)
-        for some in batches(new):
-            read = read_files(folder, some, skipped)
+                _remove(connection, batch)
+        for batch in batches(new):
+            read = read_files(folder, batch, skipped)
             with writing(self.engine) as connection:
-                _remove(connection, list(read))  # another process may have read what they were
+                _remove(connection, list(read))  # another process may have added an older version
                 insert(connection, read)
                 if read:
-                    connection.execute(files.insert(), [_row(key, found[key]) for key in read])
+                    connection.execute(files.insert(), [_row(key, current[key]) for key in read])
         return skipped
 
 
 def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield `keys` in parts, for a transaction each: others that write get their turn."""
-    return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+    """Yield `keys` in parts, one for each transaction, so that other writers get their turn."""
+    return (keys[start : start + _BATCH_SIZE] for start in range(0, len(keys), _BATCH_SIZE))
 
 
-def states(folder: Path) -> dict[str, State]:
-    """Return the size and time of each file that may be a record, by its id.
+def file_states(folder: Path) -> dict[str, FileState]:
+    """Return the state of each file that may be a record, by its id.
 
-    Raises `InputError` if `folder` is there and cannot be read.
+    Raises `InputError` if `folder` exists and cannot be read.
     """
-    found: dict[str, State] = {}
+    current: dict[str, FileState] = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
-                    found[entry.name.removesuffix(_SUFFIX)] = _state(entry)
+                    current[entry.name.removesuffix(_SUFFIX)] = _state(entry)
     except FileNotFoundError:
-        pass  # there was no run yet
+        pass  # there are no runs yet
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(folder)) from error
-    return found
+    return current
 
 
-def _state(entry: os.DirEntry[str]) -> State:
+def _state(entry: os.DirEntry[str]) -> FileState:
     try:
         status = entry.stat()
     except OSError:
-        return (0, 0)  # reading it will say why
+        return (0, 0)  # reading the file reports the error
     return (status.st_size, status.st_mtime_ns)
 
 
-def _row(key: str, state: State) -> dict[str, object]:
+def _row(key: str, state: FileState) -> dict[str, object]:
     return {"id": key, "size": state[0], "changed": state[1]}
 
 
-def read_files(folder: Path, keys: Sequence[str], skipped: list[InputError]) -> dict[str, Read]:
-    """Return the records `keys` of `folder`; an error for each file that is none is `skipped`."""
+def read_files(
+    folder: Path, keys: Sequence[str], skipped: list[InputError]
+) -> dict[str, ParsedRecord]:
+    """Return the records `keys` in `folder`; append an error to `skipped` for each other file."""
     read = {}
     for key in keys:
         try:
@@ -142,12 +144,12 @@ def _remove(connection: Connection, keys: Sequence[str]) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock `path`: nobody else opens, makes or replaces the index meanwhile.
+def _exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold the lock `path`, so that no other process opens, creates or replaces the index.
 
-    Raises `InfrastructureError` if somebody else holds it for too long.
+    Raises `InfrastructureError` if another process holds the lock for too long.
     """
-    end = time.monotonic() + _WAIT
+    end = time.monotonic() + _LOCK_TIMEOUT
     with path.open("w") as file:
         while True:
             try:
@@ -156,7 +158,7 @@ def _alone(path: Path) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() > end:
                     raise InfrastructureError(
-                        f"another process has held it for {_WAIT} s", where=str(path)
+                        f"another process has held this lock for {_LOCK_TIMEOUT} s", where=str(path)
                     ) from error
                 time.sleep(_PAUSE)
         yield

@@ -1,6 +1,6 @@
-"""Where results are read from: the local index, or the store that `--store` names.
+"""Opens the source of results: the local index, or the store that `--store` names.
 
-Nothing heavy is loaded here: runs that share nothing need no database.
+The database package is imported late: runs without a store do not need it.
 """
 
 import sys
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.results.store.index import Index
     from harness.results.store.store import Store
 
-_SHOWN = 10  # skipped files; the rest is counted
+_MAX_SKIPPED = 10  # skipped files that are named; the rest is counted
 
 
 def add_store_option(add: Callable[..., Any]) -> None:
@@ -24,16 +24,16 @@ def add_store_option(add: Callable[..., Any]) -> None:
         "--store",
         default="",
         metavar="URL",
-        help="results are shared in the database at URL, postgresql://USER@HOST/DATABASE or "
-        "sqlite:///PATH (default: reports/runs and its index here)",
+        help="database with the results of a team: postgresql://USER@HOST/DATABASE or "
+        "sqlite:///PATH (default: the files in reports/runs)",
     )
 
 
 def open_store(url: str, workspace: Workspace) -> "Store":
-    """Return the store at `url`; without, the local index, brought up to date.
+    """Return the store at `url`; if `url` is empty, the local index, up to date.
 
-    Files in `reports/runs` that are no records are named on standard error. Errors are those
-    of `Store`.
+    Files in `reports/runs` that are not records are named on standard error. Raises the errors of
+    `Store`.
     """
     if not url:
         return open_index(workspace.index, workspace.runs)
@@ -43,7 +43,7 @@ def open_store(url: str, workspace: Workspace) -> "Store":
 
 
 def open_index(path: Path, folder: Path) -> "Index":
-    """Return the index in the file `path`, brought up to date with `folder`; see `open_store`."""
+    """Return the index in the file `path`, up to date with `folder`; see `open_store`."""
     from harness.results.store.index import Index  # noqa: PLC0415 - sqlalchemy
 
     index = Index(path)
@@ -52,8 +52,8 @@ def open_index(path: Path, folder: Path) -> "Index":
 
 
 def warn_skipped(skipped: Sequence[InputError]) -> None:
-    """Say on standard error which files were no records."""
-    for error in skipped[:_SHOWN]:
+    """Print the files that are not records to standard error."""
+    for error in skipped[:_MAX_SKIPPED]:
         print(f"harness: skipped: {error}", file=sys.stderr)
-    if len(skipped) > _SHOWN:
-        print(f"harness: skipped: {len(skipped) - _SHOWN} files more", file=sys.stderr)
+    if len(skipped) > _MAX_SKIPPED:
+        print(f"harness: skipped: {len(skipped) - _MAX_SKIPPED} more files", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the index keeps of a record, as rows of its tables."""
+"""A record as rows of the tables."""
 
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ from harness.results.record import Record
 Row = dict[str, Any]
 
 
-def of_run(record: Record) -> Row:
-    """Return the row of `runs`."""
+def run_row(record: Record) -> Row:
+    """Return the row of the table `runs`."""
     commit, image = record.commit, record.image
     return {
         "id": record.id,
@@ -32,8 +32,8 @@ def of_run(record: Record) -> Row:
     }
 
 
-def of_numbers(record: Record, run: int) -> list[Row]:
-    """Return the rows of `numbers` for the row `run` of `runs`."""
+def number_rows(record: Record, run: int) -> list[Row]:
+    """Return the rows of the table `numbers` for the row `run` of `runs`."""
     return [
         {
             "run": run,

@@ -21,10 +21,10 @@ from harness.results.store.database_tables import numbers, records, runs
 Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
 
 
-class Which(TypedDict, total=False):
-    """Which runs: those with all of these; None is any.
+class RunFilter(TypedDict, total=False):
+    """Selects the runs that match all of these values; None matches any run.
 
-    A `commit` may be cut short; `since` has a time zone.
+    `commit` may be abbreviated; `since` has a time zone.
     """
 
     target: str | None
@@ -37,16 +37,16 @@ class Which(TypedDict, total=False):
     since: datetime | None
 
 
-Read = tuple[Record, bytes]
-"""A record and the JSON that it was read from."""
+ParsedRecord = tuple[Record, bytes]
+"""A record, and the JSON that it was parsed from."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index says of a run; the rest is in its record.
+    """A run in the index; the rest is in its record.
 
-    `commit` is empty outside git, `branch` where none was checked out. `digest` is the model's
-    SHA-256, `vectors` that of the vectors, `ticks` the unit: instructions or cycles.
+    `commit` is empty outside git, `branch` if none was checked out. `digest` is the SHA-256 of the
+    model, `vectors` that of the vectors. `ticks` is the unit of ticks: instructions or cycles.
     """
 
     id: str
@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Point:
-    """A number of one run; `estimator` and `error` as a `Number`'s `model` and `error`."""
+    """A number of one run; `estimator` and `error` are the `model` and `error` of the `Number`."""
 
     started: datetime
     commit: str
@@ -88,11 +88,11 @@ class Point:
 
 
 class Store:
-    """Records that can be asked for; many processes may read and add at once.
+    """A database of records; many processes can read and add at the same time.
 
-    `url` is `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`; tables are made where there
-    are none. Raises `InputError` for a URL that is none, here and in all methods
-    `InfrastructureError` if the database cannot do what is asked of it.
+    `url` is `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`. Missing tables are created.
+    Raises `InputError` for an invalid URL. All methods raise `InfrastructureError` if the database
+    fails.
     """
 
     def __init__(self, url: str) -> None:
@@ -110,56 +110,59 @@ class Store:
         self.engine.dispose()
 
     def add(self, *added: Record) -> None:
-        """Add records, all or none of them; one that is there (by its id) stays as it is.
+        """Add all records or none; a record whose id is already in the store stays unchanged.
 
         Raises `InputError` if one breaks a rule of docs/record.md.
         """
         encoded = {record.id: msgspec.json.encode(record) for record in added}
-        # Read again: only then are all rules looked at.
+        # Parsing checks all rules.
         parsed = {key: (parse_record(json, key), json) for key, json in encoded.items()}
         self.add_read(parsed)
 
-    def add_read(self, read: Mapping[str, Read]) -> None:
-        """Add records by id, as `add` does, that were just read; their JSON stays as it is."""
+    def add_read(self, read: Mapping[str, ParsedRecord]) -> None:
+        """Add records that were just read, by id, as `add` does; keep their JSON unchanged."""
         with writing(self.engine) as connection:
             insert(connection, read)
 
-    def find(self, *, newest_first: bool = True, **which: Unpack[Which]) -> list[Entry]:
-        """Return the runs that are asked for, by the time they started."""
+    def find(self, *, newest_first: bool = True, **filters: Unpack[RunFilter]) -> list[Entry]:
+        """Return the selected runs, sorted by the time they started."""
         order = (runs.c.started, runs.c.id)
         query = select(*(runs.c[field.name] for field in fields(Entry)))
-        query = asked(query, which).order_by(*(c.desc() if newest_first else c for c in order))
+        query = filtered(query, filters)
+        query = query.order_by(*(c.desc() if newest_first else c for c in order))
         with reading(self.engine) as connection:
             return [Entry(*row) for row in connection.execute(query)]
 
     def record(self, id: str) -> Record:  # noqa: A002 - the key's name
-        """Return the whole record; `InputError` if there is none with that id."""
+        """Return the whole record; raises `InputError` if no run has this id."""
         with reading(self.engine) as connection:
             json = connection.scalar(select(records.c.json).join(runs).where(runs.c.id == id))
         if json is None:
-            raise InputError(f"there is no run {id!r}", remedy="harness export --csv names all")
+            raise InputError(
+                f"there is no run {id!r}", remedy="harness export --csv FILE lists all runs"
+            )
         return parse_record(json.encode(), id)
 
-    def series(self, metric: str, **which: Unpack[Which]) -> list[Point]:
-        """Return the number called `metric` of the runs that are asked for, oldest first.
+    def series(self, metric: str, **filters: Unpack[RunFilter]) -> list[Point]:
+        """Return the number `metric` of the selected runs, oldest first.
 
-        Runs that have no such number are left out.
+        Runs without this number are left out.
         """
         of_run, of_number = (
             ("started", "commit", "id"),
             ("value", "unit", "kind", "estimator", "error"),
         )
         columns = [runs.c[name] for name in of_run] + [numbers.c[name] for name in of_number]
-        query = asked(select(*columns).join_from(runs, numbers), which)
+        query = filtered(select(*columns).join_from(runs, numbers), filters)
         query = query.where(numbers.c.name == metric)
         with reading(self.engine) as connection:
             ordered = query.order_by(runs.c.started, runs.c.id)
             return [Point(*row) for row in connection.execute(ordered)]
 
 
-def asked(query: Query, which: Which) -> Query:
-    """Return `query` of `runs` for those that are asked for."""
-    for name, value in which.items():
+def filtered(query: Query, filters: RunFilter) -> Query:
+    """Return `query` over `runs`, limited to the selected runs."""
+    for name, value in filters.items():
         if value is None:
             continue
         if name == "since":
@@ -171,23 +174,23 @@ def asked(query: Query, which: Which) -> Query:
     return query
 
 
-def insert(connection: Connection, added: Mapping[str, Read]) -> None:
-    """Add records with their JSON, by id; those that are there stay as they are."""
+def insert(connection: Connection, added: Mapping[str, ParsedRecord]) -> None:
+    """Add records with their JSON, by id; existing records stay unchanged."""
     if not added:
         return
-    # In one order everywhere, so that no two writers wait for each other.
-    new = [rows.of_run(added[key][0]) for key in sorted(added)]
+    # All writers insert in the same order, which prevents deadlocks.
+    new = [rows.run_row(added[key][0]) for key in sorted(added)]
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(runs).on_conflict_do_nothing(index_elements=["id"])
     inserted = connection.execute(statement.returning(runs.c.run, runs.c.id), new)
-    held = [(run, *added[key]) for run, key in inserted]
-    if held:
-        new = [row for run, record, _ in held for row in rows.of_numbers(record, run)]
+    added_runs = [(run, *added[key]) for run, key in inserted]
+    if added_runs:
+        new = [row for run, record, _ in added_runs for row in rows.number_rows(record, run)]
         connection.execute(numbers.insert(), new)
-        new = [{"run": run, "json": _compact(json)} for run, _, json in held]
+        new = [{"run": run, "json": _compact(json)} for run, _, json in added_runs]
         connection.execute(records.insert(), new)
 
 
 def _compact(json: bytes) -> str:
-    # Formatted and not made anew: keys of a newer writer stay.
+    # Formatting, unlike encoding, keeps the keys of a newer version.
     return msgspec.json.format(json, indent=-1).decode()

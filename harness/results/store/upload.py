@@ -1,4 +1,4 @@
-"""Records on their way to a store that others read too."""
+"""Adds Records to a store that a team shares."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 
 class StoreUpload:
-    """Adds what is recorded to the store at `url`; empty: to none.
+    """Adds each record to the store at `url`; does nothing if `url` is empty.
 
-    A store that fails ends no run: the record is a file already, and `errors` says in the end
-    what the store lacks. Raises what `Store` does, before anything has run.
+    If the store fails later, runs go on, because the record is a file already; `errors` then has
+    the records that the store lacks. The constructor raises the errors of `Store`, so that a wrong
+    URL is reported before anything runs.
     """
 
     def __init__(self, url: str) -> None:
         self.errors: list[str] = []
-        self._store = _opened(url) if url else None
+        self._store = _open_store(url) if url else None
 
     def add(self, path: Path) -> None:
-        """Add the record that was written to `path`."""
+        """Add the record in the file `path`."""
         if self._store is None:
             return
         try:
@@ -30,30 +31,31 @@ class StoreUpload:
         except HarnessError as error:
             self.errors.append(
                 f"{path.name} is not in the store\n{error}\n"
-                "  -> harness push, with the same --store, adds what it lacks"
+                "  -> harness push with the same --store adds the missing records"
             )
 
 
-def _opened(url: str) -> "Store":
+def _open_store(url: str) -> "Store":
     from harness.results.store.store import Store  # noqa: PLC0415 - sqlalchemy
 
     return Store(url)
 
 
 def push(folder: Path, url: str) -> tuple[int, int, list[InputError]]:
-    """Add to the store at `url` the records in `folder` that it lacks.
+    """Add the records in `folder` that the store at `url` lacks.
 
-    Returns how many those were, how many it had, and an error for each file that is no record.
+    Returns how many were added, how many the store already had, and an error for each file that is
+    not a record.
     """
-    from harness.results.store.index import batches, read_files, states  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store.index import batches, file_states, read_files  # noqa: PLC0415 - sqlalchemy
 
     skipped: list[InputError] = []
     added = 0
-    with _opened(url) as store:
-        found = states(folder).keys()
-        had = found & {entry.id for entry in store.find()}
-        for some in batches(sorted(found - had)):
-            read = read_files(folder, some, skipped)
+    with _open_store(url) as store:
+        ids = file_states(folder).keys()
+        existing = ids & {entry.id for entry in store.find()}
+        for batch in batches(sorted(ids - existing)):
+            read = read_files(folder, batch, skipped)
             store.add_read(read)
             added += len(read)
-    return added, len(had), skipped
+    return added, len(existing), skipped
