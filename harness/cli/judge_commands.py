@@ -18,7 +18,7 @@ from harness.results.judge.find_runs import find_runs
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.judge.history import history_of
 from harness.results.judge.matching import pair
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.store.open_results import add_store_option, open_store
 from harness.workspace import Workspace
 

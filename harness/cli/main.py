@@ -38,6 +38,7 @@ def command_parser() -> CommandParser:
     """Return the parser; `command` in the parsed options is the function of the command."""
     parser = CommandParser(
         prog="harness",
+        usage="harness [-h] [--version] COMMAND ...",
         description="Test and benchmark int8 models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")

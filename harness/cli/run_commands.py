@@ -24,7 +24,7 @@ from harness.options.selection import Selection, add_options
 from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.sweep_row import SweepRow
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
@@ -35,7 +35,7 @@ from harness.workspace import Workspace
 def add_commands(group: CommandGroup) -> None:
     """Declare the commands in `group`."""
     run = group.add("run", "run models on targets, print a table and write Records")
-    add_run_options(run.add_argument)
+    add_run_options(lambda title: run.add_argument_group(title).add_argument)
     run.set_defaults(command=_run)
     build = group.add(
         "build", "build images, and print their sizes and the path of the generated C"

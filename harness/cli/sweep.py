@@ -8,7 +8,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.image.toolchain import find_toolchain
 from harness.options.selection import Selection
 from harness.results.judge.sweep_row import SweepRow
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.bench import bench
 from harness.runs.request import RunRequest

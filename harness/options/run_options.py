@@ -27,29 +27,32 @@ Add = Callable[..., Any]
 """argparse's `add_argument` or pytest's `addoption`."""
 
 
-def add_run_options(add: Add) -> None:
-    """Declare every option of a run through `add`."""
-    add_selection_options(add)
-    add_elf_option(add)
-    add_sketch_options(add)
-    BoardOptions.add_options(add)
-    add(
+def add_run_options(group: Callable[[str], Add]) -> None:
+    """Declare every option of a run; `group` returns the `Add` of the group with a title."""
+    add_selection_options(group("what to run"))
+    firmware = group("prebuilt firmware")
+    add_elf_option(firmware)
+    add_sketch_options(firmware)
+    BoardOptions.add_options(group("the board"))
+    measure = group("what to measure")
+    measure(
         "--profile",
         action="store_true",
         help="also record the ticks of each layer, with a second image that has hooks between the "
         "layers (always on with several engines)",
     )
-    add(
+    measure(
         "--protocol",
         choices=get_args(Protocol),
         default="link",
         help="protocol between host and firmware: the harness's own link (default), or that of "
         "MLPerf Tiny (docs/mlperf.md)",
     )
-    add_windows(add)
-    Metering.add_options(add)
-    add_store_option(add)
-    add_baseline_option(add)
+    add_windows(measure)
+    Metering.add_options(group("energy"))
+    results = group("results")
+    add_store_option(results)
+    add_baseline_option(results)
 
 
 def add_windows(add: Add) -> None:

@@ -29,7 +29,7 @@ from harness.pytest_plugin.baseline_gate import GatePlugin
 from harness.pytest_plugin.recorded_dut import RecordedDut
 from harness.pytest_plugin.runs_summary import RunsSummary
 from harness.report.junit_properties import properties
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun
@@ -45,8 +45,7 @@ _RUN_OPTIONS = pytest.StashKey[RunOptions]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of a run."""
-    group = parser.getgroup("tinyml-harness", "int8 models on Cortex-M")
-    add_run_options(group.addoption)
+    add_run_options(lambda title: parser.getgroup(f"tinyml-harness: {title}").addoption)
 
 
 def pytest_configure(config: pytest.Config) -> None:

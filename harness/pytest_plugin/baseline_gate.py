@@ -8,7 +8,7 @@ import pytest
 from harness.errors import HarnessError, Regression
 from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.gate import Gate, Judgement
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 
 _Properties = Sequence[tuple[str, object]]
 

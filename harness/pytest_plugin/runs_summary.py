@@ -9,7 +9,7 @@ from rich.console import Console
 from harness.errors import ExitCode
 from harness.options.run_options import RunOptions
 from harness.report.runs_report import print_runs
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
 
 

@@ -1,40 +1,27 @@
 """Records: one JSON file for each run. Everything else is computed from these files."""
 
-import os
-from contextlib import suppress
-from pathlib import Path
-from stat import S_ISREG
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from harness.errors import InfrastructureError, InputError
 from harness.image.memory_use import MemoryUse
 from harness.link.protocol import InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.number import Number
 from harness.model.metric import Metric
 from harness.results.combination import Combination
-from harness.results.record_rules import BrokenRuleError, check
 from harness.runs.layer_profile import LayerProfile
 from harness.runs.mlperf.runner import Window
 
 SCHEMA = 1
 
-_MAX_SIZE = 64 << 20  # bytes of a file
 
 # These types check single keys; `record_rules` has the rules over several keys.
 Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
 Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]  # PostgreSQL has no NUL
 Count = Annotated[int, Meta(ge=0)]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-
-
-class _Schema(msgspec.Struct, frozen=True):
-    """The key that every version of a record has; all others may change."""
-
-    schema: int
 
 
 class TargetInfo(msgspec.Struct, frozen=True):
@@ -238,76 +225,3 @@ class Record(msgspec.Struct, frozen=True):
         """Number of differences from golden: output bytes, or printed results of mlperf-tiny."""
         unit = "bytes" if self.protocol == "link" else "results"
         return int(self.numbers[f"{unit}_differing"].value)
-
-
-def write_record(record: Record, folder: Path) -> Path:
-    """Write `record` to a new file in `folder` and return its path.
-
-    The file appears whole or not at all, even if the process is killed.
-    """
-    path = folder / f"{record.id}.json"
-    partial = folder / f".{record.id}.partial"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(record), indent=1))
-            file.write(b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync(folder)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise InfrastructureError(
-            f"the record cannot be written: {error.strerror}", where=str(path)
-        ) from error
-    return path
-
-
-def _sync(folder: Path) -> None:
-    """Sync the names in `folder` to disk, if the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def read_record(path: Path) -> Record:
-    """Read a record; its file has the record's id as name.
-
-    Raises `InputError` if the file is not a record, has another schema version, or breaks a rule.
-    """
-    return read_file(path)[0]
-
-
-def read_file(path: Path) -> tuple[Record, bytes]:
-    """Read a record as `read_record` does, and return it with the JSON it is from."""
-    try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
-            raise InputError("is not a regular file of at most 64 MiB", where=str(path))
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    record = parse_record(data, str(path))
-    if path.name != f"{record.id}.json":
-        raise InputError(f"id {record.id!r} is not the name of the file", where=str(path))
-    return record, data
-
-
-def parse_record(data: bytes, where: str) -> Record:
-    """Return the record in the JSON `data`; raises `InputError` as `read_record` does."""
-    try:
-        schema = msgspec.json.decode(data, type=_Schema).schema
-        if schema != SCHEMA:
-            raise InputError(
-                f"has schema version {schema}; this harness reads {SCHEMA}", where=where
-            )
-        record = msgspec.json.decode(data, type=Record)
-        check(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BrokenRuleError) as error:
-        raise InputError(f"is not a record: {error}", where=where) from error
-    return record

@@ -3,12 +3,9 @@
 import re
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from harness.measure.number import Number
-
-if TYPE_CHECKING:
-    from harness.results.record import Record
+from harness.results.record import Record
 
 _MAX_ID = 240  # bytes; file names have up to 255, with the suffix `.partial`
 _LARGEST = 2**53  # a double represents every whole number up to here
@@ -25,7 +22,7 @@ class BrokenRuleError(ValueError):
     """A record contradicts a rule; the message begins with the key."""
 
 
-def check(record: "Record") -> None:
+def check(record: Record) -> None:
     """Raise `BrokenRuleError` for the first rule of docs/record.md that `record` breaks."""
     if len(record.id.encode()) > _MAX_ID:
         raise BrokenRuleError(f"id: is longer than {_MAX_ID} bytes, too long for a file name")
@@ -52,7 +49,7 @@ def check(record: "Record") -> None:
         )
 
 
-def _check_presence(record: "Record") -> None:
+def _check_presence(record: Record) -> None:
     metric = record.model.metric
     shares = (metric, f"{metric}_golden", f"{metric}_target")
     for name in chain(shares, _ALWAYS_PRESENT, _REQUIRED[record.protocol]):

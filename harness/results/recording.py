@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.results import mlperf_record, run_record
-from harness.results.record import write_record
+from harness.results.record_file import write_record
 from harness.runs.device_under_test import AnyRun
 from harness.runs.link_run import Run
 from harness.runs.mlperf.mlperf_run import MlperfRun

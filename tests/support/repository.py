@@ -16,7 +16,8 @@ from harness.engines.registry import Engine, Generated
 from harness.image.build import build_image
 from harness.model.folder import load_model
 from harness.model.graph import Graph
-from harness.results.record import Record, read_record
+from harness.results.record import Record
+from harness.results.record_file import read_record
 from harness.runs.link_dut import LinkDut
 from harness.target.find_target import find_target
 from harness.workspace import Workspace

@@ -11,7 +11,7 @@ from harness.board.board_options import BoardOptions
 from harness.engines.registry import Engine
 from harness.image.build import build_image
 from harness.model.folder import Model, load_model
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.bench import open_link_dut
 from harness.runs.request import RunRequest

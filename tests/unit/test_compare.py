@@ -24,7 +24,8 @@ from harness.results.judge.find_runs import find_runs
 from harness.results.judge.matching import pair
 from harness.results.judge.metrics import METRICS, known_names, metric_of
 from harness.results.judge.run_context import differences
-from harness.results.record import Record, write_record
+from harness.results.record import Record
+from harness.results.record_file import write_record
 from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace
 from tests.support.year import FIRST, SILICON, made_up
@@ -220,9 +221,9 @@ def test_without_history_a_difference_is_told_and_not_judged() -> None:
 def test_ten_runs_are_a_history_and_nine_are_not() -> None:
     old, new = silicon("night-0", 1000), silicon("new", 2000)
     found = delta(old, new, "cycles_median", samples([1000] * 8))
-    assert (found.judged, found.why) == ("unclear", "too little history to tell: 9 of 10 runs")
+    assert (found.judged, found.why) == ("unclear", "too little history: 9 of 10 runs")
     found = delta(old, new, "cycles_median", samples([1000] * 9))
-    assert (found.judged, found.why) == ("same", "levels of 10 runs")
+    assert (found.judged, found.why) == ("same", "levels in 10 runs")
 
 
 def test_a_run_that_is_in_its_history_counts_once() -> None:

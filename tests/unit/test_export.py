@@ -18,7 +18,7 @@ from harness.measure.agreement import TOLERANCE, classes, score_differences
 from harness.model.edge_impulse_export import METADATA, STAGES, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.link_run import Run
 from harness.target.find_target import find_target

@@ -15,7 +15,8 @@ from harness.measure.number import Number
 from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.baseline import BUDGETS, accept, file_name, read_baseline, read_baselines
 from harness.results.judge.gate import Gate, Judgement
-from harness.results.record import Record, write_record
+from harness.results.record import Record
+from harness.results.record_file import write_record
 from harness.workspace import Workspace
 from tests.unit.test_compare import HOSTILE, run, silicon, with_numbers, with_part, with_value
 

@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from harness.results.judge.baseline import BUDGETS, accept
-from harness.results.record import Record, write_record
+from harness.results.record import Record
+from harness.results.record_file import write_record
 from tests.unit.test_compare import run, with_value
 
 pytest_plugins = ["pytester"]

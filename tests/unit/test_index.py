@@ -19,7 +19,7 @@ import pytest
 import harness
 from harness.cli.main import main
 from harness.errors import InfrastructureError, InputError
-from harness.results.record import read_record, write_record
+from harness.results.record_file import read_record, write_record
 from harness.results.store.index import Index
 from harness.results.store.open_results import open_store
 from harness.results.store.store import Store

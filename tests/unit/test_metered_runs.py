@@ -21,7 +21,8 @@ from harness.measure.energy.inference_energy import VIRTUAL
 from harness.measure.energy.meters.metering import Metering, virtual_meter
 from harness.model.folder import Model
 from harness.report.energy_lines import print_energy
-from harness.results.record import EnergyInfo, Record, read_record
+from harness.results.record import EnergyInfo, Record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.bench import open_link_dut
 from harness.runs.request import RunRequest

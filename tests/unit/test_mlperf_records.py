@@ -22,7 +22,8 @@ from harness.report.runs_table import print_table
 from harness.results.judge.compare import compare, no_history
 from harness.results.judge.matching import pair
 from harness.results.judge.trend import trends
-from harness.results.record import Record, parse_record
+from harness.results.record import Record
+from harness.results.record_file import parse_record
 from harness.results.store.store import Store
 from harness.runs.mlperf.runner import Window
 from tests.support.year import FIRST, made_up

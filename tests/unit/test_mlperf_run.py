@@ -26,7 +26,8 @@ from harness.model.mlperf_benchmarks import BENCHMARKS, Content, agrees, expecte
 from harness.model.quantization import quantize
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
-from harness.results.record import Record, read_record
+from harness.results.record import Record
+from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.bench import open_mlperf_dut
 from harness.runs.mlperf import runner

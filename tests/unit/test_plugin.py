@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness.options.selection import DEFAULT_TARGET
-from harness.results.record import Record, read_record
+from harness.results.record import Record
+from harness.results.record_file import read_record
 from harness.results.store.store import Store
 
 pytest_plugins = ["pytester"]

@@ -25,7 +25,8 @@ from harness.image.toolchain import Toolchain
 from harness.link.messages import Welcome
 from harness.model.folder import find_model
 from harness.report.runs_table import print_table
-from harness.results.record import SCHEMA, Record, read_record, write_record
+from harness.results.record import SCHEMA, Record
+from harness.results.record_file import read_record, write_record
 from harness.results.run_record import record_of
 from harness.runs.link_run import Run
 from harness.target.find_target import load_target

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from harness.errors import InputError
-from harness.results.record import parse_record, read_record, write_record
+from harness.results.record_file import parse_record, read_record, write_record
 from tests.support.year import FIRST, made_up
 
 RECORD = made_up(random.Random(0), FIRST, "virtual-stm32", "digits")

@@ -21,7 +21,8 @@ from harness.report.markdown_summary import append_markdown, markdown
 from harness.report.report_data import Summary, summarize
 from harness.results.judge.baseline import accept
 from harness.results.judge.gate import Gate
-from harness.results.record import Commit, EnergyInfo, Record, read_record
+from harness.results.record import Commit, EnergyInfo, Record
+from harness.results.record_file import read_record
 from harness.results.store.store import Store
 from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace

@@ -22,7 +22,7 @@ from harness.image.build import Image, build_image
 from harness.link.frame import FrameDecoder
 from harness.link.messages import Message
 from harness.model.folder import find_model
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 from harness.simulator import runtime_folder
 from harness.support.lease import Lease
 from harness.target.find_target import find_target

@@ -28,7 +28,8 @@ from harness.image.toolchain import (
     find_toolchain,
 )
 from harness.model.folder import Model, load_model
-from harness.results.record import Record, read_record
+from harness.results.record import Record
+from harness.results.record_file import read_record
 from harness.runs.link_run import Run
 from harness.support import bundled_files
 from harness.support.memory_map import Memory, Region

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import msgspec
 
 from harness.errors import InputError
-from harness.results.record import Record, parse_record
+from harness.results.record import Record
+from harness.results.record_file import parse_record
 from harness.support.whole_files import replace_files
 
 BUDGETS = "budgets.toml"

@@ -7,7 +7,8 @@ import msgspec
 
 from harness.errors import InputError
 from harness.results.judge.baseline import read_baseline
-from harness.results.record import Record, parse_record
+from harness.results.record import Record
+from harness.results.record_file import parse_record
 from harness.results.store.open_results import open_store
 from harness.support.suggestions import suggest
 from harness.workspace import Workspace

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from harness.errors import InfrastructureError, InputError
-from harness.results.record import read_file
+from harness.results.record_file import read_file
 from harness.results.store.database import UnusableError, reading, writing
 from harness.results.store.database_tables import FILES, files, runs
 from harness.results.store.store import ParsedRecord, Store, insert

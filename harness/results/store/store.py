@@ -13,7 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from harness.errors import InputError
 from harness.measure.number import Kind
 from harness.results.combination import Combination
-from harness.results.record import Record, parse_record
+from harness.results.record import Record
+from harness.results.record_file import parse_record
 from harness.results.store import rows
 from harness.results.store.database import open_engine, reading, writing
 from harness.results.store.database_tables import numbers, records, runs

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, InputError
-from harness.results.record import read_record
+from harness.results.record_file import read_record
 
 if TYPE_CHECKING:
     from harness.results.store.store import Store
