@@ -260,7 +260,7 @@ def test_recordings_of_floats_are_cut_into_windows_and_scored_together(desk: Des
     code, out, _ = desk.run(*IMPORT)
     assert code == ExitCode.PASSED
     # Two outputs for two inputs: by the classes alone it could be either task.
-    assert "6 vectors, windows of 2 recordings; classification" in out
+    assert "6 vectors, windows from 2 recordings; classification" in out
     vectors = desk.model("tiny").vectors
     assert vectors.inputs.tolist() == [[0, 2], [2, 4], [4, 6], [8, 10], [10, 12], [12, 127]]
     assert vectors.labels.tolist() == [0, 0, 0, 1, 1, 1]
@@ -274,7 +274,7 @@ def test_an_autoencoder_of_two_classes_detects_anomalies(desk: Desk) -> None:
     tiny("n.bin,2,0,12,4\nm.bin,2,1,12,4\n", **windows)
     code, out, _ = desk.run(*IMPORT)
     assert code == ExitCode.PASSED
-    assert "8 vectors, windows of 2 recordings; anomaly-detection" in out
+    assert "8 vectors, windows from 2 recordings; anomaly-detection" in out
     assert desk.model("tiny").metric == "auc"
 
 

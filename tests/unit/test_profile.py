@@ -313,7 +313,7 @@ def test_the_command_prints_a_table_and_draws_a_plot(
     assert "exact: instructions for vector 0" in shown
     assert " 1 FULLY_CONNECTED 1x4 " in shown
     plot = (repository.root / "layers.svg").read_text()
-    assert "instructions, exact, of " in plot
+    assert "instructions (exact), " in plot
     assert "FULLY_CONNECTED 1" in plot
     code, text = repository.harness(*arguments, "layers.svg", "--target", "qemu-stm32")
     assert code == ExitCode.USAGE
