@@ -9,11 +9,11 @@ import msgspec
 from harness.link.protocol import InputVia
 from harness.target.target_file import Pyocd
 
-_OPTIONS: tuple[tuple[str, type, str], ...] = (
-    ("--probe", str, "debug probe of the board: its unique ID, or remote:HOST:PORT"),
-    ("--serial", str, "serial port of the board: a device, or a pyserial URL"),
-    ("--lock-timeout", float, "seconds to wait for a board that another session uses"),
-    ("--renode", str, "Renode's executable, or the folder of a portable Renode"),
+_OPTIONS: tuple[tuple[str, type, str, str], ...] = (
+    ("--probe", str, "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
+    ("--serial", str, "PORT", "serial port of the board: a device, or a pyserial URL"),
+    ("--lock-timeout", float, "SECONDS", "how long to wait for a board that is in use"),
+    ("--renode", str, "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
 
 
@@ -36,8 +36,7 @@ class BoardOptions:
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
         """Declare the options through `add`, the method of argparse's or pytest's parser."""
-        for option, kind, text in _OPTIONS:
-            name = option[2:].upper().replace("-", "_")
+        for option, kind, name, text in _OPTIONS:
             add(option, type=kind, default=kind(), metavar=name, help=text)
         add(
             "--input-via",

@@ -40,6 +40,7 @@ class CommandParser(argparse.ArgumentParser):
         # The help lists the commands in groups; argparse must not list them again.
         self._commands = self.add_subparsers(
             required=True,
+            prog=self.prog,
             metavar="COMMAND",
             help=argparse.SUPPRESS,
             parser_class=argparse.ArgumentParser,
