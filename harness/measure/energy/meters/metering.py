@@ -54,8 +54,8 @@ class Metering:
             "--meter",
             default="",
             metavar="METER",
-            help=f"measure energy with a meter, KIND:PLACE. KIND is {', '.join(KINDS)}; PLACE is its "
-            "port, serial number or address, or virtual (docs/energy.md)",
+            help=f"measure energy with a meter, KIND:PLACE. KIND is {', '.join(KINDS)}; PLACE is "
+            "its port, serial number or address, or virtual (docs/energy.md)",
         )
         add(
             "--volts",
