@@ -15,8 +15,7 @@ from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
-from harness.intake.write_folder import Network, create_model, read_network
-from harness.intake.write_folder import UserData as Brought
+from harness.intake.write_folder import Network, UserData, create_model, read_network
 from harness.model.folder import Task, find_model
 from harness.model.metric import SHOWN
 from harness.model.tflite_file import parse
@@ -110,7 +109,7 @@ def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     return _create(options.name or options.folder.resolve().name, network, data, workspace)
 
 
-def _create(name: str, network: Network, data: Brought, workspace: Workspace) -> int:
+def _create(name: str, network: Network, data: UserData, workspace: Workspace) -> int:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(
             f"{name!r} cannot be the name of a model folder",

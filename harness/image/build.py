@@ -219,9 +219,9 @@ def firmware_sources(port: str) -> dict[str, Path]:
 
 
 def _is_for_port(file: Path, port: str) -> bool:
-    """Tell whether `file` is an input of images for `port`: another chip's port is not.
+    """Return whether images for `port` are made from `file`; files of other ports are not.
 
-    What the ports of a vendor share is in a folder whose name begins theirs: stm32, stm32f4.
+    Ports of one vendor share a folder, whose name is the start of theirs: stm32 for stm32f4.
     """
     top, *below = file.parts
     return top != "ports" or len(below) == 1 or below[0] == "cortexm" or port.startswith(below[0])

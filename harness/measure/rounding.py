@@ -11,8 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from harness.engines.cmsis_nn.layer import scale, zero_point
-from harness.engines.cmsis_nn.window import WindowAxis as Axis
-from harness.engines.cmsis_nn.window import window_axis as axis
+from harness.engines.cmsis_nn.window import WindowAxis, window_axis
 from harness.model.graph import Conv2DOptions, FullyConnectedOptions, Graph, Operator, Tensor
 from harness.model.quantized_multiplier import activation_range, product_multiplier
 
@@ -121,7 +120,9 @@ def _windows(
     strides = (options.stride_h, options.stride_w)
     dilations = (options.dilation_h_factor, options.dilation_w_factor)
     sides = [
-        axis(source.shape[1 + i], weights.shape[1 + i], strides[i], dilations[i], options.padding)
+        window_axis(
+            source.shape[1 + i], weights.shape[1 + i], strides[i], dilations[i], options.padding
+        )
         for i in (0, 1)
     ]
     extents = [
@@ -136,7 +137,7 @@ def _windows(
     return sums
 
 
-def _elements(side: Axis, position: int) -> slice:
+def _elements(side: WindowAxis, position: int) -> slice:
     """Return the elements at `position` in each window along an axis."""
     first = position * side.dilation
     return slice(first, first + (side.output - 1) * side.stride + 1, side.stride)

@@ -13,7 +13,7 @@ _WORD = 4
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
-_PORT_TO_COPY = "template"  # its registers are made up
+_PORT_TO_COPY = "template"  # its registers do not exist
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
 
