@@ -46,6 +46,10 @@ class RecordedDut:
         """
         return self.device.infer(*inputs)
 
+    def infer_all(self, *inputs: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+        """Return all outputs of the model for one vector; see `infer`."""
+        return self.device.infer_all(*inputs)
+
     def run(self) -> Any:
         """Run the model on all its vectors, write the Record, and return the run.
 

@@ -90,6 +90,9 @@ class DeviceUnderTest(Protocol):
     def infer(self, *inputs: Array) -> Array:
         """Return the model's first output for one vector."""
 
+    def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return all outputs of the model for one vector."""
+
     def run(self) -> AnyRun:
         """Run the model on all its vectors.
 

@@ -366,3 +366,32 @@ def test_each_test_starts_the_device_anew(repository: pytest.Pytester) -> None:
     result = run(repository)
     result.assert_outcomes(passed=3)
     assert len(records(repository)) == 1  # dut.infer() records nothing
+
+
+@needs_tools
+def test_all_outputs_of_one_vector_are_available(repository: pytest.Pytester) -> None:
+    repository.makepyfile(
+        test_digits="""
+        def test_outputs(dut):
+            inputs = dut.model.vectors.inputs[0]
+            outputs = dut.infer_all(inputs)
+            assert len(outputs) == 1
+            assert outputs[0].tolist() == dut.infer(inputs).tolist()
+            assert (dut.target.name, dut.image.engine) == ("virtual-stm32", "cmsis-nn")
+            assert dut.board.version
+        """
+    )
+    run(repository).assert_outcomes(passed=1)
+
+
+@needs_tools
+def test_mlperf_tiny_has_no_output_of_one_vector(repository: pytest.Pytester) -> None:
+    repository.makepyfile(
+        test_digits="""
+        def test_outputs(dut):
+            dut.infer(dut.model.vectors.inputs[0])
+        """
+    )
+    result = run(repository, "--protocol=mlperf-tiny", "--windows=0")
+    result.assert_outcomes(failed=1)
+    assert "mlperf-tiny does not return a model's output for one input" in said(result)

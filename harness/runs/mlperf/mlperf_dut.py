@@ -48,7 +48,11 @@ class MlperfDut(BoardUnderTest):
         except InfrastructureError as error:
             raise with_diagnosis(error, board) from error
 
-    def infer(self, *inputs: Array) -> Array:  # noqa: ARG002 - required by `DeviceUnderTest`
+    def infer(self, *inputs: Array) -> Array:
+        """Raise `InputError`, as `infer_all` does."""
+        return self.infer_all(*inputs)[0]
+
+    def infer_all(self, *inputs: Array) -> tuple[Array, ...]:  # noqa: ARG002 - a device's method
         """Raise `InputError`: this protocol prints results instead of a model's output bytes."""
         raise InputError(
             "the protocol mlperf-tiny does not return a model's output for one input",
