@@ -173,7 +173,7 @@ def test_setup_has_renode_run_download_one_and_says_which(
     assert main(["setup", "renode"]) == ExitCode.PASSED
     shown = capfd.readouterr().out
     assert "Downloading" in shown
-    assert f"Renode v1.16.1.16298: {folder / 'renode'} (by renode-run)" in shown
+    assert f"Renode v1.16.1.16298: {folder / 'renode'} (from renode-run)" in shown
 
 
 def test_setup_without_renode_run_says_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
