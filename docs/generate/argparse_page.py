@@ -135,7 +135,8 @@ def _sentence(text: str) -> str:
     """Return a help text, which argparse wants without capital and full stop, as a sentence."""
     if not text:
         return ""
-    start = text[0].upper() if text.split(maxsplit=1)[0].isalpha() else text[0]
+    word = text.split(maxsplit=1)[0].rstrip(",")
+    start = text[0].upper() if word.isalpha() else text[0]
     end = "" if text[-1] in ".!?:" else "."
     return plain(start + text[1:]) + end
 

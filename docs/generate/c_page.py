@@ -8,10 +8,11 @@ from docs.generate.markdown import block, code, plain
 
 _DECLARED = (
     re.compile(r"^\}\s*(\w+);", re.MULTILINE),  # a type
-    re.compile(r"\b(\w+)\([^()]*\)\s*;"),  # a function
+    re.compile(r"\b(\w+)\((?:[^()]|\([^()]*\))*\)\s*;"),  # a function; a parameter may be one, too
     re.compile(r"^extern [^;(]*?\b(\w+)(?:\[\w*\])?;", re.MULTILINE),
     re.compile(r"^\s*#define (\w+)", re.MULTILINE),
 )
+_RULE = re.compile(r"\A---- (.*) ----$", re.MULTILINE)  # begins a section of a header
 _NOISE = (
     re.compile(r"^#ifdef __cplusplus\n.*?^#endif\n", re.MULTILINE | re.DOTALL),
     re.compile(r"^#ifndef (\w+_H)\n#define \1\n", re.MULTILINE),
@@ -51,7 +52,7 @@ def _header(path: str) -> str:
 def _item(item: Item) -> str:
     parts = [f"### {', '.join(map(code, item.names))}\n"] if item.names else []
     if item.comment:
-        parts.append(f"{plain(item.comment)}\n")
+        parts.append(_RULE.sub(r"**\1**", plain(item.comment)) + "\n")
     if item.source:
         parts.append(block(item.source, "c"))
     return "\n".join(parts)

@@ -72,8 +72,8 @@ TOML_FILES = (
 EXIT_CODES: Mapping[ExitCode, str] = {
     ExitCode.PASSED: "Everything ran, and every check passed.",
     ExitCode.FAILED: "A verdict: outputs differ from golden, or the quality target is missed.",
-    ExitCode.USAGE: "The input is wrong: an option, a file, a key.",
-    ExitCode.INFRASTRUCTURE: "Something around the model failed: a board, a line, a compiler.",
+    ExitCode.USAGE: "The input is wrong: an option, a file or a key.",
+    ExitCode.INFRASTRUCTURE: "A compiler, emulator, board or link failed; nothing was judged.",
     ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows.",
     ExitCode.INTERRUPTED: "Ctrl-C ended the command.",
 }

@@ -28,7 +28,7 @@ _MEANINGS: Mapping[str, _Meaning] = {
     ),
     "throughput": _Meaning("measured", "Inferences per second, over the protocol of MLPerf Tiny."),
     "windows": _Meaning("exact", "Measurement windows, over the protocol of MLPerf Tiny."),
-    "*_spread": _Meaning(_COUNTED, "Largest count less the smallest, as a share of the median."),
+    "*_spread": _Meaning(_COUNTED, "(Maximum - minimum) / median of the counts."),
     "instructions_*": _Meaning("exact", "Instructions per inference, on an emulator."),
     "cycles_estimated*": _Meaning(
         "estimated",
@@ -43,27 +43,25 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "energy_standard_error": _Meaning("measured", "Standard error of the mean energy."),
     "energy_*": _Meaning(
         "measured; `energy_estimated` estimated",
-        "Energy per inference. `energy_net_median` is without what the device draws while it "
-        "waits, `energy_transfer` is between two inferences.",
+        "Energy per inference. `energy_net_median` is the energy minus that of waiting for the "
+        "same time. `energy_transfer` is the energy between two inferences.",
     ),
     "power_*": _Meaning("measured", "Power while the device computes, transfers, or waits."),
-    "counter_overhead": _Meaning(
-        _COUNTED, "Ticks of an empty measurement. They are already subtracted."
-    ),
+    "counter_overhead": _Meaning(_COUNTED, "Ticks of an empty measurement, already subtracted."),
     "flash": _Meaning("exact", "Flash that the image takes."),
     "ram": _Meaning("exact", "RAM that the image takes, with the whole stack and the arena."),
     "arena*": _Meaning(
         "exact",
-        "RAM for activations. `arena_least` is what the busiest layer needs.",
+        "RAM for activations. `arena_least` is the need of the layer that needs most.",
     ),
-    "stack": _Meaning("measured", "Deepest use of the stack since start."),
+    "stack": _Meaning("measured", "Most stack in use since start."),
     "stack_reserved": _Meaning("exact", "Stack that the image reserves."),
     "wall*": _Meaning(
         "measured",
-        "Time on the host. `wall_inference` is from each RUN to its RESULT.",
+        "Time on the host. `wall_inference` is the part in which it waited for results.",
     ),
     "*_left": _Meaning("exact", "Flash or RAM of the target that the image leaves free."),
-    "stack_margin": _Meaning("measured", "Reserved stack that no inference used."),
+    "stack_margin": _Meaning("measured", "Reserved stack that was never used."),
     "layers_*": _Meaning(
         _COUNTED, "Ticks of a profiled inference: all layers, the hook, and the rest."
     ),
@@ -75,13 +73,15 @@ def page() -> str:
     return "\n".join(
         [
             "# The Record\n",
-            "Every run writes one JSON file. [Records](../record.md) says what a reader may rely "
-            "on, and what may change. A key with a default may be missing in an old file.\n",
+            "Every run writes one JSON file. [Records](../record.md) describes what a reader may "
+            "rely on, and what may change. A key with a default may be missing in an old file.\n",
             *(_section(found) for found in tables(objects.RECORD)),
             "## Names of numbers\n",
-            "A `*` stands for the rest of a name: `min`, `median`, `p95`, `p99`, `max` and "
-            "`first`, if nothing else is said. The first row that matches counts. "
-            "Two numbers are compared only if what stands under *same* is the same for both.\n",
+            "A `*` stands for the rest of a name: `min`, `median`, `p95`, `p99`, `max` or "
+            "`first`, unless the row names others. The first row that matches counts. "
+            "Numbers of two runs are compared only if the runs have the same vectors, clock, "
+            "supply or meter, as the column *same* lists. The unit 1 is a plain number: a count or "
+            "a share.\n",
             _numbers(),
         ]
     )

@@ -11,8 +11,8 @@
 
 #define LINK_VERSION 3U
 #define LINK_BUILD_ID_SIZE 16U
-/* The most bytes that the host has in transit. A port must be able to buffer this number of bytes
- * while the CPU is busy with a frame. */
+/* The number of bytes that the host may have in transit. A port must be able to buffer them while
+ * the CPU is busy with a frame. */
 #ifdef ARDUINO
 #define LINK_WINDOW 256U /* the receive buffer of Serial1 in Arduino's core for Mbed OS */
 #else
@@ -64,9 +64,9 @@ void link_receive(uint8_t byte);
  * interrupt, nor from `run`: a device must not send while it measures. */
 void link_log(const char *text);
 
+/* Only with LINK_TRACE. While the device answers TRACE: reports an output of `layer` to the host,
+ * and sends the output itself if TRACE names this layer. Otherwise does nothing. */
 #ifdef LINK_TRACE
-/* While the device answers TRACE: reports an output of `layer` to the host, and sends the output
- * itself if TRACE names this layer. Otherwise does nothing. */
 void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size);
 #endif
 

@@ -14,25 +14,25 @@ enum {
     MESSAGE_PROFILE = 0x05, /* empty; only in profiled images */
 
     /* device to host */
-    MESSAGE_WELCOME = 0x81, /* the answer to HELLO, see send_welcome() */
-    MESSAGE_ACK = 0x82,     /* LOAD is complete, or RUN starts */
-    MESSAGE_RESULT = 0x83,  /* u32 ticks, coarse, stack, disturbed, bytes of the output */
+    MESSAGE_WELCOME = 0x81, /* the nonce, the build ID, sizes, ...: see docs/link.md */
+    MESSAGE_ACK = 0x82,     /* the LOAD is stored, or the RUN starts */
+    MESSAGE_RESULT = 0x83,  /* u32 each: ticks, coarse, stack, disturbed; the output */
     MESSAGE_ERROR = 0x84,   /* u8 code, u32 detail */
-    MESSAGE_BOOT = 0x85,    /* the device has started: no session is open */
+    MESSAGE_BOOT = 0x85,    /* the device has started; no session is open */
     MESSAGE_LOG = 0x86,     /* text */
-    MESSAGE_FAULT = 0x87,   /* u32 registers */
-    MESSAGE_LAYER = 0x88,   /* an output of a layer, see link_layer() */
+    MESSAGE_FAULT = 0x87,   /* 14 x u32, the registers: see docs/link.md */
+    MESSAGE_LAYER = 0x88,   /* an output of a layer: see docs/link.md */
     MESSAGE_TICKS = 0x89,   /* for the last RUN: u32 hook, u32 for each layer */
 };
 
 enum {
-    ERROR_BAD_FRAME = 1,  /* a frame was damaged: retransmit requests without an answer */
+    ERROR_BAD_FRAME = 1,  /* a frame was damaged; send the unanswered requests again */
     ERROR_NO_SESSION = 2, /* LOAD or RUN before HELLO */
     ERROR_UNKNOWN = 3,    /* unknown message type; detail: the type */
     ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
     ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size */
     ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
-    ERROR_INPUT = 7,      /* the input is not the one that RUN names; detail: its CRC-32 */
+    ERROR_INPUT = 7,      /* the CRC-32 in RUN is not that of the input; detail: the input's */
 };
 
 #endif

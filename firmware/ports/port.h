@@ -1,10 +1,10 @@
 /*
  * The functions between the application and the chip.
  *
- * A new port for a Cortex-M chip writes the four functions of section 1 and copies
- * ports/template to start with; firmware/README.md, "A new port", has the steps. Section 2 is
- * already there in ports/cortexm, section 3 in app. A port for another architecture, like
- * ports/host, writes sections 1 and 2.
+ * A new port for a Cortex-M chip starts as a copy of ports/template and defines the four functions
+ * of section 1; firmware/README.md, "A new port", has the steps. ports/cortexm defines those of
+ * section 2, and app that of section 3. A port for another architecture, like ports/host, defines
+ * sections 1 and 2.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -13,9 +13,9 @@
 
 #include "link.h"
 
-/* ---- 1. Each port writes these, in ports/<name>/port.c ----
+/* ---- 1. Each port defines these, in ports/<name>/port.c ----
  *
- * It also writes the receive interrupt, which calls ring_put(), and the table of its interrupt
+ * It also defines the receive interrupt, which calls ring_put(), and the table of its interrupt
  * vectors; ports/cortexm/cortexm.h declares what they need. */
 
 /* Starts clocks, pins, the serial line with its receive interrupt, and the counters. Calls
@@ -34,7 +34,7 @@ void port_trigger(int high);
  * has no timer left for it. */
 uint32_t port_coarse(void);
 
-/* ---- 2. ports/cortexm has these for every Cortex-M port ---- */
+/* ---- 2. ports/cortexm defines these for every Cortex-M port ---- */
 
 /* Returns the next received byte. Until there is one, the CPU sleeps. */
 uint8_t port_read(void);
@@ -57,7 +57,7 @@ uint32_t port_stack_size(void);
  * busy, because the host never has more than LINK_WINDOW bytes in transit. */
 #define PORT_RING_SIZE LINK_WINDOW
 
-/* ---- 3. The application has this; ports/cortexm calls it ---- */
+/* ---- 3. The application defines this; ports/cortexm calls it ---- */
 
 /* Sends the registers of a fault to the host, in the order of docs/link.md. */
 #define FAULT_WORDS LINK_FAULT_WORDS

@@ -52,10 +52,10 @@ class Provenance(Section, frozen=True):
 
 
 class _Input(Section, frozen=True):
-    """The `[input]` table: how samples become the numbers in `vectors.npz`."""
+    """Preparation of the inputs."""
 
     preprocessing: _Text
-    """How samples become the numbers in the vectors."""
+    """How samples become the numbers in `vectors.npz`, for people: the harness does not use it."""
 
 
 class _File(Section, frozen=True):
@@ -70,7 +70,7 @@ class _File(Section, frozen=True):
     anomaly detection.
     """
     quality_target: float
-    """Least quality that passes, from 0 to 1."""
+    """Lowest quality that passes, from 0 to 1."""
     input: _Input
     """How inputs are prepared."""
     provenance: Provenance
@@ -85,9 +85,9 @@ class _File(Section, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A loaded model folder; `load_model` builds it.
+    """A model folder that was read and checked.
 
-    `quality_target` is the least `metric` (0 to 1) that passes. `classes` names the classes in
+    `quality_target` is the lowest quality (0 to 1) that passes. `classes` names the classes in
     order and may be empty. `tflite` holds the bytes of the network's file. If the model is an
     `export` of Edge Impulse, `tflite` is empty and `tflite_path` is the export's folder.
     """
@@ -122,7 +122,7 @@ class Model:
 
     @cached_property
     def vectors(self) -> Vectors:
-        """The test vectors, read from `vectors_path` at first use; see `load_vectors`."""
+        """The test vectors, read from `vectors_path` at first use."""
         if self.vectors_path.is_dir():
             return load_features(self.vectors_path, self.classes)
         vectors = load_vectors(self.vectors_path)
@@ -131,7 +131,7 @@ class Model:
         return vectors
 
     def check(self, graph: Graph) -> None:
-        """Check task, classes and vectors against the network, as `check_vectors` does.
+        """Check task, classes and vectors against the network.
 
         Raises `InputError` naming the file and the key or array that does not fit.
         """

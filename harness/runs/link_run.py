@@ -112,7 +112,7 @@ class Run:
 
     @cached_property
     def score_differences(self) -> npt.NDArray[np.float64]:
-        """The differences of an export's scores from golden, [N]; see `agreement`."""
+        """The differences of an export's scores from golden, [N]."""
         return score_differences(self.all_outputs, self.all_golden)
 
     @cached_property

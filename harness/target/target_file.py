@@ -19,12 +19,12 @@ NS = 1_000_000_000  # in a second
 
 
 class Mcu(Section, frozen=True):
-    """The chip: its name and its core, a row of firmware/cores.cmake."""
+    """The chip."""
 
     name: Text
     """Name of the chip."""
     core: Core
-    """Core of the chip, a row of firmware/cores.cmake."""
+    """Core of the chip. firmware/cores.cmake has its compiler flags."""
 
 
 class Port(Section, frozen=True):
@@ -39,25 +39,25 @@ class Port(Section, frozen=True):
 
 
 class Counter(Section, frozen=True):
-    """The unit of a tick: `instructions` on emulators, exact; `cycles` on silicon, measured."""
+    """The device's counter, which measures inferences."""
 
     ticks: Literal["instructions", "cycles"]
-    """What the counter counts."""
+    """What it counts: `instructions` on an emulator (exact), or `cycles` on silicon (measured)."""
     hz: Annotated[int, msgspec.Meta(ge=1, le=NS)] | None = None
-    """Frequency of the counter in the machine's time. Only for a QEMU machine whose counter does
-    not count single instructions; the harness computes the instructions from its ticks.
+    """Frequency of the counter in QEMU, in Hz. Only for a QEMU machine whose counter does not count
+    single instructions; the harness computes the instructions from its ticks.
     """
 
 
 class Clock(Section, frozen=True):
-    """The core's clock, which converts cycles to time, and its source.
+    """The core's clock, which converts cycles to time.
 
-    On a board, the port sets it. Instructions are never converted to time: on an emulator the
-    clock only converts estimated cycles to an estimated time.
+    Instructions are never converted to time. On an emulator, the clock converts only estimated
+    cycles to an estimated time.
     """
 
     hz: Annotated[int, msgspec.Meta(ge=1, le=NS)]
-    """Frequency of the core in Hz. On a board, the port sets it."""
+    """Frequency of the core in Hz. On a board, it must be the frequency that the port sets."""
     source: Text
     """Document that states the frequency."""
     flash_wait_states: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
@@ -65,23 +65,23 @@ class Clock(Section, frozen=True):
 
 
 class Power(Section, frozen=True):
-    """The chip's current while it computes: a figure of a datasheet, and its source."""
+    """The chip's current while it computes, from its datasheet. It is for estimates of energy."""
 
     volts: Annotated[float, msgspec.Meta(gt=0, le=6)]
     """Supply voltage in V."""
     ua_per_mhz: Annotated[float, msgspec.Meta(gt=0, le=10_000)]
     """Current per clock frequency while the core computes, in µA/MHz."""
     source: Text
-    """Datasheet and figure that state it."""
+    """Datasheet, and the table or figure in it."""
 
 
 class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
-    """A machine of qemu-system-arm; with `icount_shift` n an instruction takes 2^n ns."""
+    """A machine of qemu-system-arm."""
 
     machine: Text
     """Name of the machine in qemu-system-arm."""
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=MAX_ICOUNT_SHIFT)] = 0
-    """An instruction takes 2^`icount_shift` ns of the machine's time."""
+    """An instruction takes 2^`icount_shift` ns of the time in the machine."""
 
     def instruction_ticks(self, hz: int) -> Fraction:
         """Return the ticks per instruction of a counter at `hz`."""
@@ -89,12 +89,12 @@ class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
 
 
 class ChipId(Section, frozen=True):
-    """A register that identifies the chip: `value` under `mask`."""
+    """A register that identifies the chip. The harness checks it before it flashes."""
 
     address: Address
     """Address of the register."""
     value: Address
-    """Value that the register must have under `mask`."""
+    """Value that the register must have in the bits of `mask`."""
     mask: Address = 0xFFFF_FFFF
     """Bits of the register that are compared."""
 
@@ -107,7 +107,7 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
     probe: str = ""
     """Unique ID of the debug probe, or `remote:HOST:PORT`. Needed if there are several probes."""
     serial: str = ""
-    """Serial port of the board. Not needed if the probe's USB device has it."""
+    """Serial port of the board. Not needed if it belongs to the probe's USB device."""
     interface: str = ""
     """Interface of the probe's USB device that carries the serial port, if it has several."""
     frequency: Annotated[int, msgspec.Meta(ge=1000, le=50_000_000)] = 4_000_000
@@ -163,7 +163,7 @@ class TargetFile(Section, frozen=True):
     port: Port
     """The firmware's port, and its serial line."""
     counter: Counter
-    """Unit of the device's counter."""
+    """The device's counter."""
     board: Qemu | Pyocd | Virtual | Renode
     """How to start the target; `kind` selects one of four tables."""
     stack: Size = 8192

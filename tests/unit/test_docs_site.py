@@ -1,5 +1,6 @@
 """The docs site: navigation, links, and the picture of the rooms."""
 
+import re
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
@@ -28,6 +29,16 @@ def test_every_page_of_docs_is_in_one_group() -> None:
         "Explanation",
         "Contributing",
     ]
+
+
+def test_pages_link_only_to_pages_of_the_site() -> None:
+    pages = {HOME, *(page for group in read_navigation(REPOSITORY) for page in group.pages)}
+    for page in pages:
+        source = REPOSITORY / page
+        text = source.read_text() if source.is_file() else ""
+        for link in re.findall(r"\]\(([\w./-]+\.md)[)#]", text):
+            linked = (source.parent / link).resolve().relative_to(REPOSITORY).as_posix()
+            assert linked in pages, f"{page} links to {linked}"
 
 
 def test_a_page_in_no_group_is_an_error(tmp_path: Path) -> None:
