@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -38,11 +38,13 @@ class Server:
         self._stop = stop
         self._session = threading.Lock()
         self._connections: set[socket.socket] = set()
+        self._sessions: set[socket.socket] = set()  # those of debuggers
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(registration.socket))
         self._listener.listen(_BACKLOG)
         board.withdraw = registration.withdraw
-        board.unplugged = self._cut
+        # Control does not go through the probe: who unplugs the board still gets the answer.
+        board.unplugged = lambda: _cut(self._sessions)
         self._thread = threading.Thread(target=self._accept, name="server", daemon=True)
         self._thread.start()
         if not board.is_unplugged:
@@ -53,12 +55,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._cut()
-
-    def _cut(self) -> None:
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        _cut(self._connections)
 
     def _accept(self) -> None:
         while True:
@@ -80,8 +77,10 @@ class Server:
                 else:
                     self._serve_control(connection)
         self._connections.discard(connection)
+        self._sessions.discard(connection)
 
     def _serve_session(self, connection: socket.socket) -> None:
+        self._sessions.add(connection)
         if self._board.is_unplugged:
             _reply(connection, Reply(ok=False, error="unplugged"))
         elif self._board.busy or not self._session.acquire(blocking=False):
@@ -126,6 +125,12 @@ class Server:
                 "lockup": core.locked_up,
                 "failure": str(core.failure or ""),
             }
+
+
+def _cut(connections: Iterable[socket.socket]) -> None:
+    for connection in list(connections):
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _reply(connection: socket.socket, reply: Reply) -> None:

@@ -25,10 +25,11 @@ from pyocd.probe.aggregator import DebugProbeAggregator
 
 import harness.simulator
 from harness.errors import InfrastructureError, InputError
-from harness.simulator import runtime_folder
+from harness.simulator import board_client, runtime_folder
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 from harness.simulator.board_process import VirtualBoard
 from harness.simulator.chips.chip_names import CHIP_NAMES
+from harness.simulator.socket_protocol import Request
 from tests.support.assembly_bench import DATA, cross_compiler, wait_for
 
 CHIPS = {
@@ -356,6 +357,21 @@ def test_unplug() -> None:
                 opened.target.read32(0x2000_0000)
             with pytest.raises((serial.SerialException, OSError)):
                 talk.port.read(1)
+
+
+def test_control_survives_the_unplugging_of_the_probe() -> None:
+    """Otherwise the answer to the request itself may be lost, if the cut comes first."""
+    with faulty() as board:
+        announcement = runtime_folder.find(board.probe_id)
+        assert announcement is not None
+        control = board_client.Control(announcement)
+        talk = Talk(board)
+        with talk.port, contextlib.closing(control):
+            control.ask(Request("fault", "unplug"))
+            with pytest.raises((serial.SerialException, OSError)):
+                talk.port.read(1)  # until the line is closed; the cut comes after it
+            time.sleep(0.1)
+            assert control.ask(Request("status"))["failure"] == ""
 
 
 def test_unplug_during_flash(firmware: Callable[[str], Path]) -> None:
