@@ -187,7 +187,7 @@ class QemuBoard:
 
 
 def find_qemu() -> str:
-    """Return the path of qemu-system-arm; `InfrastructureError` says how to install it."""
+    """Return the path of qemu-system-arm; `InfrastructureError` if it is not installed."""
     path = shutil.which(_QEMU)
     if path is None:
         raise InfrastructureError(f"{_QEMU} is not on PATH", remedy=_INSTALL)

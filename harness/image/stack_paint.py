@@ -21,7 +21,7 @@ PAINT = 0xA5A5A5A5
 _WORD = 4
 # Sections that only reserve memory and have no content at start.
 _RESERVED = re.compile(r"stack|heap", re.IGNORECASE)
-# In words. A heap writes the size of its first chunk within so many words of its start.
+# In words. A heap writes the size of its first chunk within this distance of its start.
 _HEAP_START = 64 // _WORD
 
 
@@ -52,7 +52,7 @@ def stack_of(elf: Elf, memory: Memory) -> range | None:
 
 
 def _occupied(elf: Elf) -> Iterator[tuple[int, int]]:
-    """Yield the begin and end of each section with content at start."""
+    """Yield the start and end of each section with content at start."""
     with elf.opened() as file:
         for section in file.iter_sections():
             if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and not _RESERVED.search(section.name):

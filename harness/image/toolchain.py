@@ -49,7 +49,7 @@ class Toolchain:
 
 @cache
 def find_gcc() -> Toolchain:
-    """Return the GNU Arm toolchain on PATH; `InfrastructureError` says how to install one."""
+    """Return the GNU Arm toolchain on PATH; `InfrastructureError` if there is none."""
     gcc = shutil.which(_GCC)
     if gcc is None:
         other = INSTALL_CLANG
@@ -63,7 +63,7 @@ def find_gcc() -> Toolchain:
 
 @cache
 def find_clang() -> Toolchain:
-    """Return the clang of the ziglang package; `InfrastructureError` says how to install it."""
+    """Return the clang of the ziglang package; `InfrastructureError` if it is missing."""
     zig = _zig()
     if zig is None:
         raise InfrastructureError("the package ziglang is not installed", remedy=INSTALL_CLANG)

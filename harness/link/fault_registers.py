@@ -46,7 +46,7 @@ def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:
 
 
 def code_location(pc: int, lr: int, locate: Callable[[int], str]) -> str:
-    """Return where `pc` is in the code, and from where `lr` says that it was called."""
+    """Return the place of `pc` in the code, and that of the call, from the return address `lr`."""
     # LR is the return address; the call instruction lies before it.
     return f"{locate(pc)}, called from {locate(max(lr - 2, 0))}"
 

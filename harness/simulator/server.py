@@ -43,7 +43,7 @@ class Server:
         self._listener.bind(str(registration.socket))
         self._listener.listen(_BACKLOG)
         board.withdraw = registration.withdraw
-        # Control does not go through the probe: who unplugs the board still gets the answer.
+        # Control does not go through the probe, so the request to unplug is still answered.
         board.unplugged = lambda: _cut(self._sessions)
         self._thread = threading.Thread(target=self._accept, name="server", daemon=True)
         self._thread.start()

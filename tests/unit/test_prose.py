@@ -27,7 +27,7 @@ MODULES = sorted(ROOT.glob("harness/**/*.py"))
 LONGEST = 40
 """Words of a sentence on a page."""
 
-IN_CODE = 17
+IN_CODE = 10
 """Places in docstrings, comments and messages that still wait for better words: only ever fewer."""
 
 _BEGIN = r"(?:^|(?<=[.:;] ))"  # of a sentence or clause

@@ -19,7 +19,7 @@ from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, stride
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import ResizeNearestNeighborOptions, StridedSliceOptions, Tensor
 
-MAX_SIDE = 65535  # of a resized image: its row and column numbers are uint16_t
+MAX_SIDE = 65535  # pixels of a resized image; the kernel counts rows in uint16_t
 
 
 def transpose(view: OperatorView) -> Layer:
