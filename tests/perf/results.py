@@ -16,7 +16,7 @@ from tests.support.year import MODELS, SILICON, write_year
 REAL = ("virtual-stm32", "virtual-stm32l475", "virtual-nrf52840", "qemu-stm32")
 SERIES = """\
 from pathlib import Path
-from harness.results.opening import open_store
+from harness.results.store.open_results import open_store
 from harness.workspace import Workspace
 with open_store("", Workspace(Path.cwd())) as store:
     assert len(store.series("cycles_median", model="digits", target="{target}")) == 365

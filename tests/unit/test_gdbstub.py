@@ -1,6 +1,6 @@
 """The client of QEMU's gdbstub against a peer on a socket that answers as it is told.
 
-QEMU's own gdbstub is what tests/unit/test_feed.py talks to.
+QEMU's own gdbstub is what tests/unit/test_input_via.py talks to.
 """
 
 import re

@@ -5,6 +5,7 @@ it: an import inside a function or for type checking counts as well.
 """
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -108,3 +109,14 @@ def has_reason(lines: list[str], number: int) -> bool:
             break
         block.append(line.strip())
     return any(line.startswith("#") or "PLC0415 - " in line for line in block)
+
+
+def test_code_in_strings_imports_modules_that_exist() -> None:
+    """Tests and benchmarks run such code in other processes, where no type checker looks."""
+    missing = []
+    for path in sorted(ROOT.glob("tests/**/*.py")):
+        for name in re.findall(r"\bfrom (harness(?:\.\w+)*) import", path.read_text("utf-8")):
+            module = ROOT.joinpath(*name.split("."))
+            if not (module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()):
+                missing.append(f"{path.relative_to(ROOT)}: {name}")
+    assert missing == []
