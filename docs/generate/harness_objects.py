@@ -15,7 +15,7 @@ from harness import harness_toml, pytest_plugin
 from harness.cli.command_groups import CommandGroup, CommandParser
 from harness.cli.main import command_parser
 from harness.errors import ExitCode
-from harness.model import folder
+from harness.model.model_file import ModelFile
 from harness.results.judge import budgets
 from harness.results.judge.metrics import METRICS, Metric
 from harness.results.record import Record
@@ -54,7 +54,7 @@ TOML_FILES = (
     TomlFile(
         "models/NAME/model.toml",
         "A model: what it is, and the quality that it must reach.",
-        folder._File,
+        ModelFile,
     ),
     TomlFile(
         "harness.toml",
@@ -65,7 +65,7 @@ TOML_FILES = (
         "budgets.toml",
         "Budgets: how much worse than its baseline a number may get. "
         "The file lies beside the baselines.",
-        budgets._File,
+        budgets.BudgetsFile,
     ),
 )
 
@@ -86,7 +86,7 @@ def command_line() -> CommandParser:
 
 def command_groups() -> Sequence[CommandGroup]:
     """Return the groups of commands, as `harness --help` shows them."""
-    return command_parser()._groups
+    return command_parser().groups
 
 
 class _OptionCollector(argparse.ArgumentParser):

@@ -45,16 +45,16 @@ class CommandParser(argparse.ArgumentParser):
             help=argparse.SUPPRESS,
             parser_class=argparse.ArgumentParser,
         )
-        self._groups: list[CommandGroup] = []
+        self.groups: list[CommandGroup] = []
 
     def add_command_group(self, title: str) -> CommandGroup:
         """Add a group of commands after the existing groups."""
         group = CommandGroup(title, self._commands)
-        self._groups.append(group)
+        self.groups.append(group)
         return group
 
     def format_help(self) -> str:
         """Return the help, with the groups at the end."""
         hint = f"Use '{self.prog} COMMAND --help' for the options of a command."
-        self.epilog = "\n\n".join([*map(str, self._groups), hint])
+        self.epilog = "\n\n".join([*map(str, self.groups), hint])
         return super().format_help()

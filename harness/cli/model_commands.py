@@ -16,8 +16,9 @@ from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.write_folder import Network, UserData, create_model, read_network
-from harness.model.folder import Task, find_model
+from harness.model.folder import find_model
 from harness.model.metric import SHOWN
+from harness.model.model_file import Task
 from harness.model.tflite_file import parse
 from harness.report.network_table import print_network, try_engines
 from harness.workspace import Workspace

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.write_folder import Network, UserData
-from harness.model.folder import Task
+from harness.model.model_file import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
 

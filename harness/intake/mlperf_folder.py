@@ -16,7 +16,8 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.intake.add_model import describe_quantization
 from harness.intake.write_folder import Network, UserData
-from harness.model.folder import Task, count_classes
+from harness.model.folder import count_classes
+from harness.model.model_file import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
 

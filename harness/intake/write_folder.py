@@ -11,9 +11,10 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.golden import tflm_golden
 from harness.measure.quality import quality_of
-from harness.model.folder import DESCRIPTION, METRICS, Task, count_classes
+from harness.model.folder import count_classes
 from harness.model.graph import Graph, Tensor
 from harness.model.metric import check_both_labels
+from harness.model.model_file import DESCRIPTION, METRICS, Task
 from harness.model.tflite_file import parse
 from harness.model.vectors import Vectors
 from harness.model.vectors_fit import check_labels

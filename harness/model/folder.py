@@ -1,6 +1,6 @@
 """Model folders: a network, its test vectors, and the provenance of both.
 
-A model folder holds `model.toml` (its schema is `_File` below), the int8 network as `.tflite`
+A model folder holds `model.toml` (`ModelFile` is its schema), the int8 network as `.tflite`
 and the test vectors as `.npz`. Loading reads and checks the description and reads the network's
 bytes. The vectors are read at first use, because building an image does not need them.
 
@@ -13,9 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
-
-import msgspec
 
 from harness.errors import InputError
 from harness.model import tflite_file
@@ -23,64 +20,11 @@ from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.metric import Metric, check_both_labels
+from harness.model.model_file import DESCRIPTION, METRICS, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import check_finite, check_labels, check_vectors
 from harness.support import bundled_files, toml_file
 from harness.support.suggestions import suggest
-from harness.support.toml_file import Section
-
-DESCRIPTION = "model.toml"
-
-Task = Literal["classification", "anomaly-detection"]
-METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection": "auc"}
-"""The metric of each task."""
-
-_Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class Provenance(Section, frozen=True):
-    """Origin and licence of a model and its vectors."""
-
-    data: _Text
-    """Origin of the data."""
-    licence: _Text
-    """Licence of model and data."""
-    split: str = ""
-    """How training and test data were separated."""
-    trained_by: str = ""
-    """Program that trained the model."""
-
-
-class _Input(Section, frozen=True):
-    """Preparation of the inputs."""
-
-    preprocessing: _Text
-    """How samples become the numbers in `vectors.npz`, for people: the harness does not use it."""
-
-
-class _File(Section, frozen=True):
-    """The schema of `model.toml`."""
-
-    description: _Text
-    """One line for `harness list models`."""
-    task: Task
-    """What the model does."""
-    metric: Metric
-    """Metric of the quality. It follows from the task: `accuracy` for classification, `auc` for
-    anomaly detection.
-    """
-    quality_target: float
-    """Lowest quality that passes, from 0 to 1."""
-    input: _Input
-    """How inputs are prepared."""
-    provenance: Provenance
-    """Origin of the model and its data."""
-    model: _Text = "model.tflite"
-    """File of the network, or folder of an Edge Impulse export."""
-    vectors: _Text = "vectors.npz"
-    """File of the test vectors, or folder with features of an Edge Impulse project."""
-    classes: tuple[_Text, ...] = ()
-    """Names of the classes, in the order of the outputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +123,7 @@ def load_model(folder: Path) -> Model:
         if is_export(folder):
             return _bare_export(folder)
         raise _not_a_model(folder)
-    file = toml_file.read(description, _File)
+    file = toml_file.read(description, ModelFile)
     _check_metric(file.task, file.metric, description)
     _check_quality_target(file.quality_target, description)
     _check_classes(file.classes, description)
@@ -274,7 +218,7 @@ def _read_network(path: Path, description: Path) -> bytes:
     return data
 
 
-def _check_export(file: _File, export: Export, description: Path) -> None:
+def _check_export(file: ModelFile, export: Export, description: Path) -> None:
     if file.task != "classification":
         raise InputError(
             "an export can only be a classification",

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import folder
+from harness.model import model_file
 from harness.training.keras import SEED, tensorflow
 from harness.training.task import Samples, Task
 
 
-def train(task: Task, kind: folder.Task, samples: Samples, say: Callable[[str], None]) -> Any:
+def train(task: Task, kind: model_file.Task, samples: Samples, say: Callable[[str], None]) -> Any:
     """Train a new network on `samples`, augmented again in every epoch, and return it.
 
     The target depends on the `kind` of task: for an autoencoder it is the input, otherwise the
@@ -33,7 +33,7 @@ def train(task: Task, kind: folder.Task, samples: Samples, say: Callable[[str], 
     return network
 
 
-def _loss(kind: folder.Task, output_shape: tuple[int | None, ...]) -> str:
+def _loss(kind: model_file.Task, output_shape: tuple[int | None, ...]) -> str:
     if kind == "anomaly-detection":
         return "mean_squared_error"
     return "binary_crossentropy" if output_shape[-1] == 1 else "sparse_categorical_crossentropy"

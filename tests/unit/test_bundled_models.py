@@ -7,7 +7,8 @@ import pytest
 
 from harness.golden import tflm_golden
 from harness.measure.quality import quality_of
-from harness.model.folder import DESCRIPTION, Model, find_model, list_models
+from harness.model.folder import Model, find_model, list_models
+from harness.model.model_file import DESCRIPTION
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300_000  # bytes of a model's folder

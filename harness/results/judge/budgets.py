@@ -16,6 +16,7 @@ from harness.results.judge.compare import Delta
 from harness.results.judge.metrics import metric_of
 from harness.support import toml_file
 from harness.support.suggestions import suggest
+from harness.support.toml_file import Section
 
 _ALLOWANCE = re.compile(r"(?P<value>\d+(\.\d+)?([eE]-?\d+)?)\s*(?P<unit>%|[A-Za-z]+)")
 
@@ -35,7 +36,7 @@ class _Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name of a target, or a pattern."""
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BudgetsFile(Section, frozen=True):
     """The whole file."""
 
     new: Literal["fail", "report"] = "fail"
@@ -105,7 +106,7 @@ def read_budgets(path: Path, names: KnownNames) -> Budgets:
     """
     if not path.exists():
         return Budgets()
-    file = toml_file.read(path, _File)
+    file = toml_file.read(path, BudgetsFile)
     rules = [
         _rule(budget, names, f"{path}: budget[{index}]") for index, budget in enumerate(file.budget)
     ]

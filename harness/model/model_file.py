@@ -1,0 +1,61 @@
+"""What a `model.toml` describes, key by key."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from harness.model.metric import Metric
+from harness.support.toml_file import Section
+
+DESCRIPTION = "model.toml"
+
+Task = Literal["classification", "anomaly-detection"]
+METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection": "auc"}
+"""The metric of each task."""
+
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Provenance(Section, frozen=True):
+    """Origin and licence of a model and its vectors."""
+
+    data: _Text
+    """Origin of the data."""
+    licence: _Text
+    """Licence of model and data."""
+    split: str = ""
+    """How training and test data were separated."""
+    trained_by: str = ""
+    """Program that trained the model."""
+
+
+class Input(Section, frozen=True):
+    """Preparation of the inputs."""
+
+    preprocessing: _Text
+    """How samples become the numbers in `vectors.npz`, for people: the harness does not use it."""
+
+
+class ModelFile(Section, frozen=True):
+    """The schema of `model.toml`."""
+
+    description: _Text
+    """One line for `harness list models`."""
+    task: Task
+    """What the model does."""
+    metric: Metric
+    """Metric of the quality. It follows from the task: `accuracy` for classification, `auc` for
+    anomaly detection.
+    """
+    quality_target: float
+    """Lowest quality that passes, from 0 to 1."""
+    input: Input
+    """How inputs are prepared."""
+    provenance: Provenance
+    """Origin of the model and its data."""
+    model: _Text = "model.tflite"
+    """File of the network, or folder of an Edge Impulse export."""
+    vectors: _Text = "vectors.npz"
+    """File of the test vectors, or folder with features of an Edge Impulse project."""
+    classes: tuple[_Text, ...] = ()
+    """Names of the classes, in the order of the outputs."""
