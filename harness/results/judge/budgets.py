@@ -21,7 +21,7 @@ from harness.support.toml_file import Section
 _ALLOWANCE = re.compile(r"(?P<value>\d+(\.\d+)?([eE]-?\d+)?)\s*(?P<unit>%|[A-Za-z]+)")
 
 
-class _Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Budget(Section, frozen=True):
     """How much worse a number may get."""
 
     metric: str
@@ -43,7 +43,7 @@ class BudgetsFile(Section, frozen=True):
     """What happens to a run without a baseline, or with another network than its baseline's: it
     fails, or it is only reported.
     """
-    budget: list[_Budget] = []
+    budget: list[_Budget] = msgspec.field(default_factory=list)
     """The budgets. If several match a number, the last one applies."""
 
 
