@@ -62,6 +62,7 @@ $(VENV)/created:
 	touch $@
 
 $(VENV)/installed: pyproject.toml $(VENV)/created
+	@echo "Installing Python packages in $(VENV): about a minute ..."
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 

@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     FAILED = 1  # verdict: the model's answers are wrong
     USAGE = 2  # the user's input is wrong
     INFRASTRUCTURE = 3  # something around the model failed; the model was not judged
-    REGRESSION = 4  # verdict: the answers are right, but a number is worse than its baseline
+    REGRESSION = 4  # verdict: the answers are right, but worse than their baseline, or without one
     INTERRUPTED = 130  # Ctrl-C, as in shells
 
 
