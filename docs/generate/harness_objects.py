@@ -74,7 +74,7 @@ EXIT_CODES: Mapping[ExitCode, str] = {
     ExitCode.FAILED: "A verdict: outputs differ from golden, or the quality target is missed.",
     ExitCode.USAGE: "The input is wrong: an option, a file or a key.",
     ExitCode.INFRASTRUCTURE: "A compiler, emulator, board or link failed; nothing was judged.",
-    ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows, or has no baseline.",
+    ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows, or has none.",
     ExitCode.INTERRUPTED: "Ctrl-C ended the command.",
 }
 
