@@ -70,8 +70,8 @@ def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") ->
     """Return the numbers of all runs, oldest run first: a row for each run and number.
 
     `source` is a folder of Records or the URL of a store; by default it is `reports/runs` of
-    the repository around the current folder. `filters` select runs: `target`, `model`, `engine`, `toolchain`,
-    `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
+    the repository around the current folder. `filters` select runs: `target`, `model`, `engine`,
+    `toolchain`, `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
 
     - `run`: str, the run's ID; `started`: datetime64[us, UTC]
     - `commit`, `branch`, `target`, `model`, `engine`, `toolchain`, `optimize`, `verdict`,

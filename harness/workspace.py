@@ -18,6 +18,7 @@ _OUR_FILES = ("harness.toml", "targets/*.toml", "models/*/model.toml")
 _PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
 _PYTEST_SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 
+
 @dataclass(frozen=True)
 class Workspace:
     """A repository root. Its targets and models take precedence over the bundled ones."""

@@ -52,7 +52,7 @@ def _repair_streams() -> None:
                 os.open(os.devnull, os.O_RDWR)
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:
-            setattr(sys, stream, Path(os.devnull).open("w"))
+            setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115 - until the end
         if isinstance(getattr(sys, stream), TextIOWrapper):
             getattr(sys, stream).reconfigure(errors="backslashreplace")
 

@@ -90,7 +90,7 @@ def _blamed(error: HarnessError) -> HarnessError:
     cause = error.__cause__
     if not (isinstance(error, InputError) and isinstance(cause, OSError)):
         return error
-    if cause.errno not in _MACHINE:
+    if not (cause.errno and cause.errno in _MACHINE):
         return error
     remedy = error.remedy or _REMEDIES[cause.errno]
     return InfrastructureError(error.what, where=error.where, remedy=remedy)
