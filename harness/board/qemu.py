@@ -18,6 +18,7 @@ from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.channel import Channel
+from harness.support.local_socket import listen_at
 from harness.support.owned_process import OwnedProcess
 from harness.target.target_file import Qemu, Target
 
@@ -63,9 +64,7 @@ class QemuBoard:
             # firmware sends at start is lost.
             servers = {}
             for name in _SOCKETS:
-                servers[name] = listening.enter_context(socket.socket(socket.AF_UNIX))
-                servers[name].bind(os.path.join(folder, name))
-                servers[name].listen(1)
+                servers[name] = listening.enter_context(listen_at(Path(folder, name)))
             with self._log.open("wb") as log:
                 command = self._command(image, folder)
                 self._process = OwnedProcess(command, log, scratch=Path(folder))
