@@ -51,9 +51,8 @@ class RunsSummary:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the tables of the runs."""
-        records = list(self._read_records())
         with reported(self._options.selection.workspace.logs):
-            if records:
+            if records := list(self._read_records()):
                 self._print_runs(records, terminalreporter)
         for note in self._notes:
             terminalreporter.write_line(note)

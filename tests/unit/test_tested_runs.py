@@ -202,7 +202,9 @@ def test_failed(record):
 def test_unprintable_text_of_a_test_is_printable_in_the_record(
     repository: pytest.Pytester,
 ) -> None:
-    test = 'def test_failed(record):\n    record("failed")\n    raise ValueError("\\x1b[31m\\ud800")\n'
+    test = (
+        'def test_failed(record):\n    record("failed")\n    raise ValueError("\\x1b[31m\\ud800")\n'
+    )
     session(repository, test).assert_outcomes(failed=1)
     (reason,) = record_of("failed").reasons
     assert reason.endswith("failed: ValueError: ⟨001B⟩[31m⟨D800⟩")
