@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from harness.errors import InfrastructureError
 from harness.link.channel import Channel
 
-_DEADLINE = 5.0  # seconds for an answer; it usually takes less than a millisecond
+_DEADLINE = 15.0  # seconds for an answer; QEMU's start takes some on a busy machine
 _BLOCK = 2000  # bytes per packet; as hex digits they fit QEMU's limit, 4096
 
 _ACKNOWLEDGED = b"+"
@@ -35,6 +35,11 @@ class Gdbstub:
         self._runs = runs
         self._channel = channel
         self._received = b""
+
+    def start(self) -> None:
+        """Start a machine that does not run yet; raises the same errors as `write`."""
+        with self._stopped():
+            pass
 
     def write(self, address: int, data: bytes) -> None:
         """Write `data` to memory at `address`.
