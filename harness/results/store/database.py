@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.store.database_tables import METADATA, VERSION, version
+from harness.support.secrets import HIDDEN, without_secrets
 
 _LOCK_TIMEOUT = 30  # seconds to wait for another writer
 _PAUSE = 0.01  # seconds between two attempts
@@ -47,6 +48,7 @@ _LIBPQ = {  # in seconds; a vanished server is detected after a minute
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+_PASSWORDS = ("password", "sslpassword")  # parameters of libpq
 _REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO this user, and rights on the tables",
     "28000": "check pg_hba.conf of the server; put the password into ~/.pgpass",
@@ -170,8 +172,14 @@ def _parse_url(url: str) -> URL:
     if driver is None or parsed.database in {None, "", ":memory:"}:
         raise InputError(
             "is not the URL of a store",
-            where=f"--store={url.rsplit('@', maxsplit=1)[-1]}",  # without a password
+            where=f"--store={without_secrets(url)}",
             remedy="use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        )
+    if "@" in (parsed.host or ""):  # otherwise an error would name the end of the password as host
+        raise InputError(
+            "the password in the URL has an @ that is not encoded",
+            where=f"--store={without_secrets(url)}",
+            remedy="put the password into ~/.pgpass, or write %40 for @",
         )
     return parsed.set(drivername=driver)
 
@@ -190,12 +198,22 @@ def _printable_url(url: URL) -> str:
     ).render_as_string()
 
 
+def _without_passwords(text: str, url: URL) -> str:
+    """Return the text of an error without the passwords of `url`, and without others."""
+    known = [url.password, *(url.query.get(name) for name in _PASSWORDS)]
+    for password in known:
+        if isinstance(password, str) and password:
+            text = text.replace(password, HIDDEN)
+    return without_secrets(text)
+
+
 @contextmanager
 def _translated_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        what = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__)
+        text = _without_passwords(str(error.orig), engine.url)
+        what = next(iter(text.strip().splitlines()), type(error.orig).__name__)
         # SQLite raises this for a file that is not a database, or is damaged.
         kind = UnusableError if type(error) is exc.DatabaseError else InfrastructureError
         state = getattr(error.orig, "sqlstate", None) or ""
