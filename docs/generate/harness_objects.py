@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import harness
 from harness import harness_toml, pytest_plugin
 from harness.cli.command_groups import CommandGroup, CommandParser
-from harness.cli.main import command_parser
+from harness.cli.command_line import command_parser
 from harness.errors import ExitCode
 from harness.model.model_file import ModelFile
 from harness.results.judge import budgets

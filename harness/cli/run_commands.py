@@ -12,7 +12,7 @@ from harness.board.board_options import BoardOptions
 from harness.cli.command_groups import CommandGroup
 from harness.cli.judge_commands import passes
 from harness.cli.sweep import sweep
-from harness.errors import ExitCode
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import build_image
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
@@ -28,6 +28,8 @@ from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
+from harness.runs.device_under_test import AnyRun
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.workspace import Workspace
 
@@ -57,21 +59,37 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     upload = StoreUpload(run_options.store)
     progress = Progress(sys.stderr)
     paths: list[Path] = []
+    not_run = 0
     with _tables_at_the_end(paths, run_options), run_options.meter as metering:
-        for combination in run_options.selection.combinations():
-            with bench(run_options.request(combination, progress, metering)) as dut:
-                paths.append(record_run(dut.run(), workspace))
+        for choice in run_options.selection.combinations():
+            run = _attempt(run_options, run_options.request(choice, progress, metering))
+            if run is None:
+                not_run += 1
+                continue
+            paths.append(record_run(run, workspace))
             upload.add(paths[-1])
-    failed = [record for record in map(read_record, paths) if record.verdict != "passed"]
-    for record in failed:
-        print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
     for error in upload.errors:
         print(f"harness: {error}", file=sys.stderr)
-    if failed:
+    if any(read_record(path).verdict != "passed" for path in paths):
         return ExitCode.FAILED
-    if run_options.gate and not passes(run_options.gate, paths):
+    if run_options.gate and paths and not passes(run_options.gate, paths):
         return ExitCode.REGRESSION
-    return ExitCode.INFRASTRUCTURE if upload.errors else ExitCode.PASSED
+    return ExitCode.INFRASTRUCTURE if upload.errors or not_run else ExitCode.PASSED
+
+
+def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
+    """Return the run; None after an infrastructure error, which says nothing about other runs."""
+    health, name = run_options.health, request.target.name
+    if health.why_not(name):
+        return None
+    try:
+        with bench(request) as dut:
+            return dut.run()
+    except InfrastructureError as error:
+        print(f"harness: {error}", file=sys.stderr)
+    if why := health.why_not(name):
+        print(f"harness: {name}: {why}; its other runs are not tried", file=sys.stderr)
+    return None
 
 
 @contextmanager
@@ -84,6 +102,8 @@ def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterat
             records = [read_record(path) for path in paths]
             selection, store = run_options.selection, run_options.store
             print_runs(records, selection.engines, store, selection.workspace, Console())
+            if selection.note:
+                print(selection.note)
             print(f"records: {paths[0].parent}")
 
 

@@ -11,6 +11,7 @@ from harness.results.judge.sweep_row import SweepRow
 from harness.results.record_file import read_record
 from harness.results.recording import record_run
 from harness.runs.bench import bench
+from harness.runs.health import Health
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 
@@ -28,16 +29,19 @@ def sweep(
             selection.opts,
         )
     )
+    health = Health()
     for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)
         progress.say(f"{position} of {len(names)}: {row}")
         try:
-            rows.append(_run(selection, row, board, progress))
+            rows.append(_run(selection, row, board, progress, health))
         except HarnessError as error:
             rows.append(replace(row, reasons=[str(error)], code=error.exit_code))
 
 
-def _run(selection: Selection, row: SweepRow, board: BoardOptions, progress: Progress) -> SweepRow:
+def _run(
+    selection: Selection, row: SweepRow, board: BoardOptions, progress: Progress, health: Health
+) -> SweepRow:
     request = RunRequest(
         target=selection.target(row.target),
         model=selection.model(row.model),
@@ -46,9 +50,10 @@ def _run(selection: Selection, row: SweepRow, board: BoardOptions, progress: Pro
         toolchain=find_toolchain(row.toolchain, row.opt),
         progress=progress,
         board_options=board,
+        health=health,
     )
     with bench(request) as dut:
-        path = record_run(dut.run(), selection.workspace)
-    record = read_record(path)
+        run = dut.run()
+    record = read_record(record_run(run, selection.workspace))
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
     return replace(row, numbers=record.numbers, reasons=record.reasons, code=code)

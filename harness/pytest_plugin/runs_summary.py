@@ -16,33 +16,40 @@ from harness.results.store.upload import StoreUpload
 class RunsSummary:
     """Collects the records of the session in the main process, also those of xdist's workers.
 
-    `name` is the user property with the file of a record. With `uploads`, records are added to the
-    store that `--store` names.
+    `name` is the user property with the file of a record, `note` that with a note on the models.
+    With `uploads`, records are added to the store that `--store` names.
     """
 
-    def __init__(self, options: RunOptions, name: str, *, uploads: bool) -> None:
+    def __init__(self, options: RunOptions, name: str, note: str, *, uploads: bool) -> None:
         self._options = options
         self._name = name
+        self._note = note
         self._paths: list[Path] = []
+        self._notes: dict[str, None] = {}
         self._upload = StoreUpload(options.store if uploads else "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the records of a test."""
-        if report.when != "call":
+        """Collect the records of a test that has ended."""
+        if report.when != "teardown":
             return
-        for name, path in report.user_properties:
+        for name, value in report.user_properties:
             if name == self._name:
-                self._paths.append(Path(str(path)))
-                self._upload.add(self._paths[-1])
+                self._paths.append(Path(str(value)))
+            elif name == self._note:
+                self._notes[str(value)] = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail the session if a record did not reach the store."""
+        """Add the records, as the tests left them, to the store; fail if one is not there."""
+        for path in self._paths:
+            self._upload.add(path)
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the tables of the runs."""
         if not self._paths:
+            for note in self._notes:
+                terminalreporter.write_line(note)
             return
         writer = terminalreporter._tw
         text = io.StringIO()
@@ -57,6 +64,8 @@ class RunsSummary:
         print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
+        for note in self._notes:
+            terminalreporter.write_line(note)
         terminalreporter.write_line(f"records: {self._paths[0].parent}")
         for error in self._upload.errors:
             terminalreporter.write_line(error, red=True)

@@ -1,5 +1,6 @@
 """Turns a run into a Record."""
 
+import os
 import platform
 import secrets
 import subprocess
@@ -32,6 +33,9 @@ from harness.runs.layer_profile import Profile
 from harness.runs.link_run import Run
 from harness.support.version import VERSION
 from harness.target.target_file import Qemu
+
+_SESSION = secrets.token_hex(8)  # of this process
+_XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -91,6 +95,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         energy=_energy_info(run.metered),
         memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
+        session=os.environ.get(_XDIST_SESSION) or _SESSION,
         **measured,
     )
 
