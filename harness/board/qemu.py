@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.channel import Channel
 from harness.support.owned_process import OwnedProcess
+from harness.support.process_activity import Activity, ProcessTree
 from harness.target.target_file import Qemu, Target
 
 _QEMU = "qemu-system-arm"
@@ -44,6 +46,7 @@ class QemuBoard:
         self._process: OwnedProcess | None = None
         self._connections: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
+        self._activity: Callable[[], Activity | None] = lambda: None
         self._elf: Elf | None = None
 
     @property
@@ -69,6 +72,7 @@ class QemuBoard:
             with self._log.open("wb") as log:
                 command = self._command(image, folder)
                 self._process = OwnedProcess(command, log, scratch=Path(folder))
+                self._activity = ProcessTree(self._process.pid).activity
             for name, server in servers.items():
                 self._connections[name] = self._accept(server, name)
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=not image.stack)
@@ -138,7 +142,11 @@ class QemuBoard:
         return self._gdbstub
 
     def _channel(self, name: str, peer: str) -> Channel:
-        return Channel(self._connections[name].fileno(), name=f"{self._target.name} ({peer})")
+        return Channel(
+            self._connections[name].fileno(),
+            name=f"{self._target.name} ({peer})",
+            activity=self._activity,
+        )
 
     def _command(self, image: Image, folder: str) -> list[str]:
         sockets = [
