@@ -3,7 +3,7 @@
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.channel import Channel, LineClosedError
 from harness.support.owned_process import OwnedProcess
+from harness.support.process_activity import Activity, ProcessTree
 from harness.target.target_file import Qemu, Target
 
 _QEMU = "qemu-system-arm"
@@ -41,6 +42,7 @@ class QemuBoard:
         self._process: OwnedProcess | None = None
         self._connections: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
+        self._activity: Callable[[], Activity | None] = lambda: None
         self._elf: Elf | None = None
 
     @property
@@ -62,6 +64,7 @@ class QemuBoard:
             with self._log.open("wb") as log:
                 command = self._command(image, theirs)
                 self._process = OwnedProcess(command, log, descriptors=[*theirs.values()])
+                self._activity = ProcessTree(self._process.pid).activity
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
         try:
             if image.stack:
@@ -135,7 +138,11 @@ class QemuBoard:
         return self._gdbstub
 
     def _channel(self, name: str, peer: str) -> Channel:
-        return Channel(self._connections[name].fileno(), name=f"{self._target.name} ({peer})")
+        return Channel(
+            self._connections[name].fileno(),
+            name=f"{self._target.name} ({peer})",
+            activity=self._activity,
+        )
 
     def _command(self, image: Image, descriptors: Mapping[str, int]) -> list[str]:
         lines = [

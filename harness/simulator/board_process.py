@@ -16,6 +16,7 @@ from harness.simulator.chips.chip_names import CHIP_NAMES
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess
+from harness.support.process_activity import ProcessTree
 from harness.support.suggestions import suggest
 
 _START_DEADLINE = 20.0  # seconds; a start takes half a second on an idle machine
@@ -25,11 +26,15 @@ _TAIL_LINES = 10
 
 
 class VirtualBoard:
-    """A running virtual board in a process of its own; use it as a context manager."""
+    """A running virtual board in a process of its own; use it as a context manager.
+
+    `activity` returns what the process does.
+    """
 
     def __init__(self, process: OwnedProcess, announcement: Announcement) -> None:
         self._process: OwnedProcess | None = process
         self._announcement = announcement
+        self.activity = ProcessTree(process.pid).activity
 
     @classmethod
     def start(

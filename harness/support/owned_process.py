@@ -58,6 +58,11 @@ class OwnedProcess:
             os.close(reading)
 
     @property
+    def pid(self) -> int:
+        """The process ID of the supervisor, whose child is the command."""
+        return self._supervisor.pid
+
+    @property
     def stdin(self) -> IO[bytes]:
         """Standard input of a process started with `talks`."""
         if self._supervisor.stdin is None:
