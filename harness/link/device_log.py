@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from harness.support.printable import printable, printable_lines
+
 KEPT = 64 * 1024
 """Characters kept of the beginning of a log, and as many of its end."""
 
@@ -24,10 +26,11 @@ class DeviceLog:
         self._characters = 0  # left out
 
     def add(self, text: str) -> None:
-        """Add a message."""
+        """Add a message. It becomes one printable line, without colours."""
         if len(text) > _LONGEST:
             left_out = f"[{len(text) - _LONGEST:,} characters left out]"
             text = f"{text[:_LONGEST]} {left_out}"
+        text = printable(printable_lines(text).rstrip("\n"), _LONGEST * 8)
         if len(text) < self._room:
             self._first.append(text)
             self._room -= len(text) + 1

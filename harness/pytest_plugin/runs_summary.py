@@ -4,13 +4,13 @@ import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from harness.errors import ExitCode
 from harness.options.run_options import RunOptions
 from harness.report.runs_report import print_runs
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
+from harness.support.terminal import Terminal, shown
 
 
 class RunsSummary:
@@ -49,11 +49,11 @@ class RunsSummary:
         """Print the tables of the runs."""
         if not self._paths:
             for note in self._notes:
-                terminalreporter.write_line(note)
+                terminalreporter.write_line(shown(note))
             return
         writer = terminalreporter._tw
         text = io.StringIO()
-        console = Console(
+        console = Terminal(
             file=text,
             width=writer.fullwidth,
             force_terminal=writer.hasmarkup,
@@ -65,7 +65,7 @@ class RunsSummary:
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
         for note in self._notes:
-            terminalreporter.write_line(note)
-        terminalreporter.write_line(f"records: {self._paths[0].parent}")
+            terminalreporter.write_line(shown(note))
+        terminalreporter.write_line(shown(f"records: {self._paths[0].parent}"))
         for error in self._upload.errors:
-            terminalreporter.write_line(error, red=True)
+            terminalreporter.write_line(shown(error), red=True)
