@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.board.board_options import BoardOptions
 from harness.cli.command_groups import CommandGroup
 from harness.cli.judge_commands import passes
@@ -31,6 +29,7 @@ from harness.runs.bench import bench
 from harness.runs.device_under_test import AnyRun
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
+from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
 
@@ -101,7 +100,7 @@ def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterat
         if paths:
             records = [read_record(path) for path in paths]
             selection, store = run_options.selection, run_options.store
-            print_runs(records, selection.engines, store, selection.workspace, Console())
+            print_runs(records, selection.engines, store, selection.workspace, Terminal())
             if selection.note:
                 print(selection.note)
             print(f"records: {paths[0].parent}")
@@ -141,7 +140,7 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
         sweep(selection, board_options(options), Progress(sys.stderr), rows)
     finally:
         if rows:
-            print_sweep(rows, Console())
+            print_sweep(rows, Terminal())
     if plot and any(not row.reasons for row in rows):
         plot_sweep(rows, plot)
         print(f"plot: {plot}")

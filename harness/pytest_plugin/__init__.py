@@ -30,6 +30,7 @@ from harness.pytest_plugin.baseline_gate import GatePlugin
 from harness.pytest_plugin.failures import FailuresPlugin
 from harness.pytest_plugin.recorded_dut import RecordedDut
 from harness.pytest_plugin.runs_summary import RunsSummary
+from harness.pytest_plugin.session_signals import SignalsPlugin
 from harness.pytest_plugin.tested_runs import TestedRuns
 from harness.report.junit_properties import properties
 from harness.results.record_file import read_record
@@ -38,6 +39,7 @@ from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
+from harness.support.terminal import shown
 from harness.target.target_file import Target
 from harness.workspace import Workspace, find_workspace
 
@@ -56,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
     workspace = _workspace(config)
     config.pluginmanager.register(FailuresPlugin(workspace.logs))
+    config.pluginmanager.register(SignalsPlugin())
     try:
         run_options = RunOptions.of(config.option, workspace)
         config.stash[_RUN_OPTIONS] = run_options
@@ -71,9 +74,9 @@ def pytest_configure(config: pytest.Config) -> None:
                 GatePlugin(run_options.gate, _RECORD_PROPERTY, workspace.logs)
             )
     except InputError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(shown(error)) from error
     except InfrastructureError as error:
-        pytest.exit(str(error), returncode=error.exit_code)
+        pytest.exit(shown(error), returncode=error.exit_code)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode, HarnessError, Regression, Verdict
+from harness.support.terminal import shown
 from harness.support.uncaught import explain
 
 _CODE = "harness_code"  # attribute of a report; it also comes from the workers of xdist
@@ -45,7 +46,7 @@ class FailuresPlugin:
         only_api = not _uses_our_fixtures(item)
         error = explained(call.excinfo.value, self._logs, only_api=only_api)
         if isinstance(error, (HarnessError, Regression)):
-            report.longrepr = str(error)
+            report.longrepr = shown(error)
         if isinstance(error, HarnessError):
             setattr(report, _CODE, int(error.exit_code))
         return report
@@ -59,7 +60,7 @@ class FailuresPlugin:
         """End the session with our own exit code if one of our hooks failed."""
         error = explained(excinfo.value, self._logs)
         if isinstance(error, HarnessError):
-            pytest.exit(str(error), returncode=error.exit_code)
+            pytest.exit(shown(error), returncode=error.exit_code)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -83,7 +84,7 @@ def reported(logs: Path) -> Iterator[None]:
         yield
     except Exception as problem:  # the boundary, as of the command line
         error = explain(problem, logs)
-        pytest.exit(str(error), returncode=session_code({error.exit_code}))
+        pytest.exit(shown(error), returncode=session_code({error.exit_code}))
 
 
 def session_code(codes: set[ExitCode]) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from harness.errors import ExitCode, HarnessError
 from harness.options.run_options import RunOptions
@@ -14,6 +13,7 @@ from harness.report.runs_report import print_runs
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
+from harness.support.terminal import Terminal, shown
 
 
 class RunsSummary:
@@ -55,9 +55,9 @@ class RunsSummary:
             if records := list(self._read_records()):
                 self._print_runs(records, terminalreporter)
         for note in self._notes:
-            terminalreporter.write_line(note)
+            terminalreporter.write_line(shown(note))
         for error in self._upload.errors:
-            terminalreporter.write_line(error, red=True)
+            terminalreporter.write_line(shown(error), red=True)
 
     def _read_records(self) -> Iterator[Record]:
         """Yield the records; one that was damaged since is an error that the summary shows."""
@@ -72,7 +72,7 @@ class RunsSummary:
     ) -> None:
         writer = terminalreporter._tw
         text = io.StringIO()
-        console = Console(
+        console = Terminal(
             file=text,
             width=writer.fullwidth,
             force_terminal=writer.hasmarkup,
@@ -82,4 +82,4 @@ class RunsSummary:
         print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
-        terminalreporter.write_line(f"records: {self._paths[0].parent}")
+        terminalreporter.write_line(shown(f"records: {self._paths[0].parent}"))

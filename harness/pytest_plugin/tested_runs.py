@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError, Regression, Verdict
-from harness.report.plain_text import printable
 from harness.results.recording import fail_record, listeners
+from harness.support.printable import printable
 
 _LONGEST = 300  # characters of a message
 

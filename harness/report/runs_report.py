@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.report.engines_table import print_side_by_side
-from harness.report.plain_text import printable
 from harness.report.runs_table import print_table
 from harness.results.judge.history import history_of
 from harness.results.judge.side_by_side import side_by_side
 from harness.results.record import Record
+from harness.support.printable import printable
 from harness.workspace import Workspace
 
 

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from harness.measure.number import Number
 from harness.report.comparison_text import value_text
-from harness.report.plain_text import percent, printable
+from harness.report.plain_text import percent
 from harness.report.terminal_table import print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend
+from harness.support.printable import printable
 
 _WIDTH = 64  # columns of a sparkline
 _BARS = "▁▂▃▄▅▆▇█"

@@ -8,6 +8,7 @@ from stat import S_ISREG
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
+from harness.results.printable_texts import printable_texts
 from harness.results.record import SCHEMA, Record
 from harness.results.record_rules import BrokenRuleError, check
 
@@ -25,6 +26,7 @@ def write_record(record: Record, folder: Path) -> Path:
 
     The file appears whole or not at all, even if the process is killed.
     """
+    record = printable_texts(record)
     path = folder / f"{record.id}.json"
     partial = folder / f".{record.id}.partial"
     try:

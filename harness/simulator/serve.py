@@ -38,14 +38,14 @@ class BoardSetup:
 def serve(
     setup: BoardSetup, *, as_json: bool = False, with_stdin: bool = False, ready: Path | None = None
 ) -> int:
-    """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
+    """Serve a virtual board until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
     It announces the board on standard output, in one line of JSON if `as_json`, and in the file
     `ready` if given. If `with_stdin`, the end of standard input ends the board, too.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     probe_id = setup.serial or f"V-{setup.chip}-{os.getpid()}"
     registration = Registration(probe_id)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from harness.errors import ExitCode, HarnessError
+from harness.support.end_signals import EndSignal, raised_signals
+from harness.support.terminal import shown_output
 from harness.support.uncaught import explain
 
 
@@ -19,8 +21,16 @@ def guarded(name: str, command: Callable[[], int], logs: Callable[[], Path | Non
     A defect's traceback goes to the folder `logs`.
     """
     _repair_streams()
+    with shown_output(), raised_signals():
+        return _guarded(name, command, logs)
+
+
+def _guarded(name: str, command: Callable[[], int], logs: Callable[[], Path | None]) -> int:
     try:
         code = command()
+    except EndSignal as error:
+        _complain(f"{name}: {error}")
+        code = error.exit_code
     except KeyboardInterrupt:
         _complain(f"{name}: interrupted")
         code = ExitCode.INTERRUPTED

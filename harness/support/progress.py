@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+
+from harness.support.terminal import Terminal
 
 
 class Progress:
@@ -22,15 +23,15 @@ class Progress:
         window: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         with window():
-            self._terminal = Console(file=stream).is_terminal
-        self._console = Console(file=stream, force_terminal=self._terminal)
+            self._terminal = Terminal(file=stream).is_terminal
+        self._console = Terminal(file=stream, force_terminal=self._terminal)
         self._window = window
 
     def say(self, text: str) -> None:
         """Show a line about the next step."""
         if self._terminal:
             with self._window():
-                self._console.print(f"[dim]{text} ...", highlight=False)
+                self._console.print(f"{text} ...", style="dim", highlight=False)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
@@ -39,7 +40,7 @@ class Progress:
             yield lambda: None
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

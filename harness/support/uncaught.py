@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import DefectError, ExitCode, HarnessError, InfrastructureError, InputError
+from harness.support.printable import printable_lines
+from harness.support.secrets import without_secrets
 from harness.support.version import VERSION
 
 _SPACE = "free some space on this disk, or work on another one"
@@ -133,6 +135,7 @@ def _defect(error: BaseException, logs: Path | None) -> DefectError:
             *traceback.format_exception(error),
         )
     )
+    text = printable_lines(without_secrets(text))
     name = f"defect-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     for folder in _folders(logs):
         with suppress(OSError):

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.store.database_tables import METADATA, VERSION, version
+from harness.support.secrets import HIDDEN, without_secrets
 
 _LOCK_TIMEOUT = 30  # seconds to wait for another writer
 _PAUSE = 0.01  # seconds between two attempts
@@ -47,6 +48,7 @@ _LIBPQ = {  # in seconds; a vanished server is detected after a minute
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+_PASSWORDS = ("password", "sslpassword")  # parameters of libpq
 _REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO this user, and rights on the tables",
     "28000": "check pg_hba.conf of the server; put the password into ~/.pgpass",
@@ -179,8 +181,14 @@ def _parse_url(url: str) -> URL:
     if driver is None or parsed.database in {None, "", ":memory:"}:
         raise InputError(
             "is not the URL of a store",
-            where=f"--store={url.rsplit('@', maxsplit=1)[-1]}",  # without a password
+            where=f"--store={without_secrets(url)}",
             remedy="use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        )
+    if "@" in (parsed.host or ""):  # otherwise an error would name the end of the password as host
+        raise InputError(
+            "the password in the URL has an @ that is not encoded",
+            where=f"--store={without_secrets(url)}",
+            remedy="put the password into ~/.pgpass, or write %40 for @",
         )
     return parsed.set(drivername=driver)
 
@@ -199,13 +207,23 @@ def _printable_url(url: URL) -> str:
     ).render_as_string()
 
 
+def _without_passwords(text: str, url: URL) -> str:
+    """Return the text of an error without the passwords of `url`, and without others."""
+    known = [url.password, *(url.query.get(name) for name in _PASSWORDS)]
+    for password in known:
+        if isinstance(password, str) and password:
+            text = text.replace(password, HIDDEN)
+    return without_secrets(text)
+
+
 @contextmanager
 def _translated_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, sqlite3.Error) as error:  # raw ones come from our event listeners
         original = error.orig if isinstance(error, exc.DBAPIError) else error
-        what = next(iter(str(original).strip().splitlines()), type(original).__name__)
+        text = _without_passwords(str(original), engine.url)
+        what = next(iter(text.strip().splitlines()), type(original).__name__)
         # SQLite raises this for a file that is not a database, or is damaged.
         damaged = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
         kind = UnusableError if damaged else InfrastructureError
