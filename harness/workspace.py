@@ -86,7 +86,7 @@ def find_workspace(start: Path | None = None, pytest_root: Path | None = None) -
 
     It is the nearest folder upwards with a target, a model, `harness.toml` or a configuration of
     pytest, or the `pytest_root`; without any of these, `start` itself. The search does not leave
-    the git repository. The home folder, a temporary folder that users share, and the root of the
+    the git repository or the home folder. A temporary folder that users share and the root of the
     file system only count if they are `start`. Raises `InfrastructureError` if the current folder
     was removed.
     """
@@ -106,7 +106,7 @@ def _upwards(start: Path) -> Iterator[Path]:
     yield start
     home = os.path.realpath(os.path.expanduser("~"))  # Path.home fails for a user without one
     for inner, folder in pairwise((start, *start.parents)):
-        if os.path.exists(inner / ".git") or str(folder) in (home, folder.anchor):
+        if os.path.exists(inner / ".git") or str(inner) == home or folder.parent == folder:
             return
         if folder.stat().st_mode & stat.S_ISVTX:
             return  # the files of other users lie there, too

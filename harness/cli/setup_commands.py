@@ -36,7 +36,7 @@ def add_commands(group: CommandGroup) -> None:
         "--sketchbook",
         type=Path,
         metavar="DIR",
-        help=f"Arduino's folder for libraries and sketches (default: {sketchbook()})",
+        help="Arduino's folder for libraries and sketches (default: the one in your home folder)",
     )
     setup.set_defaults(command=_setup)
     virtual = group.add("virtual", "serve a virtual board to other tools")

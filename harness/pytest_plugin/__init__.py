@@ -70,7 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if run_options.selection.prebuilt or any(config.getoption(axis) for axis in _AXES):
             run_options.selection.check()
         if run_options.gate:
-            config.pluginmanager.register(GatePlugin(run_options.gate, _RECORD_PROPERTY))
+            config.pluginmanager.register(
+                GatePlugin(run_options.gate, _RECORD_PROPERTY, workspace.logs)
+            )
     except InputError as error:
         raise pytest.UsageError(shown(error)) from error
     except InfrastructureError as error:

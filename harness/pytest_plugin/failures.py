@@ -3,9 +3,9 @@
 pytest ends with 1 if a test failed. That is right for a verdict and for the user's own errors.
 """
 
-import sysconfig
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,7 @@ from harness.support.uncaught import explain
 
 _CODE = "harness_code"  # attribute of a report; it also comes from the workers of xdist
 _PACKAGE = str(Path(__file__).parents[1]) + "/"
-_LIBRARIES = (
-    "<",  # code without a file
-    *(f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-)
+_FACES = (f"{_PACKAGE}python_api.py", f"{_PACKAGE}pytest_plugin/")
 _PYTEST = ("/_pytest/", "/pluggy/")  # they call us, and the user's code
 # The exit code of a session in which all these failed: the first one.
 _ORDER = (ExitCode.DEFECT, ExitCode.FAILED, ExitCode.INFRASTRUCTURE, ExitCode.USAGE)
@@ -39,14 +36,15 @@ class FailuresPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self,
-        item: pytest.Item,  # noqa: ARG002 - pytest's name
+        item: pytest.Item,
         call: pytest.CallInfo[None],
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Show only the message of our own errors, and note what kind of failure it is."""
         report = yield
         if call.excinfo is None or not report.failed:
             return report
-        error = explained(call.excinfo.value, self._logs)
+        only_api = not _uses_our_fixtures(item)
+        error = explained(call.excinfo.value, self._logs, only_api=only_api)
         if isinstance(error, (HarnessError, Regression)):
             report.longrepr = shown(error)
         if isinstance(error, HarnessError):
@@ -79,28 +77,50 @@ class FailuresPlugin:
             session.exitstatus = ExitCode.DEFECT
 
 
+@contextmanager
+def reported(logs: Path) -> Iterator[None]:
+    """End the session with our own exit code if what is inside fails, after the last test."""
+    try:
+        yield
+    except Exception as problem:  # the boundary, as of the command line
+        error = explain(problem, logs)
+        pytest.exit(shown(error), returncode=session_code({error.exit_code}))
+
+
 def session_code(codes: set[ExitCode]) -> int:
     """Return the exit code of a session with these failures; pytest's 4 is a wrong input."""
     code = next(code for code in _ORDER if code in codes)
     return pytest.ExitCode.USAGE_ERROR if code is ExitCode.USAGE else code
 
 
-def explained(error: BaseException, logs: Path) -> BaseException:
-    """Return `error` as an error for a person if it is ours; otherwise unchanged."""
+def explained(error: BaseException, logs: Path, *, only_api: bool = False) -> BaseException:
+    """Return `error` as an error for a person if our code raised it; otherwise unchanged.
+
+    With `only_api`, that means our Python API or this plugin: tests of internals keep their errors.
+    """
     if isinstance(error, BaseExceptionGroup):  # several fixtures failed to end
-        parts = (explained(each, logs) for each in error.exceptions)
+        parts = (explained(each, logs, only_api=only_api) for each in error.exceptions)
         return next((each for each in parts if isinstance(each, HarnessError)), error)
     if isinstance(error, Verdict) or not isinstance(error, Exception):
         return error
-    return explain(error, logs) if isinstance(error, HarnessError) or _is_ours(error) else error
+    entry = _entry(error)
+    ours = entry.startswith(_FACES) if only_api else bool(entry)
+    return explain(error, logs) if isinstance(error, HarnessError) or ours else error
 
 
-def _is_ours(error: Exception) -> bool:
-    """Tell whether our code raised `error`, or called the library that did."""
+def _entry(error: Exception) -> str:
+    """Return our file that pytest or the user called before `error`; empty if there is none."""
+    entry = ""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         path = frame.f_code.co_filename
         if path.startswith(_PACKAGE):
-            return True
-        if any(part in path for part in _PYTEST) or not path.startswith(_LIBRARIES):
-            return False
-    return False
+            entry = path
+        elif any(part in path for part in _PYTEST):
+            break
+    return entry
+
+
+def _uses_our_fixtures(item: pytest.Item) -> bool:
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = info.name2fixturedefs.values() if info else ()
+    return any(each[-1].func.__module__ == __package__ for each in definitions)

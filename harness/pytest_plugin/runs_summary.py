@@ -1,13 +1,16 @@
 """The table at the end of a pytest session, and the upload to a store."""
 
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from harness.errors import ExitCode
+from harness.errors import ExitCode, HarnessError
 from harness.options.run_options import RunOptions
+from harness.pytest_plugin.failures import reported
 from harness.report.runs_report import print_runs
+from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
 from harness.support.terminal import Terminal, shown
@@ -40,17 +43,33 @@ class RunsSummary:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Add the records, as the tests left them, to the store; fail if one is not there."""
-        for path in self._paths:
-            self._upload.add(path)
+        with reported(self._options.selection.workspace.logs):
+            for path in self._paths:
+                self._upload.add(path)
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the tables of the runs."""
-        if not self._paths:
-            for note in self._notes:
-                terminalreporter.write_line(shown(note))
-            return
+        with reported(self._options.selection.workspace.logs):
+            if records := list(self._read_records()):
+                self._print_runs(records, terminalreporter)
+        for note in self._notes:
+            terminalreporter.write_line(shown(note))
+        for error in self._upload.errors:
+            terminalreporter.write_line(shown(error), red=True)
+
+    def _read_records(self) -> Iterator[Record]:
+        """Yield the records; one that was damaged since is an error that the summary shows."""
+        for path in self._paths:
+            try:
+                yield read_record(path)
+            except HarnessError as error:
+                self._upload.errors.append(str(error))
+
+    def _print_runs(
+        self, records: Sequence[Record], terminalreporter: pytest.TerminalReporter
+    ) -> None:
         writer = terminalreporter._tw
         text = io.StringIO()
         console = Terminal(
@@ -59,13 +78,8 @@ class RunsSummary:
             force_terminal=writer.hasmarkup,
             color_system="standard" if writer.hasmarkup else None,
         )
-        records = [read_record(path) for path in self._paths]
         selection, store = self._options.selection, self._options.store
         print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
-        for note in self._notes:
-            terminalreporter.write_line(shown(note))
         terminalreporter.write_line(shown(f"records: {self._paths[0].parent}"))
-        for error in self._upload.errors:
-            terminalreporter.write_line(shown(error), red=True)

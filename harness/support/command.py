@@ -1,6 +1,7 @@
 """The boundary of every command: whatever happens inside, the exit code says what it was."""
 
 import os
+import select
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,8 +34,10 @@ def _guarded(name: str, command: Callable[[], int], logs: Callable[[], Path | No
     except KeyboardInterrupt:
         _complain(f"{name}: interrupted")
         code = ExitCode.INTERRUPTED
-    except SystemExit:  # argparse, after --help or a wrong option
-        _flush(name, ExitCode.PASSED)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich ends like this
+            return ExitCode.PIPE_CLOSED
+        _flush(name, ExitCode.PASSED)  # argparse, after --help or a wrong option
         raise
     except Exception as error:  # the boundary: nothing above can say more
         code = _reported(name, error, logs)
@@ -87,11 +90,10 @@ def _flush(name: str, code: int) -> int:
 
 def _is_broken(stream: TextIO) -> bool:
     """Tell whether nobody reads `stream` any more."""
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        return True
-    return False
+    poll = select.poll()
+    with suppress(OSError, ValueError):  # it is not a file
+        poll.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _discard(stream: TextIO) -> None:

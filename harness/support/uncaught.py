@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from harness.errors import DefectError, HarnessError, InfrastructureError, InputError
+from harness.errors import DefectError, ExitCode, HarnessError, InfrastructureError, InputError
 from harness.support.printable import printable_lines
 from harness.support.secrets import without_secrets
 from harness.support.version import VERSION
@@ -88,26 +88,29 @@ def explain(error: BaseException, logs: Path | None) -> HarnessError:
 
 
 def _blamed(error: HarnessError) -> HarnessError:
-    """Return `error`; as an `InfrastructureError` if the machine failed on the user's file."""
+    """Return `error`; if the machine caused it, as an `InfrastructureError` with a remedy."""
     cause = error.__cause__
-    if not (isinstance(error, InputError) and isinstance(cause, OSError)):
+    number = (cause.errno or 0) if isinstance(cause, OSError) else 0
+    infrastructure = error.exit_code is ExitCode.INFRASTRUCTURE
+    if (infrastructure and error.remedy) or not (infrastructure or number in _MACHINE):
         return error
-    if not (cause.errno and cause.errno in _MACHINE):
-        return error
-    remedy = error.remedy or _REMEDIES[cause.errno]
+    remedy = error.remedy or _REMEDIES.get(number, "")
     return InfrastructureError(error.what, where=error.where, remedy=remedy)
 
 
-def _condition(error: BaseException) -> InfrastructureError | None:
+def _condition(error: BaseException) -> HarnessError | None:
     """Return `error` as a condition of the machine; None if it is none."""
     if isinstance(error, MemoryError):
         return InfrastructureError("the memory is exhausted", remedy=_MEMORY)
-    if isinstance(error, OSError) and error.errno in _REMEDIES:
+    number = (error.errno or 0) if isinstance(error, OSError) else 0
+    if isinstance(error, OSError) and number in _REMEDIES:
         names = [os.fsdecode(n) for n in (error.filename, error.filename2) if _is_name(n)]
-        return InfrastructureError(
+        # A name that is too long is the user's.
+        kind = InputError if number == errno.ENAMETOOLONG else InfrastructureError
+        return kind(
             f"cannot be used: {error.strerror}" if names else f"{error.strerror}",
             where=" and ".join(names),
-            remedy=_REMEDIES[error.errno],
+            remedy=_REMEDIES[number],
         )
     if isinstance(error, subprocess.SubprocessError):
         return InfrastructureError(f"a program failed: {error}", remedy="try it in a shell")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support import bundled_files
+from harness.support.home_folder import home
 
 NAME = "TinyMLHarness"
 
@@ -37,8 +38,8 @@ def assemble(libraries: Path) -> Path:
 def sketchbook() -> Path:
     """Return the default sketchbook, which Arduino's tools call the user directory."""
     # arduino-cli's documentation, "Configuration", directories.user
-    home = Path.home()
-    return home / "Arduino" if sys.platform == "linux" else home / "Documents" / "Arduino"
+    folder = home() if sys.platform == "linux" else home() / "Documents"
+    return folder / "Arduino"
 
 
 def _check_ours(library: Path) -> None:

@@ -55,6 +55,15 @@ _REMEDIES = {  # by SQLSTATE
     "28P01": "put the password into ~/.pgpass",
     "3D000": "create the database: createdb, or CREATE DATABASE",
 }
+_SPACE_OR_RIGHTS = "check that its folder can be written, and that the disk is not full"
+_SQLITE_REMEDIES = {  # by primary result code
+    sqlite3.SQLITE_BUSY: "wait until the process that uses it ends, or end that process",
+    sqlite3.SQLITE_LOCKED: "wait until the process that uses it ends, or end that process",
+    sqlite3.SQLITE_READONLY: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_IOERR: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_FULL: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_CANTOPEN: _SPACE_OR_RIGHTS,
+}
 
 
 class UnusableError(InfrastructureError):
@@ -211,14 +220,17 @@ def _without_passwords(text: str, url: URL) -> str:
 def _translated_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except exc.DBAPIError as error:
-        text = _without_passwords(str(error.orig), engine.url)
-        what = next(iter(text.strip().splitlines()), type(error.orig).__name__)
+    except (exc.DBAPIError, sqlite3.Error) as error:  # raw ones come from our event listeners
+        original = error.orig if isinstance(error, exc.DBAPIError) else error
+        text = _without_passwords(str(original), engine.url)
+        what = next(iter(text.strip().splitlines()), type(original).__name__)
         # SQLite raises this for a file that is not a database, or is damaged.
-        kind = UnusableError if type(error) is exc.DatabaseError else InfrastructureError
-        state = getattr(error.orig, "sqlstate", None) or ""
+        damaged = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
+        kind = UnusableError if damaged else InfrastructureError
+        code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
+        state = getattr(original, "sqlstate", None) or ""
         raise kind(
             f"the store failed: {what}",
             where=_printable_url(engine.url),
-            remedy=_REMEDIES.get(state, ""),
+            remedy=_REMEDIES.get(state, "") or _SQLITE_REMEDIES.get(code, ""),
         ) from error
