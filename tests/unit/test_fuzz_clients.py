@@ -19,7 +19,7 @@ MANY = 600  # far more than it takes
 def test_a_hostile_device_gets_an_answer_or_an_error_in_time(client: str) -> None:
     endings = {CLIENTS[client](seed) for seed in range(SEEDS)}
     assert "answered" in endings
-    assert len(endings) > 3  # the device is no less hostile than it should be
+    assert len(endings) > 2  # the device is no less hostile than it should be
 
 
 def test_a_seed_is_a_session() -> None:
