@@ -91,7 +91,7 @@ FAULTS: Mapping[str, _FaultKind] = {
     "serial-double": _FaultKind(_BYTE, "deliver the byte twice", _disturb(Harm.DOUBLE)),
     "serial-delay": _FaultKind(f"{_BYTE}:SECONDS", "deliver the byte late", _disturb(Harm.DELAY)),
     "serial-noise": _FaultKind(
-        f"{_BYTE}:BYTES", "so many random bytes come before the byte", _disturb(Harm.NOISE)
+        f"{_BYTE}:BYTES", "BYTES random bytes come before the byte", _disturb(Harm.NOISE)
     ),
     "brown-out": _FaultKind(
         "N", "reset after N further instructions", lambda b, v: b.brown_out(int(v, 0))

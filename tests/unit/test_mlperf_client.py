@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InfrastructureError
-from harness.link.device_errors import DeviceRestartedError, DeviceSilentError
+from harness.link.device_errors import (
+    DeviceRestartedError,
+    DeviceSilentError,
+    MalformedMessageError,
+)
 from harness.runs.mlperf import mlperf_client as client_module
+from harness.runs.mlperf import transcript
 from harness.runs.mlperf.device_lines import (
     DamagedAnswerError,
     Line,
@@ -207,3 +212,46 @@ def test_the_transcript_has_what_was_said_and_no_digits_of_inputs() -> None:
     assert "load vector 0, 100 bytes" in said
     assert not any(text.startswith("db 00") for text in said)
     assert client.log == ("hello",)
+
+
+# Devices that send what cannot be
+
+
+def test_an_answer_without_end_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LONGEST_ANSWER", 2000)
+    flood = b"a line of a log\r\n" * 200
+    with channel_of(Double(spoil=Spoil("m-infer-start", flood))) as channel:
+        client = MlperfClient(channel, baud=115200)
+        client.detect()
+        client.load(b"\x40", "vector 0")
+        with pytest.raises(MalformedMessageError, match="an answer is longer than 2,000 charact"):
+            client.infer(1, 0)
+
+
+def test_a_transcript_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript, "LONGEST", 500)
+    with channel_of(Double()) as channel:
+        client = MlperfClient(channel, baud=115200)
+        client.detect()
+        for vector in range(20):
+            client.load(b"\x40", f"vector {vector}")
+            client.infer(1, 0)
+    received = [line.text for line in client.transcript if line.direction == "<-"]
+    assert sum(map(len, received)) <= 500
+    notes = [line.text for line in client.transcript if line.direction == "host"]
+    assert notes.count("the device's lines after 500 characters are left out") == 1
+
+
+def test_a_name_that_is_too_long_is_refused() -> None:
+    with channel_of(Double(name="n" * 129)) as channel:
+        client = MlperfClient(channel, baud=115200)
+        with pytest.raises(MalformedMessageError, match="m-name has 129 characters; at most 128"):
+            client.detect()
+
+
+@pytest.mark.parametrize("lap", ["9" * 16, "-1", "1e9", "nan", "0x10"])
+def test_a_timestamp_is_a_number_of_at_most_15_digits(lap: str) -> None:
+    damaged = [line if "lap" not in line else f"m-lap-us-{lap}" for line in LINES]
+    assert parse_infer(lines(damaged), 1).microseconds is None
+    with pytest.raises(DamagedAnswerError, match="m-lap-us was received 1 times"):
+        parse_infer(lines([*damaged, "m-lap-us-1"]), 1)
