@@ -5,9 +5,11 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
+from pyocd.probe.tcp_client_probe import TCPClientProbe
 from pyocd.target import TARGET
 
 from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError
 from harness.simulator.pyocd_probe import VirtualProbe
 from harness.support.suggestions import suggest
@@ -37,7 +39,10 @@ def pick_probe(wanted: str) -> Any:
     probes = [probe for probe in found if _same(probe.unique_id, wanted)]
     probes = probes or (found if _is_virtual(wanted) else _real(found))
     if len(probes) == 1:
-        return probes[0]
+        (probe,) = probes
+        if isinstance(probe, TCPClientProbe):
+            return RemoteProbe(probe.unique_id.removeprefix("remote:"))
+        return probe
     if probes:
         raise InfrastructureError(
             f"{len(probes)} probes match: {_names(probes)}",
