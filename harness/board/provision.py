@@ -7,11 +7,13 @@ from harness.board.board_options import BoardOptions
 from harness.board.qemu import QemuBoard
 from harness.board.renode.renode_board import RenodeBoard
 from harness.support.progress import Progress
-from harness.target.target_file import Pyocd, Qemu, Renode, Target
+from harness.target.target_file import Pyocd, Qemu, Renode, Target, Virtual
 
 
 def provision(target: Target, logs: Path, progress: Progress, options: BoardOptions) -> Board:
     """Return the board for `target`, not yet started; an emulator writes its log to `logs`.
+
+    The option `--probe` selects a virtual board that runs already, instead of a new one.
 
     Raises `InputError` or `InfrastructureError` if the board or its emulator is missing.
     """
@@ -20,6 +22,8 @@ def provision(target: Target, logs: Path, progress: Progress, options: BoardOpti
         return QemuBoard(target, board, logs)
     if isinstance(board, Renode):
         return RenodeBoard(target, board, logs, options.renode)
+    if isinstance(board, Virtual) and options.probe:
+        board = Pyocd(target=board.chip, chip_id=board.chip_id)
     if isinstance(board, Pyocd):
         from harness.board.pyocd.pyocd_board import PyocdBoard  # noqa: PLC0415 - pyOCD
 

@@ -16,6 +16,7 @@ from harness.model.folder import list_models, load_model
 from harness.simulator.serve_options import add_options as add_virtual_options
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
+from harness.target.target_file import Target, Virtual
 from harness.workspace import Workspace
 
 T = TypeVar("T")
@@ -99,7 +100,32 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
     return ExitCode.PASSED
 
 
-def _serve(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+def _serve(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.simulator.serve_options import serve_with  # noqa: PLC0415 - unicorn
 
-    return serve_with(options)
+    return serve_with(options, _advice(options, workspace))
+
+
+def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
+    """Return a command that runs a model on the board; empty if no target fits the options."""
+    for path in list_targets(workspace.targets).values():
+        try:
+            target = load_target(path)
+        except HarnessError:
+            continue  # `harness list targets` shows why
+        if isinstance(target.board, Virtual) and _fits(options, target, target.board):
+            return (
+                f"harness run --model=MODEL --target={target.name} "
+                "--probe={probe} --serial={port}"
+            )
+    return ""
+
+
+def _fits(options: argparse.Namespace, target: Target, board: Virtual) -> bool:
+    """Return whether images of `target` run on the virtual board that `options` describe."""
+    return (
+        board.chip == options.chip
+        and board.boot == options.boot
+        and target.arduino is None
+        and (not options.uart or options.uart.lower() == board.uart.lower())
+    )

@@ -7,6 +7,7 @@ only on the program and its input, not on a board.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from unicorn import arm_const, unicorn_const
 
@@ -14,9 +15,13 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.simulator.block_trace import Trace
 from harness.simulator.bus import Memory
-from harness.simulator.emulator import AccessHook, Emulator
+from harness.simulator.emulator import AccessHook, Emulator, TranslatedHook
+from harness.simulator.operand_checks import OperandChecks
 from harness.simulator.registers import LR, PC, SP, R
+from harness.simulator.scs import CCR, CCR_DIV_0_TRP, CCR_UNALIGN_TRP
 from harness.simulator.thumb import scan
+from harness.simulator.thumb_operands import Operand
+from harness.simulator.unaligned_trap import UnalignedTrap
 
 MODELS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
@@ -33,7 +38,9 @@ BUDGET = 1_000_000_000
 
 _PAGE = 0x1000  # Unicorn maps multiples of this
 _PRIVATE_BUS = range(0xE000_0000, 0xE010_0000)  # Armv7-M ARM, B3.1; plain memory here
+_CCR = 0xE000_E000 + CCR
 _THUMB = 1
+_LONG_BLOCK = 0x400  # bytes
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,9 @@ class BareCore:
         self._budget = BUDGET
         self._counts: dict[tuple[int, int], int] = {}
         self._bad_address: int | None = None
+        self._fault: tuple[int, str] | None = None
+        self._checks = OperandChecks(self._emulator, self._on_unsuitable)
+        self._trap = UnalignedTrap(self._emulator, self._on_unaligned)
         self._memories = [
             _memory(addresses, flash=addresses.start in flash)
             for addresses in (*ranges, _PRIVATE_BUS)
@@ -109,9 +119,17 @@ class BareCore:
         self._budget = budget
         self._trace.clear()
         self._emulator.flush()
-        error = self._emulator.start(self._pc & ~_THUMB, until=until)
-        self._pc = self._emulator.registers.read(PC)
+        self._checks.clear()
+        self._trap.switch(bool(self._word(_CCR) & CCR_UNALIGN_TRP))
+        error = self._start(until)
         self._trace.finish(self._pc)
+        if self._fault is not None:
+            pc, what = self._fault
+            raise InfrastructureError(
+                f"the program {what}, at {self._elf.locate(pc)}: a fault",
+                where=str(self._elf.path),
+                remedy="correct the program: it faults on a board, too",
+            )
         if error != unicorn_const.UC_ERR_OK or self._pc != until:
             raise self._failure(error, until)
         return [
@@ -170,17 +188,66 @@ class BareCore:
             where=str(self._elf.path),
         )
 
+    def _start(self, until: int) -> int:
+        """Run up to `until`; return the emulator's result."""
+        self._check_first_block()
+        error = self._emulator.start(self._pc & ~_THUMB, until=until)
+        self._pc = self._emulator.registers.read(PC)
+        while self._checks.retranslate():
+            error = self._emulator.start(self._pc & ~_THUMB, until=until)
+            self._pc = self._emulator.registers.read(PC)
+        return error
+
     def _jumps_and_loads(self, key: tuple[int, int]) -> tuple[int, int]:
         return self._trace.jumps[key], self._trace.loads[key]
 
     def _add_hooks(self) -> None:
         add = self._emulator.add_hook
         add(unicorn_const.UC_HOOK_BLOCK, self._trace.block_hook, data=self._trace.user_data)
+        add(unicorn_const.UC_HOOK_EDGE_GENERATED, TranslatedHook(self._on_translated))
         add(unicorn_const.UC_HOOK_MEM_INVALID, AccessHook(self._on_invalid))
 
     def _on_invalid(self, _uc: int, _kind: int, address: int, *_: int) -> bool:
         self._bad_address = address
         return False
+
+    def _check_first_block(self) -> None:
+        """Check the operands of the block at the program counter, of which the size is not known.
+
+        Unicorn does not report the first block that it translates.
+        """
+        pc = self._pc & ~_THUMB
+        for memory in self._memories:
+            if memory.base <= pc < memory.base + memory.size:
+                self._require_checks(pc, min(_LONG_BLOCK, memory.base + memory.size - pc))
+                self._checks.retranslate()
+
+    def _on_translated(self, _uc: int, block: Any, _previous: Any, _data: int) -> None:
+        """Stop before a new block that must be translated again with its checks."""
+        if self._require_checks(block.contents.address, block.contents.size):
+            self._emulator.stop()
+
+    def _require_checks(self, address: int, size: int) -> bool:
+        code = scan(address, memoryview(self.read(address, size)))
+        return self._checks.require(address, size, code.operands)
+
+    def _on_unsuitable(self, address: int, operand: Operand) -> None:
+        if not operand.divides:
+            self._fail(address, "accesses an unaligned address")
+        elif self._word(_CCR) & CCR_DIV_0_TRP:
+            self._fail(address, "divides by zero, and CCR.DIV_0_TRP is set")
+
+    def _on_unaligned(self, _address: int, _size: int) -> None:
+        pc = self._emulator.registers.read(PC)
+        self._fail(pc, "accesses an unaligned address, and CCR.UNALIGN_TRP is set")
+
+    def _fail(self, pc: int, what: str) -> None:
+        """Stop, now or after an IT block; `run` raises the first error."""
+        self._fault = self._fault or (pc, what)
+        self._emulator.stop()
+
+    def _word(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 4), "little")
 
     def _check_budget(self) -> None:
         """Stop if more instructions ran than the budget allows."""
@@ -207,6 +274,8 @@ class BareCore:
                 remedy="remove the access; a bare core has only its memory, no peripherals",
             )
         text = self._emulator.error_text(error)
+        if error == unicorn_const.UC_ERR_EXCEPTION:
+            text = "the instruction raises an exception; is the address of its access aligned?"
         return InfrastructureError(f"the bare core stops at {location}: {text}", where=where)
 
 

@@ -17,14 +17,18 @@ from harness.simulator.socket_protocol import (
     send,
 )
 
-DEADLINE = 30.0
+DEADLINE = 10.0
 """Seconds to wait for an answer; a resumed core may run for a part of it."""
 
-_CHUNK = 4096
+_CLOSE_DEADLINE = 1.0
 
 
 class BoardGoneError(Exception):
     """The board closed the connection, or does not exist."""
+
+
+class BoardSilentError(BoardGoneError):
+    """The board has not answered in time."""
 
 
 class BoardBusyError(Exception):
@@ -33,16 +37,24 @@ class BoardBusyError(Exception):
 
 class _Connection:
     def __init__(self, announcement: Announcement, kind: str) -> None:
+        self._silent = False
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(DEADLINE)
         try:
             self._socket.connect(announcement.socket)
+        except (TimeoutError, BlockingIOError) as error:  # its queue of connections is full
+            self._socket.close()
+            raise BoardSilentError("the board does not accept connections") from error
         except OSError as error:
             self._socket.close()
             raise BoardGoneError(
                 f"the virtual board {announcement.probe_id} does not exist: {error}"
             ) from error
-        reply = self._ask(msgspec.json.encode({"kind": kind}))
+        try:
+            reply = self._ask(msgspec.json.encode({"kind": kind}))
+        except BaseException:
+            self._socket.close()
+            raise
         if not reply.ok:
             self._socket.close()
             raise (BoardBusyError if reply.busy else BoardGoneError)(reply.error)
@@ -51,14 +63,26 @@ class _Connection:
         """Close, and wait until the board has noticed; then the next session can open it."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
-            while self._socket.recv(_CHUNK):
+            while receive(self._socket, _CLOSE_DEADLINE) is not None:
                 pass
         self._socket.close()
 
+    def cut(self) -> None:
+        """End the connection, from any thread: whoever waits for an answer gets an error."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def _exchange(self, message: bytes) -> bytes:
+        silent = BoardSilentError(f"the board has not answered within {DEADLINE:g} s")
+        if self._silent:
+            raise silent
         try:
-            send(self._socket, message)
-            answer = receive(self._socket)
+            send(self._socket, message, DEADLINE)
+            answer = receive(self._socket, DEADLINE)
+        except TimeoutError as error:
+            self._silent = True
+            self.cut()  # a late answer would be taken for the next one
+            raise silent from error
         except OSError as error:
             raise BoardGoneError(f"the board does not answer: {error}") from error
         if answer is None:
@@ -94,4 +118,4 @@ class Control(_Connection):
         return reply.result
 
 
-__all__ = ["BoardBusyError", "BoardGoneError", "Control", "Open", "Session"]
+__all__ = ["BoardBusyError", "BoardGoneError", "BoardSilentError", "Control", "Open", "Session"]

@@ -56,6 +56,7 @@ class CoreDevices:
             lines=design.lines,
             reset_requested=reset_requested,
             float_allowed=executor.allow_float,
+            trap=executor.trap,
         )
         self._dwt = Dwt(executor.now, lambda: self.debug.traced)
         self.debug.trace_changed = self._dwt.trace_changed

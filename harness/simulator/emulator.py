@@ -39,11 +39,23 @@ ExceptionHook = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.
 CodeHook = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 )
+
+
+class Translated(ctypes.Structure):
+    """A translated block: its address, number of instructions, and size in bytes."""
+
+    _fields_ = (
+        ("address", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint16),
+        ("size", ctypes.c_uint16),
+    )
+
+
 TranslatedHook = ctypes.CFUNCTYPE(
     None,
     ctypes.c_void_p,
-    ctypes.POINTER(ctypes.c_uint64),
-    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(Translated),
+    ctypes.POINTER(Translated),
     ctypes.c_void_p,
 )
 
@@ -89,6 +101,10 @@ class Emulator:
     def flush(self) -> None:
         """Forget all translated code."""
         self._binding.ctl_flush_tb()
+
+    def forget(self, address: int, size: int) -> None:
+        """Forget the translated code of a range; not while code runs."""
+        self._binding.ctl_remove_cache(address, address + size)
 
     def error_text(self, error: int) -> str:
         """Return the meaning of an error code."""

@@ -18,7 +18,8 @@ from harness.simulator.scs import SystemControl
 # Bits of CFSR (B3.2.15).
 IACCVIOL, IBUSERR, PRECISERR, IMPRECISERR = 1 << 0, 1 << 8, 1 << 9, 1 << 10
 UNSTKERR, STKERR, BFARVALID = 1 << 11, 1 << 12, 1 << 15
-UNDEFINSTR, INVSTATE, INVPC, NOCP, UNALIGNED = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 24
+UNDEFINSTR, INVSTATE, INVPC, NOCP = 1 << 16, 1 << 17, 1 << 18, 1 << 19
+UNALIGNED, DIVBYZERO = 1 << 24, 1 << 25
 # Bits of HFSR (B3.2.16).
 VECTTBL, FORCED, DEBUGEVT = 1 << 1, 1 << 30, 1 << 31
 

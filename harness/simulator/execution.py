@@ -21,10 +21,12 @@ from unicorn import unicorn_const
 
 from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
+from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus, BusError
 from harness.simulator.counting import NEVER, InstructionCounter
+from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_window
-from harness.simulator.emulator import AccessHook, CodeHook, Emulator, ExceptionHook, TranslatedHook
+from harness.simulator.emulator import AccessHook, Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.flash_stores import FlashStores
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
@@ -59,8 +61,10 @@ class Executor:
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
-        self._breakpoints: dict[int, int] = {}  # address to hook
-        self._passed_breakpoint: int | None = None
+        self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
+        self._denials = Denials(
+            self._emulator, self.counter, bus, self._it_state, portable=portable
+        )
         self._map()
         self._add_hooks()
         bus.written = self._on_written
@@ -116,20 +120,15 @@ class Executor:
         return 1 if found is None else 1 + it_length(found[0].value(found[1], 2))
 
     def set_breakpoints(self, addresses: set[int]) -> None:
-        """From now on, stop before the instructions at `addresses`, and at no others."""
-        if addresses == self._breakpoints.keys():
-            return
-        for address in self._breakpoints.keys() - addresses:
-            self._emulator.remove_hook(self._breakpoints.pop(address))
-        for address in addresses - self._breakpoints.keys():
-            self._breakpoints[address] = self._emulator.add_hook(
-                unicorn_const.UC_HOOK_CODE, CodeHook(self._on_breakpoint), address, address
-            )
-        self._stale = True
+        """From now on, stop before the instructions at `addresses`, and at no others.
+
+        The hooks of the breakpoints come before those of the checks, which `flush` removes.
+        """
+        self._stale |= self._breakpoints.set(addresses)
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at `pc` when the next run starts."""
-        self._passed_breakpoint = self.pc
+        self._breakpoints.pass_once(self.pc)
 
     def before(self, start: int, offset: int) -> int:
         """Return the number of instructions before `offset` in the block at `start`."""
@@ -141,11 +140,22 @@ class Executor:
             self.float_allowed = allowed
             self.counter.forget()
 
+    def trap(self, unaligned: bool, division: bool) -> None:
+        """Set whether all unaligned accesses and all divisions by zero fault (CCR).
+
+        For unaligned accesses this takes effect at the end of the running block.
+        """
+        self._denials.trap_division = division
+        if self._denials.trap.switch(unaligned):
+            self._stale = True
+            self.interrupt()
+
     def flush(self) -> None:
         """Discard all translated code."""
         self._emulator.flush()
         self.counter.forget()
         self._blocks.clear()
+        self._denials.checks.clear()
         self._stale = False
 
     # Running
@@ -154,19 +164,28 @@ class Executor:
         if self._stale:
             self.flush()
         self._stop = Stop(Reason.LIMIT)
+        self._denials.stop = None
         self.counter.state.block = 0
+        error = self._emulate(count)
+        while self._denials.checks.retranslate():
+            error = self._emulate(count)
+        self._breakpoints.pass_once(None)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        return self._denials.stop or self._stop_for(error)
+
+    def _emulate(self, count: int) -> int:
+        """Run until the emulator stops; return its result. Update `pc` and the counter."""
         self._running = True
         error = self._emulator.start(self.pc, count)
         self._running = False
         self._exact_pc = None
-        self._passed_breakpoint = None
+        self._denials.take_back()
         self.pc = self.registers.read(PC)
         self._flash_stores.correct()
         self._subtract_unexecuted()
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-        return self._stop_for(error)
+        return error
 
     def _subtract_unexecuted(self) -> None:
         """Subtract the instructions of the last block that were not executed."""
@@ -216,6 +235,8 @@ class Executor:
         block = self._blocks.scan(address, size)
         if block is None:
             return 0, False, False
+        if self._denials.checks.require(address, size, block.operands):
+            return block.count, False, True
         if not self._is_special(block):
             return block.count, True, False
         if self._stepping:
@@ -232,7 +253,7 @@ class Executor:
         )
 
     def _on_translated(self, _uc: int, block: Any, _previous: Any, _data: int) -> None:
-        address = block[0]
+        address = block.contents.address
         self._blocks.forget(address)
         self.counter.forget_block(address)
 
@@ -240,12 +261,15 @@ class Executor:
         self._stop = Stop(Reason.EXCEPTION, number)
         self._emulator.stop()
 
-    def _on_breakpoint(self, _uc: int, address: int, _size: int, _data: int) -> None:
-        if self._passed_breakpoint == address:
-            self._passed_breakpoint = None
-            return
+    def _on_breakpoint(self) -> None:
         self._stop = Stop(Reason.BREAKPOINT)
         self._emulator.stop()
+
+    def _it_state(self, address: int) -> int:
+        """Return the ITSTATE of the instruction at `address` in the current block."""
+        start, _ = self.counter.entered
+        block = self._blocks.get(start)
+        return 0 if block is None else block.in_it.get(address - start, 0)
 
     def _on_unmapped(self, _uc: int, _kind: int, address: int, *_: int) -> bool:
         self._stop = Stop(Reason.LIMIT, address=address)

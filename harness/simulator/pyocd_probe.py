@@ -14,7 +14,12 @@ from pyocd.core import exceptions
 from pyocd.probe.debug_probe import DebugProbe
 
 from harness.simulator import runtime_folder
-from harness.simulator.board_client import BoardBusyError, BoardGoneError, Session
+from harness.simulator.board_client import (
+    BoardBusyError,
+    BoardGoneError,
+    BoardSilentError,
+    Session,
+)
 from harness.simulator.bus import MASK32
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import MAX_MESSAGE, Operation, Status, encode_operation
@@ -117,6 +122,8 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
             raise exceptions.ProbeError(
                 f"virtual board {self.unique_id} is busy: {error}"
             ) from error
+        except BoardSilentError as error:
+            raise TimeoutError(str(error)) from error
         except BoardGoneError as error:
             raise exceptions.ProbeDisconnected(str(error)) from error
 
@@ -127,6 +134,11 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         self._board_session = None
         self._batch.clear()
         self._pending.clear()
+
+    def cut(self) -> None:
+        """End the connection to the board, from any thread."""
+        if self._board_session is not None:
+            self._board_session.cut()
 
     def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
         """Select SWD."""
@@ -208,6 +220,8 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
             raise exceptions.ProbeDisconnected(f"virtual board {self.unique_id} is not open")
         try:
             status, words = self._board_session.execute(batch)
+        except BoardSilentError as error:
+            raise TimeoutError(str(error)) from error
         except BoardGoneError as error:
             raise self._fail(pending, exceptions.ProbeDisconnected(str(error))) from error
         for read in pending:

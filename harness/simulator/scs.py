@@ -20,7 +20,7 @@ DHCSR, DEMCR = 0xDF0, 0xDFC
 FPCCR, MVFR0, MVFR1 = 0xF34, 0xF40, 0xF44
 
 SCR_SLEEPONEXIT = 1 << 1
-CCR_STKALIGN = 1 << 9
+CCR_UNALIGN_TRP, CCR_DIV_0_TRP, CCR_STKALIGN = 1 << 3, 1 << 4, 1 << 9
 SHCSR_ENABLED = {nvic.MEM_MANAGE: 1 << 16, nvic.BUS_FAULT: 1 << 17, nvic.USAGE_FAULT: 1 << 18}
 CPACR_CP10 = 3 << 20
 
@@ -57,7 +57,8 @@ _WRITABLE = {VTOR: 0xFFFF_FF80, SCR: 0x16, CCR: 0x31B, SHCSR: 7 << 16, CPACR: 0x
 class SystemControl:
     """The system control space.
 
-    `reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes.
+    `reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes, `trap` when
+    CCR changes: whether to trap unaligned accesses, and divisions by zero.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class SystemControl:
         lines: int,
         reset_requested: Callable[[], None],
         float_allowed: Callable[[bool], None],
+        trap: Callable[[bool, bool], None],
     ) -> None:
         self._nvic = controller
         self._lines = lines
         self._reset_requested = reset_requested
         self._float_allowed = float_allowed
+        self._trap = trap
         self._registers: dict[int, int] = {}
         self._others: dict[int, Device] = {
             **dict.fromkeys(nvic_registers.OFFSETS, NvicRegisters(controller, lines)),
@@ -99,6 +102,7 @@ class SystemControl:
         self._registers.clear()
         self._registers.update(_AFTER_RESET)
         self._float_allowed(False)
+        self._trap(False, False)
 
     def peek(self, offset: int) -> int:
         """Return the value that a narrow write is merged into; 0 if writing ones has an effect."""
@@ -134,6 +138,8 @@ class SystemControl:
             self._registers[offset] = value & _WRITABLE.get(offset, 0xFFFF_FFFF)
             if offset == CPACR:
                 self._float_allowed(self[CPACR] & CPACR_CP10 == CPACR_CP10)
+            elif offset == CCR:
+                self._trap(bool(value & CCR_UNALIGN_TRP), bool(value & CCR_DIV_0_TRP))
 
     def _write_application_control(self, value: int) -> None:
         if value >> 16 != _VECTKEY:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from harness.simulator.line_faults import Disturbance, LineFault
-from harness.simulator.peripherals.uart import QUEUE, Uart
+from harness.simulator.peripherals.uart import QUEUE, Uarts
 
 _CHUNK = 2048
 _GATHER = 50e-6  # seconds to wait for more bytes after the first
@@ -24,10 +24,18 @@ _CLOSE_DEADLINE = 2.0
 
 
 class SerialLine:
-    """Connects `uart` to a new pseudo-terminal; `stopped` stops the core."""
+    """Connects `uarts` to a new pseudo-terminal; `stopped` stops the core.
 
-    def __init__(self, uart: Uart, stopped: Callable[[], AbstractContextManager[None]]) -> None:
-        self._uart = uart
+    `idle` is called while the firmware only polls.
+    """
+
+    def __init__(
+        self,
+        uarts: Uarts,
+        stopped: Callable[[], AbstractContextManager[None]],
+        idle: Callable[[], None],
+    ) -> None:
+        self._uarts = uarts
         self._stopped = stopped
         self._host, self._terminal = os.openpty()
         tty.setraw(self._terminal)
@@ -39,8 +47,7 @@ class SerialLine:
         self._to_device = Disturbance()
         self._to_host = Disturbance()
         self._closing = False
-        uart.transmit = self._transmit
-        uart.drained = self._wake
+        uarts.connect(self._transmit, self._wake, idle)
         self._thread = threading.Thread(target=self._run, name="line", daemon=True)
         self._thread.start()
 
@@ -80,7 +87,7 @@ class SerialLine:
         poll.register(self._wake_read, select.POLLIN)
         full = False
         while not self._closing:
-            listening = self._uart.waiting < QUEUE
+            listening = self._uarts.waiting < QUEUE
             if listening:
                 poll.register(self._host, select.POLLIN)
             ready = {descriptor for descriptor, _ in poll.poll(_RETRY * 1000 if full else None)}
@@ -99,7 +106,7 @@ class SerialLine:
         except BlockingIOError:
             return
         with self._stopped():
-            self._uart.receive(data)
+            self._uarts.receive(data)
 
     def _send(self) -> bool:
         """Write the device's bytes; return whether the pseudo-terminal accepted all of them."""

@@ -23,8 +23,9 @@ class BoardSetup:
     """The parts of a virtual board.
 
     `serial` is the ID of its probe; by default it is generated. `uart` is the UART on the serial
-    port and `boot` the address of the vector table; the chip has defaults for both. `meter` is the
-    virtual meter in the supply, "" for none. A fault is `name` or `name=value`.
+    port; by default all are. `boot` is the address of the vector table; the chip has a default.
+    `meter` is the virtual meter in the supply, "" for none. A fault is `name` or `name=value`.
+    `advice` is printed with `{probe}` and `{port}` filled in.
     """
 
     chip: str
@@ -33,6 +34,7 @@ class BoardSetup:
     boot: int | None = None
     meter: str = ""
     faults: Sequence[str] = ()
+    advice: str = ""
 
 
 def serve(
@@ -67,7 +69,7 @@ def serve(
                 "socket": str(registration.socket),
                 "meter": server.announcement.meter,
             }
-            _announce(announcement, as_json=as_json, ready=ready)
+            _announce(announcement, setup.advice, as_json=as_json, ready=ready)
             if with_stdin:
                 threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
             try:
@@ -81,7 +83,9 @@ def serve(
     return ExitCode.PASSED
 
 
-def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None) -> None:
+def _announce(
+    announcement: dict[str, str], advice: str, *, as_json: bool, ready: Path | None
+) -> None:
     line = json.dumps(announcement)
     if ready is not None:
         partial = ready.with_suffix(".partial")
@@ -91,11 +95,12 @@ def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None
         print(line, flush=True)
     else:
         meter = f"  meter {announcement['meter']}\n" if announcement["meter"] else ""
+        command = f"{advice.format(**announcement)}\n" if advice else ""
         print(
             f"{announcement['board']}\n"
             f"  probe {announcement['probe']}\n"
             f"  port  {announcement['port']}\n"
-            f"{meter}Ctrl-C ends it",
+            f"{meter}{command}Ctrl-C ends it",
             flush=True,
         )
 

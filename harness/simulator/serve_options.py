@@ -16,7 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "chip", metavar="CHIP", help="pyOCD's name of the chip, such as stm32f429xi"
     )
     parser.add_argument("--serial", metavar="ID", help="the probe's unique ID (default: generated)")
-    parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port")
+    parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port (default: all)")
     parser.add_argument(
         "--boot",
         type=lambda text: int(text, 0),
@@ -44,8 +44,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def serve_with(options: argparse.Namespace) -> int:
-    """Serve the board that `options` describe; return the exit code."""
+def serve_with(options: argparse.Namespace, advice: str = "") -> int:
+    """Serve the board that `options` describe; return the exit code.
+
+    `advice` is a command to print, in which `{probe}` and `{port}` stand for the board's.
+    """
     from harness.simulator.serve import BoardSetup, serve  # noqa: PLC0415 - unicorn loads slowly
 
     setup = BoardSetup(
@@ -55,5 +58,6 @@ def serve_with(options: argparse.Namespace) -> int:
         boot=options.boot,
         meter=options.meter,
         faults=options.fault,
+        advice=advice,
     )
     return serve(setup, as_json=options.json, with_stdin=options.stdin, ready=options.ready)

@@ -11,11 +11,20 @@ import msgspec
 from harness.errors import HarnessError
 from harness.simulator import board_faults
 from harness.simulator.runtime_folder import Announcement, Registration
-from harness.simulator.socket_protocol import Open, Reply, Request, receive, send
+from harness.simulator.socket_protocol import (
+    Open,
+    Reply,
+    Request,
+    receive,
+    send,
+    wait_for_message,
+)
 from harness.simulator.virtual_board import Board
 from harness.support.local_socket import listen_at
 
-_BACKLOG = 8
+_BACKLOG = 128
+_OPEN_DEADLINE = 5.0  # seconds for the first message of a connection
+_DEADLINE = 30.0  # for a message that has begun, and for a client that does not read
 
 
 class Server:
@@ -69,7 +78,7 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError, msgspec.DecodeError, ValueError):
-            first = receive(connection)
+            first = receive(connection, _OPEN_DEADLINE)
             if first is not None:
                 if msgspec.json.decode(first, type=Open).kind == "session":
                     self._serve_session(connection)
@@ -87,14 +96,14 @@ class Server:
         else:
             try:
                 _reply(connection, Reply(ok=True))
-                while (batch := receive(connection)) is not None:
-                    send(connection, self._board.execute(batch))
+                while (batch := _next_message(connection)) is not None:
+                    send(connection, self._board.execute(batch), _DEADLINE)
             finally:
                 self._session.release()
 
     def _serve_control(self, connection: socket.socket) -> None:
         _reply(connection, Reply(ok=True))
-        while (message := receive(connection)) is not None:
+        while (message := _next_message(connection)) is not None:
             request = msgspec.json.decode(message, type=Request)
             try:
                 result = self._answer(request)
@@ -133,4 +142,10 @@ def _cut(connections: Iterable[socket.socket]) -> None:
 
 
 def _reply(connection: socket.socket, reply: Reply) -> None:
-    send(connection, msgspec.json.encode(reply))
+    send(connection, msgspec.json.encode(reply), _DEADLINE)
+
+
+def _next_message(connection: socket.socket) -> bytes | None:
+    """Return the next message of a client, which may be idle as long as it likes."""
+    wait_for_message(connection)
+    return receive(connection, _DEADLINE)

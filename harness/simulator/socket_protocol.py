@@ -8,6 +8,7 @@ are a status and the words that were read.
 
 import socket
 import struct
+import time
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -100,25 +101,41 @@ def decode_answer(answer: bytes) -> tuple[Status, tuple[int, ...]]:
     return Status(status), tuple(words)
 
 
-def send(connection: socket.socket, message: bytes) -> None:
-    """Send one message."""
+def send(connection: socket.socket, message: bytes, seconds: float) -> None:
+    """Send one message within `seconds`; `TimeoutError` if the peer does not take it."""
+    connection.settimeout(seconds)
     connection.sendall(_LENGTH.pack(len(message)) + message)
 
 
-def receive(connection: socket.socket) -> bytes | None:
-    """Return the next message, None at the end; raise `ConnectionError` if it is too long."""
-    header = _receive_exactly(connection, _LENGTH.size)
+def receive(connection: socket.socket, seconds: float) -> bytes | None:
+    """Return the next message, None at the end.
+
+    Raises `TimeoutError` if the whole message does not arrive within `seconds`, and
+    `ConnectionError` if it is too long.
+    """
+    end = time.monotonic() + seconds
+    header = _receive_exactly(connection, _LENGTH.size, end)
     if header is None:
         return None
     (length,) = _LENGTH.unpack(header)
     if length > MAX_MESSAGE:
         raise ConnectionError(f"a message of {length} bytes is longer than {MAX_MESSAGE}")
-    return _receive_exactly(connection, length)
+    return _receive_exactly(connection, length, end)
 
 
-def _receive_exactly(connection: socket.socket, size: int) -> bytes | None:
+def wait_for_message(connection: socket.socket) -> None:
+    """Wait, without a limit, until a message or the end of the connection arrives."""
+    connection.settimeout(None)
+    connection.recv(1, socket.MSG_PEEK)
+
+
+def _receive_exactly(connection: socket.socket, size: int, end: float) -> bytes | None:
     data = bytearray()
     while len(data) < size:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the peer is too slow")
+        connection.settimeout(left)
         part = connection.recv(size - len(data))
         if not part:
             return None

@@ -118,6 +118,10 @@ class StopHandler:
             fault(nvic.USAGE_FAULT, exceptions.INVSTATE)
         elif stop.reason is Reason.UNDEFINED:
             fault(nvic.USAGE_FAULT, exceptions.UNDEFINSTR)
+        elif stop.reason is Reason.UNALIGNED:
+            fault(nvic.USAGE_FAULT, exceptions.UNALIGNED)
+        elif stop.reason is Reason.DIVISION:
+            fault(nvic.USAGE_FAULT, exceptions.DIVBYZERO)
         elif any(start <= stop.address < end for start, end in _EXECUTE_NEVER):
             fault(nvic.MEM_MANAGE, exceptions.IACCVIOL)
         else:

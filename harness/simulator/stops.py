@@ -27,6 +27,10 @@ class Reason(Enum):
     STORE = auto()
     """A store to such an address; execution continued up to the end of the block, as behind a write
     buffer."""
+    UNALIGNED = auto()
+    """An instruction whose access must be aligned and is not; it has not run."""
+    DIVISION = auto()
+    """A division by zero while CCR.DIV_0_TRP is set; it has not run."""
     FETCH = auto()
     """An instruction fetch from such an address, or from one that must not be executed."""
 

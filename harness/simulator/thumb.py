@@ -7,6 +7,8 @@ Armv7-M Architecture Reference Manual (DDI 0403E), chapter A5: instruction lengt
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from harness.simulator.thumb_operands import Operand, operand_of
+
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
 _IT, _IT_MASK = 0xBF, 0xF
 WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
@@ -30,17 +32,19 @@ class Special(Enum):
 class Block:
     """A basic block: `size` bytes of instructions from address `start` on.
 
-    `offsets` are the offsets of its instructions from `start`, in bytes. `in_it` are the offsets
-    of the instructions in an IT block, `specials` the special instructions with their offsets.
-    `positions` maps an offset to the instruction's index.
+    `offsets` are the offsets of its instructions from `start`, in bytes. `in_it` maps the offsets
+    of the instructions in an IT block to their ITSTATE, `specials` are the special instructions
+    with their offsets. `positions` maps an offset to the instruction's index. `operands` maps the
+    address of an instruction that faults for some values of a register to this `Operand`.
     """
 
     start: int
     size: int
     offsets: tuple[int, ...]
-    in_it: frozenset[int]
+    in_it: dict[int, int]
     specials: tuple[tuple[int, Special], ...]
     positions: dict[int, int] = field(repr=False)
+    operands: dict[int, Operand]
 
     @property
     def count(self) -> int:
@@ -61,26 +65,30 @@ def is_wide(halfword: int) -> bool:
 def scan(start: int, code: memoryview) -> Block:
     """Return the block with the bytes `code` at address `start`."""
     offsets = []
-    in_it = set()
+    in_it = {}
     specials = []
-    conditional = 0  # instructions left in the current IT block
+    operands = {}
+    state = 0  # ITSTATE (A7.3.2)
     offset = 0
     while offset < len(code):
         first = code[offset] | code[offset + 1] << 8
         wide = is_wide(first) and offset + 4 <= len(code)
         second = code[offset + 2] | code[offset + 3] << 8 if wide else 0
         offsets.append(offset)
-        if conditional:
-            in_it.add(offset)
-            conditional -= 1
-        else:
-            conditional = it_length(first)
+        if state:
+            in_it[offset] = state
+            state = state & 0xE0 | state << 1 & 0x1F if state & 7 else 0
+        elif it_length(first):
+            state = first & 0xFF
+        operand = operand_of(first, second if wide else None)
+        if operand is not None:
+            operands[start + offset] = operand
         special = _special_wide(first, second) if wide else _special_narrow(first)
         if special is not None:
             specials.append((offset, special))
         offset += 4 if wide else 2
     positions = {offset: index for index, offset in enumerate(offsets)}
-    return Block(start, len(code), tuple(offsets), frozenset(in_it), tuple(specials), positions)
+    return Block(start, len(code), tuple(offsets), in_it, tuple(specials), positions, operands)
 
 
 def it_length(halfword: int) -> int:

@@ -12,6 +12,7 @@ from harness.simulator import board_faults, chips
 from harness.simulator.chips.chip import IDENTITY, PART_NUMBER, ChipOptions
 from harness.simulator.dap import DebugPort, TransferFaultError
 from harness.simulator.line_faults import LineFault
+from harness.simulator.peripherals.uart import Uarts
 from harness.simulator.serial_line import SerialLine
 from harness.simulator.socket_protocol import Operation, Status, decode_operations, encode_answer
 from harness.support.suggestions import suggest
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """A powered board with a `chip`; `uart` is the UART on its serial line, `faults` its faults.
+    """A powered board with a `chip` and its `faults`.
 
+    `uart` is the UART on its serial line; without it, the line is connected to all of them.
     `boot` is the address of the vector table that reset uses, as after a bootloader; the chip has
     a default. `meter` describes the virtual meter in its supply, "" for none. When the board is
     unplugged, `withdraw` is called before any peer can notice, and `unplugged` after the serial
@@ -55,11 +57,10 @@ class Board:
         self._flashing = False
         self._port = DebugPort(self.chip.core, self.chip.access_ports)
         uarts = self.chip.uarts
-        name = (uart or next(iter(uarts))).upper()
-        if name not in uarts:
-            raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(name, uarts))
-        uarts[name].idle = self.chip.core.idle
-        self.line = SerialLine(uarts[name], self.chip.core.stopped)
+        if uart and uart.upper() not in uarts:
+            raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(uart, uarts))
+        connected = [uarts[uart.upper()]] if uart else {id(u): u for u in uarts.values()}.values()
+        self.line = SerialLine(Uarts(connected), self.chip.core.stopped, self.chip.core.idle)
         self.chip.flash.array.on_operation = self._on_flash_operation
         self.meter = self._connect_meter(meter) if meter else None
         for fault in faults:

@@ -192,6 +192,63 @@ def test_what_a_core_with_memory_alone_cannot_do_is_named(
         core.run(0x20)
 
 
+UNALIGNED = "0120 4007 0130"  # movs r0,#1; lsls r0,#29; adds r0,#1: 0x20000001
+SET_CCR = "4ef6 1450 cef2 0000 4ff4 0671 0160"  # CCR at 0xE000ED14 = 0x218: both traps
+
+
+@pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33"])
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("0ec8", "accesses an unaligned address"),  # ldm r0!, {r1, r2, r3}
+        ("d0e90012", "accesses an unaligned address"),  # ldrd r1, r2, [r0]
+        ("50e8001f", "accesses an unaligned address"),  # ldrex r1, [r0]
+        ("fee7fee7 d0e90012", "was not reached"),  # it does not run
+        ("0168", ""),  # ldr r1, [r0]
+        ("0020 b0fbf0f1", ""),  # r1 = 0 / 0
+    ],
+)
+def test_a_bare_core_faults_as_a_board_does(
+    tmp_path: Path, core: str, code: str, what: str
+) -> None:
+    for name, start in {"first": UNALIGNED, "second": f"{UNALIGNED} ffe7"}.items():  # b: a block
+        text = f"{start} {code}"
+        (tmp_path / name).write_bytes(program({"reset": text, "stop": "fee7"}))
+        bare = BareCore(Elf(tmp_path / name), core, [FLASH, RAM], FLASH, 0)
+        end = 8 + len(bytes.fromhex(text))
+        if what:
+            with pytest.raises(InfrastructureError, match=what):
+                bare.run(end, budget=1000)
+        else:
+            assert instructions(bare.run(end)) == len(start.split()) + len(code.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("0168", "accesses an unaligned address, and CCR.UNALIGN_TRP is set, at function"),
+        ("0020 b0fbf0f1", "divides by zero, and CCR.DIV_0_TRP is set, at function"),
+    ],
+)
+def test_a_bare_core_has_the_traps_that_the_program_switched_on(
+    tmp_path: Path, code: str, what: str
+) -> None:
+    core = core_of(
+        tmp_path / "a.elf",
+        {"reset": f"{SET_CCR} 00bf", "function": f"{UNALIGNED} {code} 7047"},
+    )
+    core.run(0x16)
+    with pytest.raises(InfrastructureError, match=what):
+        core.call(0x18)
+
+
+def test_an_unaligned_access_on_a_cortex_m0_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.elf").write_bytes(program({"reset": f"{UNALIGNED} 0168", "stop": "fee7"}))
+    bare = BareCore(Elf(tmp_path / "a.elf"), "cortex-m0", [FLASH, RAM], FLASH, 0)
+    with pytest.raises(InfrastructureError, match=r"at reset .*: the instruction raises an exc"):
+        bare.run(0x10)
+
+
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=200), st.integers(0, 20))
 def test_blocks_and_their_jumps_are_counted(starts: list[int], end: int) -> None:
     trace = Trace(lambda: None, portable=True)

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import serial
 from pyocd.core import exceptions
 from pyocd.flash.file_programmer import FileProgrammer
-from pyocd.probe.aggregator import DebugProbeAggregator
+from pyocd.probe.aggregator import PROBE_CLASSES, DebugProbeAggregator
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
@@ -264,13 +266,58 @@ def test_no_probe_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "udev rule" in caught.value.remedy
 
 
-def test_another_probe_than_the_one_wanted_is_not_taken(hardware: VirtualBoard) -> None:
+def test_another_probe_than_the_one_wanted_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "066EFF666")
     with pytest.raises(InfrastructureError) as caught:
         pick_probe("066EFF555")
     assert str(caught.value) == (
-        f"probe 066EFF555: there is no such probe; connected: {hardware.probe_id} "
-        "(NUCLEO-F429ZI (virtual))\n  -> name one of them with --probe"
+        "probe 066EFF555: there is no such probe; connected: 066EFF666 (a board)\n"
+        "  -> name one of them with --probe"
     )
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, *ids: str) -> None:
+    """Connect real probes, beside the virtual boards that run."""
+    probes = [SimpleNamespace(unique_id=unique_id, description="a board") for unique_id in ids]
+
+    def real(wanted: str | None = None, _: bool = False) -> Sequence[Any]:
+        return [probe for probe in probes if (wanted or "").lower() in probe.unique_id.lower()]
+
+    kind = SimpleNamespace(get_all_connected_probes=real, get_probe_with_id=lambda *_: None)
+    monkeypatch.setitem(PROBE_CLASSES, "cmsisdap", kind)
+
+
+def test_a_virtual_board_is_used_only_if_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, hardware: VirtualBoard
+) -> None:
+    """All boards of the user are found, also those that other sessions run."""
+    part = hardware.probe_id[2:-1]
+    with pytest.raises(InfrastructureError, match=r"^no debug probe is connected"):
+        pick_probe("")
+    with pytest.raises(InfrastructureError) as caught:
+        pick_probe(part)
+    assert caught.value.what == "there is no such probe; connected: none"
+    assert "`pyocd list` shows all probes" in caught.value.remedy
+    connect(monkeypatch, f"066{part}FF")
+    for wanted in ("", part, "066"):
+        assert pick_probe(wanted).unique_id == f"066{part}FF"
+    for named in (hardware.probe_id, hardware.probe_id.lower(), f"virtual:{part}"):
+        assert pick_probe(named).unique_id == hardware.probe_id
+
+
+def test_a_target_of_a_real_board_does_not_take_a_virtual_one(
+    monkeypatch: pytest.MonkeyPatch, hardware: VirtualBoard
+) -> None:
+    target_file = target("nucleo-f429zi")
+    assert isinstance(target_file.board, Pyocd)
+    board = PyocdBoard(target_file, target_file.board, Progress(sys.stderr), 0)
+    with pytest.raises(InfrastructureError, match=r"^no debug probe is connected"):
+        board.start(Image.__new__(Image))
+    connect(monkeypatch, "066EFF555")
+    with pytest.raises(InfrastructureError, match="no serial port belongs to it") as caught:
+        board.start(Image.__new__(Image))
+    board.stop()
+    assert caught.value.where == "probe 066EFF555"
 
 
 def test_a_probe_type_that_does_not_exist_is_the_user_s_error(hardware: VirtualBoard) -> None:
@@ -287,22 +334,24 @@ def test_a_server_of_probes_that_is_not_there_is_explained() -> None:
     assert "does `pyocd server` run on that machine and port" in caught.value.remedy
 
 
-def test_a_part_of_an_id_is_enough_unless_two_have_it(hardware: VirtualBoard) -> None:
-    part = hardware.probe_id[3:-1]
-    assert pick_probe("").unique_id == hardware.probe_id
-    assert pick_probe(part.upper()).unique_id == hardware.probe_id
+def test_a_part_of_an_id_is_enough_unless_two_have_it(
+    monkeypatch: pytest.MonkeyPatch, hardware: VirtualBoard
+) -> None:
+    connect(monkeypatch, "066EFF555", "066EFF5550", "683123456")
+    assert pick_probe("683").unique_id == "683123456"
+    assert pick_probe("066eff5550").unique_id == "066EFF5550"
+    assert pick_probe("066EFF555").unique_id == "066EFF555"  # it is a part of the other's
+    for wanted, count in {"": 3, "066EFF": 2}.items():
+        with pytest.raises(InfrastructureError, match=rf"^(probe.*: )?{count} probes ma") as caught:
+            pick_probe(wanted)
+        assert "066EFF555 (a board), 066EFF5550 (a board)" in caught.value.what
+        assert hardware.probe_id not in caught.value.what
+        assert "--probe" in caught.value.remedy
     with VirtualBoard.start(CHIP, serial=hardware.probe_id + "0") as other:
-        for wanted in ("", part):
-            with pytest.raises(
-                InfrastructureError, match=r"^(probe.*: )?2 probes match: "
-            ) as caught:
-                pick_probe(wanted)
-            for board in (hardware, other):
-                assert f"{board.probe_id} (NUCLEO-F429ZI (virtual))" in caught.value.what
-            assert "--probe" in caught.value.remedy
-        # One's whole id is a part of the other's.
         assert pick_probe(hardware.probe_id).unique_id == hardware.probe_id
         assert pick_probe(f"virtual:{other.probe_id}").unique_id == other.probe_id
+        with pytest.raises(InfrastructureError, match="2 probes match"):
+            pick_probe(f"virtual:{hardware.probe_id[:-1]}")
 
 
 @pytest.mark.parametrize(("name", "near"), [("stm32f429", "stm32f429xi"), ("nrf52480", "nrf52840")])

@@ -1,5 +1,6 @@
 """Stock tools use a virtual board: the pyocd command, gdb, pyserial, and pyOCD over TCP."""
 
+import shlex
 import shutil
 import socket
 import subprocess
@@ -88,8 +89,8 @@ def running(*command: str, until: str) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def board(folder: Path) -> Iterator[Served]:
-    """A board with the UART that the target file of the NUCLEO-F429ZI describes."""
-    serve = ("harness", "virtual", "serve", "stm32f429xi", "--uart", "USART3")
+    """A board as `harness virtual serve` makes it without options."""
+    serve = ("harness", "virtual", "serve", "stm32f429xi")
     with running(*serve, until="Ctrl-C ends it") as lines:
         assert lines[0] == "NUCLEO-F429ZI (virtual)\n"
         words = dict(line.split() for line in lines[1:3])
@@ -170,10 +171,31 @@ def test_gdb_stops_at_a_function_and_shows_its_caller(board: Served, loaded: Ima
     assert " in main () at " in done.stdout
 
 
-def test_the_harness_uses_the_board_through_pyocd_server(
-    board: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        (["stm32f429xi"], "virtual-stm32"),
+        (["stm32l475xg"], "virtual-stm32l475"),
+        (["nrf52840"], "virtual-nrf52840"),
+        (["stm32f429xi", "--uart=usart3"], ""),
+        (["nrf52840", "--boot=0x10000"], ""),
+    ],
+)
+def test_the_command_that_serve_prints_runs_a_model(
+    options: list[str], target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a board on another machine, with the target file of the real board."""
+    few_digits(tmp_path, monkeypatch)
+    with running("harness", "virtual", "serve", *options, until="Ctrl-C ends it") as lines:
+        commands = [line for line in lines if line.startswith("harness ")]
+        assert len(commands) == bool(target)
+        for command in commands:
+            assert f"--target={target} " in command
+            _, *arguments = shlex.split(command.replace("MODEL", "digits"))
+            assert main(arguments) == ExitCode.PASSED
+
+
+def few_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `tmp_path` a repository with the bundled model and a few of its vectors."""
     model = tmp_path / "models" / "digits"
     shutil.copytree(ROOT / "models" / "digits", model)
     arrays = dict(np.load(model / "vectors.npz"))
@@ -182,6 +204,13 @@ def test_the_harness_uses_the_board_through_pyocd_server(
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "images").symlink_to(IMAGES)
     monkeypatch.chdir(tmp_path)
+
+
+def test_the_harness_uses_the_board_through_pyocd_server(
+    board: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a board on another machine, with the target file of the real board."""
+    few_digits(tmp_path, monkeypatch)
     port = free_port()
     server = ("pyocd", "server", "-u", board.probe, "--port", str(port))
     probe = f"remote:localhost:{port}"

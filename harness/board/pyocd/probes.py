@@ -5,24 +5,30 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
+from pyocd.probe.tcp_client_probe import TCPClientProbe
 from pyocd.target import TARGET
 
 from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError
+from harness.simulator.pyocd_probe import VirtualProbe
 from harness.support.suggestions import suggest
 from harness.target.target_file import ChipId
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
+_VIRTUAL = "virtual:"  # pyOCD's prefix for the kind of a probe
 _RESET_DEADLINE = 3.0  # seconds
 
 
 def pick_probe(wanted: str) -> Any:
     """Return the only probe whose unique id equals or contains `wanted`; "" matches any probe.
 
-    Raises `InfrastructureError`, with a list, if no probe or more than one matches.
+    A virtual board's probe must be named by its whole id, or by `virtual:` and a part of it: all
+    boards of this user are found, also those that other sessions run. Raises
+    `InfrastructureError`, with a list, if no probe or more than one matches.
     """
     try:
-        probes = DebugProbeAggregator.get_all_connected_probes(unique_id=wanted or None)
+        found = DebugProbeAggregator.get_all_connected_probes(unique_id=wanted or None)
     except (exceptions.Error, ValueError) as error:  # ValueError: the port of a remote probe
         raise InputError(
             str(error),
@@ -30,23 +36,32 @@ def pick_probe(wanted: str) -> Any:
             remedy="give a probe's unique id, or remote:HOST:PORT",
         ) from error
     # One id may be part of another, and pyOCD matches substrings: prefer an exact match.
-    probes = [probe for probe in probes if _same(probe.unique_id, wanted)] or probes
+    probes = [probe for probe in found if _same(probe.unique_id, wanted)]
+    probes = probes or (found if _is_virtual(wanted) else _real(found))
     if len(probes) == 1:
-        return probes[0]
+        (probe,) = probes
+        if isinstance(probe, TCPClientProbe):
+            return RemoteProbe(probe.unique_id.removeprefix("remote:"))
+        return probe
     if probes:
         raise InfrastructureError(
             f"{len(probes)} probes match: {_names(probes)}",
             where=f"probe {wanted}" if wanted else "probe",
             remedy="name one with --probe, or as `probe` in the target file",
         )
-    connected = DebugProbeAggregator.get_all_connected_probes()
+    connected = real_probes()
     raise InfrastructureError(
         f"there is no such probe; connected: {_names(connected) or 'none'}"
         if wanted
         else "no debug probe is connected",
         where=f"probe {wanted}" if wanted else "",
-        remedy="name one of them with --probe" if connected else _CONNECT,
+        remedy=_remedy(wanted, connected),
     )
+
+
+def real_probes() -> list[Any]:
+    """Return the connected probes without those of virtual boards."""
+    return _real(DebugProbeAggregator.get_all_connected_probes())
 
 
 def open_session(probe: Any, target: str, frequency: int) -> Session:
@@ -117,8 +132,24 @@ def _close(session: Session) -> None:
         return  # the connection is already gone
 
 
+def _real(probes: list[Any]) -> list[Any]:
+    return [probe for probe in probes if not isinstance(probe, VirtualProbe)]
+
+
+def _is_virtual(wanted: str) -> bool:
+    return wanted.lower().startswith(_VIRTUAL)
+
+
+def _remedy(wanted: str, connected: list[Any]) -> str:
+    if connected:
+        return "name one of them with --probe"
+    if wanted:
+        return "`pyocd list` shows all probes, also those of running virtual boards"
+    return _CONNECT
+
+
 def _same(unique_id: str, wanted: str) -> bool:
-    return unique_id.lower() == wanted.lower().removeprefix("remote:")
+    return unique_id.lower() == wanted.lower().removeprefix("remote:").removeprefix(_VIRTUAL)
 
 
 def _names(probes: list[Any]) -> str:

@@ -48,6 +48,12 @@ def _check_in_flash(session: Session, segment: Segment, target: str, elf: Elf) -
 def _verify(session: Session, probe: str, target: str, segment: Segment) -> None:
     with translated_errors(probe, target, "reading flash back"):
         actual = bytes(session.target.read_memory_block8(segment.address, len(segment.data)))
+    if len(actual) != len(segment.data):
+        raise InfrastructureError(
+            f"reading {len(segment.data):,} bytes of flash back returned {len(actual):,}",
+            where=f"probe {probe}",
+            remedy="program again; if it keeps failing here, try another probe",
+        )
     for offset, (expected, value) in enumerate(zip(segment.data, actual, strict=True)):
         if expected != value:
             raise InfrastructureError(

@@ -1,9 +1,9 @@
 """Boards behind a debug probe, driven through pyOCD, both real and virtual."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from importlib.metadata import version as package_version
-from typing import Any
+from typing import Any, TypeVar
 
 import serial
 from pyocd.core.session import Session
@@ -15,6 +15,7 @@ from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
 from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd.time_limit import TimeLimit, cut_of
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
@@ -26,6 +27,13 @@ from harness.support.lease import Lease
 from harness.support.process_activity import Activity
 from harness.support.progress import Progress
 from harness.target.target_file import Pyocd, Target
+
+T = TypeVar("T")
+
+# Seconds after which an operation has failed, and for each byte that it transfers.
+_SEARCH_LIMIT, _CONNECT_LIMIT, _STATE_LIMIT, _CLOSE_LIMIT = 30.0, 60.0, 30.0, 30.0
+_FLASH_LIMIT, _FLASH_BYTE = 120.0, 1 / 1000
+_MEMORY_LIMIT, _MEMORY_BYTE = 15.0, 1 / 5000
 
 
 class PyocdBoard:
@@ -54,6 +62,7 @@ class PyocdBoard:
         self._port: serial.Serial | None = None
         self._elf: Elf | None = None
         self._probe = board.probe
+        self._limit = TimeLimit(f"probe {board.probe}")
 
     @property
     def version(self) -> str:
@@ -63,13 +72,21 @@ class PyocdBoard:
     def start(self, image: Image) -> Channel:
         """Flash `image`, verify it, and start it with its serial port open."""
         self.stop()
-        probe = pick_probe(self._board.probe)
+        self._limit = TimeLimit(f"probe {self._board.probe}")
+        probe = self._limit.run(
+            _SEARCH_LIMIT, "searching the probe", lambda: pick_probe(self._board.probe)
+        )
         self._probe = probe.unique_id
+        self._limit = TimeLimit(f"probe {self._probe}", cut_of(probe))
         # Take the lease before opening the probe: pyOCD's errors for a busy probe vary.
         self._lease(f"probe {self._probe}")
         device = self._board.serial or find_port(self._probe, self._board.interface)
         self._lease(f"port {device}")
-        self._session = open_session(probe, self._board.target, self._board.frequency)
+        self._session = self._limit.run(
+            _CONNECT_LIMIT,
+            "connecting",
+            lambda: open_session(probe, self._board.target, self._board.frequency),
+        )
         self._elf = image.elf
         self._flash(self._session, image.elf)
         self._port = open_port(device, self._target.port.baud)
@@ -82,9 +99,10 @@ class PyocdBoard:
         if self._port is not None:
             self._port.close()
             self._port = None
-        if self._session is not None:
-            close_session(self._session)
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(InfrastructureError):  # it does not answer, which was said before
+                self._limit.run(_CLOSE_LIMIT, "closing", lambda: close_session(session))
         while self._leases:
             self._leases.pop().release()
 
@@ -94,10 +112,10 @@ class PyocdBoard:
 
     def check(self) -> None:
         """Raise `DeviceStoppedError` if the core is halted or locked up."""
-        if self._session is None or self._elf is None:
+        session, elf = self._session, self._elf
+        if session is None or elf is None:
             return
-        with self._translated_errors("reading the core's state"):
-            reason = crash(self._session, self._elf)
+        reason = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
         if reason is not None:
             raise DeviceStoppedError(reason, where=self._target.name)
 
@@ -106,51 +124,76 @@ class PyocdBoard:
 
     def diagnosis(self) -> str:
         """Return where a core that does not answer was; this halts the core."""
-        if self._session is None or self._elf is None:
+        session, elf = self._session, self._elf
+        if session is None or elf is None:
             return ""
         try:
-            with self._translated_errors("reading the core's state"):
-                return crash(self._session, self._elf) or whereabouts(self._session, self._elf)
+            return self._do(
+                _STATE_LIMIT,
+                "reading the core's state",
+                lambda: crash(session, elf) or whereabouts(session, elf),
+            )
         except InfrastructureError as error:
             return str(error)
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
         session = self._started()
-        with self._translated_errors("reading memory"):
-            return bytes(session.target.read_memory_block8(address, size))
+        return self._do(
+            _MEMORY_LIMIT + size * _MEMORY_BYTE,
+            "reading memory",
+            lambda: bytes(session.target.read_memory_block8(address, size)),
+        )
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`; the core may run."""
         session = self._started()
-        with self._translated_errors("writing memory"):
+
+        def write() -> None:
             session.target.write_memory_block8(address, data)
             session.target.flush()  # a probe may buffer writes, and RUN takes the serial line
+
+        self._do(_MEMORY_LIMIT + len(data) * _MEMORY_BYTE, "writing memory", write)
 
     def _started(self) -> Session:
         if self._session is None:
             raise not_started(self._target)
         return self._session
 
-    def _translated_errors(self, activity: str) -> AbstractContextManager[None]:
-        return translated_errors(self._probe, self._board.target, activity)
+    def _do(self, seconds: float, activity: str, operation: Callable[[], T]) -> T:
+        """Return the result of `operation`, which must end within `seconds`."""
+        with translated_errors(self._probe, self._board.target, activity):
+            return self._limit.run(seconds, activity, operation)
 
     def _lease(self, resource: str) -> None:
         self._leases.append(Lease(resource, wait=self._lock_timeout))
 
     def _flash(self, session: Session, elf: Elf) -> None:
-        if self._board.chip_id is not None:
-            check_chip(session, self._probe, self._board.target, self._board.chip_id)
+        chip, target = self._board.chip_id, self._board.target
+        if chip is not None:
+            self._limit.run(
+                _STATE_LIMIT,
+                "reading the chip's id",
+                lambda: check_chip(session, self._probe, target, chip),
+            )
+        seconds = _FLASH_LIMIT + _FLASH_BYTE * sum(len(part.data) for part in elf.segments())
         with self._progress.bar(f"flashing {self._target.name}", 200) as step:
-            flash(session, self._probe, self._board.target, elf, _FlashProgress(step))
+            progress = _FlashProgress(step)
+            self._limit.run(
+                seconds,
+                "programming flash",
+                lambda: flash(session, self._probe, target, elf, progress),
+            )
 
     def _boot(self, session: Session, stack: range | None) -> None:
-        with self._translated_errors("starting the firmware"):
+        def boot() -> None:
             session.target.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
             session.target.reset_and_halt()
             if stack:
                 session.target.write_memory_block8(stack.start, paint(stack))
             session.target.resume()
+
+        self._do(_STATE_LIMIT, "starting the firmware", boot)
 
 
 class _FlashProgress:

@@ -12,6 +12,9 @@ _PERMISSIONS = (
     "is another program using it? On Linux a udev rule must allow it: "
     "see pyocd.io/docs/installing, 'udev rules'"
 )
+STALLED = "unplug the probe and plug it in again, or restart its server or virtual board"
+_VERSION = "does the server run this version of pyOCD, and is the chip the right one?"
+_CONFUSED = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _SERVER = "does `pyocd server` run on that machine and port, without another client?"
 
 
@@ -51,12 +54,22 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
         ) from error
     except exceptions.Error as error:
         raise translate(str(error), _WIRING) from error
+    except _CONFUSED as error:
+        if not is_remote(probe):
+            raise  # `open_session` explains those of a wrong target
+        raise translate(f"the server's answer makes no sense: {error!r}", _VERSION) from error
     except OSError as error:  # a busy ST-Link raises usb.core.USBError, which pyOCD lets through
-        raise translate(str(error), _access(probe)) from error
+        late = isinstance(error, TimeoutError)
+        raise translate(str(error), STALLED if late else _access(probe)) from error
+
+
+def is_remote(probe: str) -> bool:
+    """Return whether a probe's ID is one behind `pyocd server`."""
+    return probe.lower().startswith("remote:")
 
 
 def _access(probe: str) -> str:
-    return _SERVER if probe.startswith("remote:") else _PERMISSIONS
+    return _SERVER if is_remote(probe) else _PERMISSIONS
 
 
 def _protection(target: str) -> str:

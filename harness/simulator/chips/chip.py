@@ -36,7 +36,7 @@ class AccessPort(Protocol):
 
 @dataclass(frozen=True)
 class Chip:
-    """A chip; the first of `uarts` is the default, `trigger` the firmware's trigger pin."""
+    """A chip; `trigger` is the firmware's trigger pin."""
 
     name: str
     board: str

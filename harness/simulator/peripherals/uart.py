@@ -7,7 +7,7 @@ as on silicon.
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 QUEUE = 4096
 """Bytes in the queue at which the line stops delivering."""
@@ -72,3 +72,33 @@ class Uart(ABC):
     def _active(self) -> None:
         """Restart the count of polls: the firmware does something else."""
         self._polls = 0
+
+
+class Uarts:
+    """Several UARTs on one serial line: it receives what any of them sends, and sends to all.
+
+    Those that the firmware does not use are off, so that they neither send nor receive.
+    """
+
+    def __init__(self, uarts: Iterable[Uart]) -> None:
+        self._uarts = list(uarts)
+
+    @property
+    def waiting(self) -> int:
+        """The most received bytes that the firmware has not read from one of them."""
+        return max(uart.waiting for uart in self._uarts)
+
+    def connect(
+        self,
+        transmit: Callable[[int], None],
+        drained: Callable[[], None],
+        idle: Callable[[], None],
+    ) -> None:
+        """Set the functions of each UART: see `Uart`."""
+        for uart in self._uarts:
+            uart.transmit, uart.drained, uart.idle = transmit, drained, idle
+
+    def receive(self, data: bytes) -> None:
+        """Pass bytes from the line to each UART."""
+        for uart in self._uarts:
+            uart.receive(data)

@@ -1,0 +1,69 @@
+"""The trap for every unaligned access, CCR.UNALIGN_TRP (Armv7-M ARM, A3.2.1).
+
+It slows all accesses down. On x86-64 the hook is machine code (below, with its assembly source),
+which leaves only unaligned accesses to Python.
+"""
+
+import ctypes
+import platform
+from collections.abc import Callable
+
+from unicorn import unicorn_const
+
+from harness.simulator.bus import WORD
+from harness.simulator.counting import address_of, executable
+from harness.simulator.emulator import AccessHook, Emulator
+
+# The calling convention of System V: rdx address, ecx size, r9 address of `unaligned`.
+#     mov   eax, 4
+#     cmp   ecx, eax
+#     cmovb eax, ecx          a doubleword needs the alignment of a word
+#     dec   eax
+#     test  eax, edx
+#     jnz   unaligned
+#     ret
+# unaligned: jmp [r9]
+_X86_64 = bytes.fromhex("b80400000039c10f42c1ffc885d07501c341ff21")
+
+
+class UnalignedTrap:
+    """Calls `unaligned(address, size)` before each unaligned access while it is on."""
+
+    def __init__(
+        self, emulator: Emulator, unaligned: Callable[[int, int], None], *, portable: bool = False
+    ) -> None:
+        self._emulator = emulator
+        self._unaligned = unaligned
+        self._hooks: list[int] = []
+        self._slow = AccessHook(self._on_unaligned)
+        self._slow_at = ctypes.c_uint64(address_of(self._slow))
+        self._hook: object = AccessHook(self._on_access)
+        if not portable and platform.machine().lower() in ("x86_64", "amd64"):
+            self._code = executable(_X86_64)
+            self._hook = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
+
+    def switch(self, on: bool) -> bool:
+        """Switch the trap on or off; return whether that is a change.
+
+        The change is complete when the translated code has been flushed.
+        """
+        if on == bool(self._hooks):
+            return False
+        while self._hooks:
+            self._emulator.remove_hook(self._hooks.pop())
+        if on:
+            data = ctypes.addressof(self._slow_at)
+            for kind in (unicorn_const.UC_HOOK_MEM_READ, unicorn_const.UC_HOOK_MEM_WRITE):
+                self._hooks.append(self._emulator.add_hook(kind, self._hook, data=data))
+        return True
+
+    def _on_access(
+        self, uc: int, kind: int, address: int, size: int, value: int, data: int
+    ) -> bool:
+        if address & min(size, WORD) - 1:
+            self._on_unaligned(uc, kind, address, size, value, data)
+        return True
+
+    def _on_unaligned(self, _uc: int, _kind: int, address: int, size: int, *_: int) -> bool:
+        self._unaligned(address, size)
+        return True
