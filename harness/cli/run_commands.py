@@ -88,11 +88,19 @@ def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterat
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
-    say = Progress(sys.stderr).say
+    progress = Progress(sys.stderr)
     selection = Selection.of(options, workspace)
     selection.check()
     for target, model, engine, toolchain in selection.combinations():
-        image = build_image(target, model, engine, workspace.images, say, toolchain)
+        image = build_image(
+            target,
+            model,
+            engine,
+            workspace.images,
+            progress.say,
+            toolchain,
+            warn=progress.warn,
+        )
         print(f"{model.name} for {target.name} with {image.engine_version}")
         print(f"  {toolchain.version}, {toolchain.opt}")
         print(f"  {image.elf.path}  ({'from the cache' if image.cached else 'built now'})")

@@ -17,6 +17,13 @@ from harness.target.target_file import Target
 DEADLINE = 1800.0
 """Seconds; on a busy machine, the whole SDK of an export takes minutes."""
 
+# CMake and compilers read these. They would change an image, but not its build ID.
+_NOT_PASSED = (
+    *("CFLAGS", "CXXFLAGS", "CPPFLAGS", "ASMFLAGS", "LDFLAGS", "CC", "CXX", "ASM"),
+    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH"),
+    *("GCC_EXEC_PREFIX", "CMAKE_TOOLCHAIN_FILE", "CMAKE_BUILD_TYPE", "CMAKE_PREFIX_PATH"),
+)
+
 # GNU ld: "region `FLASH' overflowed by 7 bytes". lld, for each section beyond the end: "section
 # '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
 _OVERFLOW = re.compile(r"region [`'](?P<region>FLASH|RAM)':? overflowed by (?P<bytes>\d+) bytes")
@@ -70,12 +77,13 @@ def run_cmake(
     ]
     configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
+    kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
     log = ""
     for command in (configure, [tool, "--build", str(build)]):
         try:
             result = subprocess.run(
                 command,
-                env=os.environ | dict(environment or {}),
+                env=kept | dict(environment or {}),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
