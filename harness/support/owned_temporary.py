@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import BinaryIO
 
 # The last two are the names that earlier versions used.
 _OURS = (".*.harness.partial", ".build-*", ".host-*")
+_ATTEMPTS = 5  # a compiler of a killed build may still write
+_PAUSE = 0.02  # seconds
 
 
 @contextmanager
@@ -60,12 +63,16 @@ def sweep(folder: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, a link, or a folder with all its contents, as far as possible."""
-    with suppress(OSError):
-        if stat.S_ISDIR(path.lstat().st_mode):
+    for _ in range(_ATTEMPTS):
+        with suppress(OSError):
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                path.unlink()
+                return
             path.chmod(stat.S_IRWXU)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+            shutil.rmtree(path)
+        if not os.path.lexists(path):
+            return
+        time.sleep(_PAUSE)
 
 
 def _own(folder: Path, *, is_folder: bool) -> tuple[Path, int]:

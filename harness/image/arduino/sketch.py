@@ -56,6 +56,7 @@ def sketch_elf(options: Any, targets: Sequence[Target], builds: Path) -> Path | 
         with explained_errors("the sketch cannot be compiled", objects):
             if os.path.lexists(objects) and not checked_cache.is_valid(objects, key):
                 checked_cache.discard(objects)
+            objects.mkdir(parents=True, exist_ok=True)
             elf = compile_sketch(cli, sketch, fqbn, library, objects)
             checked_cache.seal(objects, key)
         return elf
