@@ -24,8 +24,8 @@ from harness.options.selection import Selection, add_options
 from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.sweep_row import SweepRow
-from harness.results.record_file import read_record
-from harness.results.recording import record_run
+from harness.results.record import Record
+from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
 from harness.support.progress import Progress
@@ -56,13 +56,15 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         run_options.meter.check(run_options.selection.target(name))
     upload = StoreUpload(run_options.store)
     progress = Progress(sys.stderr)
+    records: list[Record] = []
     paths: list[Path] = []
-    with _tables_at_the_end(paths, run_options), run_options.meter as metering:
+    with _tables_at_the_end(records, run_options), run_options.meter as metering:
         for combination in run_options.selection.combinations():
             with bench(run_options.request(combination, progress, metering)) as dut:
-                paths.append(record_run(dut.run(), workspace))
+                records.append(record_of(dut.run(), workspace))
+            paths.append(keep_record(records[-1], workspace))
             upload.add(paths[-1])
-    failed = [record for record in map(read_record, paths) if record.verdict != "passed"]
+    failed = [record for record in records if record.verdict != "passed"]
     for record in failed:
         print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
     for error in upload.errors:
@@ -75,16 +77,15 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 @contextmanager
-def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterator[None]:
-    """Print the recorded runs, even if a later run ends with an error."""
+def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> Iterator[None]:
+    """Print what was measured, even if a record cannot be written or a later run fails."""
     try:
         yield
     finally:
-        if paths:
-            records = [read_record(path) for path in paths]
+        if records:
             selection, store = run_options.selection, run_options.store
             print_runs(records, selection.engines, store, selection.workspace, Console())
-            print(f"records: {paths[0].parent}")
+            print(f"records: {selection.workspace.runs}")
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:

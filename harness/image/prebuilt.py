@@ -38,6 +38,7 @@ _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
 _UNKNOWN = "unknown"
+_STEM = 40  # characters of the file's name in the name of its copy's folder
 _ASSEMBLER = b"GNU AS"
 _COMPILERS = {"clang": "clang", "GCC": "gcc", "GNU": "gcc"}
 _OPT = re.compile(r"(?<!\S)-O(?:[0-3gsz]|fast)?(?!\S)")
@@ -131,7 +132,7 @@ def prebuilt_image(
         else:
             content[field] = bytes.fromhex(build_id)
     key = hashlib.sha256(content).hexdigest()
-    copy = Elf(images / f"{elf.stem}-{ENGINE}-{key[:12]}" / "firmware.elf")
+    copy = Elf(images / f"{elf.stem[:_STEM]}-{ENGINE}-{key[:12]}" / "firmware.elf")
     with explained_errors("the firmware cannot be copied", images):
         cached = checked_cache.provide(
             copy.path.parent, key, lambda new: (new / copy.path.name).write_bytes(content), warn

@@ -479,7 +479,9 @@ def test_another_build_on_the_device_is_refused(
         code, _ = empty.harness("build", "--model", "small", "--engine", firmware)
         assert code == ExitCode.PASSED
     theirs, ours = sorted((empty.root / "build" / "images").iterdir())
+    key = json.loads((ours / "digests.json").read_text())["key"]
     shutil.copy(theirs / "firmware.elf", ours)
+    seal(ours, key)  # otherwise it would be built again
     code, text = empty.run("no_init")
     assert code == ExitCode.INFRASTRUCTURE
     assert f"the device runs build {theirs.name[-12:]}" in text

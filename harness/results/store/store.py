@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.measure.number import Kind
 from harness.results.combination import Combination
 from harness.results.record import Record
-from harness.results.record_file import parse_record
+from harness.results.record_file import parse_record, to_json
 from harness.results.store import rows
 from harness.results.store.database import open_engine, reading, writing
 from harness.results.store.database_tables import numbers, records, runs
@@ -115,7 +115,7 @@ class Store:
 
         Raises `InputError` if one breaks a rule of docs/record.md.
         """
-        encoded = {record.id: msgspec.json.encode(record) for record in added}
+        encoded = {record.id: to_json(record) for record in added}
         # Parsing checks all rules.
         parsed = {key: (parse_record(json, key), json) for key, json in encoded.items()}
         self.add_read(parsed)
