@@ -4,6 +4,7 @@ Through the `harness` command, in a repository made for each test. Devices that 
 the firmware of tests/data/firmware, on the emulator.
 """
 
+import json
 import re
 import shutil
 import sqlite3
@@ -25,6 +26,7 @@ from harness.link import exchange, link_client
 from harness.link.link_client import LinkClient
 from harness.model.tflite_file import parse
 from harness.results.store.store import Store
+from harness.support.checked_cache import seal
 from tests.support.graphs import Builder
 from tests.support.repository import (
     BEHAVE,

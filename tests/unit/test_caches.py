@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from harness.support import checked_cache
 from harness.support.checked_cache import DIGESTS, is_valid, provide
 from harness.support.owned_temporary import sweep, temporary_file, temporary_folder
 from harness.support.whole_files import create_folder, replace_files
+from tests.support.full_disk import file_size
 from tests.support.graphs import Builder
 
 ROOT = Path(__file__).parents[2]
@@ -211,22 +211,6 @@ def test_a_place_that_cannot_be_written_is_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="already exists"):
         create_folder(tmp_path / "file", {})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-@contextmanager
-def file_size(limit: int) -> Iterator[None]:
-    """Let writes beyond `limit` bytes of a file fail, as on a full disk."""
-    import resource  # noqa: PLC0415
-    import signal  # noqa: PLC0415
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 100, 1000])
