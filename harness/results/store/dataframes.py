@@ -55,9 +55,12 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     guarded = table.assign(**{name: table[name].map(_guarded) for name in texts})
     # By default, pandas does not quote a text with a carriage return, which then ends the row.
     returns = any(table[name].str.contains("\r", regex=False).any() for name in texts)
-    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
-    data = guarded.to_csv(index=False, quoting=quoting).encode()
-    replace_files(path.parent, {path.name: data})
+    text = (
+        guarded.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+        if returns
+        else guarded.to_csv(index=False)
+    )
+    replace_files(path.parent, {path.name: text.encode()})
 
 
 def _guarded(text: str) -> str:
