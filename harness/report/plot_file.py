@@ -16,6 +16,7 @@ _STYLE: Any = {
     "font.size": 9,
     "svg.fonttype": "none",  # text remains text
     "svg.hashsalt": "harness",  # equal plots are equal files
+    "text.parse_math": False,  # a $ in a name is a $, not the start of a formula
 }
 _DPI = 150
 
