@@ -24,7 +24,7 @@ from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.model.edge_impulse_export import STAGES
 from harness.model.folder import Model
 from harness.support import bundled_files, checked_cache
-from harness.support.owned_temporary import temporary_folder
+from harness.support.owned_temporary import sweep, temporary_folder
 from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
@@ -234,6 +234,7 @@ def _digest(path: Path) -> str:
 
 def _new_folder(images: Path) -> AbstractContextManager[Path]:
     images.mkdir(parents=True, exist_ok=True)
+    sweep(images, ".build-*")  # the names of earlier versions
     return temporary_folder(images)
 
 

@@ -15,8 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-# The last two are the names that earlier versions used.
-_OURS = (".*.harness.partial", ".build-*", ".host-*")
+_OURS = ".*.harness.partial"
 _ATTEMPTS = 5  # a compiler of a killed build may still write
 _PAUSE = 0.02  # seconds
 
@@ -53,12 +52,14 @@ def unused_path(folder: Path) -> Path:
     return folder / f".{secrets.token_hex(6)}.harness.partial"
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files and folders in `folder` whose owners do not run any more."""
-    for pattern in _OURS:
-        for path in folder.glob(pattern):
-            with suppress(OSError):  # its owner has just ended, or it belongs to another user
-                _remove_if_abandoned(path)
+def sweep(folder: Path, pattern: str = _OURS) -> None:
+    """Remove the temporary files and folders in `folder` whose owners do not run any more.
+
+    Another `pattern` is for a folder in which all such names are the harness's own.
+    """
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # its owner has just ended, or it belongs to another user
+            _remove_if_abandoned(path)
 
 
 def remove(path: Path) -> None:

@@ -34,7 +34,7 @@ def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         write_files(folder, files)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -70,7 +70,7 @@ def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
                 (partial / name).write_bytes(data)
             partial.rename(folder)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
 @contextmanager
@@ -95,6 +95,14 @@ def remedy_of(error: OSError, where: Path) -> str:
     return f"check {where}"
 
 
+def unwritable(place: Path, error: OSError) -> HarnessError:
+    """Return the error for a file or folder that a person named and that cannot be written."""
+    what = f"cannot be written: {error.strerror}"
+    if error.errno in _BROKEN:
+        return InfrastructureError(what, where=str(place), remedy=remedy_of(error, place))
+    return InputError(what, where=str(place), remedy="check this path, or name another place")
+
+
 def _sync(folder: Path) -> None:
     """Sync the names in `folder` to disk, if the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -103,10 +111,3 @@ def _sync(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unwritable(folder: Path, error: OSError) -> HarnessError:
-    what = f"cannot be written: {error.strerror}"
-    if error.errno in _BROKEN:
-        return InfrastructureError(what, where=str(folder), remedy=remedy_of(error, folder))
-    return InputError(what, where=str(folder), remedy="check this path, or name another place")

@@ -154,8 +154,7 @@ def test_a_temporary_disappears_with_its_owner(tmp_path: Path) -> None:
 
 
 def test_a_sweep_removes_only_what_is_ours(tmp_path: Path) -> None:
-    (tmp_path / ".build-abc123").mkdir()  # of an earlier version
-    (tmp_path / ".host-abc123").mkdir()
+    (tmp_path / ".build-abc123").mkdir()
     (tmp_path / ".abc123.harness.partial").mkdir()
     (tmp_path / ".download.partial").touch()
     (tmp_path / "report.harness.partial").touch()
@@ -163,8 +162,10 @@ def test_a_sweep_removes_only_what_is_ours(tmp_path: Path) -> None:
     (tmp_path / ".link.harness.partial").symlink_to(tmp_path / ".download.partial")
     sweep(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left >= {".download.partial", "report.harness.partial"}
-    assert not left & {".build-abc123", ".host-abc123", ".abc123.harness.partial"}
+    assert left >= {".download.partial", "report.harness.partial", ".build-abc123"}
+    assert ".abc123.harness.partial" not in left
+    sweep(tmp_path, ".build-*")
+    assert not (tmp_path / ".build-abc123").exists()
 
 
 def test_a_sweep_that_is_faster_than_the_lock_does_no_harm(
