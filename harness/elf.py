@@ -1,5 +1,8 @@
 """Sizes, segments, symbols and source lines of an ELF, read with pyelftools."""
 
+import os
+import struct
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +11,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from elftools.common.exceptions import ELFError
+from elftools.common.exceptions import DWARFError, ELFError
+from elftools.construct import ConstructError
 from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import InputError
+from harness.support.file_kind import kind_of
+from harness.support.input_file import open_input
 from harness.support.memory_map import Memory
 
+# What pyelftools raises for a damaged file, depending on where the damage is.
+_DAMAGED = (
+    *(ELFError, DWARFError, ConstructError, struct.error, zlib.error, ValueError, TypeError),
+    *(LookupError, AttributeError, ArithmeticError, AssertionError, MemoryError, RecursionError),
+    StopIteration,
+)
+_START = 64  # bytes that show the kind of a file
 _DWARF_5 = 5  # counts files from 0; earlier versions count from 1
 _THUMB = ~1  # clears bit 0 of a code address, which marks Thumb code
 
@@ -36,12 +49,22 @@ class Elf:
 
     @contextmanager
     def opened(self) -> Iterator[ELFFile]:
-        """Open the file with pyelftools; `InputError` if it cannot be read."""
-        try:
-            with self.path.open("rb") as file:
-                yield ELFFile(file)
-        except (OSError, ELFError) as error:
-            raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+        """Open the file with pyelftools; `InputError` if it cannot be read, now or in the block."""
+        with open_input(self.path) as file:
+            try:
+                kind = kind_of(file.read(_START))
+                if kind != "an ELF file":
+                    raise InputError(f"is {kind}, not an ELF file", where=str(self.path))
+                elf = ELFFile(file)
+                _check_extent(elf)
+                yield elf
+            except _DAMAGED as error:
+                reason = str(error) or type(error).__name__
+                raise InputError(
+                    f"cannot be read as ELF: {reason}",
+                    where=str(self.path),
+                    remedy="link or download it again; it is damaged",
+                ) from error
 
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.
@@ -135,12 +158,15 @@ class Elf:
         start, size, name = self._functions[index]
         if instruction - start >= max(size, 1):
             return f"{address:#010x}"
-        return f"{name} {self._line(instruction)}({instruction:#010x})"
+        try:
+            line = self._line(instruction)
+        except InputError:  # damaged debug information must not hide the address
+            line = ""
+        return f"{name} {line}({instruction:#010x})"
 
     def _line(self, address: int) -> str:
         """Return "file:line " of a code address; empty if DWARF does not cover it."""
-        with self.path.open("rb") as file:
-            elf = ELFFile(file)
+        with self.opened() as elf:
             if not elf.has_dwarf_info():
                 return ""
             dwarf = elf.get_dwarf_info()
@@ -156,8 +182,8 @@ class Elf:
     @cached_property
     def _functions(self) -> list[tuple[int, int, str]]:
         functions = []
-        with self.path.open("rb") as file:
-            for section in ELFFile(file).iter_sections(type="SHT_SYMTAB"):
+        with self.opened() as file:
+            for section in file.iter_sections(type="SHT_SYMTAB"):
                 if isinstance(section, SymbolTableSection):
                     functions += [
                         (symbol["st_value"] & _THUMB, symbol["st_size"], symbol.name)
@@ -173,6 +199,23 @@ class Elf:
                 for section in file.iter_sections()
                 if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
             ]
+
+
+def _check_extent(elf: ELFFile) -> None:
+    """Raise `ELFError` if headers, segments or sections are not in the file, whatever they say."""
+    size = elf.stream.seek(0, os.SEEK_END)
+    for what in ("ph", "sh"):
+        count = elf.num_segments() if what == "ph" else elf.num_sections()
+        width = elf[f"e_{what}entsize"]
+        if count and (not width or elf[f"e_{what}off"] + count * width > size):
+            raise ELFError(f"its table of {count:,} headers is not in the file")
+    for index, segment in enumerate(elf.iter_segments()):
+        if segment["p_offset"] + segment["p_filesz"] > size:
+            raise ELFError(f"segment {index} has {segment['p_filesz']:,} bytes, beyond its end")
+    for section in elf.iter_sections():
+        in_file = section["sh_type"] not in {"SHT_NOBITS", "SHT_NULL"}
+        if in_file and section["sh_offset"] + section["sh_size"] > size:
+            raise ELFError(f"section {section.name!r} has {section['sh_size']:,} bytes, too many")
 
 
 def _row_at(program: LineProgram, address: int) -> Any:

@@ -1,5 +1,6 @@
 """`harness.toml` at a repository's root: the settings of a machine or team."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -39,7 +40,7 @@ def read_settings(root: Path) -> Settings:
     Raises `InputError` that names the file and key.
     """
     path = root / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Settings()
     settings = toml_file.read(path, Settings)
     configured = settings.engines.tflm.dir

@@ -19,8 +19,9 @@ from harness.intake.write_folder import Network, UserData, create_model, read_ne
 from harness.model.folder import find_model
 from harness.model.metric import SHOWN
 from harness.model.model_file import Task
-from harness.model.tflite_file import parse
+from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.report.network_table import print_network, try_engines
+from harness.support.input_file import read_input
 from harness.workspace import Workspace
 
 
@@ -80,10 +81,7 @@ def add_command(group: CommandGroup) -> None:
 def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     name = options.model
     if name.endswith(".tflite"):
-        try:
-            data = Path(name).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=name) from error
+        data = read_input(Path(name), MAX_NETWORK)
         graph = parse(data, where=name)
     else:
         model = find_model(name, workspace.models)

@@ -13,6 +13,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from harness.image.memory_use import part_of, pieces, total
 from harness.image.stack_paint import stack_of
 from harness.image.toolchain import Toolchain
 from harness.model.graph import Graph
+from harness.support.input_file import read_input
 from harness.target.target_file import Target
 
 ENGINE = "elf"
@@ -36,6 +38,7 @@ _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
 _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
+_MAX_ATTRIBUTES = 16  # parts of .ARM.attributes; compilers write one
 _UNKNOWN = "unknown"
 _ASSEMBLER = b"GNU AS"
 _COMPILERS = {"clang": "clang", "GCC": "gcc", "GNU": "gcc"}
@@ -114,7 +117,7 @@ def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = T
     _check_vectors(original, target)
     build_id = digest[: 2 * _BUILD_ID_SIZE]
     offset = _offset_of_id(original) if stamped else None
-    content = bytearray(elf.read_bytes())
+    content = bytearray(read_input(elf))
     if offset is not None:
         field = slice(offset, offset + _BUILD_ID_SIZE)
         if any(content[field]):
@@ -169,10 +172,7 @@ def toolchain_of(elf: Elf) -> Toolchain:
 
 
 def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=f"--elf={path}") from error
+    return hashlib.sha256(read_input(path)).hexdigest()
 
 
 def _check_kind(elf: Elf) -> None:
@@ -200,8 +200,9 @@ def _profile(file: ELFFile) -> str:
     section = file.get_section_by_name(".ARM.attributes")
     if not isinstance(section, ARMAttributesSection):
         return ""
-    for subsection in section.iter_subsections():
-        for part in subsection.iter_subsubsections():
+    # A limit: in a damaged section, pyelftools returns the first part again and again.
+    for subsection in islice(section.iter_subsections(), _MAX_ATTRIBUTES):
+        for part in islice(subsection.iter_subsubsections(), _MAX_ATTRIBUTES):
             for attribute in part.iter_attributes("TAG_CPU_ARCH_PROFILE"):
                 return chr(attribute.value)
     return ""

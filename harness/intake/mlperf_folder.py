@@ -5,6 +5,7 @@ also has the size of a window and the step from one window to the next, both in 
 """
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
+from harness.support.input_file import MAX_TEXT, open_input, read_input
 
 Array = npt.NDArray[Any]
 Bytes = Literal["int8", "uint8"]
@@ -104,10 +106,7 @@ def _is_unsigned(network: Network) -> bool:
 
 def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
     """Return the windows of one file, [windows, *input shape], in the type of the model's input."""
-    try:
-        data = row.file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
+    data = read_input(row.file, where=row.where)
     window, step = row.window or reader.size, row.step or len(data)
     values = network.input.elements
     if window != reader.size or len(data) < window or (not row.window and len(data) != window):
@@ -127,10 +126,8 @@ def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
 
 
 def _size(row: _Row) -> int:
-    try:
-        return row.file.stat().st_size
-    except OSError as error:
-        raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
+    with open_input(row.file, where=row.where) as file:
+        return file.seek(0, io.SEEK_END)
 
 
 def _task(network: Network, rows: list[_Row]) -> Task:
@@ -150,19 +147,14 @@ def _task(network: Network, rows: list[_Row]) -> Task:
 
 def _read_labels(folder: Path) -> list[_Row]:
     path = folder / LABELS
+    data = read_input(path, MAX_TEXT, remedy=f"give a folder of MLPerf Tiny with {LABELS}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [
-                _row([field.strip() for field in line], folder, f"{path}: line {number}")
-                for number, line in enumerate(csv.reader(file), 1)
-                if any(field.strip() for field in line)
-            ]
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}",
-            where=str(path),
-            remedy=f"give a folder of MLPerf Tiny with {LABELS}",
-        ) from error
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        rows = [
+            _row([field.strip() for field in line], folder, f"{path}: line {number}")
+            for number, line in enumerate(csv.reader(text), 1)
+            if any(field.strip() for field in line)
+        ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"is not a CSV file: {error}", where=str(path)) from error
     if not rows:

@@ -15,9 +15,10 @@ from harness.model.folder import count_classes
 from harness.model.graph import Graph, Tensor
 from harness.model.metric import check_both_labels
 from harness.model.model_file import DESCRIPTION, METRICS, Task
-from harness.model.tflite_file import parse
+from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.model.vectors import Vectors
 from harness.model.vectors_fit import check_labels
+from harness.support.input_file import read_input
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
@@ -81,10 +82,7 @@ class CreatedModel:
 
 def read_network(path: Path) -> Network:
     """Read a network; `InputError` unless it has one int8 input and one int8 output."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    data = read_input(path, MAX_NETWORK)
     graph = parse(data, where=str(path))
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise InputError(

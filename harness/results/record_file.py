@@ -3,15 +3,16 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from stat import S_ISREG
 
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.record import SCHEMA, Record
 from harness.results.record_rules import BrokenRuleError, check
+from harness.support.input_file import read_input
 
-_MAX_SIZE = 64 << 20  # bytes of a file
+MAX_RECORD = 64 << 20
+"""Bytes of the largest file of a record or baseline."""
 
 
 class _Schema(msgspec.Struct, frozen=True):
@@ -65,13 +66,7 @@ def read_record(path: Path) -> Record:
 
 def read_file(path: Path) -> tuple[Record, bytes]:
     """Read a record as `read_record` does, and return it with the JSON it is from."""
-    try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
-            raise InputError("is not a regular file of at most 64 MiB", where=str(path))
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    data = read_input(path, MAX_RECORD)
     record = parse_record(data, str(path))
     if path.name != f"{record.id}.json":
         raise InputError(f"id {record.id!r} is not the name of the file", where=str(path))
