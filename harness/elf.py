@@ -54,7 +54,7 @@ class Elf:
             try:
                 kind = kind_of(file.read(_START))
                 if kind != "an ELF file":
-                    raise InputError(f"is {kind}, not an ELF file", where=str(self.path))
+                    raise InputError(f"cannot be read as ELF: it is {kind}", where=str(self.path))
                 elf = ELFFile(file)
                 _check_extent(elf)
                 yield elf

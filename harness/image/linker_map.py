@@ -36,9 +36,7 @@ def archives(path: Path) -> Callable[[int], str]:
     Its result is empty for code outside of archives and in a toolchain's archives, and if there
     is no map at `path`.
     """
-    text = (
-        read_input(path).decode("utf-8", errors="replace") if path.is_file() else ""
-    )
+    text = read_input(path).decode("utf-8", errors="replace") if path.is_file() else ""
     text = text.partition(_GNU_BEGIN)[2] or text
     members = []
     for match in (*_GNU.finditer(text), *_LLD.finditer(text)):

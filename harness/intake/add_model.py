@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.intake.input_doubts import input_doubts
 from harness.intake.write_folder import Network, UserData
 from harness.model.model_file import Task
 from harness.model.quantization import quantize
@@ -39,7 +40,8 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Use
         )
     quantized, preprocessing = _quantized(network, samples, inputs)
     vectors = Vectors(labels, (quantized,), numbers.astype(np.int64))
-    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}")
+    doubts = tuple(input_doubts(samples, quantized, network.input))
+    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}", doubts)
 
 
 def _quantized(

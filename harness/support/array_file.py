@@ -50,8 +50,8 @@ def read_npy(path: Path, *, remedy: str) -> Array:
     """
     data = read_input(path, remedy=remedy)
     if not data.startswith(_NPY):
-        kind = kind_of(data)
-        raise InputError(f"is {kind}, not an .npy file", where=str(path), remedy=remedy)
+        what = f"is not an .npy file of plain numbers: it is {kind_of(data)}"
+        raise InputError(what, where=str(path), remedy=remedy)
     return _parse(data, str(path))
 
 
@@ -64,7 +64,7 @@ def read_npz(path: Path, check_name: Callable[[str], None], *, remedy: str) -> d
     with open_input(path, remedy=remedy) as file:
         kind = kind_of(file.read(4096))
         if not kind.startswith("a zip"):
-            raise InputError(f"is {kind}, not an .npz file", where=str(path), remedy=remedy)
+            raise InputError(f"is not an .npz file: it is {kind}", where=str(path), remedy=remedy)
         name = ""
         try:
             _check_end(file, path, remedy)
@@ -95,7 +95,7 @@ def _check_end(file: BinaryIO, path: Path, remedy: str) -> None:
 def _members(
     archive: zipfile.ZipFile, path: Path, check_name: Callable[[str], None], remedy: str
 ) -> dict[str, zipfile.ZipInfo]:
-    """Return the members by the name of their array; they are known, readable, and not too large."""
+    """Return the members by the name of their array: known, readable, and not too large."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")

@@ -1,5 +1,6 @@
-"""Reads files that a user named. It never waits for a FIFO or device and never reads without end."""
+"""Reads files that a user named: never a FIFO or a device, never more than a limit."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ MAX_TEXT = 4 << 20
 
 _MIB = 1 << 20
 _KINDS = {
-    stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -32,7 +32,7 @@ def read_input(
     with open_input(path, limit, where=where, remedy=remedy) as file:
         data = file.read(limit + 1)
     if len(data) > limit:  # it has just grown, or its file system does not state its size
-        raise _error(path, _too_large(limit), where, remedy)
+        raise _error(path, _no_file(limit, "it is larger"), where, remedy)
     return data
 
 
@@ -49,15 +49,18 @@ def open_input(
         # O_NONBLOCK: otherwise, opening a FIFO waits for a program that writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise _error(path, _reason(path, error), where, remedy) from error
+        raise _error(path, _reason(path, limit, error), where, remedy) from error
     except ValueError as error:
         raise _error(path, "cannot be read: its name holds a null byte", where, remedy) from error
     try:
         status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(status.st_mode):
-            raise _error(path, _not_regular(status.st_mode), where, remedy)
+            raise _error(path, _no_file(limit, _kind(status.st_mode)), where, remedy)
         if status.st_size > limit:
-            raise _error(path, _too_large(limit, status.st_size), where, remedy)
+            size = f"it has {status.st_size / _MIB:,.0f} MiB"
+            raise _error(path, _no_file(limit, size), where, remedy)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             yield file
     except OSError as error:
@@ -66,7 +69,7 @@ def open_input(
         os.close(descriptor)
 
 
-def _reason(path: Path, error: OSError) -> str:
+def _reason(path: Path, limit: int, error: OSError) -> str:
     """Return why `path` could not be opened; a socket and some devices cannot be."""
     try:
         mode = path.stat().st_mode
@@ -74,16 +77,15 @@ def _reason(path: Path, error: OSError) -> str:
         mode = stat.S_IFREG
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return f"cannot be read: {error.strerror}"
-    return _not_regular(mode)
+    return _no_file(limit, _kind(mode))
 
 
-def _not_regular(mode: int) -> str:
-    return f"is {_KINDS.get(stat.S_IFMT(mode), 'a special file')}, not a regular file"
+def _kind(mode: int) -> str:
+    return f"it is {_KINDS.get(stat.S_IFMT(mode), 'a special file')}"
 
 
-def _too_large(limit: int, size: int | None = None) -> str:
-    has = "is larger than" if size is None else f"has {size / _MIB:,.0f} MiB, more than"
-    return f"{has} the {limit // _MIB:,} MiB that are read"
+def _no_file(limit: int, why: str) -> str:
+    return f"is not a regular file of at most {limit // _MIB:,} MiB: {why}"
 
 
 def _error(path: Path, what: str, where: str | None, remedy: str) -> InputError:
