@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from elftools.common.exceptions import DWARFError, ELFError
 from elftools.construct import ConstructError
 from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 
 from harness.errors import InputError
 from harness.support.file_kind import kind_of
@@ -29,6 +30,7 @@ _DAMAGED = (
     *(LookupError, AttributeError, ArithmeticError, AssertionError, MemoryError, RecursionError),
     StopIteration,
 )
+_MAX_PARTS = 16  # of .ARM.attributes; compilers write one
 _START = 64  # bytes that show the kind of a file
 _DWARF_5 = 5  # counts files from 0; earlier versions count from 1
 _THUMB = ~1  # clears bit 0 of a code address, which marks Thumb code
@@ -41,6 +43,24 @@ class Segment(NamedTuple):
     data: bytes
 
 
+@contextmanager
+def parsed(file: IO[bytes], where: str) -> Iterator[ELFFile]:
+    """Parse `file`, whose name is `where`; `InputError` if it is damaged, now or in the block."""
+    try:
+        kind = kind_of(file.read(_START))
+        if kind != "an ELF file":
+            raise InputError(f"cannot be read as ELF: it is {kind}", where=where)
+        elf = ELFFile(file)
+        _check_extent(elf)
+        yield elf
+    except _DAMAGED as error:
+        raise InputError(
+            f"cannot be read as ELF: {str(error) or type(error).__name__}",
+            where=where,
+            remedy="link or download it again; it is damaged",
+        ) from error
+
+
 @dataclass(frozen=True)
 class Elf:
     """An ELF file on disk."""
@@ -50,21 +70,8 @@ class Elf:
     @contextmanager
     def opened(self) -> Iterator[ELFFile]:
         """Open the file with pyelftools; `InputError` if it cannot be read, now or in the block."""
-        with open_input(self.path) as file:
-            try:
-                kind = kind_of(file.read(_START))
-                if kind != "an ELF file":
-                    raise InputError(f"cannot be read as ELF: it is {kind}", where=str(self.path))
-                elf = ELFFile(file)
-                _check_extent(elf)
-                yield elf
-            except _DAMAGED as error:
-                reason = str(error) or type(error).__name__
-                raise InputError(
-                    f"cannot be read as ELF: {reason}",
-                    where=str(self.path),
-                    remedy="link or download it again; it is damaged",
-                ) from error
+        with open_input(self.path) as file, parsed(file, str(self.path)) as elf:
+            yield elf
 
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.
@@ -199,6 +206,14 @@ class Elf:
                 for section in file.iter_sections()
                 if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
             ]
+
+
+def attributes(section: ARMAttributesSection) -> Iterator[tuple[str, Any]]:
+    """Yield the tags and values in .ARM.attributes."""
+    # A limit: in a damaged section, pyelftools returns the first part again and again.
+    for subsection in islice(section.iter_subsections(), _MAX_PARTS):
+        for part in islice(subsection.iter_subsubsections(), _MAX_PARTS):
+            yield from ((attribute.tag, attribute.value) for attribute in part.iter_attributes())
 
 
 def _check_extent(elf: ELFFile) -> None:

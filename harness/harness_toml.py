@@ -46,7 +46,7 @@ def read_settings(root: Path) -> Settings:
     configured = settings.engines.tflm.dir
     if not configured:
         return settings
-    resolved = str(root / Path(configured).expanduser())
+    resolved = str(root / os.path.expanduser(configured))  # leaves ~NAME of an unknown user
     return msgspec.structs.replace(
         settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=resolved))
     )

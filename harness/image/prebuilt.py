@@ -13,14 +13,13 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 
-from harness.elf import Elf
+from harness.elf import Elf, attributes
 from harness.engines.registry import Generated
 from harness.errors import InputError
 from harness.image.build import Image
@@ -38,7 +37,6 @@ _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
 _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
-_MAX_ATTRIBUTES = 16  # parts of .ARM.attributes; compilers write one
 _UNKNOWN = "unknown"
 _ASSEMBLER = b"GNU AS"
 _COMPILERS = {"clang": "clang", "GCC": "gcc", "GNU": "gcc"}
@@ -200,12 +198,8 @@ def _profile(file: ELFFile) -> str:
     section = file.get_section_by_name(".ARM.attributes")
     if not isinstance(section, ARMAttributesSection):
         return ""
-    # A limit: in a damaged section, pyelftools returns the first part again and again.
-    for subsection in islice(section.iter_subsections(), _MAX_ATTRIBUTES):
-        for part in islice(subsection.iter_subsubsections(), _MAX_ATTRIBUTES):
-            for attribute in part.iter_attributes("TAG_CPU_ARCH_PROFILE"):
-                return chr(attribute.value)
-    return ""
+    profiles = (value for tag, value in attributes(section) if tag == "TAG_CPU_ARCH_PROFILE")
+    return next(map(chr, profiles), "")
 
 
 def _check_place(elf: Elf, target: Target) -> None:

@@ -67,7 +67,7 @@ def _numbers(file: Path) -> npt.NDArray[np.float32]:
     for index, word in enumerate(words):
         try:
             values.append(float(int(word, 16)) if word[:2].lower() == "0x" else float(word))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise InputError(
                 f"{word[:20]!r}, value {index}, is not a number",
                 where=str(file),

@@ -56,7 +56,7 @@ def find_renode(option: str = "") -> Installation:
     """
     for path, source in ((option, "--renode"), (os.environ.get("RENODE", ""), "$RENODE")):
         if path:
-            executable = _executable(Path(path).expanduser(), source)
+            executable = _executable(Path(os.path.expanduser(path)), source)
             return Installation(*_check(executable, source), source)
     on_path = shutil.which("renode")
     if on_path:
