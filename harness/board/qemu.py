@@ -145,7 +145,7 @@ class QemuBoard:
             option
             for name in _SOCKETS
             for option in (
-                *("-chardev", f"socket,id={name},path={os.path.join(folder, name)}"),
+                *("-chardev", f"socket,id={name},path={_literal(os.path.join(folder, name))}"),
                 *(f"-{name}", f"chardev:{name}"),
             )
         ]
@@ -184,6 +184,11 @@ class QemuBoard:
                 remedy=f"try it in a shell: {_QEMU} -M {self._qemu.machine}; "
                 f"{_QEMU} -M help lists the machines",
             )
+
+
+def _literal(value: str) -> str:
+    """Return `value` for an option of QEMU, which separates values by commas."""
+    return value.replace(",", ",,")
 
 
 def find_qemu() -> str:
