@@ -1,22 +1,37 @@
 """Sizes, segments, symbols and source lines of an ELF, read with pyelftools."""
 
+import os
+import struct
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from elftools.common.exceptions import ELFError
+from elftools.common.exceptions import DWARFError, ELFError
+from elftools.construct import ConstructError
 from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 
 from harness.errors import InputError
+from harness.support.file_kind import kind_of
+from harness.support.input_file import open_input
 from harness.support.memory_map import Memory
 
+# What pyelftools raises for a damaged file, depending on where the damage is.
+_DAMAGED = (
+    *(ELFError, DWARFError, ConstructError, struct.error, zlib.error, ValueError, TypeError),
+    *(LookupError, AttributeError, ArithmeticError, AssertionError, MemoryError, RecursionError),
+    StopIteration,
+)
+_MAX_PARTS = 16  # of .ARM.attributes; compilers write one
+_START = 64  # bytes that show the kind of a file
 _DWARF_5 = 5  # counts files from 0; earlier versions count from 1
 _THUMB = ~1  # clears bit 0 of a code address, which marks Thumb code
 
@@ -28,6 +43,24 @@ class Segment(NamedTuple):
     data: bytes
 
 
+@contextmanager
+def parsed(file: IO[bytes], where: str) -> Iterator[ELFFile]:
+    """Parse `file`, whose name is `where`; `InputError` if it is damaged, now or in the block."""
+    try:
+        kind = kind_of(file.read(_START))
+        if kind != "an ELF file":
+            raise InputError(f"cannot be read as ELF: it is {kind}", where=where)
+        elf = ELFFile(file)
+        _check_extent(elf)
+        yield elf
+    except _DAMAGED as error:
+        raise InputError(
+            f"cannot be read as ELF: {str(error) or type(error).__name__}",
+            where=where,
+            remedy="link or download it again; it is damaged",
+        ) from error
+
+
 @dataclass(frozen=True)
 class Elf:
     """An ELF file on disk."""
@@ -36,12 +69,9 @@ class Elf:
 
     @contextmanager
     def opened(self) -> Iterator[ELFFile]:
-        """Open the file with pyelftools; `InputError` if it cannot be read."""
-        try:
-            with self.path.open("rb") as file:
-                yield ELFFile(file)
-        except (OSError, ELFError) as error:
-            raise InputError(f"cannot be read as ELF: {error}", where=str(self.path)) from error
+        """Open the file with pyelftools; `InputError` if it cannot be read, now or in the block."""
+        with open_input(self.path) as file, parsed(file, str(self.path)) as elf:
+            yield elf
 
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.
@@ -135,12 +165,15 @@ class Elf:
         start, size, name = self._functions[index]
         if instruction - start >= max(size, 1):
             return f"{address:#010x}"
-        return f"{name} {self._line(instruction)}({instruction:#010x})"
+        try:
+            line = self._line(instruction)
+        except InputError:  # damaged debug information must not hide the address
+            line = ""
+        return f"{name} {line}({instruction:#010x})"
 
     def _line(self, address: int) -> str:
         """Return "file:line " of a code address; empty if DWARF does not cover it."""
-        with self.path.open("rb") as file:
-            elf = ELFFile(file)
+        with self.opened() as elf:
             if not elf.has_dwarf_info():
                 return ""
             dwarf = elf.get_dwarf_info()
@@ -156,8 +189,8 @@ class Elf:
     @cached_property
     def _functions(self) -> list[tuple[int, int, str]]:
         functions = []
-        with self.path.open("rb") as file:
-            for section in ELFFile(file).iter_sections(type="SHT_SYMTAB"):
+        with self.opened() as file:
+            for section in file.iter_sections(type="SHT_SYMTAB"):
                 if isinstance(section, SymbolTableSection):
                     functions += [
                         (symbol["st_value"] & _THUMB, symbol["st_size"], symbol.name)
@@ -173,6 +206,31 @@ class Elf:
                 for section in file.iter_sections()
                 if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
             ]
+
+
+def attributes(section: ARMAttributesSection) -> Iterator[tuple[str, Any]]:
+    """Yield the tags and values in .ARM.attributes."""
+    # A limit: in a damaged section, pyelftools returns the first part again and again.
+    for subsection in islice(section.iter_subsections(), _MAX_PARTS):
+        for part in islice(subsection.iter_subsubsections(), _MAX_PARTS):
+            yield from ((attribute.tag, attribute.value) for attribute in part.iter_attributes())
+
+
+def _check_extent(elf: ELFFile) -> None:
+    """Raise `ELFError` if headers, segments or sections are not in the file, whatever they say."""
+    size = elf.stream.seek(0, os.SEEK_END)
+    for what in ("ph", "sh"):
+        count = elf.num_segments() if what == "ph" else elf.num_sections()
+        width = elf[f"e_{what}entsize"]
+        if count and (not width or elf[f"e_{what}off"] + count * width > size):
+            raise ELFError(f"its table of {count:,} headers is not in the file")
+    for index, segment in enumerate(elf.iter_segments()):
+        if segment["p_offset"] + segment["p_filesz"] > size:
+            raise ELFError(f"segment {index} has {segment['p_filesz']:,} bytes, beyond its end")
+    for section in elf.iter_sections():
+        in_file = section["sh_type"] not in {"SHT_NOBITS", "SHT_NULL"}
+        if in_file and section["sh_offset"] + section["sh_size"] > size:
+            raise ELFError(f"section {section.name!r} has {section['sh_size']:,} bytes, too many")
 
 
 def _row_at(program: LineProgram, address: int) -> Any:

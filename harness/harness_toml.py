@@ -40,13 +40,13 @@ def read_settings(root: Path) -> Settings:
     Raises `InputError` that names the file and key.
     """
     path = root / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Settings()
     settings = toml_file.read(path, Settings)
     configured = settings.engines.tflm.dir
     if not configured:
         return settings
-    resolved = str(root / os.path.expanduser(configured))
+    resolved = str(root / os.path.expanduser(configured))  # leaves ~NAME of an unknown user
     return msgspec.structs.replace(
         settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=resolved))
     )

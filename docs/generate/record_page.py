@@ -21,6 +21,7 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "auc": _Meaning("exact", "Area under the ROC curve of an anomaly detector."),
     "*_golden": _Meaning("exact", "The same metric of the golden outputs."),
     "*_target": _Meaning("exact", "The quality target of the model."),
+    "*_chance": _Meaning("exact", "The quality that guesses may reach on these vectors."),
     "vectors": _Meaning("exact", "Vectors that ran."),
     "bytes_differing": _Meaning("exact", "Output bytes that differ from golden."),
     "results_differing": _Meaning(

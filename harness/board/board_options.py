@@ -7,14 +7,15 @@ from typing import Any, get_args
 import msgspec
 
 from harness.link.protocol import InputVia
+from harness.support.numbers import number
 from harness.target.target_file import Pyocd
 
-_OPTIONS: tuple[tuple[str, type, str, str], ...] = (
-    ("--probe", str, "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
-    ("--serial", str, "PORT", "serial port of the board: a device, or a pyserial URL"),
-    ("--lock-timeout", float, "SECONDS", "how long to wait for a board that is in use"),
-    ("--renode", str, "PATH", "Renode's executable, or the folder of a portable Renode"),
+_OPTIONS = (
+    ("--probe", "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
+    ("--serial", "PORT", "serial port of the board: a device, or a pyserial URL"),
+    ("--renode", "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
+_DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,15 @@ class BoardOptions:
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
         """Declare the options through `add`, the method of argparse's or pytest's parser."""
-        for option, kind, name, text in _OPTIONS:
-            add(option, type=kind, default=kind(), metavar=name, help=text)
+        for option, name, text in _OPTIONS:
+            add(option, default="", metavar=name, help=text)
+        add(
+            "--lock-timeout",
+            type=number(0, _DAY),
+            default=cls.lock_timeout,
+            metavar="SECONDS",
+            help="how long to wait for a board that is in use",
+        )
         add(
             "--input-via",
             choices=get_args(InputVia),

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
@@ -18,13 +17,14 @@ from harness.image.stack_paint import paint
 from harness.link.channel import Channel, LineClosedError
 from harness.support.owned_process import OwnedProcess
 from harness.support.process_activity import Activity, ProcessTree
+from harness.support.tool_output import first_line, output_of
 from harness.target.target_file import Qemu, Target
 
 _QEMU = "qemu-system-arm"
 _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
 _END_DEADLINE = 5.0  # seconds for QEMU to end after it has closed its lines
-_VERSION_DEADLINE = 10.0
 _LINES = ("serial", "gdb")
+_TITLE = "QEMU emulator version"
 _LOG_LINES = 10
 
 
@@ -187,16 +187,21 @@ def find_qemu() -> str:
 @cache
 def qemu_version(executable: str) -> str:
     """Return the first line of `qemu-system-arm --version`."""
-    try:
-        output = subprocess.run(
-            [executable, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=_VERSION_DEADLINE,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
+    line = first_line([executable, "--version"], _INSTALL)
+    if not line.startswith(_TITLE):
         raise InfrastructureError(
-            f"does not run: {error}", where=executable, remedy=_INSTALL
-        ) from error
-    return output.splitlines()[0].strip()
+            f"is not QEMU: --version prints {line[:80]!r}", where=executable, remedy=_INSTALL
+        )
+    return line
+
+
+def check_machine(machine: str) -> None:
+    """Raise `InfrastructureError` unless the installed QEMU has the machine called `machine`."""
+    executable = find_qemu()
+    lines = output_of([executable, "-M", "help"], _INSTALL).splitlines()
+    if machine not in {line.split(" ", 1)[0] for line in lines}:
+        raise InfrastructureError(
+            f"has no machine {machine}",
+            where=executable,
+            remedy=f"install a newer QEMU; {_QEMU} -M help lists the machines",
+        )

@@ -2,8 +2,10 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -13,14 +15,15 @@ from rich.console import Console
 from rich.text import Text
 from serial.tools import list_ports
 
-from harness.board.qemu import find_qemu, qemu_version
+from harness.board.qemu import check_machine, find_qemu, qemu_version
 from harness.board.renode.installation import find_renode
-from harness.errors import HarnessError
+from harness.errors import HarnessError, InfrastructureError
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
+from harness.image.toolchain_trial import try_toolchain
 from harness.report.terminal_table import new_table
 from harness.simulator.pyocd_probe import VirtualProbe
-from harness.target.find_target import list_targets, load_target
-from harness.target.target_file import Pyocd, Qemu, Renode
+from harness.target.find_target import find_target, list_targets, load_target
+from harness.target.target_file import Pyocd, Qemu, Renode, Virtual
 from harness.workspace import Workspace
 
 # USB vendors of debug probes: Arm (DAPLink), ST, SEGGER, NXP, Raspberry Pi.
@@ -38,30 +41,38 @@ class Check:
     remedy: str = ""
 
 
-def run_checks(workspace: Workspace) -> tuple[list[Check], list[Check]]:
-    """Return the checks of this machine, and the checks of the targets."""
-    compilers = [
-        _check(f"compiler {name}", lambda name=name: find_toolchain(name).version)  # type: ignore[misc]
-        for name in TOOLCHAINS
-    ]
+def run_checks(workspace: Workspace, asked: Sequence[str] = ()) -> tuple[list[Check], list[Check]]:
+    """Return the checks of this machine, and those of the targets: the `asked` ones, or all.
+
+    Raises `InputError` if a target that is asked for is unknown or invalid.
+    """
+    compilers = [_check(f"compiler {name}", partial(_compiler, name)) for name in TOOLCHAINS]
     qemu = _check("QEMU", lambda: qemu_version(find_qemu()))
     renode = _check("Renode", _renode)
     probes = _probes()
+    names = ("pyocd", "unicorn", "tflite-micro", "bakenn")
+    packages = [_check(name, partial(_package, name)) for name in names]
     machine = [
         *compilers,
         qemu,
         renode,
-        *(_package(name) for name in ("pyocd", "unicorn", "tflite-micro", "bakenn")),
+        *packages,
         probes,
         _ports(),
         *_permissions(),
     ]
     compiler = next((check for check in compilers if check.ok), compilers[0])
-    targets = [
-        _target(path, compiler, {Qemu: qemu, Renode: renode, Pyocd: probes})
-        for path in list_targets(workspace.targets).values()
-    ]
-    return machine, targets
+    boards: dict[type, Check] = {
+        Qemu: qemu,
+        Renode: renode,
+        Pyocd: probes,
+        Virtual: packages[names.index("unicorn")],
+    }
+    if asked:
+        paths = [find_target(name, workspace.targets).path for name in asked]
+    else:
+        paths = list(list_targets(workspace.targets).values())
+    return machine, [_target(path, compiler, boards) for path in paths]
 
 
 def print_checks(machine: list[Check], targets: list[Check], console: Console) -> None:
@@ -92,11 +103,23 @@ def _renode() -> str:
     return f"{renode.version} ({renode.executable}, from {renode.source})"
 
 
-def _package(name: str) -> Check:
+def _compiler(name: str) -> str:
+    toolchain = find_toolchain(name)
+    try_toolchain(toolchain)
+    return toolchain.version
+
+
+def _package(name: str) -> str:
+    """Return the version of a package that can be imported."""
+    remedy = f"pip install --force-reinstall {name}"
     try:
-        return Check(name, ok=True, detail=package_version(name))
-    except PackageNotFoundError:
-        return Check(name, ok=False, detail="not installed", remedy=f"pip install {name}")
+        version = package_version(name)
+        import_module(name.replace("-", "_"))
+    except PackageNotFoundError as error:
+        raise InfrastructureError("not installed", remedy=remedy) from error
+    except (ImportError, OSError) as error:
+        raise InfrastructureError(f"cannot be imported: {error}", remedy=remedy) from error
+    return version
 
 
 def _probes() -> Check:
@@ -152,6 +175,11 @@ def _target(path: Path, compiler: Check, boards: Mapping[type, Check]) -> Check:
         return Check(path.stem, ok=False, detail=detail, remedy=error.remedy)
     needs = [compiler, *(need for kind, need in boards.items() if isinstance(target.board, kind))]
     missing = [need.subject for need in needs if not need.ok]
+    if isinstance(target.board, Qemu) and not missing:
+        try:
+            check_machine(target.board.machine)
+        except HarnessError as error:
+            return Check(target.name, ok=False, detail=f"QEMU {error.what}", remedy=error.remedy)
     if missing:
         return Check(target.name, ok=False, detail=f"needs {', '.join(missing)}")
     return Check(target.name, ok=True, detail=target.description)

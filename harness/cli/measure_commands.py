@@ -1,7 +1,6 @@
 """The commands that analyse images and layers: size, profile, calibrate."""
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -18,13 +17,12 @@ from harness.report.memory_table import print_growth, print_memory
 from harness.report.profile_table import plot_profile, print_profile
 from harness.runs.bench import link_bench
 from harness.runs.request import RunRequest
+from harness.support.numbers import address, whole_number
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
 from harness.support.terminal import Terminal
 from harness.target.find_target import find_target
 from harness.workspace import Workspace
-
-_RANGE = re.compile(r"(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 
 
 def add_commands(group: CommandGroup) -> None:
@@ -66,7 +64,12 @@ def add_commands(group: CommandGroup) -> None:
         metavar="ORIGIN:SIZE",
         help="RAM of the programs (default: %(default)s)",
     )
-    add("--budget", type=int, metavar="N", help="maximum number of instructions before each symbol")
+    add(
+        "--budget",
+        type=whole_number(1, 10**12),
+        metavar="N",
+        help="maximum number of instructions before each symbol",
+    )
     calibrate.set_defaults(command=_calibrate)
 
 
@@ -155,8 +158,10 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
 
 def _range(text: str) -> range:
     """Return the addresses of ORIGIN:SIZE."""
-    match = _RANGE.fullmatch(text)
-    origin, size = (int(part, 0) for part in match.groups()) if match else (0, 0)
+    try:
+        origin, size = map(address, text.split(":"))
+    except (ValueError, argparse.ArgumentTypeError):
+        origin = size = 0
     if not size or origin + size > 1 << 32:
         raise InputError(
             f"{text!r} is not ORIGIN:SIZE within 32 bits",

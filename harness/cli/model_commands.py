@@ -18,8 +18,10 @@ from harness.intake.write_folder import Network, UserData, create_model, read_ne
 from harness.model.folder import find_model
 from harness.model.metric import SHOWN
 from harness.model.model_file import Task
-from harness.model.tflite_file import parse
+from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.report.network_table import print_network, try_engines
+from harness.support.input_file import read_input
+from harness.support.numbers import number
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
@@ -45,6 +47,7 @@ def add_command(group: CommandGroup) -> None:
         "--task", choices=get_args(Task), default="classification", help="default: %(default)s"
     )
     add.add_argument("--name", help="name of the model (default: that of the file)")
+    _add_quality_target(add)
     add.set_defaults(command=_add)
     mlperf = add_subcommand(
         commands, "import-mlperf", "make a model folder from a data set of MLPerf Tiny"
@@ -59,6 +62,7 @@ def add_command(group: CommandGroup) -> None:
         "--bytes", choices=get_args(Bytes), help="meaning of the bytes in the .bin files"
     )
     mlperf.add_argument("--name", help="name of the model (default: that of the folder)")
+    _add_quality_target(mlperf)
     mlperf.set_defaults(command=_import_mlperf)
     train = add_subcommand(
         commands, "train", "train a bundled model from scratch (needs the extra train)"
@@ -77,13 +81,19 @@ def add_command(group: CommandGroup) -> None:
         command.set_defaults(command=function)
 
 
+def _add_quality_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quality-target",
+        type=number(0, 1),
+        metavar="Q",
+        help="lowest quality that passes, 0 to 1 (default: that of golden, rounded down)",
+    )
+
+
 def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     name = options.model
     if name.endswith(".tflite"):
-        try:
-            data = Path(name).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=name) from error
+        data = read_input(Path(name), MAX_NETWORK)
         graph = parse(data, where=name)
     else:
         model = find_model(name, workspace.models)
@@ -101,28 +111,41 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     network = read_network(options.network)
     data = read_arrays(network, options.task, options.inputs, options.labels)
-    return _create(options.name or options.network.stem, network, data, workspace)
+    name = options.name or options.network.stem
+    return _create(name, network, data, options.quality_target, workspace)
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     network = read_network(options.model)
     data = read_folder(network, options.folder, options.bytes)
-    return _create(options.name or options.folder.resolve().name, network, data, workspace)
+    name = options.name or options.folder.resolve().name
+    return _create(name, network, data, options.quality_target, workspace)
 
 
-def _create(name: str, network: Network, data: UserData, workspace: Workspace) -> int:
+def _create(
+    name: str,
+    network: Network,
+    data: UserData,
+    quality_target: float | None,
+    workspace: Workspace,
+) -> int:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(
             f"{name!r} cannot be the name of a model folder",
             where="--name",
             remedy="use letters, digits, '.', '_' and '-'",
         )
-    created = create_model(workspace.root / "models" / name, network, data)
+    folder = workspace.root / "models" / name
+    created = create_model(folder, network, data, quality_target)
     recordings = data.vectors.recordings
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
     print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
+    for doubt in data.doubts:
+        print(f"  warning: {doubt}")
+    if created.quality <= created.chance:
+        print(f"  warning: guesses reach up to {created.chance:.4f} on these vectors")
     print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED
 

@@ -28,6 +28,13 @@ def add_commands(group: CommandGroup) -> None:
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
     doctor = group.add("doctor", "check what this machine lacks for each target")
+    doctor.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="TARGET",
+        help=f"check this target; the exit code is {ExitCode.INFRASTRUCTURE} if it cannot run",
+    )
     doctor.set_defaults(command=_doctor)
     setup = group.add("setup", "install Renode, or the Arduino library")
     setup.add_argument(
@@ -81,12 +88,14 @@ def _described(describe: Callable[[T], str], item: T) -> str:
         return str(error)
 
 
-def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:
     # Imported late: the search for probes loads all of pyOCD.
     from harness.cli.doctor import print_checks, run_checks  # noqa: PLC0415
 
-    print_checks(*run_checks(workspace), Terminal())
-    return ExitCode.PASSED
+    machine, targets = run_checks(workspace, options.target)
+    print_checks(machine, targets, Terminal())
+    runs = not options.target or all(check.ok for check in targets)
+    return ExitCode.PASSED if runs else ExitCode.INFRASTRUCTURE
 
 
 def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001

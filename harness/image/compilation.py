@@ -11,8 +11,10 @@ import cmake
 import ninja
 
 from harness.errors import InfrastructureError, InputError
+from harness.image.plain_folder import plain_folders, plain_temporary
 from harness.image.toolchain import INSTALL_GCC, Toolchain
 from harness.support import bundled_files
+from harness.support.build_path import cmake_path
 from harness.support.owned_process import OwnedProcess
 from harness.target.target_file import Target
 
@@ -47,26 +49,35 @@ def compile_firmware(
 ) -> None:
     """Compile the firmware with the model in `staging`; write build.log there.
 
-    Raises `InputError` if the image does not fit the target's memory, `InfrastructureError`
-    if a tool is missing or fails.
+    Raises `InputError` if the image does not fit the target's memory, or the build tools do not
+    take a path; `InfrastructureError` if a tool is missing or fails.
     """
+    cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
-    # zig caches objects of these sources in the build folder, and its runtime in the user's cache.
-    zig = {"ZIG_LOCAL_CACHE_DIR": str(staging / "cmake" / "zig")}
     try:
-        log = run_cmake(staging / "cmake", definitions, zig)
+        log = run_cmake(staging / "cmake", definitions)
     except CompileError as error:
         raise _explained(str(error), target, toolchain) from error
     (staging / "build.log").write_text(log)
 
 
-def run_cmake(
-    build: Path, definitions: Mapping[str, str], environment: Mapping[str, str] | None = None
-) -> str:
+def run_cmake(build: Path, definitions: Mapping[str, str]) -> str:
     """Configure the firmware with `definitions` and build it in `build`; return the log.
 
-    Raises `CompileError` if that fails, `InfrastructureError` if it takes too long.
+    Raises `CompileError` if that fails, `InfrastructureError` if it takes too long, `InputError`
+    if the build tools do not take a path.
     """
+    firmware = bundled_files.bundled("firmware")
+    for path in (firmware, Path(cmake.CMAKE_BIN_DIR)):
+        cmake_path(path)
+    with plain_folders(build, Path(definitions["MODEL_DIR"])) as (place, model):
+        # zig caches objects of these sources there, and its runtime in the user's cache.
+        environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": plain_temporary()}
+        return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment)
+
+
+def _run(build: Path, definitions: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Do the same with paths that the build tools take."""
     tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
     configure = [
         tool,
@@ -82,13 +93,13 @@ def run_cmake(
     kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
     with tempfile.TemporaryFile() as log:
         for command in (configure, [tool, "--build", str(build)]):
-            code = _run(command, log, kept | dict(environment or {}))
+            code = _run_tool(command, log, kept | dict(environment))
             if code != 0:
                 raise CompileError(_text(log))
         return _text(log)
 
 
-def _run(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> int | None:
+def _run_tool(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> int | None:
     """Run `command` and return its exit code; compilers do not outlive a killed harness."""
     process = OwnedProcess(command, log, environment=environment)
     try:

@@ -8,6 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.support.input_file import read_input
+
 # The lines of GNU ld and of lld for an input section that is a member of an archive.
 _GNU = re.compile(
     r"^ (?P<section>\S+)\s+0x(?P<begin>[0-9a-f]+)\s+0x(?P<size>[0-9a-f]+)"
@@ -34,7 +36,7 @@ def archives(path: Path) -> Callable[[int], str]:
     Its result is empty for code outside of archives and in a toolchain's archives, and if there
     is no map at `path`.
     """
-    text = path.read_text(errors="replace") if path.is_file() else ""
+    text = read_input(path).decode("utf-8", errors="replace") if path.is_file() else ""
     text = text.partition(_GNU_BEGIN)[2] or text
     members = []
     for match in (*_GNU.finditer(text), *_LLD.finditer(text)):

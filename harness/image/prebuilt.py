@@ -18,7 +18,7 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 
-from harness.elf import Elf
+from harness.elf import Elf, attributes
 from harness.engines.registry import Generated
 from harness.errors import InputError
 from harness.image.build import Image
@@ -27,6 +27,7 @@ from harness.image.stack_paint import stack_of
 from harness.image.toolchain import Toolchain
 from harness.model.graph import Graph
 from harness.support import checked_cache
+from harness.support.input_file import read_input
 from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
@@ -124,7 +125,7 @@ def prebuilt_image(
     _check_vectors(original, target)
     build_id = digest[: 2 * _BUILD_ID_SIZE]
     offset = _offset_of_id(original) if stamped else None
-    content = bytearray(elf.read_bytes())
+    content = bytearray(read_input(elf))
     if offset is not None:
         field = slice(offset, offset + _BUILD_ID_SIZE)
         if any(content[field]):
@@ -184,10 +185,7 @@ def toolchain_of(elf: Elf) -> Toolchain:
 
 
 def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=f"--elf={path}") from error
+    return hashlib.sha256(read_input(path)).hexdigest()
 
 
 def _check_kind(elf: Elf) -> None:
@@ -215,11 +213,8 @@ def _profile(file: ELFFile) -> str:
     section = file.get_section_by_name(".ARM.attributes")
     if not isinstance(section, ARMAttributesSection):
         return ""
-    for subsection in section.iter_subsections():
-        for part in subsection.iter_subsubsections():
-            for attribute in part.iter_attributes("TAG_CPU_ARCH_PROFILE"):
-                return chr(attribute.value)
-    return ""
+    profiles = (value for tag, value in attributes(section) if tag == "TAG_CPU_ARCH_PROFILE")
+    return next(map(chr, profiles), "")
 
 
 def _check_place(elf: Elf, target: Target) -> None:

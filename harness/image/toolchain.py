@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version as package_version
@@ -12,10 +11,11 @@ from pathlib import Path
 
 from harness.errors import InfrastructureError, InputError
 from harness.support.suggestions import suggest
+from harness.support.tool_output import first_line
 
 _GCC = "arm-none-eabi-gcc"
 _ZIG = "zig.exe" if os.name == "nt" else "zig"
-_DEADLINE = 30.0  # seconds; for a compiler to print its version
+_NEWLIB = ("nano.specs", "libc_nano.a")
 INSTALL_GCC = (
     "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi "
     "libstdc++-arm-none-eabi-newlib, "
@@ -49,16 +49,23 @@ class Toolchain:
 
 @cache
 def find_gcc() -> Toolchain:
-    """Return the GNU Arm toolchain on PATH; `InfrastructureError` if there is none."""
+    """Return the GNU Arm toolchain on PATH.
+
+    Raises `InfrastructureError` if there is none, if it does not run, or has no newlib.
+    """
+    other = INSTALL_CLANG if _zig() is None else "build with --toolchain=clang, which is installed"
+    remedy = f"{INSTALL_GCC}\n  -> or {other}"
     gcc = shutil.which(_GCC)
     if gcc is None:
-        other = INSTALL_CLANG
-        if _zig() is not None:
-            other = "build with --toolchain=clang, which is installed"
-        raise InfrastructureError(
-            f"{_GCC} is not on PATH", remedy=f"{INSTALL_GCC}\n  -> or {other}"
-        )
-    return Toolchain("gcc", Path(gcc), _first_line([gcc, "--version"], INSTALL_GCC))
+        raise InfrastructureError(f"{_GCC} is not on PATH", remedy=remedy)
+    version = first_line([gcc, "--version"], remedy)
+    for file in _NEWLIB:
+        # GCC prints the path of a file of its libraries, or the name alone if there is none.
+        if first_line([gcc, f"-print-file-name={file}"], remedy) == file:
+            raise InfrastructureError(
+                f"the C library newlib is missing: there is no {file}", where=gcc, remedy=remedy
+            )
+    return Toolchain("gcc", Path(gcc), version)
 
 
 @cache
@@ -67,7 +74,7 @@ def find_clang() -> Toolchain:
     zig = _zig()
     if zig is None:
         raise InfrastructureError("the package ziglang is not installed", remedy=INSTALL_CLANG)
-    line = _first_line([str(zig), "cc", "--version"], INSTALL_CLANG)
+    line = first_line([str(zig), "cc", "--version"], INSTALL_CLANG)
     return Toolchain("clang", zig, f"{line} (ziglang {package_version('ziglang')})")
 
 
@@ -99,11 +106,15 @@ def check_opt(opt: str) -> None:
 
 
 def default_toolchain() -> str:
-    """Return the name of the default toolchain: the first that is installed.
+    """Return the name of the default toolchain: the first that is installed and runs.
 
-    If none is installed, it is gcc; its error says how to install one.
+    If there is none, it is gcc; its error says how to install one.
     """
-    return "clang" if shutil.which(_GCC) is None and _zig() is not None else "gcc"
+    try:
+        find_gcc()
+    except InfrastructureError:
+        return "gcc" if _zig() is None else "clang"
+    return "gcc"
 
 
 def _zig() -> Path | None:
@@ -112,15 +123,3 @@ def _zig() -> Path | None:
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent / _ZIG
-
-
-def _first_line(command: Sequence[str], remedy: str) -> str:
-    try:
-        output = subprocess.run(
-            command, capture_output=True, text=True, timeout=_DEADLINE, check=True
-        ).stdout
-        return output.splitlines()[0].strip()
-    except (OSError, subprocess.SubprocessError, IndexError) as error:
-        raise InfrastructureError(
-            f"does not run: {error}", where=command[0], remedy=remedy
-        ) from error

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.intake.input_doubts import input_doubts
 from harness.intake.write_folder import Network, UserData
 from harness.model.model_file import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
+from harness.support.array_file import read_npy
 
 
 def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> UserData:
@@ -20,7 +22,8 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Use
     int8 inputs are used unchanged. Raises `InputError` naming the file if type or shape do not
     match.
     """
-    samples, numbers = _load(inputs), _load(labels)
+    samples = read_npy(inputs, remedy="save the inputs as one array: np.save('x.npy', inputs)")
+    numbers = read_npy(labels, remedy="save the labels as integers: np.save('y.npy', labels)")
     shape = network.input.shape[1:]
     if samples.ndim == 0 or samples.shape[1:] != shape or not len(samples):
         raise InputError(
@@ -37,26 +40,8 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Use
         )
     quantized, preprocessing = _quantized(network, samples, inputs)
     vectors = Vectors(labels, (quantized,), numbers.astype(np.int64))
-    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}")
-
-
-def _load(path: Path) -> npt.NDArray[Any]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    except (ValueError, EOFError) as error:
-        raise InputError(
-            f"is not an .npy file of plain numbers: {error}",
-            where=str(path),
-            remedy="save it with np.save",
-        ) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(
-            "holds several arrays", where=str(path), remedy="save one array with np.save, as .npy"
-        )
-    return array
+    doubts = tuple(input_doubts(samples, quantized, network.input))
+    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}", doubts)
 
 
 def _quantized(

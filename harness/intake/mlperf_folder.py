@@ -5,6 +5,7 @@ also has the size of a window and the step from one window to the next, both in 
 """
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.add_model import describe_quantization
+from harness.intake.input_doubts import input_doubts
 from harness.intake.write_folder import Network, UserData
 from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
+from harness.support.input_file import MAX_TEXT, open_input, read_input
 
 Array = npt.NDArray[Any]
 Bytes = Literal["int8", "uint8"]
@@ -57,44 +60,52 @@ def read_folder(network: Network, folder: Path, byte_type: Bytes | None) -> User
     reader = _reader(network, content, rows[0])
     windows = [_windows(row, network, reader) for row in rows]
     counts = [len(part) for part in windows]
+    given = np.concatenate(windows)
+    inputs = reader.convert(given)
     vectors = Vectors(
         path=folder / LABELS,
-        all_inputs=(np.concatenate(windows),),
+        all_inputs=(inputs,),
         labels=np.repeat([row.label for row in rows], counts),
         recordings=np.repeat(np.arange(len(rows)), counts) if max(counts) > 1 else None,
     )
-    return UserData(task, vectors, reader.description, f"MLPerf Tiny's files in {folder.name}")
+    return UserData(
+        task,
+        vectors,
+        reader.description,
+        f"MLPerf Tiny's files in {folder.name}",
+        tuple(input_doubts(given, inputs, network.input)),
+    )
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Converts the bytes of a window, `size` of them, to one input of the model."""
+    """Converts windows, each `size` bytes that hold values of `dtype`, to the model's inputs."""
 
     size: int
-    convert: Callable[[bytes], Array]
+    dtype: np.dtype[Any]
+    convert: Callable[[Array], Array]
     description: str
 
 
 def _reader(network: Network, content: Bytes, first: _Row) -> _Reader:
     """Return the reader for windows of the same size as the first."""
     tensor = network.input
-    shape = tensor.shape[1:]
     size = first.window or _size(first)
     if size == tensor.elements * _FLOAT.itemsize:
         return _Reader(
             size,
-            lambda data: quantize(np.frombuffer(data, _FLOAT).reshape(shape), tensor),
+            _FLOAT,
+            lambda values: quantize(values, tensor),
             f"float32: {describe_quantization(network)}",
         )
     if content == "uint8":
         return _Reader(
             tensor.elements,
-            lambda data: (np.frombuffer(data, np.uint8) ^ 0x80).view(np.int8).reshape(shape),
+            np.dtype(np.uint8),
+            lambda values: (values ^ 0x80).view(np.int8),
             "uint8 minus 128",
         )
-    return _Reader(
-        tensor.elements, lambda data: np.frombuffer(data, np.int8).reshape(shape), "int8 as given"
-    )
+    return _Reader(tensor.elements, np.dtype(np.int8), lambda values: values, "int8 as given")
 
 
 def _is_unsigned(network: Network) -> bool:
@@ -103,11 +114,8 @@ def _is_unsigned(network: Network) -> bool:
 
 
 def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
-    """Return the windows of one file, [windows, *input shape], in the type of the model's input."""
-    try:
-        data = row.file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
+    """Return the windows of one file, [windows, *input shape], in the reader's dtype."""
+    data = read_input(row.file, where=row.where)
     window, step = row.window or reader.size, row.step or len(data)
     values = network.input.elements
     if window != reader.size or len(data) < window or (not row.window and len(data) != window):
@@ -119,18 +127,15 @@ def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
             remedy=f"give {values} bytes for each input, or {values * _FLOAT.itemsize} as float32",
         )
     starts = range(0, len(data) - window + 1, step)
-    parts = [data[start : start + window] for start in starts]
-    is_float = reader.size != values
-    if is_float and not all(np.isfinite(np.frombuffer(part, _FLOAT)).all() for part in parts):
+    parts = [np.frombuffer(data[start : start + window], reader.dtype) for start in starts]
+    if not all(np.isfinite(part).all() for part in parts):
         raise InputError(f"{row.file.name} holds values that are not finite", where=row.where)
-    return np.stack([reader.convert(part) for part in parts])
+    return np.stack(parts).reshape(-1, *network.input.shape[1:])
 
 
 def _size(row: _Row) -> int:
-    try:
-        return row.file.stat().st_size
-    except OSError as error:
-        raise InputError(f"{row.file} cannot be read: {error.strerror}", where=row.where) from error
+    with open_input(row.file, where=row.where) as file:
+        return file.seek(0, io.SEEK_END)
 
 
 def _task(network: Network, rows: list[_Row]) -> Task:
@@ -150,19 +155,14 @@ def _task(network: Network, rows: list[_Row]) -> Task:
 
 def _read_labels(folder: Path) -> list[_Row]:
     path = folder / LABELS
+    data = read_input(path, MAX_TEXT, remedy=f"give a folder of MLPerf Tiny with {LABELS}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [
-                _row([field.strip() for field in line], folder, f"{path}: line {number}")
-                for number, line in enumerate(csv.reader(file), 1)
-                if any(field.strip() for field in line)
-            ]
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}",
-            where=str(path),
-            remedy=f"give a folder of MLPerf Tiny with {LABELS}",
-        ) from error
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        rows = [
+            _row([field.strip() for field in line], folder, f"{path}: line {number}")
+            for number, line in enumerate(csv.reader(text), 1)
+            if any(field.strip() for field in line)
+        ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"is not a CSV file: {error}", where=str(path)) from error
     if not rows:

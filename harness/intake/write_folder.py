@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden import tflm_golden
-from harness.measure.quality import quality_of
+from harness.measure.quality import chance_of, quality_of
 from harness.model.folder import count_classes
 from harness.model.graph import Graph, Tensor
-from harness.model.metric import check_both_labels
+from harness.model.metric import SHOWN, check_both_labels
 from harness.model.model_file import DESCRIPTION, METRICS, Task
-from harness.model.tflite_file import parse
+from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.model.vectors import Vectors
 from harness.model.vectors_fit import check_labels
+from harness.support.input_file import read_input
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
@@ -60,31 +61,33 @@ class UserData:
     """The user's task and samples.
 
     `vectors` has no golden outputs yet; its path is the user's file. `preprocessing` and `data`
-    are texts for the description.
+    are texts for the description. `doubts` are warnings about the inputs, one sentence each.
     """
 
     task: Task
     vectors: Vectors
     preprocessing: str
     data: str
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class CreatedModel:
-    """The new folder, its number of vectors, the quality of golden, and the quality target."""
+    """The new folder, its number of vectors, the quality of golden, and the quality target.
+
+    If `chance` is not below the quality, guesses may reach the quality, too.
+    """
 
     path: Path
     vectors: int
     quality: float
     quality_target: float
+    chance: float
 
 
 def read_network(path: Path) -> Network:
     """Read a network; `InputError` unless it has one int8 input and one int8 output."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    data = read_input(path, MAX_NETWORK)
     graph = parse(data, where=str(path))
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise InputError(
@@ -103,11 +106,14 @@ def read_network(path: Path) -> Network:
     return network
 
 
-def create_model(folder: Path, network: Network, user_data: UserData) -> CreatedModel:
+def create_model(
+    folder: Path, network: Network, user_data: UserData, quality_target: float | None = None
+) -> CreatedModel:
     """Write the model folder `folder` atomically.
 
-    The golden outputs are computed. The quality target is their quality, rounded down to two
-    decimals. Raises `InputError` if labels or network do not match the task, or `folder` exists.
+    The golden outputs are computed. Without a `quality_target`, it is their quality, rounded down
+    to two decimals. Raises `InputError` if labels or network do not match the task, `folder`
+    exists, golden misses the target, or there is no target and golden is no better than guesses.
     """
     if folder.exists():
         raise InputError(
@@ -119,7 +125,16 @@ def create_model(folder: Path, network: Network, user_data: UserData) -> Created
         :, 0
     ]
     quality = quality_of(METRICS[task], vectors, golden, network.graph)
-    quality_target = math.floor(quality * 100) / 100
+    chance = chance_of(METRICS[task], vectors, network.graph)
+    if quality_target is None:
+        _check_quality(quality, chance, user_data)
+        quality_target = math.floor(quality * 100) / 100
+    elif quality < quality_target:
+        raise InputError(
+            f"golden reaches {quality:.4f}, which is below {quality_target:g}",
+            where="--quality-target",
+            remedy="give a target that golden reaches, or check the inputs and labels",
+        )
     arrays: dict[str, npt.NDArray[Any]] = {
         "inputs": vectors.inputs,
         "labels": vectors.labels,
@@ -143,7 +158,22 @@ def create_model(folder: Path, network: Network, user_data: UserData) -> Created
         "vectors.npz": npz(arrays),
     }
     create_folder(folder, files)
-    return CreatedModel(folder, len(vectors), quality, quality_target)
+    return CreatedModel(folder, len(vectors), quality, quality_target, chance)
+
+
+def _check_quality(quality: float, chance: float, user_data: UserData) -> None:
+    """Refuse to make a quality target of what guesses reach, too."""
+    if quality > chance:
+        return
+    shown = SHOWN[METRICS[user_data.task]]
+    doubts = "".join(f"\n  {doubt}" for doubt in user_data.doubts)
+    raise InputError(
+        f"golden reaches the {shown} {quality:.4f}, and guesses reach up to {chance:.4f} on these "
+        f"{len(user_data.vectors):,} vectors: that is no quality target{doubts}",
+        where=str(user_data.vectors.path),
+        remedy="check that the inputs are scaled as in training and that the labels belong to "
+        "them, give more vectors, or state your own --quality-target",
+    )
 
 
 def _check(network: Network, user_data: UserData) -> None:

@@ -4,6 +4,7 @@ Everything here works on real values, so that one definition serves the int8 mod
 device, golden, and the float network in training.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,25 @@ def quality_of(
         vectors.labels,
         vectors.recordings,
     )
+
+
+def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float:
+    """Return the `metric` that guesses may reach on `vectors`: no more than it proves nothing.
+
+    It is what the most frequent class, or an AUC of one half, gives; plus two standard deviations
+    of guesses on so few vectors, but at most a quarter of the way to a perfect quality.
+    """
+    if metric == "auc":
+        zeros = np.zeros(len(vectors))
+        _, labels = of_recordings(zeros, vectors.labels, vectors.recordings)
+        ones = int((labels == 1).sum())
+        guess, pairs = 0.5, max(ones * (len(labels) - ones), 1)
+        deviation = math.sqrt((len(labels) + 1) / (12 * pairs))
+    else:
+        share = int(np.unique(vectors.labels, return_counts=True)[1].max()) / len(vectors)
+        guess = max(share, 1 / max(network.classes, 2))
+        deviation = math.sqrt(guess * (1 - guess) / len(vectors))
+    return guess + min(2 * deviation, (1 - guess) / 4)
 
 
 def quality(

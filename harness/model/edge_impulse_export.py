@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
+from harness.support.input_file import MAX_TEXT, read_input
 
 METADATA = "model-parameters/model_metadata.h"
 _VARIABLES = "model-parameters/model_variables.h"
@@ -251,17 +252,14 @@ def _labels(path: Path, count: int) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return read_input(path, MAX_TEXT).decode("utf-8", errors="replace")
 
 
 def _digest(root: Path, folders: tuple[str, ...]) -> str:
     sha = hashlib.sha256()
     files = (file for folder in folders for file in (root / folder).rglob("*"))
     for file in sorted(file for file in files if file.suffix in _SOURCES and file.is_file()):
-        data = file.read_bytes()
+        data = read_input(file)
         sha.update(f"{file.relative_to(root).as_posix()}\0{len(data)}\0".encode())
         sha.update(data)
     return sha.hexdigest()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.model.vectors import Vectors
+from harness.support.input_file import MAX_TEXT, read_input
 from harness.support.suggestions import suggest
 
 _SEPARATOR = re.compile(r"[\s,;]+")
@@ -60,12 +61,13 @@ def _label(file: Path, labels: Sequence[str]) -> int:
 
 
 def _numbers(file: Path) -> npt.NDArray[np.float32]:
-    words = [word for word in _SEPARATOR.split(file.read_text(errors="replace")) if word]
+    text = read_input(file, MAX_TEXT).decode("utf-8", errors="replace")
+    words = [word for word in _SEPARATOR.split(text) if word]
     values = []
     for index, word in enumerate(words):
         try:
             values.append(float(int(word, 16)) if word[:2].lower() == "0x" else float(word))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise InputError(
                 f"{word[:20]!r}, value {index}, is not a number",
                 where=str(file),

@@ -25,6 +25,7 @@ from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import check_finite, check_labels, check_vectors
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
+from harness.support.input_file import read_input
 from harness.support.suggestions import suggest
 
 
@@ -121,7 +122,7 @@ def load_model(folder: Path) -> Model:
     """
     check_name(folder.resolve().name, "model", str(folder))
     description = folder / DESCRIPTION
-    if not description.is_file():
+    if not description.exists():
         if is_export(folder):
             return _bare_export(folder)
         raise _not_a_model(folder)
@@ -207,14 +208,12 @@ def _not_a_model(folder: Path) -> InputError:
 
 
 def _read_network(path: Path, description: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}",
-            where=f"{description}: model",
-            remedy="put the network there, or set `model` to its file",
-        ) from error
+    data = read_input(
+        path,
+        tflite_file.MAX_NETWORK,
+        where=f"{description}: model",
+        remedy="put the network there, or set `model` to its file",
+    )
     if not data:
         raise InputError(f"{path} is empty", where=f"{description}: model")
     return data

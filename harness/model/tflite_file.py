@@ -24,6 +24,8 @@ from harness.model.tflite_options import DEFAULTS, OPTIONS
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
+MAX_NETWORK = 64 << 20
+"""Bytes of the largest file; no microcontroller has that much flash."""
 MAX_TABLES = 20_000  # operators or tensors
 
 
@@ -127,7 +129,7 @@ class _Reader:
         if dtype is None:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
-        scale, zero_point, axis = self.quantization(table.Quantization(), shape, who)
+        scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
         values = self.constant(model, table.Buffer(), shape, dtype, who)
         return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
 
@@ -151,7 +153,11 @@ class _Reader:
         return tuple(shape)
 
     def quantization(
-        self, table: tflite.QuantizationParameters | None, shape: tuple[int, ...], who: str
+        self,
+        table: tflite.QuantizationParameters | None,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        who: str,
     ) -> tuple[
         np.ndarray[Any, np.dtype[np.float32]] | None,
         np.ndarray[Any, np.dtype[np.int64]] | None,
@@ -163,11 +169,16 @@ class _Reader:
         points = self.numbers(table, "ZeroPoint")
         axis = int(table.QuantizedDimension())
         scale = np.array(scales, np.float32)
-        zero_point = np.array(points or [0] * len(scales), np.int64)
+        zero_point = np.array(points, np.int64)
         if not np.isfinite(scale).all() or (scale < 0).any():
             raise self.fail(f"{who} has a scale that is negative or not finite")
-        if zero_point.size not in {1, scale.size}:
+        if zero_point.size not in {1, scale.size}:  # without any, TFLM ignores the scales, too
             raise self.fail(f"{who} has {scale.size} scales but {zero_point.size} zero points")
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            outside = zero_point[(zero_point < limits.min) | (zero_point > limits.max)]
+            if outside.size:  # TFLM cuts it to 32 bits
+                raise self.fail(f"{who} has the zero point {outside[0]}, which is not an {dtype}")
         if shape == (scale.size,):
             axis = 0  # whatever the file states: some converters give a bias its filter's axis
         if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):

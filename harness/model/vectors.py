@@ -2,8 +2,6 @@
 
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.support.array_file import read_npz
 from harness.support.suggestions import suggest
 
 _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
@@ -80,7 +79,11 @@ def load_vectors(path: Path) -> Vectors:
     A model with several inputs has `inputs_0`, `inputs_1` and so on instead, one with several
     outputs `golden_0` and so on. Raises `InputError` naming the file and array.
     """
-    arrays = _read_arrays(path)
+    arrays = read_npz(
+        path,
+        lambda name: _check_name(name, path),
+        remedy="save vectors there with np.savez_compressed(path, inputs=..., labels=...)",
+    )
     inputs = {name: arrays[name] for name in _names(arrays, "inputs", path)}
     labels = _require(arrays, "labels", path)
     for name, array in inputs.items():
@@ -104,32 +107,6 @@ def load_vectors(path: Path) -> Vectors:
         source,
         _recordings(arrays, labels, path),
     )
-
-
-def _read_arrays(path: Path) -> dict[str, Array]:
-    """Read every array of the `.npz` at `path`, without unpickling."""
-    if not path.is_file():
-        raise InputError(
-            "no such file", where=str(path), remedy="save vectors there with np.savez_compressed"
-        )
-    if not zipfile.is_zipfile(path):
-        raise InputError(
-            "is not an .npz file",
-            where=str(path),
-            remedy="save it with np.savez_compressed(path, inputs=..., labels=...)",
-        )
-    arrays: dict[str, Array] = {}
-    name = ""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in archive.files:
-                _check_name(name, path)
-                arrays[name] = archive[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise bad_array(
-            path, name, f"cannot be read: {error}", "save plain arrays, without Python objects"
-        ) from error
-    return arrays
 
 
 def _check_name(name: str, path: Path) -> None:

@@ -20,9 +20,12 @@ from harness.results.store.open_results import add_store_option
 from harness.runs.health import Health
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.runs.request import RunRequest
+from harness.support.numbers import whole_number
 from harness.support.progress import Progress
 from harness.target.target_file import Target
 from harness.workspace import Workspace
+
+_MOST_WINDOWS = 10_000  # more than a day
 
 Add = Callable[..., Any]
 """argparse's `add_argument` or pytest's `addoption`."""
@@ -60,7 +63,7 @@ def add_windows(add: Add) -> None:
     """Declare `--windows`."""
     add(
         "--windows",
-        type=int,
+        type=whole_number(0, _MOST_WINDOWS),
         default=WindowPlan.windows,
         metavar="N",
         help="number of 10 s windows for MLPerf Tiny; the median is the performance (default: "
@@ -69,13 +72,7 @@ def add_windows(add: Add) -> None:
 
 
 def plan_of(options: Any) -> WindowPlan:
-    """Return the plan of windows; raises `InputError` if their number is negative."""
-    if options.windows < 0:
-        raise InputError(
-            f"{options.windows} is not a number of windows",
-            where="--windows",
-            remedy="give 0 or a positive number",
-        )
+    """Return the plan of windows."""
     return WindowPlan(windows=options.windows)
 
 

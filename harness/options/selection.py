@@ -38,7 +38,7 @@ _OPTIONS = (
     (
         "--toolchain",
         "TOOLCHAIN",
-        f"a toolchain: {', '.join(TOOLCHAINS)} (default: the first one that is installed)",
+        f"a toolchain: {', '.join(TOOLCHAINS)} (default: the first one that works)",
     ),
     (
         "--opt",

@@ -12,11 +12,8 @@ from harness.report.number_history import TRENDS
 from harness.report.plain_text import percent, short, show
 from harness.report.report_data import MOST, Summary
 from harness.results.judge.compare import Delta, Judged
-<<<<<<< HEAD
 from harness.support.printable import printable
-=======
 from harness.support.whole_files import unwritable
->>>>>>> store15
 
 _LONGEST_LINE = 400  # characters
 _MAX_ROWS = 200  # GitHub shows 1 MiB

@@ -59,6 +59,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     print_latency(records, console)
     print_energy(records, console)
     for record in records:
+        _print_chance(record, console)
         margin = record.numbers.get("stack_margin")
         if margin is not None and margin.value < _SMALL_MARGIN:
             console.print(
@@ -74,6 +75,20 @@ def print_table(records: Sequence[Record], console: Console) -> None:
                 style="yellow",
                 highlight=False,
             )
+
+
+def _print_chance(record: Record, console: Console) -> None:
+    """Warn about a quality that guesses reach, too."""
+    metric = record.model.metric
+    chance = record.numbers.get(f"{metric}_chance")  # absent in older records
+    quality = record.numbers[metric].value
+    if chance is not None and quality <= chance.value:
+        console.print(
+            f"{record.target.name}, {record.model.name}: {SHOWN[metric]} {quality:.4f} proves "
+            f"nothing: guesses reach up to {chance.value:.4f} on these vectors",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _has(unit: str, record: Record) -> bool:

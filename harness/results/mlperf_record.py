@@ -41,6 +41,7 @@ def _numbers(run: MlperfRun) -> dict[str, Number]:
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
         f"{metric}_target": Number(run.model.quality_target, "1", "exact"),
+        f"{metric}_chance": Number(run.chance, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "results_differing": Number(len(run.differing), "1", "exact"),
         "windows": Number(len(run.windows), "1", "exact"),

@@ -6,7 +6,6 @@ the order of keys, so it stays valid in a database.
 
 import hashlib
 from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
 import msgspec
@@ -15,9 +14,12 @@ from harness.errors import InfrastructureError, InputError
 from harness.results.printable_texts import printable_texts
 from harness.results.record import SCHEMA, Record
 from harness.results.record_rules import BrokenRuleError, check
+from harness.support.input_file import read_input
 from harness.support.whole_files import write_files
 
-_MAX_SIZE = 64 << 20  # bytes of a file
+MAX_RECORD = 64 << 20
+"""Bytes of the largest file of a record or baseline."""
+
 _DIGEST = "digest"
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # bytes that were not UTF-8
 
@@ -48,7 +50,7 @@ def write_record(record: Record, folder: Path) -> Path:
     record = printable_texts(record)
     path = folder / f"{record.id}.json"
     data = msgspec.json.format(to_json(record), indent=1) + b"\n"
-    _check_file(path, len(data))
+    _check_size(path, len(data))
     parse_record(data, str(path))
     try:
         write_files(folder, {path.name: data})
@@ -70,12 +72,7 @@ def read_record(path: Path) -> Record:
 
 def read_file(path: Path) -> tuple[Record, bytes]:
     """Read a record as `read_record` does, and return it with the JSON it is from."""
-    try:
-        status = path.stat()
-        _check_file(path, status.st_size, is_file=S_ISREG(status.st_mode))
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    data = read_input(path, MAX_RECORD)
     record = parse_record(data, str(path))
     if path.name != f"{record.id}.json":
         raise InputError(f"id {record.id!r} is not the name of the file", where=str(path))
@@ -104,9 +101,10 @@ def parse_record(data: bytes, where: str) -> Record:
     return record
 
 
-def _check_file(path: Path, size: int, *, is_file: bool = True) -> None:
-    if not is_file or size > _MAX_SIZE:
-        raise InputError(f"is not a regular file of at most {_MAX_SIZE >> 20} MiB", where=str(path))
+def _check_size(path: Path, size: int) -> None:
+    """Raise `InputError` for a record that `read_file` would refuse."""
+    if size > MAX_RECORD:
+        raise InputError(f"is larger than {MAX_RECORD >> 20} MiB", where=str(path))
 
 
 def _digest(data: bytes) -> str:

@@ -23,7 +23,7 @@ from harness.measure.agreement import (
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference
-from harness.measure.quality import quality_of
+from harness.measure.quality import chance_of, quality_of
 from harness.model.folder import Model
 from harness.model.graph import Graph
 from harness.model.vectors import Vectors
@@ -99,6 +99,11 @@ class Run:
     def golden_quality(self) -> float:
         """The model's metric, 0 to 1, for golden's outputs."""
         return quality_of(self.model.metric, self.vectors, self.golden, self.network)
+
+    @cached_property
+    def chance(self) -> float:
+        """The metric that guesses may reach on these vectors."""
+        return chance_of(self.model.metric, self.vectors, self.network)
 
     @cached_property
     def bytes_differing(self) -> int:

@@ -1,11 +1,13 @@
 """The faults of a virtual board, written as `name` or `name=value`."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.errors import InputError
 from harness.simulator.line_faults import Harm, LineFault
+from harness.support.numbers import address, number
 from harness.support.suggestions import suggest
 
 
@@ -47,8 +49,11 @@ class _FaultKind:
     switch_on: Callable[[FaultyBoard, str], None]
 
 
+_SECONDS = number(0, 3600)
+
+
 def _numbers(text: str) -> list[int]:
-    return [int(part, 0) for part in text.split(":")]
+    return [address(part) for part in text.split(":")]
 
 
 def _disturb(harm: Harm) -> Callable[[FaultyBoard, str], None]:
@@ -56,9 +61,9 @@ def _disturb(harm: Harm) -> Callable[[FaultyBoard, str], None]:
         direction, index, *rest = value.split(":")
         if direction not in ("to-device", "to-host"):
             raise ValueError(direction)
-        seconds = float(rest[0]) if harm is Harm.DELAY else 0.0
-        size = int(rest[0], 0) if harm is Harm.NOISE else 0
-        board.disturb(LineFault(harm, direction == "to-device", int(index, 0), seconds, size))
+        seconds = _SECONDS(rest[0]) if harm is Harm.DELAY else 0.0
+        size = address(rest[0]) if harm is Harm.NOISE else 0
+        board.disturb(LineFault(harm, direction == "to-device", address(index), seconds, size))
 
     return switch_on
 
@@ -77,11 +82,11 @@ FAULTS: Mapping[str, _FaultKind] = {
     "unplug-during-flash": _FaultKind(
         "N",
         "unplugged N debug transfers after the first erase or program operation",
-        lambda b, v: b.unplug_during_flash(int(v, 0)),
+        lambda b, v: b.unplug_during_flash(address(v)),
     ),
     "probe-busy": _FaultKind("", "another session has the probe open", lambda b, _: b.keep_busy()),
     "write-protected": _FaultKind(
-        "SECTOR", "the sector or page is write-protected", lambda b, v: b.protect(int(v, 0))
+        "SECTOR", "the sector or page is write-protected", lambda b, v: b.protect(address(v))
     ),
     "stuck-bit": _FaultKind("ADDRESS:BIT", "the bit of flash always reads as one", _stick),
     "serial-drop": _FaultKind(
@@ -94,7 +99,7 @@ FAULTS: Mapping[str, _FaultKind] = {
         f"{_BYTE}:BYTES", "BYTES random bytes come before the byte", _disturb(Harm.NOISE)
     ),
     "brown-out": _FaultKind(
-        "N", "reset after N further instructions", lambda b, v: b.brown_out(int(v, 0))
+        "N", "reset after N further instructions", lambda b, v: b.brown_out(address(v))
     ),
     "none": _FaultKind("", "end no-power and probe-busy", lambda b, _: b.restore()),
 }
@@ -136,5 +141,5 @@ def apply(board: FaultyBoard, text: str) -> None:
         raise invalid
     try:
         kind.switch_on(board, value)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, ArgumentTypeError) as error:
         raise invalid from error

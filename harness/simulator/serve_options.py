@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
+from harness.support.numbers import address
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port (default: all)")
     parser.add_argument(
         "--boot",
-        type=lambda text: int(text, 0),
+        type=address,
         metavar="ADDRESS",
         help="start the program with its vector table at ADDRESS, as a bootloader does",
     )

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from harness.errors import InputError
+from harness.support.input_file import MAX_TEXT, read_input
 from harness.support.suggestions import suggest
 
 T = TypeVar("T")
@@ -34,11 +35,9 @@ def read(path: Path, schema: type[T]) -> T:
 
 def load(path: Path) -> dict[str, Any]:
     """Read `path`; `InputError` if the file cannot be read or is not TOML."""
+    data = read_input(path, MAX_TEXT)
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError(
             f"is not UTF-8 text: byte {error.object[error.start]:#04x} at offset {error.start}",

@@ -4,21 +4,22 @@
 conversion can be repeated and checked on any machine; training cannot.
 """
 
+import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.support.array_file import read_npz
 from harness.training.keras import tensorflow
 from harness.training.task import Floats, Task
 
 FLOAT = "float.npz"
 _CALIBRATION = "calibration"
+_WEIGHTS = re.compile(r"weights_\d+")
 
 
 def convert(task: Task, weights: Sequence[Floats], calibration: Floats) -> bytes:
@@ -64,17 +65,12 @@ def load_float(path: Path) -> tuple[list[Floats], Floats]:
 
     Raises `InputError` if the file is missing or holds other arrays.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in sorted(archive.files)}
-    except FileNotFoundError as error:
-        raise InputError(
-            "no such file", where=str(path), remedy="train the model: harness models train"
-        ) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"cannot be read: {error}", where=str(path), remedy="train the model again"
-        ) from error
+    held = read_npz(
+        path,
+        lambda name: _check_name(name, path),
+        remedy="train the model: harness models train",
+    )
+    arrays = {name: held[name] for name in sorted(held)}
     calibration = arrays.pop(_CALIBRATION, None)
     if calibration is None or not arrays:
         raise InputError(
@@ -83,3 +79,8 @@ def load_float(path: Path) -> tuple[list[Floats], Floats]:
             remedy="train the model again",
         )
     return list(arrays.values()), calibration
+
+
+def _check_name(name: str, path: Path) -> None:
+    if name != _CALIBRATION and not _WEIGHTS.fullmatch(name):
+        raise InputError("is an unknown array", where=f"{path}: {name}")

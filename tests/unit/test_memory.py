@@ -150,7 +150,13 @@ def test_the_command_says_what_is_left_of_a_target(
     assert "is outside the target's memory" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["README.md", "nothing.elf"])
-def test_what_is_no_elf_is_named(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("README.md", "cannot be read as ELF: it is a text file"),
+        ("nothing.elf", "cannot be read: No such file"),
+    ],
+)
+def test_what_is_no_elf_is_named(name: str, what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["size", str(ROOT / name)]) == ExitCode.USAGE
-    assert f"{name}: cannot be read as ELF" in capsys.readouterr().err
+    assert f"{name}: {what}" in capsys.readouterr().err

@@ -396,7 +396,6 @@ def test_our_firmware_answers_on_a_virtual_board(
     [
         (["run", "--protocol=mlperf-tiny", "--profile"], "--profile"),
         (["run", "--protocol=mlperf-tiny", "--input-via=debug"], "--input-via=debug"),
-        (["run", "--protocol=mlperf-tiny", "--windows=-1"], "--windows"),
         (["mlperf", "--elf=kws01"], "--elf"),
         (["mlperf", "--elf=sww01=fw.elf"], "--elf"),
         (["mlperf", "--target=virtual-stm32,qemu-stm32"], "--target"),

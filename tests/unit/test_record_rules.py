@@ -195,9 +195,14 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(1 << 40)  # a terabyte, of which the disk holds nothing
-    for name in ("pipe", "folder", "huge"):
+    whats = {
+        "pipe": "is not a regular file of at most 64 MiB: it is a FIFO",
+        "folder": "cannot be read: Is a directory",
+        "huge": "is not a regular file of at most 64 MiB: it has 1,048,576 MiB",
+    }
+    for name, what in whats.items():
         text = refusal(partial(read_record, tmp_path / f"{name}.json"))
-        assert text == f"{tmp_path / name}.json: is not a regular file of at most 64 MiB"
+        assert text == f"{tmp_path / name}.json: {what}"
     (tmp_path / "loop.json").symlink_to("loop.json")
     assert "symbolic links" in refusal(lambda: read_record(tmp_path / "loop.json"))
 

@@ -3,6 +3,7 @@
 Every `tests/data/targets/invalid_<rule>.toml` differs from `valid.toml` in one thing.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -239,10 +240,10 @@ def test_a_missing_file_and_a_folder_are_explained(tmp_path: Path) -> None:
 def test_a_file_without_permission_is_explained(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, mode: str) -> None:
+    def refuse(path: Path, flags: int) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    monkeypatch.setattr(os, "open", refuse)  # root may read everything
     assert message(lambda: load_target(file)) == f"{file}: cannot be read: Permission denied"
 
 

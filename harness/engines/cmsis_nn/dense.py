@@ -15,10 +15,12 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.engines.cmsis_nn.window import dims
 from harness.model.graph import FullyConnectedOptions, Tensor
 from harness.model.quantized_multiplier import product_multiplier
+
+_MAX_DIFFERENCE = 0.02  # of the scales of sums and bias, as a part of the output's
 
 
 def fully_connected(view: OperatorView) -> Layer:
@@ -132,8 +134,8 @@ class _FullyConnected:
 
     def as_dense(self) -> Layer:
         of = self.view.names.of
-        scales = np.zeros(1) if self.weights.scale is None else self.weights.scale
-        factor = product_multiplier(scale(self.source), float(scales[0]), scale(self.result))
+        self.check_bias_scale()
+        factor = product_multiplier(scale(self.source), scale(self.weights), scale(self.result))
         self.view.check_shifts([factor])
         quant = (f".multiplier = {factor.value}", f".shift = {factor.shift}")
         before, scratch = self.kernel_sums()
@@ -155,6 +157,19 @@ class _FullyConnected:
             scratch=scratch,
             scratch_need=Call("arm_fully_connected_s8_get_buffer_size", (f"&{of('filter_dims')}",)),
         )
+
+    def check_bias_scale(self) -> None:
+        """Check that the bias has the scale of the sums that it is added to, as TFLM does.
+
+        Source: TFLM tensorflow/lite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler.
+        """
+        if self.bias == "NULL":
+            return
+        sums, bias = scale(self.source) * scale(self.weights), scale(self.view.tensor(2))
+        if abs(sums - bias) / scale(self.result) > _MAX_DIFFERENCE:
+            self.view.fail(
+                f"the bias has scale {bias:g}, but input and weights give {sums:g}", CONVERT_AGAIN
+            )
 
     def kernel_sums(self) -> tuple[tuple[str, ...], int]:
         """Return the C lines and scratch bytes for Helium's kernels from release 5 on."""

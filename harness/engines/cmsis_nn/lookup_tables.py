@@ -27,6 +27,7 @@ from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, Multiplier, m
 
 # LOGISTIC and TANH take their input in Q4.27.
 _INTEGER_BITS = 4
+_MAX_SHIFT = 62  # TFLM computes 1 << shift in 64 bits
 
 
 def relu(view: OperatorView) -> Layer:
@@ -86,8 +87,9 @@ def _sigmoid(
 ) -> Callable[[int], int]:
     """Return an entry function for `function` in units of 2^-`bits`. Source: logistic.h, tanh.h."""
     fraction, shift = math.frexp(scale(source) * (1 << (31 - _INTEGER_BITS)))
-    if shift < 0:
-        view.fail(f"the input's scale {scale(source):g} is too small")
+    if not 0 <= shift <= _MAX_SHIFT:
+        size = "small" if shift < 0 else "large"
+        view.fail(f"the input's scale {scale(source):g} is too {size}")
     factor = Multiplier(math.floor(fraction * (1 << 31) + 0.5), shift)
     # Beyond this radius the input exceeds Q4.27, and the function is practically constant.
     radius = ((1 << _INTEGER_BITS) - 1) * (1 << (31 - _INTEGER_BITS)) >> shift

@@ -7,6 +7,7 @@ from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.errors import InputError
 from harness.model.edge_impulse_export import STAGES, read_export
 from harness.model.graph import Graph
+from harness.support.build_path import cmake_path
 
 _HERE = Path(__file__).parent
 # At each of its reads of the timer, at most 16, the SDK's adapter checks whether a stage has ended.
@@ -71,7 +72,7 @@ class EdgeImpulse:
         cmake.write_text(
             _TEMPLATE.format(
                 project=" ".join(export.project.split()),
-                path=f'"{_literal(export.path)}"',
+                path=f'"{cmake_path(export.path)}"',
                 layers=len(STAGES),
             )
         )
@@ -85,8 +86,3 @@ class EdgeImpulse:
             heap=True,
             hook=_HOOK,
         )
-
-
-def _literal(path: Path) -> str:
-    """Return `path` escaped for a quoted argument of CMake."""
-    return path.as_posix().replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

@@ -6,11 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import arpy
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 
+from harness.elf import attributes, parsed
 from harness.errors import InputError
+from harness.support.input_file import read_input
 
 # "Addenda to, and Errata in, the ABI for the Arm Architecture", build attributes: Tag_CPU_arch.
 _ARCHITECTURES = {
@@ -80,11 +81,7 @@ def _remedy(core: str) -> str:
 
 def read_archive(path: Path) -> Archive:
     """Read the static library at `path`; `InputError` if it is not a library, or not for Arm."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    return _parsed(path, data)
+    return _parsed(path, read_input(path))
 
 
 # By contents, not by name: the library may be built again while this process runs.
@@ -96,16 +93,16 @@ def _parsed(path: Path, data: bytes) -> Archive:
     try:
         with arpy.Archive(str(path), fileobj=io.BytesIO(data)) as archive:
             for member in archive:
-                elf = ELFFile(io.BytesIO(member.read()))
-                if elf["e_machine"] != "EM_ARM":
-                    raise InputError(
-                        f"is not for Arm: {member.header.name!r} is for {elf['e_machine']}",
-                        where=str(path),
-                        remedy="give the library that was built for the target's core",
-                    )
-                symbols |= _defined(elf)
-                _collect_attributes(elf, architectures, floats)
-    except (OSError, arpy.ArchiveFormatError, ELFError) as error:
+                with parsed(io.BytesIO(member.read()), f"{path}: {member.header.name!r}") as elf:
+                    if elf["e_machine"] != "EM_ARM":
+                        raise InputError(
+                            f"is not for Arm: {member.header.name!r} is for {elf['e_machine']}",
+                            where=str(path),
+                            remedy="give the library that was built for the target's core",
+                        )
+                    symbols |= _defined(elf)
+                    _collect_attributes(elf, architectures, floats)
+    except (arpy.ArchiveFormatError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise InputError(f"cannot be read as a static library: {error}", where=str(path)) from error
     if len(architectures) != 1 or not floats:
         raise InputError(
@@ -132,9 +129,7 @@ def _collect_attributes(elf: ELFFile, architectures: set[str], floats: set[bool]
     for section in elf.iter_sections():
         if not isinstance(section, ARMAttributesSection):
             continue
-        for subsection in section.iter_subsections():
-            for group in subsection.iter_subsubsections():
-                values = {attribute.tag: attribute.value for attribute in group.iter_attributes()}
-                number = int(values.get("TAG_CPU_ARCH") or 0)
-                architectures.add(_ARCHITECTURES.get(number, f"architecture {number}"))
-                floats.add(values.get("TAG_ABI_VFP_ARGS") == _VFP_REGISTERS)
+        values = dict(attributes(section))
+        number = int(values.get("TAG_CPU_ARCH") or 0)
+        architectures.add(_ARCHITECTURES.get(number, f"architecture {number}"))
+        floats.add(values.get("TAG_ABI_VFP_ARGS") == _VFP_REGISTERS)

@@ -9,6 +9,7 @@ from harness.engines.tflm.network_header import render
 from harness.engines.tflm.tflm_tree import find_tree
 from harness.errors import InputError
 from harness.model.graph import Graph
+from harness.support.build_path import cmake_path
 
 _ADAPTER = Path(__file__).parent / "adapter.cc"
 _TEMPLATE = """\
@@ -68,12 +69,12 @@ class Tflm:
         adapter = directory / _ADAPTER.name
         shutil.copyfile(_ADAPTER, adapter)
         cmake = directory / "model.cmake"
-        includes = "".join(f'\n    "{_literal(path)}"' for path in tree.includes)
+        includes = "".join(f'\n    "{cmake_path(path)}"' for path in tree.includes)
         cmake.write_text(
             _TEMPLATE.format(
-                root=_literal(tree.root),
+                root=cmake_path(tree.root),
                 version=tree.version,
-                library=_literal(tree.archive.path),
+                library=cmake_path(tree.archive.path),
                 includes=includes,
                 layers=len(graph.operators),
             ),
@@ -95,8 +96,3 @@ class Tflm:
             arena_by_trial=True,
             hook=_HOOK,
         )
-
-
-def _literal(path: Path) -> str:
-    """Return `path` escaped for a quoted argument of CMake."""
-    return path.as_posix().replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

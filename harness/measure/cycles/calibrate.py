@@ -1,6 +1,7 @@
 """Compares the cycle model with published cycles, for programs that the user has built."""
 
 import csv
+import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from harness.errors import InputError
 from harness.measure.cycles.attribution import estimate
 from harness.measure.cycles.costs import Costs
 from harness.simulator.bare_core import BareCore
+from harness.support.input_file import MAX_TEXT, read_input
 
 _COLUMNS = (("cycles",), ("ms", "hz"))
 _WITHIN = 0.1
@@ -58,25 +60,23 @@ def read_reference(path: Path) -> dict[str, float]:
     Its first line names the columns: `program`, and either `cycles`, or `ms` and the clock `hz`
     of the measurement. Raises `InputError` naming the invalid line.
     """
+    data = read_input(path, MAX_TEXT)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = set(reader.fieldnames or ())
-            if not any(columns >= {"program", *values} for values in _COLUMNS):
-                raise InputError(
-                    "its first line must name the columns program, cycles or program, ms, hz",
-                    where=str(path),
-                )
-            cycles: dict[str, float] = {}
-            for row in reader:
-                where = f"{path}: line {reader.line_num}"
-                program = (row["program"] or "").strip()
-                if not program or program in cycles:
-                    what = f"{program!r} is listed twice" if program else "names no program"
-                    raise InputError(what, where=where)
-                cycles[program] = _cycles(row, where)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        columns = set(reader.fieldnames or ())
+        if not any(columns >= {"program", *values} for values in _COLUMNS):
+            raise InputError(
+                "its first line must name the columns program, cycles or program, ms, hz",
+                where=str(path),
+            )
+        cycles: dict[str, float] = {}
+        for row in reader:
+            where = f"{path}: line {reader.line_num}"
+            program = (row["program"] or "").strip()
+            if not program or program in cycles:
+                what = f"{program!r} is listed twice" if program else "names no program"
+                raise InputError(what, where=where)
+            cycles[program] = _cycles(row, where)
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"is not CSV: {error}", where=str(path)) from error
     if not cycles:

@@ -11,7 +11,8 @@ import msgspec
 
 from harness.errors import InputError
 from harness.results.record import Record
-from harness.results.record_file import parse_record
+from harness.results.record_file import MAX_RECORD, parse_record
+from harness.support.input_file import read_input
 from harness.support.whole_files import replace_files
 
 BUDGETS = "budgets.toml"
@@ -79,10 +80,9 @@ def read_baselines(folder: Path) -> list[Baseline]:
 
 def read_baseline(path: Path) -> Baseline:
     """Read the baseline in the file `path`; raises `InputError` if it is not a baseline."""
+    data = read_input(path, MAX_RECORD)
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        file = msgspec.json.decode(data, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"is not a baseline: {error}", where=str(path)) from error
     return Baseline(file.because, file.accepted, parse_record(bytes(file.record), str(path)))

@@ -1,6 +1,7 @@
 """Budgets: how much worse than its baseline a number may get. They are a reviewed TOML file."""
 
 import math
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def read_budgets(path: Path, names: KnownNames) -> Budgets:
 
     Raises `InputError` with the key if a pattern matches nothing in `names`, or a value is wrong.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return Budgets()
     file = toml_file.read(path, BudgetsFile)
     rules = [

@@ -8,8 +8,9 @@ import msgspec
 from harness.errors import InputError
 from harness.results.judge.baseline import read_baseline
 from harness.results.record import Record
-from harness.results.record_file import parse_record
+from harness.results.record_file import MAX_RECORD, parse_record
 from harness.results.store.open_results import open_store
+from harness.support.input_file import read_input
 from harness.support.suggestions import suggest
 from harness.workspace import Workspace
 
@@ -31,18 +32,16 @@ def find_runs(name: str, url: str, workspace: Workspace) -> list[Record]:
         if not records:
             raise InputError("contains no record and no baseline", where=name)
         return records
-    if path.is_file():
+    if path.exists():
         return [_read(path)]
     return _find_in_store(name, url, workspace)
 
 
 def _read(path: Path) -> Record:
     """Return the record in the file of a record or baseline."""
+    data = read_input(path, MAX_RECORD)
     try:
-        data = path.read_bytes()
         keys = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"is neither a record nor a baseline: {error}", where=str(path)) from error
     return read_baseline(path).record if "because" in keys else parse_record(data, str(path))

@@ -27,6 +27,7 @@ METRICS: Sequence[Metric] = (  # the first match applies
     Metric("auc", "higher", "1", ("vectors",)),
     Metric("*_golden", "", "1", ("vectors",)),
     Metric("*_target", "", "1"),
+    Metric("*_chance", "", "1", ("vectors",)),
     Metric("vectors", "", "1"),
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
     Metric("results_differing", "lower", "1", ("vectors",)),

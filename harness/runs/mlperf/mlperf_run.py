@@ -13,7 +13,7 @@ from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered
-from harness.measure.quality import accuracy, auc, of_recordings, quality_of
+from harness.measure.quality import accuracy, auc, chance_of, of_recordings, quality_of
 from harness.model.folder import Model
 from harness.model.graph import Graph
 from harness.model.mlperf_benchmarks import Benchmark, benchmark_of
@@ -87,6 +87,11 @@ class MlperfRun:
     def golden_quality(self) -> float:
         """The model's metric, 0 to 1, for golden's outputs."""
         return quality_of(self.model.metric, self.vectors, self.golden, self.network)
+
+    @cached_property
+    def chance(self) -> float:
+        """The metric that guesses may reach on these vectors."""
+        return chance_of(self.model.metric, self.vectors, self.network)
 
     @cached_property
     def differing(self) -> list[int]:

@@ -1,11 +1,14 @@
 """The kind of a virtual meter and its faults, as text: `ppk2,noise=0.02,late=0.0003`."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from harness.errors import InputError
+from harness.support.numbers import number
 from harness.support.suggestions import suggest
 
+_VALUE = number(-1e6, 1e6)
 KINDS = ("ppk2", "lpm01a")
 
 
@@ -54,7 +57,7 @@ def _values(settings: list[str], where: str) -> Mapping[str, float]:
                 f"a virtual meter has no fault {name!r}", where=where, remedy=suggest(name, known)
             )
         try:
-            values[name] = float(value or 1)
-        except ValueError:
-            raise InputError(f"{value!r} is not a number", where=f"{where}: {name}") from None
+            values[name] = _VALUE(value or "1")
+        except ArgumentTypeError as error:
+            raise InputError(str(error), where=f"{where}: {name}") from error
     return values

@@ -11,6 +11,7 @@ from harness.measure.energy.meters.lpm01a import Lpm01a
 from harness.measure.energy.meters.meter import Meter
 from harness.measure.energy.meters.otii import Otii
 from harness.measure.energy.meters.ppk2 import Ppk2
+from harness.support.numbers import number
 from harness.support.suggestions import suggest
 from harness.target.target_file import Pyocd, Target, Virtual
 
@@ -23,6 +24,7 @@ KINDS: dict[str, Callable[[str, float], Meter]] = {
 """Each takes an address, "" for the only meter, and the voltage, 0 if none was given."""
 
 _VIRTUAL = "virtual"
+_MOST_VOLTS = 60
 
 
 @runtime_checkable
@@ -59,7 +61,7 @@ class Metering:
         )
         add(
             "--volts",
-            type=float,
+            type=number(0.1, _MOST_VOLTS),
             default=0.0,
             metavar="V",
             help="supply voltage of the meter, in V",

@@ -6,6 +6,7 @@ whose samples are fetched at the end.
 
 import contextlib
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from harness.errors import InfrastructureError, InputError
 from harness.measure.energy.meters.meter import Capture, Identity
 from harness.measure.energy.meters.meter_stream import POWER_UP
+from harness.support.numbers import whole_number
 
 _TIMEOUT = 10  # seconds to reach the server, and for an answer
 _CURRENT, _VOLTS, _TRIGGER = "mc", "mv", "i1"
@@ -40,6 +42,10 @@ class Otii:
                 remedy="pip install 'tinyml-harness[otii]'",
             ) from error
         host, _, port = address.partition(":")
+        try:
+            at = whole_number(1, 65535)(port) if port else otii_client.DEFAULT_PORT
+        except ArgumentTypeError as error:
+            raise InputError(f"port {error}", where=f"--meter=otii:{address}") from error
         self._client: Any = otii_client.OtiiClient()
         self._where = f"Otii server {host or otii_client.DEFAULT_HOST}"
         self._began = 0.0
@@ -48,7 +54,7 @@ class Otii:
             with self._translated_errors():
                 server = self._client.connect(
                     host=host or otii_client.DEFAULT_HOST,
-                    port=int(port or otii_client.DEFAULT_PORT),
+                    port=at,
                     try_for_seconds=_TIMEOUT,
                 )
                 self._open(server, volts)
