@@ -7,6 +7,7 @@ import io
 import math
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -127,18 +128,23 @@ def _members(
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """Return the member's content: never more than the size it declares."""
     with archive.open(member) as file:
-        return file.read(member.file_size)  # without a number, zipfile decompresses up to 2 GiB
+        content = file.read(member.file_size)  # without a number, zipfile decompresses 2 GiB
+    if len(content) != member.file_size:
+        raise zipfile.BadZipFile(f"it holds {len(content)} bytes, not {member.file_size}")
+    return content
 
 
 def _parse(data: bytes, where: str) -> Array:
     """Return the array in the bytes `data` of an `.npy` file."""
     file = io.BytesIO(data)
     try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about files of Python 2
+            version = np.lib.format.read_magic(file)
+            if version == (1, 0):
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            else:
+                shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
         count = math.prod(shape)
         content = len(data) - file.tell()
     except _BAD_HEADER as error:
