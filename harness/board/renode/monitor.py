@@ -11,7 +11,7 @@ import select
 import time
 from typing import IO
 
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 
 _READ_SIZE = 1 << 16
 _DEADLINE = 20.0  # seconds for a command
@@ -20,6 +20,7 @@ _ERROR = re.compile(
     r"There was an error executing command|No such command or device|Could not tokenize"
     r"|Parameters did not match the signature|Bad parameters"
 )
+_NO_STRING = re.compile(r'\\("|$)')  # would end the string too late
 _TAIL = 1000  # characters of Renode's last output in a message
 
 
@@ -103,8 +104,19 @@ def answer_of(output: bytes, line: str) -> str:
 
 
 def quoted(path: str | os.PathLike[str]) -> str:
-    """Return a path in the Monitor's syntax: `@`, with spaces escaped."""
-    return "@" + re.sub(r"([\\ ])", r"\\\1", os.fspath(path))
+    """Return a path as a string of the Monitor; `InputError` if the Monitor has none for it.
+
+    Unlike the Monitor's syntax for paths, `@path`, a string may have any printable character.
+    """
+    text = os.fspath(path)
+    if not text.isprintable() or _NO_STRING.search(text):
+        raise InputError(
+            "Renode cannot take a path with a control character, or with a backslash before a "
+            "quotation mark",
+            where=repr(text),
+            remedy="rename the folder or the file, or set TMPDIR to another folder",
+        )
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _text(output: bytes) -> str:
