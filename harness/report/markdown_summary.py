@@ -10,9 +10,10 @@ from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
-from harness.report.plain_text import percent, printable, short, show
+from harness.report.plain_text import percent, short, show
 from harness.report.report_data import MOST, Summary
 from harness.results.judge.compare import Delta, Judged
+from harness.support.printable import printable
 
 _LONGEST_LINE = 400  # characters
 _MAX_ROWS = 200  # GitHub shows 1 MiB
