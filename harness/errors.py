@@ -1,10 +1,11 @@
-"""The three ways a run can fail, separated by type and by exit code.
+"""The ways a command can fail, separated by type and by exit code.
 
 `InputError`: the user's input is wrong; nothing was started.
 `InfrastructureError`: something around the model failed (compiler, emulator, link, board).
 It says nothing about the model. Only these errors may be retried.
 `Verdict`: the device answered, but the answer is not good enough. A verdict is never retried.
 A `Regression` is also a verdict: the answer is right, but it costs more than its baseline.
+`DefectError`: the harness itself is wrong. Every exception that is none of the others is a defect.
 """
 
 from enum import IntEnum
@@ -18,7 +19,12 @@ class ExitCode(IntEnum):
     USAGE = 2  # the user's input is wrong
     INFRASTRUCTURE = 3  # something around the model failed; the model was not judged
     REGRESSION = 4  # verdict: the answers are right, but worse than their baseline, or without one
-    INTERRUPTED = 130  # Ctrl-C, as in shells
+    DEFECT = 70  # the harness itself is wrong; EX_SOFTWARE of sysexits.h
+    # Shells report a program that a signal ended as 128 + the signal.
+    HANGUP = 129  # SIGHUP: the terminal was closed
+    INTERRUPTED = 130  # SIGINT: Ctrl-C
+    PIPE_CLOSED = 141  # SIGPIPE: the reader of the output ended, as in `harness report | head -1`
+    TERMINATED = 143  # SIGTERM
 
 
 class HarnessError(Exception):
@@ -51,6 +57,12 @@ class InfrastructureError(HarnessError):
     """A compiler, emulator, board or link failed; the model was not judged."""
 
     exit_code = ExitCode.INFRASTRUCTURE
+
+
+class DefectError(HarnessError):
+    """An exception that nobody expected: a defect of the harness."""
+
+    exit_code = ExitCode.DEFECT
 
 
 class Verdict(AssertionError):  # noqa: N818 - it is not an error of the harness

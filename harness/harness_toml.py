@@ -1,5 +1,6 @@
 """`harness.toml` at a repository's root: the settings of a machine or team."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -45,7 +46,7 @@ def read_settings(root: Path) -> Settings:
     configured = settings.engines.tflm.dir
     if not configured:
         return settings
-    resolved = str(root / Path(configured).expanduser())
+    resolved = str(root / os.path.expanduser(configured))
     return msgspec.structs.replace(
         settings, engines=msgspec.structs.replace(settings.engines, tflm=Tflm(dir=resolved))
     )

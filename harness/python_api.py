@@ -18,7 +18,7 @@ from harness.runs.bench import link_bench
 from harness.runs.link_run import Run
 from harness.runs.request import RunRequest
 from harness.target.find_target import find_target
-from harness.workspace import Workspace
+from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -40,7 +40,8 @@ def run(
     """Build `model` for `target`, run it on all its vectors, and return the run.
 
     `target` and `model` are names or paths, as on the command line. `root` is the user's
-    repository: its targets and models come before the bundled ones, and images go to `build/`.
+    repository, or a folder in it: its targets and models come before the bundled ones, and images
+    go to its `build/`.
     Without a `toolchain`, the first one on this machine compiles with the flag `opt`. With
     `profile`, the run has the ticks of each layer. The Record is written to `reports/runs`
     unless `record` is False.
@@ -49,7 +50,7 @@ def run(
     `InputError` for a name or file that is wrong, `InfrastructureError` if the compiler, the
     board or the link fails, or the Record cannot be written.
     """
-    workspace = Workspace(Path(root).resolve())
+    workspace = find_workspace(Path(root))
     request = RunRequest(
         target=find_target(target, workspace.targets),
         model=find_model(model, workspace.models),
@@ -69,8 +70,8 @@ def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") ->
     """Return the numbers of all runs, oldest run first: a row for each run and number.
 
     `source` is a folder of Records or the URL of a store; by default it is `reports/runs` of
-    the current folder. `filters` select runs: `target`, `model`, `engine`, `toolchain`,
-    `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
+    the repository around the current folder. `filters` select runs: `target`, `model`, `engine`,
+    `toolchain`, `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
 
     - `run`: str, the run's ID; `started`: datetime64[us, UTC]
     - `commit`, `branch`, `target`, `model`, `engine`, `toolchain`, `optimize`, `verdict`,
@@ -85,7 +86,7 @@ def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") ->
     from harness.results.store.dataframes import frame_of  # noqa: PLC0415 - pandas
 
     if source is None or "://" in str(source):
-        with open_store(str(source or ""), Workspace(Path.cwd())) as store:
+        with open_store(str(source or ""), find_workspace()) as store:
             return frame_of(store, **filters)
     if not Path(source).is_dir():
         raise InputError("is not a folder of Records", where=str(source))

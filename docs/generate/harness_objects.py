@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import harness
 from harness import harness_toml, pytest_plugin
 from harness.cli.command_groups import CommandGroup, CommandParser
-from harness.cli.main import command_parser
+from harness.cli.command_line import command_parser
 from harness.errors import ExitCode
 from harness.model.model_file import ModelFile
 from harness.results.judge import budgets
@@ -75,7 +75,11 @@ EXIT_CODES: Mapping[ExitCode, str] = {
     ExitCode.USAGE: "The input is wrong: an option, a file or a key.",
     ExitCode.INFRASTRUCTURE: "A compiler, emulator, board or link failed; nothing was judged.",
     ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows, or has none.",
-    ExitCode.INTERRUPTED: "Ctrl-C ended the command.",
+    ExitCode.DEFECT: "The harness itself is wrong; a file that it names has the traceback.",
+    ExitCode.HANGUP: "The terminal was closed (SIGHUP).",
+    ExitCode.INTERRUPTED: "Ctrl-C ended the command (SIGINT).",
+    ExitCode.PIPE_CLOSED: "The reader of the output ended early (SIGPIPE).",
+    ExitCode.TERMINATED: "SIGTERM ended the command.",
 }
 
 

@@ -1,11 +1,9 @@
 """Boards emulated by QEMU's system emulator for Arm."""
 
-import os
 import shutil
 import socket
 import subprocess
-import tempfile
-import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -17,23 +15,23 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
-from harness.link.channel import Channel
+from harness.link.channel import Channel, LineClosedError
 from harness.support.owned_process import OwnedProcess
+from harness.support.process_activity import Activity, ProcessTree
 from harness.target.target_file import Qemu, Target
 
 _QEMU = "qemu-system-arm"
 _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
-_START_DEADLINE = 15.0  # seconds for QEMU to connect to a socket
+_END_DEADLINE = 5.0  # seconds for QEMU to end after it has closed its lines
 _VERSION_DEADLINE = 10.0
-_POLL = 0.01
-_SOCKETS = ("serial", "gdb")
+_LINES = ("serial", "gdb")
 _LOG_LINES = 10
 
 
 class QemuBoard:
     """A QEMU machine; each image starts a new process.
 
-    Its serial line is a Unix socket; its gdbstub, for memory and registers, is another one.
+    Its serial line is a socket; its gdbstub, for memory and registers, is another one.
     """
 
     def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
@@ -44,6 +42,7 @@ class QemuBoard:
         self._process: OwnedProcess | None = None
         self._connections: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
+        self._activity: Callable[[], Activity | None] = lambda: None
         self._elf: Elf | None = None
 
     @property
@@ -55,25 +54,26 @@ class QemuBoard:
         """Start the machine with `image` in its flash."""
         self.stop()
         self._elf = image.elf
-        with (
-            tempfile.TemporaryDirectory(prefix="harness-") as folder,
-            ExitStack() as listening,
-        ):
-            # The harness listens and QEMU connects: no polling, and no byte that the
-            # firmware sends at start is lost.
-            servers = {}
-            for name in _SOCKETS:
-                servers[name] = listening.enter_context(socket.socket(socket.AF_UNIX))
-                servers[name].bind(os.path.join(folder, name))
-                servers[name].listen(1)
+        with ExitStack() as handed_over:
+            # Connected sockets have no path that could be too long, stay behind, or be opened by
+            # others, and no byte that the firmware sends at start is lost.
+            theirs = {}
+            for name in _LINES:
+                self._connections[name], other = socket.socketpair()
+                theirs[name] = handed_over.enter_context(other).fileno()
             with self._log.open("wb") as log:
-                command = self._command(image, folder)
-                self._process = OwnedProcess(command, log, scratch=Path(folder))
-            for name, server in servers.items():
-                self._connections[name] = self._accept(server, name)
-        self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=not image.stack)
-        if image.stack:
-            self._gdbstub.write(image.stack.start, paint(image.stack))
+                command = self._command(image, theirs)
+                self._process = OwnedProcess(command, log, descriptors=[*theirs.values()])
+                self._activity = ProcessTree(self._process.pid).activity
+        self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
+        try:
+            if image.stack:
+                self._gdbstub.write(image.stack.start, paint(image.stack))
+            else:
+                self._gdbstub.start()
+        except LineClosedError:
+            self._check_start()
+            raise
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:
@@ -138,14 +138,18 @@ class QemuBoard:
         return self._gdbstub
 
     def _channel(self, name: str, peer: str) -> Channel:
-        return Channel(self._connections[name].fileno(), name=f"{self._target.name} ({peer})")
+        return Channel(
+            self._connections[name].fileno(),
+            name=f"{self._target.name} ({peer})",
+            activity=self._activity,
+        )
 
-    def _command(self, image: Image, folder: str) -> list[str]:
-        sockets = [
+    def _command(self, image: Image, descriptors: Mapping[str, int]) -> list[str]:
+        lines = [
             option
-            for name in _SOCKETS
+            for name, descriptor in descriptors.items()
             for option in (
-                *("-chardev", f"socket,id={name},path={os.path.join(folder, name)}"),
+                *("-chardev", f"socket,id={name},fd={descriptor}"),
                 *(f"-{name}", f"chardev:{name}"),
             )
         ]
@@ -154,36 +158,22 @@ class QemuBoard:
             *("-M", self._qemu.machine),
             *("-kernel", str(image.elf.path)),
             *("-icount", f"shift={self._qemu.icount_shift}"),
-            *sockets,
-            *(["-S"] if image.stack else []),  # stay halted until the stack is painted
+            *lines,
+            "-S",  # stay halted until the gdbstub starts it
             *("-display", "none"),
             *("-monitor", "none"),
         ]
 
-    def _accept(self, server: socket.socket, name: str) -> socket.socket:
-        server.settimeout(_POLL)
-        end = time.monotonic() + _START_DEADLINE
-        while time.monotonic() < end:
-            try:
-                connection, _ = server.accept()
-            except TimeoutError:
-                self._check_alive()
-                continue
-            return connection
+    def _check_start(self) -> None:
+        """Raise an error with the exit code if QEMU has ended."""
+        if self._process is None or not self._process.wait(_END_DEADLINE):
+            return
         raise InfrastructureError(
-            f"QEMU did not open its {name} line within {_START_DEADLINE:g} s",
-            where=self._target.name,
+            f"QEMU ended at start with exit code {self._process.poll()}\n{self._log_excerpt()}",
+            where=f"{self._target.path}: board",
+            remedy=f"try it in a shell: {_QEMU} -M {self._qemu.machine}; "
+            f"{_QEMU} -M help lists the machines",
         )
-
-    def _check_alive(self) -> None:
-        code = self._process.poll() if self._process else None
-        if code is not None:
-            raise InfrastructureError(
-                f"QEMU ended at start with exit code {code}\n{self.diagnosis()}",
-                where=f"{self._target.path}: board",
-                remedy=f"try it in a shell: {_QEMU} -M {self._qemu.machine}; "
-                f"{_QEMU} -M help lists the machines",
-            )
 
 
 def find_qemu() -> str:

@@ -24,7 +24,9 @@ class SimulatedBoard(PyocdBoard):
             serial=self.hardware.port,
             chip_id=virtual.chip_id,
         )
-        super().__init__(target, board, progress, options.lock_timeout)
+        super().__init__(
+            target, board, progress, options.lock_timeout, activity=self.hardware.activity
+        )
 
     @property
     def version(self) -> str:

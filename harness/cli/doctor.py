@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyocd.probe.aggregator import DebugProbeAggregator
 from rich.console import Console
+from rich.text import Text
 from serial.tools import list_ports
 
 from harness.board.qemu import find_qemu, qemu_version
@@ -71,7 +72,7 @@ def print_checks(machine: list[Check], targets: list[Check], console: Console) -
         table.add_column(title, no_wrap=True)
         table.add_column("")
         for check in checks:
-            mark = "[green]✓" if check.ok else "[red]✗"
+            mark = Text("✓", "green") if check.ok else Text("✗", "red")
             table.add_row(mark, check.subject, check.detail)
         console.print(table)
     remedies = {c.remedy: c.subject for c in machine + targets if c.remedy and not c.ok}

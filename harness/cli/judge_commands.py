@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.cli.command_groups import CommandGroup, add_subcommand
 from harness.errors import ExitCode
 from harness.options.plot_option import add_plot_option, plot_path
@@ -20,6 +18,7 @@ from harness.results.judge.history import history_of
 from harness.results.judge.matching import pair
 from harness.results.record_file import read_record
 from harness.results.store.open_results import add_store_option, open_store
+from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
 _RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch or a commit"
@@ -70,7 +69,7 @@ def passes(gate: Gate, records: Sequence[Path]) -> bool:
 
 
 def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
-    console = Console()
+    console = Terminal()
     old, new = (find_runs(name, options.store, workspace) for name in (options.a, options.b))
     pairs = pair(old, new)
     for before, after in pairs.both:
@@ -111,7 +110,7 @@ def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
             branch=options.branch,
         )
         for trend in selected:
-            print_trend(trend, partial(cause, store), Console())
+            print_trend(trend, partial(cause, store), Terminal())
     if plot:
         plot_trends(selected, plot)
         print(f"plot: {plot}")

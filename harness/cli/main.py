@@ -1,53 +1,30 @@
 """The `harness` command."""
 
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from harness.cli import (
-    judge_commands,
-    measure_commands,
-    mlperf_command,
-    model_commands,
-    result_commands,
-    run_commands,
-    setup_commands,
-)
-from harness.cli.command_groups import CommandParser
-from harness.errors import ExitCode, HarnessError
-from harness.support.version import VERSION
-from harness.workspace import Workspace
+from harness.support.command import guarded
+from harness.workspace import find_workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code, an `ExitCode`."""
+    return guarded("harness", partial(_run, arguments), _logs)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    # Late, so that an interruption or a broken installation is reported, too.
+    from harness.cli.command_line import command_parser  # noqa: PLC0415 - loads pyOCD
+
     options = command_parser().parse_args(arguments)
-    workspace = Workspace(Path.cwd())
-    try:
-        code: int = options.command(options, workspace)
-    except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("harness: interrupted", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+    code: int = options.command(options, find_workspace())
     return code
 
 
-def command_parser() -> CommandParser:
-    """Return the parser; `command` in the parsed options is the function of the command."""
-    parser = CommandParser(
-        prog="harness",
-        usage="harness [-h] [--version] COMMAND ...",
-        description="Test and benchmark int8 models on Cortex-M boards and emulators.",
-    )
-    parser.add_argument("--version", action="version", version=f"harness {VERSION}")
-    runs = parser.add_command_group("Run models")
-    run_commands.add_commands(runs)
-    mlperf_command.add_command(runs)
-    measure_commands.add_commands(parser.add_command_group("Analyse images and layers"))
-    judge_commands.add_commands(parser.add_command_group("Compare runs"))
-    result_commands.add_commands(parser.add_command_group("Report and share results"))
-    model_commands.add_command(parser.add_command_group("Add and train models"))
-    setup_commands.add_commands(parser.add_command_group("Manage this machine"))
-    return parser
+def _logs() -> Path | None:
+    """Return the folder for the tracebacks of defects; None if there is none."""
+    with suppress(Exception):  # the same that is reported now
+        return find_workspace().logs
+    return None

@@ -5,8 +5,6 @@ import re
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.board.board_options import BoardOptions
 from harness.cli.command_groups import CommandGroup
 from harness.elf import Elf
@@ -22,6 +20,7 @@ from harness.runs.bench import link_bench
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
+from harness.support.terminal import Terminal
 from harness.target.find_target import find_target
 from harness.workspace import Workspace
 
@@ -79,9 +78,9 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:
         elves[-1].sizes(memory)  # raises for an image with another memory map
     first, *second = map(pieces, elves)
     if second:
-        print_growth(first, second[0], Console(), memory)
+        print_growth(first, second[0], Terminal(), memory)
     else:
-        print_memory(first, Console(), memory)
+        print_memory(first, Terminal(), memory)
     return ExitCode.PASSED
 
 
@@ -112,14 +111,14 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
         with link_bench(request) as dut:
             layers = dut.profile()
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
-        print_profile(layers, title, target.counter.ticks, Console())
+        print_profile(layers, title, target.counter.ticks, Terminal())
         if plot:
             plot_profile(layers, title, target.counter.ticks, plot)
             print(f"plot: {plot}")
         if reason := why_no_estimate(target, layers.measured, patient=True):
             print(f"no cycles of functions: {reason}")
         else:
-            print_functions(dut.estimate(layers.measured), Console())
+            print_functions(dut.estimate(layers.measured), Terminal())
     return ExitCode.PASSED
 
 
@@ -150,7 +149,7 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
         comparisons = list(
             compare(programs, reference, options.core, costs, symbols, ram, budget, step)
         )
-    print_calibration(comparisons, costs, Console())
+    print_calibration(comparisons, costs, Terminal())
     return ExitCode.PASSED
 
 

@@ -4,8 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.board.board_options import BoardOptions
 from harness.cli.command_groups import CommandGroup
 from harness.engines.registry import Engine, find_engine
@@ -26,6 +24,7 @@ from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
+from harness.support.terminal import Terminal
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 
@@ -103,7 +102,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     plan, progress = plan_of(options), Progress(sys.stderr)
     with metering:
         outcomes = run_all(models, run)
-    print_outcomes(outcomes, target.name, Console())
+    print_outcomes(outcomes, target.name, Terminal())
     if any(outcome.run for outcome in outcomes):
         print(f"records: {workspace.runs}")
     if options.submission is not None:

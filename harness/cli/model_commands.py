@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import get_args
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from harness.cli.command_groups import CommandGroup, add_subcommand
@@ -21,6 +20,7 @@ from harness.model.metric import SHOWN
 from harness.model.model_file import Task
 from harness.model.tflite_file import parse
 from harness.report.network_table import print_network, try_engines
+from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
 
@@ -94,7 +94,7 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     engines = [find_engine("cmsis-nn")]
     if tree := tflm_tree(workspace.root):
         engines.append(find_engine("tflm", tree))
-    print_network(graph, len(data), try_engines(graph, engines), Console())
+    print_network(graph, len(data), try_engines(graph, engines), Terminal())
     return ExitCode.PASSED
 
 
@@ -139,7 +139,7 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
     for row in trained.qualities:
         values = (row.kind, SHOWN[row.metric], f"{row.value:.4f}", str(row.count), row.where)
         table.add_row(*values)
-    Console().print(table)
+    Terminal().print(table)
     print(f"{trained.seconds:.0f} s; in {folder}:")
     for name, data in trained.files.items():
         original = model.path / name

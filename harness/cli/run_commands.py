@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from harness.board.board_options import BoardOptions
 from harness.cli.command_groups import CommandGroup
 from harness.cli.judge_commands import passes
 from harness.cli.sweep import sweep
-from harness.errors import ExitCode
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import build_image
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
@@ -28,7 +26,10 @@ from harness.results.record import Record
 from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
+from harness.runs.device_under_test import AnyRun
+from harness.runs.request import RunRequest
 from harness.support.progress import Progress
+from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
 
@@ -58,22 +59,38 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     progress = Progress(sys.stderr)
     records: list[Record] = []
     paths: list[Path] = []
+    not_run = 0
     with _tables_at_the_end(records, run_options), run_options.meter as metering:
-        for combination in run_options.selection.combinations():
-            with bench(run_options.request(combination, progress, metering)) as dut:
-                records.append(record_of(dut.run(), workspace))
+        for choice in run_options.selection.combinations():
+            run = _attempt(run_options, run_options.request(choice, progress, metering))
+            if run is None:
+                not_run += 1
+                continue
+            records.append(record_of(run, workspace))
             paths.append(keep_record(records[-1], workspace))
             upload.add(paths[-1])
-    failed = [record for record in records if record.verdict != "passed"]
-    for record in failed:
-        print(f"{record.model.name} on {record.target.name}:", *record.reasons, sep="\n  ")
     for error in upload.errors:
         print(f"harness: {error}", file=sys.stderr)
-    if failed:
+    if any(record.verdict != "passed" for record in records):
         return ExitCode.FAILED
-    if run_options.gate and not passes(run_options.gate, paths):
+    if run_options.gate and paths and not passes(run_options.gate, paths):
         return ExitCode.REGRESSION
-    return ExitCode.INFRASTRUCTURE if upload.errors else ExitCode.PASSED
+    return ExitCode.INFRASTRUCTURE if upload.errors or not_run else ExitCode.PASSED
+
+
+def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
+    """Return the run; None after an infrastructure error, which says nothing about other runs."""
+    health, name = run_options.health, request.target.name
+    if health.why_not(name):
+        return None
+    try:
+        with bench(request) as dut:
+            return dut.run()
+    except InfrastructureError as error:
+        print(f"harness: {error}", file=sys.stderr)
+    if why := health.why_not(name):
+        print(f"harness: {name}: {why}; its other runs are not tried", file=sys.stderr)
+    return None
 
 
 @contextmanager
@@ -84,7 +101,9 @@ def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> It
     finally:
         if records:
             selection, store = run_options.selection, run_options.store
-            print_runs(records, selection.engines, store, selection.workspace, Console())
+            print_runs(records, selection.engines, store, selection.workspace, Terminal())
+            if selection.note:
+                print(selection.note)
             print(f"records: {selection.workspace.runs}")
 
 
@@ -130,7 +149,7 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
         sweep(selection, board_options(options), Progress(sys.stderr), rows)
     finally:
         if rows:
-            print_sweep(rows, Console())
+            print_sweep(rows, Terminal())
     if plot and any(not row.reasons for row in rows):
         plot_sweep(rows, plot)
         print(f"plot: {plot}")

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from rich.console import Console
-
 from harness.board.renode.installation import download, find_renode
 from harness.cli.command_groups import CommandGroup, add_subcommand
 from harness.engines.registry import ENGINES, find_engine
@@ -16,6 +14,7 @@ from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.model.folder import list_models, load_model
 from harness.simulator.serve_options import add_options as add_virtual_options
+from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
 from harness.workspace import Workspace
 
@@ -37,7 +36,7 @@ def add_commands(group: CommandGroup) -> None:
         "--sketchbook",
         type=Path,
         metavar="DIR",
-        help=f"Arduino's folder for libraries and sketches (default: {sketchbook()})",
+        help="Arduino's folder for libraries and sketches (default: the one in your home folder)",
     )
     setup.set_defaults(command=_setup)
     virtual = group.add("virtual", "serve a virtual board to other tools")
@@ -85,7 +84,7 @@ def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: 
     # Imported late: the search for probes loads all of pyOCD.
     from harness.cli.doctor import print_checks, run_checks  # noqa: PLC0415
 
-    print_checks(*run_checks(workspace), Console())
+    print_checks(*run_checks(workspace), Terminal())
     return ExitCode.PASSED
 
 

@@ -10,6 +10,7 @@ from harness.options.selection import Selection
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import bench
+from harness.runs.health import Health
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 
@@ -27,16 +28,19 @@ def sweep(
             selection.opts,
         )
     )
+    health = Health()
     for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)
         progress.say(f"{position} of {len(names)}: {row}")
         try:
-            rows.append(_run(selection, row, board, progress))
+            rows.append(_run(selection, row, board, progress, health))
         except HarnessError as error:
             rows.append(replace(row, reasons=[str(error)], code=error.exit_code))
 
 
-def _run(selection: Selection, row: SweepRow, board: BoardOptions, progress: Progress) -> SweepRow:
+def _run(
+    selection: Selection, row: SweepRow, board: BoardOptions, progress: Progress, health: Health
+) -> SweepRow:
     request = RunRequest(
         target=selection.target(row.target),
         model=selection.model(row.model),
@@ -45,9 +49,11 @@ def _run(selection: Selection, row: SweepRow, board: BoardOptions, progress: Pro
         toolchain=find_toolchain(row.toolchain, row.opt),
         progress=progress,
         board_options=board,
+        health=health,
     )
     with bench(request) as dut:
-        record = record_of(dut.run(), selection.workspace)
+        run = dut.run()
+    record = record_of(run, selection.workspace)
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
     measured = replace(row, numbers=record.numbers, reasons=record.reasons, code=code)
     try:

@@ -21,3 +21,11 @@ class DeviceFaultError(InfrastructureError):
 
 class DeviceRefusedError(InfrastructureError):
     """The device answered a request with an error."""
+
+
+class WrongInputError(DeviceRefusedError):
+    """The input in the device's memory is not the one that was sent."""
+
+
+class MalformedMessageError(InfrastructureError):
+    """A whole message of the device breaks the protocol."""

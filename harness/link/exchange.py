@@ -5,7 +5,7 @@ without a request (LOG, FAULT, BOOT) are handled here.
 """
 
 import secrets
-import time
+from collections import deque
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
@@ -15,18 +15,18 @@ from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
-    DeviceSilentError,
+    WrongInputError,
 )
+from harness.link.device_log import DeviceLog
 from harness.link.fault_registers import describe
 from harness.link.messages import DeviceError, Message
 
-ATTEMPTS = 5
-"""How often a request is sent before the exchange fails."""
-
 _ANSWER_DEADLINE = 3.0  # seconds for a request without computation, plus its time on the wire
-_GATHER = 0.0002  # seconds to wait for the rest of a frame; two bytes' time at 115200 baud
 _WATCH_PERIOD = 1.0  # seconds of silence until the board is checked
+_NOISE = 1.0  # seconds to wait for the end of a noise
+_KEPT = 64  # whole answers to keep during a noise; the device sends at most a few
 _BITS_PER_BYTE = 10  # 8N1
+_MOST_LAYERS = 1 << 16
 
 
 class Answer(NamedTuple):
@@ -66,61 +66,98 @@ class Exchange:
         self.watch = watch
         self.boots = 0
         self.retries = 0
-        self.log: list[str] = []
+        self.log = DeviceLog()
         self._channel = channel
         self._seconds_per_byte = _BITS_PER_BYTE / baud
         self._locate = locate
         self._decoder = frame.FrameDecoder()
         self._answers: Iterator[bytes | None] = iter(())
+        self._kept: deque[Answer] = deque(maxlen=_KEPT)
         self._sequence = secrets.randbelow(256)
+
+    @property
+    def device_time(self) -> float:
+        """The clock of deadlines: the seconds in which the device could answer."""
+        return self._channel.device_time
+
+    @property
+    def host_time(self) -> float:
+        """The clock of pauses between two attempts."""
+        return self._channel.host_time
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether `settle` has kept answers that `receive` has not returned yet."""
+        return bool(self._kept)
 
     def next_sequence(self) -> int:
         """Return the sequence number for the next request."""
         self._sequence = (self._sequence + 1) % 256
         return self._sequence
 
-    def send(self, message: Message, sequence: int, body: bytes) -> None:
-        """Send a request or repeat it."""
+    def send(self, message: int, sequence: int, body: bytes, *, after_noise: bool = False) -> None:
+        """Send a request; `after_noise`, a delimiter ends what the device takes for a frame."""
         data = frame.encode(bytes((message, sequence)) + body)
+        if after_noise:
+            data = frame.DELIMITER + data
         self._channel.write(data, self.answer_time(len(data)))
 
-    def receive(self, end: float, *, expect_boot: bool = False) -> Answer | None:
-        """Return the next answer, including one that `is_damage`; None if none comes before `end`.
+    def repeat(self, message: int, sequence: int, body: bytes) -> None:
+        """Send a request once more, as a retry."""
+        self.retries += 1
+        self.send(message, sequence, body, after_noise=True)
 
-        Raises `DeviceFaultError`, and `DeviceRestartedError` unless a boot is expected;
-        `watch` raises `DeviceStoppedError`.
+    def receive(self, seconds: float, *, expect_boot: bool = False) -> Answer | None:
+        """Return the next answer, including one that `is_damage`; None if none comes in time.
+
+        The device has `seconds` of the host's time, whatever else it sends. Raises
+        `DeviceFaultError`, and `DeviceRestartedError` unless a boot is expected; `watch` raises
+        `DeviceStoppedError`.
         """
+        if self._kept:
+            return self._kept.popleft()
+        end = self._channel.host_time + seconds
+        late = False
         while True:
             for payload in self._answers:
                 answer = _parse(payload)
                 if self._is_answer(answer, expect_boot=expect_boot):
                     return answer
-            remaining = end - time.monotonic()
-            if remaining <= 0:
+            if late:
                 return None
             if self._decoder.within:
-                # An emulator sends single bytes; waking up for each of them slows it down.
-                time.sleep(_GATHER)
+                self._channel.gather()
+            remaining = end - self._channel.host_time
+            late = remaining <= 0  # one last look: this process may have been stopped until now
             data = self._channel.read(min(remaining, _WATCH_PERIOD))
             if not data and remaining > _WATCH_PERIOD:
                 self.watch()
                 data = frame.DELIMITER  # an unfinished frame has lost its delimiter
             self._answers = self._decoder.feed(data)
 
+    def settle(self, pause: float) -> None:
+        """Wait until nothing has arrived for `pause` seconds, or the noise takes too long.
+
+        Drops what is damaged and keeps whole answers for `receive`.
+        """
+        end = self._channel.host_time + _NOISE
+        data = b""
+        while True:
+            self._keep(self._answers)
+            self._keep(self._decoder.feed(data))
+            data = self._channel.read(pause)
+            if not data or self._channel.host_time > end:
+                break
+        self._keep(self._decoder.feed(data + frame.DELIMITER))
+
+    def _keep(self, payloads: Iterator[bytes | None]) -> None:
+        for answer in map(_parse, payloads):
+            if not answer.is_damage and self._is_answer(answer, expect_boot=False):
+                self._kept.append(answer)
+
     def answer_time(self, size: int) -> float:
         """Return the seconds for an answer without computation, and `size` bytes on the wire."""
         return _ANSWER_DEADLINE + 2 * size * self._seconds_per_byte
-
-    def count_retry(self, attempts: int, request: str) -> int:
-        """Return `attempts` + 1; `DeviceSilentError` if `request` has no attempts left."""
-        self.retries += 1
-        if attempts + 1 == ATTEMPTS:
-            raise DeviceSilentError(
-                f"no answer to {request} after {ATTEMPTS} attempts",
-                where=self.name,
-                remedy="the device hangs or the line is dead; look at the emulator's log, if any",
-            )
-        return attempts + 1
 
     def refuse(self, answer: Answer, requests: Container[int]) -> None:
         """Raise if `answer` is an error for one of `requests`; ignore anything stale."""
@@ -130,11 +167,12 @@ class Exchange:
         if code == DeviceError.NO_SESSION:
             raise self.restarted()
         if code == DeviceError.ENGINE:
-            layer = f"layer {detail - 1} failed" if detail else "failed"
-            log = f"; the device logged: {self.log[-1].strip()}" if self.log else ""
+            layer = f"layer {detail - 1} failed" if 0 < detail <= _MOST_LAYERS else "failed"
+            logged = self.log.messages()
+            log = f"; the device logged: {logged[-1].strip()}" if logged else ""
             raise DeviceRefusedError(f"the engine: {layer}{log}", where=self.name)
         if code == DeviceError.INPUT:
-            raise DeviceRefusedError(
+            raise WrongInputError(
                 f"the input in the device's memory differs from what was written: "
                 f"its CRC-32 is {detail:#010x}",
                 where=self.name,
@@ -157,7 +195,7 @@ class Exchange:
     def _is_answer(self, answer: Answer, *, expect_boot: bool) -> bool:
         """Return whether `answer` is for the caller; handle LOG, FAULT and BOOT."""
         if answer.type == Message.LOG:
-            self.log.append(answer.body.decode("utf-8", "replace"))
+            self.log.add(answer.body.decode("utf-8", "replace"))
             return False
         if answer.type == Message.FAULT:
             fault = messages.parse_fault(answer.body)
@@ -168,11 +206,6 @@ class Exchange:
             if not expect_boot:
                 raise self.restarted()
         return True
-
-
-def after(seconds: float) -> float:
-    """Return the monotonic clock's time `seconds` from now."""
-    return time.monotonic() + seconds
 
 
 def _parse(payload: bytes | None) -> Answer:

@@ -6,16 +6,19 @@ repeated RUN without running the model again.
 
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from harness.errors import InfrastructureError
 from harness.link import messages
 from harness.link.channel import Channel
-from harness.link.device_errors import DeviceSilentError
-from harness.link.exchange import ATTEMPTS, Exchange, after
+from harness.link.device_errors import DeviceSilentError, WrongInputError
+from harness.link.exchange import Exchange
+from harness.link.loading import load
 from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
+from harness.link.retries import ATTEMPTS, FIRST_PAUSE, Retries
+from harness.link.running import run
+from harness.link.tracing import LostError, trace
 
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
@@ -23,8 +26,8 @@ RUN_DEADLINE = 60.0
 """Seconds for one inference."""
 
 _HELLO_PERIOD = 0.5
+_LONGEST_HELLO_PERIOD = 2.0
 _RESTARTS = 4  # with more boots before an answer to HELLO, the device is in a reset loop
-_FRAME_OVERHEAD = 24  # bytes of a LOAD: type, sequence, offset, CRC, COBS, delimiter
 
 
 class Span(NamedTuple):
@@ -36,10 +39,6 @@ class Span(NamedTuple):
     begin: float
     end: float
     disturbed: bool = False
-
-
-class _LostError(Exception):
-    """A frame of a trace is missing or damaged."""
 
 
 class LinkClient:
@@ -75,8 +74,12 @@ class LinkClient:
 
     @property
     def log(self) -> list[str]:
-        """The text of the device's LOG messages."""
-        return self._exchange.log
+        """The text of the device's LOG messages; of many, the first and the last."""
+        return self._exchange.log.messages()
+
+    def clear_log(self) -> None:
+        """Forget the device's LOG messages until now."""
+        self._exchange.log.clear()
 
     def hello(self, build_id: str, deadline: float = HELLO_DEADLINE) -> Welcome:
         """Open a session with the firmware of `build_id` (32 hex digits).
@@ -85,19 +88,21 @@ class LinkClient:
         `DeviceRestartedError` if the device keeps restarting, and
         `InfrastructureError` if another firmware answers or its engine did not start.
         """
-        end = after(deadline)
+        end = self._exchange.device_time + deadline
+        period = _HELLO_PERIOD
         self._welcome = None
         self._exchange.boots = 0
         # A device that is just starting sends BOOT; one that already runs does not.
-        self._exchange.receive(after(_HELLO_PERIOD), expect_boot=True)
-        while time.monotonic() < end:
-            welcome = self._greet(secrets.randbits(32))
+        self._exchange.receive(period, expect_boot=True)
+        while self._exchange.device_time < end:
+            welcome = self._greet(secrets.randbits(32), period)
             if welcome is not None:
                 self._accept(welcome, build_id)
                 return welcome
             self._exchange.watch()
             if self._exchange.boots > _RESTARTS:
                 break
+            period = min(1.25 * period, _LONGEST_HELLO_PERIOD)
         if self._exchange.boots > 1:
             raise self._exchange.restarted(f"{self._exchange.boots} times without answering HELLO")
         raise DeviceSilentError(
@@ -111,12 +116,20 @@ class LinkClient:
 
         If bytes on the line disturbed a measurement, it is discarded and repeated.
         """
-        for _ in range(ATTEMPTS):
+        pause = FIRST_PAUSE
+        for attempt in range(1, ATTEMPTS + 1):
             self._send_input(data)
-            result = self._run(data)
-            if result.disturbed == 0:
-                return result
+            try:
+                result = self._run(data)
+                if result.disturbed == 0:
+                    return result
+            except WrongInputError:
+                # A late LOAD can spoil the input; to repeat a failed write is no use.
+                if self._write is not None or attempt == ATTEMPTS:
+                    raise
             self._exchange.retries += 1
+            self._exchange.settle(pause)
+            pause *= 2
         raise InfrastructureError(
             f"bytes arrived during the inference {ATTEMPTS} times in a row",
             where=self._exchange.name,
@@ -129,55 +142,36 @@ class LinkClient:
         The outputs are CRCs; only those of `layer` have their bytes. A lost frame cannot be
         requested again because the inference has continued: then the whole trace is repeated.
         """
-        attempts = 0
-        while True:
+        for _ in range(ATTEMPTS):
             self._send_input(data)
             try:
-                return self._trace(data, layer)
-            except _LostError:
-                attempts = self._exchange.count_retry(attempts, "TRACE")
+                return trace(self._exchange, self._session(), data, layer, RUN_DEADLINE)
+            except LostError:
+                self._exchange.retries += 1
+                self._exchange.settle(FIRST_PAUSE)
+        raise DeviceSilentError(
+            f"frames of a trace were lost or damaged {ATTEMPTS} times in a row",
+            where=self._exchange.name,
+            remedy="is the line noisy, and is the baud rate right?",
+        )
 
     def profile(self) -> LayerTicks:
         """Return the ticks of each layer in the last inference of a profiled image."""
-        attempts = 0
-        while True:
-            sequence = self._exchange.next_sequence()
-            self._exchange.send(Message.PROFILE, sequence, b"")
-            end = after(self._exchange.answer_time(self._session().window))
-            while (answer := self._exchange.receive(end)) and not answer.is_damage:
-                if answer.sequence == sequence and answer.type == Message.TICKS:
-                    return messages.parse_ticks(answer.body)
-                self._exchange.refuse(answer, (sequence,))
-            attempts = self._exchange.count_retry(attempts, "PROFILE")
-
-    def _trace(self, data: bytes, layer: int | None) -> tuple[list[LayerOutput], Result]:
-        welcome = self._session()
         sequence = self._exchange.next_sequence()
-        self._exchange.send(Message.TRACE, sequence, messages.trace(data, layer))
-        wait = self._exchange.answer_time(welcome.output_size)
-        running = False
-        outputs: list[LayerOutput] = []
+        answer_time = self._exchange.answer_time(self._session().window)
+        retries = Retries(self._exchange, "PROFILE", answer_time)
+        self._exchange.send(Message.PROFILE, sequence, b"")
         while True:
-            answer = self._exchange.receive(after(wait))
-            if answer is None and running:
-                raise self._overdue()
+            answer = self._exchange.receive(answer_time)
             if answer is None or answer.is_damage:
-                raise _LostError
-            if answer.sequence == sequence and answer.type == Message.LAYER:
-                outputs.append(messages.parse_layer(answer.body))
-            elif answer.sequence == sequence and answer.type == Message.RESULT:
-                return outputs, messages.parse_result(answer.body, welcome.output_size)
+                if retries.again(answer):
+                    self._exchange.repeat(Message.PROFILE, sequence, b"")
+            elif answer.sequence == sequence and answer.type == Message.TICKS:
+                return messages.parse_ticks(answer.body)
             else:
                 self._exchange.refuse(answer, (sequence,))
-            running = True  # after ACK or a layer, the next layer takes time and may be large
-            wait = RUN_DEADLINE + self._exchange.answer_time(welcome.arena_size)
-
-    def _overdue(self) -> DeviceSilentError:
-        return DeviceSilentError(
-            f"the inference did not end within {RUN_DEADLINE:g} s",
-            where=self._exchange.name,
-            remedy="the device hangs, or it is too slow for this model",
-        )
+            if retries.left <= 0:
+                raise retries.failure()
 
     def _send_input(self, data: bytes) -> None:
         """Transfer `data` to the device's input tensor."""
@@ -186,18 +180,21 @@ class LinkClient:
         else:
             self._write(self._session().input_address, data)
 
-    def _greet(self, nonce: int) -> Welcome | None:
-        """Send HELLO and return the answer with the same nonce; None if none comes soon."""
-        self._exchange.send(Message.HELLO, self._exchange.next_sequence(), messages.hello(nonce))
-        end = after(_HELLO_PERIOD)
+    def _greet(self, nonce: int, period: float) -> Welcome | None:
+        """Send HELLO and return the answer with the same nonce; None if none comes in `period`."""
+        sequence = self._exchange.next_sequence()
+        self._exchange.send(Message.HELLO, sequence, messages.hello(nonce), after_noise=True)
+        end = self._exchange.host_time + period
         while True:
-            answer = self._exchange.receive(end, expect_boot=True)
+            answer = self._exchange.receive(end - self._exchange.host_time, expect_boot=True)
             if answer is None or answer.type == Message.BOOT:
                 return None
-            if answer.type == Message.WELCOME:
+            if answer.type == Message.WELCOME and answer.sequence == sequence:
                 welcome = messages.parse_welcome(answer.body)
                 if welcome.nonce == nonce:
                     return welcome
+            if self._exchange.host_time >= end:
+                return None
 
     def _accept(self, welcome: Welcome, build_id: str) -> None:
         if welcome.build_id != build_id:
@@ -220,62 +217,12 @@ class LinkClient:
         return self._welcome
 
     def _load(self, data: bytes) -> None:
-        welcome = self._session()
-        window = min(welcome.window, self._exchange.burst or welcome.window)
-        size = window // 2 - _FRAME_OVERHEAD
-        waiting = deque(range(0, len(data), size))
-        in_flight: dict[int, bytes] = {}  # two at a time keep the line busy and fit the window
-        attempts = 0
-        end = 0.0
-        while waiting or in_flight:
-            while waiting and len(in_flight) < 2:  # noqa: PLR2004
-                offset = waiting.popleft()
-                sequence = self._exchange.next_sequence()
-                in_flight[sequence] = messages.load(offset, data[offset : offset + size])
-                self._exchange.send(Message.LOAD, sequence, in_flight[sequence])
-                end = after(self._exchange.answer_time(welcome.window))
-            answer = self._exchange.receive(end)
-            if answer is not None and answer.type == Message.ACK:
-                if in_flight.pop(answer.sequence, None) is not None:
-                    attempts = 0
-                    end = after(self._exchange.answer_time(welcome.window))
-            elif answer is None or answer.is_damage:
-                attempts = self._exchange.count_retry(attempts, "LOAD")
-                for sequence, body in in_flight.items():
-                    self._exchange.send(Message.LOAD, sequence, body)
-                end = after(self._exchange.answer_time(welcome.window))
-            else:
-                self._exchange.refuse(answer, in_flight)
+        load(self._exchange, self._session(), data)
 
     def _run(self, data: bytes) -> Result:
-        welcome = self._session()
-        body = messages.run(data)
-        sequence = self._exchange.next_sequence()
-        attempts = 0
-        running = overdue = False
         began = time.perf_counter()
-        self._exchange.send(Message.RUN, sequence, body)
-        end = after(self._exchange.answer_time(welcome.output_size))
-        while True:
-            answer = self._exchange.receive(end)
-            if answer is None and overdue:
-                raise self._overdue()
-            overdue = answer is None and running  # repeat RUN once: the result may be lost
-            if answer is None or answer.is_damage:
-                if running and answer is not None and answer.type == Message.ERROR:
-                    continue  # it concerns a frame before RUN, and RUN itself has arrived
-                attempts = self._exchange.count_retry(attempts, "RUN")
-                running = False
-                self._exchange.send(Message.RUN, sequence, body)
-                end = after(self._exchange.answer_time(welcome.output_size))
-            elif answer.sequence == sequence and answer.type == Message.ACK:
-                running = True
-                end = after(RUN_DEADLINE + self._exchange.answer_time(welcome.output_size))
-            elif answer.sequence == sequence and answer.type == Message.RESULT:
-                ended = time.perf_counter()
-                self.waited += ended - began
-                result = messages.parse_result(answer.body, welcome.output_size)
-                self.spans.append(Span(began, ended, result.disturbed > 0))
-                return result
-            else:
-                self._exchange.refuse(answer, (sequence,))
+        result = run(self._exchange, self._session(), data, RUN_DEADLINE)
+        ended = time.perf_counter()
+        self.waited += ended - began
+        self.spans.append(Span(began, ended, result.disturbed > 0))
+        return result

@@ -1,15 +1,37 @@
 """The messages of the link, as in firmware/link/message.h and docs/link.md."""
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.errors import InfrastructureError
-from harness.link.frame import encode
+from harness.link.device_errors import MalformedMessageError
+from harness.link.frame import LONGEST, encode
 
 VERSION = 3
+REBUILD = "build the firmware with this harness, and check what it gives to link_start()"
+"""The remedy for a message that breaks the protocol."""
+
+PROBE = 0x00
+"""A type that no device knows: its ERROR shows that everything before it was handled."""
+
 _NO_LAYER = 0xFFFF_FFFF
+_LARGEST = LONGEST - 1024  # bytes of an input, an output or a layer: it fits a frame
+_LIMITS = {
+    "window": (128, 1 << 16),
+    "input_size": (1, _LARGEST),
+    "output_size": (1, _LARGEST),
+    "arena_size": (0, 1 << 30),
+    "stack_size": (0, 1 << 30),
+    "counter_overhead": (0, 1 << 30),
+    "coarse_ticks": (0, 1 << 28),
+}
+"""The least and the most of fields of WELCOME."""
+
+_NAME = re.compile(r"[ -~]{1,32}")  # printable ASCII
+_MOST_LAYERS = 1 << 16
 
 
 class Message(IntEnum):
@@ -158,15 +180,20 @@ def trace(data: bytes, layer: int | None) -> bytes:
 
 
 def parse_welcome(body: bytes) -> Welcome:
-    """Parse the body of WELCOME; `InfrastructureError` if the firmware uses another version."""
-    if not body or body[0] != VERSION or len(body) < _WELCOME.size:
+    """Parse the body of WELCOME.
+
+    Raises `InfrastructureError` if the firmware uses another version, `MalformedMessageError` if a
+    field is out of its range.
+    """
+    if not body or body[0] != VERSION:
         version = str(body[0]) if body else "unknown"
         raise InfrastructureError(
             f"the firmware uses link version {version}, this harness version {VERSION}",
             remedy="build the firmware with this harness",
         )
+    _check_size("WELCOME", body, _WELCOME.size + 1, most=_WELCOME.size + 32)
     values = _WELCOME.unpack_from(body)
-    return Welcome(
+    welcome = Welcome(
         nonce=values[1],
         build_id=values[2].hex(),
         window=values[3],
@@ -180,6 +207,30 @@ def parse_welcome(body: bytes) -> Welcome:
         engine_status=values[11],
         counter=body[_WELCOME.size :].decode("ascii", "replace"),
     )
+    for field, (least, most) in _LIMITS.items():
+        _check_range("WELCOME", field, getattr(welcome, field), least, most)
+    if not _NAME.fullmatch(welcome.counter):
+        raise MalformedMessageError(
+            f"WELCOME: counter is {welcome.counter!r}; a name is printable ASCII", remedy=REBUILD
+        )
+    return welcome
+
+
+def _check_size(message: str, body: bytes, least: int, *, most: int | None = None) -> None:
+    """Check the length of `body`, which is `least` bytes unless there is a `most`."""
+    most = least if most is None else most
+    if not least <= len(body) <= most:
+        allowed = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        raise MalformedMessageError(
+            f"{message}: its body has {len(body):,} bytes; {allowed} are allowed", remedy=REBUILD
+        )
+
+
+def _check_range(message: str, field: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise MalformedMessageError(
+            f"{message}: {field} is {value:,}; {least:,} to {most:,} is allowed", remedy=REBUILD
+        )
 
 
 def result_size(output_size: int) -> int:
@@ -187,45 +238,40 @@ def result_size(output_size: int) -> int:
     return len(encode(bytes(2 + _RESULT.size + output_size)))
 
 
-def parse_result(body: bytes, output_size: int) -> Result:
-    """Parse the body of RESULT; `InfrastructureError` unless its output has `output_size` bytes."""
-    if len(body) != _RESULT.size + output_size:
-        raise InfrastructureError(
-            f"received a RESULT of {len(body)} bytes, expected {_RESULT.size + output_size}",
-            remedy="build the firmware with this harness",
-        )
+def parse_result(body: bytes, welcome: Welcome) -> Result:
+    """Parse the body of RESULT; `MalformedMessageError` if it contradicts `welcome`."""
+    _check_size("RESULT", body, _RESULT.size + welcome.output_size)
     ticks, coarse, stack, disturbed = _RESULT.unpack_from(body)
+    if welcome.stack_size:
+        _check_range("RESULT", "stack used", stack, 0, welcome.stack_size)
     return Result(ticks, coarse, stack, disturbed, body[_RESULT.size :])
 
 
-def parse_layer(body: bytes) -> LayerOutput:
-    """Parse the body of LAYER; `InfrastructureError` if its length is invalid."""
-    if len(body) >= _LAYER.size:
-        layer, output, size, crc = _LAYER.unpack_from(body)
-        data = body[_LAYER.size :]
-        if len(data) in {0, size}:
-            return LayerOutput(layer, output, size, crc, data)
-    raise InfrastructureError(
-        f"received a LAYER with an invalid length of {len(body)} bytes",
-        remedy="build the firmware with this harness",
-    )
+def parse_layer(body: bytes, wanted: int | None) -> LayerOutput:
+    """Parse the body of LAYER; it has the output of the layer `wanted`.
+
+    Raises `MalformedMessageError` if its fields are out of range or contradict each other.
+    """
+    _check_size("LAYER", body, _LAYER.size, most=_LAYER.size + _LARGEST)
+    layer, output, size, crc = _LAYER.unpack_from(body)
+    _check_range("LAYER", "layer", layer, 0, _MOST_LAYERS - 1)
+    _check_range("LAYER", "output", output, 0, _MOST_LAYERS - 1)
+    _check_range("LAYER", "size", size, 0, _LARGEST)
+    _check_size("LAYER", body, _LAYER.size + (size if layer == wanted else 0))
+    return LayerOutput(layer, output, size, crc, body[_LAYER.size :])
 
 
 def parse_ticks(body: bytes) -> LayerTicks:
-    """Parse the body of TICKS; `InfrastructureError` if its length is invalid."""
-    if len(body) < _TICK.size or len(body) % _TICK.size:
-        raise InfrastructureError(
-            f"received TICKS with an invalid length of {len(body)} bytes",
-            remedy="build the firmware with this harness",
-        )
+    """Parse the body of TICKS; `MalformedMessageError` if its length is invalid."""
+    _check_size("TICKS", body, _TICK.size, most=_TICK.size * (1 + _MOST_LAYERS))
+    _check_size("TICKS", body, len(body) // _TICK.size * _TICK.size)
     hook, *layers = (ticks for (ticks,) in _TICK.iter_unpack(body))
     return LayerTicks(hook, tuple(layers))
 
 
 def parse_error(body: bytes) -> tuple[int, int]:
-    """Return code and detail of ERROR; (0, 0) if the body is invalid."""
-    if len(body) != _ERROR.size:
-        return (0, 0)
+    """Return code and detail of ERROR; `MalformedMessageError` if the length is invalid."""
+    _check_size("ERROR", body, _ERROR.size)
     code, detail = _ERROR.unpack(body)
     return (code, detail)
 

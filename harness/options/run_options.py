@@ -1,7 +1,7 @@
 """The options of a run, the same for `harness run` and pytest, and the request from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import msgspec
@@ -17,6 +17,7 @@ from harness.options.selection import Choice, Selection
 from harness.options.selection import add_options as add_selection_options
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option
+from harness.runs.health import Health
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
@@ -83,7 +84,7 @@ class RunOptions:
     """The parsed and checked options of a run; `request` adds the combination to run.
 
     `meter` measures energy if its `spec` is not empty. `store` is the URL of a team's store, or
-    empty. Without a `gate`, runs are not compared with baselines.
+    empty. Without a `gate`, runs are not compared with baselines. `health` is that of the boards.
     """
 
     selection: Selection
@@ -94,6 +95,7 @@ class RunOptions:
     meter: Metering
     store: str = ""
     gate: Gate | None = None
+    health: Health = field(default_factory=Health)
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "RunOptions":
@@ -135,6 +137,7 @@ class RunOptions:
             protocol=self.protocol,
             profile=self.profile,
             plan=self.plan,
+            health=self.health,
         )
 
 

@@ -84,6 +84,7 @@ class Selection:
     opts: Sequence[str]
     prebuilt: PrebuiltFirmware | None = None  # if set, nothing is built
     tflm: Path | None = None
+    bundled_models: bool = False  # because the repository has none, and none is named
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -107,12 +108,20 @@ class Selection:
             (built.opt,) if built else _split_names(options.opt) or (DEFAULT_OPT,),
             prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
+            not options.model and not list_models(workspace.models[:1]),
         )
 
     @property
     def compares_engines(self) -> bool:
         """Whether several engines are compared side by side, which needs their layers."""
         return len(self.engines) > 1
+
+    @property
+    def note(self) -> str:
+        """What the results do not show: that the models are not the user's; otherwise empty."""
+        if not self.bundled_models:
+            return ""
+        return f"models: bundled with the harness, because {self.workspace.root} has none"
 
     def target(self, name: str) -> Target:
         """Return the target `name`; raises `InputError` if it is unknown or invalid."""

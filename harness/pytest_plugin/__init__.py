@@ -10,16 +10,17 @@ A test that uses `dut` runs for every selected target, model, engine, toolchain 
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.board.board import Board
 from harness.board.provision import provision
 from harness.engines.registry import Engine
-from harness.errors import HarnessError, InfrastructureError, InputError, Regression
+from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
 from harness.image.toolchain import Toolchain
 from harness.measure.energy.meters.metering import Metering
@@ -27,19 +28,24 @@ from harness.model.folder import Model
 from harness.options.run_options import RunOptions, add_run_options
 from harness.options.selection import Choice
 from harness.pytest_plugin.baseline_gate import GatePlugin
+from harness.pytest_plugin.failures import FailuresPlugin
 from harness.pytest_plugin.recorded_dut import RecordedDut
 from harness.pytest_plugin.runs_summary import RunsSummary
+from harness.pytest_plugin.session_signals import SignalsPlugin
+from harness.pytest_plugin.tested_runs import TestedRuns
 from harness.report.junit_properties import properties
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
+from harness.support.terminal import shown
 from harness.target.target_file import Target
-from harness.workspace import Workspace
+from harness.workspace import Workspace, find_workspace
 
 _AXES = ("target", "model", "engine", "toolchain", "opt")
 _RECORD_PROPERTY = "harness_record"
+_NOTE_PROPERTY = "harness_note"
 _RUN_OPTIONS = pytest.StashKey[RunOptions]()
 
 
@@ -50,20 +56,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
+    workspace = _workspace(config)
+    config.pluginmanager.register(FailuresPlugin(workspace.logs))
+    config.pluginmanager.register(SignalsPlugin())
     try:
-        run_options = RunOptions.of(config.option, Workspace(config.rootpath))
+        run_options = RunOptions.of(config.option, workspace)
         config.stash[_RUN_OPTIONS] = run_options
+        config.pluginmanager.register(TestedRuns())
         # Only the main process uploads to the store; the workers of xdist report to it.
         uploads = not hasattr(config, "workerinput")
-        config.pluginmanager.register(RunsSummary(run_options, _RECORD_PROPERTY, uploads=uploads))
+        names = (_RECORD_PROPERTY, _NOTE_PROPERTY)
+        config.pluginmanager.register(RunsSummary(run_options, *names, uploads=uploads))
         if run_options.selection.prebuilt or any(config.getoption(axis) for axis in _AXES):
             run_options.selection.check()
         if run_options.gate:
-            config.pluginmanager.register(GatePlugin(run_options.gate, _RECORD_PROPERTY))
+            config.pluginmanager.register(
+                GatePlugin(run_options.gate, _RECORD_PROPERTY, workspace.logs)
+            )
     except InputError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(shown(error)) from error
     except InfrastructureError as error:
-        pytest.exit(str(error), returncode=error.exit_code)
+        pytest.exit(shown(error), returncode=error.exit_code)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -73,6 +86,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
             names = getattr(selection, f"{axis}s")
             metafunc.parametrize(axis, names, indirect=True, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note if the test's model is not the user's; do not try a board that is set aside."""
+    run_options = item.config.stash[_RUN_OPTIONS]
+    selection = run_options.selection
+    callspec = getattr(item, "callspec", None)
+    parameters: dict[str, Any] = callspec.params if callspec else {}
+    if selection.note and parameters.get("model") in selection.models:
+        item.user_properties.append((_NOTE_PROPERTY, selection.note))
+    if "board" in getattr(item, "fixturenames", ()) and "target" in parameters:
+        run_options.health.check(selection.target(parameters["target"]).name)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -159,7 +185,12 @@ def board(
     metering.check(target)
     run_options = request.config.stash[_RUN_OPTIONS]
     logs, progress = run_options.selection.workspace.logs, _progress(request.config)
-    with closing(provision(target, logs, progress, run_options.board)) as board:
+    try:
+        opened = provision(target, logs, progress, run_options.board)
+    except InfrastructureError:
+        run_options.health.failed(target.name, for_good=True)  # pytest keeps the error
+        raise
+    with closing(opened) as board:
         yield board
 
 
@@ -173,21 +204,22 @@ def dut(
     `dut.infer(inputs)` returns the output for one input. With `--protocol=mlperf-tiny`, `run`
     returns a `MlperfRun`, and `infer` is not available.
     """
+    health, name = run_request.health, run_request.target.name
     record = partial(_record, request.node, run_request.workspace)
-    with open_dut(run_request, image, board) as started:
-        yield RecordedDut(started, record)
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(open_dut(run_request, image, board))
+        except InfrastructureError:
+            health.failed(name)
+            raise
+        yield RecordedDut(started, record, partial(health.watch, name))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,  # noqa: ARG001 - pytest's name
-    call: pytest.CallInfo[None],
-) -> Iterator[None]:
-    """Show only the message of our own errors, without the call stack."""
-    report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, (HarnessError, Regression)):
-        report.longrepr = str(call.excinfo.value)  # type: ignore[attr-defined]
-    return report
+def _workspace(config: pytest.Config) -> Workspace:
+    """Return the workspace of the current folder, or of pytest's root if that lies elsewhere."""
+    current, root = config.invocation_params.dir.resolve(), config.rootpath.resolve()
+    start = current if current.is_relative_to(root) else root
+    return find_workspace(start, root if config.inipath else None)
 
 
 def _progress(config: pytest.Config) -> Progress:

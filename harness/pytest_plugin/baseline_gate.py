@@ -1,11 +1,13 @@
 """The gate in pytest: a test fails if its run is worse than its baseline."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError, Regression
+from harness.pytest_plugin.failures import reported
 from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.gate import Gate, Judgement
 from harness.results.record_file import read_record
@@ -17,11 +19,12 @@ class GatePlugin:
     """Judges the runs of each test that passed.
 
     `name` is the user property with the file of a record. User properties reach the main process
-    even if a worker of xdist ran the test.
+    even if a worker of xdist ran the test. The traceback of a defect goes to `logs`.
     """
 
-    def __init__(self, gate: Gate, name: str) -> None:
+    def __init__(self, gate: Gate, name: str, logs: Path) -> None:
         self._gate = gate
+        self._logs = logs
         self._name = name
         self._properties: list[tuple[str, object]] = []
         self._judgements: list[Judgement] = []
@@ -43,18 +46,17 @@ class GatePlugin:
         """Fail the session if the gate judged nothing."""
         if hasattr(session.config, "workerinput") or session.config.option.collectonly:
             return
-        try:
+        with reported(self._logs), suppress(HarnessError):  # it has failed a test already
             self._judgements = list(self._judge(self._properties))
-        except HarnessError:
-            return  # this error has failed a test already
         if not self._judgements and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary of the gate."""
         terminalreporter.section("baselines")
-        for line in gate_summary(self._judgements, self._gate.folder):
-            terminalreporter.write_line(line)
+        with reported(self._logs):
+            for line in gate_summary(self._judgements, self._gate.folder):
+                terminalreporter.write_line(line)
 
     def _judge(self, properties: _Properties) -> Iterator[Judgement]:
         """Yield the judgement of each run that passed; a failed run has failed its test already."""

@@ -1,6 +1,7 @@
 """The device under test of the fixture `dut`: it records each run."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy.typing as npt
@@ -13,11 +14,20 @@ from harness.target.target_file import Target
 
 
 class RecordedDut:
-    """A device under test; it passes each run to `record` before the test gets the run."""
+    """A device under test; it passes each run to `record` before the test gets the run.
 
-    def __init__(self, device: DeviceUnderTest, record: Callable[[AnyRun], None]) -> None:
+    `watch` counts the infrastructure errors of the board.
+    """
+
+    def __init__(
+        self,
+        device: DeviceUnderTest,
+        record: Callable[[AnyRun], None],
+        watch: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.device = device
         self._record = record
+        self._watch = watch
 
     @property
     def target(self) -> Target:
@@ -44,11 +54,13 @@ class RecordedDut:
 
         Raises `InputError` if the number of inputs, a dtype or a number of values is wrong.
         """
-        return self.device.infer(*inputs)
+        with self._watch():
+            return self.device.infer(*inputs)
 
     def infer_all(self, *inputs: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
         """Return all outputs of the model for one vector; see `infer`."""
-        return self.device.infer_all(*inputs)
+        with self._watch():
+            return self.device.infer_all(*inputs)
 
     def run(self) -> Any:
         """Run the model on all its vectors, write the Record, and return the run.
@@ -56,6 +68,7 @@ class RecordedDut:
         The run is a `harness.Run`, or a `MlperfRun` with `--protocol=mlperf-tiny`. Every vector
         is answered, or an `InfrastructureError` is raised and nothing is recorded.
         """
-        run = self.device.run()
+        with self._watch():
+            run = self.device.run()
         self._record(run)
         return run

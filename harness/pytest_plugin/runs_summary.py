@@ -1,62 +1,85 @@
 """The table at the end of a pytest session, and the upload to a store."""
 
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from harness.errors import ExitCode
+from harness.errors import ExitCode, HarnessError
 from harness.options.run_options import RunOptions
+from harness.pytest_plugin.failures import reported
 from harness.report.runs_report import print_runs
+from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
+from harness.support.terminal import Terminal, shown
 
 
 class RunsSummary:
     """Collects the records of the session in the main process, also those of xdist's workers.
 
-    `name` is the user property with the file of a record. With `uploads`, records are added to the
-    store that `--store` names.
+    `name` is the user property with the file of a record, `note` that with a note on the models.
+    With `uploads`, records are added to the store that `--store` names.
     """
 
-    def __init__(self, options: RunOptions, name: str, *, uploads: bool) -> None:
+    def __init__(self, options: RunOptions, name: str, note: str, *, uploads: bool) -> None:
         self._options = options
         self._name = name
+        self._note = note
         self._paths: list[Path] = []
+        self._notes: dict[str, None] = {}
         self._upload = StoreUpload(options.store if uploads else "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the records of a test."""
-        if report.when != "call":
+        """Collect the records of a test that has ended."""
+        if report.when != "teardown":
             return
-        for name, path in report.user_properties:
+        for name, value in report.user_properties:
             if name == self._name:
-                self._paths.append(Path(str(path)))
-                self._upload.add(self._paths[-1])
+                self._paths.append(Path(str(value)))
+            elif name == self._note:
+                self._notes[str(value)] = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail the session if a record did not reach the store."""
+        """Add the records, as the tests left them, to the store; fail if one is not there."""
+        with reported(self._options.selection.workspace.logs):
+            for path in self._paths:
+                self._upload.add(path)
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the tables of the runs."""
-        if not self._paths:
-            return
+        with reported(self._options.selection.workspace.logs):
+            if records := list(self._read_records()):
+                self._print_runs(records, terminalreporter)
+        for note in self._notes:
+            terminalreporter.write_line(shown(note))
+        for error in self._upload.errors:
+            terminalreporter.write_line(shown(error), red=True)
+
+    def _read_records(self) -> Iterator[Record]:
+        """Yield the records; one that was damaged since is an error that the summary shows."""
+        for path in self._paths:
+            try:
+                yield read_record(path)
+            except HarnessError as error:
+                self._upload.errors.append(str(error))
+
+    def _print_runs(
+        self, records: Sequence[Record], terminalreporter: pytest.TerminalReporter
+    ) -> None:
         writer = terminalreporter._tw
         text = io.StringIO()
-        console = Console(
+        console = Terminal(
             file=text,
             width=writer.fullwidth,
             force_terminal=writer.hasmarkup,
             color_system="standard" if writer.hasmarkup else None,
         )
-        records = [read_record(path) for path in self._paths]
         selection, store = self._options.selection, self._options.store
         print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
-        terminalreporter.write_line(f"records: {self._paths[0].parent}")
-        for error in self._upload.errors:
-            terminalreporter.write_line(error, red=True)
+        terminalreporter.write_line(shown(f"records: {self._paths[0].parent}"))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from harness.report.number_history import TRENDS, NumberChange, Series, largest_changes
 from harness.results.judge.compare import Comparison, Delta, History, Judged, Sample, compare
 from harness.results.judge.gate import Gate
+from harness.results.judge.metrics import metric_of
 from harness.results.record import Record
 from harness.results.store.store import Entry, Store
 
@@ -37,6 +38,8 @@ class Reference:
 class CombinationStatus:
     """The newest run of a combination, and the history of its numbers.
 
+    If a run of the same session failed, it stands for the newest one.
+
     There are `runs` runs; the first started at `first`, the newest at `started`. The combination
     is `stale` if other combinations ran last night and it did not. `series` and `changes` have
     the names of `TRENDS` as keys: the values of a number, and where it changed. `history` returns
@@ -62,6 +65,12 @@ class CombinationStatus:
     def comparison(self) -> Comparison | None:
         """The newest run compared with its reference; None if there is no reference."""
         return self.reference.comparison
+
+    @property
+    def compared(self) -> bool:
+        """Whether a number that can get worse was compared."""
+        deltas = self.comparison.judged("same", "better", "worse") if self.comparison else []
+        return any(metric_of(delta.name).better for delta in deltas)
 
     @property
     def worse(self) -> bool:
@@ -109,7 +118,7 @@ def status_of(
     `series` are its numbers. `last` is the time of the newest run of all combinations.
     """
     newest = history[-1]
-    record = store.record(newest.id)
+    record = _newest_record(store, history)
     alike = {e.id for e in history if e.verdict == "passed" and e.vectors == newest.vectors}
 
     def samples(name: str) -> list[Sample]:
@@ -121,11 +130,11 @@ def status_of(
     elif gate:
         reference = _baseline_reference(gate, record, samples)
     else:
-        earlier = _week_before(history)
         reference = Reference()
-        if earlier:
-            comparison = compare(store.record(earlier.id), record, samples)
-            reference = Reference(f"the run of {earlier.started:%Y-%m-%d}", comparison)
+        if earlier := _week_before(store, history, record.session):
+            started, other = earlier
+            comparison = compare(other, record, samples)
+            reference = Reference(f"the run of {started:%Y-%m-%d}", comparison)
     return CombinationStatus(
         record=record,
         first=history[0].started,
@@ -154,8 +163,34 @@ def _baseline_reference(gate: Gate, record: Record, history: History) -> Referen
     )
 
 
-def _week_before(history: Sequence[Entry]) -> Entry | None:
-    """Return the last passed run at least a week before the newest, or the first passed run."""
+def _newest_record(store: Store, history: Sequence[Entry]) -> Record:
+    """Return the newest run, or the last one of its session that failed.
+
+    In one session several tests may run a combination; if one of them fails, it failed.
+    """
+    newest = store.record(history[-1].id)
+    if newest.verdict == "passed" and newest.session:
+        for entry in reversed(history[:-1]):
+            if entry.started < history[-1].started - _NIGHT:
+                break
+            if entry.verdict != "passed":
+                failed = store.record(entry.id)
+                if failed.session == newest.session:
+                    return failed
+    return newest
+
+
+def _week_before(
+    store: Store, history: Sequence[Entry], session: str
+) -> tuple[datetime, Record] | None:
+    """Return the last passed run at least a week before the newest, or the first passed run.
+
+    A run of the same session does not show what changed.
+    """
     passed = [entry for entry in history[:-1] if entry.verdict == "passed"]
     earlier = [entry for entry in passed if entry.started <= history[-1].started - _WEEK]
-    return next(iter([*earlier[-1:], *passed]), None)
+    for entry in [*earlier[-1:], *passed]:
+        record = store.record(entry.id)
+        if not session or record.session != session:
+            return entry.started, record
+    return None

@@ -7,12 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Number
-from harness.report.plain_text import percent, printable
+from harness.report.plain_text import percent
 from harness.report.terminal_table import new_table, print_line
 from harness.results.judge.causes import PartChange, layer_changes, symbol_changes
 from harness.results.judge.compare import Comparison, Delta
 from harness.results.judge.run_context import commit_of
 from harness.results.record import Record
+from harness.support.printable import printable
 
 _ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are listed; the rest is counted

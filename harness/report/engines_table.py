@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Kind, Number
-from harness.report.plain_text import error_of, few_digits, percent, printable, quantity
+from harness.report.plain_text import error_of, few_digits, percent, quantity
 from harness.report.terminal_table import add_number_columns, new_table, print_line
 from harness.results.judge.compare import Delta
 from harness.results.judge.side_by_side import Parts, SideBySide, flash_parts, ram_parts, tick_parts
 from harness.results.record import Record
+from harness.support.printable import printable
 
 _LARGEST_PARTS = 4  # parts that a number has in the table; the rest is one sum
 _OTHER_ENGINES = 2  # engines in a terminal's table beside the first; more do not fit

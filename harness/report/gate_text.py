@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.report.comparison_text import change_text, explain, value_text
-from harness.report.plain_text import printable
 from harness.results.judge.compare import Delta, Judged
 from harness.results.judge.gate import Judgement
 from harness.results.record import Record
+from harness.support.printable import printable
 
 _DEFAULT = Path("reports", "baselines")
 _NOT_FAILING: Sequence[Judged] = ("better", "changed", "unclear")

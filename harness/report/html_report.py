@@ -16,11 +16,12 @@ from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS, Series
-from harness.report.plain_text import Shown, percent, printable, quantity, short, show
+from harness.report.plain_text import Shown, percent, quantity, short, show
 from harness.report.report_data import MOST, Summary
 from harness.results.judge.metrics import TICK_UNITS, tick_unit
 from harness.results.record import Record
 from harness.results.store.store import Point
+from harness.support.printable import printable
 from harness.support.version import VERSION
 from harness.support.whole_files import replace_files
 

@@ -12,8 +12,10 @@ from harness.report.number_history import TRENDS
 from harness.report.plain_text import percent, short, show
 from harness.report.report_data import MOST, Summary
 from harness.results.judge.compare import Delta, Judged
+from harness.support.printable import printable
 from harness.support.whole_files import unwritable
 
+_LONGEST_LINE = 400  # characters
 _MAX_ROWS = 200  # GitHub shows 1 MiB
 _SPECIAL = re.compile(
     r"([!-+\--/:-@\[-`{-~])"
@@ -47,15 +49,19 @@ def markdown(summary: Summary) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` escaped for Markdown, in one line."""
-    return _SPECIAL.sub(r"\\\1", short(text))
+    """Return `text` short, and escaped for Markdown, in one line."""
+    return _line(short(text))
+
+
+def _line(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", printable(text, _LONGEST_LINE))
 
 
 def _findings(summary: Summary) -> Iterator[str]:
     sections: Sequence[
         tuple[str, Sequence[CombinationStatus], Callable[[CombinationStatus], Iterable[str]]]
     ] = (
-        ("Failed", summary.failed, lambda s: map(escaped, s.record.reasons)),
+        ("Failed", summary.failed, lambda s: map(_line, s.record.reasons)),
         ("Got worse", summary.worse, _worse),
         ("Did not run", summary.stale, lambda s: [f"last run on {s.started:%Y-%m-%d}"]),
         ("No baseline", summary.new, lambda _: []),

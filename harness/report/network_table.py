@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from harness.engines.registry import Engine, Generated
 from harness.errors import InputError
@@ -73,12 +73,12 @@ def _layers(graph: Graph, supports: list[EngineSupport]) -> Table:
         output = graph.tensors[operator.outputs[0]] if operator.outputs else None
         table.add_row(
             str(operator.index),
-            escape(operator.kind),
+            operator.kind,
             _shape(output) if output else "",
             *(_quantization(output) if output else ("", "")),
             f"{_constants(graph, operator):,}" if _constants(graph, operator) else "",
             f"{macs[operator.index]:,}" if macs.get(operator.index) else "",
-            *("yes" if s.supports(operator) else "[bold red]NO[/]" for s in supports),
+            *("yes" if s.supports(operator) else Text("NO", "bold red") for s in supports),
         )
     return table
 

@@ -1,36 +1,20 @@
-"""Text and numbers for people.
-
-Names in a Record come from models, compilers and devices. Characters that are not printable
-(control characters, line ends, marks that change the direction of text) are shown as codes.
-"""
+"""Text and numbers for people."""
 
 import math
 from dataclasses import dataclass
 
 from harness.measure.number import Number
+from harness.support.printable import printable
 
 _SHORT = 60  # characters of a name
-_LONGEST = 2000  # characters of a text
-_END = 15  # characters kept at the end of a shortened text; names often differ there
 _LARGEST = 2**53
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"s", "J", "W", "A", "V"}
 
 
-def printable(text: str, longest: int = _LONGEST) -> str:
-    """Return `text` with codes for unprintable characters; the middle of a long text is cut out."""
-    if len(text) > longest:
-        text = f"{text[: longest - _END - 1]}…{text[-_END:]}"
-    return "".join(c if c.isprintable() else _code(c) for c in text)
-
-
 def short(text: str) -> str:
     """Return `text` printable, and short enough for a row of a table."""
     return printable(text, _SHORT)
-
-
-def _code(character: str) -> str:
-    return f"⟨{ord(character):04X}⟩"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
     table.add_section()
     rate = f"{macs / profile.total:.2f}" if macs else ""
     table.add_row("", "all layers", "", f"{macs:,}", f"{profile.total:,}", "100%", rate, "")
-    console.print(f"[bold]{title}[/bold]", highlight=False)
+    console.print(title, style="bold", highlight=False)
     console.print(table)
     console.print(
         f"{_KIND[unit]}: {unit} for vector 0, minus {profile.hook} per layer for the hook\n"

@@ -93,8 +93,11 @@ class Summary:
         count = len(self.statuses)
         if problems:
             return f"{', '.join(problems)}; {count} in all"
-        compared = any(s.comparison for s in self.statuses)
-        return f"All {count} passed{', none got worse' if compared else ''}"
+        compared = sum(s.compared for s in self.statuses)
+        if not compared:
+            return f"All {count} passed; there was nothing to compare with"
+        which = "none" if compared == count else f"none of the {compared} compared"
+        return f"All {count} passed, {which} got worse"
 
 
 def summarize(store: Store, branch: str | None = None, gate: Gate | None = None) -> Summary:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from rich.console import Console
+from rich.text import Text
 
 from harness.report.engines_table import print_side_by_side
 from harness.report.runs_table import print_table
 from harness.results.judge.history import history_of
 from harness.results.judge.side_by_side import side_by_side
 from harness.results.record import Record
+from harness.support.printable import printable
 from harness.workspace import Workspace
 
 
@@ -20,10 +22,22 @@ def print_runs(
     workspace: Workspace,
     console: Console,
 ) -> None:
-    """Print the table of runs, and the engines side by side in the order of `engines`.
+    """Print the table of runs, why some failed, and the engines side by side, as in `engines`.
 
     `store` is the URL of the store with the history of measured numbers; empty: the local index.
     """
     print_table(records, console)
+    print_failures(records, console)
     history = partial(history_of, url=store, workspace=workspace)
     print_side_by_side(side_by_side(records, engines, history), console)
+
+
+def print_failures(records: Sequence[Record], console: Console) -> None:
+    """Print why runs failed; the table does not show that a test failed."""
+    for record in records:
+        if record.verdict == "passed":
+            continue
+        lines = [f"{record.model.name} on {record.target.name}:"]
+        lines += [f"  {line}" for reason in record.reasons for line in reason.splitlines()]
+        for line in lines:
+            console.print(Text(printable(line)), soft_wrap=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.plain_text import printable
+from harness.support.printable import printable
 
 TICK_HEADINGS: Mapping[str, str] = {"instructions": "instr.", "cycles": "cycles"}
 """The units of ticks, and their short headings, in the order of columns."""

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from harness.measure.number import Number
 from harness.report.comparison_text import value_text
-from harness.report.plain_text import percent, printable
+from harness.report.plain_text import percent
 from harness.report.terminal_table import print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend
+from harness.support.printable import printable
 
 _WIDTH = 64  # columns of a sparkline
 _BARS = "▁▂▃▄▅▆▇█"
@@ -36,6 +37,9 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
     runs = f"{len(trend.points)} run{'s' * (len(trend.points) > 1)}"
     dates = f"{first.started:%Y-%m-%d} to {last.started:%Y-%m-%d}"
     print_line(console, f"  {runs}, {dates}, {kind_of(trend)}")
+    if trend.failed:
+        also_last = ", the last one too" if last.id in trend.failed else ""
+        print_line(console, f"  {len(trend.failed)} of the runs failed{also_last}", "red")
     low, high = min(trend.values), max(trend.values)
     print_line(console, f"  {sparkline(trend)}")
     print_line(

@@ -198,6 +198,8 @@ class Record(msgspec.Struct, frozen=True):
     """Protocol between host and firmware."""
     windows: list[Window] = []
     """Measurement windows of the protocol mlperf-tiny."""
+    session: Text = ""  # for records without this key
+    """The command or the pytest session that made the run. Its runs have the same value."""
 
     @property
     def combination(self) -> Combination:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
+from harness.results.printable_texts import printable_texts
 from harness.results.record import SCHEMA, Record
 from harness.results.record_rules import BrokenRuleError, check
 from harness.support.whole_files import write_files
@@ -44,6 +45,7 @@ def write_record(record: Record, folder: Path) -> Path:
     The file appears whole or not at all, even if the process is killed. Raises `InputError` if
     `read_record` would refuse it, `InfrastructureError` if it cannot be written.
     """
+    record = printable_texts(record)
     path = folder / f"{record.id}.json"
     data = msgspec.json.format(to_json(record), indent=1) + b"\n"
     _check_file(path, len(data))

@@ -2,16 +2,22 @@
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from msgspec import structs
 
 from harness.errors import HarnessError, InfrastructureError
 from harness.results import mlperf_record, run_record
 from harness.results.record import Record
-from harness.results.record_file import to_json, write_record
+from harness.results.record_file import read_record, to_json, write_record
 from harness.runs.device_under_test import AnyRun
 from harness.runs.link_run import Run
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.workspace import Workspace
+
+listeners: list[Callable[[Path], None]] = []
+"""Functions that are called with the file of each new Record; pytest's plugin has one."""
 
 
 class RecordElsewhereError(InfrastructureError):
@@ -43,9 +49,13 @@ def keep_record(record: Record, workspace: Workspace) -> Path:
     Raises `RecordElsewhereError` if that fails; then the record is in a temporary folder.
     """
     try:
-        return write_record(record, workspace.runs)
+        path = write_record(record, workspace.runs)
     except HarnessError as error:
-        raise _kept_elsewhere(record, workspace.runs, error) from error
+        elsewhere = _kept_elsewhere(record, workspace.runs, error)
+        _tell(elsewhere.path)
+        raise elsewhere from error
+    _tell(path)
+    return path
 
 
 def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElsewhereError:
@@ -71,3 +81,22 @@ def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElse
     )
     error.path = path
     return error
+
+
+def fail_record(path: Path, reason: str, *, unless_failed: bool = False) -> None:
+    """Add `reason` to why the run in the file `path` failed.
+
+    With `unless_failed`, a run that failed already keeps its reasons. Raises the errors of
+    `read_record` and `write_record`.
+    """
+    record = read_record(path)
+    if reason in record.reasons or (unless_failed and record.reasons):
+        return
+    failed = structs.replace(record, verdict="failed", reasons=[*record.reasons, reason])
+    write_record(failed, path.parent)
+
+
+def _tell(path: Path | None) -> None:
+    if path:
+        for listener in listeners:
+            listener(path)

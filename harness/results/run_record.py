@@ -1,5 +1,6 @@
 """Turns a run into a Record."""
 
+import os
 import platform
 import secrets
 import subprocess
@@ -37,6 +38,8 @@ from harness.target.target_file import Qemu
 
 _LOG = 1 << 18  # characters of the device's log that a record keeps
 _LONGEST_LINE = 10_000  # characters
+_SESSION = secrets.token_hex(8)  # of this process
+_XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -96,6 +99,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         energy=_energy_info(run.metered),
         memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
+        session=os.environ.get(_XDIST_SESSION) or _SESSION,
         **measured,
     )
 

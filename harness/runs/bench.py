@@ -73,7 +73,8 @@ def open_mlperf_dut(
 def bench(request: RunRequest) -> AbstractContextManager[LinkDut | MlperfDut]:
     """Build the image, provision and start the board; release everything at the end.
 
-    Raises the errors of `image_for`, `provision` and `open_dut`.
+    Raises the errors of `image_for`, `provision` and `open_dut`, and `SetAsideError` if the board
+    failed too often before.
     """
     return link_bench(request) if request.protocol == "link" else mlperf_bench(request)
 
@@ -98,9 +99,12 @@ def _opened(kind: type[D], request: RunRequest, image: Image, board: Board) -> I
 
 @contextmanager
 def _bench(kind: type[D], request: RunRequest) -> Iterator[D]:
+    health, name = request.health, request.target.name
+    health.check(name)
     image = image_for(request)
     workspace, options = request.workspace, request.board_options
     with (
+        health.watch(name),
         closing(provision(request.target, workspace.logs, request.progress, options)) as board,
         _opened(kind, request, image, board) as dut,
     ):

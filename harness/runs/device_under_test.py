@@ -16,6 +16,7 @@ from harness.model.graph import Graph
 from harness.model.metric import SHOWN
 from harness.model.vectors import Vectors
 from harness.runs.request import RunRequest
+from harness.support.terminal import shown
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]
@@ -150,4 +151,4 @@ def raise_failures(run: AnyRun, protocol: str = "") -> None:
     reasons = run.failures()
     if reasons:
         title = f"{run.model.name} on {run.target.name}{protocol}"
-        raise Verdict("\n  ".join([f"{title}:", *reasons]))
+        raise Verdict(shown("\n  ".join([f"{title}:", *reasons])))

@@ -9,6 +9,7 @@ import numpy as np
 from harness.errors import InfrastructureError
 from harness.golden import tflm_golden
 from harness.link.link_client import LinkClient
+from harness.link.messages import REBUILD, LayerOutput
 from harness.measure.layer_difference import LayerDifference, difference
 from harness.model.folder import Model
 from harness.model.graph import Graph
@@ -41,8 +42,7 @@ def first_difference(
     data = pack(graph.input_tensors, inputs)
     outputs, result = link.trace(data)
     check_same_answer(unpack(graph.output_tensors, result.output), answer, "traced")
-    if not outputs:
-        raise InfrastructureError("the device sent no layer outputs")
+    _check_outputs(outputs, graph)
     crcs = {(traced.layer, traced.output): traced.crc for traced in outputs}
     for operator in graph.operators:
         for output, index in enumerate(operator.outputs):
@@ -57,6 +57,25 @@ def first_difference(
         where=str(model.vectors_path),
         remedy="does its `golden` belong to this model? Without that array it is computed again",
     )
+
+
+def _check_outputs(outputs: Sequence[LayerOutput], graph: Graph) -> None:
+    """Raise `InfrastructureError` unless `outputs` are outputs of layers of `graph`."""
+    if not outputs:
+        raise InfrastructureError("the device sent no layer outputs")
+    sizes = {
+        (operator.index, output): graph.tensors[index].nbytes
+        for operator in graph.operators
+        for output, index in enumerate(operator.outputs)
+    }
+    for traced in outputs:
+        size = sizes.get((traced.layer, traced.output))
+        if traced.size != size:
+            raise InfrastructureError(
+                f"LAYER: output {traced.output} of layer {traced.layer} has {traced.size:,} bytes; "
+                + ("the model has no such output" if size is None else f"the model's has {size:,}"),
+                remedy=REBUILD,
+            )
 
 
 def check_same_answer(

@@ -100,7 +100,8 @@ class LinkDut(BoardUnderTest):
     def _stream(self, vectors: Vectors) -> Run:
         expected, source = self._golden()
         link = self._link
-        retries, logged = link.retries, len(link.log)
+        retries = link.retries
+        link.clear_log()
         results = []
         first = self._warm_up([values[0] for values in vectors.all_inputs])
         waited, answered = link.waited, len(link.spans)
@@ -136,7 +137,7 @@ class LinkDut(BoardUnderTest):
             stack_unavailable="" if stack else _STACK_UNKNOWN,
             memory=memory_use(self.image.elf, heap),
             retries=link.retries - retries,
-            log=tuple(link.log[logged:]),
+            log=tuple(link.log),
             input_via=self._request.board_options.input_via,
             wall=wall,
             inference=link.waited - waited,

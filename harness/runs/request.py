@@ -9,6 +9,7 @@ from harness.image.toolchain import Toolchain
 from harness.link.protocol import Protocol
 from harness.measure.energy.meters.metering import Metering
 from harness.model.folder import Model
+from harness.runs.health import Health
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.support.progress import Progress
 from harness.target.target_file import Target
@@ -21,7 +22,7 @@ class RunRequest:
 
     Without a `toolchain`, the first one on this machine is used. `metering` measures the energy
     of the inferences. With `profile`, a run over the link also records the ticks of each layer;
-    `plan` applies to a run over MLPerf Tiny's protocol.
+    `plan` applies to a run over MLPerf Tiny's protocol. The runs of a session share its `health`.
     """
 
     target: Target
@@ -35,6 +36,7 @@ class RunRequest:
     protocol: Protocol = "link"
     profile: bool = False
     plan: WindowPlan = field(default_factory=WindowPlan)
+    health: Health = field(default_factory=Health)
 
     @property
     def title(self) -> str:

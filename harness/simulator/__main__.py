@@ -3,21 +3,20 @@
 import argparse
 import sys
 
-from harness.errors import HarnessError
 from harness.simulator.serve_options import add_options, serve_with
+from harness.support.command import guarded
 
 
 def main() -> int:
     """Parse the command line and serve a board; return the exit code."""
+    return guarded("harness.simulator", _serve, lambda: None)
+
+
+def _serve() -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.simulator")
     commands = parser.add_subparsers(dest="command", required=True)
     add_options(commands.add_parser("serve", help="run a virtual board"))
-    options = parser.parse_args()
-    try:
-        return serve_with(options)
-    except HarnessError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    return serve_with(parser.parse_args())
 
 
 if __name__ == "__main__":

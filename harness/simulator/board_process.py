@@ -1,13 +1,13 @@
 """Virtual boards in processes of their own, which end with their owner."""
 
 import json
+import select
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
@@ -16,21 +16,25 @@ from harness.simulator.chips.chip_names import CHIP_NAMES
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess
+from harness.support.process_activity import ProcessTree
 from harness.support.suggestions import suggest
 
 _START_DEADLINE = 20.0  # seconds; a start takes half a second on an idle machine
 _STOP_DEADLINE = 3.0
-_POLL = 0.01
+_READ_SIZE = 1 << 12
 _TAIL_LINES = 10
 
 
 class VirtualBoard:
-    """A running virtual board in a process of its own; use it as a context manager."""
+    """A running virtual board in a process of its own; use it as a context manager.
 
-    def __init__(self, process: OwnedProcess, announcement: Announcement, folder: Any) -> None:
+    `activity` returns what the process does.
+    """
+
+    def __init__(self, process: OwnedProcess, announcement: Announcement) -> None:
         self._process: OwnedProcess | None = process
         self._announcement = announcement
-        self._folder = folder
+        self.activity = ProcessTree(process.pid).activity
 
     @classmethod
     def start(
@@ -55,25 +59,20 @@ class VirtualBoard:
                 f"there is no virtual board with the chip {chip!r}",
                 remedy=suggest(chip, CHIP_NAMES),
             )
-        folder = tempfile.TemporaryDirectory(prefix="harness-")
-        ready = Path(folder.name) / "ready"
-        log = Path(folder.name) / "log"
-        command = [sys.executable, "-m", "harness.simulator", "serve", chip]
-        command += ["--ready", str(ready)]
+        command = [sys.executable, "-m", "harness.simulator", "serve", chip, "--json"]
         command += ["--uart", uart] if uart else []
         command += ["--boot", hex(boot)] if boot is not None else []
         command += ["--serial", serial] if serial else []
         command += ["--meter", meter] if meter else []
         command += [part for fault in faults for part in ("--fault", fault)]
-        with log.open("wb") as file:
-            process = OwnedProcess(command, file, scratch=Path(folder.name))
-        try:
-            announcement = _wait_for_start(process, ready, log, chip)
-        except BaseException:
-            process.stop()
-            folder.cleanup()
-            raise
-        return cls(process, announcement, folder)
+        with tempfile.TemporaryFile() as log:
+            process = OwnedProcess(command, log, talks=True)
+            try:
+                announcement = _wait_for_start(process, log, chip)
+            except BaseException:
+                process.stop()
+                raise
+        return cls(process, announcement)
 
     @property
     def probe_id(self) -> str:
@@ -122,12 +121,11 @@ class VirtualBoard:
             control = Control(self._announcement)
             control.ask(Request("stop"))
             control.close()
-            _wait_for_end(process)
+            process.wait(_STOP_DEADLINE)
         except (BoardGoneError, BoardBusyError, ValueError):
             pass  # it has ended, or does not respond; it is killed below
         finally:
             process.stop()
-            self._folder.cleanup()
             runtime_folder.running()  # removes the files of a killed board
 
     def __enter__(self) -> Self:
@@ -154,25 +152,18 @@ class VirtualBoard:
             raise InputError(str(error)) from error
 
 
-def _wait_for_start(process: OwnedProcess, ready: Path, log: Path, chip: str) -> Announcement:
+def _wait_for_start(process: OwnedProcess, log: IO[bytes], chip: str) -> Announcement:
     """Wait until the board is ready, and return its announcement."""
     end = time.monotonic() + _START_DEADLINE
-    while not ready.exists():
-        code = process.poll()
-        if code is not None or time.monotonic() > end:
-            log_tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-            what = (
-                f"did not start within {_START_DEADLINE:g} s"
-                if code is None
-                else f"ended at start with exit code {code}"
-            )
-            raise InfrastructureError(
-                "\n".join([f"the virtual board {what}", *log_tail]),
-                where=chip,
-                remedy=f"run: harness virtual serve {chip}",
-            )
-        time.sleep(_POLL)
-    announced = json.loads(ready.read_text())
+    line = b""
+    while not line.endswith(b"\n"):
+        data = None
+        if select.select([process.stdout], [], [], max(end - time.monotonic(), 0))[0]:
+            data = process.stdout.read(_READ_SIZE)
+        if not data:
+            raise _not_started(process, log, chip)
+        line += data
+    announced = json.loads(line)
     return Announcement(
         announced["probe"],
         announced["chip"],
@@ -183,7 +174,15 @@ def _wait_for_start(process: OwnedProcess, ready: Path, log: Path, chip: str) ->
     )
 
 
-def _wait_for_end(process: OwnedProcess) -> None:
-    end = time.monotonic() + _STOP_DEADLINE
-    while process.poll() is None and time.monotonic() < end:
-        time.sleep(_POLL)
+def _not_started(process: OwnedProcess, log: IO[bytes], chip: str) -> InfrastructureError:
+    """Return the error for a board that has ended or is too slow, with the end of its log."""
+    what = f"did not start within {_START_DEADLINE:g} s"
+    if process.wait(_STOP_DEADLINE):
+        what = f"ended at start with exit code {process.poll()}"
+    log.seek(0)
+    lines = log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+    return InfrastructureError(
+        "\n".join([f"the virtual board {what}", *lines]),
+        where=chip,
+        remedy=f"run: harness virtual serve {chip}",
+    )

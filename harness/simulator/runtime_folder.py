@@ -8,8 +8,6 @@ process that lists the boards removes its files.
 import fcntl
 import os
 import re
-import stat
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
+from harness.support.private_folder import private_folder
 
 DIRECTORY_VARIABLE = "HARNESS_VIRTUAL_DIR"
 """The environment variable that sets another directory."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _CLAIM_DEADLINE = 1.0  # seconds; a process that lists the boards holds a lock for a moment
-_PRIVATE = 0o700
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -39,23 +37,7 @@ class Announcement(msgspec.Struct, frozen=True):
 
 def directory() -> Path:
     """Return the directory, and create it if needed; only this user may enter it."""
-    chosen = os.environ.get(DIRECTORY_VARIABLE)
-    if chosen:
-        path = Path(chosen)
-    elif os.environ.get("XDG_RUNTIME_DIR"):
-        path = Path(os.environ["XDG_RUNTIME_DIR"]) / "tinyml-harness"
-    else:
-        path = Path(tempfile.gettempdir()) / f"tinyml-harness-{os.getuid()}"
-    try:
-        path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        status = path.lstat()
-    except OSError as error:
-        raise _unusable(path, str(error.strerror)) from error
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise _unusable(path, "it is not a directory of yours")
-    if status.st_mode & 0o077:
-        raise _unusable(path, "others may enter it")
-    return path
+    return private_folder(os.environ.get(DIRECTORY_VARIABLE, ""), DIRECTORY_VARIABLE)
 
 
 def running() -> Sequence[Announcement]:
@@ -165,11 +147,3 @@ def _is_same(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
-
-
-def _unusable(path: Path, why: str) -> InfrastructureError:
-    return InfrastructureError(
-        f"virtual boards cannot use this directory: {why}",
-        where=str(path),
-        remedy=f"remove it, or set {DIRECTORY_VARIABLE} to a directory with mode 0700",
-    )

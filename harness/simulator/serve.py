@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import ExitCode
 from harness.simulator.runtime_folder import Registration
 from harness.simulator.server import Server
 from harness.simulator.virtual_board import Board
@@ -37,14 +38,14 @@ class BoardSetup:
 def serve(
     setup: BoardSetup, *, as_json: bool = False, with_stdin: bool = False, ready: Path | None = None
 ) -> int:
-    """Serve a virtual board until SIGINT or SIGTERM; return the exit code.
+    """Serve a virtual board until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
     It announces the board on standard output, in one line of JSON if `as_json`, and in the file
     `ready` if given. If `with_stdin`, the end of standard input ends the board, too.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     probe_id = setup.serial or f"V-{setup.chip}-{os.getpid()}"
     registration = Registration(probe_id)
@@ -69,13 +70,15 @@ def serve(
             _announce(announcement, as_json=as_json, ready=ready)
             if with_stdin:
                 threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
-            failed = _wait_for_end(stop, board)
-            server.close()
+            try:
+                _wait_for_end(stop, board)
+            finally:
+                server.close()
         finally:
             board.close()
     finally:
         registration.remove()
-    return 1 if failed else 0
+    return ExitCode.PASSED
 
 
 def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None) -> None:
@@ -97,14 +100,11 @@ def _announce(announcement: dict[str, str], *, as_json: bool, ready: Path | None
         )
 
 
-def _wait_for_end(stop: threading.Event, board: Board) -> bool:
-    """Wait for the end; return whether the core's thread has failed."""
+def _wait_for_end(stop: threading.Event, board: Board) -> None:
+    """Wait for the end; raise the exception that ended the core's thread, if one did."""
     while not stop.wait(_FAILURE_POLL):
-        failure = board.chip.core.failure
-        if failure is not None:
-            print(f"the virtual board failed: {failure}", file=sys.stderr, flush=True)
-            return True
-    return False
+        if board.chip.core.failure is not None:
+            raise board.chip.core.failure
 
 
 def _stop_at_end_of_stdin(stop: threading.Event) -> None:

@@ -13,6 +13,7 @@ from harness.simulator import board_faults
 from harness.simulator.runtime_folder import Announcement, Registration
 from harness.simulator.socket_protocol import Open, Reply, Request, receive, send
 from harness.simulator.virtual_board import Board
+from harness.support.local_socket import listen_at
 
 _BACKLOG = 8
 
@@ -39,9 +40,7 @@ class Server:
         self._session = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._sessions: set[socket.socket] = set()  # those of debuggers
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(registration.socket))
-        self._listener.listen(_BACKLOG)
+        self._listener = listen_at(registration.socket, _BACKLOG)
         board.withdraw = registration.withdraw
         # Control does not go through the probe, so the request to unplug is still answered.
         board.unplugged = lambda: _cut(self._sessions)

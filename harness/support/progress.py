@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
+
+from harness.support.terminal import Terminal
 
 
 class Progress:
@@ -23,15 +24,15 @@ class Progress:
         window: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         with window():
-            self._terminal = Console(file=stream).is_terminal
-        self._console = Console(file=stream, force_terminal=self._terminal)
+            self._terminal = Terminal(file=stream).is_terminal
+        self._console = Terminal(file=stream, force_terminal=self._terminal)
         self._window = window
 
     def say(self, text: str) -> None:
         """Show a line about the next step."""
         if self._terminal:
             with self._window():
-                self._console.print(f"[dim]{text} ...", highlight=False)
+                self._console.print(f"{text} ...", style="dim", highlight=False)
 
     def warn(self, text: str) -> None:
         """Show a line that the user should know of."""
@@ -45,7 +46,7 @@ class Progress:
             yield lambda: None
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

@@ -76,7 +76,7 @@ def exchange(firmware: Path) -> None:
             if echo.read(len(hello)) != hello:
                 raise SystemExit("the echo is not what was sent")
 
-        ours, theirs = in_turns(lambda: link._greet(7), raw)
+        ours, theirs = in_turns(lambda: link._greet(7, 1.0), raw)
     show("one HELLO / raw pyserial echo", ours / theirs, "≤ 1.5", f"{ours * 1e6:.0f} µs")
 
 

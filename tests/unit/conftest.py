@@ -21,6 +21,8 @@ settings.register_profile(
 )
 settings.load_profile("harness")
 
+os.environ.pop("HARNESS_STORE", None)  # no test adds its Records to the store of a team
+
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Host:

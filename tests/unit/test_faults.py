@@ -30,7 +30,7 @@ from harness.results.recording import record_run
 from harness.runs.link_dut import LinkDut
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
-from harness.support import lease
+from harness.support import machine_lock
 from harness.support.lease import Lease
 from harness.target.find_target import load_target
 from harness.workspace import Workspace
@@ -67,11 +67,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(path))
         # Once a board is gone, its terminal's name may be that of another session's board.
-        patch.setattr(lease, "_FOLDER", path.with_name(f"{path.name}-leases"))
+        patch.setattr(machine_lock, "_PREFIX", str(path))
         DebugProbeAggregator.get_all_connected_probes()  # libusb opens a socket for good
         yield path
         assert list(path.iterdir()) == []
-        assert list((path.with_name(f"{path.name}-leases")).iterdir()) == []
+        assert str(path) not in Path("/proc/net/unix").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -37,8 +37,9 @@ from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.support.models import few_digits, large_input
+from tests.support.processes import processes
 from tests.support.repository import BEHAVE, FAIL, RESTART, UNDEFINED, Repository, make_repository
-from tests.unit.test_qemu import emulators, processes
+from tests.unit.test_qemu import emulators
 
 ROOT = Path(__file__).parents[2]
 QEMU, VIRTUAL = "qemu-stm32", "virtual-stm32"

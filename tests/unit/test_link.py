@@ -7,7 +7,7 @@ import struct
 import subprocess
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -24,6 +24,7 @@ from harness.link.device_errors import (
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceSilentError,
+    MalformedMessageError,
 )
 from harness.link.link_client import LinkClient
 from harness.link.messages import Message
@@ -32,6 +33,7 @@ from tests.support import host
 BUILD_ID = "0" * 32  # of a firmware built by hand
 SIZE = 5000  # bytes of tests/data/firmware/identity's tensors
 
+WELCOME = messages.Welcome(0, BUILD_ID, 2048, 0, SIZE, SIZE, 0, 0, 0, 0, 0, "host")
 NOT_YET = (bytes((Message.BOOT, 0)), bytes((Message.ACK, 3)), bytes((Message.ACK, 4)))
 
 Disturb = Callable[[bytes], bytes]
@@ -181,7 +183,7 @@ def test_a_repeated_run_is_answered_and_not_run_again(firmware: Path) -> None:
         run = messages.run(b"abc" + bytes(SIZE - 3))
         first, again, fresh = (ask(Message.RUN, sequence, run) for sequence in (3, 3, 4))
     assert first == again  # ticks of a host's clock included
-    assert messages.parse_result(first[2:], SIZE).output[:3] == b"abc"
+    assert messages.parse_result(first[2:], WELCOME).output[:3] == b"abc"
     assert first[2:6] != fresh[2:6]
 
 
@@ -253,30 +255,72 @@ def test_an_input_that_is_loaded_in_part_is_not_run(firmware: Path) -> None:
             device._run(b"x" * SIZE)
 
 
+SIZES = {
+    "window": (128, 1 << 16),
+    "input_address": (0, 2**32 - 1),
+    "input_size": (1, messages._LARGEST),
+    "output_size": (1, messages._LARGEST),
+    "arena_size": (0, 1 << 30),
+    "stack_size": (0, 1 << 30),
+    "counter_overhead": (0, 1 << 30),
+    "coarse_ticks": (0, 1 << 28),
+}
+NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=32)
+
+
+def welcome_body(nonce: int, sizes: Sequence[int], status: int, counter: str) -> bytes:
+    body = struct.pack("<BI", messages.VERSION, nonce) + bytes(range(16))
+    return body + struct.pack("<8Ii", *sizes, status) + counter.encode()
+
+
 @given(
-    numbers=st.tuples(*[st.integers(0, 2**32 - 1)] * 9),
+    nonce=st.integers(0, 2**32 - 1),
+    sizes=st.tuples(*(st.integers(*limits) for limits in SIZES.values())),
     status=st.integers(-(2**31), 2**31 - 1),
-    counter=st.text(st.characters(codec="ascii"), max_size=20),
+    counter=NAMES,
 )
 def test_every_field_of_a_welcome_is_its_own(
-    numbers: tuple[int, ...], status: int, counter: str
+    nonce: int, sizes: tuple[int, ...], status: int, counter: str
 ) -> None:
-    nonce, *sizes = numbers
-    body = struct.pack("<BI", messages.VERSION, nonce) + bytes(range(16))
-    body += struct.pack("<8Ii", *sizes, status) + counter.encode()
+    welcome = messages.parse_welcome(welcome_body(nonce, sizes, status, counter))
     build_id = bytes(range(16)).hex()
-    welcome = messages.parse_welcome(body)
     assert list(astuple(welcome)) == [nonce, build_id, *sizes, status, counter]
     assert (welcome.window, welcome.input_address, welcome.input_size) == tuple(sizes[:3])
 
 
-@given(length=st.integers(0, 56), version=st.integers(0, 255))
-def test_a_welcome_of_another_version_or_cut_short_is_refused(length: int, version: int) -> None:
+@pytest.mark.parametrize("field", SIZES)
+def test_a_field_of_a_welcome_out_of_its_range_is_named(field: str) -> None:
+    least, most = SIZES[field]
+    for value in {least - 1, most + 1, 2**32 - 1} - {*range(least, least + 2), most}:
+        if not 0 <= value < 2**32:
+            continue
+        sizes = [value if name == field else limits[0] for name, limits in SIZES.items()]
+        with pytest.raises(MalformedMessageError) as error:
+            messages.parse_welcome(welcome_body(1, sizes, 0, "dwt"))
+        assert f"WELCOME: {field} is {value:,}; {least:,} to {most:,} is allowed" in str(
+            error.value
+        )
+
+
+@pytest.mark.parametrize("name", [b"\x1b[2J", b"a\n", b"\xff", b"\0"])
+def test_the_name_of_a_counter_is_printable(name: bytes) -> None:
+    body = welcome_body(1, [limits[0] for limits in SIZES.values()], 0, "") + name
+    with pytest.raises(MalformedMessageError, match=r"WELCOME: counter is '.*'; a name is print"):
+        messages.parse_welcome(body)
+
+
+@given(length=st.integers(0, 200), version=st.integers(0, 255))
+def test_a_welcome_of_another_version_or_of_a_wrong_length_is_refused(
+    length: int, version: int
+) -> None:
     body = bytes((version,)) + bytes(length)
-    if version == messages.VERSION and len(body) >= messages._WELCOME.size:
-        assert messages.parse_welcome(body).counter == ""
-        return
-    with pytest.raises(InfrastructureError, match="build the firmware with this harness"):
+    if version != messages.VERSION:
+        expected = f"link version {version}, this harness version {messages.VERSION}"
+    elif not messages._WELCOME.size < len(body) <= messages._WELCOME.size + 32:
+        expected = f"WELCOME: its body has {len(body)} bytes; 58 to 89 are allowed"
+    else:
+        expected = "WELCOME: window is 0; 128 to 65,536 is allowed"
+    with pytest.raises(InfrastructureError, match=expected):
         messages.parse_welcome(body)
 
 

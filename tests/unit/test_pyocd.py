@@ -32,7 +32,7 @@ from harness.model.folder import Model, find_model, load_model
 from harness.runs.link_run import Run
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
-from harness.support import lease
+from harness.support import machine_lock
 from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Pyocd, Target
@@ -57,10 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(path))
-        patch.setattr(lease, "_FOLDER", path.with_name(f"{path.name}-leases"))
+        patch.setattr(machine_lock, "_PREFIX", str(path))
         yield path
         assert list(path.iterdir()) == []
-        assert list((path.with_name(f"{path.name}-leases")).iterdir()) == []
+        assert str(path) not in Path("/proc/net/unix").read_text()
 
 
 @pytest.fixture(scope="module")

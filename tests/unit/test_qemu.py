@@ -1,13 +1,11 @@
 """The QEMU board: what it starts it ends, whatever ends the harness, and it is exact."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,16 +20,17 @@ from harness.errors import InputError
 from harness.image.build import Image, build_image
 from harness.link.channel import LineClosedError
 from harness.model.folder import Model, find_model, load_model
-from harness.support.owned_process import OwnedProcess
 from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.support.devices import opened
+from tests.support.processes import cpu_seconds, processes, until
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
 VECTORS = 3
+STARTED = 0.2  # seconds of computing after which QEMU executes the firmware
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
@@ -61,29 +60,6 @@ def image(target: Target) -> Image:
     return build_image(target, model, find_engine("cmsis-nn"), IMAGES)
 
 
-def until(
-    condition: Callable[[], bool], seconds: float, what: Callable[[], object] = lambda: ""
-) -> None:
-    """Wait for `condition`, at the most `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what()}"
-        time.sleep(0.02)
-
-
-def processes(text: str) -> dict[int, str]:
-    """Return the processes in whose command line `text` is, by number."""
-    found = {}
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it ended meanwhile
-        if text in line:
-            found[int(file.parent.name)] = line
-    return found
-
-
 def emulators(text: str) -> list[int]:
     """Return the numbers of those that are QEMU, not its supervisor."""
     return [
@@ -92,10 +68,11 @@ def emulators(text: str) -> list[int]:
 
 
 def is_under_way(text: str) -> bool:
-    """Tell whether an emulator runs whose serial line has been taken over: its path is gone."""
-    lines = [line for line in processes(text).values() if "qemu-system-arm" in line.split()[0]]
-    paths = re.findall(r"id=serial,path=(\S+)", " ".join(lines))
-    return bool(paths) and not any(Path(path).exists() for path in paths)
+    """Tell whether an emulator has begun to compute."""
+    try:
+        return any(cpu_seconds(number) > STARTED for number in emulators(text))
+    except FileNotFoundError:
+        return False  # it ended meanwhile
 
 
 # A harness that is ended
@@ -241,74 +218,3 @@ def test_an_emulator_that_dies_is_told_apart_from_a_silent_device(
         with pytest.raises(LineClosedError, match="the device closed the line"):
             dut.infer(model.vectors.inputs[0])
     assert processes(str(repository)) == {}
-
-
-# A process that is owned
-
-
-@pytest.mark.parametrize(("script", "code"), [("pass", 0), ("import sys; sys.exit(7)", 7)])
-def test_an_owned_process_ends_with_its_own_code(tmp_path: Path, script: str, code: int) -> None:
-    with (tmp_path / "log").open("wb") as log:
-        process = OwnedProcess([sys.executable, "-c", script], log)
-        until(lambda: process.poll() is not None, 10)
-        assert process.poll() == code
-        process.stop()
-
-
-def test_an_owned_process_that_ignores_signals_is_ended(tmp_path: Path) -> None:
-    script = (
-        "import signal, time\n"
-        "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):\n"
-        "    signal.signal(number, signal.SIG_IGN)\n"
-        f"open({str(tmp_path / 'ready')!r}, 'w').close()\n"
-        "time.sleep(60)\n"
-    )
-    with (tmp_path / "log").open("wb") as log:
-        process = OwnedProcess([sys.executable, "-c", script], log)
-        until((tmp_path / "ready").exists, 10)
-        process.stop()
-    assert process.poll() is not None
-    assert processes(str(tmp_path)) == {}
-
-
-def test_what_an_owned_process_writes_is_in_its_log(tmp_path: Path) -> None:
-    script = "import os; os.write(1, b'out '); os.write(2, b'error')"
-    with (tmp_path / "log").open("wb") as log:
-        process = OwnedProcess([sys.executable, "-c", script], log)
-        until(lambda: process.poll() is not None, 10)
-        process.stop()
-    assert (tmp_path / "log").read_text() == "out error"
-
-
-def test_an_owned_process_that_talks_sees_the_end_of_its_input(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("wb") as log:
-        process = OwnedProcess(["cat"], log, talks=True)
-        process.stdin.write(b"hello\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == b"hello\n"
-        process.stdin.close()
-        assert process.wait(10)
-        assert process.stdout.read() == b""
-        process.stop()
-    assert process.poll() == 0
-
-
-def test_an_owned_process_takes_its_children_and_its_folder_with_it(tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    child = f"{sys.executable} -c 'import time; time.sleep(60)' {tmp_path}"
-    script = f"{child} & touch {scratch / 'ready'}; wait"
-    with (tmp_path / "log").open("wb") as log:
-        process = OwnedProcess(["sh", "-c", script], log, scratch=scratch)
-        until((scratch / "ready").exists, 10)
-        process.stop()
-    assert not scratch.exists()
-    assert processes(str(tmp_path)) == {}
-
-
-def test_a_command_that_does_not_exist_is_an_end_too(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("wb") as log:
-        process = OwnedProcess([str(tmp_path / "nothing")], log)
-        until(lambda: process.poll() is not None, 10)
-        process.stop()
-    assert process.poll() != 0

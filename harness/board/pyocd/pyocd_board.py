@@ -23,6 +23,7 @@ from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
 from harness.link.serial_port import open_port
 from harness.support.lease import Lease
+from harness.support.process_activity import Activity
 from harness.support.progress import Progress
 from harness.target.target_file import Pyocd, Target
 
@@ -31,16 +32,23 @@ class PyocdBoard:
     """A chip behind a probe, and the serial port of its firmware.
 
     `board` describes probe and port; `lock_timeout` is how many seconds to wait for a probe or
-    port that another session uses.
+    port that another session uses. `activity` returns what the process of a virtual board does.
     """
 
     def __init__(
-        self, target: Target, board: Pyocd, progress: Progress, lock_timeout: float
+        self,
+        target: Target,
+        board: Pyocd,
+        progress: Progress,
+        lock_timeout: float,
+        *,
+        activity: Callable[[], Activity | None] = lambda: None,
     ) -> None:
         self._target = target
         self._board = board
         self._progress = progress
         self._lock_timeout = lock_timeout
+        self._activity = activity
         self._leases: list[Lease] = []
         self._session: Session | None = None
         self._port: serial.Serial | None = None
@@ -66,7 +74,8 @@ class PyocdBoard:
         self._flash(self._session, image.elf)
         self._port = open_port(device, self._target.port.baud)
         self._boot(self._session, image.stack)
-        return Channel(self._port.fileno(), name=f"{self._target.name} ({device})")
+        name = f"{self._target.name} ({device})"
+        return Channel(self._port.fileno(), name=name, activity=self._activity)
 
     def stop(self) -> None:
         """Disconnect from probe and port and release them; the chip keeps its state."""

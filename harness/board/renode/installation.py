@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import InfrastructureError
+from harness.support.home_folder import home as user_home
 
 OLDEST = (1, 14)
 """The first version with all the features that the harness uses; tested with 1.16.1."""
@@ -56,7 +57,7 @@ def find_renode(option: str = "") -> Installation:
     """
     for path, source in ((option, "--renode"), (os.environ.get("RENODE", ""), "$RENODE")):
         if path:
-            executable = _executable(Path(path).expanduser(), source)
+            executable = _executable(Path(os.path.expanduser(path)), source)
             return Installation(*_check(executable, source), source)
     on_path = shutil.which("renode")
     if on_path:
@@ -78,7 +79,7 @@ def environment(home: Path) -> dict[str, str]:
     """
     return {
         # .NET unpacks a single-file Renode here; shared, so that it is unpacked only once.
-        "DOTNET_BUNDLE_EXTRACT_BASE_DIR": str(Path.home() / ".net"),
+        "DOTNET_BUNDLE_EXTRACT_BASE_DIR": str(user_home() / ".net"),
         **os.environ,
         **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "TMPDIR"), str(home)),
     }
@@ -148,7 +149,7 @@ def _check(executable: Path, source: str) -> tuple[Path, str]:
 
 def _renode_run_folders() -> Iterator[Path]:
     """Yield the folders into which renode-run has installed Renode, its default first."""
-    file = Path.home() / ".config" / "renode" / "renode-run.json"
+    file = user_home() / ".config" / "renode" / "renode-run.json"
     try:
         installed = msgspec.json.decode(file.read_bytes(), type=_RenodeRun)
     except FileNotFoundError:

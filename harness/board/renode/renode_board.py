@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.board.board import log_file, not_started
@@ -17,6 +18,7 @@ from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
 from harness.link.fault_registers import code_location
 from harness.support.owned_process import OwnedProcess
+from harness.support.process_activity import Activity, ProcessTree
 from harness.target.target_file import Renode, Target
 
 _START_DEADLINE = 60.0  # seconds to the first prompt; it usually takes 1 to 7
@@ -41,6 +43,7 @@ class RenodeBoard:
         self._log = log_file(logs, target)
         self._scratch = Path()
         self._process: OwnedProcess | None = None
+        self._activity: Callable[[], Activity | None] = lambda: None
         self._monitor: Monitor | None = None
         self._line: int | None = None
         self._elf: Elf | None = None
@@ -61,7 +64,12 @@ class RenodeBoard:
         if image.stack:
             self.write_memory(image.stack.start, paint(image.stack))
         monitor.command("start")
-        return Channel(self._line, name=f"{self._target.name} (Renode)", burst=_BURST)
+        return Channel(
+            self._line,
+            name=f"{self._target.name} (Renode)",
+            burst=_BURST,
+            activity=self._activity,
+        )
 
     def stop(self) -> None:
         """End Renode and close the line."""
@@ -131,6 +139,7 @@ class RenodeBoard:
                 environment=environment(self._scratch),
                 scratch=self._scratch,
             )
+        self._activity = ProcessTree(self._process.pid).activity
         monitor = Monitor(self._process.stdin, self._process.stdout, where=self._target.name)
         monitor.greet(_START_DEADLINE)
         monitor.command(f"logFile {quoted(self._log.absolute())} true")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support import bundled_files, checked_cache
+from harness.support.home_folder import home
 from harness.support.owned_temporary import temporary_folder
 from harness.support.whole_files import explained_errors
 
@@ -45,8 +46,8 @@ def assemble(libraries: Path) -> Path:
 def sketchbook() -> Path:
     """Return the default sketchbook, which Arduino's tools call the user directory."""
     # arduino-cli's documentation, "Configuration", directories.user
-    home = Path.home()
-    return home / "Arduino" if sys.platform == "linux" else home / "Documents" / "Arduino"
+    folder = home() if sys.platform == "linux" else home() / "Documents"
+    return folder / "Arduino"
 
 
 def _check_ours(library: Path) -> None:

@@ -30,7 +30,7 @@ class Trend:
 
     All values have the same unit and kind. Estimates come from the same model, `estimator`, with
     the relative `error`, if known. `changes` are found with == for exact numbers and estimates,
-    and by level for measured numbers.
+    and by level for measured numbers. `failed` are the ids of the runs that failed.
     """
 
     metric: str
@@ -45,6 +45,7 @@ class Trend:
     error: float | None
     points: Sequence[Point]
     changes: Sequence[Change]
+    failed: frozenset[str] = frozenset()
 
     @property
     def times(self) -> list[datetime]:
@@ -66,7 +67,7 @@ def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Tren
     entries = {entry.id: entry for entry in store.find(**filters)}
     names = _SHORT_NAMES.get(metric, (metric,))
     result = [
-        _trend(name, entries[points[0].id], points)
+        _trend(name, [entries[point.id] for point in points], points)
         for name in names
         for points in _by_combination(store.series(name, **filters), entries)
     ]
@@ -99,8 +100,8 @@ def _by_combination(points: Sequence[Point], entries: dict[str, Entry]) -> list[
     return [groups[key] for key in sorted(groups)]
 
 
-def _trend(metric: str, run: Entry, points: Sequence[Point]) -> Trend:
-    last = points[-1]
+def _trend(metric: str, runs: Sequence[Entry], points: Sequence[Point]) -> Trend:
+    run, last = runs[0], points[-1]
     values = [point.value for point in points]
     return Trend(
         metric,
@@ -115,6 +116,7 @@ def _trend(metric: str, run: Entry, points: Sequence[Point]) -> Trend:
         last.error,
         points,
         sampled_changes(values) if last.kind == "measured" else exact_changes(values),
+        frozenset(run.id for run in runs if run.verdict != "passed"),
     )
 
 

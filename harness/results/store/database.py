@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.store.database_tables import METADATA, VERSION, version
+from harness.support.secrets import HIDDEN, without_secrets
 
 _LOCK_TIMEOUT = 30  # seconds to wait for another writer
 _PAUSE = 0.01  # seconds between two attempts
@@ -46,19 +47,23 @@ _LIBPQ = {  # in seconds; a vanished server is detected after a minute
     "keepalives_count": 3,
 }
 _DAMAGED = "restore it from a backup, or fill another store from the Records: harness push"
-_REMEDIES: dict[str | int | None, str] = {  # by SQLSTATE, and by SQLite's result code
-    sqlite3.SQLITE_BUSY: f"another process has used it for {_LOCK_TIMEOUT} s; end it, or try later",
-    sqlite3.SQLITE_LOCKED: "another connection uses it; try later",
-    sqlite3.SQLITE_FULL: "free space on its disk",
-    sqlite3.SQLITE_READONLY: "make the file and its folder writable",
-    sqlite3.SQLITE_CANTOPEN: "check that its folder exists and is writable, and that it is a file",
-    sqlite3.SQLITE_IOERR: "check its disk: is it full, or broken?",
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: "name another file; this one is left as it is",
+_PASSWORDS = ("password", "sslpassword")  # parameters of libpq
+_REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO this user, and rights on the tables",
     "28000": "check pg_hba.conf of the server; put the password into ~/.pgpass",
     "28P01": "put the password into ~/.pgpass",
     "3D000": "create the database: createdb, or CREATE DATABASE",
+}
+_SPACE_OR_RIGHTS = "check that its folder can be written, and that the disk is not full"
+_SQLITE_REMEDIES = {  # by primary result code
+    sqlite3.SQLITE_BUSY: "wait until the process that uses it ends, or end that process",
+    sqlite3.SQLITE_LOCKED: "wait until the process that uses it ends, or end that process",
+    sqlite3.SQLITE_READONLY: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_IOERR: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_FULL: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_CANTOPEN: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: "name another file; this one is left as it is",
 }
 
 
@@ -193,8 +198,14 @@ def _parse_url(url: str) -> URL:
     if driver is None or parsed.database in {None, "", ":memory:"}:
         raise InputError(
             "is not the URL of a store",
-            where=f"--store={url.rsplit('@', maxsplit=1)[-1]}",  # without a password
+            where=f"--store={without_secrets(url)}",
             remedy="use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        )
+    if "@" in (parsed.host or ""):  # otherwise an error would name the end of the password as host
+        raise InputError(
+            "the password in the URL has an @ that is not encoded",
+            where=f"--store={without_secrets(url)}",
+            remedy="put the password into ~/.pgpass, or write %40 for @",
         )
     return parsed.set(drivername=driver)
 
@@ -213,22 +224,32 @@ def _printable_url(url: URL) -> str:
     ).render_as_string()
 
 
+def _without_passwords(text: str, url: URL) -> str:
+    """Return the text of an error without the passwords of `url`, and without others."""
+    known = [url.password, *(url.query.get(name) for name in _PASSWORDS)]
+    for password in known:
+        if isinstance(password, str) and password:
+            text = text.replace(password, HIDDEN)
+    return without_secrets(text)
+
+
 @contextmanager
 def _translated_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, sqlite3.Error) as error:  # raw ones come from our event listeners
         original = error.orig if isinstance(error, exc.DBAPIError) else error
-        what = next(iter(str(original).strip().splitlines()), type(original).__name__)
+        text = _without_passwords(str(original), engine.url)
+        what = next(iter(text.strip().splitlines()), type(original).__name__)
         # SQLite raises this for a file that is not a database, or is damaged.
         unusable = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
         kind = UnusableError if unusable else InfrastructureError
-        code = getattr(original, "sqlite_errorcode", None)
-        state = code & 0xFF if code else getattr(original, "sqlstate", None)
+        code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
+        state = getattr(original, "sqlstate", None) or ""
         raise kind(
             f"the store failed: {what}",
             where=_printable_url(engine.url),
-            remedy=_REMEDIES.get(state, ""),
+            remedy=_REMEDIES.get(state, "") or _SQLITE_REMEDIES.get(code, ""),
         ) from error
     except (ValueError, TypeError) as error:  # a column is not what its type says
         raise damaged(engine, f"the store holds a value that is not valid: {error}") from error

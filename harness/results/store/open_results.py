@@ -3,17 +3,23 @@
 The database package is imported late: runs without a store do not need it.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.support.secrets import Secret, without_secrets
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:
     from harness.results.store.index import Index
     from harness.results.store.store import Store
+
+STORE_VARIABLE = "HARNESS_STORE"
+"""The environment variable with the URL of the store; others cannot read it, unlike an option."""
 
 _MAX_SKIPPED = 10  # skipped files that are named; the rest is counted
 
@@ -22,10 +28,11 @@ def add_store_option(add: Callable[..., Any]) -> None:
     """Declare `--store` through `add`, which is argparse's or pytest's."""
     add(
         "--store",
-        default="",
+        default=Secret(os.environ.get(STORE_VARIABLE, "")),
+        type=Secret,
         metavar="URL",
         help="database with the results of a team: postgresql://USER@HOST/DATABASE or "
-        "sqlite:///PATH (default: the files in reports/runs)",
+        f"sqlite:///PATH (default: ${STORE_VARIABLE}, or else the files in reports/runs)",
     )
 
 
@@ -35,11 +42,25 @@ def open_store(url: str, workspace: Workspace) -> "Store":
     Files in `reports/runs` that are not records are named on standard error. Raises the errors of
     `Store`.
     """
-    if not url:
-        return open_index(workspace.index, workspace.runs)
+    return open_shared_store(url) if url else open_index(workspace.index, workspace.runs)
+
+
+def open_shared_store(url: str) -> "Store":
+    """Return the store at `url`; warn if other users can read its password. See `open_store`."""
     from harness.results.store.store import Store  # noqa: PLC0415 - sqlalchemy
 
+    if without_secrets(url) != url and any(url in argument for argument in sys.argv):
+        _warn_about_password()
     return Store(url)
+
+
+@cache
+def _warn_about_password() -> None:
+    print(
+        "harness: --store: other users of this machine can read the password in the command line\n"
+        f"  -> put it into ~/.pgpass, or put the URL into the variable {STORE_VARIABLE}",
+        file=sys.stderr,
+    )
 
 
 def open_index(path: Path, folder: Path) -> "Index":

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, InputError
 from harness.results.record_file import read_record
+from harness.results.store.open_results import open_shared_store
 
 if TYPE_CHECKING:
-    from harness.results.store.store import Store
+    pass
 
 
 class StoreUpload:
@@ -20,7 +21,7 @@ class StoreUpload:
 
     def __init__(self, url: str) -> None:
         self.errors: list[str] = []
-        self._store = _open_store(url) if url else None
+        self._store = open_shared_store(url) if url else None
 
     def add(self, path: Path) -> None:
         """Add the record in the file `path`."""
@@ -35,12 +36,6 @@ class StoreUpload:
             )
 
 
-def _open_store(url: str) -> "Store":
-    from harness.results.store.store import Store  # noqa: PLC0415 - sqlalchemy
-
-    return Store(url)
-
-
 def push(folder: Path, url: str) -> tuple[int, int, list[InputError]]:
     """Add the records in `folder` that the store at `url` lacks.
 
@@ -51,7 +46,7 @@ def push(folder: Path, url: str) -> tuple[int, int, list[InputError]]:
 
     skipped: list[InputError] = []
     added = 0
-    with _open_store(url) as store:
+    with open_shared_store(url) as store:
         ids = file_states(folder).keys()
         existing = ids & {entry.id for entry in store.find()}
         for batch in batches(sorted(ids - existing)):

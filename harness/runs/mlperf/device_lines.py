@@ -14,13 +14,13 @@ from harness.link.messages import Fault
 READY = "m-ready"
 _MAX_LINE = 1 << 16  # characters; anything longer is noise
 _WRAP = 1 << 32  # microseconds; the reference prints a 32-bit `unsigned long` with `%lu`
-_LAP = re.compile(r"m-lap-us-(\d{1,20})")
+_LAP = re.compile(r"m-lap-us-(\d{1,15})")
 _RESULTS = re.compile(r"m-results-\[([^\[\]]*)\]")
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
 _BUFFER = re.compile(r"m-buffer-([0-9a-fA-F]{2}(-[0-9a-fA-F]{2})*)")
 _ERROR = re.compile(r"e-\[(.*)\]")
 _FAULT = re.compile(rf"e-\[Fault:((?: [0-9a-f]{{8}}){{{len(fields(Fault))}}})\]")
-_BOOT = re.compile(r"m-timestamp-mode-(\w+)|m-init-done")
+_BOOT = re.compile(r"m-timestamp-mode-(\w{1,32})|m-init-done")
 
 
 class Line(NamedTuple):

@@ -15,6 +15,7 @@ from harness.link.device_errors import (
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceSilentError,
+    MalformedMessageError,
 )
 from harness.link.fault_registers import describe
 from harness.runs.mlperf.device_lines import (
@@ -31,6 +32,7 @@ from harness.runs.mlperf.device_lines import (
     parse_infer,
     value_of,
 )
+from harness.runs.mlperf.transcript import Transcript
 
 T = TypeVar("T")
 
@@ -38,6 +40,10 @@ CHUNK = 31
 """Bytes of a `db` command: `db `, 62 digits and `%` stay below the device's 80 characters."""
 DETECTION_DEADLINE, DEADLINE, INFER_DEADLINE = 2.0, 5.0, 30.0
 """Seconds for `name` to a device that may be missing, for any command, and for `infer`."""
+LONGEST_INFER = 600.0
+"""Seconds that a long `infer` may take in addition; they follow from the device's timestamps."""
+LONGEST_ANSWER = 1 << 20
+"""Characters of an answer; the longest is that to `db print`."""
 
 _ATTEMPTS = 3
 _DETECTION_ATTEMPTS = 5  # `name%` to a device that starts slowly
@@ -45,6 +51,7 @@ _BITS = 10  # per byte on the line, including start and stop bits
 _QUIET = 0.05  # seconds of silence after which no more bytes are expected
 _BUFFER_LINE = 34  # characters per eight bytes in the answer to `db print`
 _WATCH = 0.5  # seconds
+_LONGEST_NAME = 128  # characters
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,7 @@ class MlperfClient:
 
     `baud` limits how long characters take on the wire; `watch` is called during long silences and
     raises if the board can no longer answer; `locate` names the location of a code address.
-    `transcript` has the lines of both directions, without the digits of inputs; `retries`
-    counts repeated requests.
+    `retries` counts repeated requests.
     """
 
     def __init__(
@@ -75,7 +81,7 @@ class MlperfClient:
         locate: Callable[[int], str] = hex,
     ) -> None:
         self.retries = 0
-        self.transcript: list[TranscriptLine] = []
+        self._transcript = Transcript()
         self._channel = channel
         self._baud = baud
         self._watch = watch
@@ -85,24 +91,25 @@ class MlperfClient:
         self._mode = ""
 
     @property
+    def transcript(self) -> list[TranscriptLine]:
+        """The lines of both directions, without the digits of inputs."""
+        return self._transcript.lines
+
+    @property
     def log(self) -> tuple[str, ...]:
         """The received lines that do not belong to the protocol, such as firmware messages."""
-        received = (line.text for line in self.transcript if line.direction == "<-")
-        return tuple(text for text in received if not text.startswith(("m-", "e-[")))
+        return tuple(self._transcript.log.messages())
 
     def note(self, text: str) -> None:
         """Add a note of the host to the transcript."""
-        self._record("host", text)
-
-    def _record(self, direction: str, text: str) -> None:
-        self.transcript.append(TranscriptLine(time.perf_counter(), direction, text))
+        self._transcript.note(text)
 
     def detect(self) -> Identity:
         """Return the device's identity; `DeviceSilentError` if nothing answers.
 
         A device that is just starting may miss the first `name%`.
         """
-        self._collect(time.monotonic() + DETECTION_DEADLINE, boot=True)
+        self._collect(DETECTION_DEADLINE, boot=True)
         for _ in range(_DETECTION_ATTEMPTS):
             lines = self._ask("name", DETECTION_DEADLINE, boot=True)
             if lines is not None and any("m-name" in line.text for line in lines):
@@ -117,9 +124,18 @@ class MlperfClient:
                 "line and baud rate?",
             )
         self._drain()
-        name = value_of(lines, "name")
-        lines = self._command("profile")
-        return Identity(name, value_of(lines, "profile"), value_of(lines, "model"), self._mode)
+        lines += self._command("profile")
+        name, profile, model = (self._name(lines, key) for key in ("name", "profile", "model"))
+        return Identity(name, profile, model, self._mode)
+
+    def _name(self, lines: list[Line], key: str) -> str:
+        name = value_of(lines, key)
+        if len(name) > _LONGEST_NAME:
+            raise MalformedMessageError(
+                f"m-{key} has {len(name):,} characters; at most {_LONGEST_NAME} are allowed",
+                where=self._channel.name,
+            )
+        return name
 
     def load(self, data: bytes, what: str) -> None:
         """Load `data` into the device's input buffer; `what` names it in the transcript."""
@@ -129,10 +145,10 @@ class MlperfClient:
     def infer(self, iterations: int, warmups: int, seconds: float = 0.0) -> InferAnswer:
         """Run the model on the loaded input, `warmups` times and then `iterations` times.
 
-        `seconds` is added to the deadline of every `infer`.
+        `seconds`, but at most `LONGEST_INFER`, is added to the deadline of every `infer`.
         """
         command = f"infer {iterations} {warmups}"
-        deadline = INFER_DEADLINE + seconds
+        deadline = INFER_DEADLINE + min(seconds, LONGEST_INFER)
         return self._with_retries(
             lambda: parse_infer(self._command(command, deadline), iterations), f"`{command}%`"
         )
@@ -217,48 +233,70 @@ class MlperfClient:
     ) -> list[Line] | None:
         """Send a command; return the lines up to `m-ready`, None if it does not come."""
         if not quiet:
-            self._record("->", f"{command}%")
+            self._transcript.sent(f"{command}%")
         data = f"{command}%".encode()
         self._channel.write(data, DEADLINE)
         wire = len(data) * _BITS / self._baud
-        return self._collect(time.monotonic() + seconds + wire, boot=boot, quiet=quiet)
+        return self._collect(seconds + wire, boot=boot, quiet=quiet)
 
-    def _collect(self, end: float, *, boot: bool = False, quiet: bool = False) -> list[Line] | None:
-        """Return the lines up to `m-ready`, None if it does not come before `end`."""
-        while (remaining := end - time.monotonic()) > 0:
+    def _collect(
+        self, seconds: float, *, boot: bool = False, quiet: bool = False
+    ) -> list[Line] | None:
+        """Return the lines up to `m-ready`, None if it does not come within `seconds`."""
+        end = self._channel.device_time + seconds
+        while (remaining := end - self._channel.device_time) > 0:
             data = self._channel.read(min(remaining, _WATCH))
             now = time.perf_counter()
-            for text in self._reader.feed(data):
-                self._lines.append(Line(text, now))
+            received = [Line(text, now) for text in self._reader.feed(data)]
+            self._lines += received
+            for line in received:
                 if not quiet:
-                    self.transcript.append(TranscriptLine(now, "<-", text))
+                    self._transcript.received(line.text, now)
             if not data:
                 self._watch()
-            fault = fault_in(self._lines)
-            if fault is not None:
-                text = describe(fault, self._locate)
-                raise DeviceFaultError(f"the device took a fault: {text}", where=self._channel.name)
-            started = boot_in(self._lines)
-            if started is not None:
-                self._mode = started or self._mode
-                if not boot:
-                    self._lines.clear()
-                    raise DeviceRestartedError(
-                        "the device restarted in the middle of a command",
-                        where=self._channel.name,
-                        remedy="check its power supply, watchdog and faults, with a debugger",
-                    )
+            self._notice(received, boot=boot)
             ends = [index for index, line in enumerate(self._lines) if READY in line.text]
             if ends:
                 answer = self._lines[: ends[0] + 1]
                 del self._lines[: ends[0] + 1]
                 return answer
+            self._check_length()
         return None
+
+    def _notice(self, received: list[Line], *, boot: bool) -> None:
+        """Raise if `received` lines report a fault or, unless a `boot` is expected, a start."""
+        fault = fault_in(received)
+        if fault is not None:
+            text = describe(fault, self._locate)
+            raise DeviceFaultError(f"the device took a fault: {text}", where=self._channel.name)
+        started = boot_in(received)
+        if started is None:
+            return
+        self._mode = started or self._mode
+        if not boot:
+            self._lines.clear()
+            raise DeviceRestartedError(
+                "the device restarted in the middle of a command",
+                where=self._channel.name,
+                remedy="check its power supply, watchdog and faults, with a debugger",
+            )
+
+    def _check_length(self) -> None:
+        length = sum(len(line.text) + 1 for line in self._lines)
+        if length > LONGEST_ANSWER:
+            self._lines.clear()
+            raise MalformedMessageError(
+                f"the device sent {length:,} characters without {READY}; at most "
+                f"{LONGEST_ANSWER:,} are allowed",
+                where=self._channel.name,
+                remedy="does the firmware log without end?",
+            )
 
     def _drain(self) -> None:
         """Read all remaining lines, such as the answer to an earlier `name%`."""
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end and (data := self._channel.read(_QUIET)):
+        end = self._channel.device_time + DEADLINE
+        while self._channel.device_time < end and (data := self._channel.read(_QUIET)):
+            now = time.perf_counter()
             for text in self._reader.feed(data):
-                self._record("<-", text)
+                self._transcript.received(text, now)
         self._lines.clear()

@@ -1,0 +1,83 @@
+"""Runs the model on the loaded input: RUN, ACK, and the RESULT."""
+
+from typing import NamedTuple, TypeGuard
+
+from harness.link import messages
+from harness.link.device_errors import DeviceSilentError
+from harness.link.exchange import Answer, Exchange
+from harness.link.messages import Message, Result, Welcome
+from harness.link.retries import Retries
+
+_LOOK = 5.0  # seconds between two looks at the deadline of an inference
+
+
+class _Request(NamedTuple):
+    type: Message
+    sequence: int
+    body: bytes
+
+    def is_answered(self, answer: Answer | None, *types: Message) -> TypeGuard[Answer]:
+        """Return whether `answer` is one of `types` for this request."""
+        return answer is not None and answer.sequence == self.sequence and answer.type in types
+
+
+def run(exchange: Exchange, welcome: Welcome, data: bytes, deadline: float) -> Result:
+    """Run the model on the input `data`; the device has `deadline` seconds for it.
+
+    The device answers a repeated RUN without running the model again. After its ACK, only damage
+    makes the host send something: it must be silent while the device computes.
+    """
+    request = _Request(Message.RUN, exchange.next_sequence(), messages.run(data))
+    answer_time = exchange.answer_time(welcome.output_size)
+    answer = _begun(exchange, request, answer_time)
+    if answer.type == Message.ACK:
+        answer = _ended(exchange, request, deadline, answer_time)
+    return messages.parse_result(answer.body, welcome)
+
+
+def _begun(exchange: Exchange, request: _Request, answer_time: float) -> Answer:
+    """Send RUN until it is answered; return the ACK, or the RESULT if the ACK was lost."""
+    retries = Retries(exchange, "RUN", answer_time)
+    exchange.send(*request)
+    while True:
+        answer = exchange.receive(answer_time)
+        if request.is_answered(answer, Message.ACK, Message.RESULT):
+            return answer
+        if retries.left <= 0:
+            raise retries.failure()
+        if answer is not None and not answer.is_damage:
+            exchange.refuse(answer, (request.sequence,))
+        elif retries.again(answer) and not exchange.has_answers:
+            exchange.repeat(*request)
+
+
+def _ended(exchange: Exchange, request: _Request, deadline: float, answer_time: float) -> Answer:
+    """Return the RESULT of an inference that has begun."""
+    retries = Retries(exchange, "RUN", answer_time)
+    retries.restart(deadline + answer_time)
+    asked_again = False
+    while True:
+        answer = exchange.receive(min(_LOOK, max(retries.left, 0)))
+        if request.is_answered(answer, Message.RESULT):
+            return answer
+        if retries.left <= 0:
+            if asked_again:
+                raise overdue(exchange, deadline)
+            asked_again = True  # the result may be lost
+            retries.restart(answer_time)
+            exchange.repeat(*request)
+        elif answer is not None and not answer.is_damage:
+            exchange.refuse(answer, (request.sequence,))
+        elif answer is None or answer.type == Message.ERROR:
+            continue  # an ERROR concerns a frame before RUN, and RUN itself has arrived
+        elif retries.again(answer) and not exchange.has_answers:
+            exchange.repeat(*request)
+
+
+def overdue(exchange: Exchange, deadline: float) -> DeviceSilentError:
+    """Return the error for an inference that did not end within `deadline` seconds."""
+    return DeviceSilentError(
+        f"the inference did not end within {deadline:g} s",
+        where=exchange.name,
+        remedy="the device hangs, or it is too slow for this model",
+    )

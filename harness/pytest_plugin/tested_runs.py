@@ -1,0 +1,98 @@
+"""What a test makes of its runs: if the test fails, so do the runs that it used.
+
+A Record is written when the run ends, so that nothing is lost; a test that fails later changes it.
+"""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError, Regression, Verdict
+from harness.results.recording import fail_record, listeners
+from harness.support.printable import printable
+
+_LONGEST = 300  # characters of a message
+
+
+class TestedRuns:
+    """Knows which runs each test used: those that it made, and those of its fixtures."""
+
+    __test__ = False  # not a test, whatever its name
+
+    def __init__(self) -> None:
+        self._of_test: list[Path] = []
+        self._of_fixture: dict[object, list[Path]] = {}  # of fixtures that several tests share
+        self._setting_up: list[object] = []  # such fixtures, the innermost last
+        listeners.append(self._add)
+
+    def pytest_unconfigure(self) -> None:
+        """Stop listening."""
+        listeners.remove(self._add)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Forget the runs of the test before."""
+        self._of_test.clear()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        """Note the fixture that is set up, if its runs are for several tests."""
+        if fixturedef.scope == "function":
+            return (yield)
+        self._of_fixture[fixturedef] = []
+        self._setting_up.append(fixturedef)
+        try:
+            return (yield)
+        finally:
+            self._setting_up.pop()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """If a test fails, its runs fail; a gate that fails it judges the run itself."""
+        report = yield
+        error = call.excinfo.value if call.excinfo else None
+        if not report.failed or isinstance(error, Regression):
+            return report
+        reason = _reason(report, call)
+        for path in self._used_by(item):
+            try:
+                fail_record(path, reason, unless_failed=isinstance(error, Verdict))
+            except HarnessError as problem:
+                title = "the Record does not show that the test failed"
+                report.sections.append((title, str(problem)))
+        if self._of_test:
+            _fail_property(item.user_properties)
+            _fail_property(report.user_properties)
+        return report
+
+    def _add(self, path: Path) -> None:
+        runs = self._of_fixture[self._setting_up[-1]] if self._setting_up else self._of_test
+        runs.append(path)
+
+    def _used_by(self, item: pytest.Item) -> list[Path]:
+        """Return the Records of the runs that `item` used."""
+        request = getattr(item, "_request", None)
+        fixtures = getattr(request, "_fixture_defs", {}).values()
+        shared = (path for each in fixtures for path in self._of_fixture.get(each, ()))
+        return [*self._of_test, *shared]
+
+
+def _fail_property(properties: list[tuple[str, object]]) -> None:
+    """Change the verdict among the `properties` of a test's report."""
+    for index, (name, _) in enumerate(properties):
+        if name == "verdict":
+            properties[index] = (name, "failed")
+
+
+def _reason(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
+    text = call.excinfo.exconly(tryshort=True) if call.excinfo else report.longreprtext
+    first = next(iter(text.strip().splitlines()), "").removeprefix("AssertionError: ")
+    phase = "" if report.when == "call" else f" in its {report.when}"
+    return printable(f"the test {report.nodeid} failed{phase}: {first}", _LONGEST)

@@ -1,0 +1,125 @@
+"""Runs one command and ends it with its owner; `owned_process` starts this file alone.
+
+Whoever is killed or stopped, the command ends:
+
+- The owner ends: the kernel closes the writing end of the pipe `life`. On Linux it also sends
+  SIGCONT, which wakes a supervisor that somebody stopped.
+- The supervisor is killed: on Linux the kernel kills the command, too. On macOS, which has no
+  such signal, the command then runs on.
+
+The command has a process group of its own, and is killed together with its own children.
+"""
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+_GRACE = 1.0  # seconds for the command to end in order after its owner has ended
+_ENDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_HANDLED = (*_ENDED, signal.SIGCONT)
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+
+
+class _StopError(Exception):
+    """A signal asked for the end of the command."""
+
+
+def supervise(life: int, scratch: str, passed: list[int], command: list[str]) -> None:
+    """Run `command` with the descriptors `passed` until it ends, or its owner does.
+
+    The folder `scratch`, if given, is removed if the owner did not do so.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)  # until there is a child to end
+    at_death_of_parent = _death_signals()
+    at_death_of_parent(signal.SIGCONT)
+    signal.signal(signal.SIGCONT, partial(_stop_orphan, os.getppid()))
+    for number in _ENDED:
+        signal.signal(number, _stop)
+    child = subprocess.Popen(
+        command,
+        pass_fds=passed,
+        process_group=0,
+        # This process has no other thread yet that could hold a lock.
+        preexec_fn=partial(_die_with, os.getpid(), at_death_of_parent),  # noqa: PLW1509
+    )
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+        _leave_to_child(passed)
+        threading.Thread(target=_end_with, args=(child, life, scratch), daemon=True).start()
+        os.read(life, 1)  # returns when the owner closes the pipe or ends
+        _signal_group(child, signal.SIGTERM)
+        time.sleep(_GRACE)  # if the command ends, so does this process
+    except _StopError:
+        pass
+    finally:
+        _signal_group(child, signal.SIGKILL)
+        child.wait()
+        _remove(scratch)
+
+
+def _death_signals() -> Callable[[int], object]:
+    """Return a function: the kernel sends this signal when the parent of the caller ends."""
+    if sys.platform != "linux":
+        return lambda _: None
+    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG)
+
+
+def _die_with(parent: int, at_death_of_parent: Callable[[int], object]) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+    at_death_of_parent(signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before this was in force
+        os._exit(1)
+
+
+def _leave_to_child(passed: list[int]) -> None:
+    """Close what only the child keeps open, so that either side sees the other's end."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(null, descriptor)
+    os.close(null)
+    for descriptor in passed:
+        os.close(descriptor)
+
+
+def _stop(number: int, _: object) -> None:
+    for ignored in _HANDLED:  # nothing interrupts the end
+        signal.signal(ignored, signal.SIG_IGN)
+    raise _StopError(number)
+
+
+def _stop_orphan(owner: int, number: int, frame: object) -> None:
+    """Stop if the owner has ended, although a forked child of it holds the pipe open."""
+    if os.getppid() != owner:
+        _stop(number, frame)
+
+
+def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:
+    code = child.wait()
+    _signal_group(child, signal.SIGKILL)
+    if select.select([life], [], [], 0)[0]:  # the owner ended too: nobody else removes the folder
+        _remove(scratch)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
+    """Send a signal to the child, if it still runs, and to its own children."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM if all are zombies
+        os.killpg(child.pid, number)
+
+
+def _remove(scratch: str) -> None:
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    supervise(int(sys.argv[1]), sys.argv[2], [*map(int, sys.argv[3].split())], sys.argv[4:])

@@ -1,0 +1,147 @@
+"""The exit code of a pytest session: whose failure was it?"""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ExitCode
+from harness.pytest_plugin.failures import session_code
+
+pytest_plugins = ["pytester"]
+
+# Each name is a way to fail in our code or in the user's, chosen by the model of a test.
+CONFTEST = """\
+import os
+from types import SimpleNamespace
+
+import pytest
+
+import harness.pytest_plugin as plugin
+import harness.pytest_plugin.runs_summary as runs_summary
+from harness import InfrastructureError, InputError, Verdict
+from harness.pytest_plugin.tested_runs import TestedRuns
+
+def build(request):
+    if "defect" in ways:
+        {}["a key of ours"]
+    if "full" in ways:
+        raise OSError(28, "No space left on device", "/some/file")
+    if "infrastructure" in ways:
+        raise InfrastructureError("no compiler")
+    if "input" in ways:
+        raise InputError("a wrong file")
+
+ways = os.environ["WAYS"].split()
+plugin.image_for = build
+if "hook" in ways:
+    TestedRuns._used_by = lambda self, item: 1 / 0
+if "summary" in ways:
+    runs_summary.RunsSummary._read_records = lambda self: [1 / 0]
+if "configure" in ways:
+    plugin.RunOptions = SimpleNamespace(of=lambda *arguments: 1 / 0)
+"""
+TEST = """\
+import os
+
+import pytest
+
+import harness
+
+ways = os.environ["WAYS"].split()
+
+def test_image(image):
+    pass
+
+def test_users_own():
+    if "own" in ways:
+        {}["a key of the user's"]
+    if "full-own" in ways:
+        open("/nowhere/file")
+
+def test_verdict(model):
+    if "verdict" in ways:
+        raise harness.Verdict("2 bytes differ")
+
+def test_api(monkeypatch):
+    if "api" in ways:
+        import harness.python_api
+        monkeypatch.setattr(harness.python_api, "find_workspace", lambda root: 1 / 0)
+        harness.run("qemu-m4", "faces")
+
+@pytest.fixture
+def ends():
+    yield
+    if "teardown" in ways:
+        raise harness.InfrastructureError("the board does not stop")
+
+def test_teardown(ends):
+    pass
+"""
+
+
+def session(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ways: str, *options: str
+) -> pytest.RunResult:
+    monkeypatch.setenv("WAYS", ways)
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\n")
+    pytester.makepyfile(test_it=TEST)
+    return pytester.runpytest_subprocess(
+        "-p", "no:hypothesispytest", "--model=faces", *options, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("ways", "code"),
+    [
+        ("none", 0),
+        ("own", 1),
+        ("full-own", 1),
+        ("verdict", 1),
+        ("infrastructure", 3),
+        ("teardown", 3),
+        ("full", 3),
+        ("input", 4),
+        ("defect", 70),
+        ("api", 70),
+        ("summary", 70),
+        ("own hook", 70),
+        ("configure", 70),
+        ("infrastructure verdict", 1),
+        ("infrastructure own", 1),
+        ("defect verdict", 70),
+        ("input teardown", 3),
+    ],
+)
+def test_the_exit_code_says_whose_failure_it_was(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ways: str, code: int
+) -> None:
+    result = session(pytester, monkeypatch, ways)
+    assert result.ret == code
+    said = f"{result.stdout}\n{result.stderr}"
+    files = list((pytester.path / "build" / "logs").glob("defect-*.txt"))
+    assert len(files) == (code == ExitCode.DEFECT)
+    for file in files:
+        assert "a defect of the harness: " in said
+        assert f"-> report it with this traceback: {file}" in said
+        assert "Traceback" in file.read_text()
+    assert ("a key of ours" in said) == ("defect" in ways)
+    assert "python_api.py" not in said  # the traceback is in the file
+
+
+@pytest.mark.parametrize(
+    ("ways", "code"), [("defect", 70), ("own", 1), ("infrastructure", 3), ("own hook", 70)]
+)
+def test_workers_tell_it_too(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ways: str, code: int
+) -> None:
+    result = session(pytester, monkeypatch, ways, "-n2")
+    assert result.ret == code
+    said = f"{result.stdout}\n{result.stderr}"
+    assert ("a defect of the harness: " in said) == (code == ExitCode.DEFECT)
+    assert len(list(Path("build/logs").glob("defect-*.txt"))) == (code == ExitCode.DEFECT)
+
+
+@pytest.mark.parametrize("code", [ExitCode.FAILED, ExitCode.INFRASTRUCTURE, ExitCode.USAGE])
+def test_a_defect_comes_first(code: ExitCode) -> None:
+    assert session_code({code, ExitCode.DEFECT}) == ExitCode.DEFECT

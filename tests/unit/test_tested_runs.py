@@ -1,0 +1,259 @@
+"""What a failing test makes of the Records of its runs, and what reads them says then."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from msgspec import structs
+
+from harness.cli.main import main
+from harness.errors import ExitCode
+from harness.results.record import Record
+from harness.results.record_file import read_record, write_record
+from harness.results.recording import fail_record
+from harness.results.store.store import Store
+from tests.unit.test_compare import run
+
+pytest_plugins = ["pytester"]
+
+# A record is written before the test: `record` announces it, as `record_run` does, and tells the
+# session about it, as the fixture `dut` does.
+CONFTEST = """\
+import pytest
+from pathlib import Path
+
+from harness.results.recording import listeners
+
+def announce(name):
+    path = Path(f"reports/runs/{name}.json").absolute()
+    for listener in listeners:
+        listener(path)
+    return path
+
+@pytest.fixture
+def record(record_property):
+    def made(name):
+        record_property("harness_record", str(announce(name)))
+        record_property("verdict", "passed")
+    return made
+
+@pytest.fixture(scope="module")
+def shared():
+    announce("shared")
+
+@pytest.fixture
+def broken_setup(record):
+    record("setup")
+    raise ValueError("no setup")
+
+@pytest.fixture
+def broken_teardown(record):
+    record("teardown")
+    yield
+    raise ValueError("no teardown")
+"""
+NAMES = ("passed", "failed", "xfailed", "xpassed", "skipped", "setup", "teardown", "shared")
+
+
+@pytest.fixture
+def repository(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makeini("[pytest]\n")
+    pytester.makeconftest(CONFTEST)
+    for name in NAMES:
+        write_record(structs.replace(run(), id=name), Path("reports/runs"))
+    return pytester
+
+
+def session(repository: pytest.Pytester, test: str, *options: str) -> pytest.RunResult:
+    repository.makepyfile(test_it=f"import pytest\n\n{test}")
+    return repository.runpytest_subprocess("-p", "no:hypothesispytest", *options, timeout=60)
+
+
+def record_of(name: str) -> Record:
+    return read_record(Path(f"reports/runs/{name}.json"))
+
+
+OUTCOMES = """\
+def test_passed(record):
+    record("passed")
+
+def test_failed(record):
+    record("failed")
+    ticks = 500_000
+    assert ticks < 400_000
+
+@pytest.mark.xfail
+def test_xfailed(record):
+    record("xfailed")
+    assert False
+
+@pytest.mark.xfail(strict=True, reason="too slow")
+def test_xpassed(record):
+    record("xpassed")
+
+def test_skipped(record):
+    record("skipped")
+    pytest.skip("not today")
+
+def test_setup(broken_setup):
+    pass
+
+def test_teardown(broken_teardown):
+    pass
+
+def test_shared_passes(shared):
+    pass
+
+def test_shared_fails(request):
+    request.getfixturevalue("shared")
+    assert 1 == 2
+
+def test_own():
+    assert 3 == 4
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_outcome_of_a_test_belongs_to_its_runs(
+    repository: pytest.Pytester, workers: int
+) -> None:
+    result = session(
+        repository, OUTCOMES, f"-n{workers}", "--dist=loadfile", "--junitxml=result.xml"
+    )
+    result.assert_outcomes(passed=3, failed=4, errors=2, skipped=1, xfailed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    reasons = {name: record_of(name).reasons for name in NAMES}
+    assert reasons == {
+        "passed": [],
+        "failed": ["the test test_it.py::test_failed failed: assert 500000 < 400000"],
+        "xfailed": [],
+        "xpassed": ["the test test_it.py::test_xpassed failed: [XPASS(strict)] too slow"],
+        "skipped": [],
+        "setup": ["the test test_it.py::test_setup failed in its setup: ValueError: no setup"],
+        "teardown": [
+            "the test test_it.py::test_teardown failed in its teardown: ValueError: no teardown"
+        ],
+        "shared": ["the test test_it.py::test_shared_fails failed: assert 1 == 2"],
+    }
+    for name, why in reasons.items():
+        assert record_of(name).verdict == ("failed" if why else "passed")
+    # The table at the end, and JUnit.
+    assert "  the test test_it.py::test_failed failed: assert 500000 < 400000" in str(result.stdout)
+    tree = ElementTree.parse("result.xml")  # noqa: S314 - pytest wrote it
+    told = {
+        case.attrib["name"]: entry.attrib["value"]
+        for case in tree.iter("testcase")
+        for entry in case.iter("property")
+        if entry.attrib["name"] == "verdict"
+    }
+    assert told["test_passed"] == told["test_xfailed"] == told["test_skipped"] == "passed"
+    assert told["test_failed"] == told["test_setup"] == told["test_teardown"] == "failed"
+
+
+def test_a_verdict_of_the_run_itself_is_not_told_twice(repository: pytest.Pytester) -> None:
+    wrong = structs.replace(run(), id="wrong", verdict="failed", reasons=["2 bytes differ"])
+    write_record(wrong, Path("reports/runs"))
+    test = """\
+from harness import Verdict
+
+def test_check(record):
+    record("wrong")
+    raise Verdict("2 bytes differ")
+
+def test_own_verdict(record):
+    record("passed")
+    raise Verdict("too slow")
+"""
+    session(repository, test).assert_outcomes(failed=2)
+    assert record_of("wrong") == wrong
+    assert record_of("passed").reasons == [
+        "the test test_it.py::test_own_verdict failed: harness.errors.Verdict: too slow"
+    ]
+
+
+def test_a_store_gets_the_runs_as_the_tests_left_them(repository: pytest.Pytester) -> None:
+    test = 'def test_failed(record):\n    record("failed")\n    assert 1 == 2\n'
+    session(repository, test, "--store=sqlite:///team.sqlite").assert_outcomes(failed=1)
+    with Store("sqlite:///team.sqlite") as store:
+        (entry,) = store.find()
+        assert entry.verdict == "failed"
+        assert "assert 1 == 2" in store.record("failed").reasons[0]
+    with closing(sqlite3.connect("team.sqlite")) as connection:
+        ((text,),) = connection.execute("SELECT json FROM records")
+    assert json.loads(text)["verdict"] == "failed"
+
+
+def test_a_record_that_cannot_be_changed_is_said(repository: pytest.Pytester) -> None:
+    test = """\
+def test_failed(record):
+    record("failed")
+    open("reports/runs/failed.json", "w").close()
+    assert 1 == 2
+"""
+    result = session(repository, test)
+    result.assert_outcomes(failed=1)
+    assert "the Record does not show that the test failed" in str(result.stdout)
+    assert "failed.json: is not a record" in str(result.stdout)
+
+
+def test_unprintable_text_of_a_test_is_printable_in_the_record(
+    repository: pytest.Pytester,
+) -> None:
+    test = (
+        'def test_failed(record):\n    record("failed")\n    raise ValueError("\\x1b[31m\\ud800")\n'
+    )
+    session(repository, test).assert_outcomes(failed=1)
+    (reason,) = record_of("failed").reasons
+    assert reason.endswith("failed: ValueError: ⟨001B⟩[31m⟨D800⟩")
+
+
+# What reads the Records
+
+
+def test_a_run_that_its_test_failed_is_red_everywhere(
+    repository: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in NAMES:
+        if name != "failed":
+            Path(f"reports/runs/{name}.json").unlink()
+    path = Path("reports/runs/failed.json")
+    assert main(["report"]) == ExitCode.PASSED
+    assert "All 1 passed; there was nothing to compare with" in capsys.readouterr().out
+    reason = "the test test_it.py::test_failed failed: assert 500000 < 400000"
+    fail_record(path, reason)
+    fail_record(path, reason)
+    assert record_of("failed").reasons == [reason]
+    assert main(["report", "--markdown=summary.md"]) == ExitCode.PASSED
+    assert "1 failed; 1 in all" in capsys.readouterr().out
+    assert "assert 500000" in Path("reports/report.html").read_text()
+    assert "✗ failed" in Path("reports/report.html").read_text()
+    assert "assert 500000" in Path("summary.md").read_text()
+    assert main(["trend", "--metric=flash"]) == ExitCode.PASSED
+    assert "1 of the runs failed, the last one too" in capsys.readouterr().out
+    assert main(["baseline", "accept", "last", "--because=x"]) == ExitCode.USAGE
+    assert f"the run failed: {reason}" in capsys.readouterr().err
+
+
+def test_a_failed_run_is_not_hidden_by_another_run_of_the_same_session(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def at(name: str, second: int, **more: object) -> None:
+        started = f"2026-11-20T10:00:{second:02}+00:00"
+        made = structs.replace(run(), id=name, started=started, session="one")
+        write_record(structs.replace(made, **more), Path("reports/runs"))
+
+    at("first", 1, verdict="failed", reasons=["the test a failed: assert 1 == 2"])
+    at("second", 2)
+    assert main(["report"]) == ExitCode.PASSED
+    assert "1 failed; 1 in all" in capsys.readouterr().out
+    at("third", 3, session="two")  # a later session: the fault is mended
+    assert main(["report"]) == ExitCode.PASSED
+    assert "All 1 passed, none got worse" in capsys.readouterr().out
+    at("fourth", 4, session="two")
+    Path("reports/runs/first.json").unlink()
+    Path("reports/runs/second.json").unlink()
+    assert main(["report"]) == ExitCode.PASSED
+    assert "All 1 passed; there was nothing to compare with" in capsys.readouterr().out
