@@ -52,7 +52,8 @@ def _run(
         health=health,
     )
     with bench(request) as dut:
-        record = record_of(dut.run(), selection.workspace)
+        run = dut.run()
+    record = record_of(run, selection.workspace)
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
     measured = replace(row, numbers=record.numbers, reasons=record.reasons, code=code)
     try:

@@ -52,29 +52,10 @@ def keep_record(record: Record, workspace: Workspace) -> Path:
         path = write_record(record, workspace.runs)
     except HarnessError as error:
         elsewhere = _kept_elsewhere(record, workspace.runs, error)
-        if elsewhere.path is not None:
-            _tell(elsewhere.path)
+        _tell(elsewhere.path)
         raise elsewhere from error
     _tell(path)
     return path
-
-
-def _tell(path: Path) -> None:
-    for listener in listeners:
-        listener(path)
-
-
-def fail_record(path: Path, reason: str, *, unless_failed: bool = False) -> None:
-    """Add `reason` to why the run in the file `path` failed.
-
-    With `unless_failed`, a run that failed already keeps its reasons. Raises the errors of
-    `read_record` and `write_record`.
-    """
-    record = read_record(path)
-    if reason in record.reasons or (unless_failed and record.reasons):
-        return
-    failed = structs.replace(record, verdict="failed", reasons=[*record.reasons, reason])
-    write_record(failed, path.parent)
 
 
 def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElsewhereError:
@@ -100,3 +81,22 @@ def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElse
     )
     error.path = path
     return error
+
+
+def fail_record(path: Path, reason: str, *, unless_failed: bool = False) -> None:
+    """Add `reason` to why the run in the file `path` failed.
+
+    With `unless_failed`, a run that failed already keeps its reasons. Raises the errors of
+    `read_record` and `write_record`.
+    """
+    record = read_record(path)
+    if reason in record.reasons or (unless_failed and record.reasons):
+        return
+    failed = structs.replace(record, verdict="failed", reasons=[*record.reasons, reason])
+    write_record(failed, path.parent)
+
+
+def _tell(path: Path | None) -> None:
+    if path:
+        for listener in listeners:
+            listener(path)

@@ -36,10 +36,10 @@ from harness.runs.link_run import Run
 from harness.support.version import VERSION
 from harness.target.target_file import Qemu
 
-_SESSION = secrets.token_hex(8)  # of this process
-_XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 _LOG = 1 << 18  # characters of the device's log that a record keeps
 _LONGEST_LINE = 10_000  # characters
+_SESSION = secrets.token_hex(8)  # of this process
+_XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -55,7 +55,6 @@ def record_of(run: Run, root: Path) -> Record:
         estimate_unavailable=run.estimate_unavailable,
         profile_unavailable=run.profile_unavailable,
         stack_unavailable=run.stack_unavailable,
-        unmapped=run.unmapped,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
     )
@@ -162,7 +161,6 @@ def _numbers(run: Run) -> dict[str, Number]:
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
         f"{metric}_target": Number(run.model.quality_target, "1", "exact"),
-        f"{metric}_chance": Number(run.chance, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         **_score_numbers(run),

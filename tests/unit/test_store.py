@@ -320,7 +320,7 @@ def test_a_database_that_is_locked_for_long_is_explained(
             other.execute("BEGIN EXCLUSIVE")
             text = message(InfrastructureError, lambda: store.add(RECORDS[0]))
         assert text.startswith(f"{tmp_path}/team.sqlite: the store failed: database is locked\n")
-        assert "-> another process has used it for" in text
+        assert "-> wait until the process that uses it ends" in text
         store.add(RECORDS[0])
 
 

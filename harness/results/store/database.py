@@ -46,21 +46,24 @@ _LIBPQ = {  # in seconds; a vanished server is detected after a minute
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
-_PASSWORDS = ("password", "sslpassword")  # parameters of libpq
 _DAMAGED = "restore it from a backup, or fill another store from the Records: harness push"
-_REMEDIES: dict[str | int | None, str] = {  # by SQLSTATE, and by SQLite's result code
-    sqlite3.SQLITE_BUSY: f"another process has used it for {_LOCK_TIMEOUT} s; end it, or try later",
-    sqlite3.SQLITE_LOCKED: "another connection uses it; try later",
-    sqlite3.SQLITE_FULL: "free space on its disk",
-    sqlite3.SQLITE_READONLY: "make the file and its folder writable",
-    sqlite3.SQLITE_CANTOPEN: "check that its folder exists and is writable, and that it is a file",
-    sqlite3.SQLITE_IOERR: "check its disk: is it full, or broken?",
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: "name another file; this one is left as it is",
+_PASSWORDS = ("password", "sslpassword")  # parameters of libpq
+_REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO this user, and rights on the tables",
     "28000": "check pg_hba.conf of the server; put the password into ~/.pgpass",
     "28P01": "put the password into ~/.pgpass",
     "3D000": "create the database: createdb, or CREATE DATABASE",
+}
+_SPACE_OR_RIGHTS = "check that its folder can be written, and that the disk is not full"
+_SQLITE_REMEDIES = {  # by primary result code
+    sqlite3.SQLITE_BUSY: "wait until the process that uses it ends, or end that process",
+    sqlite3.SQLITE_LOCKED: "wait until the process that uses it ends, or end that process",
+    sqlite3.SQLITE_READONLY: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_IOERR: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_FULL: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_CANTOPEN: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: "name another file; this one is left as it is",
 }
 
 
@@ -241,12 +244,12 @@ def _translated_errors(engine: Engine) -> Iterator[None]:
         # SQLite raises this for a file that is not a database, or is damaged.
         unusable = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
         kind = UnusableError if unusable else InfrastructureError
-        code = getattr(original, "sqlite_errorcode", None)
-        state = code & 0xFF if code else getattr(original, "sqlstate", None)
+        code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
+        state = getattr(original, "sqlstate", None) or ""
         raise kind(
             f"the store failed: {what}",
             where=_printable_url(engine.url),
-            remedy=_REMEDIES.get(state, ""),
+            remedy=_REMEDIES.get(state, "") or _SQLITE_REMEDIES.get(code, ""),
         ) from error
     except (ValueError, TypeError) as error:  # a column is not what its type says
         raise damaged(engine, f"the store holds a value that is not valid: {error}") from error
