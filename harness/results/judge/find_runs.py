@@ -81,7 +81,7 @@ def _find_in_store(name: str, url: str, workspace: Workspace) -> list[Record]:
             )
         if any(entry.id == name for entry in matching):
             return [store.record(name)]
-        histories: dict[Combination, list["Entry"]] = {}
+        histories: dict[Combination, list[Entry]] = {}
         for entry in reversed(matching):  # oldest first
             histories.setdefault(entry.combination, []).append(entry)
         return [newest_run(store, history) for history in histories.values()]
