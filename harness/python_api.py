@@ -48,7 +48,7 @@ def run(
 
     The run is returned even if the model is wrong: `Run.check` raises the `Verdict`. Raises
     `InputError` for a name or file that is wrong, `InfrastructureError` if the compiler, the
-    board or the link fails.
+    board or the link fails, or the Record cannot be written.
     """
     workspace = find_workspace(Path(root))
     request = RunRequest(

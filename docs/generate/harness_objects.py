@@ -75,7 +75,11 @@ EXIT_CODES: Mapping[ExitCode, str] = {
     ExitCode.USAGE: "The input is wrong: an option, a file or a key.",
     ExitCode.INFRASTRUCTURE: "A compiler, emulator, board or link failed; nothing was judged.",
     ExitCode.REGRESSION: "A verdict: a number is worse than its baseline allows, or has none.",
-    ExitCode.INTERRUPTED: "Ctrl-C ended the command.",
+    ExitCode.DEFECT: "The harness itself is wrong; a file that it names has the traceback.",
+    ExitCode.HANGUP: "The terminal was closed (SIGHUP).",
+    ExitCode.INTERRUPTED: "Ctrl-C ended the command (SIGINT).",
+    ExitCode.PIPE_CLOSED: "The reader of the output ended early (SIGPIPE).",
+    ExitCode.TERMINATED: "SIGTERM ended the command.",
 }
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.support.command import guarded
+from harness.workspace import find_workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,9 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    # Imported here, where an interruption or a broken installation is reported, too.
-    from harness.cli.command_line import command_parser  # noqa: PLC0415
-    from harness.workspace import find_workspace  # noqa: PLC0415
+    # Late, so that an interruption or a broken installation is reported, too.
+    from harness.cli.command_line import command_parser  # noqa: PLC0415 - loads pyOCD
 
     options = command_parser().parse_args(arguments)
     code: int = options.command(options, find_workspace())
@@ -25,8 +25,6 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _logs() -> Path | None:
     """Return the folder for the tracebacks of defects; None if there is none."""
-    from harness.workspace import find_workspace  # noqa: PLC0415
-
     with suppress(Exception):  # the same that is reported now
         return find_workspace().logs
     return None

@@ -17,7 +17,7 @@ from harness.options.run_options import add_windows, board_options, plan_of, wit
 from harness.options.selection import Selection, add_options
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
-from harness.results.recording import record_run
+from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import mlperf_bench
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
@@ -76,7 +76,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             "exists already", where=str(options.submission), remedy="name a new folder"
         )
     models = models_of(map(selection.model, selection.models))
-    paths: list[Path] = []
+    errors: list[RecordElsewhereError] = []
 
     def run(model: Model, benchmark: str) -> MlperfRun:
         request = RunRequest(
@@ -93,18 +93,23 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
         )
         with mlperf_bench(request) as dut:
             result = dut.run()
-        paths.append(record_run(result, workspace))
+        try:
+            keep_record(record_of(result, workspace), workspace)
+        except RecordElsewhereError as error:  # the table shows the run all the same
+            errors.append(error)
         return result
 
     plan, progress = plan_of(options), Progress(sys.stderr)
     with metering:
         outcomes = run_all(models, run)
     print_outcomes(outcomes, target.name, Terminal())
-    if paths:
-        print(f"records: {paths[0].parent}")
+    if any(outcome.run for outcome in outcomes):
+        print(f"records: {workspace.runs}")
     if options.submission is not None:
         _submit(outcomes, options)
-    return _code(outcomes)
+    for error in errors:
+        print(f"harness: {error}", file=sys.stderr)
+    return ExitCode.INFRASTRUCTURE if errors else _code(outcomes)
 
 
 def _one(selection: Selection) -> tuple[Target, Engine, Toolchain]:

@@ -22,8 +22,8 @@ from harness.options.selection import Selection, add_options
 from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.sweep_row import SweepRow
-from harness.results.record_file import read_record
-from harness.results.recording import record_run
+from harness.results.record import Record
+from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
 from harness.runs.device_under_test import AnyRun
@@ -57,19 +57,21 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         run_options.meter.check(run_options.selection.target(name))
     upload = StoreUpload(run_options.store)
     progress = Progress(sys.stderr)
+    records: list[Record] = []
     paths: list[Path] = []
     not_run = 0
-    with _tables_at_the_end(paths, run_options), run_options.meter as metering:
+    with _tables_at_the_end(records, run_options), run_options.meter as metering:
         for choice in run_options.selection.combinations():
             run = _attempt(run_options, run_options.request(choice, progress, metering))
             if run is None:
                 not_run += 1
                 continue
-            paths.append(record_run(run, workspace))
+            records.append(record_of(run, workspace))
+            paths.append(keep_record(records[-1], workspace))
             upload.add(paths[-1])
     for error in upload.errors:
         print(f"harness: {error}", file=sys.stderr)
-    if any(read_record(path).verdict != "passed" for path in paths):
+    if any(record.verdict != "passed" for record in records):
         return ExitCode.FAILED
     if run_options.gate and paths and not passes(run_options.gate, paths):
         return ExitCode.REGRESSION
@@ -92,26 +94,33 @@ def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
 
 
 @contextmanager
-def _tables_at_the_end(paths: Sequence[Path], run_options: RunOptions) -> Iterator[None]:
-    """Print the recorded runs, even if a later run ends with an error."""
+def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> Iterator[None]:
+    """Print what was measured, even if a record cannot be written or a later run fails."""
     try:
         yield
     finally:
-        if paths:
-            records = [read_record(path) for path in paths]
+        if records:
             selection, store = run_options.selection, run_options.store
             print_runs(records, selection.engines, store, selection.workspace, Terminal())
             if selection.note:
                 print(selection.note)
-            print(f"records: {paths[0].parent}")
+            print(f"records: {selection.workspace.runs}")
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
-    say = Progress(sys.stderr).say
+    progress = Progress(sys.stderr)
     selection = Selection.of(options, workspace)
     selection.check()
     for target, model, engine, toolchain in selection.combinations():
-        image = build_image(target, model, engine, workspace.images, say, toolchain)
+        image = build_image(
+            target,
+            model,
+            engine,
+            workspace.images,
+            progress.say,
+            toolchain,
+            warn=progress.warn,
+        )
         print(f"{model.name} for {target.name} with {image.engine_version}")
         print(f"  {toolchain.version}, {toolchain.opt}")
         print(f"  {image.elf.path}  ({'from the cache' if image.cached else 'built now'})")

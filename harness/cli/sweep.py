@@ -8,8 +8,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.image.toolchain import find_toolchain
 from harness.options.selection import Selection
 from harness.results.judge.sweep_row import SweepRow
-from harness.results.record_file import read_record
-from harness.results.recording import record_run
+from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import bench
 from harness.runs.health import Health
 from harness.runs.request import RunRequest
@@ -54,6 +53,12 @@ def _run(
     )
     with bench(request) as dut:
         run = dut.run()
-    record = read_record(record_run(run, selection.workspace))
+    record = record_of(run, selection.workspace)
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
-    return replace(row, numbers=record.numbers, reasons=record.reasons, code=code)
+    measured = replace(row, numbers=record.numbers, reasons=record.reasons, code=code)
+    try:
+        keep_record(record, selection.workspace)
+    except RecordElsewhereError as error:
+        reasons = [*record.reasons, str(error)]
+        return replace(measured, reasons=reasons, code=error.exit_code)
+    return measured

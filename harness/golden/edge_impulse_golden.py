@@ -8,7 +8,6 @@ import hashlib
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +23,15 @@ from harness.link.channel import Channel
 from harness.link.link_client import LinkClient
 from harness.model.edge_impulse_export import Export
 from harness.model.tensor_block import pack, unpack
-from harness.support import bundled_files
+from harness.support import bundled_files, checked_cache
+from harness.support.owned_temporary import temporary_folder
 
 Array = npt.NDArray[Any]
 
 _END_DEADLINE = 5.0  # seconds
 _BAUD = 1_000_000  # nominal speed of the socket; the link's timeouts depend on it
 _BUILD_ID = "0" * 32
+_PROGRAM = "program"
 
 
 def version() -> str:
@@ -72,8 +73,7 @@ def answers(export: Export, inputs: Array, folder: Path) -> list[Array]:
 def _program(export: Export, folder: Path) -> Path:
     """Return the program; it is built unless it exists for the same sources and compiler."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".host-", dir=folder) as directory:
-        staging = Path(directory)
+    with temporary_folder(folder) as staging:
         model = staging / "model"
         model.mkdir()
         generated = EdgeImpulse().generate(export.graph, model, core="host")
@@ -81,11 +81,15 @@ def _program(export: Export, folder: Path) -> Path:
         firmware = bundled_files.bundled("firmware")
         for file in (*generated.sources, *sorted(path for path in firmware.rglob("*.[ch]"))):
             sha.update(file.read_bytes())
-        program = folder / f"host-{sha.hexdigest()[:16]}"
-        if not program.is_file():
+        key = sha.hexdigest()
+        entry = folder / f"host-{key[:16]}"
+
+        def make(new: Path) -> None:
             _build(staging, model)
-            (staging / "build" / "firmware.elf").replace(program)
-    return program
+            (staging / "build" / "firmware.elf").replace(new / _PROGRAM)
+
+        checked_cache.provide(entry, key, make)
+    return entry / _PROGRAM
 
 
 def _build(staging: Path, model: Path) -> None:

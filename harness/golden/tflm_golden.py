@@ -4,6 +4,7 @@ Some of TFLite's own kernels round differently from TFLM's, and microcontrollers
 arithmetic. So the `tflite-micro` package is the only oracle here.
 """
 
+import hashlib
 import io
 import os
 import resource
@@ -22,7 +23,9 @@ from harness.errors import InputError
 from harness.model.graph import Graph
 from harness.model.tensor_block import sample_shape
 from harness.model.tflite_file import parse
+from harness.support import checked_cache
 from harness.support.owned_process import OwnedProcess
+from harness.support.whole_files import explained_errors
 
 if TYPE_CHECKING:
     from harness.model.folder import Model
@@ -35,6 +38,7 @@ Array = np.ndarray[Any, Any]
 # so the first arena is larger than any microcontroller's RAM.
 _ARENAS = tuple(1 << bits for bits in (24, 27))
 _SIGNALS = 128  # exit codes above this are signals
+_OUTPUTS = "outputs.npz"
 _START_SECONDS = 60.0
 _INFERENCE_SECONDS = 10.0
 _MEMORY = 1 << 30  # bytes of address space, in addition to the vectors
@@ -80,27 +84,33 @@ def of_vectors(model: bytes, inputs: Sequence[Array], *, where: str = "the model
 
 
 def of_model(
-    model: "Model", vectors: "Vectors", folder: Path, say: Callable[[str], None]
+    model: "Model",
+    vectors: "Vectors",
+    folder: Path,
+    say: Callable[[str], None],
+    warn: Callable[[str], None] = checked_cache.warn_on_stderr,
 ) -> tuple[tuple[Array, ...], str]:
     """Return golden outputs and the name of their oracle.
 
     They are the vectors' own if there are any; otherwise they are computed and cached in
-    `folder`. `say` is called with a text before a long wait.
+    `folder`. `say` is called with a text before a long wait, `warn` about cached outputs that are
+    damaged and computed again.
     """
     if vectors.all_golden is not None:
         return vectors.all_golden, vectors.golden_source
     source, compute = _oracle(model, folder)
-    cache = folder / f"{model.digest[:16]}-{vectors.digest[:16]}-{source.replace(' ', '-')}.npz"
-    if not cache.is_file():
+    key = f"{model.digest} {vectors.digest} {source}"
+    entry = folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+    def make(new: Path) -> None:
         say(f"computing golden outputs of {model.name} with {source}")
-        computed = compute(vectors.all_inputs)
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = cache.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez(file, *computed)
-        partial.replace(cache)
-    with np.load(cache, allow_pickle=False) as archive:
-        return tuple(archive[name] for name in archive.files), source
+        with (new / _OUTPUTS).open("wb") as file:
+            np.savez(file, *compute(vectors.all_inputs))
+
+    with explained_errors("golden outputs cannot be kept", folder):
+        checked_cache.provide(entry, key, make, warn)
+        with np.load(entry / _OUTPUTS, allow_pickle=False) as archive:
+            return tuple(archive[name] for name in archive.files), source
 
 
 def _oracle(model: "Model", folder: Path) -> tuple[str, Callable[[Sequence[Array]], list[Array]]]:

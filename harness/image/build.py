@@ -6,13 +6,10 @@ answers HELLO with it, and it is part of the name of the image's folder.
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -20,13 +17,15 @@ from typing import Literal
 from harness.elf import Elf
 from harness.engines.generated import NO_HOOK, Hook, LayerInfo
 from harness.engines.registry import Engine, Generated
-from harness.errors import InputError
-from harness.image.compilation import DEADLINE, compile_firmware
+from harness.errors import InfrastructureError, InputError
+from harness.image.compilation import compile_firmware
 from harness.image.mlperf_header import mlperf_options, write_model_header
 from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.model.edge_impulse_export import STAGES
 from harness.model.folder import Model
-from harness.support import bundled_files
+from harness.support import bundled_files, checked_cache
+from harness.support.owned_temporary import sweep, temporary_folder
+from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
 Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
@@ -86,22 +85,25 @@ def build_image(
     toolchain: Toolchain | None = None,
     *,
     variant: Variant = "measured",
+    warn: Callable[[str], None] = checked_cache.warn_on_stderr,
 ) -> Image:
     """Build `model` for `target`, or return the image of an earlier, identical build.
 
-    `say` is called with a text before a long wait. Without `toolchain`, the default one is used.
+    An earlier build is only used if its files are still what was built; otherwise `warn` is called
+    with a line about it. `say` is called with a text before a long wait. Without `toolchain`, the
+    default one is used.
     A `traced` image reports the output of each layer and is not for measurement; a `profiled` one
     reports the ticks of each layer. `mlperf-tiny` images speak that protocol instead of the link,
     in performance mode or in energy mode, whose line has `ENERGY_BAUD`.
 
     Raises `InputError` if the model cannot be built for the target or does not fit into its
-    memory, `InfrastructureError` if a tool is missing or fails.
+    memory, `InfrastructureError` if a tool is missing or fails, or `images` cannot be written.
     """
     toolchain = toolchain or find_toolchain(default_toolchain())
-    images.mkdir(parents=True, exist_ok=True)
-    _sweep(images)
-    staging = Path(tempfile.mkdtemp(prefix=".build-", dir=images))
-    try:
+    with (
+        explained_errors("the image cannot be built", images),
+        _new_folder(images) as staging,
+    ):
         generated = _generate(model, engine, staging / "model", target.mcu.core)
         options = _options(target, toolchain)
         if variant in _LAYERS:
@@ -112,24 +114,23 @@ def build_image(
             generated = replace(generated, headers=(*generated.headers, header))
             options |= mlperf_options(target, energy=variant == "mlperf-tiny-energy")
         build_id = _build_id(generated, toolchain, options)
-        name = f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
-        final = images / name
-        cached = (final / "firmware.elf").is_file()
+        entry = images / f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
+        cached = checked_cache.is_valid(entry, build_id, warn)
         if not cached:
             what = model.name if variant == "measured" else f"{model.name}, {variant},"
             say(f"building {what} for {target.name} with {engine.name}")
-            options["BUILD_ID"] = build_id
-            compile_firmware(target, toolchain, staging, options)
+            defined = options | {"BUILD_ID": build_id}
+            compile_firmware(target, toolchain, staging, defined)
             if generated.arena_by_trial:
-                options["ARENA_SIZE"] = str(_try_arena(staging, target, say))
-                compile_firmware(target, toolchain, staging, options)
-            _keep(staging, final)
-        elf = Elf(final / "firmware.elf")
+                defined["ARENA_SIZE"] = str(_try_arena(staging, target, say))
+                compile_firmware(target, toolchain, staging, defined)
+            _check_unchanged(build_id, _build_id(generated, toolchain, options))
+            _remove_objects(staging)
+            checked_cache.keep(staging, entry, build_id)
+        elf = Elf(entry / "firmware.elf")
         if generated.arena_by_trial:
             generated = replace(generated, arena_size=elf.size_of(_ARENA))
         flash, ram = elf.sizes(target.memory)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return Image(
         elf,
         build_id,
@@ -231,25 +232,24 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _sweep(images: Path) -> None:
-    """Remove folders of builds that were killed; running builds are younger than the limit."""
-    for staging in images.glob(".build-*"):
-        with suppress(FileNotFoundError):  # the build has just ended
-            if time.time() - staging.stat().st_mtime > 2 * DEADLINE:
-                shutil.rmtree(staging, ignore_errors=True)
+def _new_folder(images: Path) -> AbstractContextManager[Path]:
+    images.mkdir(parents=True, exist_ok=True)
+    sweep(images, ".build-*")  # the names of earlier versions
+    return temporary_folder(images)
 
 
-def _keep(staging: Path, final: Path) -> None:
-    """Move the build to `final` in one step, so that a folder with an ELF is complete."""
-    shutil.move(staging / "cmake" / "firmware.map", staging / "firmware.map")
-    shutil.move(staging / "cmake" / "firmware.elf", staging / "firmware.elf")
+def _check_unchanged(before: str, after: str) -> None:
+    """Check that the sources are still those of the build ID, so that it names what was built."""
+    if before != after:
+        raise InfrastructureError(
+            "a source of the image changed while it was built",
+            where=str(bundled_files.bundled("firmware")),
+            remedy="start again",
+        )
+
+
+def _remove_objects(staging: Path) -> None:
+    """Keep only the ELF and the map of the folder in which CMake built."""
+    for name in ("firmware.map", "firmware.elf"):
+        shutil.move(staging / "cmake" / name, staging / name)
     shutil.rmtree(staging / "cmake")
-    try:
-        os.rename(staging, final)
-    except OSError:
-        # Another process has built the same image meanwhile; keep that.
-        if (final / "firmware.elf").is_file():
-            return
-        # The folder exists without its ELF: somebody removed it.
-        shutil.rmtree(final)
-        os.rename(staging, final)

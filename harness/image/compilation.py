@@ -2,9 +2,10 @@
 
 import os
 import re
-import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import cmake
 import ninja
@@ -12,10 +13,18 @@ import ninja
 from harness.errors import InfrastructureError, InputError
 from harness.image.toolchain import INSTALL_GCC, Toolchain
 from harness.support import bundled_files
+from harness.support.owned_process import OwnedProcess
 from harness.target.target_file import Target
 
 DEADLINE = 1800.0
 """Seconds; on a busy machine, the whole SDK of an export takes minutes."""
+
+# CMake and compilers read these. They would change an image, but not its build ID.
+_NOT_PASSED = (
+    *("CFLAGS", "CXXFLAGS", "CPPFLAGS", "ASMFLAGS", "LDFLAGS", "CC", "CXX", "ASM"),
+    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH"),
+    *("GCC_EXEC_PREFIX", "CMAKE_TOOLCHAIN_FILE", "CMAKE_BUILD_TYPE", "CMAKE_PREFIX_PATH"),
+)
 
 # GNU ld: "region `FLASH' overflowed by 7 bytes". lld, for each section beyond the end: "section
 # '.text' will not fit in region 'FLASH': overflowed by 7 bytes".
@@ -70,27 +79,31 @@ def run_cmake(
     ]
     configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
-    log = ""
-    for command in (configure, [tool, "--build", str(build)]):
-        try:
-            result = subprocess.run(
-                command,
-                env=os.environ | dict(environment or {}),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=DEADLINE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
+    kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
+    with tempfile.TemporaryFile() as log:
+        for command in (configure, [tool, "--build", str(build)]):
+            code = _run(command, log, kept | dict(environment or {}))
+            if code != 0:
+                raise CompileError(_text(log))
+        return _text(log)
+
+
+def _run(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> int | None:
+    """Run `command` and return its exit code; compilers do not outlive a killed harness."""
+    process = OwnedProcess(command, log, environment=environment)
+    try:
+        if not process.wait(DEADLINE):
             raise InfrastructureError(
                 f"the build took longer than {DEADLINE:g} s", where=command[0]
-            ) from error
-        log += result.stdout
-        if result.returncode != 0:
-            raise CompileError(log)
-    return log
+            )
+    finally:
+        process.stop()
+    return process.poll()
+
+
+def _text(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read().decode("utf-8", "replace")
 
 
 def excerpt(log: str) -> str:

@@ -7,7 +7,6 @@ firmware answers HELLO with it; so the harness knows that the device runs this f
 """
 
 import hashlib
-import os
 import re
 import struct
 from collections import Counter
@@ -27,6 +26,8 @@ from harness.image.memory_use import part_of, pieces, total
 from harness.image.stack_paint import stack_of
 from harness.image.toolchain import Toolchain
 from harness.model.graph import Graph
+from harness.support import checked_cache
+from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
 ENGINE = "elf"
@@ -37,6 +38,7 @@ _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
 _UNKNOWN = "unknown"
+_STEM = 40  # characters of the file's name in the name of its copy's folder
 _ASSEMBLER = b"GNU AS"
 _COMPILERS = {"clang": "clang", "GCC": "gcc", "GNU": "gcc"}
 _OPT = re.compile(r"(?<!\S)-O(?:[0-3gsz]|fast)?(?!\S)")
@@ -101,11 +103,19 @@ class PrebuiltFirmware:
         raise InputError("prebuilt firmware has no engine", where=self.name)
 
 
-def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = True) -> Image:
+def prebuilt_image(
+    target: Target,
+    elf: Path,
+    images: Path,
+    *,
+    stamped: bool = True,
+    warn: Callable[[str], None] = checked_cache.warn_on_stderr,
+) -> Image:
     """Check the firmware in the file `elf` and return its image, a copy in `images`.
 
     A `stamped` copy, which the link needs, answers HELLO with the ELF's hash, or with the ID that
-    the ELF already contains. Raises `InputError` if the firmware cannot run on `target`.
+    the ELF already contains. `warn` is called as by `build_image`. Raises `InputError` if the
+    firmware cannot run on `target`, `InfrastructureError` if the copy cannot be written.
     """
     digest = _digest(elf)
     original = Elf(elf)
@@ -121,7 +131,12 @@ def prebuilt_image(target: Target, elf: Path, images: Path, *, stamped: bool = T
             build_id = content[field].hex()  # the user's own
         else:
             content[field] = bytes.fromhex(build_id)
-    copy, cached = _kept(images / f"{elf.stem}-{ENGINE}-{digest[:12]}", bytes(content))
+    key = hashlib.sha256(content).hexdigest()
+    copy = Elf(images / f"{elf.stem[:_STEM]}-{ENGINE}-{key[:12]}" / "firmware.elf")
+    with explained_errors("the firmware cannot be copied", images):
+        cached = checked_cache.provide(
+            copy.path.parent, key, lambda new: (new / copy.path.name).write_bytes(content), warn
+        )
     parts = pieces(copy)
     use = total(parts)
     elsewhere = sum(p.size for p in parts if p.ram and p.address not in target.memory.ram)
@@ -283,15 +298,3 @@ def _offset_of_id(elf: Elf) -> int:
         remedy="compile firmware/link/link.c into it, give link_start() a device with `.build_id = "
         f"{_BUILD_ID}`, and do not strip the symbols",
     )
-
-
-def _kept(folder: Path, content: bytes) -> tuple[Elf, bool]:
-    """Store `content` as the ELF in `folder`; return it, and whether it existed."""
-    elf = folder / "firmware.elf"
-    if elf.is_file() and elf.read_bytes() == content:
-        return Elf(elf), True
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{os.getpid()}.partial"
-    partial.write_bytes(content)
-    partial.replace(elf)
-    return Elf(elf), False

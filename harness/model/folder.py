@@ -24,6 +24,7 @@ from harness.model.model_file import DESCRIPTION, METRICS, ModelFile, Provenance
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import check_finite, check_labels, check_vectors
 from harness.support import bundled_files, toml_file
+from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
 
 
@@ -118,6 +119,7 @@ def load_model(folder: Path) -> Model:
     Raises `InputError` if the folder, its description or its network is missing or invalid.
     The vectors are checked when `Model.vectors` is first used.
     """
+    check_name(folder.resolve().name, "model", str(folder))
     description = folder / DESCRIPTION
     if not description.is_file():
         if is_export(folder):

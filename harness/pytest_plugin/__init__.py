@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,8 +34,7 @@ from harness.pytest_plugin.runs_summary import RunsSummary
 from harness.pytest_plugin.session_signals import SignalsPlugin
 from harness.pytest_plugin.tested_runs import TestedRuns
 from harness.report.junit_properties import properties
-from harness.results.record_file import read_record
-from harness.results.recording import record_run
+from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun
 from harness.runs.request import RunRequest
@@ -230,8 +230,16 @@ def _progress(config: pytest.Config) -> Progress:
 
 def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
     """Record `run`, and add the file and the numbers to the test's report."""
-    path = record_run(run, workspace)
-    node.user_properties += [(_RECORD_PROPERTY, str(path)), *properties(read_record(path))]
+    record = record_of(run, workspace)
+    node.user_properties += properties(record)
+    try:
+        path: Path | None = keep_record(record, workspace)
+    except RecordElsewhereError as error:
+        path = error.path
+        raise
+    finally:
+        if path:
+            node.user_properties.append((_RECORD_PROPERTY, str(path)))
 
 
 def _target_of(item: pytest.Item) -> object:

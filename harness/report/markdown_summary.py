@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from harness.errors import InputError
 from harness.model.metric import SHOWN
 from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
@@ -14,6 +13,7 @@ from harness.report.plain_text import percent, short, show
 from harness.report.report_data import MOST, Summary
 from harness.results.judge.compare import Delta, Judged
 from harness.support.printable import printable
+from harness.support.whole_files import unwritable
 
 _LONGEST_LINE = 400  # characters
 _MAX_ROWS = 200  # GitHub shows 1 MiB
@@ -25,13 +25,13 @@ _SPECIAL = re.compile(
 def append_markdown(summary: Summary, path: Path) -> None:
     """Append the summary to the file `path`, which may be new.
 
-    Raises `InputError` if the file cannot be written.
+    Raises the errors of `unwritable` if the file cannot be written.
     """
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(markdown(summary))
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        raise unwritable(path, error) from error
 
 
 def markdown(summary: Summary) -> str:

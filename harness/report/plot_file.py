@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from harness.errors import InputError
+from harness.support.whole_files import unwritable
 
 _STYLE: Any = {
     "axes.spines.right": False,
@@ -16,6 +17,7 @@ _STYLE: Any = {
     "font.size": 9,
     "svg.fonttype": "none",  # text remains text
     "svg.hashsalt": "harness",  # equal plots are equal files
+    "text.parse_math": False,  # a $ in a name is a $, not the start of a formula
 }
 _DPI = 150
 
@@ -33,5 +35,7 @@ def drawing(path: Path, width: float = 7.0, height: float = 4.0) -> Iterator[Fig
         metadata = {"Date": None} if path.suffix == ".svg" else {}
         try:
             figure.savefig(path, dpi=_DPI, metadata=metadata)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise unwritable(path, error) from error
+        except ValueError as error:
             raise InputError(f"the plot cannot be written: {error}", where=str(path)) from error

@@ -147,8 +147,8 @@ def _largest(changes: Sequence[Change]) -> list[Change]:
 
 
 def _plain_title(text: str) -> str:
-    """Return `text` cut to the width of a panel, and escaped: matplotlib sees no formula."""
-    return printable(text)[:_TITLE_LENGTH].replace("$", r"\$")
+    """Return `text` cut to the width of a panel."""
+    return printable(text)[:_TITLE_LENGTH]
 
 
 def _levels(trend: Trend) -> list[float]:

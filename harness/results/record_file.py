@@ -1,9 +1,13 @@
-"""Records as JSON files: written whole, read, and checked."""
+"""Records as JSON files: checked, written whole, and read.
 
-import os
-from contextlib import suppress
+Each file has the key `digest`, the SHA-256 of all other keys. It does not depend on white space or
+the order of keys, so it stays valid in a database.
+"""
+
+import hashlib
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 
 import msgspec
 
@@ -11,56 +15,55 @@ from harness.errors import InfrastructureError, InputError
 from harness.results.printable_texts import printable_texts
 from harness.results.record import SCHEMA, Record
 from harness.results.record_rules import BrokenRuleError, check
+from harness.support.whole_files import write_files
 
 _MAX_SIZE = 64 << 20  # bytes of a file
+_DIGEST = "digest"
+_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # bytes that were not UTF-8
 
 
-class _Schema(msgspec.Struct, frozen=True):
-    """The key that every version of a record has; all others may change."""
+class _Header(msgspec.Struct, frozen=True):
+    """The keys that every version of a record has; all others may change."""
 
     schema: int
+    digest: str | None = None  # records of earlier versions have none
+
+
+def to_json(record: Record) -> bytes:
+    """Return `record` as JSON with its digest, as it is stored.
+
+    What JSON cannot store is replaced: the surrogates that Python uses for bytes that are not text.
+    """
+    keys = _storable(msgspec.to_builtins(record))
+    data = msgspec.json.encode(keys)
+    return msgspec.json.encode(keys | {_DIGEST: _digest(data)})
 
 
 def write_record(record: Record, folder: Path) -> Path:
     """Write `record` to a new file in `folder` and return its path.
 
-    The file appears whole or not at all, even if the process is killed.
+    The file appears whole or not at all, even if the process is killed. Raises `InputError` if
+    `read_record` would refuse it, `InfrastructureError` if it cannot be written.
     """
     record = printable_texts(record)
     path = folder / f"{record.id}.json"
-    partial = folder / f".{record.id}.partial"
+    data = msgspec.json.format(to_json(record), indent=1) + b"\n"
+    _check_file(path, len(data))
+    parse_record(data, str(path))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(record), indent=1))
-            file.write(b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync(folder)
+        write_files(folder, {path.name: data})
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise InfrastructureError(
             f"the record cannot be written: {error.strerror}", where=str(path)
         ) from error
     return path
 
 
-def _sync(folder: Path) -> None:
-    """Sync the names in `folder` to disk, if the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def read_record(path: Path) -> Record:
     """Read a record; its file has the record's id as name.
 
-    Raises `InputError` if the file is not a record, has another schema version, or breaks a rule.
+    Raises `InputError` if the file is not a record, has another schema version, is damaged, or
+    breaks a rule.
     """
     return read_file(path)[0]
 
@@ -69,8 +72,7 @@ def read_file(path: Path) -> tuple[Record, bytes]:
     """Read a record as `read_record` does, and return it with the JSON it is from."""
     try:
         status = path.stat()
-        if not S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
-            raise InputError("is not a regular file of at most 64 MiB", where=str(path))
+        _check_file(path, status.st_size, is_file=S_ISREG(status.st_mode))
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
@@ -83,13 +85,43 @@ def read_file(path: Path) -> tuple[Record, bytes]:
 def parse_record(data: bytes, where: str) -> Record:
     """Return the record in the JSON `data`; raises `InputError` as `read_record` does."""
     try:
-        schema = msgspec.json.decode(data, type=_Schema).schema
-        if schema != SCHEMA:
+        header = msgspec.json.decode(data, type=_Header)
+        if header.schema != SCHEMA:
             raise InputError(
-                f"has schema version {schema}; this harness reads {SCHEMA}", where=where
+                f"has schema version {header.schema}; this harness reads {SCHEMA}", where=where
             )
         record = msgspec.json.decode(data, type=Record)
         check(record)
+        damaged = header.digest is not None and header.digest != _digest(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BrokenRuleError) as error:
         raise InputError(f"is not a record: {error}", where=where) from error
+    if damaged:
+        raise InputError(
+            f"is damaged or was changed: its contents do not match its key `{_DIGEST}`",
+            where=where,
+            remedy=f"restore or remove it; after a change of your own, remove the key `{_DIGEST}`",
+        )
     return record
+
+
+def _check_file(path: Path, size: int, *, is_file: bool = True) -> None:
+    if not is_file or size > _MAX_SIZE:
+        raise InputError(f"is not a regular file of at most {_MAX_SIZE >> 20} MiB", where=str(path))
+
+
+def _digest(data: bytes) -> str:
+    """Return the SHA-256 of all keys of the JSON `data` but the digest itself."""
+    keys = msgspec.json.decode(data, type=dict[str, Any])
+    keys.pop(_DIGEST, None)
+    return hashlib.sha256(msgspec.json.encode(keys, order="sorted")).hexdigest()
+
+
+def _storable(value: Any) -> Any:
+    """Return `value`, built of dicts, lists and atoms, without surrogates."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.translate(_SURROGATES)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value

@@ -1,12 +1,16 @@
-"""Records a run: writes its Record to `reports/runs`."""
+"""Records a run: writes its Record to `reports/runs`, or else where it is not lost."""
 
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import structs
 
+from harness.errors import HarnessError, InfrastructureError
 from harness.results import mlperf_record, run_record
-from harness.results.record_file import read_record, write_record
+from harness.results.record import Record
+from harness.results.record_file import read_record, to_json, write_record
 from harness.runs.device_under_test import AnyRun
 from harness.runs.link_run import Run
 from harness.runs.mlperf.mlperf_run import MlperfRun
@@ -16,21 +20,67 @@ listeners: list[Callable[[Path], None]] = []
 """Functions that are called with the file of each new Record; pytest's plugin has one."""
 
 
-def record_run(run: AnyRun, workspace: Workspace) -> Path:
-    """Write the record of `run` into `workspace` and return its file.
+class RecordElsewhereError(InfrastructureError):
+    """A Record could not be written to `reports/runs`.
 
-    Raises `InfrastructureError` if the file cannot be written.
+    `path` is where it was written instead; None if it was printed, because no file can be written.
     """
+
+    path: Path | None = None
+
+
+def record_run(run: AnyRun, workspace: Workspace) -> Path:
+    """Write the Record of `run` into `workspace` and return its file, as `keep_record` does."""
+    return keep_record(record_of(run, workspace), workspace)
+
+
+def record_of(run: AnyRun, workspace: Workspace) -> Record:
+    """Return the Record of `run` in `workspace`."""
     if isinstance(run, MlperfRun):
-        record = mlperf_record.record_of(run, workspace.root)
-    elif isinstance(run, Run):
-        record = run_record.record_of(run, workspace.root)
-    else:
-        raise TypeError(f"{type(run).__name__} has no record")
-    path = write_record(record, workspace.runs)
-    for listener in listeners:
-        listener(path)
+        return mlperf_record.record_of(run, workspace.root)
+    if isinstance(run, Run):
+        return run_record.record_of(run, workspace.root)
+    raise TypeError(f"{type(run).__name__} has no record")
+
+
+def keep_record(record: Record, workspace: Workspace) -> Path:
+    """Write `record` into `workspace` and return its file.
+
+    Raises `RecordElsewhereError` if that fails; then the record is in a temporary folder.
+    """
+    try:
+        path = write_record(record, workspace.runs)
+    except HarnessError as error:
+        elsewhere = _kept_elsewhere(record, workspace.runs, error)
+        _tell(elsewhere.path)
+        raise elsewhere from error
+    _tell(path)
     return path
+
+
+def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElsewhereError:
+    """Write or print `record`; return the error that says where it is."""
+    data = to_json(record)
+    path = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="tinyml-harness-record-"))
+        path = folder / f"{record.id}.json"
+        path.write_bytes(data)
+    except OSError:
+        if path is not None:
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
+            path = None
+        print(data.decode(), file=sys.stderr)
+    error = RecordElsewhereError(
+        why.what,
+        where=why.where,
+        remedy=f"solve that; then move the Record to {runs}. It is in {path}"
+        if path
+        else f"solve that; then save the Record, which is printed above, in {runs}",
+    )
+    error.path = path
+    return error
 
 
 def fail_record(path: Path, reason: str, *, unless_failed: bool = False) -> None:
@@ -44,3 +94,9 @@ def fail_record(path: Path, reason: str, *, unless_failed: bool = False) -> None
         return
     failed = structs.replace(record, verdict="failed", reasons=[*record.reasons, reason])
     write_record(failed, path.parent)
+
+
+def _tell(path: Path | None) -> None:
+    if path:
+        for listener in listeners:
+            listener(path)

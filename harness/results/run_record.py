@@ -4,7 +4,9 @@ import os
 import platform
 import secrets
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ from harness.runs.link_run import Run
 from harness.support.version import VERSION
 from harness.target.target_file import Qemu
 
+_LOG = 1 << 18  # characters of the device's log that a record keeps
+_LONGEST_LINE = 10_000  # characters
 _SESSION = secrets.token_hex(8)  # of this process
 _XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 
@@ -91,13 +95,30 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         ),
         commit=_commit(root),
         retries=run.retries,
-        log=list(run.log),
+        log=_bounded(run.log),
         energy=_energy_info(run.metered),
         memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
         session=os.environ.get(_XDIST_SESSION) or _SESSION,
         **measured,
     )
+
+
+def _bounded(log: Sequence[str]) -> list[str]:
+    """Return the first and the last lines of a long log, so that its Record can be read."""
+    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in log]
+    first = _fitting(lines)
+    if len(first) == len(lines):
+        return lines
+    last = _fitting(lines[: len(first) - 1 : -1])[::-1]
+    left_out = len(lines) - len(first) - len(last)
+    return [*first, f"… {left_out:,} lines are left out …", *last] if left_out else lines
+
+
+def _fitting(lines: Sequence[str]) -> list[str]:
+    """Return the first of `lines` that fit into half a log."""
+    sizes = accumulate(len(line) + 1 for line in lines)
+    return [line for line, size in zip(lines, sizes, strict=True) if size <= _LOG // 2]
 
 
 def _conversion(run: Run) -> Conversion | None:

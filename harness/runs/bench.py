@@ -23,7 +23,13 @@ def image_for(request: RunRequest) -> Image:
     images = request.workspace.images
     link = request.protocol == "link"
     if isinstance(request.engine, PrebuiltFirmware):
-        return prebuilt_image(request.target, request.engine.path, images, stamped=link)
+        return prebuilt_image(
+            request.target,
+            request.engine.path,
+            images,
+            stamped=link,
+            warn=request.progress.warn,
+        )
     mlperf: Variant = "mlperf-tiny-energy" if request.metering.spec else "mlperf-tiny"
     return build_image(
         request.target,
@@ -33,6 +39,7 @@ def image_for(request: RunRequest) -> Image:
         request.progress.say,
         request.toolchain,
         variant="measured" if link else mlperf,
+        warn=request.progress.warn,
     )
 
 

@@ -124,6 +124,7 @@ class BoardUnderTest:
             self.model.vectors,
             self._request.workspace.golden,
             self._request.progress.say,
+            self._request.progress.warn,
         )
 
     def _meter_session(self) -> MeterSession | None:

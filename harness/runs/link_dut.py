@@ -229,6 +229,7 @@ class LinkDut(BoardUnderTest):
                 self._request.progress.say,
                 self.image.toolchain,
                 variant=variant,
+                warn=self._request.progress.warn,
             )
             yield (*self._open(image), image)
         finally:

@@ -1,4 +1,4 @@
-"""Progress on a terminal; nothing is written into a pipe or file."""
+"""Progress on a terminal; only warnings are also written into a pipe or file."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -6,6 +6,7 @@ from typing import IO
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from harness.support.terminal import Terminal
 
@@ -32,6 +33,11 @@ class Progress:
         if self._terminal:
             with self._window():
                 self._console.print(f"{text} ...", style="dim", highlight=False)
+
+    def warn(self, text: str) -> None:
+        """Show a line that the user should know of."""
+        with self._window():
+            self._console.print(Text(f"harness: {text}"), highlight=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:

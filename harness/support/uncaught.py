@@ -99,7 +99,7 @@ def _blamed(error: HarnessError) -> HarnessError:
 
 
 def _condition(error: BaseException) -> HarnessError | None:
-    """Return `error` as a condition of the machine; None if it is none."""
+    """Return `error` as a condition of the machine; otherwise None."""
     if isinstance(error, MemoryError):
         return InfrastructureError("the memory is exhausted", remedy=_MEMORY)
     number = (error.errno or 0) if isinstance(error, OSError) else 0

@@ -1,17 +1,21 @@
 """Atomic writes: files appear complete or not at all, even if the process is killed."""
 
+import errno
 import io
-import secrets
-import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import InputError
+from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.support.owned_temporary import temporary_file, temporary_folder
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_BROKEN = {*_FULL, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 
 
 def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -24,44 +28,86 @@ def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write `files`, by name, into `folder`; existing ones are replaced in the last step.
 
-    Raises `InputError` if they cannot be written.
+    Raises `InputError` if the place cannot be written, `InfrastructureError` if the disk is full
+    or broken.
     """
-    partial = {name: folder / f".{name}.partial" for name in files}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            partial[name].write_bytes(data)
-        for name in files:
-            partial[name].replace(folder / name)
+        write_files(folder, files)
     except OSError as error:
-        raise _unwritable(folder, error) from error
-    finally:
-        for path in partial.values():
-            with suppress(OSError):
-                path.unlink()
+        raise unwritable(folder, error) from error
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Do the same as `replace_files`, but raise `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        written = {}
+        for name, data in files.items():
+            path, file = stack.enter_context(temporary_file(folder))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            written[path] = name
+        for path, name in written.items():
+            path.replace(folder / name)
+    _sync(folder)
 
 
 def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Create `folder` with `files`, by name or by path within it.
 
-    Raises `InputError` if `folder` exists or cannot be written.
+    Raises `InputError` if `folder` exists, and the errors of `replace_files`.
     """
     if folder.exists():
         raise InputError(
             "already exists", where=str(folder), remedy="remove it, or give another name"
         )
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(3)}.partial")
     try:
-        partial.mkdir(parents=True)
-        for name, data in files.items():
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            (partial / name).write_bytes(data)
-        partial.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder.parent) as partial:
+            for name, data in files.items():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / name).write_bytes(data)
+            partial.rename(folder)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
+
+
+@contextmanager
+def explained_errors(what: str, where: Path) -> Iterator[None]:
+    """Turn an `OSError` into an `InfrastructureError`, such as "WHAT: No space left on device"."""
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(
+            f"{what}: {error.strerror}",
+            where=str(error.filename or where),
+            remedy=remedy_of(error, where),
+        ) from error
+
+
+def remedy_of(error: OSError, where: Path) -> str:
+    """Return what to do about `error`, which happened when something at `where` was written."""
+    if error.errno in _FULL:
+        return f"free space on the disk of {where}"
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return f"make {where} writable"
+    return f"check {where}"
+
+
+def unwritable(place: Path, error: OSError) -> HarnessError:
+    """Return the error for a file or folder that a person named and that cannot be written."""
+    what = f"cannot be written: {error.strerror}"
+    if error.errno in _BROKEN:
+        return InfrastructureError(what, where=str(place), remedy=remedy_of(error, place))
+    return InputError(what, where=str(place), remedy="check this path, or name another place")
+
+
+def _sync(folder: Path) -> None:
+    """Sync the names in `folder` to disk, if the file system can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    return InputError(f"cannot be written: {error.strerror}", where=str(folder))
+        os.close(descriptor)

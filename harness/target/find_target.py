@@ -8,6 +8,7 @@ import msgspec
 
 from harness.errors import InputError
 from harness.support import bundled_files, toml_file
+from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
@@ -18,6 +19,7 @@ def load_target(path: Path) -> Target:
 
     A file with a `base`, the name of another target, only contains the differences from it.
     """
+    check_name(path.stem, "target", str(path))
     file = toml_file.convert(_with_base(path), TargetFile, path)
     check_rules(path, file)
     return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))

@@ -98,6 +98,21 @@ def test_the_example_gives_what_tflm_gives(repository: Repository) -> None:
 
 
 @needs_gcc
+def test_damaged_objects_are_compiled_again(repository: Repository) -> None:
+    assert run(repository) == (ExitCode.PASSED, "")
+    (folder,) = (repository.root / "build" / "sketches").iterdir()
+    elf = folder / "build" / "RunModel.ino.elf"
+    before = elf.read_bytes()
+    (folder / "build" / "left.o").touch()
+    elf.write_bytes(before[:-100])
+    code, text = run(repository)
+    assert code == ExitCode.PASSED
+    assert "'RunModel.ino.elf' is damaged, missing or was changed; it is made again" in text
+    assert elf.read_bytes() == before
+    assert not (folder / "build" / "left.o").exists()
+
+
+@needs_gcc
 def test_a_model_that_could_not_be_set_up_is_not_run(repository: Repository) -> None:
     sketch = repository.root / "RunModel" / "RunModel.ino"
     sketch.write_text(sketch.read_text().replace("(Serial1, model)", "(Serial1, model, 7)"))

@@ -4,6 +4,7 @@ Through the `harness` command, in a repository made for each test. Devices that 
 the firmware of tests/data/firmware, on the emulator.
 """
 
+import json
 import re
 import shutil
 import sqlite3
@@ -25,6 +26,7 @@ from harness.link import exchange, link_client
 from harness.link.link_client import LinkClient
 from harness.model.tflite_file import parse
 from harness.results.store.store import Store
+from harness.support.checked_cache import seal
 from tests.support.graphs import Builder
 from tests.support.repository import (
     BEHAVE,
@@ -479,7 +481,9 @@ def test_another_build_on_the_device_is_refused(
         code, _ = empty.harness("build", "--model", "small", "--engine", firmware)
         assert code == ExitCode.PASSED
     theirs, ours = sorted((empty.root / "build" / "images").iterdir())
+    key = json.loads((ours / "digests.json").read_text())["key"]
     shutil.copy(theirs / "firmware.elf", ours)
+    seal(ours, key)  # otherwise it would be built again
     code, text = empty.run("no_init")
     assert code == ExitCode.INFRASTRUCTURE
     assert f"the device runs build {theirs.name[-12:]}" in text

@@ -1,9 +1,12 @@
 """Images: built once for the same inputs, again for others, and the same everywhere."""
 
+import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 
 from harness.elf import Elf
 from harness.engines.registry import find_engine
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.image import build
 from harness.image.build import Image, build_image
 from harness.image.toolchain import Toolchain, find_gcc, find_toolchain
@@ -89,7 +92,7 @@ def test_an_image_is_built_once(target: Target, model: Model, tmp_path: Path) ->
 
 def test_what_people_read_is_beside_the_elf(built: Image) -> None:
     names = sorted(path.name for path in built.directory.iterdir())
-    assert names == ["build.log", "firmware.elf", "firmware.map", "model"]
+    assert names == ["build.log", "digests.json", "firmware.elf", "firmware.map", "model"]
     assert "int nn_invoke(void)" in (built.directory / "model" / "model.c").read_text()
     assert (built.directory / "model" / "model.cmake").is_file()
     assert built.directory.name == f"small-cmsis-nn-stm32f4-{built.build_id[:12]}"
@@ -106,19 +109,161 @@ def test_an_image_without_its_elf_is_built_again(
     folder = tmp_path / built.directory.name
     shutil.copytree(built.directory, folder)
     (folder / "firmware.elf").unlink()
-    assert not build_image(target, model, ENGINE, tmp_path).cached
+    said: list[str] = []
+    assert not build_image(target, model, ENGINE, tmp_path, warn=said.append).cached
+    assert said == [
+        f"{folder}: 'firmware.elf' is damaged, missing or was changed; it is made again"
+    ]
     assert (folder / "firmware.elf").read_bytes() == built.elf.path.read_bytes()
 
 
-def test_a_damaged_elf_is_explained(
-    target: Target, model: Model, built: Image, tmp_path: Path
+def flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    file.write_bytes(data)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def to_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def to_link(file: Path) -> None:
+    file.rename(file.with_suffix(".moved"))
+    file.symlink_to(file.with_suffix(".moved"))
+
+
+def to_fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def unreadable(file: Path) -> None:
+    file.chmod(0)
+
+
+DAMAGE = [flip, cut, empty, to_folder, to_link, to_fifo]
+DAMAGE += [] if os.geteuid() == 0 else [unreadable]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", ["firmware.elf", "firmware.map", "model/model.c", "digests.json"])
+def test_a_damaged_image_is_built_again(
+    target: Target,
+    model: Model,
+    built: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    damage: Callable[[Path], None],
 ) -> None:
     folder = tmp_path / built.directory.name
     shutil.copytree(built.directory, folder)
-    (folder / "firmware.elf").write_bytes(b"no ELF")
-    with pytest.raises(InputError) as caught:
-        build_image(target, model, ENGINE, tmp_path)
-    assert str(caught.value).startswith(f"{folder / 'firmware.elf'}: cannot be read as ELF: ")
+    compile_again(monkeypatch, built)
+    damage(folder / name)
+    said: list[str] = []
+    again = build_image(target, model, ENGINE, tmp_path, warn=said.append)
+    assert not again.cached
+    assert len(said) == 1
+    assert said[0].startswith(f"{folder}: ")
+    assert name in said[0] or name == "digests.json"
+    assert said[0].endswith("; it is made again")
+    assert (again.flash, again.ram) == (built.flash, built.ram)
+    assert again.elf.path.read_bytes() == built.elf.path.read_bytes()
+    assert build_image(target, model, ENGINE, tmp_path, warn=said.append).cached
+    assert len(said) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def compile_again(monkeypatch: pytest.MonkeyPatch, built: Image) -> None:
+    """Let the compiler take what it made before: it takes seconds, and is not tested here."""
+
+    def compile_firmware(_: object, __: object, staging: Path, ___: object) -> None:
+        (staging / "cmake").mkdir()
+        shutil.copy(built.directory / "build.log", staging)
+        for file in ("firmware.elf", "firmware.map"):
+            shutil.copy(built.directory / file, staging / "cmake")
+
+    monkeypatch.setattr(build, "compile_firmware", compile_firmware)
+
+
+def file_in_place(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("not a folder")
+
+
+def link_in_place(folder: Path) -> None:
+    shutil.move(folder, folder.parent.parent / "moved")
+    folder.symlink_to(folder.parent.parent / "moved")
+
+
+def another_image(folder: Path) -> None:
+    digests = folder / "digests.json"
+    text = digests.read_text()
+    key = msgspec.json.decode(text)["key"]
+    digests.write_text(text.replace(key, key[::-1]))
+
+
+def another_version(folder: Path) -> None:
+    digests = folder / "digests.json"
+    digests.write_text(digests.read_text().replace('"version": 1', '"version": 2'))
+
+
+@pytest.mark.parametrize("damage", [file_in_place, link_in_place, another_image, another_version])
+def test_what_is_not_this_image_is_built_again(
+    target: Target,
+    model: Model,
+    built: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[Path], None],
+) -> None:
+    folder = tmp_path / "images" / built.directory.name
+    shutil.copytree(built.directory, folder)
+    compile_again(monkeypatch, built)
+    damage(folder)
+    said: list[str] = []
+    assert not build_image(target, model, ENGINE, folder.parent, warn=said.append).cached
+    assert len(said) == 1
+    assert build_image(target, model, ENGINE, folder.parent).cached
+    assert not folder.is_symlink()
+
+
+def test_a_flipped_bit_is_never_recorded(root: Path, built: Image, tmp_path: Path) -> None:
+    """The bit is in the size of a section: the ELF would still run and pass."""
+    shutil.copytree(root / "models", tmp_path / "models")
+    folder = tmp_path / "build" / "images" / built.directory.name
+    shutil.copytree(built.directory, folder)
+    elf = folder / "firmware.elf"
+    data = bytearray(elf.read_bytes())
+    (sections,) = struct.unpack_from("<I", data, 0x20)
+    data[sections + 40 + 0x14 + 1] ^= 0x10  # sh_size of the first section
+    elf.write_bytes(data)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "build", "--model=small", "--target=qemu-stm32"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"flash {built.flash:,} of" in done.stdout
+    assert "'firmware.elf' is damaged, missing or was changed; it is made again" in done.stderr
+
+
+def test_images_that_cannot_be_written_are_explained(
+    target: Target, model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "images").write_text("a file where the folder should be")
+    with pytest.raises(InfrastructureError, match="the image cannot be built: File exists"):
+        build_image(target, model, ENGINE, tmp_path / "images")
 
 
 # What an image depends on
@@ -282,6 +427,51 @@ def test_two_builds_at_once_both_work(root: Path, tmp_path: Path) -> None:
     (folder,) = (tmp_path / "build" / "images").iterdir()
     assert all(str(folder / "firmware.elf") in output for output, _ in outputs)
     assert (folder / "firmware.elf").is_file()
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.2, 1.6])
+def test_a_killed_build_leaves_nothing_that_the_next_one_believes(
+    root: Path, target: Target, model: Model, built: Image, tmp_path: Path, seconds: float
+) -> None:
+    shutil.copytree(root / "models", tmp_path / "models")
+    command = [sys.executable, "-m", "harness", "build", "--model=small", f"--target={target.name}"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+    images = tmp_path / "build" / "images"
+    again = build_image(target, model, ENGINE, images)
+    assert again.elf.path.read_bytes() == built.elf.path.read_bytes()
+    assert [path.name for path in images.iterdir()] == [built.directory.name]
+
+
+# What the environment and a hasty person do
+
+
+def test_flags_in_the_environment_do_not_change_the_image(
+    target: Target, model: Model, built: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CFLAGS", "ASMFLAGS"):
+        monkeypatch.setenv(name, "-O0 -DNN_OTHER")
+    monkeypatch.setenv("LDFLAGS", "-Wl,--defsym=other=1")
+    other = build_image(target, model, ENGINE, tmp_path)
+    assert other.elf.path.read_bytes() == built.elf.path.read_bytes()
+
+
+def test_a_source_that_changes_during_the_build_is_no_image(
+    target: Target, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "bundled" / "firmware"
+    shutil.copytree(bundled_files.bundled("firmware"), copy)
+    monkeypatch.setattr(bundled_files, "bundled", lambda folder: copy.parent / folder)
+
+    def edit(_: str) -> None:
+        with (copy / "app" / "main.c").open("a") as file:
+            file.write("// edited\n")
+
+    with pytest.raises(InfrastructureError, match="changed while it was built"):
+        build_image(target, model, ENGINE, tmp_path / "images", say=edit)
+    assert list((tmp_path / "images").iterdir()) == []
 
 
 # Sizes and symbols

@@ -1,5 +1,6 @@
 """The local index follows the files, whatever is among them; and a writer that is killed."""
 
+import csv
 import fcntl
 import os
 import random
@@ -8,8 +9,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -20,10 +23,12 @@ import harness
 from harness.cli.main import main
 from harness.errors import InfrastructureError, InputError
 from harness.results.record_file import read_record, write_record
+from harness.results.store.dataframes import frame_of, write_csv
 from harness.results.store.index import Index
 from harness.results.store.open_results import open_store
 from harness.results.store.store import Store
 from harness.workspace import Workspace
+from tests.support.full_disk import file_size
 from tests.support.year import MODELS, TARGETS, write_year, year
 
 NIGHTS = 10
@@ -202,6 +207,199 @@ def test_a_spoilt_index_is_made_anew(root: Path, spoil: Callable[[Path], None]) 
         assert len(store.series("flash")) == len(files(root))
 
 
+def exported(root: Path) -> str:
+    """Return all numbers."""
+    with open_store("", Workspace(root)) as store:
+        return frame_of(store).to_csv()
+
+
+def flip_bit(data: bytearray, dice: random.Random) -> None:
+    data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+
+
+def zero_page(data: bytearray, dice: random.Random) -> None:
+    start = dice.randrange(len(data) // 4096) * 4096
+    data[start : start + 4096] = bytes(4096)
+
+
+def swap_pages(data: bytearray, dice: random.Random) -> None:
+    one, other = (4096 * page for page in dice.sample(range(1, len(data) // 4096), 2))
+    first = data[one : one + 4096]
+    data[one : one + 4096], data[other : other + 4096] = data[other : other + 4096], first
+
+
+def cut_off(data: bytearray, dice: random.Random) -> None:
+    del data[dice.randrange(len(data)) :]
+
+
+def change_digit(data: bytearray, dice: random.Random) -> None:
+    at = dice.choice([i for i, byte in enumerate(data) if chr(byte).isdigit()])
+    data[at] = ord("0") + (data[at] - ord("0") + 1) % 10
+
+
+def append(data: bytearray, dice: random.Random) -> None:
+    data += dice.randbytes(dice.choice([1, 4096, 5000]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("damage", [flip_bit, zero_page, swap_pages, cut_off, change_digit, append])
+def test_a_damaged_index_gives_no_other_numbers(
+    root: Path,
+    damage: Callable[[bytearray, random.Random], None],
+    seed: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    true = exported(root)
+    dice = random.Random(seed)
+    path = root / "reports" / "index.sqlite"
+    for _ in range(5):
+        data = bytearray(path.read_bytes())
+        damage(data, dice)
+        if data == path.read_bytes():
+            continue  # two equal pages
+        path.write_bytes(data)
+        assert exported(root) == true
+        assert capsys.readouterr().err == (
+            f"harness: {path}: does not match index.digest; it is made again from "
+            f"{root}/reports/runs\n"
+        )
+    assert exported(root) == true
+    assert capsys.readouterr().err == ""
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE runs (id, started)")
+
+
+def of_the_future(path: Path) -> None:
+    digest = path.with_suffix(".digest")
+    digest.write_text(digest.read_text().replace("1 ", "2 ", 1))
+
+
+def without_digest(path: Path) -> None:
+    path.with_suffix(".digest").unlink()
+
+
+def digest_is_binary(path: Path) -> None:
+    path.with_suffix(".digest").write_bytes(b"\xff\xfe")
+
+
+def digest_is_a_folder(path: Path) -> None:
+    path.with_suffix(".digest").unlink()
+    path.with_suffix(".digest").mkdir()
+
+
+def killed_writer(path: Path) -> None:
+    """A commit in the write-ahead log only, of a process that was killed."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("UPDATE numbers SET value = value + 1")
+        database.commit()
+        saved = {end: path.with_name(path.name + end).read_bytes() for end in ("", "-wal", "-shm")}
+    for end, data in saved.items():
+        path.with_name(path.name + end).write_bytes(data)
+
+
+def hot_journal(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE numbers SET value = value + 1")
+        journal = path.with_name(path.name + "-journal").read_bytes()
+        database.rollback()
+    path.with_name(path.name + "-journal").write_bytes(journal)
+
+
+def stale_log(path: Path) -> None:
+    path.with_name(path.name + "-wal").write_bytes(b"left")
+
+
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        foreign,
+        of_the_future,
+        without_digest,
+        digest_is_binary,
+        killed_writer,
+        hot_journal,
+        stale_log,
+        fifo,
+    ],
+)
+def test_what_is_not_this_index_is_made_anew(root: Path, damage: Callable[[Path], None]) -> None:
+    true = exported(root)
+    path = root / "reports" / "index.sqlite"
+    damage(path)
+    assert exported(root) == true
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "index.digest",
+        "index.lock",
+        "index.sqlite",
+        "runs",
+    ]
+
+
+@pytest.mark.parametrize("damage", [digest_is_a_folder, lambda path: (path.unlink(), path.mkdir())])
+def test_a_folder_in_place_of_the_index_is_explained(
+    root: Path, damage: Callable[[Path], None]
+) -> None:
+    exported(root)
+    damage(root / "reports" / "index.sqlite")
+    with pytest.raises(InfrastructureError, match="the index cannot be written: Is a directory"):
+        exported(root)
+
+
+def test_an_index_on_a_full_disk_is_explained_and_made_again(root: Path) -> None:
+    true = exported(root)
+    path = root / "reports" / "index.sqlite"
+    for limit in (0, 4096, 20_000):
+        path.unlink(missing_ok=True)
+        with file_size(limit), pytest.raises(InfrastructureError) as caught:
+            exported(root)
+        assert caught.value.remedy
+        assert not list(path.parent.glob(".*"))
+    assert exported(root) == true
+
+
+def test_a_damaged_record_is_named_and_the_others_are_read(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flipped bit in a digit makes another number, and the file is still a Record."""
+    for record in (root / "reports" / "runs").iterdir():
+        write_record(read_record(record), record.parent)
+    ids(root)
+    path = sorted((root / "reports" / "runs").iterdir())[3]
+    data = path.read_bytes()
+    at = data.index(b'"value": ', data.index(b'"flash"')) + len(b'"value": ')
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    assert ids(root) == files(root) - {path.stem}
+    assert capsys.readouterr().err == (
+        f"harness: skipped: {path}: is damaged or was changed: its contents do not match its key "
+        "`digest`; restore or remove it; after a change of your own, remove the key `digest`\n"
+    )
+    path.write_bytes(data)
+    assert ids(root) == files(root)
+
+
+def test_a_reader_never_sees_half_an_index(root: Path) -> None:
+    """While one process makes the index again, others read the old one or the new one."""
+    whole = len(ids(root))
+    with Index(root / "reports" / "index.sqlite") as reader:
+        for _ in range(5):
+            (root / "reports" / "index.digest").unlink()
+            maker = threading.Thread(target=update, args=(root,))
+            maker.start()
+            while maker.is_alive():
+                assert len(reader.find()) == whole
+            maker.join()
+
+
 def test_what_is_no_folder_of_records_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "missing"):
@@ -326,6 +524,22 @@ def test_exports_hold_what_the_frame_does(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["export", "--parquet", str(parquet)]) == 3
     assert "pip install 'tinyml-harness[parquet]'" in capsys.readouterr().err
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, "1-1", "a=b", "'=1", "", "n\r=1", 'x",=1'])
+def test_a_cell_of_text_is_no_formula(text: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"model": [text], "value": [-0.5], "run": ["-r"], "error": [float("nan")]})
+    table = table.astype({"model": "category", "run": "str"})
+    path = tmp_path / "a.csv"
+    write_csv(table, path)
+    with path.open(newline="", encoding="utf-8") as file:
+        [heading, [model, value, run, error]] = csv.reader(file)
+    assert heading == ["model", "value", "run", "error"]
+    assert model == (f"'{text}" if text in FORMULAS else text)
+    assert (value, run, error) == ("-0.5", "'-r", "")
 
 
 # Pushing

@@ -119,6 +119,21 @@ def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytest
 
 
 @needs_tools
+def test_a_record_that_cannot_be_written_is_named_and_shown(
+    repository: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository.path / "reports").write_text("a file where the folder should be")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    result = run(repository)
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    (path,) = tmp_path.rglob("*.json")
+    text = str(result.stdout)
+    assert f"It is in {path}" in text
+    assert re.search(r"=+ runs =+", text)
+    assert f"{read_record(path).numbers['flash'].value:,}" in text
+
+
+@needs_tools
 def test_a_run_is_shared_and_a_store_that_fails_loses_none(repository: pytest.Pytester) -> None:
     database = repository.path / "team.sqlite"
     store = f"--store=sqlite:///{database}"

@@ -3,14 +3,17 @@
 import multiprocessing
 import random
 import secrets
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +24,7 @@ from harness.results.store.database_tables import version
 from harness.results.store.dataframes import frame_of
 from harness.results.store.store import Store
 from tests.support import postgres
+from tests.support.full_disk import file_size
 from tests.support.year import FIRST, MODELS, SILICON, TARGETS, made_up, year
 
 NIGHTS = 4
@@ -299,8 +303,66 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     path = tmp_path / "letter.sqlite"
     path.write_text("Dear Sir, " * 500)
     text = message(UnusableError, lambda: Store(f"sqlite:///{path}"))
-    assert text == f"{path}: the store failed: file is not a database"
+    assert text == (
+        f"{path}: the store failed: file is not a database\n"
+        "  -> name another file; this one is left as it is"
+    )
     assert path.read_text().startswith("Dear Sir")
+
+
+def test_a_database_that_is_locked_for_long_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    with Store(url) as store:
+        monkeypatch.setattr("harness.results.store.database._LOCK_TIMEOUT", 0.1)
+        with closing(sqlite3.connect(tmp_path / "team.sqlite")) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            text = message(InfrastructureError, lambda: store.add(RECORDS[0]))
+        assert text.startswith(f"{tmp_path}/team.sqlite: the store failed: database is locked\n")
+        assert "-> wait until the process that uses it ends" in text
+        store.add(RECORDS[0])
+
+
+def test_a_store_on_a_full_disk_is_explained(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    with Store(url) as store:
+        store.add(RECORDS[0])
+        with file_size(4096):
+            text = message(InfrastructureError, lambda: store.add(*RECORDS[1:]))
+        assert "the store failed: " in text
+        assert "\n  -> " in text
+        assert [entry.id for entry in store.find()] == [RECORDS[0].id]
+
+
+def test_a_damaged_value_is_no_traceback(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'team.sqlite'}"
+    with Store(url) as store:
+        store.add(RECORDS[0])
+        with closing(sqlite3.connect(tmp_path / "team.sqlite")) as other, other:
+            other.execute("UPDATE runs SET started = 'yesterday'")
+        text = message(InfrastructureError, store.find)
+        assert "holds a value that is not valid" in text
+        assert "harness push" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE records SET json = replace(json, '0.985', '0.986')",
+        "UPDATE numbers SET value = value + 1 WHERE name = 'flash'",
+        "UPDATE runs SET target = 'another'",
+        "DELETE FROM numbers WHERE name = 'flash'",
+    ],
+)
+def test_a_record_that_was_changed_in_the_database_is_refused(url: str, change: str) -> None:
+    with Store(url) as store:
+        store.add(RECORDS[0])
+        assert store.record(RECORDS[0].id) == RECORDS[0]
+        with writing(store.engine) as connection:
+            connection.execute(sqlalchemy.text(change))
+        text = message(HarnessError, lambda: store.record(RECORDS[0].id))
+        assert "is damaged or was changed" in text
 
 
 def test_a_folder_that_is_missing_is_explained(tmp_path: Path) -> None:

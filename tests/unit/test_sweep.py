@@ -149,6 +149,11 @@ def test_instructions_and_cycles_have_a_column_each() -> None:
     assert "5,775,834" not in line
 
 
+def test_a_name_is_no_formula(tmp_path: Path) -> None:
+    plot_sweep([replace(each, model=r"a$\no_such{b$") for each in ROWS], tmp_path / "a.svg")
+    assert r"a$\no_such{b$ on" in (tmp_path / "a.svg").read_text()
+
+
 def test_the_plot_names_flags_toolchains_and_unit(tmp_path: Path) -> None:
     same = [row("-O2", 45_000, 4_500_000, toolchain="clang"), ROWS[1]]
     plot_sweep([*same, row("-O3", 45_000, 4_500_000, toolchain="clang")], tmp_path / "a.svg")

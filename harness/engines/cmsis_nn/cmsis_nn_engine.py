@@ -23,6 +23,7 @@ from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
+from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
@@ -168,4 +169,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        raise unwritable(path, error) from error

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import arpy
@@ -78,14 +78,23 @@ def _remedy(core: str) -> str:
     )
 
 
-@cache
 def read_archive(path: Path) -> Archive:
     """Read the static library at `path`; `InputError` if it is not a library, or not for Arm."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return _parsed(path, data)
+
+
+# By contents, not by name: the library may be built again while this process runs.
+@lru_cache(maxsize=2)
+def _parsed(path: Path, data: bytes) -> Archive:
     architectures: set[str] = set()
     floats: set[bool] = set()
     symbols: set[str] = set()
     try:
-        with arpy.Archive(str(path)) as archive:
+        with arpy.Archive(str(path), fileobj=io.BytesIO(data)) as archive:
             for member in archive:
                 elf = ELFFile(io.BytesIO(member.read()))
                 if elf["e_machine"] != "EM_ARM":

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.support import bundled_files
+from harness.support import bundled_files, checked_cache
 from harness.support.home_folder import home
+from harness.support.owned_temporary import temporary_folder
+from harness.support.whole_files import explained_errors
 
 NAME = "TinyMLHarness"
 
@@ -19,19 +21,25 @@ def assemble(libraries: Path) -> Path:
     """Write the library into the folder `libraries`, replacing an older copy; return its folder.
 
     Files keep their modification times, so that only changed ones are compiled again. Raises
-    `InputError` if something else has the library's name.
+    `InputError` if something else has the library's name, `InfrastructureError` if the folder
+    cannot be written.
     """
     library = libraries / NAME
     if library.exists():
         _check_ours(library)
-        shutil.rmtree(library)
     firmware = bundled_files.bundled("firmware")
-    shutil.copytree(firmware / "arduino", library)
-    link = library / "src" / "link"
-    link.mkdir()
-    for source in sorted((firmware / "link").glob("*.[ch]")):
-        shutil.copy2(source, link)
-    shutil.copy2(bundled_files.bundled("LICENSE"), library)
+    with explained_errors("the library cannot be written", libraries):
+        libraries.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(libraries) as folder:
+            new = folder / NAME
+            shutil.copytree(firmware / "arduino", new)
+            (new / "src" / "link").mkdir()
+            for source in sorted((firmware / "link").glob("*.[ch]")):
+                shutil.copy2(source, new / "src" / "link")
+            shutil.copy2(bundled_files.bundled("LICENSE"), new)
+            if library.exists():
+                checked_cache.discard(library)
+            new.rename(library)
     return library
 
 

@@ -1,6 +1,7 @@
 """`--sketch`: compiles a sketch to an ELF, which then runs like one given with `--elf`."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 from harness.errors import InputError
 from harness.image.arduino.arduino_cli import compile_sketch, find_arduino_cli
 from harness.image.arduino.arduino_library import assemble
+from harness.support import checked_cache
 from harness.support.lease import Lease
+from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
 _WAIT = 1800.0  # seconds to wait for another process that compiles the same sketch
@@ -49,7 +52,14 @@ def sketch_elf(options: Any, targets: Sequence[Target], builds: Path) -> Path | 
     with ExitStack() as stack:
         stack.callback(Lease(f"sketch {build.name}", wait=_WAIT).release)
         library = assemble(build / "libraries")
-        return compile_sketch(cli, sketch, fqbn, library, build / "build")
+        objects = build / "build"  # arduino-cli links the objects that it finds there
+        with explained_errors("the sketch cannot be compiled", objects):
+            if os.path.lexists(objects) and not checked_cache.is_valid(objects, key):
+                checked_cache.discard(objects)
+            objects.mkdir(parents=True, exist_ok=True)
+            elf = compile_sketch(cli, sketch, fqbn, library, objects)
+            checked_cache.seal(objects, key)
+        return elf
 
 
 def _folder(path: Path) -> Path:

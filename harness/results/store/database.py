@@ -32,8 +32,6 @@ _STATEMENT_TIMEOUT = 120  # seconds
 _CREATE_LOCK = 0x7469_6E79  # PostgreSQL's advisory lock for the creation of the tables
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 _SQLITE = (
-    f"PRAGMA busy_timeout = {_LOCK_TIMEOUT * 1000}",
-    "PRAGMA journal_mode = WAL",  # readers do not wait for writers
     "PRAGMA synchronous = NORMAL",  # the JSON files are the primary data, and are synced
     "PRAGMA foreign_keys = ON",
 )
@@ -48,6 +46,7 @@ _LIBPQ = {  # in seconds; a vanished server is detected after a minute
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+_DAMAGED = "restore it from a backup, or fill another store from the Records: harness push"
 _PASSWORDS = ("password", "sslpassword")  # parameters of libpq
 _REMEDIES = {  # by SQLSTATE
     "42501": "GRANT USAGE, CREATE ON SCHEMA public TO this user, and rights on the tables",
@@ -63,6 +62,8 @@ _SQLITE_REMEDIES = {  # by primary result code
     sqlite3.SQLITE_IOERR: _SPACE_OR_RIGHTS,
     sqlite3.SQLITE_FULL: _SPACE_OR_RIGHTS,
     sqlite3.SQLITE_CANTOPEN: _SPACE_OR_RIGHTS,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: "name another file; this one is left as it is",
 }
 
 
@@ -72,6 +73,17 @@ class UnusableError(InfrastructureError):
 
 def open_engine(url: str) -> Engine:
     """Return the database at `url`, with the tables created; errors as for `Store`."""
+    engine = connect(url)
+    make_tables(engine)
+    return engine
+
+
+def connect(url: str, *, journal: str = "WAL") -> Engine:
+    """Return the database at `url`, as it is; errors as for `Store`.
+
+    With SQLite's `journal` mode WAL, readers do not wait for writers. With DELETE, the database is
+    one file whenever nobody writes.
+    """
     parsed = _parse_url(url)
     try:
         engine = create_engine(parsed, **_options(parsed))
@@ -82,17 +94,17 @@ def open_engine(url: str) -> Engine:
             remedy="pip install 'tinyml-harness[postgres]'",
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", partial(_configure_sqlite, journal))
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "connect", _configure_postgresql)
-    _make_tables(engine)
     return engine
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+def _configure_sqlite(journal: str, connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # `_begin_sqlite` begins transactions
-    for statement in _SQLITE:
+    wait = f"PRAGMA busy_timeout = {_LOCK_TIMEOUT * 1000:.0f}"
+    for statement in (wait, *_SQLITE, f"PRAGMA journal_mode = {journal}"):
         _retry_while_busy(partial(connection.execute, statement))
 
 
@@ -144,7 +156,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _make_tables(engine: Engine) -> None:
+def make_tables(engine: Engine) -> None:
     """Create the tables if they do not exist, once even with several processes; check them."""
     with reading(engine) as connection:
         exists = inspect(connection).has_table(version.name)
@@ -169,6 +181,11 @@ def _make_tables(engine: Engine) -> None:
             where=_printable_url(engine.url),
             remedy="use the version of the harness that created them, or another database",
         )
+
+
+def damaged(engine: Engine, what: str) -> UnusableError:
+    """Return the error for a store with wrong contents."""
+    return UnusableError(what, where=_printable_url(engine.url), remedy=_DAMAGED)
 
 
 def _parse_url(url: str) -> URL:
@@ -225,8 +242,8 @@ def _translated_errors(engine: Engine) -> Iterator[None]:
         text = _without_passwords(str(original), engine.url)
         what = next(iter(text.strip().splitlines()), type(original).__name__)
         # SQLite raises this for a file that is not a database, or is damaged.
-        damaged = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
-        kind = UnusableError if damaged else InfrastructureError
+        unusable = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
+        kind = UnusableError if unusable else InfrastructureError
         code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
         state = getattr(original, "sqlstate", None) or ""
         raise kind(
@@ -234,3 +251,5 @@ def _translated_errors(engine: Engine) -> Iterator[None]:
             where=_printable_url(engine.url),
             remedy=_REMEDIES.get(state, "") or _SQLITE_REMEDIES.get(code, ""),
         ) from error
+    except (ValueError, TypeError) as error:  # a column is not what its type says
+        raise damaged(engine, f"the store holds a value that is not valid: {error}") from error

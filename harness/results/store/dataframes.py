@@ -1,5 +1,6 @@
 """The numbers of many runs as one pandas table, and as files for other tools."""
 
+import csv
 from pathlib import Path
 from typing import Unpack
 
@@ -14,6 +15,8 @@ from harness.support.whole_files import replace_files
 
 _OF_RUN = ("commit", "branch", "target", "model", "engine", "toolchain", "optimize", "verdict")
 _COLUMNS = ("run", "started", *_OF_RUN, "metric", "value", "unit", "kind", "estimator", "error")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # the first characters of a formula
+_TEXT = (pd.CategoricalDtype, pd.StringDtype)
 _TYPES = dict.fromkeys((*_OF_RUN, "metric", "unit", "kind", "estimator"), "category") | {
     "run": "str",
     "started": "datetime64[us, UTC]",
@@ -43,14 +46,31 @@ def frame_of(store: Store, **filters: Unpack[RunFilter]) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write `table` as CSV in UTF-8; raises `InputError` if the file cannot be written."""
-    replace_files(path.parent, {path.name: table.to_csv(index=False).encode()})
+    """Write `table` as CSV in UTF-8.
+
+    Spreadsheets run a text that looks like a formula, so it gets an apostrophe in front. Numbers
+    stay as they are. Raises the errors of `replace_files`.
+    """
+    texts = [str(name) for name in table if isinstance(table[name].dtype, _TEXT)]
+    guarded = table.assign(**{name: table[name].map(_guarded) for name in texts})
+    # By default, pandas does not quote a text with a carriage return, which then ends the row.
+    returns = any(table[name].str.contains("\r", regex=False).any() for name in texts)
+    text = (
+        guarded.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+        if returns
+        else guarded.to_csv(index=False)
+    )
+    replace_files(path.parent, {path.name: text.encode()})
+
+
+def _guarded(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write `table` as Parquet.
 
-    Raises `InputError` if the file cannot be written, `InfrastructureError` without pyarrow.
+    Raises the errors of `replace_files`, and `InfrastructureError` without pyarrow.
     """
     try:
         data = table.to_parquet(index=False)

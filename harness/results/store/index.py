@@ -2,74 +2,94 @@
 
 The JSON files are the primary data; the index can always be rebuilt from them. A new file is read,
 a changed file is read again, and the run of a removed file leaves the index.
+
+The file beside the index holds the SHA-256 of the index. SQLite does not notice most damages, so
+an index that does not match is rebuilt.
 """
 
 import fcntl
+import hashlib
 import os
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Engine, delete, select
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.record_file import read_file
-from harness.results.store.database import UnusableError, reading, writing
-from harness.results.store.database_tables import FILES, files, runs
+from harness.results.store.database import connect, make_tables, reading, writing
+from harness.results.store.database_tables import FILES, VERSION, files, runs
 from harness.results.store.store import ParsedRecord, Store, insert
+from harness.support.owned_temporary import temporary_folder
+from harness.support.whole_files import remedy_of
 
-_LOCK_TIMEOUT = 60  # seconds; opening the index takes less
+_LOCK_TIMEOUT = 300  # seconds; to index ten years of records takes a minute
 _PAUSE = 0.01  # seconds between two attempts
-_BATCH_SIZE = 250  # records in a transaction
+_BATCH_SIZE = 250  # records that are read at once
 _SUFFIX = ".json"
+_JOURNALS = ("-journal", "-wal", "-shm")  # SQLite's files beside a database that is being written
 
 FileState = tuple[int, int]  # size in bytes, mtime in nanoseconds
 
 
 class Index(Store):
-    """A store on SQLite in the file `path`, kept up to date with a folder of records.
-
-    A file that is damaged, or has tables of another version, is replaced. Raises
-    `InfrastructureError` if it cannot be written.
-    """
+    """A store on SQLite in the file `path`, which `update` makes from a folder of records."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _exclusive_lock(path.with_suffix(".lock")):
-                try:
-                    self._open()
-                except UnusableError:
-                    self._replace()
-        except OSError as error:
-            raise InfrastructureError(
-                f"the index cannot be written: {error.strerror}", where=str(path)
-            ) from error
-
-    def _open(self) -> None:
-        super().__init__(f"sqlite:///{self._path}")
-        with writing(self.engine) as connection:
-            FILES.create_all(connection)
-
-    def _replace(self) -> None:
-        for end in ("", "-wal", "-shm"):
-            self._path.with_name(f"{self._path.name}{end}").unlink(missing_ok=True)
-        self._open()
+        self._digest = path.with_suffix(".digest")
+        self.engine = _connect(path)
 
     def update(self, folder: Path) -> list[InputError]:
-        """Bring the index up to date with `folder`; return an error for each file it skips."""
-        try:
-            return self._synchronize(folder)
-        except UnusableError:  # damaged in a part that opening did not read
-            with _exclusive_lock(self._path.with_suffix(".lock")):
-                self._replace()
-            return self._synchronize(folder)
+        """Bring the index up to date with `folder`; return an error for each file it skips.
 
-    def _synchronize(self, folder: Path) -> list[InputError]:
-        # Read the index first: a file that another process adds now must not count as removed.
-        with reading(self.engine) as connection:
+        An index that is damaged, or has tables of another version, is rebuilt. Other processes see
+        the state before or after. Raises `InfrastructureError` if the index cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with _exclusive_lock(self._path.with_suffix(".lock")):
+                if self._is_whole():
+                    return self._update(self.engine, folder, self._path)
+                if os.path.lexists(self._path):
+                    text = f"does not match {self._digest.name}; it is made again from {folder}"
+                    print(f"harness: {self._path}: {text}", file=sys.stderr)
+                return self._rebuild(folder)
+        except OSError as error:
+            raise InfrastructureError(
+                f"the index cannot be written: {error.strerror}",
+                where=str(self._path),
+                remedy=remedy_of(error, self._path.parent),
+            ) from error
+
+    def _is_whole(self) -> bool:
+        """Return whether the index is as it was last written. Only a process with the lock asks."""
+        if any(os.path.lexists(path) for path in self._journals()):
+            return False  # its writer was killed
+        try:
+            return self._path.is_file() and self._digest.read_text() == _digest(self._path)
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def _rebuild(self, folder: Path) -> list[InputError]:
+        with temporary_folder(self._path.parent) as new:
+            path = new / self._path.name
+            engine = _connect(path)
+            make_tables(engine)
+            with writing(engine) as connection:
+                FILES.create_all(connection)
+            skipped = self._update(engine, folder, path)
+            for journal in self._journals():
+                journal.unlink(missing_ok=True)
+            path.replace(self._path)
+        return skipped
+
+    def _update(self, engine: Engine, folder: Path, path: Path) -> list[InputError]:
+        """Bring the index `engine`, in the file `path`, up to date; write its digest."""
+        with reading(engine) as connection:
             known = {
                 key: (size, changed) for key, size, changed in connection.execute(select(files))
             }
@@ -77,21 +97,55 @@ class Index(Store):
         outdated = [key for key, state in known.items() if current.get(key) != state]
         new = sorted(key for key, state in current.items() if known.get(key) != state)
         skipped: list[InputError] = []
-        for batch in batches(outdated):
-            with writing(self.engine) as connection:
-                _remove(connection, batch)
-        for batch in batches(new):
-            read = read_files(folder, batch, skipped)
-            with writing(self.engine) as connection:
-                _remove(connection, list(read))  # another process may have added an older version
-                insert(connection, read)
-                if read:
-                    connection.execute(files.insert(), [_row(key, current[key]) for key in read])
+        written = False
+        if outdated or new:
+            with writing(engine) as connection:
+                written = _replace(connection, outdated, _read(folder, new, skipped), current)
+        if written or path != self._path:
+            self._digest.write_text(_digest(path))
         return skipped
+
+    def _journals(self) -> list[Path]:
+        return [self._path.with_name(f"{self._path.name}{end}") for end in _JOURNALS]
+
+
+def _connect(path: Path) -> Engine:
+    return connect(f"sqlite:///{path}", journal="DELETE")
+
+
+def _digest(path: Path) -> str:
+    """Return the version of the tables and the SHA-256 of the file."""
+    with path.open("rb") as file:
+        return f"{VERSION} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _read(
+    folder: Path, keys: Sequence[str], skipped: list[InputError]
+) -> Iterator[Mapping[str, ParsedRecord]]:
+    return (read_files(folder, batch, skipped) for batch in batches(keys))
+
+
+def _replace(
+    connection: Connection,
+    outdated: Sequence[str],
+    new: Iterator[Mapping[str, ParsedRecord]],
+    states: Mapping[str, FileState],
+) -> bool:
+    """Remove the runs `outdated` and add those in `new`; return whether there were any."""
+    written = bool(outdated)
+    for batch in batches(outdated):
+        for column in (runs.c.id, files.c.id):
+            connection.execute(delete(column.table).where(column.in_(batch)))
+    for read in new:
+        if read:
+            insert(connection, read)
+            connection.execute(files.insert(), [_row(key, states[key]) for key in read])
+            written = True
+    return written
 
 
 def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield `keys` in parts, one for each transaction, so that other writers get their turn."""
+    """Yield `keys` in parts, so that not all records are in memory at once."""
     return (keys[start : start + _BATCH_SIZE] for start in range(0, len(keys), _BATCH_SIZE))
 
 
@@ -138,11 +192,6 @@ def read_files(
     return read
 
 
-def _remove(connection: Connection, keys: Sequence[str]) -> None:
-    for column in (runs.c.id, files.c.id):
-        connection.execute(delete(column.table).where(column.in_(keys)))
-
-
 @contextmanager
 def _exclusive_lock(path: Path) -> Iterator[None]:
     """Hold the lock `path`, so that no other process opens, creates or replaces the index.
@@ -150,15 +199,20 @@ def _exclusive_lock(path: Path) -> Iterator[None]:
     Raises `InfrastructureError` if another process holds the lock for too long.
     """
     end = time.monotonic() + _LOCK_TIMEOUT
-    with path.open("w") as file:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as error:
                 if time.monotonic() > end:
                     raise InfrastructureError(
-                        f"another process has held this lock for {_LOCK_TIMEOUT} s", where=str(path)
+                        f"another process has held this lock for {_LOCK_TIMEOUT} s",
+                        where=str(path),
+                        remedy="end that process, or try again later",
                     ) from error
                 time.sleep(_PAUSE)
         yield
+    finally:
+        os.close(descriptor)

@@ -75,6 +75,6 @@ def open_index(path: Path, folder: Path) -> "Index":
 def warn_skipped(skipped: Sequence[InputError]) -> None:
     """Print the files that are not records to standard error."""
     for error in skipped[:_MAX_SKIPPED]:
-        print(f"harness: skipped: {error}", file=sys.stderr)
+        print("harness: skipped:", "; ".join(str(error).split("\n  -> ")), file=sys.stderr)
     if len(skipped) > _MAX_SKIPPED:
         print(f"harness: skipped: {len(skipped) - _MAX_SKIPPED} more files", file=sys.stderr)

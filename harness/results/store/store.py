@@ -1,6 +1,6 @@
 """A store: the records of many runs, indexed, on SQLite or PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from types import TracebackType
@@ -14,9 +14,9 @@ from harness.errors import InputError
 from harness.measure.number import Kind
 from harness.results.combination import Combination
 from harness.results.record import Record
-from harness.results.record_file import parse_record
+from harness.results.record_file import parse_record, to_json
 from harness.results.store import rows
-from harness.results.store.database import open_engine, reading, writing
+from harness.results.store.database import damaged, open_engine, reading, writing
 from harness.results.store.database_tables import numbers, records, runs
 
 Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
@@ -115,7 +115,7 @@ class Store:
 
         Raises `InputError` if one breaks a rule of docs/record.md.
         """
-        encoded = {record.id: msgspec.json.encode(record) for record in added}
+        encoded = {record.id: to_json(record) for record in added}
         # Parsing checks all rules.
         parsed = {key: (parse_record(json, key), json) for key, json in encoded.items()}
         self.add_read(parsed)
@@ -135,14 +135,26 @@ class Store:
             return [Entry(*row) for row in connection.execute(query)]
 
     def record(self, id: str) -> Record:  # noqa: A002 - the key's name
-        """Return the whole record; raises `InputError` if no run has this id."""
+        """Return the whole record.
+
+        Raises `InputError` if no run has this id, `UnusableError` if the rows of the run do not
+        match its record.
+        """
         with reading(self.engine) as connection:
-            json = connection.scalar(select(records.c.json).join(runs).where(runs.c.id == id))
-        if json is None:
-            raise InputError(
-                f"there is no run {id!r}", remedy="harness export --csv FILE lists all runs"
-            )
-        return parse_record(json.encode(), id)
+            query = select(records.c.json, runs).join(runs).where(runs.c.id == id)
+            found = connection.execute(query).mappings().one_or_none()
+            if found is None:
+                raise InputError(
+                    f"there is no run {id!r}", remedy="harness export --csv FILE lists all runs"
+                )
+            query = select(numbers).where(numbers.c.run == found["run"])
+            rest = connection.execute(query).mappings().all()
+        record = parse_record(found["json"].encode(), id)
+        row, number_rows = rows.run_row(record), rows.number_rows(record, found["run"])
+        same = all(found[key] == value for key, value in row.items())
+        if not same or _sorted(map(dict, rest)) != _sorted(number_rows):
+            raise damaged(self.engine, f"run {id} is damaged or was changed")
+        return record
 
     def series(self, metric: str, **filters: Unpack[RunFilter]) -> list[Point]:
         """Return the number `metric` of the selected runs, oldest first.
@@ -159,6 +171,10 @@ class Store:
         with reading(self.engine) as connection:
             ordered = query.order_by(runs.c.started, runs.c.id)
             return [Point(*row) for row in connection.execute(ordered)]
+
+
+def _sorted(number_rows: Iterable[rows.Row]) -> list[rows.Row]:
+    return sorted(number_rows, key=lambda row: str(row["name"]))
 
 
 def filtered(query: Query, filters: RunFilter) -> Query:
