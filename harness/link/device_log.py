@@ -1,4 +1,4 @@
-"""The device's LOG messages, of which only the first and the last are kept."""
+"""The device's LOG messages. Only the first and the last are kept."""
 
 from collections import deque
 
