@@ -37,8 +37,8 @@ Array = np.ndarray[Any, Any]
 # If the arena is too small for a large model, TFLM may also crash. Untouched memory costs nothing,
 # so the first arena is larger than any microcontroller's RAM.
 _ARENAS = tuple(1 << bits for bits in (24, 27))
-_OUTPUTS = "outputs.npz"
 _SIGNALS = 128  # exit codes above this are signals
+_OUTPUTS = "outputs.npz"
 _START_SECONDS = 60.0
 _INFERENCE_SECONDS = 10.0
 _MEMORY = 1 << 30  # bytes of address space, in addition to the vectors

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -108,21 +107,11 @@ class OwnedProcess:
             self._supervisor.kill()
             self._supervisor.wait(_STOP_DEADLINE)
         if self._supervisor.returncode < 0:
-            _kill_session(self._supervisor.pid)
+            # It was killed and could not end the children of its child. Linux numbers processes
+            # in a cycle, so no other session has its number this early.
+            supervisor.kill_session(self._supervisor.pid)
         for pipe in (self._supervisor.stdin, self._supervisor.stdout):
             if pipe is not None:
                 pipe.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def _kill_session(leader: int) -> None:
-    """Kill what a killed supervisor could not end: the children of its child.
-
-    They are in its session. Linux numbers processes in a cycle, so no other session has its
-    number this early.
-    """
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if os.getsid(int(entry.name)) == leader:
-                os.kill(int(entry.name), signal.SIGKILL)

@@ -9,24 +9,25 @@ import re
 HIDDEN = "***"
 """What stands in the place of a secret."""
 
-_USER = r"\b([a-z][a-z0-9+.-]*://[^\s:/@?#'\"]*:)"
+# Repetitions before a match have a limit, so that a hostile text cannot make them slow.
+_USER = r"\b([a-z][a-z0-9+.-]{0,30}://[^\s:/@?#'\"]{0,200}:)"
 _VALUE = r"""(?:'(?:\\.|[^'\\])*'?|"(?:\\.|[^"\\])*"?|[^\s&;,'")\]}]+)"""
-_PASSWORDS = r"[\w-]*(?:password|passwd|passphrase|pwd)"
-_TOKENS = r"[\w-]*(?:token|secret|api[_-]?key|access[_-]?key)"
+_PASSWORDS = r"[\w-]{0,40}(?:password|passwd|passphrase|pwd)"
+_TOKENS = r"[\w-]{0,40}(?:token|secret|api[_-]?key|access[_-]?key)"
 _SECRETS = tuple(
     re.compile(f"(?i){pattern}")
     for pattern in (
         # scheme://user:password@host. The last @ of a word ends a password that itself has an @.
-        rf"{_USER}\S*(?=@)",
+        rf"{_USER}\S{{0,400}}(?=@)",
         # The same with blanks in the password. A number can also be a port.
-        rf"{_USER}(?!\d+(?:[/?,;)\s]|$))[^\n@]*(?=@)",
+        rf"{_USER}(?!\d+(?:[/?,;)\s]|$))[^\n@]{{0,400}}(?=@)",
         # A user without a password is a token where web servers and git take one.
-        r"\b(https?://)[^\s:/@?#'\"]+(?=@)",
+        r"\b(https?://)[^\s:/@?#'\"]{1,400}(?=@)",
         # password=… in a query, in libpq's keywords and values, as an option or a variable.
         rf"(\b{_PASSWORDS}\s*=\s*){_VALUE}",
         rf"(--{_PASSWORDS}\s+){_VALUE}",
         rf"((?:[?&;]|--){_TOKENS}=){_VALUE}",
-        rf"(\b(?-i:[A-Z0-9_]*(?:TOKEN|SECRET|API_?KEY|ACCESS_?KEY)=)){_VALUE}",
+        rf"(\b(?-i:[A-Z0-9_]{{0,40}}(?:TOKEN|SECRET|API_?KEY|ACCESS_?KEY)=)){_VALUE}",
         # "password": "…" in JSON and in the text of a dict.
         rf"""(['"](?:{_PASSWORDS}|{_TOKENS})['"]\s*:\s*)(?:'[^']*'?|"[^"]*"?)""",
         r"""(\bauthorization['"]?\s*[:=]\s*['"]?(?:basic|bearer|token)\s+)[^\s'"]+""",

@@ -7,7 +7,8 @@ Whoever is killed or stopped, the command ends:
 - The supervisor is killed: on Linux the kernel kills the command, too. On macOS, which has no
   such signal, the command then runs on.
 
-The command has a process group of its own, and is killed together with its own children.
+The command is killed together with its own children: its process group, and on Linux the whole
+session, because ninja gives each compiler a group of its own.
 """
 
 import ctypes
@@ -23,6 +24,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+_ATTEMPTS = 100
+_POLL = 0.005  # seconds
 _GRACE = 1.0  # seconds for the command to end in order after its owner has ended
 _ENDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _HANDLED = (*_ENDED, signal.SIGCONT)
@@ -70,7 +73,7 @@ def supervise(life: int, scratch: str, passed: list[int], command: list[str]) ->
             _signal_group(child, signal.SIGTERM)
             time.sleep(_GRACE)  # if the command ends, so does this process
     finally:
-        _signal_group(child, signal.SIGKILL)
+        _kill(child)
         child.wait()
         _remove(scratch)
 
@@ -116,7 +119,7 @@ def _stop_orphan(owner: int, _: int, __: object) -> None:
 
 def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:
     code = child.wait()
-    _signal_group(child, signal.SIGKILL)
+    _kill(child)
     if select.select([life], [], [], 0)[0]:  # the owner ended too: nobody else removes the folder
         _remove(scratch)
     os._exit(code if code >= 0 else 128 - code)
@@ -126,6 +129,40 @@ def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
     """Send a signal to the child, if it still runs, and to its own children."""
     with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM if all are zombies
         os.killpg(child.pid, number)
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    _signal_group(child, signal.SIGKILL)
+    kill_session(os.getpid())
+
+
+def kill_session(leader: int) -> None:
+    """Kill all processes in the session of `leader` except itself."""
+    for _ in range(_ATTEMPTS):
+        others = [number for number in _processes() if number != leader and _is_in(number, leader)]
+        if not others:
+            return
+        for number in others:
+            with suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        time.sleep(_POLL)  # until they are gone; they may have started others meanwhile
+
+
+def _processes() -> list[int]:
+    """Return the numbers of the running processes; none without /proc."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def _is_in(number: int, session: int) -> bool:
+    try:
+        with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
+            state, _, _, of = file.read().rpartition(") ")[2].split()[:4]
+    except (OSError, ValueError):
+        return False  # it has ended
+    return int(of) == session and state not in {"Z", "X"}
 
 
 def _remove(scratch: str) -> None:

@@ -37,8 +37,12 @@ linux = pytest.mark.skipif(
 
 
 def family(folder: Path) -> str:
-    """Return a command: a child that has a child, both with `folder` in their command lines."""
-    grandchild = f"{sys.executable} -c 'import time; time.sleep(60)' {folder}"
+    """Return a command: a child that has a child, both with `folder` in their command lines.
+
+    The child's child has a process group of its own, as a compiler that ninja starts.
+    """
+    program = "import os, time; os.setpgid(0, 0); time.sleep(60)"
+    grandchild = f"{sys.executable} -c '{program}' {folder}"
     return f": {folder}; {grandchild} & touch {folder / 'scratch' / 'ready'}; wait"
 
 
