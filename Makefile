@@ -7,7 +7,7 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients perf setup system clean
+.PHONY: bench test coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -53,6 +53,11 @@ fuzz-protocol: setup ## a coverage-guided fuzzer on the firmware's parsers of li
 CLIENT_SECONDS ?= 180
 fuzz-clients: setup ## hostile devices talk to the harness's clients of link and MLPerf Tiny
 	$(BIN)/python -m tests.fuzz.clients $(CLIENT_SECONDS)
+
+# FAULTS=line tries one class; FAULTS="--seeds 1" tries each fault once.
+FAULTS ?=
+faults: setup ## break the line, boards, processes, disks, inputs: every count must be 0
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 VECTORS ?= 1000 # keyword vectors that go over a serial line; 2.5 minutes
 perf: setup ## what the harness itself costs, as ratios

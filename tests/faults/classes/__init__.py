@@ -1,0 +1,1 @@
+"""The classes of faults: each module is one."""
