@@ -7,7 +7,8 @@ repeated RUN without running the model again.
 import secrets
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from harness.errors import InfrastructureError
 from harness.link import messages
@@ -19,6 +20,9 @@ from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welc
 from harness.link.retries import ATTEMPTS, FIRST_PAUSE, Retries
 from harness.link.running import run
 from harness.link.tracing import LostError, trace
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
@@ -39,6 +43,22 @@ class Span(NamedTuple):
     begin: float
     end: float
     disturbed: bool = False
+
+
+def _located(
+    method: "Callable[Concatenate[LinkClient, P], T]",
+) -> "Callable[Concatenate[LinkClient, P], T]":
+    """Have the errors of `method` name the line; what parses a message does not know it."""
+
+    @wraps(method)
+    def located(self: "LinkClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except InfrastructureError as error:
+            error.where = error.where or self._exchange.name
+            raise
+
+    return located
 
 
 class LinkClient:
@@ -81,6 +101,7 @@ class LinkClient:
         """Forget the device's LOG messages until now."""
         self._exchange.log.clear()
 
+    @_located
     def hello(self, build_id: str, deadline: float = HELLO_DEADLINE) -> Welcome:
         """Open a session with the firmware of `build_id` (32 hex digits).
 
@@ -111,6 +132,7 @@ class LinkClient:
             remedy="does the firmware start, and is this its serial line and baud rate?",
         )
 
+    @_located
     def infer(self, data: bytes) -> Result:
         """Run the model on `data`, the bytes of the input tensor, and return the result.
 
@@ -136,6 +158,7 @@ class LinkClient:
             remedy="is something else writing to the line, or the line noisy?",
         )
 
+    @_located
     def trace(self, data: bytes, layer: int | None = None) -> tuple[list[LayerOutput], Result]:
         """Run a traced image on `data`; return the output of each layer, and the result.
 
@@ -155,6 +178,7 @@ class LinkClient:
             remedy="is the line noisy, and is the baud rate right?",
         )
 
+    @_located
     def profile(self) -> LayerTicks:
         """Return the ticks of each layer in the last inference of a profiled image."""
         sequence = self._exchange.next_sequence()

@@ -130,7 +130,10 @@ def test_an_impossible_window_is_named(window: int) -> None:
     client, line, _ = opened(Message.HELLO, spoil=welcomed(window=window))
     with pytest.raises(MalformedMessageError) as error:
         client.hello(BUILD_ID.hex())
-    assert f"WELCOME: window is {window:,}; 128 to 65,536 is allowed" in str(error.value)
+    assert str(error.value) == (
+        f"hostile device: WELCOME: window is {window:,}; 128 to 65,536 is allowed\n"
+        f"  -> {messages.REBUILD}"
+    )
     assert line.now < 5
 
 
