@@ -17,6 +17,7 @@ from harness.results.store.open_results import open_index, open_store
 from harness.runs.bench import link_bench
 from harness.runs.link_run import Run
 from harness.runs.request import RunRequest
+from harness.support.uncaught import explained_conditions
 from harness.target.find_target import find_target
 from harness.workspace import find_workspace
 
@@ -50,19 +51,20 @@ def run(
     `InputError` for a name or file that is wrong, `InfrastructureError` if the compiler, the
     board or the link fails, or the Record cannot be written.
     """
-    workspace = find_workspace(Path(root))
-    request = RunRequest(
-        target=find_target(target, workspace.targets),
-        model=find_model(model, workspace.models),
-        workspace=workspace,
-        engine=find_engine(engine, tflm_tree(workspace.root)),
-        toolchain=find_toolchain(toolchain or default_toolchain(), opt),
-        profile=profile,
-    )
-    with link_bench(request) as dut:
-        result = dut.run()
-    if record:
-        record_run(result, workspace)
+    with explained_conditions():
+        workspace = find_workspace(Path(root))
+        request = RunRequest(
+            target=find_target(target, workspace.targets),
+            model=find_model(model, workspace.models),
+            workspace=workspace,
+            engine=find_engine(engine, tflm_tree(workspace.root)),
+            toolchain=find_toolchain(toolchain or default_toolchain(), opt),
+            profile=profile,
+        )
+        with link_bench(request) as dut:
+            result = dut.run()
+        if record:
+            record_run(result, workspace)
     return result
 
 

@@ -19,6 +19,7 @@ from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import mlperf_bench
+from harness.runs.health import Health
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.request import RunRequest
@@ -90,6 +91,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             metering=metering,
             protocol="mlperf-tiny",
             plan=plan,
+            health=health,
         )
         with mlperf_bench(request) as dut:
             result = dut.run()
@@ -99,7 +101,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             errors.append(error)
         return result
 
-    plan, progress = plan_of(options), Progress(sys.stderr)
+    plan, progress, health = plan_of(options), Progress(sys.stderr), Health()
     with metering:
         outcomes = run_all(models, run)
     print_outcomes(outcomes, target.name, Terminal())

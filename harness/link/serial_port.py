@@ -2,7 +2,7 @@
 
 import serial
 
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 
 
 def open_port(device: str, baud: int) -> serial.Serial:
@@ -17,4 +17,19 @@ def open_port(device: str, baud: int) -> serial.Serial:
             remedy="is it connected and free, and do you have permission? On Debian: "
             "sudo usermod -a -G dialout $USER, then log in again",
         ) from error
+    except (LookupError, TypeError, AttributeError) as error:  # pyserial's URLs with odd options
+        raise _unusable(device) from error
+    try:
+        port.fileno()
+    except (OSError, AttributeError) as error:
+        port.close()
+        raise _unusable(device) from error
     return port
+
+
+def _unusable(device: str) -> InputError:
+    return InputError(
+        "is not a port that the harness can use",
+        where=f"port {device}",
+        remedy="give a device such as /dev/ttyACM0, or socket://HOST:PORT",
+    )

@@ -11,10 +11,10 @@ from harness.report.number_history import TRENDS, NumberChange, Series, largest_
 from harness.results.judge.compare import Comparison, Delta, History, Judged, Sample, compare
 from harness.results.judge.gate import Gate
 from harness.results.judge.metrics import metric_of
+from harness.results.judge.newest_run import NIGHT, newest_run
 from harness.results.record import Record
 from harness.results.store.store import Entry, Store
 
-_NIGHT = timedelta(hours=20)  # runs this much older than the newest run are not from last night
 _WEEK = timedelta(days=7)
 
 
@@ -118,7 +118,7 @@ def status_of(
     `series` are its numbers. `last` is the time of the newest run of all combinations.
     """
     newest = history[-1]
-    record = _newest_record(store, history)
+    record = newest_run(store, history)
     alike = {e.id for e in history if e.verdict == "passed" and e.vectors == newest.vectors}
 
     def samples(name: str) -> list[Sample]:
@@ -139,7 +139,7 @@ def status_of(
         record=record,
         first=history[0].started,
         started=newest.started,
-        stale=newest.started < last - _NIGHT,
+        stale=newest.started < last - NIGHT,
         runs=len(history),
         series=series,
         changes={name: largest_changes(points) for name, points in series.items()},
@@ -161,23 +161,6 @@ def _baseline_reference(gate: Gate, record: Record, history: History) -> Referen
         frozenset(worse - beyond_budget),
         judgement.not_comparable,
     )
-
-
-def _newest_record(store: Store, history: Sequence[Entry]) -> Record:
-    """Return the newest run, or the last one of its session that failed.
-
-    In one session several tests may run a combination; if one of them fails, it failed.
-    """
-    newest = store.record(history[-1].id)
-    if newest.verdict == "passed" and newest.session:
-        for entry in reversed(history[:-1]):
-            if entry.started < history[-1].started - _NIGHT:
-                break
-            if entry.verdict != "passed":
-                failed = store.record(entry.id)
-                if failed.session == newest.session:
-                    return failed
-    return newest
 
 
 def _week_before(

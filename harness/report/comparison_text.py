@@ -26,6 +26,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     old, new = comparison.old, comparison.new
     print_line(console, str(new.combination), "bold")
     print_line(console, f"{_run(old)}  →  {_run(new)}")
+    for which, record in (("old", old), ("new", new)):
+        for reason in record.reasons:
+            print_line(console, f"the {which} run failed: {reason}", "red")
     for line in explain(comparison):
         print_line(console, line)
     not_comparable = comparison.judged("not comparable")

@@ -78,6 +78,8 @@ def rows_of(group: SideBySide) -> Iterator[Row]:
 def notes_of(group: SideBySide) -> Iterator[str]:
     """Yield notes on the rows: what is missing, unclear or not comparable."""
     yield from (f"{engine} {why}" for engine, why in group.refused.items())
+    for record in group.records:
+        yield from (f"{record.image.engine} failed: {reason}" for reason in record.reasons)
     unprofiled = [record for record in group.records if group.comparisons and not record.layers]
     if unprofiled == group.records and not any(r.profile_unavailable for r in unprofiled):
         yield "no layers: use --profile to see which layers differ"

@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import DefectError, ExitCode, HarnessError, InfrastructureError, InputError
@@ -85,6 +85,18 @@ def explain(error: BaseException, logs: Path | None) -> HarnessError:
     if isinstance(error, HarnessError):
         return _blamed(error)
     return _condition(error) or _defect(error, logs)
+
+
+@contextmanager
+def explained_conditions() -> Iterator[None]:
+    """Raise what the machine can do to any program as an `InfrastructureError`."""
+    try:
+        yield
+    except Exception as error:
+        condition = _condition(error)
+        if condition is None:
+            raise
+        raise condition from error
 
 
 def _blamed(error: HarnessError) -> HarnessError:

@@ -37,7 +37,7 @@ def test_pytest_s_own_codes_are_those_of_the_page() -> None:
     assert (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR) == (2, 4)
     assert "interrupted" in own["2"]
     assert "the input is wrong" in own["4"]
-    assert pytest.ExitCode.INTERNAL_ERROR == ExitCode.INFRASTRUCTURE
+    assert int(pytest.ExitCode.INTERNAL_ERROR) == int(ExitCode.INFRASTRUCTURE)
     assert "INTERNALERROR" in own["3"]
     order = [failures.session_code({code}) for code in failures._ORDER]
     assert f"the first of {order[0]}, {order[1]}, {order[2]} and {order[3]} that" in PAGE

@@ -25,7 +25,7 @@ from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.elf import Elf, Segment
 from harness.engines.registry import find_engine
-from harness.errors import InfrastructureError, InputError
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image.build import Image, build_image
 from harness.link.serial_port import open_port
 from harness.model.folder import Model, find_model, load_model
@@ -413,6 +413,32 @@ def test_a_port_that_cannot_be_opened_is_explained(device: str) -> None:
         open_port(device, 115200)
     assert caught.value.where == f"port {device}"
     assert caught.value.what.startswith("cannot be opened: ")
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "",
+        "loop://",
+        "loop://?logging=nonsense",
+        "rfc2217://",
+        "rfc2217://127.0.0.1:1",
+        "socket://",
+        "socket://127.0.0.1:nonsense",
+        "spy://",
+        "alt://nowhere",
+        "alt://nowhere?class=Nonsense",
+        "hwgrep://nonsense",
+        "cp2110://nonsense",
+        "nonsense://",
+        "x" * 5000,
+        "a\0b",
+    ],
+)
+def test_a_port_that_cannot_be_used_is_an_error_for_a_person(device: str) -> None:
+    with pytest.raises(HarnessError) as caught:
+        open_port(device, 115200)
+    assert caught.value.remedy
 
 
 def test_a_port_that_somebody_else_has_open_is_explained(hardware: VirtualBoard) -> None:

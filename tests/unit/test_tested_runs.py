@@ -257,3 +257,18 @@ def test_a_failed_run_is_not_hidden_by_another_run_of_the_same_session(
     Path("reports/runs/second.json").unlink()
     assert main(["report"]) == ExitCode.PASSED
     assert "All 1 passed; there was nothing to compare with" in capsys.readouterr().out
+
+
+def test_a_failed_run_stands_for_its_session_in_baselines_too(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for second, reasons in ((1, ["the test a failed: assert 1 == 2"]), (2, [])):
+        started = f"2026-11-20T10:00:0{second}+00:00"
+        made = structs.replace(run(), id=f"run{second}", started=started, session="one")
+        verdict = "failed" if reasons else "passed"
+        write_record(structs.replace(made, verdict=verdict, reasons=reasons), Path("reports/runs"))
+    assert main(["baseline", "accept", "last", "--because=x"]) == ExitCode.USAGE
+    assert "the run failed: the test a failed" in capsys.readouterr().err
+    assert main(["baseline", "accept", "run2", "--because=this one"]) == ExitCode.PASSED
+    assert main(["compare", "run2", "run1"]) == ExitCode.PASSED
+    assert "the new run failed: the test a failed" in capsys.readouterr().out

@@ -2,16 +2,22 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.errors import InputError
+from harness.results.combination import Combination
 from harness.results.judge.baseline import read_baseline
+from harness.results.judge.newest_run import newest_run
 from harness.results.record import Record
 from harness.results.record_file import parse_record
 from harness.results.store.open_results import open_store
 from harness.support.suggestions import suggest
 from harness.workspace import Workspace
+
+if TYPE_CHECKING:  # sqlalchemy
+    from harness.results.store.store import Entry
 
 LAST = "last"
 _SUGGESTED = 10  # runs that the message about an unknown run may suggest
@@ -23,7 +29,8 @@ def find_runs(name: str, url: str, workspace: Workspace) -> list[Record]:
 
     `name` is the file of a record or baseline, or a folder of such files. Otherwise it is `last`,
     a run's id, a branch, or the first characters of a commit hash, in the store at `url` (empty:
-    the local index). Raises `InputError` if it is none of these, or a file is invalid.
+    the local index). A run that failed stands for its session. Raises `InputError` if it is none
+    of these, or a file is invalid.
     """
     path = Path(name)
     if path.is_dir():
@@ -54,7 +61,9 @@ def _find_in_store(name: str, url: str, workspace: Workspace) -> list[Record]:
         if not entries:
             raise InputError(f"{name!r} is not a file, and there are no runs yet")
         if name == LAST:
-            return [store.record(entries[0].id)]
+            last = entries[0].combination
+            alike = [entry for entry in reversed(entries) if entry.combination == last]
+            return [newest_run(store, alike)]
         matching = [entry for entry in entries if name in {entry.id, entry.branch}]
         if not matching and _COMMIT.fullmatch(name):
             matching = [entry for entry in entries if entry.commit.startswith(name)]
@@ -70,6 +79,9 @@ def _find_in_store(name: str, url: str, workspace: Workspace) -> list[Record]:
                 f"{name!r} is not a file, run, branch or commit",
                 remedy=suggest(name, known),
             )
-        # Oldest first, so that the newest run of a combination replaces the others.
-        newest = {entry.combination: entry.id for entry in reversed(matching)}
-        return [store.record(id_) for id_ in newest.values()]
+        if any(entry.id == name for entry in matching):
+            return [store.record(name)]
+        histories: dict[Combination, list[Entry]] = {}
+        for entry in reversed(matching):  # oldest first
+            histories.setdefault(entry.combination, []).append(entry)
+        return [newest_run(store, history) for history in histories.values()]
