@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -23,6 +24,7 @@ from harness.model.graph import Graph
 from harness.model.tensor_block import sample_shape
 from harness.model.tflite_file import parse
 from harness.support import checked_cache
+from harness.support.owned_process import OwnedProcess
 from harness.support.whole_files import explained_errors
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ Array = np.ndarray[Any, Any]
 # so the first arena is larger than any microcontroller's RAM.
 _ARENAS = tuple(1 << bits for bits in (24, 27))
 _OUTPUTS = "outputs.npz"
+_SIGNALS = 128  # exit codes above this are signals
 _START_SECONDS = 60.0
 _INFERENCE_SECONDS = 10.0
 _MEMORY = 1 << 30  # bytes of address space, in addition to the vectors
@@ -190,32 +193,34 @@ def _compute_in_child(
     )
     package = str(Path(__file__).parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "harness.golden.tflm_golden"],
-            input=request.getvalue(),
-            capture_output=True,
-            check=False,
-            # The unused threads of OpenBLAS count against the memory limit.
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
-            timeout=_START_SECONDS + _INFERENCE_SECONDS * len(inputs[0]),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _rejected(where, f"no answer within {error.timeout:g} s") from error
-    if done.returncode != 0:
-        raise _rejected(where, _reason(done))
-    answer = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    # The unused threads of OpenBLAS count against the memory limit.
+    more = {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "harness.golden.tflm_golden"]
+    with tempfile.TemporaryFile() as messages:
+        process = OwnedProcess(command, messages, talks=True, environment=os.environ | more)
+        try:
+            timeout = _START_SECONDS + _INFERENCE_SECONDS * len(inputs[0])
+            output = process.communicate(request.getvalue(), timeout)
+        except subprocess.TimeoutExpired as error:
+            raise _rejected(where, f"no answer within {error.timeout:g} s") from error
+        finally:
+            process.stop()
+        code = process.poll()
+        if code != 0:
+            messages.seek(0)
+            raise _rejected(where, _reason(code or 0, messages.read()))
+    answer = np.load(io.BytesIO(output), allow_pickle=False)
     return [answer[str(i)] for i in range(len(answer.files))]
 
 
-def _reason(done: "subprocess.CompletedProcess[bytes]") -> str:
+def _reason(code: int, messages: bytes) -> str:
     """Return why TFLM's process failed: its messages, and the signal that ended it, if any."""
-    lines = done.stderr.decode("utf-8", errors="replace").splitlines()
+    lines = messages.decode("utf-8", errors="replace").splitlines()
     # TFLM repeats its messages for each arena; the first ones give the reason.
     reasons = list(dict.fromkeys(line.strip() for line in lines if line.strip()))[:3]
-    if done.returncode < 0:
-        reasons.append(f"it crashed with {signal.Signals(-done.returncode).name}")
-    return "; ".join(reasons) or f"it ended with exit code {done.returncode}"
+    if code > _SIGNALS:
+        reasons.append(f"it crashed with {signal.Signals(code - _SIGNALS).name}")
+    return "; ".join(reasons) or f"it ended with exit code {code}"
 
 
 def _check(graph: Graph, inputs: Sequence[Array], where: str) -> None:

@@ -73,6 +73,7 @@ class Exchange:
         self._decoder = frame.FrameDecoder()
         self._answers: Iterator[bytes | None] = iter(())
         self._kept: deque[Answer] = deque(maxlen=_KEPT)
+        self._noisy = True  # until the session has begun
         self._sequence = secrets.randbelow(256)
 
     @property
@@ -95,17 +96,18 @@ class Exchange:
         self._sequence = (self._sequence + 1) % 256
         return self._sequence
 
-    def send(self, message: int, sequence: int, body: bytes, *, after_noise: bool = False) -> None:
-        """Send a request; `after_noise`, a delimiter ends what the device takes for a frame."""
+    def send(self, message: int, sequence: int, body: bytes) -> None:
+        """Send a request."""
         data = frame.encode(bytes((message, sequence)) + body)
-        if after_noise:
-            data = frame.DELIMITER + data
+        if self._noisy:
+            data = frame.DELIMITER + data  # ends what the device takes for a frame
         self._channel.write(data, self.answer_time(len(data)))
 
     def repeat(self, message: int, sequence: int, body: bytes) -> None:
         """Send a request once more, as a retry."""
         self.retries += 1
-        self.send(message, sequence, body, after_noise=True)
+        self._noisy = True
+        self.send(message, sequence, body)
 
     def receive(self, seconds: float, *, expect_boot: bool = False) -> Answer | None:
         """Return the next answer, including one that `is_damage`; None if none comes in time.
@@ -134,6 +136,10 @@ class Exchange:
                 self.watch()
                 data = frame.DELIMITER  # an unfinished frame has lost its delimiter
             self._answers = self._decoder.feed(data)
+
+    def begin(self) -> None:
+        """Begin a session: a delimiter before each request is needed only after damage."""
+        self._noisy = False
 
     def settle(self, pause: float) -> None:
         """Wait until nothing has arrived for `pause` seconds, or the noise takes too long.

@@ -183,7 +183,7 @@ class LinkClient:
     def _greet(self, nonce: int, period: float) -> Welcome | None:
         """Send HELLO and return the answer with the same nonce; None if none comes in `period`."""
         sequence = self._exchange.next_sequence()
-        self._exchange.send(Message.HELLO, sequence, messages.hello(nonce), after_noise=True)
+        self._exchange.send(Message.HELLO, sequence, messages.hello(nonce))
         end = self._exchange.host_time + period
         while True:
             answer = self._exchange.receive(end - self._exchange.host_time, expect_boot=True)
@@ -209,6 +209,7 @@ class LinkClient:
                 f"{welcome.engine_status}",
                 where=self._exchange.name,
             )
+        self._exchange.begin()
         self._welcome = welcome
 
     def _session(self) -> Welcome:

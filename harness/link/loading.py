@@ -37,8 +37,8 @@ def load(exchange: Exchange, welcome: Welcome, data: bytes) -> None:
             exchange.send(Message.LOAD, sequence, in_flight[sequence])
         answer = exchange.receive(answer_time)
         if answer is None or answer.is_damage:
-            if retries.again(answer):
-                probe = exchange.next_sequence()
+            if retries.again(answer) and (probe is None or not exchange.has_answers):
+                probe = exchange.next_sequence() if probe is None else probe
                 exchange.repeat(messages.PROBE, probe, b"")
         elif answer.type == Message.ACK:
             if in_flight.pop(answer.sequence, None) is not None:

@@ -17,19 +17,19 @@ class Retries:
 
     After damage, the next attempt comes when the line is quiet. In silence, it comes when the
     caller has waited for an answer, and only `ATTEMPTS` times: an emulator that was stopped
-    receives all of them at once, and they must fit its buffer. The request has failed when the
-    device could have answered for `ATTEMPTS` times `answer_time` seconds.
+    receives all of them at once, and they must fit its buffer. The request has failed after the
+    `patience`: when the device could have answered for `ATTEMPTS` times `answer_time` seconds.
     """
 
     def __init__(self, exchange: Exchange, request: str, answer_time: float) -> None:
         self._exchange = exchange
         self._request = request
-        self._patience = ATTEMPTS * answer_time
-        self.restart(self._patience)
+        self.patience = ATTEMPTS * answer_time
+        self.restart(self.patience)
 
     def progress(self) -> None:
         """Begin anew, because a part of the request is done."""
-        self.restart(self._patience)
+        self.restart(self.patience)
 
     def restart(self, seconds: float) -> None:
         """Begin anew, with `seconds` for the device."""

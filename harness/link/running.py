@@ -55,22 +55,23 @@ def _ended(exchange: Exchange, request: _Request, deadline: float, answer_time: 
     """Return the RESULT of an inference that has begun."""
     retries = Retries(exchange, "RUN", answer_time)
     retries.restart(deadline + answer_time)
-    asked_again = False
+    repeated = last_chance = False
     while True:
         answer = exchange.receive(min(_LOOK, max(retries.left, 0)))
         if request.is_answered(answer, Message.RESULT):
             return answer
         if retries.left <= 0:
-            if asked_again:
+            if last_chance:
                 raise overdue(exchange, deadline)
-            asked_again = True  # the result may be lost
-            retries.restart(answer_time)
+            repeated = last_chance = True  # the result may be lost
+            retries.restart(retries.patience)
             exchange.repeat(*request)
         elif answer is not None and not answer.is_damage:
             exchange.refuse(answer, (request.sequence,))
-        elif answer is None or answer.type == Message.ERROR:
+        elif answer is None or (answer.type == Message.ERROR and not repeated):
             continue  # an ERROR concerns a frame before RUN, and RUN itself has arrived
         elif retries.again(answer) and not exchange.has_answers:
+            repeated = True
             exchange.repeat(*request)
 
 

@@ -110,7 +110,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     unused = [name for name in config.stash[_RUN_OPTIONS].selection.targets if name not in used]
     if unused:
         raise pytest.UsageError(
-            f"--target={unused[0]}: no selected test uses this target\n"
+            f"--target={shown(unused[0])}: no selected test uses this target\n"
             "  -> select a test with one of the fixtures target, board or dut"
         )
 

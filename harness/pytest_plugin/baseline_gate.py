@@ -11,6 +11,7 @@ from harness.pytest_plugin.failures import reported
 from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.gate import Gate, Judgement
 from harness.results.record_file import read_record
+from harness.support.terminal import shown
 
 _Properties = Sequence[tuple[str, object]]
 
@@ -56,7 +57,7 @@ class GatePlugin:
         terminalreporter.section("baselines")
         with reported(self._logs):
             for line in gate_summary(self._judgements, self._gate.folder):
-                terminalreporter.write_line(line)
+                terminalreporter.write_line(shown(line))
 
     def _judge(self, properties: _Properties) -> Iterator[Judgement]:
         """Yield the judgement of each run that passed; a failed run has failed its test already."""

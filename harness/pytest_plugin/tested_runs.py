@@ -12,6 +12,7 @@ import pytest
 from harness.errors import HarnessError, Regression, Verdict
 from harness.results.recording import fail_record, listeners
 from harness.support.printable import printable
+from harness.support.terminal import shown
 
 _LONGEST = 300  # characters of a message
 
@@ -66,7 +67,7 @@ class TestedRuns:
                 fail_record(path, reason, unless_failed=isinstance(error, Verdict))
             except HarnessError as problem:
                 title = "the Record does not show that the test failed"
-                report.sections.append((title, str(problem)))
+                report.sections.append((title, shown(problem)))
         if self._of_test:
             _fail_property(item.user_properties)
             _fail_property(report.user_properties)

@@ -57,7 +57,8 @@ def _disturb(harm: Harm) -> Callable[[FaultyBoard, str], None]:
         if direction not in ("to-device", "to-host"):
             raise ValueError(direction)
         seconds = float(rest[0]) if harm is Harm.DELAY else 0.0
-        board.disturb(LineFault(harm, direction == "to-device", int(index, 0), seconds))
+        size = int(rest[0], 0) if harm is Harm.NOISE else 0
+        board.disturb(LineFault(harm, direction == "to-device", int(index, 0), seconds, size))
 
     return switch_on
 
@@ -89,6 +90,9 @@ FAULTS: Mapping[str, _FaultKind] = {
     "serial-corrupt": _FaultKind(_BYTE, "invert a bit of the byte", _disturb(Harm.CORRUPT)),
     "serial-double": _FaultKind(_BYTE, "deliver the byte twice", _disturb(Harm.DOUBLE)),
     "serial-delay": _FaultKind(f"{_BYTE}:SECONDS", "deliver the byte late", _disturb(Harm.DELAY)),
+    "serial-noise": _FaultKind(
+        f"{_BYTE}:BYTES", "so many random bytes come before the byte", _disturb(Harm.NOISE)
+    ),
     "brown-out": _FaultKind(
         "N", "reset after N further instructions", lambda b, v: b.brown_out(int(v, 0))
     ),

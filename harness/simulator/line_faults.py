@@ -1,5 +1,6 @@
-"""Faults of single bytes on a serial line."""
+"""Faults of a serial line: of single bytes, or noise."""
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +14,22 @@ class Harm(Enum):
     CORRUPT = "corrupt"
     DOUBLE = "double"
     DELAY = "delay"
+    NOISE = "noise"
 
 
 @dataclass(frozen=True)
 class LineFault:
     """A fault of the `index`-th byte (from 0) from now on, in one direction.
 
-    With DELAY, this byte and all that follow are delayed by `seconds`.
+    With DELAY, this byte and all that follow are delayed by `seconds`. With NOISE, `size` random
+    bytes come before it; they are always the same at the same `index`.
     """
 
     harm: Harm
     to_device: bool
     index: int
     seconds: float = 0.0
+    size: int = 0
 
 
 class Disturbance:
@@ -60,6 +64,8 @@ def _harmed(byte: int, faults: Sequence[LineFault]) -> bytes:
             result = bytes(value ^ 1 for value in result)
         elif fault.harm is Harm.DOUBLE:
             result *= 2
+        elif fault.harm is Harm.NOISE:
+            result = random.Random(fault.index).randbytes(fault.size) + result  # noqa: S311 - noise
         else:
             time.sleep(fault.seconds)
     return result

@@ -1,1 +1,1 @@
-"""Helpers for every room: files, names, places on disk, progress, processes, leases."""
+"""Helpers for every room: files, names, places, the terminal, processes, leases, secrets."""

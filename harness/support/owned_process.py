@@ -88,6 +88,14 @@ class OwnedProcess:
             return False
         return True
 
+    def communicate(self, data: bytes, timeout: float) -> bytes:
+        """Send `data` to a process started with `talks`; return its output when it has ended.
+
+        Raises `subprocess.TimeoutExpired` if that takes longer than `timeout` seconds.
+        """
+        output: bytes = self._supervisor.communicate(data, timeout)[0]
+        return output
+
     def stop(self) -> None:
         """End the process and wait until it is gone; a second call does nothing."""
         if self._life < 0:

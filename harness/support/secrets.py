@@ -18,7 +18,7 @@ _SECRETS = tuple(
     for pattern in (
         # scheme://user:password@host. The last @ of a word ends a password that itself has an @.
         rf"{_USER}\S*(?=@)",
-        # The same with blanks in the password; what looks like a port is none.
+        # The same with blanks in the password. A number can also be a port.
         rf"{_USER}(?!\d+(?:[/?,;)\s]|$))[^\n@]*(?=@)",
         # A user without a password is a token where web servers and git take one.
         r"\b(https?://)[^\s:/@?#'\"]+(?=@)",

@@ -29,8 +29,14 @@ _HANDLED = (*_ENDED, signal.SIGCONT)
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
-class _StopError(Exception):
-    """A signal asked for the end of the command."""
+class _EndError(Exception):
+    """The command must end: `in_order` after the death of its owner, otherwise at once."""
+
+    def __init__(self, *, in_order: bool) -> None:
+        super().__init__()
+        self.in_order = in_order
+        for number in _HANDLED:  # nothing interrupts the end
+            signal.signal(number, signal.SIG_IGN)
 
 
 def supervise(life: int, scratch: str, passed: list[int], command: list[str]) -> None:
@@ -44,26 +50,34 @@ def supervise(life: int, scratch: str, passed: list[int], command: list[str]) ->
     signal.signal(signal.SIGCONT, partial(_stop_orphan, os.getppid()))
     for number in _ENDED:
         signal.signal(number, _stop)
-    child = subprocess.Popen(
-        command,
-        pass_fds=passed,
-        process_group=0,
-        # This process has no other thread yet that could hold a lock.
-        preexec_fn=partial(_die_with, os.getpid(), at_death_of_parent),  # noqa: PLW1509
-    )
+    try:
+        child = subprocess.Popen(
+            command,
+            pass_fds=passed,
+            process_group=0,
+            # This process has no other thread yet that could hold a lock.
+            preexec_fn=partial(_die_with, os.getpid(), at_death_of_parent),  # noqa: PLW1509
+        )
+    except OSError as error:
+        sys.exit(f"{command[0]}: cannot be started: {error.strerror}")
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         _leave_to_child(passed)
         threading.Thread(target=_end_with, args=(child, life, scratch), daemon=True).start()
-        os.read(life, 1)  # returns when the owner closes the pipe or ends
-        _signal_group(child, signal.SIGTERM)
-        time.sleep(_GRACE)  # if the command ends, so does this process
-    except _StopError:
-        pass
+        _wait_for_end_of_owner(life)
+    except _EndError as end:
+        if end.in_order:
+            _signal_group(child, signal.SIGTERM)
+            time.sleep(_GRACE)  # if the command ends, so does this process
     finally:
         _signal_group(child, signal.SIGKILL)
         child.wait()
         _remove(scratch)
+
+
+def _wait_for_end_of_owner(life: int) -> None:
+    os.read(life, 1)  # returns when the owner closes the pipe or ends
+    raise _EndError(in_order=True)
 
 
 def _death_signals() -> Callable[[int], object]:
@@ -90,16 +104,14 @@ def _leave_to_child(passed: list[int]) -> None:
         os.close(descriptor)
 
 
-def _stop(number: int, _: object) -> None:
-    for ignored in _HANDLED:  # nothing interrupts the end
-        signal.signal(ignored, signal.SIG_IGN)
-    raise _StopError(number)
+def _stop(_: int, __: object) -> None:
+    raise _EndError(in_order=False)
 
 
-def _stop_orphan(owner: int, number: int, frame: object) -> None:
-    """Stop if the owner has ended, although a forked child of it holds the pipe open."""
+def _stop_orphan(owner: int, _: int, __: object) -> None:
+    """End if the owner has ended, although a forked child of it may hold the pipe open."""
     if os.getppid() != owner:
-        _stop(number, frame)
+        raise _EndError(in_order=True)
 
 
 def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:

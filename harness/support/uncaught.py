@@ -152,7 +152,10 @@ def _defect(error: BaseException, logs: Path | None) -> DefectError:
     for folder in _folders(logs):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            # Others may write into the temporary folder: never follow a link of theirs.
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
             return DefectError(title, remedy=f"report it with this traceback: {folder / name}")
     return DefectError(f"{title}\n{text.rstrip()}", remedy="report it with this traceback")
 

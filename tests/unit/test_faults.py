@@ -5,6 +5,7 @@ Virtual boards are driven as real ones are: the `harness` command, a target file
 """
 
 import os
+import random
 import shutil
 import threading
 import time
@@ -324,6 +325,28 @@ def test_a_line_that_harms_a_byte_harms_no_number(
             retries += run.retries
     assert retries > 0
     assert sum(record.retries for record in repository.records()) == retries
+
+
+def test_bursts_of_noise_cost_retries_and_no_run(
+    repository: Repository, board: VirtualBoard, impatient: None
+) -> None:
+    """50 bursts of 1 to 900 bytes in 1,000 inferences, in both directions."""
+    rng = random.Random("noise")
+    behind(repository, board)
+    repository.answers(*([BEHAVE] * 250))
+    with session(repository) as dut:
+        ticks = dut.run().ticks.tolist()
+        retries = 0
+        for _ in range(4):
+            for place in range(13):
+                direction = ("to-device", "to-host")[place % 2]
+                index = rng.randrange(250 * EXCHANGE[direction])
+                board.set_fault(f"serial-noise={direction}:{index}:{rng.randint(1, 900)}")
+            run = dut.run()
+            assert run.outputs.tolist() == run.vectors.inputs.tolist()
+            assert run.ticks.tolist() == ticks
+            retries += run.retries
+    assert retries > 30  # a burst can spoil what another has spoilt
 
 
 @pytest.mark.parametrize("place", ["to-device:0", "to-device:5", "to-host:3", "to-host:30"])

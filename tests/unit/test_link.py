@@ -165,6 +165,49 @@ def test_a_bad_line_costs_time_and_never_a_wrong_answer(
         assert device.retries > 0
 
 
+def test_a_neighbour_that_writes_to_the_line_costs_retries(firmware: Path) -> None:
+    """A modem manager, for example, tries every serial port."""
+    with disturbed_link(firmware, lambda data: b"AT\r" + data, same) as device:
+        device.hello(BUILD_ID)
+        for _ in range(5):
+            data = os.urandom(SIZE)
+            assert device.infer(data).output == data
+
+
+@pytest.mark.parametrize("direction", ["to the device", "to the host"])
+def test_bytes_in_another_order_cost_retries(firmware: Path, direction: str) -> None:
+    rng = random.Random(direction)
+
+    def disturb(data: bytes) -> bytes:
+        if rng.random() < 0.97:
+            return data
+        cut = rng.randrange(len(data))
+        return data[cut:] + data[:cut]
+
+    ways = (disturb, same) if direction == "to the device" else (same, disturb)
+    with disturbed_link(firmware, *ways) as device:
+        device.hello(BUILD_ID)
+        for _ in range(100):
+            data = rng.randbytes(SIZE)
+            assert device.infer(data).output == data
+        assert device.retries > 0
+
+
+def test_noise_of_zeros_does_not_use_up_the_attempts(firmware: Path) -> None:
+    """The device answers each piece of noise between two zeros."""
+    noise = [b"\0x" * 30] * 3
+
+    def disturb(data: bytes) -> bytes:
+        return data + noise.pop() if len(data) > 100 and noise else data
+
+    with disturbed_link(firmware, disturb, same) as device:
+        device.hello(BUILD_ID)
+        data = os.urandom(SIZE)
+        assert device.infer(data).output == data
+        assert 0 < device.retries <= 4
+    assert noise == []
+
+
 def test_a_repeated_run_is_answered_and_not_run_again(firmware: Path) -> None:
     with started(firmware) as line:
         channel = Channel(line.fileno(), name="test")

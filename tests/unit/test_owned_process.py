@@ -244,4 +244,7 @@ def test_a_command_that_does_not_exist_is_an_end_too(tmp_path: Path) -> None:
         process = OwnedProcess([str(tmp_path / "nothing")], log)
         until(lambda: process.poll() is not None, 10)
         process.stop()
-    assert process.poll() != 0
+    assert process.poll() == 1
+    assert (tmp_path / "log").read_text() == (
+        f"{tmp_path / 'nothing'}: cannot be started: No such file or directory\n"
+    )

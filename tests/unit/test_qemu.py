@@ -143,6 +143,50 @@ def test_ctrl_c_ends_the_run_at_once_and_leaves_nothing_running(
     assert not (repository / "reports").exists()
 
 
+@pytest.mark.parametrize("command", [HARNESS, PYTEST], ids=["harness", "pytest"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_run_in_order(
+    repository: Path, command: tuple[str, ...], number: signal.Signals, code: int
+) -> None:
+    with running(repository, command) as process:
+        process.send_signal(number)
+        process.send_signal(number)  # again: it does not interrupt the end
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert f"ended by {number.name}" in output
+    assert "Traceback" not in output
+    assert processes(str(repository)) == {}
+    assert not (repository / "reports").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_supervisor_that_is_ended_ends_qemu_and_the_run(
+    repository: Path, number: signal.Signals
+) -> None:
+    with running(repository, HARNESS) as process:
+        (supervisor,) = (
+            other for other, line in processes(str(repository)).items() if "supervisor.py" in line
+        )
+        os.kill(supervisor, number)
+        until(lambda: not emulators(str(repository)), 5)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "the device closed the line" in output
+    assert processes(str(repository)) == {}
+
+
+def test_a_supervisor_that_is_stopped_ends_qemu_when_the_harness_is_killed(
+    repository: Path,
+) -> None:
+    with running(repository, HARNESS) as process:
+        (supervisor,) = (
+            other for other, line in processes(str(repository)).items() if "supervisor.py" in line
+        )
+        os.kill(supervisor, signal.SIGSTOP)
+        process.kill()
+        until(lambda: not processes(str(repository)), 5, lambda: processes(str(repository)))
+
+
 # A board
 
 

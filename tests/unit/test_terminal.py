@@ -186,7 +186,7 @@ def hostile_target(folder: Path, name: str) -> None:
     path.write_text(f"description = {text}\nmcu = {{ name = {text}, core = {text} }}\n{text} = 3\n")
 
 
-def hostile_records(folder: Path) -> None:
+def hostile_records(folder: Path, in_names: str = HOSTILE) -> None:
     """Records of another person, two nights of one combination that differ."""
     runs = folder / "reports" / "runs"
     runs.mkdir(parents=True)
@@ -203,7 +203,7 @@ def hostile_records(folder: Path) -> None:
             "image": ["compiler", "engine_version", "toolchain", "optimize"],
         }.items():
             for key in keys:
-                record[part][key] += HOSTILE
+                record[part][key] += in_names
         if record.get("commit"):
             record["commit"]["branch"] = HOSTILE
         record["numbers"]["ram"]["value"] += night
@@ -259,7 +259,7 @@ def test_no_command_prints_what_acts_on_a_terminal(
 def test_what_others_accepted_is_listed_as_text(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hostile_records(folder)
+    hostile_records(folder, "\x1b[2J\u202e")  # a baseline has these in the name of its file
     main(["baseline", "accept", "20261122T020339-x-2", "--because", HOSTILE])
     capsys.readouterr()
     main(["baseline", "list"])

@@ -7,11 +7,13 @@ it fails before it compiles, it prints only an `error`, on standard error.
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.support.owned_process import OwnedProcess
 
 _DEADLINE = 1800.0  # seconds; the first time, it compiles the whole core
 _ERROR_LINES = 12
@@ -50,34 +52,16 @@ def compile_sketch(cli: str, sketch: Path, fqbn: str, library: Path, build: Path
     """
     command = [cli, "compile", "--fqbn", fqbn, "--library", str(library)]
     command += ["--build-path", str(build), "--format", "json", str(sketch)]
-    try:
-        done = subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_DEADLINE,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InfrastructureError(
-            f"arduino-cli did not finish within {_DEADLINE:g} s", where=str(sketch)
-        ) from error
-    except OSError as error:
-        raise InfrastructureError(
-            f"cannot be started: {error.strerror}",
-            where=cli,
-            remedy="check that it is built for this machine",
-        ) from error
-    answer = _answer(done.stdout) or _answer(done.stderr)
+    code, output, messages = _run(command, sketch)
+    answer = _answer(output) or _answer(messages)
     if answer is None:
-        output = _last_lines(done.stderr or done.stdout)
         raise InfrastructureError(
-            f"arduino-cli ended with exit code {done.returncode} and printed no JSON:\n{output}",
+            f"arduino-cli ended with exit code {code} and printed no JSON:\n"
+            f"{_last_lines(messages or output)}",
             where=cli,
             remedy=f"run it yourself: {' '.join(command)}",
         )
-    if done.returncode != 0 or not answer.success:
+    if code != 0 or not answer.success:
         raise _explained(answer, sketch, fqbn)
     elf = build / f"{sketch.name}.ino.elf"
     if not elf.is_file():
@@ -87,6 +71,22 @@ def compile_sketch(cli: str, sketch: Path, fqbn: str, library: Path, build: Path
             remedy=f"check that the platform of {fqbn} links an ELF",
         )
     return elf
+
+
+def _run(command: list[str], sketch: Path) -> tuple[int | None, str, str]:
+    """Return the exit code of `command`, its output and its messages."""
+    with tempfile.TemporaryFile() as file:
+        process = OwnedProcess(command, file, talks=True)  # compilers end with a killed harness
+        try:
+            output = process.communicate(b"", _DEADLINE)
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError(
+                f"arduino-cli did not finish within {_DEADLINE:g} s", where=str(sketch)
+            ) from error
+        finally:
+            process.stop()
+        file.seek(0)
+        return process.poll(), output.decode(errors="replace"), file.read().decode(errors="replace")
 
 
 def _answer(text: str) -> _Answer | None:

@@ -5,6 +5,8 @@ mlcommons/tiny.
 """
 
 import re
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import NamedTuple
@@ -71,6 +73,40 @@ class LineReader:
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest[-_MAX_LINE:]
         return [text for text in map(_text, lines) if text]
+
+
+class AnswerReader:
+    """Collects a device's lines into answers, which end with `m-ready`."""
+
+    def __init__(self) -> None:
+        self._reader = LineReader()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all lines that belong to no answer that was taken."""
+        self._answers: deque[list[Line]] = deque()
+        self._unfinished: list[Line] = []
+        self.length = 0  # characters of all these lines
+
+    def feed(self, data: bytes) -> list[Line]:
+        """Return the lines that the received bytes complete."""
+        now = time.perf_counter()
+        lines = [Line(text, now) for text in self._reader.feed(data)]
+        for line in lines:
+            self._unfinished.append(line)
+            self.length += len(line.text) + 1
+            if READY in line.text:
+                self._answers.append(self._unfinished)
+                self._unfinished = []
+        return lines
+
+    def take(self) -> list[Line] | None:
+        """Return the lines of the next answer; None if it is not complete."""
+        if not self._answers:
+            return None
+        answer = self._answers.popleft()
+        self.length -= sum(len(line.text) + 1 for line in answer)
+        return answer
 
 
 def _text(line: bytes) -> str:

@@ -3,7 +3,6 @@
 A command ends with `%`; its answer is all lines up to `m-ready`. Nothing is sent before that.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,10 +19,10 @@ from harness.link.device_errors import (
 from harness.link.fault_registers import describe
 from harness.runs.mlperf.device_lines import (
     READY,
+    AnswerReader,
     DamagedAnswerError,
     InferAnswer,
     Line,
-    LineReader,
     TranscriptLine,
     boot_in,
     error_in,
@@ -86,8 +85,7 @@ class MlperfClient:
         self._baud = baud
         self._watch = watch
         self._locate = locate
-        self._reader = LineReader()
-        self._lines: list[Line] = []
+        self._reader = AnswerReader()
         self._mode = ""
 
     @property
@@ -246,22 +244,28 @@ class MlperfClient:
         end = self._channel.device_time + seconds
         while (remaining := end - self._channel.device_time) > 0:
             data = self._channel.read(min(remaining, _WATCH))
-            now = time.perf_counter()
-            received = [Line(text, now) for text in self._reader.feed(data)]
-            self._lines += received
-            for line in received:
-                if not quiet:
-                    self._transcript.received(line.text, now)
+            received = self._receive(data, quiet=quiet)
             if not data:
                 self._watch()
             self._notice(received, boot=boot)
-            ends = [index for index, line in enumerate(self._lines) if READY in line.text]
-            if ends:
-                answer = self._lines[: ends[0] + 1]
-                del self._lines[: ends[0] + 1]
+            if (answer := self._reader.take()) is not None:
                 return answer
-            self._check_length()
         return None
+
+    def _receive(self, data: bytes, *, quiet: bool = False) -> list[Line]:
+        """Return the lines that `data` completes, and add them to the transcript."""
+        lines = self._reader.feed(data)
+        for line in lines:
+            if not quiet:
+                self._transcript.received(line)
+        if self._reader.length > LONGEST_ANSWER:
+            self._reader.clear()
+            raise MalformedMessageError(
+                f"an answer is longer than {LONGEST_ANSWER:,} characters",
+                where=self._channel.name,
+                remedy="does the firmware log without end?",
+            )
+        return lines
 
     def _notice(self, received: list[Line], *, boot: bool) -> None:
         """Raise if `received` lines report a fault or, unless a `boot` is expected, a start."""
@@ -274,29 +278,16 @@ class MlperfClient:
             return
         self._mode = started or self._mode
         if not boot:
-            self._lines.clear()
+            self._reader.clear()
             raise DeviceRestartedError(
                 "the device restarted in the middle of a command",
                 where=self._channel.name,
                 remedy="check its power supply, watchdog and faults, with a debugger",
             )
 
-    def _check_length(self) -> None:
-        length = sum(len(line.text) + 1 for line in self._lines)
-        if length > LONGEST_ANSWER:
-            self._lines.clear()
-            raise MalformedMessageError(
-                f"the device sent {length:,} characters without {READY}; at most "
-                f"{LONGEST_ANSWER:,} are allowed",
-                where=self._channel.name,
-                remedy="does the firmware log without end?",
-            )
-
     def _drain(self) -> None:
         """Read all remaining lines, such as the answer to an earlier `name%`."""
         end = self._channel.device_time + DEADLINE
         while self._channel.device_time < end and (data := self._channel.read(_QUIET)):
-            now = time.perf_counter()
-            for text in self._reader.feed(data):
-                self._transcript.received(text, now)
-        self._lines.clear()
+            self._receive(data)
+        self._reader.clear()

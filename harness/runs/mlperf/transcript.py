@@ -3,7 +3,7 @@
 import time
 
 from harness.link.device_log import DeviceLog
-from harness.runs.mlperf.device_lines import TranscriptLine
+from harness.runs.mlperf.device_lines import Line, TranscriptLine
 
 LONGEST = 1 << 24
 """Characters of the device in a transcript; later lines are left out."""
@@ -25,17 +25,17 @@ class Transcript:
         """Add a command."""
         self._add("->", text, time.perf_counter())
 
-    def received(self, text: str, now: float) -> None:
-        """Add a line of the device, which came at `now`."""
-        if not text.startswith(("m-", "e-[")):
-            self.log.add(text)
+    def received(self, line: Line) -> None:
+        """Add a line of the device."""
+        if not line.text.startswith(("m-", "e-[")):
+            self.log.add(line.text)
         if self._room < 0:
             return
-        self._room -= len(text) + 1
+        self._room -= len(line.text) + 1
         if self._room < 0:
             self.note(f"the device's lines after {LONGEST:,} characters are left out")
         else:
-            self._add("<-", text, now)
+            self._add("<-", line.text, line.time)
 
     def _add(self, direction: str, text: str, now: float) -> None:
         self.lines.append(TranscriptLine(now, direction, text))
