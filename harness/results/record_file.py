@@ -21,7 +21,6 @@ MAX_RECORD = 64 << 20
 """Bytes of the largest file of a record or baseline."""
 
 _DIGEST = "digest"
-_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # bytes that were not UTF-8
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -32,13 +31,9 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def to_json(record: Record) -> bytes:
-    """Return `record` as JSON with its digest, as it is stored.
-
-    What JSON cannot store is replaced: the surrogates that Python uses for bytes that are not text.
-    """
-    keys = _storable(msgspec.to_builtins(record))
-    data = msgspec.json.encode(keys)
-    return msgspec.json.encode(keys | {_DIGEST: _digest(data)})
+    """Return `record` as JSON with its digest, as it is stored."""
+    digest = _digest(msgspec.json.encode(record))
+    return msgspec.json.encode(msgspec.to_builtins(record) | {_DIGEST: digest})
 
 
 def write_record(record: Record, folder: Path) -> Path:
@@ -112,14 +107,3 @@ def _digest(data: bytes) -> str:
     keys = msgspec.json.decode(data, type=dict[str, Any])
     keys.pop(_DIGEST, None)
     return hashlib.sha256(msgspec.json.encode(keys, order="sorted")).hexdigest()
-
-
-def _storable(value: Any) -> Any:
-    """Return `value`, built of dicts, lists and atoms, without surrogates."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.translate(_SURROGATES)
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return value

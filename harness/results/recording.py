@@ -9,6 +9,7 @@ from msgspec import structs
 
 from harness.errors import HarnessError, InfrastructureError
 from harness.results import mlperf_record, run_record
+from harness.results.printable_texts import printable_texts
 from harness.results.record import Record
 from harness.results.record_file import read_record, to_json, write_record
 from harness.runs.device_under_test import AnyRun
@@ -60,7 +61,7 @@ def keep_record(record: Record, workspace: Workspace) -> Path:
 
 def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElsewhereError:
     """Write or print `record`; return the error that says where it is."""
-    data = to_json(record)
+    data = to_json(printable_texts(record))
     path = None
     try:
         folder = Path(tempfile.mkdtemp(prefix="tinyml-harness-record-"))
