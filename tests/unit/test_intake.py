@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from harness.cli.main import main
@@ -345,10 +346,10 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
 # Doubts
 
 
-def golden_of(inputs: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def golden_of(inputs: npt.NDArray[np.int8]) -> list[int]:
     """Return the classes that the network of these tests gives to int8 `inputs`."""
     outputs = tflm_golden.answers(dense(3, 2), [inputs[:, None]])[0]
-    return outputs.reshape(len(inputs), -1).argmax(axis=1)
+    return list(map(int, outputs.reshape(len(inputs), -1).argmax(axis=1)))
 
 
 def test_a_quality_that_guesses_reach_is_no_target(desk: Desk) -> None:
@@ -400,9 +401,7 @@ VALUES = RNG.uniform(0, 1, (40, 3)).astype(np.float32)
     ],
 )
 def test_doubtful_inputs_are_mentioned(
-    desk: Desk,
-    inputs: np.ndarray,
-    doubt: str,  # type: ignore[type-arg]
+    desk: Desk, inputs: npt.NDArray[np.float32], doubt: str
 ) -> None:
     save(x=inputs, y=np.arange(40) % 2)
     code, out, _ = desk.run(*ADD, *ANY_QUALITY)

@@ -50,6 +50,10 @@ def points(value: int) -> Callable[[Any], dict[str, Any]]:
     return lambda tensor: {"zero_point": [value] * len(tensor.zero_point)}
 
 
+def axis(value: int) -> Callable[[Any], dict[str, Any]]:
+    return lambda _: {"axis": value}
+
+
 CHANGES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "no scale": lambda t: {"scale": []},
     "no zero point": lambda t: {"zero_point": []},
@@ -64,7 +68,7 @@ CHANGES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     **{f"scale is {value}": scales(value) for value in (math.nan, math.inf, -0.1)},
     **{f"zero point {value}": points(value) for value in (1, -1, 127, 128, -129, 1 << 31, 1 << 32)},
     "zero point 2^32 + 5": points((1 << 32) + 5),  # TFLM cuts it to 5
-    **{f"axis {value}": lambda t, value=value: {"axis": value} for value in (1, 3, -1, 7)},
+    **{f"axis {value}": axis(value) for value in (1, 3, -1, 7)},
 }
 
 
