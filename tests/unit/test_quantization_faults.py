@@ -127,7 +127,7 @@ def test_scales_without_zero_points_are_refused(name: str) -> None:
 def test_a_zero_point_out_of_the_type_is_refused(value: int) -> None:
     for index in (0, 1):  # an activation, and weights
         data = changed(LAYERS["convolution"], index, points(value))
-        with pytest.raises(InputError, match=f"zero point {value}, which is not an int8"):
+        with pytest.raises(InputError, match=f"zero point {value}, which int8 cannot hold"):
             parse(data, where=WHERE)
 
 

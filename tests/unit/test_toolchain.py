@@ -165,6 +165,16 @@ def test_clang_is_the_default_where_gcc_hangs(
     assert default_toolchain() == "clang"
 
 
+@needs_clang
+def test_clang_needs_nothing_of_another_compiler(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target
+) -> None:
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no `ar`, either
+    image = build(target, load_model(few), tmp_path / "images", "clang")
+    assert not image.cached
+
+
 @needs_gcc
 @needs_clang
 def test_doctor_s_trial_compiles_and_links() -> None:
