@@ -9,6 +9,13 @@ set(CMAKE_CXX_COMPILER ${ZIG} c++)
 set(CMAKE_C_COMPILER_TARGET thumb-freestanding-eabihf)
 set(CMAKE_CXX_COMPILER_TARGET thumb-freestanding-eabihf)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+# CMake would look for an `ar` on PATH, which a machine without other compilers does not have.
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES ZIG)
+foreach(language C CXX)
+    set(CMAKE_${language}_ARCHIVE_CREATE "\"${ZIG}\" ar qc <TARGET> <LINK_FLAGS> <OBJECTS>")
+    set(CMAKE_${language}_ARCHIVE_APPEND "\"${ZIG}\" ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
+    set(CMAKE_${language}_ARCHIVE_FINISH "")
+endforeach()
 
 # Zig enables these by default: sanitizers, frame pointers, unwind tables.
 set(TOOLCHAIN_COMPILE_OPTIONS

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from harness.elf import Elf
+from harness.errors import InfrastructureError, InputError
 from harness.image.plain_folder import plain_temporary
 from harness.image.toolchain import INSTALL_CLANG, INSTALL_GCC, Toolchain
 from harness.support.tool_output import output_of
@@ -37,5 +38,11 @@ def try_toolchain(toolchain: Toolchain) -> None:
         (folder / "trial.c").write_text(_PROGRAM)
         command = [str(toolchain.compiler), *_COMMANDS[toolchain.name]]
         command += ["-O2", "trial.c", "-o", "trial.elf"]
-        output_of(command, _REMEDIES[toolchain.name], _DEADLINE, folder=folder)
-        Elf(folder / "trial.elf").segments()  # raises unless it is an ELF
+        remedy = _REMEDIES[toolchain.name]
+        output_of(command, remedy, _DEADLINE, folder=folder)
+        try:
+            Elf(folder / "trial.elf").segments()
+        except InputError as error:
+            raise InfrastructureError(
+                f"it writes no program: {error.what}", where=command[0], remedy=remedy
+            ) from error

@@ -169,7 +169,7 @@ def _check_quality(quality: float, chance: float, user_data: UserData) -> None:
     doubts = "".join(f"\n  {doubt}" for doubt in user_data.doubts)
     raise InputError(
         f"golden reaches the {shown} {quality:.4f}, and guesses reach up to {chance:.4f} on these "
-        f"{len(user_data.vectors):,} vectors: that is no quality target{doubts}",
+        f"{len(user_data.vectors):,} vectors: this cannot be a quality target{doubts}",
         where=str(user_data.vectors.path),
         remedy="check that the inputs are scaled as in training and that the labels belong to "
         "them, give more vectors, or state your own --quality-target",

@@ -178,7 +178,7 @@ class _Reader:
             limits = np.iinfo(dtype)
             outside = zero_point[(zero_point < limits.min) | (zero_point > limits.max)]
             if outside.size:  # TFLM cuts it to 32 bits
-                raise self.fail(f"{who} has the zero point {outside[0]}, which is not an {dtype}")
+                raise self.fail(f"{who} has zero point {outside[0]}, which {dtype} cannot hold")
         if shape == (scale.size,):
             axis = 0  # whatever the file states: some converters give a bias its filter's axis
         if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):

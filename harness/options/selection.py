@@ -25,6 +25,7 @@ from harness.image.toolchain import (
     find_toolchain,
 )
 from harness.model.folder import Model, find_model, list_models
+from harness.support.bundled_files import is_path
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace
@@ -179,8 +180,13 @@ class Selection:
 
 
 def _split_names(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the names in `values`, each once; commas separate names."""
-    return tuple(dict.fromkeys(name for text in values for name in text.split(",")))
+    """Return the names in `values`, each once; commas separate names, unless they are in a path."""
+    names = (
+        name
+        for text in values
+        for name in ([text] if is_path(text) and Path(text).exists() else text.split(","))
+    )
+    return tuple(dict.fromkeys(names))
 
 
 def _default_models(workspace: Workspace) -> Sequence[str]:

@@ -212,7 +212,7 @@ class BareCore:
         return False
 
     def _check_first_block(self) -> None:
-        """Check the operands of the block at the program counter, of which the size is not known.
+        """Check the operands of the block at the program counter; its size is not known.
 
         Unicorn does not report the first block that it translates.
         """

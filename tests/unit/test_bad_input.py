@@ -317,6 +317,7 @@ def test_a_compiler_that_does_not_run_is_explained(
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("harness.image.toolchain._zig", lambda: None)
     find_gcc.cache_clear()
     code, text = empty.run("cmsis-nn")
     find_gcc.cache_clear()

@@ -1,6 +1,7 @@
 """`harness doctor`: what is there, what is missing for which target, and what mends it."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,84 @@ def test_what_is_missing_comes_with_the_command_that_gets_it(
     assert found["qemu-stm32"].detail == "needs QEMU"
     assert found["virtual-stm32"].ok == found["compiler clang"].ok
     find_gcc.cache_clear()
+
+
+def executable(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("exit 0", "does not run: --version prints nothing"),
+        ("exit 3", "does not run: exit code 3"),
+        ("echo QEMU emulator version 9; echo no library >&2; exit 1", "no library"),
+        ("echo Hello", "is not QEMU: --version prints 'Hello'"),
+        ("kill -SEGV $$", "does not run: exit code -11"),
+    ],
+)
+def test_a_broken_qemu_is_not_ticked(
+    script: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    executable(tmp_path, "qemu-system-arm", script)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    machine, targets = doctor.run_checks(Workspace(tmp_path), ["qemu-stm32"])
+    found = {finding.subject: finding for finding in machine + targets}
+    assert not found["QEMU"].ok
+    assert what in found["QEMU"].detail
+    assert not found["qemu-stm32"].ok
+
+
+def test_a_qemu_without_the_machine_cannot_run_the_target(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = 'test "$1" = -M && echo "none  empty machine" || echo QEMU emulator version 2.0'
+    executable(tmp_path, "qemu-system-arm", script)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    _, [target] = doctor.run_checks(Workspace(tmp_path), ["qemu-stm32"])
+    assert not target.ok
+    assert target.detail == "QEMU has no machine netduinoplus2"
+
+
+def test_a_compiler_that_does_not_link_is_not_ticked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    executable(tmp_path, "arm-none-eabi-gcc", "echo arm-none-eabi-gcc 1.2.3")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    find_gcc.cache_clear()
+    machine, _ = doctor.run_checks(Workspace(tmp_path), ["virtual-stm32"])
+    found = {finding.subject: finding for finding in machine}
+    assert not found["compiler gcc"].ok
+    assert "it writes no program" in found["compiler gcc"].detail
+    find_gcc.cache_clear()
+
+
+def test_the_exit_code_says_whether_the_target_can_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["doctor", "--target=nucleo-f429zi"]) == ExitCode.INFRASTRUCTURE
+    shown = capsys.readouterr().out
+    assert "needs debug probes" in shown
+    assert "virtual-stm32" not in shown
+    ready = main(["doctor", "--target=virtual-stm32"]) == ExitCode.PASSED
+    assert ready == ("✓  virtual-stm32 " in capsys.readouterr().out)
+    assert main(["doctor", "--target=virtual-stm23"]) == ExitCode.USAGE
+    assert "did you mean virtual-stm32" in capsys.readouterr().err
+    both = ["--target=virtual-stm32", "--target=nucleo-f429zi"]
+    assert main(["doctor", *both]) == ExitCode.INFRASTRUCTURE
+
+
+def test_a_package_that_cannot_be_imported_is_not_ticked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "unicorn", None)
+    machine, [target] = doctor.run_checks(Workspace(tmp_path), ["virtual-stm32"])
+    [unicorn] = [finding for finding in machine if finding.subject == "unicorn"]
+    assert not unicorn.ok
+    assert "cannot be imported" in unicorn.detail
+    assert target.detail == "needs unicorn"
 
 
 def test_a_broken_target_file_is_a_row_and_spoils_no_other(tmp_path: Path) -> None:

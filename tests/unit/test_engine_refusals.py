@@ -145,7 +145,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "quantize, zero point": (
         lambda: layer("QUANTIZE", change={0: {"dtype": UINT8, "zero_point": [256]}}),
-        "the input has zero point 256, which uint8 cannot hold",
+        "has zero point 256, which uint8 cannot hold",
     ),
     "quantize, a constant": (
         lambda: layer("QUANTIZE", int8(*SIZES), order=(1,)),

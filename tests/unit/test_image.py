@@ -522,5 +522,5 @@ def test_a_section_outside_the_target_s_memory_is_refused(target: Target, built:
 
 
 def test_a_missing_elf_is_explained(target: Target, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read as ELF"):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
         Elf(tmp_path / "none.elf").sizes(target.memory)

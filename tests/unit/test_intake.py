@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from harness.cli.main import main
 from harness.errors import ExitCode
+from harness.golden import tflm_golden
 from harness.model.folder import Model, load_model
 from tests.support.graphs import Builder
 
@@ -339,3 +341,95 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
     assert "1000 vectors; classification" in out
     assert "quality of golden: 0.9010" in out
     assert desk.model("kws01").quality_target == 0.9
+
+
+# Doubts
+
+
+def golden_of(inputs: npt.NDArray[np.int8]) -> list[int]:
+    """Return the classes that the network of these tests gives to int8 `inputs`."""
+    outputs = tflm_golden.answers(dense(3, 2), [inputs[:, None]])[0]
+    return list(map(int, outputs.reshape(len(inputs), -1).argmax(axis=1)))
+
+
+def test_a_quality_that_guesses_reach_is_no_target(desk: Desk) -> None:
+    save(x=BYTES, y=[1, 0, 1, 0])  # half of them right
+    err = desk.refused(*ADD)
+    assert "golden reaches the accuracy 0.5000, and guesses reach up to 0.6250" in err
+    assert "this cannot be a quality target" in err
+    assert "state your own --quality-target" in err
+
+
+def test_the_most_frequent_class_is_a_guess(desk: Desk) -> None:
+    save(x=BYTES, y=np.ones(4, int))
+    assert "guesses reach up to 1.0000" in desk.refused(*ADD)
+
+
+def test_a_quality_target_of_one_s_own_is_kept_and_its_worth_stated(desk: Desk) -> None:
+    save(x=BYTES, y=[1, 0, 1, 0])
+    code, out, _ = desk.run(*ADD, "--quality-target", "0.4")
+    assert code == ExitCode.PASSED
+    assert "warning: guesses reach up to 0.6250 on these vectors" in out
+    assert desk.model("net").quality_target == 0.4
+
+
+def test_a_quality_target_that_golden_misses_is_refused(desk: Desk) -> None:
+    save(x=BYTES, y=CLASSES[::-1])
+    err = desk.refused(*ADD, "--quality-target", "0.9")
+    assert "--quality-target: golden reaches 0.0000, which is below 0.9" in err
+
+
+@pytest.mark.parametrize("text", ["nan", "1.5", "-1", "", "high"])
+def test_a_quality_target_is_from_0_to_1(desk: Desk, text: str) -> None:
+    with pytest.raises(SystemExit):
+        desk.run(*ADD, f"--quality-target={text}")
+    assert "is not a number from 0 to 1" in desk.capsys.readouterr().err
+
+
+RNG = np.random.default_rng(0)
+VALUES = RNG.uniform(0, 1, (40, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "doubt"),
+    [
+        # The input holds -64 to 63.5 in steps of 0.5.
+        (VALUES, "120 different values become only 3: the input holds -64 to 63.5, but"),
+        (VALUES * 1000, "of the values are cut: the input holds -64 to 63.5, but the values reach"),
+        (np.zeros((40, 3), np.float32), "all 40 inputs are the same"),
+        (np.zeros((40, 3), np.int8), "all 40 inputs are the same"),
+    ],
+)
+def test_doubtful_inputs_are_mentioned(
+    desk: Desk, inputs: npt.NDArray[np.float32], doubt: str
+) -> None:
+    save(x=inputs, y=np.arange(40) % 2)
+    code, out, _ = desk.run(*ADD, *ANY_QUALITY)
+    assert code == ExitCode.PASSED
+    [warning] = [line for line in out.splitlines() if doubt in line]
+    assert warning.startswith("  warning: ")
+
+
+def test_sound_inputs_are_not_doubted(desk: Desk) -> None:
+    inputs = RNG.uniform(-60, 60, (100, 3)).astype(np.float32)
+    stored = np.round(inputs / 0.5).astype(np.int8)
+    save(x=inputs, y=golden_of(stored))
+    code, out, _ = desk.run(*ADD)
+    assert code == ExitCode.PASSED
+    assert "warning" not in out
+    assert "quality target: 1" in out
+
+
+def test_a_few_outliers_are_no_doubt(desk: Desk) -> None:
+    inputs = RNG.uniform(-60, 60, (1000, 3)).astype(np.float32)
+    inputs[0] = 100  # 0.1 %, as calibration leaves out
+    stored = np.clip(np.round(inputs / 0.5), -128, 127).astype(np.int8)
+    save(x=inputs, y=golden_of(stored))
+    assert "warning" not in desk.run(*ADD)[1]
+
+
+def test_floats_of_mlperf_tiny_are_doubted_too(desk: Desk) -> None:
+    rows = "".join(f"{n}.bin,2,{n % 2}\n" for n in range(40))
+    tiny(rows, **{str(n): VALUES[n].tobytes() for n in range(40)})
+    _, out, _ = desk.run(*IMPORT, *ANY_QUALITY)
+    assert "warning: 120 different values become only 3" in out

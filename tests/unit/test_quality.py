@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.measure.quality import accuracy, auc, quality, quality_of
+from harness.measure.quality import accuracy, auc, chance_of, quality, quality_of
 from harness.model.graph import Graph, Tensor
 from harness.model.metric import reconstruction_error
 from harness.model.quantization import dequantize, quantize
@@ -109,3 +109,54 @@ def test_a_tensor_without_one_scale_cannot_be_quantized_for() -> None:
     with pytest.raises(InputError, match="has 2 scales"):
         quantize(np.zeros(2), per_channel)
     assert dequantize(np.array([7, -7], np.int8), tensor(None)).tolist() == [7, -7]
+
+
+# Chance
+
+
+def network(outputs: int) -> Graph:
+    tensors = (tensor(), tensor(index=1, shape=(1, outputs)))
+    return Graph(tensors, (), (0,), (1,), "n")
+
+
+def labelled(labels: Any, recordings: Any = None) -> Vectors:
+    inputs = np.zeros((len(labels), 2), np.int8)
+    return Vectors(Path("v.npz"), (inputs,), np.asarray(labels), recordings=recordings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "guess"),
+    [
+        (np.arange(1000) % 10, 10, 0.1),  # each class as often: one of ten
+        (np.arange(1000) % 2, 10, 0.5),  # the most frequent class
+        (np.arange(1000) % 2, 1, 0.5),  # a single output is one of two classes
+        (np.ones(1000, int), 10, 1.0),  # only one class: every answer may be a guess
+    ],
+)
+def test_guesses_reach_the_most_frequent_class(labels: Any, outputs: int, guess: float) -> None:
+    deviation = (guess * (1 - guess) / len(labels)) ** 0.5
+    found = chance_of("accuracy", labelled(labels), network(outputs))
+    assert found == pytest.approx(guess + 2 * deviation)
+
+
+def test_guesses_reach_half_of_the_area_under_the_curve() -> None:
+    labels = np.arange(1000) % 2
+    assert 0.5 < chance_of("auc", labelled(labels), network(2)) < 0.54
+    few = chance_of("auc", labelled(labels, np.repeat(np.arange(4), 250)), network(2))
+    assert few == 0.625
+
+
+def test_a_perfect_quality_is_no_guess_however_few_the_vectors() -> None:
+    for count in range(2, 20):
+        labels = np.arange(count) % 2
+        assert chance_of("accuracy", labelled(labels), network(2)) < 1
+        assert chance_of("auc", labelled(labels), network(2)) < 1
+
+
+@pytest.mark.parametrize("count", [100, 1000])
+def test_random_answers_are_guesses(count: int) -> None:
+    rng = np.random.default_rng(count)
+    labels = rng.integers(0, 4, count)
+    chance = chance_of("accuracy", labelled(labels), network(4))
+    qualities = [float((rng.integers(0, 4, count) == labels).mean()) for _ in range(500)]
+    assert np.mean(np.array(qualities) <= chance) > 0.95

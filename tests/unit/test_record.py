@@ -401,6 +401,15 @@ def test_a_small_margin_of_the_stack_is_said(tmp_path: Path) -> None:
     assert not [line for line in table([record_of(make_run(), tmp_path)]) if "stack" in line]
 
 
+def test_a_quality_that_guesses_reach_is_said(record: Record) -> None:
+    assert record.numbers["accuracy_chance"].value < 1
+    assert "guesses" not in " ".join(table([record]))
+    guessed = record.numbers | {"accuracy_chance": record.numbers["accuracy"]}
+    text = " ".join(" ".join(table([msgspec.structs.replace(record, numbers=guessed)])).split())
+    value = record.numbers["accuracy"].value
+    assert f"accuracy {value:.4f} proves nothing: guesses reach up to {value:.4f} on" in text
+
+
 def test_a_table_of_different_metrics_says_which_is_which(record: Record, tmp_path: Path) -> None:
     auc = record_of(auc_run(), tmp_path)
     both = table([record, auc])

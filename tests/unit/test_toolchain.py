@@ -17,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 
 from harness.cli.main import main
 from harness.engines.registry import Engine, find_engine
-from harness.errors import ExitCode, InfrastructureError, InputError
+from harness.errors import ExitCode, HarnessError, InfrastructureError, InputError
 from harness.image import toolchain
 from harness.image.build import Image, build_image
 from harness.image.toolchain import (
@@ -27,11 +27,12 @@ from harness.image.toolchain import (
     find_gcc,
     find_toolchain,
 )
+from harness.image.toolchain_trial import try_toolchain
 from harness.model.folder import Model, load_model
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.runs.link_run import Run
-from harness.support import bundled_files
+from harness.support import bundled_files, tool_output
 from harness.support.memory_map import Memory, Region
 from harness.target.find_target import load_target
 from harness.target.target_file import Target
@@ -124,6 +125,71 @@ def test_gcc_is_the_default_where_it_is(gcc_on_path: Path) -> None:
 @needs_clang
 def test_clang_is_the_default_where_gcc_is_not(no_gcc: None) -> None:
     assert default_toolchain() == "clang"
+
+
+NO_NEWLIB = """
+case "$1" in
+--version) echo arm-none-eabi-gcc 1.2.3 ;;
+-print-file-name=*) echo "${1#*=}" ;;
+esac
+"""
+HANGS = 'test "$1" = --version && sleep 60'
+
+
+def test_a_compiler_without_its_c_library_does_not_count_as_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = executable(tmp_path, monkeypatch, NO_NEWLIB)
+    with pytest.raises(InfrastructureError) as caught:
+        find_toolchain("gcc")
+    text = str(caught.value)
+    assert text.startswith(f"{path}: the C library newlib is missing: there is no nano.specs\n")
+    assert "libnewlib-arm-none-eabi" in text
+
+
+@needs_clang
+@pytest.mark.parametrize("script", [NO_NEWLIB, "exit 1", "exit 0", "echo", "kill -9 $$"])
+def test_clang_is_the_default_where_gcc_does_not_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    executable(tmp_path, monkeypatch, script)
+    assert default_toolchain() == "clang"
+
+
+@needs_clang
+def test_clang_is_the_default_where_gcc_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executable(tmp_path, monkeypatch, f"PATH=/usr/bin:/bin; {HANGS}")
+    monkeypatch.setattr(tool_output.first_line, "__defaults__", (0.5,))
+    assert default_toolchain() == "clang"
+
+
+@needs_clang
+def test_clang_needs_nothing_of_another_compiler(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target
+) -> None:
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no `ar`, either
+    image = build(target, load_model(few), tmp_path / "images", "clang")
+    assert not image.cached
+
+
+@needs_gcc
+@needs_clang
+def test_doctor_s_trial_compiles_and_links() -> None:
+    for name in ("gcc", "clang"):
+        try_toolchain(find_toolchain(name))
+
+
+def test_a_compiler_that_does_not_compile_fails_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for script in ("echo gcc 1.2.3", 'test "$1" = --version && echo gcc 1.2.3'):
+        executable(tmp_path, monkeypatch, script)
+        found = Toolchain("gcc", tmp_path / "arm-none-eabi-gcc", "gcc 1.2.3")
+        with pytest.raises(HarnessError):
+            try_toolchain(found)
 
 
 @needs_clang
@@ -277,7 +343,9 @@ def test_an_image_answers_as_golden_does_and_twice_the_same(
 
 
 @each_toolchain
-@pytest.mark.parametrize("folder", ["elsewhere", "My Projects (old) & more/Übung"])
+@pytest.mark.parametrize(
+    "folder", ["elsewhere", "My Projects (old) & more/Übung", "a;b,c=d%e'f\"g|h:i"]
+)
 def test_an_image_is_the_same_to_the_byte_wherever_it_is_built(
     name: str, target: Target, model: Model, images: Path, tmp_path: Path, folder: str
 ) -> None:

@@ -73,9 +73,6 @@ def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
 def _one_scale(view: OperatorView, tensor: Tensor, what: str) -> None:
     if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
         view.fail(f"{what} must have one positive scale; found: {quantization(tensor)}")
-    info = np.iinfo(tensor.dtype)
-    if not info.min <= zero_point(tensor) <= info.max:
-        view.fail(f"{what} has zero point {zero_point(tensor)}, which {tensor.dtype} cannot hold")
 
 
 def _convert_float(
