@@ -28,11 +28,12 @@ from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_window
 from harness.simulator.emulator import AccessHook, Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.flash_stores import FlashStores
+from harness.simulator.it_repair import IT_STATE
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 
-_IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # bits of xPSR
+_THUMB_STATE = 1 << 24  # a bit of xPSR
 
 
 class Executor:
@@ -303,7 +304,7 @@ class Executor:
         self._exact_pc = pc
         block = self._blocks.get(self.counter.entered[0])
         if block is not None and pc - block.start in block.in_it:
-            self.registers.write(XPSR, self.registers.read(XPSR) & ~_IT_STATE)
+            self.registers.write(XPSR, self.registers.read(XPSR) & ~IT_STATE)
 
     # Memory
 
