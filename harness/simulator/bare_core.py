@@ -16,6 +16,7 @@ from harness.errors import InfrastructureError
 from harness.simulator.block_trace import Trace
 from harness.simulator.bus import Memory
 from harness.simulator.emulator import AccessHook, Emulator, TranslatedHook
+from harness.simulator.it_repair import ItRepair
 from harness.simulator.operand_checks import OperandChecks
 from harness.simulator.registers import LR, PC, SP, R
 from harness.simulator.scs import CCR, CCR_DIV_0_TRP, CCR_UNALIGN_TRP
@@ -81,6 +82,7 @@ class BareCore:
         self._elf = elf
         self._emulator = Emulator(MODELS[core])
         self._trace = Trace(self._check_budget)
+        self._repair = ItRepair(self._emulator)
         self._budget = BUDGET
         self._counts: dict[tuple[int, int], int] = {}
         self._bad_address: int | None = None
@@ -109,6 +111,7 @@ class BareCore:
             flash.stop - 1,
             data=self._trace.user_data,
         )
+        self._repair.add([unicorn_const.UC_HOOK_MEM_READ], flash.start, flash.stop - 1)
 
     def run(self, until: int, budget: int = BUDGET) -> list[Block]:
         """Run up to the instruction at `until`, and return the blocks that ran.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from harness.simulator.bus import Bus, Memory
 from harness.simulator.counting import InstructionCounter
 from harness.simulator.emulator import Emulator
+from harness.simulator.it_repair import IT_STATE
 from harness.simulator.operand_checks import OperandChecks, number
 from harness.simulator.registers import FPSCR, LR, PC, SP, XPSR, XPSR_ALL, R, S
 from harness.simulator.stops import Reason, Stop
@@ -16,7 +17,6 @@ from harness.simulator.thumb_operands import Operand
 from harness.simulator.unaligned_trap import UnalignedTrap
 
 _NOWHERE = 0xD000_0000  # Armv7-M ARM, B3.1: external devices; no chip has memory there
-_IT_STATE = 0x0600_FC00  # bits of xPSR
 
 
 class Denials:
@@ -72,7 +72,7 @@ class Denials:
             self._emulator.stop()
             return
         *values, status, _ = self._save.read()
-        status = status & ~_IT_STATE | (state & 0xFC) << 8 | (state & 3) << 25
+        status = status & ~IT_STATE | (state & 0xFC) << 8 | (state & 3) << 25
         self._keep([*values, status, address | 1])
         registers = self._emulator.registers
         if not operand.divides:

@@ -22,17 +22,17 @@ from unicorn import unicorn_const
 from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
-from harness.simulator.bus import Bus, BusError
+from harness.simulator.bus import Bus
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_window
-from harness.simulator.emulator import AccessHook, Emulator, ExceptionHook, TranslatedHook
-from harness.simulator.flash_stores import FlashStores
+from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
+from harness.simulator.violations import Violations
 
-_IT_STATE, _THUMB_STATE = 0x0600_FC00, 1 << 24  # bits of xPSR
+_THUMB_STATE = 1 << 24  # a bit of xPSR
 
 
 class Executor:
@@ -54,16 +54,21 @@ class Executor:
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
-        self._exact_pc: int | None = None  # during an access to an exact device
         self._blocks = Blocks(bus)
         self._stale = False
-        self._flash_stores = FlashStores()
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
         self._denials = Denials(
             self._emulator, self.counter, bus, self._it_state, portable=portable
+        )
+        self._violations = Violations(
+            self._emulator,
+            bus,
+            written=self._on_written,
+            interrupt=self.interrupt,
+            failed=self._fail,
         )
         self._map()
         self._add_hooks()
@@ -78,9 +83,9 @@ class Executor:
         if not self._running:
             return count
         start, instructions = self.counter.entered
-        if self._exact_pc is None:
+        if self._violations.exact_pc is None:
             return count - instructions
-        return count - instructions + self._blocks.position(start, self._exact_pc)
+        return count - instructions + self._blocks.position(start, self._violations.exact_pc)
 
     def interrupt(self) -> None:
         """Stop before the next block; any thread may call this."""
@@ -180,10 +185,10 @@ class Executor:
         self._running = True
         error = self._emulator.start(self.pc, count)
         self._running = False
-        self._exact_pc = None
+        self._violations.leave()
         self._denials.take_back()
         self.pc = self.registers.read(PC)
-        self._flash_stores.correct()
+        self._violations.stores.correct()
         self._subtract_unexecuted()
         return error
 
@@ -203,7 +208,7 @@ class Executor:
         if error in ACCESS_FAULTS:
             reason = ACCESS_FAULTS[error]
             is_fetch = reason is Reason.FETCH
-            return Stop(reason, address=self.pc if is_fetch else self._stop.address)
+            return Stop(reason, address=self.pc if is_fetch else self._violations.address)
         if error == unicorn_const.UC_ERR_INSN_INVALID:
             if not self.registers.read(XPSR) & _THUMB_STATE:
                 return Stop(Reason.STATE)
@@ -271,40 +276,6 @@ class Executor:
         block = self._blocks.get(start)
         return 0 if block is None else block.in_it.get(address - start, 0)
 
-    def _on_unmapped(self, _uc: int, _kind: int, address: int, *_: int) -> bool:
-        self._stop = Stop(Reason.LIMIT, address=address)
-        return False
-
-    def _on_protected_read(self, _uc: int, _kind: int, _address: int, *_: int) -> bool:
-        self._note_exact_pc()
-        return True
-
-    def _on_protected_write(
-        self, _uc: int, _kind: int, address: int, size: int, value: int, _data: int
-    ) -> bool:
-        self._note_exact_pc()
-        found = self.bus.memory(address, size)
-        if found is not None:
-            value &= (1 << 8 * size) - 1
-            try:
-                if self._flash_stores.store(found[0], found[1], size, value):
-                    self.counter.interrupt()
-                self._on_written(address, size)
-            except BusError:
-                return False
-            except Exception as error:
-                self._fail(error)
-            self._exact_pc = None
-        return True
-
-    def _note_exact_pc(self) -> None:
-        """Note the program counter; clear the IT state that its update has left set."""
-        pc = self.registers.read(PC)
-        self._exact_pc = pc
-        block = self._blocks.get(self.counter.entered[0])
-        if block is not None and pc - block.start in block.in_it:
-            self.registers.write(XPSR, self.registers.read(XPSR) & ~_IT_STATE)
-
     # Memory
 
     def _on_written(self, address: int, size: int) -> None:
@@ -316,19 +287,13 @@ class Executor:
     def _map(self) -> None:
         for memory in self.bus.memories:
             self._emulator.map_memory(memory)
-        stores = self._flash_stores
-        access = Access(stores.corrections, stores.correct, self._forget_exact_pc, self._fail)
+        stores = self._violations.stores
+        access = Access(stores.corrections, stores.correct, self._violations.leave, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
-
-    def _forget_exact_pc(self) -> None:
-        self._exact_pc = None
 
     def _add_hooks(self) -> None:
         add = self._emulator.add_hook
         add(unicorn_const.UC_HOOK_BLOCK, self.counter.hook, data=self.counter.user_data)
         add(unicorn_const.UC_HOOK_EDGE_GENERATED, TranslatedHook(self._on_translated))
         add(unicorn_const.UC_HOOK_INTR, ExceptionHook(self._on_exception))
-        add(unicorn_const.UC_HOOK_MEM_UNMAPPED, AccessHook(self._on_unmapped))
-        add(unicorn_const.UC_HOOK_MEM_READ_PROT, AccessHook(self._on_protected_read))
-        add(unicorn_const.UC_HOOK_MEM_WRITE_PROT, AccessHook(self._on_protected_write))

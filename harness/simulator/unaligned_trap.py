@@ -13,6 +13,9 @@ from unicorn import unicorn_const
 from harness.simulator.bus import WORD
 from harness.simulator.counting import address_of, executable
 from harness.simulator.emulator import AccessHook, Emulator
+from harness.simulator.it_repair import ItRepair
+
+_KINDS = (unicorn_const.UC_HOOK_MEM_READ, unicorn_const.UC_HOOK_MEM_WRITE)
 
 # The calling convention of System V: rdx address, ecx size, r9 address of `unaligned`.
 #     mov   eax, 4
@@ -35,6 +38,7 @@ class UnalignedTrap:
         self._emulator = emulator
         self._unaligned = unaligned
         self._hooks: list[int] = []
+        self._repair = ItRepair(emulator, portable=portable)
         self._slow = AccessHook(self._on_unaligned)
         self._slow_at = ctypes.c_uint64(address_of(self._slow))
         self._hook: object = AccessHook(self._on_access)
@@ -53,8 +57,9 @@ class UnalignedTrap:
             self._emulator.remove_hook(self._hooks.pop())
         if on:
             data = ctypes.addressof(self._slow_at)
-            for kind in (unicorn_const.UC_HOOK_MEM_READ, unicorn_const.UC_HOOK_MEM_WRITE):
+            for kind in _KINDS:
                 self._hooks.append(self._emulator.add_hook(kind, self._hook, data=data))
+            self._hooks += self._repair.add(_KINDS)
         return True
 
     def _on_access(

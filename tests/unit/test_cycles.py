@@ -242,6 +242,16 @@ def test_a_bare_core_has_the_traps_that_the_program_switched_on(
         core.call(0x18)
 
 
+def test_counting_loads_does_not_change_what_runs(tmp_path: Path) -> None:
+    """Four conditional loads from flash; then the condition does not hold any more."""
+    code = "0820 8042 01bf 0168 0168 0168 0168 6328 ffe7 0720"
+    core = core_of(tmp_path / "a.elf", {"reset": code, "stop": "fee7"})
+    core.count_loads(FLASH)
+    blocks = core.run(8 + len(bytes.fromhex(code)))
+    assert core.result == 7
+    assert sum(block.flash_loads for block in blocks) == 4
+
+
 def test_an_unaligned_access_on_a_cortex_m0_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.elf").write_bytes(program({"reset": f"{UNALIGNED} 0168", "stop": "fee7"}))
     bare = BareCore(Elf(tmp_path / "a.elf"), "cortex-m0", [FLASH, RAM], FLASH, 0)

@@ -219,6 +219,30 @@ def test_registers_memory_and_frames_are_those_of_qemu(traps: str, tmp_path: Pat
     assert ours == theirs
 
 
+def test_conditional_accesses_with_the_trap_leave_no_condition_behind(tmp_path: Path) -> None:
+    source = """start: poke 0xE000ED14, 0x208
+        dsb
+        isb
+        ldr r7, =0x2000C000
+        movs r2, #0
+        b 0f
+    0:  cmp r0, r0
+        itttt eq
+        ldreq r1, [r7]
+        streq r1, [r7]
+        ldreq r1, [r7]
+        ldreq r1, [r7]
+        cmp r7, #99
+        b 1f
+    1:  movs r2, #1
+        put r2
+        bkpt #0
+    """
+    for portable in (False, True):
+        with running(tmp_path, source, portable=portable) as bench:
+            assert bench.results == [1]
+
+
 @pytest.mark.parametrize("chip", ["stm32f429xi", "stm32l475xg", "nrf52840"])
 @pytest.mark.parametrize(
     ("code", "status"),
