@@ -56,7 +56,7 @@ def test_pytest_s_own_codes_are_those_of_the_page() -> None:
         ("an input arrives damaged at the device, over MLPerf Tiny", [runner._SEND_ATTEMPTS]),
         ("the clocks of device and host differ in a window", [runner._WINDOW_ATTEMPTS]),
         ("another process writes to the store", [database._LOCK_TIMEOUT]),
-        ("another process opens the index", [index._LOCK_TIMEOUT]),
+        ("another process updates the index", [index._LOCK_TIMEOUT]),
         ("another session uses the probe or the port", [int(BoardOptions().lock_timeout)]),
         (f"a board fails {health.LIMIT} times in a row", []),
     ],
