@@ -62,6 +62,7 @@ def a_record_of_another_person_acts_on_the_terminal(case: Case) -> None:
     case.harness("run", "--model=anomaly", "--target=qemu-stm32", records=1)
     (path,) = (case.root / "reports" / "runs").glob("*.json")
     record = json.loads(path.read_text())
+    record.pop("digest", None)  # as of earlier versions
     record["log"] = [hostile(case)]
     record["image"]["compiler"] = hostile(case)
     record["target"]["version"] = hostile(case)
