@@ -161,6 +161,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         metric: Number(run.quality, "1", "exact"),
         f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
         f"{metric}_target": Number(run.model.quality_target, "1", "exact"),
+        f"{metric}_chance": Number(run.chance, "1", "exact"),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         **_score_numbers(run),
