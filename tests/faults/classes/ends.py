@@ -28,7 +28,10 @@ def a_folder_cannot_be_written(case: Case) -> None:
         shutil.rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("a file, not a folder")
-    case.harness(*_RUN, ends=(ExitCode.PASSED, ExitCode.USAGE, ExitCode.INFRASTRUCTURE))
+    # A Record that cannot be written into `reports` is kept in the temporary folder.
+    command = _in_shell('"$@"; code=$?; rm -rf "$TMPDIR"/tinyml-harness-record-*; exit $code')
+    ends = (ExitCode.PASSED, ExitCode.USAGE, ExitCode.INFRASTRUCTURE)
+    case.harness(*_RUN, command=command, ends=ends)
 
 
 @fault(seeds=4)
