@@ -174,7 +174,8 @@ class RenodeBoard:
                 environment=environment(self._scratch),
                 scratch=self._scratch,
             )
-        monitor = Monitor(self._process.stdin, self._process.stdout, where=self._target.name)
+        stdin, stdout = self._process.stdin, self._process.stdout
+        monitor = Monitor(stdin, stdout, where=self._target.name, scratch=self._scratch)
         monitor.greet(_START_DEADLINE)
         monitor.command(f"logFile {quoted(self._log_file.absolute())} true")
         return monitor

@@ -64,7 +64,7 @@ class Accesses:
     first: Access | None = None
 
     def add(self, access: Access | None, count: int = 1) -> None:
-        """Count `count` more accesses, of which `access` is the first."""
+        """Count `count` more accesses. The first of them is `access`."""
         self.first = self.first or access
         self.count += count
 
