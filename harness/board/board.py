@@ -14,9 +14,9 @@ class Bracket(NamedTuple):
     """What an emulator knows of the last inference."""
 
     instructions: int
-    """Instructions that the core executed between the two readings of the counter, less those of
-    the firmware's empty bracket.
-    """
+    """Instructions that the core executed between the two readings of the counter."""
+    empty: int
+    """The same for the first two readings, between which the firmware calls an empty function."""
     remedy: str
     """How to make one tick of the counter one instruction."""
     tolerated: str

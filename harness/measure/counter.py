@@ -72,15 +72,16 @@ def check_clock(ticks: int, waited: float, target: Target) -> None:
         )
 
 
-def check_instructions(counted: int, counter: str, bracket: Bracket, where: str) -> None:
-    """Raise `InfrastructureError` if the emulator executed another number of instructions.
+def check_instructions(counted: int, welcome: Welcome, bracket: Bracket, where: str) -> None:
+    """Raise `InfrastructureError` if the emulator executed another number than was `counted`.
 
     Both are counted between the same two readings, so they are equal, not just close.
     """
-    if counted != bracket.instructions:
+    executed = bracket.instructions - (bracket.empty if welcome.counter_overhead else 0)
+    if counted != executed:
         raise InfrastructureError(
-            f"the counter {counter!r} counted {counted:,} instructions in an inference, but the "
-            f"emulator executed {bracket.instructions:,}",
+            f"the counter {welcome.counter!r} counted {counted:,} instructions in an inference, "
+            f"but the emulator executed {executed:,}",
             where=where,
             remedy=bracket.remedy,
         )

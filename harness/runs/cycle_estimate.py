@@ -24,7 +24,8 @@ def estimated(run: Run) -> Run:
     counted = int(run.ticks[0] if run.first is None else run.first)
     reason = why_not_executed(run.target, counted)
     if reason:
-        return replace(run, estimate_unavailable=reason)
+        unavailable = why_no_estimate(run.target, counted) or reason
+        return replace(run, estimate_unavailable=unavailable)
     first = [values[0] for values in run.vectors.all_inputs]
     try:
         inference = infer(run.target, run.image, pack(run.network.input_tensors, first))

@@ -9,6 +9,7 @@ import os
 import re
 import select
 import time
+from pathlib import Path
 from typing import IO
 
 from harness.errors import InfrastructureError, InputError
@@ -31,10 +32,14 @@ class MonitorRefusedError(InfrastructureError):
 class Monitor:
     """The command line of a Renode process with `stdin` and `stdout`; messages name `where`.
 
-    `machine` is the machine in the prompt, "monitor" if none is selected.
+    `machine` is the machine in the prompt, "monitor" if none is selected. A script in the folder
+    `scratch` takes the commands that are not ASCII, because the command line loses other letters.
     """
 
-    def __init__(self, stdin: IO[bytes], stdout: IO[bytes], *, where: str) -> None:
+    def __init__(
+        self, stdin: IO[bytes], stdout: IO[bytes], *, where: str, scratch: Path = Path()
+    ) -> None:
+        self._script = scratch / "command.resc"
         self._stdin = stdin
         self._stdout = stdout
         self._where = where
@@ -52,12 +57,13 @@ class Monitor:
         Raises `MonitorRefusedError` with Renode's text if the answer is an error, and
         `InfrastructureError` if Renode ends or does not answer within `deadline` seconds.
         """
+        sent = line if line.isascii() else self._in_script(line)
         try:
-            self._stdin.write(line.encode() + b"\n")
+            self._stdin.write(sent.encode() + b"\n")
             self._stdin.flush()
         except OSError as error:
             raise self._ended(line, b"") from error
-        answer = answer_of(self._until_prompt(line, deadline), line)
+        answer = answer_of(self._until_prompt(line, deadline), sent)
         if _ERROR.search(answer):
             raise MonitorRefusedError(f"{line}\n{answer}", where=self._where)
         return answer
@@ -71,6 +77,17 @@ class Monitor:
             raise InfrastructureError(
                 f"Renode's answer to `{line}` is not a number: {answer!r}", where=self._where
             ) from error
+
+    def _in_script(self, line: str) -> str:
+        """Return a command that executes `line` from a file."""
+        if not str(self._script).isascii():
+            raise InputError(
+                "Renode cannot take the path of the temporary folder, which is not ASCII",
+                where=str(self._script.parent),
+                remedy="set TMPDIR to another folder",
+            )
+        self._script.write_text(f"{line}\n", "utf-8")
+        return f"include {quoted(self._script)}"
 
     def _until_prompt(self, line: str, deadline: float) -> bytes:
         end = time.monotonic() + deadline

@@ -125,13 +125,13 @@ class RenodeBoard:
         if log is None or elf is None:
             raise not_started(self._target)
         log.update()
-        instructions = log.inference()
+        counts = log.bracket()
         self.check()
-        if instructions is None:
+        if counts is None:
             raise self._uncounted(elf)
         self._remedy = self._remedy or machine.counting_remedy(monitor, self._board)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
-        return Bracket(instructions, self._remedy, tolerated)
+        return Bracket(*counts, self._remedy, tolerated)
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`."""
@@ -156,12 +156,14 @@ class RenodeBoard:
                 f"has no symbol {machine.COUNTER}, so Renode cannot count the instructions of an "
                 "inference, and the device's counter cannot be checked",
                 where=str(elf.path),
-                remedy="build it with symbols, and do not strip it",
+                remedy='read the counter in a function of this name: docs/firmware.md, "What your '
+                'firmware must do"',
             )
         return InfrastructureError(
             f"the firmware did not call {machine.COUNTER} before and after the inference",
             where=self._target.name,
-            remedy="measure with the functions of firmware/app/main.c",
+            remedy='it reads the counter in another way: docs/firmware.md, "What your firmware '
+            'must do"',
         )
 
     def _launch(self) -> Monitor:
@@ -181,7 +183,8 @@ class RenodeBoard:
                 scratch=self._scratch,
             )
         self._activity = ProcessTree(self._process.pid).activity
-        monitor = Monitor(self._process.stdin, self._process.stdout, where=self._target.name)
+        stdin, stdout = self._process.stdin, self._process.stdout
+        monitor = Monitor(stdin, stdout, where=self._target.name, scratch=self._scratch)
         monitor.greet(_START_DEADLINE)
         monitor.command(f"logFile {quoted(self._log_file.absolute())} true")
         return monitor

@@ -64,7 +64,7 @@ class Accesses:
     first: Access | None = None
 
     def add(self, access: Access | None, count: int = 1) -> None:
-        """Count `count` more accesses; `access` is the first of them."""
+        """Count `count` more accesses. The first of them is `access`."""
         self.first = self.first or access
         self.count += count
 
@@ -97,12 +97,12 @@ class RenodeLog:
                 self._position += len(line)
                 self._read(line.decode("utf-8", "replace"))
 
-    def inference(self) -> int | None:
-        """Return the instructions of the inference that has just ended.
+    def bracket(self) -> tuple[int, int] | None:
+        """Return the instructions of the inference that has just ended, and of the first bracket.
 
-        They lie between the last two readings, less those of the firmware's first bracket, which
-        is empty. In an inference, an access to a peripheral that the platform lacks is one to
-        nothing. None if the counter was not read twice since the last call.
+        They lie between the last two readings of the counter, and between the first two. In an
+        inference, an access to a peripheral that the platform lacks is one to nothing. None if
+        the counter was not read twice since the last call.
         """
         if len(self._last) < _BRACKET:
             return None
@@ -110,7 +110,7 @@ class RenodeLog:
         self._last.clear()
         self.unmapped.add(self._between.first, self._between.count)
         self._between = Accesses()
-        return (end - begin) - (after - before)
+        return end - begin, after - before
 
     def excerpt(self) -> list[str]:
         """Return the last warnings and errors, or else the last lines."""

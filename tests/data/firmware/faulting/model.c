@@ -1,8 +1,8 @@
 /* A model that copies its input, unless the first byte tells it to do what a chip faults on. */
 #include "nn.h"
 
-#define NOTHING 0x70000000U    /* external RAM, which neither chip nor platform has */
-#define NO_MEMORY 0x60000000U  /* external RAM, which Renode's STM32F4 has */
+#define NOTHING 0x70000000U   /* external RAM, which neither chip nor platform has */
+#define NO_MEMORY 0x60000000U /* external RAM, which Renode's STM32F4 has */
 #define NO_PERIPHERAL 0x5FFF0000U
 #define CCR (*(volatile uint32_t *)0xE000ED14U) /* Armv7-M ARM, B3.2.8 */
 #define CCR_UNALIGN_TRP (1U << 3)
