@@ -1,5 +1,7 @@
 """Estimated cycles: Arm's numbers for snippets, and blocks that are what a device counts."""
 
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -13,7 +15,7 @@ from rich.console import Console
 
 from harness.elf import Elf
 from harness.engines.registry import find_engine
-from harness.errors import InfrastructureError
+from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import Image, build_image
 from harness.measure.cycles.attribution import estimate
 from harness.measure.cycles.costs import costs_of
@@ -36,6 +38,7 @@ from harness.simulator.block_trace import Trace
 from harness.target.find_target import find_target
 from harness.target.target_file import Clock, Core, Mcu, Target
 from tests.support.programs import program
+from tests.support.repository import Repository
 from tests.unit.test_record import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -243,6 +246,36 @@ def test_an_estimate_is_of_what_ran_or_is_refused(
         estimate_inference(target, image, inputs, counted + 1)
     with pytest.raises(InfrastructureError, match="bytes of input, the vector has 3"):
         infer(target, image, b"123")
+
+
+@pytest.mark.skipif(not shutil.which("qemu-system-arm"), reason="qemu-system-arm is not on PATH")
+@pytest.mark.parametrize("bundled", ["qemu-m3", "qemu-m7"])
+def test_a_count_that_the_bare_core_contradicts_fails_the_run(
+    repository: Repository, bundled: str
+) -> None:
+    """Also on a core without a cycle model; here the target file states a wrong frequency."""
+    path = repository.root / "targets" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text(f'base = "{bundled}"\ncounter.hz = 20_000_000')
+    code, shown = repository.run("misbehaving", "--target", str(path))
+    assert code == ExitCode.INFRASTRUCTURE
+    assert re.search(r"mine: the bare core executes \d+ instructions in an inference for", shown)
+    assert repository.records() == []
+
+
+def test_a_first_inference_of_another_length_is_compared_with_the_bare_core_s(
+    target: Target, model: Model, image: Image
+) -> None:
+    counted = infer(target, image, inputs_of(model, 0)).counted
+    run = make_run(
+        target=target, model=model, network=model.graph, image=image, vectors=model.vectors
+    )
+    alike = replace(run, ticks=np.full(2, counted, np.uint32), first=counted)
+    assert estimated(alike).estimate is not None
+    longer = estimated(replace(alike, ticks=alike.ticks + 1))
+    assert "the first inference takes another number" in longer.estimate_unavailable
+    with pytest.raises(InfrastructureError, match="the bare core executes"):
+        estimated(replace(alike, first=counted + 1))
 
 
 def test_what_a_bare_core_cannot_run_is_not_estimated_and_the_record_says_why(

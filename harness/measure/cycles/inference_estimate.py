@@ -8,7 +8,7 @@ from harness.image.build import Image
 from harness.measure.cycles.attribution import estimate, namer
 from harness.measure.cycles.costs import cores, costs_of
 from harness.measure.cycles.estimate import Estimate
-from harness.simulator.bare_core import BareCore, Block
+from harness.simulator.bare_core import MODELS, BareCore, Block
 from harness.target.target_file import Target
 
 _FUNCTIONS = ("main", "nn_init", "nn_input", "nn_invoke", "empty")  # firmware/app/main.c
@@ -22,10 +22,17 @@ def why_no_estimate(target: Target, instructions: int, *, patient: bool = False)
 
     Unless the caller is `patient`, long inferences are not estimated.
     """
+    if target.counter.ticks == "instructions" and target.mcu.core not in cores():
+        return f"there is no cycle model for {target.mcu.core}"
+    return why_not_executed(target, instructions, patient=patient)
+
+
+def why_not_executed(target: Target, instructions: int, *, patient: bool = False) -> str:
+    """Return why a bare core does not execute an inference on `target`; empty if it does."""
     if target.counter.ticks != "instructions":
         return "cycles are measured"
-    if target.mcu.core not in cores():
-        return f"there is no cycle model for {target.mcu.core}"
+    if target.mcu.core not in MODELS:
+        return f"there is no bare core for {target.mcu.core}"
     if not patient and instructions > (_MOST_WITH_LOADS if _wait_states(target) else _MOST):
         return f"{instructions:,} instructions take too long in a run; use `harness profile`"
     return ""
@@ -35,16 +42,27 @@ def estimate_inference(target: Target, image: Image, inputs: bytes, counted: int
     """Return the cycles of one inference on `inputs`; the device has counted `counted`.
 
     Raises the errors of `infer`, and `InfrastructureError` if the bare core executes a different
-    number of instructions, because then the estimate is not for the same execution.
+    number of instructions.
     """
     inference = infer(target, image, inputs)
+    check_counted(inference, counted, f"{target.name}: {image.elf.path}")
+    return estimate_of(inference, target, image)
+
+
+def check_counted(inference: "Inference", counted: int, where: str) -> None:
+    """Raise `InfrastructureError` if the device `counted` other instructions than a bare core."""
     if inference.counted != counted:
         raise InfrastructureError(
             f"the bare core executes {inference.counted:,} instructions in an inference for which "
             f"the device counted {counted:,}",
-            where=f"{target.name}: {image.elf.path}",
-            remedy="is an interrupt counted, or does the model depend on earlier inferences?",
+            where=where,
+            remedy="one of the two is wrong. Does the device's counter count instructions, and "
+            "no interrupt? Does the first inference depend on anything but its input?",
         )
+
+
+def estimate_of(inference: "Inference", target: Target, image: Image) -> Estimate:
+    """Return the cycles of `inference`, which a bare core executed."""
     flash = target.memory.flash
     return estimate(
         inference.blocks,
