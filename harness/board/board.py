@@ -2,12 +2,25 @@
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.channel import Channel
 from harness.target.target_file import Target
+
+
+class Bracket(NamedTuple):
+    """What an emulator knows of the last inference."""
+
+    instructions: int
+    """Instructions that the core executed between the two readings of the counter."""
+    empty: int
+    """The same for the first two readings, between which the firmware calls an empty function."""
+    remedy: str
+    """How to make one tick of the counter one instruction."""
+    tolerated: str
+    """Accesses since the start that fault on a chip, if the target file allows them."""
 
 
 class Board(Protocol):
@@ -42,8 +55,11 @@ class Board(Protocol):
         but not every debug interface notices; the device checks the input's CRC.
         """
 
-    def executed(self) -> int | None:
-        """Return how many instructions the core has executed; None if the board has no count."""
+    def bracket(self) -> Bracket | None:
+        """Return what the board knows of the inference that has just ended; None if nothing.
+
+        Raises `DeviceFaultError` if the firmware did what faults on a chip, but not here.
+        """
 
     def diagnosis(self) -> str:
         """Return details that help to explain a failure; empty if there are none."""

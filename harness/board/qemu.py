@@ -100,7 +100,7 @@ class QemuBoard:
         """Write `data` to RAM through the gdbstub; machine and clocks stop during the write."""
         self._started().write(address, data)
 
-    def executed(self) -> None:
+    def bracket(self) -> None:
         """Return None: QEMU does not report a count."""
 
     def diagnosis(self) -> str:

@@ -1,5 +1,6 @@
 """Plausibility checks on the device's counter. An implausible measurement is rejected."""
 
+from harness.board.board import Bracket
 from harness.errors import InfrastructureError
 from harness.link.messages import Result, Welcome
 from harness.target.target_file import Target
@@ -13,11 +14,6 @@ _TOLERANCE = 0.05
 # Largest ratio of the counted time to the host's time: internal oscillators are off by a few
 # per cent.
 _CLOCK_TOLERANCE = 1.1
-
-# Upper limits for the instructions of the link, several times the real cost: receiving a byte
-# takes about 80.
-_LINK_INSTRUCTIONS = 100_000
-_LINK_INSTRUCTIONS_PER_BYTE = 500
 
 
 def check_ticks(result: Result, welcome: Welcome, where: str) -> None:
@@ -76,23 +72,19 @@ def check_clock(ticks: int, waited: float, target: Target) -> None:
         )
 
 
-def check_executed(result: Result, welcome: Welcome, executed: int, where: str) -> None:
-    """Check that ticks are instructions: `executed` counts from before the input was sent.
+def check_instructions(counted: int, welcome: Welcome, bracket: Bracket, where: str) -> None:
+    """Raise `InfrastructureError` if the emulator executed another number than was `counted`.
 
-    Besides the inference, the firmware has received, checked and sent bytes.
+    Both are counted between the same two readings, so they are equal, not just close.
     """
-    sent = welcome.input_size + welcome.output_size
-    link = _LINK_INSTRUCTIONS + _LINK_INSTRUCTIONS_PER_BYTE * sent
-    if result.ticks <= executed <= 2 * result.ticks + link:
-        return
-    raise InfrastructureError(
-        f"the counter {welcome.counter!r} counted {result.ticks:,} ticks during an inference, "
-        f"but the core executed {executed:,} instructions from before the input was received "
-        "until after the output was sent",
-        where=where,
-        remedy='make one tick one instruction on this platform: docs/renode.md, "Counting"; '
-        "prebuilt firmware must sleep (WFI) while it waits, and count without a prescaler",
-    )
+    executed = bracket.instructions - (bracket.empty if welcome.counter_overhead else 0)
+    if counted != executed:
+        raise InfrastructureError(
+            f"the counter {welcome.counter!r} counted {counted:,} instructions in an inference, "
+            f"but the emulator executed {executed:,}",
+            where=where,
+            remedy=bracket.remedy,
+        )
 
 
 def _coarse_limits(result: Result, welcome: Welcome) -> tuple[float, float]:

@@ -149,7 +149,7 @@ def _legend(
     lines += dict.fromkeys(
         f"estimated: ~ instr. per inference, {error_of(one.error)} ({one.model})" for one in timed
     )
-    lines += _unavailable(records)
+    lines += _remarks(records)
     return "\n".join(lines)
 
 
@@ -163,8 +163,8 @@ def _differing(records: Sequence[Record]) -> str:
     return f"≠ golden ({' or '.join(used)} that differ)"
 
 
-def _unavailable(records: Sequence[Record]) -> Iterator[str]:
-    """Yield the numbers that `records` lack, and why."""
+def _remarks(records: Sequence[Record]) -> Iterator[str]:
+    """Yield the numbers that `records` lack, and why, and what a chip would not let pass."""
     targets_by_reason: dict[tuple[str, str], set[str]] = {}
     for record in records:
         estimate_unavailable = (
@@ -174,6 +174,7 @@ def _unavailable(records: Sequence[Record]) -> Iterator[str]:
             ("no estimate", estimate_unavailable),
             ("no layers", record.profile_unavailable),
             ("no stack", record.stack_unavailable),
+            ("unmapped access", record.unmapped),
         ):
             if why:
                 targets_by_reason.setdefault((what, why), set()).add(record.target.name)

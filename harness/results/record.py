@@ -184,6 +184,8 @@ class Record(msgspec.Struct, frozen=True):
     """Why there are no `layers`, although they were requested."""
     stack_unavailable: str = ""
     """Why `stack` is not among the numbers."""
+    unmapped: str = ""
+    """Accesses that fault on a chip but not on this target, if the target file allows them."""
     conversion: Conversion | None = None
     """How instructions were computed from the ticks. It is null if a tick is an instruction or a
     cycle.

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.board import Board
+from harness.board.board import Board, Bracket
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image.build import Image, Variant, build_image
 from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
-from harness.measure.counter import check_clock, check_executed, check_ticks
+from harness.measure.counter import check_clock, check_instructions, check_ticks
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import instructions
 from harness.model.tensor_block import pack, unpack
@@ -42,6 +42,7 @@ class LinkDut(BoardUnderTest):
     def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
         super().__init__(request, image, board, request.model.graph)
         self._session: LinkClient | None = None
+        self._bracket: Bracket | None = None  # what the board knows of the last inference
         self.welcome: Welcome
         self._connect()
 
@@ -102,7 +103,8 @@ class LinkDut(BoardUnderTest):
         link = self._link
         retries, logged = link.retries, len(link.log)
         results = []
-        first = self._warm_up([values[0] for values in vectors.all_inputs])
+        # With cold caches; it is not one of the results.
+        first = self._measure([values[0] for values in vectors.all_inputs], "vector 0")
         waited, answered = link.waited, len(link.spans)
         session = self._meter_session()
         with (
@@ -141,24 +143,19 @@ class LinkDut(BoardUnderTest):
             wall=wall,
             inference=link.waited - waited,
             first=self._ticks(first),
+            unmapped=self._bracket.tolerated if self._bracket else "",
             metered=session.result(spans, self.target, self.welcome, ticks) if session else None,
         )
-
-    def _warm_up(self, inputs: Sequence[Array]) -> Result:
-        """Measure vector 0 before the others, with cold caches, and check the counter."""
-        executed = self.board.executed()
-        result = self._measure(inputs, "vector 0")
-        if executed is not None:
-            now = self.board.executed() or 0
-            check_executed(result, self.welcome, now - executed, self.target.name)
-        return result
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
         link = self._link
         waited = link.waited
         result = self._infer(inputs, which)
-        check_ticks(result, self.welcome, f"{self.target.name}: {which}")
+        where = f"{self.target.name}: {which}"
+        check_ticks(result, self.welcome, where)
+        if self._bracket is not None:
+            check_instructions(self._ticks(result), self.welcome, self._bracket, where)
         check_clock(result.ticks, link.waited - waited, self.target)
         return result
 
@@ -256,9 +253,11 @@ class LinkDut(BoardUnderTest):
                     else self.model.name,
                 )
         try:
-            return self._link.infer(pack(tensors, inputs))
+            result = self._link.infer(pack(tensors, inputs))
+            self._bracket = self.board.bracket()
         except InfrastructureError as error:
             raise with_diagnosis(error, self.board, which) from error
+        return result
 
     def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
         """Return an array [N, *shape] for each output."""

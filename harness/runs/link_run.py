@@ -49,7 +49,7 @@ class Run:
     ticks of each layer for vector 0, if they were requested. `estimate` has the cycles of vector
     0, `stack` the deepest use of the stack since the start. For each of these four, a field
     `..._unavailable` has the reason if it is missing. `metered` is the energy, if a meter
-    measured it.
+    measured it. `unmapped` describes accesses that fault on a chip, if the target file allows them.
     """
 
     target: Target
@@ -79,6 +79,7 @@ class Run:
     estimate_unavailable: str = ""
     metered: Metered | None = None
     stack_unavailable: str = ""
+    unmapped: str = ""
 
     @property
     def outputs(self) -> Array:

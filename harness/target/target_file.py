@@ -142,6 +142,10 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """A `.repl` file that is loaded after the platform."""
     cpu: Text = "cpu"
     """Name of the core in the platform."""
+    unmapped: Literal["fault", "warn"] = "fault"
+    """What a read or write by the firmware does where the platform has neither memory nor a
+    peripheral: `fault`, as on a chip, fails the run; `warn` only says so.
+    """
 
 
 class Arduino(Section, frozen=True):

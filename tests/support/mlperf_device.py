@@ -155,9 +155,8 @@ class DoubleBoard:
         """It has no memory."""
         raise NotImplementedError
 
-    def executed(self) -> int | None:
+    def bracket(self) -> None:
         """It has no core."""
-        return None
 
     def diagnosis(self) -> str:
         """There is nothing to say."""

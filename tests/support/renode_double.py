@@ -12,7 +12,8 @@ $RENODE_DOUBLE, a JSON object, says what goes wrong:
   half          part of a command whose answer ends after its first line
   die           part of a command at which to end, with exit code 134
   log           {part of a command: a line for the log file}
-  executed      instructions to count from one question to the next
+  miscount      how many instructions more than the device's counter an inference takes
+  accesses      lines for the log file before each answer to RUN, within the inference
 """
 
 import json
@@ -30,12 +31,16 @@ import tty
 from pathlib import Path
 from typing import Any
 
+from harness.board.renode.renode_log import READING
 from harness.elf import Elf
+from harness.link.frame import FrameDecoder
+from harness.link.messages import Message, parse_result, parse_welcome
 
 TRANSCRIPT = Path(__file__).parents[1] / "data" / "renode" / "transcript.json"
 QEMU = ["qemu-system-arm", "-M", "netduinoplus2", "-icount", "shift=0"]
 QEMU += ["-display", "none", "-monitor", "none", "-serial", "chardev:line"]
 CREATED = re.compile(r'mach create "?([^" ]+)"?')
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 MEMORIES = (range(0x0800_0000, 0x0820_0000), range(0x2000_0000, 0x2004_0000))
 
 # Which exchange a command is answered from, unless told otherwise: the first that fits.
@@ -53,7 +58,9 @@ ANSWERS = {
     "ReadDoubleWord": "read",
     "WriteDoubleWord": "write",
     "ReadBytes": "bytes",
-    "ExecutedInstructions": "executed",
+    "AddHook": "variable",
+    "logLevel": "variable",
+    "UnhandledAccessBehaviour": "variable",
     "GetRegister": "register",
     "PC": "pc",
     "start": "start",
@@ -75,6 +82,10 @@ class Double:
         self.executed = 0
         self.log: Path | None = None
         self.elf = ""
+        self.counts = False  # a hook has been set
+        self.decoder = FrameDecoder()
+        self.output_size = 0
+        self.overhead = 0
         self.line = -1
         self.qemu: subprocess.Popen[bytes] | None = None
 
@@ -87,10 +98,8 @@ class Double:
             self.qemu.wait()
 
     def answer(self, command: str) -> None:
-        if self.log is not None:
-            for line in self.wanted("log", command):
-                with self.log.open("a") as file:
-                    file.write(f"22:35:47.8053 {line}\n")
+        for line in self.wanted("log", command):
+            self.write_log(line)
         self.obey(command)
         name = next(iter(self.wanted("answers", command)), None) or next(
             (name for part, name in ANSWERS.items() if part in command), "unknown command"
@@ -114,29 +123,41 @@ class Double:
     def wanted(self, key: str, command: str) -> list[Any]:
         return [value for part, value in self.told.get(key, {}).items() if part in command]
 
+    def write_log(self, line: str) -> None:
+        if self.log is not None:
+            with self.log.open("a") as file:
+                file.write(f"22:35:47.8053 {line}\n")
+
     def obey(self, command: str) -> None:
         """Do what the answer says was done."""
+        strings = [text.replace('\\"', '"') for text in STRING.findall(command)]
         if created := CREATED.match(command):
             self.machine = created[1]
-        elif command.startswith("include"):
-            script = Path(command.split("@")[1])
-            for line in script.read_text().splitlines() if script.is_file() else ():
-                self.obey(line.replace("$name", "dut"))
-        elif command.startswith("logFile"):
-            self.log = Path(command.split("@")[1].removesuffix(" true").replace("\\ ", " "))
-            self.log.write_text("22:35:47.8053 [INFO] System bus created.\n")
-        elif "LoadELF" in command:
-            self.elf = command.split("@")[1].replace("\\ ", " ")
+        elif command.startswith(("include", "logFile", "$harness_image=")):
+            self.take(command, Path(strings[0]))
+        elif command.startswith("sysbus LoadELF"):
             self.load()
+        elif "AddHook" in command:
+            self.counts = True
         elif "WriteDoubleWord" in command:
             address, value = (int(part, 0) for part in command.split()[-2:])
             self.words[address] = value
         elif "CreateUartPtyTerminal" in command:
-            self.open_line(command.split('"')[3])
+            self.open_line(strings[1])
         elif command == "start":
             self.start()
         elif command == "pause" and self.qemu is not None:
             self.qemu.send_signal(signal.SIGSTOP)
+
+    def take(self, command: str, file: Path) -> None:
+        if command.startswith("$"):
+            self.elf = str(file)
+        elif command.startswith("logFile"):
+            self.log = file
+            self.log.write_text("22:35:47.8053 [INFO] System bus created.\n")
+        else:
+            for line in file.read_text().splitlines() if file.is_file() else ():
+                self.obey(line.replace("$name", "dut"))
 
     def load(self) -> None:
         if not Path(self.elf).is_file():
@@ -151,9 +172,6 @@ class Double:
             address = int(command.rsplit(maxsplit=1)[-1], 0)
             held = any(address in memory for memory in MEMORIES)
             return self.words.get(address, 0) if held else 0
-        if "ExecutedInstructions" in command:
-            self.executed += self.told.get("executed", 50_000)
-            return self.executed
         return 0x0800_3500
 
     def open_line(self, link: str) -> None:
@@ -174,14 +192,38 @@ class Double:
             self.qemu = subprocess.Popen([*QEMU, *chardev])
             device, _ = server.accept()
         shutil.rmtree(folder)
-        threading.Thread(target=self.copy, args=(self.line, device.fileno()), daemon=True).start()
-        threading.Thread(target=self.copy, args=(device.fileno(), self.line), daemon=True).start()
+        threading.Thread(target=self.copy_to, args=(device.fileno(),), daemon=True).start()
+        threading.Thread(target=self.copy_from, args=(device.fileno(),), daemon=True).start()
         self.device = device
 
-    @staticmethod
-    def copy(source: int, destination: int) -> None:
-        while data := os.read(source, 4096):
-            os.write(destination, data)
+    def copy_to(self, device: int) -> None:
+        while data := os.read(self.line, 4096):
+            os.write(device, data)
+
+    def copy_from(self, device: int) -> None:
+        while data := os.read(device, 4096):
+            for payload in self.decoder.feed(data):
+                if payload and self.counts:
+                    self.read_counter(payload[0], payload[2:])
+            os.write(self.line, data)
+
+    def read_counter(self, message: int, body: bytes) -> None:
+        """Write to the log what the hook would have written before the device's `message`."""
+        if message == Message.WELCOME:
+            welcome = parse_welcome(body)
+            self.output_size, self.overhead = welcome.output_size, welcome.counter_overhead
+            self.write_bracket(self.overhead)
+        elif message == Message.RESULT:
+            ticks = parse_result(body, self.output_size).ticks + self.overhead
+            accesses = self.told.get("accesses", ())
+            self.write_bracket(ticks + self.told.get("miscount", 0), *accesses)
+
+    def write_bracket(self, instructions: int, *accesses: str) -> None:
+        self.write_log("[INFO] cpu: " + READING.format(self.executed))
+        for line in accesses:
+            self.write_log(line)
+        self.executed += instructions
+        self.write_log("[INFO] cpu: " + READING.format(self.executed))
 
 
 def write(text: str) -> None:

@@ -3,6 +3,7 @@
 What only Renode can show, such as its counts and faults, is tested on Renode alone.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -14,28 +15,34 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.board.renode.renode_board import RenodeBoard
+from harness.elf import Elf
+from harness.engines import registry
 from harness.engines.registry import find_engine
-from harness.errors import ExitCode, InfrastructureError
+from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.image.build import Image, build_image
 from harness.link import link_client
 from harness.model.folder import find_model
-from harness.target.find_target import find_target
+from harness.report import runs_table
+from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Renode, Target
+from tests.support.faulting import Behaviour
 from tests.support.renode import make_double, real_renode
 from tests.support.repository import (
+    BEHAVE,
     FAIL,
     HANG,
     LOCK_UP,
     READ_UNMAPPED,
     RESTART,
     UNDEFINED,
+    HandMade,
     Repository,
     line_of,
     make_repository,
@@ -311,7 +318,7 @@ def test_an_overlay_that_says_what_the_platform_says_is_explained(repository: Re
     code, shown = run(repository, real_renode(), name)
     assert code == ExitCode.USAGE
     assert "Error E02: Variable 'dwt' was already declared" in shown
-    assert 'take board.overlay = ""' in shown
+    assert 'remove the type from this entry, as in "dwt:"' in shown
 
 
 def test_without_a_renode_a_run_says_how_to_get_one(
@@ -384,28 +391,130 @@ def test_a_core_that_renode_has_stopped_is_told_apart_from_a_slow_one(
 
 # A counter that does not count instructions
 
+DWT = "dwt: Miscellaneous.DWT @ sysbus 0xE0001000"
+OWN_LINES = (
+    'board.overlay of the target file (docs/renode.md, "Counting"):\n'
+    "cpu:\n    PerformanceInMips: 100\n{}\n    frequency: 100000000\n"
+)
 
-@pytest.mark.parametrize("executed", [1, 250_000])
-def test_ticks_that_are_no_instructions_are_refused(
-    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch, executed: int
+
+@pytest.mark.parametrize("miscount", [-1, 1, 250_000])
+def test_ticks_that_are_not_renode_s_count_are_refused(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch, miscount: int
 ) -> None:
-    """An inference of the small model takes some 20 instructions, and the link some thousands."""
-    tell(monkeypatch, executed=executed)
+    """One instruction is too many: both are counted between the same two readings."""
+    tell(monkeypatch, miscount=miscount)
     shown = fails(repository, stand_in)
-    assert f"the core executed {executed:,} instructions from" in shown
+    counts = re.search(r"counted (\S+) instructions in an inference.* executed (\S+)\n", shown)
+    assert counts
+    counted, executed = (int(text.replace(",", "")) for text in counts.groups())
+    assert executed - counted == miscount
     assert 'docs/renode.md, "Counting"' in shown
 
 
-def test_renode_s_own_timer_is_no_counter_of_instructions(repository: Repository) -> None:
-    """Without the overlay there is no DWT, and TIM2 counts one in ten instructions."""
-    name = based(repository, 'board.overlay = ""')
+def few_digits(repository: Repository) -> None:
+    """Copy the model, with two of its vectors."""
     model = repository.root / "models" / "digits"
     shutil.copytree(ROOT / "models" / "digits", model)
-    command = ("run", "--model", "digits", "--target", name, "--renode", str(real_renode()))
-    code, shown = repository.harness(*command)
-    assert code == ExitCode.INFRASTRUCTURE
-    assert "the counter 'tim2' counted 43" in shown  # thousand, of 4.3 million
+    held = dict(np.load(model / "vectors.npz"))
+    few = {name: held[name][:2] for name in ("inputs", "labels", "golden")}
+    np.savez(model / "vectors.npz", **held | few)
+
+
+def run_digits(repository: Repository, target: str) -> tuple[int, str]:
+    command = ("run", "--model", "digits", "--target", target, "--renode", str(real_renode()))
+    return repository.harness(*command)
+
+
+@pytest.mark.parametrize(
+    ("lines", "counter", "entry"),
+    [
+        ((), "tim2", DWT),  # the platform has no DWT, and TIM2 counts one in ten instructions
+        ((DWT, "    frequency: 84000000"), "dwt", "dwt:"),
+        ((DWT, "    frequency: 72000000", "cpu:", "    PerformanceInMips: 72"), "dwt", "dwt:"),
+        ((DWT, "    frequency: 64000000", "cpu:", "    PerformanceInMips: 64"), "dwt", "dwt:"),
+        ((DWT, "    frequency: 100001000"), "dwt", "dwt:"),
+        (("dwt0: Miscellaneous.DWT @ sysbus 0xE0001000", "    frequency: 1000"), "", "dwt0:"),
+    ],
+)
+def test_a_counter_that_does_not_count_instructions_is_refused_with_what_to_write(
+    repository: Repository, lines: tuple[str, ...], counter: str, entry: str
+) -> None:
+    """With the lines that the message shows, the run has the true number."""
+    few_digits(repository)
+    (repository.root / "targets").mkdir()
+    platform = repository.root / "targets" / "mine.repl"
+    platform.write_text("\n".join(('using "platforms/cpus/stm32f4.repl"', *lines, "")))
+    options = ('board.platform = "mine.repl"', 'port.options = { UART = "usart1" }')
+    name = based(repository, *options, 'board.overlay = ""')
+    code, shown = run_digits(repository, name)
+    assert code == ExitCode.INFRASTRUCTURE, shown
     assert repository.records() == []
+    assert OWN_LINES.format(entry) in shown or "counted nothing" in shown
+    if counter:
+        assert f"the counter {counter!r} counted " in shown
+    _, _, overlay = OWN_LINES.format(entry).partition(":\n")
+    (repository.root / "targets" / "fix.repl").write_text(overlay)
+    assert run_digits(repository, based(repository, *options, 'board.overlay = "fix.repl"')) == (
+        ExitCode.PASSED,
+        "",
+    )
+    (record,) = repository.records()
+    assert repository.harness("run", "--model", "digits", "--target", "qemu-stm32")[0] == 0
+    assert {tuple(one.ticks) for one in repository.records()} == {tuple(record.ticks)}
+
+
+def test_a_script_without_a_counter_of_instructions_is_told_what_to_add(
+    repository: Repository,
+) -> None:
+    few_digits(repository)
+    script = repository.root / "mine.resc"
+    created = "mach create $name\nmachine LoadPlatformDescription @platforms/cpus/stm32f4.repl\n"
+    script.write_text(f"{created}cpu PerformanceInMips 125\n")
+    name = based(repository, 'board.platform = "../mine.resc"')
+    code, shown = run_digits(repository, name)
+    assert code == ExitCode.INFRASTRUCTURE
+    _, found, lines = shown.partition('write these lines into the script (docs/renode.md, "Counti')
+    assert found, shown
+    script.write_text(script.read_text() + lines.partition("\n")[2])
+    assert run_digits(repository, name) == (ExitCode.PASSED, "")
+
+
+def test_a_script_that_stops_at_a_download_is_explained(repository: Repository) -> None:
+    (repository.root / "mine.resc").write_text(
+        "mach create $name\n"
+        "machine LoadPlatformDescription @platforms/cpus/stm32f4.repl\n"
+        "$bin?=@https://nothing.invalid/firmware.elf\n"
+        "cpu PerformanceInMips 100\n"
+    )
+    name = based(repository, 'board.platform = "../mine.resc"')
+    code, shown = run(repository, real_renode(), name)
+    assert code == ExitCode.USAGE
+    assert "board.platform: the script stops at the download of https://nothing.invalid/" in shown
+
+
+def test_firmware_without_a_function_that_reads_the_counter_is_refused(
+    target: Target, image: Image, scratch: Path, renode: Path, tmp_path: Path
+) -> None:
+    """Renode cannot count its inferences, so nothing shows that its counter is right."""
+    stripped = tmp_path / "firmware.elf"
+    command = ["arm-none-eabi-objcopy", "-N", "port_ticks", str(image.elf.path), str(stripped)]
+    subprocess.run(command, check=True)
+    with closing(board_of(target, tmp_path, renode)) as board:
+        board.start(dataclasses.replace(image, elf=Elf(stripped)))
+        with pytest.raises(InputError, match=r"firmware.elf: has no symbol port_ticks, so Renode"):
+            board.bracket()
+
+
+def test_firmware_that_reads_the_counter_elsewhere_is_refused(
+    target: Target, image: Image, scratch: Path, renode: Path, tmp_path: Path
+) -> None:
+    with closing(board_of(target, tmp_path, renode)) as board:
+        board.start(image).read(10)
+        with suppress(InfrastructureError):
+            board.bracket()  # it may be that of the start
+        with pytest.raises(InfrastructureError, match="did not call port_ticks before and after"):
+            board.bracket()
 
 
 # Faults of the firmware, on Renode
@@ -447,13 +556,164 @@ def test_a_fault_while_faults_are_masked_has_a_deadline(
     fails(repository, real_renode())
 
 
-def test_renode_lets_a_read_of_nothing_pass_and_says_so_in_its_log(repository: Repository) -> None:
-    """It answers 0, where a chip takes a bus fault: docs/renode.md says so."""
+# What Renode lets pass, and a chip does not
+
+
+@pytest.fixture
+def faulting(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    monkeypatch.setitem(registry.ENGINES, "faulting", HandMade("faulting"))
+    return repository
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "texts"),
+    [
+        (Behaviour.READ_BYTE, ("a read of 1 byte at 0x70000001",)),
+        (Behaviour.READ_HALFWORD, ("a read of 2 bytes at 0x70000002",)),
+        (Behaviour.READ_WORD, ("a read of 4 bytes at 0x70000000",)),
+        (Behaviour.READ_DOUBLE, ("a read of 4 bytes at 0x70000000", "(2 such accesses)")),
+        (Behaviour.READ_MANY, ("at 0x70000000", "(1,000 such accesses)")),
+        (Behaviour.READ_MULTIPLE, ("a read of 4 bytes at 0x70000000", "(3 such accesses)")),
+        (Behaviour.READ_FLOAT, ("a read of 4 bytes at 0x70000000",)),
+        (Behaviour.WRITE_BYTE, ("a write of 1 byte at 0x70000000",)),
+        (Behaviour.WRITE_HALFWORD, ("a write of 2 bytes at 0x70000000",)),
+        (Behaviour.WRITE_WORD, ("a write of 4 bytes at 0x70000000",)),
+        (Behaviour.WRITE_DOUBLE, ("a write of 4 bytes at 0x70000000", "(2 such accesses)")),
+        (Behaviour.READ_NO_MEMORY, ("a read of 4 bytes at 0x60000000",)),
+        (Behaviour.READ_NO_PERIPHERAL, ("a read of 4 bytes at 0x5fff0000",)),
+        (Behaviour.WRITE_NO_PERIPHERAL, ("a write of 4 bytes at 0x5fff0000",)),
+    ],
+)
+def test_an_access_to_nothing_is_a_fault(
+    faulting: Repository, behaviour: int, texts: tuple[str, ...]
+) -> None:
+    faulting.answers(BEHAVE, behaviour, BEHAVE)
+    options = ("--target", "renode-stm32", "--renode", str(real_renode()))
+    code, shown = faulting.run("faulting", *options)
+    assert code == ExitCode.INFRASTRUCTURE
+    assert shown.startswith("harness: renode-stm32: vector 1: ")
+    assert "where the platform has neither memory nor a peripheral" in shown
+    assert all(text in shown for text in (*texts, "model.c:", 'board.unmapped = "warn"'))
+    assert faulting.records() == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "text"),
+    [
+        (Behaviour.JUMP_TO_NOTHING, "Renode stopped the core at 0x70000000: Trying to execute"),
+        (Behaviour.JUMP_WITHOUT_THUMB, "INVSTATE"),
+        (Behaviour.EXECUTE_UNDEFINED, "UNDEFINSTR"),
+        (Behaviour.BREAKPOINT, "took a fault"),
+    ],
+)
+def test_other_faults_are_those_of_a_chip(faulting: Repository, behaviour: int, text: str) -> None:
+    faulting.answers(BEHAVE, behaviour, BEHAVE)
+    options = ("--target", "renode-stm32", "--renode", str(real_renode()))
+    code, shown = faulting.run("faulting", *options)
+    assert code == ExitCode.INFRASTRUCTURE
+    assert text in shown
+    assert faulting.records() == []
+
+
+def test_a_read_of_nothing_is_a_fault_on_the_bundled_target(repository: Repository) -> None:
+    """Its overlay takes away the external memory at this address."""
     repository.answers(READ_UNMAPPED)
-    code, _ = run(repository, real_renode(), "renode-stm32")
-    assert code == ExitCode.PASSED
-    log = repository.root / "build" / "logs" / f"renode-stm32-{os.getpid()}.log"
-    assert log.read_text()
+    shown = fails(repository, real_renode())
+    assert "a read of 4 bytes at 0x60000000" in shown
+    assert "read_unmapped model.c:" in shown
+
+
+READ = "[WARNING] sysbus: [cpu: {:#x}] ReadDoubleWord from non existing peripheral at 0x70000000."
+
+
+def test_a_log_line_of_a_read_of_nothing_fails_the_run(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, accesses=[READ.format(0x0800_0100)] * 2)
+    shown = fails(repository, stand_in)
+    assert "vector 0: a read of 4 bytes at 0x70000000, where the platform has neither" in shown
+    assert "(2 such accesses): a chip takes a fault there, Renode does not\n" in shown
+
+
+def test_a_read_of_nothing_at_start_fails_the_run(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, log={"start": READ.format(0x0800_0100)})
+    assert "a read of 4 bytes at 0x70000000" in fails(repository, stand_in)
+
+
+def test_the_target_file_may_allow_accesses_to_nothing(
+    repository: Repository, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, accesses=[READ.format(0x0800_0100)])
+    works(repository, stand_in, based(repository, 'board.unmapped = "warn"'))
+    (record,) = repository.records()
+    assert record.unmapped.startswith("a read of 4 bytes at 0x70000000, where the platform has")
+    assert record.unmapped.endswith("(3 such accesses)"), "of the warm-up and two vectors"
+    (line,) = [line for line in runs_table._remarks([record]) if "unmapped" in line]
+    assert line == f"unmapped access on mine: {record.unmapped}"
+
+
+# Paths
+
+
+ODD = 'it\'s a "q"; x,y #1 $z `w` {0} @v \\b [c] 5%'
+
+
+def test_a_path_may_have_any_printable_character(
+    image: Image, tmp_path: Path, renode: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the image, of the temporary folder, the log, the platform, and the overlay."""
+    folder = tmp_path / f"ä {ODD}"
+    temporary = tmp_path / ODD  # of ASCII
+    for new in (folder / "logs", temporary):
+        new.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    elf = shutil.copy(image.elf.path, folder / "f'w;.elf")
+    (folder / f"{ODD}.repl").write_text('using "./inner.repl"\n')
+    (folder / "inner.repl").write_text('using "platforms/cpus/stm32f4.repl"\n')
+    shutil.copy(ROOT / "targets" / "renode" / "stm32f4.repl", folder / "over,lay.repl")
+    file = folder / "my.toml"
+    file.write_text(
+        'base = "renode-stm32"\n'
+        f"board.platform = {json.dumps(ODD + '.repl')}\n"
+        'board.overlay = "over,lay.repl"\n'
+    )
+    mine = load_target(file)
+    with closing(board_of(mine, folder / "logs", renode)) as board:
+        assert board.start(dataclasses.replace(image, elf=Elf(Path(elf)))).read(20)
+        board.write_memory(0x2001_0000, b"abcd")
+    (log,) = (folder / "logs").glob("*.log")
+    assert "System bus created." in log.read_text()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_temporary_folder_that_is_not_ascii_is_refused(
+    image: Image, target: Target, tmp_path: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ä"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with (
+        closing(board_of(target, tmp_path / "logs", stand_in)) as board,
+        pytest.raises(InputError, match="set TMPDIR to another folder"),
+    ):
+        board.start(image)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "a\tb", "a\rb", 'a\\"b', "a\x07b", "a\udcffb"])
+def test_a_path_that_renode_cannot_take_is_refused(
+    image: Image, target: Target, tmp_path: Path, renode: Path, odd: str
+) -> None:
+    folder = tmp_path / odd
+    folder.mkdir()
+    elf = Elf(Path(shutil.copy(image.elf.path, folder / "fw.elf")))
+    with (
+        closing(board_of(target, tmp_path / "logs", renode)) as board,
+        pytest.raises(InputError, match="Renode cannot take a path with a control character"),
+    ):
+        board.start(dataclasses.replace(image, elf=elf))
 
 
 # A board

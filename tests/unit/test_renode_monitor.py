@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, answer_of, quoted
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 from harness.support.owned_process import OwnedProcess
 from tests.support.renode_double import TRANSCRIPT
 
@@ -145,10 +146,34 @@ def test_a_renode_that_is_gone_is_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "text"),
-    [("/a/b.elf", "@/a/b.elf"), ("/a b/c.elf", r"@/a\ b/c.elf"), ("p/c.repl", "@p/c.repl")],
+    [
+        ("/a/b.elf", '"/a/b.elf"'),
+        ("/a b/c.elf", '"/a b/c.elf"'),
+        ("p/c.repl", '"p/c.repl"'),
+        ("/it's;a,b", '"/it\'s;a,b"'),
+        ('/a"b".elf', r'"/a\"b\".elf"'),
+        (r"/a\b", r'"/a\b"'),
+    ],
 )
 def test_a_path_is_quoted_as_the_monitor_takes_it(path: str, text: str) -> None:
     assert quoted(path) == text
+
+
+@pytest.mark.parametrize("path", ["/a\nb", "/a\tb", "/a\0b", '/a\\"b', "/a\\", "/a\udcff"])
+def test_a_path_that_the_monitor_cannot_take_is_refused(path: str) -> None:
+    with pytest.raises(InputError, match="Renode cannot take a path with a control character"):
+        quoted(path)
+
+
+@given(st.text(min_size=1))
+def test_no_path_ends_its_string(path: str) -> None:
+    """The Monitor's own pattern for a string, in Renode's Tokenizer.cs."""
+    try:
+        text = quoted(path)
+    except InputError:
+        return
+    assert re.fullmatch(r'"[^"\\]*(?:\\.[^"\\]*)*"', text)
+    assert text[1:-1].replace('\\"', '"') == path
 
 
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20))

@@ -92,7 +92,7 @@ class PyocdBoard:
         if reason is not None:
             raise DeviceStoppedError(reason, where=self._target.name)
 
-    def executed(self) -> None:
+    def bracket(self) -> None:
         """Return None: hardware does not count instructions."""
 
     def diagnosis(self) -> str:

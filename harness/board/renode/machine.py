@@ -5,19 +5,34 @@ import re
 from pathlib import Path
 
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
+from harness.board.renode.renode_log import READING
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.support.suggestions import suggest
 from harness.target.target_file import Renode, Target
 
+CONFIGURATION = """\
+[general]
+use-synchronous-logging = True
+"""
+"""Renode's configuration file: a line is in the log before the core goes on."""
+
+COUNTER = "port_ticks"
+"""The firmware's function that reads the counter, at both ends of a bracket."""
+
 _PLATFORM_DEADLINE = 120.0  # seconds; a platform may compile C#, or try to download a file
 _MACHINE = "dut"
+_IMAGE = "$harness_image"
 _NO_MACHINE = "monitor"  # the prompt when no machine is selected
 _TERMINAL = "harness_line"
 _WORD = 4
 _PATTERN = 0x5AFE_C0DE  # unlikely to be in memory by chance
 _UART = re.compile(r"(\w+) \(\w*UART\w*\)", re.IGNORECASE)  # in a line of `peripherals`
 _CORE = re.compile(r"(\w+) \((?:CortexM|ARMv\w+)\)")
+_NO_DOWNLOAD = re.compile(r"Failed to download (\S+),")
+_IS_SVD = ".svd"  # a description of registers; a platform does without it
+_DWT = re.compile(r"(\w+) \(DWT\)")
+_MIPS = 100  # an instruction takes 10 ns, which Renode calculates with exactly
 _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
@@ -36,12 +51,19 @@ def build(monitor: Monitor, target: Target, board: Renode, elf: Elf, scratch: Pa
         monitor.command(f'mach create "{_MACHINE}"')
         whole = scratch / "platform.repl"
         parts = filter(None, [board.platform, board.overlay])
-        whole.write_text("".join(f'using "{part}"\n' for part in parts))
+        whole.write_text("".join(f"using {_in_platform(part)}\n" for part in parts))
         create = f"machine LoadPlatformDescription {quoted(whole)}"
     try:
-        monitor.command(create, _PLATFORM_DEADLINE)
+        answer = monitor.command(create, _PLATFORM_DEADLINE)
     except MonitorRefusedError as error:
         raise _platform_error(error, target, board) from error
+    missing = [url for url in _NO_DOWNLOAD.findall(answer) if _IS_SVD not in url]
+    if missing:
+        raise InputError(
+            f"the script stops at the download of {missing[0]}, which fails",
+            where=f"{target.path}: board.platform",
+            remedy="use a copy of the script without this line: the harness sets $bin and $elf",
+        )
     if monitor.machine == _NO_MACHINE:
         raise InputError("the script creates no machine", where=f"{target.path}: board.platform")
     _check_core(monitor, target, board)
@@ -67,7 +89,8 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
 
     Renode drops bytes outside the platform's memory with only a warning in its log.
     """
-    load = f"sysbus LoadELF {quoted(elf.path)}"
+    monitor.command(f"{_IMAGE}={quoted(elf.path)}")
+    load = f"sysbus LoadELF {_IMAGE}"
     # A reset clears the core's vector table address, and loading the ELF sets it again.
     monitor.command(f'macro reset "{load}"')
     try:
@@ -92,13 +115,52 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
         raise _no_memory(target, board, f"RAM at {end:#010x}, where memory.ram ends")
 
 
+def report(monitor: Monitor, board: Renode, elf: Elf) -> None:
+    """Have Renode write to its log what `RenodeLog` reads, whatever a script has turned off.
+
+    The hook at the function that reads the counter executes no instruction of the core.
+    """
+    for source in ("", " sysbus", f" sysbus.{board.cpu}"):
+        monitor.command(f"logLevel 1{source}")
+    monitor.command("sysbus UnhandledAccessBehaviour Report")
+    counter = elf.symbols(COUNTER)
+    if counter is not None:
+        hook = f"self.InfoLog('{READING}', self.ExecutedInstructions)"
+        monitor.command(f'sysbus.{board.cpu} AddHook {counter[0] & ~1:#x} "{hook}"')
+
+
+def counting_remedy(monitor: Monitor, board: Renode) -> str:
+    """Return what to write so that the DWT counts one tick for each instruction."""
+    dwt = _DWT.search(monitor.command("peripherals"))
+    frequency = f"frequency: {_MIPS}000000"
+    if not board.platform.endswith(".resc"):
+        entry = dwt[1] if dwt else "dwt: Miscellaneous.DWT @ sysbus 0xE0001000"
+        entry = entry if ":" in entry else f"{entry}:"
+        return (
+            "name a .repl file with these lines in board.overlay of the target file "
+            '(docs/renode.md, "Counting"):\n'
+            f"{board.cpu}:\n    PerformanceInMips: {_MIPS}\n{entry}\n    {frequency}"
+        )
+    speed = f"sysbus.{board.cpu} PerformanceInMips {_MIPS}"
+    if dwt:
+        return (
+            f"write this line into the script, and `{frequency}` into {dwt[1]} of the platform "
+            f'that it loads (docs/renode.md, "Counting"):\n{speed}'
+        )
+    return (
+        'write these lines into the script (docs/renode.md, "Counting"):\n'
+        f"{speed}\nmachine LoadPlatformDescriptionFromString "
+        f'"dwt: Miscellaneous.DWT @ sysbus 0xE0001000 {{ {frequency} }}"'
+    )
+
+
 def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> int:
     """Connect the UART to a pseudo-terminal; return the descriptor of the host's end.
 
     A socket is not an option: Renode listens on every network interface of the host.
     """
     link = scratch / "line"
-    monitor.command(f'emulation CreateUartPtyTerminal "{_TERMINAL}" "{link}"')
+    monitor.command(f'emulation CreateUartPtyTerminal "{_TERMINAL}" {quoted(link)}')
     uart = board.uart if board.uart.startswith("sysbus.") else f"sysbus.{board.uart}"
     try:
         monitor.command(f"connector Connect {uart} {_TERMINAL}")
@@ -110,6 +172,17 @@ def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> i
             remedy=suggest(board.uart, known) if known else "",
         ) from error
     return os.open(link, os.O_RDWR | os.O_NOCTTY)
+
+
+def _in_platform(path: str) -> str:
+    """Return `path` as a string of a platform description."""
+    if not path.isprintable():
+        raise InputError(
+            "Renode cannot take a path with a control character",
+            where=repr(path),
+            remedy="rename the folder or the file",
+        )
+    return '"' + path.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
 def _platform_error(error: MonitorRefusedError, target: Target, board: Renode) -> InputError:
@@ -127,7 +200,10 @@ def _platform_error(error: MonitorRefusedError, target: Target, board: Renode) -
     message = description[0] if description else error.what
     remedy = ""
     if board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
-        remedy = 'the platform already has it: set board.overlay = "", or use an overlay without it'
+        remedy = (
+            "the platform already has it. Copy the overlay, remove the type from this entry, as in "
+            '"dwt:", so that it changes the platform\'s, and name the copy in board.overlay'
+        )
     return InputError(
         f"Renode does not accept the platform:\n{message}",
         where=f"{target.path}: board.platform",

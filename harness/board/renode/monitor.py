@@ -9,9 +9,10 @@ import os
 import re
 import select
 import time
+from pathlib import Path
 from typing import IO
 
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 
 _READ_SIZE = 1 << 16
 _DEADLINE = 20.0  # seconds for a command
@@ -20,6 +21,7 @@ _ERROR = re.compile(
     r"There was an error executing command|No such command or device|Could not tokenize"
     r"|Parameters did not match the signature|Bad parameters"
 )
+_NO_STRING = re.compile(r'\\("|$)')  # would end the string too late
 _TAIL = 1000  # characters of Renode's last output in a message
 
 
@@ -30,10 +32,14 @@ class MonitorRefusedError(InfrastructureError):
 class Monitor:
     """The command line of a Renode process with `stdin` and `stdout`; messages name `where`.
 
-    `machine` is the machine in the prompt, "monitor" if none is selected.
+    `machine` is the machine in the prompt, "monitor" if none is selected. A script in the folder
+    `scratch` takes the commands that are not ASCII, because the command line loses other letters.
     """
 
-    def __init__(self, stdin: IO[bytes], stdout: IO[bytes], *, where: str) -> None:
+    def __init__(
+        self, stdin: IO[bytes], stdout: IO[bytes], *, where: str, scratch: Path = Path()
+    ) -> None:
+        self._script = scratch / "command.resc"
         self._stdin = stdin
         self._stdout = stdout
         self._where = where
@@ -51,12 +57,13 @@ class Monitor:
         Raises `MonitorRefusedError` with Renode's text if the answer is an error, and
         `InfrastructureError` if Renode ends or does not answer within `deadline` seconds.
         """
+        sent = line if line.isascii() else self._in_script(line)
         try:
-            self._stdin.write(line.encode() + b"\n")
+            self._stdin.write(sent.encode() + b"\n")
             self._stdin.flush()
         except OSError as error:
             raise self._ended(line, b"") from error
-        answer = answer_of(self._until_prompt(line, deadline), line)
+        answer = answer_of(self._until_prompt(line, deadline), sent)
         if _ERROR.search(answer):
             raise MonitorRefusedError(f"{line}\n{answer}", where=self._where)
         return answer
@@ -70,6 +77,17 @@ class Monitor:
             raise InfrastructureError(
                 f"Renode's answer to `{line}` is not a number: {answer!r}", where=self._where
             ) from error
+
+    def _in_script(self, line: str) -> str:
+        """Return a command that executes `line` from a file."""
+        if not str(self._script).isascii():
+            raise InputError(
+                "Renode cannot take the path of the temporary folder, which is not ASCII",
+                where=str(self._script.parent),
+                remedy="set TMPDIR to another folder",
+            )
+        self._script.write_text(f"{line}\n", "utf-8")
+        return f"include {quoted(self._script)}"
 
     def _until_prompt(self, line: str, deadline: float) -> bytes:
         end = time.monotonic() + deadline
@@ -103,8 +121,19 @@ def answer_of(output: bytes, line: str) -> str:
 
 
 def quoted(path: str | os.PathLike[str]) -> str:
-    """Return a path in the Monitor's syntax: `@`, with spaces escaped."""
-    return "@" + re.sub(r"([\\ ])", r"\\\1", os.fspath(path))
+    """Return a path as a string of the Monitor; `InputError` if the Monitor has none for it.
+
+    Unlike the Monitor's syntax for paths, `@path`, a string may have any printable character.
+    """
+    text = os.fspath(path)
+    if not text.isprintable() or _NO_STRING.search(text):
+        raise InputError(
+            "Renode cannot take a path with a control character, or with a backslash before a "
+            "quotation mark",
+            where=repr(text),
+            remedy="rename the folder or the file, or set TMPDIR to another folder",
+        )
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _text(output: bytes) -> str:
