@@ -55,6 +55,7 @@ def record_of(run: Run, root: Path) -> Record:
         estimate_unavailable=run.estimate_unavailable,
         profile_unavailable=run.profile_unavailable,
         stack_unavailable=run.stack_unavailable,
+        unmapped=run.unmapped,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],
     )
