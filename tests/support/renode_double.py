@@ -34,7 +34,7 @@ from typing import Any
 from harness.board.renode.renode_log import READING
 from harness.elf import Elf
 from harness.link.frame import FrameDecoder
-from harness.link.messages import Message, parse_result, parse_welcome
+from harness.link.messages import Message, Welcome, parse_result, parse_welcome
 
 TRANSCRIPT = Path(__file__).parents[1] / "data" / "renode" / "transcript.json"
 QEMU = ["qemu-system-arm", "-M", "netduinoplus2", "-icount", "shift=0"]
@@ -84,8 +84,7 @@ class Double:
         self.elf = ""
         self.counts = False  # a hook has been set
         self.decoder = FrameDecoder()
-        self.output_size = 0
-        self.overhead = 0
+        self.welcome: Welcome | None = None
         self.line = -1
         self.qemu: subprocess.Popen[bytes] | None = None
 
@@ -210,11 +209,10 @@ class Double:
     def read_counter(self, message: int, body: bytes) -> None:
         """Write to the log what the hook would have written before the device's `message`."""
         if message == Message.WELCOME:
-            welcome = parse_welcome(body)
-            self.output_size, self.overhead = welcome.output_size, welcome.counter_overhead
-            self.write_bracket(self.overhead)
-        elif message == Message.RESULT:
-            ticks = parse_result(body, self.output_size).ticks + self.overhead
+            self.welcome = parse_welcome(body)
+            self.write_bracket(self.welcome.counter_overhead)
+        elif message == Message.RESULT and self.welcome:
+            ticks = parse_result(body, self.welcome).ticks + self.welcome.counter_overhead
             accesses = self.told.get("accesses", ())
             self.write_bracket(ticks + self.told.get("miscount", 0), *accesses)
 

@@ -182,6 +182,7 @@ class RenodeBoard:
                 environment=environment(self._scratch),
                 scratch=self._scratch,
             )
+        self._activity = ProcessTree(self._process.pid).activity
         stdin, stdout = self._process.stdin, self._process.stdout
         monitor = Monitor(stdin, stdout, where=self._target.name, scratch=self._scratch)
         monitor.greet(_START_DEADLINE)
