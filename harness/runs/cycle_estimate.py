@@ -12,13 +12,15 @@ from harness.measure.cycles.inference_estimate import (
 )
 from harness.model.tensor_block import pack
 from harness.runs.link_run import Run
+from harness.simulator.bare_core import ProgramFaultError
 
 
 def estimated(run: Run) -> Run:
     """Return `run` with the estimated cycles of vector 0, or why there is no estimate.
 
     Raises `InfrastructureError` if the bare core executes another number of instructions than the
-    device counted: one of our own numbers is wrong.
+    device counted: one of our own numbers is wrong. Also if the program does something on which a
+    board faults, and the emulator did not.
     """
     # The bare core executes an image's first inference, as the device does to warm up.
     counted = int(run.ticks[0] if run.first is None else run.first)
@@ -29,6 +31,8 @@ def estimated(run: Run) -> Run:
     first = [values[0] for values in run.vectors.all_inputs]
     try:
         inference = infer(run.target, run.image, pack(run.network.input_tensors, first))
+    except ProgramFaultError:  # the board has not noticed it: Renode knows no such fault
+        raise
     except InfrastructureError as error:  # an engine may need a peripheral, which it lacks
         return replace(run, estimate_unavailable=error.what)
     check_counted(inference, counted, run.target.name)

@@ -68,6 +68,10 @@ class Block:
         return self.runs * len(self.offsets)
 
 
+class ProgramFaultError(InfrastructureError):
+    """The program does something on which every board faults, although an emulator may not."""
+
+
 class BareCore:
     """Runs the program `elf` on a `core` of `MODELS`, with memory at the address `ranges`.
 
@@ -116,7 +120,8 @@ class BareCore:
     def run(self, until: int, budget: int = BUDGET) -> list[Block]:
         """Run up to the instruction at `until`, and return the blocks that ran.
 
-        Raises `InfrastructureError` if it is not reached within `budget` instructions.
+        Raises `InfrastructureError` if it is not reached within `budget` instructions, and
+        `ProgramFaultError` if the program faults.
         """
         until &= ~_THUMB
         self._budget = budget
@@ -128,7 +133,7 @@ class BareCore:
         self._trace.finish(self._pc)
         if self._fault is not None:
             pc, what = self._fault
-            raise InfrastructureError(
+            raise ProgramFaultError(
                 f"the program {what}, at {self._elf.locate(pc)}: a fault",
                 where=str(self._elf.path),
                 remedy="correct the program: it faults on a board, too",

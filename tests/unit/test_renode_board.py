@@ -615,6 +615,27 @@ def test_other_faults_are_those_of_a_chip(faulting: Repository, behaviour: int, 
     assert faulting.records() == []
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "text"),
+    [
+        (Behaviour.TRAP_DIVISION, "divides by zero, and CCR.DIV_0_TRP is set"),
+        (Behaviour.UNALIGNED_DOUBLE, "accesses an unaligned address"),
+        (Behaviour.UNALIGNED_MULTIPLE, "accesses an unaligned address"),
+        (Behaviour.UNALIGNED_FLOAT, "accesses an unaligned address"),
+    ],
+)
+def test_a_fault_that_renode_does_not_know_is_found_in_vector_0(
+    faulting: Repository, behaviour: int, text: str
+) -> None:
+    faulting.answers(behaviour, BEHAVE)
+    options = ("--target", "renode-stm32", "--renode", str(real_renode()))
+    code, shown = faulting.run("faulting", *options)
+    assert code == ExitCode.INFRASTRUCTURE
+    assert f"the program {text}, at " in shown
+    assert "model.c:" in shown
+    assert faulting.records() == []
+
+
 def test_a_read_of_nothing_is_a_fault_on_the_bundled_target(repository: Repository) -> None:
     """Its overlay takes away the external memory at this address."""
     repository.answers(READ_UNMAPPED)
