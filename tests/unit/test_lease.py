@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,10 +44,11 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these
 
 
 @pytest.fixture(autouse=True)
-def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Leases of these tests and nobody else's."""
-    monkeypatch.setattr(machine_lock, "_PREFIX", str(tmp_path))
-    return str(tmp_path)
+def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Leases of this test and nobody else's; the name of a socket is short."""
+    prefix = f"test-{uuid.uuid4().hex}"
+    monkeypatch.setattr(machine_lock, "_PREFIX", prefix)
+    return prefix
 
 
 @pytest.fixture(autouse=True)

@@ -356,7 +356,7 @@ def test_an_input_error_in_a_test_is_shown_without_our_call_stack(
     result = run(repository)
     result.assert_outcomes(failed=1)
     text = said(result)
-    assert f"{path}: no such file" in text
+    assert f"{path}: cannot be read: No such file" in text
     assert "-> save vectors there with np.savez_compressed" in text
     assert "harness/model/vectors.py" not in text
     assert records(repository) == []

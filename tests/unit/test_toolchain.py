@@ -374,7 +374,7 @@ def test_what_people_read_is_beside_the_elf_and_nothing_else(
 ) -> None:
     image = build(target, model, images, name)
     names = sorted(path.name for path in image.directory.iterdir())
-    assert names == ["build.log", "firmware.elf", "firmware.map", "model"]
+    assert names == ["build.log", "digests.json", "firmware.elf", "firmware.map", "model"]
     assert "reset_handler" in (image.directory / "firmware.map").read_text()
     assert re.search(r" nn_invoke\b", (image.directory / "firmware.map").read_text())
 

@@ -90,9 +90,9 @@ def test_weights_and_calibration_survive_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (None, "no such file\n  -> train the model"),
-        (b"", "cannot be read"),
-        (b"no zip", "cannot be read"),
+        (None, "cannot be read: No such file or directory\n  -> train the model"),
+        (b"", "is not an .npz file: it is empty"),
+        (b"no zip", "is not an .npz file: it is a text file"),
         (npz({"weights_000": np.zeros(1)}), "holds no calibration"),
         (npz({"calibration": np.zeros(1)}), "holds no weights"),
     ],

@@ -36,6 +36,11 @@ _EXECUTES = {
     "cortex-m55": _V8M | {"Armv8.1-M mainline"},
 }
 _SOFT_FLOAT = {"cortex-m0", "cortex-m3"}  # firmware/cores.cmake
+# What the two libraries raise for a damaged file.
+_DAMAGES = (
+    *(arpy.ArchiveFormatError, arpy.ArchiveAccessError),
+    *(ValueError, LookupError, AttributeError, TypeError),
+)
 _VFP_REGISTERS = 1  # Tag_ABI_VFP_args: floats are passed in VFP registers
 
 
@@ -102,7 +107,7 @@ def _parsed(path: Path, data: bytes) -> Archive:
                         )
                     symbols |= _defined(elf)
                     _collect_attributes(elf, architectures, floats)
-    except (arpy.ArchiveFormatError, ValueError, LookupError, AttributeError, TypeError) as error:
+    except _DAMAGES as error:
         raise InputError(f"cannot be read as a static library: {error}", where=str(path)) from error
     if len(architectures) != 1 or not floats:
         raise InputError(
