@@ -3,6 +3,7 @@
 import re
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
@@ -120,17 +121,18 @@ def test_five_lines_give_a_result_a_table_and_a_record(repository: pytest.Pytest
 
 @needs_tools
 def test_a_record_that_cannot_be_written_is_named_and_shown(
-    repository: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repository.path / "reports").write_text("a file where the folder should be")
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    result = run(repository)
-    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
-    (path,) = tmp_path.rglob("*.json")
-    text = str(result.stdout)
-    assert f"It is in {path}" in text
-    assert re.search(r"=+ runs =+", text)
-    assert f"{read_record(path).numbers['flash'].value:,}" in text
+    with tempfile.TemporaryDirectory(prefix="harness-") as temporary:  # a short path, for sockets
+        monkeypatch.setenv("TMPDIR", temporary)
+        result = run(repository)
+        assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+        (path,) = Path(temporary).rglob("*.json")
+        text = str(result.stdout)
+        assert f"It is in {path}" in text
+        assert re.search(r"=+ runs =+", text)
+        assert f"{read_record(path).numbers['flash'].value:,}" in text
 
 
 @needs_tools
