@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support.build_path import is_plain
+from harness.support.owned_temporary import temporary_folder
 
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - parents of folders with random names
 
@@ -21,8 +22,7 @@ def plain_folders(build: Path, model: Path) -> Iterator[tuple[Path, Path]]:
     if is_plain(build) and is_plain(model):
         yield build, model
         return
-    with tempfile.TemporaryDirectory(prefix="harness-build-", dir=plain_temporary()) as name:
-        folder = Path(name)
+    with temporary_folder(Path(plain_temporary())) as folder:
         shutil.copytree(model, folder / "model")
         yield folder / "build", folder / "model"
         shutil.copytree(folder / "build", build, dirs_exist_ok=True)

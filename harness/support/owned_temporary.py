@@ -82,7 +82,10 @@ def _own(folder: Path, *, is_folder: bool) -> tuple[Path, int]:
         path = unused_path(folder)
         if is_folder:
             path.mkdir()
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:
+                continue  # a sweep has just removed it
         else:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with suppress(OSError):  # some network file systems cannot lock; then `sweep` cannot, too
