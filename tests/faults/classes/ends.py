@@ -15,58 +15,29 @@ _PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 _SLOW = "def test_slow(dut):\n    assert dut.run().ticks.max() < 400\n"
 
 
-def _in_shell(line: str) -> tuple[str, ...]:
+def in_shell(line: str) -> tuple[str, ...]:
     """Return a command that runs the harness as `"$@"` in a line of the shell."""
     return ("bash", "-o", "pipefail", "-c", line, "bash", sys.executable, "-m", "harness")
-
-
-@fault(seeds=3)
-def a_folder_cannot_be_written(case: Case) -> None:
-    blocked = case.random.choice(("build", "build/golden", "build/logs", "reports", "reports/runs"))
-    path = case.root / blocked
-    if path.exists():
-        shutil.rmtree(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("a file, not a folder")
-    # A Record that cannot be written into `reports` is kept in the temporary folder.
-    command = _in_shell('"$@"; code=$?; rm -rf "$TMPDIR"/tinyml-harness-record-*; exit $code')
-    ends = (ExitCode.PASSED, ExitCode.USAGE, ExitCode.INFRASTRUCTURE)
-    case.harness(*_RUN, command=command, ends=ends)
 
 
 @fault(seeds=4)
 def the_command_has_few_descriptors(case: Case) -> None:
     limit = case.random.randint(5, 24)
-    command = _in_shell(f'ulimit -n {limit}; exec "$@"')
+    command = in_shell(f'ulimit -n {limit}; exec "$@"')
     case.harness(*_RUN, command=command, ends=(ExitCode.PASSED, ExitCode.INFRASTRUCTURE))
-
-
-@fault()
-def the_temporary_folder_has_a_long_path(case: Case) -> None:
-    folder = case.temporary / ("x" * 120)
-    folder.mkdir()
-    ends = (ExitCode.PASSED, ExitCode.INFRASTRUCTURE)
-    command = _in_shell(f'TMPDIR="{folder}" "$@"; code=$?; rmdir "{folder}"; exit $code')
-    case.harness(*_RUN, command=command, ends=ends)
-
-
-@fault()
-def the_current_folder_is_gone(case: Case) -> None:
-    command = _in_shell('mkdir gone && cd gone && rmdir ../gone && exec "$@"')
-    case.harness("list", "models", command=command, ends=(ExitCode.INFRASTRUCTURE,))
 
 
 @fault()
 def the_reader_of_the_output_ends(case: Case) -> None:
     ends = (ExitCode.PASSED, ExitCode.PIPE_CLOSED)
-    case.harness("list", "targets", command=_in_shell('"$@" | true'), ends=ends)
-    case.harness(*_RUN, command=_in_shell('"$@" | true'), ends=ends, records=1)
+    case.harness("list", "targets", command=in_shell('"$@" | true'), ends=ends)
+    case.harness(*_RUN, command=in_shell('"$@" | true'), ends=ends, records=1)
 
 
 @fault()
 def the_output_is_closed_or_full(case: Case) -> None:
-    case.harness(*_RUN, command=_in_shell('exec "$@" >&-'), records=1)
-    full = _in_shell('exec "$@" > /dev/full')
+    case.harness(*_RUN, command=in_shell('exec "$@" >&-'), records=1)
+    full = in_shell('exec "$@" > /dev/full')
     case.harness(*_RUN, command=full, ends=(ExitCode.INFRASTRUCTURE,), records=2)
 
 

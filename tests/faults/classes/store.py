@@ -8,13 +8,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from msgspec import structs
 
-from harness.results.record_file import read_record, write_record
+from harness.results.record_file import write_record
 from tests.faults.case import DEADLINE, Case
 from tests.faults.classes.process import signal_after
 from tests.faults.fault import fault
@@ -112,34 +111,6 @@ def a_record_is_damaged(case: Case) -> None:
         case.found(Kind.LOST_RECORD, "the export lacks other Records")
     if rows != true and path.name not in done.stderr:
         case.found(Kind.UNCLEAR_ERROR, f"the damaged Record is not named: {done.stderr}")
-
-
-@fault(seeds=6)
-def the_disk_is_full_after_the_run(case: Case) -> None:
-    """No file may be longer than some bytes, so writes fail in their middle."""
-    case.harness(*_RUN, records=1)  # whatever can be cached is
-    limit = case.random.choice([0, 1, 100, 1000, 5000])
-    code = (
-        "import resource, sys; from harness.cli.main import main\n"
-        "limits = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
-        "from harness.results import recording\n"
-        "write = recording.write_record\n"
-        "def write_on_a_full_disk(*arguments):\n"
-        f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, limits[1]))\n"
-        "    try:\n"
-        "        return write(*arguments)\n"
-        "    finally:\n"
-        "        resource.setrlimit(resource.RLIMIT_FSIZE, limits)\n"
-        "recording.write_record = write_on_a_full_disk\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    command = (sys.executable, "-c", code)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        environment = {"TMPDIR": elsewhere}
-        ended = case.harness(*_RUN, ends=(3,), command=command, environment=environment)
-        kept = [read_record(path) for path in Path(elsewhere).rglob("*.json")]
-    if MODEL not in ended.output or len(kept) != 1:
-        case.found(Kind.LOST_RECORD, f"{len(kept)} Records; printed: {ended.output}")
 
 
 def _exported_year(case: Case) -> set[tuple[str, ...]]:
