@@ -132,6 +132,7 @@ def started(board: VirtualBoard) -> Iterator[tuple[Any, Talk]]:
         with talk.port:
             talk.port.reset_input_buffer()
             opened.target.set_vector_catch(0)
+            opened.target.selected_core.clear_debug_cause_bits()  # BKPT of the flash algorithm
             opened.target.reset()
             assert talk.line() == "hello"
             yield opened.target, talk
