@@ -1,8 +1,28 @@
-"""What all unit tests share."""
+"""What several unit tests share: fixtures, and the profile of Hypothesis."""
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.engine_host import Host
+from tests.support.repository import Repository, make_repository
+
+# No limit depends on the clock: a busy machine must not fail a test. In CI the examples are the
+# same in every run, so a change fails because of what it changes. Elsewhere they are random, and
+# a failure prints the line that repeats it.
+settings.register_profile(
+    "harness",
+    deadline=None,
+    print_blob=True,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("harness")
+
+os.environ.pop("HARNESS_STORE", None)  # no test adds its Records to the store of a team
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -12,3 +32,28 @@ def _signals_end_processes() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    return Host(tmp_path_factory.mktemp("cmsis_nn"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images that all tests of a module share."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    built: Path,
+) -> Repository:
+    """A user's repository without models, whose images are kept for the module."""
+    made = make_repository(tmp_path, monkeypatch, capsys)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "images").symlink_to(built)
+    return made
