@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -37,9 +38,11 @@ def stopped(after: float, seconds: float) -> Callable[["subprocess.Popen[bytes]"
         owned = psutil.Process(process.pid).children(recursive=True)
         emulators = [child for child in owned if not child.children()]
         for emulator in emulators:
-            emulator.suspend()
+            with suppress(psutil.NoSuchProcess):
+                emulator.suspend()
         time.sleep(seconds)
         for emulator in emulators:
-            emulator.resume()
+            with suppress(psutil.NoSuchProcess):  # it was a tool that has ended
+                emulator.resume()
 
     return stop
