@@ -1,6 +1,7 @@
 """Boards emulated by QEMU's system emulator for Arm."""
 
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ from harness.target.target_file import Qemu, Target
 _QEMU = "qemu-system-arm"
 _INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
 _END_DEADLINE = 5.0  # seconds for QEMU to end after it has closed its lines
+_END_PATIENCE = 0.2  # seconds between the end of the line and that of the process
+_SIGNALS = 128  # exit codes above this are signals
 _LINES = ("serial", "gdb")
 _TITLE = "QEMU emulator version"
 _LOG_LINES = 10
@@ -104,8 +107,18 @@ class QemuBoard:
         """Return None: QEMU does not report a count."""
 
     def diagnosis(self) -> str:
-        """Return where the core is, and the end of QEMU's log."""
-        return "\n".join(filter(None, [self._whereabouts(), self._log_excerpt()]))
+        """Return how QEMU ended or where its core is, and the end of QEMU's log."""
+        return "\n".join(filter(None, [self._end() or self._whereabouts(), self._log_excerpt()]))
+
+    def _end(self) -> str:
+        """Return how QEMU ended; empty if it runs."""
+        if self._process is None or not self._process.wait(_END_PATIENCE):
+            return ""
+        code = self._process.poll() or 0
+        if code <= _SIGNALS:
+            return f"QEMU ended with exit code {code}"
+        name = signal.Signals(code - _SIGNALS).name
+        return f"QEMU was ended by {name}: by a person, or by the system because memory was short"
 
     def _whereabouts(self) -> str:
         """Return where the core is; empty if the gdbstub no longer answers."""

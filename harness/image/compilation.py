@@ -11,7 +11,7 @@ import cmake
 import ninja
 
 from harness.errors import InfrastructureError, InputError
-from harness.image.plain_folder import plain_folders, plain_temporary
+from harness.image.plain_folder import plain_folders
 from harness.image.toolchain import INSTALL_GCC, Toolchain
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
@@ -71,8 +71,11 @@ def run_cmake(build: Path, definitions: Mapping[str, str]) -> str:
     for path in (firmware, Path(cmake.CMAKE_BIN_DIR)):
         cmake_path(path)
     with plain_folders(build, Path(definitions["MODEL_DIR"])) as (place, model):
+        # What a killed compiler leaves is removed with the build.
+        temporary = place / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
         # zig caches objects of these sources there, and its runtime in the user's cache.
-        environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": plain_temporary()}
+        environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": str(temporary)}
         return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment)
 
 

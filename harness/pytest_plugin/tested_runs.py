@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, Regression, Verdict
+from harness.errors import HarnessError, InfrastructureError, Regression, Verdict
 from harness.results.recording import fail_record, listeners
 from harness.support.printable import printable
 from harness.support.terminal import shown
@@ -56,10 +56,13 @@ class TestedRuns:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """If a test fails, its runs fail; a gate that fails it judges the run itself."""
+        """If a test fails, its runs fail.
+
+        A gate that fails it judges the run itself. An infrastructure error says nothing about it.
+        """
         report = yield
         error = call.excinfo.value if call.excinfo else None
-        if not report.failed or isinstance(error, Regression):
+        if not report.failed or isinstance(error, (Regression, InfrastructureError)):
             return report
         reason = _reason(report, call)
         for path in self._used_by(item):

@@ -435,10 +435,14 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_believes(
 ) -> None:
     shutil.copytree(root / "models", tmp_path / "models")
     command = [sys.executable, "-m", "harness", "build", "--model=small", f"--target={target.name}"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, env=environment)
     time.sleep(seconds)
     process.kill()
     process.wait()
+    assert list(temporary.glob("cc*")) == []  # compilers write into the build
     images = tmp_path / "build" / "images"
     again = build_image(target, model, ENGINE, images)
     assert again.elf.path.read_bytes() == built.elf.path.read_bytes()

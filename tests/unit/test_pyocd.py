@@ -323,8 +323,19 @@ def test_a_target_of_a_real_board_does_not_take_a_virtual_one(
 def test_a_probe_type_that_does_not_exist_is_the_user_s_error(hardware: VirtualBoard) -> None:
     with pytest.raises(InputError, match="unknown debug probe type 'nonsense'"):
         pick_probe("nonsense:1")
-    with pytest.raises(InputError, match="-> give a probe's unique id, or remote:HOST:PORT"):
-        pick_probe("remote:localhost:http")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("localhost:http", "localhost:999999", "localhost:70000", "localhost:0", "localhost:-1"),
+        *("localhost:", "localhost:1:2", "localhost:\u0661", "", ":5555"),
+    ],
+)
+def test_the_address_of_a_remote_probe_is_checked(address: str) -> None:
+    """A port beyond the last one would name another port."""
+    with pytest.raises(InputError, match="is not remote:HOST:PORT with a port from 1 to 65535"):
+        pick_probe(f"remote:{address}")
 
 
 def test_a_server_of_probes_that_is_not_there_is_explained() -> None:

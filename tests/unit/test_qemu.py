@@ -259,6 +259,7 @@ def test_an_emulator_that_dies_is_told_apart_from_a_silent_device(
         dut.infer(model.vectors.inputs[0])
         (emulator,) = emulators(str(repository))
         os.kill(emulator, signal.SIGKILL)
-        with pytest.raises(LineClosedError, match="the device closed the line"):
+        with pytest.raises(LineClosedError, match="the device closed the line") as caught:
             dut.infer(model.vectors.inputs[0])
+    assert "QEMU was ended by SIGKILL: by a person, or by the system" in str(caught.value)
     assert processes(str(repository)) == {}

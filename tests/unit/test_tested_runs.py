@@ -55,7 +55,10 @@ def broken_teardown(record):
     yield
     raise ValueError("no teardown")
 """
-NAMES = ("passed", "failed", "xfailed", "xpassed", "skipped", "setup", "teardown", "shared")
+NAMES = (
+    *("passed", "failed", "xfailed", "xpassed", "skipped"),
+    *("setup", "teardown", "infrastructure", "shared"),
+)
 
 
 @pytest.fixture
@@ -68,7 +71,8 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def session(repository: pytest.Pytester, test: str, *options: str) -> pytest.RunResult:
-    repository.makepyfile(test_it=f"import pytest\n\n{test}")
+    imports = "import pytest\nfrom harness.errors import InfrastructureError\n"
+    repository.makepyfile(test_it=f"{imports}\n{test}")
     return repository.runpytest_subprocess("-p", "no:hypothesispytest", *options, timeout=60)
 
 
@@ -104,6 +108,10 @@ def test_setup(broken_setup):
 def test_teardown(broken_teardown):
     pass
 
+def test_infrastructure(record):
+    record("infrastructure")
+    raise InfrastructureError("the cable is broken")
+
 def test_shared_passes(shared):
     pass
 
@@ -123,7 +131,7 @@ def test_the_outcome_of_a_test_belongs_to_its_runs(
     result = session(
         repository, OUTCOMES, f"-n{workers}", "--dist=loadfile", "--junitxml=result.xml"
     )
-    result.assert_outcomes(passed=3, failed=4, errors=2, skipped=1, xfailed=1)
+    result.assert_outcomes(passed=3, failed=5, errors=2, skipped=1, xfailed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     reasons = {name: record_of(name).reasons for name in NAMES}
     assert reasons == {
@@ -136,6 +144,7 @@ def test_the_outcome_of_a_test_belongs_to_its_runs(
         "teardown": [
             "the test test_it.py::test_teardown failed in its teardown: ValueError: no teardown"
         ],
+        "infrastructure": [],  # it says nothing about the run
         "shared": ["the test test_it.py::test_shared_fails failed: assert 1 == 2"],
     }
     for name, why in reasons.items():

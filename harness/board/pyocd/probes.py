@@ -1,5 +1,6 @@
 """Debug probes: selecting one, and opening a session with the chip behind it."""
 
+import re
 from typing import Any
 
 from pyocd.core import exceptions
@@ -16,6 +17,9 @@ from harness.support.suggestions import suggest
 from harness.target.target_file import ChipId
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
+_FORMS = "give a probe's unique id, or remote:HOST:PORT"
+_PORT = re.compile("[0-9]{1,5}")
+_LAST_PORT = 65535
 _VIRTUAL = "virtual:"  # pyOCD's prefix for the kind of a probe
 _RESET_DEADLINE = 3.0  # seconds
 
@@ -27,14 +31,11 @@ def pick_probe(wanted: str) -> Any:
     boards of this user are found, also those that other sessions run. Raises
     `InfrastructureError`, with a list, if no probe or more than one matches.
     """
+    _check_address(wanted)
     try:
         found = DebugProbeAggregator.get_all_connected_probes(unique_id=wanted or None)
-    except (exceptions.Error, ValueError) as error:  # ValueError: the port of a remote probe
-        raise InputError(
-            str(error),
-            where=f"probe {wanted}",
-            remedy="give a probe's unique id, or remote:HOST:PORT",
-        ) from error
+    except exceptions.Error as error:
+        raise InputError(str(error), where=f"probe {wanted}", remedy=_FORMS) from error
     # One id may be part of another, and pyOCD matches substrings: prefer an exact match.
     probes = [probe for probe in found if _same(probe.unique_id, wanted)]
     probes = probes or (found if _is_virtual(wanted) else _real(found))
@@ -57,6 +58,20 @@ def pick_probe(wanted: str) -> Any:
         where=f"probe {wanted}" if wanted else "",
         remedy=_remedy(wanted, connected),
     )
+
+
+def _check_address(wanted: str) -> None:
+    """Raise `InputError` for a remote probe without a host, or with a port that does not exist."""
+    kind, _, address = wanted.partition(":")
+    if kind.lower() != "remote":
+        return
+    host, colon, port = address.partition(":")
+    if not host or (colon and not (_PORT.fullmatch(port) and 0 < int(port) <= _LAST_PORT)):
+        raise InputError(
+            f"is not remote:HOST:PORT with a port from 1 to {_LAST_PORT}",
+            where=f"probe {wanted}",
+            remedy=_FORMS,
+        )
 
 
 def real_probes() -> list[Any]:
