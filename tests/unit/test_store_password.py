@@ -39,6 +39,8 @@ def command(*arguments: str, folder: Path, **variables: str) -> "subprocess.Comp
         f"postgresql://me:/{SECRET}@127.0.0.1:1/runs",
         f"postgresql://me:{SECRET}@127.0.0.1:port/runs",
         f"mysql://me:{SECRET}@127.0.0.1/runs",
+        f"me:{SECRET}@127.0.0.1/runs",
+        f"me:{SECRET}",
         f"postgresql://me@127.0.0.1:1/runs?nonsense=1&password={SECRET}",
         f"postgresql://me@127.0.0.1:1/?password={SECRET}",
     ],

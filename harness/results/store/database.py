@@ -198,7 +198,8 @@ def _parse_url(url: str) -> URL:
     if driver is None or parsed.database in {None, "", ":memory:"}:
         raise InputError(
             "is not the URL of a store",
-            where=f"--store={without_secrets(url)}",
+            # Without a scheme, nobody can tell a password from the rest.
+            where=f"--store={without_secrets(url)}" if "://" in url else "--store",
             remedy="use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
         )
     if "@" in (parsed.host or ""):  # otherwise an error would name the end of the password as host
