@@ -27,6 +27,7 @@ from functools import partial
 _ATTEMPTS = 100
 _POLL = 0.005  # seconds
 _GRACE = 1.0  # seconds for the command to end in order after its owner has ended
+_LAG = 1.0  # seconds between the ends of a command and of its owner that have one cause
 _ENDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _HANDLED = (*_ENDED, signal.SIGCONT)
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -120,8 +121,10 @@ def _stop_orphan(owner: int, _: int, __: object) -> None:
 def _end_with(child: "subprocess.Popen[bytes]", life: int, scratch: str) -> None:
     code = child.wait()
     _kill(child)
-    if select.select([life], [], [], 0)[0]:  # the owner ended too: nobody else removes the folder
-        _remove(scratch)
+    # The kernel closes the files of an owner that ends one by one: a command that reads from the
+    # owner can end before the pipe is closed.
+    if scratch and select.select([life], [], [], _LAG)[0]:
+        _remove(scratch)  # the owner ended too: nobody else removes the folder
     os._exit(code if code >= 0 else 128 - code)
 
 

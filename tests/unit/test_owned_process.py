@@ -31,6 +31,19 @@ if sys.argv[3] == "fork":
 sys.stdin.read()
 process.stop()
 """
+CLOSER = """\
+import os, sys, time
+from pathlib import Path
+from harness.support.owned_process import OwnedProcess
+folder = Path(sys.argv[1])
+with (folder / "log").open("wb") as log:
+    process = OwnedProcess(["cat"], log, talks=True, scratch=folder / "scratch")
+process.stdin.write(b"runs")
+assert process.stdout.read(4) == b"runs"
+process.stdin.close()
+time.sleep(0.3)
+os._exit(0)
+"""
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="macOS does not tell a child about the end of its parent"
 )
@@ -61,6 +74,12 @@ def child_runs(folder: Path) -> bool:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "scratch").mkdir()
     return tmp_path
+
+
+def test_a_command_that_ends_just_before_its_owner_leaves_no_folder(folder: Path) -> None:
+    """So it is when an owner is killed: the kernel closes its files one after the other."""
+    subprocess.run([sys.executable, "-c", CLOSER, str(folder)], check=True, timeout=60)
+    until(lambda: not (folder / "scratch").exists(), 10)
 
 
 @contextmanager
