@@ -1,54 +1,30 @@
 """Counts at the emulator's speed how often each block runs and how often it ends in a jump.
 
 Hooks write a word for each entered block and, optionally, for each load of data from flash. When
-their buffer is full, its entries are counted. On x86-64 the hooks are machine code (below, with
-its assembly source). On other hosts they are Python functions, at a fiftieth of the speed.
+their buffer is full, its entries are counted. The hooks are `trace_block` and `trace_load` of
+machine_code/, or Python functions that do the same at a fiftieth of the speed.
 """
 
 import ctypes
-import platform
 from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.simulator.counting import BlockHook, address_of, executable
+from harness.simulator.counting import BlockHook
 from harness.simulator.emulator import AccessHook
+from harness.simulator.machine_code.native_hooks import address_of, hook
 
 _ENTRIES = 1 << 18
 _ADDRESS = 0xFFFF_FFFF
 _LOAD = 1 << 63
 
-# The calling convention of System V. Block hook: rsi address, edx size, rcx state.
-#     shl  rdx, 32
-#     or   rdx, rsi           entry: address, size << 32
-#     mov  rax, [rcx]
-#     mov  [rax], rdx         *state.next = entry
-#     add  rax, 8
-#     mov  [rcx], rax         state.next += 1
-#     cmp  rax, [rcx+8]
-#     jae  full               if state.next has reached state.end
-#     ret
-# full: jmp [rcx+16]
-_BLOCK_X86_64 = bytes.fromhex("48c1e2204809f2488b014889104883c008488901483b41087301c3ff6110")
-# Load hook: rdx address, r9 state.
-#     bts  rdx, 63            entry: address, 1 << 63
-#     mov  rax, [r9]
-#     mov  [rax], rdx
-#     add  rax, 8
-#     mov  [r9], rax
-#     cmp  rax, [r9+8]
-#     jae  full
-#     ret
-# full: jmp [r9+16]
-_LOAD_X86_64 = bytes.fromhex("480fbaea3f498b014889104883c008498901493b41087301c341ff6110")
-
 _Entries = npt.NDArray[np.uint64]
 
 
 class _State(ctypes.Structure):
-    """Shared with the machine code above, which fixes the order of the fields."""
+    """Shared with the machine code, which fixes the order of the fields."""
 
     _fields_ = (
         ("next", ctypes.c_uint64),
@@ -77,13 +53,9 @@ class Trace:
         self._rewind()
         self._state.end = self._entries.ctypes.data + self._entries.nbytes
         self.user_data = ctypes.addressof(self._state)
-        if portable or platform.machine().lower() not in ("x86_64", "amd64"):
-            self._hooks = (BlockHook(self._on_block), AccessHook(self._on_load))
-            self.block_hook, self.load_hook = map(address_of, self._hooks)
-        else:
-            self._code = executable(_BLOCK_X86_64 + _LOAD_X86_64)
-            self.block_hook = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
-            self.load_hook = self.block_hook + len(_BLOCK_X86_64)
+        self._in_python = (BlockHook(self._on_block), AccessHook(self._on_load))
+        self.block_hook = hook("trace_block", self._in_python[0], portable=portable)
+        self.load_hook = hook("trace_load", self._in_python[1], portable=portable)
 
     def clear(self) -> None:
         """Set all counts to zero."""

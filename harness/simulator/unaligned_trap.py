@@ -1,32 +1,20 @@
 """The trap for every unaligned access, CCR.UNALIGN_TRP (Armv7-M ARM, A3.2.1).
 
-It slows all accesses down. On x86-64 the hook is machine code (below, with its assembly source),
-which leaves only unaligned accesses to Python.
+It slows all accesses down. The hook is `trap_unaligned` of machine_code/, which leaves only
+unaligned accesses to Python, or a Python function.
 """
 
 import ctypes
-import platform
 from collections.abc import Callable
 
 from unicorn import unicorn_const
 
 from harness.simulator.bus import WORD
-from harness.simulator.counting import address_of, executable
 from harness.simulator.emulator import AccessHook, Emulator
 from harness.simulator.it_repair import ItRepair
+from harness.simulator.machine_code.native_hooks import address_of, hook
 
 _KINDS = (unicorn_const.UC_HOOK_MEM_READ, unicorn_const.UC_HOOK_MEM_WRITE)
-
-# The calling convention of System V: rdx address, ecx size, r9 address of `unaligned`.
-#     mov   eax, 4
-#     cmp   ecx, eax
-#     cmovb eax, ecx          a doubleword needs the alignment of a word
-#     dec   eax
-#     test  eax, edx
-#     jnz   unaligned
-#     ret
-# unaligned: jmp [r9]
-_X86_64 = bytes.fromhex("b80400000039c10f42c1ffc885d07501c341ff21")
 
 
 class UnalignedTrap:
@@ -41,10 +29,8 @@ class UnalignedTrap:
         self._repair = ItRepair(emulator, portable=portable)
         self._slow = AccessHook(self._on_unaligned)
         self._slow_at = ctypes.c_uint64(address_of(self._slow))
-        self._hook: object = AccessHook(self._on_access)
-        if not portable and platform.machine().lower() in ("x86_64", "amd64"):
-            self._code = executable(_X86_64)
-            self._hook = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
+        self._in_python = AccessHook(self._on_access)
+        self._hook = hook("trap_unaligned", self._in_python, portable=portable)
 
     def switch(self, on: bool) -> bool:
         """Switch the trap on or off; return whether that is a change.
