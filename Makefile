@@ -7,13 +7,16 @@ SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
 PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
 
 bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
 
 test: setup ## the unit tests, and the suite on the default target, on all cores
 	$(BIN)/pytest -n auto --dist worksteal
+
+test-arm64: setup ## the simulator and the models on an emulated arm64 host; needs root; half an hour
+	$(BIN)/python -m tests.arm64
 
 coverage: setup ## the unit tests with coverage of harness/; fails below the floor in pyproject.toml
 	$(BIN)/coverage erase

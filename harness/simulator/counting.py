@@ -4,8 +4,8 @@ Unicorn's own counter (and its UC_HOOK_CODE) omits conditional instructions whos
 fails; silicon and QEMU count them. A hook on every basic block therefore adds the block's number
 of instructions, taken from a table that is filled when a block is first entered.
 
-The hook is `count_block` of machine_code/, or a Python function that does the same at a hundredth
-of the speed.
+The hook is `count_block` of machine_code/, or a Python function that does the same; a run then
+takes about ten times as long.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ NEVER = (1 << 63) - 1
 """A limit that is never reached."""
 
 _ENTRIES = 1 << 16
+_KEY = (1 << 48) - 1  # address and size of an entry
 
 BlockHook = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
@@ -85,12 +86,15 @@ class InstructionCounter:
     def _on_block(self, uc: int, address: int, size: int, _data: int) -> None:
         state = self.state
         limit = state.limit  # if `seen` changes it, the change applies from the next block on
-        count, keep, refuse = self._seen(address, size)
-        entry = address | size << 32 | count << 48
-        if keep:
-            self._table[address >> 1 & _ENTRIES - 1] = entry
+        place, key = address >> 1 & _ENTRIES - 1, address | size << 32
+        entry, refuse = self._table[place], False
+        if entry & _KEY != key:
+            count, keep, refuse = self._seen(address, size)
+            entry = key | count << 48
+            if keep:
+                self._table[place] = entry
         state.block = entry
         before = state.count
-        state.count = before + count
+        state.count = before + (entry >> 48)
         if refuse or before >= limit:
             self._stop(uc)

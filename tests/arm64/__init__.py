@@ -1,0 +1,1 @@
+"""What arm64 desks run, on a machine with another processor: `make test-arm64`."""
