@@ -51,7 +51,14 @@ def install(debian: DebianFolder) -> None:
     pip = [python, "-m", "pip"]
     commands += [
         [*pip, "uninstall", "--quiet", "--yes", "tinyml-harness"],
-        [*pip, "install", "--progress-bar=off", f"/srv/wheels/{wheel.name}", *TEST_PACKAGES],
+        [
+            *pip,
+            "install",
+            "--no-compile",
+            "--progress-bar=off",
+            f"/srv/wheels/{wheel.name}",
+            *TEST_PACKAGES,
+        ],
     ]
     for command in commands:
         if code := debian.run(command, _INSTALL_DEADLINE):

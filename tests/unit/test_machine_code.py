@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -112,14 +113,21 @@ def test_an_unknown_processor_gets_the_hook_in_python(
     assert found == ctypes.cast(in_python, ctypes.c_void_p).value
 
 
-def test_executable_memory_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Libc:
-        sys_icache_invalidate = staticmethod(lambda *_: None)
-        mprotect = staticmethod(lambda *_: -1)
-
-    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Libc)
+@pytest.mark.parametrize(
+    ("system", "calls"),
+    [("linux", ["mprotect"]), ("darwin", ["sys_icache_invalidate", "mprotect"])],
+)
+def test_executable_memory_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, system: str, calls: list[str]
+) -> None:
+    """On macOS the instruction cache is told before; no other system has the function."""
+    libc = Mock()
+    libc.mprotect.return_value = -1
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: libc)
+    monkeypatch.setattr(sys, "platform", system)
     with pytest.raises(InfrastructureError, match="refuses executable memory"):
         executable(b"\x00")
+    assert [name for name, _, _ in libc.method_calls] == calls
 
 
 def test_code_longer_than_a_page_is_executable() -> None:
