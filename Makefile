@@ -3,13 +3,21 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-SYSTEM := arm-none-eabi-gcc qemu-system-arm gdb-multiarch
-PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm gdb-multiarch
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
+# `make UV=` installs with pip where uv is installed, too.
+UV ?= $(shell command -v uv)
+# Files that are compiled at their first import need fewer seconds and megabytes.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
+INSTALL := $(if $(UV),"$(UV)" pip install --python $(BIN)/python,$(PIP)) --editable
+PROGRESS := $(PYTHON) .ci/progress.py "Installing Python packages in $(VENV)"
+HINT := $(if $(UV),|| { echo "To install with pip instead of uv: make UV= $(MAKECMDGOALS)"; exit 1; })
+# Without GNU Arm and its C library, images are compiled with clang.
+GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/dev/null))
 
-bench: $(VENV)/installed ## run every model on the default target: a table, and Records in reports/runs
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system system-cxx clean
+
+bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
 
 test: setup ## the unit tests, and the suite on the default target, on all cores
@@ -38,7 +46,7 @@ NUMBERS ?=
 docs-numbers: setup ## measure the numbers that the pages show, and write them; about 2 minutes
 	$(BIN)/python -m docs.numbers $(NUMBERS)
 
-lint: setup ## ruff, types, the order of the rooms, and the C's format
+lint: $(VENV)/dev-installed ## ruff, types, the order of the rooms, and the C's format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -66,37 +74,31 @@ VECTORS ?= 1000 # keyword vectors that go over a serial line; 2.5 minutes
 perf: setup ## what the harness itself costs, as ratios
 	$(BIN)/python -m tests.perf $(VECTORS)
 
-setup: system $(VENV)/installed
+setup: system $(VENV)/dev-installed
 
 $(VENV)/created:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	touch $@
+	@$(PYTHON) .ci/check_python.py
+	$(if $(UV),"$(UV)" venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV) $(HINT)
+	@touch $@
 
+# What running needs.
 $(VENV)/installed: pyproject.toml $(VENV)/created
-	@echo "Installing Python packages in $(VENV): about a minute ..."
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	@$(PROGRESS) $(INSTALL) . $(HINT)
+	@touch $@
 
-$(VENV)/docs-installed: pyproject.toml $(VENV)/created
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	touch $@
+# With an extra: clang, dev (which has clang), docs. The C libraries of Linux, Windows and others that
+# come with Zig, 175 MB, are removed: a microcontroller uses none of them.
+$(VENV)/%-installed: pyproject.toml $(VENV)/created
+	@$(PROGRESS) $(INSTALL) '.[$*]' $(HINT)
+	@rm -rf $(VENV)/lib/python*/site-packages/ziglang/lib/libc
+	@touch $@ $(VENV)/installed $(if $(filter dev,$*),$(VENV)/clang-installed)
 
 # The compiler and the emulator come from the system's package manager.
 system:
-	@missing=; for tool in $(SYSTEM); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if command -v arm-none-eabi-g++ >/dev/null && ! arm-none-eabi-g++ -fsyntax-only -include cstdint -x c++ /dev/null 2>/dev/null; then \
-	    missing="$$missing the C++ library of arm-none-eabi-g++"; fi; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	echo "missing:$$missing (tests that need them are skipped)"; \
-	if ! command -v apt-get >/dev/null; then \
-	    echo "install the GNU Arm toolchain (with newlib) and QEMU's system emulator for Arm,"; \
-	    echo "for example: brew install qemu && brew install --cask gcc-arm-embedded"; exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then sudo=; \
-	elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
-	else echo "install them with: sudo apt-get install $(PACKAGES)"; exit 0; fi; \
-	set -x; $$sudo apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES)
+	@PYTHON=$(PYTHON) .ci/system
+
+system-cxx: ## with the C++ library for devices, 1.6 GB, for the tests of TFLM and Edge Impulse on targets
+	@PYTHON=$(PYTHON) .ci/system --cxx
 
 clean:
 	rm -rf build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

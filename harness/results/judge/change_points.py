@@ -1,10 +1,7 @@
 """Change points of a series: exact numbers are compared with ==, measured ones beyond noise.
 
-A measured series is cut by binary segmentation. The cost is the sum of absolute deviations, so
-that an outlier has little weight (Truong, Oudre, Vayatis: Selective review of offline change point
-detection methods, Signal Processing 167, 2020; library ruptures). A cut stays if the levels on
-both sides differ in a rank test (Mann, Whitney 1947) and by a minimum size. docs/trend.md has the
-measured rates of false alarms and misses.
+A measured series is cut by binary segmentation. A cut stays if the levels on both sides differ in
+a rank test and by a minimum size. docs/trend.md has the measured rates of false alarms and misses.
 """
 
 import math
@@ -13,7 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
+
+from harness.results.judge.rank_test import p_value
+from harness.results.judge.segmentation import Values, segment
 
 MIN_HISTORY = 10
 """Minimum number of runs; with fewer, no change of a measured number is reported."""
@@ -23,8 +22,6 @@ MIN_CHANGE = 0.01
 """Minimum relative difference of two levels; closer levels count as one."""
 _SIGNIFICANCE = 0.002  # p-value of the rank test; 5 runs after 10 can just reach it
 _PENALTY = 1.25  # of a cut, in standard deviations of the noise, times log(runs)
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -91,15 +88,13 @@ def levels_of(values: Sequence[float]) -> list[Level]:
 
 def _cuts(series: Values) -> list[int]:
     """Return the index of the first run of each new level."""
-    from ruptures import Binseg  # noqa: PLC0415 - scipy
-
     noise = (
         float(np.abs(np.diff(series)).mean()) * math.sqrt(math.pi) / 2
     )  # standard deviation of Gaussian noise
     if noise == 0:
         return []
-    search = Binseg(model="l1", min_size=MIN_SEGMENT, jump=1).fit(series)
-    cuts: list[int] = search.predict(pen=_PENALTY * noise * math.log(len(series)))[:-1]
+    penalty = _PENALTY * noise * math.log(len(series))
+    cuts = segment(series, min_size=MIN_SEGMENT, penalty=penalty)
     while cuts:
         p_values = [_p_value(series, cuts, index) for index in range(len(cuts))]
         worst = int(np.argmax(p_values))
@@ -111,10 +106,8 @@ def _cuts(series: Values) -> list[int]:
 
 def _p_value(series: Values, cuts: Sequence[int], index: int) -> float:
     """Return the p-value of the rank test at a cut; 1 if the levels are too close."""
-    from scipy.stats import mannwhitneyu  # noqa: PLC0415 - scipy
-
     begin, cut, end = [0, *cuts, len(series)][index : index + 3]
     before, after = series[begin:cut], series[cut:end]
     if abs(relative(float(np.median(before)), float(np.median(after)))) < MIN_CHANGE:
         return 1.0
-    return float(mannwhitneyu(before, after).pvalue)
+    return p_value(before, after)
