@@ -141,6 +141,7 @@ def _create(
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
+    print(f"  golden: computed by {created.golden_source}")
     print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
     for doubt in data.doubts:
         print(f"  warning: {doubt}")

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ExitCode
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.model.folder import Model, load_model
 from tests.support.graphs import Builder
 
@@ -348,7 +348,7 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
 
 def golden_of(inputs: npt.NDArray[np.int8]) -> list[int]:
     """Return the classes that the network of these tests gives to int8 `inputs`."""
-    outputs = tflm_golden.answers(dense(3, 2), [inputs[:, None]])[0]
+    outputs = oracle.answers(dense(3, 2), [inputs[:, None]])[0]
     return list(map(int, outputs.reshape(len(inputs), -1).argmax(axis=1)))
 
 

@@ -11,10 +11,10 @@ from elftools.elf.elffile import ELFFile
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode
-from harness.golden import tflm_golden
+from harness.golden import oracle
+from harness.golden.rounding import recompute
 from harness.image.build import Image, build_image
 from harness.measure.layer_difference import LayerDifference
-from harness.measure.rounding import recompute
 from harness.model.folder import load_model
 from harness.model.tflite_file import parse
 from harness.results.record import Record
@@ -121,7 +121,7 @@ def test_a_rounding_of_another_family_is_named(
     found = diverged(record)
     # Up to the first layer that differs, its inputs are golden's.
     graph = parse(network(), where="small")
-    values = tflm_golden.layers(network(), [inputs[found.vector][None, None]])
+    values = oracle.layers(network(), [inputs[found.vector][None, None]])
     values[graph.inputs[0]] = inputs[found.vector][None]
     for operator in graph.operators[: found.layer + 1]:
         ways = recompute(graph, operator, values)
@@ -228,7 +228,7 @@ def test_double_rounding_is_golden_for_any_layer_of_sums() -> None:
         graph = parse(data, where="random")
         shape = graph.tensors[graph.inputs[0]].shape
         inputs = rng.integers(-128, 128, (1, *shape)).astype(np.int8)
-        values = tflm_golden.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
+        values = oracle.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
         for operator in graph.operators:
             for name, result in recompute(graph, operator, values).items():
                 same = np.array_equal(result, values[operator.outputs[0]])
