@@ -50,7 +50,7 @@ LITERT = Interpreter("LiteRT", "ai-edge-litert")
 
 
 def find_interpreter() -> Interpreter:
-    """Return TFLM if it is installed, else LiteRT; raises `InputError` if neither is."""
+    """Return TFLM if it is installed, otherwise LiteRT. Raises `InputError` without both."""
     for interpreter in (TFLM, LITERT):
         if find_spec(interpreter.package.replace("-", "_")) is not None:
             return interpreter

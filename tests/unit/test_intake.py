@@ -83,7 +83,8 @@ def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
     model = desk.model("net")
     assert (model.vectors.inputs == BYTES).all()
     assert model.vectors.labels.tolist() == CLASSES.tolist()
-    assert model.vectors.golden_source.startswith("tflite-micro ")
+    assert model.vectors.golden_source == oracle.source(dense(3, 2))
+    assert f"golden: computed by {model.vectors.golden_source}" in out
     assert model.provenance.licence == "not stated yet"
     golden = model.vectors.golden
     assert golden is not None

@@ -12,6 +12,7 @@ from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode
 from harness.golden import oracle
+from harness.golden.interpreters import LITERT
 from harness.golden.rounding import recompute
 from harness.image.build import Image, build_image
 from harness.measure.layer_difference import LayerDifference
@@ -20,6 +21,7 @@ from harness.model.tflite_file import parse
 from harness.results.record import Record
 from harness.target.find_target import load_target
 from tests.support.graphs import Builder, from_rng, random_graph
+from tests.support.interpreters import needs_litert
 from tests.support.models import ROOT
 from tests.support.repository import Repository
 from tests.support.spoilt import Spoilt, off_by_one, rounding_once, traced_only, without_hook
@@ -105,6 +107,20 @@ def test_a_layer_that_is_off_by_one_is_named(
     assert abs(found.ours - found.golden) == 1
     assert found.equals == ""
     assert f"{layer} ({LAYERS[layer]}, {found.name!r}, " in record.reasons[1]
+
+
+@needs_litert
+def test_litert_names_the_layer_where_there_is_no_tflm(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracle, "find_interpreter", lambda: LITERT)
+    record = run(repository, off_by_one(3, VALUE), monkeypatch, "--target", TARGETS[1])
+    found = diverged(record)
+    assert (found.layer, found.operator) == (3, LAYERS[3])
+    assert (found.bytes_differing, found.first, found.largest) == (1, VALUE, 1)
+    source = "reference kernels, FULLY_CONNECTED in TFLM's arithmetic"
+    assert record.model.golden_source.endswith(source)
+    assert source in record.reasons[0]
 
 
 def _output(layer: int) -> Any:
@@ -195,7 +211,8 @@ def test_a_golden_of_another_model_is_said_to_be_that(
     record = run(repository, plain, monkeypatch)
     assert record.divergence is None
     reason = record.reasons[1]
-    assert "vectors.npz: every layer agrees with the current results of tflite-micro" in reason
+    current = oracle.source(network())
+    assert f"vectors.npz: every layer agrees with the current results of {current}" in reason
     assert "does its `golden` belong to this model?" in reason
 
 
