@@ -43,6 +43,8 @@ def _run_of(graph: Graph, operator: Operator, single: SingleOperators) -> _Run:
     """Return the function that computes the outputs of `operator` from the values before it."""
     family = FAMILIES.get(operator.kind)
     if family is not None:
+        if family.checked_by_litert:
+            _litert_run(graph, operator, single)
         compute_output = partial(family.compute, graph, operator)
         return lambda values: [compute_output(values)]
     return _litert_run(graph, operator, single)

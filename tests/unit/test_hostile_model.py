@@ -18,6 +18,7 @@ import pytest
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.golden import oracle
+from harness.golden.interpreters import find_interpreter
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
 from tests.support.graphs import Builder, from_rng, random_graph
@@ -288,6 +289,6 @@ def test_the_command_names_a_file_that_crashes_tflm(
     np.savez(repository.vectors(), inputs=plain["inputs"], labels=plain["labels"])
     code, text = repository.run()  # an engine that does not look at the graph
     assert code == ExitCode.USAGE
-    assert f"{path}: TFLM cannot run it" in text
+    assert f"{path}: {find_interpreter().name} cannot run it" in text
     assert "it crashed with SIGABRT" in text
     assert repository.records() == []
