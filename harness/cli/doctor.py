@@ -18,6 +18,7 @@ from serial.tools import list_ports
 from harness.board.qemu import check_machine, find_qemu, qemu_version
 from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError, InfrastructureError
+from harness.golden.interpreters import find_interpreter
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.image.toolchain_trial import try_toolchain
 from harness.report.terminal_table import new_table
@@ -50,13 +51,14 @@ def run_checks(workspace: Workspace, asked: Sequence[str] = ()) -> tuple[list[Ch
     qemu = _check("QEMU", lambda: qemu_version(find_qemu()))
     renode = _check("Renode", _renode)
     probes = _probes()
-    names = ("pyocd", "unicorn", "tflite-micro", "bakenn")
+    names = ("pyocd", "unicorn", "bakenn")
     packages = [_check(name, partial(_package, name)) for name in names]
     machine = [
         *compilers,
         qemu,
         renode,
         *packages,
+        _check("golden outputs", _golden),
         probes,
         _ports(),
         *_permissions(),
@@ -120,6 +122,12 @@ def _package(name: str) -> str:
     except (ImportError, OSError) as error:
         raise InfrastructureError(f"cannot be imported: {error}", remedy=remedy) from error
     return version
+
+
+def _golden() -> str:
+    """Return the interpreter that computes golden outputs where the vectors have none."""
+    package = find_interpreter().package
+    return f"{package} {_package(package)}"
 
 
 def _probes() -> Check:

@@ -14,6 +14,7 @@ from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
+from harness.intake.store_golden import store_golden
 from harness.intake.write_folder import Network, UserData, create_model, read_network
 from harness.model.folder import find_model
 from harness.model.metric import SHOWN
@@ -64,6 +65,11 @@ def add_command(group: CommandGroup) -> None:
     mlperf.add_argument("--name", help="name of the model (default: that of the folder)")
     _add_quality_target(mlperf)
     mlperf.set_defaults(command=_import_mlperf)
+    golden = add_subcommand(
+        commands, "golden", "add golden outputs to the vectors of a model that has none"
+    )
+    golden.add_argument("model", metavar="MODEL", help="a model's name or folder")
+    golden.set_defaults(command=_golden)
     train = add_subcommand(
         commands, "train", "train a bundled model from scratch (needs the extra train)"
     )
@@ -141,12 +147,20 @@ def _create(
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
+    print(f"  golden: computed by {created.golden_source}")
     print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
     for doubt in data.doubts:
         print(f"  warning: {doubt}")
     if created.quality <= created.chance:
         print(f"  warning: guesses reach up to {created.chance:.4f} on these vectors")
     print(f"  next: complete model.toml, then harness run --model {name}")
+    return ExitCode.PASSED
+
+
+def _golden(options: argparse.Namespace, workspace: Workspace) -> int:
+    model = find_model(options.model, workspace.models)
+    source = store_golden(model, workspace.golden, lambda text: print(text, flush=True))
+    print(f"{model.vectors_path}: golden of {len(model.vectors)} vectors, computed by {source}")
     return ExitCode.PASSED
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.measure.quality import chance_of, quality_of
 from harness.model.folder import count_classes
 from harness.model.graph import Graph, Tensor
@@ -73,13 +73,14 @@ class UserData:
 
 @dataclass(frozen=True)
 class CreatedModel:
-    """The new folder, its number of vectors, the quality of golden, and the quality target.
+    """The new folder, its number of vectors, golden's source and quality, and the quality target.
 
     If `chance` is not below the quality, guesses may reach the quality, too.
     """
 
     path: Path
     vectors: int
+    golden_source: str
     quality: float
     quality_target: float
     chance: float
@@ -121,9 +122,9 @@ def create_model(
         )
     vectors, task = user_data.vectors, user_data.task
     _check(network, user_data)
-    golden = tflm_golden.outputs(network.data, vectors.inputs[:, None], where=str(network.path))[
-        :, 0
-    ]
+    where = str(network.path)
+    golden = oracle.outputs(network.data, vectors.inputs[:, None], where=where)[:, 0]
+    source = oracle.source(network.data, where=where)
     quality = quality_of(METRICS[task], vectors, golden, network.graph)
     chance = chance_of(METRICS[task], vectors, network.graph)
     if quality_target is None:
@@ -139,7 +140,7 @@ def create_model(
         "inputs": vectors.inputs,
         "labels": vectors.labels,
         "golden": golden,
-        "golden_source": np.array(tflm_golden.version()),
+        "golden_source": np.array(source),
     }
     if vectors.recordings is not None:
         arrays["recordings"] = vectors.recordings
@@ -158,7 +159,7 @@ def create_model(
         "vectors.npz": npz(arrays),
     }
     create_folder(folder, files)
-    return CreatedModel(folder, len(vectors), quality, quality_target, chance)
+    return CreatedModel(folder, len(vectors), source, quality, quality_target, chance)
 
 
 def _check_quality(quality: float, chance: float, user_data: UserData) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.measure.rounding import recompute
+from harness.golden.rounding import recompute
 from harness.model.graph import Graph, Operator
 
 Array = np.ndarray[Any, Any]

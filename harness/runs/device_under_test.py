@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from harness.board.board import Board
 from harness.errors import Verdict
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.measure.energy.meters.meter_session import Metered, MeterSession
@@ -119,7 +119,7 @@ class BoardUnderTest:
     def _golden(self) -> tuple[tuple[Array, ...], str]:
         """Check the model; return golden's outputs for all vectors, and their source."""
         self.model.check(self._network)
-        return tflm_golden.of_model(
+        return oracle.of_model(
             self.model,
             self.model.vectors,
             self._request.workspace.golden,

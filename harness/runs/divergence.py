@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InfrastructureError
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.link.link_client import LinkClient
 from harness.link.messages import REBUILD, LayerOutput
 from harness.measure.layer_difference import LayerDifference, difference
@@ -37,7 +37,7 @@ def first_difference(
         for values, tensor in zip(inputs, graph.input_tensors, strict=True)
     ]
     where = str(model.tflite_path)
-    values = tflm_golden.layers(model.tflite, [array[None] for array in shaped], where=where)
+    values = oracle.layers(model.tflite, [array[None] for array in shaped], where=where)
     values |= dict(zip(graph.inputs, shaped, strict=True))
     data = pack(graph.input_tensors, inputs)
     outputs, result = link.trace(data)
@@ -52,8 +52,9 @@ def first_difference(
             if ours is not None and ours != golden:
                 content = _fetch(link, data, operator.index, output, ours)
                 return difference(graph, operator, output, values, content, vector)
+    source = oracle.source(model.tflite, where=where)
     raise InfrastructureError(
-        f"every layer agrees with the current results of {tflm_golden.version()}",
+        f"every layer agrees with the current results of {source}",
         where=str(model.vectors_path),
         remedy="does its `golden` belong to this model? Without that array it is computed again",
     )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.measure.quality import quality
 from harness.model.folder import Model
 from harness.model.graph import Graph
@@ -105,11 +105,12 @@ def convert_model(model: Model, folder: Path) -> Converted:
 
 @dataclass(frozen=True)
 class _Answers:
-    """The inputs and golden outputs in the types of the model `graph`."""
+    """The inputs and golden outputs, computed by `source`, in the types of the model `graph`."""
 
     graph: Graph
     inputs: Array
     outputs: Array
+    source: str
 
     def real(self, chosen: Array | slice) -> tuple[Array, Array]:
         """Return the real values of inputs and outputs for the samples `chosen`."""
@@ -123,8 +124,8 @@ class _Answers:
 def _answers(tflite: bytes, samples: Samples) -> _Answers:
     graph = parse(tflite, where="the converted model")
     inputs = quantize(samples.inputs, graph.tensors[graph.inputs[0]])
-    outputs = tflm_golden.outputs(tflite, inputs[:, None])[:, 0]  # with a batch of 1
-    return _Answers(graph, inputs, outputs)
+    outputs = oracle.outputs(tflite, inputs[:, None])[:, 0]  # with a batch of 1
+    return _Answers(graph, inputs, outputs, oracle.source(tflite))
 
 
 def _vectors(answers: _Answers, samples: Samples, chosen: Array) -> dict[str, Array]:
@@ -132,7 +133,7 @@ def _vectors(answers: _Answers, samples: Samples, chosen: Array) -> dict[str, Ar
         "inputs": answers.inputs[chosen],
         "labels": samples.labels[chosen],
         "golden": answers.outputs[chosen],
-        "golden_source": np.array(tflm_golden.version()),
+        "golden_source": np.array(answers.source),
     }
 
 

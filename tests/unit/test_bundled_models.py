@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.measure.quality import quality_of
 from harness.model.folder import Model, find_model, list_models
 from harness.model.model_file import DESCRIPTION
@@ -26,9 +26,7 @@ def test_there_are_different_tasks() -> None:
 
 
 def test_golden_is_what_the_installed_tflite_micro_computes(model: Model) -> None:
-    outputs = tflm_golden.outputs(model.tflite, model.vectors.inputs[:, None], where=model.name)[
-        :, 0
-    ]
+    outputs = oracle.outputs(model.tflite, model.vectors.inputs[:, None], where=model.name)[:, 0]
     assert model.vectors.golden is not None
     assert np.array_equal(outputs, model.vectors.golden)
 

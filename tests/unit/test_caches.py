@@ -16,7 +16,7 @@ import pytest
 
 from harness.engines.tflm.static_library import read_archive
 from harness.errors import InfrastructureError, InputError
-from harness.golden import edge_impulse_golden, tflm_golden
+from harness.golden import edge_impulse_golden, oracle
 from harness.model.folder import Model, load_model
 from harness.support import checked_cache
 from harness.support.checked_cache import DIGESTS, is_valid, provide
@@ -255,7 +255,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append("computed")
         return [np.ones((4, 2), np.int8)]
 
-    monkeypatch.setattr(tflm_golden, "_oracle", lambda *_: ("an oracle 1.0", compute))
+    monkeypatch.setattr(oracle, "_oracle", lambda *_: ("an oracle 1.0", compute))
     return calls
 
 
@@ -287,7 +287,7 @@ def test_damaged_golden_is_computed_again(
     warnings: list[str] = []
 
     def golden() -> np.ndarray:
-        (outputs,), source = tflm_golden.of_model(
+        (outputs,), source = oracle.of_model(
             model, model.vectors, folder, lambda _: None, warnings.append
         )
         assert source == "an oracle 1.0"
@@ -312,7 +312,7 @@ def test_golden_that_cannot_be_kept_is_explained(
 ) -> None:
     (tmp_path / "golden").touch()
     with pytest.raises(InfrastructureError, match="golden outputs cannot be kept"):
-        tflm_golden.of_model(model, model.vectors, tmp_path / "golden", lambda _: None)
+        oracle.of_model(model, model.vectors, tmp_path / "golden", lambda _: None)
 
 
 def test_a_damaged_host_program_is_built_again(

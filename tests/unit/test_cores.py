@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from harness.engines.cmsis_nn.core_features import extension_of
 from harness.engines.registry import Engine, find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.image.build import Image, build_image
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.link.fault_registers import describe
@@ -224,7 +224,7 @@ def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "g
     target, model = target_of(name), write_model(root / "network", network)
     image = build(target, model, toolchain, root / "images")
     with opened(target, model, image, root) as dut:
-        for ours, expected in zip(inputs, tflm_golden.outputs(network, inputs), strict=True):
+        for ours, expected in zip(inputs, oracle.outputs(network, inputs), strict=True):
             assert np.array_equal(dut.infer(ours[0]), expected[0])
 
 

@@ -9,6 +9,7 @@ import pytest
 from harness.cli import doctor
 from harness.cli.main import main
 from harness.errors import ExitCode
+from harness.golden import interpreters
 from harness.image.toolchain import find_gcc
 from harness.simulator.board_process import VirtualBoard
 from harness.workspace import Workspace
@@ -169,3 +170,14 @@ def test_a_probe_that_linux_keeps_from_the_user_is_named(
     assert probe.detail == "/dev/bus/usb/001/007"
     assert not probe.ok
     assert "udev" in probe.remedy
+
+
+def test_without_an_interpreter_for_golden_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(interpreters, "find_spec", lambda name: None)
+    machine, [target] = doctor.run_checks(Workspace(tmp_path), ["virtual-stm32"])
+    [golden] = [finding for finding in machine if finding.subject == "golden outputs"]
+    assert not golden.ok
+    assert "pip install 'tinyml-harness[golden]'" in golden.remedy
+    assert "golden" not in target.detail  # models with stored golden run

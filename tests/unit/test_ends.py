@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode, InputError
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.model import tensor_block
 from harness.model.graph import Tensor
 from harness.model.tflite_file import parse
@@ -199,7 +199,7 @@ def test_several_inputs_come_either_way(repository: Repository, input_via: str) 
 def test_golden_of_several_outputs_may_come_with_the_vectors(repository: Repository) -> None:
     model = two_and_three()
     inputs = put(repository, model)
-    outputs = tflm_golden.of_vectors(model, inputs)
+    outputs = oracle.of_vectors(model, inputs)
     outputs[1][2, 0, 1, 0] ^= 4
     arrays = {f"golden_{place}": values for place, values in enumerate(outputs)}
     put(repository, model, golden_source=np.array("tflite-micro, and a hand"), **arrays)
@@ -231,7 +231,7 @@ def test_a_wrong_layer_among_several_outputs_is_named(
 def test_a_dut_takes_an_array_for_each_input(repository: Repository) -> None:
     model = two_and_three()
     inputs = put(repository, model)
-    wanted = tflm_golden.of_vectors(model, inputs)
+    wanted = oracle.of_vectors(model, inputs)
     first, second = (values[1] for values in inputs)
     with repository.dut(CmsisNN()) as dut:
         for ours, theirs in zip(dut.infer_all(first, second), wanted, strict=True):
@@ -266,7 +266,7 @@ def test_a_dynamic_batch_is_one(repository: Repository) -> None:
     graph = parse(model, where="small")
     assert graph.input_tensors[0].shape == (1, 4)
     inputs = np.arange(12, dtype=np.int8).reshape(3, 4)
-    (outputs,) = tflm_golden.of_vectors(model, [inputs])
+    (outputs,) = oracle.of_vectors(model, [inputs])
     assert outputs.shape == (3, 3)
 
 
@@ -326,7 +326,7 @@ def test_a_float_model_with_an_int8_core(repository: Repository, is_class: bool)
         outputs = [best, real]
     model = b.build([source], outputs)
     inputs = put(repository, model)
-    found = tflm_golden.of_vectors(model, inputs)
+    found = oracle.of_vectors(model, inputs)
     labels = found[0].astype(np.int64).reshape(COUNT) if is_class else found[0].argmax(axis=1)
     put(repository, model, labels=labels)
     assert passed(repository).numbers["accuracy"].value == 1.0

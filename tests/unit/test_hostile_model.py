@@ -17,7 +17,8 @@ import pytest
 
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
-from harness.golden import tflm_golden
+from harness.golden import oracle
+from harness.golden.interpreters import find_interpreter
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
 from tests.support.graphs import Builder, from_rng, random_graph
@@ -104,7 +105,7 @@ def test_a_truncated_file_is_refused(number: int) -> None:
         assert read(data[: len(data) * part // 50]) is None
 
 
-def zeros(graph: Graph) -> list[tflm_golden.Array]:
+def zeros(graph: Graph) -> list[oracle.Array]:
     return [np.zeros((1, *graph.tensors[i].shape), graph.tensors[i].dtype) for i in graph.inputs]
 
 
@@ -115,7 +116,7 @@ def test_a_damaged_file_ends_golden_with_a_message_at_most() -> None:
         if graph is None or not graph.inputs:
             continue
         try:
-            answered += bool(tflm_golden.answers(data, zeros(graph), where=WHERE))
+            answered += bool(oracle.answers(data, zeros(graph), where=WHERE))
         except InputError as error:
             assert error.where == WHERE  # noqa: PT017
             assert "Traceback" not in error.what  # noqa: PT017
@@ -236,7 +237,7 @@ def aborts_tflm() -> bytes:
 
 def test_golden_says_by_what_tflm_crashed() -> None:
     with pytest.raises(InputError, match="it crashed with SIGABRT") as caught:
-        tflm_golden.answers(aborts_tflm(), [np.zeros((1, 1, 4), np.int8)], where=WHERE)
+        oracle.answers(aborts_tflm(), [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
 
 
@@ -247,7 +248,7 @@ def test_golden_gives_a_file_little_memory() -> None:
     data = b.build([source], [b.add(source, source)], metadata=("x" * 200_000, 20_000))
     begin = time.monotonic()
     with pytest.raises(InputError, match="needs more than 1 GiB") as caught:
-        tflm_golden.answers(data, [np.zeros((1, 1, 4), np.int8)], where=WHERE)
+        oracle.answers(data, [np.zeros((1, 1, 4), np.int8)], where=WHERE)
     assert caught.value.where == WHERE
     assert time.monotonic() - begin < 10 * SECONDS
 
@@ -288,6 +289,6 @@ def test_the_command_names_a_file_that_crashes_tflm(
     np.savez(repository.vectors(), inputs=plain["inputs"], labels=plain["labels"])
     code, text = repository.run()  # an engine that does not look at the graph
     assert code == ExitCode.USAGE
-    assert f"{path}: TFLM cannot run it" in text
+    assert f"{path}: {find_interpreter().name} cannot run it" in text
     assert "it crashed with SIGABRT" in text
     assert repository.records() == []

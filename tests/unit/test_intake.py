@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ExitCode
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.model.folder import Model, load_model
 from tests.support.graphs import Builder
 
@@ -83,7 +83,8 @@ def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
     model = desk.model("net")
     assert (model.vectors.inputs == BYTES).all()
     assert model.vectors.labels.tolist() == CLASSES.tolist()
-    assert model.vectors.golden_source.startswith("tflite-micro ")
+    assert model.vectors.golden_source == oracle.source(dense(3, 2))
+    assert f"golden: computed by {model.vectors.golden_source}" in out
     assert model.provenance.licence == "not stated yet"
     golden = model.vectors.golden
     assert golden is not None
@@ -348,7 +349,7 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
 
 def golden_of(inputs: npt.NDArray[np.int8]) -> list[int]:
     """Return the classes that the network of these tests gives to int8 `inputs`."""
-    outputs = tflm_golden.answers(dense(3, 2), [inputs[:, None]])[0]
+    outputs = oracle.answers(dense(3, 2), [inputs[:, None]])[0]
     return list(map(int, outputs.reshape(len(inputs), -1).argmax(axis=1)))
 
 

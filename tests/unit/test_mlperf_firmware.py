@@ -13,7 +13,7 @@ import pytest
 from harness.engines import registry
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.image.build import Image, Variant, build_image
 from harness.image.mlperf_header import ENERGY_BAUD, mlperf_options, write_model_header
 from harness.image.toolchain import find_toolchain
@@ -118,7 +118,7 @@ def test_it_prints_what_the_reference_would(
     image = build(target, model, "mlperf-tiny")
     network = tflite_file.parse(model.tflite, where=model.name)
     vectors = model.vectors
-    answers = tflm_golden.of_model(model, vectors, folder / "golden", print)[0][0]
+    answers = oracle.of_model(model, vectors, folder / "golden", print)[0][0]
     right = expected(model, vectors, answers, network)
     content = content_of(model, network)
     with on_virtual_board(image.elf) as channel:

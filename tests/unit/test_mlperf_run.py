@@ -15,7 +15,7 @@ from rich.console import Console
 from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InfrastructureError, InputError, Verdict
-from harness.golden import tflm_golden
+from harness.golden import oracle
 from harness.image.build import Image, build_image
 from harness.image.prebuilt import ENGINE
 from harness.measure.energy.inference_windows import between_edges
@@ -82,7 +82,7 @@ def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
 def right_answers(model: Model) -> Callable[[bytes], str]:
     """Return what answers each input as golden does, cut off as the reference has it."""
     network = tflite_file.parse(model.tflite, where=model.name)
-    answers = tflm_golden.of_model(model, model.vectors, Path(), print)[0][0]
+    answers = oracle.of_model(model, model.vectors, Path(), print)[0][0]
     right = expected(model, model.vectors, answers, network)
     known = {
         payload("int8", values, network): values_of

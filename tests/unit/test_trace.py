@@ -11,15 +11,17 @@ from elftools.elf.elffile import ELFFile
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode
-from harness.golden import tflm_golden
+from harness.golden import oracle
+from harness.golden.interpreters import LITERT
+from harness.golden.rounding import recompute
 from harness.image.build import Image, build_image
 from harness.measure.layer_difference import LayerDifference
-from harness.measure.rounding import recompute
 from harness.model.folder import load_model
 from harness.model.tflite_file import parse
 from harness.results.record import Record
 from harness.target.find_target import load_target
 from tests.support.graphs import Builder, from_rng, random_graph
+from tests.support.interpreters import needs_litert
 from tests.support.models import ROOT
 from tests.support.repository import Repository
 from tests.support.spoilt import Spoilt, off_by_one, rounding_once, traced_only, without_hook
@@ -107,6 +109,20 @@ def test_a_layer_that_is_off_by_one_is_named(
     assert f"{layer} ({LAYERS[layer]}, {found.name!r}, " in record.reasons[1]
 
 
+@needs_litert
+def test_litert_names_the_layer_where_there_is_no_tflm(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracle, "find_interpreter", lambda: LITERT)
+    record = run(repository, off_by_one(3, VALUE), monkeypatch, "--target", TARGETS[1])
+    found = diverged(record)
+    assert (found.layer, found.operator) == (3, LAYERS[3])
+    assert (found.bytes_differing, found.first, found.largest) == (1, VALUE, 1)
+    source = "reference kernels, FULLY_CONNECTED in TFLM's arithmetic"
+    assert record.model.golden_source.endswith(source)
+    assert source in record.reasons[0]
+
+
 def _output(layer: int) -> Any:
     graph = parse(network(), where="small")
     return graph.tensors[graph.operators[layer].outputs[0]]
@@ -121,7 +137,7 @@ def test_a_rounding_of_another_family_is_named(
     found = diverged(record)
     # Up to the first layer that differs, its inputs are golden's.
     graph = parse(network(), where="small")
-    values = tflm_golden.layers(network(), [inputs[found.vector][None, None]])
+    values = oracle.layers(network(), [inputs[found.vector][None, None]])
     values[graph.inputs[0]] = inputs[found.vector][None]
     for operator in graph.operators[: found.layer + 1]:
         ways = recompute(graph, operator, values)
@@ -195,7 +211,8 @@ def test_a_golden_of_another_model_is_said_to_be_that(
     record = run(repository, plain, monkeypatch)
     assert record.divergence is None
     reason = record.reasons[1]
-    assert "vectors.npz: every layer agrees with the current results of tflite-micro" in reason
+    current = oracle.source(network())
+    assert f"vectors.npz: every layer agrees with the current results of {current}" in reason
     assert "does its `golden` belong to this model?" in reason
 
 
@@ -228,7 +245,7 @@ def test_double_rounding_is_golden_for_any_layer_of_sums() -> None:
         graph = parse(data, where="random")
         shape = graph.tensors[graph.inputs[0]].shape
         inputs = rng.integers(-128, 128, (1, *shape)).astype(np.int8)
-        values = tflm_golden.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
+        values = oracle.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
         for operator in graph.operators:
             for name, result in recompute(graph, operator, values).items():
                 same = np.array_equal(result, values[operator.outputs[0]])

@@ -1,11 +1,11 @@
-"""The ways to round a sum of products to int8; TFLM's is one of them.
+"""The ways to round a scaled sum to int8; TFLM's is one of them.
 
 The output of a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED is recomputed from its inputs in
 each way. An output that differs from golden but equals another way in every byte uses that
 way's rounding; nothing is concluded from partial matches.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +25,7 @@ def twice(sums: _Ints, scales: Array) -> _Ints:
     Source: gemmlowp fixedpoint.h, SaturatingRoundingDoublingHighMul and RoundingDivideByPOT.
     """
     factors, shifts = _factors(scales)
-    product = (sums << np.maximum(shifts, 0)) * factors
+    product = in_32_bits(sums << np.maximum(shifts, 0)) * factors
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     high = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))  # C divides towards zero
     exponent = np.maximum(-shifts, 0)
@@ -52,15 +52,26 @@ def in_float(sums: _Ints, scales: Array) -> _Ints:
     return np.rint(sums.astype(np.float32) * scales.astype(np.float32)).astype(np.int64)
 
 
+TFLM = "double rounding, as gemmlowp and TFLM"
 WAYS: Mapping[str, Callable[[_Ints, Array], _Ints]] = {
-    "double rounding, as gemmlowp and TFLM": twice,
+    TFLM: twice,
     "single rounding, as TFLite's reference kernels": once,
     "rounding in float, as XNNPACK": in_float,
 }
 
 
-def recompute(graph: Graph, operator: Operator, values: Mapping[int, Array]) -> dict[str, Array]:
-    """Return the output of `operator` in each of `WAYS`; empty for other kinds of operators.
+def in_32_bits(values: _Ints) -> _Ints:
+    """Return `values` as a C program keeps them in an int32_t: they wrap around."""
+    return values.astype(np.int32).astype(np.int64)
+
+
+def recompute(
+    graph: Graph,
+    operator: Operator,
+    values: Mapping[int, Array],
+    ways: Collection[str] = WAYS.keys(),
+) -> dict[str, Array]:
+    """Return the output of `operator` in each of `ways`; empty for other kinds of operators.
 
     `values` are the computed tensors and the graph's inputs, by index.
     """
@@ -70,9 +81,11 @@ def recompute(graph: Graph, operator: Operator, values: Mapping[int, Array]) -> 
     source, weights = (graph.tensors[index] for index in operator.inputs[:2])
     result = graph.tensors[operator.outputs[0]]
     shifted = values[source.index].astype(np.int64) - zero_point(source)
-    sums = sum_products(shifted, np.asarray(weights.data, np.int64), operator, result)
+    centred = np.asarray(weights.data, np.int64) - _weights_zero_point(operator, weights)
+    sums = sum_products(shifted, centred, operator, result)
     if len(operator.inputs) > 2 and operator.inputs[2] >= 0:  # noqa: PLR2004 - a bias
         sums = sums + np.asarray(graph.tensors[operator.inputs[2]].data, np.int64).ravel()
+    sums = in_32_bits(sums)
     scales = scale(source) * np.asarray(weights.scale, np.float64) / scale(result)
     options = cast("Conv2DOptions | FullyConnectedOptions", operator.options)
     clamp = activation_range(options.fused_activation_function, scale(result), zero_point(result))
@@ -81,6 +94,7 @@ def recompute(graph: Graph, operator: Operator, values: Mapping[int, Array]) -> 
         .astype(np.int8)
         .reshape(result.shape)
         for name, way in WAYS.items()
+        if name in ways
     }
 
 
@@ -92,6 +106,12 @@ def _factors(scales: Array) -> tuple[_Ints, _Ints]:
 def _is_int8(graph: Graph, operator: Operator) -> bool:
     tensors = [graph.tensors[index] for index in (*operator.inputs[:2], *operator.outputs)]
     return all(tensor.dtype == np.int8 and tensor.scale is not None for tensor in tensors)
+
+
+def _weights_zero_point(operator: Operator, weights: Tensor) -> int:
+    """Return the zero point that TFLM subtracts; it ignores that of a scale per channel."""
+    one_scale = weights.scale is None or weights.scale.size == 1
+    return zero_point(weights) if operator.kind == "FULLY_CONNECTED" and one_scale else 0
 
 
 def _dense(source: _Ints, weights: _Ints, operator: Operator, result: Tensor) -> _Ints:

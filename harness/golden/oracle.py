@@ -1,0 +1,161 @@
+"""Golden outputs of a `.tflite` file: what an interpreter with TFLM's arithmetic computes.
+
+Some of TFLite's own kernels round differently from TFLM's, and microcontrollers run TFLM's
+arithmetic. So TFLM is the oracle where it is installed, and elsewhere LiteRT's reference kernels,
+for those operators only that are proven to have TFLM's bytes.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.golden.interpreters import find_interpreter
+from harness.golden.oracle_process import compute_in_child
+from harness.model.graph import Graph
+from harness.model.tensor_block import sample_shape
+from harness.model.tflite_file import parse
+from harness.support import checked_cache
+from harness.support.whole_files import explained_errors
+
+if TYPE_CHECKING:
+    from harness.model.folder import Model
+    from harness.model.vectors import Vectors
+
+Array = np.ndarray[Any, Any]
+
+_OUTPUTS = "outputs.npz"
+
+
+def source(model: bytes, *, where: str = "the model") -> str:
+    """Return what computes golden of the `.tflite` file `model` here: package and version.
+
+    Raises `InputError` if nothing on this machine does.
+    """
+    return find_interpreter().source(parse(model, where=where))
+
+
+def outputs(model: bytes, inputs: Array, *, where: str = "the model") -> Array:
+    """Run the `.tflite` file `model` with one input and one output; see `answers`."""
+    return answers(model, [inputs], where=where)[0]
+
+
+def answers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> list[Array]:
+    """Run the `.tflite` file `model` on N vectors and return its outputs.
+
+    `inputs` has an array [N, *tensor's shape] of the tensor's dtype for each of the model's
+    inputs; the result has such an array for each output. `where` is the model's name, for
+    messages. Raises `InputError` if the model is invalid, the interpreter rejects it, the inputs
+    do not match it, or nothing on this machine computes its golden.
+    """
+    return _compute(parse(model, where=where), inputs, [], where)
+
+
+def of_vectors(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> list[Array]:
+    """Do the same as `answers` in the shapes of vectors: [N, *shape without a batch of 1]."""
+    graph = parse(model, where=where)
+    batches = [
+        values.reshape(len(values), *tensor.shape)
+        for values, tensor in zip(inputs, graph.input_tensors, strict=True)
+    ]
+    batched = answers(model, batches, where=where)
+    return [
+        values.reshape(len(values), *sample_shape(tensor))
+        for values, tensor in zip(batched, graph.output_tensors, strict=True)
+    ]
+
+
+def of_model(
+    model: "Model",
+    vectors: "Vectors",
+    folder: Path,
+    say: Callable[[str], None],
+    warn: Callable[[str], None] = checked_cache.warn_on_stderr,
+) -> tuple[tuple[Array, ...], str]:
+    """Return golden outputs and the name of their oracle.
+
+    They are the vectors' own if there are any; otherwise they are computed and cached in
+    `folder`. `say` is called with a text before a long wait, `warn` about cached outputs that are
+    damaged and computed again.
+    """
+    if vectors.all_golden is not None:
+        return vectors.all_golden, vectors.golden_source
+    oracle, compute = _oracle(model, folder)
+    key = f"{model.digest} {vectors.digest} {oracle}"
+    entry = folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+    def make(new: Path) -> None:
+        say(f"computing golden outputs of {model.name} with {oracle}")
+        with (new / _OUTPUTS).open("wb") as file:
+            np.savez(file, *compute(vectors.all_inputs))
+
+    with explained_errors("golden outputs cannot be kept", folder):
+        checked_cache.provide(entry, key, make, warn)
+        with np.load(entry / _OUTPUTS, allow_pickle=False) as archive:
+            return tuple(archive[name] for name in archive.files), oracle
+
+
+def _oracle(model: "Model", folder: Path) -> tuple[str, Callable[[Sequence[Array]], list[Array]]]:
+    """Return name and function of the oracle: an interpreter, or a host build of an export."""
+    export = model.export
+    if export is None:
+        where = str(model.tflite_path)
+        return source(model.tflite, where=where), lambda inputs: of_vectors(
+            model.tflite, inputs, where=where
+        )
+    # Only exports need the link and the build tools, whose import takes time.
+    from harness.golden import edge_impulse_golden  # noqa: PLC0415
+
+    return edge_impulse_golden.version(), lambda inputs: edge_impulse_golden.answers(
+        export, inputs[0], folder
+    )
+
+
+def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> dict[int, Array]:
+    """Return the value of every computed tensor by its index, for one vector.
+
+    `inputs` are those of `answers` with N = 1. The values have the tensors' shapes and dtypes.
+    Raises the same errors as `answers`.
+    """
+    graph = parse(model, where=where)
+    computed = [index for operator in graph.operators for index in operator.outputs]
+    values = _compute(graph, inputs, computed, where)
+    return dict(zip(computed, (value[0] for value in values), strict=True))
+
+
+def _compute(
+    graph: Graph, inputs: Sequence[Array], tensors: Sequence[int], where: str
+) -> list[Array]:
+    _check(graph, inputs, where)
+    interpreter = find_interpreter()
+    interpreter.source(graph)  # raises if it cannot have TFLM's bytes
+    return compute_in_child(interpreter.name, graph.source, inputs, tensors, where)
+
+
+def _check(graph: Graph, inputs: Sequence[Array], where: str) -> None:
+    if len(inputs) != len(graph.inputs) or not inputs:
+        raise InputError(
+            f"has {len(graph.inputs)} inputs, but {len(inputs)} are given",
+            where=where,
+            remedy="give one array for each input",
+        )
+    for position, (index, values) in enumerate(zip(graph.inputs, inputs, strict=True)):
+        source = graph.tensors[index]
+        name = "inputs" if len(inputs) == 1 else f"inputs_{position}"
+        if values.ndim == 0 or values.shape[1:] != source.shape or values.dtype != source.dtype:
+            raise InputError(
+                f"{name} have shape {values.shape} and type {values.dtype}",
+                where=where,
+                remedy=f"give [N, {', '.join(map(str, source.shape))}] of {source.dtype}",
+            )
+        if len(values) != len(inputs[0]):
+            raise InputError(
+                f"{name} are {len(values)} vectors, but the first input has {len(inputs[0])}",
+                where=where,
+                remedy="give the same number for each input",
+            )
+    if len(inputs[0]) == 0:
+        raise InputError("there are no inputs", where=where, remedy="give at least one")

@@ -1,0 +1,126 @@
+"""Runs an interpreter in a process of its own, with limits of memory and time.
+
+Interpreters trust the model, and a failed check of TFLM ends the process.
+"""
+
+import io
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.golden import litert_kernels, tflm_kernels
+from harness.support.owned_process import OwnedProcess
+
+Array = np.ndarray[Any, Any]
+
+_INTERPRETERS = {"TFLM": tflm_kernels.compute, "LiteRT": litert_kernels.compute}
+_SIGNALS = 128  # exit codes above this are signals
+_START_SECONDS = 60.0
+_INFERENCE_SECONDS = 10.0
+_MEMORY = 1 << 30  # bytes of address space, in addition to the vectors
+
+
+def compute_in_child(
+    interpreter: str, model: bytes, inputs: Sequence[Array], tensors: Sequence[int], where: str
+) -> list[Array]:
+    """Return the values of `tensors`, or if it is empty the outputs, each as [N, *shape].
+
+    `interpreter` is "TFLM" or "LiteRT". Raises `InputError` if it rejects the model `where`.
+    """
+    request = io.BytesIO()
+    np.savez(
+        request,
+        model=np.frombuffer(model, np.uint8),
+        tensors=np.array(tensors, np.int64),
+        **{str(i): values for i, values in enumerate(inputs)},  # type: ignore[arg-type]
+    )
+    package = str(Path(__file__).parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # The unused threads of OpenBLAS count against the memory limit.
+    more = {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "harness.golden.oracle_process", interpreter]
+    with tempfile.TemporaryFile() as messages:
+        process = OwnedProcess(command, messages, talks=True, environment=os.environ | more)
+        try:
+            timeout = _START_SECONDS + _INFERENCE_SECONDS * len(inputs[0])
+            output = process.communicate(request.getvalue(), timeout)
+        except subprocess.TimeoutExpired as error:
+            reason = f"no answer within {error.timeout:g} s"
+            raise _rejected(interpreter, where, reason) from error
+        finally:
+            process.stop()
+        code = process.poll()
+        if code != 0:
+            messages.seek(0)
+            raise _rejected(interpreter, where, _reason(code or 0, messages.read()))
+    answer = np.load(io.BytesIO(output), allow_pickle=False)
+    return [answer[str(i)] for i in range(len(answer.files))]
+
+
+def _reason(code: int, messages: bytes) -> str:
+    """Return why the process failed: its messages, and the signal that ended it, if any."""
+    lines = messages.decode("utf-8", errors="replace").splitlines()
+    # TFLM repeats its messages for each arena; the first ones give the reason. LiteRT reports
+    # what it uses, too.
+    reasons = [line.strip() for line in lines if line.strip() and not line.startswith("INFO:")]
+    reasons = list(dict.fromkeys(reasons))[:3]
+    if code > _SIGNALS:
+        reasons.append(f"it crashed with {signal.Signals(code - _SIGNALS).name}")
+    return "; ".join(reasons) or f"it ended with exit code {code}"
+
+
+def _rejected(interpreter: str, where: str, reason: str) -> InputError:
+    return InputError(
+        f"{interpreter} cannot run it: {reason}",
+        where=where,
+        remedy="convert to full-integer int8",
+    )
+
+
+def _serve(interpreter: str) -> None:
+    """Answer one request: read an .npz from standard input, write one to standard output."""
+    sys.tracebacklimit = 0  # print the message without a traceback
+    # The interpreter's own output must not get into the answer.
+    answer_to = os.dup(1)
+    os.dup2(2, 1)
+    data = sys.stdin.buffer.read()
+    _limit_memory(_MEMORY + 4 * len(data))
+    request = np.load(io.BytesIO(data), allow_pickle=False)
+    inputs = [request[str(i)] for i in range(len(request.files) - 2)]
+    compute = _INTERPRETERS[interpreter]
+    try:
+        results = compute(request["model"].tobytes(), inputs, request["tensors"].tolist())
+    except (RuntimeError, ValueError, InputError) as error:
+        sys.exit(str(error))
+    except MemoryError:
+        sys.exit(f"it needs more than {_MEMORY >> 30} GiB of memory")
+    answer = io.BytesIO()
+    np.savez(answer, **{str(i): values for i, values in enumerate(results)})  # type: ignore[arg-type]
+    with os.fdopen(answer_to, "wb") as file:
+        file.write(answer.getvalue())
+
+
+def _limit_memory(size: int) -> None:
+    """Limit this process to `size` bytes: an interpreter trusts every length in a file.
+
+    macOS refuses a limit below what a process has reserved, and does not enforce a higher one.
+    There, only the time is limited.
+    """
+    if sys.platform == "darwin":
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or size < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (size, hard))
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

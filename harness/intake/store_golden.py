@@ -1,0 +1,45 @@
+"""Adds golden outputs to the vectors of a model, so that every machine can judge its runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.golden import oracle
+from harness.model.folder import Model
+from harness.support.whole_files import npz, replace_files
+
+
+def store_golden(model: Model, cache: Path, say: Callable[[str], None]) -> str:
+    """Write golden outputs into the vectors of `model`; return what computed them.
+
+    Computed outputs are kept in the folder `cache`, and `say` is called before a long wait. Raises
+    `InputError` if the vectors have golden outputs or are no `.npz`, the model does not match
+    them, or nothing on this machine computes its golden.
+    """
+    path = model.vectors_path
+    if path.is_dir():
+        raise InputError(
+            "the vectors of an export are CSV files, which cannot hold golden outputs",
+            where=str(path),
+            remedy="save them as vectors.npz, see docs/vectors.md",
+        )
+    vectors = model.vectors
+    if vectors.all_golden is not None:
+        raise InputError(
+            f"already has golden outputs, computed by {vectors.golden_source}",
+            where=str(path),
+            remedy="to compute them again, save the file without them",
+        )
+    model.check(model.graph)
+    outputs, source = oracle.of_model(model, vectors, cache, say)
+    several = len(outputs) > 1
+    golden = {
+        f"golden_{number}" if several else "golden": values for number, values in enumerate(outputs)
+    }
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    arrays |= golden | {"golden_source": np.array(source)}
+    replace_files(path.parent, {path.name: npz(arrays)})
+    return source
