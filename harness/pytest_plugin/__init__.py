@@ -20,7 +20,7 @@ from harness.options.selection import AXES
 from harness.pytest_plugin.baseline_gate import GatePlugin
 from harness.pytest_plugin.failures import FailuresPlugin, uses_our_fixtures
 from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
-from harness.pytest_plugin.fixture_values import RUN_OPTIONS
+from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.fixtures import RECORD_PROPERTY
 from harness.pytest_plugin.parametrization import TestAxes
 from harness.pytest_plugin.runs_summary import RunsSummary
@@ -30,18 +30,17 @@ from harness.pytest_plugin.shared_options import (
     declare_options,
     own_values,
     share_values,
-    shared_options,
+    given_to_both,
     unshared_flags,
     without_values,
 )
 from harness.pytest_plugin.tested_runs import TestedRuns
+from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
 from harness.support.terminal import shown
 from harness.workspace import Workspace, find_workspace
 
 _NOTE_PROPERTY = "harness_note"
 _PARSER = pytest.StashKey[pytest.Parser]()
-# What is wrong with the options, if another plugin has them too and no test may use ours.
-_WRONG_OPTION = pytest.StashKey[HarnessError]()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -72,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     workspace = _workspace(config)
     config.pluginmanager.register(FailuresPlugin(workspace.logs))
     config.pluginmanager.register(SignalsPlugin())
+    config.pluginmanager.register(RefusalPlugin())
     try:
         run_options = config.stash[RUN_OPTIONS] = _run_options(config, workspace)
         config.pluginmanager.register(TestedRuns())
@@ -120,23 +120,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         run_options.health.check(selection.target(target).name)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Raise a usage error if an option is wrong, or if no test uses a selected target."""
     config = session.config
     uses_ours = any(uses_our_fixtures(item) for item in session.items)
-    if uses_ours and _WRONG_OPTION in config.stash:
-        error = config.stash[_WRONG_OPTION]
-        raise pytest.UsageError(f"{shown(error)}\n  {advice(config)}") from error
-    is_for_others = "--target" in shared_options(config) and not uses_ours
+    if uses_ours and WRONG_OPTION in config.stash:
+        refuse(session, f"{shown(config.stash[WRONG_OPTION])}\n  {advice(config)}")
+        return
+    is_for_others = "--target" in given_to_both(config) and not uses_ours
     if config.option.collectonly or not own_values(config).target or is_for_others:
         return
     used = [_parameters(item).get("target") for item in session.items]
     selected = config.stash[RUN_OPTIONS].selection.targets
     unused = [name for name in selected if name not in used]
     if unused:
-        raise pytest.UsageError(
+        refuse(
+            session,
             f"--target={shown(unused[0])}: no selected test uses this target\n"
-            "  -> select a test with one of the fixtures target, board or dut"
+            "  -> select a test with one of the fixtures target, board or dut",
         )
 
 
@@ -159,9 +161,9 @@ def _run_options(config: pytest.Config, workspace: Workspace) -> RunOptions:
         if run_options.selection.prebuilt or any(getattr(values, axis) for axis in AXES):
             run_options.selection.check()
     except HarnessError as error:
-        if not shared_options(config):
+        if not given_to_both(config):
             raise
-        config.stash[_WRONG_OPTION] = error
+        config.stash[WRONG_OPTION] = error
         return RunOptions.of(before, workspace)
     return run_options
 

@@ -9,11 +9,11 @@ from types import ModuleType
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.options.selection import AXES
 from harness.pytest_plugin import fixtures
-from harness.pytest_plugin.fixture_values import NAMES, RUN_OPTIONS
+from harness.pytest_plugin.fixture_values import NAMES, RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.pytest_internals import definitions_for_all
-from harness.pytest_plugin.shared_options import is_any_given, shared_options
+from harness.pytest_plugin.shared_options import given_to_both, is_any_given
 
 _PLUGIN = __name__.rpartition(".")[0]
 _LEFT_OUT = pytest.StashKey[list[str]]()
@@ -71,11 +71,6 @@ def _is_named(config: pytest.Config) -> bool:
 
 
 def _shares_right_names(config: pytest.Config) -> bool:
-    """Tell whether what is given to a shared option is something of the harness."""
-    if not shared_options(config):
-        return False
-    try:
-        config.stash[RUN_OPTIONS].selection.check()
-    except HarnessError:
-        return False
-    return True
+    """Tell whether what an option of another plugin names is something of the harness."""
+    named = {f"--{axis}" for axis in AXES}.intersection(given_to_both(config))
+    return bool(named) and WRONG_OPTION not in config.stash

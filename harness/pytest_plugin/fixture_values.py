@@ -8,7 +8,7 @@ import pytest
 
 from harness.board.board import Board
 from harness.engines.registry import Engine
-from harness.errors import InputError
+from harness.errors import HarnessError, InputError
 from harness.image.build import Image
 from harness.image.toolchain import Toolchain
 from harness.measure.energy.meters.metering import Metering
@@ -20,6 +20,8 @@ from harness.runs.request import RunRequest
 from harness.target.target_file import Target
 
 RUN_OPTIONS = pytest.StashKey[RunOptions]()
+# What is wrong with the options, if another plugin has them too and no test may use ours.
+WRONG_OPTION = pytest.StashKey[HarnessError]()
 
 # The type of each fixture that another fixture of ours uses.
 _TYPES: dict[str, type] = {

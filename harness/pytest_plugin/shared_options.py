@@ -21,7 +21,9 @@ from harness.options.run_options import add_run_options
 from harness.pytest_plugin.pytest_internals import declared_options
 from harness.support.printable import printable
 
-_GIVEN = "harness_shared"  # what xdist tells its workers with the other options
+# What xdist tells its workers with the other options.
+_GIVEN = "harness_shared"
+_WRONG = "harness_wrong"
 _LONGEST = 60  # characters of a value in a message
 
 
@@ -114,25 +116,33 @@ def own_values(config: pytest.Config) -> Namespace:
 def share_values(config: pytest.Config) -> None:
     """Give our options what the command line gave to other plugins' options of the same names.
 
-    Raises `InputError` if an option may be repeated, but the other plugin drops a value.
+    Raises `InputError` if a value is wrong for ours, or if the other plugin drops a value of an
+    option that may be repeated.
     """
-    if hasattr(config.option, _GIVEN):
-        return  # in a worker of xdist: the main process did it
-    declared, given = config.stash[_DECLARED], []
+    if hasattr(config.option, _GIVEN):  # in a worker of xdist: the main process did it
+        if wrong := getattr(config.option, _WRONG):
+            raise InputError(wrong)
+        return
+    setattr(config.option, _GIVEN, [])
+    setattr(config.option, _WRONG, "")
+    declared = config.stash[_DECLARED]
     for option in _options():
-        dest = declared.dests[option.dest]
         if option.name not in declared.taken or option.is_flag:
             continue
+        dest = declared.dests[option.dest]
         texts = _texts(config.getoption(option.name), declared.taken[option.name])
         if not texts or getattr(config.option, dest) != option.default:
             continue
-        _check_repetition(option, texts, config)
-        given.append(option.name)
-        setattr(config.option, dest, _parsed(option, texts))
-    setattr(config.option, _GIVEN, given)
+        given_to_both(config).append(option.name)
+        try:
+            _check_repetition(option, texts, config)
+            setattr(config.option, dest, _parsed(option, texts))
+        except InputError as error:
+            setattr(config.option, _WRONG, str(error))
+            raise
 
 
-def shared_options(config: pytest.Config) -> list[str]:
+def given_to_both(config: pytest.Config) -> list[str]:
     """Return the options that were given and are another plugin's too."""
     names: list[str] = getattr(config.option, _GIVEN)
     return names
@@ -151,7 +161,7 @@ def unshared_flags(config: pytest.Config) -> list[str]:
 
 def is_any_given(config: pytest.Config) -> bool:
     """Tell whether an option was given that no other plugin has."""
-    values, shared = own_values(config), shared_options(config)
+    values, shared = own_values(config), given_to_both(config)
     return any(
         getattr(values, option.dest) != option.default
         for option in _options()
@@ -161,7 +171,7 @@ def is_any_given(config: pytest.Config) -> bool:
 
 def advice(config: pytest.Config) -> str:
     """Return a sentence on what is shared, for an error in a value."""
-    names = shared_options(config)
+    names = given_to_both(config)
     longer = ", ".join(f"--harness-{name.removeprefix('--')}" for name in names)
     return f"another plugin has {', '.join(names)} too; {longer} is for the harness alone"
 
