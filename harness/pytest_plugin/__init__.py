@@ -9,7 +9,6 @@ A test that uses `dut` runs for every selected target, model, engine, toolchain 
 """
 
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +22,15 @@ from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.fixtures import RECORD_PROPERTY
 from harness.pytest_plugin.parametrization import TestAxes
+from harness.pytest_plugin.pytest_internals import is_conftest
 from harness.pytest_plugin.runs_summary import RunsSummary
 from harness.pytest_plugin.session_signals import SignalsPlugin
 from harness.pytest_plugin.shared_options import (
     advice,
     declare_options,
+    given_to_both,
     own_values,
     share_values,
-    given_to_both,
     unshared_flags,
     without_values,
 )
@@ -47,8 +47,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     """Declare the options of a run later, or now if a conftest.py names this plugin."""
     config: pytest.Config = pluginmanager.getplugin("pytestconfig")
     config.stash[_PARSER] = parser
-    files = (getattr(plugin, "__file__", None) for plugin in pluginmanager.get_plugins())
-    if any(file and Path(file).name == "conftest.py" for file in files):
+    if any(is_conftest(plugin) for plugin in pluginmanager.get_plugins()):
         declare_options(parser, config)
 
 
@@ -89,10 +88,11 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(shown(error), returncode=error.exit_code)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Register the fixtures after those of other plugins."""
-    register_fixtures(session)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
+    """Register the fixtures after all plugins; then pytest looks at those of all."""
+    register_fixtures(session.config)
+    yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -101,7 +101,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, None, No
     axes = TestAxes(metafunc)
     metafunc.parametrize = axes.parametrize  # type: ignore[method-assign]
     yield
-    axes.check_scopes()
     axes.parametrize_others()
 
 

@@ -12,25 +12,24 @@ import pytest
 from harness.options.selection import AXES
 from harness.pytest_plugin import fixtures
 from harness.pytest_plugin.fixture_values import NAMES, RUN_OPTIONS, WRONG_OPTION
-from harness.pytest_plugin.pytest_internals import definitions_for_all
+from harness.pytest_plugin.pytest_internals import plugin_fixtures
 from harness.pytest_plugin.shared_options import given_to_both, is_any_given
 
 _PLUGIN = __name__.rpartition(".")[0]
 _LEFT_OUT = pytest.StashKey[list[str]]()
 
 
-def register_fixtures(session: pytest.Session) -> None:
+def register_fixtures(config: pytest.Config) -> None:
     """Register our fixtures last, so that they replace those of other plugins, or leave some out.
 
-    pytest's fixture manager must exist.
+    pytest has not looked at the fixtures of any plugin yet.
     """
-    config = session.config
-    taken = [name for name in NAMES if definitions_for_all(session, name)]
-    left_out = config.stash[_LEFT_OUT] = [] if _uses_harness(config) else taken
+    taken = plugin_fixtures(config.pluginmanager).intersection(NAMES)
+    left_out = config.stash[_LEFT_OUT] = [] if _uses_harness(config) else sorted(taken)
     module: ModuleType = fixtures
     if left_out:
         module = ModuleType(fixtures.__name__)
-        for name in set(NAMES) - set(left_out):
+        for name in set(NAMES).difference(left_out):
             setattr(module, name, getattr(fixtures, name))
     config.pluginmanager.register(module, fixtures.__name__)
 

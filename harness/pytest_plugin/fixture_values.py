@@ -68,7 +68,8 @@ def checked(request: pytest.FixtureRequest, name: str, value: Any) -> Any:
         return value
     kind = _TYPES[name]
     definition = definitions_used(asking_item(request), name)[-1]
-    what = f"a {kind.__name__}" + (" or a name" if name in AXES else "")
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    what = f"{article} {kind.__name__}" + (" or a name" if name in AXES else "")
     raise InputError(
         f"the fixture `{name}` returns {_kind_of(value)}, not {what} of the harness",
         where=source_of(definition, request.config.rootpath),

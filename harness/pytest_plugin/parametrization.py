@@ -39,19 +39,6 @@ class TestAxes:
             name for user, names in _NEEDED_BY.items() if self._is_used(user) for name in names
         }
 
-    def check_scopes(self) -> None:
-        """Raise an error of the collection for a fixture that cannot replace ours."""
-        for name in self._needed - self._done:
-            definition = definitions_used(self._metafunc.definition, name)[-1]
-            if definition.scope != "session":
-                root = self._metafunc.config.rootpath
-                raise self._error(
-                    f"the fixture `{name}` of {source_of(definition, root)} is made for each "
-                    f"{definition.scope}, but `dut` and others of the harness need a `{name}` for "
-                    "the session\n"
-                    '  -> give it another name, or scope="session" (docs/pytest.md)'
-                )
-
     def parametrize(
         self,
         argnames: str | Sequence[str],
@@ -77,13 +64,41 @@ class TestAxes:
         self._parametrize(argnames, argvalues, indirect=indirect, **options)
 
     def parametrize_others(self) -> None:
-        """Parametrize with the selected names what the test has not parametrized itself."""
+        """Parametrize with the selected names what the test has not parametrized itself.
+
+        Raises an error of the collection if a fixture of the test suite cannot replace ours.
+        """
         selection = self._metafunc.config.stash[RUN_OPTIONS].selection
         for axis in AXES:
             used = axis in self._metafunc.fixturenames and axis not in self._done
             if used and self._reaches_ours(axis):
                 names = getattr(selection, f"{axis}s")
                 self._parametrize(axis, names, indirect=True, scope="session")
+        self._separate_own(sorted(self._needed - self._done))
+
+    def _separate_own(self, names: Sequence[str]) -> None:
+        """Have pytest make our fixtures anew for a test in whose place others replace some.
+
+        pytest keeps `run_request` and `board` for the session, whatever replaces what they use.
+        """
+        own = {name: self._nearest(name) for name in names}
+        own = {name: each for name, each in own.items() if not _is_ours(each)}
+        root = self._metafunc.config.rootpath
+        for name, each in own.items():
+            if each.scope != "session":
+                raise self._error(
+                    f"the fixture `{name}` of {source_of(each, root)} is made for each "
+                    f"{each.scope}, but `dut` and others of the harness need a `{name}` for the "
+                    'session\n  -> give it another name, or scope="session" (docs/pytest.md)'
+                )
+        users = [user for user in ("run_request", "board") if self._is_used(user)]
+        if own and users:
+            key = ", ".join(source_of(each, root) for each in own.values())
+            values, text = [key] * len(users), f"own {' and '.join(own)}"
+            self._parametrize(users, [values], indirect=True, ids=[text], scope="session")
+
+    def _nearest(self, name: str) -> pytest.FixtureDef[Any]:
+        return definitions_used(self._metafunc.definition, name)[-1]
 
     def _takes(self, axis: str, is_indirect: bool) -> bool:
         """Tell whether a parameter of this name is one of our fixtures."""
@@ -95,7 +110,7 @@ class TestAxes:
     def _reaches_ours(self, name: str) -> bool:
         """Tell whether the fixture is ours, or one that uses ours of the same name."""
         for each in reversed(definitions_used(self._metafunc.definition, name)):
-            if each.func.__module__ == fixtures.__name__:
+            if _is_ours(each):
                 return True
             if name not in each.argnames:
                 return False
@@ -124,3 +139,7 @@ class TestAxes:
 
     def _error(self, text: str) -> Exception:
         return pytest.Collector.CollectError(f"{self._metafunc.definition.nodeid}: {text}")
+
+
+def _is_ours(definition: pytest.FixtureDef[Any]) -> bool:
+    return bool(definition.func.__module__ == fixtures.__name__)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+_MARK = "_pytestfixturefunction"  # of a fixture's function, before pytest 8.4
+
 
 def declared_options(parser: pytest.Parser) -> Mapping[str, str]:
     """Return the options that plugins have declared so far, each with its dest."""
@@ -15,9 +17,21 @@ def declared_options(parser: pytest.Parser) -> Mapping[str, str]:
     return {name: option.dest for option in options for name in option.names()}
 
 
-def definitions_for_all(session: pytest.Session, name: str) -> Sequence[pytest.FixtureDef[Any]]:
-    """Return the definitions of the fixture `name` that every test sees: those of plugins."""
-    return _definitions(session, name)
+def plugin_fixtures(pluginmanager: pytest.PytestPluginManager) -> set[str]:
+    """Return the names of the fixtures of all plugins, without those of conftest.py files."""
+    plugins = (plugin for plugin in pluginmanager.get_plugins() if not is_conftest(plugin))
+    return {
+        _name(attribute, value)
+        for plugin in plugins
+        for attribute, value in inspect.getmembers_static(plugin)
+        if hasattr(value, _MARK) or type(value).__name__ == "FixtureFunctionDefinition"
+    }
+
+
+def is_conftest(plugin: object) -> bool:
+    """Tell whether a plugin is a conftest.py file."""
+    file = getattr(plugin, "__file__", None)
+    return isinstance(file, str) and Path(file).name == "conftest.py"
 
 
 def definitions_used(
@@ -41,6 +55,12 @@ def source_of(fixture: pytest.FixtureDef[Any], root: Path) -> str:
     path = Path(code.co_filename)
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     return f"{shown}:{code.co_firstlineno}"
+
+
+def _name(attribute: str, value: Any) -> str:
+    """Return the name of a fixture, which may differ from that of its function."""
+    mark = getattr(value, _MARK, None)
+    return str((mark.name if mark else value.name) or attribute)
 
 
 def _definitions(node: pytest.Item | pytest.Session, name: str) -> Sequence[pytest.FixtureDef[Any]]:
