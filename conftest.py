@@ -9,5 +9,5 @@ pytest_plugins = ["harness.pytest_plugin"]
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`pytest --target=X` asks about X, of which the unit tests say nothing."""
-    asked = config.getoption("target") and config.args_source is not config.ArgsSource.ARGS
+    asked = config.getoption("--target") and config.args_source is not config.ArgsSource.ARGS
     return True if asked and collection_path.name == "unit" else None

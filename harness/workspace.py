@@ -26,6 +26,11 @@ class Workspace:
     root: Path
 
     @property
+    def has_own_files(self) -> bool:
+        """Whether the repository is one of the harness: a target, a model or `harness.toml`."""
+        return _has_own_files(self.root)
+
+    @property
     def targets(self) -> Sequence[Path]:
         """The folders with target files."""
         return bundled_files.roots("targets", self.root)
@@ -81,6 +86,11 @@ class Workspace:
         return self.root / "reports" / "baselines"
 
 
+def _has_own_files(folder: Path) -> bool:
+    """Tell whether `folder` has a target, a model or `harness.toml`."""
+    return any(next(folder.glob(pattern), None) for pattern in _OUR_FILES)
+
+
 def find_workspace(start: Path | None = None, pytest_root: Path | None = None) -> Workspace:
     """Return the workspace of the folder `start`, by default the current folder.
 
@@ -115,7 +125,7 @@ def _upwards(start: Path) -> Iterator[Path]:
 
 def _is_marked(folder: Path) -> bool:
     """Tell whether a workspace is at `folder`."""
-    if any(next(folder.glob(pattern), None) for pattern in _OUR_FILES):
+    if _has_own_files(folder):
         return True
     if any(os.path.isfile(folder / name) for name in _PYTEST_FILES):
         return True

@@ -5,17 +5,19 @@ This is the only module of the generator that knows where they are.
 
 import argparse
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import harness
-from harness import harness_toml, pytest_plugin
+from harness import harness_toml
 from harness.cli.command_groups import CommandGroup, CommandParser
 from harness.cli.command_line import command_parser
 from harness.errors import ExitCode
 from harness.model.model_file import ModelFile
+from harness.options.run_options import add_run_options
+from harness.pytest_plugin import fixtures
 from harness.results.judge import budgets
 from harness.results.judge.metrics import METRICS, Metric
 from harness.results.record import Record
@@ -33,7 +35,7 @@ MESSAGES_HEADER = "firmware/link/message.h"
 
 RECORD: type = Record
 NUMBERS: Sequence[Metric] = METRICS
-PLUGIN: ModuleType = pytest_plugin
+PLUGIN: ModuleType = fixtures
 
 
 class TomlFile(NamedTuple):
@@ -93,24 +95,11 @@ def command_groups() -> Sequence[CommandGroup]:
     return command_parser().groups
 
 
-class _OptionCollector(argparse.ArgumentParser):
-    """Takes the options that a pytest plugin declares; stands for pytest's parser and group."""
-
-    def getgroup(self, *_: str) -> "_OptionCollector":
-        """Return the group, which is this parser itself."""
-        return self
-
-    @property
-    def addoption(self) -> Callable[..., Any]:
-        """What the plugin calls for each option."""
-        return self.add_argument
-
-
 def pytest_options() -> argparse.ArgumentParser:
     """Return a parser with the options that the harness adds to pytest."""
-    collector = _OptionCollector(prog="pytest", add_help=False)
-    pytest_plugin.pytest_addoption(collector)  # type: ignore[arg-type]
-    return collector
+    parser = argparse.ArgumentParser(prog="pytest", add_help=False)
+    add_run_options(lambda _: parser.add_argument)
+    return parser
 
 
 def about_the_package() -> str:

@@ -32,6 +32,9 @@ from harness.workspace import Workspace
 
 DEFAULT_TARGET = "virtual-stm32"
 
+AXES = ("target", "model", "engine", "toolchain", "opt")
+"""What every test and every run has one of."""
+
 _OPTIONS = (
     ("--target", "TARGET", f"a target: a name or a .toml file (default: {DEFAULT_TARGET})"),
     ("--model", "MODEL", "a model: a name or a folder (default: all models in this repository)"),
@@ -155,18 +158,24 @@ class Selection:
                 where=str(self.workspace.root / "models"),
                 remedy="put a model folder there, or name a model with --model",
             )
-        for name in self.targets:
+        for axis in AXES:
+            for name in getattr(self, f"{axis}s"):
+                self.check_name(axis, name)
+
+    def check_name(self, axis: str, name: str) -> None:
+        """Raise `InputError` if `name` is no target, model, engine, toolchain or flag."""
+        if axis == "target":
             self.target(name)
-        for name in self.models:
+        elif axis == "model":
             self.model(name)
-        if self.prebuilt:
+        elif self.prebuilt:
             return
-        for name in self.engines:
+        elif axis == "engine":
             self.engine(name)
-        for name in self.toolchains:
+        elif axis == "toolchain":
             check_name(name)
-        for opt in self.opts:
-            check_opt(opt)
+        else:
+            check_opt(name)
 
     def combinations(self) -> Iterator[Choice]:
         """Yield all combinations, grouped by target."""

@@ -8,70 +8,79 @@ A test that uses `dut` runs for every selected target, model, engine, toolchain 
         assert run.ticks.max() < 9_000_000
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from functools import partial
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from harness.board.board import Board
-from harness.board.provision import provision
-from harness.engines.registry import Engine
-from harness.errors import InfrastructureError, InputError
-from harness.image.build import Image
-from harness.image.toolchain import Toolchain
-from harness.measure.energy.meters.metering import Metering
-from harness.model.folder import Model
-from harness.options.run_options import RunOptions, add_run_options
-from harness.options.selection import Choice
+from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.options.run_options import RunOptions
+from harness.options.selection import AXES
 from harness.pytest_plugin.baseline_gate import GatePlugin
-from harness.pytest_plugin.failures import FailuresPlugin
-from harness.pytest_plugin.recorded_dut import RecordedDut
+from harness.pytest_plugin.failures import FailuresPlugin, uses_our_fixtures
+from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
+from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
+from harness.pytest_plugin.fixtures import RECORD_PROPERTY
+from harness.pytest_plugin.parametrization import TestAxes
+from harness.pytest_plugin.pytest_internals import is_conftest
 from harness.pytest_plugin.runs_summary import RunsSummary
 from harness.pytest_plugin.session_signals import SignalsPlugin
+from harness.pytest_plugin.shared_options import (
+    advice,
+    declare_options,
+    given_to_both,
+    own_values,
+    share_values,
+    unshared_flags,
+    without_values,
+)
 from harness.pytest_plugin.tested_runs import TestedRuns
-from harness.report.junit_properties import properties
-from harness.results.recording import RecordElsewhereError, keep_record, record_of
-from harness.runs.bench import image_for, open_dut
-from harness.runs.device_under_test import AnyRun
-from harness.runs.request import RunRequest
-from harness.support.progress import Progress
+from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
 from harness.support.terminal import shown
-from harness.target.target_file import Target
 from harness.workspace import Workspace, find_workspace
 
-_AXES = ("target", "model", "engine", "toolchain", "opt")
-_RECORD_PROPERTY = "harness_record"
 _NOTE_PROPERTY = "harness_note"
-_RUN_OPTIONS = pytest.StashKey[RunOptions]()
+_PARSER = pytest.StashKey[pytest.Parser]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options of a run."""
-    add_run_options(lambda title: parser.getgroup(f"tinyml-harness: {title}").addoption)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the options of a run later, or now if a conftest.py names this plugin."""
+    config: pytest.Config = pluginmanager.getplugin("pytestconfig")
+    config.stash[_PARSER] = parser
+    if any(is_conftest(plugin) for plugin in pluginmanager.get_plugins()):
+        declare_options(parser, config)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """Declare the options after those of the other plugins and of the first conftest.py files."""
+    paths = without_values(parser, args, early_config)
+    early_config.known_args_namespace.file_or_dir = paths
+    try:
+        yield
+    finally:
+        declare_options(parser, early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
+    declare_options(config.stash[_PARSER], config)  # if pytest loaded this plugin late
     workspace = _workspace(config)
     config.pluginmanager.register(FailuresPlugin(workspace.logs))
     config.pluginmanager.register(SignalsPlugin())
+    config.pluginmanager.register(RefusalPlugin())
     try:
-        run_options = RunOptions.of(config.option, workspace)
-        config.stash[_RUN_OPTIONS] = run_options
+        run_options = config.stash[RUN_OPTIONS] = _run_options(config, workspace)
         config.pluginmanager.register(TestedRuns())
         # Only the main process uploads to the store; the workers of xdist report to it.
         uploads = not hasattr(config, "workerinput")
-        names = (_RECORD_PROPERTY, _NOTE_PROPERTY)
+        names = (RECORD_PROPERTY, _NOTE_PROPERTY)
         config.pluginmanager.register(RunsSummary(run_options, *names, uploads=uploads))
-        if run_options.selection.prebuilt or any(config.getoption(axis) for axis in _AXES):
-            run_options.selection.check()
         if run_options.gate:
             config.pluginmanager.register(
-                GatePlugin(run_options.gate, _RECORD_PROPERTY, workspace.logs)
+                GatePlugin(run_options.gate, RECORD_PROPERTY, workspace.logs)
             )
     except InputError as error:
         raise pytest.UsageError(shown(error)) from error
@@ -79,140 +88,83 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(shown(error), returncode=error.exit_code)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
+    """Register the fixtures after all plugins; then pytest looks at those of all."""
+    register_fixtures(session.config)
+    yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, None, None]:
     """Run a test for every target, model, engine, toolchain and flag that its fixtures use."""
-    selection = metafunc.config.stash[_RUN_OPTIONS].selection
-    for axis in _AXES:
-        if _is_ours(metafunc, axis) and not _is_parametrized(metafunc, axis):
-            names = getattr(selection, f"{axis}s")
-            metafunc.parametrize(axis, names, indirect=True, scope="session")
+    axes = TestAxes(metafunc)
+    metafunc.parametrize = axes.parametrize  # type: ignore[method-assign]
+    yield
+    axes.parametrize_others()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note if the test's model is not the user's; do not try a board that is set aside."""
-    run_options = item.config.stash[_RUN_OPTIONS]
+    """Note what a reader of the table must know; do not try a board that is set aside."""
+    run_options = item.config.stash[RUN_OPTIONS]
     selection = run_options.selection
-    callspec = getattr(item, "callspec", None)
-    parameters: dict[str, Any] = callspec.params if callspec else {}
+    parameters = _parameters(item)
+    notes = unshared_flags(item.config) if uses_our_fixtures(item) else []
     if selection.note and parameters.get("model") in selection.models:
-        item.user_properties.append((_NOTE_PROPERTY, selection.note))
-    if "board" in getattr(item, "fixturenames", ()) and "target" in parameters:
-        run_options.health.check(selection.target(parameters["target"]).name)
+        notes.append(selection.note)
+    item.user_properties += [(_NOTE_PROPERTY, note) for note in notes]
+    target = parameters.get("target")
+    if "board" in getattr(item, "fixturenames", ()) and isinstance(target, str):
+        run_options.health.check(selection.target(target).name)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Raise a usage error if no test uses a selected target."""
+    """Raise a usage error if an option is wrong, or if no test uses a selected target."""
     config = session.config
-    if config.option.collectonly or not config.getoption("target"):
+    uses_ours = any(uses_our_fixtures(item) for item in session.items)
+    if uses_ours and WRONG_OPTION in config.stash:
+        refuse(session, f"{shown(config.stash[WRONG_OPTION])}\n  {advice(config)}")
         return
-    used = {_target_of(item) for item in session.items}
-    unused = [name for name in config.stash[_RUN_OPTIONS].selection.targets if name not in used]
+    is_for_others = "--target" in given_to_both(config) and not uses_ours
+    if config.option.collectonly or not own_values(config).target or is_for_others:
+        return
+    used = [_parameters(item).get("target") for item in session.items]
+    selected = config.stash[RUN_OPTIONS].selection.targets
+    unused = [name for name in selected if name not in used]
     if unused:
-        raise pytest.UsageError(
+        refuse(
+            session,
             f"--target={shown(unused[0])}: no selected test uses this target\n"
-            "  -> select a test with one of the fixtures target, board or dut"
+            "  -> select a test with one of the fixtures target, board or dut",
         )
 
 
-@pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest) -> Target:
-    """The selected target, read from its file and checked."""
-    run_options = request.config.stash[_RUN_OPTIONS]
-    return run_options.target(run_options.selection.target(request.param))
+def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
+    """Say which fixtures are another plugin's."""
+    return left_out_text(config) or []
 
 
-@pytest.fixture(scope="session")
-def model(request: pytest.FixtureRequest) -> Model:
-    """The selected model, with its vectors."""
-    return request.config.stash[_RUN_OPTIONS].selection.model(request.param)
+def _run_options(config: pytest.Config, workspace: Workspace) -> RunOptions:
+    """Return the options, checked if they select something.
 
-
-@pytest.fixture(scope="session")
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """The selected engine."""
-    return request.config.stash[_RUN_OPTIONS].selection.engine(request.param)
-
-
-@pytest.fixture(scope="session")
-def opt(request: pytest.FixtureRequest) -> str:
-    """The selected optimization flag."""
-    flag: str = request.param
-    return flag
-
-
-@pytest.fixture(scope="session")
-def toolchain(opt: str, request: pytest.FixtureRequest) -> Toolchain:
-    """The selected toolchain, or the first one on this machine: executable, version, flag."""
-    return request.config.stash[_RUN_OPTIONS].selection.toolchain(request.param, opt)
-
-
-@pytest.fixture(scope="session")
-def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
-    """The selected meter, open for the whole session because it may supply the board."""
-    with request.config.stash[_RUN_OPTIONS].meter as metering:
-        yield metering
-
-
-@pytest.fixture(scope="session")
-def run_request(
-    target: Target,
-    model: Model,
-    engine: Engine,
-    toolchain: Toolchain,
-    metering: Metering,
-    request: pytest.FixtureRequest,
-) -> RunRequest:
-    """The request: what is run, where and how."""
-    config = request.config
-    choice = Choice(target, model, engine, toolchain)
-    return config.stash[_RUN_OPTIONS].request(choice, _progress(config), metering)
-
-
-@pytest.fixture(scope="session")
-def image(run_request: RunRequest) -> Image:
-    """The firmware with the model, built for the target: its ELF file and sizes."""
-    return image_for(run_request)
-
-
-@pytest.fixture(scope="session")
-def board(
-    target: Target,
-    metering: Metering,  # opened before the board, because it may supply the board
-    request: pytest.FixtureRequest,
-) -> Iterator[Board]:
-    """The board of the target, ready to start an image."""
-    metering.check(target)
-    run_options = request.config.stash[_RUN_OPTIONS]
-    logs, progress = run_options.selection.workspace.logs, _progress(request.config)
-    try:
-        opened = provision(target, logs, progress, run_options.board)
-    except InfrastructureError:
-        run_options.health.failed(target.name, for_good=True)  # pytest keeps the error
-        raise
-    with closing(opened) as board:
-        yield board
-
-
-@pytest.fixture
-def dut(
-    run_request: RunRequest, image: Image, board: Board, request: pytest.FixtureRequest
-) -> Iterator[RecordedDut]:
-    """The device under test: the image, flashed and restarted for each test.
-
-    `dut.run()` runs the model's vectors, writes the Record and returns a `harness.Run`;
-    `dut.infer(inputs)` returns the output for one input. With `--protocol=mlperf-tiny`, `run`
-    returns a `MlperfRun`, and `infer` is not available.
+    What another plugin's option of the same name says may not be for us: if that is wrong, it is
+    an error only in a session with tests that use our fixtures.
     """
-    health, name = run_request.health, run_request.target.name
-    record = partial(_record, request.node, run_request.workspace)
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(open_dut(run_request, image, board))
-        except InfrastructureError:
-            health.failed(name)
+    before = own_values(config)
+    try:
+        share_values(config)
+        values = own_values(config)
+        run_options = RunOptions.of(values, workspace)
+        if run_options.selection.prebuilt or any(getattr(values, axis) for axis in AXES):
+            run_options.selection.check()
+    except HarnessError as error:
+        if not given_to_both(config):
             raise
-        yield RecordedDut(started, record, partial(health.watch, name))
+        config.stash[WRONG_OPTION] = error
+        return RunOptions.of(before, workspace)
+    return run_options
 
 
 def _workspace(config: pytest.Config) -> Workspace:
@@ -222,41 +174,7 @@ def _workspace(config: pytest.Config) -> Workspace:
     return find_workspace(start, root if config.inipath else None)
 
 
-def _progress(config: pytest.Config) -> Progress:
-    """Return progress for pytest's terminal; output capture is off while it prints."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    return Progress(sys.__stdout__ or sys.stderr, capture.global_and_fixture_disabled)
-
-
-def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
-    """Record `run`, and add the file and the numbers to the test's report."""
-    record = record_of(run, workspace)
-    node.user_properties += properties(record)
-    try:
-        path: Path | None = keep_record(record, workspace)
-    except RecordElsewhereError as error:
-        path = error.path
-        raise
-    finally:
-        if path:
-            node.user_properties.append((_RECORD_PROPERTY, str(path)))
-
-
-def _target_of(item: pytest.Item) -> object:
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    """Return what a test is parametrized with."""
     callspec = getattr(item, "callspec", None)
-    return callspec.params.get("target") if callspec else None
-
-
-def _is_ours(metafunc: pytest.Metafunc, axis: str) -> bool:
-    """Tell whether `axis` is the fixture of this module, not one of the test suite."""
-    fixtures = metafunc._arg2fixturedefs.get(axis, ())
-    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
-
-
-def _is_parametrized(metafunc: pytest.Metafunc, axis: str) -> bool:
-    """Tell whether the test itself is parametrized with `axis`."""
-    return any(
-        axis
-        in (mark.args[0] if isinstance(mark.args[0], (list, tuple)) else mark.args[0].split(","))
-        for mark in metafunc.definition.iter_markers("parametrize")
-    )
+    return callspec.params if callspec else {}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode, HarnessError, Regression, Verdict
+from harness.pytest_plugin import fixtures
 from harness.support.terminal import shown
 from harness.support.uncaught import explain
 
@@ -43,7 +44,7 @@ class FailuresPlugin:
         report = yield
         if call.excinfo is None or not report.failed:
             return report
-        only_api = not _uses_our_fixtures(item)
+        only_api = not uses_our_fixtures(item)
         error = explained(call.excinfo.value, self._logs, only_api=only_api)
         if isinstance(error, (HarnessError, Regression)):
             report.longrepr = shown(error)
@@ -120,7 +121,8 @@ def _entry(error: Exception) -> str:
     return entry
 
 
-def _uses_our_fixtures(item: pytest.Item) -> bool:
+def uses_our_fixtures(item: pytest.Item) -> bool:
+    """Tell whether a test names a fixture of ours, or uses one that does."""
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs.values() if info else ()
-    return any(each[-1].func.__module__ == __package__ for each in definitions)
+    return any(each[-1].func.__module__ == fixtures.__name__ for each in definitions)

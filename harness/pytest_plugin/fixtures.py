@@ -1,0 +1,164 @@
+"""The fixtures: what is run, the board, and the device under test."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from harness.board.board import Board
+from harness.board.provision import provision
+from harness.engines.registry import Engine
+from harness.errors import InfrastructureError
+from harness.image.build import Image
+from harness.image.toolchain import Toolchain
+from harness.measure.energy.meters.metering import Metering
+from harness.model.folder import Model
+from harness.options.selection import Choice
+from harness.pytest_plugin.fixture_values import RUN_OPTIONS, checked, selected
+from harness.pytest_plugin.recorded_dut import RecordedDut
+from harness.report.junit_properties import properties
+from harness.results.recording import RecordElsewhereError, keep_record, record_of
+from harness.runs.bench import image_for, open_dut
+from harness.runs.device_under_test import AnyRun
+from harness.runs.request import RunRequest
+from harness.support.progress import Progress
+from harness.target.target_file import Target
+from harness.workspace import Workspace
+
+RECORD_PROPERTY = "harness_record"
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """The selected target, read from its file and checked."""
+    found: Target = selected(request, "target")
+    return found
+
+
+@pytest.fixture(scope="session")
+def model(request: pytest.FixtureRequest) -> Model:
+    """The selected model, with its vectors."""
+    found: Model = selected(request, "model")
+    return found
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """The selected engine."""
+    found: Engine = selected(request, "engine")
+    return found
+
+
+@pytest.fixture(scope="session")
+def opt(request: pytest.FixtureRequest) -> str:
+    """The selected optimization flag."""
+    flag: str = selected(request, "opt")
+    return flag
+
+
+@pytest.fixture(scope="session")
+def toolchain(opt: str, request: pytest.FixtureRequest) -> Toolchain:  # noqa: ARG001 - ran first
+    """The selected toolchain, or the first one on this machine: executable, version, flag."""
+    found: Toolchain = selected(request, "toolchain")
+    return found
+
+
+@pytest.fixture(scope="session")
+def metering(request: pytest.FixtureRequest) -> Iterator[Metering]:
+    """The selected meter, open for the whole session because it may supply the board."""
+    with request.config.stash[RUN_OPTIONS].meter as metering:
+        yield metering
+
+
+@pytest.fixture(scope="session")
+def run_request(
+    target: Target,
+    model: Model,
+    engine: Engine,
+    toolchain: Toolchain,
+    opt: str,  # noqa: ARG001 - a test that names its own toolchains runs for every flag, too
+    metering: Metering,
+    request: pytest.FixtureRequest,
+) -> RunRequest:
+    """The request: what is run, where and how."""
+    config = request.config
+    choice = Choice(
+        checked(request, "target", target),
+        checked(request, "model", model),
+        checked(request, "engine", engine),
+        checked(request, "toolchain", toolchain),
+    )
+    metering = checked(request, "metering", metering)
+    return config.stash[RUN_OPTIONS].request(choice, _progress(config), metering)
+
+
+@pytest.fixture(scope="session")
+def image(run_request: RunRequest, request: pytest.FixtureRequest) -> Image:
+    """The firmware with the model, built for the target: its ELF file and sizes."""
+    return image_for(checked(request, "run_request", run_request))
+
+
+@pytest.fixture(scope="session")
+def board(
+    target: Target,
+    metering: Metering,  # opened before the board, because it may supply the board
+    request: pytest.FixtureRequest,
+) -> Iterator[Board]:
+    """The board of the target, ready to start an image."""
+    target = checked(request, "target", target)
+    checked(request, "metering", metering).check(target)
+    run_options = request.config.stash[RUN_OPTIONS]
+    logs, progress = run_options.selection.workspace.logs, _progress(request.config)
+    try:
+        opened = provision(target, logs, progress, run_options.board)
+    except InfrastructureError:
+        run_options.health.failed(target.name, for_good=True)  # pytest keeps the error
+        raise
+    with closing(opened) as board:
+        yield board
+
+
+@pytest.fixture
+def dut(
+    run_request: RunRequest, image: Image, board: Board, request: pytest.FixtureRequest
+) -> Iterator[RecordedDut]:
+    """The device under test: the image, flashed and restarted for each test.
+
+    `dut.run()` runs the model's vectors, writes the Record and returns a `harness.Run`;
+    `dut.infer(inputs)` returns the output for one input. With `--protocol=mlperf-tiny`, `run`
+    returns a `MlperfRun`, and `infer` is not available.
+    """
+    run_request = checked(request, "run_request", run_request)
+    image, board = checked(request, "image", image), checked(request, "board", board)
+    health, name = run_request.health, run_request.target.name
+    record = partial(_record, request.node, run_request.workspace)
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(open_dut(run_request, image, board))
+        except InfrastructureError:
+            health.failed(name)
+            raise
+        yield RecordedDut(started, record, partial(health.watch, name))
+
+
+def _progress(config: pytest.Config) -> Progress:
+    """Return progress for pytest's terminal; output capture is off while it prints."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return Progress(sys.__stdout__ or sys.stderr, capture.global_and_fixture_disabled)
+
+
+def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
+    """Record `run`, and add the file and the numbers to the test's report."""
+    record = record_of(run, workspace)
+    node.user_properties += properties(record)
+    try:
+        path: Path | None = keep_record(record, workspace)
+    except RecordElsewhereError as error:
+        path = error.path
+        raise
+    finally:
+        if path:
+            node.user_properties.append((RECORD_PROPERTY, str(path)))
