@@ -17,6 +17,11 @@ def provision(target: Target, logs: Path, progress: Progress, options: BoardOpti
 
     Raises `InputError` or `InfrastructureError` if the board or its emulator is missing.
     """
+    with progress.step(f"starting {target.name}"):
+        return _provision(target, logs, progress, options)
+
+
+def _provision(target: Target, logs: Path, progress: Progress, options: BoardOptions) -> Board:
     board = target.board
     if isinstance(board, Qemu):
         return QemuBoard(target, board, logs)

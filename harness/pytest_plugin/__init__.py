@@ -8,7 +8,6 @@ A test that uses `dut` runs for every selected target, model, engine, toolchain 
         assert run.ticks.max() < 9_000_000
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -32,13 +31,13 @@ from harness.pytest_plugin.failures import FailuresPlugin
 from harness.pytest_plugin.recorded_dut import RecordedDut
 from harness.pytest_plugin.runs_summary import RunsSummary
 from harness.pytest_plugin.session_signals import SignalsPlugin
+from harness.pytest_plugin.terminal_progress import add_progress, progress_of
 from harness.pytest_plugin.tested_runs import TestedRuns
 from harness.report.junit_properties import properties
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun
 from harness.runs.request import RunRequest
-from harness.support.progress import Progress
 from harness.support.terminal import shown
 from harness.target.target_file import Target
 from harness.workspace import Workspace, find_workspace
@@ -77,6 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(shown(error)) from error
     except InfrastructureError as error:
         pytest.exit(shown(error), returncode=error.exit_code)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Show progress; pytest has its terminal now."""
+    add_progress(session.config, session.config.stash[_RUN_OPTIONS].selection.targets)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -166,7 +170,7 @@ def run_request(
     """The request: what is run, where and how."""
     config = request.config
     choice = Choice(target, model, engine, toolchain)
-    return config.stash[_RUN_OPTIONS].request(choice, _progress(config), metering)
+    return config.stash[_RUN_OPTIONS].request(choice, progress_of(config), metering)
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +188,7 @@ def board(
     """The board of the target, ready to start an image."""
     metering.check(target)
     run_options = request.config.stash[_RUN_OPTIONS]
-    logs, progress = run_options.selection.workspace.logs, _progress(request.config)
+    logs, progress = run_options.selection.workspace.logs, progress_of(request.config)
     try:
         opened = provision(target, logs, progress, run_options.board)
     except InfrastructureError:
@@ -220,12 +224,6 @@ def _workspace(config: pytest.Config) -> Workspace:
     current, root = config.invocation_params.dir.resolve(), config.rootpath.resolve()
     start = current if current.is_relative_to(root) else root
     return find_workspace(start, root if config.inipath else None)
-
-
-def _progress(config: pytest.Config) -> Progress:
-    """Return progress for pytest's terminal; output capture is off while it prints."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    return Progress(sys.__stdout__ or sys.stderr, capture.global_and_fixture_disabled)
 
 
 def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
