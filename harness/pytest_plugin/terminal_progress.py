@@ -91,8 +91,7 @@ class _Stream:
     def aside(self) -> Iterator[None]:
         """Meanwhile, write below pytest's unfinished line; then go back to its end."""
         writer = self._reporter._tw
-        unfinished = self._reporter.currentfspath is not None
-        column = writer.width_of_current_line % writer.fullwidth if unfinished else 0
+        column = writer.width_of_current_line % writer.fullwidth
         self._file.write("\n" if column else "")
         self._aside = True
         try:
@@ -103,9 +102,12 @@ class _Stream:
             self._file.flush()
 
     def write(self, text: str) -> int:
-        if not self._aside and self._reporter.currentfspath is not None:
+        reporter = self._reporter
+        if not self._aside and reporter._tw.width_of_current_line:
             self._file.write("\n")
-            self._reporter.currentfspath = None  # pytest then repeats the file in a new line
+            reporter._tw._current_line = ""
+            if reporter.showlongtestinfo:
+                reporter.currentfspath = None  # so that pytest repeats the test's name
         return self._file.write(text)
 
     def __getattr__(self, name: str) -> Any:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import IO
 
 from rich.console import Console, ConsoleOptions
@@ -31,7 +31,9 @@ class LiveProgress:
         aside: Callable[[], AbstractContextManager[object]],
     ) -> None:
         # rich would ask the standard streams, which pytest captures.
-        width = os.get_terminal_size(stream.fileno()).columns or None
+        width = None
+        with suppress(OSError):  # it has no size
+            width = os.get_terminal_size(stream.fileno()).columns or None
         self._console = Terminal(file=stream, force_terminal=True, width=width)
         self._clock = clock
         self._aside = aside
