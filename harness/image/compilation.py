@@ -8,9 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-import cmake
-import ninja
-
 from harness.errors import InfrastructureError, InputError
 from harness.image.plain_folder import plain_folders
 from harness.image.toolchain import INSTALL_GCC, Toolchain
@@ -82,7 +79,7 @@ def run_cmake(
     if the build tools do not take a path.
     """
     firmware = bundled_files.bundled("firmware")
-    for path in (firmware, Path(cmake.CMAKE_BIN_DIR)):
+    for path in (firmware, _tools()[0]):
         cmake_path(path)
     with plain_folders(build, Path(definitions["MODEL_DIR"])) as (place, model):
         # What a killed compiler leaves is removed with the build.
@@ -100,7 +97,8 @@ def _run(
     count: Callable[[str], None],
 ) -> str:
     """Do the same with paths that the build tools take."""
-    tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
+    cmake, ninja = _tools()
+    tool = str(cmake / "cmake")
     configure = [
         tool,
         "-G",
@@ -110,7 +108,7 @@ def _run(
         "-B",
         str(build),
     ]
-    configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
+    configure += [f"-DCMAKE_MAKE_PROGRAM={ninja / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
     kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
     with tempfile.TemporaryFile() as log:
@@ -119,6 +117,15 @@ def _run(
             if code != 0:
                 raise CompileError(_text(log))
         return _text(log)
+
+
+def _tools() -> tuple[Path, Path]:
+    """Return the folders of the programs CMake and Ninja."""
+    # cmake reads the list of its thousands of files, and most runs compile nothing.
+    import cmake  # noqa: PLC0415
+    import ninja  # noqa: PLC0415
+
+    return Path(cmake.CMAKE_BIN_DIR), Path(ninja.BIN_DIR)
 
 
 def _run_tool(

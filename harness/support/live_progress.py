@@ -43,7 +43,7 @@ class LiveProgress:
         self._shown = ExitStack()
 
     def show(self, steps: Sequence[Step]) -> None:
-        """Show `steps`, of which each lies within the one before it; without any, show nothing."""
+        """Show `steps`, from the outermost to the innermost; without any, show nothing."""
         before, self._steps = self._steps, steps
         if steps and not before:
             self._shown.enter_context(self._aside())

@@ -14,7 +14,7 @@ from harness.support.terminal import shown
 
 class _View(Protocol):
     def show(self, steps: Sequence[Step]) -> None:
-        """Show `steps`, of which each lies within the one before it."""
+        """Show `steps`, from the outermost to the innermost."""
 
     def write(self, line: str) -> None:
         """Write `line`, which stays."""

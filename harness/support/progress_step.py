@@ -1,4 +1,4 @@
-"""One step of the work: what it does, and how much of it is done."""
+"""A step of the work, with its count and its time."""
 
 from dataclasses import dataclass
 
