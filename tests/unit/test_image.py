@@ -419,8 +419,8 @@ def test_two_builds_at_once_both_work(root: Path, tmp_path: Path) -> None:
         for _ in range(2)
     ]
     outputs = [build.communicate(timeout=60) for build in builds]
-    for build, (_, error) in zip(builds, outputs, strict=True):
-        assert build.returncode == 0, error
+    for process, (_, error) in zip(builds, outputs, strict=True):
+        assert process.returncode == 0, error
         assert re.fullmatch(r"starting harness build\n(building small .*\n)*", error)
     (folder,) = (tmp_path / "build" / "images").iterdir()
     assert all(str(folder / "firmware.elf") in output for output, _ in outputs)
