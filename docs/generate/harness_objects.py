@@ -87,7 +87,9 @@ EXIT_CODES: Mapping[ExitCode, str] = {
 
 def command_line() -> CommandParser:
     """Return the parser of the command `harness`."""
-    return command_parser()
+    parser = command_parser()
+    parser.declare_all()
+    return parser
 
 
 def command_groups() -> Sequence[CommandGroup]:

@@ -1,5 +1,7 @@
 """Creates the board for a target."""
 
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from harness.board.board import Board
@@ -17,6 +19,11 @@ def provision(target: Target, logs: Path, progress: Progress, options: BoardOpti
 
     Raises `InputError` or `InfrastructureError` if the board or its emulator is missing.
     """
+    with progress.step(f"starting {target.name}"):
+        return _provision(target, logs, progress, options)
+
+
+def _provision(target: Target, logs: Path, progress: Progress, options: BoardOptions) -> Board:
     board = target.board
     if isinstance(board, Qemu):
         return QemuBoard(target, board, logs)
@@ -28,6 +35,22 @@ def provision(target: Target, logs: Path, progress: Progress, options: BoardOpti
         from harness.board.pyocd.pyocd_board import PyocdBoard  # noqa: PLC0415 - pyOCD
 
         return PyocdBoard(target, options.override(board), progress, options.lock_timeout)
+    return _simulated(target, board, progress, options)
+
+
+def _simulated(
+    target: Target, virtual: Virtual, progress: Progress, options: BoardOptions
+) -> Board:
+    from harness.simulator.board_process import VirtualBoard  # noqa: PLC0415 - loads all chips
+
+    hardware = VirtualBoard.start(
+        virtual.chip,
+        uart=virtual.uart or None,
+        boot=virtual.boot,
+        meter=options.meter,
+        # Both take a while, and the board has a process of its own.
+        meanwhile=partial(import_module, "harness.board.simulated"),
+    )
     from harness.board.simulated import SimulatedBoard  # noqa: PLC0415 - pyOCD
 
-    return SimulatedBoard(target, board, progress, options)
+    return SimulatedBoard(target, virtual, hardware, progress, options)

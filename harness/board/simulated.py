@@ -10,14 +10,17 @@ from harness.target.target_file import Pyocd, Target, Virtual
 
 
 class SimulatedBoard(PyocdBoard):
-    """A virtual board; its process runs until the board is closed."""
+    """A virtual board; its process, `hardware`, runs until the board is closed."""
 
     def __init__(
-        self, target: Target, virtual: Virtual, progress: Progress, options: BoardOptions
+        self,
+        target: Target,
+        virtual: Virtual,
+        hardware: VirtualBoard,
+        progress: Progress,
+        options: BoardOptions,
     ) -> None:
-        self.hardware = VirtualBoard.start(
-            virtual.chip, uart=virtual.uart or None, boot=virtual.boot, meter=options.meter
-        )
+        self.hardware = hardware
         board = Pyocd(
             target=virtual.chip,
             probe=self.hardware.probe_id,

@@ -1,25 +1,31 @@
 """The commands of `harness --help`, in groups with titles."""
 
 import argparse
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 _NAME_WIDTH = 10  # characters
 
 
-@dataclass
+@dataclass(frozen=True)
+class CommandModule:
+    """A module in this folder, and a sentence about each of its commands.
+
+    Its function `declare` gets the commands' parsers by name, and declares their options.
+    """
+
+    name: str
+    sentences: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class CommandGroup:
-    """Commands that belong together; `commands` are argparse's subparsers."""
+    """Commands that belong together, with a sentence about each."""
 
     title: str
-    commands: Any
-    sentences: dict[str, str] = field(default_factory=dict)
-
-    def add(self, name: str, sentence: str) -> argparse.ArgumentParser:
-        """Declare the command `name` and return its parser; `sentence` describes it."""
-        self.sentences[name] = sentence
-        parser: argparse.ArgumentParser = self.commands.add_parser(name, description=sentence)
-        return parser
+    sentences: Mapping[str, str]
 
     def __str__(self) -> str:
         rows = (f"  {name:{_NAME_WIDTH}} {text}" for name, text in self.sentences.items())
@@ -33,7 +39,11 @@ def add_subcommand(commands: Any, name: str, sentence: str) -> argparse.Argument
 
 
 class CommandParser(argparse.ArgumentParser):
-    """The parser of `harness`: commands stand in groups."""
+    """The parser of `harness`: commands stand in groups.
+
+    A command has options only after `declare`, because the modules of most commands are slow to
+    import.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
@@ -46,12 +56,34 @@ class CommandParser(argparse.ArgumentParser):
             parser_class=argparse.ArgumentParser,
         )
         self.groups: list[CommandGroup] = []
+        self._parsers: dict[str, argparse.ArgumentParser] = {}
+        self._modules: dict[str, CommandModule] = {}
 
-    def add_command_group(self, title: str) -> CommandGroup:
-        """Add a group of commands after the existing groups."""
-        group = CommandGroup(title, self._commands)
-        self.groups.append(group)
-        return group
+    def add_command_group(self, title: str, modules: Sequence[CommandModule]) -> None:
+        """Add a group with the commands of `modules` after the existing groups."""
+        sentences: dict[str, str] = {}
+        for module in modules:
+            sentences |= module.sentences
+            for name, sentence in module.sentences.items():
+                self._parsers[name] = self._commands.add_parser(name, description=sentence)
+                self._modules[name] = module
+        self.groups.append(CommandGroup(title, sentences))
+
+    def named(self, arguments: Sequence[str]) -> str:
+        """Return the command that `arguments` name; empty if they name none."""
+        first = next((text for text in arguments if not text.startswith("-")), "")
+        return first if first in self._modules else ""
+
+    def declare(self, command: str) -> None:
+        """Declare the options of `command`, and of the other commands in its module."""
+        module = self._modules[command]
+        parsers = {name: self._parsers[name] for name in module.sentences}
+        import_module(f"{__package__}.{module.name}").declare(parsers)
+
+    def declare_all(self) -> None:
+        """Declare the options of every command."""
+        for command in {module.name: name for name, module in self._modules.items()}.values():
+            self.declare(command)
 
     def format_help(self) -> str:
         """Return the help, with the groups at the end."""

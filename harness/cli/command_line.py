@@ -1,32 +1,83 @@
-"""The commands of `harness`, and their options."""
+"""The commands of `harness`, in groups; a command's module is imported only if it is named."""
 
-from harness.cli import (
-    judge_commands,
-    measure_commands,
-    mlperf_command,
-    model_commands,
-    result_commands,
-    run_commands,
-    setup_commands,
-)
-from harness.cli.command_groups import CommandParser
+from harness.cli.command_groups import CommandModule, CommandParser
 from harness.support.version import VERSION
+
+_GROUPS = {
+    "Run models": (
+        CommandModule(
+            "run_commands",
+            {
+                "run": "run models on targets, print a table and write Records",
+                "build": "build images, and print their sizes and the path of the generated C",
+                "sweep": "run every combination, and show which are small and which are fast",
+            },
+        ),
+        CommandModule(
+            "mlperf_command",
+            {"mlperf": "run MLPerf Tiny's four benchmarks over their own protocol"},
+        ),
+    ),
+    "Analyse images and layers": (
+        CommandModule(
+            "measure_commands",
+            {
+                "size": "show the use of flash and RAM, or the growth from image A to image B",
+                "profile": "show ticks and MACs of each layer, and cycles of each function",
+                "calibrate": "compare the cycle model with published cycles",
+            },
+        ),
+    ),
+    "Compare runs": (
+        CommandModule(
+            "judge_commands",
+            {
+                "compare": "show what got better or worse from run A to run B, and why",
+                "baseline": "accept or list baselines, the runs that --baseline compares with",
+                "trend": "show a number over time, and where it changed",
+            },
+        ),
+    ),
+    "Report and share results": (
+        CommandModule(
+            "result_commands",
+            {
+                "push": "add the Records in reports/runs to a store",
+                "export": "write all numbers to a CSV or Parquet file",
+                "report": "write a report on all runs as one HTML file",
+            },
+        ),
+    ),
+    "Add and train models": (
+        CommandModule(
+            "model_commands", {"models": "show networks, add models, train the bundled ones"}
+        ),
+    ),
+    "Manage this machine": (
+        CommandModule(
+            "setup_commands",
+            {
+                "list": "list targets, models, engines or toolchains",
+                "doctor": "check what this machine lacks for each target",
+                "setup": "install Renode, or the Arduino library",
+                "virtual": "serve a virtual board to other tools",
+            },
+        ),
+    ),
+}
 
 
 def command_parser() -> CommandParser:
-    """Return the parser; `command` in the parsed options is the function of the command."""
+    """Return the parser; `command` in the parsed options is the function of the command.
+
+    Before it parses, `declare` must be called with the command's name.
+    """
     parser = CommandParser(
         prog="harness",
         usage="harness [-h] [--version] COMMAND ...",
         description="Test and benchmark int8 models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")
-    runs = parser.add_command_group("Run models")
-    run_commands.add_commands(runs)
-    mlperf_command.add_command(runs)
-    measure_commands.add_commands(parser.add_command_group("Analyse images and layers"))
-    judge_commands.add_commands(parser.add_command_group("Compare runs"))
-    result_commands.add_commands(parser.add_command_group("Report and share results"))
-    model_commands.add_command(parser.add_command_group("Add and train models"))
-    setup_commands.add_commands(parser.add_command_group("Manage this machine"))
+    for title, modules in _GROUPS.items():
+        parser.add_command_group(title, modules)
     return parser

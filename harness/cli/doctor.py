@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -42,23 +43,35 @@ class Check:
     remedy: str = ""
 
 
-def run_checks(workspace: Workspace, asked: Sequence[str] = ()) -> tuple[list[Check], list[Check]]:
+def run_checks(
+    workspace: Workspace,
+    asked: Sequence[str] = (),
+    step: Callable[[str], AbstractContextManager[object]] = nullcontext,
+) -> tuple[list[Check], list[Check]]:
     """Return the checks of this machine, and those of the targets: the `asked` ones, or all.
+
+    `step` is entered for what takes time, with a text about it.
 
     Raises `InputError` if a target that is asked for is unknown or invalid.
     """
-    compilers = [_check(f"compiler {name}", partial(_compiler, name)) for name in TOOLCHAINS]
-    qemu = _check("QEMU", lambda: qemu_version(find_qemu()))
-    renode = _check("Renode", _renode)
-    probes = _probes()
+
+    def check(subject: str, version: Callable[[], str]) -> Check:
+        with step(f"checking {subject}"):
+            return _check(subject, version)
+
+    compilers = [check(f"compiler {name}", partial(_compiler, name)) for name in TOOLCHAINS]
+    qemu = check("QEMU", lambda: qemu_version(find_qemu()))
+    renode = check("Renode", _renode)
+    with step("searching debug probes"):
+        probes = _probes()
     names = ("pyocd", "unicorn", "bakenn")
-    packages = [_check(name, partial(_package, name)) for name in names]
+    packages = [check(name, partial(_package, name)) for name in names]
     machine = [
         *compilers,
         qemu,
         renode,
         *packages,
-        _check("golden outputs", _golden),
+        check("golden outputs", _golden),
         probes,
         _ports(),
         *_permissions(),

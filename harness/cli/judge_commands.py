@@ -1,11 +1,12 @@
 """The commands that judge Records: compare, baseline, trend."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from harness.cli.command_groups import CommandGroup, add_subcommand
+from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.report.comparison_text import print_comparison
@@ -24,15 +25,13 @@ from harness.workspace import Workspace
 _RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch or a commit"
 
 
-def add_commands(group: CommandGroup) -> None:
-    """Declare the commands in `group`."""
-    compared = group.add("compare", "show what got better or worse from run A to run B, and why")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    compared = parsers["compare"]
     compared.add_argument("a", metavar="A", help=_RUN)
     compared.add_argument("b", metavar="B", help="the run or runs to compare with A")
     compared.set_defaults(command=_compare)
-    baseline = group.add(
-        "baseline", "accept or list baselines, the runs that --baseline compares with"
-    )
+    baseline = parsers["baseline"]
     actions = baseline.add_subparsers(required=True, metavar="COMMAND")
     accepted = add_subcommand(actions, "accept", "make runs the baselines of their combinations")
     accepted.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
@@ -42,7 +41,7 @@ def add_commands(group: CommandGroup) -> None:
     accepted.set_defaults(command=_accept)
     listed = add_subcommand(actions, "list", "list the baselines with date and reason")
     listed.set_defaults(command=_list)
-    trend = group.add("trend", "show a number over time, and where it changed")
+    trend = parsers["trend"]
     trend.add_argument(
         "--metric", required=True, help="name of a number in Records, or cycles, latency or energy"
     )
@@ -70,11 +69,15 @@ def passes(gate: Gate, records: Sequence[Path]) -> bool:
 
 def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
     console = Terminal()
-    old, new = (find_runs(name, options.store, workspace) for name in (options.a, options.b))
-    pairs = pair(old, new)
-    for before, after in pairs.both:
-        history = history_of(after, options.store, workspace)
-        print_comparison(compare(before, after, history), console)
+    with options.progress.step("reading Records"):
+        old, new = (find_runs(name, options.store, workspace) for name in (options.a, options.b))
+        pairs = pair(old, new)
+        comparisons = [
+            compare(before, after, history_of(after, options.store, workspace))
+            for before, after in pairs.both
+        ]
+    for comparison in comparisons:
+        print_comparison(comparison, console)
     for name, unpaired in ((options.a, pairs.only_old), (options.b, pairs.only_new)):
         for record in unpaired:
             print(f"only in {name}: {record.combination}")
@@ -82,8 +85,12 @@ def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
-    records = [run for name in options.runs for run in find_runs(name, options.store, workspace)]
-    for path in accept(records, options.because, options.baseline or workspace.baselines):
+    with options.progress.step("reading Records"):
+        records = [
+            run for name in options.runs for run in find_runs(name, options.store, workspace)
+        ]
+        paths = accept(records, options.because, options.baseline or workspace.baselines)
+    for path in paths:
         print(f"{path}")
     return ExitCode.PASSED
 
@@ -99,19 +106,22 @@ def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.results.judge.trend import cause, trends  # noqa: PLC0415 - sqlalchemy
 
     plot = plot_path(options)
-    with open_store(options.store, workspace) as store:
-        selected = trends(
-            store,
-            options.metric,
-            target=options.target,
-            model=options.model,
-            engine=options.engine,
-            toolchain=options.toolchain,
-            branch=options.branch,
-        )
+    with ExitStack() as stack:
+        with options.progress.step("reading Records"):
+            store = stack.enter_context(open_store(options.store, workspace))
+            selected = trends(
+                store,
+                options.metric,
+                target=options.target,
+                model=options.model,
+                engine=options.engine,
+                toolchain=options.toolchain,
+                branch=options.branch,
+            )
         for trend in selected:
             print_trend(trend, partial(cause, store), Terminal())
     if plot:
-        plot_trends(selected, plot)
+        with options.progress.step("drawing the plot"):
+            plot_trends(selected, plot)
         print(f"plot: {plot}")
     return ExitCode.PASSED

@@ -1,11 +1,10 @@
 """The commands that analyse images and layers: size, profile, calibrate."""
 
 import argparse
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.board.board_options import BoardOptions
-from harness.cli.command_groups import CommandGroup
 from harness.elf import Elf
 from harness.errors import ExitCode, InputError
 from harness.image.memory_use import pieces
@@ -25,21 +24,21 @@ from harness.target.find_target import find_target
 from harness.workspace import Workspace
 
 
-def add_commands(group: CommandGroup) -> None:
-    """Declare the commands in `group`."""
-    size = group.add("size", "show the use of flash and RAM, or the growth from image A to image B")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    size = parsers["size"]
     size.add_argument("a", type=Path, metavar="A", help="an ELF file, or the folder of an image")
     size.add_argument("b", type=Path, metavar="B", nargs="?", help="the image to compare with A")
     size.add_argument(
         "--target", metavar="TARGET", help="also show what is left of the memory of TARGET"
     )
     size.set_defaults(command=_size)
-    profile = group.add("profile", "show ticks and MACs of each layer, and cycles of each function")
+    profile = parsers["profile"]
     add_options(profile.add_argument)
     BoardOptions.add_options(profile.add_argument)
     add_plot_option(profile.add_argument)
     profile.set_defaults(command=_profile)
-    calibrate = group.add("calibrate", "compare the cycle model with published cycles")
+    calibrate = parsers["calibrate"]
     add = calibrate.add_argument
     add(
         "--elf-dir",
@@ -91,9 +90,11 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
     # Unicorn and capstone.
     from harness.measure.cycles.inference_estimate import why_no_estimate  # noqa: PLC0415
 
-    selection = Selection.of(options, workspace)
-    selection.check()
-    combinations = list(selection.combinations())
+    progress: Progress = options.progress
+    with progress.step("reading the targets and models"):
+        selection = Selection.of(options, workspace)
+        selection.check()
+        combinations = list(selection.combinations())
     plot = plot_path(options)
     if plot and len(combinations) != 1:
         raise InputError(
@@ -108,10 +109,10 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             workspace=workspace,
             engine=engine,
             toolchain=toolchain,
-            progress=Progress(sys.stderr),
+            progress=progress,
             board_options=board_options(options),
         )
-        with link_bench(request) as dut:
+        with progress.step(request.title), link_bench(request) as dut:
             layers = dut.profile()
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
         print_profile(layers, title, target.counter.ticks, Terminal())
@@ -148,7 +149,7 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
     costs = costs_of(options.core)
     budget = options.budget or BUDGET
     symbols = (options.start, options.stop)
-    with Progress(sys.stderr).bar("programs", len(programs)) as step:
+    with options.progress.step("executing", len(programs), "programs") as step:
         comparisons = list(
             compare(programs, reference, options.core, costs, symbols, ram, budget, step)
         )

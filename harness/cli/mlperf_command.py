@@ -2,10 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.board.board_options import BoardOptions
-from harness.cli.command_groups import CommandGroup
 from harness.engines.registry import Engine, find_engine
 from harness.errors import ExitCode, InputError
 from harness.image.prebuilt import PrebuiltFirmware
@@ -30,9 +30,9 @@ from harness.target.target_file import Target
 from harness.workspace import Workspace
 
 
-def add_command(group: CommandGroup) -> None:
-    """Declare the command in `group`."""
-    parser = group.add("mlperf", "run MLPerf Tiny's four benchmarks over their own protocol")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    parser = parsers["mlperf"]
     add_options(parser.add_argument)
     BoardOptions.add_options(parser.add_argument)
     Metering.add_options(parser.add_argument)
@@ -63,9 +63,11 @@ def add_command(group: CommandGroup) -> None:
 
 
 def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
-    selection = Selection.of(options, workspace)
-    selection.check()
-    target, engine, toolchain = _one(selection)
+    progress: Progress = options.progress
+    with progress.step("reading the targets and models"):
+        selection = Selection.of(options, workspace)
+        selection.check()
+        target, engine, toolchain = _one(selection)
     metering = Metering.of(options)
     metering.check(target)
     if metering.spec:
@@ -93,7 +95,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             plan=plan,
             health=health,
         )
-        with mlperf_bench(request) as dut:
+        with progress.step(request.title), mlperf_bench(request) as dut:
             result = dut.run()
         try:
             keep_record(record_of(result, workspace), workspace)
@@ -101,7 +103,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             errors.append(error)
         return result
 
-    plan, progress, health = plan_of(options), Progress(sys.stderr), Health()
+    plan, health = plan_of(options), Health()
     with metering:
         outcomes = run_all(models, run)
     print_outcomes(outcomes, target.name, Terminal())

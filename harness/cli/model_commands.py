@@ -2,13 +2,14 @@
 
 import argparse
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from harness.cli.command_groups import CommandGroup, add_subcommand
+from harness.cli.command_groups import add_subcommand
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
@@ -23,13 +24,14 @@ from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.report.network_table import print_network, try_engines
 from harness.support.input_file import read_input
 from harness.support.numbers import number
+from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
 
-def add_command(group: CommandGroup) -> None:
-    """Declare `harness models` and its commands in `group`."""
-    parser = group.add("models", "show networks, add models, train the bundled ones")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    parser = parsers["models"]
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     show = add_subcommand(
         commands, "show", "show layers, quantization, sizes, and the engines that support a network"
@@ -115,24 +117,26 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
-    network = read_network(options.network)
-    data = read_arrays(network, options.task, options.inputs, options.labels)
+    with options.progress.step(f"reading {options.network.name}"):
+        network = read_network(options.network)
+        data = read_arrays(network, options.task, options.inputs, options.labels)
     name = options.name or options.network.stem
-    return _create(name, network, data, options.quality_target, workspace)
+    return _create(name, network, data, options, workspace)
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
-    network = read_network(options.model)
-    data = read_folder(network, options.folder, options.bytes)
+    with options.progress.step(f"reading {options.folder.name}"):
+        network = read_network(options.model)
+        data = read_folder(network, options.folder, options.bytes)
     name = options.name or options.folder.resolve().name
-    return _create(name, network, data, options.quality_target, workspace)
+    return _create(name, network, data, options, workspace)
 
 
 def _create(
     name: str,
     network: Network,
     data: UserData,
-    quality_target: float | None,
+    options: argparse.Namespace,
     workspace: Workspace,
 ) -> int:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -142,7 +146,8 @@ def _create(
             remedy="use letters, digits, '.', '_' and '-'",
         )
     folder = workspace.root / "models" / name
-    created = create_model(folder, network, data, quality_target)
+    with options.progress.step(f"computing golden outputs of {name}"):
+        created = create_model(folder, network, data, options.quality_target)
     recordings = data.vectors.recordings
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
@@ -165,11 +170,17 @@ def _golden(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _train(options: argparse.Namespace, workspace: Workspace) -> int:
-    from harness.training.pipeline import train_model  # noqa: PLC0415 - needs an extra
-
     model = find_model(options.model, workspace.models)
     folder: Path = options.out or workspace.trained / model.name
-    trained = train_model(model, folder, lambda text: print(text, flush=True))
+    progress: Progress = options.progress
+    with progress.step(f"training {model.name}: loading TensorFlow"):
+        from harness.training.pipeline import train_model  # noqa: PLC0415 - needs an extra
+
+        def say(text: str) -> None:
+            progress.say(f"training {model.name}: {text}")
+            print(text, flush=True)
+
+        trained = train_model(model, folder, say)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("network", "metric", "quality", "samples", "source"):
         table.add_column(heading, justify="right" if heading in {"quality", "samples"} else "left")
@@ -187,11 +198,12 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _convert(options: argparse.Namespace, workspace: Workspace) -> int:
-    from harness.training.pipeline import convert_model  # noqa: PLC0415 - needs an extra
-
     model = find_model(options.model, workspace.models)
     folder: Path = options.out or workspace.trained / model.name
-    converted = convert_model(model, folder)
+    with options.progress.step(f"converting {model.name}"):
+        from harness.training.pipeline import convert_model  # noqa: PLC0415 - needs an extra
+
+        converted = convert_model(model, folder)
     print(f"{folder / model.tflite_path.name}: {len(converted.tflite):,} bytes")
     print(f"  SHA-256 {converted.digest}")
     if converted.digest == converted.expected:

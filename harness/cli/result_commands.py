@@ -1,18 +1,18 @@
 """The commands that read Records: push, export, report."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
-from harness.cli.command_groups import CommandGroup
 from harness.errors import ExitCode, InputError
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option, open_store, warn_skipped
 from harness.workspace import Workspace
 
 
-def add_commands(group: CommandGroup) -> None:
-    """Declare the commands in `group`."""
-    push = group.add("push", "add the Records in reports/runs to a store")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    push = parsers["push"]
     push.add_argument(
         "folder",
         type=Path,
@@ -21,12 +21,12 @@ def add_commands(group: CommandGroup) -> None:
         help="folder with Records (default: reports/runs)",
     )
     push.set_defaults(command=_push)
-    export = group.add("export", "write all numbers to a CSV or Parquet file")
+    export = parsers["export"]
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--csv", type=Path, metavar="FILE", help="write CSV")
     kind.add_argument("--parquet", type=Path, metavar="FILE", help="write Parquet; needs pyarrow")
     export.set_defaults(command=_export)
-    report = group.add("report", "write a report on all runs as one HTML file")
+    report = parsers["report"]
     report.add_argument(
         "--out", type=Path, metavar="FILE", help="the HTML file (default: reports/report.html)"
     )
@@ -52,7 +52,8 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
         raise InputError(
             "is not a folder", where=str(options.folder), remedy="name a folder of Records"
         )
-    added, existing, skipped = push(options.folder or workspace.runs, options.store)
+    with options.progress.step("adding Records to the store"):
+        added, existing, skipped = push(options.folder or workspace.runs, options.store)
     warn_skipped(skipped)
     print(f"{added:,} Records added, {existing:,} already in the store")
     return ExitCode.PASSED
@@ -61,12 +62,13 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
 def _export(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.results.store.dataframes import frame_of, write_csv, write_parquet  # noqa: PLC0415 - pandas
 
-    with open_store(options.store, workspace) as store:
-        table = frame_of(store)
-    if options.csv:
-        write_csv(table, options.csv)
-    else:
-        write_parquet(table, options.parquet)
+    with options.progress.step("reading Records"):
+        with open_store(options.store, workspace) as store:
+            table = frame_of(store)
+        if options.csv:
+            write_csv(table, options.csv)
+        else:
+            write_parquet(table, options.parquet)
     print(f"{len(table):,} numbers of {table['run'].nunique():,} runs")
     return ExitCode.PASSED
 
@@ -76,11 +78,12 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.report.markdown_summary import append_markdown  # noqa: PLC0415
     from harness.report.report_data import summarize  # noqa: PLC0415
 
-    with open_store(options.store, workspace) as store:
+    path = options.out or workspace.report
+    with options.progress.step("reading Records"), open_store(options.store, workspace) as store:
         gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
         summary = summarize(store, options.branch, gate)
-    path = options.out or workspace.report
-    write_html(summary, path)
+        options.progress.say("drawing the report")
+        write_html(summary, path)
     if options.markdown:
         append_markdown(summary, options.markdown)
     print(f"{summary.headline}\nreport: {path}")

@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.board.board_options import BoardOptions
-from harness.cli.command_groups import CommandGroup
 from harness.cli.judge_commands import passes
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
@@ -33,17 +32,15 @@ from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
 
-def add_commands(group: CommandGroup) -> None:
-    """Declare the commands in `group`."""
-    run = group.add("run", "run models on targets, print a table and write Records")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    run = parsers["run"]
     add_run_options(lambda title: run.add_argument_group(title).add_argument)
     run.set_defaults(command=_run)
-    build = group.add(
-        "build", "build images, and print their sizes and the path of the generated C"
-    )
+    build = parsers["build"]
     add_options(build.add_argument)
     build.set_defaults(command=_build)
-    swept = group.add("sweep", "run every combination, and show which are small and which are fast")
+    swept = parsers["sweep"]
     add_options(swept.add_argument)
     BoardOptions.add_options(swept.add_argument)
     add_plot_option(swept.add_argument)
@@ -51,12 +48,13 @@ def add_commands(group: CommandGroup) -> None:
 
 
 def _run(options: argparse.Namespace, workspace: Workspace) -> int:
-    run_options = RunOptions.of(options, workspace)
-    run_options.selection.check()
-    for name in run_options.selection.targets:
-        run_options.meter.check(run_options.selection.target(name))
+    progress: Progress = options.progress
+    with progress.step("reading the targets and models"):
+        run_options = RunOptions.of(options, workspace)
+        run_options.selection.check()
+        for name in run_options.selection.targets:
+            run_options.meter.check(run_options.selection.target(name))
     upload = StoreUpload(run_options.store)
-    progress = Progress(sys.stderr)
     records: list[Record] = []
     paths: list[Path] = []
     not_run = 0
@@ -84,7 +82,7 @@ def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
     if health.why_not(name):
         return None
     try:
-        with bench(request) as dut:
+        with request.progress.step(request.title), bench(request) as dut:
             return dut.run()
     except InfrastructureError as error:
         print(f"harness: {error}", file=sys.stderr)
@@ -108,19 +106,22 @@ def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> It
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
-    progress = Progress(sys.stderr)
-    selection = Selection.of(options, workspace)
-    selection.check()
-    for target, model, engine, toolchain in selection.combinations():
-        image = build_image(
-            target,
-            model,
-            engine,
-            workspace.images,
-            progress.say,
-            toolchain,
-            warn=progress.warn,
-        )
+    progress: Progress = options.progress
+    with progress.step("reading the targets and models"):
+        selection = Selection.of(options, workspace)
+        selection.check()
+        choices = list(selection.combinations())
+    for target, model, engine, toolchain in choices:
+        with progress.step(f"preparing {model.name} for {target.name}"):
+            image = build_image(
+                target,
+                model,
+                engine,
+                workspace.images,
+                progress.say,
+                toolchain,
+                warn=progress.warn,
+            )
         print(f"{model.name} for {target.name} with {image.engine_version}")
         print(f"  {toolchain.version}, {toolchain.opt}")
         print(f"  {image.elf.path}  ({'from the cache' if image.cached else 'built now'})")
@@ -141,12 +142,14 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
-    selection = Selection.of(options, workspace)
-    selection.check()
+    progress: Progress = options.progress
+    with progress.step("reading the targets and models"):
+        selection = Selection.of(options, workspace)
+        selection.check()
     plot = plot_path(options)
     rows: list[SweepRow] = []
     try:
-        sweep(selection, board_options(options), Progress(sys.stderr), rows)
+        sweep(selection, board_options(options), progress, rows)
     finally:
         if rows:
             print_sweep(rows, Terminal())

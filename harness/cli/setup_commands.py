@@ -1,12 +1,12 @@
 """The commands about this machine: list, doctor, setup, virtual."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from harness.board.renode.installation import download, find_renode
-from harness.cli.command_groups import CommandGroup, add_subcommand
+from harness.cli.command_groups import add_subcommand
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import ExitCode, HarnessError
 from harness.harness_toml import tflm_tree
@@ -22,12 +22,12 @@ from harness.workspace import Workspace
 T = TypeVar("T")
 
 
-def add_commands(group: CommandGroup) -> None:
-    """Declare the commands in `group`."""
-    lists = group.add("list", "list targets, models, engines or toolchains")
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    lists = parsers["list"]
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
     lists.set_defaults(command=_list)
-    doctor = group.add("doctor", "check what this machine lacks for each target")
+    doctor = parsers["doctor"]
     doctor.add_argument(
         "--target",
         action="append",
@@ -36,7 +36,7 @@ def add_commands(group: CommandGroup) -> None:
         help=f"check this target; the exit code is {ExitCode.INFRASTRUCTURE} if it cannot run",
     )
     doctor.set_defaults(command=_doctor)
-    setup = group.add("setup", "install Renode, or the Arduino library")
+    setup = parsers["setup"]
     setup.add_argument(
         "what", choices=("renode", "arduino"), help="Renode, or the Arduino library TinyMLHarness"
     )
@@ -47,7 +47,7 @@ def add_commands(group: CommandGroup) -> None:
         help="Arduino's folder for libraries and sketches (default: the one in your home folder)",
     )
     setup.set_defaults(command=_setup)
-    virtual = group.add("virtual", "serve a virtual board to other tools")
+    virtual = parsers["virtual"]
     virtual_commands = virtual.add_subparsers(required=True, metavar="COMMAND")
     serve = add_subcommand(virtual_commands, "serve", "run a virtual board until Ctrl-C")
     add_virtual_options(serve)
@@ -89,10 +89,11 @@ def _described(describe: Callable[[T], str], item: T) -> str:
 
 
 def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:
-    # Imported late: the search for probes loads all of pyOCD.
-    from harness.cli.doctor import print_checks, run_checks  # noqa: PLC0415
+    with options.progress.step("checking this machine"):
+        # Imported late: the search for probes loads all of pyOCD.
+        from harness.cli.doctor import print_checks, run_checks  # noqa: PLC0415
 
-    machine, targets = run_checks(workspace, options.target)
+        machine, targets = run_checks(workspace, options.target, options.progress.step)
     print_checks(machine, targets, Terminal())
     runs = not options.target or all(check.ok for check in targets)
     return ExitCode.PASSED if runs else ExitCode.INFRASTRUCTURE
@@ -100,7 +101,8 @@ def _doctor(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
     if options.what == "arduino":
-        library = assemble((options.sketchbook or sketchbook()) / "libraries")
+        with options.progress.step("writing the Arduino library"):
+            library = assemble((options.sketchbook or sketchbook()) / "libraries")
         print(f"{library}; its example: {library / 'examples' / 'RunModel'}")
         return ExitCode.PASSED
     download()

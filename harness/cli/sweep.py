@@ -31,9 +31,9 @@ def sweep(
     health = Health()
     for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)
-        progress.say(f"{position} of {len(names)}: {row}")
         try:
-            rows.append(_run(selection, row, board, progress, health))
+            with progress.step(f"{position} of {len(names)}: {row}"):
+                rows.append(_run(selection, row, board, progress, health))
         except HarnessError as error:
             rows.append(replace(row, reasons=[str(error)], code=error.exit_code))
 

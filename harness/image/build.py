@@ -118,12 +118,18 @@ def build_image(
         cached = checked_cache.is_valid(entry, build_id, warn)
         if not cached:
             what = model.name if variant == "measured" else f"{model.name}, {variant},"
-            say(f"building {what} for {target.name} with {engine.name}")
+            building = f"building {what} for {target.name} with {engine.name}"
+            say(building)
+
+            def count(files: str) -> None:
+                say(f"{building}: {files} files")
+
             defined = options | {"BUILD_ID": build_id}
-            compile_firmware(target, toolchain, staging, defined)
+            compile_firmware(target, toolchain, staging, defined, count)
             if generated.arena_by_trial:
+                say(f"{building}: finding the least arena")
                 defined["ARENA_SIZE"] = str(_try_arena(staging, target, say))
-                compile_firmware(target, toolchain, staging, defined)
+                compile_firmware(target, toolchain, staging, defined, count)
             _check_unchanged(build_id, _build_id(generated, toolchain, options))
             _remove_objects(staging)
             checked_cache.keep(staging, entry, build_id)

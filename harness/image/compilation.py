@@ -3,12 +3,10 @@
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
-
-import cmake
-import ninja
 
 from harness.errors import InfrastructureError, InputError
 from harness.image.plain_folder import plain_folders
@@ -37,6 +35,9 @@ _NO_NEWLIB = re.compile(
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # \b excludes file names
 _ERROR_LINES = 20
+_COUNT = re.compile(r"^\[(\d+)/(\d+)\] ", re.MULTILINE)
+_END = 20_000  # bytes of a log; a message of Ninja has the whole command of a failed compiler
+_LOOK = 0.5  # seconds between two looks at Ninja's count
 _COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
 
 
@@ -45,9 +46,15 @@ class CompileError(Exception):
 
 
 def compile_firmware(
-    target: Target, toolchain: Toolchain, staging: Path, options: Mapping[str, str]
+    target: Target,
+    toolchain: Toolchain,
+    staging: Path,
+    options: Mapping[str, str],
+    count: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Compile the firmware with the model in `staging`; write build.log there.
+
+    `count` is called while it compiles with the number of files that are done: "12 of 80".
 
     Raises `InputError` if the image does not fit the target's memory, or the build tools do not
     take a path; `InfrastructureError` if a tool is missing or fails.
@@ -55,20 +62,24 @@ def compile_firmware(
     cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
     try:
-        log = run_cmake(staging / "cmake", definitions)
+        log = run_cmake(staging / "cmake", definitions, count)
     except CompileError as error:
         raise _explained(str(error), target, toolchain) from error
     (staging / "build.log").write_text(log)
 
 
-def run_cmake(build: Path, definitions: Mapping[str, str]) -> str:
+def run_cmake(
+    build: Path, definitions: Mapping[str, str], count: Callable[[str], None] = lambda _: None
+) -> str:
     """Configure the firmware with `definitions` and build it in `build`; return the log.
+
+    `count` is called as by `compile_firmware`.
 
     Raises `CompileError` if that fails, `InfrastructureError` if it takes too long, `InputError`
     if the build tools do not take a path.
     """
     firmware = bundled_files.bundled("firmware")
-    for path in (firmware, Path(cmake.CMAKE_BIN_DIR)):
+    for path in (firmware, _tools()[0]):
         cmake_path(path)
     with plain_folders(build, Path(definitions["MODEL_DIR"])) as (place, model):
         # What a killed compiler leaves is removed with the build.
@@ -76,12 +87,18 @@ def run_cmake(build: Path, definitions: Mapping[str, str]) -> str:
         temporary.mkdir(parents=True, exist_ok=True)
         # zig caches objects of these sources there, and its runtime in the user's cache.
         environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": str(temporary)}
-        return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment)
+        return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment, count)
 
 
-def _run(build: Path, definitions: Mapping[str, str], environment: Mapping[str, str]) -> str:
+def _run(
+    build: Path,
+    definitions: Mapping[str, str],
+    environment: Mapping[str, str],
+    count: Callable[[str], None],
+) -> str:
     """Do the same with paths that the build tools take."""
-    tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
+    cmake, ninja = _tools()
+    tool = str(cmake / "cmake")
     configure = [
         tool,
         "-G",
@@ -91,28 +108,59 @@ def _run(build: Path, definitions: Mapping[str, str], environment: Mapping[str, 
         "-B",
         str(build),
     ]
-    configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
+    configure += [f"-DCMAKE_MAKE_PROGRAM={ninja / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
     kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
     with tempfile.TemporaryFile() as log:
         for command in (configure, [tool, "--build", str(build)]):
-            code = _run_tool(command, log, kept | dict(environment))
+            code = _run_tool(command, log, kept | dict(environment), count)
             if code != 0:
                 raise CompileError(_text(log))
         return _text(log)
 
 
-def _run_tool(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> int | None:
+def _tools() -> tuple[Path, Path]:
+    """Return the folders of the programs CMake and Ninja."""
+    # cmake reads the list of its thousands of files, and most runs compile nothing.
+    import cmake  # noqa: PLC0415
+    import ninja  # noqa: PLC0415
+
+    return Path(cmake.CMAKE_BIN_DIR), Path(ninja.BIN_DIR)
+
+
+def _run_tool(
+    command: list[str],
+    log: IO[bytes],
+    environment: Mapping[str, str],
+    count: Callable[[str], None],
+) -> int | None:
     """Run `command` and return its exit code; compilers do not outlive a killed harness."""
     process = OwnedProcess(command, log, environment=environment)
+    deadline = time.monotonic() + DEADLINE
     try:
-        if not process.wait(DEADLINE):
-            raise InfrastructureError(
-                f"the build took longer than {DEADLINE:g} s", where=command[0]
-            )
+        while not process.wait(_LOOK):
+            if files := files_done(_end(log)):
+                count(files)
+            if time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"the build took longer than {DEADLINE:g} s", where=command[0]
+                )
     finally:
         process.stop()
     return process.poll()
+
+
+def files_done(log: str) -> str:
+    """Return Ninja's last count of files in `log`, as "12 of 80"; empty if there is none."""
+    counts = _COUNT.findall(log)
+    return "{} of {}".format(*counts[-1]) if counts else ""
+
+
+def _end(log: IO[bytes]) -> str:
+    """Return the end of a log that a process still writes; its position does not change."""
+    size = os.fstat(log.fileno()).st_size
+    end = os.pread(log.fileno(), _END, max(size - _END, 0))
+    return end.decode("utf-8", "replace")
 
 
 def _text(log: IO[bytes]) -> str:

@@ -34,6 +34,7 @@ from harness.pytest_plugin.shared_options import (
     unshared_flags,
     without_values,
 )
+from harness.pytest_plugin.terminal_progress import add_progress
 from harness.pytest_plugin.tested_runs import TestedRuns
 from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
 from harness.support.terminal import shown
@@ -93,6 +94,7 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
     """Register the fixtures after all plugins; then pytest looks at those of all."""
     register_fixtures(session.config)
     yield
+    add_progress(session.config, session.config.stash[RUN_OPTIONS].selection.targets)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,12 +19,12 @@ from harness.model.folder import Model
 from harness.options.selection import Choice
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, checked, selected
 from harness.pytest_plugin.recorded_dut import RecordedDut
+from harness.pytest_plugin.terminal_progress import progress_of
 from harness.report.junit_properties import properties
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun
 from harness.runs.request import RunRequest
-from harness.support.progress import Progress
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 
@@ -92,7 +92,7 @@ def run_request(
         checked(request, "toolchain", toolchain),
     )
     metering = checked(request, "metering", metering)
-    return config.stash[RUN_OPTIONS].request(choice, _progress(config), metering)
+    return config.stash[RUN_OPTIONS].request(choice, progress_of(config), metering)
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +111,7 @@ def board(
     target = checked(request, "target", target)
     checked(request, "metering", metering).check(target)
     run_options = request.config.stash[RUN_OPTIONS]
-    logs, progress = run_options.selection.workspace.logs, _progress(request.config)
+    logs, progress = run_options.selection.workspace.logs, progress_of(request.config)
     try:
         opened = provision(target, logs, progress, run_options.board)
     except InfrastructureError:
@@ -142,12 +142,6 @@ def dut(
             health.failed(name)
             raise
         yield RecordedDut(started, record, partial(health.watch, name))
-
-
-def _progress(config: pytest.Config) -> Progress:
-    """Return progress for pytest's terminal; output capture is off while it prints."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    return Progress(sys.__stdout__ or sys.stderr, capture.global_and_fixture_disabled)
 
 
 def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:

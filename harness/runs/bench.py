@@ -31,16 +31,17 @@ def image_for(request: RunRequest) -> Image:
             warn=request.progress.warn,
         )
     mlperf: Variant = "mlperf-tiny-energy" if request.metering.spec else "mlperf-tiny"
-    return build_image(
-        request.target,
-        request.model,
-        request.engine,
-        images,
-        request.progress.say,
-        request.toolchain,
-        variant="measured" if link else mlperf,
-        warn=request.progress.warn,
-    )
+    with request.progress.step(f"preparing {request.model.name} for {request.target.name}"):
+        return build_image(
+            request.target,
+            request.model,
+            request.engine,
+            images,
+            request.progress.say,
+            request.toolchain,
+            variant="measured" if link else mlperf,
+            warn=request.progress.warn,
+        )
 
 
 def open_dut(
@@ -92,7 +93,9 @@ def mlperf_bench(request: RunRequest) -> AbstractContextManager[MlperfDut]:
 @contextmanager
 def _opened(kind: type[D], request: RunRequest, image: Image, board: Board) -> Iterator[D]:
     try:
-        yield kind(request, image, board)
+        with request.progress.step(f"starting {request.target.name}"):
+            dut = kind(request, image, board)
+        yield dut
     finally:
         board.stop()
 

@@ -119,13 +119,14 @@ class BoardUnderTest:
     def _golden(self) -> tuple[tuple[Array, ...], str]:
         """Check the model; return golden's outputs for all vectors, and their source."""
         self.model.check(self._network)
-        return oracle.of_model(
-            self.model,
-            self.model.vectors,
-            self._request.workspace.golden,
-            self._request.progress.say,
-            self._request.progress.warn,
-        )
+        with self._request.progress.step(f"reading the golden outputs of {self.model.name}"):
+            return oracle.of_model(
+                self.model,
+                self.model.vectors,
+                self._request.workspace.golden,
+                self._request.progress.say,
+                self._request.progress.warn,
+            )
 
     def _meter_session(self) -> MeterSession | None:
         """Return a session with the requested meter; None if no meter was requested."""

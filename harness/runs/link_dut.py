@@ -70,9 +70,10 @@ class LinkDut(BoardUnderTest):
         if self._request.profile:
             run = self._with_profile(run)
         # Unicorn and capstone are slow to import; the first inference must not wait for them.
-        from harness.runs.cycle_estimate import estimated  # noqa: PLC0415
+        with self._request.progress.step(f"estimating the cycles of {self.model.name}"):
+            from harness.runs.cycle_estimate import estimated  # noqa: PLC0415
 
-        return estimated(run)
+            return estimated(run)
 
     def profile(self) -> Profile:
         """Return the ticks of each layer for the model's first vector.
@@ -110,7 +111,7 @@ class LinkDut(BoardUnderTest):
         session = self._meter_session()
         with (
             session or nullcontext(),
-            self._request.progress.bar(self._request.title, len(vectors)) as step,
+            self._request.progress.step(self._request.streaming, len(vectors), "vectors") as step,
         ):
             begin = time.perf_counter()
             for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
@@ -123,6 +124,8 @@ class LinkDut(BoardUnderTest):
         heap = self.welcome.arena_size if self.image.heap else 0
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
+        with self._request.progress.step(f"reading the memory use of {self.model.name}"):
+            memory = memory_use(self.image.elf, heap)
         return Run(
             target=self.target,
             model=self.model,
@@ -137,7 +140,7 @@ class LinkDut(BoardUnderTest):
             ticks=np.array(ticks, dtype=np.uint32),
             stack=stack,
             stack_unavailable="" if stack else _STACK_UNKNOWN,
-            memory=memory_use(self.image.elf, heap),
+            memory=memory,
             retries=link.retries - retries,
             log=tuple(link.log),
             input_via=self._request.board_options.input_via,
@@ -177,7 +180,10 @@ class LinkDut(BoardUnderTest):
     def _traced(self, run: Run, vector: int) -> Run:
         """Return `run` with the first wrong layer for `vector`, or why it is not known."""
         try:
-            with self._variant("traced") as (link, _, _):
+            with (
+                self._request.progress.step(f"tracing the layers of {self.model.name}"),
+                self._variant("traced") as (link, _, _),
+            ):
                 self._request.progress.say(f"looking for the first wrong layer of vector {vector}")
                 divergence = first_difference(
                     link,
@@ -201,7 +207,10 @@ class LinkDut(BoardUnderTest):
 
     def _profiled(self, answer: Sequence[Array], measured: int) -> Profile:
         """Return the profile of vector 0; `answer` and `measured` are its outputs and ticks."""
-        with self._variant("profiled") as (link, welcome, image):
+        with (
+            self._request.progress.step(f"profiling the layers of {self.model.name}"),
+            self._variant("profiled") as (link, welcome, image),
+        ):
             inputs = [values[0] for values in self.model.vectors.all_inputs]
             return profile_of(
                 link, welcome, image, self._network, self.target, inputs, answer, measured

@@ -39,6 +39,11 @@ class RunRequest:
     health: Health = field(default_factory=Health)
 
     @property
+    def streaming(self) -> str:
+        """What a run does most of its time, to display."""
+        return f"streaming {self.model.name} to {self.target.name}"
+
+    @property
     def title(self) -> str:
         """A title to display: model, target, and the protocol if it is not the link."""
         title = f"{self.model.name} on {self.target.name}"

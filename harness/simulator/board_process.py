@@ -5,7 +5,7 @@ import select
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -46,13 +46,16 @@ class VirtualBoard:
         serial: str | None = None,
         meter: str = "",
         faults: Sequence[str] = (),
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> Self:
         """Start a board and wait until it is ready.
 
         `chip` is pyOCD's name of the chip, `uart` the UART on the serial port, `serial` the ID of
         the probe; `boot`, `meter` and `faults` have the form of the options of `harness virtual
-        serve`. Raises `InputError` if the chip is unknown, `InfrastructureError` if the board does
-        not start.
+        serve`. `meanwhile` is called while the board starts.
+
+        Raises `InputError` if the chip is unknown, `InfrastructureError` if the board does not
+        start.
         """
         if chip not in CHIP_NAMES:
             raise InputError(
@@ -68,6 +71,7 @@ class VirtualBoard:
         with tempfile.TemporaryFile() as log:
             process = OwnedProcess(command, log, talks=True)
             try:
+                meanwhile()
                 announcement = _wait_for_start(process, log, chip)
             except BaseException:
                 process.stop()

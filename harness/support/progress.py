@@ -1,56 +1,96 @@
-"""Progress on a terminal; only warnings are also written into a pipe or file."""
+"""What is being done now: a live display on a terminal, a line every few seconds elsewhere."""
 
-from collections.abc import Callable, Iterator
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO
+from typing import IO, Protocol
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
-from rich.text import Text
+from harness.support.progress_log import INTERVAL, ProgressLog
+from harness.support.progress_step import Step
+from harness.support.terminal import shown
 
-from harness.support.terminal import Terminal
+
+class _View(Protocol):
+    def show(self, steps: Sequence[Step]) -> None:
+        """Show `steps`, from the outermost to the innermost."""
+
+    def write(self, line: str) -> None:
+        """Write `line`, which stays."""
+
+    def postpone(self) -> None:
+        """Wait again with the next line of a log."""
 
 
 class Progress:
-    """Shows the current step, and a bar while vectors stream, if `stream` is a terminal.
+    """Shows the current steps on `stream`.
 
-    `window` is entered for each output: pytest captures the terminal and must release it
-    meanwhile.
+    On a terminal, a live display shows them; it is gone when the steps are done. `aside` is
+    entered meanwhile. Elsewhere, a line every few seconds shows the current step; the first one
+    comes after `patience` seconds. With `quiet`, only warnings are shown.
     """
 
     def __init__(
         self,
         stream: IO[str],
-        window: Callable[[], AbstractContextManager[object]] = nullcontext,
+        *,
+        patience: float = INTERVAL,
+        quiet: bool = False,
+        aside: Callable[[], AbstractContextManager[object]] = nullcontext,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        with window():
-            self._terminal = Terminal(file=stream).is_terminal
-        self._console = Terminal(file=stream, force_terminal=self._terminal)
-        self._window = window
+        self._clock = clock
+        self._steps: list[Step] = []
+        self._view: _View
+        if not quiet and _is_live(stream):
+            from harness.support.live_progress import LiveProgress  # noqa: PLC0415 - rich
+
+            self._view = LiveProgress(stream, clock, aside)
+        else:
+            self._view = ProgressLog(stream, clock, math.inf if quiet else patience)
+
+    @contextmanager
+    def step(self, text: str, total: int = 0, unit: str = "") -> Iterator[Callable[[], None]]:
+        """Show the step `text` meanwhile; yield a function that adds one to what is done.
+
+        With a `total`, the number of units that are done is shown, too: "3 of 20 vectors". The
+        unit "%" shows a share.
+        """
+        step = Step(text, self._clock(), total, unit)
+        self._steps.append(step)
+        self._show()
+        try:
+            yield lambda: _advance(step)
+        finally:
+            self._steps.remove(step)
+            self._show()
 
     def say(self, text: str) -> None:
-        """Show a line about the next step."""
-        if self._terminal:
-            with self._window():
-                self._console.print(f"{text} ...", style="dim", highlight=False)
+        """Show `text` as what the current step does now."""
+        if self._steps:
+            self._steps[-1].text = text
+            self._show()
 
     def warn(self, text: str) -> None:
         """Show a line that the user should know of."""
-        with self._window():
-            self._console.print(Text(f"harness: {text}"), highlight=False, soft_wrap=True)
+        self._view.write(f"harness: {shown(text)}")
 
-    @contextmanager
-    def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a bar of `total` steps; yield a function that advances it by one."""
-        if not self._terminal:
-            yield lambda: None
-            return
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with self._window(), RichProgress(*columns, console=self._console, transient=True) as bar:
-            task = bar.add_task(title, total=total)
-            yield lambda: bar.advance(task)
+    def postpone(self) -> None:
+        """Wait again with the next line of a log, because others have written something."""
+        self._view.postpone()
+
+    def _show(self) -> None:
+        self._view.show(tuple(self._steps))
+
+
+def _advance(step: Step) -> None:
+    step.done += 1
+
+
+def _is_live(stream: IO[str]) -> bool:
+    """Tell whether `stream` is a terminal that can show a live display.
+
+    rich would believe FORCE_COLOR, and write control characters into a log.
+    """
+    return stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}

@@ -62,6 +62,8 @@ def main(vectors: int) -> None:
         results(folder / "year", show)
     for target in EMULATORS:
         warm_start(target)
+    for arguments in (["--help"], ["run"], ["list", "models"], ["doctor"]):
+        first_line(arguments)
 
 
 def exchange(firmware: Path) -> None:
@@ -197,6 +199,25 @@ def warm_start(name: str) -> None:
         times.append(float(first.split()[-1]) - begin)
     warm = statistics.median(times[1:])
     show(f"{name}: pytest to first inference / 2 s", warm / 2, "≤ 1", f"{warm:.2f} s")
+
+
+def first_line(arguments: list[str]) -> None:
+    """From the start of a command to its first output; not a ratio, but what a user waits for."""
+    command = [sys.executable, "-m", "harness", *arguments]
+    times = []
+    for _ in range(4):
+        begin = time.perf_counter()
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            assert process.stdout
+            process.stdout.read(1)
+            times.append(time.perf_counter() - begin)
+            process.terminate()
+            process.stdout.read()
+    first = statistics.median(times[1:])
+    what = f"harness {' '.join(arguments)}: first line / 0.5 s"
+    show(what, first / 0.5, "≤ 1", f"{first:.2f} s")
 
 
 def in_turns(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:

@@ -192,6 +192,7 @@ def test_an_unknown_flag_is_refused_with_those_there_are(
 ) -> None:
     assert main([command, f"--opt={opt}"]) == ExitCode.USAGE
     assert capsys.readouterr().err == (
+        f"starting harness {command}\n"
         f"harness: unknown optimization flag {opt!r}\n"
         "  -> one of -O0, -Og, -O1, -O2, -O3, -Os, -Oz\n"
     )

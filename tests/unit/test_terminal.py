@@ -93,15 +93,17 @@ def test_styles_still_work() -> None:
     assert "\x1b[31m" in on_terminal(lambda terminal: terminal.print(Text("NO", "red")))
 
 
-def test_progress_shows_text_and_no_markup() -> None:
+def test_progress_shows_text_and_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     class Screen(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     screen = Screen()
+    monkeypatch.setenv("TERM", "xterm")
     progress = Progress(screen)
-    progress.say(f"building {HOSTILE}")
-    with progress.bar(f"model {HOSTILE}", 2) as step:
+    with progress.step(f"model {HOSTILE}", 2) as step:
+        progress.warn(f"an image {HOSTILE}")
+        progress.say(f"building {HOSTILE}")
         step()
     for acting in ("\x1b[31m", "\x1b]", "\x1b[2J", "\x07", "\u202e", "\u200b", "\x9b"):
         assert acting not in screen.getvalue()

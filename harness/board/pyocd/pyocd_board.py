@@ -177,7 +177,7 @@ class PyocdBoard:
                 lambda: check_chip(session, self._probe, target, chip),
             )
         seconds = _FLASH_LIMIT + _FLASH_BYTE * sum(len(part.data) for part in elf.segments())
-        with self._progress.bar(f"flashing {self._target.name}", 200) as step:
+        with self._progress.step(f"flashing {self._target.name}", 200, "%") as step:
             progress = _FlashProgress(step)
             self._limit.run(
                 seconds,

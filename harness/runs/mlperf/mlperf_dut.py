@@ -77,7 +77,7 @@ class MlperfDut(BoardUnderTest):
         printed = expected(self.model, vectors, golden[0], self._network)
         client, retries = self._client, self._client.retries
         begin = time.perf_counter()
-        with self._request.progress.bar(self._request.title, len(vectors)) as step:
+        with self._request.progress.step(self._request.streaming, len(vectors), "vectors") as step:
             answers = accuracy(client, map(self._payload, range(len(vectors))), printed, step)
         after = len(client.transcript)
         windows, metered = self._windows()
@@ -121,8 +121,11 @@ class MlperfDut(BoardUnderTest):
         self._client.load(inputs[0][1], f"vector {inputs[0][0]}")
         plan = self._request.plan
         tried = trial(self._client, plan)
-        title = f"windows of {self.model.name} on {self.target.name}"
-        with self._request.progress.bar(title, len(inputs)) as step, session or nullcontext():
+        title = f"measuring {self.model.name} on {self.target.name}"
+        with (
+            self._request.progress.step(title, len(inputs), "windows") as step,
+            session or nullcontext(),
+        ):
             windows, spans = measure(self._client, inputs, plan, tried, self.target, step)
         if session is None:
             return windows, None

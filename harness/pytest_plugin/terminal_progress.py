@@ -1,0 +1,134 @@
+"""Progress on pytest's terminal or in its log, between pytest's own output."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, TextIO
+
+import pytest
+
+from harness.support.progress import Progress
+
+_KEY = pytest.StashKey[Progress]()
+
+
+def add_progress(config: pytest.Config, targets: Sequence[str]) -> None:
+    """Show progress in this session; `targets` are the names of the selected targets.
+
+    Workers of xdist have no terminal: the main process shows which of their tests run. With -q,
+    there is no progress.
+    """
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    terminal = sys.__stdout__
+    if reporter is None or config.get_verbosity() < 0 or terminal is None:
+        config.stash[_KEY] = Progress(sys.stderr, quiet=True)
+    elif config.getoption("dist", "no") != "no":
+        config.stash[_KEY] = progress = Progress(_MainProcess(reporter))  # type: ignore[arg-type]
+        config.pluginmanager.register(_Workers(progress, targets))
+    else:
+        stream: Any = _Stream(reporter, terminal)
+        config.stash[_KEY] = progress = Progress(stream, aside=stream.aside)
+        config.pluginmanager.register(_Reports(progress))
+        config.add_cleanup(stream.close)
+
+
+def progress_of(config: pytest.Config) -> Progress:
+    """Return the session's progress."""
+    return config.stash[_KEY]
+
+
+class _Reports:
+    """Waits with the next line when pytest has written something."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def pytest_runtest_logreport(self) -> None:
+        self._progress.postpone()
+
+
+class _Workers(_Reports):
+    """Shows in the main process of xdist which tests of the targets its workers run."""
+
+    def __init__(self, progress: Progress, targets: Sequence[str]) -> None:
+        super().__init__(progress)
+        self._targets = targets
+        self._running: list[str] = []
+        self._step = ExitStack()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if any(target in nodeid.partition("[")[2] for target in self._targets):
+            self._running.append(nodeid)
+            self._tell()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        if nodeid in self._running:
+            self._running.remove(nodeid)
+            self._tell()
+
+    def pytest_sessionfinish(self) -> None:
+        self._step.close()
+
+    def _tell(self) -> None:
+        self._step.close()
+        if self._running:
+            more = f"{len(self._running)} tests, " if self._running[1:] else ""
+            self._step.enter_context(self._progress.step(f"running {more}{self._running[0]}"))
+
+
+class _Stream:
+    """pytest's terminal, past its capture of output; what is written begins in a new line."""
+
+    def __init__(self, reporter: Any, terminal: TextIO) -> None:
+        self._reporter = reporter
+        self._aside = False
+        self._file = os.fdopen(
+            os.dup(terminal.fileno()), "w", encoding=terminal.encoding, errors="backslashreplace"
+        )
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Meanwhile, write below pytest's unfinished line; then go back to its end."""
+        writer = self._reporter._tw
+        column = writer.width_of_current_line % writer.fullwidth
+        self._file.write("\n" if column else "")
+        self._aside = True
+        try:
+            yield
+        finally:
+            self._aside = False
+            self._file.write(f"\x1b[A\x1b[{column}C" if column else "")
+            self._file.flush()
+
+    def write(self, text: str) -> int:
+        reporter = self._reporter
+        if not self._aside and reporter._tw.width_of_current_line:
+            self._file.write("\n")
+            reporter._tw._current_line = ""
+            if reporter.showlongtestinfo:
+                reporter.currentfspath = None  # so that pytest repeats the test's name
+        return self._file.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class _MainProcess:
+    """The terminal of xdist's main process, whose tests are in its workers; has no live display."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> None:
+        writer = self._reporter._tw
+        if writer.width_of_current_line:
+            writer.line()
+        self._reporter.currentfspath = None
+        writer.write(text)
+
+    def flush(self) -> None:
+        self._reporter.flush()

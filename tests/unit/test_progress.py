@@ -1,0 +1,346 @@
+"""What is shown while the harness works: on a terminal, in a log, and in pytest's output."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from harness.cli.main import main
+from harness.image.compilation import files_done
+from harness.support.progress import Progress
+from harness.support.progress_log import INTERVAL
+from harness.support.progress_step import WIDTH, Step
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+WORK = """
+import sys
+from harness.errors import InputError
+from harness.support.command import guarded
+from harness.support.progress import Progress
+
+def work():
+    with Progress(sys.stderr, patience=0).step("streaming digits", 3, "vectors") as advance:
+        advance()
+        print("a result")
+        if "fail" in sys.argv:
+            raise InputError("has no vectors", where="vectors.npz", remedy="add some")
+    return 0
+
+sys.exit(guarded("harness", work, lambda: None))
+"""
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Log(Progress):
+    """Progress into a text, with a clock that a test moves; no thread looks at it."""
+
+    def __init__(self, patience: float = INTERVAL) -> None:
+        self.clock, self.text = Clock(), StringIO()
+        super().__init__(self.text, patience=patience, clock=self.clock)
+
+    def after(self, seconds: float) -> list[str]:
+        """Return the lines so far, after so many more seconds."""
+        self.clock.now += seconds
+        self._show()
+        return self.text.getvalue().splitlines()
+
+
+# A log
+
+
+def test_a_long_step_has_a_line_every_few_seconds() -> None:
+    log = Log()
+    with log.step("streaming digits to virtual-stm32", 200, "vectors") as advance:
+        assert log.after(INTERVAL - 0.1) == []
+        for _ in range(120):
+            advance()
+        first = log.after(0.1)
+        assert first == ["streaming digits to virtual-stm32: 120 of 200 vectors, 4 s"]
+        assert log.after(INTERVAL - 0.1) == first
+        assert log.after(0.1)[1:] == ["streaming digits to virtual-stm32: 120 of 200 vectors, 8 s"]
+
+
+def test_the_first_line_can_come_at_once_and_quick_steps_have_none() -> None:
+    log = Log(patience=0)
+    with log.step("starting"):
+        pass
+    for name in ("digits", "vowels", "faces"):
+        with log.step(f"reading {name}"):
+            log.after(1)
+    with log.step("flashing", 200, "%") as advance:
+        advance()
+        assert log.after(1) == ["starting", "flashing: 0 %, 1 s"]
+
+
+def test_a_line_shows_the_innermost_step_and_what_it_does_now() -> None:
+    log = Log()
+    with log.step("digits on virtual-stm32"):
+        log.clock.now += 1
+        with log.step("preparing digits"):
+            log.say("building digits: 3 of 20 files")
+            assert log.after(INTERVAL)[-1] == "building digits: 3 of 20 files, 4 s"
+        assert log.after(INTERVAL)[-1] == "digits on virtual-stm32, 9 s"
+    assert len(log.after(INTERVAL)) == 2  # nothing is being done
+
+
+def test_a_line_waits_when_others_have_written() -> None:
+    log = Log()
+    with log.step("streaming"):
+        log.clock.now += INTERVAL - 1
+        log.postpone()
+        assert log.after(INTERVAL - 1) == []
+        assert len(log.after(1)) == 1
+
+
+def test_a_thread_writes_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.support.progress_log._LOOK", 0.001)
+    log = Log()
+    with log.step("waiting"):
+        log.clock.now += INTERVAL
+        while not log.text.getvalue():
+            pass
+    assert log.text.getvalue() == "waiting, 4 s\n"
+
+
+def test_quiet_progress_shows_only_warnings() -> None:
+    text = StringIO()
+    clock = Clock()
+    progress = Progress(text, patience=0, quiet=True, clock=clock)
+    with progress.step("streaming"):
+        clock.now += 100
+        progress.say("still streaming")
+        progress.warn("an image is damaged")
+    assert text.getvalue() == "harness: an image is damaged\n"
+
+
+@given(
+    text=st.text(max_size=200) | st.text("語日🎉é\u202e\x1b\r\n\t", max_size=100),
+    seconds=st.floats(0, 1e6),
+    done=st.integers(0, 10**9),
+    total=st.integers(0, 10**9),
+    unit=st.sampled_from(["vectors", "%", "windows", ""]),
+    width=st.integers(60, WIDTH),
+)
+def test_no_line_is_too_long_or_acts_on_a_terminal(
+    text: str, seconds: float, done: int, total: int, unit: str, width: int
+) -> None:
+    line = Step(text, 0.0, total, unit, done).line(seconds, width)
+    assert cell_len(line) <= width
+    assert not any(
+        unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} for character in line
+    )
+    if seconds >= 1:
+        assert line.endswith(f"{seconds:.0f} s")
+
+
+def test_a_log_has_no_control_characters() -> None:
+    environment = os.environ | {"CI": "true", "FORCE_COLOR": "1", "TERM": "xterm"}
+    done = subprocess.run(
+        [sys.executable, "-c", WORK], env=environment, capture_output=True, check=False, timeout=60
+    )
+    assert done.stdout == b"a result\n"
+    assert done.stderr == b"streaming digits: 0 of 3 vectors\n"
+
+
+# A terminal
+
+
+def on_terminal(*arguments: str, **variables: str) -> str:
+    """Return what the work writes to a terminal."""
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", WORK, *arguments],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **variables},
+    ) as process:
+        os.close(terminal)
+        written = b"".join(_all_of(controller))
+        process.wait(60)
+    return written.decode()
+
+
+def _all_of(controller: int) -> Iterator[bytes]:
+    with os.fdopen(controller, "rb", 0) as file:
+        while True:
+            try:
+                data = file.read(65536)
+            except OSError:  # the terminal's other end is closed
+                return
+            if not data:
+                return
+            yield data
+
+
+def test_a_terminal_shows_the_step_live_and_keeps_only_results() -> None:
+    written = on_terminal()
+    assert "streaming digits" in written
+    assert "a result\r\n" in written
+    assert written.endswith("\r\x1b[2K\x1b[?25h\r")  # the display is erased
+
+
+def test_an_error_during_a_step_is_whole() -> None:
+    written = on_terminal("fail")
+    _, erased, rest = written.rpartition("\x1b[2K")
+    assert erased
+    assert "harness: vectors.npz: has no vectors\r\n  -> add some\r\n" in rest
+    assert not CONTROL.search(rest.removeprefix("\x1b[?25h\r").replace("\r\n", "\n"))
+
+
+def test_a_dumb_terminal_has_the_lines_of_a_log() -> None:
+    assert on_terminal(TERM="dumb") == "streaming digits: 0 of 3 vectors\r\na result\r\n"
+
+
+# Compilation
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("", ""),
+        ("-- Configuring done\n", ""),
+        ("[1/12] Building C object a.obj\n[2/12] Building C object b.obj\n", "2 of 12"),
+        ("[3/12] Building\n[4/12", "3 of 12"),
+        ("FAILED: x\nint a[3/4] = 0;\n", ""),
+    ],
+)
+def test_ninja_s_count_of_files_is_read(log: str, expected: str) -> None:
+    assert files_done(log) == expected
+
+
+@given(log=st.text("[0123456789/] \nB", max_size=60))
+def test_no_log_of_ninja_is_an_error(log: str) -> None:
+    assert re.fullmatch(r"(\d+ of \d+)?", files_done(log))
+
+
+# pytest
+
+TESTS = """
+import pytest
+from harness.pytest_plugin.terminal_progress import progress_of
+
+@pytest.mark.parametrize("where", ["virtual-stm32"])
+def test_long(where, request):
+    progress = progress_of(request.config)
+    progress._view._due = 0
+    with progress.step("streaming digits"):
+        print("the test's own output")
+
+def test_quick():
+    pass
+"""
+CONFTEST = """
+import pytest
+from harness.pytest_plugin.terminal_progress import progress_of
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session):
+    progress_of(session.config)._view._due = 0
+"""
+
+
+def run_pytest(folder: Path, *options: str) -> str:
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_steps.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--capture=fd", "\ntest_steps.py \nstreaming digits\n..   "),
+        (
+            "-v",
+            "\ntest_steps.py::test_long[virtual-stm32] \nstreaming digits\n"
+            "\ntest_steps.py::test_long[virtual-stm32] PASSED ",
+        ),
+    ],
+)
+def test_a_line_in_pytest_s_output_stands_alone(tmp_path: Path, option: str, expected: str) -> None:
+    output = run_pytest(tmp_path, option)
+    assert expected in output
+    assert "the test's own output" not in output
+
+
+def test_a_line_in_uncaptured_output_stands_alone(tmp_path: Path) -> None:
+    assert "\nstreaming digits\n" in run_pytest(tmp_path, "-s")
+
+
+def test_quiet_pytest_has_no_progress(tmp_path: Path) -> None:
+    assert "streaming" not in run_pytest(tmp_path, "-q")
+
+
+def test_the_main_process_tells_what_workers_run(tmp_path: Path) -> None:
+    output = run_pytest(tmp_path, "-n", "1")
+    assert "\nrunning test_steps.py::test_long[virtual-stm32]\n" in output
+    assert "test_quick" not in output
+
+
+# The first line
+
+FIRST = """
+import os, sys
+
+class First:
+    isatty = lambda self: False
+    flush = lambda self: None
+
+    def write(self, text):
+        loaded = {"numpy", "msgspec", "pyocd", "pandas", "matplotlib"} & set(sys.modules)
+        os.write(1, f"{text.strip()}; loaded: {sorted(loaded)}".encode())
+        os._exit(0)
+
+sys.stderr = First()
+from harness.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_long_commands_say_what_they_do_before_they_load_packages(command: str) -> None:
+    program = [sys.executable, "-c", FIRST, command]
+    done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == f"starting harness {command}; loaded: []"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_the_help_loads_no_package(arguments: list[str]) -> None:
+    code = "import sys\nfrom harness.cli.main import main\ntry: main(sys.argv[1:])\n"
+    code += "finally: sys.exit('numpy' in sys.modules or 'msgspec' in sys.modules)"
+    program = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout
+
+
+def test_help_and_lists_have_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    main(["list", "engines"])
+    assert capsys.readouterr().err == ""
