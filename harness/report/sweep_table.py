@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.measure.number import Number
 from harness.report.plain_text import error_of, few_digits
-from harness.report.terminal_lines import print_line
+from harness.report.terminal_lines import print_line, print_lines
 from harness.report.terminal_table import (
     TICK_HEADINGS,
     VERDICT,
@@ -55,8 +55,8 @@ def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
         print_line(console, line, "dim")
     for row in rows:
         if row.reasons:
-            text = "\n  ".join([f"{row}:", *row.reasons])
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, f"{row}:")
+            print_lines(console, [Text(f"  {reason}") for reason in row.reasons])
 
 
 def _passed(row: SweepRow) -> bool:

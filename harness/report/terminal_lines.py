@@ -49,18 +49,21 @@ def wrapped(text: Text, width: int) -> list[Text]:
         if line.cell_len <= width:
             lines.append(line)
         else:
-            blanks = len(line.plain) - len(line.plain.lstrip(" "))
-            lines += packed(_words(line), width, before=" " * blanks, gap=" ")
+            lines += packed(_words(line), width, before=" " * _blanks_before(line), gap=" ")
     return lines
 
 
 def _words(line: Text) -> Iterator[Text]:
     """Yield the parts of `line` that stay on one line."""
-    start = len(line.plain) - len(line.plain.lstrip(" "))
+    start = _blanks_before(line)
     for blank in _BLANKS.finditer(line.plain):
         yield line[start : blank.start()]
         start = blank.end()
     yield line[start:]
+
+
+def _blanks_before(line: Text) -> int:
+    return len(line.plain) - len(line.plain.lstrip(" "))
 
 
 def packed(parts: Iterable[Text], width: int, before: str = "", gap: str = GAP) -> list[Text]:
@@ -80,6 +83,8 @@ def packed(parts: Iterable[Text], width: int, before: str = "", gap: str = GAP) 
 
 
 def _pieces(part: Text, width: int) -> list[Text]:
+    if part.cell_len > width:
+        part = part[_blanks_before(part) :]
     if part.cell_len <= max(width, _NO_NAME):
         return [part]
     return [Text(piece, part.style) for piece in chop_cells(part.plain, max(width, 2))]

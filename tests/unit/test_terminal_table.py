@@ -147,14 +147,16 @@ def test_a_picture_is_left_out_first_and_a_detail_moves_below() -> None:
 
 
 def test_a_column_without_a_heading_belongs_to_the_number_before_it() -> None:
-    table = TerminalTable([*name_columns(""), *number_columns("cmsis-nn", "edge-impulse", "")])
+    table = TerminalTable(
+        [*name_columns(""), *number_columns("cmsis-nn", "tflm", "", "edge-impulse", "")]
+    )
     table.add_line("virtual-stm32, faces (gcc -O2)")
-    table.add_row("instructions", "249,811", "1,249,811", "5x")
-    assert plain(table.lines(29)) == [
-        "virtual-stm32, faces (gcc",
-        "  -O2)",
+    table.add_row("instructions", "249,811", "499,622", "2x", "1,249,811", "5x")
+    assert plain(table.lines(30)) == [
+        "virtual-stm32, faces (gcc -O2)",
         "instructions",
         "  cmsis-nn        249,811",
+        "  tflm            499,622  2x",
         "  edge-impulse  1,249,811  5x",
     ]
 
