@@ -8,7 +8,7 @@ from harness.measure.number import Number
 from harness.results.record import ImageInfo
 from harness.support.printable import printable
 
-_SHORT = 60  # characters of a name
+_SHORT = 80  # characters of a name
 _LARGEST = 2**53
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"s", "J", "W", "A", "V"}

@@ -14,7 +14,7 @@ def legend_of(records: Sequence[Record], units: Sequence[str]) -> Iterator[str]:
     yield from _toolchains(records)
     yield from _kinds(records, units)
     yield from _estimates(records)
-    yield from _golden(records)
+    yield from other_golden(records)
     yield from _remarks(records)
 
 
@@ -70,7 +70,7 @@ def _estimates(records: Iterable[Record]) -> Iterator[str]:
             yield f"estimated: ~ {unit} per inference, {'; '.join(models)}"
 
 
-def _golden(records: Iterable[Record]) -> Iterator[str]:
+def other_golden(records: Iterable[Record]) -> Iterator[str]:
     """Yield what computed golden, if it is not TensorFlow Lite Micro."""
     models: dict[str, dict[str, None]] = {}
     for record in records:

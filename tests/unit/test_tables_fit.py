@@ -48,7 +48,6 @@ NAMES = (
     "模型ターゲット" * 4,
     "é",
 )
-EXACT, MEASURED = "exact", "measured"
 
 
 def record(target: str, model: str = "digits", day: int = 0, flash: int = 41_688) -> Record:
@@ -58,9 +57,9 @@ def record(target: str, model: str = "digits", day: int = 0, flash: int = 41_688
         made,
         model=structs.replace(made.model, name=model),
         numbers=made.numbers
-        | {"flash": Number(flash, "byte", EXACT), "cycles_estimated": estimated}
+        | {"flash": Number(flash, "byte", "exact"), "cycles_estimated": estimated}
         | {"energy_estimated": Number(0.0001234, "J", "estimated", "a model", 0.2)}
-        | {"stack_margin": Number(96, "byte", MEASURED)},
+        | {"stack_margin": Number(96, "byte", "measured")},
     )
 
 
@@ -139,10 +138,10 @@ def calibration(one: str, other: str, console: Console) -> Sequence[str]:
 
 
 def comparison(one: str, other: str, console: Console) -> Sequence[str]:
-    numbers = {**record(one).numbers, "n" * 60: Number(1, "1", EXACT)}
+    numbers = {**record(one).numbers, "n" * 60: Number(1, "1", "exact")}
     old = structs.replace(record(one, other), numbers=numbers)
     new = record(one, other, day=1, flash=51_688)
-    more = {**new.numbers, "n" * 60: Number(2, "1", EXACT)}
+    more = {**new.numbers, "n" * 60: Number(2, "1", "exact")}
     print_comparison(compare(old, structs.replace(new, numbers=more)), console)
     return (one, other, "n" * 60, "41,688", "51,688", "+10,000")
 
