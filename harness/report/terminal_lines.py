@@ -76,8 +76,8 @@ def packed(parts: Iterable[Text], width: int, before: str = "", gap: str = GAP) 
         if lines and lines[-1].cell_len + len(gap) + piece.cell_len <= width:
             lines[-1].append(gap)
         else:
-            room = max(0, width - piece.cell_len)
-            lines.append(Text((before + INDENT * bool(lines))[:room]))
+            indent = before + INDENT * bool(lines)
+            lines.append(Text(indent if len(indent) + piece.cell_len <= width else ""))
         lines[-1].append_text(piece)
     return lines
 

@@ -1,6 +1,7 @@
 """Tables for terminals: names and numbers stay whole at any width, and a log shows what failed."""
 
 import io
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -178,6 +179,19 @@ def test_what_came_from_outside_is_cleaned_before_it_is_aligned() -> None:
     rows = file.getvalue().splitlines()[3:5]
     assert {row.index(" 1") for row in rows} == {max(map(len, rows)) - 2}
     assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize(("columns", "width"), [("40", 40), ("0", 80), ("none", 80), ("", 80)])
+def test_without_a_terminal_the_width_is_that_of_columns_or_80(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((0, 0)))
+    file = io.StringIO()
+    console = Terminal(file=file)
+    assert console.width == width
+    print_line(console, "a line")
+    assert file.getvalue() == "a line\n"
 
 
 def test_a_line_that_goes_on_is_indented() -> None:
