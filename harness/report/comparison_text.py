@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.measure.number import Number
 from harness.report.plain_text import percent
-from harness.report.terminal_lines import print_line
+from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.causes import PartChange, layer_changes, symbol_changes
 from harness.results.judge.compare import Comparison, Delta
@@ -24,7 +24,7 @@ _STYLES = {"worse": "bold red", "better": "green"}
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the differences and their possible causes, and one line for all equal numbers."""
     old, new = comparison.old, comparison.new
-    print_line(console, str(new.combination), "bold")
+    print_line(console, keeping(str(new.combination), *new.combination, style="bold"))
     print_line(console, f"{_run(old)}  →  {_run(new)}")
     for which, record in (("old", old), ("new", new)):
         for reason in record.reasons:

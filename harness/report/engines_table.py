@@ -13,7 +13,7 @@ from rich.text import Text
 
 from harness.measure.number import Kind, Number
 from harness.report.plain_text import error_of, few_digits, percent, quantity
-from harness.report.terminal_lines import print_line
+from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.compare import Delta
 from harness.results.judge.side_by_side import Parts, SideBySide, flash_parts, ram_parts, tick_parts
@@ -194,7 +194,8 @@ def print_side_by_side(groups: Sequence[SideBySide], console: Console) -> None:
         print_line(console, line, "dim")
     for group in groups:
         for note in notes_of(group):
-            print_line(console, f"{group.first.model.name} on {group.first.target.name}: {note}")
+            model, target = group.first.model.name, group.first.target.name
+            print_line(console, keeping(f"{model} on {target}: {note}", model, target))
 
 
 def _narrow(group: SideBySide) -> Iterator[SideBySide]:
@@ -215,7 +216,8 @@ def _table(engines: Sequence[str], groups: Sequence[SideBySide]) -> TerminalTabl
     for index, group in enumerate(groups):
         if index:
             table.add_line()
-        table.add_line(Text(title_of(group), "bold"))
+        names = group.first.target.name, group.first.model.name
+        table.add_line(keeping(title_of(group), *names, style="bold"))
         for row in rows_of(group):
             table.add_row(*_texts(row))
     return table

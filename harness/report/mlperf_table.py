@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.model.metric import SHOWN
 from harness.report.plain_text import quantity
-from harness.report.terminal_lines import print_line
+from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
     VERDICT,
     TerminalTable,
@@ -30,7 +30,7 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
         f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency "
         "and throughput (device clock; median of the windows)"
     )
-    print_line(console, legend, "dim")
+    print_line(console, keeping(legend, target, style="dim"))
     benchmarks_by_reason: dict[str, list[str]] = {}
     for outcome in outcomes:
         for reason in _reasons(outcome):

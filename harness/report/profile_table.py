@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import (
@@ -23,7 +24,7 @@ _PLOT_ROW = 0.22  # inches
 _KIND = {"instructions": "exact", "cycles": "measured"}
 
 
-def print_profile(profile: Profile, title: str, unit: str, console: Console) -> None:
+def print_profile(profile: Profile, title: str | Text, unit: str, console: Console) -> None:
     """Print a line for each layer; `unit` is the unit of ticks, instructions or cycles."""
     most = max((layer.ticks for layer in profile.layers), default=0) or 1
     heading = TICK_HEADINGS[unit]
@@ -51,7 +52,7 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
     table.add_line()
     rate = f"{macs / profile.total:.2f}" if macs else ""
     table.add_row("", "all layers", "", f"{macs:,}", f"{profile.total:,}", "100%", rate, "")
-    print_line(console, title, "bold")
+    print_line(console, title)
     table.print_to(console)
     for line in (
         f"{_KIND[unit]}: {unit} for vector 0, minus {profile.hook} per layer for the hook",

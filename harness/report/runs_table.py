@@ -1,6 +1,6 @@
 """The table of runs for a terminal: passed or failed, what ran, and its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -10,7 +10,7 @@ from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
 from harness.report.plain_text import built_with, few_digits, quantity
 from harness.report.runs_legend import legend_of
-from harness.report.terminal_lines import print_line
+from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
     TICK_HEADINGS,
     VERDICT,
@@ -56,38 +56,40 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             record.protocol * (record.protocol != "link"),
             built_with(record.image) * several_builds,
         )
-        target = _two_lines(record.target.name, " ".join(filter(None, notes)))
-        verdict = verdict_text(passed=record.verdict == "passed")
-        table.add_row(verdict, target, *_row(record, units, timed=timed))
+        table.add_row(
+            verdict_text(passed=record.verdict == "passed"),
+            _two_lines(record.target.name, " ".join(filter(None, notes))),
+            *_row(record, units, timed=timed),
+        )
     table.print_to(console)
+    names = {name for r in records for name in (r.target.name, r.model.name)}
     for line in legend_of(records, units):
-        print_line(console, line, "dim")
+        print_line(console, keeping(line, *names, style="dim"))
     print_latency(records, console)
     print_energy(records, console)
     for record in records:
-        _print_warnings(record, console)
+        target, model = record.target.name, record.model.name
+        for warning in _warnings(record):
+            text = f"{target}, {model}: {warning}"
+            print_line(console, keeping(text, target, model, style="yellow"))
 
 
-def _print_warnings(record: Record, console: Console) -> None:
-    """Warn about a quality that guesses reach, too, a full stack and a noisy line."""
-    what = f"{record.target.name}, {record.model.name}"
+def _warnings(record: Record) -> Iterator[str]:
+    """Yield a warning about a quality that guesses reach, too, a full stack and a noisy line."""
     metric, numbers = record.model.metric, record.numbers
     chance = numbers.get(f"{metric}_chance")  # absent in older records
     quality = numbers[metric].value
     if chance is not None and quality <= chance.value:
-        text = (
-            f"{what}: {SHOWN[metric]} {quality:.4f} proves nothing: "
+        yield (
+            f"{SHOWN[metric]} {quality:.4f} proves nothing: "
             f"guesses reach up to {chance.value:.4f} on these vectors"
         )
-        print_line(console, text, "yellow")
     margin = numbers.get("stack_margin")
     if margin is not None and margin.value < _SMALL_MARGIN:
         reserved = numbers["stack_reserved"].value
-        text = f"{what}: only {margin.value:,} of {reserved:,} bytes of the stack are unused"
-        print_line(console, text, "yellow")
+        yield f"only {margin.value:,} of {reserved:,} bytes of the stack are unused"
     if record.retries:
-        text = f"{what}: {record.retries} retransmissions; the line is noisy or the machine is busy"
-        print_line(console, text, "yellow")
+        yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"
 
 
 def _has(unit: str, record: Record) -> bool:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.measure.number import Number
 from harness.report.plain_text import error_of, few_digits
-from harness.report.terminal_lines import print_line, print_lines
+from harness.report.terminal_lines import keeping, print_line, print_lines
 from harness.report.terminal_table import (
     TICK_HEADINGS,
     VERDICT,
@@ -45,7 +45,8 @@ def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
     for index, group in enumerate(sorted(groups(rows), key=_all_passed)):
         if index:
             table.add_line()
-        table.add_line(Text(f"{group[0].target}, {group[0].model}", "bold"))
+        target, model = group[0].target, group[0].model
+        table.add_line(keeping(f"{target}, {model}", target, model, style="bold"))
         for row in sorted(group, key=_passed):
             built = (*[row.engine] * several, f"{row.toolchain} {row.opt}")
             verdict = verdict_text(passed=_passed(row))
@@ -55,7 +56,7 @@ def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
         print_line(console, line, "dim")
     for row in rows:
         if row.reasons:
-            print_line(console, f"{row}:")
+            print_line(console, keeping(f"{row}:", row.target, row.model))
             print_lines(console, [Text(f"  {reason}") for reason in row.reasons])
 
 

@@ -28,9 +28,17 @@ def clean(content: str | Text) -> Text:
     return content if plain == content.plain else Text(plain, content.style)
 
 
-def print_line(console: Console, text: str, style: str = "") -> None:
+def keeping(text: str, *names: str, style: str = "") -> Text:
+    """Return `text` as a line that does not end within `names`, which may have blanks."""
+    line = Text(shown(text), style)
+    line.highlight_words([name for name in map(shown, names) if " " in name], "none")
+    return line
+
+
+def print_line(console: Console, text: str | Text, style: str = "") -> None:
     """Print `text` without highlighting and markup; a long line goes on below, indented."""
-    print_lines(console, wrapped(Text(shown(text), style), console.width))
+    line = Text(shown(text), style) if isinstance(text, str) else text
+    print_lines(console, wrapped(line, console.width))
 
 
 def print_lines(console: Console, lines: Iterable[Text]) -> None:
@@ -54,9 +62,11 @@ def wrapped(text: Text, width: int) -> list[Text]:
 
 
 def _words(line: Text) -> Iterator[Text]:
-    """Yield the parts of `line` that stay on one line."""
+    """Yield the parts of `line` that stay on one line; what has a style of its own is whole."""
     start = _blanks_before(line)
     for blank in _BLANKS.finditer(line.plain):
+        if any(span.start < blank.start() and blank.end() < span.end for span in line.spans):
+            continue
         yield line[start : blank.start()]
         start = blank.end()
     yield line[start:]

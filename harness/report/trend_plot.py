@@ -13,7 +13,7 @@ from rich.console import Console
 from harness.measure.number import Number
 from harness.report.comparison_text import value_text
 from harness.report.plain_text import percent
-from harness.report.terminal_lines import print_line
+from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend
 from harness.support.printable import printable
@@ -33,7 +33,8 @@ Why = Callable[[Trend, Change], Sequence[str]]
 def print_trend(trend: Trend, why: Why, console: Console) -> None:
     """Print the trend as a sparkline, and its largest changes with their causes from `why`."""
     first, last = trend.points[0], trend.points[-1]
-    print_line(console, f"{trend.metric} of {title(trend)}", "bold")
+    heading = f"{trend.metric} of {title(trend)}"
+    print_line(console, keeping(heading, trend.model, trend.target, style="bold"))
     runs = f"{len(trend.points)} run{'s' * (len(trend.points) > 1)}"
     dates = f"{first.started:%Y-%m-%d} to {last.started:%Y-%m-%d}"
     print_line(console, f"  {runs}, {dates}, {kind_of(trend)}")
