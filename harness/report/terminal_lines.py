@@ -62,7 +62,7 @@ def wrapped(text: Text, width: int) -> list[Text]:
 
 
 def _words(line: Text) -> Iterator[Text]:
-    """Yield the parts of `line` that stay on one line; what has a style of its own is whole."""
+    """Yield the parts of `line` that stay on one line: words, and parts with their own style."""
     start = _blanks_before(line)
     for blank in _BLANKS.finditer(line.plain):
         if any(span.start < blank.start() and blank.end() < span.end for span in line.spans):

@@ -33,8 +33,8 @@ Row = Sequence[Sequence[Text]]
 class Column(NamedTuple):
     """A column of a table: its heading, and what it holds.
 
-    A `name` tells which row it is. A `detail`, the last column, is a sentence or a path, which may
-    also stand below its row. A `picture` is left out if there is no room for it.
+    The `name` columns identify the row. A `detail`, the last column, is a sentence or a path, which
+    may also stand below its row. A `picture` is left out if there is no room for it.
     """
 
     heading: str = ""
