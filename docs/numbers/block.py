@@ -33,11 +33,12 @@ from docs.numbers.significant_text import (
     python_text,
     significant_text,
 )
-from docs.numbers.workbench import Workbench, shown_compiler
+from docs.numbers.workbench import Workbench
 from harness.engines.cmsis_nn import CmsisNN
 from harness.image.build import firmware_sources
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import load_model
+from harness.report.plain_text import shown_compiler
 from harness.target.find_target import load_target
 
 _DIGITS = 16

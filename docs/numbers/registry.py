@@ -11,9 +11,16 @@ MODELS = ("anomaly", "digits", "faces", "gesture", "vowels")
 
 _COUNTED = ("harness/elf.py", "harness/measure/*.py")
 _ESTIMATED = ("harness/measure/cycles/*.*", "harness/runs/cycle_estimate.py")
-_PRINTED = ("harness/report/plain_text.py",)
+_TABLE = ("harness/report/terminal_table.py", "harness/report/terminal_lines.py")
+_PRINTED = ("harness/report/plain_text.py", *_TABLE)
 _QUALITY = ("harness/measure/quality.py", "harness/model/metric.py", "harness/engines/macs.py")
-_RUN = (*_COUNTED, *_ESTIMATED, *_PRINTED, "harness/report/runs_table.py")
+_RUN = (
+    *_COUNTED,
+    *_ESTIMATED,
+    *_PRINTED,
+    "harness/report/runs_table.py",
+    "harness/report/runs_legend.py",
+)
 
 BLOCKS: Mapping[str, Block] = {
     "runs": Block(
@@ -23,12 +30,22 @@ BLOCKS: Mapping[str, Block] = {
     "layers": Block(
         run_blocks.layers,
         images=((VIRTUAL, PROFILED),),
-        sources=(*_COUNTED, "harness/runs/layer_profile.py", "harness/report/profile_table.py"),
+        sources=(
+            *_COUNTED,
+            *_TABLE,
+            "harness/runs/layer_profile.py",
+            "harness/report/profile_table.py",
+        ),
     ),
     "growth": Block(
         image_blocks.growth,
         images=((VIRTUAL, "digits"),),
-        sources=("harness/elf.py", "harness/image/memory_use.py", "harness/report/memory_table.py"),
+        sources=(
+            *_TABLE,
+            "harness/elf.py",
+            "harness/image/memory_use.py",
+            "harness/report/memory_table.py",
+        ),
     ),
     "small-ram": Block(
         run_blocks.small_ram, images=((CORES["M0"], "digits"),), sources=("harness/elf.py",)

@@ -10,6 +10,7 @@ from harness.model.folder import list_models
 from harness.report.profile_table import print_profile
 from harness.report.runs_table import print_table
 from harness.report.sweep_table import print_sweep
+from harness.report.terminal_lines import INDENT
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.record import Record
 
@@ -28,7 +29,7 @@ COMPILERS = ("gcc", "clang")
 FLAGS = ("-Os", "-O2", "-O3")
 PROFILED = "gesture"
 
-_WALL = re.compile(r"(\d+\.\d)$")
+_WALL = re.compile(r"(\d+\.\d)(?= s$)")
 
 
 def runs(bench: Workbench) -> str:
@@ -48,7 +49,7 @@ def _table_and_legend(records: Sequence[Record], command: str = "") -> str:
     first, *lines = terminal(partial(print_table, records), command).split("\n")
     end = max(place for place, line in enumerate(lines) if line.startswith("estimated:"))
     shown = [_WALL.sub(lambda match: "…".rjust(len(match[1])), line) for line in lines[: end + 1]]
-    if lines[end + 1]:  # the legend goes on
+    if lines[end + 1].startswith(INDENT):  # the legend goes on
         shown.append(lines[end + 1])
     return "\n".join([first, *shown, "```"])
 

@@ -13,6 +13,7 @@ from harness.engines.registry import DEFAULT_ENGINE, find_engine
 from harness.image.build import Image, build_image
 from harness.image.toolchain import DEFAULT_OPT, find_toolchain
 from harness.model.folder import Model, find_model
+from harness.report.plain_text import shown_compiler
 from harness.results.git_commit import git
 from harness.results.record import Record
 from harness.results.run_record import record_of
@@ -24,7 +25,6 @@ from harness.workspace import Workspace
 WIDTH = 80
 """Characters of the terminal that the pages show."""
 
-_COMPILER = re.compile(r"^(?:arm-none-eabi-gcc (\(.*?\)) ([\d.]+)|clang version ([\d.]+) (\(.*\)))")
 _EMULATOR = re.compile(r"\b(QEMU|unicorn)\b\D*([\d.]+\d)")
 _SHORT_HASH = "--short=10"
 
@@ -111,15 +111,6 @@ class Workbench:
     def _note(self, image: Image, *others: str) -> None:
         for tool in (shown_compiler(image.toolchain.version), image.engine_version, *others):
             self.note(tool)
-
-
-def shown_compiler(version: str) -> str:
-    """Return a compiler's version line as people name it, with the package it comes from."""
-    match = _COMPILER.match(version)
-    if match is None:
-        return version
-    package, gnu_arm, clang, ziglang = match.groups()
-    return f"GNU Arm {gnu_arm} {package}" if gnu_arm else f"clang {clang} {ziglang}"
 
 
 def terminal(print_to: Callable[[Console], None], command: str = "") -> str:

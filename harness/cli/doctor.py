@@ -22,7 +22,8 @@ from harness.errors import HarnessError, InfrastructureError
 from harness.golden.interpreters import find_interpreter
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.image.toolchain_trial import try_toolchain
-from harness.report.terminal_table import new_table
+from harness.report.terminal_lines import print_line
+from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
 from harness.target.find_target import find_target, list_targets, load_target
 from harness.target.target_file import Pyocd, Qemu, Renode, Virtual
@@ -93,17 +94,14 @@ def run_checks(
 def print_checks(machine: list[Check], targets: list[Check], console: Console) -> None:
     """Print both lists, then the remedies."""
     for title, checks in (("this machine", machine), ("targets", targets)):
-        table = new_table()
-        table.add_column("")
-        table.add_column(title, no_wrap=True)
-        table.add_column("")
+        table = TerminalTable([*name_columns("", title), Column(kind="detail")])
         for check in checks:
             mark = Text("✓", "green") if check.ok else Text("✗", "red")
             table.add_row(mark, check.subject, check.detail)
-        console.print(table)
+        table.print_to(console)
     remedies = {c.remedy: c.subject for c in machine + targets if c.remedy and not c.ok}
     for remedy, subject in remedies.items():
-        console.print(f"{subject}: {remedy}", highlight=False)
+        print_line(console, f"{subject}: {remedy}")
 
 
 def _check(subject: str, version: Callable[[], str]) -> Check:

@@ -11,6 +11,7 @@ from harness.errors import ExitCode
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.report.comparison_text import print_comparison
 from harness.report.gate_text import failure_text, gate_summary
+from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.baseline import accept, read_baselines
 from harness.results.judge.compare import compare
 from harness.results.judge.find_runs import find_runs
@@ -80,7 +81,8 @@ def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
         print_comparison(comparison, console)
     for name, unpaired in ((options.a, pairs.only_old), (options.b, pairs.only_new)):
         for record in unpaired:
-            print(f"only in {name}: {record.combination}")
+            combination = record.combination
+            print_line(console, keeping(f"only in {name}: {combination}", *combination))
     return ExitCode.PASSED
 
 
@@ -96,8 +98,11 @@ def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _list(options: argparse.Namespace, workspace: Workspace) -> int:
+    console = Terminal()
     for baseline in read_baselines(options.baseline or workspace.baselines):
-        print(f"{baseline.record.combination}\n  {baseline.accepted}: {baseline.because}")
+        combination = baseline.record.combination
+        print_line(console, keeping(str(combination), *combination))
+        print_line(console, f"  {baseline.accepted}: {baseline.because}")
     return ExitCode.PASSED
 
 

@@ -14,6 +14,7 @@ from harness.options.selection import Selection, add_options
 from harness.report.functions_table import print_functions
 from harness.report.memory_table import print_growth, print_memory
 from harness.report.profile_table import plot_profile, print_profile
+from harness.report.terminal_lines import keeping
 from harness.runs.bench import link_bench
 from harness.runs.request import RunRequest
 from harness.support.numbers import address, whole_number
@@ -115,7 +116,8 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
         with progress.step(request.title), link_bench(request) as dut:
             layers = dut.profile()
         title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
-        print_profile(layers, title, target.counter.ticks, Terminal())
+        heading = keeping(title, model.name, target.name, style="bold")
+        print_profile(layers, heading, target.counter.ticks, Terminal())
         if plot:
             plot_profile(layers, title, target.counter.ticks, plot)
             print(f"plot: {plot}")

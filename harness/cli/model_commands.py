@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from harness.cli.command_groups import add_subcommand
+from harness.cli.command_groups import CommandGroup, add_subcommand
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
@@ -22,6 +19,7 @@ from harness.model.metric import SHOWN
 from harness.model.model_file import Task
 from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.report.network_table import print_network, try_engines
+from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.input_file import read_input
 from harness.support.numbers import number
 from harness.support.progress import Progress
@@ -181,13 +179,14 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
             print(text, flush=True)
 
         trained = train_model(model, folder, say)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("network", "metric", "quality", "samples", "source"):
-        table.add_column(heading, justify="right" if heading in {"quality", "samples"} else "left")
+    columns = number_columns("quality", "samples")
+    table = TerminalTable(
+        [*name_columns("network", "metric"), *columns, Column("source", "detail")]
+    )
     for row in trained.qualities:
         values = (row.kind, SHOWN[row.metric], f"{row.value:.4f}", str(row.count), row.where)
         table.add_row(*values)
-    Terminal().print(table)
+    table.print_to(Terminal())
     print(f"{trained.seconds:.0f} s; in {folder}:")
     for name, data in trained.files.items():
         original = model.path / name

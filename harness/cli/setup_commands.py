@@ -13,6 +13,8 @@ from harness.harness_toml import tflm_tree
 from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.model.folder import list_models, load_model
+from harness.report.terminal_lines import print_lines
+from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.serve_options import add_options as add_virtual_options
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
@@ -74,9 +76,11 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
         rows = [
             (name, _described(lambda n: find_toolchain(n).version, name)) for name in TOOLCHAINS
         ]
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, description in sorted(rows):
-        print(f"{name:{width}}  {description}")
+    table = TerminalTable([*name_columns(""), Column(kind="detail")])
+    for row in sorted(rows):
+        table.add_row(*row)
+    console = Terminal()
+    print_lines(console, table.lines(console.width))
     return ExitCode.PASSED
 
 

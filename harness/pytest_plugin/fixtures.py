@@ -1,6 +1,5 @@
 """The fixtures: what is run, the board, and the device under test."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial

@@ -1,14 +1,14 @@
-"""The differences between two runs, for a terminal. The text fits 80 columns."""
+"""The differences between two runs, for a terminal."""
 
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Number
 from harness.report.plain_text import percent
-from harness.report.terminal_table import new_table, print_line
+from harness.report.terminal_lines import keeping, print_line
+from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.causes import PartChange, layer_changes, symbol_changes
 from harness.results.judge.compare import Comparison, Delta
 from harness.results.judge.run_context import commit_of
@@ -24,7 +24,7 @@ _STYLES = {"worse": "bold red", "better": "green"}
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the differences and their possible causes, and one line for all equal numbers."""
     old, new = comparison.old, comparison.new
-    print_line(console, str(new.combination), "bold")
+    print_line(console, keeping(str(new.combination), *new.combination, style="bold"))
     print_line(console, f"{_run(old)}  →  {_run(new)}")
     for which, record in (("old", old), ("new", new)):
         for reason in record.reasons:
@@ -37,7 +37,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         print_line(console, f"not comparable ({why}): {names}")
     differing = [delta for delta in comparison.deltas if delta.judged in _ORDER]
     if differing:
-        console.print(_table(differing))
+        _table(differing).print_to(console)
     same = len(comparison.judged("same"))
     estimates = sum(delta.kind == "estimated" for delta in differing)
     if same:
@@ -86,12 +86,8 @@ def change_text(delta: Delta) -> str:
     return f"{sign}{difference} ({percent(delta.relative)})"
 
 
-def _table(deltas: Sequence[Delta]) -> Table:
-    table = new_table()
-    table.add_column("", no_wrap=True)
-    table.add_column("", overflow="fold")
-    for heading in ("old", "new", "change"):
-        table.add_column(heading, justify="right", overflow="fold")
+def _table(deltas: Sequence[Delta]) -> TerminalTable:
+    table = TerminalTable([*name_columns("", ""), *number_columns("old", "new", "change")])
     for delta in sorted(deltas, key=lambda delta: _ORDER.index(delta.judged)):
         row = [
             Text(delta.judged, _STYLES.get(delta.judged, "")),
@@ -100,7 +96,7 @@ def _table(deltas: Sequence[Delta]) -> Table:
         ]
         table.add_row(*row)
         if delta.why:
-            table.add_row("", Text(printable(delta.why), "dim"))
+            table.add_line(Text(f"    {printable(delta.why)}", "dim"))
     return table
 
 

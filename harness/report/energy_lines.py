@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from harness.report.plain_text import quantity
+from harness.report.terminal_lines import keeping, print_line
 from harness.results.record import Record
 
 
 def print_energy(records: Sequence[Record], console: Console) -> None:
     """Print the estimated energies, then some lines for each measured energy."""
+    names = {name for r in records for name in (r.target.name, r.model.name)}
     for line in _estimated(records):
-        console.print(line, style="dim", highlight=False)
+        print_line(console, keeping(line, *names, style="dim"))
     for record in records:
         for line in _metered(record):
-            console.print(line, highlight=False)
+            print_line(console, keeping(line, *names))
 
 
 def _estimated(records: Sequence[Record]) -> Iterator[str]:

@@ -1,21 +1,20 @@
 """Engines side by side: each number, and below it the parts that make the difference.
 
-`rows_of` returns the rows for any kind of report; `print_side_by_side` prints them in 80 columns.
+`rows_of` returns the rows for any kind of report; `print_side_by_side` prints them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, groupby
-from textwrap import fill
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.measure.number import Kind, Number
 from harness.report.plain_text import error_of, few_digits, percent, quantity
-from harness.report.terminal_table import add_number_columns, new_table, print_line
+from harness.report.terminal_lines import keeping, print_line
+from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.compare import Delta
 from harness.results.judge.side_by_side import Parts, SideBySide, flash_parts, ram_parts, tick_parts
 from harness.results.record import Record
@@ -23,8 +22,6 @@ from harness.support.printable import printable
 
 _LARGEST_PARTS = 4  # parts that a number has in the table; the rest is one sum
 _OTHER_ENGINES = 2  # engines in a terminal's table beside the first; more do not fit
-_HEADING_WIDTH = 14  # characters
-_PART_WIDTH = 32  # characters
 _LISTED_LAYERS = 5
 _LARGE = 1000  # larger ratios have no digits after the point
 
@@ -191,13 +188,14 @@ def print_side_by_side(groups: Sequence[SideBySide], console: Console) -> None:
     narrow = [part for group in groups for part in _narrow(group)]
     for engines, parts in groupby(narrow, key=_engines):
         if len(engines) > 1:
-            console.print(_table(engines, list(parts)))
+            _table(engines, list(parts)).print_to(console)
     compared = [group for group in groups if group.comparisons]
     for line in legend_of(compared) if compared else ():
         print_line(console, line, "dim")
     for group in groups:
         for note in notes_of(group):
-            print_line(console, f"{group.first.model.name} on {group.first.target.name}: {note}")
+            model, target = group.first.model.name, group.first.target.name
+            print_line(console, keeping(f"{model} on {target}: {note}", model, target))
 
 
 def _narrow(group: SideBySide) -> Iterator[SideBySide]:
@@ -210,25 +208,24 @@ def _engines(group: SideBySide) -> list[str]:
     return [record.image.engine for record in group.records]
 
 
-def _table(engines: Sequence[str], groups: Sequence[SideBySide]) -> Table:
-    table = new_table()
-    table.add_column("", overflow="fold")
-    for index, engine in enumerate(engines):
-        name = Text(fill(printable(engine), _HEADING_WIDTH))
-        table.add_column(name, justify="right", no_wrap=True)
+def _table(engines: Sequence[str], groups: Sequence[SideBySide]) -> TerminalTable:
+    first, *others = map(printable, engines)
+    table = TerminalTable(
+        [*name_columns(""), *number_columns(first, *(h for name in others for h in (name, "")))]
+    )
+    for index, group in enumerate(groups):
         if index:
-            add_number_columns(table, [""])
-    for group in groups:
-        table.add_row(Text(title_of(group), "bold", overflow="fold"))
+            table.add_line()
+        names = group.first.target.name, group.first.model.name
+        table.add_line(keeping(title_of(group), *names, style="bold"))
         for row in rows_of(group):
             table.add_row(*_texts(row))
-        table.add_section()
     return table
 
 
 def _texts(row: Row) -> Iterator[Text]:
     style = "dim" if row.is_part else ""
-    yield Text(f"    {printable(row.name, _PART_WIDTH)}" if row.is_part else f"  {row.name}", style)
+    yield Text(f"{'    ' if row.is_part else '  '}{printable(row.name)}", style)
     for index, cell in enumerate(row.cells):
         yield Text(cell.text, "bold red" if cell.wrong else style)
         if index:

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from harness.measure.cycles.estimate import Estimate
 from harness.report.plain_text import error_of
-from harness.report.terminal_table import add_number_columns, new_table
+from harness.report.terminal_lines import print_line
+from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 
 _SHOWN = 12
 
@@ -17,9 +18,8 @@ def print_functions(estimate: Estimate, console: Console, shown: int = _SHOWN) -
     Instructions are exact, cycles are estimated. A function's numbers do not include the functions
     that it calls.
     """
-    table = new_table()
-    table.add_column("function (file, if it has another name)", overflow="fold")
-    add_number_columns(table, ("instr.", "~ cycles", "share", "CPI"))
+    function_column = name_columns("function (file, if it has another name)")
+    table = TerminalTable([*function_column, *number_columns("instr.", "~ cycles", "share", "CPI")])
 
     def add(name: str, instructions: int, cycles: int) -> None:
         share = f"{cycles / estimate.cycles:.1%}"
@@ -34,11 +34,9 @@ def print_functions(estimate: Estimate, console: Console, shown: int = _SHOWN) -
     if rest:
         instructions = sum(function.instructions for function in rest)
         add(f"{len(rest)} more", instructions, sum(function.cycles for function in rest))
-    table.add_section()
+    table.add_line()
     add("all", estimate.instructions, estimate.cycles)
-    console.print(table)
-    console.print(
-        f"exact: instructions\nestimated: cycles, {estimate.model}, {error_of(estimate.error)}, "
-        "zero wait states",
-        highlight=False,
-    )
+    table.print_to(console)
+    print_line(console, "exact: instructions")
+    error = error_of(estimate.error)
+    print_line(console, f"estimated: cycles, {estimate.model}, {error}, zero wait states")

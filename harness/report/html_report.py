@@ -18,6 +18,7 @@ from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS, Series
 from harness.report.plain_text import Shown, percent, quantity, short, show
 from harness.report.report_data import MOST, Summary
+from harness.report.runs_legend import other_golden
 from harness.results.judge.metrics import TICK_UNITS, tick_unit
 from harness.results.record import Record
 from harness.results.store.store import Point
@@ -86,7 +87,7 @@ def _environment() -> Environment:
         "main_number_of": _main_number,
         "explain": explain,
     }
-    for function in (rows_of, notes_of, title_of, legend_of):
+    for function in (rows_of, notes_of, title_of, legend_of, other_golden):
         environment.globals[function.__name__] = function
     environment.globals["point_text"] = _point_text
     return environment

@@ -1,10 +1,11 @@
-"""The distribution of inference times as a table for a terminal. It fits 80 columns."""
+"""The distribution of inference times as a table for a terminal."""
 
 from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
+from harness.report.terminal_lines import print_line
+from harness.report.terminal_table import TICK_HEADINGS, TerminalTable, name_columns, number_columns
 from harness.results.judge.metrics import tick_unit
 from harness.results.record import Record
 
@@ -20,21 +21,21 @@ def print_latency(records: Sequence[Record], console: Console) -> None:
     if not varying:
         return
     several = len({record.image.engine for record in records}) > 1
-    table = new_table(gap=0)
-    table.add_column("target\nmodel" + "\nengine" * several, overflow="fold")
-    add_number_columns(table, (*_COLUMNS, "spread\nfirst"))
+    model = "model\nengine" if several else "model"
+    table = TerminalTable(
+        [*name_columns("target", model), *number_columns(*_COLUMNS, "spread\nfirst")]
+    )
     for record in varying:
         unit = _unit(record)
         cells = [_cell(record, unit, name) for name in _COLUMNS]
         spread, first = _value(record, unit, "spread"), _value(record, unit, "first")
-        name = f"{record.target.name}\n{record.model.name}"
-        name += f"\n{record.image.engine}" * several
+        model = record.model.name + f"\n{record.image.engine}" * several
         warm_up = "" if first is None else f"{first:,.0f}"
-        table.add_row(name, *cells, f"{spread:.2%}\n{warm_up}")
-    console.print(table)
+        table.add_row(record.target.name, model, *cells, f"{spread:.2%}\n{warm_up}")
+    table.print_to(console)
     units = " or ".join(unit for unit in TICK_HEADINGS if any(_unit(r) == unit for r in varying))
     legend = f"{units} per inference; spread: (max - min) / median; first: warm-up"
-    console.print(legend, style="dim", highlight=False)
+    print_line(console, legend, "dim")
 
 
 def _unit(record: Record) -> str:

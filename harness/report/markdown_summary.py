@@ -11,15 +11,18 @@ from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
 from harness.report.plain_text import percent, short, show
 from harness.report.report_data import MOST, Summary
+from harness.report.runs_legend import other_golden
 from harness.results.judge.compare import Delta, Judged
 from harness.support.printable import printable
 from harness.support.whole_files import unwritable
 
 _LONGEST_LINE = 400  # characters
 _MAX_ROWS = 200  # GitHub shows 1 MiB
+# ASCII punctuation except the comma (CommonMark 2.4). Within a name or a number, -, _ and . have no
+# meaning there, and a search in the file finds what is not escaped.
 _SPECIAL = re.compile(
-    r"([!-+\--/:-@\[-`{-~])"
-)  # ASCII punctuation except the comma: CommonMark 2.4
+    r"((?<![A-Za-z0-9])_|[-_](?![A-Za-z0-9])|(?<!\d)\.|\.(?!\d)|[!-+/:-@\[-^`{-~])"
+)
 
 
 def append_markdown(summary: Summary, path: Path) -> None:
@@ -112,6 +115,7 @@ def _table(summary: Summary) -> Iterator[str]:
     if len(summary.statuses) > _MAX_ROWS:
         yield f"\nand {len(summary.statuses) - _MAX_ROWS} more"
     yield "\nNumbers without a kind are exact: the same on every machine."
+    yield from (f"\n{escaped(line)}" for line in other_golden(s.record for s in summary.statuses))
 
 
 def _row(status: CombinationStatus) -> list[str]:
@@ -121,7 +125,7 @@ def _row(status: CombinationStatus) -> list[str]:
         escaped(record.model.name),
         escaped(record.target.name),
         *map(escaped, status.build),
-        "**failed**" if status.failed else "passed",
+        "**✗ failed**" if status.failed else "passed",
         f"{SHOWN[metric]} {numbers[metric].value:.4f}",
         f"{record.differing:,}",
     ]

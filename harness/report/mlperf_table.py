@@ -1,4 +1,4 @@
-"""MLPerf Tiny's four benchmarks as a table for a terminal. It fits 80 columns."""
+"""MLPerf Tiny's four benchmarks as a table for a terminal."""
 
 from collections.abc import Sequence
 
@@ -7,49 +7,51 @@ from rich.text import Text
 
 from harness.model.metric import SHOWN
 from harness.report.plain_text import quantity
-from harness.report.terminal_table import add_number_columns, new_table
+from harness.report.terminal_lines import keeping, print_line
+from harness.report.terminal_table import (
+    VERDICT,
+    TerminalTable,
+    name_columns,
+    number_columns,
+    verdict_text,
+)
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.suite import Outcome
 
 
 def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -> None:
-    """Print a row for each of `outcomes`, then what failed or was not measured, and why."""
-    table = new_table()
-    table.add_column("benchmark")
-    table.add_column("model", overflow="fold")
-    add_number_columns(table, ("target", "quality", "vectors\n≠ golden", "latency\ninf./s"))
-    table.add_column("")
-    for outcome in outcomes:
+    """Print a row for each of `outcomes`, failed ones first; then what failed, and why."""
+    columns = number_columns("quality\n≥ target", "vectors\n≠ golden", "latency\ninf./s")
+    table = TerminalTable([VERDICT, *name_columns("benchmark", "model"), *columns])
+    for outcome in sorted(outcomes, key=lambda outcome: not outcome.code):
         table.add_row(*_row(outcome))
-    console.print(table)
-    console.print(
+    table.print_to(console)
+    legend = (
         f"{target}. exact: quality, ≠ golden (printed results that differ); measured: latency "
-        "and throughput (device clock; median of the windows)",
-        style="dim",
-        highlight=False,
+        "and throughput (device clock; median of the windows)"
     )
+    print_line(console, keeping(legend, target, style="dim"))
     benchmarks_by_reason: dict[str, list[str]] = {}
     for outcome in outcomes:
         for reason in _reasons(outcome):
             benchmarks_by_reason.setdefault(reason, []).append(outcome.benchmark.id)
     for reason, benchmarks in benchmarks_by_reason.items():
-        console.print(f"{', '.join(benchmarks)}: {reason}", highlight=False, markup=False)
+        print_line(console, f"{', '.join(benchmarks)}: {reason}")
 
 
 def _row(outcome: Outcome) -> list[str | Text]:
     one, run = outcome.benchmark, outcome.run
     goal = f"{SHOWN[one.metric]} ≥ {one.quality_target:.2f}"
     if run is None:
-        return [one.id, "", goal, "", "", "", Text("not run", "red" if outcome.code else "dim")]
-    verdict = Text("passed", "green") if not outcome.code else Text("failed", "bold red")
+        not_run = Text("✗ not run", "bold red") if outcome.code else Text("not run", "dim")
+        return [not_run, one.id, "", f"\n{goal}"]
     return [
+        verdict_text(passed=not outcome.code),
         one.id,
         run.model.name,
-        goal,
-        Text(f"{run.quality:.4f}", "" if outcome.reached else "red"),
+        Text(f"{run.quality:.4f}\n{goal}", "" if outcome.reached else "red"),
         f"{len(run.vectors):,}\n{len(run.differing):,}",
         _latency(run),
-        verdict,
     ]
 
 

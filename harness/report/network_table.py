@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.engines.registry import Engine, Generated
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
-from harness.report.terminal_table import add_number_columns, new_table
+from harness.report.terminal_lines import print_line
+from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 
 _CORE = "cortex-m4f"
 _CODE_SIZE = (14_000, 7_000)
@@ -53,21 +53,23 @@ def print_network(graph: Graph, size: int, supports: list[EngineSupport], consol
     lines = [graph.where, f"  {size:,} bytes, {len(graph.operators)} operators"]
     for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
         lines += [f"  {what:6}  {_tensor(graph.tensors[index])}" for index in indices]
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
-    console.print(_layers(graph, supports))
+    for line in lines:
+        print_line(console, line)
+    _layers(graph, supports).print_to(console)
     for support in supports:
-        style = "none" if support.generated else "red"
-        console.print(_summary(support), style=style, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, _summary(support), "" if support.generated else "red")
 
 
-def _layers(graph: Graph, supports: list[EngineSupport]) -> Table:
-    table = new_table()
-    table.add_column("", justify="right")
-    table.add_column("operator", no_wrap=True)
-    table.add_column("output", overflow="fold")
-    add_number_columns(table, ("scale", "zero\npoint", "const.\nbytes", "MACs"))
-    for support in supports:
-        table.add_column(support.engine.name, justify="center")
+def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:
+    table = TerminalTable(
+        [
+            Column(right=True),
+            *name_columns("operator"),
+            Column("output", "text"),
+            *number_columns("scale", "zero\npoint", "const.\nbytes", "MACs"),
+            *(Column(support.engine.name, "text") for support in supports),
+        ]
+    )
     macs = _macs(supports)
     for operator in graph.operators:
         output = graph.tensors[operator.outputs[0]] if operator.outputs else None

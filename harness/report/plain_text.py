@@ -1,20 +1,37 @@
 """Text and numbers for people."""
 
 import math
+import re
 from dataclasses import dataclass
 
 from harness.measure.number import Number
+from harness.results.record import ImageInfo
 from harness.support.printable import printable
 
-_SHORT = 60  # characters of a name
+_SHORT = 80  # characters of a name
 _LARGEST = 2**53
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"s", "J", "W", "A", "V"}
+_COMPILER = re.compile(r"^(?:arm-none-eabi-gcc (\(.*?\)) ([\d.]+)|clang version ([\d.]+) (\(.*\)))")
 
 
 def short(text: str) -> str:
     """Return `text` printable, and short enough for a row of a table."""
     return printable(text, _SHORT)
+
+
+def built_with(image: ImageInfo) -> str:
+    """Return the toolchain and the flag."""
+    return f"{image.toolchain} {image.optimize}".strip()
+
+
+def shown_compiler(version: str) -> str:
+    """Return a compiler's version line as people name it, with the package it comes from."""
+    match = _COMPILER.match(version)
+    if match is None:
+        return version
+    package, gnu_arm, clang, ziglang = match.groups()
+    return f"GNU Arm {gnu_arm} {package}" if gnu_arm else f"clang {clang} {ziglang}"
 
 
 @dataclass(frozen=True)

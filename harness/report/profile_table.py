@@ -1,38 +1,47 @@
-"""The ticks of each layer: a table for a terminal, which fits 80 columns, and a plot."""
+"""The ticks of each layer: a table for a terminal, and a plot."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
-from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
+from harness.report.terminal_lines import print_line
+from harness.report.terminal_table import (
+    TICK_HEADINGS,
+    Column,
+    TerminalTable,
+    name_columns,
+    number_columns,
+)
 from harness.runs.layer_profile import LayerProfile, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BAR_WIDTH = 6  # characters
-_SHAPE_WIDTH = 11
-_OPERATOR_WIDTH = 18
 _PLOT_ROW = 0.22  # inches
 _KIND = {"instructions": "exact", "cycles": "measured"}
 
 
-def print_profile(profile: Profile, title: str, unit: str, console: Console) -> None:
+def print_profile(profile: Profile, title: str | Text, unit: str, console: Console) -> None:
     """Print a line for each layer; `unit` is the unit of ticks, instructions or cycles."""
     most = max((layer.ticks for layer in profile.layers), default=0) or 1
-    table = new_table(gap=0)
     heading = TICK_HEADINGS[unit]
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("operator", no_wrap=True)
-    table.add_column("output", no_wrap=True)
-    add_number_columns(table, ("MACs", heading, "share", f"MAC /\n{heading}"))
-    table.add_column("", no_wrap=True, width=_BAR_WIDTH)
+    table = TerminalTable(
+        [
+            Column(right=True),
+            *name_columns("operator"),
+            Column("output", "text"),
+            *number_columns("MACs", heading, "share", f"MAC /\n{heading}"),
+            Column(kind="picture"),
+        ]
+    )
     for layer in profile.layers:
         table.add_row(
             str(layer.layer),
-            _cut(layer.operator, _OPERATOR_WIDTH),
-            _cut("x".join(map(str, layer.shape)) or "scalar", _SHAPE_WIDTH),
+            layer.operator,
+            "x".join(map(str, layer.shape)) or "scalar",
             f"{layer.macs:,}" if layer.macs else "",
             f"{layer.ticks:,}",
             f"{layer.ticks / profile.total:.1%}",
@@ -40,18 +49,17 @@ def print_profile(profile: Profile, title: str, unit: str, console: Console) -> 
             "█" * round(_BAR_WIDTH * max(layer.ticks, 0) / most),
         )
     macs = sum(layer.macs for layer in profile.layers)
-    table.add_section()
+    table.add_line()
     rate = f"{macs / profile.total:.2f}" if macs else ""
     table.add_row("", "all layers", "", f"{macs:,}", f"{profile.total:,}", "100%", rate, "")
-    console.print(title, style="bold", highlight=False)
-    console.print(table)
-    console.print(
-        f"{_KIND[unit]}: {unit} for vector 0, minus {profile.hook} per layer for the hook\n"
+    print_line(console, title)
+    table.print_to(console)
+    for line in (
+        f"{_KIND[unit]}: {unit} for vector 0, minus {profile.hook} per layer for the hook",
         f"the image without hooks: {profile.measured:,} for this vector, "
         f"{_compared(profile.measured - profile.total)}",
-        style="dim",
-        highlight=False,
-    )
+    ):
+        print_line(console, line, "dim")
 
 
 def plot_profile(profile: Profile, title: str, unit: str, path: Path) -> None:
@@ -92,7 +100,3 @@ def _compared(difference: int) -> str:
     if difference == 0:
         return "the same"
     return f"{abs(difference):,} {'more' if difference > 0 else 'fewer'}"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -31,7 +31,7 @@ _COLUMNS: Sequence[Column] = (
 
 @dataclass(frozen=True)
 class Summary:
-    """The content of a report on `runs` runs from `first` to `last`."""
+    """The content of a report on `runs` runs from `first` to `last`; failed ones come first."""
 
     statuses: Sequence[CombinationStatus]
     runs: int
@@ -123,6 +123,7 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
         for key, history in sorted(histories.items(), key=lambda item: (item[0][1], item[0]))
         if history[-1].started >= last - _FORGOTTEN
     ]
+    statuses.sort(key=lambda status: not status.failed)
     return Summary(statuses, len(entries), entries[0].started, last)
 
 

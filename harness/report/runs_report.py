@@ -8,6 +8,7 @@ from rich.text import Text
 
 from harness.report.engines_table import print_side_by_side
 from harness.report.runs_table import print_table
+from harness.report.terminal_lines import keeping, print_line, print_lines
 from harness.results.judge.history import history_of
 from harness.results.judge.side_by_side import side_by_side
 from harness.results.record import Record
@@ -37,7 +38,8 @@ def print_failures(records: Sequence[Record], console: Console) -> None:
     for record in records:
         if record.verdict == "passed":
             continue
-        lines = [f"{record.model.name} on {record.target.name}:"]
-        lines += [f"  {line}" for reason in record.reasons for line in reason.splitlines()]
-        for line in lines:
-            console.print(Text(printable(line)), soft_wrap=True)
+        model, target = record.model.name, record.target.name
+        print_line(console, keeping(f"{model} on {target}:", model, target))
+        # A reason is not wrapped: it can be searched, and a command in it can be copied.
+        reasons = (line for reason in record.reasons for line in reason.splitlines())
+        print_lines(console, [Text(f"  {printable(line)}") for line in reasons])

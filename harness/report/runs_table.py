@@ -1,6 +1,6 @@
-"""The table of runs for a terminal. It fits 80 columns."""
+"""The table of runs for a terminal: passed or failed, what ran, and its numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -8,8 +8,17 @@ from rich.text import Text
 from harness.model.metric import SHOWN
 from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
-from harness.report.plain_text import error_of, few_digits, quantity
-from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
+from harness.report.plain_text import built_with, few_digits, quantity
+from harness.report.runs_legend import legend_of
+from harness.report.terminal_lines import keeping, print_line
+from harness.report.terminal_table import (
+    TICK_HEADINGS,
+    VERDICT,
+    TerminalTable,
+    name_columns,
+    number_columns,
+    verdict_text,
+)
 from harness.results.record import Record
 
 # An interrupt needs a stack frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and
@@ -18,81 +27,74 @@ _SMALL_MARGIN = 256  # bytes
 
 
 def print_table(records: Sequence[Record], console: Console) -> None:
-    """Print two lines for each of `records`, and a legend with the kinds of the numbers.
+    """Print a row for each of `records`, failed ones first, and a legend.
 
     Below the target are the toolchain and flag, if the records have several, and the protocol, if
     it is not the link.
     """
-    several_toolchains = len({record.image.toolchain for record in records}) > 1
-    several_flags = len({record.image.optimize for record in records}) > 1
+    records = sorted(records, key=lambda record: record.verdict == "passed")
+    several_builds = len({built_with(record.image) for record in records}) > 1
     units = [unit for unit in TICK_HEADINGS if any(_has(unit, r) for r in records)]
     timed = any("throughput" in record.numbers for record in records)
-    metrics = {
-        shown: {record.model.name for record in records if record.model.metric == name}
-        for name, shown in SHOWN.items()
-        if any(record.model.metric == name for record in records)
-    }
-    table = new_table()
-    built = several_toolchains or several_flags
-    for heading in ("target\ntoolchain" if built else "target", "model\nengine"):
-        table.add_column(heading, overflow="fold")
-    headings = (
-        f"{next(iter(metrics)) if len(metrics) == 1 else 'quality'}\n≥ target",
-        "vectors\n≠ golden",
-        *(f"{TICK_HEADINGS[unit]}\n{_second_line(unit, records)}" for unit in units),
-        *(["latency\ninf./s"] * timed),
-        "flash",
-        "RAM",
-        "wall\ns",
+    metrics = list(dict.fromkeys(SHOWN[record.model.metric] for record in records))
+    table = TerminalTable(
+        [
+            VERDICT,
+            *name_columns("target\ntoolchain" if several_builds else "target", "model\nengine"),
+            *number_columns(
+                f"{metrics[0] if len(metrics) == 1 else 'quality'}\n≥ target",
+                "vectors\n≠ golden",
+                *(f"{TICK_HEADINGS[unit]}\n{_second_line(unit, records)}" for unit in units),
+                *(["latency\ninf./s"] * timed),
+                "flash\nRAM",
+                "wall",
+            ),
+        ]
     )
-    add_number_columns(table, headings)
     for record in records:
-        differences = (
+        notes = (
             record.protocol * (record.protocol != "link"),
-            record.image.toolchain * several_toolchains,
-            record.image.optimize * several_flags,
+            built_with(record.image) * several_builds,
         )
-        target = _two_lines(record.target.name, " ".join(filter(None, differences)))
-        table.add_row(target, *_row(record, units, timed=timed))
-    console.print(table)
-    console.print(_legend(metrics, units, records), style="dim", highlight=False)
+        table.add_row(
+            verdict_text(passed=record.verdict == "passed"),
+            _two_lines(record.target.name, " ".join(filter(None, notes))),
+            *_row(record, units, timed=timed),
+        )
+    table.print_to(console)
+    names = {name for r in records for name in (r.target.name, r.model.name)}
+    for line in legend_of(records, units):
+        print_line(console, keeping(line, *names, style="dim"))
     print_latency(records, console)
     print_energy(records, console)
     for record in records:
-        _print_chance(record, console)
-        margin = record.numbers.get("stack_margin")
-        if margin is not None and margin.value < _SMALL_MARGIN:
-            console.print(
-                f"{record.target.name}, {record.model.name}: only {margin.value:,} of "
-                f"{record.numbers['stack_reserved'].value:,} bytes of the stack are unused",
-                style="yellow",
-                highlight=False,
-            )
-        if record.retries:
-            console.print(
-                f"{record.target.name}, {record.model.name}: {record.retries} "
-                "retransmissions; the line is noisy or the machine is busy",
-                style="yellow",
-                highlight=False,
-            )
+        target, model = record.target.name, record.model.name
+        for warning in _warnings(record):
+            text = f"{target}, {model}: {warning}"
+            print_line(console, keeping(text, target, model, style="yellow"))
 
 
-def _print_chance(record: Record, console: Console) -> None:
-    """Warn about a quality that guesses reach, too."""
-    metric = record.model.metric
-    chance = record.numbers.get(f"{metric}_chance")  # absent in older records
-    quality = record.numbers[metric].value
+def _warnings(record: Record) -> Iterator[str]:
+    """Yield a warning about a quality that guesses reach, too, a full stack and a noisy line."""
+    metric, numbers = record.model.metric, record.numbers
+    chance = numbers.get(f"{metric}_chance")  # absent in older records
+    quality = numbers[metric].value
     if chance is not None and quality <= chance.value:
-        console.print(
-            f"{record.target.name}, {record.model.name}: {SHOWN[metric]} {quality:.4f} proves "
-            f"nothing: guesses reach up to {chance.value:.4f} on these vectors",
-            style="yellow",
-            highlight=False,
+        yield (
+            f"{SHOWN[metric]} {quality:.4f} proves nothing: "
+            f"guesses reach up to {chance.value:.4f} on these vectors"
         )
+    margin = numbers.get("stack_margin")
+    if margin is not None and margin.value < _SMALL_MARGIN:
+        reserved = numbers["stack_reserved"].value
+        yield f"only {margin.value:,} of {reserved:,} bytes of the stack are unused"
+    if record.retries:
+        yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"
 
 
 def _has(unit: str, record: Record) -> bool:
-    return f"{unit}_median" in record.numbers or (unit == "instructions" and _is_timed(record))
+    names = {f"{unit}_median", *(["instructions_estimated"] if unit == "instructions" else [])}
+    return not names.isdisjoint(record.numbers)
 
 
 def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Text]:
@@ -109,9 +111,8 @@ def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Tex
         _two_lines(f"{value['vectors']:,}", f"{record.differing:,}", good=record.differing == 0),
         *(_ticks(record, unit) for unit in units),
         *latency,
-        f"{value['flash']:,}",
-        f"{value['ram']:,}",
-        f"{value['wall']:.1f}",
+        Text(f"{value['flash']:,}\n{value['ram']:,}"),
+        f"{value['wall']:.1f} s",
     ]
 
 
@@ -123,7 +124,7 @@ def _ticks(record: Record, unit: str) -> str | Text:
     if f"{unit}_median" in value:
         return _two_lines(f"{value[f'{unit}_median']:,.0f}", cycles)
     timed = value.get(f"{unit}_estimated")
-    return "" if timed is None else f"~ {few_digits(timed)}"
+    return "" if timed is None else _two_lines(f"~ {few_digits(timed)}", "")
 
 
 def _two_lines(above: str, below: str, *, good: bool = True) -> Text:
@@ -137,61 +138,3 @@ def _second_line(unit: str, records: Sequence[Record]) -> str:
     """Return the second line of the heading of a column with ticks."""
     estimated = any("cycles_estimated" in record.numbers for record in records)
     return "~ cycles" if estimated and unit == "instructions" else "/inference"
-
-
-def _legend(
-    metrics: Mapping[str, set[str]], units: Sequence[str], records: Sequence[Record]
-) -> str:
-    # The table has no room for the metric in every row.
-    common, *others = metrics
-    named = [f"{metric} of {', '.join(sorted(metrics[metric]))}" for metric in others]
-    quality = f"quality ({'; '.join([common, *named])})" if others else common
-    exact = [quality, _differing(records)]
-    measured = ["wall time"]
-    for unit in units:
-        kind = exact if unit == "instructions" else measured
-        if any(f"{unit}_median" in record.numbers for record in records):
-            kind.append(f"median {unit} per inference")
-    if any("throughput" in record.numbers for record in records):
-        measured.append("latency and throughput (median of the windows)")
-    exact.append("flash and RAM (bytes)")
-    lines = [f"exact: {', '.join(exact)}", f"measured: {', '.join(measured)}"]
-    cycles = [r.numbers["cycles_estimated"] for r in records if "cycles_estimated" in r.numbers]
-    models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in cycles)
-    if models:
-        lines.append(f"estimated: ~ cycles per inference, {'; '.join(models)}")
-    timed = [r.numbers["instructions_estimated"] for r in records if _is_timed(r)]
-    lines += dict.fromkeys(
-        f"estimated: ~ instr. per inference, {error_of(one.error)} ({one.model})" for one in timed
-    )
-    lines += _remarks(records)
-    return "\n".join(lines)
-
-
-def _is_timed(record: Record) -> bool:
-    return "instructions_estimated" in record.numbers
-
-
-def _differing(records: Sequence[Record]) -> str:
-    units = {"link": "output bytes", "mlperf-tiny": "printed results, over mlperf-tiny,"}
-    used = dict.fromkeys(units[record.protocol] for record in records)
-    return f"≠ golden ({' or '.join(used)} that differ)"
-
-
-def _remarks(records: Sequence[Record]) -> Iterator[str]:
-    """Yield the numbers that `records` lack, and why, and what a chip would not let pass."""
-    targets_by_reason: dict[tuple[str, str], set[str]] = {}
-    for record in records:
-        estimate_unavailable = (
-            "" if "instructions_median" not in record.numbers else record.estimate_unavailable
-        )
-        for what, why in (
-            ("no estimate", estimate_unavailable),
-            ("no layers", record.profile_unavailable),
-            ("no stack", record.stack_unavailable),
-            ("unmapped access", record.unmapped),
-        ):
-            if why:
-                targets_by_reason.setdefault((what, why), set()).add(record.target.name)
-    for (what, why), targets in targets_by_reason.items():
-        yield f"{what} on {', '.join(sorted(targets))}: {why}"

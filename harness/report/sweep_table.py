@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from harness.measure.number import Number
 from harness.report.plain_text import error_of, few_digits
-from harness.report.terminal_table import TICK_HEADINGS, add_number_columns, new_table
+from harness.report.terminal_lines import keeping, print_line, print_lines
+from harness.report.terminal_table import (
+    TICK_HEADINGS,
+    VERDICT,
+    TerminalTable,
+    name_columns,
+    number_columns,
+    verdict_text,
+)
 from harness.results.judge.sweep_row import SweepRow, groups
 
 if TYPE_CHECKING:
@@ -22,36 +31,44 @@ _MAX_COLUMNS = 3  # panels side by side
 
 
 def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
-    """Print a line for each of `rows`, grouped by target and model.
+    """Print a line for each of `rows`, grouped by target and model; failed ones first.
 
     The reasons for failed rows are below the table.
     """
     units = [unit for unit in TICK_HEADINGS if any(row.unit == unit for row in rows)]
-    table = new_table()
-    table.add_column("target\nmodel", overflow="fold")
-    engines = len({row.engine for row in rows}) > 1
-    table.add_column("engine\ntoolchain" if engines else "tool-\nchain")
-    table.add_column("flag")
+    several = len({row.engine for row in rows}) > 1
     estimates = [row.numbers[_ESTIMATE] for row in rows if _ESTIMATE in row.numbers]
     ticks = [f"{TICK_HEADINGS[unit]}\n/inference" for unit in units]
-    add_number_columns(table, ("flash", "RAM", *ticks, *(["~ cycles"] if estimates else [])))
-    table.add_column("≠\ngolden", justify="right")
-    table.add_column("")
-    for group in groups(rows):
-        for row, name in _named(group):
-            figures = _figures(row, units, estimated=bool(estimates))
-            built = f"{row.engine}\n{row.toolchain}" if engines else row.toolchain
-            table.add_row(name, built, row.opt, *figures)
-        table.add_section()
-    console.print(table)
-    console.print(_kinds(units, estimates), style="dim", highlight=False)
+    figures = ("flash", "RAM", *ticks, *["~ cycles"] * bool(estimates), "≠ golden", "best")
+    built = (*["engine"] * several, "toolchain")
+    table = TerminalTable([VERDICT, *name_columns(*built), *number_columns(*figures)])
+    for index, group in enumerate(sorted(groups(rows), key=_all_passed)):
+        if index:
+            table.add_line()
+        target, model = group[0].target, group[0].model
+        table.add_line(keeping(f"{target}, {model}", target, model, style="bold"))
+        for row in sorted(group, key=_passed):
+            built = (*[row.engine] * several, f"{row.toolchain} {row.opt}")
+            verdict = verdict_text(passed=_passed(row))
+            table.add_row(verdict, *built, *_figures(row, units, estimated=bool(estimates)))
+    table.print_to(console)
+    for line in _kinds(units, estimates):
+        print_line(console, line, "dim")
     for row in rows:
         if row.reasons:
-            text = "\n  ".join([f"{row}:", *row.reasons])
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, keeping(f"{row}:", row.target, row.model))
+            print_lines(console, [Text(f"  {reason}") for reason in row.reasons])
 
 
-def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> str:
+def _passed(row: SweepRow) -> bool:
+    return not row.reasons
+
+
+def _all_passed(rows: Sequence[SweepRow]) -> bool:
+    return all(map(_passed, rows))
+
+
+def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> list[str]:
     exact = ["flash and RAM (bytes)", "≠ golden (output bytes that differ)"]
     measured: list[str] = []
     for unit in units:
@@ -62,15 +79,7 @@ def _kinds(units: Sequence[str], estimates: Sequence[Number]) -> str:
     models = dict.fromkeys(f"{error_of(one.error)} ({one.model})" for one in estimates)
     if models:
         lines.append(f"estimated: ~ cycles, {'; '.join(models)}")
-    return "\n".join([*lines, "*: Pareto-optimal in flash and ticks, among the runs that passed"])
-
-
-def _named(group: list[SweepRow]) -> list[tuple[SweepRow, str]]:
-    """Return the rows with their first cell: target and model are in the first two rows."""
-    names = [group[0].target, group[0].model]
-    if len(group) == 1:
-        return [(group[0], "\n".join(names))]
-    return [(row, names[index] if index < len(names) else "") for index, row in enumerate(group)]
+    return [*lines, "*: Pareto-optimal in flash and ticks, among the runs that passed"]
 
 
 def _figures(row: SweepRow, units: Sequence[str], *, estimated: bool) -> list[str]:
@@ -80,7 +89,7 @@ def _figures(row: SweepRow, units: Sequence[str], *, estimated: bool) -> list[st
     if estimated:
         figures.append(f"~ {few_digits(value[_ESTIMATE])}" if _ESTIMATE in value else "")
     differing = f"{value['bytes_differing']:,}" if value else ""
-    return [*figures, differing, "*" if row.best else "failed" if row.reasons else ""]
+    return [*figures, differing, "*" * row.best]
 
 
 def plot_sweep(rows: Sequence[SweepRow], path: Path) -> None:

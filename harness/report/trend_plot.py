@@ -13,12 +13,12 @@ from rich.console import Console
 from harness.measure.number import Number
 from harness.report.comparison_text import value_text
 from harness.report.plain_text import percent
-from harness.report.terminal_table import print_line
+from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend
 from harness.support.printable import printable
 
-_WIDTH = 64  # columns of a sparkline
+_WIDTH = 64  # columns of a sparkline, at most
 _BARS = "▁▂▃▄▅▆▇█"
 _SMALLEST_SHARE = 0.1  # of the largest change; smaller changes are not marked
 _MAX_MARKED = 8  # changes in a panel
@@ -33,7 +33,8 @@ Why = Callable[[Trend, Change], Sequence[str]]
 def print_trend(trend: Trend, why: Why, console: Console) -> None:
     """Print the trend as a sparkline, and its largest changes with their causes from `why`."""
     first, last = trend.points[0], trend.points[-1]
-    print_line(console, f"{trend.metric} of {title(trend)}", "bold")
+    heading = f"{trend.metric} of {title(trend)}"
+    print_line(console, keeping(heading, trend.model, trend.target, style="bold"))
     runs = f"{len(trend.points)} run{'s' * (len(trend.points) > 1)}"
     dates = f"{first.started:%Y-%m-%d} to {last.started:%Y-%m-%d}"
     print_line(console, f"  {runs}, {dates}, {kind_of(trend)}")
@@ -41,7 +42,7 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
         also_last = ", the last one too" if last.id in trend.failed else ""
         print_line(console, f"  {len(trend.failed)} of the runs failed{also_last}", "red")
     low, high = min(trend.values), max(trend.values)
-    print_line(console, f"  {sparkline(trend)}")
+    print_line(console, f"  {sparkline(trend, console.width - 2)}")
     print_line(
         console,
         f"  from {_value(trend, low)} to {_value(trend, high)}, now {_value(trend, last.value)}",
@@ -63,11 +64,11 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
             print_line(console, f"      {line}", "dim")
 
 
-def sparkline(trend: Trend) -> str:
-    """Return the trend as a line of characters, with gaps for missing runs."""
+def sparkline(trend: Trend, room: int = _WIDTH) -> str:
+    """Return the trend as a line of at most `room` characters, with gaps for missing runs."""
     times, values = trend.times, trend.values
     columns: dict[int, list[float]] = {}
-    width = min(_WIDTH, _expected_runs(times))
+    width = max(1, min(room, _WIDTH, _expected_runs(times)))
     whole = max((times[-1] - times[0]).total_seconds(), 1.0)
     for time, value in zip(times, values, strict=True):
         column = round((time - times[0]).total_seconds() / whole * (width - 1))

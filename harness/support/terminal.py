@@ -16,6 +16,9 @@ from rich.text import Text
 from harness.support.printable import printable_lines
 from harness.support.secrets import without_secrets
 
+_WIDTH = 80
+"""Columns of a terminal that does not know its width."""
+
 
 def shown(text: object) -> str:
     """Return `text`, or the message of an error, as a terminal may show it."""
@@ -30,6 +33,8 @@ class Terminal(Console):
 
     def __init__(self, file: IO[str] | None = None, **options: Any) -> None:
         super().__init__(file=file, markup=False, emoji=False, **options)
+        if self.width < 1:  # COLUMNS=0: rich would print nothing
+            self.width = _WIDTH
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return `text` with a style; rich calls this for every str that it shows."""

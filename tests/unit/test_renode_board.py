@@ -29,7 +29,7 @@ from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.image.build import Image, build_image
 from harness.link import link_client
 from harness.model.folder import find_model
-from harness.report import runs_table
+from harness.report.runs_legend import legend_of
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Renode, Target
 from tests.support.faulting import Behaviour
@@ -671,7 +671,7 @@ def test_the_target_file_may_allow_accesses_to_nothing(
     (record,) = repository.records()
     assert record.unmapped.startswith("a read of 4 bytes at 0x70000000, where the platform has")
     assert record.unmapped.endswith("(3 such accesses)"), "of the warm-up and two vectors"
-    (line,) = [line for line in runs_table._remarks([record]) if "unmapped" in line]
+    (line,) = [line for line in legend_of([record], []) if "unmapped" in line]
     assert line == f"unmapped access on mine: {record.unmapped}"
 
 

@@ -338,6 +338,30 @@ def test_layers_memory_and_energy_are_shown_where_they_are_known(store: Store) -
     assert "virtual: the currents are simulated" in words
 
 
+def test_failed_runs_come_first_and_names_can_be_searched(store: Store) -> None:
+    names = ("a-b_c-1.5-", "renode-arduino-nano-33-ble", "x" * 80)
+    targets = [msgspec.structs.replace(real().target, name=name) for name in names]
+    records = [at(msgspec.structs.replace(real(), target=target), 2) for target in targets]
+    records[2] = failed(records[2], "wrong")
+    summary = summary_of(store, records)
+    assert [s.record.target.name for s in summary.statuses] == [names[2], *names[:2]]
+    lines = markdown(summary).splitlines()
+    first, *_ = (line for line in lines if "| passed |" in line or "failed** |" in line)
+    assert f"| {names[2]} | cmsis-nn | gcc -O2 | **✗ failed** |" in first
+    assert any(f"| {names[1]} |" in line for line in lines)
+    assert any("| a-b_c-1.5\\- |" in line for line in lines)
+    assert all(name in render(summary) for name in names)
+
+
+def test_what_computed_golden_is_named_if_it_is_not_tflm(store: Store) -> None:
+    made = at(real(), 2)
+    model = msgspec.structs.replace(made.model, golden_source="reference kernels 1")
+    summary = summary_of(store, [msgspec.structs.replace(made, model=model)])
+    text = f"golden of {model.name}: reference kernels 1"
+    assert text in markdown(summary).replace("\\", "")
+    assert text in Page(render(summary)).words
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_string_of_a_record_becomes_markdown(store: Store, text: str) -> None:
     records = [spoilt(at(real(), night), text) for night in (2, 10)]
