@@ -1,6 +1,5 @@
 """Compiles the firmware with CMake and Ninja, and explains their errors."""
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import ninja
 
 from harness.errors import InfrastructureError, InputError
 from harness.image.plain_folder import plain_folders
-from harness.image.toolchain import INSTALL_GCC, Toolchain
+from harness.image.toolchain import INSTALL_GCC, Toolchain, zig_environment
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
 from harness.support.owned_process import OwnedProcess
@@ -74,7 +73,7 @@ def run_cmake(build: Path, definitions: Mapping[str, str]) -> str:
         # What a killed compiler leaves is removed with the build.
         temporary = place / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
-        # zig caches objects of these sources there, and its runtime in the user's cache.
+        # zig caches objects of these sources there; for its runtime, see zig_environment.
         environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": str(temporary)}
         return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment)
 
@@ -93,7 +92,7 @@ def _run(build: Path, definitions: Mapping[str, str], environment: Mapping[str, 
     ]
     configure += [f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
-    kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
+    kept = {key: value for key, value in zig_environment().items() if key not in _NOT_PASSED}
     with tempfile.TemporaryFile() as log:
         for command in (configure, [tool, "--build", str(build)]):
             code = _run_tool(command, log, kept | dict(environment))

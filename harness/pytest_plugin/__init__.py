@@ -56,10 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
-    workspace = _workspace(config)
-    config.pluginmanager.register(FailuresPlugin(workspace.logs))
-    config.pluginmanager.register(SignalsPlugin())
     try:
+        workspace = _workspace(config)
+        config.pluginmanager.register(FailuresPlugin(workspace.logs))
+        config.pluginmanager.register(SignalsPlugin())
         run_options = RunOptions.of(config.option, workspace)
         config.stash[_RUN_OPTIONS] = run_options
         config.pluginmanager.register(TestedRuns())
