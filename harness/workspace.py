@@ -19,6 +19,7 @@ from harness.support.user_folders import CACHES, RESULTS, chosen_folder, own_fol
 _OUR_FILES = ("harness.toml", "targets/*.toml", "models/*/model.toml")
 # https://docs.pytest.org/en/stable/reference/customize.html
 _PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+_LONGEST_INDEX = 440  # bytes; SQLite takes paths of 512, and adds names of temporary files
 _PYTEST_SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 
 
@@ -87,7 +88,7 @@ class Workspace:
         """The index of the Records; if it is missing, it is rebuilt from them."""
         beside = self.results / "index.sqlite"
         chosen = chosen_folder(CACHES)
-        if not chosen and not read_only(self.results) and _may_change(beside):
+        if not chosen and not read_only(self.results) and _can_be_index(beside):
             return beside
         folder = chosen or own_folder(CACHES)
         return folder / "index" / f"{_unique_name(self.root.name, self.results)}.sqlite"
@@ -146,8 +147,10 @@ class Workspace:
         return read_only(self.root / "reports" / "runs")
 
 
-def _may_change(index: Path) -> bool:
-    """Tell whether this user may change all files of `index`, which another one may have made."""
+def _can_be_index(index: Path) -> bool:
+    """Tell whether this user may change all files of `index`, and its path is not too long."""
+    if len(os.fsencode(index)) > _LONGEST_INDEX:
+        return False
     files = (index, index.with_suffix(".digest"), index.with_suffix(".lock"))
     return all(os.access(path, os.R_OK | os.W_OK) for path in files if os.path.lexists(path))
 

@@ -1,6 +1,9 @@
 """Compiles the firmware with CMake and Ninja, and explains their errors."""
 
+import errno
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +39,7 @@ _NO_NEWLIB = re.compile(
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
 _ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # \b excludes file names
 _ERROR_LINES = 20
+_LEAST_FREE = 1 << 20  # bytes; a build needs a few MiB
 _COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
 
 
@@ -49,15 +53,26 @@ def compile_firmware(
     """Compile the firmware with the model in `staging`; write build.log there.
 
     Raises `InputError` if the image does not fit the target's memory, or the build tools do not
-    take a path; `InfrastructureError` if a tool is missing or fails.
+    take a path; `InfrastructureError` if a tool is missing or fails, `OSError` if the disk is full.
     """
     cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
     try:
         log = run_cmake(staging / "cmake", definitions)
     except CompileError as error:
+        _check_disk(str(error), staging)
         raise _explained(str(error), target, toolchain) from error
     (staging / "build.log").write_text(log)
+
+
+def _check_disk(log: str, staging: Path) -> None:
+    """Raise `OSError` if the disk is full or `staging` was removed: the tools do not say so."""
+    (staging / "model").stat()
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in log:
+            raise OSError(number, os.strerror(number), str(staging.parent))
+    if shutil.disk_usage(staging).free < _LEAST_FREE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staging.parent))
 
 
 def run_cmake(build: Path, definitions: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import URL, Connection, Engine, delete, select
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.record_file import read_file
@@ -118,7 +118,8 @@ class Index(Store):
 
 
 def _connect(path: Path) -> Engine:
-    return connect(f"sqlite:///{path}", journal="DELETE")
+    # Not parsed from a text: a path may hold the characters that URLs give a meaning.
+    return connect(URL.create("sqlite", database=str(path)), journal="DELETE")
 
 
 def _digest(path: Path) -> str:
