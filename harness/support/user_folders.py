@@ -70,8 +70,8 @@ def own_folder(variable: str) -> Path:
 def read_only(*folders: Path) -> Path | None:
     """Return where this user may not create files in one of `folders`; None if all are writable.
 
-    For a folder that does not exist, that is the nearest one above. What is not a folder is not
-    read-only: who writes there reports the error.
+    For a folder that does not exist, the nearest one above counts. A file in the place of a folder
+    is not read-only: the attempt to write there reports it.
     """
     nearest = (_nearest(folder) for folder in folders)
     return next(
