@@ -1,5 +1,6 @@
 """The folders of the user's repository: where inputs lie and outputs go."""
 
+import hashlib
 import os
 import stat
 import tomllib
@@ -7,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
 from harness.errors import InfrastructureError
 from harness.support import bundled_files
+from harness.support.user_folders import CACHES, RESULTS, chosen_folder, own_folder, read_only
 
 _OUR_FILES = ("harness.toml", "targets/*.toml", "models/*/model.toml")
 # https://docs.pytest.org/en/stable/reference/customize.html
 _PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+_LONGEST_INDEX = 440  # bytes; SQLite takes paths of 512, and adds names of temporary files
 _PYTEST_SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 
 
@@ -40,50 +44,125 @@ class Workspace:
         """The folders with model folders."""
         return bundled_files.roots("models", self.root)
 
-    @property
-    def trained(self) -> Path:
-        """Newly trained or converted models, one folder each."""
-        return self.root / "build" / "models"
+    @cached_property
+    def caches(self) -> Path:
+        """The folder for everything that can be made again from its inputs.
+
+        It is `build/`, unless `HARNESS_CACHE_DIR` names another one or this user may not write
+        there. Many workspaces can share it: the names of its contents are hashes.
+        """
+        return chosen_folder(CACHES) or (
+            own_folder(CACHES) if self._read_only_caches else self.root / "build"
+        )
+
+    @cached_property
+    def results(self) -> Path:
+        """The folder for what runs and trainings bring.
+
+        It is `reports/`, unless `HARNESS_RESULTS_DIR` names another one or this user may not
+        write there.
+        """
+        return chosen_folder(RESULTS) or (
+            own_folder(RESULTS) / _unique_name(self.root.name, self.root)
+            if self._read_only_results
+            else self.root / "reports"
+        )
 
     @property
     def images(self) -> Path:
         """Built images, with their generated C."""
-        return self.root / "build" / "images"
+        return self.caches / "images"
 
     @property
     def sketches(self) -> Path:
         """Compiled Arduino sketches."""
-        return self.root / "build" / "sketches"
+        return self.caches / "sketches"
 
     @property
     def golden(self) -> Path:
         """Computed golden outputs, for vectors without stored ones."""
-        return self.root / "build" / "golden"
+        return self.caches / "golden"
 
     @property
     def logs(self) -> Path:
         """Logs of the emulators."""
-        return self.root / "build" / "logs"
-
-    @property
-    def runs(self) -> Path:
-        """Records, one file per run."""
-        return self.root / "reports" / "runs"
+        return self.caches / "logs"
 
     @property
     def index(self) -> Path:
         """The index of the Records; if it is missing, it is rebuilt from them."""
-        return self.root / "reports" / "index.sqlite"
+        beside = self.results / "index.sqlite"
+        chosen = chosen_folder(CACHES)
+        if not chosen and not read_only(self.results) and _can_be_index(beside):
+            return beside
+        folder = chosen or own_folder(CACHES)
+        return folder / "index" / f"{_unique_name(self.root.name, self.results)}.sqlite"
+
+    @property
+    def runs(self) -> Path:
+        """New Records, one file per run."""
+        return self.results / "runs"
+
+    @property
+    def record_folders(self) -> Sequence[Path]:
+        """The folders that Records are read from: this user's, and a workspace's that is shared."""
+        shared = self.root / "reports" / "runs"
+        return (self.runs,) if chosen_folder(RESULTS) else tuple(dict.fromkeys((self.runs, shared)))
 
     @property
     def report(self) -> Path:
         """The default file of the report."""
-        return self.root / "reports" / "report.html"
+        return self.results / "report.html"
+
+    @property
+    def trained(self) -> Path:
+        """Newly trained or converted models, one folder each."""
+        inside = self.root / "build" / "models"
+        elsewhere = chosen_folder(RESULTS) or read_only(inside)
+        return self.results / "models" if elsewhere else inside
 
     @property
     def baselines(self) -> Path:
         """Accepted Records, reviewed and committed, and the budgets."""
         return self.root / "reports" / "baselines"
+
+    @property
+    def note(self) -> str:
+        """Which files are not in the workspace, because it cannot be written; otherwise empty."""
+        every = (
+            (CACHES, self._read_only_caches, f"cached files are in {self.caches}"),
+            (RESULTS, self._read_only_results, f"Records are in {self.runs}"),
+        )
+        moved = [each for each in every if each[1] and not chosen_folder(each[0])]
+        if not moved:
+            return ""
+        places = " and ".join(dict.fromkeys(str(place) for _, place, _ in moved))
+        texts = (f"{text} ({variable} names another folder)" for variable, _, text in moved)
+        return f"you may not write in {places}: {', '.join(texts)}"
+
+    @property
+    def _read_only_caches(self) -> Path | None:
+        build = self.root / "build"
+        return read_only(
+            build, *(build / name for name in ("images", "golden", "sketches", "logs"))
+        )
+
+    @property
+    def _read_only_results(self) -> Path | None:
+        return read_only(self.root / "reports" / "runs")
+
+
+def _can_be_index(index: Path) -> bool:
+    """Tell whether this user may change all files of `index`, and its path is not too long."""
+    if len(os.fsencode(index)) > _LONGEST_INDEX:
+        return False
+    files = (index, index.with_suffix(".digest"), index.with_suffix(".lock"))
+    return all(os.access(path, os.R_OK | os.W_OK) for path in files if os.path.lexists(path))
+
+
+def _unique_name(name: str, folder: Path) -> str:
+    """Return `name` with a hash of `folder`, which other folders do not have."""
+    return f"{name[:40]}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
 
 
 def _has_own_files(folder: Path) -> bool:
@@ -98,8 +177,10 @@ def find_workspace(start: Path | None = None, pytest_root: Path | None = None) -
     pytest, or the `pytest_root`; without any of these, `start` itself. The search does not leave
     the git repository or the home folder. A temporary folder that users share and the root of the
     file system only count if they are `start`. Raises `InfrastructureError` if the current folder
-    was removed.
+    was removed, `InputError` if a variable names a folder that cannot be used.
     """
+    for variable in (CACHES, RESULTS):
+        chosen_folder(variable)
     try:
         start = Path.cwd() if start is None else start.resolve()
     except FileNotFoundError as error:

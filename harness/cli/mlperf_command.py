@@ -109,6 +109,8 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     print_outcomes(outcomes, target.name, Terminal())
     if any(outcome.run for outcome in outcomes):
         print(f"records: {workspace.runs}")
+        if workspace.note:
+            print(workspace.note)
     if options.submission is not None:
         _submit(outcomes, options)
     for error in errors:

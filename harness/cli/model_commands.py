@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
-from harness.cli.command_groups import CommandGroup, add_subcommand
+from harness.cli.command_groups import add_subcommand
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree

@@ -52,8 +52,9 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
         raise InputError(
             "is not a folder", where=str(options.folder), remedy="name a folder of Records"
         )
+    folders = [options.folder] if options.folder else workspace.record_folders
     with options.progress.step("adding Records to the store"):
-        added, existing, skipped = push(options.folder or workspace.runs, options.store)
+        added, existing, skipped = push(folders, options.store)
     warn_skipped(skipped)
     print(f"{added:,} Records added, {existing:,} already in the store")
     return ExitCode.PASSED

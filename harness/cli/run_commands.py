@@ -103,6 +103,7 @@ def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> It
             if selection.note:
                 print(selection.note)
             print(f"records: {selection.workspace.runs}")
+            _print_note(selection.workspace)
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -138,6 +139,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
             print(f"  buffers in the arena: {image.directory / 'model' / 'model.c'}")
         else:
             print(f"  arena {image.arena:,} bytes, the smallest with which the engine starts")
+    _print_note(workspace)
     return ExitCode.PASSED
 
 
@@ -153,7 +155,13 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     finally:
         if rows:
             print_sweep(rows, Terminal())
+            _print_note(workspace)
     if plot and any(not row.reasons for row in rows):
         plot_sweep(rows, plot)
         print(f"plot: {plot}")
     return max(row.code for row in rows)
+
+
+def _print_note(workspace: Workspace) -> None:
+    if workspace.note:
+        print(workspace.note)

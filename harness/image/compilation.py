@@ -1,7 +1,9 @@
 """Compiles the firmware with CMake and Ninja, and explains their errors."""
 
+import errno
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +12,7 @@ from typing import IO
 
 from harness.errors import InfrastructureError, InputError
 from harness.image.plain_folder import plain_folders
-from harness.image.toolchain import INSTALL_GCC, Toolchain
+from harness.image.toolchain import INSTALL_GCC, Toolchain, zig_environment
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
 from harness.support.owned_process import OwnedProcess
@@ -38,6 +40,7 @@ _ERROR_LINES = 20
 _COUNT = re.compile(r"^\[(\d+)/(\d+)\] ", re.MULTILINE)
 _END = 20_000  # bytes of a log; a message of Ninja has the whole command of a failed compiler
 _LOOK = 0.5  # seconds between two looks at Ninja's count
+_LEAST_FREE = 1 << 20  # bytes; a build needs a few MiB
 _COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
 
 
@@ -57,15 +60,26 @@ def compile_firmware(
     `count` is called while it compiles with the number of files that are done: "12 of 80".
 
     Raises `InputError` if the image does not fit the target's memory, or the build tools do not
-    take a path; `InfrastructureError` if a tool is missing or fails.
+    take a path; `InfrastructureError` if a tool is missing or fails, `OSError` if the disk is full.
     """
     cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
     try:
         log = run_cmake(staging / "cmake", definitions, count)
     except CompileError as error:
+        _check_disk(str(error), staging)
         raise _explained(str(error), target, toolchain) from error
     (staging / "build.log").write_text(log)
+
+
+def _check_disk(log: str, staging: Path) -> None:
+    """Raise `OSError` if the disk is full or `staging` was removed: the tools do not say so."""
+    (staging / "model").stat()
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in log:
+            raise OSError(number, os.strerror(number), str(staging.parent))
+    if shutil.disk_usage(staging).free < _LEAST_FREE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staging.parent))
 
 
 def run_cmake(
@@ -85,7 +99,7 @@ def run_cmake(
         # What a killed compiler leaves is removed with the build.
         temporary = place / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
-        # zig caches objects of these sources there, and its runtime in the user's cache.
+        # zig caches objects of these sources there; for its runtime, see zig_environment.
         environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": str(temporary)}
         return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment, count)
 
@@ -110,7 +124,7 @@ def _run(
     ]
     configure += [f"-DCMAKE_MAKE_PROGRAM={ninja / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
-    kept = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED}
+    kept = {key: value for key, value in zig_environment().items() if key not in _NOT_PASSED}
     with tempfile.TemporaryFile() as log:
         for command in (configure, [tool, "--build", str(build)]):
             code = _run_tool(command, log, kept | dict(environment), count)

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.errors import InfrastructureError, InputError
 from harness.support.suggestions import suggest
 from harness.support.tool_output import first_line
+from harness.support.user_folders import CACHES, chosen_folder, own_folder
 
 _GCC = "arm-none-eabi-gcc"
 _NEWLIB = ("nano.specs", "libc_nano.a")
@@ -72,7 +73,8 @@ def find_clang() -> Toolchain:
     zig = _zig()
     if zig is None:
         raise InfrastructureError("the package ziglang is not installed", remedy=INSTALL_CLANG)
-    line = first_line([str(zig), "cc", "--version"], INSTALL_CLANG)
+    command = [str(zig), "cc", "--version"]
+    line = first_line(command, INSTALL_CLANG, environment=zig_environment())
     return Toolchain("clang", zig, f"{line} (ziglang {package_version('ziglang')})")
 
 
@@ -113,6 +115,16 @@ def default_toolchain() -> str:
     except InfrastructureError:
         return "gcc" if _zig() is None else "clang"
     return "gcc"
+
+
+def zig_environment() -> dict[str, str]:
+    """Return the environment in which zig finds a folder to cache its runtime library.
+
+    That is its usual one, in the user's cache, unless that cannot be written, or caches have
+    another folder.
+    """
+    folder = (chosen_folder(CACHES) or own_folder(CACHES).parent) / "zig"
+    return {"ZIG_GLOBAL_CACHE_DIR": str(folder), **os.environ}
 
 
 def _zig() -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
 from harness.image.plain_folder import plain_temporary
-from harness.image.toolchain import INSTALL_CLANG, INSTALL_GCC, Toolchain
+from harness.image.toolchain import INSTALL_CLANG, INSTALL_GCC, Toolchain, zig_environment
 from harness.support.tool_output import output_of
 
 _DEADLINE = 120.0  # seconds; the first time, zig compiles its runtime library
@@ -39,7 +39,7 @@ def try_toolchain(toolchain: Toolchain) -> None:
         command = [str(toolchain.compiler), *_COMMANDS[toolchain.name]]
         command += ["-O2", "trial.c", "-o", "trial.elf"]
         remedy = _REMEDIES[toolchain.name]
-        output_of(command, remedy, _DEADLINE, folder=folder)
+        output_of(command, remedy, _DEADLINE, environment=zig_environment(), folder=folder)
         try:
             Elf(folder / "trial.elf").segments()
         except InputError as error:

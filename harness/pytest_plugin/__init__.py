@@ -68,11 +68,11 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
     declare_options(config.stash[_PARSER], config)  # if pytest loaded this plugin late
-    workspace = _workspace(config)
-    config.pluginmanager.register(FailuresPlugin(workspace.logs))
-    config.pluginmanager.register(SignalsPlugin())
-    config.pluginmanager.register(RefusalPlugin())
     try:
+        workspace = _workspace(config)
+        config.pluginmanager.register(FailuresPlugin(workspace.logs))
+        config.pluginmanager.register(SignalsPlugin())
+        config.pluginmanager.register(RefusalPlugin())
         run_options = config.stash[RUN_OPTIONS] = _run_options(config, workspace)
         config.pluginmanager.register(TestedRuns())
         # Only the main process uploads to the store; the workers of xdist report to it.

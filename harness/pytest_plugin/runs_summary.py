@@ -83,3 +83,5 @@ class RunsSummary:
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
         terminalreporter.write_line(shown(f"records: {self._paths[0].parent}"))
+        if selection.workspace.note:
+            terminalreporter.write_line(shown(selection.workspace.note))

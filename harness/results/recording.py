@@ -15,6 +15,7 @@ from harness.results.record_file import read_record, to_json, write_record
 from harness.runs.device_under_test import AnyRun
 from harness.runs.link_run import Run
 from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.support.user_folders import RESULTS
 from harness.workspace import Workspace
 
 listeners: list[Callable[[Path], None]] = []
@@ -76,9 +77,8 @@ def _kept_elsewhere(record: Record, runs: Path, why: HarnessError) -> RecordElse
     error = RecordElsewhereError(
         why.what,
         where=why.where,
-        remedy=f"solve that; then move the Record to {runs}. It is in {path}"
-        if path
-        else f"solve that; then save the Record, which is printed above, in {runs}",
+        remedy=f"solve that, or set {RESULTS} to another folder; then move the Record "
+        + (f"to {runs}. It is in {path}" if path else f"that is printed above to {runs}"),
     )
     error.path = path
     return error

@@ -15,9 +15,15 @@ DEADLINE = 15.0
 _SHOWN = 200  # characters of a tool's message
 
 
-def first_line(command: Sequence[str], remedy: str, deadline: float = DEADLINE) -> str:
+def first_line(
+    command: Sequence[str],
+    remedy: str,
+    deadline: float = DEADLINE,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Return the first line that `command` prints; raises as `output_of`, also for no line."""
-    lines = output_of(command, remedy, deadline).split("\n")
+    lines = output_of(command, remedy, deadline, environment=environment).split("\n")
     line = lines[0].strip()
     if not line:
         raise InfrastructureError(

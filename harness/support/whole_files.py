@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.support.owned_temporary import temporary_file, temporary_folder
+from harness.support.user_folders import CACHES
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BROKEN = {*_FULL, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
@@ -75,14 +76,14 @@ def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 @contextmanager
 def explained_errors(what: str, where: Path) -> Iterator[None]:
-    """Turn an `OSError` into an `InfrastructureError`, such as "WHAT: No space left on device"."""
+    """Turn an `OSError` in a cache into an `InfrastructureError`: "WHAT: File too large"."""
     try:
         yield
     except OSError as error:
         raise InfrastructureError(
             f"{what}: {error.strerror}",
             where=str(error.filename or where),
-            remedy=remedy_of(error, where),
+            remedy=cache_remedy_of(error, where),
         ) from error
 
 
@@ -93,6 +94,11 @@ def remedy_of(error: OSError, where: Path) -> str:
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return f"make {where} writable"
     return f"check {where}"
+
+
+def cache_remedy_of(error: OSError, where: Path) -> str:
+    """Return what `remedy_of` does, and how to choose another folder for caches."""
+    return f"{remedy_of(error, where)}, or set {CACHES} to another folder"
 
 
 def unwritable(place: Path, error: OSError) -> HarnessError:

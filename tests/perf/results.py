@@ -81,7 +81,7 @@ def on_postgresql(folder: Path, show: Show) -> None:
 
     with postgres.server() as socket:
         url = postgres.database(socket)
-        took, (added, *_) = timed(lambda: push(folder, url))
+        took, (added, *_) = timed(lambda: push([folder], url))
         show("PostgreSQL: a year pushed", took, "≤ 30 s", f"{added} records")
         with Store(url) as store:
             queries(store, "PostgreSQL: ", show)

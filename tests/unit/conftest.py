@@ -22,7 +22,9 @@ settings.register_profile(
 )
 settings.load_profile("harness")
 
-os.environ.pop("HARNESS_STORE", None)  # no test adds its Records to the store of a team
+# No test adds its Records to the store of a team, or uses the folders of a developer.
+for variable in ("HARNESS_STORE", "HARNESS_CACHE_DIR", "HARNESS_RESULTS_DIR"):
+    os.environ.pop(variable, None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -78,13 +78,13 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def connect(url: str, *, journal: str = "WAL") -> Engine:
+def connect(url: str | URL, *, journal: str = "WAL") -> Engine:
     """Return the database at `url`, as it is; errors as for `Store`.
 
     With SQLite's `journal` mode WAL, readers do not wait for writers. With DELETE, the database is
     one file whenever nobody writes.
     """
-    parsed = _parse_url(url)
+    parsed = _parse_url(url) if isinstance(url, str) else url
     try:
         engine = create_engine(parsed, **_options(parsed))
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The local index of a folder of records, for fast queries.
+"""The local index of folders of records, for fast queries.
 
 The JSON files are the primary data; the index can always be rebuilt from them. A new file is read,
 a changed file is read again, and the run of a removed file leaves the index.
@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import URL, Connection, Engine, delete, select
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.record_file import read_file
@@ -24,7 +25,7 @@ from harness.results.store.database import connect, make_tables, reading, writin
 from harness.results.store.database_tables import FILES, VERSION, files, runs
 from harness.results.store.store import ParsedRecord, Store, insert
 from harness.support.owned_temporary import temporary_folder
-from harness.support.whole_files import remedy_of
+from harness.support.whole_files import cache_remedy_of
 
 _LOCK_TIMEOUT = 300  # seconds; to index ten years of records takes a minute
 _PAUSE = 0.01  # seconds between two attempts
@@ -32,19 +33,25 @@ _BATCH_SIZE = 250  # records that are read at once
 _SUFFIX = ".json"
 _JOURNALS = ("-journal", "-wal", "-shm")  # SQLite's files beside a database that is being written
 
-FileState = tuple[int, int]  # size in bytes, mtime in nanoseconds
+
+class RecordFile(NamedTuple):
+    """A file that may be a record: its path, size in bytes, and mtime in nanoseconds."""
+
+    path: str
+    size: int = 0
+    changed: int = 0
 
 
 class Index(Store):
-    """A store on SQLite in the file `path`, which `update` makes from a folder of records."""
+    """A store on SQLite in the file `path`, which `update` makes from folders of records."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._digest = path.with_suffix(".digest")
         self.engine = _connect(path)
 
-    def update(self, folder: Path) -> list[InputError]:
-        """Bring the index up to date with `folder`; return an error for each file it skips.
+    def update(self, *folders: Path) -> list[InputError]:
+        """Bring the index up to date with `folders`; return an error for each file it skips.
 
         An index that is damaged, or has tables of another version, is rebuilt. Other processes see
         the state before or after. Raises `InfrastructureError` if the index cannot be written.
@@ -53,16 +60,16 @@ class Index(Store):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _exclusive_lock(self._path.with_suffix(".lock")):
                 if self._is_whole():
-                    return self._update(self.engine, folder, self._path)
+                    return self._update(self.engine, folders, self._path)
                 if os.path.lexists(self._path):
-                    text = f"does not match {self._digest.name}; it is made again from {folder}"
+                    text = f"does not match {self._digest.name}; it is made again from {folders[0]}"
                     print(f"harness: {self._path}: {text}", file=sys.stderr)
-                return self._rebuild(folder)
+                return self._rebuild(folders)
         except OSError as error:
             raise InfrastructureError(
                 f"the index cannot be written: {error.strerror}",
                 where=str(self._path),
-                remedy=remedy_of(error, self._path.parent),
+                remedy=cache_remedy_of(error, self._path.parent),
             ) from error
 
     def _is_whole(self) -> bool:
@@ -74,33 +81,34 @@ class Index(Store):
         except (OSError, UnicodeDecodeError):
             return False
 
-    def _rebuild(self, folder: Path) -> list[InputError]:
+    def _rebuild(self, folders: Sequence[Path]) -> list[InputError]:
         with temporary_folder(self._path.parent) as new:
             path = new / self._path.name
             engine = _connect(path)
             make_tables(engine)
             with writing(engine) as connection:
                 FILES.create_all(connection)
-            skipped = self._update(engine, folder, path)
+            skipped = self._update(engine, folders, path)
             for journal in self._journals():
                 journal.unlink(missing_ok=True)
             path.replace(self._path)
         return skipped
 
-    def _update(self, engine: Engine, folder: Path, path: Path) -> list[InputError]:
+    def _update(self, engine: Engine, folders: Sequence[Path], path: Path) -> list[InputError]:
         """Bring the index `engine`, in the file `path`, up to date; write its digest."""
         with reading(engine) as connection:
             known = {
                 key: (size, changed) for key, size, changed in connection.execute(select(files))
             }
-        current = file_states(folder)
-        outdated = [key for key, state in known.items() if current.get(key) != state]
-        new = sorted(key for key, state in current.items() if known.get(key) != state)
+        current = record_files(*folders)
+        states = {key: (file.size, file.changed) for key, file in current.items()}
+        outdated = [key for key, state in known.items() if states.get(key) != state]
+        new = {key: current[key] for key in sorted(states) if known.get(key) != states[key]}
         skipped: list[InputError] = []
         written = False
         if outdated or new:
             with writing(engine) as connection:
-                written = _replace(connection, outdated, _read(folder, new, skipped), current)
+                written = _replace(connection, outdated, new, skipped)
         if written or path != self._path:
             self._digest.write_text(_digest(path))
         return skipped
@@ -110,7 +118,8 @@ class Index(Store):
 
 
 def _connect(path: Path) -> Engine:
-    return connect(f"sqlite:///{path}", journal="DELETE")
+    # Not parsed from a text: a path may hold the characters that URLs give a meaning.
+    return connect(URL.create("sqlite", database=str(path)), journal="DELETE")
 
 
 def _digest(path: Path) -> str:
@@ -119,27 +128,23 @@ def _digest(path: Path) -> str:
         return f"{VERSION} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _read(
-    folder: Path, keys: Sequence[str], skipped: list[InputError]
-) -> Iterator[Mapping[str, ParsedRecord]]:
-    return (read_files(folder, batch, skipped) for batch in batches(keys))
-
-
 def _replace(
     connection: Connection,
     outdated: Sequence[str],
-    new: Iterator[Mapping[str, ParsedRecord]],
-    states: Mapping[str, FileState],
+    new: Mapping[str, RecordFile],
+    skipped: list[InputError],
 ) -> bool:
     """Remove the runs `outdated` and add those in `new`; return whether there were any."""
     written = bool(outdated)
     for batch in batches(outdated):
         for column in (runs.c.id, files.c.id):
             connection.execute(delete(column.table).where(column.in_(batch)))
-    for read in new:
+    for batch in batches(list(new)):
+        read = read_files(batch, new, skipped)
         if read:
             insert(connection, read)
-            connection.execute(files.insert(), [_row(key, states[key]) for key in read])
+            rows = ({"id": key, "size": new[key].size, "changed": new[key].changed} for key in read)
+            connection.execute(files.insert(), list(rows))
             written = True
     return written
 
@@ -149,44 +154,41 @@ def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     return (keys[start : start + _BATCH_SIZE] for start in range(0, len(keys), _BATCH_SIZE))
 
 
-def file_states(folder: Path) -> dict[str, FileState]:
-    """Return the state of each file that may be a record, by its id.
+def record_files(*folders: Path) -> dict[str, RecordFile]:
+    """Return each file in `folders` that may be a record, by its id; the first folder wins.
 
-    Raises `InputError` if `folder` exists and cannot be read.
+    Raises `InputError` if a folder exists and cannot be read.
     """
-    current: dict[str, FileState] = {}
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
-                    current[entry.name.removesuffix(_SUFFIX)] = _state(entry)
-    except FileNotFoundError:
-        pass  # there are no runs yet
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(folder)) from error
+    current: dict[str, RecordFile] = {}
+    for folder in folders:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
+                        current.setdefault(entry.name.removesuffix(_SUFFIX), _record_file(entry))
+        except FileNotFoundError:
+            pass  # there are no runs yet
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", where=str(folder)) from error
     return current
 
 
-def _state(entry: os.DirEntry[str]) -> FileState:
+def _record_file(entry: os.DirEntry[str]) -> RecordFile:
     try:
         status = entry.stat()
     except OSError:
-        return (0, 0)  # reading the file reports the error
-    return (status.st_size, status.st_mtime_ns)
-
-
-def _row(key: str, state: FileState) -> dict[str, object]:
-    return {"id": key, "size": state[0], "changed": state[1]}
+        return RecordFile(entry.path)  # reading the file reports the error
+    return RecordFile(entry.path, status.st_size, status.st_mtime_ns)
 
 
 def read_files(
-    folder: Path, keys: Sequence[str], skipped: list[InputError]
+    keys: Sequence[str], of: Mapping[str, RecordFile], skipped: list[InputError]
 ) -> dict[str, ParsedRecord]:
-    """Return the records `keys` in `folder`; append an error to `skipped` for each other file."""
+    """Return the records `keys` in the files `of`; append an error to `skipped` for other files."""
     read = {}
     for key in keys:
         try:
-            read[key] = read_file(folder / f"{key}{_SUFFIX}")
+            read[key] = read_file(Path(of[key].path))
         except InputError as error:
             skipped.append(error)
     return read

@@ -42,7 +42,7 @@ def open_store(url: str, workspace: Workspace) -> "Store":
     Files in `reports/runs` that are not records are named on standard error. Raises the errors of
     `Store`.
     """
-    return open_shared_store(url) if url else open_index(workspace.index, workspace.runs)
+    return open_shared_store(url) if url else open_index(workspace.index, *workspace.record_folders)
 
 
 def open_shared_store(url: str) -> "Store":
@@ -63,12 +63,12 @@ def _warn_about_password() -> None:
     )
 
 
-def open_index(path: Path, folder: Path) -> "Index":
-    """Return the index in the file `path`, up to date with `folder`; see `open_store`."""
+def open_index(path: Path, *folders: Path) -> "Index":
+    """Return the index in the file `path`, up to date with `folders`; see `open_store`."""
     from harness.results.store.index import Index  # noqa: PLC0415 - sqlalchemy
 
     index = Index(path)
-    warn_skipped(index.update(folder))
+    warn_skipped(index.update(*folders))
     return index
 
 

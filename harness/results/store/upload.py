@@ -1,14 +1,11 @@
 """Adds Records to a store that a team shares."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, InputError
 from harness.results.record_file import read_record
 from harness.results.store.open_results import open_shared_store
-
-if TYPE_CHECKING:
-    pass
 
 
 class StoreUpload:
@@ -36,21 +33,21 @@ class StoreUpload:
             )
 
 
-def push(folder: Path, url: str) -> tuple[int, int, list[InputError]]:
-    """Add the records in `folder` that the store at `url` lacks.
+def push(folders: Sequence[Path], url: str) -> tuple[int, int, list[InputError]]:
+    """Add the records in `folders` that the store at `url` lacks.
 
     Returns how many were added, how many the store already had, and an error for each file that is
     not a record.
     """
-    from harness.results.store.index import batches, file_states, read_files  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store.index import batches, read_files, record_files  # noqa: PLC0415 - sqlalchemy
 
     skipped: list[InputError] = []
     added = 0
     with open_shared_store(url) as store:
-        ids = file_states(folder).keys()
-        existing = ids & {entry.id for entry in store.find()}
-        for batch in batches(sorted(ids - existing)):
-            read = read_files(folder, batch, skipped)
+        files = record_files(*folders)
+        existing = files.keys() & {entry.id for entry in store.find()}
+        for batch in batches(sorted(files.keys() - existing)):
+            read = read_files(batch, files, skipped)
             store.add_read(read)
             added += len(read)
     return added, len(existing), skipped
