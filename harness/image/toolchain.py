@@ -1,5 +1,6 @@
 """The compilers for images and their flags: finds them, or says how to install them."""
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
