@@ -102,6 +102,16 @@ def test_a_line_shows_the_innermost_step_and_what_it_does_now() -> None:
     assert len(log.after(INTERVAL)) == 2  # nothing is being done
 
 
+def test_steps_with_equal_texts_are_apart() -> None:
+    log = Log()
+    with log.step("starting"):
+        with log.step("starting"):
+            log.say("flashing")
+        with log.step("starting"):
+            pass
+        assert log.after(INTERVAL)[-1] == "starting, 4 s"
+
+
 def test_a_line_waits_when_others_have_written() -> None:
     log = Log()
     with log.step("streaming"):
@@ -263,7 +273,8 @@ def run_pytest(folder: Path, *options: str) -> str:
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_steps.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    plain = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    command = [sys.executable, "-m", "pytest", *plain, *options]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
