@@ -49,7 +49,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
-    with progress.step("reading the targets and models"):
+    with progress.step(
+        "building the sketch" if options.sketch else "reading the targets and models"
+    ):
         run_options = RunOptions.of(options, workspace)
         run_options.selection.check()
         for name in run_options.selection.targets:

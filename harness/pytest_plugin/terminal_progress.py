@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, TextIO
+from typing import IO, Any
 
 import pytest
 
@@ -20,7 +20,9 @@ def add_progress(config: pytest.Config, targets: Sequence[str]) -> None:
     there is no progress.
     """
     reporter = config.pluginmanager.getplugin("terminalreporter")
-    terminal = sys.__stdout__
+    terminal = _copy_of_stdout()
+    if terminal is not None:
+        config.add_cleanup(terminal.close)
     if reporter is None or config.get_verbosity() < 0 or terminal is None:
         config.stash[_KEY] = Progress(sys.stderr, quiet=True)
     elif config.getoption("dist", "no") != "no":
@@ -30,12 +32,23 @@ def add_progress(config: pytest.Config, targets: Sequence[str]) -> None:
         stream: Any = _Stream(reporter, terminal)
         config.stash[_KEY] = progress = Progress(stream, aside=stream.aside)
         config.pluginmanager.register(_Reports(progress))
-        config.add_cleanup(stream.close)
 
 
 def progress_of(config: pytest.Config) -> Progress:
     """Return the session's progress."""
     return config.stash[_KEY]
+
+
+def _copy_of_stdout() -> IO[str] | None:
+    """Return the standard output as it is before pytest captures it; None if it is closed."""
+    original = sys.__stdout__
+    if original is None:
+        return None
+    try:
+        descriptor = os.dup(original.fileno())
+    except (OSError, ValueError):
+        return None
+    return os.fdopen(descriptor, "w", encoding=original.encoding, errors="backslashreplace")
 
 
 class _Reports:
@@ -80,12 +93,10 @@ class _Workers(_Reports):
 class _Stream:
     """pytest's terminal, past its capture of output; what is written begins in a new line."""
 
-    def __init__(self, reporter: Any, terminal: TextIO) -> None:
+    def __init__(self, reporter: Any, terminal: IO[str]) -> None:
         self._reporter = reporter
+        self._file = terminal
         self._aside = False
-        self._file = os.fdopen(
-            os.dup(terminal.fileno()), "w", encoding=terminal.encoding, errors="backslashreplace"
-        )
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ _CUT = "..."
 _SHOWN_SECONDS = 1.0  # a step that has just begun does not show its time
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
     """A step that began at the time `begin`; `done` of `total` units are done.
 

@@ -421,7 +421,7 @@ def test_two_builds_at_once_both_work(root: Path, tmp_path: Path) -> None:
     outputs = [build.communicate(timeout=60) for build in builds]
     for process, (_, error) in zip(builds, outputs, strict=True):
         assert process.returncode == 0, error
-        assert re.fullmatch(r"starting harness build\n(building small .*\n)*", error)
+        assert "harness: " not in error
     (folder,) = (tmp_path / "build" / "images").iterdir()
     assert all(str(folder / "firmware.elf") in output for output, _ in outputs)
     assert (folder / "firmware.elf").is_file()

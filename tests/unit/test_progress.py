@@ -102,6 +102,16 @@ def test_a_line_shows_the_innermost_step_and_what_it_does_now() -> None:
     assert len(log.after(INTERVAL)) == 2  # nothing is being done
 
 
+def test_steps_with_equal_texts_are_apart() -> None:
+    log = Log()
+    with log.step("starting"):
+        with log.step("starting"):
+            log.say("flashing")
+        with log.step("starting"):
+            pass
+        assert log.after(INTERVAL)[-1] == "starting, 4 s"
+
+
 def test_a_line_waits_when_others_have_written() -> None:
     log = Log()
     with log.step("streaming"):
@@ -166,9 +176,15 @@ def test_a_log_has_no_control_characters() -> None:
 
 def on_terminal(*arguments: str, **variables: str) -> str:
     """Return what the work writes to a terminal."""
+    return written_by([sys.executable, "-c", WORK, *arguments], None, **variables)
+
+
+def written_by(command: list[str], folder: Path | None, **variables: str) -> str:
+    """Return what `command` writes to a terminal."""
     controller, terminal = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", WORK, *arguments],
+        command,
+        cwd=folder,
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -242,7 +258,7 @@ from harness.pytest_plugin.terminal_progress import progress_of
 @pytest.mark.parametrize("where", ["virtual-stm32"])
 def test_long(where, request):
     progress = progress_of(request.config)
-    progress._view._due = 0
+    progress._view._due = 0  # a line at once
     with progress.step("streaming digits"):
         print("the test's own output")
 
@@ -255,15 +271,21 @@ from harness.pytest_plugin.terminal_progress import progress_of
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session):
-    progress_of(session.config)._view._due = 0
+    progress_of(session.config)._view._due = 0  # a line at once
 """
 
 
-def run_pytest(folder: Path, *options: str) -> str:
+def pytest_in(folder: Path, *options: str) -> list[str]:
+    """Return a command that runs the tests, which it puts into `folder`."""
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_steps.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    plain = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    return [sys.executable, "-m", "pytest", *plain, *options]
+
+
+def run_pytest(folder: Path, *options: str) -> str:
+    command = pytest_in(folder, *options)
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
@@ -291,6 +313,16 @@ def test_a_line_in_pytest_s_output_stands_alone(tmp_path: Path, option: str, exp
 
 def test_a_line_in_uncaptured_output_stands_alone(tmp_path: Path) -> None:
     assert "\nstreaming digits\n" in run_pytest(tmp_path, "-s")
+
+
+def test_the_display_in_pytest_s_terminal_leaves_its_line_as_it_was(tmp_path: Path) -> None:
+    written = written_by(pytest_in(tmp_path), tmp_path)
+    before, _, rest = written.partition("test_steps.py \n".replace("\n", "\r\n"))
+    assert "streaming digits" not in before
+    shown, back, after = rest.partition(f"\x1b[A\x1b[{len('test_steps.py ')}C")
+    assert back
+    assert "streaming digits" in shown
+    assert "streaming digits" not in after
 
 
 def test_quiet_pytest_has_no_progress(tmp_path: Path) -> None:
