@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+
 # uv makes .venv and installs, if it is there; `make UV=` uses pip in any case.
 UV ?= $(shell command -v uv)
 ifneq ($(UV),)
