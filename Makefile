@@ -3,19 +3,26 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-# `make UV=` installs with pip where uv is installed, too.
+# uv makes .venv and installs, if it is there; `make UV=` uses pip in any case.
 UV ?= $(shell command -v uv)
-# Files that are compiled at their first import need fewer seconds and megabytes.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
-INSTALL := $(if $(UV),"$(UV)" pip install --python $(BIN)/python,$(PIP)) --editable
-PROGRESS := $(PYTHON) .ci/progress.py "Installing Python packages in $(VENV)"
-HINT := $(if $(UV),|| { echo "To install with pip instead of uv: make UV= $(MAKECMDGOALS)"; exit 1; })
+ifneq ($(UV),)
+VENV_TOOL := "$(UV)" venv --seed --allow-existing --python "$$(command -v $(PYTHON))"
+INSTALL_TOOL := "$(UV)" pip install --python $(BIN)/python
+HINT := || { echo "To install with pip instead of uv: make UV= $(MAKECMDGOALS)"; exit 1; }
+else
+VENV_TOOL := $(PYTHON) -m venv
+# What is compiled at its first import takes fewer seconds and megabytes.
+INSTALL_TOOL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
+endif
+PROGRESS := $(PYTHON) .ci/progress.py
+INSTALL := $(PROGRESS) "Installing Python packages in $(VENV)" $(INSTALL_TOOL) --editable
 # Without GNU Arm and its C library, images are compiled with clang.
 GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/dev/null))
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system system-cxx clean
+C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
+
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -78,18 +85,18 @@ setup: system $(VENV)/dev-installed
 
 $(VENV)/created:
 	@$(PYTHON) .ci/check_python.py
-	$(if $(UV),"$(UV)" venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV) $(HINT)
+	@$(PROGRESS) "Making $(VENV)" $(VENV_TOOL) $(VENV) $(HINT)
 	@touch $@
 
 # What running needs.
 $(VENV)/installed: pyproject.toml $(VENV)/created
-	@$(PROGRESS) $(INSTALL) . $(HINT)
+	@$(INSTALL) . $(HINT)
 	@touch $@
 
 # With an extra: clang, dev (which has clang), docs. The C libraries of Linux, Windows and others that
 # come with Zig, 175 MB, are removed: a microcontroller uses none of them.
 $(VENV)/%-installed: pyproject.toml $(VENV)/created
-	@$(PROGRESS) $(INSTALL) '.[$*]' $(HINT)
+	@$(INSTALL) '.[$*]' $(HINT)
 	@rm -rf $(VENV)/lib/python*/site-packages/ziglang/lib/libc
 	@touch $@ $(VENV)/installed $(if $(filter dev,$*),$(VENV)/clang-installed)
 
@@ -97,6 +104,7 @@ $(VENV)/%-installed: pyproject.toml $(VENV)/created
 system:
 	@PYTHON=$(PYTHON) .ci/system
 
+.PHONY: system-cxx
 system-cxx: ## with the C++ library for devices, 1.6 GB, for the tests of TFLM and Edge Impulse on targets
 	@PYTHON=$(PYTHON) .ci/system --cxx
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -82,6 +83,13 @@ def plan(target: str, path: str, *variables: str) -> str:
     return result.stdout
 
 
+def link(folder: Path, *names: str) -> None:
+    for name in names:
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+
+
 def tool(folder: Path, name: str, script: str = "true") -> None:
     file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n")
@@ -91,9 +99,7 @@ def tool(folder: Path, name: str, script: str = "true") -> None:
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """A folder of programs, to be used as PATH: a shell, git and python3, and no compiler."""
-    for name in ("sh", "git", "make"):
-        found = subprocess.run(["which", name], capture_output=True, text=True, check=True)
-        (tmp_path / name).symlink_to(found.stdout.strip())
+    link(tmp_path, "sh", "git", "make")
     (tmp_path / "python3").symlink_to(sys.executable)
     return tmp_path
 
@@ -164,7 +170,7 @@ def system(programs: Path, *options: str, **variables: str) -> subprocess.Comple
 @pytest.fixture
 def fresh_debian(programs: Path) -> Path:
     """As `programs`, with an apt-get that cannot install anything, for a user without sudo."""
-    (programs / "dirname").symlink_to("/usr/bin/dirname")
+    link(programs, "dirname", "fold", "sed")
     tool(programs, "id", "echo 1000")
     tool(programs, "sudo", "echo a password is required >&2; exit 1")
     tool(programs, "apt-get", "echo no network; exit 100")
@@ -176,7 +182,9 @@ def test_without_sudo_the_packages_are_named_and_it_goes_on(fresh_debian: Path) 
     result = system(fresh_debian)
     assert result.returncode == 0, result.stderr
     assert "missing: arm-none-eabi-gcc\n" in result.stdout
-    assert "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu" in result.stdout
+    command = " ".join(result.stdout.replace("\\\n", " ").split())
+    assert "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu" in command
+    assert max(map(len, result.stdout.splitlines())) <= 80
     assert "libstdc++" not in result.stdout
     assert "libstdc++-arm-none-eabi-newlib" in system(fresh_debian, "--cxx").stdout
 
