@@ -121,18 +121,19 @@ class Family:
 FAMILIES: Mapping[str, Family] = {
     "FULLY_CONNECTED": Family("rounds once, where TFLM rounds twice", _fully_connected),
     "LEAKY_RELU": Family("computes its factor in float32, where TFLM uses double", _leaky_relu),
-    "LOGISTIC": Family("a table made in float32, where TFLM has fixed point", _by_table),
+    "LOGISTIC": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
     "MUL": Family("computes its factor in float32, where TFLM uses double", _mul),
     "QUANTIZE": Family(
-        "NaN and large values depend on the processor; some pairs of types are refused",
+        "refuses some pairs of types, and its result for NaN and large values depends on the "
+        "processor",
         _quantize,
         "int8 uint8 int16 int32 float32",
         checked_by_litert=False,
     ),
     "RELU": Family("computes its factor in float32, where TFLM uses double", _relu),
-    "RELU6": Family("rescales, where TFLM clamps the stored values only", _relu6),
-    "SUM": Family("does not apply the scales and zero points as TFLM does", _sum),
-    "TANH": Family("a table made in float32, where TFLM has fixed point", _by_table),
+    "RELU6": Family("rescales, where TFLM only clamps the stored values", _relu6),
+    "SUM": Family("applies scales and zero points otherwise than TFLM", _sum),
+    "TANH": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
 }
 """Operators whose bytes may differ."""
 

@@ -60,6 +60,7 @@ def litert_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_tflm
 @needs_litert
+@pytest.mark.timeout(30 * GRAPHS + 300)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_tensor_of_any_graph_has_tflms_bytes(kind: str) -> None:
     for seed in range(GRAPHS):
@@ -83,6 +84,17 @@ def test_the_graphs_hold_every_operator_of_both_tables() -> None:
     assert not EQUAL.keys() & FAMILIES.keys()
 
 
+def test_the_page_has_both_tables() -> None:
+    rows = [
+        line.strip("|\n ").split(" | ")
+        for line in (ROOT / "docs" / "golden.md").read_text().splitlines()
+        if line.startswith("|") and line.count("|") == 3
+    ]
+    stated = {(kind, text) for kinds, text in rows for kind in kinds.split(", ")}
+    assert {(kind, family.difference) for kind, family in FAMILIES.items()} <= stated
+    assert {(kind, "gives the same bytes in every graph") for kind in EQUAL} <= stated
+
+
 @needs_tflm
 @needs_litert
 @pytest.mark.parametrize("family", DIFFERENT)
@@ -102,7 +114,9 @@ def same(ours: Array, theirs: Array) -> bool:
 
 
 @needs_litert
-def test_litert_refuses_pairs_of_types_that_tflm_quantizes() -> None:
+def test_litert_refuses_pairs_of_types_that_tflm_quantizes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     b = Builder()
     source = b.activation((2, 4), 0.1, 3)
     result = b.tensor((2, 4), dtype=np.int32, scale=0.1, zero_point=0)
@@ -111,6 +125,9 @@ def test_litert_refuses_pairs_of_types_that_tflm_quantizes() -> None:
     inputs = np.arange(8, dtype=np.int8).reshape(1, 2, 4)
     (outputs,) = litert_kernels.compute(model, [inputs], [])
     assert outputs.ravel().tolist() == list(range(-3, 5))
+    monkeypatch.setattr(litert_kernels, "FAMILIES", {})
+    with pytest.raises(RuntimeError, match="QUANTIZE"):
+        litert_kernels.compute(model, [inputs], [])
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent")
