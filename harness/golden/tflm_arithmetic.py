@@ -99,6 +99,7 @@ def _by_table(graph: Graph, operator: Operator, values: Values) -> Array:
 
 
 _TABLES: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "HARD_SWISH": lookup_tables.hard_swish,
     "LOGISTIC": lookup_tables.logistic,
     "TANH": lookup_tables.tanh,
 }
@@ -120,6 +121,8 @@ class Family:
 
 FAMILIES: Mapping[str, Family] = {
     "FULLY_CONNECTED": Family("rounds once, where TFLM rounds twice", _fully_connected),
+    # Its factors have 16 bits: only scales that lie close to a tie show the difference.
+    "HARD_SWISH": Family("computes its factor in float32, where TFLM uses double", _by_table),
     "LEAKY_RELU": Family("computes its factor in float32, where TFLM uses double", _leaky_relu),
     "LOGISTIC": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
     "MUL": Family("computes its factor in float32, where TFLM uses double", _mul),
@@ -147,7 +150,6 @@ EQUAL: Mapping[str, str] = {
     "DEPTHWISE_CONV_2D": "int8",
     "DEQUANTIZE": "int8 float32",
     "EXPAND_DIMS": "int8",
-    "HARD_SWISH": "int8",
     "MAXIMUM": "int8",
     "MAX_POOL_2D": "int8",
     "MEAN": "int8",
@@ -172,6 +174,9 @@ EQUAL: Mapping[str, str] = {
     "UNPACK": "int8",
 }
 """Operators whose bytes were always equal, and the types of the tensors that are not constants."""
+
+
+_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 
 
 def unproven(graph: Graph) -> str:
@@ -199,6 +204,8 @@ def _unproven(graph: Graph, operator: Operator) -> str:
     fused = getattr(operator.options, "fused_activation_function", Activation.NONE)
     if fused not in SUPPORTED_ACTIVATIONS:
         return f"was not compared with TFLM for the fused activation {fused.name}"
+    if operator.kind in _POOLS and len({(scale(each), zero_point(each)) for each in tensors}) > 1:
+        return "has an output with a scale of its own, which TFLM refuses"
     if operator.kind == "FULLY_CONNECTED" and graph.tensors[operator.inputs[1]].data is None:
         return "was not compared with TFLM for weights that are not constant"
     return ""

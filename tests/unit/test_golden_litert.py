@@ -28,12 +28,13 @@ from tests.support.models import ROOT
 SHARED = ROOT.parent / "shared" / "mlperf-tiny"
 BUNDLED = ("anomaly", "digits", "faces", "gesture", "vowels")
 GRAPHS = int(os.environ.get("FUZZ", "5"))
-MAKERS = {**operators.MAKERS, "any": None}
+MAKERS = (*operators.MAKERS, "HARD_SWISH, close to a tie", "any")
 Array = np.ndarray[Any, Any]
 
 # A seed of each family whose graph shows the difference.
 DIFFERENT = {
     "FULLY_CONNECTED": ("SHAPE", 27),
+    "HARD_SWISH": ("HARD_SWISH, close to a tie", 0),
     "LEAKY_RELU": ("LEAKY_RELU", 1),
     "LOGISTIC": ("LOGISTIC", 53),
     "MUL": ("MUL", 59),
@@ -44,7 +45,18 @@ DIFFERENT = {
 }
 
 
+def hard_swish_close_to_a_tie() -> bytes:
+    """Return a HARD_SWISH whose factor has another 16th bit if it is computed in float32."""
+    b = Builder()
+    source = b.activation((2, 128), 0.8287407755851746, -13)
+    result = b.activation((2, 128), 1.2604106664657593, -121)
+    b.operator("HARD_SWISH", [source], [result])
+    return b.build([source], [result])
+
+
 def build(kind: str, seed: int) -> bytes:
+    if kind == "HARD_SWISH, close to a tie":
+        return hard_swish_close_to_a_tie()
     pick = from_rng(np.random.default_rng(seed))
     return random_graph(pick) if kind == "any" else operators.build(kind, pick)
 
@@ -200,6 +212,13 @@ def computed_weights(b: Builder) -> tuple[int, int]:
     return source, result
 
 
+def pool_with_a_scale(b: Builder) -> tuple[int, int]:
+    source = b.activation((1, 4, 4, 1), 0.1, 0)
+    result = b.pool("MAX_POOL_2D", source, (2, 2))
+    b.tensors[result].scale = [0.2]
+    return source, result
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -207,6 +226,7 @@ def computed_weights(b: Builder) -> tuple[int, int]:
         (unknown_operator, r"operator 0 \(ELU\) was not compared with TFLM"),
         (fused_tanh, "for the fused activation TANH"),
         (no_scale, "has a tensor without a scale"),
+        (pool_with_a_scale, "an output with a scale of its own, which TFLM refuses"),
         (computed_weights, "for weights that are not constant"),
     ],
 )
