@@ -193,19 +193,27 @@ def _unproven(graph: Graph, operator: Operator) -> str:
     types = family.activations if family else EQUAL.get(operator.kind, "")
     if not types:
         return "was not compared with TFLM"
-    tensors = [
-        graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
-    ]
-    for tensor in tensors:
-        if tensor.data is None and str(tensor.dtype) not in types.split():
+    for index in (*operator.inputs, *operator.outputs):
+        tensor = graph.tensors[index]
+        if index >= 0 and tensor.data is None and str(tensor.dtype) not in types.split():
             return f"was not compared with TFLM for {tensor.dtype}"
-        if tensor.dtype == np.int8 and (tensor.scale is None or not tensor.scale.all()):
+        if (
+            index >= 0
+            and tensor.dtype == np.int8
+            and (tensor.scale is None or not tensor.scale.all())
+        ):
             return "has a tensor without a scale"
+    return _unproven_detail(graph, operator)
+
+
+def _unproven_detail(graph: Graph, operator: Operator) -> str:
     fused = getattr(operator.options, "fused_activation_function", Activation.NONE)
     if fused not in SUPPORTED_ACTIVATIONS:
         return f"was not compared with TFLM for the fused activation {fused.name}"
-    if operator.kind in _POOLS and len({(scale(each), zero_point(each)) for each in tensors}) > 1:
-        return "has an output with a scale of its own, which TFLM refuses"
+    if operator.kind in _POOLS:
+        source, result = _tensors(graph, operator)
+        if (scale(source), zero_point(source)) != (scale(result), zero_point(result)):
+            return "has an output with a scale of its own, which TFLM refuses"
     if operator.kind == "FULLY_CONNECTED" and graph.tensors[operator.inputs[1]].data is None:
         return "was not compared with TFLM for weights that are not constant"
     return ""
