@@ -5,7 +5,7 @@ graphs (tests/unit/test_golden_litert.py). An operator that is in neither table 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -176,7 +176,7 @@ EQUAL: Mapping[str, str] = {
 """Operators whose bytes were always equal, and the types of the tensors that are not constants."""
 
 
-_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
+_POOLS = {"AVERAGE_POOL_2D", "MAX_POOL_2D"}
 
 
 def unproven(graph: Graph) -> str:
@@ -189,32 +189,28 @@ def unproven(graph: Graph) -> str:
 
 
 def _unproven(graph: Graph, operator: Operator) -> str:
+    """Return why the operator is not certain. Nothing of it was checked before."""
     family = FAMILIES.get(operator.kind)
     types = family.activations if family else EQUAL.get(operator.kind, "")
     if not types:
         return "was not compared with TFLM"
-    for index in (*operator.inputs, *operator.outputs):
-        tensor = graph.tensors[index]
-        if index >= 0 and tensor.data is None and str(tensor.dtype) not in types.split():
+    tensors = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+    for tensor in tensors:
+        if tensor.data is None and str(tensor.dtype) not in types.split():
             return f"was not compared with TFLM for {tensor.dtype}"
-        if (
-            index >= 0
-            and tensor.dtype == np.int8
-            and (tensor.scale is None or not tensor.scale.all())
-        ):
+        if tensor.dtype == np.int8 and (tensor.scale is None or not tensor.scale.all()):
             return "has a tensor without a scale"
-    return _unproven_detail(graph, operator)
+    return _unproven_detail(graph, operator, tensors)
 
 
-def _unproven_detail(graph: Graph, operator: Operator) -> str:
+def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]) -> str:
     fused = getattr(operator.options, "fused_activation_function", Activation.NONE)
     if fused not in SUPPORTED_ACTIVATIONS:
         return f"was not compared with TFLM for the fused activation {fused.name}"
-    if operator.kind in _POOLS:
-        source, result = _tensors(graph, operator)
-        if (scale(source), zero_point(source)) != (scale(result), zero_point(result)):
-            return "has an output with a scale of its own, which TFLM refuses"
-    if operator.kind == "FULLY_CONNECTED" and graph.tensors[operator.inputs[1]].data is None:
+    if operator.kind in _POOLS and len({(scale(each), zero_point(each)) for each in tensors}) > 1:
+        return "has an output with a scale of its own, which TFLM refuses"
+    weights = [graph.tensors[index] for index in operator.inputs[1:2]]
+    if operator.kind == "FULLY_CONNECTED" and any(each.data is None for each in weights):
         return "was not compared with TFLM for weights that are not constant"
     return ""
 

@@ -19,6 +19,7 @@ from harness.golden.tflm_arithmetic import EQUAL, FAMILIES, unproven
 from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
+from harness.model.tflite_options import OPTIONS
 from tests.support import operators
 from tests.support.engine_host import samples
 from tests.support.graphs import RELU, TANH, Builder, from_rng, random_graph
@@ -275,6 +276,18 @@ def test_stored_golden_needs_no_interpreter(
         assert golden is model.vectors.all_golden
         assert source == model.vectors.golden_source
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", sorted(EQUAL.keys() | FAMILIES.keys()))
+@pytest.mark.parametrize("inputs", [0, 1, 4])
+def test_a_wrong_number_of_inputs_does_not_end_the_harness(kind: str, inputs: int) -> None:
+    b = Builder()
+    source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
+    b.operator(
+        kind, [source] * inputs, [result], OPTIONS[kind].__name__ if kind in OPTIONS else None
+    )
+    graph = parse(b.build([source], [result]), where="test.tflite")
+    assert isinstance(unproven(graph), str)
 
 
 @needs_litert
