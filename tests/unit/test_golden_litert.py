@@ -245,6 +245,7 @@ def test_what_was_not_compared_with_tflm_has_no_golden(
     assert "x86-64 Linux machine: harness models golden" in caught.value.remedy
 
 
+@needs_litert
 def test_the_source_names_the_families_that_the_model_has(litert_only: None) -> None:
     source = oracle.source(build("MUL", 0))
     assert source.startswith("ai-edge-litert ")
