@@ -5,7 +5,7 @@ graphs (tests/unit/test_golden_litert.py). An operator that is in neither table 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -99,6 +99,7 @@ def _by_table(graph: Graph, operator: Operator, values: Values) -> Array:
 
 
 _TABLES: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "HARD_SWISH": lookup_tables.hard_swish,
     "LOGISTIC": lookup_tables.logistic,
     "TANH": lookup_tables.tanh,
 }
@@ -120,19 +121,22 @@ class Family:
 
 FAMILIES: Mapping[str, Family] = {
     "FULLY_CONNECTED": Family("rounds once, where TFLM rounds twice", _fully_connected),
+    # Its factors have 16 bits: only scales that lie close to a tie show the difference.
+    "HARD_SWISH": Family("computes its factor in float32, where TFLM uses double", _by_table),
     "LEAKY_RELU": Family("computes its factor in float32, where TFLM uses double", _leaky_relu),
-    "LOGISTIC": Family("a table made in float32, where TFLM has fixed point", _by_table),
+    "LOGISTIC": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
     "MUL": Family("computes its factor in float32, where TFLM uses double", _mul),
     "QUANTIZE": Family(
-        "NaN and large values depend on the processor; some pairs of types are refused",
+        "refuses some pairs of types, and its result for NaN and large values depends on the "
+        "processor",
         _quantize,
         "int8 uint8 int16 int32 float32",
         checked_by_litert=False,
     ),
     "RELU": Family("computes its factor in float32, where TFLM uses double", _relu),
-    "RELU6": Family("rescales, where TFLM clamps the stored values only", _relu6),
-    "SUM": Family("does not apply the scales and zero points as TFLM does", _sum),
-    "TANH": Family("a table made in float32, where TFLM has fixed point", _by_table),
+    "RELU6": Family("rescales, where TFLM only clamps the stored values", _relu6),
+    "SUM": Family("applies scales and zero points otherwise than TFLM", _sum),
+    "TANH": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
 }
 """Operators whose bytes may differ."""
 
@@ -146,7 +150,6 @@ EQUAL: Mapping[str, str] = {
     "DEPTHWISE_CONV_2D": "int8",
     "DEQUANTIZE": "int8 float32",
     "EXPAND_DIMS": "int8",
-    "HARD_SWISH": "int8",
     "MAXIMUM": "int8",
     "MAX_POOL_2D": "int8",
     "MEAN": "int8",
@@ -173,6 +176,9 @@ EQUAL: Mapping[str, str] = {
 """Operators whose bytes were always equal, and the types of the tensors that are not constants."""
 
 
+_POOLS = {"AVERAGE_POOL_2D", "MAX_POOL_2D"}
+
+
 def unproven(graph: Graph) -> str:
     """Return the first operator for which TFLM's bytes are not certain; "" if there is none."""
     for operator in graph.operators:
@@ -183,22 +189,28 @@ def unproven(graph: Graph) -> str:
 
 
 def _unproven(graph: Graph, operator: Operator) -> str:
+    """Return why the operator is not certain. Nothing of it was checked before."""
     family = FAMILIES.get(operator.kind)
     types = family.activations if family else EQUAL.get(operator.kind, "")
     if not types:
         return "was not compared with TFLM"
-    tensors = [
-        graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
-    ]
+    tensors = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
     for tensor in tensors:
         if tensor.data is None and str(tensor.dtype) not in types.split():
             return f"was not compared with TFLM for {tensor.dtype}"
         if tensor.dtype == np.int8 and (tensor.scale is None or not tensor.scale.all()):
             return "has a tensor without a scale"
+    return _unproven_detail(graph, operator, tensors)
+
+
+def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]) -> str:
     fused = getattr(operator.options, "fused_activation_function", Activation.NONE)
     if fused not in SUPPORTED_ACTIVATIONS:
         return f"was not compared with TFLM for the fused activation {fused.name}"
-    if operator.kind == "FULLY_CONNECTED" and graph.tensors[operator.inputs[1]].data is None:
+    if operator.kind in _POOLS and len({(scale(each), zero_point(each)) for each in tensors}) > 1:
+        return "has an output with a scale of its own, which TFLM refuses"
+    weights = [graph.tensors[index] for index in operator.inputs[1:2]]
+    if operator.kind == "FULLY_CONNECTED" and any(each.data is None for each in weights):
         return "was not compared with TFLM for weights that are not constant"
     return ""
 

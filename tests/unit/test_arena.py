@@ -20,6 +20,7 @@ from harness.model.folder import list_models
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
 from tests.support.graphs import Builder, from_rng, random_graph
+from tests.support.interpreters import needs_tflm
 from tests.support.models import ROOT
 from tests.support.repository import make_repository
 from tests.support.tflm_arena import least, planned
@@ -46,6 +47,7 @@ def layers_of(
     return seen[0]
 
 
+@needs_tflm
 @pytest.mark.parametrize("name", MODELS)
 def test_the_arena_is_no_larger_than_tflm_s(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -69,6 +71,7 @@ ROW = re.compile(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", re.MULTIL
 ROWS = {name: cells for name, *cells in ROW.findall((ROOT / "docs" / "arena.md").read_text())}
 
 
+@needs_tflm
 @pytest.mark.parametrize("name", ROWS)
 def test_the_documented_arenas_are_right(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -80,6 +83,7 @@ def test_the_documented_arenas_are_right(
     assert [int(cell.replace(",", "")) for cell in ROWS[name]] == found
 
 
+@needs_tflm
 def test_a_model_that_tflm_cannot_run_in_so_little_is_found_out() -> None:
     path = ROOT / "models" / "digits" / "model.tflite"
     enough = least(path)

@@ -19,6 +19,7 @@ from harness.golden.tflm_arithmetic import EQUAL, FAMILIES, unproven
 from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
+from harness.model.tflite_options import OPTIONS
 from tests.support import operators
 from tests.support.engine_host import samples
 from tests.support.graphs import RELU, TANH, Builder, from_rng, random_graph
@@ -28,12 +29,13 @@ from tests.support.models import ROOT
 SHARED = ROOT.parent / "shared" / "mlperf-tiny"
 BUNDLED = ("anomaly", "digits", "faces", "gesture", "vowels")
 GRAPHS = int(os.environ.get("FUZZ", "5"))
-MAKERS = {**operators.MAKERS, "any": None}
+MAKERS = (*operators.MAKERS, "HARD_SWISH, close to a tie", "any")
 Array = np.ndarray[Any, Any]
 
 # A seed of each family whose graph shows the difference.
 DIFFERENT = {
     "FULLY_CONNECTED": ("SHAPE", 27),
+    "HARD_SWISH": ("HARD_SWISH, close to a tie", 0),
     "LEAKY_RELU": ("LEAKY_RELU", 1),
     "LOGISTIC": ("LOGISTIC", 53),
     "MUL": ("MUL", 59),
@@ -44,7 +46,18 @@ DIFFERENT = {
 }
 
 
+def hard_swish_close_to_a_tie() -> bytes:
+    """Return a HARD_SWISH whose factor has another 16th bit if it is computed in float32."""
+    b = Builder()
+    source = b.activation((2, 128), 0.8287407755851746, -13)
+    result = b.activation((2, 128), 1.2604106664657593, -121)
+    b.operator("HARD_SWISH", [source], [result])
+    return b.build([source], [result])
+
+
 def build(kind: str, seed: int) -> bytes:
+    if kind == "HARD_SWISH, close to a tie":
+        return hard_swish_close_to_a_tie()
     pick = from_rng(np.random.default_rng(seed))
     return random_graph(pick) if kind == "any" else operators.build(kind, pick)
 
@@ -60,6 +73,7 @@ def litert_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_tflm
 @needs_litert
+@pytest.mark.timeout(30 * GRAPHS + 300)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_tensor_of_any_graph_has_tflms_bytes(kind: str) -> None:
     for seed in range(GRAPHS):
@@ -83,6 +97,17 @@ def test_the_graphs_hold_every_operator_of_both_tables() -> None:
     assert not EQUAL.keys() & FAMILIES.keys()
 
 
+def test_the_page_has_both_tables() -> None:
+    rows = [
+        line.strip("|\n ").split(" | ")
+        for line in (ROOT / "docs" / "golden.md").read_text().splitlines()
+        if line.startswith("|") and line.count(" | ") == 1
+    ]
+    stated = {(kind, text) for kinds, text in rows for kind in kinds.split(", ")}
+    assert {(kind, family.difference) for kind, family in FAMILIES.items()} <= stated
+    assert {(kind, "gives the same bytes in every graph") for kind in EQUAL} <= stated
+
+
 @needs_tflm
 @needs_litert
 @pytest.mark.parametrize("family", DIFFERENT)
@@ -102,7 +127,9 @@ def same(ours: Array, theirs: Array) -> bool:
 
 
 @needs_litert
-def test_litert_refuses_pairs_of_types_that_tflm_quantizes() -> None:
+def test_litert_refuses_pairs_of_types_that_tflm_quantizes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     b = Builder()
     source = b.activation((2, 4), 0.1, 3)
     result = b.tensor((2, 4), dtype=np.int32, scale=0.1, zero_point=0)
@@ -111,6 +138,9 @@ def test_litert_refuses_pairs_of_types_that_tflm_quantizes() -> None:
     inputs = np.arange(8, dtype=np.int8).reshape(1, 2, 4)
     (outputs,) = litert_kernels.compute(model, [inputs], [])
     assert outputs.ravel().tolist() == list(range(-3, 5))
+    monkeypatch.setattr(litert_kernels, "FAMILIES", {})
+    with pytest.raises(RuntimeError, match="QUANTIZE"):
+        litert_kernels.compute(model, [inputs], [])
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent")
@@ -183,6 +213,13 @@ def computed_weights(b: Builder) -> tuple[int, int]:
     return source, result
 
 
+def pool_with_a_scale(b: Builder) -> tuple[int, int]:
+    source = b.activation((1, 4, 4, 1), 0.1, 0)
+    result = b.pool("MAX_POOL_2D", source, (2, 2))
+    b.tensors[result].scale = [0.2]
+    return source, result
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -190,6 +227,7 @@ def computed_weights(b: Builder) -> tuple[int, int]:
         (unknown_operator, r"operator 0 \(ELU\) was not compared with TFLM"),
         (fused_tanh, "for the fused activation TANH"),
         (no_scale, "has a tensor without a scale"),
+        (pool_with_a_scale, "an output with a scale of its own, which TFLM refuses"),
         (computed_weights, "for weights that are not constant"),
     ],
 )
@@ -207,6 +245,7 @@ def test_what_was_not_compared_with_tflm_has_no_golden(
     assert "x86-64 Linux machine: harness models golden" in caught.value.remedy
 
 
+@needs_litert
 def test_the_source_names_the_families_that_the_model_has(litert_only: None) -> None:
     source = oracle.source(build("MUL", 0))
     assert source.startswith("ai-edge-litert ")
@@ -238,6 +277,18 @@ def test_stored_golden_needs_no_interpreter(
         assert golden is model.vectors.all_golden
         assert source == model.vectors.golden_source
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", sorted(EQUAL.keys() | FAMILIES.keys()))
+@pytest.mark.parametrize("inputs", [0, 1, 4])
+def test_a_wrong_number_of_inputs_does_not_end_the_harness(kind: str, inputs: int) -> None:
+    b = Builder()
+    source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
+    b.operator(
+        kind, [source] * inputs, [result], OPTIONS[kind].__name__ if kind in OPTIONS else None
+    )
+    graph = parse(b.build([source], [result]), where="test.tflite")
+    assert isinstance(unproven(graph), str)
 
 
 @needs_litert

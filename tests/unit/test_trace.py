@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 from harness.engines import registry
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode
-from harness.golden import oracle
+from harness.golden import interpreters, oracle
 from harness.golden.interpreters import LITERT
 from harness.golden.rounding import recompute
 from harness.image.build import Image, build_image
@@ -214,6 +214,20 @@ def test_a_golden_of_another_model_is_said_to_be_that(
     current = oracle.source(network())
     assert f"vectors.npz: every layer agrees with the current results of {current}" in reason
     assert "does its `golden` belong to this model?" in reason
+
+
+def test_stored_golden_judges_where_nothing_computes_it(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = {"golden": np.zeros((3, 128), np.int8), "golden_source": np.array("TFLM elsewhere")}
+    vectors(repository, **stored)
+    monkeypatch.setattr(interpreters, "find_spec", lambda name: None)
+    plain = Spoilt("right", lambda code, cmake: (code, cmake))
+    record = run(repository, plain, monkeypatch, "--target", TARGETS[1])
+    assert record.model.golden_source == "TFLM elsewhere"
+    assert "(TFLM elsewhere)" in record.reasons[0]
+    assert "the layer cannot be named: " in record.reasons[1]
+    assert "pip install 'tinyml-harness[golden]'" in record.reasons[1]
 
 
 def sections(image: Image) -> dict[str, bytes]:
