@@ -77,8 +77,11 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
             (name, _described(lambda n: find_toolchain(n).version, name)) for name in TOOLCHAINS
         ]
     table = TerminalTable([*name_columns(""), Column(kind="detail")])
-    for row in sorted(rows):
-        table.add_row(*row)
+    for name, description in sorted(rows):
+        first, *remedy = description.split("\n")
+        table.add_row(name, first)
+        for line in remedy:
+            table.add_line(line)
     console = Terminal()
     print_lines(console, table.lines(console.width))
     return ExitCode.PASSED

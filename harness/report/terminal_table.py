@@ -24,6 +24,7 @@ from harness.report.terminal_lines import (
 TICK_HEADINGS: Mapping[str, str] = {"instructions": "instr.", "cycles": "cycles"}
 """The units of ticks, and their short headings, in the order of columns."""
 
+_SMALL_GAP = " "  # between columns that would not fit otherwise
 _NARROW = 24  # columns; a sentence that has less room stands below its row
 
 Row = Sequence[Sequence[Text]]
@@ -88,46 +89,45 @@ class TerminalTable:
 
     def lines(self, width: int) -> list[Text]:
         """Return the table in lines of at most `width` columns; a longer name has its own line."""
-        every = self._of_kind("name", "text", "number", "picture")
-        plain = self._of_kind("name", "text", "number")
+        return [_without_blanks(line) for line in self._first_that_fits(width)]
+
+    def _first_that_fits(self, width: int) -> Iterator[Text]:
         figures = self._of_kind("text", "number")
-        if self._width(every) <= width:
-            lines = self._side_by_side(every, width)
-        elif self._width(plain) <= width:
-            lines = self._side_by_side(plain, width)
-        elif figures and len(INDENT) + self._width(figures) <= width:
-            lines = self._names_above(figures, width)
-        else:
-            lines = self._list(figures, width)
-        return [_without_blanks(line) for line in lines]
+        plain = self._of_kind("name", "text", "number")
+        for columns in (self._of_kind("name", "text", "number", "picture"), plain):
+            for gap in (GAP, _SMALL_GAP):
+                if self._width(columns, gap) <= width:
+                    return self._side_by_side(columns, gap, width)
+        if figures and len(INDENT) + self._width(figures) <= width:
+            return self._names_above(figures, width)
+        return self._list(figures, width)
 
     def _of_kind(self, *kinds: str) -> list[int]:
         return [index for index, column in enumerate(self._columns) if column.kind in kinds]
 
-    def _width(self, columns: Sequence[int]) -> int:
+    def _width(self, columns: Sequence[int], gap: str = GAP) -> int:
         """Return the width of `columns` side by side."""
-        return sum(self._widths[i] for i in columns) + len(GAP) * max(0, len(columns) - 1)
+        return sum(self._widths[i] for i in columns) + len(gap) * max(0, len(columns) - 1)
 
     # Layouts
 
-    def _side_by_side(self, columns: Sequence[int], width: int) -> Iterator[Text]:
+    def _side_by_side(self, columns: Sequence[int], gap: str, width: int) -> Iterator[Text]:
         """Yield the rows with `columns` side by side, and the detail there or below."""
-        grid = self._width(columns)
+        grid = self._width(columns, gap)
         room = width - grid - len(GAP)
         details = self._of_kind("detail")
         beside = bool(details) and room >= min(self._width(details), _NARROW)
-        for row in self._all_rows(
-            min(width, self._width([*columns, *details]) if beside else grid)
-        ):
+        rule = grid + len(GAP) + self._width(details) if beside else grid
+        for row in self._all_rows(min(width, rule)):
             if isinstance(row, Text):
                 yield from wrapped(row, width)
             elif beside and longest_word(self._detail(row)) <= room:
                 detail = [part for line in self._detail(row) for part in wrapped(line, room)]
                 blank = Text(" " * grid)
-                for left, right in zip_longest(self._grid(row, columns), detail):
+                for left, right in zip_longest(self._grid(row, columns, gap), detail):
                     yield Text.assemble(left or blank, GAP, right or "")
             else:
-                yield from self._grid(row, columns)
+                yield from self._grid(row, columns, gap)
                 yield from self._below(row, width)
 
     def _names_above(self, columns: Sequence[int], width: int) -> Iterator[Text]:
@@ -166,7 +166,7 @@ class TerminalTable:
             yield Text("─" * width, no_wrap=True)
         yield from self._rows
 
-    def _grid(self, row: Row, columns: Sequence[int]) -> list[Text]:
+    def _grid(self, row: Row, columns: Sequence[int], gap: str = GAP) -> list[Text]:
         """Return the cells of a row side by side; those of the heading stand at the bottom."""
         height = max(len(row[index]) for index in columns)
         cells = []
@@ -175,7 +175,7 @@ class TerminalTable:
             lines = [*blank, *row[index]] if row is self._heading else [*row[index], *blank]
             right = self._columns[index].right
             cells.append([_padded(line, self._widths[index], right=right) for line in lines])
-        return [Text(GAP).join(line) for line in zip(*cells, strict=True)]
+        return [Text(gap).join(line) for line in zip(*cells, strict=True)]
 
     def _names(self, row: Row, width: int) -> list[Text]:
         """Return the names of a row one after the other: first those in the first lines."""

@@ -145,7 +145,7 @@ def test_the_command_says_what_is_left_of_a_target(
     for images in ([image.directory], [image.directory, image.directory]):
         assert main(["size", *map(str, images), "--target", target.name]) == ExitCode.PASSED
         shown = capsys.readouterr().out
-        assert re.search(rf"(?m)^ left +{flash:,} +{ram:,} *$", shown)
+        assert re.search(rf"(?m)^left +{flash:,} +{ram:,} *$", shown)
     assert main(["size", str(image.directory), "--target", "virtual-nrf52840"]) == ExitCode.USAGE
     assert "is outside the target's memory" in capsys.readouterr().err
 

@@ -309,7 +309,7 @@ def test_the_command_prints_a_table_and_draws_a_plot(
     assert max(map(len, shown.splitlines())) <= 80
     assert "small on virtual-stm32, cmsis-nn, " in shown
     assert "exact: instructions for vector 0" in shown
-    assert " 1 FULLY_CONNECTED 1x4 " in shown
+    assert "1  FULLY_CONNECTED  1x4 " in shown
     plot = (repository.root / "layers.svg").read_text()
     assert "instructions (exact), " in plot
     assert "FULLY_CONNECTED 1" in plot

@@ -131,7 +131,9 @@ def test_a_picture_is_left_out_first_and_a_detail_moves_below() -> None:
     )
     table.add_row("CONV_2D", "35.9%", "█" * 6)
     assert plain(table.lines(22))[2] == "CONV_2D  35.9%  ██████"
-    assert plain(table.lines(21))[2] == "CONV_2D  35.9%"
+    assert plain(table.lines(20))[2] == "CONV_2D 35.9% ██████"
+    assert plain(table.lines(19))[2] == "CONV_2D  35.9%"
+    assert plain(table.lines(13))[2] == "CONV_2D 35.9%"
     table = TerminalTable([*name_columns("", "machine"), Column(kind="detail")])
     table.add_row("✗", "Renode", "is not installed, and nothing names where it is")
     assert plain(table.lines(40))[2:] == [

@@ -151,6 +151,9 @@ def test_the_outcome_of_a_test_belongs_to_its_runs(
         assert record_of(name).verdict == ("failed" if why else "passed")
     # The table at the end, and JUnit.
     assert "  the test test_it.py::test_failed failed: assert 500000 < 400000" in str(result.stdout)
+    rows = [line for line in result.outlines if "  virtual-stm32  faces " in line]
+    verdicts = [line.split("  virtual-stm32")[0] for line in rows]
+    assert verdicts == [*["✗ failed"] * 4, *["  passed"] * (len(rows) - 4)]
     tree = ElementTree.parse("result.xml")  # noqa: S314 - pytest wrote it
     told = {
         case.attrib["name"]: entry.attrib["value"]
