@@ -4,8 +4,10 @@ import os
 import platform
 import secrets
 import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,13 @@ from harness.results.record import (
 from harness.runs.device_under_test import AnyRun
 from harness.runs.layer_profile import Profile
 from harness.runs.link_run import Run
+from harness.support.printable import printable
 from harness.support.version import VERSION
 from harness.target.target_file import Qemu
 
 _LOG = 1 << 18  # characters of the device's log that a record keeps
 _LONGEST_LINE = 10_000  # characters
+_TRUST = "git config --global --add safe.directory"  # git's advice on another user's repository
 _SESSION = secrets.token_hex(8)  # of this process
 _XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 
@@ -250,5 +254,18 @@ def _commit(root: Path) -> Commit | None:
         hash_, time = git(root, "log", "-1", "--format=%H %cI").split()
         dirty = bool(git(root, "status", "--porcelain", "-uno"))
         return Commit(hash_, dirty, branch_of(root), time)
-    except (OSError, ValueError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        for line in str(getattr(error, "stderr", "")).splitlines():
+            if line.strip().startswith(_TRUST):
+                _warn_of_distrust(root, printable(line.strip()))
         return None
+
+
+@cache
+def _warn_of_distrust(root: Path, remedy: str) -> None:
+    # We do not overrule git: the configuration of another user's repository can start programs.
+    print(
+        f"harness: {root}: Records have no commit, because the repository belongs to another user\n"
+        f"  -> if you trust it: {remedy}",
+        file=sys.stderr,
+    )

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -365,6 +366,19 @@ def test_pytest_refuses_a_folder_that_cannot_be_used(root: Path, home: Path) -> 
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "HARNESS_CACHE_DIR=" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@needs_user
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+def test_a_record_without_a_commit_says_why(root: Path, home: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    code = (
+        "from pathlib import Path; from harness.results.run_record import _commit\n"
+        "assert _commit(Path.cwd()) is _commit(Path.cwd()) is None"
+    )
+    done = as_user(["-c", code], root, home)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("git config --global --add safe.directory") == 1
 
 
 # A disk that fails during a build
