@@ -37,7 +37,7 @@ _TYPES: dict[str, type] = {
 }
 NAMES = (*_TYPES, "dut")
 _FIXTURES = f"{__package__}.fixtures"
-# Protocols are told by a part that nothing else has.
+# A protocol has no type to look at, but a part that nothing else has.
 _PARTS: dict[object, str] = {Engine: "operators", Board: "read_memory"}
 
 

@@ -2,8 +2,8 @@
 
 Ours are declared last, after the plugins and the first conftest.py files, because pytest refuses
 an option that exists already. `--NAME` is also called `--harness-NAME`. If another plugin has
-`--NAME`, it keeps it: what takes a text is shared, so that both get the same text, unless
-`--harness-NAME` says something else. A flag is not shared.
+`--NAME`, it keeps it. An option that takes a text is shared: without `--harness-NAME`, both get the
+same text. A flag is not shared.
 """
 
 import argparse
