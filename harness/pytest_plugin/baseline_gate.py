@@ -1,6 +1,6 @@
 """The gate in pytest: a test fails if its run is worse than its baseline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,8 +12,6 @@ from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.gate import Gate, Judgement
 from harness.results.record_file import read_record
 from harness.support.terminal import shown
-
-_Properties = Sequence[tuple[str, object]]
 
 
 class GatePlugin:
@@ -27,42 +25,44 @@ class GatePlugin:
         self._gate = gate
         self._logs = logs
         self._name = name
-        self._properties: list[tuple[str, object]] = []
+        self._paths: dict[str, None] = {}  # in order; a test that is run again names all its runs
         self._judgements: list[Judgement] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Fail a test that passed if its run does not pass the gate."""
         yield
-        failing = [each for each in self._judge(item.user_properties) if each.fails]
+        failing = [each for each in self._judge(self._named(item.user_properties)) if each.fails]
         if failing:
             raise Regression("\n".join(failure_text(each, self._gate.folder) for each in failing))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the runs of a test; the main process does this too."""
         if report.when == "call":
-            self._properties += report.user_properties
+            self._paths.update(dict.fromkeys(self._named(report.user_properties)))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail the session if the gate judged nothing."""
         if hasattr(session.config, "workerinput") or session.config.option.collectonly:
             return
         with reported(self._logs), suppress(HarnessError):  # it has failed a test already
-            self._judgements = list(self._judge(self._properties))
+            self._judgements = list(self._judge(self._paths))
         if not self._judgements and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Print the summary of the gate."""
         terminalreporter.section("baselines")
         with reported(self._logs):
             for line in gate_summary(self._judgements, self._gate.folder):
                 terminalreporter.write_line(shown(line))
 
-    def _judge(self, properties: _Properties) -> Iterator[Judgement]:
+    def _named(self, properties: Sequence[tuple[str, object]]) -> list[str]:
+        return [str(path) for name, path in properties if name == self._name]
+
+    def _judge(self, paths: Iterable[str]) -> Iterator[Judgement]:
         """Yield the judgement of each run that passed; a failed run has failed its test already."""
-        for name, path in properties:
-            if name == self._name:
-                record = read_record(Path(str(path)))
-                if record.verdict == "passed":
-                    yield self._gate.judge(record)
+        for path in paths:
+            record = read_record(Path(path))
+            if record.verdict == "passed":
+                yield self._gate.judge(record)

@@ -36,7 +36,8 @@ _TYPES: dict[str, type] = {
     "board": Board,
 }
 NAMES = (*_TYPES, "dut")
-# Protocols are told by a part that nothing else has.
+_FIXTURES = f"{__package__}.fixtures"
+# A protocol has no type to look at, but a part that nothing else has.
 _PARTS: dict[object, str] = {Engine: "operators", Board: "read_memory"}
 
 
@@ -64,10 +65,10 @@ def checked(request: pytest.FixtureRequest, name: str, value: Any) -> Any:
     """
     if isinstance(value, (str, Path)) and name in AXES:
         return _found(request, name, str(value))
-    if is_ours(name, value):
+    definition = definitions_used(asking_item(request), name)[-1]
+    if is_ours(name, value) or definition.func.__module__ == _FIXTURES:
         return value
     kind = _TYPES[name]
-    definition = definitions_used(asking_item(request), name)[-1]
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     what = f"{article} {kind.__name__}" + (" or a name" if name in AXES else "")
     raise InputError(

@@ -27,17 +27,19 @@ class RunsSummary:
         self._options = options
         self._name = name
         self._note = note
-        self._paths: list[Path] = []
+        self._paths: dict[Path, None] = {}  # in order; a test that is run again names all its runs
         self._notes: dict[str, None] = {}
         self._upload = StoreUpload(options.store if uploads else "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the records of a test that has ended."""
+        if str(report.outcome) == "rerun":  # of pytest-rerunfailures
+            self._notes[f"{report.nodeid} failed and was run again: all its runs count"] = None
         if report.when != "teardown":
             return
         for name, value in report.user_properties:
             if name == self._name:
-                self._paths.append(Path(str(value)))
+                self._paths[Path(str(value))] = None
             elif name == self._note:
                 self._notes[str(value)] = None
 
@@ -49,7 +51,7 @@ class RunsSummary:
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Print the tables of the runs."""
         with reported(self._options.selection.workspace.logs):
             if records := list(self._read_records()):
@@ -68,7 +70,7 @@ class RunsSummary:
                 self._upload.errors.append(str(error))
 
     def _print_runs(
-        self, records: Sequence[Record], terminalreporter: pytest.TerminalReporter
+        self, records: Sequence[Record], terminalreporter: "pytest.TerminalReporter"
     ) -> None:
         writer = terminalreporter._tw
         text = io.StringIO()
@@ -82,6 +84,6 @@ class RunsSummary:
         print_runs(records, selection.engines, store, selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
-        terminalreporter.write_line(shown(f"records: {self._paths[0].parent}"))
+        terminalreporter.write_line(shown(f"records: {next(iter(self._paths)).parent}"))
         if selection.workspace.note:
             terminalreporter.write_line(shown(selection.workspace.note))

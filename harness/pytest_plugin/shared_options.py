@@ -2,8 +2,8 @@
 
 Ours are declared last, after the plugins and the first conftest.py files, because pytest refuses
 an option that exists already. `--NAME` is also called `--harness-NAME`. If another plugin has
-`--NAME`, it keeps it: what takes a text is shared, so that both get the same text, unless
-`--harness-NAME` says something else. A flag is not shared.
+`--NAME`, it keeps it. An option that takes a text is shared: without `--harness-NAME`, both get the
+same text. A flag is not shared.
 """
 
 import argparse
@@ -98,12 +98,11 @@ def without_values(parser: pytest.Parser, args: Sequence[str], config: pytest.Co
         if option.name not in others:
             action = "store_true" if option.is_flag else "append"
             ours.add_argument(option.name, option.long_name, action=action)
-    known = config.known_args_namespace
     try:
         _, words = ours.parse_known_args(args)
     except argparse.ArgumentError:  # a value is missing, as pytest says later
         words = list(args)
-    paths: list[str] = parser.parse_known_args(words, namespace=copy(known)).file_or_dir
+    paths: list[str] = parser.parse_known_args(words, namespace=copy(config.option)).file_or_dir
     return paths
 
 

@@ -32,11 +32,10 @@ class TestedRuns:
         """Stop listening."""
         listeners.remove(self._add)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
-        """Forget the runs of the test before."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Forget the runs of the test before, and of this one if it is run again."""
         self._of_test.clear()
-        return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(

@@ -36,7 +36,7 @@ class RefusalPlugin:
         if self._texts:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Show it as pytest shows a usage error."""
         for text in self._texts:
             terminalreporter.write_line(f"ERROR: {shown(text)}", red=True)

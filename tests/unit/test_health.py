@@ -99,7 +99,7 @@ CONFTEST = """\
 from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
-import harness.pytest_plugin as plugin
+import harness.pytest_plugin.fixtures as fixtures
 from harness import InfrastructureError
 
 class Dut:
@@ -114,8 +114,8 @@ def fail(*arguments):
 def opened(*arguments):
     yield Dut()
 
-plugin.image_for = lambda request: None
-plugin.provision = lambda *arguments: SimpleNamespace(close=lambda: None)
+fixtures.image_for = lambda request: None
+fixtures.provision = lambda *arguments: SimpleNamespace(close=lambda: None)
 """
 TEST = """\
 def test_run(dut):
@@ -130,9 +130,9 @@ def test_target(target):
 @pytest.mark.parametrize(
     ("broken", "tries"),
     [
-        ("plugin.open_dut = fail", LIMIT),
-        ("plugin.open_dut = opened", LIMIT),
-        ("plugin.provision = fail", 1),  # pytest keeps the error of a session's fixture
+        ("fixtures.open_dut = fail", LIMIT),
+        ("fixtures.open_dut = opened", LIMIT),
+        ("fixtures.provision = fail", 1),  # pytest keeps the error of a session's fixture
     ],
 )
 def test_pytest_sets_a_board_aside(pytester: pytest.Pytester, broken: str, tries: int) -> None:

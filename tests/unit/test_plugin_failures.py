@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 import harness.pytest_plugin as plugin
+import harness.pytest_plugin.fixtures as fixtures
 import harness.pytest_plugin.runs_summary as runs_summary
 from harness import InfrastructureError, InputError, Verdict
 from harness.pytest_plugin.tested_runs import TestedRuns
@@ -32,7 +33,7 @@ def build(request):
         raise InputError("a wrong file")
 
 ways = os.environ["WAYS"].split()
-plugin.image_for = build
+fixtures.image_for = build
 if "hook" in ways:
     TestedRuns._used_by = lambda self, item: 1 / 0
 if "summary" in ways:

@@ -198,6 +198,55 @@ def test_a_store_gets_the_runs_as_the_tests_left_them(repository: pytest.Pyteste
     assert json.loads(text)["verdict"] == "failed"
 
 
+# What pytest-rerunfailures 16.7 does with a test that fails: all the tries are one protocol, each
+# report of a failure but the last has the outcome "rerun", and the item keeps its properties.
+RERUNS = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for is_last in (False, True):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        again = not is_last and any(report.failed for report in reports)
+        for report in reports:
+            if again and report.failed:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not again:
+            return True
+        item._initrequest()
+"""
+
+
+def test_a_test_that_runs_again_is_named_and_its_runs_are_shown_once(
+    repository: pytest.Pytester,
+) -> None:
+    repository.makeconftest(CONFTEST + RERUNS)
+    repository.makepyfile(
+        test_it="""\
+        tries = []
+
+        def test_again(record):
+            record("passed" if tries else "failed")
+            tries.append(1)
+            assert len(tries) == 2, "slow today"
+
+        def test_once(record):
+            record("xpassed")
+        """
+    )
+    result = repository.runpytest_subprocess("-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=2)
+    text = str(result.stdout)
+    assert "test_it.py::test_again failed and was run again: all its runs count" in text
+    assert text.count("the test test_it.py::test_again failed: slow today") == 1
+    assert "test_once" not in text
+    verdicts = {
+        name: read_record(repository.path / f"reports/runs/{name}.json").verdict
+        for name in NAMES[:2]
+    }
+    assert verdicts == {"failed": "failed", "passed": "passed"}
+
+
 def test_a_record_that_cannot_be_changed_is_said(repository: pytest.Pytester) -> None:
     test = """\
 def test_failed(record):
