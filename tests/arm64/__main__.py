@@ -46,9 +46,10 @@ def install(debian: DebianFolder) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target=wheel", f"--directory={wheels}"]
     subprocess.run(build, cwd=ROOT, check=True, timeout=600)
     (wheel,) = wheels.glob("*.whl")
-    python = f"{VENV}/bin/python"
-    commands = [["python3", "-m", "venv", VENV]] if not debian.inside(python).is_symlink() else []
-    pip = [python, "-m", "pip"]
+    pip = [f"{VENV}/bin/python", "-m", "pip"]
+    commands = (
+        [] if debian.inside(f"{VENV}/bin/pip").exists() else [["python3", "-m", "venv", VENV]]
+    )
     commands += [
         [*pip, "uninstall", "--quiet", "--yes", "tinyml-harness"],
         [

@@ -1,4 +1,4 @@
-"""Whether two machines recorded the same: every exact number, and the images to the byte."""
+"""Whether two machines recorded the same: every exact number, of images with the same build ID."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
