@@ -17,7 +17,7 @@ from tests.arm64.same_records import differences, records_in
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "arm64"
 VENV = "/opt/harness"
-TESTS = ("virtual_*", "machine_code", "cycles", "owned_process")
+TESTS = ("virtual_*", "machine_code")
 TEST_PACKAGES = ("hypothesis", "pytest-timeout")
 RUN = ("run", "--target=virtual-stm32", "--toolchain=gcc")
 _INSTALL_DEADLINE, _DEADLINE = 3600, 3600  # seconds; an emulated processor is slow
