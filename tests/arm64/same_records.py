@@ -1,4 +1,4 @@
-"""Whether two machines recorded the same: every exact number, and the images to the byte."""
+"""Whether two machines recorded the same: all that is not measured, of images with one build ID."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,16 +26,16 @@ def differences(one: Mapping[str, Record], other: Mapping[str, Record]) -> Itera
 
 
 def facts_of(record: Record) -> dict[str, object]:
-    """Return what does not depend on the machine: the exact numbers and what they are of.
+    """Return what does not depend on the machine: the exact and estimated numbers, and their image.
 
     The bytes of the outputs are compared through golden: `bytes_differing` is exact. The build ID
     is the digest of everything that the image was built from.
     """
-    exact = {
-        name: number.value for name, number in record.numbers.items() if number.kind == "exact"
+    numbers = {
+        name: number.value for name, number in record.numbers.items() if number.kind != "measured"
     }
     return {
-        **exact,
+        **numbers,
         "verdict": record.verdict,
         "reasons": record.reasons,
         "target": record.target,

@@ -73,7 +73,8 @@ class Processor:
 
     def __post_init__(self) -> None:
         self._convention = _CONVENTIONS[self.name]
-        self._emulator = Uc(self._convention.arch, self._convention.mode)
+        binding: Any = Uc  # it has no types
+        self._emulator = binding(self._convention.arch, self._convention.mode)
         for start in (CODE, STACK, DATA, _OUTSIDE):
             self._emulator.mem_map(start, _PAGES)
         self._emulator.mem_write(CODE, self.code)
