@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from unicorn import Uc, arm64_const, unicorn_const, x86_const
+from unicorn import arm64_const, unicorn_const, x86_const
+from unicorn.unicorn_py3.unicorn import Uc
 
 CODE, STACK, DATA = 0x10_0000, 0x20_0000, 0x30_0000
 _OUTSIDE = 0x40_0000  # what the code calls, jumps to and returns to
