@@ -163,7 +163,7 @@ class Selection:
                 self.check_name(axis, name)
 
     def check_name(self, axis: str, name: str) -> None:
-        """Raise `InputError` if `name` is not that of a target, model, engine, toolchain or flag."""
+        """Raise `InputError` if `name` is unknown: a target, model, engine and so on."""
         if axis == "target":
             self.target(name)
         elif axis == "model":
