@@ -22,11 +22,11 @@ from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.fixtures import RECORD_PROPERTY
 from harness.pytest_plugin.parametrization import TestAxes
-from harness.pytest_plugin.pytest_internals import is_conftest
 from harness.pytest_plugin.runs_summary import RunsSummary
 from harness.pytest_plugin.session_signals import SignalsPlugin
 from harness.pytest_plugin.shared_options import (
     advice,
+    declare_last,
     declare_options,
     given_to_both,
     own_values,
@@ -45,24 +45,19 @@ _PARSER = pytest.StashKey[pytest.Parser]()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the options of a run later, or now if a conftest.py names this plugin."""
+    """Declare the options of a run, but after those of all others."""
     config: pytest.Config = pluginmanager.getplugin("pytestconfig")
     config.stash[_PARSER] = parser
-    if any(is_conftest(plugin) for plugin in pluginmanager.get_plugins()):
-        declare_options(parser, config)
+    declare_last(parser, config)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-) -> Generator[None, None, None]:
-    """Declare the options after those of the other plugins and of the first conftest.py files."""
+) -> None:
+    """Keep the values of our options apart from the folders where pytest looks for conftest.py."""
     paths = without_values(parser, args, early_config)
     early_config.known_args_namespace.file_or_dir = paths
-    try:
-        yield
-    finally:
-        declare_options(parser, early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:

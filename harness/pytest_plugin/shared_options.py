@@ -1,7 +1,7 @@
 """The options of a run in pytest, where other plugins may have options of the same names.
 
-Ours are declared last, after the plugins and the first conftest.py files, because pytest refuses
-an option that exists already. `--NAME` is also called `--harness-NAME`. If another plugin has
+Ours are declared last, after those of plugins and conftest.py files, because pytest refuses an
+option that exists already. `--NAME` is also called `--harness-NAME`. If another plugin has
 `--NAME`, it keeps it. An option that takes a text is shared: without `--harness-NAME`, both get the
 same text. A flag is not shared.
 """
@@ -65,6 +65,20 @@ class _Declared:
 
 
 _DECLARED = pytest.StashKey[_Declared]()
+
+
+def declare_last(parser: pytest.Parser, config: pytest.Config) -> None:
+    """Declare every option of a run just before pytest parses the command line for good.
+
+    No hook is called then: the last one comes before the plugins that a conftest.py names.
+    """
+    parse = parser.parse
+
+    def declare_and_parse(*args: Any, **options: Any) -> Namespace:
+        declare_options(parser, config)
+        return parse(*args, **options)
+
+    parser.parse = declare_and_parse  # type: ignore[method-assign]
 
 
 def declare_options(parser: pytest.Parser, config: pytest.Config) -> None:

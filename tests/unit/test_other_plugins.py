@@ -73,9 +73,6 @@ def test_without_entry_points_too(
     of_the_harness(suite)
     first, second = named.split(",")
     suite.makeconftest(f"pytest_plugins = ['{first}', '{second}']\n")
-    monkeypatch.setenv("PYTEST_PLUGINS", "")
-    if first == OURS:  # then only pytest itself can order the options
-        monkeypatch.setenv("PYTEST_PLUGINS", OURS)
     result = suite.runpytest_subprocess("--target", "virtual-nrf52840", timeout=200)
     result.assert_outcomes(passed=1)
 
