@@ -80,6 +80,7 @@ def test_the_simulator(debian: DebianFolder) -> bool:
         for path in sorted(ROOT.glob(f"tests/unit/test_{name}.py"))
     ]
     pytest = [f"{VENV}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    pytest += [f"--timeout={_DEADLINE}"]  # that of the whole step: each test takes longer here
     return debian.run([*pytest, *paths], _DEADLINE, "/srv/tests") == 0
 
 
