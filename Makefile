@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-# `make UV=` installs with pip where uv is installed, too.
+# uv makes .venv and installs, if it is there; `make UV=` uses pip in any case.
 UV ?= $(shell command -v uv)
-# Files that are compiled at their first import need fewer seconds and megabytes.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
-INSTALL := $(if $(UV),"$(UV)" pip install --python $(BIN)/python,$(PIP)) --editable
-PROGRESS := $(PYTHON) .ci/progress.py "Installing Python packages in $(VENV)"
-HINT := $(if $(UV),|| { echo "To install with pip instead of uv: make UV= $(MAKECMDGOALS)"; exit 1; })
+ifneq ($(UV),)
+VENV_TOOL := "$(UV)" venv --seed --allow-existing --python "$$(command -v $(PYTHON))"
+INSTALL_TOOL := "$(UV)" pip install --python $(BIN)/python
+HINT := || { echo "To install with pip instead of uv: make UV= $(MAKECMDGOALS)"; exit 1; }
+else
+VENV_TOOL := $(PYTHON) -m venv
+# What is compiled at its first import takes fewer seconds and megabytes.
+INSTALL_TOOL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
+endif
+PROGRESS := $(PYTHON) .ci/progress.py
+INSTALL := $(PROGRESS) "Installing Python packages in $(VENV)" $(INSTALL_TOOL) --editable
 # Without GNU Arm and its C library, images are compiled with clang.
 GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/dev/null))
 
@@ -75,17 +81,19 @@ setup: system $(VENV)/dev-installed
 
 $(VENV)/created:
 	@$(PYTHON) .ci/check_python.py
-	$(if $(UV),"$(UV)" venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV) $(HINT)
+	@$(PROGRESS) "Making $(VENV)" $(VENV_TOOL) $(VENV) $(HINT)
 	@touch $@
 
 # What running needs.
 $(VENV)/installed: pyproject.toml $(VENV)/created
-	@$(PROGRESS) $(INSTALL) . $(HINT)
+	@$(INSTALL) . $(HINT)
 	@touch $@
 
-# With an extra: clang, dev (which has clang), docs.
+# With an extra: clang, dev (which has clang), docs. The C libraries of Linux, Windows and others that
+# come with Zig, 175 MB, are removed: a microcontroller uses none of them.
 $(VENV)/%-installed: pyproject.toml $(VENV)/created
-	@$(PROGRESS) $(INSTALL) '.[$*]' $(HINT)
+	@$(INSTALL) '.[$*]' $(HINT)
+	@rm -rf $(VENV)/lib/python*/site-packages/ziglang/lib/libc
 	@touch $@ $(VENV)/installed $(if $(filter dev,$*),$(VENV)/clang-installed)
 
 # The compiler and the emulator come from the system's package manager.

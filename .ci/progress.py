@@ -36,7 +36,7 @@ def run(
     every = every or (0.5 if terminal else 5.0)
     before, after = ("\r\x1b[K", "") if terminal else ("", "\n")
     started = time.monotonic()
-    print(f"{title} ..."[: _COLUMNS - 1], end=after, flush=True, file=out)
+    print(f"{title} ..."[:_COLUMNS], end=after, flush=True, file=out)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
@@ -69,7 +69,7 @@ def _read(process: subprocess.Popen[str], lines: list[str]) -> None:
     """Collect the lines of the output that are not empty."""
     for line in process.stdout or ():
         if text := line.expandtabs(1).rstrip():
-            lines.append(text)
+            lines.append(text)  # noqa: PERF401 - the other thread reads each at once
 
 
 if __name__ == "__main__":

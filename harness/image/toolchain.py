@@ -1,6 +1,5 @@
 """The compilers for images and their flags: finds them, or says how to install them."""
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from harness.support.suggestions import suggest
 from harness.support.tool_output import first_line
 
 _GCC = "arm-none-eabi-gcc"
-_ZIG = "zig.exe" if os.name == "nt" else "zig"
 _NEWLIB = ("nano.specs", "libc_nano.a")
 INSTALL_GCC = (
     "install the GNU Arm toolchain: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi "
@@ -122,4 +120,4 @@ def _zig() -> Path | None:
     spec = find_spec("ziglang")
     if spec is None or spec.origin is None:
         return None
-    return Path(spec.origin).parent / _ZIG
+    return Path(spec.origin).parent / "zig"

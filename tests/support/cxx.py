@@ -19,5 +19,5 @@ def has_gxx() -> bool:
 
 
 needs_gxx = pytest.mark.skipif(
-    not has_gxx(), reason=f"{GXX} with its C++ library is not installed: see `make system`"
+    not has_gxx(), reason=f"{GXX} with its C++ library is not installed: see `make system-cxx`"
 )

@@ -33,7 +33,7 @@ REAL = "HARNESS_EDGE_IMPULSE_EXPORT"  # a folder that holds a real one, with sam
 
 needs_compilers = pytest.mark.skipif(
     not has_gxx() or shutil.which("c++") is None,
-    reason="arm-none-eabi-g++ with its C++ library and c++ are needed: see `make system`",
+    reason="arm-none-eabi-g++ with its C++ library and c++ are needed: see `make system-cxx`",
 )
 
 

@@ -19,7 +19,8 @@ def ruptures_cuts(series: Values, min_size: int, penalty: float) -> list[int]:
 def test_the_cuts_are_those_of_ruptures(noise: str) -> None:
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        series = history(NOISES[noise], int(rng.integers(10, 90)), seed)
+        nights = int(rng.integers(10, 90))
+        series: Values = history(NOISES[noise], nights, seed).astype(np.float64)
         for start in rng.integers(0, len(series), 3):
             series[start:] += rng.normal() * 10 * SIGMA
         penalty = float(rng.uniform(0.5, 8)) * SIGMA
