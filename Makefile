@@ -3,7 +3,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
 # uv makes .venv and installs, if it is there; `make UV=` uses pip in any case.
 UV ?= $(shell command -v uv)
@@ -21,7 +20,9 @@ INSTALL := $(PROGRESS) "Installing Python packages in $(VENV)" $(INSTALL_TOOL) -
 # Without GNU Arm and its C library, images are compiled with clang.
 GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/dev/null))
 
-.PHONY: bench test coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system system-cxx clean
+C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
+
+.PHONY: bench test coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -100,6 +101,7 @@ $(VENV)/%-installed: pyproject.toml $(VENV)/created
 system:
 	@PYTHON=$(PYTHON) .ci/system
 
+.PHONY: system-cxx
 system-cxx: ## with the C++ library for devices, 1.6 GB, for the tests of TFLM and Edge Impulse on targets
 	@PYTHON=$(PYTHON) .ci/system --cxx
 
