@@ -10,16 +10,17 @@
 """
 
 import sys
+
+if sys.platform == "win32":  # before what may fail there without saying why
+    raise ImportError(
+        "tinyml-harness runs on Linux and macOS. On Windows, install it in WSL 2 and use it there."
+    )
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression, Verdict
 from harness.support.version import VERSION
-
-if sys.platform == "win32":
-    raise ImportError(
-        "tinyml-harness runs on Linux and macOS. On Windows, install it in WSL 2 and use it there."
-    )
 
 if TYPE_CHECKING:
     from harness.model.folder import Model

@@ -29,7 +29,7 @@ Noise = Callable[[np.random.Generator, int], Values]
 def outliers(random: np.random.Generator, nights: int) -> Values:
     """One night in twenty deviates by 20 standard deviations."""
     noise = random.normal(0, 1, nights)
-    signs: Values = random.choice([-1.0, 0.0, 1.0], nights, p=[0.025, 0.95, 0.025])
+    signs: Values = random.choice(np.array([-1.0, 0.0, 1.0]), nights, p=[0.025, 0.95, 0.025])
     return noise + 20 * signs
 
 

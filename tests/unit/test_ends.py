@@ -93,7 +93,7 @@ def put(repository: Repository, model: bytes, **more: Any) -> list[Array]:
         for tensor in graph.input_tensors
     ]
     names = ["inputs"] if len(inputs) == 1 else [f"inputs_{i}" for i in range(len(inputs))]
-    arrays = dict(zip(names, inputs, strict=True))
+    arrays: dict[str, Any] = dict(zip(names, inputs, strict=True))
     arrays["labels"] = np.zeros(COUNT, np.int64)
     np.savez(path.with_name("vectors.npz"), **arrays | more)
     return inputs

@@ -572,6 +572,7 @@ def test_push_adds_what_a_store_lacks(
 # A writer that is killed
 
 
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded:DeprecationWarning")  # its fork only writes
 def test_a_killed_writer_loses_no_earlier_record(tmp_path: Path) -> None:
     dice = random.Random(7)
     folder, url = tmp_path / "runs", f"sqlite:///{tmp_path / 'team.sqlite'}"

@@ -215,6 +215,7 @@ def test_a_child_that_lives_on_does_not_hold_the_lease() -> None:
         Lease(RESOURCES[0], wait=0).release()
 
 
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded:DeprecationWarning")  # its fork waits
 def test_a_released_lease_is_free_for_another_process_while_a_fork_lives(
     prefix: str, kind: str
 ) -> None:

@@ -4,7 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
@@ -17,6 +17,7 @@ FEW = st.lists(st.integers(0, 4).map(float), min_size=1, max_size=25)
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.tuples(FLOATS, FLOATS), st.tuples(FEW, FEW)))
 def test_p_is_that_of_scipy(samples: tuple[list[float], list[float]]) -> None:
+    assume(len({*samples[0], *samples[1]}) > 1)  # SciPy 1.18 returns NaN for equal values
     one, other = (np.array(values) for values in samples)
     assert p_value(one, other) == pytest.approx(float(mannwhitneyu(one, other).pvalue), rel=1e-9)
 

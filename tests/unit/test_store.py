@@ -215,6 +215,7 @@ def _write(url: str, part: list[Record], gate: str) -> None:
             store.add(*part[start : start + 3])
 
 
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded:DeprecationWarning")  # its forks only write
 def test_eight_processes_writing_at_once_lose_nothing(url: str, tmp_path: Path) -> None:
     # All open the empty database at once; each record is written by two of them, in two orders.
     context = multiprocessing.get_context("fork")  # importing eight times costs more than writing
