@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from harness.model.graph import Graph
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.runs.link_dut import LinkDut
+from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.workspace import Workspace
 from tests.support.devices import opened
@@ -73,11 +76,16 @@ class Repository:
     capsys: pytest.CaptureFixture[str]
 
     def harness(self, *arguments: str) -> tuple[int, str]:
-        """Return the exit code and what the command wrote to standard error."""
+        """Return the exit code and what the command wrote to standard error, without progress.
+
+        How many lines of progress there are depends on the speed of the machine.
+        """
         if arguments[0] in {"run", "build"} and "--target" not in arguments:
             arguments = (*arguments, "--target", "qemu-stm32")
         self.capsys.readouterr()
-        return main(arguments), self.capsys.readouterr().err
+        with patch("harness.cli.main.Progress", partial(Progress, quiet=True)):
+            code = main(arguments)
+        return code, self.capsys.readouterr().err
 
     def run(self, engine: str = "misbehaving", *arguments: str) -> tuple[int, str]:
         return self.harness("run", "--model", "small", "--engine", engine, *arguments)
