@@ -15,6 +15,8 @@ VENV_TOOL := $(PYTHON) -m venv
 # What is compiled at its first import takes fewer seconds and megabytes.
 INSTALL_TOOL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
 endif
+# Hundreds of processes would each compile their modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 PROGRESS := $(PYTHON) .ci/progress.py
 INSTALL := $(PROGRESS) "Installing Python packages in $(VENV)" $(INSTALL_TOOL) --editable
 # Without GNU Arm and its C library, images are compiled with clang.
