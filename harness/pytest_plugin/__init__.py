@@ -86,10 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
-    """Register the fixtures after all plugins; then pytest looks at those of all."""
+    """Register the fixtures after all plugins, before pytest looks at them; show progress."""
     register_fixtures(session.config)
-    yield
     add_progress(session.config, session.config.stash[RUN_OPTIONS].selection.targets)
+    yield
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -130,7 +130,7 @@ class TestAxes:
         selection = self._metafunc.config.stash[RUN_OPTIONS].selection
         if not isinstance(value, (str, Path)):
             if not is_ours(axis, value):
-                raise self._error(f"parametrize: {value!r} is no {axis} of the harness, nor a name")
+                raise self._error(f"parametrize: {axis} must be a name or an object, not {value!r}")
             return
         try:
             selection.check_name(axis, str(value))

@@ -69,8 +69,9 @@ def test_blocks_agree_on_the_numbers_of_one_image() -> None:
     instructions, flash, ram = row.groups()
     for name in ("digits", "sweep"):
         assert re.search(rf" {instructions}\b", text[name])
-    for name in ("digits", "sweep", "growth"):
+    for name in ("sweep", "growth"):
         assert re.search(rf" {flash} .* {ram}\b| {flash}  +{ram}\b", text[name])
+    assert re.search(rf" {flash} .*\n.* {ram}\n", text["digits"])
 
 
 # Which blocks are made

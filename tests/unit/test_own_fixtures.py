@@ -167,7 +167,7 @@ WRONG = {
     '"opt", ["-O9"]': "unknown optimization flag '-O9'",
     '"toolchain", [pytest.param("gc", id="x")]': "unknown toolchain 'gc'",
     '"engine", ["tflmm"]': "unknown engine 'tflmm'",
-    '"model", [7]': "7 is no model of the harness, nor a name",
+    '"model", [7]': "model must be a name or an object, not 7",
 }
 
 
