@@ -10,17 +10,21 @@ This runs before any package is installed, so it uses the standard library alone
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TextIO
 
 _COLUMNS = 80
+_REST = 1.0  # seconds for the last output
 
 
 def main() -> int:
-    """Run the command of the arguments."""
+    """Run the command of the arguments; SIGTERM ends it, too."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     title, *command = sys.argv[1:]
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     return run(title, command, out=sys.stdout, terminal=terminal)
@@ -44,12 +48,13 @@ def run(
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
     reader.start()
     try:
-        while _is_alive(reader, every):
+        while (code := _exit_code(process, every)) is None:
             line = f"{time.monotonic() - started:5.0f} s  {lines[-1] if lines else title}"
             print(before + line[: _COLUMNS - 1], end=after, flush=True, file=out)
-        code = process.wait()
+        reader.join(_REST)  # a program in the background may keep the pipe open
     finally:
-        process.kill()  # does nothing to a process that has ended
+        with suppress(PermissionError):  # of sudo, which ends by Ctrl-C as this program does
+            process.terminate()  # does nothing to a process that has ended
     seconds = f"{time.monotonic() - started:.0f} s"
     if code:
         print(f"{before}{title} failed after {seconds}:", file=out)
@@ -59,10 +64,12 @@ def run(
     return code
 
 
-def _is_alive(thread: threading.Thread, seconds: float) -> bool:
-    """Wait at most `seconds` for the end of `thread`."""
-    thread.join(seconds)
-    return thread.is_alive()
+def _exit_code(process: subprocess.Popen[str], seconds: float) -> int | None:
+    """Wait at most `seconds` for the end of `process`; return None if it still runs."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _read(process: subprocess.Popen[str], lines: list[str]) -> None:

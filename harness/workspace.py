@@ -4,10 +4,10 @@ import hashlib
 import os
 import stat
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -23,11 +23,20 @@ _LONGEST_INDEX = 440  # bytes; SQLite takes paths of 512, and adds names of temp
 _PYTEST_SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 
 
+def _chosen_folders() -> Mapping[str, Path | None]:
+    return {variable: chosen_folder(variable) for variable in (CACHES, RESULTS)}
+
+
 @dataclass(frozen=True)
 class Workspace:
-    """A repository root. Its targets and models take precedence over the bundled ones."""
+    """A repository root. Its targets and models take precedence over the bundled ones.
+
+    `chosen` has the folders that the environment variables name. They are found once, so that a
+    relative one stays where it is. Raises `InputError` if one cannot be used.
+    """
 
     root: Path
+    chosen: Mapping[str, Path | None] = field(default_factory=_chosen_folders, compare=False)
 
     @property
     def has_own_files(self) -> bool:
@@ -49,9 +58,9 @@ class Workspace:
         """The folder for everything that can be made again from its inputs.
 
         It is `build/`, unless `HARNESS_CACHE_DIR` names another one or this user may not write
-        there. Many workspaces can share it: the names of its contents are hashes.
+        there. Many workspaces can share it: images and golden are named by hashes of their inputs.
         """
-        return chosen_folder(CACHES) or (
+        return self.chosen[CACHES] or (
             own_folder(CACHES) if self._read_only_caches else self.root / "build"
         )
 
@@ -62,7 +71,7 @@ class Workspace:
         It is `reports/`, unless `HARNESS_RESULTS_DIR` names another one or this user may not
         write there.
         """
-        return chosen_folder(RESULTS) or (
+        return self.chosen[RESULTS] or (
             own_folder(RESULTS) / _unique_name(self.root.name, self.root)
             if self._read_only_results
             else self.root / "reports"
@@ -92,7 +101,7 @@ class Workspace:
     def index(self) -> Path:
         """The index of the Records; if it is missing, it is rebuilt from them."""
         beside = self.results / "index.sqlite"
-        chosen = chosen_folder(CACHES)
+        chosen = self.chosen[CACHES]
         if not chosen and not read_only(self.results) and _can_be_index(beside):
             return beside
         folder = chosen or own_folder(CACHES)
@@ -107,7 +116,7 @@ class Workspace:
     def record_folders(self) -> Sequence[Path]:
         """The folders that Records are read from: this user's, and a workspace's that is shared."""
         shared = self.root / "reports" / "runs"
-        return (self.runs,) if chosen_folder(RESULTS) else tuple(dict.fromkeys((self.runs, shared)))
+        return (self.runs,) if self.chosen[RESULTS] else tuple(dict.fromkeys((self.runs, shared)))
 
     @property
     def report(self) -> Path:
@@ -118,7 +127,7 @@ class Workspace:
     def trained(self) -> Path:
         """Newly trained or converted models, one folder each."""
         inside = self.root / "build" / "models"
-        elsewhere = chosen_folder(RESULTS) or read_only(inside)
+        elsewhere = self.chosen[RESULTS] or read_only(inside)
         return self.results / "models" if elsewhere else inside
 
     @property
@@ -133,7 +142,7 @@ class Workspace:
             (CACHES, self._read_only_caches, f"cached files are in {self.caches}"),
             (RESULTS, self._read_only_results, f"Records are in {self.runs}"),
         )
-        moved = [each for each in every if each[1] and not chosen_folder(each[0])]
+        moved = [each for each in every if each[1] and not self.chosen[each[0]]]
         if not moved:
             return ""
         places = " and ".join(dict.fromkeys(str(place) for _, place, _ in moved))
@@ -179,8 +188,6 @@ def find_workspace(start: Path | None = None, pytest_root: Path | None = None) -
     file system only count if they are `start`. Raises `InfrastructureError` if the current folder
     was removed, `InputError` if a variable names a folder that cannot be used.
     """
-    for variable in (CACHES, RESULTS):
-        chosen_folder(variable)
     try:
         start = Path.cwd() if start is None else start.resolve()
     except FileNotFoundError as error:

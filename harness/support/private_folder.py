@@ -1,6 +1,7 @@
-"""A folder that only this user can enter, for sockets and locks of running sessions."""
+"""A folder that only this user can enter, for what others must neither see nor replace."""
 
 import os
+import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -27,7 +28,11 @@ def private_folder(chosen: str = "", variable: str = "XDG_RUNTIME_DIR") -> Path:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise _unusable(path, "it is not a directory of yours", variable)
     if status.st_mode & 0o077:
-        raise _unusable(path, "others may enter it", variable)
+        raise InfrastructureError(
+            "others may enter this directory of yours",
+            where=str(path),
+            remedy=f"chmod 700 {shlex.quote(str(path))}, or set {variable} to another directory",
+        )
     return path
 
 
@@ -48,7 +53,7 @@ def _is_own(path: Path) -> bool:
 
 def _unusable(path: Path, why: str, variable: str) -> InfrastructureError:
     return InfrastructureError(
-        f"running sessions cannot use this directory: {why}",
+        f"this directory cannot be used: {why}",
         where=str(path),
-        remedy=f"remove it, or set {variable} to a directory of yours with mode 0700",
+        remedy=f"set {variable} to a directory of yours, or remove this one",
     )

@@ -91,18 +91,27 @@ def compare_runs(debian: DebianFolder) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "harness.toml").touch()  # the Records go here
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "harness", *RUN]
-    subprocess.run(command, cwd=here, env=environment, check=False, timeout=_DEADLINE)
-    debian.run([f"{VENV}/bin/python", "-m", "harness", *RUN], _DEADLINE, "/srv/runs")
+    done = subprocess.run(command, cwd=here, env=own_environment(), check=False, timeout=_DEADLINE)
+    code = debian.run([f"{VENV}/bin/python", "-m", "harness", *RUN], _DEADLINE, "/srv/runs")
     records = [records_in(folder / "reports" / "runs") for folder in (here, there)]
     lines = list(differences(*records))
+    if done.returncode or code:
+        lines.append(
+            f"the exit code of harness run is {done.returncode} and {code}; both must be 0"
+        )
     for line in lines:
         print(f"{platform.machine()} and aarch64 differ: {line}")
     for name in sorted(records[0].keys() & records[1].keys()):
         walls = [side[name].numbers["wall"].value for side in records]
         print(f"{name}: the run takes {walls[1] / walls[0]:.1f} times as long, emulated")
     return not lines
+
+
+def own_environment() -> dict[str, str]:
+    """Return this environment without variables of the harness, which would move the Records."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("HARNESS_")}
+    return kept | {"PYTHONPATH": str(ROOT)}
 
 
 STEPS = {"the simulator's tests": test_the_simulator, "the same numbers": compare_runs}

@@ -318,7 +318,7 @@ def test_a_folder_of_another_user_is_not_used(
 def test_a_folder_that_others_may_enter_is_not_used(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o755)
-    with pytest.raises(InfrastructureError, match="others may enter it") as caught:
+    with pytest.raises(InfrastructureError, match="others may enter") as caught:
         private_folder()
     assert str(caught.value).startswith(f"{folder}: ")
 

@@ -3,12 +3,16 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +66,25 @@ def test_a_failure_shows_the_whole_message_and_keeps_the_exit_code(progress: Mod
     assert code == 7
     assert "Installing failed after" in text
     assert f"\ncollecting\n{message}\nexit code 7 of: sh -c" in text
+
+
+def test_a_program_in_the_background_is_not_waited_for(progress: ModuleType) -> None:
+    started = time.monotonic()
+    assert shell(progress, "sleep 60 & echo done")[0] == 0
+    assert time.monotonic() - started < 30
+
+
+def test_sigterm_ends_the_command_too(tmp_path: Path) -> None:
+    script = f"echo $$ > {tmp_path / 'pid'}; exec sleep 600"
+    command = [sys.executable, str(ROOT / ".ci" / "progress.py"), "Waiting", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    pid = int((tmp_path / "pid").read_text())
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(30)
 
 
 def test_output_that_is_no_text_is_no_failure(progress: ModuleType) -> None:

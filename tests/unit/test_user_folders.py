@@ -105,6 +105,21 @@ def test_everything_is_in_a_workspace_that_can_be_written(root: Path) -> None:
     assert workspace.note == ""
 
 
+def test_a_relative_folder_stays_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_RESULTS_DIR", "results")
+    monkeypatch.setenv("HARNESS_CACHE_DIR", "caches")
+    monkeypatch.chdir(tmp_path)
+    workspace = find_workspace(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert workspace.runs == tmp_path / "results" / "runs"
+    assert workspace.trained == tmp_path / "results" / "models"
+    assert workspace.index.is_relative_to(tmp_path / "caches")
+
+
 def test_the_variables_move_caches_and_results(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
