@@ -236,22 +236,33 @@ def test_operand_checks(name: str, code: str, value: int, mask: int) -> None:
         assert found.arguments(4) == [UC, 0x800_0100, HALF | 4, DATA]
 
 
-def counted_and_traced(blocks: list[tuple[int, int]], *, portable: bool) -> list[object]:
-    """Return everything that a counter and a trace report of `blocks`, by their real hooks."""
+def counted_and_traced(
+    blocks: list[tuple[int, int]], *, portable: bool, dropped: int = 0, refused: int = 0
+) -> list[object]:
+    """Return everything that a counter and a trace report of `blocks`, by their real hooks.
+
+    Blocks whose address has a bit of `dropped` are not kept, those with one of `refused` not run.
+    """
     asked: list[tuple[int, int]] = []
 
     def seen(address: int, size: int) -> tuple[int, bool, bool]:
         asked.append((address, size))
-        return size // 2, True, False
+        return size // 2, not address & dropped, bool(address & refused)
 
-    stop = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda _: 0)
+    stops: list[int] = []
+
+    def note_stop(_: int) -> int:
+        stops.append(counter.state.count)
+        return 0
+
+    stop = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(note_stop)
     counter = InstructionCounter(seen, native_hooks.address_of(stop), portable=portable)
     trace = Trace(lambda: None, portable=portable)
     for address, size in blocks:
         BlockHook(counter.hook)(None, address, size, counter.user_data)
         BlockHook(trace.block_hook)(None, address, size, trace.user_data)
     trace.finish(0)
-    return [counter.state.count, counter.entered, asked, trace.runs, trace.jumps]
+    return [counter.state.count, counter.entered, asked, stops, trace.runs, trace.jumps]
 
 
 def test_the_host_counts_and_traces_as_python_does() -> None:
@@ -262,3 +273,12 @@ def test_the_host_counts_and_traces_as_python_does() -> None:
     asked = native[2]
     assert isinstance(asked, list)
     assert len(asked) == 5 * 70
+
+
+def test_the_host_drops_and_refuses_blocks_as_python_does() -> None:
+    blocks = [(0x800_0000 + 64 * (n % 7), 2) for n in range(50)]
+    native = counted_and_traced(blocks, portable=False, dropped=0x40, refused=0x80)
+    assert native == counted_and_traced(blocks, portable=True, dropped=0x40, refused=0x80)
+    stops = native[3]
+    assert isinstance(stops, list)
+    assert stops
