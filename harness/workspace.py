@@ -14,7 +14,14 @@ from pathlib import Path
 
 from harness.errors import InfrastructureError
 from harness.support import bundled_files
-from harness.support.user_folders import CACHES, RESULTS, chosen_folder, own_folder, read_only
+from harness.support.user_folders import (
+    CACHES,
+    RESULTS,
+    chosen_folder,
+    is_temporary,
+    own_folder,
+    read_only,
+)
 
 _OUR_FILES = ("harness.toml", "targets/*.toml", "models/*/model.toml")
 # https://docs.pytest.org/en/stable/reference/customize.html
@@ -139,14 +146,18 @@ class Workspace:
     def note(self) -> str:
         """Which files are not in the workspace, because it cannot be written; otherwise empty."""
         every = (
-            (CACHES, self._read_only_caches, f"cached files are in {self.caches}"),
-            (RESULTS, self._read_only_results, f"Records are in {self.runs}"),
+            (CACHES, self._read_only_caches, "cached files", self.caches),
+            (RESULTS, self._read_only_results, "Records", self.runs),
         )
         moved = [each for each in every if each[1] and not self.chosen[each[0]]]
         if not moved:
             return ""
-        places = " and ".join(dict.fromkeys(str(place) for _, place, _ in moved))
-        texts = (f"{text} ({variable} names another folder)" for variable, _, text in moved)
+        places = " and ".join(dict.fromkeys(str(place) for _, place, _, _ in moved))
+        texts = (
+            f"{what} are in {folder}{', until the machine restarts' * is_temporary(folder)} "
+            f"({variable} names another folder)"
+            for variable, _, what, folder in moved
+        )
         return f"you may not write in {places}: {', '.join(texts)}"
 
     @property

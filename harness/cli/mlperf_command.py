@@ -15,6 +15,7 @@ from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS
 from harness.options.run_options import add_windows, board_options, plan_of, with_energy_baud
 from harness.options.selection import Selection, add_options
+from harness.report.folders_note import print_note
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
@@ -109,8 +110,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     print_outcomes(outcomes, target.name, Terminal())
     if any(outcome.run for outcome in outcomes):
         print(f"records: {workspace.runs}")
-        if workspace.note:
-            print(workspace.note)
+        print_note(workspace, Terminal())
     if options.submission is not None:
         _submit(outcomes, options)
     for error in errors:

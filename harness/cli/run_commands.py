@@ -18,6 +18,7 @@ from harness.options.run_options import (
     board_options,
 )
 from harness.options.selection import Selection, add_options
+from harness.report.folders_note import print_note
 from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.sweep_row import SweepRow
@@ -105,7 +106,7 @@ def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> It
             if selection.note:
                 print(selection.note)
             print(f"records: {selection.workspace.runs}")
-            _print_note(selection.workspace)
+            print_note(selection.workspace, Terminal())
 
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -141,7 +142,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
             print(f"  buffers in the arena: {image.directory / 'model' / 'model.c'}")
         else:
             print(f"  arena {image.arena:,} bytes, the smallest with which the engine starts")
-    _print_note(workspace)
+    print_note(workspace, Terminal())
     return ExitCode.PASSED
 
 
@@ -157,13 +158,8 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     finally:
         if rows:
             print_sweep(rows, Terminal())
-            _print_note(workspace)
+            print_note(workspace, Terminal())
     if plot and any(not row.reasons for row in rows):
         plot_sweep(rows, plot)
         print(f"plot: {plot}")
     return max(row.code for row in rows)
-
-
-def _print_note(workspace: Workspace) -> None:
-    if workspace.note:
-        print(workspace.note)

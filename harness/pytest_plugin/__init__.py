@@ -87,8 +87,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
     """Register the fixtures after all plugins, before pytest looks at them; show progress."""
-    register_fixtures(session.config)
-    add_progress(session.config, session.config.stash[RUN_OPTIONS].selection.targets)
+    config = session.config
+    register_fixtures(config)
+    add_progress(config, config.stash[RUN_OPTIONS].selection.targets, _NOTE_PROPERTY)
     yield
 
 

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from harness.errors import ExitCode, HarnessError
 from harness.options.run_options import RunOptions
 from harness.pytest_plugin.failures import reported
+from harness.report.folders_note import print_note
 from harness.report.runs_report import print_runs
+from harness.report.terminal_lines import print_lines
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
@@ -82,8 +85,7 @@ class RunsSummary:
         )
         selection, store = self._options.selection, self._options.store
         print_runs(records, selection.engines, store, selection.workspace, console)
+        print_lines(console, [Text(f"records: {next(iter(self._paths)).parent}")])
+        print_note(selection.workspace, console)
         terminalreporter.section("runs")
         terminalreporter.write(text.getvalue())
-        terminalreporter.write_line(shown(f"records: {next(iter(self._paths)).parent}"))
-        if selection.workspace.note:
-            terminalreporter.write_line(shown(selection.workspace.note))

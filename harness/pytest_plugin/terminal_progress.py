@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pytest
 
@@ -13,24 +13,31 @@ from harness.support.progress import Progress
 _KEY = pytest.StashKey[Progress]()
 
 
-def add_progress(config: pytest.Config, targets: Sequence[str]) -> None:
+def add_progress(config: pytest.Config, targets: Sequence[str], note: str) -> None:
     """Show progress in this session; `targets` are the names of the selected targets.
 
-    Workers of xdist have no terminal: the main process shows which of their tests run. With -q,
-    there is no progress.
+    Workers of xdist have no terminal: the main process shows which of their tests run, and at the
+    end their warnings, which reach it as user properties `note`. With -q, only warnings are shown.
     """
+    if hasattr(config, "workerinput"):
+        warnings = _Warnings(note)
+        config.stash[_KEY] = Progress(cast(IO[str], warnings), quiet=True)
+        config.pluginmanager.register(warnings)
+        return
     reporter = config.pluginmanager.getplugin("terminalreporter")
     terminal = _copy_of_stdout()
     if terminal is not None:
         config.add_cleanup(terminal.close)
-    if reporter is None or config.get_verbosity() < 0 or terminal is None:
-        config.stash[_KEY] = Progress(sys.stderr, quiet=True)
+    quiet = config.get_verbosity() < 0
+    if reporter is None or terminal is None:
+        config.stash[_KEY] = Progress(terminal or sys.stderr, quiet=True)
     elif config.getoption("dist", "no") != "no":
-        config.stash[_KEY] = progress = Progress(_MainProcess(reporter))  # type: ignore[arg-type]
+        main: Any = _MainProcess(reporter)
+        config.stash[_KEY] = progress = Progress(main, quiet=quiet)
         config.pluginmanager.register(_Workers(progress, targets))
     else:
         stream: Any = _Stream(reporter, terminal)
-        config.stash[_KEY] = progress = Progress(stream, aside=stream.aside)
+        config.stash[_KEY] = progress = Progress(stream, quiet=quiet, aside=stream.aside)
         config.pluginmanager.register(_Reports(progress))
 
 
@@ -73,21 +80,49 @@ class _Workers(_Reports):
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if any(target in nodeid.partition("[")[2] for target in self._targets):
             self._running.append(nodeid)
-            self._tell()
+            if self._running[1:]:
+                self._progress.say(self._text())
+            else:
+                self._step.enter_context(self._progress.step(self._text()))
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         if nodeid in self._running:
             self._running.remove(nodeid)
-            self._tell()
+            if self._running:
+                self._progress.say(self._text())
+            else:
+                self._step.close()
+
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """Note a test that ended its worker: xdist calls no logfinish for it."""
+        self.pytest_runtest_logfinish(crashitem)
 
     def pytest_sessionfinish(self) -> None:
         self._step.close()
 
-    def _tell(self) -> None:
-        self._step.close()
-        if self._running:
-            more = f"{len(self._running)} tests, " if self._running[1:] else ""
-            self._step.enter_context(self._progress.step(f"running {more}{self._running[0]}"))
+    def _text(self) -> str:
+        more = f"{len(self._running)} tests, " if self._running[1:] else ""
+        return f"running {more}{self._running[0]}"
+
+
+class _Warnings:
+    """Warnings in a worker of xdist: the next report of a test takes them to the main process."""
+
+    def __init__(self, note: str) -> None:
+        self._note = note
+        self._lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        self._lines.append(text.rstrip("\n"))
+
+    def flush(self) -> None:
+        """Do nothing: the lines wait for the report."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> None:
+        """Add the lines to the test, before pytest makes its report."""
+        item.user_properties += [(self._note, line) for line in self._lines]
+        self._lines.clear()
 
 
 class _Stream:

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import IO
 
-from rich.console import Console, ConsoleOptions
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -17,7 +18,6 @@ from harness.support.progress_step import WIDTH, Step
 from harness.support.terminal import Terminal
 
 _BAR = 20  # columns
-_ROOM_FOR_BAR = 60
 _SIGN = 2  # columns of the spinner
 
 
@@ -30,11 +30,7 @@ class LiveProgress:
         clock: Callable[[], float],
         aside: Callable[[], AbstractContextManager[object]],
     ) -> None:
-        # rich would ask the standard streams, which pytest captures.
-        width = None
-        with suppress(OSError):  # it has no size
-            width = os.get_terminal_size(stream.fileno()).columns or None
-        self._console = Terminal(file=stream, force_terminal=True, width=width)
+        self._console = Terminal(file=stream, force_terminal=True)
         self._clock = clock
         self._aside = aside
         self._stream = stream
@@ -47,7 +43,7 @@ class LiveProgress:
         before, self._steps = self._steps, steps
         if steps and not before:
             self._shown.enter_context(self._aside())
-            self._shown.enter_context(self._live())
+            self._shown.enter_context(self._live()).refresh()
         elif before and not steps:
             self._shown.close()
 
@@ -56,7 +52,7 @@ class LiveProgress:
         # a file must stay there.
         ours = self._stream is sys.stderr
         return Live(
-            self,
+            get_renderable=self._lines,
             console=self._console,
             refresh_per_second=8,
             transient=True,
@@ -71,17 +67,24 @@ class LiveProgress:
     def postpone(self) -> None:
         """Do nothing: the display has no lines of its own."""
 
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[Table]:
-        """Yield a line for each step."""
+    def _lines(self) -> Group:
+        """Return a line for each step; rich asks for them at each refresh."""
+        # rich would ask the standard streams, which pytest captures.
+        with suppress(OSError):  # it has no size
+            width = os.get_terminal_size(self._stream.fileno()).columns
+            self._console.width = width or self._console.width
         now = self._clock()
-        for step in self._steps:
-            room = min(options.max_width, WIDTH) - _SIGN
-            line = Table.grid(padding=(0, 1, 0, 0))
-            sign = self._spinner.render(now) if step is self._steps[-1] else " "
-            if step.total and room >= _ROOM_FOR_BAR:
-                room -= _BAR + 1
-                bar = ProgressBar(step.total, step.done, width=_BAR)
-                line.add_row(sign, bar, Text(step.line(now, room), "dim"))
-            else:
-                line.add_row(sign, Text(step.line(now, room), "dim"))
-            yield line
+        return Group(*(self._line(step, now) for step in self._steps))
+
+    def _line(self, step: Step, now: float) -> Table:
+        room = min(self._console.width, WIDTH) - _SIGN
+        text = step.line(now, room)
+        parts: list[RenderableType] = [
+            self._spinner.render(now) if step is self._steps[-1] else " ",
+            Text(text, "dim"),
+        ]
+        if step.total and cell_len(text) <= room - _BAR - 1:  # a name is worth more than a bar
+            parts.insert(1, ProgressBar(step.total, step.done, width=_BAR))
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(*parts)
+        return line

@@ -1,4 +1,7 @@
-"""A folder that only this user can enter, for what others must neither see nor replace."""
+"""A folder that only this user can enter, for sockets and locks of running sessions.
+
+It also holds caches and Records if no home folder can be written.
+"""
 
 import os
 import shlex

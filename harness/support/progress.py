@@ -28,7 +28,7 @@ class Progress:
 
     On a terminal, a live display shows them; it is gone when the steps are done. `aside` is
     entered meanwhile. Elsewhere, a line every few seconds shows the current step; the first one
-    comes after `patience` seconds. With `quiet`, only warnings are shown.
+    comes after `patience` seconds. With `quiet`, only warnings are written.
     """
 
     def __init__(

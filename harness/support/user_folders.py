@@ -58,13 +58,18 @@ def own_folder(variable: str) -> Path:
     if folder.is_absolute() and not read_only(folder):
         return folder
     try:
-        temporary = Path(tempfile.gettempdir(), f"{_NAME}-{os.getuid()}")
+        temporary = Path(tempfile.gettempdir(), _temporary_name())
     except FileNotFoundError as error:
         raise InfrastructureError(
             "no folder can be written, not even one for temporary files",
             remedy=f"set {CACHES} and {RESULTS} to folders that you may write",
         ) from error
     return private_folder(str(temporary), variable) / Path(default).name.lstrip(".")
+
+
+def is_temporary(folder: Path) -> bool:
+    """Tell whether `folder` is one of `own_folder` among temporary files, which do not last."""
+    return _temporary_name() in folder.parts
 
 
 def read_only(*folders: Path) -> Path | None:
@@ -77,6 +82,10 @@ def read_only(*folders: Path) -> Path | None:
     return next(
         (place for place in nearest if place.is_dir() and not os.access(place, _NEEDED)), None
     )
+
+
+def _temporary_name() -> str:
+    return f"{_NAME}-{os.getuid()}"
 
 
 def _nearest(path: Path) -> Path:

@@ -1,12 +1,15 @@
 """What is shown while the harness works: on a terminal, in a log, and in pytest's output."""
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from rich.cells import cell_len
 
 from harness.cli.main import main
 from harness.image.compilation import files_done
+from harness.pytest_plugin.terminal_progress import _Workers
 from harness.support.progress import Progress
 from harness.support.progress_log import INTERVAL
 from harness.support.progress_step import WIDTH, Step
@@ -227,6 +231,56 @@ def test_a_dumb_terminal_has_the_lines_of_a_log() -> None:
     assert on_terminal(TERM="dumb") == "streaming digits: 0 of 3 vectors\r\na result\r\n"
 
 
+def set_columns(terminal: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+
+
+@pytest.fixture
+def live() -> Iterator[tuple[Progress, int, int]]:
+    """A live display, and the two ends of its terminal of 80 columns."""
+    controller, terminal = pty.openpty()
+    set_columns(terminal, 80)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open(controller, "rb", 0),
+        open(terminal, "w", encoding="utf-8") as stream,
+    ):
+        patch.setenv("TERM", "xterm")
+        patch.setenv("COLUMNS", "80")
+        yield Progress(stream), controller, terminal
+
+
+def read_until(controller: int, ended: Callable[[str], bool]) -> str:
+    written = ""
+    while not ended(written):
+        written += os.read(controller, 65536).decode()
+        assert len(written) < 5_000  # the display is shown again and again
+    return written
+
+
+@pytest.mark.parametrize(
+    ("target", "has_bar"), [("virtual-stm32", True), ("virtual-stm32-with-camera", False)]
+)
+def test_a_name_is_worth_more_than_a_bar(
+    live: tuple[Progress, int, int], target: str, *, has_bar: bool
+) -> None:
+    progress, controller, _ = live
+    with progress.step(f"streaming digits to {target}", 200, "vectors"):
+        written = read_until(controller, lambda text: "of 200 vectors" in text)
+    assert f"streaming digits to {target}: 0 of 200 vectors" in written
+    assert ("\N{BOX DRAWINGS HEAVY HORIZONTAL}" in written) == has_bar
+
+
+def test_a_terminal_that_becomes_narrow_has_shorter_lines(
+    live: tuple[Progress, int, int],
+) -> None:
+    progress, controller, terminal = live
+    with progress.step("streaming digits to virtual-stm32-with-camera"):
+        read_until(controller, lambda text: "camera" in text)
+        set_columns(terminal, 30)
+        read_until(controller, lambda text: "streaming digits to..." in text)
+
+
 # Compilation
 
 
@@ -258,7 +312,7 @@ from harness.pytest_plugin.terminal_progress import progress_of
 @pytest.mark.parametrize("where", ["virtual-stm32"])
 def test_long(where, request):
     progress = progress_of(request.config)
-    progress._view._due = 0  # a line at once
+    progress._view._due = getattr(progress._view, "_due", 0) - 60  # a line at once, unless quiet
     with progress.step("streaming digits"):
         print("the test's own output")
 
@@ -271,7 +325,8 @@ from harness.pytest_plugin.terminal_progress import progress_of
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session):
-    progress_of(session.config)._view._due = 0  # a line at once
+    view = progress_of(session.config)._view
+    view._due = getattr(view, "_due", 0) - 60  # a line at once, unless it is quiet
 """
 
 
@@ -333,6 +388,74 @@ def test_the_main_process_tells_what_workers_run(tmp_path: Path) -> None:
     output = run_pytest(tmp_path, "-n", "1")
     assert "\nrunning test_steps.py::test_long[virtual-stm32]\n" in output
     assert "test_quick" not in output
+
+
+WARNING = """
+import pytest
+from harness.pytest_plugin.terminal_progress import progress_of
+
+@pytest.fixture(scope="session")
+def image(request):
+    progress_of(request.config).warn("an image is damaged")
+    yield
+    progress_of(request.config).warn("the board is lost")
+
+@pytest.mark.xfail
+def test_that_fails(image):
+    assert False
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-q",), ("-n", "1"), ("-q", "-n", "1")])
+def test_a_warning_is_shown_once_whatever_the_options(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "test_warning.py").write_text(WARNING)
+    output = run_pytest(tmp_path, *options)
+    for warning in ("an image is damaged", "the board is lost"):
+        assert re.findall(f".*{warning}.*", output) == [f"harness: {warning}"]
+
+
+CRASH = """
+import os
+import pytest
+
+@pytest.mark.parametrize("where", ["virtual-stm32"])
+def test_that_ends_its_worker(where):
+    os._exit(1)
+"""
+STEPS = """
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    print("\\nsteps at the end:", progress_of(session.config)._steps)
+"""
+
+
+def test_a_test_that_ended_its_worker_is_not_running(tmp_path: Path) -> None:
+    command = pytest_in(tmp_path, "-n", "1")
+    (tmp_path / "test_steps.py").write_text(CRASH)
+    (tmp_path / "conftest.py").write_text(CONFTEST + STEPS)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "\nrunning test_steps.py::test_that_ends_its_worker[virtual-stm32]\n" in done.stdout
+    assert "\nsteps at the end: []\n" in done.stdout
+
+
+def test_tests_of_several_workers_are_one_step() -> None:
+    log = Log()
+    workers = _Workers(log, ["virtual-stm32"])
+    first, second, third = (f"test_steps.py::test_{name}[virtual-stm32]" for name in "abc")
+    workers.pytest_runtest_logstart(first)
+    assert log.after(INTERVAL)[-1] == f"running {first}, 4 s"
+    workers.pytest_runtest_logstart(second)
+    workers.pytest_runtest_logfinish(first)
+    workers.pytest_runtest_logstart(third)
+    assert log.after(INTERVAL)[-1] == f"running 2 tests, {second}, 8 s"
+    workers.pytest_handlecrashitem(second)
+    assert log.after(INTERVAL)[-1] == f"running {third}, 12 s"
+    workers.pytest_runtest_logfinish(third)
+    assert len(log.after(INTERVAL)) == 3
 
 
 # The first line

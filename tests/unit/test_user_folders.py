@@ -20,6 +20,8 @@ from harness.errors import ExitCode, InputError
 from harness.image import compilation
 from harness.image.compilation import CompileError, compile_firmware
 from harness.image.toolchain import Toolchain, zig_environment
+from harness.report.folders_note import print_note
+from harness.support.terminal import Terminal
 from harness.support.user_folders import CACHES, RESULTS, chosen_folder, own_folder, read_only
 from harness.target.find_target import find_target
 from harness.workspace import Workspace, find_workspace
@@ -315,6 +317,26 @@ def test_without_a_home_temporary_files_have_a_private_place(
     assert folder == tmp_path / f"tinyml-harness-{os.getuid()}" / "cache"
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     assert own_folder(RESULTS) == folder.parent / "state"
+    unwritable.append(tmp_path / "workspace")
+    (tmp_path / "workspace").mkdir()
+    assert (
+        f"are in {folder}, until the machine restarts (" in Workspace(tmp_path / "workspace").note
+    )
+
+
+def test_the_note_has_short_lines_and_whole_paths(
+    root: Path, home: Path, unwritable: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    unwritable += [root, root / "reports" / "runs"]
+    workspace = Workspace(root)
+    print_note(workspace, Terminal(width=60))
+    output = capsys.readouterr().out
+    assert "restarts" not in output
+    assert output.split() == workspace.note.split()
+    paths = [str(root), str(workspace.caches), str(workspace.runs)]
+    assert all(path in output for path in paths)
+    for line in output.splitlines():
+        assert len(line) <= 60 or any(path in line for path in paths)
 
 
 def test_what_is_no_folder_is_not_called_read_only(tmp_path: Path) -> None:
@@ -358,7 +380,7 @@ def test_a_read_only_checkout_is_run_reported_and_tested(root: Path, home: Path)
     assert tested.returncode == 0, tested.stdout
     assert list((results / "runs").glob("*.json"))
     assert f"records: {results / 'runs'}" in tested.stdout
-    assert "HARNESS_CACHE_DIR names another folder" in tested.stdout
+    assert "HARNESS_CACHE_DIR names another folder" in " ".join(tested.stdout.split())
     assert not (root / "build").exists()
     assert os.listdir(root / "reports") == ["runs"]
 
