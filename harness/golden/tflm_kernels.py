@@ -1,6 +1,7 @@
 """Runs a `.tflite` file on TFLM's reference kernels, the package `tflite-micro`."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ Array = np.ndarray[Any, Any]
 # If the arena is too small for a large model, TFLM may also crash. Untouched memory costs nothing,
 # so the first arena is larger than any microcontroller's RAM.
 _ARENAS = tuple(1 << bits for bits in (24, 27))
+
+
+def load() -> None:
+    """Load the package. Raises `ImportError` or `OSError` if this machine cannot do that."""
+    import_module("tflite_micro.python.tflite_micro.runtime")
 
 
 def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> list[Array]:
