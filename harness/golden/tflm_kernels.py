@@ -1,5 +1,6 @@
 """Runs a `.tflite` file on TFLM's reference kernels, the package `tflite-micro`."""
 
+import struct
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -42,6 +43,8 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
         except RuntimeError:
             if size == _ARENAS[-1]:
                 raise
+        except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
+            raise ValueError(f"the file is damaged: {error}") from error
     graph = parse(model, where="the model")
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for vector in zip(*inputs, strict=True):
