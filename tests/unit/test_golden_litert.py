@@ -26,6 +26,7 @@ from harness.golden import (
     tflm_kernels,
 )
 from harness.golden.interpreters import LITERT
+from harness.golden.one_operator import SingleOperators
 from harness.golden.tflm_arithmetic import EQUAL, FAMILIES, unproven
 from harness.model import quantized_multiplier
 from harness.model.folder import load_model
@@ -479,6 +480,13 @@ def test_a_model_that_litert_refuses_is_refused_with_its_reason(litert_only: Non
     b.operator("SOFTMAX", [source], [result], "SoftmaxOptions", Beta=1.0)
     with pytest.raises(InputError, match="LiteRT cannot run it: "):
         oracle.answers(b.build([source], [result]), [np.zeros((1, 1, 4), np.int8)])
+
+
+@needs_litert
+def test_a_file_that_the_interpreters_own_python_code_cannot_read_is_damaged() -> None:
+    model = build("ADD", 0)
+    with pytest.raises(ValueError, match="the file is damaged: unpack_from requires"):
+        SingleOperators(model[: len(model) // 2], parse(model, where="test"))
 
 
 def test_macos_has_no_limit_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
