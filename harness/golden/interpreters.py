@@ -1,14 +1,17 @@
 """Which interpreter computes golden on this machine, and its name in Records."""
 
+import platform
+import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 
 from harness.errors import InputError
-from harness.golden.tflm_arithmetic import families_in, unproven
+from harness.golden.tflm_arithmetic import TABLES, families_in, unproven
 from harness.model.graph import Graph
 
-GET_GOLDEN = "pip install 'tinyml-harness[golden]' (in a checkout: pip install -e '.[golden]')"
+_GET_GOLDEN = "pip install 'tinyml-harness[golden]' (in a checkout: pip install -e '.[golden]')"
+_PROVEN_LITERT = "2.3"  # the version whose kernels were compared with TFLM's, as in pyproject.toml
 STORE_GOLDEN = (
     "store golden outputs with the vectors on an x86-64 Linux machine: harness models golden MODEL"
 )
@@ -41,8 +44,14 @@ class Interpreter:
                 remedy=STORE_GOLDEN,
             )
         families = families_in(graph)
-        computed = f", {' and '.join(families)} in TFLM's arithmetic" if families else ""
-        return f"{self.version} reference kernels{computed}"
+        here = " and ".join(kind for kind in families if kind not in TABLES)
+        tables = " and ".join(kind for kind in families if kind in TABLES)
+        parts = [
+            f"{self.version} reference kernels",
+            *([f"{here} in TFLM's arithmetic"] if here else []),
+            *([f"{tables} by cmsis-nn's table"] if tables else []),
+        ]
+        return ", ".join(parts)
 
 
 TFLM = Interpreter("TFLM", "tflite-micro")
@@ -50,12 +59,33 @@ LITERT = Interpreter("LiteRT", "ai-edge-litert")
 
 
 def find_interpreter() -> Interpreter:
-    """Return TFLM if it is installed, otherwise LiteRT. Raises `InputError` without both."""
-    for interpreter in (TFLM, LITERT):
-        if find_spec(interpreter.package.replace("-", "_")) is not None:
-            return interpreter
-    raise InputError(
-        "nothing here computes golden outputs: "
-        "neither tflite-micro nor ai-edge-litert is installed",
-        remedy=f"{GET_GOLDEN}; or {STORE_GOLDEN}",
-    )
+    """Return TFLM if it is installed, otherwise LiteRT.
+
+    Raises `InputError` without both, or if nobody compared this version of LiteRT with TFLM.
+    """
+    if _is_installed(TFLM):
+        return TFLM
+    if not _is_installed(LITERT):
+        raise InputError(
+            "nothing here computes golden outputs: "
+            "neither tflite-micro nor ai-edge-litert is installed",
+            remedy=_how_to_get_golden(),
+        )
+    if not LITERT.version.startswith(f"{LITERT.package} {_PROVEN_LITERT}."):
+        raise InputError(
+            f"{LITERT.version} may give other bytes than TFLM: "
+            f"only {_PROVEN_LITERT} was compared with TFLM, and tflite-micro is not installed",
+            remedy=f"pip install '{LITERT.package}=={_PROVEN_LITERT}.*'; or {STORE_GOLDEN}",
+        )
+    return LITERT
+
+
+def _is_installed(interpreter: Interpreter) -> bool:
+    return find_spec(interpreter.package.replace("-", "_")) is not None
+
+
+def _how_to_get_golden() -> str:
+    # The extra `golden` holds nothing for this platform, as pyproject.toml says.
+    if sys.platform == "darwin" and platform.machine() != "arm64":
+        return STORE_GOLDEN
+    return f"{_GET_GOLDEN}; or {STORE_GOLDEN}"

@@ -6,6 +6,7 @@ give other bytes than TFLM's, `tflm_arithmetic` computes the operator instead.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,11 @@ from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
 _Run = Callable[[Values], list[Array]]
+
+
+def load() -> None:
+    """Load the package. Raises `ImportError` or `OSError` if this machine cannot do that."""
+    import_module("ai_edge_litert.interpreter")
 
 
 def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> list[Array]:

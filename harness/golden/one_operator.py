@@ -1,6 +1,7 @@
 """Cuts a network into models of one operator each, for an interpreter that runs them alone."""
 
 import copy
+import struct
 from typing import Any
 
 import flatbuffers  # type: ignore[import-untyped]
@@ -20,7 +21,10 @@ class SingleOperators:
         from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415
 
         self._schema = schema
-        self._model = schema.ModelT.InitFromPackedBuf(model, 0)
+        try:
+            self._model = schema.ModelT.InitFromPackedBuf(model, 0)
+        except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
+            raise ValueError(f"the file is damaged: {error}") from error
         self._graph = graph
 
     def model_of(self, operator: Operator) -> tuple[bytes, list[int]]:

@@ -7,13 +7,14 @@ for those operators only that are proven to have TFLM's bytes.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.errors import InputError
-from harness.golden.interpreters import find_interpreter
+from harness.golden.interpreters import LITERT, find_interpreter
 from harness.golden.oracle_process import compute_in_child
 from harness.model.graph import Graph
 from harness.model.tensor_block import sample_shape
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 _OUTPUTS = "outputs.npz"
+_ARITHMETIC = ("golden", "engines/cmsis_nn", "model")  # folders of the package
 
 
 def source(model: bytes, *, where: str = "the model") -> str:
@@ -85,6 +87,8 @@ def of_model(
         return vectors.all_golden, vectors.golden_source
     oracle, compute = _oracle(model, folder)
     key = f"{model.digest} {vectors.digest} {oracle}"
+    if model.export is None and find_interpreter() is LITERT:
+        key = f"{key} {_arithmetic()}"
     entry = folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
     def make(new: Path) -> None:
@@ -114,6 +118,17 @@ def _oracle(model: "Model", folder: Path) -> tuple[str, Callable[[Sequence[Array
     )
 
 
+@cache
+def _arithmetic() -> str:
+    """Return the SHA-256 of the code that computes what LiteRT computes otherwise than TFLM."""
+    sha = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for folder in _ARITHMETIC:
+        for path in sorted((package / folder).glob("*.py")):
+            sha.update(path.name.encode() + b"\0" + path.read_bytes())
+    return sha.hexdigest()
+
+
 def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> dict[int, Array]:
     """Return the value of every computed tensor by its index, for one vector.
 
@@ -132,7 +147,7 @@ def _compute(
     _check(graph, inputs, where)
     interpreter = find_interpreter()
     interpreter.source(graph)  # raises if it cannot have TFLM's bytes
-    return compute_in_child(interpreter.name, graph.source, inputs, tensors, where)
+    return compute_in_child(interpreter, graph.source, inputs, tensors, where)
 
 
 def _check(graph: Graph, inputs: Sequence[Array], where: str) -> None:

@@ -12,17 +12,22 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.golden import litert_kernels, tflm_kernels
+from harness.golden.interpreters import STORE_GOLDEN, Interpreter
 from harness.support.owned_process import OwnedProcess
 
 Array = np.ndarray[Any, Any]
 
-_INTERPRETERS = {"TFLM": tflm_kernels.compute, "LiteRT": litert_kernels.compute}
+_INTERPRETERS = {"TFLM": tflm_kernels, "LiteRT": litert_kernels}
+# Exit codes of the child. Python ends with 1 after an exception that nothing caught.
+_DEFECT = 1
+_REJECTED = 65  # EX_DATAERR of sysexits.h
+_NOT_LOADED = 69  # EX_UNAVAILABLE
 _SIGNALS = 128  # exit codes above this are signals
 _START_SECONDS = 60.0
 _INFERENCE_SECONDS = 10.0
@@ -30,11 +35,16 @@ _MEMORY = 1 << 30  # bytes of address space, in addition to the vectors
 
 
 def compute_in_child(
-    interpreter: str, model: bytes, inputs: Sequence[Array], tensors: Sequence[int], where: str
+    interpreter: Interpreter,
+    model: bytes,
+    inputs: Sequence[Array],
+    tensors: Sequence[int],
+    where: str,
 ) -> list[Array]:
     """Return the values of `tensors`, or if it is empty the outputs, each as [N, *shape].
 
-    `interpreter` is "TFLM" or "LiteRT". Raises `InputError` if it rejects the model `where`.
+    Raises `InputError` if `interpreter` rejects the model `where`, and `InfrastructureError` if
+    its package cannot be loaded.
     """
     request = io.BytesIO()
     np.savez(
@@ -47,7 +57,7 @@ def compute_in_child(
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     # The unused threads of OpenBLAS count against the memory limit.
     more = {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "harness.golden.oracle_process", interpreter]
+    command = [sys.executable, "-m", "harness.golden.oracle_process", interpreter.name]
     with tempfile.TemporaryFile() as messages:
         process = OwnedProcess(command, messages, talks=True, environment=os.environ | more)
         try:
@@ -61,14 +71,21 @@ def compute_in_child(
         code = process.poll()
         if code != 0:
             messages.seek(0)
-            raise _rejected(interpreter, where, _reason(code or 0, messages.read()))
+            text = messages.read().decode("utf-8", errors="replace")
+            if code == _DEFECT:
+                end = text.strip().rpartition("\n")[2]
+                raise RuntimeError(f"golden outputs failed: {end}") from RuntimeError(text)
+            reason = _reason(code or 0, text)
+            if code == _NOT_LOADED:
+                raise _not_loaded(interpreter.package, reason)
+            raise _rejected(interpreter, where, reason)
     answer = np.load(io.BytesIO(output), allow_pickle=False)
     return [answer[str(i)] for i in range(len(answer.files))]
 
 
-def _reason(code: int, messages: bytes) -> str:
+def _reason(code: int, messages: str) -> str:
     """Return why the process failed: its messages, and the signal that ended it, if any."""
-    lines = messages.decode("utf-8", errors="replace").splitlines()
+    lines = messages.splitlines()
     # TFLM repeats its messages for each arena; the first ones give the reason. LiteRT reports
     # what it uses, too.
     reasons = [line.strip() for line in lines if line.strip() and not line.startswith("INFO:")]
@@ -78,9 +95,16 @@ def _reason(code: int, messages: bytes) -> str:
     return "; ".join(reasons) or f"it ended with exit code {code}"
 
 
-def _rejected(interpreter: str, where: str, reason: str) -> InputError:
+def _not_loaded(package: str, reason: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"{package} cannot be loaded: {reason}",
+        remedy=f"install it again: pip install --force-reinstall {package}; or {STORE_GOLDEN}",
+    )
+
+
+def _rejected(interpreter: Interpreter, where: str, reason: str) -> InputError:
     return InputError(
-        f"{interpreter} cannot run it: {reason}",
+        f"{interpreter.name} cannot run it: {reason}",
         where=where,
         remedy="convert to full-integer int8",
     )
@@ -88,7 +112,6 @@ def _rejected(interpreter: str, where: str, reason: str) -> InputError:
 
 def _serve(interpreter: str) -> None:
     """Answer one request: read an .npz from standard input, write one to standard output."""
-    sys.tracebacklimit = 0  # print the message without a traceback
     # The interpreter's own output must not get into the answer.
     answer_to = os.dup(1)
     os.dup2(2, 1)
@@ -96,17 +119,26 @@ def _serve(interpreter: str) -> None:
     _limit_memory(_MEMORY + 4 * len(data))
     request = np.load(io.BytesIO(data), allow_pickle=False)
     inputs = [request[str(i)] for i in range(len(request.files) - 2)]
-    compute = _INTERPRETERS[interpreter]
+    kernels = _INTERPRETERS[interpreter]
     try:
-        results = compute(request["model"].tobytes(), inputs, request["tensors"].tolist())
-    except (RuntimeError, ValueError, InputError) as error:
-        sys.exit(str(error))
-    except MemoryError:
-        sys.exit(f"it needs more than {_MEMORY >> 30} GiB of memory")
+        kernels.load()
+    except (ImportError, OSError) as error:  # OSError: a library that the system lacks
+        _end(_NOT_LOADED, str(error))
     answer = io.BytesIO()
-    np.savez(answer, **{str(i): values for i, values in enumerate(results)})  # type: ignore[arg-type]
+    try:
+        results = kernels.compute(request["model"].tobytes(), inputs, request["tensors"].tolist())
+        np.savez(answer, **{str(i): values for i, values in enumerate(results)})
+    except (RuntimeError, ValueError, InputError) as error:
+        _end(_REJECTED, str(error))
+    except MemoryError:
+        _end(_REJECTED, f"it needs more than {_MEMORY >> 30} GiB of memory")
     with os.fdopen(answer_to, "wb") as file:
         file.write(answer.getvalue())
+
+
+def _end(code: int, reason: str) -> NoReturn:
+    print(reason, file=sys.stderr)
+    sys.exit(code)
 
 
 def _limit_memory(size: int) -> None:

@@ -17,7 +17,11 @@ from harness.engines.cmsis_nn.layer import Layer, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.golden.rounding import TFLM, in_32_bits, recompute, twice
 from harness.model.graph import Activation, Graph, LeakyReluOptions, MulOptions, Operator, Tensor
-from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, activation_range
+from harness.model.quantized_multiplier import (
+    SUPPORTED_ACTIVATIONS,
+    activation_range,
+    add_parameters,
+)
 
 Array = np.ndarray[Any, Any]
 Values = Mapping[int, Array]  # by the index of the tensor: inputs, constants, what is computed
@@ -93,16 +97,17 @@ def _by_table(graph: Graph, operator: Operator, values: Values) -> Array:
     """Look up each byte in the table that the engine cmsis-nn makes with TFLM's arithmetic."""
     source, result = _tensors(graph, operator)
     view = OperatorView(graph, operator, defaultdict(str), CoreFeatures(Extension.NONE))
-    layer = _TABLES[operator.kind](view)
+    layer = TABLES[operator.kind](view)
     stored = values[source.index].reshape(result.shape)
     return layer.arrays[0].values[stored.view(np.uint8)] if layer.arrays else stored
 
 
-_TABLES: Mapping[str, Callable[[OperatorView], Layer]] = {
+TABLES: Mapping[str, Callable[[OperatorView], Layer]] = {
     "HARD_SWISH": lookup_tables.hard_swish,
     "LOGISTIC": lookup_tables.logistic,
     "TANH": lookup_tables.tanh,
 }
+"""Operators whose bytes the engine cmsis-nn makes, so golden does not check it there."""
 
 
 @dataclass(frozen=True)
@@ -117,25 +122,33 @@ class Family:
     compute: Callable[[Graph, Operator, Values], Array]
     activations: str = "int8"  # types of the tensors that are not constants
     checked_by_litert: bool = True
+    scaled_inputs: int = 0  # how many inputs' scales are in the factor
 
 
 FAMILIES: Mapping[str, Family] = {
-    "FULLY_CONNECTED": Family("rounds once, where TFLM rounds twice", _fully_connected),
+    "FULLY_CONNECTED": Family(
+        "rounds once, where TFLM rounds twice", _fully_connected, scaled_inputs=2
+    ),
     # Its factors have 16 bits: only scales that lie close to a tie show the difference.
     "HARD_SWISH": Family("computes its factor in float32, where TFLM uses double", _by_table),
-    "LEAKY_RELU": Family("computes its factor in float32, where TFLM uses double", _leaky_relu),
+    "LEAKY_RELU": Family(
+        "computes its factor in float32, where TFLM uses double", _leaky_relu, scaled_inputs=1
+    ),
     "LOGISTIC": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
-    "MUL": Family("computes its factor in float32, where TFLM uses double", _mul),
+    "MUL": Family("computes its factor in float32, where TFLM uses double", _mul, scaled_inputs=2),
     "QUANTIZE": Family(
         "refuses some pairs of types, and its result for NaN and large values depends on the "
         "processor",
         _quantize,
         "int8 uint8 int16 int32 float32",
         checked_by_litert=False,
+        scaled_inputs=1,
     ),
-    "RELU": Family("computes its factor in float32, where TFLM uses double", _relu),
+    "RELU": Family(
+        "computes its factor in float32, where TFLM uses double", _relu, scaled_inputs=1
+    ),
     "RELU6": Family("rescales, where TFLM only clamps the stored values", _relu6),
-    "SUM": Family("applies scales and zero points otherwise than TFLM", _sum),
+    "SUM": Family("applies scales and zero points otherwise than TFLM", _sum, scaled_inputs=1),
     "TANH": Family("uses a table made in float32, where TFLM uses fixed point", _by_table),
 }
 """Operators whose bytes may differ."""
@@ -177,6 +190,9 @@ EQUAL: Mapping[str, str] = {
 
 
 _POOLS = {"AVERAGE_POOL_2D", "MAX_POOL_2D"}
+_ADDITIONS = {"ADD", "SUB"}
+_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+_MAX_FACTOR = 2**31 - 1  # above it, TFLM shifts by 32 bits or more, which C leaves undefined
 
 
 def unproven(graph: Graph) -> str:
@@ -198,9 +214,12 @@ def _unproven(graph: Graph, operator: Operator) -> str:
     for tensor in tensors:
         if tensor.data is None and str(tensor.dtype) not in types.split():
             return f"was not compared with TFLM for {tensor.dtype}"
-        if tensor.dtype == np.int8 and (tensor.scale is None or not tensor.scale.all()):
+        scaled = tensor.dtype == np.int8 or (
+            family is not None and tensor.data is None and tensor.dtype.kind != "f"
+        )
+        if scaled and (tensor.scale is None or not tensor.scale.all()):
             return "has a tensor without a scale"
-    return _unproven_detail(graph, operator, tensors)
+    return _unproven_detail(graph, operator, tensors) or _unproven_scales(operator, tensors)
 
 
 def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]) -> str:
@@ -212,7 +231,32 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
     weights = [graph.tensors[index] for index in operator.inputs[1:2]]
     if operator.kind == "FULLY_CONNECTED" and any(each.data is None for each in weights):
         return "was not compared with TFLM for weights that are not constant"
+    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 for each in weights):
+        return "was not compared with TFLM for weights other than int8"
+    outputs = [graph.tensors[index] for index in operator.outputs]
+    if operator.kind == "QUANTIZE" and any(each.dtype.kind == "f" for each in outputs):
+        return "writes float32, which TFLM refuses"
     return ""
+
+
+def _unproven_scales(operator: Operator, tensors: Sequence[Tensor]) -> str:
+    if operator.kind in _ADDITIONS and len(tensors) == 3:  # noqa: PLR2004 - the inputs and the output
+        try:
+            add_parameters(*(scale(tensor) for tensor in tensors))
+        except ValueError as error:
+            return f"ends TFLM: {error}"
+    family = FAMILIES.get(operator.kind)
+    if family and family.scaled_inputs and tensors:
+        factor = np.prod([_greatest_scale(each) for each in tensors[: family.scaled_inputs]])
+        if isinstance(operator.options, LeakyReluOptions):
+            factor *= max(1.0, abs(operator.options.alpha))
+        if not factor <= _MAX_FACTOR * scale(tensors[-1]):
+            return "has scales that are too far apart: its factor does not fit into 32 bits"
+    return ""
+
+
+def _greatest_scale(tensor: Tensor) -> float:
+    return 0.0 if tensor.scale is None else float(tensor.scale.max())
 
 
 def families_in(graph: Graph) -> list[str]:

@@ -1,6 +1,8 @@
 """Runs a `.tflite` file on TFLM's reference kernels, the package `tflite-micro`."""
 
+import struct
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,11 @@ Array = np.ndarray[Any, Any]
 # If the arena is too small for a large model, TFLM may also crash. Untouched memory costs nothing,
 # so the first arena is larger than any microcontroller's RAM.
 _ARENAS = tuple(1 << bits for bits in (24, 27))
+
+
+def load() -> None:
+    """Load the package. Raises `ImportError` or `OSError` if this machine cannot do that."""
+    import_module("tflite_micro.python.tflite_micro.runtime")
 
 
 def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> list[Array]:
@@ -36,6 +43,8 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
         except RuntimeError:
             if size == _ARENAS[-1]:
                 raise
+        except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
+            raise ValueError(f"the file is damaged: {error}") from error
     graph = parse(model, where="the model")
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for vector in zip(*inputs, strict=True):

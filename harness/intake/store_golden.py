@@ -8,6 +8,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.golden import oracle
 from harness.model.folder import Model
+from harness.model.vectors import load_vectors
 from harness.support.whole_files import npz, replace_files
 
 
@@ -16,7 +17,7 @@ def store_golden(model: Model, cache: Path, say: Callable[[str], None]) -> str:
 
     Computed outputs are kept in the folder `cache`, and `say` is called before a long wait. Raises
     `InputError` if the vectors have golden outputs or are no `.npz`, the model does not match
-    them, or nothing on this machine computes its golden.
+    them, the vectors change meanwhile, or nothing on this machine computes their golden.
     """
     path = model.vectors_path
     if path.is_dir():
@@ -38,6 +39,13 @@ def store_golden(model: Model, cache: Path, say: Callable[[str], None]) -> str:
     golden = {
         f"golden_{number}" if several else "golden": values for number, values in enumerate(outputs)
     }
+    now = load_vectors(path)
+    if now.digest != vectors.digest or now.all_golden is not None:
+        raise InputError(
+            "changed while its golden outputs were computed; nothing was stored",
+            where=str(path),
+            remedy="run the command again",
+        )
     with np.load(path, allow_pickle=False) as archive:
         arrays = dict(archive)
     arrays |= golden | {"golden_source": np.array(source)}

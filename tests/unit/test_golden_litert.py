@@ -4,27 +4,41 @@
 """
 
 import os
+import platform
 import resource
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.errors import InputError
-from harness.golden import interpreters, litert_kernels, oracle, oracle_process, tflm_kernels
+from harness.engines.cmsis_nn import fixed_point, lookup_tables, window
+from harness.errors import DefectError, InfrastructureError, InputError
+from harness.golden import (
+    interpreters,
+    litert_kernels,
+    oracle,
+    oracle_process,
+    rounding,
+    tflm_arithmetic,
+    tflm_kernels,
+)
 from harness.golden.interpreters import LITERT
+from harness.golden.one_operator import SingleOperators
 from harness.golden.tflm_arithmetic import EQUAL, FAMILIES, unproven
+from harness.model import quantized_multiplier
 from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
 from harness.model.tflite_options import OPTIONS
+from harness.support.uncaught import explain
 from tests.support import operators
 from tests.support.engine_host import samples
 from tests.support.graphs import RELU, TANH, Builder, from_rng, random_graph
 from tests.support.interpreters import needs_litert, needs_tflm
-from tests.support.models import ROOT
+from tests.support.models import ROOT, few_digits
 
 SHARED = ROOT.parent / "shared" / "mlperf-tiny"
 BUNDLED = ("anomaly", "digits", "faces", "gesture", "vowels")
@@ -220,9 +234,77 @@ def pool_with_a_scale(b: Builder) -> tuple[int, int]:
     return source, result
 
 
+def quantize(b: Builder, source: int, result: int) -> tuple[int, int]:
+    b.operator("QUANTIZE", [source], [result], "QuantizeOptions")
+    return source, result
+
+
+def quantize_to_no_scale(b: Builder) -> tuple[int, int]:
+    return quantize(b, b.tensor((1, 4), dtype=np.float32), b.tensor((1, 4), dtype=np.int16))
+
+
+def quantize_integers_to_no_scale(b: Builder) -> tuple[int, int]:
+    return quantize(b, b.activation((1, 4), 0.1, 0), b.tensor((1, 4), dtype=np.int32))
+
+
+def quantize_to_float(b: Builder) -> tuple[int, int]:
+    return quantize(b, b.activation((1, 4), 0.1, 0), b.tensor((1, 4), dtype=np.float32))
+
+
+def quantize_far_apart(b: Builder) -> tuple[int, int]:
+    return quantize(b, b.activation((1, 4), 1.0, 0), b.activation((1, 4), 2.0**-32, 0))
+
+
+def far_apart(kind: str, options: str | None, **values: float) -> Any:
+    def make(b: Builder) -> tuple[int, int]:
+        source, result = b.activation((1, 4), 1.0, 0), b.activation((1, 4), 2.0**-31, 0)
+        inputs = [source] * (2 if kind == "MUL" else 1)
+        b.operator(kind, inputs, [result], options, **values)
+        return source, result
+
+    return make
+
+
+def dense_far_apart(b: Builder) -> tuple[int, int]:
+    source = b.activation((1, 4), 1e6, 0)
+    result = b.dense(source, 3)
+    b.tensors[result].scale = [1e-6]
+    return source, result
+
+
+def sum_far_apart(kind: str) -> Any:
+    def make(b: Builder) -> tuple[int, int]:
+        source, result = b.activation((1, 4), 1000.0, 0), b.activation((1, 4), 1e-6, 0)
+        b.operator(kind, [source, source], [result], f"{kind.title()}Options")
+        return source, result
+
+    return make
+
+
+def wide_weights(b: Builder) -> tuple[int, int]:
+    source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 4), 0.1, 0)
+    weights = b.tensor((4, 4), dtype=np.int16, scale=0.1, zero_point=0, data=np.ones((4, 4), "i2"))
+    b.operator("FULLY_CONNECTED", [source, weights, -1], [result], "FullyConnectedOptions")
+    return source, result
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
+        (quantize_to_no_scale, r"\(QUANTIZE\) has a tensor without a scale"),
+        (quantize_integers_to_no_scale, r"\(QUANTIZE\) has a tensor without a scale"),
+        (quantize_to_float, "writes float32, which TFLM refuses"),
+        (quantize_far_apart, r"\(QUANTIZE\) has scales that are too far apart"),
+        (far_apart("MUL", "MulOptions"), r"\(MUL\) has scales that are too far apart"),
+        (far_apart("RELU", None), r"\(RELU\) has scales that are too far apart"),
+        (
+            far_apart("LEAKY_RELU", "LeakyReluOptions", Alpha=0.5),
+            r"\(LEAKY_RELU\) has scales that are too far apart",
+        ),
+        (dense_far_apart, r"\(FULLY_CONNECTED\) has scales that are too far apart"),
+        (sum_far_apart("ADD"), r"\(ADD\) ends TFLM: scales 1000.0, 1000.0 and .* too far apart"),
+        (sum_far_apart("SUB"), r"\(SUB\) ends TFLM: scales 1000.0, 1000.0 and .* too far apart"),
+        (wide_weights, "for weights other than int8"),
         (real_addition, r"operator 0 \(ADD\) was not compared with TFLM for float32"),
         (unknown_operator, r"operator 0 \(ELU\) was not compared with TFLM"),
         (fused_tanh, "for the fused activation TANH"),
@@ -250,6 +332,7 @@ def test_the_source_names_the_families_that_the_model_has(litert_only: None) -> 
     source = oracle.source(build("MUL", 0))
     assert source.startswith("ai-edge-litert ")
     assert source.endswith(" reference kernels, MUL in TFLM's arithmetic")
+    assert oracle.source(build("TANH", 0)).endswith(" reference kernels, TANH by cmsis-nn's table")
     assert oracle.source(build("ADD", 0)).endswith(" reference kernels")
 
 
@@ -262,9 +345,108 @@ def test_with_neither_package_the_error_names_what_to_install(
     assert "pip install 'tinyml-harness[golden]'" in caught.value.remedy
 
 
-def test_litert_is_taken_if_there_is_no_tflm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_wheel_of_litert_the_error_does_not_name_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interpreters, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    with pytest.raises(InputError) as caught:
+        interpreters.find_interpreter()
+    assert caught.value.remedy == interpreters.STORE_GOLDEN
+
+
+def no_tflm(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(interpreters, "find_spec", lambda name: name == "ai_edge_litert" or None)
+    monkeypatch.setattr(interpreters, "version", lambda name: version)
+
+
+def test_litert_is_taken_if_there_is_no_tflm(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_tflm(monkeypatch, "2.3.0")
     assert interpreters.find_interpreter() is LITERT
+
+
+@pytest.mark.parametrize("version", ["2.1.6", "2.30.0", "3.0"])
+def test_another_version_of_litert_computes_no_golden(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    no_tflm(monkeypatch, version)
+    with pytest.raises(InputError, match=f"ai-edge-litert {version} may give other") as caught:
+        oracle.source(build("ADD", 0))
+    assert "pip install 'ai-edge-litert==2.3.*'" in caught.value.remedy
+
+
+def test_the_extra_installs_the_version_that_was_compared() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (requirement,) = extras["optional-dependencies"]["golden"]
+    assert requirement.startswith(f"ai-edge-litert=={interpreters._PROVEN_LITERT}.*;")
+
+
+@needs_litert
+def test_golden_is_computed_again_after_a_change_of_our_arithmetic(
+    litert_only: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models" / "mine"
+    few_digits(folder, 2)
+    held = dict(np.load(folder / "vectors.npz"))
+    np.savez(folder / "vectors.npz", inputs=held["inputs"], labels=held["labels"])
+    model = load_model(folder)
+    said: list[str] = []
+    for _ in range(2):
+        oracle.of_model(model, model.vectors, tmp_path, said.append)
+    assert len(said) == 1
+    monkeypatch.setattr(oracle, "_arithmetic", lambda: "another")
+    oracle.of_model(model, model.vectors, tmp_path, said.append)
+    assert len(said) == 2
+
+
+def test_the_digest_of_our_arithmetic_covers_what_computes() -> None:
+    folders = {ROOT / "harness" / folder for folder in oracle._ARITHMETIC}
+    computing = (
+        tflm_arithmetic,
+        rounding,
+        lookup_tables,
+        fixed_point,
+        window,
+        quantized_multiplier,
+    )
+    assert {Path(module.__file__ or "").parent for module in computing} == folders
+
+
+def shadow(monkeypatch: pytest.MonkeyPatch, folder: Path, **modules: str) -> None:
+    """Let child processes load another `ai_edge_litert`, which consists of `modules`."""
+    package = folder / "ai_edge_litert"
+    package.mkdir()
+    for name, text in ({"__init__": ""} | modules).items():
+        (package / f"{name}.py").write_text(text)
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+@pytest.mark.parametrize("kind", [ImportError, OSError])
+def test_an_interpreter_that_cannot_be_loaded_is_no_fault_of_the_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: type[Exception]
+) -> None:
+    shadow(monkeypatch, tmp_path, interpreter=f"raise {kind.__name__}('GLIBC_2.38 not found')")
+    model = build("ADD", 0)
+    inputs = samples(parse(model, where="test"))[:1]
+    with pytest.raises(InfrastructureError, match=r"be loaded: GLIBC_2\.38 not found") as caught:
+        oracle_process.compute_in_child(LITERT, model, [inputs], [], "test")
+    assert "pip install --force-reinstall ai-edge-litert; or store golden" in caught.value.remedy
+
+
+def test_an_unexpected_exception_in_the_child_is_a_defect(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shadow(monkeypatch, tmp_path, interpreter="", schema_py_generated="1 / 0")
+    model = build("ADD", 0)
+    inputs = samples(parse(model, where="test"))[:1]
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero") as caught:
+        oracle_process.compute_in_child(LITERT, model, [inputs], [], "test")
+    error = explain(caught.value, tmp_path)
+    assert isinstance(error, DefectError)
+    (report,) = tmp_path.glob("defect-*.txt")
+    assert "schema_py_generated.py" in report.read_text()  # the child's own traceback
 
 
 def test_stored_golden_needs_no_interpreter(
@@ -298,6 +480,13 @@ def test_a_model_that_litert_refuses_is_refused_with_its_reason(litert_only: Non
     b.operator("SOFTMAX", [source], [result], "SoftmaxOptions", Beta=1.0)
     with pytest.raises(InputError, match="LiteRT cannot run it: "):
         oracle.answers(b.build([source], [result]), [np.zeros((1, 1, 4), np.int8)])
+
+
+@needs_litert
+def test_a_file_that_the_interpreters_own_python_code_cannot_read_is_damaged() -> None:
+    model = build("ADD", 0)
+    with pytest.raises(ValueError, match="the file is damaged: unpack_from requires"):
+        SingleOperators(model[: len(model) // 2], parse(model, where="test"))
 
 
 def test_macos_has_no_limit_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from harness.cli.main import main
-from harness.errors import ExitCode
+from harness.errors import ExitCode, InputError
 from harness.golden import interpreters, oracle
 from harness.golden.interpreters import LITERT, TFLM, Interpreter
+from harness.intake.store_golden import store_golden
 from harness.model.folder import load_model
 from tests.support.graphs import Builder
 from tests.support.interpreters import needs_litert, needs_tflm
@@ -53,6 +54,26 @@ def test_golden_comes_into_the_vectors(
     np.testing.assert_array_equal(after.vectors.golden, bundled["golden"][:4])
     assert after.vectors.golden_source == oracle.source(before.tflite)
     assert f"golden of 4 vectors, computed by {interpreter.package} " in capsys.readouterr().out
+
+
+@needs_tflm
+@pytest.mark.parametrize("change", ["inputs", "golden"])
+def test_vectors_that_change_meanwhile_get_no_golden(folder: Path, change: str) -> None:
+    path = folder / "vectors.npz"
+
+    def meanwhile(_: str) -> None:
+        held = dict(np.load(path))
+        if change == "inputs":
+            held["inputs"] = held["inputs"][::-1].copy()
+        else:
+            held |= {"golden": np.zeros((4, 10), np.int8), "golden_source": np.array("by hand")}
+        np.savez(path, **held)
+        before.append(path.read_bytes())
+
+    before: list[bytes] = []
+    with pytest.raises(InputError, match="changed while its golden outputs were computed"):
+        store_golden(load_model(folder), folder.parent / "cache", meanwhile)
+    assert [path.read_bytes()] == before
 
 
 def test_golden_is_never_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
