@@ -99,7 +99,8 @@ $(VENV)/installed: pyproject.toml $(VENV)/created
 # come with Zig, 175 MB, are removed: a microcontroller uses none of them.
 $(VENV)/%-installed: pyproject.toml $(VENV)/created
 	@$(INSTALL) '.[$*]' $(HINT)
-	@rm -rf $(VENV)/lib/python*/site-packages/ziglang/lib/libc
+	@for zig in $(VENV)/lib/python*/site-packages/ziglang/lib/libc; do \
+	    if [ -d "$$zig" ]; then $(PROGRESS) "Removing the C libraries that Zig does not need here" rm -r "$$zig"; fi; done
 	@touch $@ $(VENV)/installed $(if $(filter dev,$*),$(VENV)/clang-installed)
 
 # The compiler and the emulator come from the system's package manager.

@@ -52,6 +52,9 @@ def run(
             line = f"{time.monotonic() - started:5.0f} s  {lines[-1] if lines else title}"
             print(before + line[: _COLUMNS - 1], end=after, flush=True, file=out)
         reader.join(_REST)  # a program in the background may keep the pipe open
+    except KeyboardInterrupt:
+        print(f"{before}{title}: interrupted", file=out)
+        return 128 + signal.SIGINT
     finally:
         with suppress(PermissionError):  # of sudo, which ends by Ctrl-C as this program does
             process.terminate()  # does nothing to a process that has ended

@@ -88,4 +88,6 @@ def _how_to_get_golden() -> str:
     # The extra `golden` holds nothing for this platform, as pyproject.toml says.
     if sys.platform == "darwin" and platform.machine() != "arm64":
         return STORE_GOLDEN
+    if sys.platform == "linux" and platform.machine() == "x86_64":
+        return f"pip install tflite-micro; or {_GET_GOLDEN}"
     return f"{_GET_GOLDEN}; or {STORE_GOLDEN}"

@@ -57,7 +57,8 @@ def compute_in_child(
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     # The unused threads of OpenBLAS count against the memory limit.
     more = {"PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "harness.golden.oracle_process", interpreter.name]
+    # -P: Python must not take modules from the current folder.
+    command = [sys.executable, "-P", "-m", "harness.golden.oracle_process", interpreter.name]
     with tempfile.TemporaryFile() as messages:
         process = OwnedProcess(command, messages, talks=True, environment=os.environ | more)
         try:

@@ -128,6 +128,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     is_for_others = "--target" in given_to_both(config) and not uses_ours
     if config.option.collectonly or not own_values(config).target or is_for_others:
         return
+    if session.testsfailed:  # errors of the collection: the tests are not all here
+        return
     used = [_parameters(item).get("target") for item in session.items]
     selected = config.stash[RUN_OPTIONS].selection.targets
     unused = [name for name in selected if name not in used]

@@ -63,9 +63,17 @@ def checked(request: pytest.FixtureRequest, name: str, value: Any) -> Any:
 
     Raises `InputError` if the test suite has its own fixture, and `value` is none of ours.
     """
-    if isinstance(value, (str, Path)) and name in AXES:
-        return _found(request, name, str(value))
     definition = definitions_used(asking_item(request), name)[-1]
+    if isinstance(value, (str, Path)) and name in AXES:
+        try:
+            return _found(request, name, str(value))
+        except InputError as error:
+            if definition.func.__module__ == _FIXTURES:
+                raise
+            raise InputError(
+                f"the fixture `{name}` returns {str(value)!r}: {error}",
+                where=source_of(definition, request.config.rootpath),
+            ) from error
     if is_ours(name, value) or definition.func.__module__ == _FIXTURES:
         return value
     kind = _TYPES[name]

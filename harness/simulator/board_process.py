@@ -62,7 +62,8 @@ class VirtualBoard:
                 f"there is no virtual board with the chip {chip!r}",
                 remedy=suggest(chip, CHIP_NAMES),
             )
-        command = [sys.executable, "-m", "harness.simulator", "serve", chip, "--json"]
+        # -P: Python must not take modules from the current folder.
+        command = [sys.executable, "-P", "-m", "harness.simulator", "serve", chip, "--json"]
         command += ["--uart", uart] if uart else []
         command += ["--boot", hex(boot)] if boot is not None else []
         command += ["--serial", serial] if serial else []

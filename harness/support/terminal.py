@@ -4,6 +4,7 @@ Names and messages from devices, files and tools reach a terminal in many senten
 therefore cleaned in one place, whoever writes it.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -33,7 +34,9 @@ class Terminal(Console):
 
     def __init__(self, file: IO[str] | None = None, **options: Any) -> None:
         super().__init__(file=file, markup=False, emoji=False, **options)
-        if self.width < 1:  # COLUMNS=0: rich would print nothing
+        # With COLUMNS=0, rich would print nothing. For a file, it would ask the other streams.
+        asked_others = not (self.is_terminal or "COLUMNS" in os.environ or "width" in options)
+        if self.width < 1 or asked_others:
             self.width = _WIDTH
 
     def render_str(self, text: str, **options: Any) -> Text:

@@ -14,9 +14,12 @@ import pytest
 from harness.engines.cmsis_nn.cmake import render
 from harness.engines.cmsis_nn.cmsis_nn_sources import SourceTree, find_tree
 from harness.errors import InputError
+from harness.golden import oracle
 from harness.image import plain_folder
 from harness.image.plain_folder import plain_folders, plain_temporary
+from harness.model.folder import load_model
 from harness.options.selection import _split_names
+from harness.simulator.board_process import VirtualBoard
 from harness.support.build_path import cmake_path, is_plain
 from tests.support.models import ROOT
 
@@ -140,3 +143,17 @@ def test_a_model_or_target_may_have_a_comma_in_its_path(tmp_path: Path) -> None:
     (tmp_path / "a,b").mkdir()
     path = f"{tmp_path}/a,b"
     assert _split_names([path, "one,two"]) == (path, "one", "two")
+
+
+@pytest.mark.parametrize("name", ["numbers.py", "signal.py", "harness/__init__.py"])
+def test_a_module_in_the_current_folder_is_not_loaded(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("raise RuntimeError('not the module that is wanted')\n")
+    monkeypatch.chdir(tmp_path)
+    model = load_model(ROOT / "models" / "faces")
+    oracle.of_vectors(model.tflite, [model.vectors.inputs[:1]])
+    with VirtualBoard.start("stm32f429xi"):
+        pass

@@ -299,3 +299,28 @@ def test_getfixturevalue_runs_a_test_once(suite: pytest.Pytester) -> None:
     text = str(result.stdout)
     assert "::test_it: model: 2 are selected, but `getfixturevalue` runs the test once" in text
     assert "-> name the fixture in the test's arguments, or select one with --model" in text
+
+
+def test_an_own_fixture_with_an_unknown_name_is_named(suite: pytest.Pytester) -> None:
+    suite.makeconftest(
+        """\
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def target():
+            return "http://staging"
+        """
+    )
+    suite.makepyfile(test_it="def test_it(run_request, model):\n    pass\n")
+    result = run(suite, "--model=digits")
+    result.assert_outcomes(errors=1)
+    text = str(result.stdout)
+    assert "conftest.py:3: the fixture `target` returns 'http://staging': " in text
+
+
+def test_an_error_of_the_collection_stands_alone(suite: pytest.Pytester) -> None:
+    suite.makeconftest("import pytest\n\n@pytest.fixture\ndef model():\n    return 'vowels'\n")
+    suite.makepyfile(test_it="def test_it(dut):\n    pass\n")
+    result = run(suite, "--target=virtual-stm32")
+    assert "is made for each function" in str(result.stdout)
+    assert "no selected test uses this target" not in f"{result.stdout}{result.stderr}"

@@ -247,3 +247,31 @@ def test_on_windows_the_import_says_where_it_runs() -> None:
     last = result.stderr.splitlines()[-1]
     assert last.startswith("ImportError: tinyml-harness runs on Linux and macOS. On Windows,")
     assert "WSL 2" in last
+
+
+def test_pytest_runs_without_the_development_tools() -> None:
+    """`make bench` does not install pytest-timeout, whose key stands in pyproject.toml."""
+    code = (
+        "import importlib.util, sys, pytest; found = importlib.util.find_spec; "
+        "importlib.util.find_spec = lambda name: None if 'timeout' in name else found(name); "
+        "sys.exit(pytest.main())"
+    )
+    options = ["-p", "no:timeout", "--target=virtual-stm32", "--collect-only", "-q"]
+    command = [sys.executable, "-c", code, *options]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ctrl_c_ends_the_line(tmp_path: Path) -> None:
+    script = f"touch {tmp_path / 'begun'}; exec sleep 600"
+    command = [sys.executable, str(ROOT / ".ci" / "progress.py"), "Waiting", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGINT
+    assert output.endswith(b"Waiting: interrupted\n")
+    assert b"Traceback" not in output
