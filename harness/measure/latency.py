@@ -28,7 +28,7 @@ class Distribution(NamedTuple):
         return (self.max - self.min) / self.median
 
 
-def distribution(ticks: npt.NDArray[np.uint32]) -> Distribution:
+def distribution(ticks: npt.NDArray[np.int64]) -> Distribution:
     """Return the distribution of `ticks`, [N], N > 0."""
     p95, p99 = np.percentile(ticks, (95, 99), method="inverted_cdf").tolist()
     return Distribution(
@@ -40,7 +40,7 @@ def distribution(ticks: npt.NDArray[np.uint32]) -> Distribution:
     )
 
 
-def numbers(ticks: npt.NDArray[np.uint32], first: int | None, target: Target) -> dict[str, Number]:
+def numbers(ticks: npt.NDArray[np.int64], first: int | None, target: Target) -> dict[str, Number]:
     """Return a Record's numbers for `ticks`, [N], and for the `first` inference, the warm-up.
 
     Cycles are also given as latency if the target states its clock; instructions are not.

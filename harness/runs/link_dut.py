@@ -137,7 +137,7 @@ class LinkDut(BoardUnderTest):
             all_golden=expected,
             golden_source=source,
             all_outputs=self._outputs(results),
-            ticks=np.array(ticks, dtype=np.uint32),
+            ticks=np.array(ticks, dtype=np.int64),
             stack=stack,
             stack_unavailable="" if stack else _STACK_UNKNOWN,
             memory=memory,

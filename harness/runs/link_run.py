@@ -38,7 +38,7 @@ Array = npt.NDArray[Any]
 class Run:
     """A device's answers to N vectors.
 
-    `all_outputs` has an array [N, *shape] for each of the model's outputs; `ticks` uint32 [N] has
+    `all_outputs` has an array [N, *shape] for each of the model's outputs; `ticks` int64 [N] has
     the length of each inference in the target's unit, instructions or cycles. `all_golden` are the
     expected outputs, and `golden_source` names the program that computed them; `network` is the
     model's graph. `first` is the ticks of the warm-up inference; `memory` is the image's use of
@@ -62,7 +62,7 @@ class Run:
     all_golden: tuple[Array, ...]
     golden_source: str
     all_outputs: tuple[Array, ...]
-    ticks: npt.NDArray[np.uint32]
+    ticks: npt.NDArray[np.int64]
     stack: StackUse | None
     memory: MemoryUse
     retries: int

@@ -337,7 +337,7 @@ def test_a_first_inference_of_another_length_is_compared_with_the_bare_core_s(
     run = make_run(
         target=target, model=model, network=model.graph, image=image, vectors=model.vectors
     )
-    alike = replace(run, ticks=np.full(2, counted, np.uint32), first=counted)
+    alike = replace(run, ticks=np.full(2, counted, np.int64), first=counted)
     assert estimated(alike).estimate is not None
     longer = estimated(replace(alike, ticks=alike.ticks + 1))
     assert "the first inference takes another number" in longer.estimate_unavailable
@@ -366,7 +366,7 @@ def test_a_record_has_the_median_s_cycles_and_says_whose_they_are(
     run = make_run(
         target=msgspec.structs.replace(target, clock=clock),
         image=image,
-        ticks=np.array([1000, 2000, 9000], np.uint32),
+        ticks=np.array([1000, 2000, 9000], np.int64),
         estimate=found,
     )
     numbers = record_of(run, tmp_path).numbers

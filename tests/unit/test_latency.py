@@ -34,7 +34,7 @@ def rank(ticks: Sequence[int], percent: int) -> int:
 
 @given(ticks=TICKS)
 def test_a_percentile_is_an_inference_that_was_observed(ticks: list[int]) -> None:
-    found = distribution(np.array(ticks, np.uint32))
+    found = distribution(np.array(ticks, np.int64))
     assert (found.p95, found.p99) == (rank(ticks, 95), rank(ticks, 99))
     assert found.min <= found.median <= found.p95 <= found.p99 <= found.max
     assert (found.min, found.max) == (min(ticks), max(ticks))
@@ -43,15 +43,15 @@ def test_a_percentile_is_an_inference_that_was_observed(ticks: list[int]) -> Non
 
 def test_percentiles_are_exact_for_any_number_of_inferences() -> None:
     for count in range(1, 2001):
-        found = distribution(np.arange(1, count + 1, dtype=np.uint32))
+        found = distribution(np.arange(1, count + 1, dtype=np.int64))
         assert found.p95 == -(-95 * count // 100), count
         assert found.p99 == -(-99 * count // 100), count
 
 
 def test_of_few_inferences_the_percentiles_are_the_slowest() -> None:
-    found = distribution(np.arange(1, 51, dtype=np.uint32))
+    found = distribution(np.arange(1, 51, dtype=np.int64))
     assert (found.median, found.p95, found.p99, found.max) == (25.5, 48, 50, 50)
-    assert distribution(np.array([7], np.uint32)) == (7, 7, 7, 7, 7)
+    assert distribution(np.array([7], np.int64)) == (7, 7, 7, 7, 7)
 
 
 def target(ticks: str, hz: int | None) -> Target:
@@ -61,7 +61,7 @@ def target(ticks: str, hz: int | None) -> Target:
 
 
 def test_cycles_are_time_by_the_stated_clock_and_instructions_never() -> None:
-    ticks = np.array([8_000_000, 16_000_000, 32_000_000], np.uint32)
+    ticks = np.array([8_000_000, 16_000_000, 32_000_000], np.int64)
     found = numbers(ticks, 17_000_000, target("cycles", 16_000_000))
     latency = {name: n.value for name, n in found.items() if name.startswith("latency")}
     assert latency == {
@@ -88,7 +88,7 @@ def rule(lines: list[str]) -> str:
 def test_the_distribution_is_shown_where_inferences_differ(tmp_path: Path) -> None:
     run = make_run(first=14_223_999)
     alike = record_of(replace(run, ticks=run.ticks * 0 + 5), tmp_path)
-    slow = replace(run, ticks=run.ticks + np.uint32(14_223_000))
+    slow = replace(run, ticks=run.ticks + np.int64(14_223_000))
     measured = replace(slow, target=target("cycles", 16_000_000))
     text = io.StringIO()
     console = Console(file=text, width=80)

@@ -72,7 +72,7 @@ def make_run(**changed: Any) -> Run:
         "all_golden": vectors.all_golden,
         "golden_source": vectors.golden_source,
         "all_outputs": vectors.all_golden,
-        "ticks": np.arange(1, len(vectors) + 1, dtype=np.uint32),
+        "ticks": np.arange(1, len(vectors) + 1, dtype=np.int64),
         "memory": MEMORY,
         "stack": StackUse(700, 4096),
         "retries": 1,
@@ -351,7 +351,7 @@ def auc_run() -> Run:
         vectors=model.vectors,
         all_golden=golden,
         all_outputs=golden,
-        ticks=np.arange(1, len(model.vectors) + 1, dtype=np.uint32),
+        ticks=np.arange(1, len(model.vectors) + 1, dtype=np.int64),
     )
 
 

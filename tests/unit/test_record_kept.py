@@ -244,6 +244,6 @@ def test_other_names_can_be_recorded(record: Record, tmp_path: Path, name: str) 
 
 
 def test_golden_and_numbers_of_numpy_are_no_reason_to_lose_a_record(tmp_path: Path) -> None:
-    run = make_run(ticks=np.full(200, 2**32 - 1, np.uint32))
+    run = make_run(ticks=np.full(200, 2**32 - 1, np.int64))
     record = record_of(run, tmp_path)
     assert read_record(write_record(record, tmp_path)) == record
