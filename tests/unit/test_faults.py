@@ -121,8 +121,11 @@ def handles() -> set[str]:
     """Return the sockets and terminals that this process holds open, and its children."""
     links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists()]
     held = [link for link in links if link.startswith(("socket:", "/dev/pts/"))]
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {*held, *(child for task in tasks for child in task.read_text().split())}
+    children: list[str] = []
+    for task in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            children += task.read_text().split()
+    return {*held, *children}
 
 
 def fails(
