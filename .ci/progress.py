@@ -41,13 +41,14 @@ def run(
     before, after = ("\r\x1b[K", "") if terminal else ("", "\n")
     started = time.monotonic()
     print(f"{title} ..."[:_COLUMNS], end=after, flush=True, file=out)
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
     lines: list[str] = []
-    reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
-    reader.start()
+    process = None
     try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
+        reader.start()
         while (code := _exit_code(process, every)) is None:
             line = f"{time.monotonic() - started:5.0f} s  {lines[-1] if lines else title}"
             print(before + line[: _COLUMNS - 1], end=after, flush=True, file=out)
@@ -57,7 +58,8 @@ def run(
         return 128 + signal.SIGINT
     finally:
         with suppress(PermissionError):  # of sudo, which ends by Ctrl-C as this program does
-            process.terminate()  # does nothing to a process that has ended
+            if process:
+                process.terminate()  # does nothing to a process that has ended
     seconds = f"{time.monotonic() - started:.0f} s"
     if code:
         print(f"{before}{title} failed after {seconds}:", file=out)
