@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import InfrastructureError, InputError
+from harness.image.firmware_sources import own_port
 from harness.image.plain_folder import plain_folders
 from harness.image.toolchain import INSTALL_GCC, Toolchain, zig_environment
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
 from harness.support.owned_process import OwnedProcess
-from harness.target.target_file import Target
+from harness.target.target_file import Port, Target
 
 DEADLINE = 1800.0
 """Seconds; on a busy machine, the whole SDK of an export takes minutes."""
@@ -65,7 +66,7 @@ def compile_firmware(
     cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
     try:
-        log = run_cmake(staging / "cmake", definitions, count)
+        log = run_cmake(staging / "cmake", definitions, count, target.port)
     except CompileError as error:
         _check_disk(str(error), staging)
         raise _explained(str(error), target, toolchain) from error
@@ -83,11 +84,15 @@ def _check_disk(log: str, staging: Path) -> None:
 
 
 def run_cmake(
-    build: Path, definitions: Mapping[str, str], count: Callable[[str], None] = lambda _: None
+    build: Path,
+    definitions: Mapping[str, str],
+    count: Callable[[str], None] = lambda _: None,
+    port: Port | None = None,
 ) -> str:
     """Configure the firmware with `definitions` and build it in `build`; return the log.
 
-    `count` is called as by `compile_firmware`.
+    `count` is called as by `compile_firmware`. A `port` of the user's own is compiled as a copy,
+    which no file outside of its folder can get into; in messages its files have their own paths.
 
     Raises `CompileError` if that fails, `InfrastructureError` if it takes too long, `InputError`
     if the build tools do not take a path.
@@ -101,7 +106,21 @@ def run_cmake(
         temporary.mkdir(parents=True, exist_ok=True)
         # zig caches objects of these sources there; for its runtime, see zig_environment.
         environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": str(temporary)}
-        return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment, count)
+        here = {**definitions, "MODEL_DIR": str(model)}
+        if port is None or not port.dir:
+            return _run(place, here, environment, count)
+        copy = _copied(port, place / "port")
+        try:
+            return _run(place, here | {"PORT_DIR": str(copy)}, environment, count)
+        except CompileError as error:
+            raise CompileError(str(error).replace(str(copy), port.dir)) from error
+
+
+def _copied(port: Port, copy: Path) -> Path:
+    for name, path in own_port(port).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy / name)
+    return copy
 
 
 def _run(
@@ -215,5 +234,9 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
             f"the sources include <{missing['header']}>, but clang has no C library",
             where=target.name,
             remedy="build with --toolchain=gcc",
+        )
+    if target.port.dir and target.port.dir in excerpt(log):
+        return InputError(
+            f"the port does not compile:\n{excerpt(log)}", where=f"{target.path}: port.dir"
         )
     return InfrastructureError(f"the image does not compile:\n{excerpt(log)}", where=target.name)

@@ -13,6 +13,9 @@ from harness.support.suggestions import suggest
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
 
+_IDENTITY = {"board": ("kind",), "port": ("name", "dir")}
+"""The keys of a table that decide what its other keys mean."""
+
 
 def load_target(path: Path) -> Target:
     """Read a target file; `InputError` names the file and key.
@@ -49,6 +52,9 @@ def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
         if isinstance(board, dict) and isinstance(board.get(key), str):
             relative = path.parent / board[key]
             board[key] = str(relative.absolute()) if relative.is_file() else board[key]
+    port = data.get("port")
+    if isinstance(port, dict) and isinstance(port.get("dir"), str) and port["dir"]:
+        port["dir"] = str((path.parent / port["dir"]).resolve())
     name = data.pop("base", None)
     if name is None:
         return data
@@ -65,17 +71,18 @@ def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with `changes`, table by table.
 
-    A table of another `kind` replaces the base's table as a whole.
+    A table for another kind of board or another port replaces the base's table as a whole.
     """
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and _is_same_kind(old, value):
+        if isinstance(old, dict) and isinstance(value, dict) and _is_same(key, old, value):
             result[key] = _merged(old, value)
         else:
             result[key] = value
     return result
 
 
-def _is_same_kind(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return "kind" not in new or new["kind"] == old.get("kind")
+def _is_same(table: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether `new` is about the same kind of board, or the same port, as `old`."""
+    return all(key not in new or new[key] == old.get(key) for key in _IDENTITY.get(table, ()))

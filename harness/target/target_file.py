@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from harness.support import bundled_files
 from harness.support.memory_map import Address, Memory, Size
 from harness.support.toml_file import Section
 
@@ -30,12 +31,24 @@ class Mcu(Section, frozen=True):
 class Port(Section, frozen=True):
     """The firmware's port and its serial line."""
 
-    name: Text
+    name: Text = ""
     """Name of the port, a folder of firmware/ports."""
+    dir: Text = ""
+    """Folder of a port of your own, instead of `name`. The path is relative to the target file."""
     baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
     """Speed of the serial line in bit/s."""
     options: dict[str, str | int] = msgspec.field(default_factory=dict)
     """Options of the port's port.cmake, such as the UART or the pins."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the port's port.cmake."""
+        return Path(self.dir) if self.dir else bundled_files.bundled("firmware/ports") / self.name
+
+    @property
+    def title(self) -> str:
+        """The name that a person knows the port by."""
+        return self.folder.name
 
 
 class Counter(Section, frozen=True):

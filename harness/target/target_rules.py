@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support import bundled_files
+from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
 from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
 
@@ -12,7 +13,9 @@ _WORD = 4
 # The difference of two readings is off by less than one tick up or down. To round it to the right
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
-_PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
+_PORT_OPTION = re.compile(
+    r"^[ \t]*(?:set\(\s*(\w+)\b[^)]*\sCACHE\s|option\(\s*(\w+))", re.MULTILINE
+)
 _PORT_TO_COPY = "template"  # its registers do not exist
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
@@ -69,22 +72,66 @@ def _sufficient_shift(hz: int) -> str:
 
 
 def _check_port(path: Path, port: Port) -> None:
-    ports = {
-        entry.parent.name for entry in bundled_files.bundled("firmware").glob("ports/*/port.cmake")
-    }
-    ports.discard(_PORT_TO_COPY)
-    if port.name not in ports:
+    if port.name and port.dir:
         raise InputError(
-            f"there is no port {port.name!r} in the firmware",
-            where=f"{path}: port.name",
-            remedy=suggest(port.name, ports),
+            "is the user's own port, so it excludes port.name",
+            where=f"{path}: port.dir",
+            remedy="remove one of the two keys",
         )
-    description = bundled_files.bundled("firmware") / "ports" / port.name / "port.cmake"
-    known = set(_PORT_OPTION.findall(description.read_text())) - _TARGETS_OWN
+    if port.dir:
+        _check_own_port(f"{path}: port.dir", port)
+    else:
+        _check_our_port(f"{path}: port.name", port)
+    _check_options(f"{path}: port.options", port)
+
+
+def _check_our_port(where: str, port: Port) -> None:
+    files = bundled_files.bundled("firmware/ports").glob("*/port.cmake")
+    ports = {file.parent.name for file in files} - {_PORT_TO_COPY}
+    if port.name not in ports:
+        what = f"there is no port {port.name!r} in the firmware"
+        raise InputError(
+            what if port.name else "the port is missing",
+            where=where,
+            remedy=suggest(port.name, ports) + "; port.dir names the folder of one of your own",
+        )
+
+
+def _check_own_port(where: str, port: Port) -> None:
+    check_name(port.title, "port's folder", where)
+    template = bundled_files.bundled("firmware/ports") / _PORT_TO_COPY
+    if not port.folder.is_dir():
+        raise InputError(
+            f"there is no folder {port.dir}",
+            where=where,
+            remedy=f"the path is relative to the target file; to begin a port: "
+            f"cp -r {template} {port.dir}",
+        )
+    if not (port.folder / "port.cmake").is_file():
+        raise InputError(
+            f"there is no port.cmake in {port.dir}",
+            where=where,
+            remedy=f"copy and edit {template / 'port.cmake'}",
+        )
+    if not (port.folder / "port.c").is_file() and "PORT_SOURCES" not in _description(port):
+        raise InputError(
+            f"there is no source in {port.dir}",
+            where=where,
+            remedy="write port.c, or let port.cmake set PORT_SOURCES to the names of the sources",
+        )
+
+
+def _check_options(where: str, port: Port) -> None:
+    names = {first or second for first, second in _PORT_OPTION.findall(_description(port))}
+    known = names - _TARGETS_OWN
     for option in port.options:
         if option not in known:
             raise InputError(
-                f"port {port.name} has no option {option!r}",
-                where=f"{path}: port.options",
+                f"port {port.title} has no option {option!r}",
+                where=where,
                 remedy=suggest(option, known),
             )
+
+
+def _description(port: Port) -> str:
+    return (port.folder / "port.cmake").read_text(encoding="utf-8", errors="replace")
