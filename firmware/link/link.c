@@ -130,6 +130,22 @@ static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) 
     send_result(session);
 }
 
+static void handle_clock(const session_t *session, uint8_t sequence, uint32_t size) {
+    const link_device_t *device = session->device;
+    if (device->count == NULL) {
+        send_error(device, sequence, ERROR_UNKNOWN, MESSAGE_CLOCK);
+    } else if (size != 0U) {
+        send_error(device, sequence, ERROR_LENGTH, size);
+    } else if (!session->open) {
+        send_error(device, sequence, ERROR_NO_SESSION, 0);
+    } else {
+        uint32_t ticks = device->count();
+        begin(device->write, MESSAGE_COUNT, sequence);
+        frame_put_u32(&encoder, ticks);
+        frame_end(&encoder);
+    }
+}
+
 #ifdef LINK_TRACE
 #define TRACE_SIZE 8U
 
@@ -208,7 +224,9 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
         return;
     }
 #endif
-    if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
+    if (type == MESSAGE_CLOCK) {
+        handle_clock(session, sequence, size);
+    } else if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
         session->open = true;
         session->ran = false;
         send_welcome(session->device, sequence, get_u32(body));

@@ -34,6 +34,9 @@ typedef struct {
 typedef struct {
     void (*write)(uint8_t byte); /* sends a byte */
     link_result_t (*run)(void);  /* runs one inference on the input */
+    /* Reads the counter. From then on until `run`, the core must not sleep, because its counter may
+     * stand still. NULL: the host cannot measure the clock. */
+    uint32_t (*count)(void);
     const uint8_t *build_id;     /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
     const char *counter;         /* the name of the counter: "dwt", "tim2", ... */
     uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */

@@ -12,6 +12,7 @@ enum {
     MESSAGE_RUN = 0x03,     /* u32 CRC-32 of the input */
     MESSAGE_TRACE = 0x04,   /* as RUN, then u32 layer; only in traced images */
     MESSAGE_PROFILE = 0x05, /* empty; only in profiled images */
+    MESSAGE_CLOCK = 0x06,   /* empty */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the nonce, the build ID, sizes, ...: see docs/link.md */
@@ -23,6 +24,7 @@ enum {
     MESSAGE_FAULT = 0x87,   /* 14 x u32, the registers: see docs/link.md */
     MESSAGE_LAYER = 0x88,   /* an output of a layer: see docs/link.md */
     MESSAGE_TICKS = 0x89,   /* for the last RUN: u32 hook, u32 for each layer */
+    MESSAGE_COUNT = 0x8A,   /* u32 ticks: what the counter reads now */
 };
 
 enum {

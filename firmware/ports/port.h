@@ -36,8 +36,11 @@ uint32_t port_coarse(void);
 
 /* ---- 2. ports/cortexm defines these for every Cortex-M port ---- */
 
-/* Returns the next received byte. Until there is one, the CPU sleeps. */
+/* Returns the next received byte. Until there is one, the CPU sleeps, unless it has to stay awake. */
 uint8_t port_read(void);
+
+/* Whether the CPU stays awake in port_read(): on many chips, the counter stands still in sleep. */
+void port_stay_awake(int awake);
 
 /* The number of bytes received since start. */
 uint32_t port_received(void);
