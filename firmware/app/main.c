@@ -71,6 +71,7 @@ static link_result_t run(void) {
     link_result_t result;
     int status;
     port_stay_awake(0);
+    port_settle();
     uint32_t received = port_received();
     uint32_t coarse = port_coarse();
     port_trigger(1);

@@ -42,6 +42,10 @@ uint8_t port_read(void);
 /* Whether the CPU stays awake in port_read(): on many chips, the counter stands still in sleep. */
 void port_stay_awake(int awake);
 
+/* Returns when nothing that was sent can disturb a measurement any more: over RTT, when the host has
+ * fetched it. */
+void port_settle(void);
+
 /* The number of bytes received since start. */
 uint32_t port_received(void);
 

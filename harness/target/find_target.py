@@ -1,6 +1,6 @@
 """Finds targets by name or path; reads their files with their bases and checks them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from harness.target.target_rules import check_rules
 _IDENTITY = {"board": ("kind",), "port": ("name", "dir")}
 """The keys of a table that decide what its other keys mean."""
 
+_DERIVATIONS: dict[str, Callable[[str], Target]] = {}
+"""Functions that derive a target from what other tools know, by the prefix of its name."""
+
 
 def load_target(path: Path) -> Target:
     """Read a target file; `InputError` names the file and key.
@@ -29,7 +32,13 @@ def load_target(path: Path) -> Target:
 
 
 def find_target(name: str, roots: Sequence[Path]) -> Target:
-    """Return the target called `name` in the folders `roots`, or at the path `name`."""
+    """Return the target called `name` in the folders `roots`, or at the path `name`.
+
+    A name such as `chip:nrf52840` has no file: it says what the target is derived from.
+    """
+    kind, colon, source = name.partition(":")
+    if colon and kind in _DERIVATIONS:
+        return _DERIVATIONS[kind](source)
     if bundled_files.is_path(name):
         return load_target(Path(name))
     known = list_targets(roots)

@@ -42,6 +42,9 @@ void port_stay_awake(int awake) {
     (void)awake; /* this clock never stands still */
 }
 
+void port_settle(void) {
+}
+
 uint32_t port_received(void) {
     return received;
 }
