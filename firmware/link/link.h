@@ -37,10 +37,10 @@ typedef struct {
     /* Reads the counter. From then on until `run`, the core must not sleep, because its counter may
      * stand still. NULL: the host cannot measure the clock. */
     uint32_t (*count)(void);
-    const uint8_t *build_id;     /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
-    const char *counter;         /* the name of the counter: "dwt", "tim2", ... */
-    uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */
-    uint32_t coarse_ticks;       /* ticks in one tick of the coarse counter; 0: there is none */
+    const uint8_t *build_id;   /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
+    const char *counter;       /* the name of the counter: "dwt", "tim2", ... */
+    uint32_t counter_overhead; /* ticks of an empty bracket, already subtracted */
+    uint32_t coarse_ticks;     /* ticks in one tick of the coarse counter; 0: there is none */
     void *input;
     uint32_t input_size; /* bytes */
     const void *output;

@@ -36,14 +36,15 @@ uint32_t port_coarse(void);
 
 /* ---- 2. ports/cortexm defines these for every Cortex-M port ---- */
 
-/* Returns the next received byte. Until there is one, the CPU sleeps, unless it has to stay awake. */
+/* Returns the next received byte. Until there is one, the CPU sleeps if it may. */
 uint8_t port_read(void);
 
-/* Whether the CPU stays awake in port_read(): on many chips, the counter stands still in sleep. */
+/* Says whether the CPU must stay awake in port_read(): on many chips, the counter stands still in
+ * sleep. At start, it may sleep. */
 void port_stay_awake(int awake);
 
-/* Returns when nothing that was sent can disturb a measurement any more: over RTT, when the host has
- * fetched it. */
+/* Returns when nothing that was sent can disturb a measurement any more: over RTT, when the host
+ * has fetched it. */
 void port_settle(void);
 
 /* The number of bytes received since start. */

@@ -271,6 +271,13 @@ def parse_ticks(body: bytes) -> LayerTicks:
     return LayerTicks(hook, tuple(layers))
 
 
+def parse_count(body: bytes) -> int:
+    """Parse the body of COUNT; `MalformedMessageError` if its length is invalid."""
+    _check_size("COUNT", body, _TICK.size)
+    (ticks,) = _TICK.unpack(body)
+    return int(ticks)
+
+
 def parse_error(body: bytes) -> tuple[int, int]:
     """Return code and detail of ERROR; `MalformedMessageError` if the length is invalid."""
     _check_size("ERROR", body, _ERROR.size)

@@ -170,7 +170,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         **_score_numbers(run),
-        **latency.numbers(run.ticks, run.first, run.target),
+        **latency.numbers(run.ticks, run.first, run.target, run.clock),
         **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
         **_memory_numbers(run),

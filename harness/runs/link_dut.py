@@ -16,7 +16,8 @@ from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
-from harness.measure.counter import check_clock, check_instructions, check_ticks
+from harness.measure.clock import ClockBounds, check_waited, hz_of, measure_clock
+from harness.measure.counter import check_instructions, check_ticks
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import instructions
 from harness.model.tensor_block import pack, unpack
@@ -43,6 +44,7 @@ class LinkDut(BoardUnderTest):
         super().__init__(request, image, board, request.model.graph)
         self._session: LinkClient | None = None
         self._bracket: Bracket | None = None  # what the board knows of the last inference
+        self._clock: ClockBounds | None = None
         self.welcome: Welcome
         self._connect()
 
@@ -104,6 +106,7 @@ class LinkDut(BoardUnderTest):
         link = self._link
         retries = link.retries
         link.clear_log()
+        hz = self._measured_hz(link)
         results = []
         # With cold caches; it is not one of the results.
         first = self._measure([values[0] for values in vectors.all_inputs], "vector 0")
@@ -148,8 +151,20 @@ class LinkDut(BoardUnderTest):
             inference=link.waited - waited,
             first=self._ticks(first),
             unmapped=self._bracket.tolerated if self._bracket else "",
-            metered=session.result(spans, self.target, self.welcome, ticks) if session else None,
+            metered=(
+                session.result(spans, self.target, self.welcome, ticks, hz) if session else None
+            ),
+            clock=self._clock,
         )
+
+    def _measured_hz(self, link: LinkClient) -> float | None:
+        """Return the frequency of the ticks; the first run of a board measures its clock."""
+        if self._clock is None and self.target.counter.ticks == "cycles":
+            with self._request.progress.step(f"measuring the clock of {self.target.name}"):
+                self._clock = measure_clock(link.count, self.target)
+        hz = hz_of(self.target, self._clock)
+        self._request.metering.check_clock(self.target, hz)
+        return hz
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
@@ -160,7 +175,7 @@ class LinkDut(BoardUnderTest):
         check_ticks(result, self.welcome, where)
         if self._bracket is not None:
             check_instructions(self._ticks(result), self.welcome, self._bracket, where)
-        check_clock(result.ticks, link.waited - waited, self.target)
+        check_waited(result.ticks, link.waited - waited, self.target)
         return result
 
     @property

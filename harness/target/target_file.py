@@ -95,6 +95,12 @@ class Clock(Section, frozen=True):
     """Frequency of the core in Hz. On a board, it must be the frequency that the port sets."""
     source: Text
     """Document that states the frequency."""
+    tolerance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.04
+    """How far the real frequency may be from `hz`, as a share of it. The default suits an internal
+    oscillator that is not calibrated: that of an STM32F4 is within 1 % at 25 °C, and within 4 %
+    from -10 to 85 °C. On a board, the harness measures the clock; one that is further off is an
+    error.
+    """
     flash_wait_states: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     """Wait states of the flash at this frequency."""
 
