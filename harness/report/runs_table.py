@@ -117,12 +117,13 @@ def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Tex
 
 
 def _ticks(record: Record, unit: str) -> str | Text:
-    """Return the median ticks of an inference, and the estimated cycles below."""
+    """Return the median ticks of an inference; below are the estimated cycles, or the time."""
     value = {name: number.value for name, number in record.numbers.items()}
-    estimated = value.get("cycles_estimated")
-    cycles = "" if estimated is None else f"~ {few_digits(estimated)}"
+    below = f"~ {few_digits(value['cycles_estimated'])}" if "cycles_estimated" in value else ""
+    if unit == "cycles" and "latency_median" in value and "throughput" not in value:
+        below = quantity(value["latency_median"], "s")
     if f"{unit}_median" in value:
-        return _two_lines(f"{value[f'{unit}_median']:,.0f}", cycles)
+        return _two_lines(f"{value[f'{unit}_median']:,.0f}", below)
     timed = value.get(f"{unit}_estimated")
     return "" if timed is None else _two_lines(f"~ {few_digits(timed)}", "")
 
