@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.measure.clock import ClockBounds, hz_of
+from harness.measure.core_clock import ClockBounds, hz_of
 from harness.measure.number import Kind, Number
 from harness.target.target_file import Target
 

@@ -16,7 +16,7 @@ from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
-from harness.measure.clock import ClockBounds, check_waited, hz_of, measure_clock
+from harness.measure.core_clock import ClockBounds, check_waited, hz_of, measure_clock
 from harness.measure.counter import check_instructions, check_ticks
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.instructions import instructions

@@ -20,7 +20,7 @@ from harness.measure.agreement import (
     first_difference,
     score_differences,
 )
-from harness.measure.clock import ClockBounds
+from harness.measure.core_clock import ClockBounds
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference

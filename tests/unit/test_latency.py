@@ -15,7 +15,7 @@ from rich.console import Console
 
 from harness.engines import registry
 from harness.errors import ExitCode
-from harness.measure import clock
+from harness.measure import core_clock
 from harness.measure.latency import distribution, numbers
 from harness.report.latency_table import print_latency
 from harness.results.judge.run_context import facts
@@ -123,7 +123,7 @@ def repository(
 @pytest.fixture
 def desk(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A virtual board whose instructions are said to be cycles; its clock is how fast it runs."""
-    monkeypatch.setattr(clock, "APART", 0.2)
+    monkeypatch.setattr(core_clock, "APART", 0.2)
     held = (ROOT / "targets" / "virtual-stm32.toml").read_text()
     path = repository.root / "targets" / "desk.toml"
     path.parent.mkdir()

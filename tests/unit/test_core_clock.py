@@ -17,8 +17,8 @@ from harness.errors import InfrastructureError, InputError
 from harness.link import frame
 from harness.link.channel import Channel
 from harness.link.link_client import LinkClient, Reading
-from harness.measure import clock as measured
-from harness.measure.clock import (
+from harness.measure import core_clock
+from harness.measure.core_clock import (
     ClockBounds,
     bounds_of,
     check_clock,
@@ -210,7 +210,7 @@ def unaware() -> Iterator[LinkClient]:
 def test_the_clock_of_a_process_is_that_of_the_system(
     firmware: Path, desk: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "APART", 0.2)
+    monkeypatch.setattr(core_clock, "APART", 0.2)
     with started(firmware) as link:
         bounds = measure_clock(link.count, clocked(desk, 1_000_000_000))
         assert link.retries == 0
@@ -223,7 +223,7 @@ def test_the_clock_of_a_process_is_that_of_the_system(
 def test_a_device_at_another_clock_than_stated_is_refused(
     firmware: Path, desk: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "APART", 0.2)
+    monkeypatch.setattr(core_clock, "APART", 0.2)
     with started(firmware) as link, pytest.raises(InfrastructureError, match="the stated clock is"):
         measure_clock(link.count, desk)
 
@@ -238,8 +238,8 @@ def test_a_process_that_was_stopped_in_between_measures_again(
     desk: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The counter may have wrapped around since the first reading."""
-    monkeypatch.setattr(measured, "APART", 0.01)
-    monkeypatch.setattr(measured, "_READINGS", 1)
+    monkeypatch.setattr(core_clock, "APART", 0.01)
+    monkeypatch.setattr(core_clock, "_READINGS", 1)
     late = iter([0.0, 5.0, 5.1, 6.1])
 
     def count() -> Reading:
@@ -253,7 +253,7 @@ def test_a_process_that_was_stopped_in_between_measures_again(
 def test_a_process_that_gets_no_time_measures_nothing(
     desk: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "APART", 0.0)
-    monkeypatch.setattr(measured, "_READINGS", 1)
+    monkeypatch.setattr(core_clock, "APART", 0.0)
+    monkeypatch.setattr(core_clock, "_READINGS", 1)
     late = iter(range(0, 1000, 5))
     assert measure_clock(lambda: Reading(at := next(late), at + 0.1, 0), desk) is None
