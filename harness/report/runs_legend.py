@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model.metric import SHOWN
-from harness.report.plain_text import built_with, error_of, shown_compiler
+from harness.report.plain_text import built_with, error_of, quantity, shown_compiler
 from harness.results.record import Record
 
 _TFLM = "tflite-micro"
@@ -55,10 +55,10 @@ def _clocks(records: Sequence[Record]) -> Iterator[str]:
         clock, time = record.numbers.get("clock"), record.numbers.get("latency_median")
         if clock is None or time is None:
             continue
-        text = f"measured {clock.value / 1e6:.5g} MHz ± {100 * (clock.error or 0):.2g} %"
+        text = f"measured {quantity(clock.value, 'Hz', 5)} {error_of(clock.error)}"
         if time.error is None:
             stated = record.numbers["cycles_median"].value / time.value
-            text = f"{stated / 1e6:.5g} MHz as stated, {text}"
+            text = f"{quantity(stated, 'Hz')} as stated, {text}"
         clocks.setdefault(record.target.name, text)
     for name, text in clocks.items():
         yield f"clock of {name}: {text}"
