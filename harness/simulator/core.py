@@ -1,4 +1,4 @@
-"""A Cortex-M4F that runs, sleeps, halts and resets.
+"""A Cortex-M that runs, sleeps, halts and resets.
 
 The core has a thread of its own. Other threads (debug port, serial line) stop it between two
 blocks with `stopped`; inside, they may change its state without a further lock.
@@ -57,17 +57,18 @@ class Core:
         self._brown_out = NEVER
         self._private_bus = private_bus.window()
         self.bus = Bus(memories, [*windows, self._private_bus])
-        self.executor = Executor(self.bus, self._on_special, portable=portable)
+        self.type = design.type
+        self.executor = Executor(self.bus, self._on_special, design.type.model, portable=portable)
         self.clock = Clock(design.hertz, self.executor.now)
         self._devices = CoreDevices(
-            self, self.executor, self.clock, design, self._private_bus, self._request_reset
+            self, self.executor, self.clock, design, self._private_bus, self.request_reset
         )
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
         self.timed: list[Timed] = [self._devices.systick]
         self._stop_handler = StopHandler(
-            self.executor, self.nvic, self.control, self.debug, self._halt, vectors=design.vectors
+            self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
         self._exceptions = self._stop_handler.exceptions
         self._turn = threading.Condition(threading.RLock())
@@ -179,6 +180,11 @@ class Core:
         with self.stopped():
             self._reset()
 
+    def request_reset(self) -> None:
+        """Reset between two blocks, as a watchdog of the chip does."""
+        self._reset_wanted = True
+        self.executor.interrupt()
+
     def close(self) -> None:
         """End the thread."""
         with self.stopped():
@@ -218,6 +224,9 @@ class Core:
     def _sleep(self) -> None:
         """Sleep until an event is due or another thread has stopped the core."""
         self._expire()
+        if self._reset_wanted:
+            self._reset()
+            return
         if self._exceptions.wakes():
             self.sleeping = False
             return
@@ -271,10 +280,6 @@ class Core:
         self._turn.notify_all()
 
     # Reset
-
-    def _request_reset(self) -> None:
-        self._reset_wanted = True
-        self.executor.interrupt()
 
     def _reset(self) -> None:
         """Reset the system; the debug registers keep their values (B1.5.5, C1.4)."""

@@ -55,7 +55,7 @@ class Board:
         self._powered = True
         self._unplug_in: int | None = None
         self._flashing = False
-        self._port = DebugPort(self.chip.core, self.chip.access_ports)
+        self._port = DebugPort(self.chip)
         uarts = self.chip.uarts
         if uart and uart.upper() not in uarts:
             raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(uart, uarts))
