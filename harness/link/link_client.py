@@ -12,7 +12,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from harness.errors import InfrastructureError
 from harness.link import messages
-from harness.link.channel import Channel
+from harness.link.carrier import Carrier
 from harness.link.device_errors import DeviceSilentError, WrongInputError
 from harness.link.exchange import Exchange
 from harness.link.loading import load
@@ -38,11 +38,13 @@ class Span(NamedTuple):
     """An inference, from RUN to RESULT, in seconds of `time.perf_counter`.
 
     If it was `disturbed`, bytes arrived during the inference and its measurement does not count.
+    `looks` is how often the host read the device's memory meanwhile, to see whether it has ended.
     """
 
     begin: float
     end: float
     disturbed: bool = False
+    looks: int = 0
 
 
 def _located(
@@ -62,7 +64,7 @@ def _located(
 
 
 class LinkClient:
-    """One session with a device on `channel`.
+    """One session with a device over `carrier`.
 
     `baud` limits how long bytes take on the wire; `locate` turns a code address
     into a function's name for messages about faults; `watch` is called during long silences
@@ -74,7 +76,7 @@ class LinkClient:
 
     def __init__(
         self,
-        channel: Channel,
+        carrier: Carrier,
         *,
         baud: int,
         locate: Callable[[int], str] = "{:#010x}".format,
@@ -83,7 +85,7 @@ class LinkClient:
     ) -> None:
         self.waited = 0.0
         self.spans: list[Span] = []
-        self._exchange = Exchange(channel, baud=baud, locate=locate, watch=watch)
+        self._exchange = Exchange(carrier, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
 
@@ -249,5 +251,5 @@ class LinkClient:
         result = run(self._exchange, self._session(), data, RUN_DEADLINE)
         ended = time.perf_counter()
         self.waited += ended - began
-        self.spans.append(Span(began, ended, result.disturbed > 0))
+        self.spans.append(Span(began, ended, result.disturbed > 0, self._exchange.looks))
         return result

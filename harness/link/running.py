@@ -55,6 +55,7 @@ def _ended(exchange: Exchange, request: _Request, deadline: float, answer_time: 
     """Return the RESULT of an inference that has begun."""
     retries = Retries(exchange, "RUN", answer_time)
     retries.restart(deadline + answer_time)
+    exchange.rest()
     repeated = last_chance = False
     while True:
         answer = exchange.receive(min(_LOOK, max(retries.left, 0)))

@@ -69,7 +69,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
     """Return the record of `run`; `measured` are the keys that depend on the protocol."""
     now = datetime.now(UTC)
     reasons = run.failures()
-    name = f"{now:%Y%m%dT%H%M%S}-{run.target.name}-{run.model.name}-{run.image.engine}"
+    name = f"{now:%Y%m%dT%H%M%S}-{run.target.file_name}-{run.model.name}-{run.image.engine}"
     return Record(
         schema=SCHEMA,
         id=f"{name}-{secrets.token_hex(3)}",
