@@ -116,6 +116,8 @@ def kw41z4(options: ChipOptions) -> Chip:
     table = Component(rom(0x001, _FREESCALE), rom_table(_SYSTEM_TABLE, (ROM_TABLE,)))
     system.add(_SYSTEM_TABLE, table, size=0x1000)
     core.reset_hooks += [apb.reset, system.reset]
+    if options.boot is not None:
+        core.reset_hooks.append(sim.disable_watchdog)
     return Chip(
         _NAME,
         "FRDM-KW41Z (virtual)",

@@ -43,6 +43,10 @@ class KinetisSim(PlainRegisters):
         self._is_half_serviced = False
         self._start()
 
+    def disable_watchdog(self) -> None:
+        """Disable the COP, as a bootloader does."""
+        self.write(_COPC, 0)
+
     def write(self, offset: int, value: int) -> None:
         """Write a register; COPC can be written once after reset, SDID never."""
         if offset == _SRVCOP:
