@@ -42,7 +42,7 @@ class DebugPort:
         self._core = chip.core
         self._ids = chip.debug_ids or chip.core.type.debug_ids
         self._ports = chip.access_ports
-        self._is_locked = chip.locked
+        self._protection = chip.protection
         self._select = 0
         self._control = 0
         self._sticky = False
@@ -101,6 +101,9 @@ class DebugPort:
 
     def _register(self, address: int) -> tuple[int, int]:
         return self._select >> 24, self._select & 0xF0 | address & 0xC
+
+    def _is_locked(self) -> bool:
+        return self._protection is not None and self._protection.locked
 
     @staticmethod
     def _is_memory(register: int) -> bool:

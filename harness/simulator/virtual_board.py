@@ -141,6 +141,17 @@ class Board:
         with self.chip.core.stopped():
             self.chip.flash.protect(sector)
 
+    def lock(self) -> None:
+        """Switch the read-out protection on; `InputError` if the chip has none."""
+        if self.chip.protection is None:
+            raise InputError(
+                f"the read-out protection of the {self.chip.name} is not modelled",
+                where="--fault locked",
+                remedy="take another chip: the README of the simulator lists them",
+            )
+        with self.chip.core.stopped():
+            self.chip.protection.lock()
+
     def stick(self, address: int, bit: int) -> None:
         """Make a bit of flash always read as one; raise `ValueError` outside the flash."""
         array = self.chip.flash.array

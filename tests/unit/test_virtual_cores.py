@@ -1,5 +1,6 @@
-"""The Cortex-M0+ and the Cortex-M33: what differs from the Cortex-M4F, and SysTick on all of them."""
+"""The Cortex-M0+ and the Cortex-M33: what differs from the Cortex-M4F; SysTick on all of them."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -305,4 +306,4 @@ def test_systick_passes_through_zero(tmp_path: Path) -> None:
     values = results(tmp_path, source, chip=M0PLUS)
     assert sorted(values[:4]) == [0, 1, 2, 3]
     assert values[4] == values[0]
-    assert all((before - after) % 4 == 1 for before, after in zip(values, values[1:], strict=False))
+    assert all((before - after) % 4 == 1 for before, after in pairwise(values))

@@ -1,6 +1,6 @@
 """A chip: core, memories and peripherals, ready for power-on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,12 +35,23 @@ class AccessPort(Protocol):
         """Write the register at the byte offset `register`."""
 
 
+class ReadProtection(Protocol):
+    """The protection of a chip's memory against debuggers."""
+
+    @property
+    def locked(self) -> bool:
+        """Whether a debugger has no access."""
+
+    def lock(self) -> None:
+        """Protect the memory, as a firmware or a production tool does."""
+
+
 @dataclass(frozen=True)
 class Chip:
     """A chip; `trigger` is the firmware's trigger pin.
 
-    `debug_ids` replaces what identifies its core's debug port. `locked` returns whether the chip
-    denies a debugger access to its memory.
+    `debug_ids` replaces what identifies its core's debug port. A chip without `protection` never
+    denies a debugger access.
     """
 
     name: str
@@ -52,7 +63,7 @@ class Chip:
     trigger: str
     access_ports: Mapping[int, AccessPort] = field(default_factory=dict)
     debug_ids: DebugIds | None = None
-    locked: Callable[[], bool] = lambda: False
+    protection: ReadProtection | None = None
 
 
 IDENTITY = {"stm32f429xi": 0x2003_6419, "stm32l475xg": 0x1007_6415}

@@ -55,7 +55,7 @@ class MdmAp:
             return (
                 _READY
                 | (_ERASED if self._erased else 0)
-                | (_SECURE if self._controller.secure else 0)
+                | (_SECURE if self._controller.locked else 0)
                 | (0 if self._core.held_in_reset else _NOT_IN_RESET)
                 | (_ERASABLE if self._controller.mass_erase_enabled else 0)
                 | (_HALTED if self._core.halted else 0)
@@ -71,7 +71,7 @@ class MdmAp:
             with self._core.stopped():
                 self._controller.mass_erase()
                 self._erased = True
-        if self._controller.secure:
+        if self._controller.locked:
             return
         if value & _DEBUG_REQUEST:
             self._core.halt()
@@ -128,5 +128,5 @@ def kw41z4(options: ChipOptions) -> Chip:
         trigger="",
         access_ports={1: MdmAp(controller, core)},
         debug_ids=DebugIds(0x0BC1_1477, 0x0477_0031, _SYSTEM_TABLE),
-        locked=lambda: controller.secure,
+        protection=controller,
     )

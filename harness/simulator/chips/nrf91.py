@@ -57,6 +57,11 @@ class _Protection:
         values = (self._user.value(at, 4) for at in (_APPROTECT, _SECURE_APPROTECT))
         self.status = sum((value in _UNPROTECTED) << bit for bit, value in enumerate(values))
 
+    def lock(self) -> None:
+        """Write APPROTECT, as a production tool does."""
+        self._user.store(_APPROTECT, 4, 0)
+        self.load()
+
     @property
     def locked(self) -> bool:
         """Whether debuggers have no access: the core is always in the Secure state."""
@@ -128,5 +133,5 @@ def nrf91(options: ChipOptions) -> Chip:
         "P0.02",
         {3: _APB_AP, 4: ControlAp(controller, core, lambda: protection.status)},
         DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE, target=0x1009_0289),
-        lambda: protection.locked,
+        protection,
     )

@@ -28,8 +28,8 @@ class KinetisFlash:
         self.reset()
 
     @property
-    def secure(self) -> bool:
-        """Whether debuggers have no access to the memory."""
+    def locked(self) -> bool:
+        """Whether debuggers have no access to the memory (FSEC.SEC)."""
         return self._security & 0b11 != _UNSECURE
 
     @property
@@ -43,6 +43,11 @@ class KinetisFlash:
         self._registers: dict[int, int] = {}
         self._security = self.array.memory.value(_FIELD_FSEC, 1)
         self._unprotected = self.array.memory.value(_FIELD_FPROT, 4)
+
+    def lock(self) -> None:
+        """Lock the chip, as an image without a flash configuration field does."""
+        self.array.memory.store(_FIELD_FSEC, 1, ERASED)
+        self.reset()
 
     def protect(self, sector: int) -> None:
         """Write-protect a sector; FPROT protects regions of eight sectors."""
