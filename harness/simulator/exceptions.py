@@ -7,7 +7,7 @@ the difference. The float registers are stacked at once, never lazily.
 
 On Armv6-M the fault status registers are missing, so every fault becomes a HardFault. A core with
 the security extension stays in the Secure state, whose EXC_RETURN values are those of Armv7-M
-(Armv8-M ARM, DDI 0553, B3.19 and D1.2.96); the stacked xPSR then also holds CONTROL.SFPA.
+(Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also holds CONTROL.SFPA.
 """
 
 from collections.abc import Callable, Sequence

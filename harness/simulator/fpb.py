@@ -1,7 +1,7 @@
-"""The flash patch and breakpoint unit: version 1 (Armv7-M ARM, C1.11) and 2 (Armv8-M ARM, B14.2).
+"""The flash patch and breakpoint unit: version 1 (Armv7-M ARM, C1.11) and 2 (Armv8-M ARM).
 
 It reports zero literal comparators; remapping is not modelled. The breakpoint unit of Armv6-M
-(DDI 0419, C1.9) has the same registers as version 1.
+(DDI 0419) has the same registers as version 1.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Halting debug: DHCSR, DCRSR, DCRDR, DEMCR, DFSR (Armv7-M ARM, C1.6).
 
 With the security extension, the debugger has access to the Secure state, in which the core stays
-(Armv8-M ARM, DDI 0553, D1.2: DSCSR.CDS and DHCSR.S_SDE).
+(Armv8-M ARM, DDI 0553: DSCSR.CDS and DHCSR.S_SDE).
 """
 
 from collections.abc import Callable

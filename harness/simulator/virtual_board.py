@@ -69,6 +69,11 @@ class Board:
         if self._powered:
             self.chip.core.power_on()
 
+    @property
+    def port(self) -> str:
+        """The path of the serial port; empty if the chip has no UART."""
+        return self.line.path if self.chip.uarts else ""
+
     def close(self) -> None:
         """End its threads and close the serial line."""
         self.chip.core.close()

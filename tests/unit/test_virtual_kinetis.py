@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_systick_interrupts_the_firmware_every_1000_instructions(
             counts.append(target.read32(interrupts))
         target.remove_breakpoint(spin & ~1)
         assert target.read32(turns) == 3
-        assert [after - before for before, after in zip(counts, counts[1:], strict=False)] == [
+        assert [after - before for before, after in pairwise(counts)] == [
             pytest.approx(spent / 1000, abs=1) for spent in executed[1:]
         ]
 
@@ -149,6 +150,12 @@ def test_the_watchdog_runs_after_reset(tmp_path: Path) -> None:
         wait_for(lambda: bool(target.read32(DHCSR) & S_RESET_ST))
         assert target.read32(turns) < 7000
         assert started.status()["instructions"] > 20_971_520
+
+
+def test_a_chip_without_uart_has_no_serial_port(board: VirtualBoard) -> None:
+    assert board.port == ""
+    with pytest.raises(InfrastructureError, match="no UART"):
+        VirtualBoard.start(CHIP, uart="UART0")
 
 
 def test_the_wrong_target_is_noticed(board: VirtualBoard) -> None:

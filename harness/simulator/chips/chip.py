@@ -70,5 +70,5 @@ IDENTITY = {"stm32f429xi": 0x2003_6419, "stm32l475xg": 0x1007_6415}
 """DBGMCU_IDCODE of the STM32s, at 0xE0042000: RM0090, 38.6.1; RM0351, 48.6.1."""
 
 PART_NUMBER = {"nrf52840": 0x0005_2840, "nrf91": 0x9160}
-"""The part number in FICR: at 0x10000100, nRF52840 PS 1.7, 4.4.1.9; at 0x00FF0140, nRF9160 PS 2.1,
-4.3."""
+"""The part number in FICR: at 0x10000100, nRF52840 PS 1.7, 4.4.1.9; at 0x00FF0140, nRF9160 PS,
+"FICR"."""

@@ -1,4 +1,4 @@
-"""CTRL-AP of Nordic's chips (nRF52840 PS 1.7, 4.9; nRF9160 PS 2.1, 8.5)."""
+"""CTRL-AP of Nordic's chips: nRF52840 PS 1.7, 4.9; nRF9160 PS, "CTRL-AP"."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""MKW41Z512: reference manual MKW41Z512RM; memory map: chapter 5, debug: chapter 10."""
+"""MKW41Z512: reference manual MKW41Z512RM, "Memory Map" and "Debug"."""
 
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips.chip import Chip, ChipOptions
@@ -41,7 +41,7 @@ _MASS_ERASE, _DEBUG_REQUEST, _RESET_REQUEST = 1 << 0, 1 << 2, 1 << 3
 
 
 class MdmAp:
-    """MDM-AP (chapter 10): access port 1. The core is halted instead of held in reset."""
+    """MDM-AP ("Debug"): access port 1. The core is halted instead of held in reset."""
 
     def __init__(self, controller: KinetisFlash, core: Core) -> None:
         self._controller = controller

@@ -1,4 +1,4 @@
-"""nRF9160: product specification 2.1; memory map 4.1, FICR 4.3, UICR 4.4, NVMC 4.5.
+"""nRF9160: product specification, "Memory", "FICR", "UICR", "NVMC" and "Debug and trace".
 
 The core starts in the Secure state and stays there: all peripherals are secure after reset. They
 are also at their non-secure addresses.

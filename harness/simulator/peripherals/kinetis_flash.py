@@ -1,4 +1,4 @@
-"""FTFA, the flash of NXP's Kinetis: KW41Z reference manual (MKW41Z512RM), chapter 28.
+"""FTFA, the flash of NXP's Kinetis: MKW41Z512RM, "FTFA".
 
 A command takes no time. Security and protection are loaded from the flash configuration field
 after each reset. Missing: reading from and programming the IFR, and the backdoor key.
@@ -78,7 +78,7 @@ class KinetisFlash:
     def write(self, offset: int, value: int) -> None:
         """Write registers; ones in FSTAT clear errors and start the command."""
         if offset == _FPROT:
-            self._unprotected &= value  # protection can only be added (28.3.3.6)
+            self._unprotected &= value  # protection can only be added
         elif offset != _FSTAT_WORD:
             self._registers[offset] = value
         else:

@@ -1,4 +1,4 @@
-"""The SIM of the KW41Z with its watchdog, the COP (MKW41Z512RM, chapters 12 and 39).
+"""The SIM of the KW41Z with its watchdog, the COP (MKW41Z512RM, "SIM").
 
 The COP runs after reset, and resets the chip unless the firmware disables or services it. Its
 windowed mode and its other clocks are not modelled: it counts the LPO clock.

@@ -1,4 +1,4 @@
-"""The NVMC: nRF52840 PS 1.7, 4.3; nRF9160 PS 2.1, 4.5. Erasing takes no time.
+"""The NVMC: nRF52840 PS 1.7, 4.3; nRF9160 PS, "NVMC". Erasing takes no time.
 
 A write without WEN, or narrower than a word, is a bus error. The number of writes to a word
 between erases (n_WRITE) is not checked, and partial erase is not modelled. The nRF9160 erases a
