@@ -16,12 +16,15 @@ from harness.simulator.clock import Clock, Timed, next_deadline
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.counting import NEVER
 from harness.simulator.execution import Executor
+from harness.simulator.polling import PollingDetector
 from harness.simulator.stop_handler import StopHandler
 from harness.simulator.stops import Stop
 from harness.simulator.thumb import Block
 
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
-_IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls
+_IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls a UART
+_POLL_PAUSE = 0.002  # the same while it polls memory; a debugger's write ends the pause
+_NEAR = 1_000_000  # ticks until an event for which polling firmware may wait
 _CLOSE_DEADLINE = 5.0  # seconds
 
 
@@ -71,6 +74,7 @@ class Core:
             self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
         self._exceptions = self._stop_handler.exceptions
+        self._polling = PollingDetector(self.executor, memories)
         self._turn = threading.Condition(threading.RLock())
         self._waiting = 0
         self._count_lock = threading.Lock()
@@ -207,10 +211,21 @@ class Core:
                 else:
                     try:
                         self.report_awake(True)
-                        self._execute(NEVER, self._nobody_waits)
+                        self._run_slice()
                     except Exception as error:
                         self.failure = error
                         return
+
+    def _run_slice(self) -> None:
+        """Run for a while; then pause if the firmware polls memory, and nothing is due soon."""
+        end = self.executor.now() + self._polling.slice
+        self._execute(end, self._nobody_waits)
+        if self.executor.now() < end or not self._keeps_running():
+            return
+        deadline = next_deadline(self.timed)
+        is_far = deadline is None or deadline > self.clock.ticks() + _NEAR
+        if is_far and self._polling.polls():
+            self._turn.wait(_POLL_PAUSE)
 
     def _nobody_waits(self) -> bool:
         return not self._waiting
