@@ -195,6 +195,7 @@ def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
         "RAM_ORIGIN": f"{memory.ram.origin:#x}",
         "RAM_SIZE": f"{memory.ram.size:#x}",
         "STACK_SIZE": str(target.stack),
+        "LOAD": target.load,
         "OPTIMIZE": toolchain.opt,
         **{key: str(value) for key, value in target.port.options.items()},
     }

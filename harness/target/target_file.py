@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.support.memory_map import Address, Memory, Size
+from harness.support.memory_map import Address, Load, Memory, Region, Size
 from harness.support.toml_file import Section
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -194,6 +194,10 @@ class TargetFile(Section, frozen=True):
     """How to start the target; `kind` selects one of four tables."""
     stack: Size = 8192
     """Bytes of RAM reserved for the stack."""
+    load: Load = "flash"
+    """The memory that the image is loaded to, and runs from. With `ram`, the debug probe writes the
+    image to `memory.ram` at each start, and leaves the flash as it is.
+    """
     clock: Clock | None = None
     """Clock of the core, which converts cycles to time."""
     power: Power | None = None
@@ -212,6 +216,11 @@ class Target(TargetFile, frozen=True, kw_only=True):
     def file_name(self) -> str:
         """The name, for files: `chip:nrf52840` and paths have characters that files must not."""
         return re.sub(r"[^\w.-]+", "-", self.name)
+
+    @property
+    def load_region(self) -> Region:
+        """The memory that images are loaded to."""
+        return self.memory.ram if self.load == "ram" else self.memory.flash
 
     @property
     def instruction_ticks(self) -> Fraction:

@@ -6,9 +6,18 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.support import bundled_files
 from harness.support.suggestions import suggest
-from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
+from harness.target.target_file import (
+    MAX_ICOUNT_SHIFT,
+    NS,
+    Port,
+    Pyocd,
+    Qemu,
+    TargetFile,
+    Virtual,
+)
 
 _WORD = 4
+_WITHOUT_VTOR = "cortex-m0"  # Armv6-M ARM (DDI 0419), B3.2.2: VTOR is optional; Cortex-M0+ has it
 # The difference of two readings is off by less than one tick up or down. To round it to the right
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
@@ -35,8 +44,29 @@ def check_rules(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_load(path, file)
     _check_counter(path, file)
     _check_port(path, file.port)
+
+
+def _check_load(path: Path, file: TargetFile) -> None:
+    """Check that a debug probe can start an image from RAM, if it is loaded there."""
+    if file.load == "flash":
+        return
+    if not isinstance(file.board, Pyocd | Virtual):
+        raise InputError(
+            "`ram` is only allowed on boards of kind pyocd and virtual, where a debug probe writes "
+            "the image and starts it",
+            where=f"{path}: load",
+            remedy="remove it: no flash wears out in an emulator",
+        )
+    if file.mcu.core == _WITHOUT_VTOR:
+        raise InputError(
+            f"`ram` is not possible on a {_WITHOUT_VTOR}: it has no VTOR, so its interrupts and "
+            "faults always take their vectors from address 0",
+            where=f"{path}: load",
+            remedy="remove it: load the image into flash",
+        )
 
 
 def _check_counter(path: Path, file: TargetFile) -> None:
