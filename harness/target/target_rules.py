@@ -9,6 +9,7 @@ from harness.support.suggestions import suggest
 from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
 
 _WORD = 4
+_CORE_VECTORS = 16
 # The difference of two readings is off by less than one tick up or down. To round it to the right
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
@@ -35,8 +36,38 @@ def check_rules(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_words(path, file)
+    _check_writes(path, file)
     _check_counter(path, file)
     _check_port(path, file.port)
+
+
+def _check_words(path: Path, file: TargetFile) -> None:
+    end = file.memory.flash.origin + _CORE_VECTORS * _WORD
+    for index, fixed in enumerate(file.image.words):
+        where = f"{path}: image.words[{index}]"
+        if fixed.address % _WORD:
+            raise InputError("address must be a multiple of 4", where=where)
+        last = fixed.address + len(fixed.values) * _WORD
+        if fixed.address < end or last > file.memory.flash.end:
+            raise InputError(
+                f"the words at {fixed.address:#x} must be in memory.flash, behind the vector table "
+                "and behind the words before them",
+                where=where,
+            )
+        end = last
+
+
+def _check_writes(path: Path, file: TargetFile) -> None:
+    for index, write in enumerate(file.before_start):
+        where = f"{path}: before_start[{index}]"
+        if write.address % (write.width // 8):
+            raise InputError(
+                f"address must be a multiple of {write.width // 8} for a width of {write.width}",
+                where=where,
+            )
+        if write.value >> write.width:
+            raise InputError(f"value has more than {write.width} bits", where=where)
 
 
 def _check_counter(path: Path, file: TargetFile) -> None:
