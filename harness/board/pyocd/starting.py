@@ -1,5 +1,6 @@
 """Starts an image from reset, or from RAM as reset would."""
 
+from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.core.target import Target as PyocdTarget
 
@@ -7,7 +8,7 @@ from harness.board.pyocd.programming import verify
 from harness.elf import Elf, Segment
 from harness.errors import InfrastructureError, InputError
 from harness.image.stack_paint import paint
-from harness.target.target_file import Target
+from harness.target.target_file import Target, Write
 
 # Armv7-M ARM (DDI 0403E), B3.2.5 and B1.4.2; the same in Armv6-M and Armv8-M.
 _VTOR = 0xE000ED08
@@ -42,6 +43,8 @@ def start(
             where=f"probe {probe}",
             remedy="does a watchdog or another debugger reset it? Check nRESET and the power",
         )
+    for index, write in enumerate(target.before_start):
+        _write(session, write, f"{target.path}: before_start[{index}]")
     if target.load == "ram":
         for segment in elf.segments():
             _check_in_ram(session, segment, target, elf)
@@ -53,6 +56,20 @@ def start(
     if cleared:
         chip.write_memory_block8(cleared.start, bytes(len(cleared)))
     chip.resume()
+
+
+def _write(session: Session, write: Write, where: str) -> None:
+    """Write a register. What it reads as proves nothing: those for keys never return the key."""
+    try:
+        session.target.write_memory(write.address, write.value, write.width)
+        session.target.flush()
+    except exceptions.TransferFaultError as error:
+        raise InputError(
+            f"the chip does not take {write.value:#x} at {write.address:#010x}: {error}",
+            where=where,
+            remedy="compare address and width with the chip's reference manual; a peripheral may "
+            "need its clock first",
+        ) from error
 
 
 def _check_in_ram(session: Session, segment: Segment, target: Target, elf: Elf) -> None:
