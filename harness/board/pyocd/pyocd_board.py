@@ -9,6 +9,7 @@ import serial
 from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
+from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
@@ -181,13 +182,14 @@ class PyocdBoard:
         self._leases.append(Lease(resource, wait=self._lock_timeout))
 
     def _identify(self, session: Session) -> None:
-        chip, target = self._board.chip_id, self._board.target
-        if chip is not None:
-            self._limit.run(
-                _STATE_LIMIT,
-                "reading the chip's id",
-                lambda: check_chip(session, self._probe, target, chip),
-            )
+        """Check that this is the chip, and the core, that the target describes."""
+
+        def identify() -> None:
+            if self._board.chip_id is not None:
+                check_chip(session, self._probe, self._board.target, self._board.chip_id)
+            check_core(session, self._target)
+
+        self._do(_STATE_LIMIT, "reading the chip's id", identify)
 
     def _flash(self, session: Session, elf: Elf) -> None:
         target = self._board.target

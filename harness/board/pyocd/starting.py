@@ -98,7 +98,7 @@ def _set_registers(session: Session, target: Target, elf: Elf) -> None:
             remedy='write load = "flash": the core has no VTOR, or one that cannot point to RAM',
         )
     stack, entry = chip.read_memory_block32(vectors, 2)
-    known = chip.selected_core.core_registers.by_name
+    known = chip.selected_core_or_raise.core_registers.by_name
     limits = {name: 0 for name in _STACK_LIMITS if name in known}
     values = {**limits, _MODE: 0, "xpsr": _XPSR_THUMB, "msp": stack, "pc": entry & ~1}
     chip.write_core_registers_raw(list(values), list(values.values()))
