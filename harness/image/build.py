@@ -27,7 +27,7 @@ from harness.model.folder import Model
 from harness.support import bundled_files, checked_cache
 from harness.support.owned_temporary import sweep, temporary_folder
 from harness.support.whole_files import explained_errors
-from harness.target.target_file import Target
+from harness.target.target_file import ImageNeeds, Target
 
 Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
 """The purpose of an image; users only build `measured` ones directly."""
@@ -198,9 +198,24 @@ def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
         "RAM_ORIGIN": f"{memory.ram.origin:#x}",
         "RAM_SIZE": f"{memory.ram.size:#x}",
         "STACK_SIZE": str(target.stack),
+        "LOAD": target.load,
         "OPTIMIZE": toolchain.opt,
+        **(_needs(target.image) if target.load == "flash" else {}),
         **{key: str(value) for key, value in port.options.items()},
     }
+
+
+def _needs(image: ImageNeeds) -> dict[str, str]:
+    """Return the options for what the chip looks for in flash; most look for nothing."""
+    options = {}
+    if image.vector_checksum:
+        options["VECTOR_CHECKSUM"] = "ON"
+    if image.words:
+        options["FIXED_WORDS"] = ";".join(
+            f"{fixed.address:#x}=" + ",".join(f"{value:#x}" for value in fixed.values)
+            for fixed in image.words
+        )
+    return options
 
 
 def _build_id(

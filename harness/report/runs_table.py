@@ -29,8 +29,8 @@ _SMALL_MARGIN = 256  # bytes
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print a row for each of `records`, failed ones first, and a legend.
 
-    Below the target are the toolchain and flag, if the records have several, and the protocol, if
-    it is not the link.
+    Below the target are the toolchain and flag, if the records have several; the protocol, if it is
+    not the link; and the memory that the image ran from, if it is not flash.
     """
     records = sorted(records, key=lambda record: record.verdict == "passed")
     several_builds = len({built_with(record.image) for record in records}) > 1
@@ -54,6 +54,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     for record in records:
         notes = (
             record.protocol * (record.protocol != "link"),
+            "from RAM" * (record.load == "ram"),
             built_with(record.image) * several_builds,
         )
         table.add_row(

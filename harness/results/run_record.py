@@ -106,6 +106,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         energy=_energy_info(run.metered),
         memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
+        load=run.target.load,
         session=os.environ.get(_XDIST_SESSION) or _SESSION,
         **measured,
     )

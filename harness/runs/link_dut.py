@@ -128,7 +128,7 @@ class LinkDut(BoardUnderTest):
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
         with self._request.progress.step(f"reading the memory use of {self.model.name}"):
-            memory = memory_use(self.image.elf, heap)
+            memory = memory_use(self.image.elf, heap, self.target.load)
         return Run(
             target=self.target,
             model=self.model,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from harness.support import bundled_files
-from harness.support.memory_map import Address, Memory, Size
+from harness.support.memory_map import Address, Load, Memory, Region, Size
 from harness.support.toml_file import Section
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -189,6 +189,39 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """
 
 
+class FixedWords(Section, frozen=True):
+    """Words that the chip expects in flash at a fixed address."""
+
+    address: Address
+    """Address of the first word."""
+    values: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
+    """The words, 32 bits each."""
+
+
+class ImageNeeds(Section, frozen=True):
+    """What the chip looks for in the image before it starts it."""
+
+    vector_checksum: bool = False
+    """Whether vector 7 makes the sum of the first eight vectors 0, as the boot ROM of LPC chips
+    checks.
+    """
+    words: tuple[FixedWords, ...] = ()
+    """Words at fixed addresses in ascending order, such as the flash configuration field of
+    Kinetis chips.
+    """
+
+
+class Write(Section, frozen=True):
+    """A write by the debugger."""
+
+    address: Address
+    """Address of the register."""
+    value: Address
+    """Value that is written."""
+    width: Literal[8, 16, 32] = 32
+    """Bits of the access."""
+
+
 class Arduino(Section, frozen=True):
     """The board in arduino-cli."""
 
@@ -213,6 +246,16 @@ class TargetFile(Section, frozen=True):
     """How to start the target; `kind` selects one of four tables."""
     stack: Size = 8192
     """Bytes of RAM reserved for the stack."""
+    load: Load = "flash"
+    """The memory that the image is loaded to, and runs from. With `ram`, the debug probe writes the
+    image to `memory.ram` at each start, and leaves the flash as it is.
+    """
+    image: ImageNeeds = ImageNeeds()
+    """What the chip looks for in the image before it starts it."""
+    before_start: tuple[Write, ...] = ()
+    """What the debugger writes after a reset, in this order, before the first instruction: to stop
+    a watchdog, for example.
+    """
     clock: Clock | None = None
     """Clock of the core, which converts cycles to time."""
     power: Power | None = None
@@ -231,6 +274,11 @@ class Target(TargetFile, frozen=True, kw_only=True):
     def file_name(self) -> str:
         """The name, for files: `chip:nrf52840` and paths have characters that files must not."""
         return re.sub(r"[^\w.-]+", "-", self.name)
+
+    @property
+    def load_region(self) -> Region:
+        """The memory that images are loaded to."""
+        return self.memory.ram if self.load == "ram" else self.memory.flash
 
     @property
     def instruction_ticks(self) -> Fraction:

@@ -7,9 +7,20 @@ from harness.errors import InputError
 from harness.support import bundled_files
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
-from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
+from harness.target.target_file import (
+    MAX_ICOUNT_SHIFT,
+    NS,
+    Port,
+    Pyocd,
+    Qemu,
+    TargetFile,
+    Virtual,
+)
 
 _WORD = 4
+_WITHOUT_VTOR = "cortex-m0"  # Armv6-M ARM (DDI 0419), B3.2.2: VTOR is optional; Cortex-M0+ has it
+_WITH_PROBE = (Pyocd, Virtual)  # boards with a debug probe
+_CORE_VECTORS = 16
 # The difference of two readings is off by less than one tick up or down. To round it to the right
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
@@ -38,8 +49,65 @@ def check_rules(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_load(path, file)
+    _check_words(path, file)
+    _check_writes(path, file)
     _check_counter(path, file)
     _check_port(path, file.port)
+
+
+def _check_load(path: Path, file: TargetFile) -> None:
+    """Check that a debug probe can start an image from RAM, if it is loaded there."""
+    if file.load == "flash":
+        return
+    if not isinstance(file.board, _WITH_PROBE):
+        raise InputError(
+            "`ram` is only allowed on boards of kind pyocd and virtual, where a debug probe writes "
+            "the image and starts it",
+            where=f"{path}: load",
+            remedy="remove it: no flash wears out in an emulator",
+        )
+    if file.mcu.core == _WITHOUT_VTOR:
+        raise InputError(
+            f"`ram` is not possible on a {_WITHOUT_VTOR}: it has no VTOR, so its interrupts and "
+            "faults always take their vectors from address 0",
+            where=f"{path}: load",
+            remedy="remove it: load the image into flash",
+        )
+
+
+def _check_words(path: Path, file: TargetFile) -> None:
+    end = file.memory.flash.origin + _CORE_VECTORS * _WORD
+    for index, fixed in enumerate(file.image.words):
+        where = f"{path}: image.words[{index}]"
+        if fixed.address % _WORD:
+            raise InputError("address must be a multiple of 4", where=where)
+        last = fixed.address + len(fixed.values) * _WORD
+        if fixed.address < end or last > file.memory.flash.end:
+            raise InputError(
+                f"the words at {fixed.address:#x} must be in memory.flash, behind the vector table "
+                "and behind the words before them",
+                where=where,
+            )
+        end = last
+
+
+def _check_writes(path: Path, file: TargetFile) -> None:
+    if file.before_start and not isinstance(file.board, _WITH_PROBE):
+        raise InputError(
+            "is only allowed on boards of kind pyocd and virtual, which have a debug probe",
+            where=f"{path}: before_start",
+            remedy="remove it: an emulator starts without it",
+        )
+    for index, write in enumerate(file.before_start):
+        where = f"{path}: before_start[{index}]"
+        if write.address % (write.width // 8):
+            raise InputError(
+                f"address must be a multiple of {write.width // 8} for a width of {write.width}",
+                where=where,
+            )
+        if write.value >> write.width:
+            raise InputError(f"value has more than {write.width} bits", where=where)
 
 
 def _check_counter(path: Path, file: TargetFile) -> None:

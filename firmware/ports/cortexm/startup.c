@@ -14,6 +14,7 @@ extern uint32_t stack_bottom[], stack_top[];
 extern uint8_t data_start[], data_end[], data_image[], bss_start[], bss_end[];
 typedef void (*constructor_t)(void);
 extern constructor_t init_array_start[], init_array_end[];
+extern uint32_t vector_checksum[];
 
 int main(void);
 void fault_handler(void);
@@ -77,7 +78,11 @@ __attribute__((section(".vectors.core"), used)) static const core_vector_t core_
     {.handler = fault_handler}, /* MemManage */
     {.handler = fault_handler}, /* BusFault */
     {.handler = fault_handler}, /* UsageFault */
+#ifdef VECTOR_CHECKSUM
+    {.stack = vector_checksum},
+#else
     {.handler = fault_handler}, /* SecureFault */
+#endif
     {0},
     {0},
     {0},

@@ -46,6 +46,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "golden": model.golden_source,
         "protocol": record.protocol,
         "input_via": record.input_via,
+        "load": record.load,
         "clock": _clock(record),
         **_meter(record),
         "harness": record.host.harness,
