@@ -36,6 +36,10 @@ _NO_NEWLIB = re.compile(
     r"cannot read spec file 'nano\.specs'|fatal error: (?:string\.h|c\w+): No such"
 )
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
+# A port.cmake refuses an option: message(FATAL_ERROR " OPTION: what is wrong\n -> what to do").
+_OPTION = re.compile(
+    r"^CMake Error at .*\n\s*(?P<option>\w+): (?P<what>.+)\n\s*-> (?P<remedy>.+)$", re.MULTILINE
+)
 _ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # \b excludes file names
 _ERROR_LINES = 20
 _COUNT = re.compile(r"^\[(\d+)/(\d+)\] ", re.MULTILINE)
@@ -60,8 +64,9 @@ def compile_firmware(
 
     `count` is called while it compiles with the number of files that are done: "12 of 80".
 
-    Raises `InputError` if the image does not fit the target's memory, or the build tools do not
-    take a path; `InfrastructureError` if a tool is missing or fails, `OSError` if the disk is full.
+    Raises `InputError` if the image does not fit the target's memory, the port refuses an option,
+    or the build tools do not take a path; `InfrastructureError` if a tool is missing or fails,
+    `OSError` if the disk is full.
     """
     cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
@@ -223,6 +228,11 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
             f"{size:,} bytes of {key}",
             where=f"{target.path}: memory.{key}",
             remedy="choose a smaller model or a target with more memory",
+        )
+    if refused := _OPTION.search(log):
+        key = "baud" if refused["option"] == "BAUD" else f"options.{refused['option']}"
+        return InputError(
+            refused["what"], where=f"{target.path}: port.{key}", remedy=refused["remedy"]
         )
     if _NO_NEWLIB.search(log):
         return InfrastructureError(

@@ -27,6 +27,7 @@ _LEAST_TICKS = 2.5
 _PORT_OPTION = re.compile(
     r"^[ \t]*(?:set\(\s*(\w+)\b[^)]*\sCACHE\s|option\(\s*(\w+))", re.MULTILINE
 )
+_INCLUDE = re.compile(r"^include\(\$\{CMAKE_CURRENT_SOURCE_DIR\}/([\w/.-]+)\)", re.MULTILINE)
 _PORT_TO_COPY = "template"  # its registers do not exist
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
@@ -202,4 +203,8 @@ def _check_options(where: str, port: Port) -> None:
 
 
 def _description(port: Port) -> str:
-    return (port.folder / "port.cmake").read_text(encoding="utf-8", errors="replace")
+    """Return the text of port.cmake and of the files of our firmware that it includes."""
+    text = (port.folder / "port.cmake").read_text(encoding="utf-8", errors="replace")
+    included = (bundled_files.bundled("firmware") / name for name in _INCLUDE.findall(text))
+    parts = [file.read_text(encoding="utf-8") for file in included if file.is_file()]
+    return "\n".join([text, *parts])

@@ -199,7 +199,7 @@ def nothing(bench: Workbench) -> str:
         ("firmware/app/main.c", "#include", "/* why */\n#include", False),
         ("firmware/app/main.c", "#include", "int more;\n#include", True),
         ("firmware/nn/nn_kernels.h", "#include", "int more;\n#include", True),
-        ("firmware/ports/stm32f4/port.c", "#include", "int more;\n#include", True),
+        ("firmware/ports/stm32/port.c", "#include", "int more;\n#include", True),
         ("firmware/ports/nrf52/port.c", "#include", "int more;\n#include", False),
         ("firmware/CMakeLists.txt", '"-O2"', '"-O3"', True),
         (f"targets/{VIRTUAL}.toml", "\n", "\n# why\n", False),

@@ -28,7 +28,11 @@ def file(tmp_path: Path) -> Path:
     """A target file beside the folder of its port, which is a copy of one of ours."""
     folder = tmp_path / "targets"
     folder.mkdir()
-    shutil.copytree(bundled_files.bundled("firmware/ports/stm32f4"), folder / "mine")
+    ours = bundled_files.bundled("firmware/ports")
+    (folder / "mine").mkdir()
+    shutil.copy(ours / "stm32" / "port.c", folder / "mine")
+    family = (ours / "stm32f4" / "port.cmake").read_text()
+    (folder / "mine" / "port.cmake").write_text(f"{family}set(PORT_SOURCES port.c)\n")
     (folder / "my-board.toml").write_text(TARGET)
     return folder / "my-board.toml"
 
@@ -111,6 +115,8 @@ def test_a_folder_without_port_cmake_is_refused(file: Path) -> None:
 
 def test_a_folder_without_a_source_is_refused(file: Path) -> None:
     (file.parent / "mine" / "port.c").unlink()
+    template = bundled_files.bundled("firmware/ports/template")
+    shutil.copy(template / "port.cmake", file.parent / "mine")
     error = refusal(file)
     assert "there is no source in" in error.what
     assert "PORT_SOURCES" in error.remedy
