@@ -1,6 +1,7 @@
 """A port of the user's own: what `port.dir` takes, refuses and builds."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ needs_gcc = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None,
     reason="arm-none-eabi-gcc is not on PATH: see `make system`",
 )
+
+needs_clang = pytest.mark.skipif(find_spec("ziglang") is None, reason="ziglang is not installed")
 
 TARGET = 'base = "qemu-stm32"\ndescription = "With a port of my own"\nport.dir = "mine"\n'
 
@@ -131,29 +134,32 @@ def test_the_folder_is_a_text(file: Path, value: str) -> None:
 # Images
 
 
-def built(file: Path, folder: Path) -> Image:
+def built(file: Path, folder: Path, name: str = "gcc") -> Image:
     target: Target = load_target(file)
     model = load_model(ROOT / "models" / "digits")
-    return build_image(
-        target, model, find_engine("cmsis-nn"), folder, toolchain=find_toolchain("gcc")
-    )
+    engine = find_engine("cmsis-nn")
+    return build_image(target, model, engine, folder, toolchain=find_toolchain(name))
 
 
-@needs_gcc
-def test_an_image_is_known_by_the_contents_of_the_folder(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", [pytest.param("gcc", marks=needs_gcc), pytest.param("clang", marks=needs_clang)]
+)
+def test_an_image_is_known_by_the_contents_of_the_folder(
+    file: Path, tmp_path: Path, name: str
+) -> None:
     moved = tmp_path / "elsewhere; with an = odd, name"
     shutil.copytree(file.parent, moved)
     (moved / "mine" / ".git").mkdir()
     (moved / "mine" / ".git" / "HEAD").write_text("hidden files are no part of a port")
     images = tmp_path / "images"
-    first = built(file, images)
-    assert built(moved / file.name, images).cached
-    again = built(moved / file.name, tmp_path / "again")
+    first = built(file, images, name)
+    assert built(moved / file.name, images, name).cached
+    again = built(moved / file.name, tmp_path / "again", name)
     assert again.elf.path.read_bytes() == first.elf.path.read_bytes()
     assert str(tmp_path).encode() not in first.elf.path.read_bytes()
 
     (moved / "mine" / "notes.inc").write_text("a port may read any file")
-    other = built(moved / file.name, images)
+    other = built(moved / file.name, images, name)
     assert not other.cached
     assert other.build_id != first.build_id
 
