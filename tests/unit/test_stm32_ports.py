@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from harness.image.build import build_image
 from harness.image.compilation import compile_firmware
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import load_model
+from harness.runs.link_dut import LinkDut
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Target, Virtual
 from tests.support.devices import opened
@@ -43,6 +46,11 @@ LARGEST = {"nucleo-l053r8": "gesture"}  # where digits is too large
 needs_gcc = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None,
     reason="arm-none-eabi-gcc is not on PATH: see `make system`",
+)
+
+needs_qemu = pytest.mark.skipif(
+    shutil.which("qemu-system-arm") is None,
+    reason="qemu-system-arm is not on PATH: see `make system`",
 )
 
 
@@ -211,7 +219,25 @@ def test_an_unknown_option_has_near_names(tmp_path: Path) -> None:
     assert caught.value.remedy.startswith("did you mean TRIGGER")
 
 
-# On a virtual board
+# On emulators
+
+
+@contextmanager
+def started(target: Target, root: Path) -> Iterator[LinkDut]:
+    """A session on `target` with a network of four bytes, which adds one to the first."""
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    folder = root / "tiny"
+    folder.mkdir()
+    shutil.copy(ROOT / "tests" / "data" / "models" / "valid.toml", folder / "model.toml")
+    (folder / "model.tflite").write_bytes(b.build([source], [b.dense(source, 4)]))
+    model = load_model(folder)
+    engine = hand_made("tensor[0] = (int8_t)(tensor[0] + 1);")
+    image = build_image(target, model, engine, root / "images", toolchain=find_toolchain("gcc"))
+    with opened(target, model, image, root) as dut:
+        assert dut.infer(np.array([1, 2, 3, 4], np.int8)).tolist() == [2, 2, 3, 4]
+        yield dut
+
 
 MODER, PUPDR, AFRL = 0x00, 0x0C, 0x20
 GPIOB, GPIOD = 0x4002_0400, 0x4002_0C00
@@ -225,18 +251,7 @@ def test_the_uart_works_and_its_pins_have_their_function(tmp_path: Path) -> None
     assert isinstance(base.board, Virtual)
     board = msgspec.structs.replace(base.board, uart="USART3")
     target = msgspec.structs.replace(base, port=port, board=board)
-    b = Builder()
-    source = b.activation((1, 4), 0.1, 0)
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    shutil.copy(ROOT / "tests" / "data" / "models" / "valid.toml", folder / "model.toml")
-    (folder / "model.tflite").write_bytes(b.build([source], [b.dense(source, 4)]))
-    model = load_model(folder)
-    gcc = find_toolchain("gcc")
-    engine = hand_made("tensor[0] = (int8_t)(tensor[0] + 1);")
-    image = build_image(target, model, engine, tmp_path / "images", toolchain=gcc)
-    with opened(target, model, image, tmp_path) as dut:
-        assert dut.infer(np.array([1, 2, 3, 4], np.int8)).tolist() == [2, 2, 3, 4]
+    with started(target, tmp_path) as dut:
 
         def word(address: int) -> int:
             return int.from_bytes(dut.board.read_memory(address, 4), "little")
@@ -245,3 +260,22 @@ def test_the_uart_works_and_its_pins_have_their_function(tmp_path: Path) -> None
         assert word(GPIOB + PUPDR) >> 20 & 0xF == 0b0100  # PB11: up
         assert word(GPIOB + AFRL + 4) >> 8 & 0xFF == 0x77
         assert word(GPIOD + MODER) >> 6 & 3 == 1  # PD3: output
+
+
+@needs_gcc
+@needs_qemu
+def test_pins_of_the_first_kind_and_systick_work(tmp_path: Path) -> None:
+    """QEMU's STM32F100: the only machine with CRL and CRH; its timers have 16 bits."""
+    (tmp_path / "f100.toml").write_text(
+        """
+base = "nucleo-f103rb"
+description = "STM32F100RB, emulated by QEMU"
+stack = 1024
+memory.ram.size = 0x2000
+port.options = { UART = "usart1", TX = "PA9", RX = "PA10" }
+counter = { ticks = "instructions", hz = 24_000_000 }
+board = { kind = "qemu", machine = "stm32vldiscovery", icount_shift = 7 }
+"""
+    )
+    with started(load_target(tmp_path / "f100.toml"), tmp_path) as dut:
+        assert dut.welcome.counter == "systick"
