@@ -15,7 +15,7 @@ from harness.errors import InputError
 from harness.image.build import build_image
 from harness.image.compilation import compile_firmware
 from harness.image.toolchain import find_toolchain
-from harness.model.folder import load_model
+from harness.model.folder import Model, load_model
 from harness.runs.link_dut import LinkDut
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Target, Virtual
@@ -62,6 +62,20 @@ def facts(family: str) -> dict[str, list[str]]:
     """Return the values of each set() in the family's port.cmake by name."""
     text = re.sub(r"#.*", "", (PORTS / family / "port.cmake").read_text())
     return {name: values.split() for name, values in re.findall(r"set\((\w+)([^)]*)\)", text)}
+
+
+PLUS_ONE = hand_made("tensor[0] = (int8_t)(tensor[0] + 1);")
+
+
+def tiny(root: Path) -> Model:
+    """Return a model of four bytes, for an engine made by hand."""
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    folder = root / "tiny"
+    folder.mkdir()
+    shutil.copy(ROOT / "tests" / "data" / "models" / "valid.toml", folder / "model.toml")
+    (folder / "model.tflite").write_bytes(b.build([source], [b.dense(source, 4)]))
+    return load_model(folder)
 
 
 # Facts
@@ -118,6 +132,23 @@ def test_a_board_of_each_family_takes_the_largest_model(board: str, tmp_path: Pa
     assert "warning" not in (image.directory / "build.log").read_text()
 
 
+@needs_gcc
+def test_a_family_of_the_user_s_own_is_a_file_of_facts(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    shutil.copy(PORTS / "stm32wb" / "port.cmake", tmp_path / "mine")
+    file = tmp_path / "board.toml"
+    file.write_text(
+        """
+base = "nucleo-wb55rg"
+description = "A board with a family of my own"
+port = { dir = "mine", options = { UART = "lpuart1", TX = "PC1" } }
+"""
+    )
+    gcc = find_toolchain("gcc")
+    image = build_image(load_target(file), tiny(tmp_path), PLUS_ONE, tmp_path, toolchain=gcc)
+    assert image.elf.path.is_file()
+
+
 # Options
 
 REFUSED = {
@@ -125,7 +156,7 @@ REFUSED = {
         "stm32f4",
         {"UART": "lpuart1"},
         "options.UART",
-        "port stm32f4 has no 'lpuart1'",
+        "there is no 'lpuart1' in this family",
         "known: uart4, uart5, uart7, uart8, uart9, uart10, usart1, usart2, usart3, usart6",
     ),
     "a pin of another UART": (
@@ -224,16 +255,10 @@ def test_an_unknown_option_has_near_names(tmp_path: Path) -> None:
 
 @contextmanager
 def started(target: Target, root: Path) -> Iterator[LinkDut]:
-    """A session on `target` with a network of four bytes, which adds one to the first."""
-    b = Builder()
-    source = b.activation((1, 4), 0.1, 0)
-    folder = root / "tiny"
-    folder.mkdir()
-    shutil.copy(ROOT / "tests" / "data" / "models" / "valid.toml", folder / "model.toml")
-    (folder / "model.tflite").write_bytes(b.build([source], [b.dense(source, 4)]))
-    model = load_model(folder)
-    engine = hand_made("tensor[0] = (int8_t)(tensor[0] + 1);")
-    image = build_image(target, model, engine, root / "images", toolchain=find_toolchain("gcc"))
+    """A session on `target` with the tiny model, which answers."""
+    model = tiny(root)
+    gcc = find_toolchain("gcc")
+    image = build_image(target, model, PLUS_ONE, root / "images", toolchain=gcc)
     with opened(target, model, image, root) as dut:
         assert dut.infer(np.array([1, 2, 3, 4], np.int8)).tolist() == [2, 2, 3, 4]
         yield dut
