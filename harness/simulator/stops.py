@@ -14,7 +14,9 @@ class Reason(Enum):
     SLEEP = auto()
     """WFI."""
     EVENT = auto()
-    """WFE or YIELD; the core decides whether it sleeps."""
+    """WFE; the core decides whether it sleeps."""
+    WAIT = auto()
+    """YIELD: the firmware polls memory."""
     BREAKPOINT = auto()
     EXCEPTION = auto()
     """`number` is QEMU's exception number: see stop_handler.py."""
