@@ -29,6 +29,9 @@ class FaultyBoard(Protocol):
     def protect(self, sector: int) -> None:
         """Write-protect a sector or page."""
 
+    def lock(self) -> None:
+        """Switch the read-out protection on."""
+
     def stick(self, address: int, bit: int) -> None:
         """Make a bit of flash always read as one."""
 
@@ -88,6 +91,7 @@ FAULTS: Mapping[str, _FaultKind] = {
     "write-protected": _FaultKind(
         "SECTOR", "the sector or page is write-protected", lambda b, v: b.protect(address(v))
     ),
+    "locked": _FaultKind("", "the read-out protection is on", lambda b, _: b.lock()),
     "stuck-bit": _FaultKind("ADDRESS:BIT", "the bit of flash always reads as one", _stick),
     "serial-drop": _FaultKind(
         _BYTE, "lose the N-th byte from now on, counted from 0", _disturb(Harm.DROP)

@@ -55,7 +55,7 @@ class Board:
         self._powered = True
         self._unplug_in: int | None = None
         self._flashing = False
-        self._port = DebugPort(self.chip.core, self.chip.access_ports)
+        self._port = DebugPort(self.chip)
         uarts = self.chip.uarts
         if uart and uart.upper() not in uarts:
             raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(uart, uarts))
@@ -68,6 +68,11 @@ class Board:
                 board_faults.apply(self, fault)
         if self._powered:
             self.chip.core.power_on()
+
+    @property
+    def port(self) -> str:
+        """The path of the serial port; empty if the chip has no UART."""
+        return self.line.path if self.chip.uarts else ""
 
     def close(self) -> None:
         """End its threads and close the serial line."""
@@ -140,6 +145,17 @@ class Board:
         """Write-protect a sector or page of the flash."""
         with self.chip.core.stopped():
             self.chip.flash.protect(sector)
+
+    def lock(self) -> None:
+        """Switch the read-out protection on; `InputError` if the chip has none."""
+        if self.chip.protection is None:
+            raise InputError(
+                f"the read-out protection of the {self.chip.name} is not modelled",
+                where="--fault locked",
+                remedy="take another chip: the README of the simulator lists them",
+            )
+        with self.chip.core.stopped():
+            self.chip.protection.lock()
 
     def stick(self, address: int, bit: int) -> None:
         """Make a bit of flash always read as one; raise `ValueError` outside the flash."""
