@@ -18,7 +18,7 @@ from harness.simulator.counting import NEVER
 from harness.simulator.execution import Executor
 from harness.simulator.polling import PollingDetector
 from harness.simulator.stop_handler import StopHandler
-from harness.simulator.stops import Reason, Stop
+from harness.simulator.stops import Stop
 from harness.simulator.thumb import Block
 
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
@@ -285,7 +285,6 @@ class Core:
     def _handle(self, stop: Stop) -> None:
         self.debug.retired = True
         self.sleeping = self._stop_handler.handle(stop)
-        self._idle = self._idle or stop.reason is Reason.WAIT
 
     def _halt(self, reason: int) -> None:
         self.halted = True

@@ -212,9 +212,8 @@ class Executor:
         if error == unicorn_const.UC_ERR_INSN_INVALID:
             if not self.registers.read(XPSR) & _THUMB_STATE:
                 return Stop(Reason.STATE)
-            if self._ended_with(YIELD):
-                return Stop(Reason.WAIT)
-            return Stop(Reason.EVENT if self._ended_with(WFE) else Reason.UNDEFINED)
+            is_event = self._ended_with(WFE) or self._ended_with(YIELD)
+            return Stop(Reason.EVENT if is_event else Reason.UNDEFINED)
         raise InfrastructureError(
             f"the emulator failed at pc {self.pc:#010x}: {self._emulator.error_text(error)}",
             where="virtual board",

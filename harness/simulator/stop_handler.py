@@ -80,7 +80,7 @@ class StopHandler:
             return self._exception(stop.number)
         if stop.reason is Reason.BREAKPOINT:
             self._breakpoint()
-        elif stop.reason not in (Reason.LIMIT, Reason.WAIT):
+        elif stop.reason is not Reason.LIMIT:
             self._fault(stop)
         return False
 

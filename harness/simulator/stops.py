@@ -14,9 +14,7 @@ class Reason(Enum):
     SLEEP = auto()
     """WFI."""
     EVENT = auto()
-    """WFE; the core decides whether it sleeps."""
-    WAIT = auto()
-    """YIELD: the firmware polls memory."""
+    """WFE or YIELD; the core decides whether it sleeps."""
     BREAKPOINT = auto()
     EXCEPTION = auto()
     """`number` is QEMU's exception number: see stop_handler.py."""

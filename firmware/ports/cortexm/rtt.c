@@ -40,11 +40,6 @@ static void order(void) {
     __asm volatile("dmb" ::: "memory");
 }
 
-/* A hint (Armv6-M ARM, DDI 0419, A6.7.79 YIELD): an emulator lets the host work, a chip goes on. */
-static void wait_for_host(void) {
-    __asm volatile("yield");
-}
-
 void rtt_init(void) {
     /* Backwards: hosts that search memory for the ID must not find this constant. */
     static const char id[] = "TTR REGGES";
@@ -62,7 +57,6 @@ void port_write(uint8_t byte) {
     rtt_ring_t *up = &_SEGGER_RTT.up;
     uint32_t next = (up->write + 1U) % UP_SIZE;
     while (next == up->read) {
-        wait_for_host();
     }
     up_buffer[up->write] = byte;
     order();
@@ -72,7 +66,6 @@ void port_write(uint8_t byte) {
 void port_settle(void) {
     const rtt_ring_t *up = &_SEGGER_RTT.up;
     while (up->read != up->write) {
-        wait_for_host();
     }
 }
 
@@ -84,7 +77,6 @@ uint32_t port_received(void) {
 uint8_t port_read(void) {
     rtt_ring_t *down = &_SEGGER_RTT.down;
     while (down->write == down->read) {
-        wait_for_host();
     }
     order();
     uint8_t byte = down_buffer[down->read];

@@ -94,7 +94,13 @@ class PyocdBoard:
         self._session = self._limit.run(
             _CONNECT_LIMIT,
             "connecting",
-            lambda: open_session(probe, self._board.target, self._board.frequency),
+            lambda: open_session(
+                probe,
+                self._board.target,
+                self._board.frequency,
+                pack=self._board.pack,
+                warn=self._progress.warn,
+            ),
         )
         self._elf = image.elf
         self._identify(self._session)
