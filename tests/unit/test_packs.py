@@ -120,10 +120,10 @@ def test_a_pack_without_the_chip_has_near_names(tmp_path: Path) -> None:
     ("content", "what"),
     [
         (None, "cannot be read: No such file"),
-        (b"", "is no CMSIS pack"),
-        (b"not a zip archive", "is no CMSIS pack"),
+        (b"", "is not a CMSIS pack"),
+        (b"not a zip archive", "is not a CMSIS pack"),
         ({"readme.txt": b"no description"}, "missing a .pdsc file"),
-        ({PDSC: b"<package><devices>"}, "is no CMSIS pack"),
+        ({PDSC: b"<package><devices>"}, "is not a CMSIS pack"),
         ({PDSC: b"<package/>"}, "has no chip"),
         ({PDSC: b"<package><devices><family/></devices></package>"}, "pack"),
     ],

@@ -74,5 +74,5 @@ def _devices(path: Path) -> list[CmsisPackDevice]:
     try:
         devices: list[CmsisPackDevice] = list(CmsisPack(str(path)).devices)
     except _DAMAGES as error:
-        raise InputError(f"is no CMSIS pack: {error}", where=where, remedy=_AGAIN) from error
+        raise InputError(f"is not a CMSIS pack: {error}", where=where, remedy=_AGAIN) from error
     return devices
