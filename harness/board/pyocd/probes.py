@@ -23,6 +23,7 @@ _PORT = re.compile("[0-9]{1,5}")
 _LAST_PORT = 65535
 _VIRTUAL = "virtual:"  # pyOCD's prefix for the kind of a probe
 _RESET_DEADLINE = 3.0  # seconds
+_MOST_LOCKS = 16  # of a thread on a probe; pyOCD nests a few
 
 
 def pick_probe(wanted: str) -> Any:
@@ -184,10 +185,16 @@ def _close(session: Session) -> None:
 
 
 def _release(session: Session) -> None:
-    """Close a session that pyOCD has not opened completely: it leaves nRESET low."""
+    """Close a session that pyOCD has not opened completely.
+
+    It leaves nRESET low, and the probe locked for this thread.
+    """
     with suppress(exceptions.Error, OSError):
         session.probe.assert_reset(False)
     _close(session)
+    with suppress(RuntimeError, exceptions.Error, OSError):  # it is not locked any more
+        for _ in range(_MOST_LOCKS):
+            session.probe.unlock()
 
 
 def _real(probes: list[Any]) -> list[Any]:
