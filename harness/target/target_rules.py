@@ -14,6 +14,7 @@ from harness.target.target_file import (
     Qemu,
     TargetFile,
     Virtual,
+    Write,
 )
 
 _WORD = 4
@@ -96,15 +97,19 @@ def _check_writes(path: Path, file: TargetFile) -> None:
             where=f"{path}: before_start",
             remedy="remove it: an emulator starts without it",
         )
-    for index, write in enumerate(file.before_start):
-        where = f"{path}: before_start[{index}]"
-        if write.address % (write.width // 8):
-            raise InputError(
-                f"address must be a multiple of {write.width // 8} for a width of {write.width}",
-                where=where,
-            )
-        if write.value >> write.width:
-            raise InputError(f"value has more than {write.width} bits", where=where)
+    for key, writes in (("before_start", file.before_start), ("image.writes", file.image.writes)):
+        for index, write in enumerate(writes):
+            _check_write(f"{path}: {key}[{index}]", write)
+
+
+def _check_write(where: str, write: Write) -> None:
+    size = write.width // 8
+    if write.address % size:
+        raise InputError(
+            f"address must be a multiple of {size} for a width of {write.width}", where=where
+        )
+    if write.value >> write.width:
+        raise InputError(f"value has more than {write.width} bits", where=where)
 
 
 def _check_counter(path: Path, file: TargetFile) -> None:
