@@ -1,5 +1,6 @@
 """What pyOCD knows of a chip by its name: the memory map, and the core if it is from a pack."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,15 +35,6 @@ class Chip:
     flash: Region | None
     rams: tuple[Region, ...]
     core: Core | None
-
-
-def known_chips() -> list[str]:
-    """Return pyOCD's names of all chips that it knows itself or from installed packs."""
-    from pyocd.target import TARGET  # noqa: PLC0415 - pyOCD
-    from pyocd.target.pack.pack_target import ManagedPacks  # noqa: PLC0415 - pyOCD
-
-    packs = ManagedPacks.get_installed_targets()
-    return sorted({*TARGET, *(device.part_number.lower() for device in packs)})
 
 
 def find_chip(name: str) -> Chip:
@@ -80,23 +72,50 @@ def _class_of(name: str) -> tuple[str, Any]:
 
 
 def _unknown(name: str, chip: str) -> InputError:
-    known = known_chips()
-    same_start = [each for each in known if _same_start(each, chip)]
-    near = suggest(chip, same_start or known)
+    """Return the error for a name that pyOCD does not know, with names that are near."""
+    from pyocd.board.board_ids import BOARD_ID_TO_INFO  # noqa: PLC0415 - pyOCD
+
+    known = _names()
+    boards = {_letters(board.name): board.target for board in BOARD_ID_TO_INFO.values()}
+    on_board = boards.get(_letters(name))
+    full = sorted({known[each] for each in known if _same_start(each, chip)})
+    if on_board is not None:
+        near = f"this is a board; its chip is chip:{on_board}"
+    elif full:
+        near = f"did you mean {' or '.join(full)}?"
+    else:
+        near = suggest(chip, known.values())
     if near.startswith("known:"):
         near = "`pyocd list --targets` lists the chips that it knows"
+    wanted = on_board or chip
     return InputError(
         f"pyOCD has no chip {name!r}",
         where=f"chip:{name}",
-        remedy=f"{near}\n  -> or install a CMSIS pack: `pyocd pack find {chip}` shows the chip's "
-        "full name, `pyocd pack install NAME` installs its pack",
+        remedy=f"{near}\n  -> if its CMSIS pack is not installed: `pyocd pack find {wanted}`, then "
+        f"`pyocd pack install {wanted}`",
     )
 
 
+def _names() -> dict[str, str]:
+    """Return the names of all chips that pyOCD knows, by themselves and by longer part numbers."""
+    from pyocd.target import TARGET  # noqa: PLC0415 - pyOCD
+    from pyocd.target.pack.pack_target import ManagedPacks  # noqa: PLC0415 - pyOCD
+
+    packs = [device.part_number.lower() for device in ManagedPacks.get_installed_targets()]
+    # pyOCD's k64f is in the module target_MK64FN1M0xxx12.
+    modules = {
+        kind.__module__.rpartition("target_")[2].lower(): name for name, kind in TARGET.items()
+    }
+    return {**modules, **{name: name for name in (*TARGET, *packs)}}
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def _same_start(known: str, chip: str) -> bool:
-    """Return whether one name starts with the other; an `x` of pyOCD's stands for any letter."""
-    length = min(len(known), len(chip))
-    pairs = zip(known[:length], chip[:length], strict=True)
+    """Return whether one name is the start of the other; `x` in pyOCD's is any letter."""
+    pairs = zip(known, chip, strict=False)
     return all(a == b or (a == "x" and i > 0) for i, (a, b) in enumerate(pairs))
 
 
