@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 from serial.tools import list_ports
 
+from harness.board.derivations import derivations
 from harness.board.qemu import check_machine, find_qemu, qemu_version
 from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError, InfrastructureError
@@ -85,7 +86,7 @@ def run_checks(
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
-        paths = [find_target(name, workspace.targets).path for name in asked]
+        paths = [find_target(name, workspace.targets, derivations()).path for name in asked]
     else:
         paths = list(list_targets(workspace.targets).values())
     return machine, [_target(path, compiler, boards) for path in paths]

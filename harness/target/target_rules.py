@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.support import bundled_files
 from harness.support.suggestions import suggest
-from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
+from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, Renode, TargetFile
 
 _WORD = 4
 # The difference of two readings is off by less than one tick up or down. To round it to the right
@@ -36,6 +36,13 @@ def check_rules(path: Path, file: TargetFile) -> None:
             where=f"{path}: stack",
         )
     _check_counter(path, file)
+    if isinstance(file.board, Renode) and not (file.port.over_rtt or file.board.uart):
+        raise InputError(
+            f"is missing: the port {file.port.name} needs a serial line",
+            where=f"{path}: board.uart",
+            remedy='name the UART of the platform, or set port.carrier = "rtt" for a port that '
+            "can do this, such as generic",
+        )
     _check_port(path, file.port)
 
 
