@@ -4,6 +4,7 @@ import re
 
 from harness.board.renode.hardware import parse_tree
 from harness.board.renode.monitor import Monitor
+from harness.board.renode.renode_log import INTERRUPT
 from harness.target.target_file import Core, Renode
 
 COUNTER = "port_ticks"
@@ -13,7 +14,6 @@ _MIPS = 100  # an instruction takes 10 ns, which Renode calculates with exactly
 _HZ = _MIPS * 1_000_000
 _DWT = re.compile(r"(\w+) \(DWT\)")
 _NVIC = re.compile(r"(\w+) \(NVIC\)")
-_NEW_DWT = f"Miscellaneous.DWT @ sysbus 0xE0001000 {{ frequency: {_HZ} }}"
 _WITHOUT_DWT = ("cortex-m0", "cortex-m0plus", "cortex-m23")  # it has no cycle counter there
 
 
@@ -26,13 +26,27 @@ def count_instructions(monitor: Monitor, board: Renode, core: Core) -> None:
     monitor.command(f"sysbus.{board.cpu} PerformanceInMips {_MIPS}")
     for nvic in _NVIC.findall(tree):
         monitor.command(f"sysbus.{nvic} Frequency {_HZ}")  # of SysTick
-    for dwt in _DWT.findall(tree):
-        monitor.command(f"sysbus Unregister sysbus.{dwt}")  # its frequency cannot be changed
+    for own in _DWT.findall(tree):
+        monitor.command(f"sysbus Unregister sysbus.{own}")  # its frequency cannot be changed
     if core not in _WITHOUT_DWT:
-        monitor.command(f'machine LoadPlatformDescriptionFromString "harness_dwt: {_NEW_DWT}"')
+        # For this core alone: a platform may have something else for all cores at this address.
+        place = f"new Bus.BusPointRegistration {{ address: 0xE0001000; cpu: {board.cpu} }}"
+        dwt = f"harness_dwt: Miscellaneous.DWT @ sysbus {place} {{ frequency: {_HZ} }}"
+        monitor.command(f'machine LoadPlatformDescriptionFromString "{dwt}"')
     for other in parse_tree(tree).cores:
         if other != board.cpu:
             monitor.command(f"sysbus.{other} IsHalted true")
+
+
+def report_interrupts(monitor: Monitor, board: Renode) -> None:
+    """Have Renode write to its log where interrupts begin and end.
+
+    The generic port has a single interrupt, that of SysTick. Renode gives SysTick a period that is
+    one tick shorter than a chip does (Renode 1.16.1: RELOAD, not RELOAD + 1).
+    """
+    for edge, when in (("Begin", "begins"), ("End", "ends")):
+        hook = f"self.InfoLog('{INTERRUPT}', self.ExecutedInstructions, '{when}')"
+        monitor.command(f'sysbus.{board.cpu} AddHookAtInterrupt{edge} "{hook}"')
 
 
 def counting_remedy(monitor: Monitor, board: Renode) -> str:

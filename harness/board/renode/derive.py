@@ -62,7 +62,7 @@ def renode_target(source: str, option: str = "") -> Target:
         )
     file = TargetFile(
         description=f"{platform.path.stem} in Renode",
-        mcu=Mcu(name=platform.path.stem, core=core.core or "cortex-m0"),
+        mcu=Mcu(name=platform.path.stem, core=core.core),
         memory=memory,
         port=Port(name="generic"),
         counter=Counter(ticks="instructions"),

@@ -63,6 +63,8 @@ class RenodeBoard:
             self._line = machine.connect(monitor, self._target, self._board, process.scratch)
         machine.load(monitor, self._target, self._board, elf)
         machine.report(monitor, self._board, elf)
+        if self._target.port.over_rtt:
+            counting.report_interrupts(monitor, self._board)
         if image.stack:
             self.write_memory(image.stack.start, paint(image.stack))
         monitor.command("start")
@@ -130,7 +132,14 @@ class RenodeBoard:
             raise self._uncounted(elf)
         self._remedy = self._remedy or counting.counting_remedy(monitor, self._board)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
-        return Bracket(*counts, self._remedy, tolerated)
+        return Bracket(
+            counts.instructions,
+            counts.empty,
+            self._remedy,
+            tolerated,
+            counts.interrupts.instructions,
+            surplus=counts.interrupts.count,
+        )
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`."""
