@@ -112,8 +112,10 @@ def _ask(platform: Platform, renode: Installation) -> _Hardware:
         process = RenodeProcess(renode, Path(folder, "log"), str(platform.path))
         try:
             monitor = process.monitor
-            _create(monitor, platform, process.scratch)
+            stopped = _create(monitor, platform, process.scratch)
             tree = parse_tree(monitor.command("peripherals"))
+            if stopped and not tree.cores:
+                raise stopped
             cortex_m = tuple(
                 _described(monitor, name) for name, kind in tree.cores.items() if kind == CORTEX_M
             )
@@ -122,14 +124,16 @@ def _ask(platform: Platform, renode: Installation) -> _Hardware:
     return _Hardware(tree.cores, cortex_m, tree.memories)
 
 
-def _create(monitor: Monitor, platform: Platform, scratch: Path) -> None:
-    """Create the machine. A script may stop where it loads the firmware: there is none."""
+def _create(monitor: Monitor, platform: Platform, scratch: Path) -> InputError | None:
+    """Create the machine. Return why a script stopped: it does where it loads the firmware."""
     none = scratch / "no_firmware.elf"
     try:
         machine.create(monitor, _board(platform), none, scratch, str(platform.path))
-    except InputError:
+    except InputError as error:
         if not (platform.is_script and machine.has_machine(monitor)):
             raise
+        return error
+    return None
 
 
 def _described(monitor: Monitor, name: str) -> CortexM:

@@ -90,9 +90,13 @@ def parse_tree(text: str) -> Tree:
 
 
 def main_core(cores: Iterable[CortexM]) -> CortexM | None:
-    """Return the core that runs the application: the strongest of those that start at reset."""
+    """Return the core that runs the application: the strongest of those that start at reset.
+
+    If all are halted, a script has started the machine without an image.
+    """
     strength = list(_CORES)
-    able = [core for core in cores if core.model in _CORES and not core.halted]
+    known = [core for core in cores if core.model in _CORES]
+    able = [core for core in known if not core.halted] or known
     return max(able, key=lambda core: strength.index(core.model), default=None)
 
 

@@ -145,7 +145,16 @@ class RenodeBoard:
         """Return `size` bytes at `address`."""
         read = f"monitor.Machine.SystemBus.ReadBytes({address:#x}, {size})"
         answer = self._started().monitor.command(f'python "{_BASE64}({read}))"')
-        return base64.b64decode(answer)
+        try:
+            data = base64.b64decode(answer, validate=True)
+        except ValueError:
+            data = b""
+        if len(data) != size:
+            raise InfrastructureError(
+                f"Renode did not read {size} bytes at {address:#010x}; its answer: {answer[:80]!r}",
+                where=self._target.name,
+            )
+        return data
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`, while the firmware waits."""
