@@ -7,3 +7,6 @@ Protocol = Literal["link", "mlperf-tiny"]
 
 InputVia = Literal["serial", "debug"]
 """Inputs are sent over the serial line, or written to RAM through the debug port."""
+
+CarrierName = Literal["serial", "rtt"]
+"""What carries the link: the serial line, or RTT through the device's memory."""

@@ -55,6 +55,8 @@ def record_of(run: Run, root: Path) -> Record:
         counter=run.welcome.counter,
         ticks=run.ticks.tolist(),
         input_via=run.input_via,
+        carrier="rtt" if run.target.port.over_rtt else "serial",
+        looks=run.looks.tolist() if run.looks.any() else [],
         divergence=run.divergence,
         estimate_unavailable=run.estimate_unavailable,
         profile_unavailable=run.profile_unavailable,

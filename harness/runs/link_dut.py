@@ -143,6 +143,7 @@ class LinkDut(BoardUnderTest):
             memory=memory,
             retries=link.retries - retries,
             log=tuple(link.log),
+            looks=np.array([span.looks for span in spans if not span.disturbed], dtype=np.int64),
             input_via=self._request.board_options.input_via,
             wall=wall,
             inference=link.waited - waited,
