@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from harness.board.renode.derive import KIND, renode_target
+from harness.board.renode.platform_target import KIND, renode_target
 from harness.target.target_file import Target
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from harness.board.renode.counting import COUNTER
+from harness.board.renode.core_counters import COUNTER
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
 from harness.board.renode.renode_log import READING
 from harness.elf import Elf

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from harness.board.board import Bracket, log_file, not_started, rtt_carrier
-from harness.board.renode import counting, machine
+from harness.board.renode import core_counters, machine
 from harness.board.renode.installation import find_renode
 from harness.board.renode.monitor import quoted
 from harness.board.renode.renode_log import Accesses, RenodeLog
@@ -58,13 +58,13 @@ class RenodeBoard:
         monitor = process.monitor
         machine.build(monitor, self._target, self._board, elf, process.scratch)
         if self._target.port.over_rtt:
-            counting.count_instructions(monitor, self._board, self._target.mcu.core)
+            core_counters.count_instructions(monitor, self._board, self._target.mcu.core)
         else:
             self._line = machine.connect(monitor, self._target, self._board, process.scratch)
         machine.load(monitor, self._target, self._board, elf)
         machine.report(monitor, self._board, elf)
         if self._target.port.over_rtt:
-            counting.report_interrupts(monitor, self._board)
+            core_counters.report_interrupts(monitor, self._board)
         if image.stack:
             self.write_memory(image.stack.start, paint(image.stack))
         monitor.command("start")
@@ -130,7 +130,7 @@ class RenodeBoard:
         self.check()
         if counts is None:
             raise self._uncounted(elf)
-        self._remedy = self._remedy or counting.counting_remedy(monitor, self._board)
+        self._remedy = self._remedy or core_counters.counting_remedy(monitor, self._board)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
         return Bracket(
             counts.instructions,
@@ -165,16 +165,16 @@ class RenodeBoard:
 
     def _uncounted(self, elf: Elf) -> InputError | InfrastructureError:
         """Return why Renode has no count of an inference."""
-        if elf.symbols(counting.COUNTER) is None:
+        if elf.symbols(core_counters.COUNTER) is None:
             return InputError(
-                f"has no symbol {counting.COUNTER}, so Renode cannot count the instructions of an "
+                f"has no symbol {core_counters.COUNTER}, so Renode cannot count the instructions of an "
                 "inference, and the device's counter cannot be checked",
                 where=str(elf.path),
                 remedy='read the counter in a function of this name: docs/firmware.md, "What your '
                 'firmware must do"',
             )
         return InfrastructureError(
-            f"the firmware did not call {counting.COUNTER} before and after the inference",
+            f"the firmware did not call {core_counters.COUNTER} before and after the inference",
             where=self._target.name,
             remedy='it reads the counter in another way: docs/firmware.md, "What your firmware '
             'must do"',
