@@ -86,7 +86,7 @@ def test_renode_is_asked_once_for_the_same_files(
     ("answer", "what"),
     [
         ("no memories", "the platform mine has no RAM between 0x20000000 and 0x3fffffff"),
-        ("no cores", "the platform mine has no Cortex-M core; its cores: none"),
+        ("no cores", "the platform mine has no Cortex-M core that is known; its cores: none"),
     ],
 )
 def test_a_platform_that_cannot_run_an_image(

@@ -29,6 +29,7 @@ KIND = "renode"
 
 _NO_DOWNLOADS = "renode/no_downloads.repl"
 _DESCRIBED = "hardware.json"
+_VERSION = 1  # of what is kept
 _STACK = 8192
 _STACK_OF_RAM = 4  # at most a quarter of a small RAM
 _ALIGNED = 8
@@ -81,12 +82,14 @@ def _board(platform: Platform, cpu: str = "cpu") -> Renode:
 
 
 def _core(platform: Platform, hardware: _Hardware) -> CortexM:
-    """Return the core that runs the image; `InputError` if there is no Cortex-M."""
+    """Return the core that runs the image; `InputError` if there is no known Cortex-M."""
     core = main_core(hardware.cortex_m)
     if core is None:
-        found = ", ".join(f"{name} ({kind})" for name, kind in hardware.cores.items())
+        kinds = hardware.cores | {core.name: core.model for core in hardware.cortex_m}
+        found = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
         raise InputError(
-            f"the platform {platform.name} has no Cortex-M core; its cores: {found or 'none'}",
+            f"the platform {platform.name} has no Cortex-M core that is known; its cores: "
+            f"{found or 'none'}",
             where=str(platform.path),
         )
     return core
@@ -94,9 +97,10 @@ def _core(platform: Platform, hardware: _Hardware) -> CortexM:
 
 def _hardware(platform: Platform, renode: Installation) -> _Hardware:
     """Return what Renode says about the platform, from the cache if it said it before."""
-    key = f"{renode.version} {platform.digest()}"
+    digest = platform.digest()
+    key = f"{_VERSION} {renode.version} {digest}"
     folder = chosen_folder(CACHES) or own_folder(CACHES)
-    entry = folder / "platforms" / f"{platform.path.stem}-{platform.digest()[:16]}"
+    entry = folder / "platforms" / f"{platform.path.stem}-{digest[:16]}"
 
     def make(staging: Path) -> None:
         hardware = _ask(platform, renode)

@@ -167,8 +167,8 @@ class RenodeBoard:
         """Return why Renode has no count of an inference."""
         if elf.symbols(core_counters.COUNTER) is None:
             return InputError(
-                f"has no symbol {core_counters.COUNTER}, so Renode cannot count the instructions of an "
-                "inference, and the device's counter cannot be checked",
+                f"has no symbol {core_counters.COUNTER}, so Renode cannot count the instructions "
+                "of an inference, and the device's counter cannot be checked",
                 where=str(elf.path),
                 remedy='read the counter in a function of this name: docs/firmware.md, "What your '
                 'firmware must do"',
