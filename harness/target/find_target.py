@@ -1,7 +1,8 @@
 """Finds targets by name or path; reads their files with their bases and checks them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from harness.target.target_rules import check_rules
 _DERIVATIONS: dict[str, Callable[[str], Target]] = {"chip": derive_chip}
 """Functions that derive a target from what other tools know, by the prefix of its name."""
 
+_NONE: Mapping[str, Callable[[str], Target]] = MappingProxyType({})
+
 
 def load_target(path: Path) -> Target:
     """Read a target file; `InputError` names the file and key.
@@ -29,14 +32,20 @@ def load_target(path: Path) -> Target:
     return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))
 
 
-def find_target(name: str, roots: Sequence[Path]) -> Target:
+def find_target(
+    name: str,
+    roots: Sequence[Path],
+    derivations: Mapping[str, Callable[[str], Target]] = _NONE,
+) -> Target:
     """Return the target called `name` in the folders `roots`, or at the path `name`.
 
-    A name such as `chip:nrf52840` has no file: it says what the target is derived from.
+    A name such as `chip:nrf52840` has no file: it says what the target is derived from. Other
+    rooms bring more `derivations`, such as the one for `renode:`.
     """
     kind, colon, source = name.partition(":")
-    if colon and kind in _DERIVATIONS:
-        return _DERIVATIONS[kind](source)
+    derive = {**_DERIVATIONS, **derivations}.get(kind)
+    if colon and derive:
+        return derive(source)
     if bundled_files.is_path(name):
         return load_target(Path(name))
     known = list_targets(roots)

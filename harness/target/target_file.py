@@ -159,8 +159,8 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """A `.repl` file, or a `.resc` file that creates the machine but does not start it. The path
     is relative to the target file or to Renode's own folder.
     """
-    uart: Text
-    """Name of the UART in the platform."""
+    uart: str = ""
+    """Name of the UART in the platform. Needed if a serial line carries the link."""
     overlay: Annotated[str, msgspec.Meta(pattern=r"(^|\.repl)$")] = ""
     """A `.repl` file that is loaded after the platform."""
     cpu: Text = "cpu"

@@ -12,6 +12,7 @@ from harness.target.target_file import (
     Port,
     Pyocd,
     Qemu,
+    Renode,
     TargetFile,
     Virtual,
     Write,
@@ -51,6 +52,13 @@ def check_rules(path: Path, file: TargetFile) -> None:
     _check_words(path, file)
     _check_writes(path, file)
     _check_counter(path, file)
+    if isinstance(file.board, Renode) and not (file.port.over_rtt or file.board.uart):
+        raise InputError(
+            f"is missing: the port {file.port.name} needs a serial line",
+            where=f"{path}: board.uart",
+            remedy='name the UART of the platform, or set port.carrier = "rtt" for a port that '
+            "can do this, such as generic",
+        )
     _check_port(path, file.port)
 
 
