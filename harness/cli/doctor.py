@@ -88,7 +88,9 @@ def run_checks(
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
-        known = [find_target(name, workspace.targets, derivations()) for name in asked]
+        known = [
+            find_target(name, workspace.targets, derivations(workspace.targets)) for name in asked
+        ]
         return machine, [_ready(target, compiler, boards) for target in known]
     paths = list_targets(workspace.targets).values()
     return machine, [_target(path, compiler, boards) for path in paths]

@@ -91,6 +91,7 @@ class Selection:
     tflm: Path | None = None
     bundled_models: bool = False  # because the repository has none, and none is named
     renode: str = ""  # the path of Renode, which derives targets from its platforms
+    probe: str = ""  # the debug probe of the target `auto`
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -99,9 +100,10 @@ class Selection:
         Raises `InputError` if they name prebuilt firmware and also an engine or compiler.
         """
         targets = _split_names(options.target) or (DEFAULT_TARGET,)
-        sketch, renode = None, getattr(options, "renode", "")
+        sketch = None
+        renode, probe = getattr(options, "renode", ""), getattr(options, "probe", "")
         if getattr(options, "sketch", ""):
-            known = derivations(renode)
+            known = derivations(renode, probe, workspace.targets)
             sketch_targets = [find_target(name, workspace.targets, known) for name in targets]
             sketch = sketch_elf(options, sketch_targets, workspace.sketches)
         prebuilt = prebuilt_firmware(options, sketch)
@@ -117,6 +119,7 @@ class Selection:
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
             not options.model and not list_models(workspace.models[:1]),
             renode,
+            probe,
         )
 
     @property
@@ -133,7 +136,11 @@ class Selection:
 
     def target(self, name: str) -> Target:
         """Return the target `name`; raises `InputError` if it is unknown or invalid."""
-        return find_target(name, self.workspace.targets, derivations(self.renode))
+        return find_target(
+            name,
+            self.workspace.targets,
+            derivations(self.workspace.targets, self.renode, self.probe),
+        )
 
     def model(self, name: str) -> Model:
         """Return the model `name`; raises `InputError` if it is unknown or invalid."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from harness.support import bundled_files, toml_file
-from harness.support.memory_map import Load, Region
+from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
 from harness.target.target_file import Core, ImageNeeds, Text, Write
 
@@ -35,15 +35,38 @@ class Family(Section, frozen=True):
     """What the sources do not tell: such a chip may not start."""
 
 
+class Identity(Section, frozen=True):
+    """A register that tells chips apart, and the chip that it stands for."""
+
+    chip: Text
+    """pyOCD's name of the chip; of chips with the same value, one whose map suits them."""
+    address: Address
+    """Address of the register."""
+    value: Address
+    """Value of the register in the bits of `mask`."""
+    mask: Address
+    """Bits of the register that are compared."""
+
+
 class _File(Section, frozen=True):
     family: tuple[Family, ...]
+    identity: tuple[Identity, ...] = ()
+
+
+def families() -> tuple[Family, ...]:
+    """Return all families, file by file in the order of their names."""
+    return tuple(family for file in _files() for family in file.family)
+
+
+def identities() -> tuple[Identity, ...]:
+    """Return the registers that identify chips."""
+    return tuple(identity for file in _files() for identity in file.identity)
 
 
 @cache
-def families() -> tuple[Family, ...]:
-    """Return all families, file by file in the order of their names."""
-    files = sorted((bundled_files.bundled("targets") / "chips").glob("*.toml"))
-    return tuple(family for file in files for family in toml_file.read(file, _File).family)
+def _files() -> tuple[_File, ...]:
+    folder = bundled_files.bundled("targets") / "chips"
+    return tuple(toml_file.read(path, _File) for path in sorted(folder.glob("*.toml")))
 
 
 def family_of(chip: str) -> Family | None:

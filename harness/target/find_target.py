@@ -39,16 +39,16 @@ def find_target(
 ) -> Target:
     """Return the target called `name` in the folders `roots`, or at the path `name`.
 
-    A name such as `chip:nrf52840` has no file: it says what the target is derived from. Other
-    rooms bring more `derivations`, such as the one for `renode:`.
+    A name such as `chip:nrf52840` or `auto` has no file: it says what the target is derived from.
+    Other rooms bring more `derivations`, such as the one for `renode:`.
     """
     kind, colon, source = name.partition(":")
     derive = {**_DERIVATIONS, **derivations}.get(kind)
-    if colon and derive:
+    known = list_targets(roots)
+    if derive and (colon or name not in known):
         return derive(source)
     if bundled_files.is_path(name):
         return load_target(Path(name))
-    known = list_targets(roots)
     if name not in known:
         raise InputError(f"unknown target {name!r}", remedy=suggest(name, known))
     return load_target(known[name])
