@@ -55,7 +55,7 @@ def run(
     with explained_conditions():
         workspace = find_workspace(Path(root))
         request = RunRequest(
-            target=find_target(target, workspace.targets, derivations(workspace.targets)),
+            target=find_target(target, workspace.targets, derivations(roots=workspace.targets)),
             model=find_model(model, workspace.models),
             workspace=workspace,
             engine=find_engine(engine, tflm_tree(workspace.root)),

@@ -12,7 +12,6 @@ from harness.target.target_file import Target
 
 def derivations(
     renode: str = "", probe: str = "", roots: Sequence[Path] = ()
-), renode: str = "", probe: str = ""
 ) -> Mapping[str, Callable[[str], Target]]:
     """Return the functions that derive a target, by the prefix of its name, for `find_target`.
 

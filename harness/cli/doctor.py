@@ -88,10 +88,9 @@ def run_checks(
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
-        known = [
-            find_target(name, workspace.targets, derivations(workspace.targets)) for name in asked
-        ]
-        return machine, [_ready(target, compiler, boards) for target in known]
+        known = derivations(roots=workspace.targets)
+        targets = [find_target(name, workspace.targets, known) for name in asked]
+        return machine, [_ready(target, compiler, boards) for target in targets]
     paths = list_targets(workspace.targets).values()
     return machine, [_target(path, compiler, boards) for path in paths]
 

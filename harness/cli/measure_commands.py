@@ -76,11 +76,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def _size(options: argparse.Namespace, workspace: Workspace) -> int:
     name = options.target
-    memory = (
-        find_target(name, workspace.targets, derivations(workspace.targets)).memory
-        if name
-        else None
-    )
+    known = derivations(roots=workspace.targets)
+    memory = find_target(name, workspace.targets, known).memory if name else None
     paths = [path for path in (options.a, options.b) if path]
     elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in paths]
     if memory is not None:

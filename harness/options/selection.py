@@ -136,11 +136,8 @@ class Selection:
 
     def target(self, name: str) -> Target:
         """Return the target `name`; raises `InputError` if it is unknown or invalid."""
-        return find_target(
-            name,
-            self.workspace.targets,
-            derivations(self.workspace.targets, self.renode, self.probe),
-        )
+        roots = self.workspace.targets
+        return find_target(name, roots, derivations(self.renode, self.probe, roots))
 
     def model(self, name: str) -> Model:
         """Return the model `name`; raises `InputError` if it is unknown or invalid."""
