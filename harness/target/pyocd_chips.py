@@ -78,13 +78,13 @@ def _unknown(name: str, chip: str) -> InputError:
     known = _names()
     boards = {_letters(board.name): board.target for board in BOARD_ID_TO_INFO.values()}
     on_board = boards.get(_letters(name))
-    full = sorted({known[each] for each in known if _same_start(each, chip)})
+    full = {known[each] for each in known if _same_start(each, chip)}
     if on_board is not None:
         near = f"this is a board; its chip is chip:{on_board}"
     elif full:
-        near = f"did you mean {' or '.join(full)}?"
+        near = f"did you mean {' or '.join(sorted(full, key=len, reverse=True))}?"
     else:
-        near = suggest(chip, known.values())
+        near = suggest(chip, set(known.values()))
     if near.startswith("known:"):
         near = "`pyocd list --targets` lists the chips that it knows"
     wanted = on_board or chip

@@ -24,8 +24,9 @@ _ANY_CHIP = "cortex_m"  # pyOCD's name
 def auto_target(roots: Sequence[Path], wanted: str) -> Target:
     """Return the target for the only connected board, or the one with the probe `wanted`.
 
-    A line on stderr says what it is. A target file in `roots` for the board comes first; otherwise
-    the target is derived from the chip. The board is asked once in this process.
+    A line on stderr says what it is. A target file in `roots` comes first: the one with the board's
+    name, or the user's only one for the chip. Otherwise the target is derived from the chip. The
+    board is asked once in this process.
 
     Raises `InfrastructureError` if there is no board, or several, and `InputError` if the chip is
     not known.
@@ -50,15 +51,19 @@ def auto_target(roots: Sequence[Path], wanted: str) -> Target:
 
 
 def _target_for(chip: str, board: str, roots: Sequence[Path]) -> Target:
-    """Return the target of the file for `board`, or for `chip` if only one file is for it."""
-    targets = [load_target(path) for path in list_targets(roots).values()]
-    same_chip = [t for t in targets if isinstance(t.board, Pyocd) and t.board.target == chip]
-    for target in same_chip:
+    """Return the target of the file for the board, or of the user's only file for its chip."""
+    users, *bundled = roots
+    own = _with_chip(chip, users) if bundled else []
+    for target in [*own, *(each for root in roots for each in _with_chip(chip, root))]:
         if board and _letters(target.name) == _letters(board):
             return target
-    if len(same_chip) == 1 and not board:
-        return same_chip[0]
-    return derive_chip(chip)
+    return own[0] if len(own) == 1 else derive_chip(chip)
+
+
+def _with_chip(chip: str, root: Path) -> list[Target]:
+    """Return the targets in the folder `root` that are boards with `chip` behind a probe."""
+    targets = [load_target(path) for path in list_targets((root,)).values()]
+    return [t for t in targets if isinstance(t.board, Pyocd) and t.board.target == chip]
 
 
 def _letters(name: str) -> str:
