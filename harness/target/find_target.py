@@ -64,7 +64,7 @@ def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the keys of a target file, merged over those of its base."""
     data = toml_file.load(path)
     board = data.get("board")
-    for key in ("platform", "overlay"):
+    for key in ("platform", "overlay", "pack"):
         if isinstance(board, dict) and isinstance(board.get(key), str):
             relative = path.parent / board[key]
             board[key] = str(relative.absolute()) if relative.is_file() else board[key]

@@ -127,6 +127,10 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
 
     target: Text
     """Name of the chip in pyOCD."""
+    pack: str = ""
+    """CMSIS pack that has the chip, a `.pack` file; the path is relative to the target file. Not
+    needed for chips that pyOCD has built in, or after `pyocd pack install`.
+    """
     probe: str = ""
     """Unique ID of the debug probe, or `remote:HOST:PORT`. Needed if there are several probes."""
     serial: str = ""
