@@ -207,8 +207,8 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
         return InputError(
             f"the model is too large: the image is {excess}",
             where=f"{target.path}: memory.{next(iter(overflows)).lower()}",
-            remedy="choose a smaller model, a target with more memory"
-            + (" or --opt=-Os" if toolchain.opt not in _SMALL else ""),
+            remedy="choose a smaller model or a target with more memory"
+            + (", or build with --opt=-Os" if toolchain.opt not in _SMALL else ""),
         )
     if _NO_NEWLIB.search(log):
         return InfrastructureError(
