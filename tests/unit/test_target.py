@@ -95,7 +95,11 @@ INVALID = {
     "invalid_pyocd_target_missing": ("board", "the key `target` is missing", ""),
     "invalid_renode_platform_missing": ("board", "the key `platform` is missing", ""),
     "invalid_renode_platform_type": ("board.platform", "matching regex", ""),
-    "invalid_renode_uart_missing": ("board", "the key `uart` is missing", ""),
+    "invalid_renode_uart_missing": (
+        "board.uart",
+        "is missing: the port stm32f4 needs a serial line",
+        "name the UART of the platform",
+    ),
     "invalid_size_negative": ("memory.ram.size", "Expected `int` >= 1", ""),
     "invalid_size_type": ("memory.flash.size", "Expected `int`, got `str`", ""),
     "invalid_size_unaligned": ("memory.ram", "must be multiples of 4", ""),
@@ -165,6 +169,12 @@ def test_memories_may_touch(file: Path) -> None:
 def test_a_memory_may_end_with_the_address_space(file: Path) -> None:
     file.write_text(file.read_text().replace("0x2000_0000", "0xFFFE_0000"))
     assert load_target(file).memory.ram.end == 1 << 32
+
+
+def test_over_rtt_a_platform_needs_no_uart(file: Path) -> None:
+    text = (TARGETS / "invalid_renode_uart_missing.toml").read_text()
+    file.write_text(text.replace('name = "stm32f4"', 'name = "generic"').replace("baud", "# baud"))
+    assert load_target(file).port.over_rtt
 
 
 def test_two_lines_put_a_platform_of_one_s_own_under_a_bundled_target(tmp_path: Path) -> None:
