@@ -3,6 +3,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#ifdef LINK_BATCH
+#include "batch.h"
+#endif
 #include "frame.h"
 #include "message.h"
 
@@ -11,10 +14,13 @@
 
 typedef struct {
     const link_device_t *device;
-    bool open; /* HELLO has been received since start */
-    bool ran;  /* `result` is the answer to the RUN with number `run_sequence` */
+    bool open;   /* HELLO has been received since start */
+    uint8_t ran; /* MESSAGE_RUN or MESSAGE_BATCH: the device can repeat its answer; or 0 */
     uint8_t run_sequence;
-    link_result_t result;
+    link_result_t result; /* of the RUN with number `run_sequence` */
+#ifdef LINK_BATCH
+    batch_t batch; /* the same for a BATCH */
+#endif
 } session_t;
 
 #ifndef BUILD_ID_BYTES
@@ -107,7 +113,7 @@ static void handle_load(session_t *session, uint8_t sequence, const uint8_t *bod
         return;
     }
     memcpy((uint8_t *)device->input + offset, body + sizeof(uint32_t), count);
-    session->ran = false; /* the input may share memory with the output */
+    session->ran = 0; /* the input may share memory with the output */
     send_empty(device, MESSAGE_ACK, sequence);
 }
 
@@ -115,7 +121,7 @@ static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) 
     const link_device_t *device = session->device;
     /* A repeated RUN asks for a result that was lost. The inference is not run again, because
      * the first one may have overwritten the input. */
-    bool again = session->ran && session->run_sequence == sequence;
+    bool again = session->ran == MESSAGE_RUN && session->run_sequence == sequence;
     uint32_t crc = again ? expected : frame_crc(device->input, device->input_size);
     if (crc != expected) {
         send_error(device, sequence, ERROR_INPUT, crc);
@@ -125,10 +131,45 @@ static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) 
     if (!again) {
         session->result = device->run();
         session->run_sequence = sequence;
-        session->ran = true;
+        session->ran = MESSAGE_RUN;
     }
     send_result(session);
 }
+
+#ifdef LINK_BATCH
+static void handle_batch(session_t *session, uint8_t sequence, const uint8_t *body, uint32_t size) {
+    const link_device_t *device = session->device;
+    if (size != sizeof(uint32_t)) {
+        send_error(device, sequence, ERROR_LENGTH, size);
+        return;
+    }
+    if (!session->open) {
+        send_error(device, sequence, ERROR_NO_SESSION, 0);
+        return;
+    }
+    uint32_t count = get_u32(body);
+    uint32_t most = batch_capacity(device);
+    if (count == 0U || count > most) {
+        send_error(device, sequence, ERROR_RANGE, most);
+        return;
+    }
+    send_empty(device, MESSAGE_ACK, sequence);
+    /* As for RUN: a repeated BATCH asks for an answer that was lost. */
+    if (session->ran != MESSAGE_BATCH || session->run_sequence != sequence) {
+        session->batch = batch_run(device, count);
+        session->run_sequence = sequence;
+        session->ran = MESSAGE_BATCH;
+    }
+    const batch_t *batch = &session->batch;
+    if (batch->error != 0U) {
+        send_error(device, sequence, batch->error, batch->detail);
+        return;
+    }
+    begin(device->write, MESSAGE_BATCHED, sequence);
+    frame_put_u32(&encoder, count);
+    frame_end(&encoder);
+}
+#endif
 
 #ifdef LINK_TRACE
 #define TRACE_SIZE 8U
@@ -196,6 +237,12 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
     uint8_t sequence = frame[1];
     const uint8_t *body = frame + HEADER_SIZE;
     uint32_t size = length - HEADER_SIZE;
+#ifdef LINK_BATCH
+    if (type == MESSAGE_BATCH) {
+        handle_batch(session, sequence, body, size);
+        return;
+    }
+#endif
 #ifdef LINK_TRACE
     if (type == MESSAGE_TRACE) {
         handle_trace(session, sequence, body, size);
@@ -210,7 +257,7 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
 #endif
     if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
         session->open = true;
-        session->ran = false;
+        session->ran = 0;
         send_welcome(session->device, sequence, get_u32(body));
     } else if (type == MESSAGE_HELLO || (type == MESSAGE_RUN && size != sizeof(uint32_t))) {
         send_error(session->device, sequence, ERROR_LENGTH, size);

@@ -7,3 +7,6 @@ Protocol = Literal["link", "mlperf-tiny"]
 
 InputVia = Literal["serial", "debug"]
 """Inputs are sent over the serial line, or written to RAM through the debug port."""
+
+InputChoice = Literal["auto", "serial", "debug"]
+"""What a user asks for: one of these, or the one that is faster."""

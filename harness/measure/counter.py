@@ -72,12 +72,14 @@ def check_clock(ticks: int, waited: float, target: Target) -> None:
         )
 
 
-def check_instructions(counted: int, welcome: Welcome, bracket: Bracket, where: str) -> None:
-    """Raise `InfrastructureError` if the emulator executed another number than was `counted`.
+def check_instructions(
+    counted: int, executed: int, welcome: Welcome, bracket: Bracket, where: str
+) -> None:
+    """Raise `InfrastructureError` if the emulator `executed` another number than was `counted`.
 
     Both are counted between the same two readings, so they are equal, not just close.
     """
-    executed = bracket.instructions - (bracket.empty if welcome.counter_overhead else 0)
+    executed -= bracket.empty if welcome.counter_overhead else 0
     if counted != executed:
         raise InfrastructureError(
             f"the counter {welcome.counter!r} counted {counted:,} instructions in an inference, "

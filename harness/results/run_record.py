@@ -55,6 +55,7 @@ def record_of(run: Run, root: Path) -> Record:
         counter=run.welcome.counter,
         ticks=run.ticks.tolist(),
         input_via=run.input_via,
+        input_choice=run.input_choice,
         divergence=run.divergence,
         estimate_unavailable=run.estimate_unavailable,
         profile_unavailable=run.profile_unavailable,

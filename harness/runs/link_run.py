@@ -44,7 +44,8 @@ class Run:
     model's graph. `first` is the ticks of the warm-up inference; `memory` is the image's use of
     flash and RAM.
     Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
-    waited for results. `retries` counts repeated requests.
+    waited for results. `retries` counts repeated requests. `input_choice` says
+    why inputs went `input_via`, if the harness chose.
     `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
     ticks of each layer for vector 0, if they were requested. `estimate` has the cycles of vector
     0, `stack` the deepest use of the stack since the start. For each of these four, a field
@@ -68,6 +69,7 @@ class Run:
     retries: int
     log: tuple[str, ...]
     input_via: InputVia
+    input_choice: str
     wall: float
     inference: float
     divergence: LayerDifference | None = None
