@@ -70,6 +70,7 @@ static uint32_t ticks_of_coarse(void) {
 static link_result_t run(void) {
     link_result_t result;
     int status;
+    port_settle();
     uint32_t received = port_received();
     uint32_t coarse = port_coarse();
     port_trigger(1);

@@ -5,17 +5,21 @@
 #ifndef LINK_BATCH_H
 #define LINK_BATCH_H
 
+#include <stdbool.h>
+
 #include "link.h"
 
-typedef struct {
-    uint32_t error;  /* 0, or why the batch ended early: an ERROR code, */
-    uint32_t detail; /* and its detail */
-} batch_t;
+/* How many results of the batch are in the queue. If a batch does not end, the host reads it in
+ * memory, even after a restart. */
+extern volatile uint32_t batch_done;
 
 /* Returns how many inputs fit the queue. */
 uint32_t batch_capacity(const link_device_t *device);
 
-/* Runs the first `count` inputs in the queue, and puts the results in their place. */
-batch_t batch_run(const link_device_t *device, uint32_t count);
+/* Copies the next input to the model's. Returns whether its CRC-32, `crc`, is the expected one. */
+bool batch_take(const link_device_t *device, uint32_t *crc);
+
+/* Puts a result into the queue; inputs that have been used are overwritten. */
+void batch_put(const link_device_t *device, const link_result_t *result);
 
 #endif

@@ -39,6 +39,10 @@ uint32_t port_coarse(void);
 /* Returns the next received byte. Until there is one, the CPU sleeps. */
 uint8_t port_read(void);
 
+/* Returns when nothing that was sent can disturb a measurement any more: over RTT, when the host has
+ * fetched it. */
+void port_settle(void);
+
 /* The number of bytes received since start. */
 uint32_t port_received(void);
 

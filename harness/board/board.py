@@ -1,12 +1,15 @@
 """What every board can do, real or emulated."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from harness.errors import InfrastructureError
 from harness.image.build import Image
-from harness.link.channel import Channel
+from harness.link.carrier import Carrier
+from harness.link.rtt_carrier import RttCarrier, block_address
+from harness.support.process_activity import Activity
 from harness.target.target_file import Target
 
 
@@ -30,8 +33,8 @@ class Board(Protocol):
     def version(self) -> str:
         """What the image runs on: the emulator and its version, or the board's probe."""
 
-    def start(self, image: Image) -> Channel:
-        """Put `image` on the board, start it from reset, and return its serial line.
+    def start(self, image: Image) -> Carrier:
+        """Put `image` on the board, start it from reset, and return what carries its link.
 
         The image's `stack` in RAM is painted before the firmware starts.
         """
@@ -65,10 +68,26 @@ class Board(Protocol):
         """Return details that help to explain a failure; empty if there are none."""
 
 
+def rtt_carrier(
+    board: Board,
+    target: Target,
+    image: Image,
+    activity: Callable[[], Activity | None] = lambda: None,
+) -> RttCarrier:
+    """Return the carrier of a started `image` whose link goes through the board's memory."""
+    return RttCarrier(
+        board,
+        block_address(image.elf),
+        target.memory.ram,
+        name=f"{target.name} (RTT)",
+        activity=activity,
+    )
+
+
 def log_file(logs: Path, target: Target) -> Path:
     """Return the path of an emulator's log in the folder `logs`, which is created."""
     logs.mkdir(parents=True, exist_ok=True)
-    return logs / f"{target.name}-{os.getpid()}.log"
+    return logs / f"{target.file_name}-{os.getpid()}.log"
 
 
 def not_started(target: Target) -> InfrastructureError:

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from harness.board.board import log_file, not_started
+from harness.board.board import log_file, not_started, rtt_carrier
 from harness.board.gdbstub import Gdbstub
 from harness.board.halted import whereabouts
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
+from harness.link.carrier import Carrier
 from harness.link.channel import Channel, LineClosedError
 from harness.support.owned_process import OwnedProcess
 from harness.support.process_activity import Activity, ProcessTree
@@ -53,7 +54,7 @@ class QemuBoard:
         """The first line of `qemu-system-arm --version`."""
         return qemu_version(self._executable)
 
-    def start(self, image: Image) -> Channel:
+    def start(self, image: Image) -> Carrier:
         """Start the machine with `image` in its flash."""
         self.stop()
         self._elf = image.elf
@@ -77,6 +78,8 @@ class QemuBoard:
         except LineClosedError:
             self._check_start()
             raise
+        if self._target.port.over_rtt:
+            return rtt_carrier(self, self._target, image, self._activity)
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:

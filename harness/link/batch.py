@@ -54,7 +54,7 @@ class Queue:
 def run_batch(exchange: Exchange, welcome: Welcome, count: int, deadline: float) -> None:
     """Run the first `count` inputs in the queue; the device has `deadline` seconds for all."""
     body = struct.pack("<I", count)
-    request = Request(Message.BATCH, exchange.next_sequence(), body, Message.BATCHED)
+    request = Request(Message.BATCH, exchange.next_sequence(), body, Message.BATCHED, count)
     answer = request_run(exchange, request, welcome, deadline)
     if answer.body != body:
         raise MalformedMessageError(

@@ -1,4 +1,4 @@
-"""Bytes to and from a device, with a deadline on every wait."""
+"""The serial carrier: bytes to and from a descriptor, with a deadline on every wait."""
 
 import os
 import select
@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable
 
 from harness.errors import InfrastructureError
+from harness.link.device_clock import DeviceClock
 from harness.support.process_activity import Activity
 
 _READ_SIZE = 1 << 16
 _GATHER = 0.0002  # seconds to wait for the rest of a frame; two bytes' time at 115200 baud
-_LATE = 0.25  # seconds by which this process may wake up late on a busy machine
 _WRITE_SLICE = 1.0  # seconds
-_SHORT = 0.1  # seconds; a shorter wait is not worth a look at the emulator
-_STARVED = 0.1  # of the time that counts for an emulator that gets no CPU
 
 
 class LineClosedError(InfrastructureError):
@@ -26,10 +24,6 @@ class Channel:
     The descriptor is switched to non-blocking; the caller closes it. `burst` is how many bytes
     the line handles well at once, if that is less than the device's window. `activity` returns what
     the emulator at the other end does; None for hardware.
-
-    The channel has two clocks. `host_time` is that of this process: it stands still while the
-    process is stopped, because a late answer is then not the device's fault. `device_time` is
-    the time in which the device could have answered: for an emulator, the CPU time that it gets.
     """
 
     def __init__(
@@ -48,24 +42,25 @@ class Channel:
         self._writable = select.poll()
         self._writable.register(descriptor, select.POLLOUT)
         os.set_blocking(descriptor, False)
-        self._activity = activity
-        self._last_activity = activity()
-        self._last = time.monotonic()
-        self._asked = 0.0
-        self._host_time = 0.0
-        self._device_time = 0.0
+        self._clock = DeviceClock(activity)
 
     @property
     def host_time(self) -> float:
-        """Seconds in which this process could read."""
-        self._count()
-        return self._host_time
+        """See `DeviceClock`."""
+        return self._clock.host_time
 
     @property
     def device_time(self) -> float:
-        """Seconds in which the device could answer: a tenth of `host_time`, or more."""
-        self._count()
-        return self._device_time
+        """See `DeviceClock`."""
+        return self._clock.device_time
+
+    @property
+    def looks(self) -> int:
+        """No look at the device disturbs it: it sends by itself."""
+        return 0
+
+    def rest(self, inferences: int = 1) -> None:
+        """Do nothing: the host hears of the end of a computation by itself."""
 
     def gather(self) -> None:
         """Give the rest of a frame time to arrive.
@@ -76,9 +71,9 @@ class Channel:
 
     def read(self, timeout: float) -> bytes:
         """Return the bytes received, waiting up to `timeout` seconds; b"" if there are none."""
-        self._count()
-        self._asked = max(timeout, 0)
-        if not self._readable.poll(self._asked * 1000):
+        timeout = max(timeout, 0)
+        self._clock.will_wait(timeout)
+        if not self._readable.poll(timeout * 1000):
             return b""
         try:
             data = os.read(self._descriptor, _READ_SIZE)
@@ -110,24 +105,9 @@ class Channel:
                 where=self.name,
                 remedy="does the device have power, and is its receiver running?",
             )
-        self._asked = min(left, _WRITE_SLICE)
-        self._writable.poll(self._asked * 1000)
-
-    def _count(self) -> None:
-        """Advance both clocks by the time since the last call."""
-        now = time.monotonic()
-        elapsed = min(now - self._last, self._asked + _LATE)
-        self._last, self._asked = now, 0.0
-        self._host_time += elapsed
-        self._device_time += elapsed if elapsed <= _SHORT else self._computed(elapsed)
-
-    def _computed(self, elapsed: float) -> float:
-        """Return how many of the `elapsed` seconds count for the device."""
-        before, now = self._last_activity, self._activity()
-        self._last_activity = now
-        if before is None or now is None or now.idle:
-            return elapsed
-        return max(min(now.seconds - before.seconds, elapsed), _STARVED * elapsed)
+        wait = min(left, _WRITE_SLICE)
+        self._clock.will_wait(wait)
+        self._writable.poll(wait * 1000)
 
     def _closed(self, why: str) -> LineClosedError:
         return LineClosedError(f"the device closed the line ({why})", where=self.name)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 from harness.link import frame, messages
-from harness.link.channel import Channel
+from harness.link.carrier import Carrier
 from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
@@ -48,26 +48,26 @@ _DAMAGED = Answer(0, 0, b"")
 
 
 class Exchange:
-    """Requests and answers on `channel`; the parameters are those of `LinkClient`.
+    """Requests and answers over `carrier`; the parameters are those of `LinkClient`.
 
     `boots` counts the device's BOOT messages; `retries` and `log` are those of `LinkClient`.
     """
 
     def __init__(
         self,
-        channel: Channel,
+        carrier: Carrier,
         *,
         baud: int,
         locate: Callable[[int], str],
         watch: Callable[[], None],
     ) -> None:
-        self.name = channel.name
-        self.burst = channel.burst
+        self.name = carrier.name
+        self.burst = carrier.burst
         self.watch = watch
         self.boots = 0
         self.retries = 0
         self.log = DeviceLog()
-        self._channel = channel
+        self._carrier = carrier
         self._seconds_per_byte = _BITS_PER_BYTE / baud
         self._locate = locate
         self._decoder = frame.FrameDecoder()
@@ -79,17 +79,26 @@ class Exchange:
     @property
     def device_time(self) -> float:
         """The clock of deadlines: the seconds in which the device could answer."""
-        return self._channel.device_time
+        return self._carrier.device_time
 
     @property
     def host_time(self) -> float:
         """The clock of pauses between two attempts."""
-        return self._channel.host_time
+        return self._carrier.host_time
 
     @property
     def has_answers(self) -> bool:
         """Whether `settle` has kept answers that `receive` has not returned yet."""
         return bool(self._kept)
+
+    @property
+    def looks(self) -> int:
+        """How often the host has looked at the device since `rest`: see `Carrier`."""
+        return self._carrier.looks
+
+    def rest(self, inferences: int) -> None:
+        """Leave the device alone while it computes."""
+        self._carrier.rest(inferences)
 
     def next_sequence(self) -> int:
         """Return the sequence number for the next request."""
@@ -101,7 +110,7 @@ class Exchange:
         data = frame.encode(bytes((message, sequence)) + body)
         if self._noisy:
             data = frame.DELIMITER + data  # ends what the device takes for a frame
-        self._channel.write(data, self.answer_time(len(data)))
+        self._carrier.write(data, self.answer_time(len(data)))
 
     def repeat(self, message: int, sequence: int, body: bytes) -> None:
         """Send a request once more, as a retry."""
@@ -118,7 +127,7 @@ class Exchange:
         """
         if self._kept:
             return self._kept.popleft()
-        end = self._channel.host_time + seconds
+        end = self._carrier.host_time + seconds
         late = False
         while True:
             for payload in self._answers:
@@ -128,10 +137,10 @@ class Exchange:
             if late:
                 return None
             if self._decoder.within:
-                self._channel.gather()
-            remaining = end - self._channel.host_time
+                self._carrier.gather()
+            remaining = end - self._carrier.host_time
             late = remaining <= 0  # one last look: this process may have been stopped until now
-            data = self._channel.read(min(remaining, _WATCH_PERIOD))
+            data = self._carrier.read(min(remaining, _WATCH_PERIOD))
             if not data and remaining > _WATCH_PERIOD:
                 self.watch()
                 data = frame.DELIMITER  # an unfinished frame has lost its delimiter
@@ -146,13 +155,13 @@ class Exchange:
 
         Drops what is damaged and keeps whole answers for `receive`.
         """
-        end = self._channel.host_time + _NOISE
+        end = self._carrier.host_time + _NOISE
         data = b""
         while True:
             self._keep(self._answers)
             self._keep(self._decoder.feed(data))
-            data = self._channel.read(pause)
-            if not data or self._channel.host_time > end:
+            data = self._carrier.read(pause)
+            if not data or self._carrier.host_time > end:
                 break
         self._keep(self._decoder.feed(data + frame.DELIMITER))
 

@@ -13,7 +13,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from harness.errors import InfrastructureError
 from harness.link import messages
 from harness.link.batch import run_batch
-from harness.link.channel import Channel
+from harness.link.carrier import Carrier
 from harness.link.device_errors import DeviceSilentError, WrongInputError
 from harness.link.exchange import Exchange
 from harness.link.loading import load
@@ -40,11 +40,13 @@ class Span(NamedTuple):
     """An inference, from RUN to RESULT, in seconds of `time.perf_counter`.
 
     If it was `disturbed`, bytes arrived during the inference and its measurement does not count.
+    `looks` is how often the host read the device's memory meanwhile, to see whether it has ended.
     """
 
     begin: float
     end: float
     disturbed: bool = False
+    looks: int = 0
 
 
 def _located(
@@ -64,19 +66,19 @@ def _located(
 
 
 class LinkClient:
-    """One session with a device on `channel`.
+    """One session with a device over `carrier`.
 
     `baud` limits how long bytes take on the wire; `locate` turns a code address
     into a function's name for messages about faults; `watch` is called during long silences
     and raises `DeviceStoppedError` if the board can no longer answer. `write` writes bytes to
     an address in the device's memory. If `via` is "debug", inputs are written with it instead of
-    LOAD. `spans` are the answered inferences; those of a batch are not among them. `waited` counts
+    LOAD. `spans` are the answered inferences; those of a batch share their time. `waited` counts
     the seconds between a RUN and its result, which is mostly computation.
     """
 
     def __init__(
         self,
-        channel: Channel,
+        carrier: Carrier,
         *,
         baud: int,
         locate: Callable[[int], str] = "{:#010x}".format,
@@ -87,7 +89,7 @@ class LinkClient:
         self.via = via
         self.waited = 0.0
         self.spans: list[Span] = []
-        self._exchange = Exchange(channel, baud=baud, locate=locate, watch=watch)
+        self._exchange = Exchange(carrier, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
 
@@ -163,11 +165,13 @@ class LinkClient:
         )
 
     @_located
-    def run_batch(self, count: int) -> None:
-        """Run the first `count` inputs in the device's queue."""
+    def run_batch(self, count: int) -> Span:
+        """Run the first `count` inputs in the device's queue; return the span of them all."""
         began = time.perf_counter()
         run_batch(self._exchange, self._session(), count, RUN_DEADLINE)
-        self.waited += time.perf_counter() - began
+        ended = time.perf_counter()
+        self.waited += ended - began
+        return Span(began, ended, looks=self._exchange.looks)
 
     def count_retry(self) -> None:
         """Count an inference that is repeated because bytes disturbed it in a batch."""
@@ -264,5 +268,5 @@ class LinkClient:
         result = run(self._exchange, self._session(), data, RUN_DEADLINE)
         ended = time.perf_counter()
         self.waited += ended - began
-        self.spans.append(Span(began, ended, result.disturbed > 0))
+        self.spans.append(Span(began, ended, result.disturbed > 0, self._exchange.looks))
         return result

@@ -10,3 +10,6 @@ InputVia = Literal["serial", "debug"]
 
 InputChoice = Literal["auto", "serial", "debug"]
 """What a user asks for: one of these, or the one that is faster."""
+
+CarrierName = Literal["serial", "rtt"]
+"""What carries the link: the serial line, or RTT through the device's memory."""

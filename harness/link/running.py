@@ -18,6 +18,7 @@ class Request(NamedTuple):
     sequence: int
     body: bytes
     result: Message
+    inferences: int = 1
 
     @property
     def sent(self) -> tuple[Message, int, bytes]:
@@ -70,6 +71,7 @@ def _ended(exchange: Exchange, request: Request, deadline: float, answer_time: f
     """Return the result of a request that has begun."""
     retries = Retries(exchange, request.type.name, answer_time)
     retries.restart(deadline + answer_time)
+    exchange.rest(request.inferences)
     repeated = last_chance = False
     while True:
         answer = exchange.receive(min(_LOOK, max(retries.left, 0)))

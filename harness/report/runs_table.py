@@ -75,7 +75,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
 
 
 def _warnings(record: Record) -> Iterator[str]:
-    """Yield a warning about a quality that guesses reach, too, a full stack and a noisy line."""
+    """Yield a warning about each number that deserves less trust than it seems."""
     metric, numbers = record.model.metric, record.numbers
     chance = numbers.get(f"{metric}_chance")  # absent in older records
     quality = numbers[metric].value
@@ -88,6 +88,12 @@ def _warnings(record: Record) -> Iterator[str]:
     if margin is not None and margin.value < _SMALL_MARGIN:
         reserved = numbers["stack_reserved"].value
         yield f"only {margin.value:,} of {reserved:,} bytes of the stack are unused"
+    looked = sum(looks > 0 for looks in record.looks)
+    if looked and "cycles_median" in record.numbers:
+        yield (
+            f"the debugger read memory during {looked} of {len(record.looks)} inferences, up to "
+            f"{max(record.looks)} times: each may have cost some cycles"
+        )
     if record.retries:
         yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"
 

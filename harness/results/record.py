@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from harness.image.memory_use import MemoryUse
-from harness.link.protocol import InputVia, Protocol
+from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.number import Number
 from harness.model.metric import Metric
@@ -178,6 +178,10 @@ class Record(msgspec.Struct, frozen=True):
     """How inputs reach the device: `serial` or `debug`."""
     input_choice: str = ""
     """Why inputs came this way, if `--input-via=auto` left the choice to the harness."""
+    carrier: CarrierName = "serial"  # for records without this key
+    """What carried the link: `serial` or `rtt`."""
+    looks: list[Count] = []
+    """How often the debugger read memory during each inference. It is empty if it never did."""
     divergence: LayerDifference | None = None
     """The first layer that differs from golden."""
     estimate_unavailable: str = ""

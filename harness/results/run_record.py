@@ -56,6 +56,8 @@ def record_of(run: Run, root: Path) -> Record:
         ticks=run.ticks.tolist(),
         input_via=run.input_via,
         input_choice=run.input_choice,
+        carrier="rtt" if run.target.port.over_rtt else "serial",
+        looks=run.looks.tolist() if run.looks.any() else [],
         divergence=run.divergence,
         estimate_unavailable=run.estimate_unavailable,
         profile_unavailable=run.profile_unavailable,
@@ -70,7 +72,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
     """Return the record of `run`; `measured` are the keys that depend on the protocol."""
     now = datetime.now(UTC)
     reasons = run.failures()
-    name = f"{now:%Y%m%dT%H%M%S}-{run.target.name}-{run.model.name}-{run.image.engine}"
+    name = f"{now:%Y%m%dT%H%M%S}-{run.target.file_name}-{run.model.name}-{run.image.engine}"
     return Record(
         schema=SCHEMA,
         id=f"{name}-{secrets.token_hex(3)}",

@@ -147,6 +147,7 @@ class LinkDut(BoardUnderTest):
             memory=memory,
             retries=link.retries - retries,
             log=tuple(link.log),
+            looks=np.array([span.looks for span in spans if not span.disturbed], dtype=np.int64),
             input_via=way.via,
             input_choice=way.choice,
             wall=wall,

@@ -43,6 +43,8 @@ class Run:
     expected outputs, and `golden_source` names the program that computed them; `network` is the
     model's graph. `first` is the ticks of the warm-up inference; `memory` is the image's use of
     flash and RAM.
+    `looks` int64 [N] is how often the debugger read memory during each inference; over a serial
+    line, it never does.
     Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
     waited for results. `retries` counts repeated requests. `input_choice` says
     why inputs went `input_via`, if the harness chose.
@@ -70,6 +72,7 @@ class Run:
     log: tuple[str, ...]
     input_via: InputVia
     input_choice: str
+    looks: npt.NDArray[np.int64]
     wall: float
     inference: float
     divergence: LayerDifference | None = None

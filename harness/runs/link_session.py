@@ -24,7 +24,8 @@ from harness.target.target_file import Target
 EXPLAINED = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
 """Errors that already say what happened to the device; they need no diagnosis."""
 
-_QUEUE = ("queue_start", "queue_end", "batch_done")  # symbols: sections.ld and link/batch.c
+# Symbols of firmware/ports/cortexm/sections.ld, and one that only firmware with batches has.
+_QUEUE = ("queue_start", "queue_end", "batch_done", "batch_take")
 _WORD = 4
 
 
@@ -66,7 +67,7 @@ class Session:
         try:
             self._board.write_memory(begin, queue.inputs(inputs, self.welcome))
             reached = ""
-            self.link.run_batch(count)
+            span = self.link.run_batch(count)
             read = self._board.read_memory(begin, queue.result_bytes(count, self.welcome))
             results = queue.results(read, self.welcome)
             self.bracket = self._board.bracket(count)
@@ -77,6 +78,11 @@ class Session:
         check_clock(
             sum(result.ticks for result in results), self.link.waited - waited, self._target
         )
+        looked = [0] * (count - 1) + [span.looks]  # the host rests until the last one is due
+        self.link.spans += [
+            span._replace(disturbed=result.disturbed > 0, looks=looks)
+            for result, looks in zip(results, looked, strict=True)
+        ]
         return [
             self._again(inputs[index], first + index) if result.disturbed else result
             for index, result in enumerate(results)
@@ -87,7 +93,7 @@ class Session:
         symbols = image.elf.symbols(*_QUEUE) if image.maker and not image.heap else None
         if symbols is None:
             return None
-        start, end, done = symbols
+        start, end, done, _ = symbols
         queue = Queue(range(start, end), done)
         ram = self._target.memory.ram
         return queue if start in ram and end <= ram.end and queue.capacity(self.welcome) else None

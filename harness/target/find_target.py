@@ -1,6 +1,6 @@
 """Finds targets by name or path; reads their files with their bases and checks them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
+
+_DERIVATIONS: dict[str, Callable[[str], Target]] = {}
+"""Functions that derive a target from what other tools know, by the prefix of its name."""
 
 
 def load_target(path: Path) -> Target:
@@ -26,7 +29,13 @@ def load_target(path: Path) -> Target:
 
 
 def find_target(name: str, roots: Sequence[Path]) -> Target:
-    """Return the target called `name` in the folders `roots`, or at the path `name`."""
+    """Return the target called `name` in the folders `roots`, or at the path `name`.
+
+    A name such as `chip:nrf52840` has no file: it says what the target is derived from.
+    """
+    kind, colon, source = name.partition(":")
+    if colon and kind in _DERIVATIONS:
+        return _DERIVATIONS[kind](source)
     if bundled_files.is_path(name):
         return load_target(Path(name))
     known = list_targets(roots)

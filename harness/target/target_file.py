@@ -1,5 +1,6 @@
 """The schema of `targets/*.toml`, key by key."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,11 +12,23 @@ from harness.support.toml_file import Section
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
-Core = Literal["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "cortex-m55"]
+Core = Literal[
+    "cortex-m0",
+    "cortex-m0plus",
+    "cortex-m23",
+    "cortex-m3",
+    "cortex-m4",
+    "cortex-m4f",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+    "cortex-m85",
+]
 """The rows of firmware/cores.cmake; a test compares them."""
 
 MAX_ICOUNT_SHIFT = 10  # qemu-system-arm -icount help
 NS = 1_000_000_000  # in a second
+_CARRIERS = {"generic": "rtt"}  # of ports without a serial line
 
 
 class Mcu(Section, frozen=True):
@@ -34,8 +47,17 @@ class Port(Section, frozen=True):
     """Name of the port, a folder of firmware/ports."""
     baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
     """Speed of the serial line in bit/s."""
+    carrier: Literal["serial", "rtt"] | None = None
+    """What carries the bytes of the link: the serial line, or `rtt`, rings in RAM that the debug
+    probe reads and writes. The default is `rtt` for the port `generic`, and `serial` for others.
+    """
     options: dict[str, str | int] = msgspec.field(default_factory=dict)
     """Options of the port's port.cmake, such as the UART or the pins."""
+
+    @property
+    def over_rtt(self) -> bool:
+        """Whether RTT carries the link."""
+        return (self.carrier or _CARRIERS.get(self.name)) == "rtt"
 
 
 class Counter(Section, frozen=True):
@@ -185,6 +207,11 @@ class Target(TargetFile, frozen=True, kw_only=True):
 
     name: str
     path: Path
+
+    @property
+    def file_name(self) -> str:
+        """The name, for files: `chip:nrf52840` and paths have characters that files must not."""
+        return re.sub(r"[^\w.-]+", "-", self.name)
 
     @property
     def instruction_ticks(self) -> Fraction:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.link import channel as channel_module
+from harness.link import device_clock
 from harness.link.channel import Channel
 from harness.support.process_activity import Activity, ProcessTree
 
@@ -28,7 +28,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(channel_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(device_clock, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 
@@ -45,7 +45,7 @@ def silent_line(clock: Clock) -> Iterator[Channel]:
 def waited(line: Channel, clock: Clock, asked: float, passed: float) -> tuple[float, float]:
     """Ask for bytes for `asked` seconds, in which `passed` seconds pass; return what counts."""
     before = (line.host_time, line.device_time)
-    line._asked = asked
+    line._clock.will_wait(asked)
     clock.now += passed
     return (round(line.host_time - before[0], 6), round(line.device_time - before[1], 6))
 

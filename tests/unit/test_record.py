@@ -24,13 +24,13 @@ from harness.image.stack_paint import StackUse
 from harness.image.toolchain import Toolchain
 from harness.link.messages import Welcome
 from harness.model.folder import find_model
-from harness.report.runs_table import print_table
+from harness.report.runs_table import _warnings, print_table
 from harness.results.record import SCHEMA, Record
 from harness.results.record_file import read_record, write_record
 from harness.results.run_record import record_of
 from harness.runs.link_run import Run
 from harness.target.find_target import load_target
-from harness.target.target_file import Counter
+from harness.target.target_file import Counter, Port
 
 ROOT = Path(__file__).parents[2]
 BUILD_ID = "0123456789abcdef" * 2
@@ -78,6 +78,7 @@ def make_run(**changed: Any) -> Run:
         "retries": 1,
         "log": ("a line",),
         "input_via": "serial",
+        "looks": np.zeros(len(vectors), dtype=np.int64),
         "wall": 1.23456,
         "inference": 1.0,
     }
@@ -419,3 +420,17 @@ def test_a_table_of_different_metrics_says_which_is_which(record: Record, tmp_pa
     assert "accuracy" in table([record])[1]
     assert "  AUC " in table([auc])[1]
     assert max(len(line.rstrip()) for line in both) <= 80
+
+
+def test_looks_of_the_debugger_are_recorded_and_warned_of(tmp_path: Path) -> None:
+    never = record_of(make_run(), tmp_path)
+    assert (never.carrier, never.looks) == ("serial", [])
+    target = load_target(ROOT / "targets" / "nucleo-f429zi.toml")
+    target = msgspec.structs.replace(target, port=Port("generic"))
+    looks = np.zeros(len(make_run().vectors), dtype=np.int64)
+    looks[3] = 2
+    record = record_of(make_run(target=target, looks=looks, retries=0), tmp_path)
+    assert record.carrier == "rtt"
+    assert record.looks == looks.tolist()
+    first = f"the debugger read memory during 1 of {len(looks)} inferences, up to 2 times"
+    assert [text for text in _warnings(record) if text.startswith(first)]

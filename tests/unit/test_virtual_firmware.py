@@ -13,6 +13,7 @@ from harness.board.qemu import QemuBoard
 from harness.elf import Elf
 from harness.engines.registry import find_engine
 from harness.image.build import Image, build_image
+from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.link_client import LinkClient
 from harness.model.folder import Model, find_model
@@ -37,7 +38,7 @@ def image(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Image:
     return build_image(target, model, find_engine("cmsis-nn"), tmp_path_factory.mktemp("images"))
 
 
-def infer(channel: Channel, image: Image, model: Model) -> tuple[str, list[int], list[bytes]]:
+def infer(channel: Carrier, image: Image, model: Model) -> tuple[str, list[int], list[bytes]]:
     """Return the counter's name, and the ticks and outputs of the first vectors."""
     link = LinkClient(channel, baud=115200)
     welcome = link.hello(image.build_id)

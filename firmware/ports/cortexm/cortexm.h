@@ -55,10 +55,20 @@ void counter_init(volatile uint32_t *timer, const char *timer_name);
  * needed. */
 int counter_has_dwt(void);
 
+/* Has port_ticks() call `read`, which returns a free-running 32-bit counter. */
+void counter_use(uint32_t (*read)(void), const char *counter_name);
+
+/* Part systick: starts SysTick and has port_ticks() read it. Interrupts must be on: its own extends
+ * it to 32 bits. */
+void systick_init(void);
+
 /* For a timer that cannot be read directly: writing 1 to `task` copies its value to `timer`. */
 void counter_capture(volatile uint32_t *task);
 
-/* A port's receive interrupt calls this for each byte. */
+/* Part rtt: makes the rings of the link, before the first byte. */
+void rtt_init(void);
+
+/* Part ring: a port's receive interrupt calls this for each byte. */
 void ring_put(uint8_t byte);
 
 #endif

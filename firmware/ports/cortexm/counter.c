@@ -1,10 +1,21 @@
 #include "cortexm.h"
 #include "port.h"
 
-static volatile uint32_t *counter;
+static uint32_t (*read_counter)(void);
 static const char *name;
+static volatile uint32_t *counter;
 static volatile uint32_t no_task; /* most timers can be read directly */
 static volatile uint32_t *capture = &no_task;
+
+static uint32_t read_register(void) {
+    *capture = 1U;
+    return *counter;
+}
+
+void counter_use(uint32_t (*read)(void), const char *counter_name) {
+    read_counter = read;
+    name = counter_name;
+}
 
 /* In emulators the cycle counter reads as zero, and a core without a DWT ignores the enable bit.
  * The DWT of Armv6-M has no cycle counter, and only a debugger may access it (DDI 0419, C1.1). */
@@ -25,10 +36,10 @@ int counter_has_dwt(void) {
 void counter_init(volatile uint32_t *timer, const char *timer_name) {
     if (counter_has_dwt()) {
         counter = &DWT_CYCCNT;
-        name = "dwt";
+        counter_use(read_register, "dwt");
     } else {
         counter = timer;
-        name = timer_name;
+        counter_use(read_register, timer_name);
     }
 }
 
@@ -37,8 +48,7 @@ void counter_capture(volatile uint32_t *task) {
 }
 
 __attribute__((noinline)) uint32_t port_ticks(void) {
-    *capture = 1U;
-    return *counter;
+    return read_counter();
 }
 
 const char *port_counter(void) {

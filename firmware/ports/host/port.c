@@ -38,6 +38,9 @@ uint8_t port_read(void) {
     return buffer[next++];
 }
 
+void port_settle(void) {
+}
+
 uint32_t port_received(void) {
     return received;
 }

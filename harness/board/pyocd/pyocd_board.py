@@ -9,7 +9,7 @@ import serial
 from pyocd.core.session import Session
 from pyocd.core.target import Target as PyocdTarget
 
-from harness.board.board import not_started
+from harness.board.board import not_started, rtt_carrier
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
@@ -20,8 +20,11 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
+from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
+from harness.link.rtt_block import CLEARED
+from harness.link.rtt_carrier import block_address
 from harness.link.serial_port import open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
@@ -69,8 +72,8 @@ class PyocdBoard:
         """The probe, and the version of pyOCD that drives it."""
         return f"pyOCD {package_version('pyocd')}, probe {self._probe}"
 
-    def start(self, image: Image) -> Channel:
-        """Flash `image`, verify it, and start it with its serial port open."""
+    def start(self, image: Image) -> Carrier:
+        """Flash `image`, verify it, and start it with its serial port open, if it has one."""
         self.stop()
         self._limit = TimeLimit(f"probe {self._board.probe}")
         probe = self._limit.run(
@@ -80,8 +83,12 @@ class PyocdBoard:
         self._limit = TimeLimit(f"probe {self._probe}", cut_of(probe))
         # Take the lease before opening the probe: pyOCD's errors for a busy probe vary.
         self._lease(f"probe {self._probe}")
-        device = self._board.serial or find_port(self._probe, self._board.interface)
-        self._lease(f"port {device}")
+        over_rtt = self._target.port.over_rtt
+        device = (
+            "" if over_rtt else self._board.serial or find_port(self._probe, self._board.interface)
+        )
+        if device:
+            self._lease(f"port {device}")
         self._session = self._limit.run(
             _CONNECT_LIMIT,
             "connecting",
@@ -89,6 +96,9 @@ class PyocdBoard:
         )
         self._elf = image.elf
         self._flash(self._session, image.elf)
+        if over_rtt:
+            self._boot(self._session, image.stack, block_address(image.elf))
+            return rtt_carrier(self, self._target, image, self._activity)
         self._port = open_port(device, self._target.port.baud)
         self._boot(self._session, image.stack)
         name = f"{self._target.name} ({device})"
@@ -185,12 +195,14 @@ class PyocdBoard:
                 lambda: flash(session, self._probe, target, elf, progress),
             )
 
-    def _boot(self, session: Session, stack: range | None) -> None:
+    def _boot(self, session: Session, stack: range | None, rtt_block: int | None = None) -> None:
         def boot() -> None:
             session.target.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
             session.target.reset_and_halt()
             if stack:
                 session.target.write_memory_block8(stack.start, paint(stack))
+            if rtt_block is not None:  # RAM may still have the block of an earlier run
+                session.target.write_memory_block8(rtt_block, CLEARED)
             session.target.resume()
 
         self._do(_STATE_LIMIT, "starting the firmware", boot)

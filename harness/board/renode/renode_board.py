@@ -14,6 +14,7 @@ from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
+from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceFaultError, DeviceStoppedError
 from harness.link.fault_registers import code_location
@@ -52,7 +53,7 @@ class RenodeBoard:
         """Renode's name and version, from its `--version`."""
         return self._renode.version
 
-    def start(self, image: Image) -> Channel:
+    def start(self, image: Image) -> Carrier:
         """Start Renode, create the machine, load `image`, and run it."""
         self.stop()
         self._elf = image.elf

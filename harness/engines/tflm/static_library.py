@@ -29,13 +29,23 @@ _V7EM = _V7M | {"Armv7E-M"}
 _V8M = _V7EM | {"Armv8-M baseline", "Armv8-M mainline"}
 _EXECUTES = {
     "cortex-m0": _V6M,
+    "cortex-m0plus": _V6M,
+    "cortex-m23": _V6M | {"Armv8-M baseline"},
     "cortex-m3": _V7M,
+    "cortex-m4": _V7EM,
     "cortex-m4f": _V7EM,
     "cortex-m7": _V7EM,
     "cortex-m33": _V8M,
     "cortex-m55": _V8M | {"Armv8.1-M mainline"},
+    "cortex-m85": _V8M | {"Armv8.1-M mainline"},
 }
-_SOFT_FLOAT = {"cortex-m0", "cortex-m3"}  # firmware/cores.cmake
+_SOFT_FLOAT = {
+    "cortex-m0",
+    "cortex-m0plus",
+    "cortex-m23",
+    "cortex-m3",
+    "cortex-m4",
+}  # firmware/cores.cmake
 # What the two libraries raise for a damaged file.
 _DAMAGES = (
     *(arpy.ArchiveFormatError, arpy.ArchiveAccessError),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.errors import InfrastructureError
-from harness.link.channel import Channel
+from harness.link.carrier import Carrier
 from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
@@ -64,7 +64,7 @@ class Identity:
 
 
 class MlperfClient:
-    """A conversation with a device on `channel`.
+    """A conversation with a device over `carrier`.
 
     `baud` limits how long characters take on the wire; `watch` is called during long silences and
     raises if the board can no longer answer; `locate` names the location of a code address.
@@ -73,7 +73,7 @@ class MlperfClient:
 
     def __init__(
         self,
-        channel: Channel,
+        carrier: Carrier,
         *,
         baud: int,
         watch: Callable[[], None] = lambda: None,
@@ -81,7 +81,7 @@ class MlperfClient:
     ) -> None:
         self.retries = 0
         self._transcript = Transcript()
-        self._channel = channel
+        self._carrier = carrier
         self._baud = baud
         self._watch = watch
         self._locate = locate
@@ -117,7 +117,7 @@ class MlperfClient:
             raise DeviceSilentError(
                 f"the device did not answer `name%` within "
                 f"{_DETECTION_ATTEMPTS * DETECTION_DEADLINE:g} s",
-                where=self._channel.name,
+                where=self._carrier.name,
                 remedy="does the firmware use MLPerf Tiny's protocol, and is this its serial "
                 "line and baud rate?",
             )
@@ -131,7 +131,7 @@ class MlperfClient:
         if len(name) > _LONGEST_NAME:
             raise MalformedMessageError(
                 f"m-{key} has {len(name):,} characters; at most {_LONGEST_NAME} are allowed",
-                where=self._channel.name,
+                where=self._carrier.name,
             )
         return name
 
@@ -184,7 +184,7 @@ class MlperfClient:
             raise last
         raise InfrastructureError(
             f"{what} failed {_ATTEMPTS} times in a row; the last error: {last}",
-            where=self._channel.name,
+            where=self._carrier.name,
             remedy="is the line noisy, is the baud rate right, and does this firmware expect this "
             "input?",
         ) from last
@@ -217,12 +217,12 @@ class MlperfClient:
         if lines is None:
             raise DeviceSilentError(
                 f"the device did not answer `{shown}` within {seconds:g} s",
-                where=self._channel.name,
+                where=self._carrier.name,
                 remedy="the device hangs, it is too slow, or a part of the command was lost",
             )
         if reason := error_in(lines):
             raise DeviceRefusedError(
-                f"the device answered `{shown}`: {reason}", where=self._channel.name
+                f"the device answered `{shown}`: {reason}", where=self._carrier.name
             )
         return lines
 
@@ -233,7 +233,7 @@ class MlperfClient:
         if not quiet:
             self._transcript.sent(f"{command}%")
         data = f"{command}%".encode()
-        self._channel.write(data, DEADLINE)
+        self._carrier.write(data, DEADLINE)
         wire = len(data) * _BITS / self._baud
         return self._collect(seconds + wire, boot=boot, quiet=quiet)
 
@@ -241,9 +241,9 @@ class MlperfClient:
         self, seconds: float, *, boot: bool = False, quiet: bool = False
     ) -> list[Line] | None:
         """Return the lines up to `m-ready`, None if it does not come within `seconds`."""
-        end = self._channel.device_time + seconds
-        while (remaining := end - self._channel.device_time) > 0:
-            data = self._channel.read(min(remaining, _WATCH))
+        end = self._carrier.device_time + seconds
+        while (remaining := end - self._carrier.device_time) > 0:
+            data = self._carrier.read(min(remaining, _WATCH))
             received = self._receive(data, quiet=quiet)
             if not data:
                 self._watch()
@@ -262,7 +262,7 @@ class MlperfClient:
             self._reader.clear()
             raise MalformedMessageError(
                 f"an answer is longer than {LONGEST_ANSWER:,} characters",
-                where=self._channel.name,
+                where=self._carrier.name,
                 remedy="does the firmware log without end?",
             )
         return lines
@@ -272,7 +272,7 @@ class MlperfClient:
         fault = fault_in(received)
         if fault is not None:
             text = describe(fault, self._locate)
-            raise DeviceFaultError(f"the device took a fault: {text}", where=self._channel.name)
+            raise DeviceFaultError(f"the device took a fault: {text}", where=self._carrier.name)
         started = boot_in(received)
         if started is None:
             return
@@ -281,13 +281,13 @@ class MlperfClient:
             self._reader.clear()
             raise DeviceRestartedError(
                 "the device restarted in the middle of a command",
-                where=self._channel.name,
+                where=self._carrier.name,
                 remedy="check its power supply, watchdog and faults, with a debugger",
             )
 
     def _drain(self) -> None:
         """Read all remaining lines, such as the answer to an earlier `name%`."""
-        end = self._channel.device_time + DEADLINE
-        while self._channel.device_time < end and (data := self._channel.read(_QUIET)):
+        end = self._carrier.device_time + DEADLINE
+        while self._carrier.device_time < end and (data := self._carrier.read(_QUIET)):
             self._receive(data)
         self._reader.clear()

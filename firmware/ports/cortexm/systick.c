@@ -1,0 +1,60 @@
+/*
+ * SysTick as the counter, for cores without a DWT that counts, and for emulators. It has 24 bits;
+ * its interrupt extends it to 32.
+ *
+ * Registers: Armv7-M ARM (DDI 0403E), B3.3 SysTick, B3.2.4 ICSR; the same in Armv6-M and Armv8-M.
+ */
+#include "cortexm.h"
+#include "port.h"
+
+#define SYST_CSR REGISTER(0xE000E010)
+#define SYST_CSR_START 7U /* the core's clock, with the interrupt */
+#define SYST_RVR REGISTER(0xE000E014)
+#define SYST_CVR REGISTER(0xE000E018)
+#define SYST_BITS 24U
+#define SYST_MASK 0xFFFFFFU
+#define SCB_ICSR REGISTER(0xE000ED04)
+#define SCB_ICSR_PENDSTSET_BIT 26U
+
+#define ROUNDS_LOG2 6U /* the cost of an interrupt is the average of 64 */
+
+static volatile uint32_t wraps;
+static uint32_t cost; /* ticks of 64 interrupts */
+
+void systick_interrupt(void) {
+    wraps += 1U;
+}
+
+/* SysTick counts down. It wraps while interrupts are off: then the interrupt is pending, and a
+ * value from after the wrap is a high one. The ticks that earlier interrupts took are left out. The
+ * function always executes the same instructions. */
+static uint32_t systick_ticks(void) {
+    interrupts_off();
+    uint32_t value = SYST_CVR;
+    uint32_t pending = SCB_ICSR >> SCB_ICSR_PENDSTSET_BIT & 1U;
+    uint32_t handled = wraps;
+    interrupts_on();
+    uint32_t high = handled + (pending & value >> (SYST_BITS - 1U));
+    uint32_t interrupts = (handled * cost + (1U << (ROUNDS_LOG2 - 1U))) >> ROUNDS_LOG2;
+    return (high << SYST_BITS) + (SYST_MASK - value) - interrupts;
+}
+
+/* Returns the ticks of 64 writes of `bits` to ICSR. */
+__attribute__((noinline)) static uint32_t ticks_of_writes(uint32_t bits) {
+    uint32_t before = SYST_CVR;
+    for (uint32_t i = 0; i < 1U << ROUNDS_LOG2; i++) {
+        SCB_ICSR = bits;
+        __asm volatile("dsb\n isb" ::: "memory");
+    }
+    return (before - SYST_CVR) & SYST_MASK;
+}
+
+void systick_init(void) {
+    SYST_RVR = SYST_MASK;
+    SYST_CVR = 0; /* any write sets it to 0; it continues from RVR */
+    SYST_CSR = SYST_CSR_START;
+    uint32_t without = ticks_of_writes(0);
+    cost = ticks_of_writes(1U << SCB_ICSR_PENDSTSET_BIT) - without;
+    wraps = 0;
+    counter_use(systick_ticks, "systick");
+}

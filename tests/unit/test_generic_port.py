@@ -1,0 +1,65 @@
+"""The generic port over RTT: the same bytes and instructions as a port with a serial line."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.engines.registry import DEFAULT_ENGINE, find_engine
+from harness.image.build import build_image
+from harness.model.folder import load_model
+from harness.runs.link_run import Run
+from harness.support.bundled_files import bundled
+from harness.target.find_target import find_target
+from harness.target.target_file import Port, Qemu, Target
+from harness.workspace import Workspace
+from tests.support.devices import opened
+
+
+def generic(name: str) -> Target:
+    """Return the target called `name` with the generic port; in QEMU, SysTick counts."""
+    target = find_target(name, [bundled("targets")])
+    port = Port("generic")
+    board = target.board
+    if isinstance(board, Qemu):
+        board = msgspec.structs.replace(board, icount_shift=8)
+    return msgspec.structs.replace(target, name=f"{name}-rtt", port=port, board=board)
+
+
+def run_on(target: Target, tmp_path: Path, name: str = "faces") -> Run:
+    model = load_model(bundled("models") / name)
+    image = build_image(target, model, find_engine(DEFAULT_ENGINE), Workspace(tmp_path).images)
+    with opened(target, model, image, tmp_path) as dut:
+        return dut.run()
+
+
+@pytest.mark.parametrize(
+    ("name", "counter"), [("virtual-stm32", "dwt"), ("qemu-m4", "systick"), ("qemu-m33", "systick")]
+)
+def test_bytes_and_instructions_are_those_of_a_serial_line(
+    name: str, counter: str, tmp_path: Path
+) -> None:
+    if "qemu" in name and shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not on PATH")
+    serial = run_on(find_target(name, [bundled("targets")]), tmp_path)
+    rtt = run_on(generic(name), tmp_path)
+    rtt.check()
+    assert rtt.welcome.counter == counter
+    assert rtt.ticks.tolist() == serial.ticks.tolist()
+    assert all(
+        (ours == theirs).all()
+        for ours, theirs in zip(rtt.all_outputs, serial.all_outputs, strict=True)
+    )
+    assert rtt.retries == 0
+
+
+def test_systick_wraps_within_an_inference(tmp_path: Path) -> None:
+    """One inference of digits takes 28 million ticks of QEMU's SysTick, which has 24 bits."""
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not on PATH")
+    run = run_on(generic("qemu-m4"), tmp_path, "digits")
+    run.check()
+    assert run.ticks[0] * run.target.instruction_ticks > 1 << 24
+    serial = run_on(find_target("qemu-m4", [bundled("targets")]), tmp_path, "digits")
+    assert run.ticks.tolist() == serial.ticks.tolist()
