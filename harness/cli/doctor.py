@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from harness.workspace import Workspace
 
 # USB vendors of debug probes: Arm (DAPLink), ST, SEGGER, NXP, Raspberry Pi.
 _PROBE_VENDORS = {"0d28", "0483", "1366", "1fc9", "2e8a"}
+_NEEDS = "needs "
 _USB_DEVICES = Path("/sys/bus/usb/devices")
 
 
@@ -93,7 +95,7 @@ def run_checks(
 
 def print_checks(machine: list[Check], targets: list[Check], console: Console) -> None:
     """Print both lists, then the remedies."""
-    for title, checks in (("this machine", machine), ("targets", targets)):
+    for title, checks in (("this machine", machine), ("targets", _together(targets))):
         table = TerminalTable([*name_columns("", title), Column(kind="detail")])
         for check in checks:
             mark = Text("✓", "green") if check.ok else Text("✗", "red")
@@ -102,6 +104,18 @@ def print_checks(machine: list[Check], targets: list[Check], console: Console) -
     remedies = {c.remedy: c.subject for c in machine + targets if c.remedy and not c.ok}
     for remedy, subject in remedies.items():
         print_line(console, f"{subject}: {remedy}")
+
+
+def _together(targets: Sequence[Check]) -> list[Check]:
+    """Return `targets` with one check for all that lack the same, after the others."""
+    lacking = Counter(target.detail for target in targets if target.detail.startswith(_NEEDS))
+    several = [detail for detail, count in lacking.items() if count > 1]
+    result = [target for target in targets if target.detail not in several]
+    for detail in several:
+        names = ", ".join(target.subject for target in targets if target.detail == detail)
+        what = detail.removeprefix(_NEEDS)
+        result.append(Check(f"{lacking[detail]} targets", ok=False, detail=f"need {what}: {names}"))
+    return result
 
 
 def _check(subject: str, version: Callable[[], str]) -> Check:
@@ -146,6 +160,8 @@ def _probes() -> Check:
     names = [f"{probe.unique_id} ({probe.description})" for probe in probes]
     # A virtual board on this machine is a probe too, but not a real one.
     real = any(not isinstance(probe, VirtualProbe) for probe in probes)
+    if real:
+        names.append("to run on a board that no target describes: --target=auto")
     return Check("debug probes", ok=real, detail="\n".join(names) or "none connected")
 
 
@@ -200,5 +216,5 @@ def _target(path: Path, compiler: Check, boards: Mapping[type, Check]) -> Check:
         except HarnessError as error:
             return Check(target.name, ok=False, detail=f"QEMU {error.what}", remedy=error.remedy)
     if missing:
-        return Check(target.name, ok=False, detail=f"needs {', '.join(missing)}")
+        return Check(target.name, ok=False, detail=f"{_NEEDS}{', '.join(missing)}")
     return Check(target.name, ok=True, detail=target.description)

@@ -7,14 +7,13 @@ from typing import TypeVar
 
 from harness.board.renode.installation import download, find_renode
 from harness.cli.command_groups import add_subcommand
+from harness.cli.target_list import print_list, print_targets
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import ExitCode, HarnessError
 from harness.harness_toml import tflm_tree
 from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.model.folder import list_models, load_model
-from harness.report.terminal_lines import print_lines
-from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.serve_options import add_options as add_virtual_options
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
@@ -58,11 +57,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def _list(options: argparse.Namespace, workspace: Workspace) -> int:
     if options.what == "targets":
-        rows = [
-            (name, _described(lambda path: load_target(path).description, path))
-            for name, path in list_targets(workspace.targets).items()
-        ]
-    elif options.what == "models":
+        print_targets(list_targets(workspace.targets), Terminal())
+        return ExitCode.PASSED
+    if options.what == "models":
         rows = [
             (name, _described(lambda path: load_model(path).description, path))
             for name, path in list_models(workspace.models).items()
@@ -76,14 +73,7 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
         rows = [
             (name, _described(lambda n: find_toolchain(n).version, name)) for name in TOOLCHAINS
         ]
-    table = TerminalTable([*name_columns(""), Column(kind="detail")])
-    for name, description in sorted(rows):
-        first, *remedy = description.split("\n")
-        table.add_row(name, first)
-        for line in remedy:
-            table.add_line(line)
-    console = Terminal()
-    print_lines(console, table.lines(console.width))
+    print_list("", sorted(rows), Terminal())
     return ExitCode.PASSED
 
 

@@ -1,6 +1,6 @@
 /*
  * SysTick as the counter, for cores without a DWT that counts, and for emulators. It has 24 bits;
- * its interrupt extends it to 32.
+ * its interrupt extends it to 32, and its own ticks are left out.
  *
  * Registers: Armv7-M ARM (DDI 0403E), B3.3 SysTick, B3.2.4 ICSR; the same in Armv6-M and Armv8-M.
  */
@@ -19,24 +19,27 @@
 #define ROUNDS_LOG2 6U /* the cost of an interrupt is the average of 64 */
 
 static volatile uint32_t wraps;
-static uint32_t cost; /* ticks of 64 interrupts */
+static volatile uint32_t left_out; /* the ticks that the interrupts took */
+static uint32_t rest;              /* in 64ths: what is not a whole tick yet */
+static uint32_t cost;              /* ticks of 64 interrupts */
 
 void systick_interrupt(void) {
     wraps += 1U;
+    rest += cost;
+    left_out += rest >> ROUNDS_LOG2;
+    rest &= (1U << ROUNDS_LOG2) - 1U;
 }
 
 /* SysTick counts down. It wraps while interrupts are off: then the interrupt is pending, and a
- * value from after the wrap is a high one. The ticks that earlier interrupts took are left out. The
- * function always executes the same instructions. */
+ * value from after the wrap is a high one. The function always executes the same instructions. */
 static uint32_t systick_ticks(void) {
     interrupts_off();
     uint32_t value = SYST_CVR;
     uint32_t pending = SCB_ICSR >> SCB_ICSR_PENDSTSET_BIT & 1U;
-    uint32_t handled = wraps;
+    uint32_t high = wraps + (pending & value >> (SYST_BITS - 1U));
+    uint32_t taken = left_out;
     interrupts_on();
-    uint32_t high = handled + (pending & value >> (SYST_BITS - 1U));
-    uint32_t interrupts = (handled * cost + (1U << (ROUNDS_LOG2 - 1U))) >> ROUNDS_LOG2;
-    return (high << SYST_BITS) + (SYST_MASK - value) - interrupts;
+    return (high << SYST_BITS) + (SYST_MASK - value) - taken;
 }
 
 /* Returns the ticks of 64 writes of `bits` to ICSR. */
@@ -56,5 +59,6 @@ void systick_init(void) {
     uint32_t without = ticks_of_writes(0);
     cost = ticks_of_writes(1U << SCB_ICSR_PENDSTSET_BIT) - without;
     wraps = 0;
+    left_out = 0;
     counter_use(systick_ticks, "systick");
 }
