@@ -104,7 +104,7 @@ class Session:
         if self.bracket is not None:
             executed = self._executed(self.bracket, 0)
             check_instructions(
-                self.ticks(result), executed, self.welcome, self.bracket, self._where(which)
+                self.ticks(result), executed, self.welcome, self.bracket.remedy, self._where(which)
             )
         check_clock(result.ticks, self.link.waited - waited, self._target)
         return result
