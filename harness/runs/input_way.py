@@ -13,12 +13,13 @@ from harness.image.build import Image
 from harness.link.batch import Queue
 from harness.link.messages import Result
 from harness.link.protocol import InputChoice, InputVia
-from harness.runs.link_session import Session
+from harness.runs.link_session import MemoryUnusableError, Session
 from harness.support.progress import Progress
 from harness.target.target_file import Target
 
 _BATCH_SECONDS = 0.5  # of inferences in a batch: the progress moves, and a hang is noticed
 _COPIES = 4  # of the first vector in a batch, to compare
+_SLOW = 2.0  # seconds; so slow an inference is compared alone
 _REPEATS = 3  # of each way, if the first ticks differ, or the usual way does not seem faster
 _JITTER = 0.001  # of measured cycles, which differ with the state of caches and prefetch buffers
 _NAMES: dict[InputVia, str] = {"serial": "over the serial line", "debug": "through memory"}
@@ -54,6 +55,7 @@ class InputWay:
     def attach(self, session: Session) -> None:
         """Use the way in a new session with the image."""
         session.link.via = self.via
+        session.memory_is_optional = self._auto
         self._queue = session.queue(self._image)
 
     def first(self, session: Session, data: bytes, which: str, *, batches: bool) -> Result:
@@ -78,9 +80,7 @@ class InputWay:
             begin = time.perf_counter()
             try:
                 results = self._run(session, inputs[index : index + count], index)
-            except InfrastructureError as error:
-                if not self._gives_way(session, error):
-                    raise
+            except MemoryUnusableError as error:
                 self._to_serial(session, error)
                 continue
             self._seconds = (time.perf_counter() - begin) / count
@@ -92,11 +92,11 @@ class InputWay:
             return session.measure_batch(inputs, first, self._queue)
         return [session.measure(data, f"vector {first + i}") for i, data in enumerate(inputs)]
 
-    def _count(self, session: Session, *, batches: bool) -> int:
-        """Return how many inputs go to the device at once."""
+    def _count(self, session: Session, *, batches: bool, seconds: float = _BATCH_SECONDS) -> int:
+        """Return how many inputs go to the device at once, to compute about `seconds`."""
         if not batches or self.via == "serial" or self._queue is None:
             return 1
-        fitting = int(_BATCH_SECONDS / max(self._seconds, 1e-6))
+        fitting = int(seconds / max(self._seconds, 1e-6))
         return max(1, min(fitting, self._queue.capacity(session.welcome)))
 
     def _choose(self, session: Session, data: bytes, serial: _Trial, *, batches: bool) -> None:
@@ -105,9 +105,7 @@ class InputWay:
             session.check_address()
             debug = self._trial(session, data, "debug", batches=batches)
             self._compare(session, data, serial, debug)
-        except InfrastructureError as error:
-            if not self._gives_way(session, error):
-                raise
+        except MemoryUnusableError as error:
             self._to_serial(session, error)
             return
         line, memory = serial.seconds, debug.seconds
@@ -124,7 +122,8 @@ class InputWay:
 
     def _trial(self, session: Session, data: bytes, via: InputVia, *, batches: bool) -> _Trial:
         self.via = session.link.via = via
-        count = min(_COPIES, self._count(session, batches=batches))
+        count = self._count(session, batches=batches, seconds=_COPIES * _SLOW)
+        count = min(_COPIES, count)
         waited = session.link.waited
         begin = time.perf_counter()
         results = self._run(session, [data] * count, 0)
@@ -165,7 +164,12 @@ class InputWay:
     def _check_spread(self, serial: list[int], debug: list[int]) -> None:
         apart = max(serial[0] - debug[-1], debug[0] - serial[-1])
         jitter = _JITTER * serial[0] if self._target.counter.ticks == "cycles" else 0
-        if apart > max(serial[-1] - serial[0], debug[-1] - debug[0], jitter):
+        allowed = max(serial[-1] - serial[0], debug[-1] - debug[0], jitter)
+        if self._target.counter.ticks == "instructions" and serial[0] == serial[-1]:
+            differ = {*debug} != {*serial}  # a count that does not jitter is the same both ways
+        else:
+            differ = apart > allowed
+        if differ:
             raise self._difference(
                 f"an inference takes {serial[0]:,} to {serial[-1]:,} {self._target.counter.ticks} "
                 f"with its input over the serial line, but {debug[0]:,} to {debug[-1]:,} through "
@@ -177,11 +181,7 @@ class InputWay:
         remedy += " Without this comparison: --input-via=serial"
         return InfrastructureError(what, where=f"{self._target.name}: vector 0", remedy=remedy)
 
-    def _gives_way(self, session: Session, error: InfrastructureError) -> bool:
-        """Return whether `error` is one of memory, and the serial line may still work."""
-        return self._auto and self.via == "debug" and session.is_of_memory(error)
-
-    def _to_serial(self, session: Session, error: InfrastructureError) -> None:
+    def _to_serial(self, session: Session, error: MemoryUnusableError) -> None:
         """Send all other inputs over the serial line, and say why."""
         self.via = session.link.via = "serial"
         what = str(error).replace("\n", " ")

@@ -56,11 +56,15 @@ class _Memory:
             raise
 
 
+class MemoryUnusableError(InfrastructureError):
+    """An access to memory failed or went wrong; the session can go on without memory."""
+
+
 class Session:
     """Inferences on `board` over a link, and the checks of their measurements.
 
     `welcome` is the device's answer to HELLO. `bracket` is what the board knows of the last
-    inferences.
+    inferences. If `memory_is_optional`, a failure of memory is a `MemoryUnusableError`.
     """
 
     welcome: Welcome
@@ -76,6 +80,7 @@ class Session:
             via=via,
         )
         self.bracket: Bracket | None = None
+        self.memory_is_optional = False
         self._board = board
         self._target = target
         try:
@@ -83,17 +88,13 @@ class Session:
         except InfrastructureError as error:
             raise with_diagnosis(error, board) from error
 
-    def is_of_memory(self, error: InfrastructureError) -> bool:
-        """Return whether `error` came from an access to memory, or shows that one went wrong."""
-        return self._memory.failed or isinstance(error, (WrongInputError, MalformedMessageError))
-
     def infer(self, data: bytes, which: str = "") -> Result:
         """Run the model on `data`, the bytes of its inputs; messages say `which` vector it is."""
         try:
             result = self.link.infer(data)
             self.bracket = self._board.bracket()
         except InfrastructureError as error:
-            raise with_diagnosis(error, self._board, which) from error
+            raise self._explained(error, which) from error
         return result
 
     def measure(self, data: bytes, which: str) -> Result:
@@ -121,8 +122,7 @@ class Session:
             results = queue.results(read, self.welcome)
             self.bracket = self._board.bracket(count)
         except InfrastructureError as error:
-            reached = reached or self._reached(queue, first, count)
-            raise with_diagnosis(error, self._board, reached) from error
+            raise self._explained(error, reached or self._reached(queue, first, count)) from error
         looked = [0] * (count - 1) + [span.looks]  # the host rests until the last one is due
         self.link.spans += [
             span._replace(disturbed=result.disturbed > 0, looks=looks)
@@ -157,8 +157,8 @@ class Session:
         )
         ram = self._target.memory.ram
         if begin < ram.origin or end > ram.end:
-            self._memory.failed = True
-            raise InfrastructureError(
+            kind = MemoryUnusableError if self.memory_is_optional else InfrastructureError
+            raise kind(
                 f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's "
                 f"RAM, {ram.origin:#010x} to {ram.end:#010x}",
                 where=f"{self._target.path}: memory.ram",
@@ -169,6 +169,16 @@ class Session:
         """Return the result's ticks in the target's unit: the counted ticks, or instructions."""
         overhead = self.welcome.counter_overhead
         return instructions(result.ticks, overhead, self._target.instruction_ticks)
+
+    def _explained(self, error: InfrastructureError, which: str) -> InfrastructureError:
+        """Return `error` with a diagnosis, which may halt the core, unless the session goes on."""
+        of_memory = self._memory.failed or isinstance(
+            error, (WrongInputError, MalformedMessageError)
+        )
+        if self.memory_is_optional and self.link.via == "debug" and of_memory:
+            where = ": ".join(filter(None, [error.where, which]))
+            return MemoryUnusableError(error.what, where=where, remedy=error.remedy)
+        return with_diagnosis(error, self._board, which)
 
     def _is_spoilt(self, result: Result, index: int) -> bool:
         """Return whether an inference of a batch is repeated: disturbed by bytes, or miscounted.
