@@ -71,10 +71,10 @@ class Run:
     retries: int
     log: tuple[str, ...]
     input_via: InputVia
-    input_choice: str
     looks: npt.NDArray[np.int64]
     wall: float
     inference: float
+    input_choice: str = ""
     divergence: LayerDifference | None = None
     divergence_unavailable: str = ""
     first: int | None = None
