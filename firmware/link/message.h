@@ -32,8 +32,7 @@ enum {
     ERROR_NO_SESSION = 2, /* LOAD or RUN before HELLO */
     ERROR_UNKNOWN = 3,    /* unknown message type; detail: the type */
     ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
-    ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size.
-                             BATCH of none or too many; detail: the most inputs */
+    ERROR_RANGE = 5,      /* LOAD past the input's end, too large a BATCH; detail: the limit */
     ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
     ERROR_INPUT = 7,      /* the CRC-32 that came with an input is wrong; detail: the input's */
 };
