@@ -10,10 +10,11 @@ from harness.errors import InputError
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
+from harness.target import qemu_target
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
 
-_DERIVATIONS: dict[str, Callable[[str], Target]] = {}
+_DERIVATIONS: dict[str, Callable[[str], Target]] = {qemu_target.KIND: qemu_target.derive}
 """Functions that derive a target from what other tools know, by the prefix of its name."""
 
 

@@ -21,6 +21,7 @@ Core = Literal[
     "cortex-m4f",
     "cortex-m7",
     "cortex-m33",
+    "cortex-m33-nodsp",
     "cortex-m55",
     "cortex-m85",
 ]
