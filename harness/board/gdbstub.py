@@ -33,6 +33,7 @@ class Gdbstub:
 
     def __init__(self, channel: Channel, *, runs: bool = True) -> None:
         self._runs = runs
+        self._held = False
         self._channel = channel
         self._received = b""
 
@@ -80,7 +81,20 @@ class Gdbstub:
             return _REGISTERS.unpack(self._read_reply(_REGISTERS.size))
 
     @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Halt the machine once for all requests within the context, instead of at each."""
+        with self._stopped():
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
+
+    @contextmanager
     def _stopped(self) -> Iterator[None]:
+        if self._held:
+            yield
+            return
         if self._runs:
             self._channel.write(_STOP, _DEADLINE)
             # A machine that was already halted ignores the byte; its earlier stop report is read.

@@ -74,7 +74,7 @@ class QemuBoard:
             self._check_start()
             raise
         if self._target.port.over_rtt:
-            return rtt_carrier(self, self._target, image, self._activity)
+            return rtt_carrier(self, self._target, image, self._activity, hold=self._gdbstub.hold)
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from harness.elf import Elf
@@ -46,6 +47,9 @@ class RttCarrier:
     While the device computes, each access takes a cycle of its bus. So the host stays away until
     the shortest computation so far has passed, and counts its `looks` from then on; before the
     first result, it looks rarely.
+
+    `activity` is that of `DeviceClock`. If `memory` halts the device at each access, it halts it
+    only once for all accesses within the context that `hold` returns.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class RttCarrier:
         *,
         name: str,
         activity: Callable[[], Activity | None] = lambda: None,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.name = name
         self.burst: int | None = None
@@ -64,6 +69,7 @@ class RttCarrier:
         self._address = address
         self._ram = ram
         self._clock = DeviceClock(activity)
+        self._hold = hold
         self._resting_since: float | None = None
         self._shortest: float | None = None
         self._unfinished_since: float | None = None
@@ -93,7 +99,8 @@ class RttCarrier:
         if pause and not self._sleep(pause, end):
             return b""
         while True:
-            data = self._fetch()
+            with self._hold():
+                data = self._fetch()
             if data:
                 return data
             pause = self._next_pause(pause)
@@ -105,11 +112,10 @@ class RttCarrier:
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
-            block = self._block()
-            count = min(len(view), block.down.free) if block else 0
-            if block and count:
-                self._store(block.down, bytes(view[:count]))
-                view = view[count:]
+            with self._hold():
+                count = self._store(view)
+            view = view[count:]
+            if count:
                 continue
             if self.device_time > end:
                 raise InfrastructureError(
@@ -158,13 +164,18 @@ class RttCarrier:
         self._move(ring, ring.write)
         return data
 
-    def _store(self, ring: Ring, data: bytes) -> None:
-        """Put `data`, which fits, into the ring to the device."""
-        for piece in ring.pieces(ring.write, len(data)):
-            self._memory.write_memory(piece.start, data[: len(piece)])
-            data = data[len(piece) :]
-            last = piece.stop - ring.buffer
-        self._move(ring, last % ring.size)
+    def _store(self, data: memoryview) -> int:
+        """Put what fits of `data` into the ring to the device; return how many bytes fit."""
+        block = self._block()
+        count = min(len(data), block.down.free) if block else 0
+        if block is None or not count:
+            return 0
+        ring, stored = block.down, 0
+        for piece in ring.pieces(ring.write, count):
+            self._memory.write_memory(piece.start, bytes(data[stored : stored + len(piece)]))
+            stored += len(piece)
+        self._move(ring, (ring.write + count) % ring.size)
+        return count
 
     def _move(self, ring: Ring, offset: int) -> None:
         self._memory.write_memory(ring.position, offset.to_bytes(4, "little"))

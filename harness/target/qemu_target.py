@@ -36,6 +36,7 @@ KIND = "qemu"
 # The two readings of SysTick are off by less than one tick each way, and so is the time of its
 # interrupts, which is rounded at each reading. So an instruction must take more than four ticks.
 _LEAST_TICKS = 5
+_SYSTICK_BITS = 24
 _STACK, _LEAST_STACK = 8192, 2048
 _STACK_SHARE = 8  # the stack takes at most this part of the RAM
 _CORTEX_M = re.compile(r"Cortex-M\d")
@@ -127,7 +128,17 @@ def _systick_hz(text: str) -> int | None:
     if not found:
         return None
     number, unit = found[-1]
-    return round(float(number) * _UNITS[unit]) or None
+    hz = round(float(number) * _UNITS[unit])
+    return _counted(hz) if hz else None
+
+
+def _counted(hz: int) -> int:
+    """Return the frequency at which SysTick counts over many of its periods.
+
+    QEMU cuts each period, 2^24 ticks, to whole ns. At 168 MHz, that is an instruction in 10^8.
+    """
+    period = (NS << _SYSTICK_BITS) // hz
+    return round((NS << _SYSTICK_BITS) / period)
 
 
 def _shift(machine: str, hz: int) -> int:

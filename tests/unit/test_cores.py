@@ -43,6 +43,13 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
 TARGETS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
 MLPERF_TINY = ROOT.parent / "shared" / "mlperf-tiny" / "models"
+MACHINES = (
+    *("netduino2", "netduinoplus2", "stm32vldiscovery", "microbit", "lm3s811evb", "lm3s6965evb"),
+    *("emcraft-sf2", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps2-an511"),
+    *("mps2-an521", "mps3-an524", "mps3-an547", "musca-a", "musca-b1", "ast1030-evb"),
+)
+"""The machines with a Cortex-M of QEMU 7.2, which later versions have, too."""
+
 VECTORS = 5
 CMSIS_NN = find_engine("cmsis-nn")
 
@@ -119,7 +126,7 @@ def test_a_target_s_core_is_known_to_the_engine(core: str) -> None:
     extension_of(core)
 
 
-NO_MACHINE = {"cortex-m0plus", "cortex-m4", "cortex-m23", "cortex-m85"}  # in QEMU
+NO_MACHINE = {"cortex-m0plus", "cortex-m4", "cortex-m23", "cortex-m33-nodsp", "cortex-m85"}
 
 
 def test_there_is_a_machine_for_every_other_core() -> None:
@@ -304,7 +311,7 @@ def loops(tiny: Model) -> Model:
 
 @needs_qemu
 @needs_gcc
-@pytest.mark.parametrize("name", [*TARGETS, "qemu-stm32"])
+@pytest.mark.parametrize("name", [*TARGETS, "qemu-stm32", *(f"qemu:{each}" for each in MACHINES)])
 def test_instructions_are_exact(name: str, loops: Model, tmp_path: Path) -> None:
     """A loop of two instructions, and a fixed number around it, whatever the loops and when."""
     target = target_of(name)
