@@ -15,10 +15,10 @@ from harness.target.target_file import Target
 
 
 class Bracket(NamedTuple):
-    """What an emulator knows of the last inference."""
+    """What an emulator knows of the last inferences."""
 
-    instructions: int
-    """Instructions that the core executed between the two readings of the counter."""
+    instructions: tuple[int, ...]
+    """For each of them: what the core executed between the two readings of the counter."""
     empty: int
     """The same for the first two readings, between which the firmware calls an empty function."""
     remedy: str
@@ -59,8 +59,8 @@ class Board(Protocol):
         but not every debug interface notices; the device checks the input's CRC.
         """
 
-    def bracket(self) -> Bracket | None:
-        """Return what the board knows of the inference that has just ended; None if nothing.
+    def bracket(self, count: int = 1) -> Bracket | None:
+        """Return what the board knows of the last `count` inferences; None if nothing.
 
         Raises `DeviceFaultError` if the firmware did what faults on a chip, but not here.
         """

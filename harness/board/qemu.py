@@ -101,7 +101,7 @@ class QemuBoard:
         """Write `data` to RAM through the gdbstub; machine and clocks stop during the write."""
         self._started().write(address, data)
 
-    def bracket(self) -> None:
+    def bracket(self, count: int = 1) -> None:
         """Return None: QEMU does not report a count."""
 
     def diagnosis(self) -> str:

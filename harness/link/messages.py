@@ -42,6 +42,7 @@ class Message(IntEnum):
     RUN = 0x03
     TRACE = 0x04
     PROFILE = 0x05
+    BATCH = 0x07
     WELCOME = 0x81
     ACK = 0x82
     RESULT = 0x83
@@ -51,6 +52,7 @@ class Message(IntEnum):
     FAULT = 0x87
     LAYER = 0x88
     TICKS = 0x89
+    BATCHED = 0x8B
 
 
 class DeviceError(IntEnum):

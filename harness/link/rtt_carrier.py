@@ -71,7 +71,8 @@ class RttCarrier:
         self._clock = DeviceClock(activity)
         self._hold = hold
         self._resting_since: float | None = None
-        self._shortest: float | None = None
+        self._inferences = 1
+        self._shortest: float | None = None  # seconds of an inference
         self._unfinished_since: float | None = None
 
     @property
@@ -87,9 +88,10 @@ class RttCarrier:
     def gather(self) -> None:
         """Do nothing: a look fetches all that is there."""
 
-    def rest(self) -> None:
-        """Leave the device alone until the computation that begins now is due to end."""
+    def rest(self, inferences: int = 1) -> None:
+        """Leave the device alone until the `inferences` that begin now are due to end."""
         self._resting_since = time.monotonic()
+        self._inferences = inferences
         self.looks = 0
 
     def read(self, timeout: float) -> bytes:
@@ -131,7 +133,8 @@ class RttCarrier:
             return 0.0
         if self._shortest is None:
             return _UNKNOWN
-        return max(self._resting_since + self._shortest - time.monotonic(), 0.0)
+        due = self._resting_since + self._inferences * self._shortest
+        return max(due - time.monotonic(), 0.0)
 
     def _next_pause(self, pause: float) -> float:
         """Return the seconds until the next look after one in vain."""
@@ -158,7 +161,7 @@ class RttCarrier:
         pieces = ring.pieces(ring.read, ring.filled)
         data = b"".join(self._memory.read_memory(piece.start, len(piece)) for piece in pieces)
         if self._resting_since is not None:
-            duration = time.monotonic() - self._resting_since
+            duration = (time.monotonic() - self._resting_since) / self._inferences
             self._shortest = min(duration, self._shortest or duration)
             self._resting_since = None
         self._move(ring, ring.write)

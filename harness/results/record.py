@@ -176,6 +176,8 @@ class Record(msgspec.Struct, frozen=True):
     """Lines that the device sent."""
     input_via: InputVia = "serial"  # for records without this key
     """How inputs reach the device: `serial` or `debug`."""
+    input_choice: str = ""
+    """Why inputs came this way, if `--input-via=auto` left the choice to the harness."""
     carrier: CarrierName = "serial"  # for records without this key
     """What carried the link: `serial` or `rtt`."""
     looks: list[Count] = []

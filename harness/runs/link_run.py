@@ -46,7 +46,8 @@ class Run:
     `looks` int64 [N] is how often the debugger read memory during each inference; over a serial
     line, it never does.
     Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
-    waited for results. `retries` counts repeated requests.
+    waited for results. `retries` counts repeated requests. `input_choice` is
+    the reason for `input_via`, if the harness chose it.
     `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
     ticks of each layer for vector 0, if they were requested. `estimate` has the cycles of vector
     0, `stack` the deepest use of the stack since the start. For each of these four, a field
@@ -70,6 +71,7 @@ class Run:
     retries: int
     log: tuple[str, ...]
     input_via: InputVia
+    input_choice: str
     looks: npt.NDArray[np.int64]
     wall: float
     inference: float

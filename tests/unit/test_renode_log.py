@@ -26,19 +26,19 @@ def log_of(folder: Path, *lines: str) -> RenodeLog:
 
 def test_an_inference_lies_between_the_last_two_readings(tmp_path: Path) -> None:
     log = log_of(tmp_path, *map(reading, (100, 110, 500, 900, 1000, 2500)))
-    assert log.bracket() == (1500, 10)
-    assert log.bracket() is None, "it is counted once"
+    assert log.brackets() == ((1500,), 10)
+    assert log.brackets() is None, "it is counted once"
 
 
 def test_readings_of_another_core_do_not_count(tmp_path: Path) -> None:
     lines = [reading(5), reading(7), reading(9, "cpu1"), reading(20), reading(11, "cpu1")]
-    assert log_of(tmp_path, *lines).bracket() == (13, 2)
+    assert log_of(tmp_path, *lines).brackets() == ((13,), 2)
 
 
 def test_the_name_of_the_machine_may_precede_a_source(tmp_path: Path) -> None:
     lines = [reading(5, "dut/cpu"), READ.format("0x70000000").replace("sysbus", "dut/sysbus")]
     log = log_of(tmp_path, *lines, reading(8, "dut/cpu"))
-    assert log.bracket() == (3, 3)
+    assert log.brackets() == ((3,), 3)
     assert log.unmapped.count == 1
 
 
@@ -88,12 +88,12 @@ def test_a_peripheral_that_the_platform_lacks_counts_in_an_inference_alone(
 ) -> None:
     line = READ.format(address)
     log = log_of(tmp_path, line, reading(0), reading(2), line, reading(5), reading(9), line)
-    log.bracket()
+    log.brackets()
     assert log.unmapped.count == 0
     log = log_of(tmp_path, line, reading(0), reading(2), line, reading(5), line, reading(9), line)
-    log.bracket()
+    log.brackets()
     assert log.unmapped.count == 1
-    assert log.bracket() is None
+    assert log.brackets() is None
 
 
 def test_a_core_that_renode_stopped_is_noticed(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_log_that_grows_is_read_as_a_whole(
             file.write(data[begin:end])
         log.update()
     assert log.unmapped.count == 1
-    assert log.bracket() == (5, 4)
+    assert log.brackets() == ((5,), 4)
 
 
 @given(st.binary(max_size=200))

@@ -24,6 +24,7 @@ _ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<why>.*)")
 _NOTABLE = re.compile(r"\[(?:WARNING|ERROR)\]")
 _WIDTHS = {"Byte": 1, "Word": 2, "DoubleWord": 4, "QuadWord": 8}
 _BRACKET = 2  # readings: firmware/app/main.c, bracket()
+_READINGS = 1 << 16  # that are kept; more inferences do not come at once
 _TAIL = 1 << 16  # bytes of the log's end that are searched for an excerpt
 _TAIL_LINES = 10
 
@@ -81,9 +82,8 @@ class RenodeLog:
         self._code = code
         self._position = 0
         self._first: list[int] = []
-        self._last: deque[int] = deque(maxlen=_BRACKET)
+        self._last: deque[tuple[int, Accesses]] = deque(maxlen=_READINGS)
         self._since = Accesses()  # to peripherals that the platform lacks, since the last reading
-        self._between = Accesses()  # the same, between the last two readings
 
     def update(self) -> None:
         """Read the lines that are new."""
@@ -97,20 +97,22 @@ class RenodeLog:
                 self._position += len(line)
                 self._read(line.decode("utf-8", "replace"))
 
-    def bracket(self) -> tuple[int, int] | None:
-        """Return the instructions of the inference that has just ended, and of the first bracket.
+    def brackets(self, count: int = 1) -> tuple[tuple[int, ...], int] | None:
+        """Return the instructions of each of the last `count` inferences, and of the first bracket.
 
-        They lie between the last two readings of the counter, and between the first two. In an
+        They lie between the two readings of the counter at each, and between the first two. In an
         inference, an access to a peripheral that the platform lacks is one to nothing. None if
-        the counter was not read twice since the last call.
+        the counter was not read so often since the last call.
         """
-        if len(self._last) < _BRACKET:
+        readings = list(self._last)[-_BRACKET * count :]
+        if len(readings) < _BRACKET * count:
             return None
-        (begin, end), (before, after) = self._last, self._first
         self._last.clear()
-        self.unmapped.add(self._between.first, self._between.count)
-        self._between = Accesses()
-        return end - begin, after - before
+        pairs = list(zip(readings[::2], readings[1::2], strict=True))
+        for _, (_, inside) in pairs:
+            self.unmapped.add(inside.first, inside.count)
+        before, after = self._first
+        return tuple(end - begin for (begin, _), (end, _) in pairs), after - before
 
     def excerpt(self) -> list[str]:
         """Return the last warnings and errors, or else the last lines."""
@@ -141,5 +143,5 @@ class RenodeLog:
     def _add_reading(self, count: int) -> None:
         if len(self._first) < _BRACKET:
             self._first.append(count)
-        self._last.append(count)
-        self._between, self._since = self._since, Accesses()
+        self._last.append((count, self._since))
+        self._since = Accesses()
