@@ -24,9 +24,8 @@ _SHOWN = 300  # characters of what QEMU says
 class QemuMonitor:
     """The monitor at the other end of `connection`."""
 
-    def __init__(self, connection: socket.socket, machine: str) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._machine = machine
         self._end = time.monotonic() + _DEADLINE
         self._received = b""
         self._line()  # the greeting
@@ -108,7 +107,7 @@ def halted_machine(executable: str, machine: str) -> Iterator[QemuMonitor]:
             ]
             process = OwnedProcess(command, log, descriptors=[theirs.fileno()])
         try:
-            yield QemuMonitor(ours, machine)
+            yield QemuMonitor(ours)
         except InfrastructureError as error:
             process.wait(_PATIENCE)
             log.seek(0)
