@@ -14,8 +14,10 @@ from harness.support.memory_map import Region
 from harness.support.process_activity import Activity
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.004  # seconds between two looks while the device answers
-_UNKNOWN = 0.01  # seconds between two looks at a computation of unknown length
-_GROWTH = 1 / 16  # the pause between two looks at a late computation, per second of it
+# The pauses between two looks at a computation grow with its length so far. So the looks are few
+# for any length, and the first computation gives a length that is at most an eighth too long.
+_SHORTEST_LOOK = 0.0005  # seconds
+_GROWTH = 1 / 8
 _UNFINISHED = 1.0  # seconds in which a firmware that starts has finished the control block
 
 
@@ -111,6 +113,7 @@ class RttCarrier:
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send all of `data`; `InfrastructureError` if that takes the device over `timeout` s."""
+        self._resting_since = None  # the result may have come with the answer before it
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
@@ -132,17 +135,16 @@ class RttCarrier:
         if self._resting_since is None:
             return 0.0
         if self._shortest is None:
-            return _UNKNOWN
+            return _SHORTEST_LOOK
         due = self._resting_since + self._inferences * self._shortest
         return max(due - time.monotonic(), 0.0)
 
     def _next_pause(self, pause: float) -> float:
         """Return the seconds until the next look after one in vain."""
+        self.looks += 1
         if self._resting_since is None:
             return min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self.looks += 1
-        late = _GROWTH * (time.monotonic() - self._resting_since)
-        return max(late, _UNKNOWN if self._shortest is None else _FIRST_PAUSE)
+        return max(_GROWTH * (time.monotonic() - self._resting_since), _SHORTEST_LOOK)
 
     def _sleep(self, seconds: float, end: float) -> bool:
         """Sleep for `seconds`, but not beyond `end`; return whether there is time left."""

@@ -62,7 +62,7 @@ _CORES: dict[tuple[str, bool, bool], Core] = {
 def derive(machine: str) -> Target:
     """Return the target for the machine of QEMU called `machine`.
 
-    Raises `InputError` for a machine that is unknown, is no Cortex-M, or does not say enough.
+    Raises `InputError` for a machine that is unknown, has another core, or does not say enough.
     """
     executable = find_qemu()
     known = machines(executable)

@@ -287,4 +287,20 @@ def test_without_a_computation_the_host_looks_at_once_and_then_less_often(
     assert len(device.accesses) > 20
     assert clock.slept[0] < 0.001
     assert max(clock.slept) <= 0.005
-    assert carrier.looks == 0
+
+
+def test_a_result_that_came_with_the_answer_before_it_ends_the_computation(
+    device: RttDevice, clock: Clock
+) -> None:
+    """Nobody reads then: the next request's answer must not wait as long as a computation."""
+    carrier = carrier_of(device)
+    carrier.rest()
+    clock.now += 2
+    device.send(b"first")
+    assert carrier.read(1) == b"first"
+    carrier.rest()
+    carrier.write(b"load", 1)
+    device.send(b"ack")
+    before = clock.now
+    assert carrier.read(1) == b"ack"
+    assert clock.now == before
