@@ -17,6 +17,7 @@ from harness.target import qemu_monitor, qemu_target
 from harness.target.find_target import find_target
 from harness.target.qemu_memory import code_and_data
 from harness.target.qemu_monitor import QemuMonitor
+from harness.target.qemu_program import find_qemu, machines
 from harness.target.target_file import Qemu, Target
 
 needs_qemu = pytest.mark.skipif(
@@ -159,6 +160,14 @@ def test_a_machine_says_all_that_a_target_needs(
     assert target.board == Qemu(machine, shift)
     assert target.port.over_rtt
     assert 5 <= target.instruction_ticks < 10.1
+
+
+@needs_qemu
+def test_every_machine_that_names_a_cortex_m_is_a_target() -> None:
+    known = machines(find_qemu())
+    names = qemu_target._cortex_m(known)
+    assert len(names) > 15
+    assert {derived(name).mcu.core for name in names} >= {"cortex-m0", "cortex-m3", "cortex-m33"}
 
 
 @needs_qemu
