@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -95,10 +96,11 @@ def rtt_carrier(
     activity: Callable[[], Activity | None] = lambda: None,
     *,
     write_pieces: Callable[[Sequence[Piece]], None] | None = None,
+    hold: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> RttCarrier:
     """Return the carrier of a started `image` whose link goes through the board's memory.
 
-    `write_pieces` writes several pieces at once, if the board can do that.
+    `activity`, `write_pieces` and `hold` are those of `RttCarrier`.
     """
     return RttCarrier(
         board,
@@ -107,6 +109,7 @@ def rtt_carrier(
         name=f"{target.name} (RTT)",
         activity=activity,
         write_pieces=write_pieces,
+        hold=hold,
     )
 
 

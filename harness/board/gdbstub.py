@@ -8,6 +8,8 @@ the stop in a packet, and `c` resumes it.
 
 import re
 import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from harness.errors import InfrastructureError
 from harness.link.channel import Channel
@@ -30,13 +32,14 @@ class Gdbstub:
     """
 
     def __init__(self, channel: Channel, *, runs: bool = True) -> None:
-        self._runs = runs
+        self._halted = not runs
+        self._held = False
         self._channel = channel
         self._received = b""
 
     def start(self) -> None:
         """Start a machine that does not run yet; raises the same errors as `write`."""
-        self._halted()
+        self._request()
 
     def write(self, address: int, data: bytes) -> None:
         """Write `data` to memory at `address`.
@@ -48,7 +51,7 @@ class Gdbstub:
             address + offset: data[offset : offset + _BLOCK]
             for offset in range(0, len(data), _BLOCK)
         }
-        replies = self._halted(
+        replies = self._request(
             *(b"M%x,%x:%s" % (at, len(block), block.hex().encode()) for at, block in blocks.items())
         )
         for (at, block), reply in zip(blocks.items(), replies, strict=True):
@@ -61,7 +64,7 @@ class Gdbstub:
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; raises the same errors as `write`."""
         counts = [min(size - offset, _BLOCK) for offset in range(0, size, _BLOCK)]
-        replies = self._halted(
+        replies = self._request(
             *(b"m%x,%x" % (address + _BLOCK * index, count) for index, count in enumerate(counts))
         )
         return b"".join(map(self._read_reply, replies, counts))
@@ -72,29 +75,47 @@ class Gdbstub:
         A client that does not request a target description gets GDB's original Arm layout,
         with the FPA registers between r15 and xPSR.
         """
-        (reply,) = self._halted(b"g")
+        (reply,) = self._request(b"g")
         return _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))
 
-    def _halted(self, *requests: bytes) -> list[bytes]:
-        """Halt the machine, make `requests`, and let it go; return the replies.
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Halt the machine once for all requests within the context, instead of at each."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            if self._halted:
+                self._exchange((), resume=True)
+
+    def _request(self, *requests: bytes) -> list[bytes]:
+        """Make `requests` to the halted machine and let it go, if nobody holds it."""
+        return self._exchange(requests, resume=not self._held)
+
+    def _exchange(self, requests: Sequence[bytes], *, resume: bool) -> list[bytes]:
+        """Return the replies to `requests`.
 
         All of it is sent at once, with the acknowledgements of the replies that are still to come:
         to wait for each of them takes longer than the rest.
         """
-        stop = _STOP + _ACKNOWLEDGED if self._runs else b""
+        halt = not self._halted
+        stop = _STOP + _ACKNOWLEDGED if halt else b""
         packets = [encode(request) + _ACKNOWLEDGED for request in requests]
-        self._channel.write(b"".join([stop, *packets, encode(b"c")]), _DEADLINE)
-        if self._runs:
+        go = encode(b"c") if resume else b""
+        self._channel.write(b"".join([stop, *packets, go]), _DEADLINE)
+        self._halted = not resume
+        if halt:
             # A machine that was already halted ignores the byte; its earlier stop report is read.
             reply = self._packet("to a stop")
             if not reply.startswith(_STOP_REPLIES):
                 raise self._error(f"answered a stop with {_shown(reply)}")
-        self._runs = True
         replies = []
         for _ in requests:
             self._acknowledgement()
             replies.append(self._packet("to a request"))
-        self._acknowledgement()
+        if resume:
+            self._acknowledgement()
         return replies
 
     def _read_reply(self, reply: bytes, count: int) -> bytes:

@@ -32,6 +32,7 @@ from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace
+from tests.perf.carriers import carriers
 from tests.perf.computing import computing
 from tests.perf.line import Wire, port
 from tests.perf.protocols import protocols
@@ -54,7 +55,8 @@ def main(vectors: int) -> None:
         firmware = host.build_firmware(folder / "host", "identity")
         exchange(firmware)
         throttled_line(firmware)
-        protocols(folder / "protocols", vectors, show)
+        serial = protocols(folder / "protocols", vectors, show)
+        carriers(folder / "carriers", vectors, serial, show)
         for target in EMULATORS:
             feeds(folder, target)
         for target in (*EMULATORS, "renode-stm32"):

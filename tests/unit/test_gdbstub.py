@@ -123,6 +123,35 @@ def test_anything_else_is_no_packet(packet: bytes) -> None:
     assert payload is None or packet[:-2] + packet[-2:].lower() == encode(payload)
 
 
+# Holding
+
+
+def test_a_held_machine_is_halted_once() -> None:
+    with peer(sound) as (stub, requests):
+        with stub.hold():
+            stub.read(ADDRESS, 3)
+            stub.write(ADDRESS, b"abc")
+        stub.read(ADDRESS, 1)
+    kinds = "".join(chr(each[1]) if each.startswith(b"$") else "!" for each in requests)
+    assert kinds == "!mMc!mc"
+
+
+def test_a_held_machine_runs_on_after_a_refusal() -> None:
+    with peer(but(b"$M", b"+" + encode(b"E14"))) as (stub, requests):
+        with pytest.raises(InfrastructureError, match="refused to write"), stub.hold():
+            stub.write(ADDRESS, b"abc")
+        assert requests[-1] == encode(b"c")
+        assert stub.read(ADDRESS, 3)
+
+
+def test_a_hold_without_requests_halts_nothing() -> None:
+    with peer(sound) as (stub, requests):
+        with stub.hold():
+            pass
+        stub.read(ADDRESS, 1)
+    assert len(requests) == 3
+
+
 # Reading
 
 
