@@ -24,6 +24,10 @@ class Bracket(NamedTuple):
     """How to make one tick of the counter one instruction."""
     tolerated: str
     """Accesses since the start that fault on a chip, if the target file allows them."""
+    in_interrupts: int = 0
+    """How many of the instructions were in interrupts of SysTick, whose ticks do not count."""
+    surplus: int = 0
+    """Ticks of SysTick that the firmware counts too many: on the emulator, its period is short."""
 
 
 class Board(Protocol):

@@ -1,7 +1,8 @@
 """Finds targets by name or path; reads their files with their bases and checks them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -10,11 +11,14 @@ from harness.errors import InputError
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
+from harness.target import chip_target
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
 
-_DERIVATIONS: dict[str, Callable[[str], Target]] = {}
+_DERIVATIONS: dict[str, Callable[[str], Target]] = {chip_target.KIND: chip_target.derive_chip}
 """Functions that derive a target from what other tools know, by the prefix of its name."""
+
+_NONE: Mapping[str, Callable[[str], Target]] = MappingProxyType({})
 
 
 def load_target(path: Path) -> Target:
@@ -28,17 +32,23 @@ def load_target(path: Path) -> Target:
     return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))
 
 
-def find_target(name: str, roots: Sequence[Path]) -> Target:
+def find_target(
+    name: str,
+    roots: Sequence[Path],
+    derivations: Mapping[str, Callable[[str], Target]] = _NONE,
+) -> Target:
     """Return the target called `name` in the folders `roots`, or at the path `name`.
 
-    A name such as `chip:nrf52840` has no file: it says what the target is derived from.
+    A name such as `chip:nrf52840` or `auto` has no file: it says what the target is derived from.
+    Other rooms bring more `derivations`, such as the one for `renode:`.
     """
     kind, colon, source = name.partition(":")
-    if colon and kind in _DERIVATIONS:
-        return _DERIVATIONS[kind](source)
+    derive = {**_DERIVATIONS, **derivations}.get(kind)
+    known = list_targets(roots)
+    if derive and (colon or name not in known):
+        return derive(source)
     if bundled_files.is_path(name):
         return load_target(Path(name))
-    known = list_targets(roots)
     if name not in known:
         raise InputError(f"unknown target {name!r}", remedy=suggest(name, known))
     return load_target(known[name])

@@ -21,6 +21,7 @@ Core = Literal[
     "cortex-m4f",
     "cortex-m7",
     "cortex-m33",
+    "cortex-m33-nofp",
     "cortex-m55",
     "cortex-m85",
 ]
@@ -162,8 +163,8 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """A `.repl` file, or a `.resc` file that creates the machine but does not start it. The path
     is relative to the target file or to Renode's own folder.
     """
-    uart: Text
-    """Name of the UART in the platform."""
+    uart: str = ""
+    """Name of the UART in the platform. Needed if a serial line carries the link."""
     overlay: Annotated[str, msgspec.Meta(pattern=r"(^|\.repl)$")] = ""
     """A `.repl` file that is loaded after the platform."""
     cpu: Text = "cpu"
@@ -183,8 +184,19 @@ class FixedWords(Section, frozen=True):
     """The words, 32 bits each."""
 
 
+class Write(Section, frozen=True):
+    """A write to a register."""
+
+    address: Address
+    """Address of the register."""
+    value: Address
+    """Value that is written."""
+    width: Literal[8, 16, 32] = 32
+    """Bits of the access."""
+
+
 class ImageNeeds(Section, frozen=True):
-    """What the chip looks for in the image before it starts it."""
+    """What the chip looks for in the image before it starts it, and what the image does first."""
 
     vector_checksum: bool = False
     """Whether vector 7 makes the sum of the first eight vectors 0, as the boot ROM of LPC chips
@@ -194,17 +206,10 @@ class ImageNeeds(Section, frozen=True):
     """Words at fixed addresses in ascending order, such as the flash configuration field of
     Kinetis chips.
     """
-
-
-class Write(Section, frozen=True):
-    """A write by the debugger."""
-
-    address: Address
-    """Address of the register."""
-    value: Address
-    """Value that is written."""
-    width: Literal[8, 16, 32] = 32
-    """Bits of the access."""
+    writes: tuple[Write, ...] = ()
+    """What the image writes first of all, in this order: for registers that must be written within
+    a few cycles, as a watchdog's, which a debugger is too slow for.
+    """
 
 
 class Arduino(Section, frozen=True):
@@ -236,7 +241,7 @@ class TargetFile(Section, frozen=True):
     image to `memory.ram` at each start, and leaves the flash as it is.
     """
     image: ImageNeeds = ImageNeeds()
-    """What the chip looks for in the image before it starts it."""
+    """What the chip looks for in the image before it starts it, and what the image does first."""
     before_start: tuple[Write, ...] = ()
     """What the debugger writes after a reset, in this order, before the first instruction: to stop
     a watchdog, for example.

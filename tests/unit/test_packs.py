@@ -12,6 +12,7 @@ import pytest
 from pyocd.target import TARGET
 
 from harness.board.board_options import BoardOptions
+from harness.board.derivations import derivations
 from harness.board.pyocd.packs import provide_chip
 from harness.engines.registry import find_engine
 from harness.errors import InputError
@@ -20,6 +21,7 @@ from harness.model.folder import load_model
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import machine_lock
+from harness.support.memory_map import Region
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Pyocd
 from tests.support.devices import opened
@@ -90,6 +92,17 @@ def test_a_chip_from_a_pack_is_flashed_and_runs(
         options = BoardOptions(pack=pack)
         with opened(target, model, image, tmp_path, board_options=options) as dut:
             assert dut.run().bytes_differing == 0
+
+
+@needs_compiler
+def test_a_target_is_derived_from_a_chip_in_a_pack(algorithm: Path, tmp_path: Path) -> None:
+    pack = pack_of(tmp_path / "mine.pack", algorithm.read_bytes())
+    target = find_target(f"chip:{CHIP.upper()}", [], derivations(pack=pack))
+    assert target.mcu.core == "cortex-m4f"
+    assert target.memory.flash == Region(0x0800_0000, 0x20_0000)
+    assert target.memory.ram == Region(0x2000_0000, 0x3_0000)
+    assert isinstance(target.board, Pyocd)
+    assert target.board.target == CHIP
 
 
 def test_the_pack_of_a_target_file_is_relative_to_it(tmp_path: Path) -> None:
