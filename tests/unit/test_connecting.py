@@ -3,9 +3,11 @@
 import shutil
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -148,6 +150,32 @@ def test_a_pack_without_a_flash_algorithm_is_explained(
 
 
 # RTT
+
+
+@needs_compiler
+def test_an_inference_over_rtt_takes_few_accesses(
+    target: Target, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a real probe about a millisecond."""
+    accesses = Counter[str]()
+    carried = PyocdBoard._do
+
+    def counted(board: PyocdBoard, seconds: float, activity: str, operation: Any) -> Any:
+        accesses[activity] += 1
+        return carried(board, seconds, activity, operation)
+
+    monkeypatch.setattr(PyocdBoard, "_do", counted)
+    with VirtualBoard.start(CHIP) as hardware, board_of(hardware, target) as board:
+        link = session(board, image)
+        for _ in range(10):  # until it knows how long an inference takes
+            link.infer(bytes(INPUT))
+        accesses.clear()
+        for _ in range(5):
+            link.infer(bytes(INPUT))
+        looks = sum(span.looks for span in link.spans[-5:])
+    # LOAD and its end, RUN: a write each, and what was read before; ACK and RESULT: two reads each.
+    assert accesses["writing memory"] <= 5 * 4
+    assert accesses["reading memory"] - looks <= 5 * 12
 
 
 def cleared(board: PyocdBoard, block: int) -> None:

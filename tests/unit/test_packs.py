@@ -117,7 +117,7 @@ def test_the_pack_of_a_target_file_is_relative_to_it(tmp_path: Path) -> None:
 
 
 def test_a_chip_that_no_source_has_names_the_commands() -> None:
-    with pytest.raises(InputError, match="no installed pack has it") as caught:
+    with pytest.raises(InputError, match="no built-in target") as caught:
         provide_chip("stm32f446retx", "")
     assert "`pyocd pack install stm32f446retx`" in caught.value.remedy
     assert "--pack=FILE" in caught.value.remedy

@@ -43,7 +43,7 @@ def provide_chip(name: str, pack: str) -> None:
         ManagedPacks.populate_target(wanted)
     if wanted not in TARGET:
         raise InputError(
-            f"pyOCD has no built-in target {name!r}, and no installed pack has it",
+            f"pyOCD has no built-in target {name!r}",
             where="board.target",
             remedy=f"{suggest(wanted, TARGET)}; `pyocd pack find {name}` looks for a CMSIS pack, "
             f"`pyocd pack install {name}` installs it, and --pack=FILE takes one that you have",
