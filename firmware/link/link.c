@@ -6,7 +6,7 @@
 #include "frame.h"
 #include "message.h"
 
-#define HEADER_SIZE 2U /* type, sequence number */
+#define HEADER_SIZE 2U                    /* type, sequence number */
 #define FRAME_CAPACITY (LINK_WINDOW / 2U) /* the host has at most two LOADs in transit */
 
 typedef struct {
