@@ -208,7 +208,7 @@ class Session:
     def _reached(self, queue: Queue, first: int, count: int) -> str:
         """Return at which vector a batch has ended, or which it had if the memory is gone."""
         try:
-            done = int.from_bytes(self._memory.read(queue.done_address, _WORD), "little")
+            done = int.from_bytes(self._board.read_memory(queue.done_address, _WORD), "little")
         except InfrastructureError:
             done = count
         return (
