@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -74,19 +73,14 @@ def rtt_carrier(
     target: Target,
     image: Image,
     activity: Callable[[], Activity | None] = lambda: None,
-    hold: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> RttCarrier:
-    """Return the carrier of a started `image` whose link goes through the board's memory.
-
-    `activity` and `hold` are those of `RttCarrier`.
-    """
+    """Return the carrier of a started `image` whose link goes through the board's memory."""
     return RttCarrier(
         board,
         block_address(image.elf),
         target.memory.ram,
         name=f"{target.name} (RTT)",
         activity=activity,
-        hold=hold,
     )
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from harness.elf import Elf
@@ -14,10 +13,8 @@ from harness.support.memory_map import Region
 from harness.support.process_activity import Activity
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.004  # seconds between two looks while the device answers
-# The pauses between two looks at a computation grow with its length so far. So the looks are few
-# for any length, and the first computation gives a length that is at most an eighth too long.
-_SHORTEST_LOOK = 0.0005  # seconds
-_GROWTH = 1 / 8
+_UNKNOWN = 0.01  # seconds between two looks at a computation of unknown length
+_GROWTH = 1 / 16  # the pause between two looks at a late computation, per second of it
 _UNFINISHED = 1.0  # seconds in which a firmware that starts has finished the control block
 
 
@@ -49,9 +46,6 @@ class RttCarrier:
     While the device computes, each access takes a cycle of its bus. So the host stays away until
     the shortest computation so far has passed, and counts its `looks` from then on; before the
     first result, it looks rarely.
-
-    `activity` is that of `DeviceClock`. If `memory` halts the device at each access, it halts it
-    only once for all accesses within the context that `hold` returns.
     """
 
     def __init__(
@@ -62,7 +56,6 @@ class RttCarrier:
         *,
         name: str,
         activity: Callable[[], Activity | None] = lambda: None,
-        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.name = name
         self.burst: int | None = None
@@ -71,7 +64,6 @@ class RttCarrier:
         self._address = address
         self._ram = ram
         self._clock = DeviceClock(activity)
-        self._hold = hold
         self._resting_since: float | None = None
         self._inferences = 1
         self._shortest: float | None = None  # seconds of an inference
@@ -103,8 +95,7 @@ class RttCarrier:
         if pause and not self._sleep(pause, end):
             return b""
         while True:
-            with self._hold():
-                data = self._fetch()
+            data = self._fetch()
             if data:
                 return data
             pause = self._next_pause(pause)
@@ -113,14 +104,14 @@ class RttCarrier:
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send all of `data`; `InfrastructureError` if that takes the device over `timeout` s."""
-        self._resting_since = None  # the result may have come with the answer before it
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
-            with self._hold():
-                count = self._store(view)
-            view = view[count:]
-            if count:
+            block = self._block()
+            count = min(len(view), block.down.free) if block else 0
+            if block and count:
+                self._store(block.down, bytes(view[:count]))
+                view = view[count:]
                 continue
             if self.device_time > end:
                 raise InfrastructureError(
@@ -135,16 +126,17 @@ class RttCarrier:
         if self._resting_since is None:
             return 0.0
         if self._shortest is None:
-            return _SHORTEST_LOOK
+            return _UNKNOWN
         due = self._resting_since + self._inferences * self._shortest
         return max(due - time.monotonic(), 0.0)
 
     def _next_pause(self, pause: float) -> float:
         """Return the seconds until the next look after one in vain."""
-        self.looks += 1
         if self._resting_since is None:
             return min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-        return max(_GROWTH * (time.monotonic() - self._resting_since), _SHORTEST_LOOK)
+        self.looks += 1
+        late = _GROWTH * (time.monotonic() - self._resting_since)
+        return max(late, _UNKNOWN if self._shortest is None else _FIRST_PAUSE)
 
     def _sleep(self, seconds: float, end: float) -> bool:
         """Sleep for `seconds`, but not beyond `end`; return whether there is time left."""
@@ -169,18 +161,13 @@ class RttCarrier:
         self._move(ring, ring.write)
         return data
 
-    def _store(self, data: memoryview) -> int:
-        """Put what fits of `data` into the ring to the device; return how many bytes fit."""
-        block = self._block()
-        count = min(len(data), block.down.free) if block else 0
-        if block is None or not count:
-            return 0
-        ring, stored = block.down, 0
-        for piece in ring.pieces(ring.write, count):
-            self._memory.write_memory(piece.start, bytes(data[stored : stored + len(piece)]))
-            stored += len(piece)
-        self._move(ring, (ring.write + count) % ring.size)
-        return count
+    def _store(self, ring: Ring, data: bytes) -> None:
+        """Put `data`, which fits, into the ring to the device."""
+        for piece in ring.pieces(ring.write, len(data)):
+            self._memory.write_memory(piece.start, data[: len(piece)])
+            data = data[len(piece) :]
+            last = piece.stop - ring.buffer
+        self._move(ring, last % ring.size)
 
     def _move(self, ring: Ring, offset: int) -> None:
         self._memory.write_memory(ring.position, offset.to_bytes(4, "little"))

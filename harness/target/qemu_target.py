@@ -51,7 +51,7 @@ _CORES: dict[tuple[str, bool, bool], Core] = {
     ("cortex-m4", False, True): "cortex-m4",
     ("cortex-m4", True, True): "cortex-m4f",
     ("cortex-m7", True, True): "cortex-m7",
-    ("cortex-m33", False, False): "cortex-m33-nodsp",
+    ("cortex-m33", False, False): "cortex-m33-nofp",
     ("cortex-m33", True, True): "cortex-m33",
     ("cortex-m55", True, True): "cortex-m55",
 }

@@ -21,7 +21,6 @@ Core = Literal[
     "cortex-m4f",
     "cortex-m7",
     "cortex-m33",
-    "cortex-m33-nodsp",
     "cortex-m55",
     "cortex-m85",
 ]

@@ -173,7 +173,7 @@ def test_every_machine_that_names_a_cortex_m_is_a_target() -> None:
 @needs_qemu
 def test_a_first_core_without_fpu_and_dsp_is_another_core_than_the_second() -> None:
     """Of the two Cortex-M33 of the SSE-200, only the second has the options."""
-    assert derived("mps2-an521").mcu.core == "cortex-m33-nodsp"
+    assert derived("mps2-an521").mcu.core == "cortex-m33-nofp"
 
 
 @needs_qemu

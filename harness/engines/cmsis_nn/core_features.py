@@ -47,8 +47,6 @@ def extension_of(core: str) -> Extension:
     """
     if core == "host":
         return Extension.NONE
-    if core.endswith("-nodsp"):
-        return Extension.NONE
     match = re.fullmatch(r"cortex-m(\d+)(?:plus|p)?(?:f|d|fd|dp)?", core)
     if match is None or match[1] not in _EXTENSIONS:
         known = ", ".join(f"cortex-m{number}" for number in _EXTENSIONS)

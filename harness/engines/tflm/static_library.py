@@ -36,7 +36,6 @@ _EXECUTES = {
     "cortex-m4f": _V7EM,
     "cortex-m7": _V7EM,
     "cortex-m33": _V8M,
-    "cortex-m33-nodsp": _V7M | {"Armv8-M baseline", "Armv8-M mainline"},
     "cortex-m55": _V8M | {"Armv8.1-M mainline"},
     "cortex-m85": _V8M | {"Armv8.1-M mainline"},
 }
@@ -46,7 +45,6 @@ _SOFT_FLOAT = {
     "cortex-m23",
     "cortex-m3",
     "cortex-m4",
-    "cortex-m33-nodsp",
 }  # firmware/cores.cmake
 # What the two libraries raise for a damaged file.
 _DAMAGES = (
