@@ -22,7 +22,7 @@ from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 from harness.errors import InputError
 from harness.support.file_kind import kind_of
 from harness.support.input_file import open_input
-from harness.support.memory_map import Memory
+from harness.support.memory_map import Load, Memory
 
 # What pyelftools raises for a damaged file, depending on where the damage is.
 _DAMAGED = (
@@ -33,6 +33,8 @@ _DAMAGED = (
 _MAX_PARTS = 16  # of .ARM.attributes; compilers write one
 _START = 64  # bytes that show the kind of a file
 _DWARF_5 = 5  # counts files from 0; earlier versions count from 1
+_IN_RAM = "image_in_ram"  # symbol that firmware/CMakeLists.txt defines
+_VECTOR_TABLE = "vector_table"  # symbol of firmware/ports/cortexm/sections.ld
 _THUMB = ~1  # clears bit 0 of a code address, which marks Thumb code
 
 
@@ -73,12 +75,24 @@ class Elf:
         with open_input(self.path) as file, parsed(file, str(self.path)) as elf:
             yield elf
 
+    @property
+    def load(self) -> Load:
+        """The memory that the image is loaded to; "flash" unless the linker script says "ram"."""
+        return "flash" if self.symbols(_IN_RAM) is None else "ram"
+
+    def vector_table(self, otherwise: int) -> int:
+        """Return the address of the vector table; `otherwise` if no symbol names it."""
+        found = self.symbols(_VECTOR_TABLE)
+        return found[0] if found else otherwise
+
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.
 
-        Initialised data counts twice: flash holds its initial values, RAM the variables.
-        Raises `InputError` if a section lies in neither memory.
+        Initialised data counts twice: flash holds its initial values, RAM the variables. An image
+        that is loaded to RAM takes no flash. Raises `InputError` if a section lies in neither
+        memory.
         """
+        in_ram = self.load == "ram"
         flash = ram = 0
         for section in self._sections():
             in_flash = section["sh_addr"] in memory.flash
@@ -89,7 +103,7 @@ class Elf:
                     where=str(self.path),
                 )
             size = section["sh_size"]
-            if in_flash or section["sh_type"] != "SHT_NOBITS":
+            if not in_ram and (in_flash or section["sh_type"] != "SHT_NOBITS"):
                 flash += size
             if not in_flash:
                 ram += size

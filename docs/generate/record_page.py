@@ -27,6 +27,7 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "results_differing": _Meaning(
         "exact", "Results that differ from golden, over the protocol of MLPerf Tiny."
     ),
+    "clock": _Meaning("measured", "Frequency of the core's clock, on silicon."),
     "throughput": _Meaning("measured", "Inferences per second, over the protocol of MLPerf Tiny."),
     "windows": _Meaning("exact", "Measurement windows, over the protocol of MLPerf Tiny."),
     "*_spread": _Meaning(_COUNTED, "(Maximum - minimum) / median of the counts."),

@@ -35,7 +35,7 @@ from docs.numbers.significant_text import (
 )
 from docs.numbers.workbench import Workbench
 from harness.engines.cmsis_nn import CmsisNN
-from harness.image.build import firmware_sources
+from harness.image.firmware_sources import firmware_sources
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import load_model
 from harness.report.plain_text import shown_compiler
@@ -100,7 +100,7 @@ def _image(root: Path, target_name: str, model_name: str) -> str:
         generated = CmsisNN().generate(model.graph, Path(folder), core=target.mcu.core)
         code = c_text(generated.sources[0].read_text(encoding="utf-8"))
         build = _LIBRARY.sub("", cmake_text(generated.cmake.read_text(encoding="utf-8")))
-    firmware = firmware_sources(target.port.name)
+    firmware = firmware_sources(target.port)
     files = "".join(name + _hash(significant_text(firmware[name])) for name in sorted(firmware))
     return _hash(_target(path) + files + code + build)
 

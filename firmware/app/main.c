@@ -70,6 +70,7 @@ static uint32_t ticks_of_coarse(void) {
 static link_result_t run(void) {
     link_result_t result;
     int status;
+    port_stay_awake(0);
     port_settle();
     uint32_t received = port_received();
     uint32_t coarse = port_coarse();
@@ -82,6 +83,11 @@ static link_result_t run(void) {
     result.stack = port_stack_used();
     device.arena_size = nn_arena_size(); /* grows, if the engine uses a heap */
     return result;
+}
+
+static uint32_t count(void) {
+    port_stay_awake(1);
+    return port_ticks();
 }
 
 void report_fault(const uint32_t words[FAULT_WORDS]) {
@@ -101,6 +107,7 @@ int main(void) {
     device = (link_device_t){
         .write = port_write,
         .run = run,
+        .count = count,
         .build_id = link_build_id,
         .counter = port_counter(),
         .counter_overhead = overhead,

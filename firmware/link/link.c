@@ -9,8 +9,8 @@
 #include "frame.h"
 #include "message.h"
 
-#define HEADER_SIZE 2U /* type, sequence number */
-#define FRAME_CAPACITY 1024U
+#define HEADER_SIZE 2U                    /* type, sequence number */
+#define FRAME_CAPACITY (LINK_WINDOW / 2U) /* the host has at most two LOADs in transit */
 
 typedef struct {
     const link_device_t *device;
@@ -184,6 +184,22 @@ static void handle_run(session_t *session, uint8_t type, uint8_t sequence, const
     send_result(session);
 }
 
+static void handle_clock(const session_t *session, uint8_t sequence, uint32_t size) {
+    const link_device_t *device = session->device;
+    if (device->count == NULL) {
+        send_error(device, sequence, ERROR_UNKNOWN, MESSAGE_CLOCK);
+    } else if (size != 0U) {
+        send_error(device, sequence, ERROR_LENGTH, size);
+    } else if (!session->open) {
+        send_error(device, sequence, ERROR_NO_SESSION, 0);
+    } else {
+        uint32_t ticks = device->count();
+        begin(device->write, MESSAGE_COUNT, sequence);
+        frame_put_u32(&encoder, ticks);
+        frame_end(&encoder);
+    }
+}
+
 #ifdef LINK_TRACE
 #define TRACE_SIZE 8U
 
@@ -266,7 +282,9 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
 #ifdef LINK_BATCH
     is_run = is_run || type == MESSAGE_BATCH;
 #endif
-    if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
+    if (type == MESSAGE_CLOCK) {
+        handle_clock(session, sequence, size);
+    } else if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
         session->open = true;
         session->ran = 0;
         send_welcome(session->device, sequence, get_u32(body));

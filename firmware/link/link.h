@@ -13,10 +13,12 @@
 #define LINK_BUILD_ID_SIZE 16U
 /* The number of bytes that the host may have in transit. A port must be able to buffer them while
  * the CPU is busy with a frame. */
+#ifndef LINK_WINDOW
 #ifdef ARDUINO
 #define LINK_WINDOW 256U /* the receive buffer of Serial1 in Arduino's core for Mbed OS */
 #else
 #define LINK_WINDOW 2048U
+#endif
 #endif
 
 /* Identifies the firmware: a hash of everything that it was built from. It is all zeros unless
@@ -34,10 +36,13 @@ typedef struct {
 typedef struct {
     void (*write)(uint8_t byte); /* sends a byte */
     link_result_t (*run)(void);  /* runs one inference on the input */
-    const uint8_t *build_id;     /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
-    const char *counter;         /* the name of the counter: "dwt", "tim2", ... */
-    uint32_t counter_overhead;   /* ticks of an empty bracket, already subtracted */
-    uint32_t coarse_ticks;       /* ticks in one tick of the coarse counter; 0: there is none */
+    /* Reads the counter. From then on until `run`, the core must not sleep, because its counter may
+     * stand still. NULL: the host cannot measure the clock. */
+    uint32_t (*count)(void);
+    const uint8_t *build_id;   /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
+    const char *counter;       /* the name of the counter: "dwt", "tim2", ... */
+    uint32_t counter_overhead; /* ticks of an empty bracket, already subtracted */
+    uint32_t coarse_ticks;     /* ticks in one tick of the coarse counter; 0: there is none */
     void *input;
     uint32_t input_size; /* bytes */
     const void *output;

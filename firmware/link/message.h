@@ -12,6 +12,7 @@ enum {
     MESSAGE_RUN = 0x03,     /* u32 CRC-32 of the input */
     MESSAGE_TRACE = 0x04,   /* as RUN, then u32 layer; only in traced images */
     MESSAGE_PROFILE = 0x05, /* empty; only in profiled images */
+    MESSAGE_CLOCK = 0x06,   /* empty */
     MESSAGE_BATCH = 0x07,   /* u32 inputs in the queue; only with LINK_BATCH */
 
     /* device to host */
@@ -24,6 +25,7 @@ enum {
     MESSAGE_FAULT = 0x87,   /* 14 x u32, the registers: see docs/link.md */
     MESSAGE_LAYER = 0x88,   /* an output of a layer: see docs/link.md */
     MESSAGE_TICKS = 0x89,   /* for the last RUN: u32 hook, u32 for each layer */
+    MESSAGE_COUNT = 0x8A,   /* u32 ticks: what the counter reads now */
     MESSAGE_BATCHED = 0x8B, /* u32 results in the queue */
 };
 
@@ -32,8 +34,7 @@ enum {
     ERROR_NO_SESSION = 2, /* LOAD or RUN before HELLO */
     ERROR_UNKNOWN = 3,    /* unknown message type; detail: the type */
     ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
-    ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size.
-                             BATCH of none or too many; detail: the most inputs */
+    ERROR_RANGE = 5,      /* LOAD past the input's end, too large a BATCH; detail: the limit */
     ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
     ERROR_INPUT = 7,      /* the CRC-32 that came with an input is wrong; detail: the input's */
 };

@@ -1,29 +1,49 @@
 """What every board can do, real or emulated."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
-from harness.link.rtt_carrier import RttCarrier, block_address
+from harness.link.rtt_carrier import Piece, RttCarrier, block_address
 from harness.support.process_activity import Activity
 from harness.target.target_file import Target
+
+
+class Executed(NamedTuple):
+    """What an emulator executed in an inference, between the two readings of the counter."""
+
+    instructions: int
+    """All instructions of the core."""
+    in_interrupts: int = 0
+    """How many of them were in interrupts of SysTick, whose ticks do not count."""
+    surplus: int = 0
+    """Ticks of SysTick that the firmware counts too many: on the emulator, its period is short."""
 
 
 class Bracket(NamedTuple):
     """What an emulator knows of the last inferences."""
 
-    instructions: tuple[int, ...]
-    """For each of them: what the core executed between the two readings of the counter."""
+    inferences: tuple[Executed, ...]
+    """One entry for each of them."""
     empty: int
-    """The same for the first two readings, between which the firmware calls an empty function."""
+    """The instructions between the first two readings, around a call of an empty function."""
     remedy: str
     """How to make one tick of the counter one instruction."""
     tolerated: str
     """Accesses since the start that fault on a chip, if the target file allows them."""
+
+    def counted(self, index: int, *, overhead: bool) -> int:
+        """Return the instructions of an inference as the firmware has to count them.
+
+        Interrupts of SysTick are left out. The firmware also leaves out an empty bracket if it
+        knows the `overhead`.
+        """
+        executed = self.inferences[index]
+        return executed.instructions - executed.in_interrupts - (self.empty if overhead else 0)
 
 
 class Board(Protocol):
@@ -73,14 +93,20 @@ def rtt_carrier(
     target: Target,
     image: Image,
     activity: Callable[[], Activity | None] = lambda: None,
+    *,
+    write_pieces: Callable[[Sequence[Piece]], None] | None = None,
 ) -> RttCarrier:
-    """Return the carrier of a started `image` whose link goes through the board's memory."""
+    """Return the carrier of a started `image` whose link goes through the board's memory.
+
+    `write_pieces` writes several pieces at once, if the board can do that.
+    """
     return RttCarrier(
         board,
         block_address(image.elf),
         target.memory.ram,
         name=f"{target.name} (RTT)",
         activity=activity,
+        write_pieces=write_pieces,
     )
 
 

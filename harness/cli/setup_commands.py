@@ -122,10 +122,8 @@ def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
         except HarnessError:
             continue  # `harness list targets` shows why
         if isinstance(target.board, Virtual) and _fits(options, target, target.board):
-            return (
-                f"harness run --model=MODEL --target={target.name} "
-                "--probe={probe} --serial={port}"
-            )
+            serial = "" if target.port.over_rtt else " --serial={port}"
+            return f"harness run --model=MODEL --target={target.name} --probe={{probe}}{serial}"
     return ""
 
 

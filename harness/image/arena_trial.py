@@ -64,6 +64,7 @@ class _Trial:
         self._main, self._init, self._start, self._bytes, self._log = addresses
         memory = target.memory
         self._flash = range(memory.flash.origin, memory.flash.end)
+        self._vectors = elf.vector_table(target.load_region.origin)
         self._ram = range(memory.ram.origin, memory.ram.end)
 
     def starts(self, size: int) -> bool:
@@ -86,7 +87,7 @@ class _Trial:
 
     def _reset(self, size: int) -> BareCore:
         ranges = [self._flash, self._ram, _TRIAL]
-        core = BareCore(self._elf, self._core, ranges, self._flash, self._flash.start)
+        core = BareCore(self._elf, self._core, ranges, self._flash, self._vectors)
         core.run(self._main)
         core.write(self._start, _TRIAL.start.to_bytes(_WORD, "little"))
         core.write(self._bytes, size.to_bytes(_WORD, "little"))

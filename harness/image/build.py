@@ -19,6 +19,7 @@ from harness.engines.generated import NO_HOOK, Hook, LayerInfo
 from harness.engines.registry import Engine, Generated
 from harness.errors import InfrastructureError, InputError
 from harness.image.compilation import compile_firmware
+from harness.image.firmware_sources import firmware_sources
 from harness.image.mlperf_header import mlperf_options, write_model_header
 from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.model.edge_impulse_export import STAGES
@@ -35,7 +36,6 @@ _BUILD_ID_DIGITS = 32
 _ARENA = "nn_arena"  # symbol of the arena if its size is determined by trial
 _LAYERS = {"traced": "TRACE", "profiled": "PROFILE"}  # options of firmware/CMakeLists.txt
 _ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # an absolute path in model.cmake
-_SOURCES = {".c", ".h", ".S", ".s", ".cmake", ".ld", ".txt"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def build_image(
         _new_folder(images) as staging,
     ):
         generated = _generate(model, engine, staging / "model", target.mcu.core)
-        options = _options(target, toolchain)
+        options = firmware_options(target, toolchain)
         if variant in _LAYERS:
             _check_layers(generated, engine)
             options[_LAYERS[variant]] = "ON"
@@ -113,8 +113,8 @@ def build_image(
             header = write_model_header(model, staging / "model")
             generated = replace(generated, headers=(*generated.headers, header))
             options |= mlperf_options(target, energy=variant == "mlperf-tiny-energy")
-        build_id = _build_id(generated, toolchain, options)
-        entry = images / f"{model.name}-{engine.name}-{target.port.name}-{build_id[:12]}"
+        build_id = _build_id(generated, toolchain, target, options)
+        entry = images / f"{model.name}-{engine.name}-{target.port.title}-{build_id[:12]}"
         cached = checked_cache.is_valid(entry, build_id, warn)
         if not cached:
             what = model.name if variant == "measured" else f"{model.name}, {variant},"
@@ -130,7 +130,7 @@ def build_image(
                 say(f"{building}: finding the least arena")
                 defined["ARENA_SIZE"] = str(_try_arena(staging, target, say))
                 compile_firmware(target, toolchain, staging, defined, count)
-            _check_unchanged(build_id, _build_id(generated, toolchain, options))
+            _check_unchanged(build_id, _build_id(generated, toolchain, target, options))
             _remove_objects(staging)
             checked_cache.keep(staging, entry, build_id)
         elf = Elf(entry / "firmware.elf")
@@ -183,26 +183,50 @@ def _check_layers(generated: Generated, engine: Engine) -> None:
         )
 
 
-def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
-    """Return the options of firmware/CMakeLists.txt that target and toolchain determine."""
-    memory = target.memory
+def firmware_options(target: Target, toolchain: Toolchain) -> dict[str, str]:
+    """Return the options of firmware/CMakeLists.txt that target and toolchain determine.
+
+    A port of the user's own is not one of them, since it is known by its contents.
+    """
+    memory, port = target.memory, target.port
     return {
-        "PORT": target.port.name,
+        **({"PORT": port.name} if port.name else {}),
         "CORE": target.mcu.core,
-        "BAUD": str(target.port.baud),
+        "BAUD": str(port.baud),
         "FLASH_ORIGIN": f"{memory.flash.origin:#x}",
         "FLASH_SIZE": f"{memory.flash.size:#x}",
         "RAM_ORIGIN": f"{memory.ram.origin:#x}",
         "RAM_SIZE": f"{memory.ram.size:#x}",
         "STACK_SIZE": str(target.stack),
+        "LOAD": target.load,
         "OPTIMIZE": toolchain.opt,
-        **{key: str(value) for key, value in target.port.options.items()},
+        **_needs(target),
+        **{key: str(value) for key, value in port.options.items()},
     }
 
 
-def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, str]) -> str:
+def _needs(target: Target) -> dict[str, str]:
+    """Return the options for what the chip needs of the image; most need nothing."""
+    image, options = target.image, {}
+    if image.writes:
+        options["START_WRITES"] = ";".join(
+            f"{write.width}:{write.address:#x}={write.value:#x}" for write in image.writes
+        )
+    if image.vector_checksum and target.load == "flash":
+        options["VECTOR_CHECKSUM"] = "ON"
+    if image.words and target.load == "flash":
+        options["FIXED_WORDS"] = ";".join(
+            f"{fixed.address:#x}=" + ",".join(f"{value:#x}" for value in fixed.values)
+            for fixed in image.words
+        )
+    return options
+
+
+def _build_id(
+    generated: Generated, toolchain: Toolchain, target: Target, options: Mapping[str, str]
+) -> str:
     """Hash contents, never paths: the same inputs give the same ID on every machine."""
-    sources = firmware_sources(options["PORT"])
+    sources = firmware_sources(target.port)
     inputs = {
         "firmware": {name: _digest(path) for name, path in sources.items()},
         "engine": [
@@ -215,23 +239,6 @@ def _build_id(generated: Generated, toolchain: Toolchain, options: Mapping[str, 
     }
     text = json.dumps(inputs, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_BUILD_ID_DIGITS]
-
-
-def firmware_sources(port: str) -> dict[str, Path]:
-    """Return the sources that an image for `port` is built from, by name in `firmware/`."""
-    firmware = bundled_files.bundled("firmware")
-    files = (path.relative_to(firmware) for path in firmware.rglob("*") if path.is_file())
-    ours = (file for file in files if file.suffix in _SOURCES and _is_for_port(file, port))
-    return {file.as_posix(): firmware / file for file in ours}
-
-
-def _is_for_port(file: Path, port: str) -> bool:
-    """Return whether images for `port` are made from `file`; files of other ports are not.
-
-    Ports of one vendor share a folder, whose name is the start of theirs: stm32 for stm32f4.
-    """
-    top, *below = file.parts
-    return top != "ports" or len(below) == 1 or below[0] == "cortexm" or port.startswith(below[0])
 
 
 def _digest(path: Path) -> str:

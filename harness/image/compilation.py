@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import InfrastructureError, InputError
+from harness.image.firmware_sources import own_port
 from harness.image.plain_folder import plain_folders
 from harness.image.toolchain import INSTALL_GCC, Toolchain, zig_environment
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
 from harness.support.owned_process import OwnedProcess
-from harness.target.target_file import Target
+from harness.target.target_file import Port, Target
 
 DEADLINE = 1800.0
 """Seconds; on a busy machine, the whole SDK of an export takes minutes."""
@@ -35,10 +36,15 @@ _NO_NEWLIB = re.compile(
     r"cannot read spec file 'nano\.specs'|fatal error: (?:string\.h|c\w+): No such"
 )
 _NO_HEADER = re.compile(r"fatal error: '(?P<header>[\w/.]+)' file not found")
+# A port.cmake refuses an option: message(FATAL_ERROR " OPTION: what is wrong\n -> what to do").
+_OPTION = re.compile(
+    r"^CMake Error at .*\n\s*(?P<option>\w+): (?P<what>.+)\n\s*-> (?P<remedy>.+)$", re.MULTILINE
+)
 _ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # \b excludes file names
 _ERROR_LINES = 20
 _COUNT = re.compile(r"^\[(\d+)/(\d+)\] ", re.MULTILINE)
 _END = 20_000  # bytes of a log; a message of Ninja has the whole command of a failed compiler
+_SMALL = ("-Os", "-Oz")
 _LOOK = 0.5  # seconds between two looks at Ninja's count
 _LEAST_FREE = 1 << 20  # bytes; a build needs a few MiB
 _COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
@@ -59,13 +65,14 @@ def compile_firmware(
 
     `count` is called while it compiles with the number of files that are done: "12 of 80".
 
-    Raises `InputError` if the image does not fit the target's memory, or the build tools do not
-    take a path; `InfrastructureError` if a tool is missing or fails, `OSError` if the disk is full.
+    Raises `InputError` if the image does not fit the target's memory, the port refuses an option,
+    or the build tools do not take a path; `InfrastructureError` if a tool is missing or fails,
+    `OSError` if the disk is full.
     """
     cmake_path(toolchain.compiler)
     definitions = {**options, **toolchain.definitions, "MODEL_DIR": str(staging / "model")}
     try:
-        log = run_cmake(staging / "cmake", definitions, count)
+        log = run_cmake(staging / "cmake", definitions, count, target.port)
     except CompileError as error:
         _check_disk(str(error), staging)
         raise _explained(str(error), target, toolchain) from error
@@ -83,11 +90,15 @@ def _check_disk(log: str, staging: Path) -> None:
 
 
 def run_cmake(
-    build: Path, definitions: Mapping[str, str], count: Callable[[str], None] = lambda _: None
+    build: Path,
+    definitions: Mapping[str, str],
+    count: Callable[[str], None] = lambda _: None,
+    port: Port | None = None,
 ) -> str:
     """Configure the firmware with `definitions` and build it in `build`; return the log.
 
-    `count` is called as by `compile_firmware`.
+    `count` is called as by `compile_firmware`. A `port` of the user's own is compiled as a copy,
+    which no file outside of its folder can get into; in messages its files have their own paths.
 
     Raises `CompileError` if that fails, `InfrastructureError` if it takes too long, `InputError`
     if the build tools do not take a path.
@@ -101,7 +112,21 @@ def run_cmake(
         temporary.mkdir(parents=True, exist_ok=True)
         # zig caches objects of these sources there; for its runtime, see zig_environment.
         environment = {"ZIG_LOCAL_CACHE_DIR": str(place / "zig"), "TMPDIR": str(temporary)}
-        return _run(place, {**definitions, "MODEL_DIR": str(model)}, environment, count)
+        here = {**definitions, "MODEL_DIR": str(model)}
+        if port is None or not port.dir:
+            return _run(place, here, environment, count)
+        copy = _copied(port, place / "port")
+        try:
+            return _run(place, here | {"PORT_DIR": str(copy)}, environment, count)
+        except CompileError as error:
+            raise CompileError(str(error).replace(str(copy), port.dir)) from error
+
+
+def _copied(port: Port, copy: Path) -> Path:
+    for name, path in own_port(port).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy / name)
+    return copy
 
 
 def _run(
@@ -196,14 +221,23 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
         region = overflow["region"]
         overflows[region] = max(overflows.get(region, 0), int(overflow["bytes"]))
     if overflows:
-        region, excess = next(iter(overflows.items()))
-        key = region.lower()
-        size = target.memory.flash.size if key == "flash" else target.memory.ram.size
+        sizes = {"FLASH": target.memory.flash.size, "RAM": target.memory.ram.size}
+        if target.load == "ram":
+            overflows = {"RAM": max(overflows.values())}  # FLASH is another name for it
+        excess = " and ".join(
+            f"{count:,} bytes larger than the {sizes[region]:,} bytes of {region.lower()}"
+            for region, count in overflows.items()
+        )
         return InputError(
-            f"the model is too large: the image is {excess:,} bytes larger than the "
-            f"{size:,} bytes of {key}",
-            where=f"{target.path}: memory.{key}",
-            remedy="choose a smaller model or a target with more memory",
+            f"the model is too large: the image is {excess}",
+            where=f"{target.path}: memory.{next(iter(overflows)).lower()}",
+            remedy="choose a smaller model or a target with more memory"
+            + (", or build with --opt=-Os" if toolchain.opt not in _SMALL else ""),
+        )
+    if refused := _OPTION.search(log):
+        key = "baud" if refused["option"] == "BAUD" else f"options.{refused['option']}"
+        return InputError(
+            refused["what"], where=f"{target.path}: port.{key}", remedy=refused["remedy"]
         )
     if _NO_NEWLIB.search(log):
         return InfrastructureError(
@@ -215,5 +249,9 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
             f"the sources include <{missing['header']}>, but clang has no C library",
             where=target.name,
             remedy="build with --toolchain=gcc",
+        )
+    if target.port.dir and target.port.dir in excerpt(log):
+        return InputError(
+            f"the port does not compile:\n{excerpt(log)}", where=f"{target.path}: port.dir"
         )
     return InfrastructureError(f"the image does not compile:\n{excerpt(log)}", where=target.name)

@@ -15,6 +15,7 @@ from elftools.elf.sections import Section, SymbolTableSection
 
 from harness.elf import Elf
 from harness.image.linker_map import archives
+from harness.support.memory_map import Load
 
 K = TypeVar("K")
 
@@ -112,11 +113,13 @@ class _Symbol(NamedTuple):
     source: str  # the last component of the file's path; empty if it is unknown
 
 
-def pieces(elf: Elf) -> list[Piece]:
+def pieces(elf: Elf, load: Load | None = None) -> list[Piece]:
     """Return all pieces of `elf`, by address.
 
+    `load` is the memory that it is loaded to; without it, the ELF tells.
     Raises `InputError` if it cannot be read as an ELF.
     """
+    in_ram = (load or elf.load) == "ram"
     with elf.opened() as file:
         symbols = _symbols(file)
         moved = [s for s in file.iter_segments(type="PT_LOAD") if s["p_vaddr"] != s["p_paddr"]]
@@ -131,17 +134,20 @@ def pieces(elf: Elf) -> list[Piece]:
                 symbols,
                 files,
                 ours=ours,
+                loaded_to_ram=in_ram,
                 copied=any(segment.section_in_segment(section) for segment in moved),
             )
         ]
 
 
-def memory_use(elf: Elf, heap: int = 0) -> MemoryUse:
+def memory_use(elf: Elf, heap: int = 0, load: Load | None = None) -> MemoryUse:
     """Return the memory use of `elf`, plus `heap` bytes of RAM, for a Record.
+
+    `load` is as for `pieces`.
 
     Raises `InputError` if it cannot be read.
     """
-    all_pieces = pieces(elf)
+    all_pieces = pieces(elf, load)
     if heap:
         all_pieces.append(Piece(_HEAP, _HEAP[1:], "", "", 0, heap, flash=False, ram=True))
     symbols = _sums(all_pieces, lambda piece: (piece.part, piece.file, piece.symbol))
@@ -194,6 +200,7 @@ def _pieces_of(
     files: Mapping[int, str],
     *,
     ours: bool,
+    loaded_to_ram: bool,
     copied: bool,
 ) -> Iterator[Piece]:
     """Yield the pieces of a section, including padding.
@@ -202,7 +209,7 @@ def _pieces_of(
     """
     name, position = section.name, section["sh_addr"]
     end = position + section["sh_size"]
-    in_flash = section["sh_type"] != "SHT_NOBITS"
+    in_flash = section["sh_type"] != "SHT_NOBITS" and not loaded_to_ram
     in_ram = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or not in_flash or copied
 
     def piece(part: str, file: str, symbol: str, address: int, size: int) -> Piece:

@@ -89,7 +89,8 @@ def mlperf_options(target: Target, *, energy: bool) -> dict[str, str]:
             "the protocol's timestamps are in microseconds, but the target does not state the "
             "frequency of its counter",
             where=f"{target.path}: clock.hz",
-            remedy="add a table [clock], with `hz` and `source`",
+            remedy="add a table [clock], with `hz` and `source`; a run over the link measures the "
+            "clock of a board",
         )
     options = {"MLPERF": "energy" if energy else "performance", "TICK_HZ": str(hz)}
     return options | ({"BAUD": str(ENERGY_BAUD)} if energy else {})

@@ -138,7 +138,7 @@ def prebuilt_image(
         cached = checked_cache.provide(
             copy.path.parent, key, lambda new: (new / copy.path.name).write_bytes(content), warn
         )
-    parts = pieces(copy)
+    parts = pieces(copy, target.load)
     use = total(parts)
     elsewhere = sum(p.size for p in parts if p.ram and p.address not in target.memory.ram)
     return Image(
@@ -152,7 +152,7 @@ def prebuilt_image(
         cached,
         arena=0,
         arena_least=0,
-        stack=stack_of(copy, target.memory),
+        stack=stack_of(copy, copy.vector_table(target.load_region.origin), target.memory.ram),
         ram_elsewhere=elsewhere,
     )
 
@@ -218,34 +218,39 @@ def _profile(file: ELFFile) -> str:
 
 
 def _check_place(elf: Elf, target: Target) -> None:
-    """Check that everything is loaded into flash, and that the RAM is large enough."""
-    flash, ram = target.memory.flash, target.memory.ram
+    """Check that everything is loaded to flash or RAM, and that the RAM is large enough."""
+    memory, ram = target.load_region, target.memory.ram
     segments = elf.segments()
     if not segments:
         raise InputError("has no segments to load", where=str(elf.path))
     for segment in segments:
         end = segment.address + len(segment.data)
-        if segment.address in ram:
+        if segment.address in ram and target.load == "flash":
             raise InputError(
                 f"{len(segment.data):,} bytes are loaded into RAM, at {segment.address:#010x}, "
                 "which is empty after power-up",
                 where=str(elf.path),
                 remedy="in the linker script, load initialised data into flash (AT> FLASH), and "
-                "make sections without content, such as .noinit, NOLOAD",
+                "make sections without content, such as .noinit, NOLOAD; or, to run all of it from "
+                'RAM, write load = "ram" into the target file',
             )
-        if segment.address not in flash:
+        if segment.address not in memory:
             raise InputError(
                 f"{len(segment.data):,} bytes are loaded to {segment.address:#010x}, outside the "
-                f"flash of {target.name}, {flash.origin:#010x} to {flash.end:#010x}",
+                f"{_name(target)} of {target.name}, {memory.origin:#010x} to {memory.end:#010x}",
                 where=str(elf.path),
-                remedy=f"check that it is built for this chip, and that memory.flash in "
+                remedy=f"check that it is built for this chip, and that memory.{target.load} in "
                 f"{target.path} matches the linker script",
             )
-        if end > flash.end:
-            raise _too_large(elf, target, "flash", end - flash.end)
+        if end > memory.end:
+            raise _too_large(elf, target, target.load, end - memory.end)
     excess = max((span.stop for span in elf.memory() if span.start in ram), default=0) - ram.end
     if excess > 0:
         raise _too_large(elf, target, "ram", excess)
+
+
+def _name(target: Target) -> str:
+    return "RAM" if target.load == "ram" else "flash"
 
 
 def _too_large(elf: Elf, target: Target, key: str, excess: int) -> InputError:
@@ -257,20 +262,25 @@ def _too_large(elf: Elf, target: Target, key: str, excess: int) -> InputError:
 
 
 def _check_vectors(elf: Elf, target: Target) -> None:
-    """Check that the flash begins with a vector table: a stack pointer and a reset handler."""
+    """Check that there is a vector table: a stack pointer and a reset handler.
+
+    Flash begins with it. An image in RAM may name another place, since the probe starts it.
+    """
     flash = target.memory.flash
-    vectors = elf.read(flash.origin, _VECTORS.size)
+    address = elf.vector_table(target.load_region.origin) if target.load == "ram" else flash.origin
+    vectors = elf.read(address, _VECTORS.size)
     stack, reset = _VECTORS.unpack(vectors) if vectors else (0, 0)
     if not reset & 1 or elf.read(reset & ~1, 2) is None or stack in flash or stack % 4 or not stack:
         raise InputError(
-            f"there is no vector table at {flash.origin:#010x}, where {target.name} starts: "
+            f"there is no vector table at {address:#010x}, where {target.name} starts: "
             + (
                 f"the first words are {stack:#010x} and {reset:#010x}"
                 if vectors
                 else "the ELF loads nothing there"
             ),
             where=str(elf.path),
-            remedy="if it is linked for a bootloader, set memory.flash to the start of this ELF",
+            remedy=f"if it is linked for a bootloader, set memory.{target.load} to the start of "
+            "this ELF",
         )
 
 

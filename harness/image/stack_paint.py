@@ -13,7 +13,7 @@ import numpy as np
 from elftools.elf.constants import SH_FLAGS
 
 from harness.elf import Elf
-from harness.support.memory_map import Memory
+from harness.support.memory_map import Region
 
 PAINT = 0xA5A5A5A5
 """The word that fills untouched memory, the same as in firmware/ports/cortexm/startup.c."""
@@ -32,18 +32,20 @@ class StackUse(NamedTuple):
     reserved: int
 
 
-def stack_of(elf: Elf, memory: Memory) -> range | None:
-    """Return the RAM of `memory` that the stack of `elf` may grow into; None if it is unknown.
+def stack_of(elf: Elf, vectors: int, ram: Region) -> range | None:
+    """Return the part of `ram` that the stack of `elf` may grow into; None if it is unknown.
+
+    `vectors` is the address of its vector table.
 
     It ends at the initial stack pointer; with an RTOS, that is the stack of interrupts. It begins
     after the ELF's data below, not counting sections named after stack or heap. If the stack is a
     variable, as in Zephyr, it begins with this variable.
     """
-    first = elf.read(memory.flash.origin, _WORD)
+    first = elf.read(vectors, _WORD)
     top = int.from_bytes(first, "little") if first else 0
-    if not memory.ram.origin < top <= memory.ram.end:
+    if not ram.origin < top <= ram.end:
         return None
-    bottom = max([memory.ram.origin, *(end for _, end in _occupied(elf) if end < top)])
+    bottom = max([ram.origin, *(end for _, end in _occupied(elf) if end < top)])
     if any(begin < top <= end for begin, end in _occupied(elf)):
         variable = elf.variable_at(top - 1)
         bottom = max(bottom, variable.start) if variable else top

@@ -21,6 +21,7 @@ _CFSR = {
     17: "INVSTATE: jump to an address without the Thumb bit",
     18: "INVPC: invalid return from an exception",
     19: "NOCP: coprocessor or FPU is off",
+    20: "STKOF: the stack pointer is below its limit (stack overflow)",  # Armv8-M
     24: "UNALIGNED: unaligned access",
     25: "DIVBYZERO: division by zero",
 }
@@ -28,7 +29,10 @@ _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
 _HFSR_VECTTBL = 1 << 1
 # On a core with fault status registers, every fault sets a bit; a hard fault at least one of HFSR.
-_NO_STATUS = "no fault status: Armv6-M has none; on another core, an exception without a handler"
+_NO_STATUS = (
+    "no fault status: Armv6-M has none. There, the cause can be an unaligned access, an address "
+    "without memory or an undefined instruction; on another core, an exception without a handler"
+)
 
 
 def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:

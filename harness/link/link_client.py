@@ -14,7 +14,7 @@ from harness.errors import InfrastructureError
 from harness.link import messages
 from harness.link.batch import run_batch
 from harness.link.carrier import Carrier
-from harness.link.device_errors import DeviceSilentError, WrongInputError
+from harness.link.device_errors import DeviceRefusedError, DeviceSilentError, WrongInputError
 from harness.link.exchange import Exchange
 from harness.link.loading import load
 from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
@@ -47,6 +47,17 @@ class Span(NamedTuple):
     end: float
     disturbed: bool = False
     looks: int = 0
+
+
+class Reading(NamedTuple):
+    """What the device's counter read at a moment between two of the host's clock.
+
+    `sent` and `received` are in seconds of `time.perf_counter`; `ticks` has 32 bits.
+    """
+
+    sent: float
+    received: float
+    ticks: int
 
 
 def _located(
@@ -200,17 +211,34 @@ class LinkClient:
     @_located
     def profile(self) -> LayerTicks:
         """Return the ticks of each layer in the last inference of a profiled image."""
+        return messages.parse_ticks(self._ask(Message.PROFILE, Message.TICKS))
+
+    @_located
+    def count(self) -> Reading | None:
+        """Read the device's counter; None if the firmware does not answer that question.
+
+        From then on the device stays awake until the next inference.
+        """
+        sent = time.perf_counter()
+        try:
+            body = self._ask(Message.CLOCK, Message.COUNT)
+        except DeviceRefusedError:
+            return None
+        return Reading(sent, time.perf_counter(), messages.parse_count(body))
+
+    def _ask(self, request: Message, wanted: Message) -> bytes:
+        """Send a `request` without a body until it is answered; return the body of the answer."""
         sequence = self._exchange.next_sequence()
         answer_time = self._exchange.answer_time(self._session().window)
-        retries = Retries(self._exchange, "PROFILE", answer_time)
-        self._exchange.send(Message.PROFILE, sequence, b"")
+        retries = Retries(self._exchange, request.name, answer_time)
+        self._exchange.send(request, sequence, b"")
         while True:
             answer = self._exchange.receive(answer_time)
             if answer is None or answer.is_damage:
                 if retries.again(answer):
-                    self._exchange.repeat(Message.PROFILE, sequence, b"")
-            elif answer.sequence == sequence and answer.type == Message.TICKS:
-                return messages.parse_ticks(answer.body)
+                    self._exchange.repeat(request, sequence, b"")
+            elif answer.sequence == sequence and answer.type == wanted:
+                return answer.body
             else:
                 self._exchange.refuse(answer, (sequence,))
             if retries.left <= 0:

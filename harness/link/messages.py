@@ -42,6 +42,7 @@ class Message(IntEnum):
     RUN = 0x03
     TRACE = 0x04
     PROFILE = 0x05
+    CLOCK = 0x06
     BATCH = 0x07
     WELCOME = 0x81
     ACK = 0x82
@@ -52,6 +53,7 @@ class Message(IntEnum):
     FAULT = 0x87
     LAYER = 0x88
     TICKS = 0x89
+    COUNT = 0x8A
     BATCHED = 0x8B
 
 
@@ -269,6 +271,13 @@ def parse_ticks(body: bytes) -> LayerTicks:
     _check_size("TICKS", body, len(body) // _TICK.size * _TICK.size)
     hook, *layers = (ticks for (ticks,) in _TICK.iter_unpack(body))
     return LayerTicks(hook, tuple(layers))
+
+
+def parse_count(body: bytes) -> int:
+    """Parse the body of COUNT; `MalformedMessageError` if its length is invalid."""
+    _check_size("COUNT", body, _TICK.size)
+    (ticks,) = _TICK.unpack(body)
+    return int(ticks)
 
 
 def parse_error(body: bytes) -> tuple[int, int]:

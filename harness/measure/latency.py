@@ -1,10 +1,11 @@
-"""The distribution of inference ticks, and of latency if the target states its clock."""
+"""The distribution of inference ticks, and of latency if the clock is known."""
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.measure.core_clock import ClockBounds, hz_of
 from harness.measure.number import Kind, Number
 from harness.target.target_file import Target
 
@@ -40,10 +41,16 @@ def distribution(ticks: npt.NDArray[np.int64]) -> Distribution:
     )
 
 
-def numbers(ticks: npt.NDArray[np.int64], first: int | None, target: Target) -> dict[str, Number]:
+def numbers(
+    ticks: npt.NDArray[np.int64],
+    first: int | None,
+    target: Target,
+    clock: ClockBounds | None = None,
+) -> dict[str, Number]:
     """Return a Record's numbers for `ticks`, [N], and for the `first` inference, the warm-up.
 
-    Cycles are also given as latency if the target states its clock; instructions are not.
+    Cycles are also given as latency, by the clock that the target states or else by the measured
+    `clock`, whose uncertainty is then theirs. Instructions are never time.
     """
     unit = target.counter.ticks
     kind: Kind = "exact" if unit == "instructions" else "measured"
@@ -52,7 +59,11 @@ def numbers(ticks: npt.NDArray[np.int64], first: int | None, target: Target) -> 
     result[f"{unit}_spread"] = Number(values.spread, "1", kind)
     if first is not None:
         result[f"{unit}_first"] = Number(first, "1", kind)
-    if unit == "cycles" and target.clock is not None:
+    if clock is not None:
+        result["clock"] = Number(clock.hz, "Hz", "measured", error=clock.error)
+    hz = hz_of(target, clock)
+    if hz is not None:
+        error = None if target.clock or clock is None else clock.error
         for key, value in values._asdict().items():
-            result[f"latency_{key}"] = Number(value / target.clock.hz, "s", "measured")
+            result[f"latency_{key}"] = Number(value / hz, "s", "measured", error=error)
     return result

@@ -12,8 +12,8 @@ class Number(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `exact` values are the same for the same inputs on every machine (sizes, emulated
     instructions, accuracy on fixed vectors); `measured` values were read from a clock or
-    an instrument; `estimated` values come from `model`, whose relative error is about `error`
-    (0.1: 10 %) if it is known.
+    an instrument; `estimated` values come from `model`. If it is known, `error` is the relative
+    error of the model, or the uncertainty of what was measured (0.1: 10 %).
     """
 
     value: float | int
@@ -25,7 +25,9 @@ class Number(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str = ""
     """Name of the model of an estimate."""
     error: float | None = None
-    """Error of the estimate as a share of the value (0.1: 10 %), if it is known."""
+    """Error of an estimate, or uncertainty of a measurement, as a share of the value (0.1: 10 %).
+    It is missing if it is not known.
+    """
 
     def __post_init__(self) -> None:
         if (self.kind == "estimated") != bool(self.model):

@@ -47,17 +47,18 @@ class Shown:
 
 
 def show(number: Number) -> Shown:
-    """Return `number` as text; an estimate always has its error."""
+    """Return `number` as text; an estimate has its error, and a measurement if that is known."""
     text = quantity(number.value, number.unit)
     if number.kind == "exact":
         return Shown(text)
     if number.kind == "measured":
-        return Shown(text, "measured")
+        uncertain = "" if number.error is None else f"{error_of(number.error)}, "
+        return Shown(text, f"{uncertain}measured")
     return Shown(f"≈ {text}", f"{error_of(number.error)}, estimated", number.model)
 
 
 def error_of(error: float | None) -> str:
-    """Return the error of an estimate as text; `error` is relative to its value."""
+    """Return the error of a number as text; `error` is relative to its value."""
     if error is None:
         return "error unknown"
     share = 100 * error
@@ -70,6 +71,8 @@ def quantity(value: float, unit: str, digits: int = 4) -> str:
         return "more than 2^53"
     if unit == "byte":
         return f"{value:,.0f} B"
+    if unit == "Hz":
+        return f"{_digits(value / 1e6, digits)} MHz"
     if unit in _SCALED:
         scale, prefix = _prefix(value)
         return f"{_digits(value / scale, digits)} {prefix}{unit}"

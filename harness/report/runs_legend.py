@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model.metric import SHOWN
-from harness.report.plain_text import built_with, error_of, shown_compiler
+from harness.report.plain_text import built_with, error_of, quantity, shown_compiler
 from harness.results.record import Record
 
 _TFLM = "tflite-micro"
@@ -13,6 +13,7 @@ def legend_of(records: Sequence[Record], units: Sequence[str]) -> Iterator[str]:
     """Yield lines about the table of `records`, with ticks in `units`."""
     yield from _toolchains(records)
     yield from _kinds(records, units)
+    yield from _clocks(records)
     yield from _estimates(records)
     yield from other_golden(records)
     yield from _remarks(records)
@@ -38,11 +39,29 @@ def _kinds(records: Sequence[Record], units: Sequence[str]) -> Iterator[str]:
         if any(f"{unit}_median" in record.numbers for record in records):
             kind = exact if unit == "instructions" else measured
             kind.append(f"median {unit} per inference")
+            if unit == "cycles" and any("clock" in record.numbers for record in records):
+                kind.append("their time")
     if any("throughput" in record.numbers for record in records):
         measured.append("latency and throughput (median of the windows)")
     exact.append("flash and RAM (bytes)")
     yield f"exact: {', '.join(exact)}"
     yield f"measured: {', '.join(measured)}"
+
+
+def _clocks(records: Sequence[Record]) -> Iterator[str]:
+    """Yield the clock that converts the cycles of each target to time."""
+    clocks: dict[str, str] = {}
+    for record in records:
+        clock, time = record.numbers.get("clock"), record.numbers.get("latency_median")
+        if clock is None or time is None:
+            continue
+        text = f"measured {quantity(clock.value, 'Hz', 5)} {error_of(clock.error)}"
+        if time.error is None:
+            stated = record.numbers["cycles_median"].value / time.value
+            text = f"{quantity(stated, 'Hz')} as stated, {text}"
+        clocks.setdefault(record.target.name, text)
+    for name, text in clocks.items():
+        yield f"clock of {name}: {text}"
 
 
 def _quality(records: Sequence[Record]) -> str:

@@ -29,8 +29,8 @@ _SMALL_MARGIN = 256  # bytes
 def print_table(records: Sequence[Record], console: Console) -> None:
     """Print a row for each of `records`, failed ones first, and a legend.
 
-    Below the target are the toolchain and flag, if the records have several, and the protocol, if
-    it is not the link.
+    Below the target are the toolchain and flag, if the records have several; the protocol, if it is
+    not the link; and the memory that the image ran from, if it is not flash.
     """
     records = sorted(records, key=lambda record: record.verdict == "passed")
     several_builds = len({built_with(record.image) for record in records}) > 1
@@ -54,6 +54,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     for record in records:
         notes = (
             record.protocol * (record.protocol != "link"),
+            "from RAM" * (record.load == "ram"),
             built_with(record.image) * several_builds,
         )
         table.add_row(
@@ -123,12 +124,13 @@ def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Tex
 
 
 def _ticks(record: Record, unit: str) -> str | Text:
-    """Return the median ticks of an inference, and the estimated cycles below."""
+    """Return the median ticks of an inference; below are the estimated cycles, or the time."""
     value = {name: number.value for name, number in record.numbers.items()}
-    estimated = value.get("cycles_estimated")
-    cycles = "" if estimated is None else f"~ {few_digits(estimated)}"
+    below = f"~ {few_digits(value['cycles_estimated'])}" if "cycles_estimated" in value else ""
+    if unit == "cycles" and "latency_median" in value and "throughput" not in value:
+        below = quantity(value["latency_median"], "s")
     if f"{unit}_median" in value:
-        return _two_lines(f"{value[f'{unit}_median']:,.0f}", cycles)
+        return _two_lines(f"{value[f'{unit}_median']:,.0f}", below)
     timed = value.get(f"{unit}_estimated")
     return "" if timed is None else _two_lines(f"~ {few_digits(timed)}", "")
 

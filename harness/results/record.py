@@ -13,6 +13,7 @@ from harness.model.metric import Metric
 from harness.results.combination import Combination
 from harness.runs.layer_profile import LayerProfile
 from harness.runs.mlperf.runner import Window
+from harness.support.memory_map import Load
 
 SCHEMA = 1
 
@@ -176,6 +177,8 @@ class Record(msgspec.Struct, frozen=True):
     """Lines that the device sent."""
     input_via: InputVia = "serial"  # for records without this key
     """How inputs reach the device: `serial` or `debug`."""
+    load: Load = "flash"  # for records without this key
+    """The memory that the image was loaded to, and ran from."""
     input_choice: str = ""
     """Why inputs came this way, if `--input-via=auto` left the choice to the harness."""
     carrier: CarrierName = "serial"  # for records without this key
@@ -219,12 +222,14 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def engine(self) -> str:
-        """The engine, and the protocol if it is not the link.
+        """The engine, the protocol if it is not the link, and the memory if it is not flash.
 
-        Runs over another protocol, or in energy mode, use another firmware. They are not compared
-        with runs over the link.
+        Runs over another protocol, or in energy mode, use another firmware, and code takes other
+        times in RAM. They are not compared with runs over the link from flash.
         """
         engine = self.image.engine
+        if self.load == "ram":
+            engine += "/ram"
         if self.protocol == "link":
             return engine
         energy = any(window.microseconds is None for window in self.windows)

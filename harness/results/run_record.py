@@ -107,6 +107,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         energy=_energy_info(run.metered),
         memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
+        load=run.target.load,
         session=os.environ.get(_XDIST_SESSION) or _SESSION,
         **measured,
     )
@@ -173,7 +174,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         **_score_numbers(run),
-        **latency.numbers(run.ticks, run.first, run.target),
+        **latency.numbers(run.ticks, run.first, run.target, run.clock),
         **_layer_numbers(run.profile, tick_kind),
         "counter_overhead": Number(overhead, "1", tick_kind),
         **_memory_numbers(run),

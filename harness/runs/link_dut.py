@@ -16,6 +16,7 @@ from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
+from harness.measure.core_clock import ClockBounds, hz_of, measure_clock
 from harness.measure.cycles.estimate import Estimate
 from harness.model.tensor_block import pack, unpack
 from harness.model.vectors import Vectors
@@ -43,6 +44,7 @@ class LinkDut(BoardUnderTest):
         self._session: Session | None = None
         asked = request.board_options.input_via
         self._way = InputWay(asked, self.target, image, request.progress)
+        self._clock: ClockBounds | None = None
         self.welcome: Welcome
         self._connect()
 
@@ -104,6 +106,7 @@ class LinkDut(BoardUnderTest):
         session, link, way = self._opened, self._link, self._way
         retries = link.retries
         link.clear_log()
+        hz = self._measured_hz(link)
         results = []
         inputs = [self._packed(values) for values in zip(*vectors.all_inputs, strict=True)]
         meter = self._meter_session()
@@ -129,7 +132,7 @@ class LinkDut(BoardUnderTest):
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
         with self._request.progress.step(f"reading the memory use of {self.model.name}"):
-            memory = memory_use(self.image.elf, heap)
+            memory = memory_use(self.image.elf, heap, self.target.load)
         return Run(
             target=self.target,
             model=self.model,
@@ -154,8 +157,18 @@ class LinkDut(BoardUnderTest):
             inference=link.waited - waited,
             first=self._ticks(first),
             unmapped=session.bracket.tolerated if session.bracket else "",
-            metered=meter.result(spans, self.target, self.welcome, ticks) if meter else None,
+            metered=meter.result(spans, self.target, self.welcome, ticks, hz) if meter else None,
+            clock=self._clock,
         )
+
+    def _measured_hz(self, link: LinkClient) -> float | None:
+        """Return the frequency of the ticks; the first run of a board measures its clock."""
+        if self._clock is None and self.target.counter.ticks == "cycles":
+            with self._request.progress.step(f"measuring the clock of {self.target.name}"):
+                self._clock = measure_clock(link.count, self.target)
+        hz = hz_of(self.target, self._clock)
+        self._request.metering.check_clock(self.target, hz)
+        return hz
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""

@@ -20,6 +20,7 @@ from harness.measure.agreement import (
     first_difference,
     score_differences,
 )
+from harness.measure.core_clock import ClockBounds
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference
@@ -53,6 +54,7 @@ class Run:
     0, `stack` the deepest use of the stack since the start. For each of these four, a field
     `..._unavailable` has the reason if it is missing. `metered` is the energy, if a meter
     measured it. `unmapped` describes accesses that fault on a chip, if the target file allows them.
+    `clock` is the measured clock of the core, if it has one and the firmware's counter can be read.
     """
 
     target: Target
@@ -71,10 +73,10 @@ class Run:
     retries: int
     log: tuple[str, ...]
     input_via: InputVia
-    input_choice: str
     looks: npt.NDArray[np.int64]
     wall: float
     inference: float
+    input_choice: str = ""
     divergence: LayerDifference | None = None
     divergence_unavailable: str = ""
     first: int | None = None
@@ -85,6 +87,7 @@ class Run:
     metered: Metered | None = None
     stack_unavailable: str = ""
     unmapped: str = ""
+    clock: ClockBounds | None = None
 
     @property
     def outputs(self) -> Array:

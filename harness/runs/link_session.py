@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from harness.board.board import Board, Bracket
 from harness.errors import InfrastructureError
@@ -18,7 +19,8 @@ from harness.link.device_errors import (
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.link.protocol import InputVia
-from harness.measure.counter import check_clock, check_instructions, check_ticks
+from harness.measure.core_clock import check_waited
+from harness.measure.counter import check_instructions, check_ticks
 from harness.measure.instructions import instructions
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
@@ -103,11 +105,12 @@ class Session:
         result = self.infer(data, which)
         check_ticks(result, self.welcome, self._where(which))
         if self.bracket is not None:
+            result = self._corrected(result, self.bracket, 0)
             executed = self._executed(self.bracket, 0)
             check_instructions(
                 self.ticks(result), executed, self.welcome, self.bracket.remedy, self._where(which)
             )
-        check_clock(result.ticks, self.link.waited - waited, self._target)
+        check_waited(result.ticks, self.link.waited - waited, self._target)
         return result
 
     def measure_batch(self, inputs: Sequence[bytes], first: int, queue: Queue) -> list[Result]:
@@ -120,7 +123,9 @@ class Session:
             span = self.link.run_batch(count)
             read = self._memory.read(begin, queue.result_bytes(count, self.welcome))
             results = queue.results(read, self.welcome)
-            self.bracket = self._board.bracket(count)
+            self.bracket = bracket = self._board.bracket(count)
+            if bracket is not None:
+                results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
         except InfrastructureError as error:
             raise self._explained(error, reached or self._reached(queue, first, count)) from error
         looked = [0] * (count - 1) + [span.looks]  # the host rests until the last one is due
@@ -129,7 +134,7 @@ class Session:
             for result, looks in zip(results, looked, strict=True)
         ]
         waited = self.link.waited - waited
-        check_clock(sum(result.ticks for result in results), waited, self._target)
+        check_waited(sum(result.ticks for result in results), waited, self._target)
         spoilt = [index for index in range(count) if self._is_spoilt(results[index], index)]
         for index, result in enumerate(results):
             if index not in spoilt:
@@ -190,7 +195,12 @@ class Session:
 
     def _executed(self, bracket: Bracket, index: int) -> int:
         """Return the instructions between two readings of the counter, as it counts them."""
-        return bracket.instructions[index] - (bracket.empty if self.welcome.counter_overhead else 0)
+        return bracket.counted(index, overhead=self.welcome.counter_overhead > 0)
+
+    def _corrected(self, result: Result, bracket: Bracket, index: int) -> Result:
+        """Return `result` without the ticks that the emulator's SysTick counts too many."""
+        surplus = bracket.inferences[index].surplus
+        return replace(result, ticks=result.ticks - surplus) if surplus else result
 
     def _where(self, which: str) -> str:
         return f"{self._target.name}: {which}"

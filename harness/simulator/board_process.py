@@ -86,7 +86,7 @@ class VirtualBoard:
 
     @property
     def port(self) -> str:
-        """The path of its serial port."""
+        """The path of its serial port; empty if the chip has no UART."""
         return self._announcement.port
 
     @property

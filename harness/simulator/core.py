@@ -1,4 +1,4 @@
-"""A Cortex-M4F that runs, sleeps, halts and resets.
+"""A Cortex-M that runs, sleeps, halts and resets.
 
 The core has a thread of its own. Other threads (debug port, serial line) stop it between two
 blocks with `stopped`; inside, they may change its state without a further lock.
@@ -16,12 +16,14 @@ from harness.simulator.clock import Clock, Timed, next_deadline
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.counting import NEVER
 from harness.simulator.execution import Executor
+from harness.simulator.polling import PollingDetector
 from harness.simulator.stop_handler import StopHandler
 from harness.simulator.stops import Stop
 from harness.simulator.thumb import Block
 
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
-_IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls
+_IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls a UART
+_POLL_PAUSE = 0.002  # the same while it polls memory; a debugger's write ends the pause
 _CLOSE_DEADLINE = 5.0  # seconds
 
 
@@ -57,19 +59,21 @@ class Core:
         self._brown_out = NEVER
         self._private_bus = private_bus.window()
         self.bus = Bus(memories, [*windows, self._private_bus])
-        self.executor = Executor(self.bus, self._on_special, portable=portable)
+        self.type = design.type
+        self.executor = Executor(self.bus, self._on_special, design.type.model, portable=portable)
         self.clock = Clock(design.hertz, self.executor.now)
         self._devices = CoreDevices(
-            self, self.executor, self.clock, design, self._private_bus, self._request_reset
+            self, self.executor, self.clock, design, self._private_bus, self.request_reset
         )
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
         self.timed: list[Timed] = [self._devices.systick]
         self._stop_handler = StopHandler(
-            self.executor, self.nvic, self.control, self.debug, self._halt, vectors=design.vectors
+            self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
         self._exceptions = self._stop_handler.exceptions
+        self._polling = PollingDetector(self.executor, memories, self._ticks_left)
         self._turn = threading.Condition(threading.RLock())
         self._waiting = 0
         self._count_lock = threading.Lock()
@@ -179,6 +183,11 @@ class Core:
         with self.stopped():
             self._reset()
 
+    def request_reset(self) -> None:
+        """Reset between two blocks, as a watchdog of the chip does."""
+        self._reset_wanted = True
+        self.executor.interrupt()
+
     def close(self) -> None:
         """End the thread."""
         with self.stopped():
@@ -201,10 +210,17 @@ class Core:
                 else:
                     try:
                         self.report_awake(True)
-                        self._execute(NEVER, self._nobody_waits)
+                        self._run_slice()
                     except Exception as error:
                         self.failure = error
                         return
+
+    def _run_slice(self) -> None:
+        """Run for a while; then pause if the firmware only polls memory."""
+        end = self.executor.now() + self._polling.slice
+        self._execute(end, self._nobody_waits)
+        if self.executor.now() >= end and self._keeps_running() and self._polling.polls():
+            self._turn.wait(_POLL_PAUSE)
 
     def _nobody_waits(self) -> bool:
         return not self._waiting
@@ -218,6 +234,9 @@ class Core:
     def _sleep(self) -> None:
         """Sleep until an event is due or another thread has stopped the core."""
         self._expire()
+        if self._reset_wanted:
+            self._reset()
+            return
         if self._exceptions.wakes():
             self.sleeping = False
             return
@@ -251,6 +270,11 @@ class Core:
         if self._reset_wanted:
             self._reset()
 
+    def _ticks_left(self) -> int:
+        """Return the ticks until the next event of a timer."""
+        deadline = next_deadline(self.timed)
+        return NEVER if deadline is None else deadline - self.clock.ticks()
+
     def _expire(self) -> None:
         for timed in self.timed:
             timed.expire()
@@ -271,10 +295,6 @@ class Core:
         self._turn.notify_all()
 
     # Reset
-
-    def _request_reset(self) -> None:
-        self._reset_wanted = True
-        self.executor.interrupt()
 
     def _reset(self) -> None:
         """Reset the system; the debug registers keep their values (B1.5.5, C1.4)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from harness.simulator import coresight, nvic, private_bus
 from harness.simulator.bus import Window
 from harness.simulator.clock import Clock
+from harness.simulator.core_types import CoreType
 from harness.simulator.dwt import Dwt
 from harness.simulator.execution import Executor
 from harness.simulator.fpb import Fpb
@@ -17,13 +18,14 @@ from harness.simulator.systick import SysTick
 
 @dataclass(frozen=True)
 class CoreDesign:
-    """The choices of a chip's maker.
+    """The choices of a chip's maker: the `type` of the core, and its options.
 
     `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
     the number of interrupts, `priority_bits` the bits of a priority, `rom` the identification of
     the ROM table.
     """
 
+    type: CoreType
     hertz: int
     vectors: int
     lines: int
@@ -48,20 +50,22 @@ class CoreDevices:
     ) -> None:
         self.nvic = Nvic(design.priority_bits, executor.interrupt)
         self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
-        self.debug = HaltingDebug(core, executor, self.nvic)
+        kind = design.type
+        self.debug = HaltingDebug(core, executor, self.nvic, kind)
         self.control = SystemControl(
             self.nvic,
             self.systick,
             self.debug,
+            kind.registers,
             lines=design.lines,
             reset_requested=reset_requested,
             float_allowed=executor.allow_float,
             trap=executor.trap,
         )
-        self._dwt = Dwt(executor.now, lambda: self.debug.traced)
+        self._dwt = Dwt(executor.now, lambda: self.debug.traced, has_counter=kind.cycle_counter)
         self.debug.trace_changed = self._dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints)
-        private_bus.add_devices(window, self.control, self._dwt, fpb, design.rom)
+        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.breakpoint_version)
+        private_bus.add_devices(window, self.control, self._dwt, fpb, kind.parts, design.rom)
 
     def reset(self) -> None:
         """Reset all but the debug registers and the breakpoints, which keep their values (C1.4)."""

@@ -1,6 +1,6 @@
 """CoreSight identification registers and the ROM table, by which a debugger finds components.
 
-ARM Debug Interface v5 (IHI 0031), chapter 14; part numbers from the Cortex-M4 TRM.
+ARM Debug Interface v5 (IHI 0031), chapter 14; CoreSight components also CoreSight (IHI 0029), B2.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,22 @@ from harness.simulator.bus import Device
 _IDENTIFICATION = 0xFD0
 _ARM = 0x23B  # JEP106: continuation code 4, identity 0x3B
 
-_CLASS_ROM, _CLASS_GENERIC = 0x1, 0xE
+_CLASS_ROM, _CLASS_CORESIGHT, _CLASS_GENERIC = 0x1, 0x9, 0xE
+_DEVARCH, _DEVTYPE = 0xFBC, 0xFCC
 
 
 @dataclass(frozen=True)
 class Part:
-    """Part number and designer; the designer is a JEP106 identity, continuation code from bit 7."""
+    """Part number and designer; the designer is a JEP106 identity, continuation code from bit 7.
+
+    A CoreSight component also has a `device_type` and an `architecture` (ARCHID).
+    """
 
     number: int
     designer: int = _ARM
     kind: int = _CLASS_GENERIC
+    architecture: int = 0
+    device_type: int = 0
 
     def registers(self) -> Sequence[int]:
         """Return PIDR4 to 7, PIDR0 to 3 and CIDR0 to 3, in order of address."""
@@ -34,10 +40,23 @@ class Part:
         )
 
 
-SCS = Part(0x00C)
-DWT = Part(0x002)
-FPB = Part(0x003)
-ITM = Part(0x001)
+@dataclass(frozen=True)
+class DebugIds:
+    """What identifies the debug port and its MEM-AP to a debugger.
+
+    `dp` is DPIDR, `ap` the IDR of the MEM-AP, and `rom_table` the address of its ROM table. A debug
+    port of version 2 also has `target`, its TARGETID.
+    """
+
+    dp: int
+    ap: int
+    rom_table: int
+    target: int = 0
+
+
+def component(number: int, architecture: int, device_type: int = 0) -> Part:
+    """Return the identification of one of Arm's CoreSight components."""
+    return Part(number, _ARM, _CLASS_CORESIGHT, architecture, device_type)
 
 
 def rom(number: int, designer: int) -> Part:
@@ -50,12 +69,18 @@ class Component:
 
     def __init__(self, part: Part, device: Device) -> None:
         self._identification = part.registers()
+        present, architect = 1 << 20, _ARM << 21
+        architecture = part.architecture and architect | present | part.architecture
+        self._class_registers = {_DEVARCH: architecture, _DEVTYPE: part.device_type}
+        self._is_coresight = part.kind == _CLASS_CORESIGHT
         self._device = device
 
     def read(self, offset: int) -> int:
         """Return a register."""
         if offset >= _IDENTIFICATION:
             return self._identification[(offset - _IDENTIFICATION) // 4]
+        if self._is_coresight and offset in self._class_registers:
+            return self._class_registers[offset]
         return self._device.read(offset)
 
     def peek(self, offset: int) -> int:

@@ -1,27 +1,24 @@
-"""The debug port: SW-DP and the MEM-AP of a Cortex-M4 (AHB-AP).
+"""The debug port: SW-DP and the MEM-AP of a Cortex-M (AHB-AP).
 
 ARM Debug Interface v5 (IHI 0031): registers of the DP in chapter 6, of the MEM-AP in chapters 7
-and 8; identification values from the Cortex-M4 TRM (100166), 8.2.
+and 8.
 """
 
 import time
-from collections.abc import Mapping
 from typing import NoReturn
 
 from harness.simulator import halting_debug, private_bus
 from harness.simulator.bus import MASK32, BusError
-from harness.simulator.chips.chip import AccessPort
-from harness.simulator.core import Core
+from harness.simulator.chips.chip import Chip
 
-_DPIDR = 0x2BA0_1477
-_AHB_AP_IDR = 0x2477_0011
-_ROM_TABLE = 0xE00F_F003
 _CSW_RESET, _CSW_WRITABLE, _CSW_ENABLED = 0x2300_0052, 0x3F00_0037, 1 << 6
 
 # DP registers
 _IDR_ABORT, _CTRL_STAT, _SELECT, _RDBUFF = 0x0, 0x4, 0x8, 0xC
 _STKERRCLR = 1 << 2
 _STICKYERR, _READOK = 1 << 5, 1 << 6
+_TARGETID_BANK = 2
+_BASE_PRESENT = 0b11
 _POWER_REQUESTS, _CTRL_WRITABLE = 0x5000_0000, 0x5000_0F00
 _DEBUG_POWER = 1 << 28
 
@@ -39,11 +36,13 @@ class TransferFaultError(Exception):
 
 
 class DebugPort:
-    """The debug port of `core`; `ports` are its access ports by number, except number 0."""
+    """The debug port of `chip`; access port 0 is the MEM-AP."""
 
-    def __init__(self, core: Core, ports: Mapping[int, AccessPort]) -> None:
-        self._core = core
-        self._ports = ports
+    def __init__(self, chip: Chip) -> None:
+        self._core = chip.core
+        self._ids = chip.debug_ids or chip.core.type.debug_ids
+        self._ports = chip.access_ports
+        self._protection = chip.protection
         self._select = 0
         self._control = 0
         self._sticky = False
@@ -53,7 +52,9 @@ class DebugPort:
     def read_dp(self, address: int) -> int:
         """Read a register of the DP."""
         if address == _IDR_ABORT:
-            return _DPIDR
+            return self._ids.dp
+        if address == _CTRL_STAT and self._select & 0xF == _TARGETID_BANK:
+            return self._ids.target
         if address == _CTRL_STAT and not self._select & 0xF:
             powered = (self._control & _POWER_REQUESTS) << 1  # acknowledged at once
             return self._control | powered | (_STICKYERR if self._sticky else 0) | _READOK
@@ -75,6 +76,8 @@ class DebugPort:
         if port:
             other = self._ports.get(port)
             return [other.read(register) if other is not None else 0] * count
+        if self._is_memory(register) and self._is_locked():
+            self._fail()
         if register == _DRW and self._csw & 7 == 2 and count > 1:  # noqa: PLR2004 - 32-bit
             return self._read_block(count)
         return [self._read_register(register) for _ in range(count)]
@@ -88,6 +91,8 @@ class DebugPort:
             for value in values if other is not None else ():
                 other.write(register, value)  # type: ignore[union-attr]
             return
+        if self._is_memory(register) and self._is_locked():
+            self._fail()
         if register == _DRW and self._csw & 7 == 2 and len(values) > 1:  # noqa: PLR2004
             self._write_block(values)
             return
@@ -97,6 +102,13 @@ class DebugPort:
     def _register(self, address: int) -> tuple[int, int]:
         return self._select >> 24, self._select & 0xF0 | address & 0xC
 
+    def _is_locked(self) -> bool:
+        return self._protection is not None and self._protection.locked
+
+    @staticmethod
+    def _is_memory(register: int) -> bool:
+        return register == _DRW or register & 0xF0 == _BD0
+
     def _check(self) -> None:
         if self._sticky or not self._control & _DEBUG_POWER:
             raise TransferFaultError
@@ -104,7 +116,13 @@ class DebugPort:
     # MEM-AP registers
 
     def _read_register(self, register: int) -> int:
-        plain = {_CSW: self._csw, _TAR: self._tar, _BASE: _ROM_TABLE, _IDR: _AHB_AP_IDR}
+        ids = self._ids
+        plain = {
+            _CSW: self._csw & ~(_CSW_ENABLED if self._is_locked() else 0),
+            _TAR: self._tar,
+            _BASE: ids.rom_table | _BASE_PRESENT,
+            _IDR: ids.ap,
+        }
         if register in plain:
             return plain[register]
         if register == _DRW:
@@ -112,7 +130,7 @@ class DebugPort:
             value = self._read(self._tar, size) << 8 * (self._tar & 4 - size & 3)
             self._increment(1)
             return value
-        if register & 0xF0 == _BD0:
+        if self._is_memory(register):
             return self._read(self._tar & ~0xF | register & 0xC, 4)
         return 0
 
@@ -126,7 +144,7 @@ class DebugPort:
             lane = value >> 8 * (self._tar & 4 - size & 3) & ((1 << 8 * size) - 1)
             self._write(self._tar, size, lane)
             self._increment(1)
-        elif register & 0xF0 == _BD0:
+        elif self._is_memory(register):
             self._write(self._tar & ~0xF | register & 0xC, 4, value)
 
     def _size(self) -> int:

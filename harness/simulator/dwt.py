@@ -1,6 +1,7 @@
 """The cycle counter of the data watchpoint and trace unit (Armv7-M ARM, C1.8); no comparators.
 
 It counts instructions, not cycles. The count is exact, and stands still while the core sleeps.
+Armv6-M has no cycle counter: the register reads as zero, and writes are ignored.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,19 @@ _MASK32 = 0xFFFF_FFFF
 
 
 class Dwt:
-    """The unit; `instructions` returns the instruction count, `traced` returns DEMCR.TRCENA."""
+    """The unit, with a cycle counter if it `has_counter`.
 
-    def __init__(self, instructions: Callable[[], int], traced: Callable[[], bool]) -> None:
+    `instructions` returns the instruction count, `traced` returns DEMCR.TRCENA.
+    """
+
+    def __init__(
+        self,
+        instructions: Callable[[], int],
+        traced: Callable[[], bool],
+        *,
+        has_counter: bool,
+    ) -> None:
+        self._has_counter = has_counter
         self._instructions = instructions
         self._traced = traced
         self.reset()
@@ -43,6 +54,8 @@ class Dwt:
 
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
+        if not self._has_counter:
+            return
         if offset == CYCCNT:
             self._value = value
             self._since = self._instructions()

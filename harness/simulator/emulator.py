@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from unicorn import arm_const, unicorn_const
+from unicorn import unicorn_const
 from unicorn.unicorn_py3.arch.arm import UcAArch32
 from unicorn.unicorn_py3.unicorn import uclib
 
@@ -66,7 +66,7 @@ class Emulator:
     UC_MODE_MCLASS is not set: it selects a Cortex-M33 and ignores `model`.
     """
 
-    def __init__(self, model: int = arm_const.UC_CPU_ARM_CORTEX_M4) -> None:
+    def __init__(self, model: int) -> None:
         _check_version()
         self._binding: Any = UcAArch32(
             unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, model

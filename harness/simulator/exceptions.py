@@ -4,6 +4,10 @@ Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.1
 escalation, B1.5.11 derived exceptions, B1.5.14 faults, B1.5.15 lockup. A return to another
 pending exception unstacks and stacks again, whereas silicon tail-chains; handlers cannot detect
 the difference. The float registers are stacked at once, never lazily.
+
+On Armv6-M the fault status registers are missing, so every fault becomes a HardFault. A core with
+the security extension stays in the Secure state, whose EXC_RETURN values are those of Armv7-M
+(Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also holds CONTROL.SFPA.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +15,7 @@ from collections.abc import Callable, Sequence
 from harness.simulator import nvic, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import MASK32, WORD, BusError
+from harness.simulator.core_devices import CoreDesign
 from harness.simulator.execution import Executor
 from harness.simulator.nvic import Nvic
 from harness.simulator.scs import SystemControl
@@ -18,7 +23,7 @@ from harness.simulator.scs import SystemControl
 # Bits of CFSR (B3.2.15).
 IACCVIOL, IBUSERR, PRECISERR, IMPRECISERR = 1 << 0, 1 << 8, 1 << 9, 1 << 10
 UNSTKERR, STKERR, BFARVALID = 1 << 11, 1 << 12, 1 << 15
-UNDEFINSTR, INVSTATE, INVPC, NOCP = 1 << 16, 1 << 17, 1 << 18, 1 << 19
+UNDEFINSTR, INVSTATE, INVPC, NOCP, STKOF = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20
 UNALIGNED, DIVBYZERO = 1 << 24, 1 << 25
 # Bits of HFSR (B3.2.16).
 VECTTBL, FORCED, DEBUGEVT = 1 << 1, 1 << 30, 1 << 31
@@ -27,7 +32,8 @@ LOCKUP_PC = 0xFFFF_FFFE
 
 _BASIC, _EXTENDED = 8, 26  # words of a frame
 _XPSR_T, _XPSR_ALIGNED, _XPSR_IT = 1 << 24, 1 << 9, 0x0600_FC00
-_CONTROL_NPRIV, _CONTROL_SPSEL, _CONTROL_FPCA = 1, 2, 4
+_CONTROL_NPRIV, _CONTROL_SPSEL, _CONTROL_FPCA, _CONTROL_SFPA = 1, 2, 4, 8
+_TO_XPSR = 17  # from CONTROL.SFPA to the stacked bit
 _RETURNS = {0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD, 0xFFFF_FFE1, 0xFFFF_FFE9, 0xFFFF_FFED}
 
 
@@ -40,15 +46,15 @@ class Exceptions:
         controller: Nvic,
         control: SystemControl,
         entered: Callable[[int], None],
-        *,
-        vectors: int,
+        design: CoreDesign,
     ) -> None:
         self.lockup = False
         self._executor = executor
         self._nvic = controller
         self._scs = control
         self._entered = entered
-        self._vectors = vectors
+        self._vectors = design.vectors
+        self._float_secure = _CONTROL_SFPA if design.type.security_extension else 0
         registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._float = registers.batch(*reg.S[:16], reg.FPSCR)
@@ -87,7 +93,8 @@ class Exceptions:
         words = _EXTENDED if has_float else _BASIC
         frame_at = (sp - WORD * words) & ~7
         aligned = _XPSR_ALIGNED if sp & 4 else 0
-        frame = [*caller_saved, self._executor.pc, xpsr & ~_XPSR_ALIGNED | aligned]
+        stacked = xpsr & ~_XPSR_ALIGNED | aligned | (control & self._float_secure) << _TO_XPSR
+        frame = [*caller_saved, self._executor.pc, stacked]
         if has_float:
             frame += [*self._float.read(), 0]
         try:
@@ -103,7 +110,8 @@ class Exceptions:
         if has_float:
             link &= ~0x10
         status = xpsr & ~(0x1FF | _XPSR_IT) | exception | _XPSR_T
-        self._enter.write((frame_at & MASK32, status, control & ~_CONTROL_FPCA, link, status))
+        control &= ~(_CONTROL_FPCA | self._float_secure)
+        self._enter.write((frame_at & MASK32, status, control, link, status))
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
         if not handler & 1:
@@ -187,21 +195,22 @@ class Exceptions:
         unprivileged = control & _CONTROL_NPRIV
         # Unicorn writes all of CONTROL only in privileged thread mode: nPRIV is cleared first,
         # and set again in thread mode.
-        self._leave.write(
-            (registers.read(reg.SP), mask, control & ~_CONTROL_NPRIV, status & ~_XPSR_ALIGNED)
-        )
+        psr = status & ~(_XPSR_ALIGNED | self._float_secure << _TO_XPSR)
+        self._leave.write((registers.read(reg.SP), mask, control & ~_CONTROL_NPRIV, psr))
         selected = _CONTROL_SPSEL if on_psp else 0
+        context = has_float * _CONTROL_FPCA | status >> _TO_XPSR & self._float_secure
         if to_thread:
-            registers.write(reg.CONTROL, selected | (_CONTROL_FPCA if has_float else 0))
+            registers.write(reg.CONTROL, selected | context)
         else:
-            registers.write(reg.CONTROL, control & ~_CONTROL_FPCA | has_float * _CONTROL_FPCA)
+            kept = control & ~(_CONTROL_FPCA | self._float_secure)
+            registers.write(reg.CONTROL, kept | context)
         registers.write(reg.SP, after)
         self._restore.write(frame[:6])
         if has_float:
             self._float.write(frame[8:25])
         if unprivileged and to_thread:
-            registers.write(reg.CONTROL, selected | has_float * _CONTROL_FPCA | _CONTROL_NPRIV)
-        registers.write(reg.FLAGS, status)
+            registers.write(reg.CONTROL, selected | context | _CONTROL_NPRIV)
+        registers.write(reg.FLAGS, psr)
         self._executor.pc = frame[6] & ~1
 
     # Faults

@@ -36,19 +36,19 @@ _THUMB_STATE = 1 << 24  # a bit of xPSR
 
 
 class Executor:
-    """Executes the code on `bus`.
+    """Executes the code on `bus`, on Unicorn's core `model`.
 
     `special` is called before a block with special instructions runs; it returns whether the
     block must not run. `portable` selects the counter in Python.
     """
 
     def __init__(
-        self, bus: Bus, special: Callable[[Block], bool], *, portable: bool = False
+        self, bus: Bus, special: Callable[[Block], bool], model: int, *, portable: bool = False
     ) -> None:
         self.bus = bus
         self.float_allowed = False
         self._special = special
-        self._emulator = Emulator()
+        self._emulator = Emulator(model)
         self.registers = self._emulator.registers
         stop = self._emulator.stop_function
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)

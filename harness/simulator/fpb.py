@@ -1,38 +1,44 @@
-"""The flash patch and breakpoint unit (Armv7-M ARM, C1.11), version 1: six breakpoints.
+"""The flash patch and breakpoint unit: version 1 (Armv7-M ARM, C1.11) and 2 (Armv8-M ARM).
 
-It reports zero literal comparators; remapping is not modelled.
+It reports zero literal comparators; remapping is not modelled. The breakpoint unit of Armv6-M
+(DDI 0419) has the same registers as version 1.
 """
 
 from collections.abc import Callable
 
 CTRL, COMP0 = 0x000, 0x008
 
-_COMPARATORS = 6
+_REVISION = 28  # bits 31 to 28 of CTRL: the version minus one
 _ENABLE, _KEY = 1 << 0, 1 << 1
 _ADDRESS = 0x1FFF_FFFC
 _LOW, _HIGH = 1 << 30, 1 << 31  # REPLACE: break at the lower or upper halfword
 
 
 class Fpb:
-    """The unit; `changed` is called with the addresses of all active breakpoints."""
+    """The unit with this number of `breakpoints`, of `version` 1 or 2.
 
-    def __init__(self, changed: Callable[[set[int]], None]) -> None:
+    `changed` is called with the addresses of all active breakpoints.
+    """
+
+    def __init__(self, changed: Callable[[set[int]], None], breakpoints: int, version: int) -> None:
         self._changed = changed
+        self._count = breakpoints
+        self._version = version
         self._enabled = 0
-        self._comparators = [0] * _COMPARATORS
+        self._comparators = [0] * breakpoints
 
     def reset(self) -> None:
         """Clear everything."""
         self._enabled = 0
-        self._comparators = [0] * _COMPARATORS
+        self._comparators = [0] * self._count
         self._changed(set())
 
     def read(self, offset: int) -> int:
         """Return a register."""
         if offset == CTRL:
-            return _COMPARATORS << 4 | self._enabled
+            return (self._version - 1) << _REVISION | self._count << 4 | self._enabled
         index = (offset - COMP0) // 4
-        return self._comparators[index] if 0 <= index < _COMPARATORS else 0
+        return self._comparators[index] if 0 <= index < self._count else 0
 
     def peek(self, offset: int) -> int:
         """Return the value that a narrow write is merged into."""
@@ -43,7 +49,7 @@ class Fpb:
         index = (offset - COMP0) // 4
         if offset == CTRL and value & _KEY:
             self._enabled = value & _ENABLE
-        elif 0 <= index < _COMPARATORS:
+        elif 0 <= index < self._count:
             self._comparators[index] = value
         self._changed(self._addresses())
 
@@ -51,5 +57,7 @@ class Fpb:
         if not self._enabled:
             return set()
         active = [value for value in self._comparators if value & _ENABLE]
+        if self._version > 1:
+            return {value & ~1 for value in active}
         low = {value & _ADDRESS for value in active if value & _LOW}
         return low | {(value & _ADDRESS) + 2 for value in active if value & _HIGH}

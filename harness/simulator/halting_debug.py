@@ -1,10 +1,15 @@
-"""Halting debug: DHCSR, DCRSR, DCRDR, DEMCR, DFSR (Armv7-M ARM, C1.6)."""
+"""Halting debug: DHCSR, DCRSR, DCRDR, DEMCR, DFSR (Armv7-M ARM, C1.6).
+
+With the security extension, the debugger has access to the Secure state, in which the core stays
+(Armv8-M ARM, DDI 0553: DSCSR.CDS and DHCSR.S_SDE).
+"""
 
 from collections.abc import Callable
 from typing import Protocol
 
 from harness.simulator import nvic, scs
 from harness.simulator import registers as reg
+from harness.simulator.core_types import CoreType
 from harness.simulator.execution import Executor
 from harness.simulator.nvic import Nvic
 
@@ -13,6 +18,8 @@ DHCSR, DCRSR, DCRDR, DEMCR = 0xE000_EDF0, 0xE000_EDF4, 0xE000_EDF8, 0xE000_EDFC
 C_DEBUGEN, C_HALT, C_STEP, C_MASKINTS = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _DBGKEY = 0xA05F
 _REGRDY, _HALT, _SLEEP, _LOCKUP, _RETIRE, _RESET = (1 << bit for bit in (16, 17, 18, 19, 24, 25))
+_SECURE_DEBUG = 1 << 20
+_DSCSR_SECURE = 1 << 16
 _REGWNR = 1 << 16
 
 DFSR_HALTED, DFSR_BKPT, DFSR_VCATCH = 1 << 0, 1 << 1, 1 << 3
@@ -20,7 +27,6 @@ DFSR_HALTED, DFSR_BKPT, DFSR_VCATCH = 1 << 0, 1 << 1, 1 << 3
 VC_CORERESET, VC_HARDERR = 1 << 0, 1 << 10
 _VC_FAULTS = {nvic.MEM_MANAGE: 1 << 4, nvic.BUS_FAULT: 1 << 8, nvic.USAGE_FAULT: 7 << 5}
 TRCENA = 1 << 24
-_DEMCR_WRITABLE = 0x010F_07F1
 
 _SPECIAL = 20  # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word
 _REGISTERS = {
@@ -54,7 +60,9 @@ class DebuggedCore(Protocol):
 class HaltingDebug:
     """The debug registers: a device in the system control space, also used by the debug port."""
 
-    def __init__(self, core: DebuggedCore, executor: Executor, controller: Nvic) -> None:
+    def __init__(
+        self, core: DebuggedCore, executor: Executor, controller: Nvic, kind: CoreType
+    ) -> None:
         self.trace_changed: Callable[[], None] = lambda: None
         self.control = 0  # C_DEBUGEN, C_MASKINTS
         self.demcr = 0
@@ -65,6 +73,7 @@ class HaltingDebug:
         self._core = core
         self._executor = executor
         self._nvic = controller
+        self._kind = kind
 
     def reset(self) -> None:
         """Do nothing: only a power-on reset clears the registers (C1.6)."""
@@ -94,6 +103,7 @@ class HaltingDebug:
         value |= (_HALT | C_HALT) if core.halted else 0
         value |= _SLEEP if core.sleeping else 0
         value |= _LOCKUP if core.locked_up else 0
+        value |= _SECURE_DEBUG if self._kind.security_extension else 0
         value |= _RETIRE if self.retired else 0
         value |= _RESET if self.was_reset or core.held_in_reset else 0
         if clear:
@@ -108,6 +118,8 @@ class HaltingDebug:
             return self.demcr
         if offset == scs.DFSR:
             return self.dfsr
+        if offset == scs.DSCSR:
+            return _DSCSR_SECURE if self._kind.security_extension else 0
         return self._data if offset == DCRDR & 0xFFF else 0
 
     def peek(self, offset: int) -> int:
@@ -117,7 +129,7 @@ class HaltingDebug:
     def write(self, offset: int, value: int) -> None:
         """Write a register. Writes by the core to DHCSR and DCRSR have no effect."""
         if offset == scs.DEMCR:
-            self.demcr = value & _DEMCR_WRITABLE
+            self.demcr = value & self._kind.demcr
             self.trace_changed()
         elif offset == scs.DFSR:
             self.dfsr &= ~value
@@ -143,7 +155,7 @@ class HaltingDebug:
             return self._executor.pc
         if number == _SPECIAL:
             return (
-                (registers.read(reg.CONTROL) & 7) << 24
+                (registers.read(reg.CONTROL) & 0xF) << 24
                 | (registers.read(reg.FAULTMASK) & 1) << 16
                 | (registers.read(reg.BASEPRI) & 0xFF) << 8
                 | registers.read(reg.PRIMASK) & 1
@@ -159,7 +171,7 @@ class HaltingDebug:
             registers.write(reg.PRIMASK, value & 1)
             registers.write(reg.BASEPRI, value >> 8 & 0xFF)
             registers.write(reg.FAULTMASK, value >> 16 & 1)
-            registers.write(reg.CONTROL, value >> 24 & 7)
+            registers.write(reg.CONTROL, value >> 24 & 0xF)
             registers.refresh()
         elif number in _REGISTERS:
             if number == _XPSR:

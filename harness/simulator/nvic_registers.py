@@ -11,6 +11,9 @@ ICSR, SHPR1, SHPR3, STIR = 0xD04, 0xD18, 0xD20, 0xF00
 OFFSETS = (*range(ISER, IPR_END, 4), ICSR, *range(SHPR1, SHPR3 + 4, 4), STIR)
 """Offsets in the system control space."""
 
+BASELINE_OFFSETS = (ISER, ICER, ISPR, ICPR, *range(IPR, IPR + 32, 4), ICSR, SHPR1 + 4, SHPR3)
+"""The same for Armv6-M (DDI 0419): no active bits, no STIR, and 32 interrupts at most."""
+
 _RETTOBASE, _ISRPENDING = 1 << 11, 1 << 22
 _PENDING = {  # bits of ICSR that set and clear the pending state
     nvic.NMI: (1 << 31, 0),

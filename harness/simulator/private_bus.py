@@ -1,5 +1,7 @@
 """The private peripheral bus with the core's own devices (Armv7-M ARM, B3.1, C1.2)."""
 
+from collections.abc import Sequence
+
 from harness.simulator import coresight
 from harness.simulator.bus import Device, Window
 
@@ -7,7 +9,8 @@ BASE = 0xE000_0000
 _SIZE = 0x10_0000
 _PAGE = 0x1000
 _ITM, _DWT, _FPB = BASE, BASE + 0x1000, BASE + 0x2000
-_SCS, _ROM_TABLE = BASE + 0xE000, BASE + 0xF_F000
+_SCS = BASE + 0xE000
+ROM_TABLE = BASE + 0xF_F000
 
 
 def window() -> Window:
@@ -18,14 +21,20 @@ def window() -> Window:
 
 
 def add_devices(
-    bus: Window, control: Device, dwt: Device, fpb: Device, rom: coresight.Part
+    bus: Window,
+    control: Device,
+    dwt: Device,
+    fpb: Device,
+    parts: Sequence[coresight.Part],
+    rom: coresight.Part,
 ) -> None:
-    """Add the core's devices and the ROM table that lists them."""
-    for base, part, device in (
-        (_SCS, coresight.SCS, control),
-        (_DWT, coresight.DWT, dwt),
-        (_FPB, coresight.FPB, fpb),
-        (_ITM, coresight.ITM, coresight.Constants({})),
-        (_ROM_TABLE, rom, coresight.rom_table(_ROM_TABLE, (_SCS, _DWT, _FPB, _ITM))),
-    ):
+    """Add the core's devices and the ROM table that lists them.
+
+    `parts` identify SCS, DWT, FPB and ITM, in this order; a core without ITM has three.
+    """
+    devices = (control, dwt, fpb, coresight.Constants({}))
+    bases = (_SCS, _DWT, _FPB, _ITM)[: len(parts)]
+    for base, part, device in zip(bases, parts, devices, strict=False):
         bus.add(base, coresight.Component(part, device), size=_PAGE)
+    table = coresight.rom_table(ROM_TABLE, bases)
+    bus.add(ROM_TABLE, coresight.Component(rom, table), size=_PAGE)

@@ -57,10 +57,17 @@ class Batch:
 
 
 class Registers:
-    """The core's registers, identified by Unicorn's numbers."""
+    """The core's registers, identified by Unicorn's numbers.
+
+    Unicorn has no number for some of them, such as the stack limits of Armv8-M. The state of the
+    new emulator is therefore saved, and `reset` restores it.
+    """
 
     def __init__(self, uc: ctypes.c_void_p) -> None:
         self._uc = uc
+        self._at_power_on = ctypes.c_void_p()
+        uclib.uc_context_alloc(uc, ctypes.byref(self._at_power_on))
+        uclib.uc_context_save(uc, self._at_power_on)
         self._value = ctypes.c_uint64()
         self._pointer = ctypes.byref(self._value)
 
@@ -81,6 +88,7 @@ class Registers:
 
     def reset(self) -> None:
         """Set all registers but SP and PC to their values after reset (Armv7-M ARM, B1.5.5)."""
+        uclib.uc_context_restore(self._uc, self._at_power_on)
         self.write(XPSR_ALL, 1 << 24)
         for register in (CONTROL, PRIMASK, BASEPRI, FAULTMASK, FPSCR):
             self.write(register, 0)

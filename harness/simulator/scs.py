@@ -1,11 +1,11 @@
 """The system control space: 0xE000E000 to 0xE000EFFF.
 
-Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (not present); identification values
-from the Cortex-M4 TRM (100166), table 4-1. NVIC, SysTick and the debug registers are separate
-devices inside it.
+Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (not present). NVIC, SysTick and the
+debug registers are separate devices inside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 from harness.simulator import nvic, nvic_registers, systick
 from harness.simulator.bus import Device
@@ -16,30 +16,14 @@ from harness.simulator.systick import SysTick
 ICTR = 0x004
 CPUID, VTOR, AIRCR, SCR, CCR = 0xD00, 0xD08, 0xD0C, 0xD10, 0xD14
 SHCSR, CFSR, HFSR, DFSR, MMFAR, BFAR, CPACR = 0xD24, 0xD28, 0xD2C, 0xD30, 0xD34, 0xD38, 0xD88
-DHCSR, DEMCR = 0xDF0, 0xDFC
-FPCCR, MVFR0, MVFR1 = 0xF34, 0xF40, 0xF44
+DHCSR, DEMCR, DSCSR = 0xDF0, 0xDFC, 0xE08
+FPCCR, MVFR0, MVFR1, MVFR2 = 0xF34, 0xF40, 0xF44, 0xF48
 
 SCR_SLEEPONEXIT = 1 << 1
 CCR_UNALIGN_TRP, CCR_DIV_0_TRP, CCR_STKALIGN = 1 << 3, 1 << 4, 1 << 9
 SHCSR_ENABLED = {nvic.MEM_MANAGE: 1 << 16, nvic.BUS_FAULT: 1 << 17, nvic.USAGE_FAULT: 1 << 18}
 CPACR_CP10 = 3 << 20
 
-_FIXED = {
-    CPUID: 0x410F_C241,  # r0p1
-    0xD40: 0x0000_0030,
-    0xD44: 0x0000_0200,
-    0xD48: 0x0010_0000,
-    0xD50: 0x0010_0030,  # ID_MMFR0 to 3
-    0xD58: 0x0100_0000,
-    0xD60: 0x0114_1110,  # ID_ISAR0 to 4
-    0xD64: 0x0211_2000,
-    0xD68: 0x2123_2231,
-    0xD6C: 0x0111_1131,
-    0xD70: 0x0131_0102,
-    MVFR0: 0x1011_0021,
-    MVFR1: 0x1100_0011,
-}
-_AFTER_RESET = {CCR: CCR_STKALIGN, FPCCR: 0xC000_0000}
 _VECTKEY, _VECTKEYSTAT = 0x05FA, 0xFA05
 _SYSRESETREQ, _VECTCLRACTIVE, _VECTRESET = 1 << 2, 1 << 1, 1 << 0
 _ACTIVE = {  # SHCSR
@@ -51,7 +35,20 @@ _ACTIVE = {  # SHCSR
     nvic.PENDSV: 1 << 10,
     nvic.SYSTICK: 1 << 11,
 }
-_WRITABLE = {VTOR: 0xFFFF_FF80, SCR: 0x16, CCR: 0x31B, SHCSR: 7 << 16, CPACR: 0xF << 20}
+
+
+@dataclass(frozen=True)
+class ControlRegisters:
+    """The registers of a core type, by their offset.
+
+    `fixed` are read-only registers, `after_reset` values after reset, and `writable` the bits that
+    software can write. If there are registers `present`, all others read as zero and ignore writes.
+    """
+
+    fixed: Mapping[int, int]
+    after_reset: Mapping[int, int]
+    writable: Mapping[int, int]
+    present: Collection[int] | None = None
 
 
 class SystemControl:
@@ -66,6 +63,7 @@ class SystemControl:
         controller: Nvic,
         timer: SysTick,
         debug: Device,
+        registers: ControlRegisters,
         *,
         lines: int,
         reset_requested: Callable[[], None],
@@ -77,11 +75,12 @@ class SystemControl:
         self._reset_requested = reset_requested
         self._float_allowed = float_allowed
         self._trap = trap
+        self._design = registers
         self._registers: dict[int, int] = {}
         self._others: dict[int, Device] = {
             **dict.fromkeys(nvic_registers.OFFSETS, NvicRegisters(controller, lines)),
             **dict.fromkeys(systick.OFFSETS, timer),
-            **dict.fromkeys((*range(DHCSR, DEMCR + 4, 4), DFSR), debug),
+            **dict.fromkeys((*range(DHCSR, DEMCR + 4, 4), DFSR, DSCSR), debug),
         }
         self.reset()
 
@@ -100,7 +99,7 @@ class SystemControl:
     def reset(self) -> None:
         """Set all registers to their values after reset."""
         self._registers.clear()
-        self._registers.update(_AFTER_RESET)
+        self._registers.update(self._design.after_reset)
         self._float_allowed(False)
         self._trap(False, False)
 
@@ -113,6 +112,8 @@ class SystemControl:
 
     def read(self, offset: int) -> int:
         """Return a register."""
+        if self._is_missing(offset):
+            return 0
         other = self._others.get(offset)
         if other is not None:
             return other.read(offset)
@@ -123,10 +124,12 @@ class SystemControl:
             return self[SHCSR] | active
         if offset == ICTR:
             return (self._lines - 1) // 32
-        return _FIXED.get(offset, self[offset])
+        return self._design.fixed.get(offset, self[offset])
 
     def write(self, offset: int, value: int) -> None:
         """Write a register; read-only and missing registers ignore the write."""
+        if self._is_missing(offset):
+            return
         other = self._others.get(offset)
         if other is not None:
             other.write(offset, value)
@@ -134,16 +137,20 @@ class SystemControl:
             self._write_application_control(value)
         elif offset in (CFSR, HFSR):
             self._registers[offset] = self[offset] & ~value
-        elif offset not in _FIXED:
-            self._registers[offset] = value & _WRITABLE.get(offset, 0xFFFF_FFFF)
+        elif offset not in self._design.fixed:
+            self._registers[offset] = value & self._design.writable.get(offset, 0xFFFF_FFFF)
             if offset == CPACR:
                 self._float_allowed(self[CPACR] & CPACR_CP10 == CPACR_CP10)
             elif offset == CCR:
                 self._trap(bool(value & CCR_UNALIGN_TRP), bool(value & CCR_DIV_0_TRP))
 
+    def _is_missing(self, offset: int) -> bool:
+        return self._design.present is not None and offset not in self._design.present
+
     def _write_application_control(self, value: int) -> None:
         if value >> 16 != _VECTKEY:
             return
+        value &= self._design.writable.get(AIRCR, 0xFFFF_FFFF)
         self._nvic.grouping = value >> 8 & 7
         if value & _VECTCLRACTIVE:
             self._nvic.active.clear()

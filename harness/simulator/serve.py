@@ -63,7 +63,7 @@ def serve(
             server = Server(board, registration, probe_id, stop.set)
             announcement = {
                 "probe": probe_id,
-                "port": board.line.path,
+                "port": server.announcement.port,
                 "chip": setup.chip,
                 "board": board.chip.board,
                 "socket": str(registration.socket),
@@ -94,15 +94,13 @@ def _announce(
     if as_json:
         print(line, flush=True)
     else:
-        meter = f"  meter {announcement['meter']}\n" if announcement["meter"] else ""
-        command = f"{advice.format(**announcement)}\n" if advice else ""
-        print(
-            f"{announcement['board']}\n"
-            f"  probe {announcement['probe']}\n"
-            f"  port  {announcement['port']}\n"
-            f"{meter}{command}Ctrl-C ends it",
-            flush=True,
+        parts = "".join(
+            f"  {name:5} {announcement[name]}\n"
+            for name in ("probe", "port", "meter")
+            if announcement[name]
         )
+        command = f"{advice.format(**announcement)}\n" if advice else ""
+        print(f"{announcement['board']}\n{parts}{command}Ctrl-C ends it", flush=True)
 
 
 def _wait_for_end(stop: threading.Event, board: Board) -> None:

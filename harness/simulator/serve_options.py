@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
+from harness.simulator.chips.chip_names import CHIP_NAMES
 from harness.support.numbers import address
 
 
@@ -14,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         for name, kind in FAULTS.items()
     )
     parser.add_argument(
-        "chip", metavar="CHIP", help="pyOCD's name of the chip, such as stm32f429xi"
+        "chip", metavar="CHIP", help=f"pyOCD's name of the chip: {', '.join(CHIP_NAMES)}"
     )
     parser.add_argument("--serial", metavar="ID", help="the probe's unique ID (default: generated)")
     parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port (default: all)")

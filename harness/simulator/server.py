@@ -40,7 +40,7 @@ class Server:
             probe_id,
             board.chip.name,
             board.chip.board,
-            board.line.path,
+            board.port,
             str(registration.socket),
             board.meter.path if board.meter else "",
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from harness.errors import InfrastructureError
 from harness.simulator import exceptions, nvic, scs
+from harness.simulator.core_devices import CoreDesign
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
 from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH, HaltingDebug
@@ -18,9 +19,9 @@ from harness.simulator.thumb import Block, Special
 
 _EXECUTE_NEVER = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
 # QEMU's exception numbers
-_SVC, _PREFETCH, _DATA, _BKPT, _EXIT, _SEMIHOST, _NOCP, _STATE, _UNALIGNED = (
+_SVC, _PREFETCH, _DATA, _BKPT, _EXIT, _SEMIHOST, _NOCP, _STATE, _STACK_LIMIT, _UNALIGNED = (
     *(2, 3, 4, 7, 8),
-    *(16, 17, 18, 22),
+    *(16, 17, 18, 19, 22),
 )
 
 
@@ -34,10 +35,9 @@ class StopHandler:
         control: SystemControl,
         debug: HaltingDebug,
         halt: Callable[[int], None],
-        *,
-        vectors: int,
+        design: CoreDesign,
     ) -> None:
-        self.exceptions = Exceptions(executor, controller, control, self._on_entry, vectors=vectors)
+        self.exceptions = Exceptions(executor, controller, control, self._on_entry, design)
         self._executor = executor
         self._nvic = controller
         self._control = control
@@ -99,6 +99,8 @@ class StopHandler:
             self.exceptions.fault(nvic.USAGE_FAULT, exceptions.UNALIGNED)
         elif number == _NOCP:
             self.exceptions.fault(nvic.USAGE_FAULT, exceptions.NOCP)
+        elif number == _STACK_LIMIT:
+            self.exceptions.fault(nvic.USAGE_FAULT, exceptions.STKOF)
         elif number == _STATE:
             self.exceptions.fault(nvic.USAGE_FAULT, exceptions.INVSTATE)
         else:

@@ -83,4 +83,5 @@ class SysTick:
     def _current(self) -> int:
         if not self._control & _ENABLE or not self._reload:
             return self._value
-        return min(max(self._zero_at - self._clock.ticks(), 0), self._reload) & _MASK24
+        remaining = max(self._zero_at - self._clock.ticks(), 0)
+        return remaining if remaining <= self._reload else 0  # it reloads with the next tick

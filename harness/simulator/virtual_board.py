@@ -53,9 +53,11 @@ class Board:
         self.busy = False
         self.is_unplugged = False
         self._powered = True
+        self._reset_line = True
+        self._debug_in_reset = True
         self._unplug_in: int | None = None
         self._flashing = False
-        self._port = DebugPort(self.chip.core, self.chip.access_ports)
+        self._port = DebugPort(self.chip)
         uarts = self.chip.uarts
         if uart and uart.upper() not in uarts:
             raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(uart, uarts))
@@ -68,6 +70,11 @@ class Board:
                 board_faults.apply(self, fault)
         if self._powered:
             self.chip.core.power_on()
+
+    @property
+    def port(self) -> str:
+        """The path of the serial port; empty if the chip has no UART."""
+        return self.line.path if self.chip.uarts else ""
 
     def close(self) -> None:
         """End its threads and close the serial line."""
@@ -83,7 +90,7 @@ class Board:
             self._count_transfer()
             if self.is_unplugged:
                 raise ConnectionError("unplugged")
-            if not self._powered:
+            if not self._powered or self._is_cut(operation):
                 return encode_answer(Status.NO_ACK, words)
             try:
                 words += self._transfer(operation, address, count, values)
@@ -102,9 +109,14 @@ class Board:
             self._port.write_ap(address, values)
         elif operation is Operation.WRITE_DP:
             self._port.write_dp(address, values[0])
-        else:
+        elif self._reset_line:
             self.chip.core.set_reset(asserted=bool(address))
         return []
+
+    def _is_cut(self, operation: Operation) -> bool:
+        """Return whether the debug port does not take part: it is in reset."""
+        in_reset = self.chip.core.held_in_reset and operation is not Operation.RESET
+        return in_reset and not self._debug_in_reset
 
     # Faults
 
@@ -140,6 +152,25 @@ class Board:
         """Write-protect a sector or page of the flash."""
         with self.chip.core.stopped():
             self.chip.flash.protect(sector)
+
+    def lock(self) -> None:
+        """Switch the read-out protection on; `InputError` if the chip has none."""
+        if self.chip.protection is None:
+            raise InputError(
+                f"the read-out protection of the {self.chip.name} is not modelled",
+                where="--fault locked",
+                remedy="take another chip: the README of the simulator lists them",
+            )
+        with self.chip.core.stopped():
+            self.chip.protection.lock()
+
+    def disconnect_reset(self) -> None:
+        """Leave nRESET unconnected: what the probe does with it has no effect."""
+        self._reset_line = False
+
+    def cut_debug_in_reset(self) -> None:
+        """Reset the debug port, too, while nRESET is low, as the RUN pin of an RP2040 does."""
+        self._debug_in_reset = False
 
     def stick(self, address: int, bit: int) -> None:
         """Make a bit of flash always read as one; raise `ValueError` outside the flash."""

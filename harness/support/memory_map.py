@@ -1,6 +1,6 @@
 """The flash and RAM of a chip that an image may use."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -8,6 +8,8 @@ from harness.support.toml_file import Section
 
 Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Size = Annotated[int, msgspec.Meta(gt=0, le=0xFFFF_FFFF)]
+Load = Literal["flash", "ram"]
+"""The memory that an image is loaded to, and runs from."""
 
 
 class Region(Section, frozen=True):

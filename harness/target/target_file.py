@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from harness.support.memory_map import Address, Memory, Size
+from harness.support import bundled_files
+from harness.support.memory_map import Address, Load, Memory, Region, Size
 from harness.support.toml_file import Section
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -21,6 +22,7 @@ Core = Literal[
     "cortex-m4f",
     "cortex-m7",
     "cortex-m33",
+    "cortex-m33-nofp",
     "cortex-m55",
     "cortex-m85",
 ]
@@ -43,8 +45,10 @@ class Mcu(Section, frozen=True):
 class Port(Section, frozen=True):
     """The firmware's port and its serial line."""
 
-    name: Text
+    name: Text = ""
     """Name of the port, a folder of firmware/ports."""
+    dir: Text = ""
+    """Folder of a port of your own, instead of `name`. The path is relative to the target file."""
     baud: Annotated[int, msgspec.Meta(ge=1200, le=12_000_000)] = 115200
     """Speed of the serial line in bit/s."""
     carrier: Literal["serial", "rtt"] | None = None
@@ -53,6 +57,16 @@ class Port(Section, frozen=True):
     """
     options: dict[str, str | int] = msgspec.field(default_factory=dict)
     """Options of the port's port.cmake, such as the UART or the pins."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the port's port.cmake."""
+        return Path(self.dir) if self.dir else bundled_files.bundled("firmware/ports") / self.name
+
+    @property
+    def title(self) -> str:
+        """The name that a person knows the port by."""
+        return self.folder.name
 
     @property
     def over_rtt(self) -> bool:
@@ -82,6 +96,12 @@ class Clock(Section, frozen=True):
     """Frequency of the core in Hz. On a board, it must be the frequency that the port sets."""
     source: Text
     """Document that states the frequency."""
+    tolerance: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.04
+    """How far the real frequency may be from `hz`, as a share of it. The default suits an internal
+    oscillator that is not calibrated: that of an STM32F4 is within 1 % at 25 °C, and within 4 %
+    from -10 to 85 °C. On a board, the harness measures the clock; one that is further off is an
+    error.
+    """
     flash_wait_states: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     """Wait states of the flash at this frequency."""
 
@@ -126,6 +146,10 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
 
     target: Text
     """Name of the chip in pyOCD."""
+    pack: str = ""
+    """CMSIS pack that has the chip, a `.pack` file; the path is relative to the target file. Not
+    needed for chips that pyOCD has built in, or after `pyocd pack install`.
+    """
     probe: str = ""
     """Unique ID of the debug probe, or `remote:HOST:PORT`. Needed if there are several probes."""
     serial: str = ""
@@ -158,8 +182,8 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """A `.repl` file, or a `.resc` file that creates the machine but does not start it. The path
     is relative to the target file or to Renode's own folder.
     """
-    uart: Text
-    """Name of the UART in the platform."""
+    uart: str = ""
+    """Name of the UART in the platform. Needed if a serial line carries the link."""
     overlay: Annotated[str, msgspec.Meta(pattern=r"(^|\.repl)$")] = ""
     """A `.repl` file that is loaded after the platform."""
     cpu: Text = "cpu"
@@ -167,6 +191,43 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     unmapped: Literal["fault", "warn"] = "fault"
     """What a read or write by the firmware does where the platform has neither memory nor a
     peripheral: `fault`, as on a chip, fails the run; `warn` only says so.
+    """
+
+
+class FixedWords(Section, frozen=True):
+    """Words that the chip expects in flash at a fixed address."""
+
+    address: Address
+    """Address of the first word."""
+    values: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
+    """The words, 32 bits each."""
+
+
+class Write(Section, frozen=True):
+    """A write to a register."""
+
+    address: Address
+    """Address of the register."""
+    value: Address
+    """Value that is written."""
+    width: Literal[8, 16, 32] = 32
+    """Bits of the access."""
+
+
+class ImageNeeds(Section, frozen=True):
+    """What the chip looks for in the image before it starts it, and what the image does first."""
+
+    vector_checksum: bool = False
+    """Whether vector 7 makes the sum of the first eight vectors 0, as the boot ROM of LPC chips
+    checks.
+    """
+    words: tuple[FixedWords, ...] = ()
+    """Words at fixed addresses in ascending order, such as the flash configuration field of
+    Kinetis chips.
+    """
+    writes: tuple[Write, ...] = ()
+    """What the image writes first of all, in this order: for registers that must be written within
+    a few cycles, as a watchdog's, which a debugger is too slow for.
     """
 
 
@@ -194,6 +255,16 @@ class TargetFile(Section, frozen=True):
     """How to start the target; `kind` selects one of four tables."""
     stack: Size = 8192
     """Bytes of RAM reserved for the stack."""
+    load: Load = "flash"
+    """The memory that the image is loaded to, and runs from. With `ram`, the debug probe writes the
+    image to `memory.ram` at each start, and leaves the flash as it is.
+    """
+    image: ImageNeeds = ImageNeeds()
+    """What the chip looks for in the image before it starts it, and what the image does first."""
+    before_start: tuple[Write, ...] = ()
+    """What the debugger writes after a reset, in this order, before the first instruction: to stop
+    a watchdog, for example.
+    """
     clock: Clock | None = None
     """Clock of the core, which converts cycles to time."""
     power: Power | None = None
@@ -212,6 +283,11 @@ class Target(TargetFile, frozen=True, kw_only=True):
     def file_name(self) -> str:
         """The name, for files: `chip:nrf52840` and paths have characters that files must not."""
         return re.sub(r"[^\w.-]+", "-", self.name)
+
+    @property
+    def load_region(self) -> Region:
+        """The memory that images are loaded to."""
+        return self.memory.ram if self.load == "ram" else self.memory.flash
 
     @property
     def instruction_ticks(self) -> Fraction:

@@ -5,14 +5,31 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support import bundled_files
+from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
-from harness.target.target_file import MAX_ICOUNT_SHIFT, NS, Port, Qemu, TargetFile
+from harness.target.target_file import (
+    MAX_ICOUNT_SHIFT,
+    NS,
+    Port,
+    Pyocd,
+    Qemu,
+    Renode,
+    TargetFile,
+    Virtual,
+    Write,
+)
 
 _WORD = 4
+_WITHOUT_VTOR = "cortex-m0"  # Armv6-M ARM (DDI 0419), B3.2.2: VTOR is optional; Cortex-M0+ has it
+_WITH_PROBE = (Pyocd, Virtual)  # boards with a debug probe
+_CORE_VECTORS = 16
 # The difference of two readings is off by less than one tick up or down. To round it to the right
 # instruction, an instruction must take more than two ticks; the rest allows for clocks in whole ns.
 _LEAST_TICKS = 2.5
-_PORT_OPTION = re.compile(r"^set\((\w+) .*CACHE", re.MULTILINE)
+_PORT_OPTION = re.compile(
+    r"^[ \t]*(?:set\(\s*(\w+)\b[^)]*\sCACHE\s|option\(\s*(\w+))", re.MULTILINE
+)
+_INCLUDE = re.compile(r"^include\(\$\{CMAKE_CURRENT_SOURCE_DIR\}/([\w/.-]+)\)", re.MULTILINE)
 _PORT_TO_COPY = "template"  # its registers do not exist
 # Options of a port.cmake that have keys of their own.
 _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM_SIZE"}
@@ -35,8 +52,76 @@ def check_rules(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_load(path, file)
+    _check_words(path, file)
+    _check_writes(path, file)
     _check_counter(path, file)
+    if isinstance(file.board, Renode) and not (file.port.over_rtt or file.board.uart):
+        raise InputError(
+            f"is missing: the port {file.port.name} needs a serial line",
+            where=f"{path}: board.uart",
+            remedy='name the UART of the platform, or set port.carrier = "rtt" for a port that '
+            "can do this, such as generic",
+        )
     _check_port(path, file.port)
+
+
+def _check_load(path: Path, file: TargetFile) -> None:
+    """Check that a debug probe can start an image from RAM, if it is loaded there."""
+    if file.load == "flash":
+        return
+    if not isinstance(file.board, _WITH_PROBE):
+        raise InputError(
+            "`ram` is only allowed on boards of kind pyocd and virtual, where a debug probe writes "
+            "the image and starts it",
+            where=f"{path}: load",
+            remedy="remove it: no flash wears out in an emulator",
+        )
+    if file.mcu.core == _WITHOUT_VTOR:
+        raise InputError(
+            f"`ram` is not possible on a {_WITHOUT_VTOR}: it has no VTOR, so its interrupts and "
+            "faults always take their vectors from address 0",
+            where=f"{path}: load",
+            remedy="remove it: load the image into flash",
+        )
+
+
+def _check_words(path: Path, file: TargetFile) -> None:
+    end = file.memory.flash.origin + _CORE_VECTORS * _WORD
+    for index, fixed in enumerate(file.image.words):
+        where = f"{path}: image.words[{index}]"
+        if fixed.address % _WORD:
+            raise InputError("address must be a multiple of 4", where=where)
+        last = fixed.address + len(fixed.values) * _WORD
+        if fixed.address < end or last > file.memory.flash.end:
+            raise InputError(
+                f"the words at {fixed.address:#x} must be in memory.flash, behind the vector table "
+                "and behind the words before them",
+                where=where,
+            )
+        end = last
+
+
+def _check_writes(path: Path, file: TargetFile) -> None:
+    if file.before_start and not isinstance(file.board, _WITH_PROBE):
+        raise InputError(
+            "is only allowed on boards of kind pyocd and virtual, which have a debug probe",
+            where=f"{path}: before_start",
+            remedy="remove it: an emulator starts without it",
+        )
+    for key, writes in (("before_start", file.before_start), ("image.writes", file.image.writes)):
+        for index, write in enumerate(writes):
+            _check_write(f"{path}: {key}[{index}]", write)
+
+
+def _check_write(where: str, write: Write) -> None:
+    size = write.width // 8
+    if write.address % size:
+        raise InputError(
+            f"address must be a multiple of {size} for a width of {write.width}", where=where
+        )
+    if write.value >> write.width:
+        raise InputError(f"value has more than {write.width} bits", where=where)
 
 
 def _check_counter(path: Path, file: TargetFile) -> None:
@@ -69,22 +154,70 @@ def _sufficient_shift(hz: int) -> str:
 
 
 def _check_port(path: Path, port: Port) -> None:
-    ports = {
-        entry.parent.name for entry in bundled_files.bundled("firmware").glob("ports/*/port.cmake")
-    }
-    ports.discard(_PORT_TO_COPY)
-    if port.name not in ports:
+    if port.name and port.dir:
         raise InputError(
-            f"there is no port {port.name!r} in the firmware",
-            where=f"{path}: port.name",
-            remedy=suggest(port.name, ports),
+            "is the user's own port, so it excludes port.name",
+            where=f"{path}: port.dir",
+            remedy="remove one of the two keys",
         )
-    description = bundled_files.bundled("firmware") / "ports" / port.name / "port.cmake"
-    known = set(_PORT_OPTION.findall(description.read_text())) - _TARGETS_OWN
+    if port.dir:
+        _check_own_port(f"{path}: port.dir", port)
+    else:
+        _check_our_port(f"{path}: port.name", port)
+    _check_options(f"{path}: port.options", port)
+
+
+def _check_our_port(where: str, port: Port) -> None:
+    files = bundled_files.bundled("firmware/ports").glob("*/port.cmake")
+    ports = {file.parent.name for file in files} - {_PORT_TO_COPY}
+    if port.name not in ports:
+        what = f"there is no port {port.name!r} in the firmware"
+        raise InputError(
+            what if port.name else "the port is missing",
+            where=where,
+            remedy=suggest(port.name, ports) + "; port.dir names the folder of one of your own",
+        )
+
+
+def _check_own_port(where: str, port: Port) -> None:
+    check_name(port.title, "port's folder", where)
+    template = bundled_files.bundled("firmware/ports") / _PORT_TO_COPY
+    if not port.folder.is_dir():
+        raise InputError(
+            f"there is no folder {port.dir}",
+            where=where,
+            remedy=f"the path is relative to the target file; to begin a port: "
+            f"cp -r {template} {port.dir}",
+        )
+    if not (port.folder / "port.cmake").is_file():
+        raise InputError(
+            f"there is no port.cmake in {port.dir}",
+            where=where,
+            remedy=f"copy and edit {template / 'port.cmake'}",
+        )
+    if not (port.folder / "port.c").is_file() and "PORT_SOURCES" not in _description(port):
+        raise InputError(
+            f"there is no source in {port.dir}",
+            where=where,
+            remedy="write port.c, or let port.cmake set PORT_SOURCES to the names of the sources",
+        )
+
+
+def _check_options(where: str, port: Port) -> None:
+    names = {first or second for first, second in _PORT_OPTION.findall(_description(port))}
+    known = names - _TARGETS_OWN
     for option in port.options:
         if option not in known:
             raise InputError(
-                f"port {port.name} has no option {option!r}",
-                where=f"{path}: port.options",
+                f"port {port.title} has no option {option!r}",
+                where=where,
                 remedy=suggest(option, known),
             )
+
+
+def _description(port: Port) -> str:
+    """Return the text of port.cmake and of the files of our firmware that it includes."""
+    text = (port.folder / "port.cmake").read_text(encoding="utf-8", errors="replace")
+    included = (bundled_files.bundled("firmware") / name for name in _INCLUDE.findall(text))
+    parts = [file.read_text(encoding="utf-8") for file in included if file.is_file()]
+    return "\n".join([text, *parts])

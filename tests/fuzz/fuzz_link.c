@@ -45,6 +45,12 @@ static link_result_t run(void) {
     return (link_result_t){.ticks = runs};
 }
 
+#ifdef LINK_PROFILE
+static uint32_t count(void) {
+    return 1000U + runs;
+}
+#endif
+
 static void start(void) {
     static const uint8_t build_id[LINK_BUILD_ID_SIZE] = {1, 2, 3};
     static link_device_t device;
@@ -67,6 +73,7 @@ static void start(void) {
         .output_size = OUTPUT_SIZE,
     };
 #ifdef LINK_PROFILE
+    device.count = count;
     static const uint32_t profile[] = {1, 2, 3};
     device.profile = profile;
     device.profile_size = sizeof(profile);
@@ -101,6 +108,7 @@ static const struct {
 #endif
 #ifdef LINK_PROFILE
     [MESSAGE_PROFILE] = {.last = MESSAGE_TICKS},
+    [MESSAGE_CLOCK] = {.last = MESSAGE_COUNT},
 #endif
 };
 

@@ -11,6 +11,7 @@ import pytest
 
 from harness.simulator import chips, halting_debug
 from harness.simulator.chips.chip import ChipOptions
+from harness.simulator.core_types import CORTEX_M0PLUS
 
 DATA = Path(__file__).parent.parent / "data" / "virtual"
 GCC = "arm-none-eabi-gcc"
@@ -53,7 +54,9 @@ class Bench:
             f".word {names[number]} + 1\n" if number in names else ".word 0\n"
             for number in range(1, _VECTORS)
         )
-        text = f'.include "bench.inc"\n.word {_STACK:#x}\n{table}\n{source}\n.ltorg\n'
+        baseline = self.core.type is CORTEX_M0PLUS
+        include = "bench_m0plus.inc" if baseline else "bench.inc"
+        text = f'.include "{include}"\n.word {_STACK:#x}\n{table}\n{source}\n.ltorg\n'
         assembly, elf, binary = (directory / f"bench.{kind}" for kind in ("s", "elf", "bin"))
         assembly.write_text(text)
         compiler = cross_compiler()
@@ -114,7 +117,12 @@ def running(
         bench.core.close()
 
 
-def results(directory: Path, source: str, handlers: Mapping[int, str] | None = None) -> list[int]:
-    with running(directory, source, handlers) as bench:
+def results(
+    directory: Path,
+    source: str,
+    handlers: Mapping[int, str] | None = None,
+    chip: str = "stm32f429xi",
+) -> list[int]:
+    with running(directory, source, handlers, chip=chip) as bench:
         assert not bench.core.locked_up
         return list(bench.results)

@@ -9,18 +9,18 @@ from tests.support.link_cases import CAPACITY, INPUT_SIZE
 
 OUTPUT_SIZE = 260
 _REFUSED = 0xC0  # and more, as the first byte: the engine fails
-_SIZES = {Message.HELLO: 4, Message.RUN: 4, Message.TRACE: 8, Message.PROFILE: 0}
+_SIZES = {Message.HELLO: 4, Message.RUN: 4, Message.TRACE: 8, Message.PROFILE: 0, Message.CLOCK: 0}
 WELCOME = struct.Struct("<BI16s8Ii4s")
 
 
 class LinkModel:
-    """A device after its start. It knows TRACE and PROFILE if it is `talking`."""
+    """A device after its start. It knows TRACE, PROFILE and CLOCK if it is `talking`."""
 
     def __init__(self, talking: bool) -> None:
         self.input = bytearray(INPUT_SIZE)
         self._known = {Message.HELLO, Message.LOAD, Message.RUN}
         if talking:
-            self._known |= {Message.TRACE, Message.PROFILE}
+            self._known |= {Message.TRACE, Message.PROFILE, Message.CLOCK}
         self._decoder = frame.FrameDecoder()
         self._open = False
         self._result: tuple[int, bytes] | None = None  # sequence, what ends the answer
@@ -58,6 +58,8 @@ class LinkModel:
                 return self._run(sequence, _u32(body), None)
             case Message.TRACE:
                 return self._run(sequence, _u32(body), _u32(body[4:]))
+            case Message.CLOCK:
+                return [bytes((Message.COUNT, sequence)) + struct.pack("<I", 1000 + self._runs)]
         return [bytes((Message.TICKS, sequence)) + struct.pack("<3I", 1, 2, 3)]
 
     def _hello(self, sequence: int, nonce: int) -> bytes:

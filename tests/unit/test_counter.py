@@ -2,7 +2,6 @@
 
 import shutil
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +9,7 @@ from hypothesis import strategies as st
 from harness.engines import registry
 from harness.errors import ExitCode, InfrastructureError
 from harness.link.messages import Result, Welcome
-from harness.measure.counter import check_clock, check_ticks
-from harness.target.find_target import load_target
-from harness.target.target_file import Counter
-from tests.support.models import ROOT
+from harness.measure.counter import check_ticks
 from tests.support.repository import HandMade, Repository
 
 # What the first byte of a vector has tests/data/firmware/counting do.
@@ -133,22 +129,3 @@ def test_without_a_coarse_counter_a_wrap_cannot_be_told() -> None:
 def test_a_counter_that_pauses_is_noticed() -> None:
     with pytest.raises(InfrastructureError, match="stop or change its clock during the inference"):
         check_ticks(Result(1_000_000, 100, 0, 0, b""), welcome(14, 65536), "test")
-
-
-def test_cycles_that_take_longer_than_the_host_waited_are_of_another_clock() -> None:
-    target = load_target(ROOT / "targets" / "nucleo-f429zi.toml")  # 16 MHz
-    check_clock(1_600_000, 0.1, target)
-    check_clock(1_600_000, 0.095, target)  # HSI may be off
-    check_clock(1_600_000, 3.0, target)  # a slow line
-    with pytest.raises(InfrastructureError) as error:
-        check_clock(1_600_000, 0.05, target)
-    assert "are 0.1 s, but the result arrived after 0.05 s" in str(error.value)
-    assert "nucleo-f429zi.toml: clock.hz" in str(error.value)
-
-
-def test_instructions_are_never_time() -> None:
-    target = load_target(ROOT / "targets" / "virtual-stm32.toml")
-    assert target.clock is not None
-    check_clock(1 << 31, 0.0, target)
-    silent = msgspec.structs.replace(target, clock=None, counter=Counter("cycles"))
-    check_clock(1 << 31, 0.0, silent)

@@ -20,8 +20,9 @@ from docs.numbers.significant_text import c_text, cmake_text, python_text
 from docs.numbers.workbench import Workbench
 from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import InfrastructureError
-from harness.image.build import firmware_sources
+from harness.image.firmware_sources import firmware_sources
 from harness.report.plain_text import shown_compiler
+from harness.target.target_file import Port
 from tests.support.models import ROOT
 
 REMEDY = "run `make docs-numbers`"
@@ -174,7 +175,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         copy(ROOT / name, tmp_path / name)
     (tmp_path / "source.py").write_text("a = 1\n")
 
-    def sources(port: str) -> dict[str, Path]:
+    def sources(port: Port) -> dict[str, Path]:
         return {name: tmp_path / "firmware" / name for name in firmware_sources(port)}
 
     monkeypatch.setattr(block_module, "firmware_sources", sources)
@@ -198,7 +199,7 @@ def nothing(bench: Workbench) -> str:
         ("firmware/app/main.c", "#include", "/* why */\n#include", False),
         ("firmware/app/main.c", "#include", "int more;\n#include", True),
         ("firmware/nn/nn_kernels.h", "#include", "int more;\n#include", True),
-        ("firmware/ports/stm32f4/port.c", "#include", "int more;\n#include", True),
+        ("firmware/ports/stm32/port.c", "#include", "int more;\n#include", True),
         ("firmware/ports/nrf52/port.c", "#include", "int more;\n#include", False),
         ("firmware/CMakeLists.txt", '"-O2"', '"-O3"', True),
         (f"targets/{VIRTUAL}.toml", "\n", "\n# why\n", False),

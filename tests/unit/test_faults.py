@@ -25,6 +25,7 @@ from harness.errors import ExitCode, InfrastructureError
 from harness.image.build import build_image
 from harness.link import exchange, link_client
 from harness.link.link_client import LinkClient
+from harness.measure import core_clock
 from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.results.recording import record_run
@@ -158,6 +159,23 @@ def test_the_desk_of_these_tests_is_sound(repository: Repository, board: Virtual
 
 
 # Probe and power
+
+
+def test_the_clock_of_a_board_behind_a_probe_is_measured(
+    repository: Repository, board: VirtualBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its instructions are said to be cycles, so its clock is how fast this machine emulates it."""
+    monkeypatch.setattr(core_clock, "APART", 0.2)
+    behind(repository, board)
+    path = repository.root / "targets" / "desk.toml"
+    path.write_text(path.read_text().replace('"instructions"', '"cycles"'))
+    repository.answers(BEHAVE)
+    assert repository.run("misbehaving", "--target", "desk") == (ExitCode.PASSED, "")
+    (record,) = repository.records()
+    clock, time = record.numbers["clock"], record.numbers["latency_median"]
+    assert clock.value > 1e6
+    assert time.value == pytest.approx(record.ticks[0] / clock.value)
+    assert time.error == clock.error
 
 
 def test_a_board_without_power_is_explained(repository: Repository, board: VirtualBoard) -> None:

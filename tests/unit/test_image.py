@@ -280,7 +280,7 @@ def identify(
     shutil.rmtree(folder, ignore_errors=True)
     generated = build._generate(model, ENGINE, folder, target.mcu.core)
     chosen = toolchain or find_gcc()
-    return build._build_id(generated, chosen, build._options(target, chosen))
+    return build._build_id(generated, chosen, target, build.firmware_options(target, chosen))
 
 
 def memory(target: Target, flash: int = 0, ram: int = 0) -> Target:
@@ -365,10 +365,11 @@ FIRMWARE_FILES = {
     "nn/nn_softmax_s8.c": True,
     "ports/port.h": True,
     "ports/cortexm/sections.ld": True,
-    "ports/stm32/stm32.h": True,
-    "ports/stm32f4/port.c": True,
+    "ports/stm32/port.c": True,
+    "ports/stm32/stm32.cmake": True,
+    "ports/stm32f4/port.cmake": True,
     "ports/stm32f4/new.S": True,
-    "ports/stm32l4/port.c": False,
+    "ports/stm32l4/port.cmake": False,
     "ports/host/port.c": False,
     "ports/other/port.c": False,
     "ports/README.md": False,

@@ -15,8 +15,10 @@ from rich.console import Console
 
 from harness.engines import registry
 from harness.errors import ExitCode
+from harness.measure import core_clock
 from harness.measure.latency import distribution, numbers
 from harness.report.latency_table import print_latency
+from harness.results.judge.run_context import facts
 from harness.results.run_record import record_of
 from harness.target.find_target import load_target
 from harness.target.target_file import Clock, Counter, Target
@@ -118,18 +120,41 @@ def repository(
     return make_repository(tmp_path, monkeypatch, capsys)
 
 
-def test_a_clock_that_is_stated_far_too_slow_is_an_error(repository: Repository) -> None:
+@pytest.fixture
+def desk(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A virtual board whose instructions are said to be cycles; its clock is how fast it runs."""
+    monkeypatch.setattr(core_clock, "APART", 0.2)
     held = (ROOT / "targets" / "virtual-stm32.toml").read_text()
-    held = held.replace('ticks = "instructions"', 'ticks = "cycles"')
-    (repository.root / "targets").mkdir()
     path = repository.root / "targets" / "desk.toml"
-    path.write_text(held.replace("hz = 16_000_000", "hz = 1_000_000_000"))
+    path.parent.mkdir()
+    path.write_text(held.replace('ticks = "instructions"', 'ticks = "cycles"'))
+    return path
+
+
+def test_without_a_stated_clock_the_measured_one_gives_the_time(
+    repository: Repository, desk: Path
+) -> None:
+    text = desk.read_text()
+    desk.write_text(text[: text.index("[clock]")] + text[text.index("# Typically") :])
     assert repository.run("counting", "--target", "desk") == (ExitCode.PASSED, "")
     (record,) = repository.records()
-    assert record.numbers["latency_median"].value == record.ticks[0] / 1e9
-    path.write_text(held.replace("hz = 16_000_000", "hz = 1000"))
+    measured, time = record.numbers["clock"], record.numbers["latency_median"]
+    assert (measured.unit, measured.kind) == ("Hz", "measured")
+    assert measured.value > 1e6
+    assert measured.error is not None
+    assert measured.error > 0
+    assert time.value == pytest.approx(record.ticks[0] / measured.value)
+    assert (time.kind, time.error) == ("measured", measured.error)
+    assert facts(record)["clock"] == "measured"
+
+
+@pytest.mark.parametrize("hz", [1000, 1_000_000_000])
+def test_a_clock_that_is_stated_wrong_is_an_error(
+    repository: Repository, desk: Path, hz: int
+) -> None:
+    desk.write_text(desk.read_text().replace("hz = 16_000_000", f"hz = {hz}"))
     code, text = repository.run("counting", "--target", "desk")
     assert code == ExitCode.INFRASTRUCTURE
     assert "desk.toml: clock.hz" in text
-    assert "30,018 cycles at 1,000 Hz are 30.02 s" in text
-    assert len(repository.records()) == 1
+    assert f"but the stated clock is {hz / 1e6:g} MHz" in text
+    assert repository.records() == []

@@ -28,6 +28,7 @@ from harness.link.device_errors import (
 )
 from harness.link.link_client import LinkClient
 from harness.link.messages import Message
+from harness.measure.core_clock import bounds_of
 from tests.support import host
 
 BUILD_ID = "0" * 32  # of a firmware built by hand
@@ -165,6 +166,23 @@ def test_a_bad_line_costs_time_and_never_a_wrong_answer(
         assert device.retries > 0
 
 
+def test_a_bad_line_costs_time_and_never_a_wrong_clock(firmware: Path) -> None:
+    """What was lost or came twice makes a reading uncertain; its bounds still hold."""
+    rng = random.Random(0)
+
+    def disturb(data: bytes) -> bytes:
+        hit = rng.random()
+        return b"" if hit < 0.1 else data * 2 if hit < 0.2 else data
+
+    with disturbed_link(firmware, disturb, disturb) as device:
+        device.hello(BUILD_ID)
+        readings = [reading for _ in range(40) if (reading := device.count())]
+        assert device.retries > 0
+    assert len(readings) == 40
+    bounds = bounds_of(readings[:10], readings[-10:])
+    assert bounds.least < 1e9 < bounds.most  # it counts nanoseconds
+
+
 def test_a_neighbour_that_writes_to_the_line_costs_retries(firmware: Path) -> None:
     """A modem manager, for example, tries every serial port."""
     with disturbed_link(firmware, lambda data: b"AT\r" + data, same) as device:
@@ -277,7 +295,10 @@ def test_an_input_that_did_not_arrive_is_not_run(firmware: Path) -> None:
         device.hello(BUILD_ID)
         assert device.infer(data).output == data
         device = LinkClient(
-            channel, baud=1_000_000, write=lambda address, data: written.append((address, data))
+            channel,
+            baud=1_000_000,
+            write=lambda address, data: written.append((address, data)),
+            via="debug",
         )
         welcome = device.hello(BUILD_ID)
         assert device.infer(data).output == data  # these very bytes are there

@@ -388,9 +388,13 @@ def test_a_meter_without_a_trigger_needs_the_clock_of_the_board(tmp_path: Path) 
     text = (TARGETS / "nucleo-f429zi.toml").read_text()
     begin, end = text.index("[clock]"), text.index("[power]")
     file.write_text(text[:begin] + text[end:])
-    Metering("ppk2:/dev/ttyACM0", 3.0).check(load_target(file))
+    target = load_target(file)
+    Metering("ppk2:/dev/ttyACM0", 3.0).check_clock(target, None)
+    meter = Metering("lpm01a:/dev/ttyACM0", 3.0)
+    meter.check(target)
+    meter.check_clock(target, 16e6)  # measured
     with pytest.raises(InputError, match="has to come from cycles and clock") as error:
-        Metering("lpm01a:/dev/ttyACM0", 3.0).check(load_target(file))
+        meter.check_clock(target, None)
     assert error.value.where == f"{file}: clock"
 
 

@@ -30,7 +30,7 @@ from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
 from harness.results.record import Record
 from harness.support import bundled_files
-from harness.support.memory_map import Memory, Region
+from harness.support.memory_map import Region
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from tests.support.repository import BEHAVE, READ_UNMAPPED, UNDEFINED, Repository, make_repository
@@ -194,12 +194,13 @@ def test_a_stack_in_another_memory_is_not_known(
 
 
 def test_the_stack_of_an_rtos_is_a_variable(build: Callable[..., Path], target: Target) -> None:
+    place = target.memory.flash.origin, target.memory.ram
     symbols = (".noinit (NOLOAD) : { *(.noinit", ".noinit (NOLOAD) : { ring_end = .; *(.noinit")
-    assert stack_of(Elf(build(script=symbols)), target.memory) is not None
+    assert stack_of(Elf(build(script=symbols)), *place) is not None
     elf = Elf(build(script=("_estack = ORIGIN(RAM) + LENGTH(RAM)", "_estack = resets + 4")))
     found = elf.symbols("resets")
     assert found is not None
-    assert stack_of(elf, target.memory) == range(found[0], found[0] + 4)
+    assert stack_of(elf, *place) == range(found[0], found[0] + 4)
 
 
 # Verdicts and faults
@@ -475,5 +476,5 @@ def test_a_stack_with_holes_smaller_than_what_is_free_is_seen(
 def test_a_memory_of_which_nothing_is_known_is_not_painted(
     build: Callable[..., Path], target: Target
 ) -> None:
-    memory = Memory(target.memory.flash, Region(0x3000_0000, 1 << 16))
-    assert stack_of(Elf(build()), memory) is None
+    ram = Region(0x3000_0000, 1 << 16)
+    assert stack_of(Elf(build()), target.memory.flash.origin, ram) is None

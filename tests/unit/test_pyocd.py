@@ -227,7 +227,7 @@ def test_a_flash_that_holds_something_else_is_noticed(
         with pytest.raises(InfrastructureError) as caught:
             board.start(image)
     assert caught.value.what == (
-        f"verification failed: 0x08000000 reads 0xff, {first:#04x} was programmed"
+        f"verification failed: 0x08000000 reads 0xff, {first:#04x} was written"
     )
 
 

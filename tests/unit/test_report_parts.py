@@ -27,6 +27,7 @@ VALUES = st.floats(-1e12, 1e12, allow_subnormal=False)
         (1e-15, "J", "0.001000 pJ"),
         (7, "µV", "7 µV"),
         (10**400, "byte", "more than 2^53"),
+        (16_012_345.6, "Hz", "16.01 MHz"),
     ],
 )
 def test_a_quantity_has_its_unit_and_four_digits(value: float, unit: str, text: str) -> None:
@@ -48,12 +49,14 @@ def test_a_small_change_is_not_rounded_to_none(share: float, text: str) -> None:
     assert percent(share) == text
 
 
-@given(VALUES, st.sampled_from(["1", "byte", "s", "J", "W"]))
+@given(VALUES, st.sampled_from(["1", "byte", "s", "J", "W", "Hz"]))
 def test_kinds_can_be_told_apart(value: float, unit: str) -> None:
     exact, measured = (str(show(Number(value, unit, kind))) for kind in ("exact", "measured"))
     estimated = str(show(Number(value, unit, "estimated", "a model", 0.3)))
     assert measured == f"{exact} measured"
     assert estimated == f"≈ {exact} ± 30 %, estimated"
+    uncertain = str(show(Number(value, unit, "measured", error=0.0012)))
+    assert uncertain == f"{exact} ± 0.12 %, measured"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ from tests.support.hand_made import hand_made
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "tests" / "data" / "firmware"
-PORTS = ("stm32f4", "stm32l4", "nrf52", "mps2", "template")
+PORTS = ("stm32f1", "stm32f4", "stm32l0", "stm32l4", "nrf52", "mps2", "template")  # all code
 VECTORS = 10
 
 needs_gcc = pytest.mark.skipif(
@@ -529,6 +529,7 @@ def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: P
         **found.definitions,
         "PORT": port,
         "MODEL_DIR": str(FIRMWARE / "identity"),
+        "STACK_SIZE": "4096",  # the smallest chips have 20 KiB
         "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
     }
     run = partial(subprocess.run, capture_output=True, text=True, timeout=120, check=False)

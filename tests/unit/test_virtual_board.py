@@ -17,11 +17,9 @@ from typing import Any
 import pytest
 import serial
 from pyocd.core import exceptions
-from pyocd.core.session import Session
 from pyocd.core.target import Target
 from pyocd.flash.eraser import FlashEraser
 from pyocd.flash.file_programmer import FileProgrammer
-from pyocd.probe.aggregator import DebugProbeAggregator
 
 import harness.simulator
 from harness.errors import InfrastructureError, InputError
@@ -31,12 +29,15 @@ from harness.simulator.board_process import VirtualBoard
 from harness.simulator.chips.chip_names import CHIP_NAMES
 from harness.simulator.socket_protocol import Request
 from tests.support.assembly_bench import DATA, cross_compiler, wait_for
+from tests.support.pyocd_sessions import session
 
 CHIPS = {
     "stm32f429xi": ("STM32F4", 0x0800_0000),
     "stm32l475xg": ("STM32L4", 0x0800_0000),
     "nrf52840": ("NRF_UARTE", 0x0000_0000),
+    "nrf91": ("NRF91_UARTE", 0x0000_0000),
 }
+M4F = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"]
 DHCSR, CFSR, HFSR = 0xE000_EDF0, 0xE000_ED28, 0xE000_ED2C
 _TIMEOUT = 5.0
 
@@ -57,7 +58,8 @@ def own_directory() -> Iterator[Path]:
 
 def build(directory: Path, define: str, origin: int, *extra: str) -> Path:
     elf = directory / f"{define}.elf"
-    flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-std=c11"]
+    core = ["-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16"] if define == "NRF91_UARTE" else M4F
+    flags = [*core, "-mthumb", "-mfloat-abi=hard", "-std=c11"]
     flags += ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-nostartfiles"]
     flags += [f"-D{define}", *extra, f"-Wl,--defsym=FLASH_ORIGIN={origin:#x}"]
     flags += ["-Wl,--no-warn-rwx-segments", "-T", str(DATA / "talk.ld")]
@@ -77,21 +79,6 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return built[chip]
 
     return of
-
-
-@contextlib.contextmanager
-def session(board: VirtualBoard, target: str | None = None, **options: Any) -> Iterator[Any]:
-    """Yield an open pyOCD session; it is always closed."""
-    (probe,) = DebugProbeAggregator.get_all_connected_probes(unique_id=board.probe_id)
-    settings = {"no_config": True, "connect_mode": "under-reset", "resume_on_disconnect": False}
-    settings |= {"target_override": target or board.chip, "hide_programming_progress": True}
-    opened = Session(probe, auto_open=False, options={**settings, **options})
-    try:
-        opened.open()
-        yield opened
-    finally:
-        opened.context_state.suppress_disconnect_error = True
-        opened.close()
 
 
 def flash(opened: Any, elf: Path) -> None:
@@ -281,7 +268,7 @@ def test_edges_of_the_trigger_pin_are_logged(board: VirtualBoard) -> None:
         assert talk.ask("t") == "done"
     up, down = board.edges()[-2:]
     assert (up[1], down[1]) == (True, False)
-    assert up[0] == down[0] == ("P0.0" if board.chip == "nrf52840" else "PB0")
+    assert up[0] == down[0] == ("P0.0" if board.chip.startswith("nrf") else "PB0")
     assert 200 < down[2] - up[2] < 320
 
 

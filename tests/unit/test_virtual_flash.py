@@ -8,7 +8,7 @@ import pytest
 from harness.simulator.bus import Bus, BusError
 from tests.support.assembly_bench import Bench
 
-F4, L4, NRF = "stm32f429xi", "stm32l475xg", "nrf52840"
+F4, L4, NRF, NRF91, KW41Z = "stm32f429xi", "stm32l475xg", "nrf52840", "nrf91", "kw41z4"
 KEY1, KEY2 = 0x4567_0123, 0xCDEF_89AB
 
 
@@ -183,7 +183,116 @@ class TestNrf52840:
             assert bus.read(0x4001_E400, 4) == 1
 
 
-@pytest.mark.parametrize("name", [F4, L4, NRF])
+class TestNrf91:
+    CONFIG = 0x5003_9504
+    A = 0x1_0000
+
+    def test_a_word_of_ones_erases_its_page(self) -> None:
+        with chip(NRF91) as bench:
+            bus = bench.core.bus
+            bus.write(self.CONFIG, 4, 1)
+            for address in (self.A - 4, self.A, self.A + 0xFFC):
+                bus.write(address, 4, 0)
+            bus.write(self.A, 4, 0xFFFF_FFFF)  # only erasing sets bits
+            assert bus.read(self.A, 4) == 0
+            bus.write(self.CONFIG, 4, 2)
+            with pytest.raises(BusError):
+                bus.write(self.A, 4, 0)
+            bus.write(self.A, 4, 0xFFFF_FFFF)
+            assert bus.read(self.A, 4) == bus.read(self.A + 0xFFC, 4) == 0xFFFF_FFFF
+            assert bus.read(self.A - 4, 4) == 0
+
+    def test_a_protected_page_is_not_erased(self) -> None:
+        with chip(NRF91) as bench:
+            bus = bench.core.bus
+            bus.write(self.CONFIG, 4, 1)
+            bus.write(self.A, 4, 0)
+            bench.chip.flash.protect(16)
+            bus.write(self.CONFIG, 4, 2)
+            bus.write(self.A, 4, 0xFFFF_FFFF)
+            assert bus.read(self.A, 4) == 0
+
+
+class TestKinetis:
+    FSTAT, FSEC, FCCOB0, FCCOB4, FCCOB8, FPROT = (0x4002_0000 + at for at in (0, 2, 4, 8, 12, 16))
+    A = 0x1_0000
+    CCIF, ACCERR, FPVIOL, MGSTAT0 = 0x80, 0x20, 0x10, 0x01
+
+    def execute(self, bus: Bus, command: int, address: int = 0, data: int = 0) -> int:
+        """Execute a command; return the bits of FSTAT besides CCIF."""
+        bus.write(self.FSTAT, 1, self.ACCERR | self.FPVIOL)
+        bus.write(self.FCCOB0, 4, command << 24 | address)
+        bus.write(self.FCCOB4, 4, data)
+        bus.write(self.FSTAT, 1, self.CCIF)
+        return bus.read(self.FSTAT, 1) & ~self.CCIF
+
+    def test_programming_clears_bits_and_only_an_erase_sets_them(self) -> None:
+        with chip(KW41Z) as bench:
+            bus = bench.core.bus
+            assert self.execute(bus, 6, self.A, 0x0F0F_0F0F) == 0
+            assert self.execute(bus, 6, self.A, 0x1234_5678) == 0
+            assert bus.read(self.A, 4) == 0x0204_0608
+            assert self.execute(bus, 6, self.A + 0x800, 0) == 0
+            assert self.execute(bus, 9, self.A) == 0
+            assert bus.read(self.A, 4) == 0xFFFF_FFFF
+            assert bus.read(self.A + 0x800, 4) == 0  # the next sector
+            assert self.execute(bus, 0x44) == 0
+            assert bus.read(self.A + 0x800, 4) == 0xFFFF_FFFF
+
+    def test_a_store_is_a_bus_error(self) -> None:
+        with chip(KW41Z) as bench, pytest.raises(BusError):
+            bench.core.bus.write(self.A, 4, 0)
+
+    def test_invalid_commands_are_refused_until_the_error_is_cleared(self) -> None:
+        with chip(KW41Z) as bench:
+            bus = bench.core.bus
+            assert self.execute(bus, 6, self.A + 2, 0) == self.ACCERR
+            assert self.execute(bus, 6, 0x8_0000, 0) == self.ACCERR
+            assert self.execute(bus, 0x77) == self.ACCERR
+            bus.write(self.FCCOB0, 4, 6 << 24 | self.A)
+            bus.write(self.FSTAT, 1, self.CCIF)
+            assert bus.read(self.A, 4) == 0xFFFF_FFFF
+
+    def test_checks(self) -> None:
+        with chip(KW41Z) as bench:
+            bus = bench.core.bus
+            assert self.execute(bus, 1, self.A, 4 << 16) == 0
+            self.execute(bus, 6, self.A + 12, 7)
+            assert self.execute(bus, 1, self.A, 3 << 16) == 0
+            assert self.execute(bus, 1, self.A, 4 << 16) == self.MGSTAT0
+            assert self.execute(bus, 0x40) == self.MGSTAT0
+            bus.write(self.FCCOB8, 4, 7)
+            assert self.execute(bus, 2, self.A + 12, 1 << 24) == 0
+            bus.write(self.FCCOB8, 4, 6)
+            assert self.execute(bus, 2, self.A + 12, 1 << 24) == self.MGSTAT0
+
+    def test_protected_sectors_and_regions(self) -> None:
+        with chip(KW41Z) as bench:
+            bus = bench.core.bus
+            bench.chip.flash.protect(0x20)
+            assert self.execute(bus, 6, self.A, 0) == self.FPVIOL
+            assert self.execute(bus, 9, self.A) == self.FPVIOL
+            assert self.execute(bus, 0x44) == self.FPVIOL
+            assert self.execute(bus, 9, self.A + 0x800) == 0
+            bus.write(self.FPROT, 4, ~(1 << 5) & 0xFFFF_FFFF)  # 16 KiB from 0x14000 on
+            assert self.execute(bus, 6, 0x1_4000, 0) == self.FPVIOL
+            assert self.execute(bus, 6, 0x1_3FFC, 0) == 0
+            bench.core.reset_now()
+            assert self.execute(bus, 6, 0x1_4000, 0) == 0
+
+    def test_the_configuration_field_takes_effect_at_reset(self) -> None:
+        with chip(KW41Z) as bench:
+            bus = bench.core.bus
+            assert bus.read(self.FSEC, 1) == 0xFE
+            self.execute(bus, 6, 0x408, 0xFFFF_FFFE)
+            self.execute(bus, 9, 0)  # region 0 is not yet protected
+            self.execute(bus, 6, 0x408, 0xFFFF_FFFE)
+            bench.core.reset_now()
+            assert self.execute(bus, 9, 0) == self.FPVIOL
+            assert bus.read(self.FSEC, 1) == 0xFF  # erased: the chip is secure
+
+
+@pytest.mark.parametrize("name", [F4, L4, NRF, NRF91, KW41Z])
 def test_a_stuck_bit_stays_one(name: str) -> None:
     with chip(name) as bench:
         array = bench.chip.flash.array

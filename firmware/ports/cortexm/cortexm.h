@@ -58,9 +58,9 @@ int counter_has_dwt(void);
 /* Has port_ticks() call `read`, which returns a free-running 32-bit counter. */
 void counter_use(uint32_t (*read)(void), const char *counter_name);
 
-/* Part systick: starts SysTick and has port_ticks() read it. Interrupts must be on: its own extends
- * it to 32 bits. */
-void systick_init(void);
+/* Part systick: has port_ticks() read the DWT if it counts, and otherwise SysTick. Interrupts must
+ * be on: SysTick's own extends it to 32 bits. */
+void counter_start(void);
 
 /* For a timer that cannot be read directly: writing 1 to `task` copies its value to `timer`. */
 void counter_capture(volatile uint32_t *task);

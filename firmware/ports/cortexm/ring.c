@@ -6,6 +6,7 @@
 static volatile uint8_t ring[PORT_RING_SIZE];
 static volatile uint32_t head;
 static volatile uint32_t tail;
+static int stays_awake;
 
 void ring_put(uint8_t byte) {
     ring[head % PORT_RING_SIZE] = byte;
@@ -20,16 +21,25 @@ uint32_t port_received(void) {
     return head;
 }
 
+void port_stay_awake(int awake) {
+    stays_awake = awake;
+}
+
+/* With interrupts masked, an interrupt between the test and the WFI still ends the WFI. Unmasked,
+ * it would be handled before the WFI, and the CPU would sleep with a byte waiting. */
+static void sleep_until_byte(void) {
+    interrupts_off();
+    if (head == tail) {
+        __asm volatile("wfi");
+    }
+    interrupts_on();
+}
+
 uint8_t port_read(void) {
     while (head == tail) {
-        /* With interrupts masked, an interrupt between the test and the WFI still ends the WFI.
-         * Unmasked, it would be handled before the WFI, and the CPU would sleep with a byte
-         * waiting. */
-        interrupts_off();
-        if (head == tail) {
-            __asm volatile("wfi");
+        if (!stays_awake) {
+            sleep_until_byte();
         }
-        interrupts_on();
     }
     uint8_t byte = ring[tail % PORT_RING_SIZE];
     tail += 1U;

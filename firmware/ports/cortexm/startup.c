@@ -14,6 +14,7 @@ extern uint32_t stack_bottom[], stack_top[];
 extern uint8_t data_start[], data_end[], data_image[], bss_start[], bss_end[];
 typedef void (*constructor_t)(void);
 extern constructor_t init_array_start[], init_array_end[];
+extern uint32_t vector_checksum[];
 
 int main(void);
 void fault_handler(void);
@@ -44,6 +45,9 @@ uint32_t port_stack_size(void) {
 }
 
 __attribute__((noreturn)) void reset_handler(void) {
+#ifdef START_WRITES
+#include "start_writes.h" /* generated: a watchdog that runs after reset, for example */
+#endif
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     /* Before any code that may use a float or vector register: after reset, the FPU and Helium
      * are off. Some emulators do not model that, and a mistake here does not show on them. */
@@ -77,7 +81,11 @@ __attribute__((section(".vectors.core"), used)) static const core_vector_t core_
     {.handler = fault_handler}, /* MemManage */
     {.handler = fault_handler}, /* BusFault */
     {.handler = fault_handler}, /* UsageFault */
+#ifdef VECTOR_CHECKSUM
+    {.stack = vector_checksum},
+#else
     {.handler = fault_handler}, /* SecureFault */
+#endif
     {0},
     {0},
     {0},

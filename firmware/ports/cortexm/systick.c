@@ -52,7 +52,7 @@ __attribute__((noinline)) static uint32_t ticks_of_writes(uint32_t bits) {
     return (before - SYST_CVR) & SYST_MASK;
 }
 
-void systick_init(void) {
+static void systick_init(void) {
     SYST_RVR = SYST_MASK;
     SYST_CVR = 0; /* any write sets it to 0; it continues from RVR */
     SYST_CSR = SYST_CSR_START;
@@ -61,4 +61,12 @@ void systick_init(void) {
     wraps = 0;
     left_out = 0;
     counter_use(systick_ticks, "systick");
+}
+
+void counter_start(void) {
+    if (counter_has_dwt()) {
+        counter_init(&DWT_CYCCNT, "dwt");
+    } else {
+        systick_init();
+    }
 }

@@ -9,17 +9,5 @@
 
 void port_init(void) {
     rtt_init();
-    if (counter_has_dwt()) {
-        counter_init(&DWT_CYCCNT, "dwt");
-    } else {
-        systick_init();
-    }
-}
-
-void port_trigger(int high) {
-    (void)high;
-}
-
-uint32_t port_coarse(void) {
-    return 0;
+    counter_start();
 }

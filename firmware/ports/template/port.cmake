@@ -2,8 +2,8 @@
 # A target file sets CORE, BAUD and the memory map with keys of its own, and the port's own
 # options, here UART_HZ, with port.options.
 
-# REPLACE: one line about the chip: the UART, the timer, the clock, and where the defaults are from
-# (data sheet, section).
+# REPLACE: one line about the chip: the UART, the clock, and where the defaults are from (data
+# sheet, section).
 set(CORE "cortex-m4f" CACHE STRING "Core: see cores.cmake") # REPLACE
 set(FLASH_ORIGIN 0x08000000 CACHE STRING "")                # REPLACE
 set(FLASH_SIZE 0x100000 CACHE STRING "bytes")               # REPLACE
@@ -16,5 +16,7 @@ set(BAUD 115200 CACHE STRING "bits per second")
 set(UART_HZ 16000000 CACHE STRING "The UART's clock")
 set(PORT_DEFINITIONS UART_HZ=${UART_HZ}U)
 
-# Adds ports/cortexm and the cross-compiler.
+# Adds ports/cortexm and the cross-compiler. Of the parts, `ring` stores received bytes, and
+# `systick` counts on a core without a DWT.
 set(PORT_IS_CORTEXM TRUE)
+set(PORT_PARTS ring systick)

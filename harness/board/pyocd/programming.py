@@ -9,6 +9,12 @@ from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.elf import Elf, Segment
 from harness.errors import InfrastructureError, InputError
 
+_DIFFERS = {
+    "flash": "program again; if it keeps failing here, the flash is worn out",
+    "RAM": "is there RAM at that address, and does nothing else write to it? Some chips need a "
+    "write to a register before (`before_start` in the target file)",
+}
+
 
 def flash(
     session: Session, probe: str, target: str, elf: Elf, step: Callable[[float], None]
@@ -27,8 +33,9 @@ def flash(
             session, progress=step, chip_erase="sector", smart_flash=True, trust_crc=False
         ).program(str(elf.path))
     # pyOCD does not verify by reading back.
-    for segment in segments:
-        _verify(session, probe, target, segment)
+    with translated_errors(probe, target, "reading flash back"):
+        for segment in segments:
+            verify(session, probe, segment, "flash")
 
 
 def _check_in_flash(session: Session, segment: Segment, target: str, elf: Elf) -> None:
@@ -43,14 +50,21 @@ def _check_in_flash(session: Session, segment: Segment, target: str, elf: Elf) -
                 where=str(elf.path),
                 remedy="compare memory.flash in the target file with the chip's datasheet",
             )
+        if region.flash is None:
+            raise InputError(
+                f"pyOCD has no flash algorithm for {target} at {address:#010x}",
+                where="board.target",
+                remedy="is its CMSIS pack damaged, or of another version? Take another pack with "
+                "--pack=FILE",
+            )
 
 
-def _verify(session: Session, probe: str, target: str, segment: Segment) -> None:
-    with translated_errors(probe, target, "reading flash back"):
-        actual = bytes(session.target.read_memory_block8(segment.address, len(segment.data)))
+def verify(session: Session, probe: str, segment: Segment, memory: str) -> None:
+    """Compare `segment` with the chip's contents; `memory` names where it is."""
+    actual = bytes(session.target.read_memory_block8(segment.address, len(segment.data)))
     if len(actual) != len(segment.data):
         raise InfrastructureError(
-            f"reading {len(segment.data):,} bytes of flash back returned {len(actual):,}",
+            f"reading {len(segment.data):,} bytes of {memory} back returned {len(actual):,}",
             where=f"probe {probe}",
             remedy="program again; if it keeps failing here, try another probe",
         )
@@ -58,7 +72,7 @@ def _verify(session: Session, probe: str, target: str, segment: Segment) -> None
         if expected != value:
             raise InfrastructureError(
                 f"verification failed: {segment.address + offset:#010x} reads {value:#04x}, "
-                f"{expected:#04x} was programmed",
+                f"{expected:#04x} was written",
                 where=f"probe {probe}",
-                remedy="program again; if it keeps failing here, the flash is worn out",
+                remedy=_DIFFERS[memory],
             )

@@ -1,30 +1,31 @@
 """Boards behind a debug probe, driven through pyOCD, both real and virtual."""
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version as package_version
 from typing import Any, TypeVar
 
 import serial
 from pyocd.core.session import Session
-from pyocd.core.target import Target as PyocdTarget
 
 from harness.board.board import not_started, rtt_carrier
+from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
 from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
-from harness.image.stack_paint import paint
 from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
 from harness.link.rtt_block import CLEARED
-from harness.link.rtt_carrier import block_address
+from harness.link.rtt_carrier import Piece, block_address
 from harness.link.serial_port import open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
@@ -37,6 +38,7 @@ T = TypeVar("T")
 _SEARCH_LIMIT, _CONNECT_LIMIT, _STATE_LIMIT, _CLOSE_LIMIT = 30.0, 60.0, 30.0, 30.0
 _FLASH_LIMIT, _FLASH_BYTE = 120.0, 1 / 1000
 _MEMORY_LIMIT, _MEMORY_BYTE = 15.0, 1 / 5000
+_WORD = 4
 
 
 class PyocdBoard:
@@ -92,15 +94,26 @@ class PyocdBoard:
         self._session = self._limit.run(
             _CONNECT_LIMIT,
             "connecting",
-            lambda: open_session(probe, self._board.target, self._board.frequency),
+            lambda: open_session(
+                probe,
+                self._board.target,
+                self._board.frequency,
+                pack=self._board.pack,
+                warn=self._progress.warn,
+            ),
         )
         self._elf = image.elf
-        self._flash(self._session, image.elf)
+        self._identify(self._session)
+        if self._target.load == "flash":
+            self._flash(self._session, image.elf)
         if over_rtt:
-            self._boot(self._session, image.stack, block_address(image.elf))
-            return rtt_carrier(self, self._target, image, self._activity)
+            block = block_address(image.elf)  # RAM may still have that of an earlier run
+            self._boot(self._session, image, range(block, block + len(CLEARED)))
+            return rtt_carrier(
+                self, self._target, image, self._activity, write_pieces=self._write_pieces
+            )
         self._port = open_port(device, self._target.port.baud)
-        self._boot(self._session, image.stack)
+        self._boot(self._session, image)
         name = f"{self._target.name} ({device})"
         return Channel(self._port.fileno(), name=name, activity=self._activity)
 
@@ -149,21 +162,30 @@ class PyocdBoard:
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
         session = self._started()
-        return self._do(
-            _MEMORY_LIMIT + size * _MEMORY_BYTE,
-            "reading memory",
-            lambda: bytes(session.target.read_memory_block8(address, size)),
-        )
+
+        def read() -> bytes:
+            # Whole words, in one access: pyOCD reads the bytes at an odd address one by one.
+            begin = address % _WORD
+            words = session.target.read_memory_block32(address - begin, -(-(begin + size) // _WORD))
+            return struct.pack(f"<{len(words)}I", *words)[begin : begin + size]
+
+        return self._do(_MEMORY_LIMIT + size * _MEMORY_BYTE, "reading memory", read)
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`; the core may run."""
+        self._write_pieces([(address, data)])
+
+    def _write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """Write `pieces` to RAM in their order, in one transfer to the probe where it can."""
         session = self._started()
 
         def write() -> None:
-            session.target.write_memory_block8(address, data)
+            for address, data in pieces:
+                session.target.write_memory_block8(address, data)
             session.target.flush()  # a probe may buffer writes, and RUN takes the serial line
 
-        self._do(_MEMORY_LIMIT + len(data) * _MEMORY_BYTE, "writing memory", write)
+        size = sum(len(data) for _, data in pieces)
+        self._do(_MEMORY_LIMIT + size * _MEMORY_BYTE, "writing memory", write)
 
     def _started(self) -> Session:
         if self._session is None:
@@ -178,14 +200,18 @@ class PyocdBoard:
     def _lease(self, resource: str) -> None:
         self._leases.append(Lease(resource, wait=self._lock_timeout))
 
+    def _identify(self, session: Session) -> None:
+        """Check that this is the chip, and the core, that the target describes."""
+
+        def identify() -> None:
+            if self._board.chip_id is not None:
+                check_chip(session, self._probe, self._board.target, self._board.chip_id)
+            check_core(session, self._target)
+
+        self._do(_STATE_LIMIT, "reading the chip's id", identify)
+
     def _flash(self, session: Session, elf: Elf) -> None:
-        chip, target = self._board.chip_id, self._board.target
-        if chip is not None:
-            self._limit.run(
-                _STATE_LIMIT,
-                "reading the chip's id",
-                lambda: check_chip(session, self._probe, target, chip),
-            )
+        target = self._board.target
         seconds = _FLASH_LIMIT + _FLASH_BYTE * sum(len(part.data) for part in elf.segments())
         with self._progress.step(f"flashing {self._target.name}", 200, "%") as step:
             progress = _FlashProgress(step)
@@ -195,17 +221,22 @@ class PyocdBoard:
                 lambda: flash(session, self._probe, target, elf, progress),
             )
 
-    def _boot(self, session: Session, stack: range | None, rtt_block: int | None = None) -> None:
-        def boot() -> None:
-            session.target.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
-            session.target.reset_and_halt()
-            if stack:
-                session.target.write_memory_block8(stack.start, paint(stack))
-            if rtt_block is not None:  # RAM may still have the block of an earlier run
-                session.target.write_memory_block8(rtt_block, CLEARED)
-            session.target.resume()
-
-        self._do(_STATE_LIMIT, "starting the firmware", boot)
+    def _boot(self, session: Session, image: Image, cleared: range | None = None) -> None:
+        """Start `image`, in flash or to be written to RAM."""
+        size = sum(map(len, (segment.data for segment in image.elf.segments())))
+        in_ram = self._target.load == "ram"
+        self._do(
+            _STATE_LIMIT + in_ram * 2 * size * _MEMORY_BYTE,
+            "starting the firmware",
+            lambda: start(
+                session,
+                self._probe,
+                self._target,
+                image.elf,
+                stack=image.stack,
+                cleared=cleared,
+            ),
+        )
 
 
 class _FlashProgress:

@@ -14,7 +14,13 @@ from typing import NamedTuple
 READING = "the counter is read after {0} instructions"
 """The text of the line that a hook writes at each reading of the counter."""
 
+INTERRUPT = "an interrupt {1} after {0} instructions"
+"""The text of the line that a hook writes where an interrupt `begins` or `ends`."""
+
 _READING = re.compile(r"\] (?:\S+/)?(?P<core>\w+): the counter is read after (?P<count>\d+) ")
+_INTERRUPT = re.compile(
+    r"\] (?:\S+/)?(?P<core>\w+): an interrupt (?P<edge>begins|ends) after (?P<count>\d+) "
+)
 # Without a tag between the core and the access: a tag stands for a peripheral of the chip.
 _UNMAPPED = re.compile(
     r"\[(?P<core>\w+): (?P<pc>0x[0-9A-Fa-f]+)\] (?P<kind>Read|Write)(?P<width>[A-Z]\w+) "
@@ -70,6 +76,40 @@ class Accesses:
         self.count += count
 
 
+@dataclass(frozen=True)
+class Interrupts:
+    """How many interrupts ended, and the instructions executed in them."""
+
+    count: int = 0
+    instructions: int = 0
+
+
+class Inference(NamedTuple):
+    """Renode's numbers for an inference, which lies between two readings of the counter."""
+
+    instructions: int
+    """Instructions, with those of interrupts."""
+    interrupts: Interrupts
+    """The interrupts."""
+
+
+class Counts(NamedTuple):
+    """Renode's numbers for the inferences that have just ended."""
+
+    inferences: tuple[Inference, ...]
+    """One entry for each of them."""
+    empty: int
+    """Instructions between the first two readings."""
+
+
+class _Reading(NamedTuple):
+    """A reading of the counter, and what happened since the one before."""
+
+    at: int
+    accesses: Accesses
+    interrupts: Interrupts
+
+
 class RenodeLog:
     """The log at `path` of a machine with `core`, which runs code in the ranges `code`."""
 
@@ -82,8 +122,10 @@ class RenodeLog:
         self._code = code
         self._position = 0
         self._first: list[int] = []
-        self._last: deque[tuple[int, Accesses]] = deque(maxlen=_READINGS)
+        self._last: deque[_Reading] = deque(maxlen=_READINGS)
         self._since = Accesses()  # to peripherals that the platform lacks, since the last reading
+        self._interrupt = 0  # when the interrupt that runs began
+        self._handled = Interrupts()  # since the last reading
 
     def update(self) -> None:
         """Read the lines that are new."""
@@ -97,22 +139,22 @@ class RenodeLog:
                 self._position += len(line)
                 self._read(line.decode("utf-8", "replace"))
 
-    def brackets(self, count: int = 1) -> tuple[tuple[int, ...], int] | None:
-        """Return the instructions of each of the last `count` inferences, and of the first bracket.
+    def brackets(self, count: int = 1) -> Counts | None:
+        """Return what was counted in the last `count` inferences.
 
-        They lie between the two readings of the counter at each, and between the first two. In an
-        inference, an access to a peripheral that the platform lacks is one to nothing. None if
-        the counter was not read so often since the last call.
+        In an inference, an access to a peripheral that the platform lacks is one to nothing. None
+        if the counter was not read so often since the last call.
         """
         readings = list(self._last)[-_BRACKET * count :]
         if len(readings) < _BRACKET * count:
             return None
         self._last.clear()
         pairs = list(zip(readings[::2], readings[1::2], strict=True))
-        for _, (_, inside) in pairs:
-            self.unmapped.add(inside.first, inside.count)
+        for _, end in pairs:
+            self.unmapped.add(end.accesses.first, end.accesses.count)
         before, after = self._first
-        return tuple(end - begin for (begin, _), (end, _) in pairs), after - before
+        inferences = (Inference(end.at - begin.at, end.interrupts) for begin, end in pairs)
+        return Counts(tuple(inferences), after - before)
 
     def excerpt(self) -> list[str]:
         """Return the last warnings and errors, or else the last lines."""
@@ -121,13 +163,16 @@ class RenodeLog:
         with self._path.open("rb") as file:
             file.seek(max(0, self._path.stat().st_size - _TAIL))
             lines = file.read(_TAIL).decode("utf-8", "replace").splitlines()
-        lines = [line for line in lines if not _READING.search(line)]
+        lines = [line for line in lines if not (_READING.search(line) or _INTERRUPT.search(line))]
         return ([line for line in lines if _NOTABLE.search(line)] or lines)[-_TAIL_LINES:]
 
     def _read(self, line: str) -> None:
         if reading := _READING.search(line):
             if reading["core"] == self._core:
                 self._add_reading(int(reading["count"]))
+        elif interrupt := _INTERRUPT.search(line):
+            if interrupt["core"] == self._core:
+                self._add_interrupt(interrupt["edge"], int(interrupt["count"]))
         elif match := _UNMAPPED.search(line):
             access = Access(
                 int(match["pc"], 16),
@@ -143,5 +188,13 @@ class RenodeLog:
     def _add_reading(self, count: int) -> None:
         if len(self._first) < _BRACKET:
             self._first.append(count)
-        self._last.append((count, self._since))
-        self._since = Accesses()
+        self._last.append(_Reading(count, self._since, self._handled))
+        self._since, self._handled = Accesses(), Interrupts()
+
+    def _add_interrupt(self, edge: str, count: int) -> None:
+        if edge == "begins":
+            self._interrupt = count
+        else:
+            handled = self._handled
+            spent = handled.instructions + count - self._interrupt
+            self._handled = Interrupts(handled.count + 1, spent)

@@ -98,7 +98,8 @@ def infer(target: Target, image: Image, inputs: bytes) -> Inference:
         )
     main, nn_init, nn_input, nn_invoke, empty = addresses
     flash, ram = (range(part.origin, part.end) for part in (target.memory.flash, target.memory.ram))
-    core = BareCore(image.elf, target.mcu.core, [flash, ram], flash, flash.start)
+    vectors = image.elf.vector_table(target.load_region.origin)
+    core = BareCore(image.elf, target.mcu.core, [flash, ram], flash, vectors)
     core.run(main)
     core.call(nn_init)
     overhead = instructions(core.call(empty))

@@ -31,6 +31,7 @@ METRICS: Sequence[Metric] = (  # the first match applies
     Metric("vectors", "", "1"),
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
     Metric("results_differing", "lower", "1", ("vectors",)),
+    Metric("clock", "", "Hz"),
     Metric("throughput", "higher", "1/s", ("vectors", "clock")),
     Metric("windows", "", "1"),
     Metric("*_spread", "", "1", ("vectors",)),

@@ -46,6 +46,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "golden": model.golden_source,
         "protocol": record.protocol,
         "input_via": record.input_via,
+        "load": record.load,
         "clock": _clock(record),
         **_meter(record),
         "harness": record.host.harness,
@@ -76,6 +77,8 @@ def _clock(record: Record) -> str:
     """Return the clock that converts cycles to time; empty if there is none."""
     for name in ("median", "estimated"):
         cycles, seconds = (record.numbers.get(f"{unit}_{name}") for unit in ("cycles", "latency"))
+        if seconds and seconds.kind == "measured" and seconds.error is not None:
+            return "measured"  # a little different in each run; the number `clock` has its value
         if cycles and seconds and seconds.value:
             return f"{cycles.value / seconds.value / 1e6:.6g} MHz"
     return ""

@@ -42,15 +42,17 @@ def side_by_side(
     engines: Sequence[str],
     history: Callable[[Record], History] = lambda _: no_history,
 ) -> list[SideBySide]:
-    """Return the newest runs of several engines, grouped by target, model, toolchain and flag.
+    """Return the newest runs of several engines with the same target, model and build.
 
+    They have the same protocol, too, and ran from the same memory.
     The runs are in the order of `engines`, the requested ones. `history` returns the history of a
     run.
     """
     groups: dict[tuple[str, ...], dict[str, Record]] = {}
     for record in sorted(records, key=lambda record: record.started):
-        target, model, engine, *build = record.combination
-        key = (target, model, *build, record.protocol)
+        engine = record.image.engine
+        target, model, variant, *build = record.combination
+        key = (target, model, *build, variant.removeprefix(engine))
         groups.setdefault(key, {})[engine] = record
     compared = (_group(runs, engines, history) for runs in groups.values())
     return [group for group in compared if group.comparisons or group.refused]

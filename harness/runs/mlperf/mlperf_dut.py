@@ -101,7 +101,7 @@ class MlperfDut(BoardUnderTest):
                 "accuracy": client.transcript[:after],
                 "windows": client.transcript[: self._detection_lines] + client.transcript[after:],
             },
-            memory=memory_use(self.image.elf),
+            memory=memory_use(self.image.elf, load=self.target.load),
             wall=time.perf_counter() - begin,
             metered=metered,
         )

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 from harness.errors import InputError
 from harness.simulator.chips.chip import Chip, ChipOptions
+from harness.simulator.chips.kw41z4 import kw41z4
+from harness.simulator.chips.nrf91 import nrf91
 from harness.simulator.chips.nrf52840 import nrf52840
 from harness.simulator.chips.stm32f429xi import stm32f429xi
 from harness.simulator.chips.stm32l475xg import stm32l475xg
@@ -13,6 +15,8 @@ CHIPS: Mapping[str, Callable[[ChipOptions], Chip]] = {
     "stm32f429xi": stm32f429xi,
     "stm32l475xg": stm32l475xg,
     "nrf52840": nrf52840,
+    "nrf91": nrf91,
+    "kw41z4": kw41z4,
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.simulator.core import Core
+from harness.simulator.coresight import DebugIds
 from harness.simulator.peripherals.flash_controller import FlashController
 from harness.simulator.peripherals.gpio import Pins
 from harness.simulator.peripherals.uart import Uart
@@ -34,9 +35,24 @@ class AccessPort(Protocol):
         """Write the register at the byte offset `register`."""
 
 
+class ReadProtection(Protocol):
+    """The protection of a chip's memory against debuggers."""
+
+    @property
+    def locked(self) -> bool:
+        """Whether a debugger has no access."""
+
+    def lock(self) -> None:
+        """Protect the memory, as a firmware or a production tool does."""
+
+
 @dataclass(frozen=True)
 class Chip:
-    """A chip; `trigger` is the firmware's trigger pin."""
+    """A chip; `trigger` is the firmware's trigger pin.
+
+    `debug_ids` replaces what identifies its core's debug port. A chip without `protection` never
+    denies a debugger access.
+    """
 
     name: str
     board: str
@@ -46,10 +62,13 @@ class Chip:
     pins: Pins
     trigger: str
     access_ports: Mapping[int, AccessPort] = field(default_factory=dict)
+    debug_ids: DebugIds | None = None
+    protection: ReadProtection | None = None
 
 
 IDENTITY = {"stm32f429xi": 0x2003_6419, "stm32l475xg": 0x1007_6415}
 """DBGMCU_IDCODE of the STM32s, at 0xE0042000: RM0090, 38.6.1; RM0351, 48.6.1."""
 
-PART_NUMBER = {"nrf52840": 0x0005_2840}
-"""FICR INFO.PART, at 0x10000100: nRF52840 PS 1.7, 4.4.1.9."""
+PART_NUMBER = {"nrf52840": 0x0005_2840, "nrf91": 0x9160}
+"""The part number in FICR: at 0x10000100, nRF52840 PS 1.7, 4.4.1.9; at 0x00FF0140, nRF9160 PS,
+"FICR"."""

@@ -2,8 +2,10 @@
 
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips.chip import PART_NUMBER, Chip, ChipOptions
+from harness.simulator.chips.control_ap import ControlAp
 from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
+from harness.simulator.core_types import CORTEX_M4F
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.gpio import Pins
@@ -31,27 +33,6 @@ _FICR = {  # CODEPAGESIZE, CODESIZE, then INFO: PART, VARIANT, PACKAGE, RAM, FLA
     0x110: 0x400,
 }
 _UNKNOWN_PART = 0xFFFF_FFFF
-_RESET, _ERASEALL, _APPROTECTSTATUS, _IDR = 0x00, 0x04, 0x0C, 0xFC
-
-
-class ControlAp:
-    """CTRL-AP (PS, 4.9): access port 1. The chip is never protected."""
-
-    def __init__(self, controller: Nvmc, core: Core) -> None:
-        self._controller = controller
-        self._core = core
-
-    def read(self, register: int) -> int:
-        """Return IDR, or APPROTECTSTATUS: not protected."""
-        return {_IDR: 0x1288_0000, _APPROTECTSTATUS: 1}.get(register, 0)
-
-    def write(self, register: int, value: int) -> None:
-        """Write RESET or ERASEALL."""
-        if register == _RESET:
-            self._core.set_reset(asserted=bool(value & 1))
-        elif register == _ERASEALL and value & 1:
-            with self._core.stopped():
-                self._controller.erase_all()
 
 
 def nrf52840(options: ChipOptions) -> Chip:
@@ -70,6 +51,7 @@ def nrf52840(options: ChipOptions) -> Chip:
         memories,
         (apb, ahb),
         CoreDesign(
+            CORTEX_M4F,
             hertz=_HERTZ,
             vectors=flash.base,
             lines=48,
@@ -109,5 +91,5 @@ def nrf52840(options: ChipOptions) -> Chip:
         {"UARTE0": uart, "UART0": uart},
         pins,
         "P0.13",
-        {1: ControlAp(controller, core)},
+        {1: ControlAp(controller, core, lambda: 1)},
     )

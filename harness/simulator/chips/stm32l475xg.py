@@ -5,6 +5,7 @@ from harness.simulator.chips import stm32
 from harness.simulator.chips.chip import Chip, ChipOptions
 from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
+from harness.simulator.core_types import CORTEX_M4F
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
@@ -37,6 +38,7 @@ def stm32l475xg(options: ChipOptions) -> Chip:
         memories,
         windows,
         CoreDesign(
+            CORTEX_M4F,
             hertz=_MSI_HZ,
             vectors=flash.base,
             lines=82,

@@ -1,7 +1,8 @@
-"""The nRF52840's non-volatile memory controller (PS 1.7, 4.3). Erasing takes no time.
+"""The NVMC: nRF52840 PS 1.7, 4.3; nRF9160 PS, "NVMC". Erasing takes no time.
 
 A write without WEN, or narrower than a word, is a bus error. The number of writes to a word
-between erases (n_WRITE) is not checked, and partial erase is not modelled.
+between erases (n_WRITE) is not checked, and partial erase is not modelled. The nRF9160 erases a
+page when a word of ones is written to it while erasing is enabled.
 """
 
 from harness.simulator.bus import BusError
@@ -10,15 +11,22 @@ from harness.simulator.peripherals.flash_controller import FlashArray
 _READY, _READYNEXT, _CONFIG, _ERASEPAGE, _ERASEALL = 0x400, 0x408, 0x504, 0x508, 0x50C
 _ERASEUICR = 0x514
 _WRITE_ENABLED, _ERASE_ENABLED = 1, 2
+_ONES = 0xFFFF_FFFF
 PAGE = 0x1000
 
 
 class Nvmc:
-    """The controller of the code memory `array` and of `uicr`."""
+    """The controller of the code memory `array` and of `uicr`.
 
-    def __init__(self, array: FlashArray, uicr: FlashArray) -> None:
+    Without a register for it, it `erases_by_writing`.
+    """
+
+    def __init__(
+        self, array: FlashArray, uicr: FlashArray, *, erases_by_writing: bool = False
+    ) -> None:
         self.array = array
         self.uicr = uicr
+        self._erases_by_writing = erases_by_writing
         array.memory.programmer = _Programmer(self, array)
         uicr.memory.programmer = _Programmer(self, uicr)
         self._protected: set[int] = set()
@@ -55,6 +63,15 @@ class Nvmc:
         for array in (self.array, self.uicr):
             array.erase(0, array.memory.size)
 
+    def erases_page(self, array: FlashArray, offset: int, value: int) -> bool:
+        """Return whether writing `value` erases the page at `offset` of `array`, and erase it."""
+        enabled = self._erases_by_writing and self._config == _ERASE_ENABLED
+        if not enabled or array is not self.array or value != _ONES:
+            return False
+        if offset // PAGE not in self._protected:
+            array.erase(offset // PAGE * PAGE, PAGE)
+        return True
+
     def may_write(self, array: FlashArray, offset: int) -> bool:
         """Return whether the word at `offset` of `array` can be written now."""
         if array is self.array and offset // PAGE in self._protected:
@@ -62,7 +79,7 @@ class Nvmc:
         return self._config == _WRITE_ENABLED
 
     def _erase(self, task: int, value: int) -> None:
-        if task == _ERASEPAGE:
+        if task == _ERASEPAGE and not self._erases_by_writing:
             page = value // PAGE
             if value < self.array.memory.size and page not in self._protected:
                 self.array.erase(page * PAGE, PAGE)
@@ -81,6 +98,8 @@ class _Programmer:
 
     def program(self, offset: int, size: int, value: int) -> int:
         """Program a word; raise `BusError` if it is not allowed."""
+        if self._controller.erases_page(self._array, offset, value):
+            return self._array.memory.value(offset, size)
         if size % 4 or not self._controller.may_write(self._array, offset):
             raise BusError(self._array.memory.base + offset)
         return self._array.programmed(offset, size, value)

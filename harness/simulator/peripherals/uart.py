@@ -86,7 +86,7 @@ class Uarts:
     @property
     def waiting(self) -> int:
         """The most received bytes that the firmware has not read from one of them."""
-        return max(uart.waiting for uart in self._uarts)
+        return max((uart.waiting for uart in self._uarts), default=0)
 
     def connect(
         self,

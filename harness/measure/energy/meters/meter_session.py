@@ -63,18 +63,23 @@ class MeterSession:
         self._capture = self._meter.stop()
 
     def result(
-        self, spans: Sequence[Span], target: Target, welcome: Welcome, ticks: Sequence[int]
+        self,
+        spans: Sequence[Span],
+        target: Target,
+        welcome: Welcome,
+        ticks: Sequence[int],
+        hz: float | None,
     ) -> Metered:
         """Return the energy of the inferences; each took its `ticks` somewhere inside its span.
 
-        On hardware, clock and baud rate give the length of an inference and the time of RESULT on
-        the line; an emulator has no such timing.
+        On hardware, `hz` of the ticks and the baud rate give the length of an inference and the
+        time of RESULT on the line; an emulator has no such timing.
         """
         answer, seconds = 0.0, None
         if target.counter.ticks == "cycles":
             answer = _BITS * result_size(welcome.output_size) / target.port.baud
-            if target.clock is not None and len(ticks) == len(spans):
-                seconds = tuple(each / target.clock.hz for each in ticks)
+            if hz is not None and len(ticks) == len(spans):
+                seconds = tuple(each / hz for each in ticks)
         timeline = Timeline((self._before, self._after), tuple(spans), answer, seconds)
         return Metered(energy_of(self._capture, timeline), self._meter.identity, self._note)
 

@@ -94,10 +94,13 @@ class Metering:
                 where="--meter",
                 remedy="docs/energy.md lists which meter measures which target",
             )
-        if self._kind == "lpm01a" and isinstance(target.board, Pyocd) and target.clock is None:
+
+    def check_clock(self, target: Target, hz: float | None) -> None:
+        """Raise `InputError` if this meter needs `hz`, the clock of `target`, and it is unknown."""
+        if self._kind == "lpm01a" and isinstance(target.board, Pyocd) and hz is None:
             raise InputError(
                 "is missing: this meter has no trigger input, so the length of an inference has to "
-                "come from cycles and clock",
+                "come from cycles and clock, and the firmware does not let the clock be measured",
                 where=f"{target.path}: clock",
                 remedy="state hz and source of the core's clock there",
             )

@@ -1,0 +1,11 @@
+# LM3S6965: UART 0. The defaults are for the LM3S6965 evaluation board (data sheet, "Memory Map").
+set(CORE "cortex-m3" CACHE STRING "Core: see cores.cmake")
+set(FLASH_ORIGIN 0x0 CACHE STRING "")
+set(FLASH_SIZE 0x40000 CACHE STRING "bytes")
+set(RAM_ORIGIN 0x20000000 CACHE STRING "")
+set(RAM_SIZE 0x10000 CACHE STRING "bytes")
+set(BAUD 115200 CACHE STRING "bits per second")
+set(UART_HZ 12500000 CACHE STRING "The UART's clock, which is the core's")
+set(PORT_DEFINITIONS UART_HZ=${UART_HZ}U)
+set(PORT_IS_CORTEXM TRUE)
+set(PORT_PARTS ring systick)

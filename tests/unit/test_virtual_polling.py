@@ -1,0 +1,77 @@
+"""Firmware that polls memory for a debugger's data takes no processor time, and wakes at once."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.simulator.counting import NEVER
+from harness.simulator.polling import PollingDetector
+from tests.support.assembly_bench import Bench, running
+
+FLAG = 0x2000_4000
+_POLL = f"""start:
+    ldr r4, ={FLAG:#x}
+1:  ldr r1, [r4]
+    cmp r1, #0
+    beq 1b
+    put r1
+    bkpt #0
+"""
+_COUNT = """start:
+    ldr r4, =0x20004000
+1:  ldr r1, [r4, #4]
+    adds r1, #1
+    str r1, [r4, #4]
+    movs r1, #0
+    cmp r1, #0
+    beq 1b
+"""
+_WAIT_FOR_TICKS = """start:
+    ldr r4, =0xE0001000
+    ldr r5, =0xE000EDFC
+    ldr r6, =0x01000000
+    str r6, [r5]
+    movs r6, #1
+    str r6, [r4]
+    ldr r5, =0x7FFFFFFF
+1:  ldr r1, [r4, #4]
+    cmp r1, r5
+    blo 1b
+"""
+
+
+def looks(bench: Bench, count: int, ticks_left: int = NEVER) -> list[bool]:
+    """Return what the detector says after each of `count` runs."""
+    core = bench.core
+    detector = PollingDetector(core.executor, core.bus.memories, lambda: ticks_left)
+    seen = []
+    with core.stopped():
+        for _ in range(count):
+            core.executor.run(core.executor.now() + 2000, lambda: True)
+            seen.append(detector.polls())
+    return seen
+
+
+def test_a_loop_that_only_reads_memory_is_polling(tmp_path: Path) -> None:
+    with running(tmp_path, _POLL, chip="nrf91", wait=False) as bench:
+        assert any(looks(bench, 5))
+        assert not any(looks(bench, 5, ticks_left=1000))  # a timer may change what it reads
+
+
+@pytest.mark.parametrize("source", [_COUNT, _WAIT_FOR_TICKS], ids=["counter", "ticks"])
+def test_a_loop_that_changes_memory_or_reads_time_is_not(tmp_path: Path, source: str) -> None:
+    with running(tmp_path, source, chip="nrf91", wait=False) as bench:
+        assert not any(looks(bench, 20))
+
+
+def test_polling_takes_few_instructions_and_ends_with_the_data(tmp_path: Path) -> None:
+    with running(tmp_path, _POLL, chip="nrf91", wait=False) as bench:
+        time.sleep(0.1)  # the first look comes after two million instructions
+        before = bench.core.executor.now()
+        time.sleep(0.2)
+        assert bench.core.executor.now() - before < 4_000_000
+        with bench.core.stopped():
+            bench.core.bus.write(FLAG, 4, 5)
+        bench.wait()
+        assert bench.results == [5]
