@@ -118,6 +118,7 @@ class RttCarrier:
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send all of `data`; `InfrastructureError` if that takes the device over `timeout` s."""
+        self._resting_since = None  # the result may have come with the answer before it
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
@@ -146,9 +147,9 @@ class RttCarrier:
 
     def _next_pause(self, pause: float) -> float:
         """Return the seconds until the next look after one in vain."""
+        self.looks += 1
         if self._resting_since is None:
             return min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self.looks += 1
         elapsed = time.monotonic() - self._resting_since
         self._due.computes(elapsed / self._inferences)
         return self._due.next_look(elapsed)
