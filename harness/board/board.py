@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -96,11 +95,10 @@ def rtt_carrier(
     activity: Callable[[], Activity | None] = lambda: None,
     *,
     write_pieces: Callable[[Sequence[Piece]], None] | None = None,
-    hold: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> RttCarrier:
     """Return the carrier of a started `image` whose link goes through the board's memory.
 
-    `activity`, `write_pieces` and `hold` are those of `RttCarrier`.
+    `write_pieces` writes several pieces at once, if the board can do that.
     """
     return RttCarrier(
         board,
@@ -109,7 +107,6 @@ def rtt_carrier(
         name=f"{target.name} (RTT)",
         activity=activity,
         write_pieces=write_pieces,
-        hold=hold,
     )
 
 

@@ -8,8 +8,7 @@ the stop in a packet, and `c` resumes it.
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from harness.errors import InfrastructureError
 from harness.link.channel import Channel
@@ -32,14 +31,13 @@ class Gdbstub:
     """
 
     def __init__(self, channel: Channel, *, runs: bool = True) -> None:
-        self._halted = not runs
-        self._held = False
+        self._runs = runs
         self._channel = channel
         self._received = b""
 
     def start(self) -> None:
         """Start a machine that does not run yet; raises the same errors as `write`."""
-        self._request()
+        self._halted()
 
     def write(self, address: int, data: bytes) -> None:
         """Write `data` to memory at `address`.
@@ -47,14 +45,19 @@ class Gdbstub:
         Raises `LineClosedError` if QEMU has ended and `InfrastructureError` for all other
         failures. After a refusal, the machine runs on.
         """
-        blocks = {
-            address + offset: data[offset : offset + _BLOCK]
+        self.write_pieces([(address, data)])
+
+    def write_pieces(self, pieces: Sequence[tuple[int, bytes]]) -> None:
+        """Write the data of each piece at its address, in one halt; raises as `write`."""
+        blocks = [
+            (address + offset, data[offset : offset + _BLOCK])
+            for address, data in pieces
             for offset in range(0, len(data), _BLOCK)
-        }
-        replies = self._request(
-            *(b"M%x,%x:%s" % (at, len(block), block.hex().encode()) for at, block in blocks.items())
+        ]
+        replies = self._halted(
+            *(b"M%x,%x:%s" % (at, len(block), block.hex().encode()) for at, block in blocks)
         )
-        for (at, block), reply in zip(blocks.items(), replies, strict=True):
+        for (at, block), reply in zip(blocks, replies, strict=True):
             if reply != b"OK":
                 raise self._error(
                     f"refused to write {len(block)} bytes at {at:#010x}: {_shown(reply)}",
@@ -64,7 +67,7 @@ class Gdbstub:
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; raises the same errors as `write`."""
         counts = [min(size - offset, _BLOCK) for offset in range(0, size, _BLOCK)]
-        replies = self._request(
+        replies = self._halted(
             *(b"m%x,%x" % (address + _BLOCK * index, count) for index, count in enumerate(counts))
         )
         return b"".join(map(self._read_reply, replies, counts))
@@ -75,47 +78,29 @@ class Gdbstub:
         A client that does not request a target description gets GDB's original Arm layout,
         with the FPA registers between r15 and xPSR.
         """
-        (reply,) = self._request(b"g")
+        (reply,) = self._halted(b"g")
         return _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Halt the machine once for all requests within the context, instead of at each."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-            if self._halted:
-                self._exchange((), resume=True)
-
-    def _request(self, *requests: bytes) -> list[bytes]:
-        """Make `requests` to the halted machine and let it go, if nobody holds it."""
-        return self._exchange(requests, resume=not self._held)
-
-    def _exchange(self, requests: Sequence[bytes], *, resume: bool) -> list[bytes]:
-        """Return the replies to `requests`.
+    def _halted(self, *requests: bytes) -> list[bytes]:
+        """Halt the machine, make `requests`, and let it go; return the replies.
 
         All of it is sent at once, with the acknowledgements of the replies that are still to come:
         to wait for each of them takes longer than the rest.
         """
-        halt = not self._halted
-        stop = _STOP + _ACKNOWLEDGED if halt else b""
+        stop = _STOP + _ACKNOWLEDGED if self._runs else b""
         packets = [encode(request) + _ACKNOWLEDGED for request in requests]
-        go = encode(b"c") if resume else b""
-        self._channel.write(b"".join([stop, *packets, go]), _DEADLINE)
-        self._halted = not resume
-        if halt:
+        self._channel.write(b"".join([stop, *packets, encode(b"c")]), _DEADLINE)
+        if self._runs:
             # A machine that was already halted ignores the byte; its earlier stop report is read.
             reply = self._packet("to a stop")
             if not reply.startswith(_STOP_REPLIES):
                 raise self._error(f"answered a stop with {_shown(reply)}")
+        self._runs = True
         replies = []
         for _ in requests:
             self._acknowledgement()
             replies.append(self._packet("to a request"))
-        if resume:
-            self._acknowledgement()
+        self._acknowledgement()
         return replies
 
     def _read_reply(self, reply: bytes, count: int) -> bytes:

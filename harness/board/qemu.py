@@ -74,7 +74,13 @@ class QemuBoard:
             self._check_start()
             raise
         if self._target.port.over_rtt:
-            return rtt_carrier(self, self._target, image, self._activity, hold=self._gdbstub.hold)
+            return rtt_carrier(
+                self,
+                self._target,
+                image,
+                self._activity,
+                write_pieces=self._gdbstub.write_pieces,
+            )
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:

@@ -38,6 +38,7 @@ KIND = "qemu"
 _LEAST_TICKS = 5
 _SYSTICK_BITS = 24
 _STACK, _LEAST_STACK = 8192, 2048
+_SMALL_WINDOW, _SMALL = {"WINDOW": 256}, 32 << 10  # bytes of RAM below which buffers are small
 _STACK_SHARE = 8  # the stack takes at most this part of the RAM
 _CORTEX_M = re.compile(r"Cortex-M\d")
 _CPU_TYPE = re.compile(r"(.+)-arm-cpu")
@@ -92,7 +93,7 @@ def _target(machine: str, known: dict[str, str], monitor: QemuMonitor) -> Target
         description=f"{known[machine]}, emulated by QEMU, exact instruction counts",
         mcu=Mcu(machine, core),
         memory=Memory(flash, ram),
-        port=Port("generic"),
+        port=Port("generic", options=dict(_SMALL_WINDOW) if ram.size < _SMALL else {}),
         counter=Counter("instructions", hz),
         board=Qemu(machine, _shift(machine, hz)),
         stack=min(_STACK, max(ram.size // _STACK_SHARE // 8 * 8, _LEAST_STACK)),

@@ -21,7 +21,6 @@ class RttDevice:
     down_size: int = 32
     ram: bytearray = field(default_factory=lambda: bytearray(RAM.size))
     accesses: list[int] = field(default_factory=list)
-    halts: int = 0
 
     def start(self) -> None:
         """Make the control block, as the firmware does after a reset."""

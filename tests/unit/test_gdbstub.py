@@ -123,33 +123,18 @@ def test_anything_else_is_no_packet(packet: bytes) -> None:
     assert payload is None or packet[:-2] + packet[-2:].lower() == encode(payload)
 
 
-# Holding
+# Writing several pieces
 
 
-def test_a_held_machine_is_halted_once() -> None:
+def test_pieces_are_written_in_their_order_in_one_halt() -> None:
     with peer(sound) as (stub, requests):
-        with stub.hold():
-            stub.read(ADDRESS, 3)
-            stub.write(ADDRESS, b"abc")
+        stub.write_pieces([(ADDRESS, b"abc"), (ADDRESS + 8, bytes(2001)), (ADDRESS, b"")])
         stub.read(ADDRESS, 1)
-    kinds = "".join(chr(each[1]) if each.startswith(b"$") else "!" for each in requests)
-    assert kinds == "!mMc!mc"
-
-
-def test_a_held_machine_runs_on_after_a_refusal() -> None:
-    with peer(but(b"$M", b"+" + encode(b"E14"))) as (stub, requests):
-        with pytest.raises(InfrastructureError, match="refused to write"), stub.hold():
-            stub.write(ADDRESS, b"abc")
-        assert requests[-1] == encode(b"c")
-        assert stub.read(ADDRESS, 3)
-
-
-def test_a_hold_without_requests_halts_nothing() -> None:
-    with peer(sound) as (stub, requests):
-        with stub.hold():
-            pass
-        stub.read(ADDRESS, 1)
-    assert len(requests) == 3
+    heads = [each[1:].split(b":")[0].split(b"#")[0] for each in requests]
+    assert heads == [
+        *(b"", b"M20000010,3", b"M20000018,7d0", b"M200007e8,1", b"c"),
+        *(b"", b"m20000010,1", b"c"),
+    ]
 
 
 # Reading

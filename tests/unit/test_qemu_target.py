@@ -159,6 +159,7 @@ def test_a_machine_says_all_that_a_target_needs(
     assert target.counter.hz == hz
     assert target.board == Qemu(machine, shift)
     assert target.port.over_rtt
+    assert target.port.options == ({"WINDOW": 256} if ram[1] < 0x8000 else {})
     assert 5 <= target.instruction_ticks < 10.1
 
 
