@@ -10,6 +10,8 @@ set(CORE_FLAGS_gcc_cortex-m4f -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv
 set(CORE_FLAGS_gcc_cortex-m7 -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
 # With the DSP extension.
 set(CORE_FLAGS_gcc_cortex-m33 -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
+# With neither.
+set(CORE_FLAGS_gcc_cortex-m33-nofp -mcpu=cortex-m33+nodsp -mthumb -mfloat-abi=soft)
 # With Helium (MVE) for integers and floats, and the scalar floating-point unit.
 set(CORE_FLAGS_gcc_cortex-m55 -mcpu=cortex-m55 -mthumb -mfloat-abi=hard)
 # GCC 12 does not know the Cortex-M85. It executes all instructions of the Cortex-M55.
@@ -23,5 +25,6 @@ set(CORE_FLAGS_clang_cortex-m4 --target=thumb-freestanding-eabi -mcpu=cortex_m4)
 set(CORE_FLAGS_clang_cortex-m4f --target=thumb-freestanding-eabihf -mcpu=cortex_m4+vfp4d16sp)
 set(CORE_FLAGS_clang_cortex-m7 --target=thumb-freestanding-eabihf -mcpu=cortex_m7+fp_armv8d16sp)
 set(CORE_FLAGS_clang_cortex-m33 --target=thumb-freestanding-eabihf -mcpu=cortex_m33+dsp+fp_armv8d16sp)
+set(CORE_FLAGS_clang_cortex-m33-nofp --target=thumb-freestanding-eabi -mcpu=cortex_m33)
 set(CORE_FLAGS_clang_cortex-m55 --target=thumb-freestanding-eabihf -mcpu=cortex_m55+mve_fp)
 set(CORE_FLAGS_clang_cortex-m85 --target=thumb-freestanding-eabihf -mcpu=cortex_m85+mve_fp)

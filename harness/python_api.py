@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Unpack
 
+from harness.board.derivations import derivations
 from harness.engines.registry import DEFAULT_ENGINE, find_engine
 from harness.errors import InputError
 from harness.harness_toml import tflm_tree
@@ -54,7 +55,7 @@ def run(
     with explained_conditions():
         workspace = find_workspace(Path(root))
         request = RunRequest(
-            target=find_target(target, workspace.targets),
+            target=find_target(target, workspace.targets, derivations(roots=workspace.targets)),
             model=find_model(model, workspace.models),
             workspace=workspace,
             engine=find_engine(engine, tflm_tree(workspace.root)),

@@ -7,7 +7,7 @@
 #include "message.h"
 
 #define HEADER_SIZE 2U /* type, sequence number */
-#define FRAME_CAPACITY 1024U
+#define FRAME_CAPACITY (LINK_WINDOW / 2U) /* the host has at most two LOADs in transit */
 
 typedef struct {
     const link_device_t *device;

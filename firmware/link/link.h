@@ -13,10 +13,12 @@
 #define LINK_BUILD_ID_SIZE 16U
 /* The number of bytes that the host may have in transit. A port must be able to buffer them while
  * the CPU is busy with a frame. */
+#ifndef LINK_WINDOW
 #ifdef ARDUINO
 #define LINK_WINDOW 256U /* the receive buffer of Serial1 in Arduino's core for Mbed OS */
 #else
 #define LINK_WINDOW 2048U
+#endif
 #endif
 
 /* Identifies the firmware: a hash of everything that it was built from. It is all zeros unless

@@ -1,14 +1,14 @@
 """What every board can do, real or emulated."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
-from harness.link.rtt_carrier import RttCarrier, block_address
+from harness.link.rtt_carrier import Piece, RttCarrier, block_address
 from harness.support.process_activity import Activity
 from harness.target.target_file import Target
 
@@ -24,6 +24,10 @@ class Bracket(NamedTuple):
     """How to make one tick of the counter one instruction."""
     tolerated: str
     """Accesses since the start that fault on a chip, if the target file allows them."""
+    in_interrupts: int = 0
+    """How many of the instructions were in interrupts of SysTick, whose ticks do not count."""
+    surplus: int = 0
+    """Ticks of SysTick that the firmware counts too many: on the emulator, its period is short."""
 
 
 class Board(Protocol):
@@ -73,14 +77,20 @@ def rtt_carrier(
     target: Target,
     image: Image,
     activity: Callable[[], Activity | None] = lambda: None,
+    *,
+    write_pieces: Callable[[Sequence[Piece]], None] | None = None,
 ) -> RttCarrier:
-    """Return the carrier of a started `image` whose link goes through the board's memory."""
+    """Return the carrier of a started `image` whose link goes through the board's memory.
+
+    `write_pieces` writes several pieces at once, if the board can do that.
+    """
     return RttCarrier(
         board,
         block_address(image.elf),
         target.memory.ram,
         name=f"{target.name} (RTT)",
         activity=activity,
+        write_pieces=write_pieces,
     )
 
 

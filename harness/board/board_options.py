@@ -12,6 +12,7 @@ from harness.target.target_file import Pyocd
 
 _OPTIONS = (
     ("--probe", "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
+    ("--pack", "FILE", "CMSIS pack that has the board's chip: a .pack file"),
     ("--serial", "PORT", "serial port of the board: a device, or a pyserial URL"),
     ("--renode", "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
@@ -20,7 +21,7 @@ _DAY = 86_400  # seconds
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """Probe and port of a board; empty values leave the choice to the target file.
+    """Probe, pack and port of a board; empty values leave the choice to the target file.
 
     `lock_timeout` is in seconds. `meter` configures the virtual meter of a virtual board.
     `renode` is the path of Renode; if it is empty, `find_renode` searches for one. `input_via`
@@ -28,6 +29,7 @@ class BoardOptions:
     """
 
     probe: str = ""
+    pack: str = ""
     serial: str = ""
     lock_timeout: float = 0.0
     renode: str = ""
@@ -62,6 +64,7 @@ class BoardOptions:
         """
         return cls(
             probe=options.probe,
+            pack=options.pack,
             serial=options.serial,
             lock_timeout=options.lock_timeout,
             renode=options.renode,
@@ -70,7 +73,10 @@ class BoardOptions:
         )
 
     def override(self, board: Pyocd) -> Pyocd:
-        """Return `board` with the probe and port of these options, if they name any."""
+        """Return `board` with the probe, pack and port of these options, if they name any."""
         return msgspec.structs.replace(
-            board, probe=self.probe or board.probe, serial=self.serial or board.serial
+            board,
+            probe=self.probe or board.probe,
+            pack=self.pack or board.pack,
+            serial=self.serial or board.serial,
         )

@@ -53,6 +53,9 @@ _GROUPS = {
             "model_commands", {"models": "show networks, add models, train the bundled ones"}
         ),
     ),
+    "Add targets": (
+        CommandModule("target_commands", {"target": "write a target file for a chip, to edit"}),
+    ),
     "Manage this machine": (
         CommandModule(
             "setup_commands",

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 from serial.tools import list_ports
 
+from harness.board.derivations import derivations
 from harness.board.qemu import check_machine, find_qemu, qemu_version
 from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError, InfrastructureError
@@ -27,7 +28,7 @@ from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
 from harness.target.find_target import find_target, list_targets, load_target
-from harness.target.target_file import Pyocd, Qemu, Renode, Virtual
+from harness.target.target_file import Pyocd, Qemu, Renode, Target, Virtual
 from harness.workspace import Workspace
 
 # USB vendors of debug probes: Arm (DAPLink), ST, SEGGER, NXP, Raspberry Pi.
@@ -87,9 +88,10 @@ def run_checks(
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
-        paths = [find_target(name, workspace.targets).path for name in asked]
-    else:
-        paths = list(list_targets(workspace.targets).values())
+        known = derivations(roots=workspace.targets)
+        targets = [find_target(name, workspace.targets, known) for name in asked]
+        return machine, [_ready(target, compiler, boards) for target in targets]
+    paths = list_targets(workspace.targets).values()
     return machine, [_target(path, compiler, boards) for path in paths]
 
 
@@ -202,12 +204,16 @@ def _permissions() -> Iterator[Check]:
 
 
 def _target(path: Path, compiler: Check, boards: Mapping[type, Check]) -> Check:
-    """Return whether a target can run: it needs a compiler, and the tools for its board."""
+    """Return whether the target of a file can run."""
     try:
-        target = load_target(path)
+        return _ready(load_target(path), compiler, boards)
     except HarnessError as error:
         detail = f"{error.where}: {error.what}"
         return Check(path.stem, ok=False, detail=detail, remedy=error.remedy)
+
+
+def _ready(target: Target, compiler: Check, boards: Mapping[type, Check]) -> Check:
+    """Return whether a target can run: it needs a compiler, and the tools for its board."""
     needs = [compiler, *(need for kind, need in boards.items() if isinstance(target.board, kind))]
     missing = [need.subject for need in needs if not need.ok]
     if isinstance(target.board, Qemu) and not missing:

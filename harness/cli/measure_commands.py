@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.board.board_options import BoardOptions
+from harness.board.derivations import derivations
 from harness.elf import Elf
 from harness.errors import ExitCode, InputError
 from harness.image.memory_use import pieces
@@ -74,7 +75,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 def _size(options: argparse.Namespace, workspace: Workspace) -> int:
-    memory = find_target(options.target, workspace.targets).memory if options.target else None
+    name = options.target
+    known = derivations(roots=workspace.targets)
+    memory = find_target(name, workspace.targets, known).memory if name else None
     paths = [path for path in (options.a, options.b) if path]
     elves = [Elf(path / "firmware.elf" if path.is_dir() else path) for path in paths]
     if memory is not None:

@@ -27,7 +27,7 @@ from harness.model.folder import Model
 from harness.support import bundled_files, checked_cache
 from harness.support.owned_temporary import sweep, temporary_folder
 from harness.support.whole_files import explained_errors
-from harness.target.target_file import ImageNeeds, Target
+from harness.target.target_file import Target
 
 Variant = Literal["measured", "traced", "profiled", "mlperf-tiny", "mlperf-tiny-energy"]
 """The purpose of an image; users only build `measured` ones directly."""
@@ -105,7 +105,7 @@ def build_image(
         _new_folder(images) as staging,
     ):
         generated = _generate(model, engine, staging / "model", target.mcu.core)
-        options = _options(target, toolchain)
+        options = firmware_options(target, toolchain)
         if variant in _LAYERS:
             _check_layers(generated, engine)
             options[_LAYERS[variant]] = "ON"
@@ -183,7 +183,7 @@ def _check_layers(generated: Generated, engine: Engine) -> None:
         )
 
 
-def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
+def firmware_options(target: Target, toolchain: Toolchain) -> dict[str, str]:
     """Return the options of firmware/CMakeLists.txt that target and toolchain determine.
 
     A port of the user's own is not one of them, since it is known by its contents.
@@ -200,17 +200,21 @@ def _options(target: Target, toolchain: Toolchain) -> dict[str, str]:
         "STACK_SIZE": str(target.stack),
         "LOAD": target.load,
         "OPTIMIZE": toolchain.opt,
-        **(_needs(target.image) if target.load == "flash" else {}),
+        **_needs(target),
         **{key: str(value) for key, value in port.options.items()},
     }
 
 
-def _needs(image: ImageNeeds) -> dict[str, str]:
-    """Return the options for what the chip looks for in flash; most look for nothing."""
-    options = {}
-    if image.vector_checksum:
+def _needs(target: Target) -> dict[str, str]:
+    """Return the options for what the chip needs of the image; most need nothing."""
+    image, options = target.image, {}
+    if image.writes:
+        options["START_WRITES"] = ";".join(
+            f"{write.width}:{write.address:#x}={write.value:#x}" for write in image.writes
+        )
+    if image.vector_checksum and target.load == "flash":
         options["VECTOR_CHECKSUM"] = "ON"
-    if image.words:
+    if image.words and target.load == "flash":
         options["FIXED_WORDS"] = ";".join(
             f"{fixed.address:#x}=" + ",".join(f"{value:#x}" for value in fixed.values)
             for fixed in image.words

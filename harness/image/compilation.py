@@ -44,6 +44,7 @@ _ERROR = re.compile(r"\berror\b|undefined reference", re.IGNORECASE)  # \b exclu
 _ERROR_LINES = 20
 _COUNT = re.compile(r"^\[(\d+)/(\d+)\] ", re.MULTILINE)
 _END = 20_000  # bytes of a log; a message of Ninja has the whole command of a failed compiler
+_SMALL = ("-Os", "-Oz")
 _LOOK = 0.5  # seconds between two looks at Ninja's count
 _LEAST_FREE = 1 << 20  # bytes; a build needs a few MiB
 _COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
@@ -220,14 +221,18 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
         region = overflow["region"]
         overflows[region] = max(overflows.get(region, 0), int(overflow["bytes"]))
     if overflows:
-        region, excess = next(iter(overflows.items()))
-        key = region.lower()
-        size = target.memory.flash.size if key == "flash" else target.memory.ram.size
+        sizes = {"FLASH": target.memory.flash.size, "RAM": target.memory.ram.size}
+        if target.load == "ram":
+            overflows = {"RAM": max(overflows.values())}  # FLASH is another name for it
+        excess = " and ".join(
+            f"{count:,} bytes larger than the {sizes[region]:,} bytes of {region.lower()}"
+            for region, count in overflows.items()
+        )
         return InputError(
-            f"the model is too large: the image is {excess:,} bytes larger than the "
-            f"{size:,} bytes of {key}",
-            where=f"{target.path}: memory.{key}",
-            remedy="choose a smaller model or a target with more memory",
+            f"the model is too large: the image is {excess}",
+            where=f"{target.path}: memory.{next(iter(overflows)).lower()}",
+            remedy="choose a smaller model, a target with more memory"
+            + (" or --opt=-Os" if toolchain.opt not in _SMALL else ""),
         )
     if refused := _OPTION.search(log):
         key = "baud" if refused["option"] == "BAUD" else f"options.{refused['option']}"

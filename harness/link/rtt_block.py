@@ -6,7 +6,7 @@ its name and its buffer, its size, the offsets of writer and reader, and flags.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.support.memory_map import Region
 
@@ -23,6 +23,10 @@ CLEARED = bytes(len(_ID))
 
 _UP, _DOWN = 24, 48  # offsets of the rings' descriptions in the block
 _WRITE, _READ = 12, 16  # offsets of the writer's and the reader's position in them
+
+_POSITIONS = struct.Struct("<8I")
+POSITIONS = range(_UP + _WRITE, _UP + _WRITE + _POSITIONS.size)
+"""The bytes of the control block from the first to the last position."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,21 @@ def parse(data: bytes, address: int, ram: Region) -> RttBlock | None:
     up = _ring(words[:6], address + _UP + _READ, ram, "to the host")
     down = _ring(words[6:], address + _DOWN + _WRITE, ram, "from the host")
     return RttBlock(up, down)
+
+
+def moved(block: RttBlock, data: bytes) -> RttBlock | None:
+    """Return `block` with the device's positions from `data`, its bytes `POSITIONS`.
+
+    Returns None if anything else differs from `block`, or a position is not possible: then the
+    firmware has restarted, or something has overwritten the control block.
+    """
+    up, down = block.up, block.down
+    up_write, up_read, _, _, buffer, size, down_write, down_read = _POSITIONS.unpack(data)
+    if (up_read, buffer, size, down_write) != (up.read, down.buffer, down.size, down.write):
+        return None
+    if up_write >= up.size or down_read >= down.size:
+        return None
+    return RttBlock(replace(up, write=up_write), replace(down, read=down_read))
 
 
 def _ring(words: list[int], position: int, ram: Region, which: str) -> Ring:

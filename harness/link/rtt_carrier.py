@@ -1,21 +1,25 @@
 """Carries the link over RTT: the host reads and writes two rings in the device's memory."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
 from harness.link import rtt_block
 from harness.link.device_clock import DeviceClock
-from harness.link.rtt_block import Ring, RttBlock
+from harness.link.due_time import DueTime
+from harness.link.rtt_block import RttBlock
 from harness.support.memory_map import Region
 from harness.support.process_activity import Activity
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.004  # seconds between two looks while the device answers
-_UNKNOWN = 0.01  # seconds between two looks at a computation of unknown length
-_GROWTH = 1 / 16  # the pause between two looks at a late computation, per second of it
 _UNFINISHED = 1.0  # seconds in which a firmware that starts has finished the control block
+
+
+Piece = tuple[int, bytes]
+"""An address, and what to write there."""
 
 
 class Memory(Protocol):
@@ -43,9 +47,12 @@ def block_address(elf: Elf) -> int:
 class RttCarrier:
     """The rings of the control block at `address`, in the `memory` of a device with `ram`.
 
+    An access through a probe takes about a millisecond, so there are few: sizes and addresses are
+    read once, the host remembers the positions that it moves itself, and what it writes goes out
+    together, through `write_pieces` if the memory has a way to write several pieces at once.
+
     While the device computes, each access takes a cycle of its bus. So the host stays away until
-    the shortest computation so far has passed, and counts its `looks` from then on; before the
-    first result, it looks rarely.
+    the computation is due to end, and counts its `looks` in vain from then on.
     """
 
     def __init__(
@@ -56,17 +63,23 @@ class RttCarrier:
         *,
         name: str,
         activity: Callable[[], Activity | None] = lambda: None,
+        write_pieces: Callable[[Sequence[Piece]], None] | None = None,
     ) -> None:
         self.name = name
         self.burst: int | None = None
         self.looks = 0
         self._memory = memory
+        self._write_pieces = write_pieces or self._write_each
         self._address = address
         self._ram = ram
         self._clock = DeviceClock(activity)
+        self._due = DueTime()
         self._resting_since: float | None = None
-        self._shortest: float | None = None
+        self._inferences = 1
+        self._known: RttBlock | None = None  # the control block, as last seen
+        self._was_made = False
         self._unfinished_since: float | None = None
+        self._later: list[Piece] = []  # positions to write before or with the next access
 
     @property
     def host_time(self) -> float:
@@ -81,13 +94,16 @@ class RttCarrier:
     def gather(self) -> None:
         """Do nothing: a look fetches all that is there."""
 
-    def rest(self) -> None:
-        """Leave the device alone until the computation that begins now is due to end."""
+    def rest(self, inferences: int = 1) -> None:
+        """Leave the device alone until the `inferences` that begin now are due to end."""
+        self._write()  # the device begins when the host has taken its bytes
         self._resting_since = time.monotonic()
+        self._inferences = inferences
         self.looks = 0
 
     def read(self, timeout: float) -> bytes:
         """Return the bytes received, waiting up to `timeout` seconds; b"" if there are none."""
+        self._write()
         end = time.monotonic() + max(timeout, 0)
         pause = self._first_pause()
         if pause and not self._sleep(pause, end):
@@ -105,10 +121,12 @@ class RttCarrier:
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
-            block = self._block()
+            known = self._known
+            # The ring has at least as many free bytes as the last time.
+            block = known if known and known.down.free >= len(view) else self._look()
             count = min(len(view), block.down.free) if block else 0
             if block and count:
-                self._store(block.down, bytes(view[:count]))
+                self._store(block, bytes(view[:count]))
                 view = view[count:]
                 continue
             if self.device_time > end:
@@ -123,17 +141,17 @@ class RttCarrier:
         """Return the seconds until the first look of a read."""
         if self._resting_since is None:
             return 0.0
-        if self._shortest is None:
-            return _UNKNOWN
-        return max(self._resting_since + self._shortest - time.monotonic(), 0.0)
+        due = self._resting_since + self._inferences * self._due.first_look()
+        return max(due - time.monotonic(), 0.0)
 
     def _next_pause(self, pause: float) -> float:
         """Return the seconds until the next look after one in vain."""
         if self._resting_since is None:
             return min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         self.looks += 1
-        late = _GROWTH * (time.monotonic() - self._resting_since)
-        return max(late, _UNKNOWN if self._shortest is None else _FIRST_PAUSE)
+        elapsed = time.monotonic() - self._resting_since
+        self._due.computes(elapsed / self._inferences)
+        return self._due.next_look(elapsed)
 
     def _sleep(self, seconds: float, end: float) -> bool:
         """Sleep for `seconds`, but not beyond `end`; return whether there is time left."""
@@ -144,40 +162,64 @@ class RttCarrier:
         return time.monotonic() < end
 
     def _fetch(self) -> bytes:
-        """Return what is in the ring from the device, and mark it as read."""
-        block = self._block()
+        """Return what is in the ring from the device, and mark it as read, with the next access."""
+        block = self._look()
         if block is None or not block.up.filled:
             return b""
         ring = block.up
+        if self._resting_since is not None:
+            elapsed = time.monotonic() - self._resting_since
+            self._due.ended(elapsed / self._inferences)
+            self._resting_since = None
         pieces = ring.pieces(ring.read, ring.filled)
         data = b"".join(self._memory.read_memory(piece.start, len(piece)) for piece in pieces)
-        if self._resting_since is not None:
-            duration = time.monotonic() - self._resting_since
-            self._shortest = min(duration, self._shortest or duration)
-            self._resting_since = None
-        self._move(ring, ring.write)
+        self._later.append((ring.position, _word(ring.write)))
+        self._known = replace(block, up=replace(ring, read=ring.write))
         return data
 
-    def _store(self, ring: Ring, data: bytes) -> None:
+    def _store(self, block: RttBlock, data: bytes) -> None:
         """Put `data`, which fits, into the ring to the device."""
+        ring = block.down
         for piece in ring.pieces(ring.write, len(data)):
-            self._memory.write_memory(piece.start, data[: len(piece)])
+            self._later.append((piece.start, data[: len(piece)]))
             data = data[len(piece) :]
             last = piece.stop - ring.buffer
-        self._move(ring, last % ring.size)
+        self._later.append((ring.position, _word(last % ring.size)))
+        self._known = replace(block, down=replace(ring, write=last % ring.size))
+        self._write()
 
-    def _move(self, ring: Ring, offset: int) -> None:
-        self._memory.write_memory(ring.position, offset.to_bytes(4, "little"))
+    def _write(self) -> None:
+        """Write what is to be written, in its order."""
+        if self._later:
+            pieces, self._later = self._later, []
+            self._write_pieces(pieces)
 
-    def _block(self) -> RttBlock | None:
+    def _write_each(self, pieces: Sequence[Piece]) -> None:
+        for address, data in pieces:
+            self._memory.write_memory(address, data)
+
+    def _look(self) -> RttBlock | None:
         """Return the control block; None while the firmware starts and has not made it yet."""
+        self._write()
+        if self._known is not None:
+            begin, size = rtt_block.POSITIONS.start, len(rtt_block.POSITIONS)
+            data = self._memory.read_memory(self._address + begin, size)
+            self._known = rtt_block.moved(self._known, data)
+        if self._known is None:
+            self._known = self._whole_block()
+        return self._known
+
+    def _whole_block(self) -> RttBlock | None:
         data = self._memory.read_memory(self._address, rtt_block.SIZE)
         try:
             block = rtt_block.parse(data, self._address, self._ram)
         except ValueError as error:
             raise self._overwritten(str(error)) from error
-        if block is not None or data.startswith(rtt_block.CLEARED):
+        if block is not None:
+            self._was_made = True
             self._unfinished_since = None
+        elif data.startswith(rtt_block.CLEARED) and not self._was_made:
+            self._unfinished_since = None  # the firmware has not started
         elif self._unfinished_since is None:
             self._unfinished_since = self.host_time
         elif self.host_time - self._unfinished_since > _UNFINISHED:
@@ -191,3 +233,7 @@ class RttCarrier:
             remedy="does the firmware write beyond a buffer, or use memory that it does not own? "
             "Does another debugger write to the chip?",
         )
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(4, "little")

@@ -53,7 +53,8 @@ def check_instructions(counted: int, welcome: Welcome, bracket: Bracket, where: 
 
     Both are counted between the same two readings, so they are equal, not just close.
     """
-    executed = bracket.instructions - (bracket.empty if welcome.counter_overhead else 0)
+    executed = bracket.instructions - bracket.in_interrupts
+    executed -= bracket.empty if welcome.counter_overhead else 0
     if counted != executed:
         raise InfrastructureError(
             f"the counter {welcome.counter!r} counted {counted:,} instructions in an inference, "

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.board.derivations import derivations
 from harness.engines.registry import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from harness.errors import InputError
 from harness.harness_toml import tflm_tree
@@ -89,6 +90,8 @@ class Selection:
     prebuilt: PrebuiltFirmware | None = None  # if set, nothing is built
     tflm: Path | None = None
     bundled_models: bool = False  # because the repository has none, and none is named
+    renode: str = ""  # the path of Renode, which derives targets from its platforms
+    probe: str = ""  # the debug probe of the target `auto`
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -98,8 +101,10 @@ class Selection:
         """
         targets = _split_names(options.target) or (DEFAULT_TARGET,)
         sketch = None
+        renode, probe = getattr(options, "renode", ""), getattr(options, "probe", "")
         if getattr(options, "sketch", ""):
-            sketch_targets = [find_target(name, workspace.targets) for name in targets]
+            known = derivations(renode, probe, workspace.targets)
+            sketch_targets = [find_target(name, workspace.targets, known) for name in targets]
             sketch = sketch_elf(options, sketch_targets, workspace.sketches)
         prebuilt = prebuilt_firmware(options, sketch)
         built = prebuilt.toolchain if prebuilt else None
@@ -113,6 +118,8 @@ class Selection:
             prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
             not options.model and not list_models(workspace.models[:1]),
+            renode,
+            probe,
         )
 
     @property
@@ -129,7 +136,8 @@ class Selection:
 
     def target(self, name: str) -> Target:
         """Return the target `name`; raises `InputError` if it is unknown or invalid."""
-        return find_target(name, self.workspace.targets)
+        roots = self.workspace.targets
+        return find_target(name, roots, derivations(self.renode, self.probe, roots))
 
     def model(self, name: str) -> Model:
         """Return the model `name`; raises `InputError` if it is unknown or invalid."""

@@ -175,6 +175,7 @@ class LinkDut(BoardUnderTest):
         where = f"{self.target.name}: {which}"
         check_ticks(result, self.welcome, where)
         if self._bracket is not None:
+            result = replace(result, ticks=result.ticks - self._bracket.surplus)
             check_instructions(self._ticks(result), self.welcome, self._bracket, where)
         check_waited(result.ticks, link.waited - waited, self.target)
         return result

@@ -32,6 +32,12 @@ class FaultyBoard(Protocol):
     def lock(self) -> None:
         """Switch the read-out protection on."""
 
+    def disconnect_reset(self) -> None:
+        """Leave nRESET unconnected."""
+
+    def cut_debug_in_reset(self) -> None:
+        """Reset the debug port, too, while nRESET is low."""
+
     def stick(self, address: int, bit: int) -> None:
         """Make a bit of flash always read as one."""
 
@@ -92,6 +98,12 @@ FAULTS: Mapping[str, _FaultKind] = {
         "SECTOR", "the sector or page is write-protected", lambda b, v: b.protect(address(v))
     ),
     "locked": _FaultKind("", "the read-out protection is on", lambda b, _: b.lock()),
+    "no-reset-line": _FaultKind(
+        "", "the probe's nRESET is not connected", lambda b, _: b.disconnect_reset()
+    ),
+    "reset-cuts-debug": _FaultKind(
+        "", "the debug port does not answer during a reset", lambda b, _: b.cut_debug_in_reset()
+    ),
     "stuck-bit": _FaultKind("ADDRESS:BIT", "the bit of flash always reads as one", _stick),
     "serial-drop": _FaultKind(
         _BYTE, "lose the N-th byte from now on, counted from 0", _disturb(Harm.DROP)

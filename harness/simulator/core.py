@@ -24,7 +24,6 @@ from harness.simulator.thumb import Block
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
 _IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls a UART
 _POLL_PAUSE = 0.002  # the same while it polls memory; a debugger's write ends the pause
-_NEAR = 1_000_000  # ticks until an event for which polling firmware may wait
 _CLOSE_DEADLINE = 5.0  # seconds
 
 
@@ -74,7 +73,7 @@ class Core:
             self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
         self._exceptions = self._stop_handler.exceptions
-        self._polling = PollingDetector(self.executor, memories)
+        self._polling = PollingDetector(self.executor, memories, self._ticks_left)
         self._turn = threading.Condition(threading.RLock())
         self._waiting = 0
         self._count_lock = threading.Lock()
@@ -217,14 +216,10 @@ class Core:
                         return
 
     def _run_slice(self) -> None:
-        """Run for a while; then pause if the firmware polls memory, and nothing is due soon."""
+        """Run for a while; then pause if the firmware only polls memory."""
         end = self.executor.now() + self._polling.slice
         self._execute(end, self._nobody_waits)
-        if self.executor.now() < end or not self._keeps_running():
-            return
-        deadline = next_deadline(self.timed)
-        is_far = deadline is None or deadline > self.clock.ticks() + _NEAR
-        if is_far and self._polling.polls():
+        if self.executor.now() >= end and self._keeps_running() and self._polling.polls():
             self._turn.wait(_POLL_PAUSE)
 
     def _nobody_waits(self) -> bool:
@@ -274,6 +269,11 @@ class Core:
             self._reset_wanted = True
         if self._reset_wanted:
             self._reset()
+
+    def _ticks_left(self) -> int:
+        """Return the ticks until the next event of a timer."""
+        deadline = next_deadline(self.timed)
+        return NEVER if deadline is None else deadline - self.clock.ticks()
 
     def _expire(self) -> None:
         for timed in self.timed:

@@ -5,7 +5,7 @@ interrupt can change that, so its process need not spend a processor on it.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.simulator.bus import Memory
 from harness.simulator.execution import Executor
@@ -13,17 +13,25 @@ from harness.simulator.registers import LR, SP, XPSR, R
 
 _LONG, _SHORT = 2_000_000, 2_000  # instructions between two looks
 _LOOKS = 4  # in a row, until the next long run
+_NEAR = 1_000_000  # ticks until an event for which polling firmware may wait
 
 
 class PollingDetector:
     """Compares the state of the core on `executor` between runs of `slice` instructions.
 
-    `memories` are those that the core can change.
+    `memories` are those that the core can change. `ticks_left` returns the ticks until a timer's
+    next event: firmware that polls a timer must not be slowed down.
     """
 
-    def __init__(self, executor: Executor, memories: Sequence[Memory]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        memories: Sequence[Memory],
+        ticks_left: Callable[[], int],
+    ) -> None:
         self.slice = _LONG
         self._executor = executor
+        self._ticks_left = ticks_left
         self._memories = [memory for memory in memories if not memory.flash]
         self._registers = executor.registers.batch(*R, SP, LR, XPSR)
         self._seen: dict[tuple[int, ...], int] = {}  # registers to checksum of the memory
@@ -38,7 +46,7 @@ class PollingDetector:
             return False
         self.slice = _SHORT
         self._seen[registers] = checksum = self._checksum()
-        return before == checksum
+        return before == checksum and self._ticks_left() > _NEAR
 
     def _checksum(self) -> int:
         checksum = 0

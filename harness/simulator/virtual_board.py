@@ -53,6 +53,8 @@ class Board:
         self.busy = False
         self.is_unplugged = False
         self._powered = True
+        self._reset_line = True
+        self._debug_in_reset = True
         self._unplug_in: int | None = None
         self._flashing = False
         self._port = DebugPort(self.chip)
@@ -88,7 +90,7 @@ class Board:
             self._count_transfer()
             if self.is_unplugged:
                 raise ConnectionError("unplugged")
-            if not self._powered:
+            if not self._powered or self._is_cut(operation):
                 return encode_answer(Status.NO_ACK, words)
             try:
                 words += self._transfer(operation, address, count, values)
@@ -107,9 +109,14 @@ class Board:
             self._port.write_ap(address, values)
         elif operation is Operation.WRITE_DP:
             self._port.write_dp(address, values[0])
-        else:
+        elif self._reset_line:
             self.chip.core.set_reset(asserted=bool(address))
         return []
+
+    def _is_cut(self, operation: Operation) -> bool:
+        """Return whether the debug port does not take part: it is in reset."""
+        in_reset = self.chip.core.held_in_reset and operation is not Operation.RESET
+        return in_reset and not self._debug_in_reset
 
     # Faults
 
@@ -156,6 +163,14 @@ class Board:
             )
         with self.chip.core.stopped():
             self.chip.protection.lock()
+
+    def disconnect_reset(self) -> None:
+        """Leave nRESET unconnected: what the probe does with it has no effect."""
+        self._reset_line = False
+
+    def cut_debug_in_reset(self) -> None:
+        """Reset the debug port, too, while nRESET is low, as the RUN pin of an RP2040 does."""
+        self._debug_in_reset = False
 
     def stick(self, address: int, bit: int) -> None:
         """Make a bit of flash always read as one; raise `ValueError` outside the flash."""

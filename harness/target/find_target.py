@@ -1,7 +1,8 @@
 """Finds targets by name or path; reads their files with their bases and checks them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -10,14 +11,17 @@ from harness.errors import InputError
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
+from harness.target.chip_target import derive_chip
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
 
 _IDENTITY = {"board": ("kind",), "port": ("name", "dir")}
 """The keys of a table that decide what its other keys mean."""
 
-_DERIVATIONS: dict[str, Callable[[str], Target]] = {}
+_DERIVATIONS: dict[str, Callable[[str], Target]] = {"chip": derive_chip}
 """Functions that derive a target from what other tools know, by the prefix of its name."""
+
+_NONE: Mapping[str, Callable[[str], Target]] = MappingProxyType({})
 
 
 def load_target(path: Path) -> Target:
@@ -31,17 +35,23 @@ def load_target(path: Path) -> Target:
     return Target(name=path.stem, path=path, **msgspec.structs.asdict(file))
 
 
-def find_target(name: str, roots: Sequence[Path]) -> Target:
+def find_target(
+    name: str,
+    roots: Sequence[Path],
+    derivations: Mapping[str, Callable[[str], Target]] = _NONE,
+) -> Target:
     """Return the target called `name` in the folders `roots`, or at the path `name`.
 
-    A name such as `chip:nrf52840` has no file: it says what the target is derived from.
+    A name such as `chip:nrf52840` or `auto` has no file: it says what the target is derived from.
+    Other rooms bring more `derivations`, such as the one for `renode:`.
     """
     kind, colon, source = name.partition(":")
-    if colon and kind in _DERIVATIONS:
-        return _DERIVATIONS[kind](source)
+    derive = {**_DERIVATIONS, **derivations}.get(kind)
+    known = list_targets(roots)
+    if derive and (colon or name not in known):
+        return derive(source)
     if bundled_files.is_path(name):
         return load_target(Path(name))
-    known = list_targets(roots)
     if name not in known:
         raise InputError(f"unknown target {name!r}", remedy=suggest(name, known))
     return load_target(known[name])
@@ -57,7 +67,7 @@ def _with_base(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the keys of a target file, merged over those of its base."""
     data = toml_file.load(path)
     board = data.get("board")
-    for key in ("platform", "overlay"):
+    for key in ("platform", "overlay", "pack"):
         if isinstance(board, dict) and isinstance(board.get(key), str):
             relative = path.parent / board[key]
             board[key] = str(relative.absolute()) if relative.is_file() else board[key]

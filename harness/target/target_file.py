@@ -22,6 +22,7 @@ Core = Literal[
     "cortex-m4f",
     "cortex-m7",
     "cortex-m33",
+    "cortex-m33-nofp",
     "cortex-m55",
     "cortex-m85",
 ]
@@ -145,6 +146,10 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
 
     target: Text
     """Name of the chip in pyOCD."""
+    pack: str = ""
+    """CMSIS pack that has the chip, a `.pack` file; the path is relative to the target file. Not
+    needed for chips that pyOCD has built in, or after `pyocd pack install`.
+    """
     probe: str = ""
     """Unique ID of the debug probe, or `remote:HOST:PORT`. Needed if there are several probes."""
     serial: str = ""
@@ -177,8 +182,8 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     """A `.repl` file, or a `.resc` file that creates the machine but does not start it. The path
     is relative to the target file or to Renode's own folder.
     """
-    uart: Text
-    """Name of the UART in the platform."""
+    uart: str = ""
+    """Name of the UART in the platform. Needed if a serial line carries the link."""
     overlay: Annotated[str, msgspec.Meta(pattern=r"(^|\.repl)$")] = ""
     """A `.repl` file that is loaded after the platform."""
     cpu: Text = "cpu"
@@ -198,8 +203,19 @@ class FixedWords(Section, frozen=True):
     """The words, 32 bits each."""
 
 
+class Write(Section, frozen=True):
+    """A write to a register."""
+
+    address: Address
+    """Address of the register."""
+    value: Address
+    """Value that is written."""
+    width: Literal[8, 16, 32] = 32
+    """Bits of the access."""
+
+
 class ImageNeeds(Section, frozen=True):
-    """What the chip looks for in the image before it starts it."""
+    """What the chip looks for in the image before it starts it, and what the image does first."""
 
     vector_checksum: bool = False
     """Whether vector 7 makes the sum of the first eight vectors 0, as the boot ROM of LPC chips
@@ -209,17 +225,10 @@ class ImageNeeds(Section, frozen=True):
     """Words at fixed addresses in ascending order, such as the flash configuration field of
     Kinetis chips.
     """
-
-
-class Write(Section, frozen=True):
-    """A write by the debugger."""
-
-    address: Address
-    """Address of the register."""
-    value: Address
-    """Value that is written."""
-    width: Literal[8, 16, 32] = 32
-    """Bits of the access."""
+    writes: tuple[Write, ...] = ()
+    """What the image writes first of all, in this order: for registers that must be written within
+    a few cycles, as a watchdog's, which a debugger is too slow for.
+    """
 
 
 class Arduino(Section, frozen=True):
@@ -251,7 +260,7 @@ class TargetFile(Section, frozen=True):
     image to `memory.ram` at each start, and leaves the flash as it is.
     """
     image: ImageNeeds = ImageNeeds()
-    """What the chip looks for in the image before it starts it."""
+    """What the chip looks for in the image before it starts it, and what the image does first."""
     before_start: tuple[Write, ...] = ()
     """What the debugger writes after a reset, in this order, before the first instruction: to stop
     a watchdog, for example.

@@ -13,8 +13,10 @@ from harness.target.target_file import (
     Port,
     Pyocd,
     Qemu,
+    Renode,
     TargetFile,
     Virtual,
+    Write,
 )
 
 _WORD = 4
@@ -54,6 +56,13 @@ def check_rules(path: Path, file: TargetFile) -> None:
     _check_words(path, file)
     _check_writes(path, file)
     _check_counter(path, file)
+    if isinstance(file.board, Renode) and not (file.port.over_rtt or file.board.uart):
+        raise InputError(
+            f"is missing: the port {file.port.name} needs a serial line",
+            where=f"{path}: board.uart",
+            remedy='name the UART of the platform, or set port.carrier = "rtt" for a port that '
+            "can do this, such as generic",
+        )
     _check_port(path, file.port)
 
 
@@ -100,15 +109,19 @@ def _check_writes(path: Path, file: TargetFile) -> None:
             where=f"{path}: before_start",
             remedy="remove it: an emulator starts without it",
         )
-    for index, write in enumerate(file.before_start):
-        where = f"{path}: before_start[{index}]"
-        if write.address % (write.width // 8):
-            raise InputError(
-                f"address must be a multiple of {write.width // 8} for a width of {write.width}",
-                where=where,
-            )
-        if write.value >> write.width:
-            raise InputError(f"value has more than {write.width} bits", where=where)
+    for key, writes in (("before_start", file.before_start), ("image.writes", file.image.writes)):
+        for index, write in enumerate(writes):
+            _check_write(f"{path}: {key}[{index}]", write)
+
+
+def _check_write(where: str, write: Write) -> None:
+    size = write.width // 8
+    if write.address % size:
+        raise InputError(
+            f"address must be a multiple of {size} for a width of {write.width}", where=where
+        )
+    if write.value >> write.width:
+        raise InputError(f"value has more than {write.width} bits", where=where)
 
 
 def _check_counter(path: Path, file: TargetFile) -> None:

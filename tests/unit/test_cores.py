@@ -119,7 +119,9 @@ def test_a_target_s_core_is_known_to_the_engine(core: str) -> None:
     extension_of(core)
 
 
-NO_MACHINE = {"cortex-m0plus", "cortex-m4", "cortex-m23", "cortex-m85"}  # in QEMU
+NO_MACHINE = {  # in QEMU
+    *("cortex-m0plus", "cortex-m4", "cortex-m23", "cortex-m33-nofp", "cortex-m85"),
+}
 
 
 def test_there_is_a_machine_for_every_other_core() -> None:

@@ -280,7 +280,7 @@ def identify(
     shutil.rmtree(folder, ignore_errors=True)
     generated = build._generate(model, ENGINE, folder, target.mcu.core)
     chosen = toolchain or find_gcc()
-    return build._build_id(generated, chosen, target, build._options(target, chosen))
+    return build._build_id(generated, chosen, target, build.firmware_options(target, chosen))
 
 
 def memory(target: Target, flash: int = 0, ram: int = 0) -> Target:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.board.renode.renode_log import READING, RenodeLog
+from harness.board.renode.renode_log import INTERRUPT, READING, Counts, Interrupts, RenodeLog
 
 CODE = [range(0x0800_0000, 0x0801_0000)]
 READ = "[WARNING] sysbus: [cpu: 0x8000ABC] ReadDoubleWord from non existing peripheral at {}."
@@ -14,6 +14,10 @@ READ = "[WARNING] sysbus: [cpu: 0x8000ABC] ReadDoubleWord from non existing peri
 
 def reading(count: int, core: str = "cpu") -> str:
     return f"[INFO] {core}: {READING.format(count)}"
+
+
+def interrupt(edge: str, count: int, core: str = "cpu") -> str:
+    return f"[INFO] {core}: {INTERRUPT.format(count, edge)}"
 
 
 def log_of(folder: Path, *lines: str) -> RenodeLog:
@@ -26,19 +30,28 @@ def log_of(folder: Path, *lines: str) -> RenodeLog:
 
 def test_an_inference_lies_between_the_last_two_readings(tmp_path: Path) -> None:
     log = log_of(tmp_path, *map(reading, (100, 110, 500, 900, 1000, 2500)))
-    assert log.bracket() == (1500, 10)
+    assert log.bracket() == Counts(1500, 10, Interrupts())
     assert log.bracket() is None, "it is counted once"
 
 
 def test_readings_of_another_core_do_not_count(tmp_path: Path) -> None:
     lines = [reading(5), reading(7), reading(9, "cpu1"), reading(20), reading(11, "cpu1")]
-    assert log_of(tmp_path, *lines).bracket() == (13, 2)
+    assert log_of(tmp_path, *lines).bracket() == Counts(13, 2, Interrupts())
+
+
+def test_interrupts_within_an_inference_are_told_apart(tmp_path: Path) -> None:
+    lines = [reading(0), reading(4), interrupt("begins", 5), interrupt("ends", 10), reading(20)]
+    lines += [interrupt("begins", 30), interrupt("begins", 31, "cpu1"), interrupt("ends", 35)]
+    lines += [interrupt("begins", 40), interrupt("ends", 46), reading(100)]
+    log = log_of(tmp_path, *lines)
+    assert log.bracket() == Counts(80, 4, Interrupts(2, 11))
+    assert log.excerpt() == [], "they do not help a person"
 
 
 def test_the_name_of_the_machine_may_precede_a_source(tmp_path: Path) -> None:
     lines = [reading(5, "dut/cpu"), READ.format("0x70000000").replace("sysbus", "dut/sysbus")]
     log = log_of(tmp_path, *lines, reading(8, "dut/cpu"))
-    assert log.bracket() == (3, 3)
+    assert log.bracket() == Counts(3, 3, Interrupts())
     assert log.unmapped.count == 1
 
 
@@ -128,7 +141,7 @@ def test_a_log_that_grows_is_read_as_a_whole(
             file.write(data[begin:end])
         log.update()
     assert log.unmapped.count == 1
-    assert log.bracket() == (5, 4)
+    assert log.bracket() == Counts(5, 4, Interrupts())
 
 
 @given(st.binary(max_size=200))

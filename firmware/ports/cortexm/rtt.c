@@ -10,7 +10,7 @@
 #include "port.h"
 
 #define ID_SIZE 16U
-#define UP_SIZE 1024U                  /* to the host */
+#define UP_SIZE (LINK_WINDOW / 2U)     /* to the host */
 #define DOWN_SIZE (PORT_RING_SIZE + 1) /* a full ring has one free byte */
 
 typedef struct {

@@ -45,6 +45,9 @@ uint32_t port_stack_size(void) {
 }
 
 __attribute__((noreturn)) void reset_handler(void) {
+#ifdef START_WRITES
+#include "start_writes.h" /* generated: a watchdog that runs after reset, for example */
+#endif
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     /* Before any code that may use a float or vector register: after reset, the FPU and Helium
      * are off. Some emulators do not model that, and a mistake here does not show on them. */

@@ -1,19 +1,20 @@
 """Debug probes: selecting one, and opening a session with the chip behind it."""
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
 from pyocd.probe.tcp_client_probe import TCPClientProbe
-from pyocd.target import TARGET
 
-from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd.packs import provide_chip
+from harness.board.pyocd.pyocd_errors import is_remote, locked_error, translated_errors
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError
 from harness.simulator.pyocd_probe import VirtualProbe
-from harness.support.suggestions import suggest
 from harness.target.target_file import ChipId
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
@@ -79,46 +80,82 @@ def real_probes() -> list[Any]:
     return _real(DebugProbeAggregator.get_all_connected_probes())
 
 
-def open_session(probe: Any, target: str, frequency: int) -> Session:
+def open_session(
+    probe: Any,
+    target: str,
+    frequency: int,
+    *,
+    pack: str = "",
+    warn: Callable[[str], None] = lambda _: None,
+) -> Session:
     """Connect to `target`, pyOCD's name for a chip, under reset; the core is halted.
 
-    `frequency` is the SWD clock in Hz. Raises `InputError` for a name that pyOCD does not know
-    and `InfrastructureError` if the probe or the chip does not answer.
+    `frequency` is the SWD clock in Hz, `pack` the path of a CMSIS pack with the chip, or empty.
+    If it does not answer while the probe holds nRESET low, the connection is made without a reset
+    and `warn` is called. Raises `InputError` for a chip that pyOCD does not know, and
+    `InfrastructureError` if the probe or the chip does not answer, or the chip is locked.
     """
-    if target not in TARGET:
-        raise InputError(
-            f"pyOCD has no built-in target {target!r}",
-            where="board.target",
-            remedy=f"{suggest(target, TARGET)}; `pyocd pack find {target}` looks for a pack",
-        )
+    provide_chip(target, pack)
+    with translated_errors(probe.unique_id, target, "connecting"):
+        try:
+            return _open(probe, target, frequency, "under-reset")
+        except exceptions.TargetError:
+            session = _open(probe, target, frequency, "halt")
+    warn(
+        f"probe {probe.unique_id}: the chip does not answer while nRESET is low, so the connection "
+        "was made without a reset"
+    )
+    return session
+
+
+def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session:
     options = {
         "target_override": target,
-        "connect_mode": "under-reset",
+        "connect_mode": connect_mode,
         "frequency": frequency,
         # Otherwise pyOCD reads a pyocd.yaml and changes to its folder.
         "no_config": True,
         "hide_programming_progress": True,
+        # The names of all registers of a pack's chip: nobody reads them.
+        "load_svd": False,
         "resume_on_disconnect": False,
-        # Unlocking a locked nRF52 erases the chip without asking.
+        # Unlocking a locked chip erases it without asking.
         "auto_unlock": False,
         "reset.halt_timeout": _RESET_DEADLINE,
     }
     session = Session(probe, auto_open=False, options=options)
     try:
-        with translated_errors(probe.unique_id, target, "connecting"):
-            session.open()
+        session.open()
     except (KeyError, AssertionError, AttributeError) as error:
-        # pyOCD raises these for a chip of another family.
         _close(session)
+        if is_remote(probe.unique_id):
+            raise  # the server may be the reason
+        # pyOCD raises these for a chip of another family.
         raise InfrastructureError(
             f"pyOCD's support for {target} failed with {error!r}",
             where=f"probe {probe.unique_id}",
             remedy=f"is the chip really a {target}?",
         ) from error
-    except InfrastructureError:
+    except exceptions.TargetError as error:
+        locked = _is_locked(session)
+        with suppress(exceptions.Error, OSError):
+            session.probe.assert_reset(False)  # pyOCD leaves nRESET low
+        _close(session)
+        if locked:
+            raise locked_error(probe.unique_id, target) from error
+        raise
+    except (exceptions.Error, OSError, ValueError, TypeError):
         _close(session)  # otherwise the probe stays claimed
         raise
     return session
+
+
+def _is_locked(session: Session) -> bool:
+    """Return whether the chip says, through its own access port, that debuggers are locked out."""
+    try:
+        return bool(session.target.is_locked())
+    except (exceptions.Error, KeyError, AttributeError, OSError):
+        return False  # it does not answer at all, or pyOCD does not know how to ask
 
 
 def check_chip(session: Session, probe: str, target: str, chip: ChipId) -> None:

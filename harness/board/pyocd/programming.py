@@ -50,6 +50,13 @@ def _check_in_flash(session: Session, segment: Segment, target: str, elf: Elf) -
                 where=str(elf.path),
                 remedy="compare memory.flash in the target file with the chip's datasheet",
             )
+        if region.flash is None:
+            raise InputError(
+                f"pyOCD has no flash algorithm for {target} at {address:#010x}",
+                where="board.target",
+                remedy="is its CMSIS pack damaged, or of another version? Take another pack with "
+                "--pack=FILE",
+            )
 
 
 def verify(session: Session, probe: str, segment: Segment, memory: str) -> None:

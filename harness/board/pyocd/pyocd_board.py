@@ -1,6 +1,7 @@
 """Boards behind a debug probe, driven through pyOCD, both real and virtual."""
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version as package_version
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
 from harness.link.rtt_block import CLEARED
-from harness.link.rtt_carrier import block_address
+from harness.link.rtt_carrier import Piece, block_address
 from harness.link.serial_port import open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
@@ -37,6 +38,7 @@ T = TypeVar("T")
 _SEARCH_LIMIT, _CONNECT_LIMIT, _STATE_LIMIT, _CLOSE_LIMIT = 30.0, 60.0, 30.0, 30.0
 _FLASH_LIMIT, _FLASH_BYTE = 120.0, 1 / 1000
 _MEMORY_LIMIT, _MEMORY_BYTE = 15.0, 1 / 5000
+_WORD = 4
 
 
 class PyocdBoard:
@@ -92,7 +94,13 @@ class PyocdBoard:
         self._session = self._limit.run(
             _CONNECT_LIMIT,
             "connecting",
-            lambda: open_session(probe, self._board.target, self._board.frequency),
+            lambda: open_session(
+                probe,
+                self._board.target,
+                self._board.frequency,
+                pack=self._board.pack,
+                warn=self._progress.warn,
+            ),
         )
         self._elf = image.elf
         self._identify(self._session)
@@ -101,7 +109,9 @@ class PyocdBoard:
         if over_rtt:
             block = block_address(image.elf)  # RAM may still have that of an earlier run
             self._boot(self._session, image, range(block, block + len(CLEARED)))
-            return rtt_carrier(self, self._target, image, self._activity)
+            return rtt_carrier(
+                self, self._target, image, self._activity, write_pieces=self._write_pieces
+            )
         self._port = open_port(device, self._target.port.baud)
         self._boot(self._session, image)
         name = f"{self._target.name} ({device})"
@@ -152,21 +162,30 @@ class PyocdBoard:
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
         session = self._started()
-        return self._do(
-            _MEMORY_LIMIT + size * _MEMORY_BYTE,
-            "reading memory",
-            lambda: bytes(session.target.read_memory_block8(address, size)),
-        )
+
+        def read() -> bytes:
+            # Whole words, in one access: pyOCD reads the bytes at an odd address one by one.
+            begin = address % _WORD
+            words = session.target.read_memory_block32(address - begin, -(-(begin + size) // _WORD))
+            return struct.pack(f"<{len(words)}I", *words)[begin : begin + size]
+
+        return self._do(_MEMORY_LIMIT + size * _MEMORY_BYTE, "reading memory", read)
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`; the core may run."""
+        self._write_pieces([(address, data)])
+
+    def _write_pieces(self, pieces: Sequence[Piece]) -> None:
+        """Write `pieces` to RAM in their order, in one transfer to the probe where it can."""
         session = self._started()
 
         def write() -> None:
-            session.target.write_memory_block8(address, data)
+            for address, data in pieces:
+                session.target.write_memory_block8(address, data)
             session.target.flush()  # a probe may buffer writes, and RUN takes the serial line
 
-        self._do(_MEMORY_LIMIT + len(data) * _MEMORY_BYTE, "writing memory", write)
+        size = sum(len(data) for _, data in pieces)
+        self._do(_MEMORY_LIMIT + size * _MEMORY_BYTE, "writing memory", write)
 
     def _started(self) -> Session:
         if self._session is None:

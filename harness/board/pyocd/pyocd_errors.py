@@ -7,7 +7,10 @@ from pyocd.core import exceptions
 
 from harness.errors import InfrastructureError
 
-_WIRING = "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET"
+_WIRING = (
+    "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET. Some locked chips do "
+    "not answer either: only the vendor's tool or boot loader unlocks them"
+)
 _PERMISSIONS = (
     "is another program using it? On Linux a udev rule must allow it: "
     "see pyocd.io/docs/installing, 'udev rules'"
@@ -42,7 +45,8 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
     except exceptions.TransferFaultError as error:
         raise translate(
             f"memory cannot be accessed: {error}",
-            "is the address in the chip's memory map, and is read-out protection off?",
+            "is the address in the chip's memory map, and is read-out protection off? "
+            f"`pyocd erase --mass -t {target}` unlocks a chip, and erases all that is in its flash",
         ) from error
     except exceptions.TransferError as error:
         raise translate(f"the target stopped answering: {error}", _WIRING) from error
@@ -61,6 +65,16 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
     except OSError as error:  # a busy ST-Link raises usb.core.USBError, which pyOCD lets through
         late = isinstance(error, TimeoutError)
         raise translate(str(error), STALLED if late else _access(probe)) from error
+
+
+def locked_error(probe: str, target: str) -> InfrastructureError:
+    """Return the error for a chip that shuts debuggers out."""
+    return InfrastructureError(
+        "the chip is locked: its read-out protection is on, and debuggers have no access",
+        where=f"probe {probe}",
+        remedy=f"`pyocd erase --mass -t {target} -u {probe}` unlocks it, and erases all that is in "
+        "its flash",
+    )
 
 
 def is_remote(probe: str) -> bool:

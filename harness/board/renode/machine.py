@@ -4,21 +4,13 @@ import os
 import re
 from pathlib import Path
 
+from harness.board.renode.core_counters import COUNTER
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
 from harness.board.renode.renode_log import READING
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.support.suggestions import suggest
 from harness.target.target_file import Renode, Target
-
-CONFIGURATION = """\
-[general]
-use-synchronous-logging = True
-"""
-"""Renode's configuration file: a line is in the log before the core goes on."""
-
-COUNTER = "port_ticks"
-"""The firmware's function that reads the counter, at both ends of a bracket."""
 
 _PLATFORM_DEADLINE = 120.0  # seconds; a platform may compile C#, or try to download a file
 _MACHINE = "dut"
@@ -31,8 +23,6 @@ _UART = re.compile(r"(\w+) \(\w*UART\w*\)", re.IGNORECASE)  # in a line of `peri
 _CORE = re.compile(r"(\w+) \((?:CortexM|ARMv\w+)\)")
 _NO_DOWNLOAD = re.compile(r"Failed to download (\S+),")
 _IS_SVD = ".svd"  # a description of registers; a platform does without it
-_DWT = re.compile(r"(\w+) \(DWT\)")
-_MIPS = 100  # an instruction takes 10 ns, which Renode calculates with exactly
 _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
@@ -41,35 +31,48 @@ _NO_FILE = re.compile(
 
 
 def build(monitor: Monitor, target: Target, board: Renode, elf: Elf, scratch: Path) -> None:
-    """Create the machine from the board's platform: a `.repl`, or a `.resc` that creates it."""
+    """Create the machine for `elf`, and check that it has the target's core."""
+    create(monitor, board, elf.path, scratch, str(target.path))
+    _check_core(monitor, target, board)
+    # The fastest settings for an interrupt-driven UART: docs/renode.md, "How fast".
+    monitor.command("emulation SetGlobalAdvanceImmediately true")
+    monitor.command('emulation SetGlobalQuantum "0.001"')
+
+
+def create(monitor: Monitor, board: Renode, firmware: Path, scratch: Path, where: str) -> None:
+    """Create the machine from the board's platform: a `.repl`, or a `.resc` that creates it.
+
+    Errors name a key of the file `where`.
+    """
     if board.platform.endswith(".resc"):
         monitor.command(f'$name="{_MACHINE}"')
         for variable in ("$bin", "$elf"):  # Renode's scripts use either name for the firmware
-            monitor.command(f"{variable}={quoted(elf.path)}")
-        create = f"include {quoted(board.platform)}"
+            monitor.command(f"{variable}={quoted(firmware)}")
+        line = f"include {quoted(board.platform)}"
     else:
         monitor.command(f'mach create "{_MACHINE}"')
         whole = scratch / "platform.repl"
         parts = filter(None, [board.platform, board.overlay])
         whole.write_text("".join(f"using {_in_platform(part)}\n" for part in parts))
-        create = f"machine LoadPlatformDescription {quoted(whole)}"
+        line = f"machine LoadPlatformDescription {quoted(whole)}"
     try:
-        answer = monitor.command(create, _PLATFORM_DEADLINE)
+        answer = monitor.command(line, _PLATFORM_DEADLINE)
     except MonitorRefusedError as error:
-        raise _platform_error(error, target, board) from error
+        raise _platform_error(error, where, board) from error
     missing = [url for url in _NO_DOWNLOAD.findall(answer) if _IS_SVD not in url]
     if missing:
         raise InputError(
             f"the script stops at the download of {missing[0]}, which fails",
-            where=f"{target.path}: board.platform",
+            where=f"{where}: board.platform",
             remedy="use a copy of the script without this line: the harness sets $bin and $elf",
         )
-    if monitor.machine == _NO_MACHINE:
-        raise InputError("the script creates no machine", where=f"{target.path}: board.platform")
-    _check_core(monitor, target, board)
-    # The fastest settings for an interrupt-driven UART: docs/renode.md, "How fast".
-    monitor.command("emulation SetGlobalAdvanceImmediately true")
-    monitor.command('emulation SetGlobalQuantum "0.001"')
+    if not has_machine(monitor):
+        raise InputError("the script creates no machine", where=f"{where}: board.platform")
+
+
+def has_machine(monitor: Monitor) -> bool:
+    """Whether a machine is selected in the Monitor."""
+    return monitor.machine != _NO_MACHINE
 
 
 def _check_core(monitor: Monitor, target: Target, board: Renode) -> None:
@@ -129,31 +132,6 @@ def report(monitor: Monitor, board: Renode, elf: Elf) -> None:
         monitor.command(f'sysbus.{board.cpu} AddHook {counter[0] & ~1:#x} "{hook}"')
 
 
-def counting_remedy(monitor: Monitor, board: Renode) -> str:
-    """Return what to write so that the DWT counts one tick for each instruction."""
-    dwt = _DWT.search(monitor.command("peripherals"))
-    frequency = f"frequency: {_MIPS}000000"
-    if not board.platform.endswith(".resc"):
-        entry = dwt[1] if dwt else "dwt: Miscellaneous.DWT @ sysbus 0xE0001000"
-        entry = entry if ":" in entry else f"{entry}:"
-        return (
-            "name a .repl file with these lines in board.overlay of the target file "
-            '(docs/renode.md, "Counting"):\n'
-            f"{board.cpu}:\n    PerformanceInMips: {_MIPS}\n{entry}\n    {frequency}"
-        )
-    speed = f"sysbus.{board.cpu} PerformanceInMips {_MIPS}"
-    if dwt:
-        return (
-            f"write this line into the script, and `{frequency}` into {dwt[1]} of the platform "
-            f'that it loads (docs/renode.md, "Counting"):\n{speed}'
-        )
-    return (
-        'write these lines into the script (docs/renode.md, "Counting"):\n'
-        f"{speed}\nmachine LoadPlatformDescriptionFromString "
-        f'"dwt: Miscellaneous.DWT @ sysbus 0xE0001000 {{ {frequency} }}"'
-    )
-
-
 def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> int:
     """Connect the UART to a pseudo-terminal; return the descriptor of the host's end.
 
@@ -185,14 +163,14 @@ def _in_platform(path: str) -> str:
     return '"' + path.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
-def _platform_error(error: MonitorRefusedError, target: Target, board: Renode) -> InputError:
+def _platform_error(error: MonitorRefusedError, where: str, board: Renode) -> InputError:
     """Return the error with the target file's key that causes it, and a remedy."""
     missing = _NO_FILE.search(error.what)
     if missing:
         key = "overlay" if board.overlay and board.overlay in missing[0] else "platform"
         return InputError(
             f"Renode does not find {board.overlay if key == 'overlay' else board.platform}",
-            where=f"{target.path}: board.{key}",
+            where=f"{where}: board.{key}",
             remedy="give a path relative to the target file, or one in Renode's own folder, "
             "such as platforms/cpus/stm32f4.repl",
         )
@@ -206,7 +184,7 @@ def _platform_error(error: MonitorRefusedError, target: Target, board: Renode) -
         )
     return InputError(
         f"Renode does not accept the platform:\n{message}",
-        where=f"{target.path}: board.platform",
+        where=f"{where}: board.platform",
         remedy=remedy,
     )
 

@@ -1,16 +1,15 @@
 """Boards emulated by Renode."""
 
+import base64
 import os
-import re
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from harness.board.board import Bracket, log_file, not_started
-from harness.board.renode import machine
-from harness.board.renode.installation import environment, find_renode
-from harness.board.renode.monitor import Monitor, quoted
+from harness.board.board import Bracket, log_file, not_started, rtt_carrier
+from harness.board.renode import core_counters, machine
+from harness.board.renode.installation import find_renode
+from harness.board.renode.monitor import quoted
 from harness.board.renode.renode_log import Accesses, RenodeLog
+from harness.board.renode.renode_process import RenodeProcess, stderr_of
 from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
@@ -19,15 +18,13 @@ from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceFaultError, DeviceStoppedError
 from harness.link.fault_registers import code_location
-from harness.support.owned_process import OwnedProcess
-from harness.support.process_activity import Activity, ProcessTree
 from harness.target.target_file import Renode, Target
 
-_START_DEADLINE = 60.0  # seconds to the first prompt; it usually takes 1 to 7
-_QUIT_DEADLINE = 2.0
 _LOG_LINES = 10
 _BURST = 256  # bytes; a larger backlog makes Renode's UART slow: docs/renode.md
 _LINK_REGISTER = 14
+# A number in base 16 for each byte, as ReadBytes prints them, takes ten times as long.
+_BASE64 = "import System; print(System.Convert.ToBase64String"
 
 
 class RenodeBoard:
@@ -42,10 +39,7 @@ class RenodeBoard:
         self._renode = find_renode(renode)
         self._log_file = log_file(logs, target)
         self._log: RenodeLog | None = None
-        self._scratch = Path()
-        self._process: OwnedProcess | None = None
-        self._activity: Callable[[], Activity | None] = lambda: None
-        self._monitor: Monitor | None = None
+        self._process: RenodeProcess | None = None
         self._line: int | None = None
         self._elf: Elf | None = None
 
@@ -57,22 +51,30 @@ class RenodeBoard:
     def start(self, image: Image) -> Carrier:
         """Start Renode, create the machine, load `image`, and run it."""
         self.stop()
-        self._elf = image.elf
+        elf = self._elf = image.elf
         self._remedy = ""
-        self._log = RenodeLog(self._log_file, self._board.cpu, image.elf.memory())
-        monitor = self._monitor = self._launch()
-        machine.build(monitor, self._target, self._board, image.elf, self._scratch)
-        self._line = machine.connect(monitor, self._target, self._board, self._scratch)
-        machine.load(monitor, self._target, self._board, image.elf)
-        machine.report(monitor, self._board, image.elf)
+        self._log = RenodeLog(self._log_file, self._board.cpu, elf.memory())
+        process = self._process = RenodeProcess(self._renode, self._log_file, self._target.name)
+        monitor = process.monitor
+        machine.build(monitor, self._target, self._board, elf, process.scratch)
+        if self._target.port.over_rtt:
+            core_counters.count_instructions(monitor, self._board, self._target.mcu.core)
+        else:
+            self._line = machine.connect(monitor, self._target, self._board, process.scratch)
+        machine.load(monitor, self._target, self._board, elf)
+        machine.report(monitor, self._board, elf)
+        if self._target.port.over_rtt:
+            core_counters.report_interrupts(monitor, self._board)
         if image.stack:
             self.write_memory(image.stack.start, paint(image.stack))
         monitor.command("start")
+        if self._line is None:
+            return rtt_carrier(self, self._target, image, process.activity)
         return Channel(
             self._line,
             name=f"{self._target.name} (Renode)",
             burst=_BURST,
-            activity=self._activity,
+            activity=process.activity,
         )
 
     def stop(self) -> None:
@@ -80,11 +82,8 @@ class RenodeBoard:
         if self._line is not None:
             os.close(self._line)
             self._line = None
-        self._monitor = None
         if self._process is not None:
-            self._process.stdin.close()  # Renode quits at the end of its input
-            self._process.wait(_QUIT_DEADLINE)
-            self._process.stop()
+            self._process.close()
             self._process = None
 
     def close(self) -> None:
@@ -116,13 +115,14 @@ class RenodeBoard:
     def diagnosis(self) -> str:
         """Return where the core is, and the last warnings and errors of Renode's log."""
         excerpt = self._log.excerpt() if self._log else []
-        excerpt = excerpt or self._stderr.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        stderr = stderr_of(self._log_file)
+        excerpt = excerpt or stderr.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         title = [f"Renode's log ({self._log_file}):"] if excerpt else []
         return "\n".join([*self._whereabouts(), *title, *excerpt])
 
     def bracket(self) -> Bracket:
         """Return Renode's own count of the last inference."""
-        monitor, log, elf = self._started(), self._log, self._elf
+        monitor, log, elf = self._started().monitor, self._log, self._elf
         if log is None or elf is None:
             raise not_started(self._target)
         log.update()
@@ -130,80 +130,71 @@ class RenodeBoard:
         self.check()
         if counts is None:
             raise self._uncounted(elf)
-        self._remedy = self._remedy or machine.counting_remedy(monitor, self._board)
+        self._remedy = self._remedy or core_counters.counting_remedy(monitor, self._board)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
-        return Bracket(*counts, self._remedy, tolerated)
+        return Bracket(
+            counts.instructions,
+            counts.empty,
+            self._remedy,
+            tolerated,
+            counts.interrupts.instructions,
+            surplus=counts.interrupts.count,
+        )
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`."""
-        answer = self._started().command(f"sysbus ReadBytes {address:#x} {size}")
-        return bytes(int(number, 16) for number in re.findall(r"0x([0-9A-Fa-f]{2})\b", answer))
+        read = f"monitor.Machine.SystemBus.ReadBytes({address:#x}, {size})"
+        answer = self._started().monitor.command(f'python "{_BASE64}({read}))"')
+        try:
+            data = base64.b64decode(answer, validate=True)
+        except ValueError:
+            data = b""
+        if len(data) != size:
+            raise InfrastructureError(
+                f"Renode did not read {size} bytes at {address:#010x}; its answer: {answer[:80]!r}",
+                where=self._target.name,
+            )
+        return data
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`, while the firmware waits."""
-        file = self._scratch / "data"
+        process = self._started()
+        file = process.scratch / "data"
         file.write_bytes(data)
-        self._started().command(f"sysbus LoadBinary {quoted(file)} {address:#x}")
-
-    @property
-    def _stderr(self) -> Path:
-        """The file for standard error, which is not part of Renode's log: why a process ended."""
-        return self._log_file.with_suffix(".err")
+        process.monitor.command(f"sysbus LoadBinary {quoted(file)} {address:#x}")
 
     def _uncounted(self, elf: Elf) -> InputError | InfrastructureError:
         """Return why Renode has no count of an inference."""
-        if elf.symbols(machine.COUNTER) is None:
+        if elf.symbols(core_counters.COUNTER) is None:
             return InputError(
-                f"has no symbol {machine.COUNTER}, so Renode cannot count the instructions of an "
-                "inference, and the device's counter cannot be checked",
+                f"has no symbol {core_counters.COUNTER}, so Renode cannot count the instructions "
+                "of an inference, and the device's counter cannot be checked",
                 where=str(elf.path),
                 remedy='read the counter in a function of this name: docs/firmware.md, "What your '
                 'firmware must do"',
             )
         return InfrastructureError(
-            f"the firmware did not call {machine.COUNTER} before and after the inference",
+            f"the firmware did not call {core_counters.COUNTER} before and after the inference",
             where=self._target.name,
             remedy='it reads the counter in another way: docs/firmware.md, "What your firmware '
             'must do"',
         )
 
-    def _launch(self) -> Monitor:
-        """Start Renode with a temporary home folder and the harness's log file."""
-        self._scratch = Path(tempfile.mkdtemp(prefix="harness-"))
-        command = [str(self._renode.executable), "--disable-xwt", "--plain", "--hide-log"]
-        configuration = self._scratch / "config"
-        configuration.write_text(machine.CONFIGURATION)
-        command += ["--console", "--config", str(configuration)]
-        self._log_file.unlink(missing_ok=True)
-        with self._stderr.open("wb") as log:
-            self._process = OwnedProcess(
-                command,
-                log,
-                talks=True,
-                environment=environment(self._scratch),
-                scratch=self._scratch,
-            )
-        self._activity = ProcessTree(self._process.pid).activity
-        stdin, stdout = self._process.stdin, self._process.stdout
-        monitor = Monitor(stdin, stdout, where=self._target.name, scratch=self._scratch)
-        monitor.greet(_START_DEADLINE)
-        monitor.command(f"logFile {quoted(self._log_file.absolute())} true")
-        return monitor
-
-    def _started(self) -> Monitor:
-        if self._monitor is None:
+    def _started(self) -> RenodeProcess:
+        if self._process is None:
             raise not_started(self._target)
-        return self._monitor
+        return self._process
 
     def _whereabouts(self) -> list[str]:
         """Return the core's location and its caller; empty if Renode no longer answers."""
-        if self._monitor is None or self._elf is None:
+        if self._process is None or self._elf is None:
             return []
+        monitor = self._process.monitor
         cpu = f"sysbus.{self._board.cpu}"
         try:
-            self._monitor.command("pause")
-            pc = self._monitor.number(f"{cpu} PC")
-            lr = self._monitor.number(f"{cpu} GetRegister {_LINK_REGISTER}")
+            monitor.command("pause")
+            pc = monitor.number(f"{cpu} PC")
+            lr = monitor.number(f"{cpu} GetRegister {_LINK_REGISTER}")
         except InfrastructureError:
             return []
         return [f"the core was at {code_location(pc, lr, self._elf.locate)}"]

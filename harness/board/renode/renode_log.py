@@ -14,7 +14,13 @@ from typing import NamedTuple
 READING = "the counter is read after {0} instructions"
 """The text of the line that a hook writes at each reading of the counter."""
 
+INTERRUPT = "an interrupt {1} after {0} instructions"
+"""The text of the line that a hook writes where an interrupt `begins` or `ends`."""
+
 _READING = re.compile(r"\] (?:\S+/)?(?P<core>\w+): the counter is read after (?P<count>\d+) ")
+_INTERRUPT = re.compile(
+    r"\] (?:\S+/)?(?P<core>\w+): an interrupt (?P<edge>begins|ends) after (?P<count>\d+) "
+)
 # Without a tag between the core and the access: a tag stands for a peripheral of the chip.
 _UNMAPPED = re.compile(
     r"\[(?P<core>\w+): (?P<pc>0x[0-9A-Fa-f]+)\] (?P<kind>Read|Write)(?P<width>[A-Z]\w+) "
@@ -69,6 +75,25 @@ class Accesses:
         self.count += count
 
 
+@dataclass(frozen=True)
+class Interrupts:
+    """How many interrupts ended, and the instructions executed in them."""
+
+    count: int = 0
+    instructions: int = 0
+
+
+class Counts(NamedTuple):
+    """Renode's numbers for the inference that has just ended."""
+
+    instructions: int
+    """Instructions between the last two readings of the counter."""
+    empty: int
+    """The same for the first two readings."""
+    interrupts: Interrupts
+    """Interrupts between the last two readings."""
+
+
 class RenodeLog:
     """The log at `path` of a machine with `core`, which runs code in the ranges `code`."""
 
@@ -84,6 +109,9 @@ class RenodeLog:
         self._last: deque[int] = deque(maxlen=_BRACKET)
         self._since = Accesses()  # to peripherals that the platform lacks, since the last reading
         self._between = Accesses()  # the same, between the last two readings
+        self._interrupt = 0  # when the interrupt that runs began
+        self._handled = Interrupts()  # since the last reading
+        self._handled_between = Interrupts()  # between the last two readings
 
     def update(self) -> None:
         """Read the lines that are new."""
@@ -97,12 +125,10 @@ class RenodeLog:
                 self._position += len(line)
                 self._read(line.decode("utf-8", "replace"))
 
-    def bracket(self) -> tuple[int, int] | None:
-        """Return the instructions of the inference that has just ended, and of the first bracket.
+    def bracket(self) -> Counts | None:
+        """Return what was counted; None if the counter was not read twice since the last call.
 
-        They lie between the last two readings of the counter, and between the first two. In an
-        inference, an access to a peripheral that the platform lacks is one to nothing. None if
-        the counter was not read twice since the last call.
+        In an inference, an access to a peripheral that the platform lacks is one to nothing.
         """
         if len(self._last) < _BRACKET:
             return None
@@ -110,7 +136,7 @@ class RenodeLog:
         self._last.clear()
         self.unmapped.add(self._between.first, self._between.count)
         self._between = Accesses()
-        return end - begin, after - before
+        return Counts(end - begin, after - before, self._handled_between)
 
     def excerpt(self) -> list[str]:
         """Return the last warnings and errors, or else the last lines."""
@@ -119,13 +145,16 @@ class RenodeLog:
         with self._path.open("rb") as file:
             file.seek(max(0, self._path.stat().st_size - _TAIL))
             lines = file.read(_TAIL).decode("utf-8", "replace").splitlines()
-        lines = [line for line in lines if not _READING.search(line)]
+        lines = [line for line in lines if not (_READING.search(line) or _INTERRUPT.search(line))]
         return ([line for line in lines if _NOTABLE.search(line)] or lines)[-_TAIL_LINES:]
 
     def _read(self, line: str) -> None:
         if reading := _READING.search(line):
             if reading["core"] == self._core:
                 self._add_reading(int(reading["count"]))
+        elif interrupt := _INTERRUPT.search(line):
+            if interrupt["core"] == self._core:
+                self._add_interrupt(interrupt["edge"], int(interrupt["count"]))
         elif match := _UNMAPPED.search(line):
             access = Access(
                 int(match["pc"], 16),
@@ -143,3 +172,12 @@ class RenodeLog:
             self._first.append(count)
         self._last.append(count)
         self._between, self._since = self._since, Accesses()
+        self._handled_between, self._handled = self._handled, Interrupts()
+
+    def _add_interrupt(self, edge: str, count: int) -> None:
+        if edge == "begins":
+            self._interrupt = count
+        else:
+            handled = self._handled
+            spent = handled.instructions + count - self._interrupt
+            self._handled = Interrupts(handled.count + 1, spent)

@@ -36,6 +36,7 @@ _EXECUTES = {
     "cortex-m4f": _V7EM,
     "cortex-m7": _V7EM,
     "cortex-m33": _V8M,
+    "cortex-m33-nofp": _V8M,
     "cortex-m55": _V8M | {"Armv8.1-M mainline"},
     "cortex-m85": _V8M | {"Armv8.1-M mainline"},
 }
@@ -45,6 +46,7 @@ _SOFT_FLOAT = {
     "cortex-m23",
     "cortex-m3",
     "cortex-m4",
+    "cortex-m33-nofp",
 }  # firmware/cores.cmake
 # What the two libraries raise for a damaged file.
 _DAMAGES = (

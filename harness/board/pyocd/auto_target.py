@@ -1,0 +1,114 @@
+"""The target `auto`: the one board that is connected, identified through its debug probe."""
+
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.support.lease import Lease
+from harness.target.chip_families import Identity, identities
+from harness.target.chip_target import derive_chip
+from harness.target.find_target import list_targets, load_target
+from harness.target.target_file import Pyocd, Target
+
+KIND = "auto"
+
+_FREQUENCY = 1_000_000  # Hz; the wires of an unknown board may be long
+_ANY_CHIP = "cortex_m"  # pyOCD's name
+
+
+@cache
+def auto_target(roots: Sequence[Path], wanted: str) -> Target:
+    """Return the target for the only connected board, or the one with the probe `wanted`.
+
+    A line on stderr says what it is. A target file in `roots` comes first: the one with the board's
+    name, or the user's only one for the chip. Otherwise the target is derived from the chip. The
+    board is asked once in this process.
+
+    Raises `InfrastructureError` if there is no board, or several, and `InputError` if the chip is
+    not known.
+    """
+    # pyOCD is slow to import, and runs on emulators do without.
+    from harness.board.pyocd.probes import pick_probe  # noqa: PLC0415
+
+    probe = pick_probe(wanted)
+    board = probe.associated_board_info
+    if board is not None and board.target:
+        chip, how = board.target, f"{board.name}, as its probe says"
+        name = board.name
+    else:
+        chip, how = _read_chip(probe)
+        name = ""
+    target = _target_for(chip, name, roots)
+    print(
+        f"auto: probe {probe.unique_id}: {how}; the target is {target.name}",
+        file=sys.stderr,
+    )
+    return target
+
+
+def _target_for(chip: str, board: str, roots: Sequence[Path]) -> Target:
+    """Return the target of the file for the board, or of the user's only file for its chip."""
+    users, *bundled = roots
+    own = _with_chip(chip, users) if bundled else []
+    for target in [*own, *(each for root in roots for each in _with_chip(chip, root))]:
+        if board and _letters(target.name) == _letters(board):
+            return target
+    return own[0] if len(own) == 1 else derive_chip(chip)
+
+
+def _with_chip(chip: str, root: Path) -> list[Target]:
+    """Return the targets in the folder `root` that are boards with `chip` behind a probe."""
+    targets = [load_target(path) for path in list_targets((root,)).values()]
+    return [t for t in targets if isinstance(t.board, Pyocd) and t.board.target == chip]
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _read_chip(probe: Any) -> tuple[str, str]:
+    """Return pyOCD's name of the chip behind `probe` by its id registers, and how it is known."""
+    from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
+
+    lease = Lease(f"probe {probe.unique_id}", wait=0)
+    try:
+        session = open_session(probe, _ANY_CHIP, _FREQUENCY)
+        try:
+            found = [each for each in identities() if _matches(session, each)]
+            core = session.target.selected_core_or_raise.name
+            cpuid = _read(session, 0xE000ED00)
+        finally:
+            close_session(session)
+    finally:
+        lease.release()
+    if len(found) != 1:
+        cpuid_text = "" if cpuid is None else f" (CPUID {cpuid:#010x})"
+        raise InputError(
+            f"the chip is not identified: it has a {core}{cpuid_text}, but no id register that "
+            "targets/chips knows",
+            where=f"probe {probe.unique_id}",
+            remedy="name it: --target=chip:NAME; `pyocd list --targets` shows the names",
+        )
+    (identity,) = found
+    register = f"{identity.address:#010x} reads {identity.value:#x}"
+    return identity.chip, f"{identity.chip} or one like it ({register})"
+
+
+def _matches(session: Any, identity: Identity) -> bool:
+    value = _read(session, identity.address)
+    return value is not None and value & identity.mask == identity.value
+
+
+def _read(session: Any, address: int) -> int | None:
+    """Return the word at `address`; None if the chip has nothing there."""
+    from pyocd.core.exceptions import TransferError  # noqa: PLC0415 - pyOCD
+
+    try:
+        value: int = session.target.read32(address)
+    except TransferError:
+        return None
+    return value

@@ -1,0 +1,62 @@
+"""Chips that pyOCD knows: its own, those of installed CMSIS packs, and those of a given pack."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+from pyocd.target import TARGET, normalise_target_type_name
+from pyocd.target.pack.cmsis_pack import CmsisPack, CmsisPackDevice, MalformedCmsisPackError
+from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
+
+from harness.errors import InputError
+from harness.support.suggestions import suggest
+
+# What pyOCD and the libraries below it raise for a damaged pack.
+_DAMAGES = (
+    *(MalformedCmsisPackError, zipfile.BadZipFile, zlib.error, ParseError, EOFError),
+    *(LookupError, ValueError, TypeError, AttributeError, AssertionError, NotImplementedError),
+)
+_AGAIN = "download the pack again: a .pack file is a zip archive with a .pdsc file in it"
+
+
+def provide_chip(name: str, pack: str) -> None:
+    """Have pyOCD know the chip `name`; `pack` is the path of a CMSIS pack, or empty.
+
+    Raises `InputError` if it is in none of pyOCD's sources, or the pack cannot be read.
+    """
+    wanted = normalise_target_type_name(name)
+    if pack:
+        devices = {normalise_target_type_name(d.part_number): d for d in _devices(Path(pack))}
+        if wanted not in devices:
+            raise InputError(
+                f"has no chip {name!r}", where=f"pack {pack}", remedy=suggest(wanted, devices)
+            )
+        # Otherwise pyOCD prefers its own chip, or that of another pack.
+        TARGET.pop(wanted, None)
+        PackTargets.populate_device(devices[wanted])
+    elif wanted not in TARGET:
+        ManagedPacks.populate_target(wanted)
+    if wanted not in TARGET:
+        raise InputError(
+            f"pyOCD has no built-in target {name!r}, and no installed pack has it",
+            where="board.target",
+            remedy=f"{suggest(wanted, TARGET)}; `pyocd pack find {name}` looks for a CMSIS pack, "
+            f"`pyocd pack install {name}` installs it, and --pack=FILE takes one that you have",
+        )
+
+
+def _devices(path: Path) -> list[CmsisPackDevice]:
+    where = f"pack {path}"
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", where=where, remedy="check the path of the pack"
+        ) from error
+    try:
+        devices: list[CmsisPackDevice] = list(CmsisPack(str(path)).devices)
+    except _DAMAGES as error:
+        raise InputError(f"is no CMSIS pack: {error}", where=where, remedy=_AGAIN) from error
+    return devices

@@ -1,0 +1,56 @@
+"""`harness target`: writes target files."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.cli.command_groups import add_subcommand
+from harness.errors import ExitCode, InputError
+from harness.support.file_name import check_name
+from harness.support.whole_files import explained_errors
+from harness.target.chip_file import chip_file
+from harness.target.chip_target import derive_chip
+from harness.target.find_target import load_target
+from harness.workspace import Workspace
+
+
+def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    """Declare the options of the commands, whose parsers are `parsers`."""
+    commands = parsers["target"].add_subparsers(required=True, metavar="COMMAND")
+    add = add_subcommand(commands, "add", "write a target file for a chip that pyOCD knows")
+    add.add_argument("chip", metavar="CHIP", help="pyOCD's name of the chip, such as stm32f429xi")
+    add.add_argument(
+        "--as", dest="name", default="", metavar="NAME", help="name of the target (default: CHIP)"
+    )
+    add.set_defaults(command=_add)
+
+
+def _add(options: argparse.Namespace, workspace: Workspace) -> int:
+    target = derive_chip(options.chip.removeprefix("chip:"))
+    path = _path(options.name or target.mcu.name.lower(), workspace)
+    with explained_errors("the target file cannot be written", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(chip_file(target))
+    load_target(path)
+    print(f"{path}\n  edit it, then: harness run --target={path.stem} --model=digits")
+    return ExitCode.PASSED
+
+
+def _path(name: str, workspace: Workspace) -> Path:
+    """Return the path of the new file; `InputError` if it cannot be one, or exists."""
+    name = name.removesuffix(".toml")
+    folder = workspace.root / "targets"
+    if any(character in name for character in "/\\:"):
+        raise InputError(
+            f"{name!r} is a path, not a name",
+            where="--as",
+            remedy=f"give a name: the file goes to {folder}",
+        )
+    check_name(name, "target", "--as")
+    path = folder / f"{name}.toml"
+    if path.exists():
+        raise InputError(
+            "exists already", where=str(path), remedy="edit it, or give another name with --as"
+        )
+    return path

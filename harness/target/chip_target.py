@@ -1,0 +1,64 @@
+"""Derives a target from the name of a chip: `chip:nrf52840`."""
+
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.support.memory_map import Memory
+from harness.target.chip_families import Family, family_of, identities
+from harness.target.pyocd_chips import find_chip
+from harness.target.target_file import ChipId, Counter, Mcu, Port, Pyocd, Target
+from harness.target.target_rules import check_rules
+
+_STACK = 8192  # bytes
+_STACK_SHARE = 4  # a small RAM's stack is a quarter of it, and half of that with code in it, too
+_SMALL = (
+    0x8000  # bytes of RAM, twice as many with code in it; below, the link's buffers are smaller
+)
+_SMALL_WINDOW = {"WINDOW": 256}
+
+
+def derive_chip(name: str) -> Target:
+    """Return the target for the chip that pyOCD calls `name`, with the generic port.
+
+    Raises `InputError` if pyOCD does not know the chip, or too little is known of it.
+    """
+    chip = find_chip(name)
+    family = family_of(chip.name)
+    core = chip.core or (family.core if family else None)
+    if core is None:
+        raise InputError(
+            "pyOCD does not state this chip's core, and no file in targets/chips does",
+            where=f"chip:{chip.name}",
+            remedy="write a target file with the core from the chip's datasheet",
+        )
+    family = family or Family(chips=(chip.name,), source="its CMSIS pack")
+    flash, ram = family.flash or chip.flash, family.ram or next(iter(chip.rams), None)
+    if flash is None or ram is None:
+        raise InputError(
+            f"pyOCD's map of this chip has no {'flash' if flash is None else 'RAM'}",
+            where=f"chip:{chip.name}",
+            remedy="name the chip more exactly, or write a target file with its memory",
+        )
+    for_data = ram.size // 2 if family.load == "ram" else ram.size
+    target = Target(
+        name=f"chip:{chip.name}",
+        path=Path(f"chip:{chip.name}"),
+        description=f"{chip.name.upper()}, as pyOCD describes it",
+        mcu=Mcu(name=chip.name.upper(), core=core),
+        memory=Memory(flash, ram),
+        port=Port(name="generic", options=dict(_SMALL_WINDOW) if for_data < _SMALL else {}),
+        counter=Counter(ticks="cycles"),
+        board=Pyocd(target=chip.name, chip_id=_chip_id(chip.name)),
+        stack=min(_STACK, for_data // _STACK_SHARE) // 8 * 8,
+        load=family.load,
+        image=family.image,
+        before_start=family.before_start,
+    )
+    check_rules(target.path, target)
+    return target
+
+
+def _chip_id(chip: str) -> ChipId | None:
+    """Return the register that identifies `chip`, if one is known."""
+    known = (each for each in identities() if each.chip == chip)
+    return next((ChipId(each.address, each.value, each.mask) for each in known), None)

@@ -1,0 +1,125 @@
+"""`--target=auto`: the board that is connected, found through stock pyOCD on virtual boards."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyocd.board.board_ids import BoardInfo
+
+from harness.board.derivations import derivations
+from harness.board.pyocd import auto_target as auto
+from harness.errors import InfrastructureError, InputError
+from harness.simulator import runtime_folder
+from harness.simulator.board_process import VirtualBoard
+from harness.simulator.pyocd_probe import VirtualProbe
+from harness.support import machine_lock
+from harness.target.find_target import find_target
+from harness.target.target_file import Target
+
+ROOT = Path(__file__).parents[2]
+CHIPS = ("stm32f429xi", "nrf52840")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where the boards of these tests, and no others, are found."""
+    path = tmp_path_factory.mktemp("virtual")
+    path.chmod(0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(path))
+        patch.setattr(machine_lock, "_PREFIX", str(path))
+        yield
+
+
+@pytest.fixture(scope="module")
+def boards(folder: None) -> Iterator[dict[str, VirtualBoard]]:
+    with (
+        VirtualBoard.start("stm32f429xi", serial="autoF4") as f4,
+        VirtualBoard.start("nrf52840", serial="autoNRF") as nrf,
+    ):
+        yield {"stm32f429xi": f4, "nrf52840": nrf}
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> None:
+    auto.auto_target.cache_clear()
+
+
+@pytest.fixture
+def without_a_board_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe does not say which board it is on, as a J-Link does not."""
+    monkeypatch.setattr(VirtualProbe, "associated_board_info", None)
+
+
+def auto_target(board: VirtualBoard, *users: Path) -> Target:
+    roots = (*users, ROOT / "targets")
+    return find_target("auto", roots, derivations(probe=f"virtual:{board.probe_id}", roots=roots))
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_the_board_is_known_by_its_probe(
+    chip: str, boards: dict[str, VirtualBoard], capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = auto_target(boards[chip])
+    assert target.name == f"chip:{chip}"
+    said = capsys.readouterr().err
+    assert "as its probe says" in said
+    assert boards[chip].probe_id in said
+    assert target.name in said
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+@pytest.mark.usefixtures("without_a_board_id")
+def test_the_chip_is_known_by_its_id_register(
+    chip: str, boards: dict[str, VirtualBoard], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert auto_target(boards[chip]).name == f"chip:{chip}"
+    assert f"{chip} or one like it (0x" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("without_a_board_id")
+def test_a_chip_without_a_known_register_is_refused_with_what_is_known(
+    boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "identities", tuple)
+    with pytest.raises(InputError) as caught:
+        auto_target(boards["stm32f429xi"])
+    assert "Cortex-M4" in str(caught.value)
+    assert "CPUID 0x41" in str(caught.value)
+    assert "--target=chip:NAME" in str(caught.value)
+
+
+def test_a_file_with_the_board_s_name_comes_first(
+    boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = BoardInfo(name="NUCLEO-F429ZI", target="stm32f429xi")
+    monkeypatch.setattr(VirtualProbe, "associated_board_info", info)
+    assert auto_target(boards["stm32f429xi"]).name == "nucleo-f429zi"
+
+
+def test_a_file_of_the_user_s_for_the_chip_comes_first(
+    boards: dict[str, VirtualBoard], tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / "targets" / "nucleo-f429zi.toml", tmp_path / "mine.toml")
+    assert auto_target(boards["stm32f429xi"], tmp_path).name == "mine"
+    assert auto_target(boards["nrf52840"], tmp_path).name == "chip:nrf52840"
+
+
+def test_virtual_boards_are_not_taken_unless_named(boards: dict[str, VirtualBoard]) -> None:
+    del boards
+    with pytest.raises(InfrastructureError, match="no debug probe is connected"):
+        find_target("auto", (), derivations())
+
+
+def test_several_boards_are_refused_with_their_names(boards: dict[str, VirtualBoard]) -> None:
+    with pytest.raises(InfrastructureError) as caught:
+        find_target("auto", (), derivations(probe="virtual:"))
+    for board in boards.values():
+        assert board.probe_id in str(caught.value)
+    assert "--probe" in str(caught.value)
+
+
+def test_a_file_called_auto_is_a_target_like_others(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "targets" / "qemu-m4.toml", tmp_path / "auto.toml")
+    assert find_target("auto", (tmp_path,), derivations()).path == tmp_path / "auto.toml"

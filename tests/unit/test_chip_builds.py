@@ -1,0 +1,43 @@
+"""Images for chips that pyOCD knows: twenty of all cores; `make chips` builds all of them.
+
+Each is the largest bundled model that fits, with vector table, words and segments checked.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from harness.target.chip_target import derive_chip
+from tests.chips.chip_build import Built, build, check
+
+CHIPS = {
+    "cortex-m0": ("nrf51822", "w7500"),
+    "cortex-m0plus": ("kl25z", "lpc845", "hc32l190", "cy8c6xx7", "rp2040"),
+    "cortex-m23": ("m252kg6ae",),
+    "cortex-m3": ("lpc1768", "stm32f103rc"),
+    "cortex-m4": ("k20d50m", "cc3220sf"),
+    "cortex-m4f": ("k64f", "stm32f412xg", "hc32f460", "nrf52840"),
+    "cortex-m7": ("stm32h743xx", "mimxrt1060"),
+    "cortex-m33": ("lpc55s69",),
+    "cortex-m33-nofp": ("musca_b1",),
+}
+
+
+@pytest.mark.parametrize("core", CHIPS)
+def test_a_model_is_built_for_a_chip_of_pyocd(core: str, tmp_path: Path) -> None:
+    for chip in CHIPS[core]:
+        result = build(chip, tmp_path)
+        assert isinstance(result, Built), result
+        assert result.core == core
+
+
+def test_an_image_for_another_chip_is_found_out(tmp_path: Path) -> None:
+    build("w7500", tmp_path)
+    (elf,) = tmp_path.rglob("firmware.elf")
+    from harness.elf import Elf  # noqa: PLC0415
+
+    check(Elf(elf), derive_chip("w7500"))
+    with pytest.raises(AssertionError, match="nrf51: 0x"):
+        check(Elf(elf), derive_chip("nrf51"))
+    with pytest.raises(AssertionError, match="lpc11u24"):
+        check(Elf(elf), derive_chip("lpc11u24"))

@@ -1,0 +1,181 @@
+"""`chip:NAME`: what is derived from pyOCD's knowledge of a chip, and what is refused."""
+
+from types import SimpleNamespace
+
+import pytest
+from pyocd.board.board_ids import BOARD_ID_TO_INFO
+from pyocd.core.memory_map import FlashRegion, MemoryMap, RamRegion
+from pyocd.target import TARGET
+from pyocd.target.builtin import BUILTIN_TARGETS
+
+from harness.errors import InputError
+from harness.support.memory_map import Region
+from harness.target.chip_families import families, family_of
+from harness.target.chip_target import derive_chip
+from harness.target.find_target import find_target
+from harness.target.pyocd_chips import Chip, _boot_flash, _pack_core, _rams, find_chip
+from harness.target.target_file import Core, FixedWords, Pyocd, Target
+from tests.chips.chip_build import with_flash_and_ram
+
+FCF = 0x400  # flash configuration field of Kinetis chips
+FSEC = 0xC  # offset of the byte that secures the chip
+UNSECURED = 0xFE
+
+
+def refusal(name: str) -> str:
+    with pytest.raises(InputError) as caught:
+        derive_chip(name)
+    return str(caught.value)
+
+
+def test_a_target_is_derived_for_every_chip_of_pyocd_with_flash_and_ram() -> None:
+    chips = with_flash_and_ram()
+    targets = [derive_chip(chip) for chip in chips]
+    assert len(targets) >= 199  # pyOCD 0.46
+    assert {target.port.name for target in targets} == {"generic"}
+    assert all(target.clock is None for target in targets)
+
+
+def test_every_family_is_for_a_chip_and_every_chip_has_one_family() -> None:
+    for chip in with_flash_and_ram():
+        family = family_of(chip)
+        assert family is not None, chip
+        assert family.core is not None, chip
+        assert family.source
+
+
+def test_a_family_with_a_core_is_for_a_chip_that_pyocd_knows() -> None:
+    used = {family.chips for chip in BUILTIN_TARGETS if (family := family_of(chip))}
+    for family in families():
+        assert family.core is None or family.chips in used, family.chips
+
+
+@pytest.mark.parametrize("chip", [name for name in BUILTIN_TARGETS if name != "kinetis"])
+def test_an_image_never_secures_a_kinetis(chip: str) -> None:
+    kinetis = any(base.__name__ == "Kinetis" for base in BUILTIN_TARGETS[chip].__mro__)
+    if kinetis:
+        words = {word.address: word for word in derive_chip(chip).image.words}
+        assert words[FCF].values[FSEC // 4] & 0xFF == UNSECURED
+
+
+@pytest.mark.parametrize(
+    "part", ["mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv58f1m0vlq24", "mkm34z256vlq7"]
+)
+def test_an_image_never_secures_a_kinetis_of_a_pack(part: str) -> None:
+    family = family_of(part)
+    assert family is not None
+    assert family.image.words[0].address == FCF
+    assert family.image.words[0].values[FSEC // 4] & 0xFF == UNSECURED
+
+
+def test_the_memory_is_what_the_chip_boots_from_and_its_largest_ram() -> None:
+    target = find_target("chip:stm32f429xi", ())
+    assert target.memory.flash == Region(0x0800_0000, 0x20_0000)  # six regions in pyOCD
+    assert target.memory.ram == Region(0x2000_0000, 0x3_0000)
+    assert isinstance(target.board, Pyocd)
+    assert target.board.target == "stm32f429xi"
+    assert target.board.chip_id is not None
+    assert target.name == "chip:stm32f429xi"
+    assert target.file_name == "chip-stm32f429xi"
+
+
+def test_aliases_and_external_memory_are_left_out() -> None:
+    memory_map = MemoryMap(
+        FlashRegion(name="ns", start=0, length=0x1000, blocksize=0x100, is_boot_memory=True),
+        FlashRegion(name="s", start=0x1000_0000, length=0x1000, blocksize=0x100, alias="ns"),
+        FlashRegion(name="user", start=0x1000, length=0x1000, blocksize=0x100, is_default=False),
+        RamRegion(name="ram", start=0x2000_0000, length=0x100),
+        RamRegion(name="more", start=0x2000_0100, length=0x100),
+        RamRegion(name="secure", start=0x3000_0000, length=0x1000, alias="ram"),
+        RamRegion(name="sdram", start=0x8000_0000, length=0x10_0000, is_external=True),
+    )
+    assert _boot_flash(memory_map) == Region(0, 0x1000)
+    assert _rams(memory_map) == (Region(0x2000_0000, 0x200),)
+
+
+def test_a_small_ram_gets_a_small_stack_and_small_buffers() -> None:
+    small, large = derive_chip("hc32l110"), derive_chip("k64f")
+    assert (small.stack, small.port.options) == (1024, {"WINDOW": 256})
+    assert (large.stack, large.port.options) == (8192, {})
+
+
+def test_upper_and_lower_case_are_one_chip() -> None:
+    assert derive_chip("K64F").board == derive_chip("k64f").board
+
+
+def needs(name: str) -> Target:
+    return derive_chip(name)
+
+
+def test_what_a_family_needs_is_in_the_target() -> None:
+    assert needs("lpc1768").image.vector_checksum
+    assert needs("k64f").image.words == (FixedWords(0x400, (*[0xFFFF_FFFF] * 3, 0xFFFF_FFFE)),)
+    assert [write.value for write in needs("k64f").image.writes] == [0xC520, 0xD928, 0x01D2]
+    assert [write.value for write in needs("lpc55s69").before_start] == [0x78]
+    assert {needs(name).load for name in ("rp2040", "rp2350", "mimxrt1060")} == {"ram"}
+    assert needs("stm32h743xx").memory.ram.origin == 0x2000_0000  # its clock is on after reset
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("stm32f429xj", "did you mean stm32f429xi"),
+        ("stm32h743zi", "did you mean stm32h743xx?"),
+        ("STM32L475VG", "did you mean stm32l475xg?"),
+        ("nrf52840_xxaa", "did you mean nrf52840 or nrf52?"),
+        ("MK64FN1M0VLL12", "did you mean k64f?"),
+        ("NUCLEO-F446RE", "this is a board; its chip is chip:stm32f446retx"),
+        ("frdm-k64f", "this is a board; its chip is chip:k64f"),
+        ("zzzz", "`pyocd list --targets`"),
+    ],
+)
+def test_an_unknown_chip_is_refused_with_near_names(name: str, near: str) -> None:
+    text = refusal(name)
+    assert f"pyOCD has no chip {name!r}" in text
+    assert near in text
+
+
+def test_an_unknown_chip_is_refused_with_the_command_for_its_pack() -> None:
+    assert "`pyocd pack install stm32f446re`" in refusal("stm32f446re")
+    assert "`pyocd pack install stm32f446retx`" in refusal("nucleo_f446re")
+
+
+def test_a_chip_whose_core_is_not_known_is_refused() -> None:
+    assert "pyOCD does not state this chip's core" in refusal("cortex_m")
+
+
+def test_a_chip_without_flash_in_pyocd_s_map_is_refused() -> None:
+    assert "pyOCD's map of this chip has no flash" in refusal("rtl8195am")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "core"),
+    [
+        ({"Dcore": "Cortex-M0+"}, "cortex-m0plus"),
+        ({"Dcore": "Cortex-M4"}, "cortex-m4"),
+        ({"Dcore": "Cortex-M4", "Dfpu": "SP_FPU"}, "cortex-m4f"),
+        ({"Dcore": "Cortex-M4", "Dfpu": "1"}, "cortex-m4f"),
+        ({"Dcore": "Cortex-M7", "Dfpu": "DP_FPU"}, "cortex-m7"),
+        ({"Dcore": "Cortex-M33", "Dfpu": "NO_FPU"}, "cortex-m33-nofp"),
+        ({"Dcore": "Cortex-M85", "Dfpu": "DP_FPU"}, "cortex-m85"),
+    ],
+)
+def test_the_core_of_a_chip_in_a_pack_is_the_one_that_the_pack_states(
+    attributes: dict[str, str], core: Core
+) -> None:
+    processor = SimpleNamespace(attrib=attributes)
+    device = SimpleNamespace(_info=SimpleNamespace(processors=[processor]))
+    assert _pack_core(device, "part") == core
+
+
+@pytest.mark.parametrize("stated", ["Cortex-A7", ""])
+def test_a_core_without_a_compiler_in_a_pack_is_refused(stated: str) -> None:
+    processor = SimpleNamespace(attrib={"Dcore": stated})
+    device = SimpleNamespace(_info=SimpleNamespace(processors=[processor]))
+    with pytest.raises(InputError, match="for which there is no compiler"):
+        _pack_core(device, "part")
+
+
+def test_a_board_of_pyocd_s_table_with_a_chip_of_its_own_is_found() -> None:
+    chips = {info.target for info in BOARD_ID_TO_INFO.values() if info.target in TARGET}
+    assert isinstance(find_chip(sorted(chips)[0]), Chip)
