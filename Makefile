@@ -24,7 +24,7 @@ GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/
 
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults perf setup system clean
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults chips perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -78,6 +78,9 @@ fuzz-clients: setup ## hostile devices talk to the harness's clients of link and
 FAULTS ?=
 faults: setup ## break the line, boards, processes, disks, inputs: every count must be 0
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+chips: setup ## an image for every chip of pyOCD with flash and RAM; prints how many; about 5 minutes
+	$(BIN)/python -m tests.chips
 
 VECTORS ?= 1000 # keyword vectors that go over a serial line; 2.5 minutes
 perf: setup ## what the harness itself costs, as ratios

@@ -157,7 +157,7 @@ _WORDS: Mapping[type, Callable[[Any], str]] = {
     types.FloatType: _number,
     types.IntType: _number,
     types.ListType: lambda kind: f"list of: {type_text(kind.item_type)}",
-    types.LiteralType: lambda kind: f"one of {', '.join(map(code, sorted(kind.values)))}",
+    types.LiteralType: lambda kind: f"one of {', '.join(map(code, map(str, sorted(kind.values))))}",
     types.Metadata: lambda kind: type_text(kind.type),
     types.StrType: _string,
     types.StructType: lambda _: "table",

@@ -7,11 +7,13 @@ from pathlib import Path
 from harness.board.pyocd.auto_target import KIND as AUTO
 from harness.board.pyocd.auto_target import auto_target
 from harness.board.renode.platform_target import KIND, renode_target
+from harness.target.chip_target import KIND as CHIP
+from harness.target.chip_target import derive_chip
 from harness.target.target_file import Target
 
 
 def derivations(
-    renode: str = "", probe: str = "", roots: Sequence[Path] = ()
+    renode: str = "", probe: str = "", pack: str = "", roots: Sequence[Path] = ()
 ) -> Mapping[str, Callable[[str], Target]]:
     """Return the functions that derive a target, by the prefix of its name, for `find_target`.
 
@@ -20,5 +22,15 @@ def derivations(
     """
     return {
         KIND: partial(renode_target, option=renode),
+        CHIP: partial(_chip, pack=pack),
         AUTO: lambda _: auto_target(tuple(roots), probe),
     }
+
+
+def _chip(name: str, pack: str) -> Target:
+    """Derive a target from a chip; `pack` is the path of the CMSIS pack that has it, or empty."""
+    if pack:
+        from harness.board.pyocd.packs import provide_chip  # noqa: PLC0415 - pyOCD
+
+        provide_chip(name, pack)
+    return derive_chip(name)

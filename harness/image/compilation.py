@@ -231,8 +231,8 @@ def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | I
         return InputError(
             f"the model is too large: the image is {excess}",
             where=f"{target.path}: memory.{next(iter(overflows)).lower()}",
-            remedy="choose a smaller model, a target with more memory"
-            + (" or --opt=-Os" if toolchain.opt not in _SMALL else ""),
+            remedy="choose a smaller model or a target with more memory"
+            + (", or build with --opt=-Os" if toolchain.opt not in _SMALL else ""),
         )
     if refused := _OPTION.search(log):
         key = "baud" if refused["option"] == "BAUD" else f"options.{refused['option']}"

@@ -92,6 +92,7 @@ class Selection:
     bundled_models: bool = False  # because the repository has none, and none is named
     renode: str = ""  # the path of Renode, which derives targets from its platforms
     probe: str = ""  # the debug probe of the target `auto`
+    pack: str = ""  # the path of a CMSIS pack, for targets such as `chip:stm32f446retx`
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -101,9 +102,9 @@ class Selection:
         """
         targets = _split_names(options.target) or (DEFAULT_TARGET,)
         sketch = None
-        renode, probe = getattr(options, "renode", ""), getattr(options, "probe", "")
+        board = {name: getattr(options, name, "") for name in ("renode", "probe", "pack")}
         if getattr(options, "sketch", ""):
-            known = derivations(renode, probe, workspace.targets)
+            known = derivations(roots=workspace.targets, **board)
             sketch_targets = [find_target(name, workspace.targets, known) for name in targets]
             sketch = sketch_elf(options, sketch_targets, workspace.sketches)
         prebuilt = prebuilt_firmware(options, sketch)
@@ -118,8 +119,7 @@ class Selection:
             prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
             not options.model and not list_models(workspace.models[:1]),
-            renode,
-            probe,
+            **board,
         )
 
     @property
@@ -137,7 +137,7 @@ class Selection:
     def target(self, name: str) -> Target:
         """Return the target `name`; raises `InputError` if it is unknown or invalid."""
         roots = self.workspace.targets
-        return find_target(name, roots, derivations(self.renode, self.probe, roots))
+        return find_target(name, roots, derivations(self.renode, self.probe, self.pack, roots))
 
     def model(self, name: str) -> Model:
         """Return the model `name`; raises `InputError` if it is unknown or invalid."""

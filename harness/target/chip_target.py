@@ -9,6 +9,8 @@ from harness.target.pyocd_chips import find_chip
 from harness.target.target_file import ChipId, Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
+KIND = "chip"
+
 _STACK = 8192  # bytes
 _STACK_SHARE = 4  # a small RAM's stack is a quarter of it, and half of that with code in it, too
 _SMALL = (

@@ -251,6 +251,8 @@ def test_a_core_that_is_not_the_one_in_the_chip_is_refused(digits: Model) -> Non
         ("cortex-m4f", core_ids.ARM_CortexM4, [], "no floating-point unit"),
         ("cortex-m7", core_ids.ARM_CortexM7, [], "no floating-point unit"),
         ("cortex-m33", core_ids.ARM_CortexM33, ["FPU", "DSP", "SEC"], ""),
+        ("cortex-m33-nofp", core_ids.ARM_CortexM33, ["SEC"], ""),
+        ("cortex-m4", core_ids.ARM_CortexM7, [], ""),
         ("cortex-m33", core_ids.ARM_CortexM33, ["SEC"], "no DSP extension and no floating-point"),
         ("cortex-m55", core_ids.ARM_CortexM55, ["FPU", "MVE"], "no Helium for floats"),
         ("cortex-m0", core_ids.ARM_CortexM0p, [], "says Cortex-M0+"),

@@ -12,6 +12,7 @@ import pytest
 from pyocd.target import TARGET
 
 from harness.board.board_options import BoardOptions
+from harness.board.derivations import derivations
 from harness.board.pyocd.packs import provide_chip
 from harness.engines.registry import find_engine
 from harness.errors import InputError
@@ -20,6 +21,7 @@ from harness.model.folder import load_model
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import machine_lock
+from harness.support.memory_map import Region
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Pyocd
 from tests.support.devices import opened
@@ -92,6 +94,17 @@ def test_a_chip_from_a_pack_is_flashed_and_runs(
             assert dut.run().bytes_differing == 0
 
 
+@needs_compiler
+def test_a_target_is_derived_from_a_chip_in_a_pack(algorithm: Path, tmp_path: Path) -> None:
+    pack = pack_of(tmp_path / "mine.pack", algorithm.read_bytes())
+    target = find_target(f"chip:{CHIP.upper()}", [], derivations(pack=pack))
+    assert target.mcu.core == "cortex-m4f"
+    assert target.memory.flash == Region(0x0800_0000, 0x20_0000)
+    assert target.memory.ram == Region(0x2000_0000, 0x3_0000)
+    assert isinstance(target.board, Pyocd)
+    assert target.board.target == CHIP
+
+
 def test_the_pack_of_a_target_file_is_relative_to_it(tmp_path: Path) -> None:
     pack = make_pack(tmp_path / "mine.pack")
     text = 'base = "nucleo-f429zi"\nboard.target = "tc429"\nboard.pack = "mine.pack"\n'
@@ -120,10 +133,10 @@ def test_a_pack_without_the_chip_has_near_names(tmp_path: Path) -> None:
     ("content", "what"),
     [
         (None, "cannot be read: No such file"),
-        (b"", "is no CMSIS pack"),
-        (b"not a zip archive", "is no CMSIS pack"),
+        (b"", "is not a CMSIS pack"),
+        (b"not a zip archive", "is not a CMSIS pack"),
         ({"readme.txt": b"no description"}, "missing a .pdsc file"),
-        ({PDSC: b"<package><devices>"}, "is no CMSIS pack"),
+        ({PDSC: b"<package><devices>"}, "is not a CMSIS pack"),
         ({PDSC: b"<package/>"}, "has no chip"),
         ({PDSC: b"<package><devices><family/></devices></package>"}, "pack"),
     ],

@@ -63,6 +63,14 @@ INVALID = {
     "invalid_hz_zero": ("counter.hz", "Expected `int` >= 1", ""),
     "invalid_icount_shift_negative": ("board.icount_shift", "Expected `int` >= 0", ""),
     "invalid_icount_shift_too_large": ("board.icount_shift", "Expected `int` <= 10", ""),
+    "invalid_image_words_descending": ("image.words[1]", "behind the words before them", ""),
+    "invalid_image_words_empty": ("image.words[0].values", "length >= 1", ""),
+    "invalid_image_words_in_the_vectors": ("image.words[0]", "behind the vector table", ""),
+    "invalid_image_words_outside_flash": ("image.words[0]", "must be in memory.flash", ""),
+    "invalid_image_words_unaligned": ("image.words[0]", "must be a multiple of 4", ""),
+    "invalid_image_write_too_wide": ("image.writes[0]", "value has more than 16 bits", ""),
+    "invalid_image_write_unaligned": ("image.writes[0]", "must be a multiple of 2", ""),
+    "invalid_image_write_width": ("image.writes[0].width", "64", ""),
     "invalid_key_unknown": ("", "unknown key `stakc`", "did you mean stack?"),
     "invalid_key_unknown_in_table": ("port", "unknown key `baudrate`", "did you mean baud?"),
     "invalid_machine_empty": ("board.machine", "Expected `str` of length >= 1", ""),
@@ -87,7 +95,11 @@ INVALID = {
     "invalid_pyocd_target_missing": ("board", "the key `target` is missing", ""),
     "invalid_renode_platform_missing": ("board", "the key `platform` is missing", ""),
     "invalid_renode_platform_type": ("board.platform", "matching regex", ""),
-    "invalid_renode_uart_missing": ("board", "the key `uart` is missing", ""),
+    "invalid_renode_uart_missing": (
+        "board.uart",
+        "is missing: the port stm32f4 needs a serial line",
+        "name the UART of the platform",
+    ),
     "invalid_size_negative": ("memory.ram.size", "Expected `int` >= 1", ""),
     "invalid_size_type": ("memory.flash.size", "Expected `int`, got `str`", ""),
     "invalid_size_unaligned": ("memory.ram", "must be multiples of 4", ""),
@@ -157,6 +169,12 @@ def test_memories_may_touch(file: Path) -> None:
 def test_a_memory_may_end_with_the_address_space(file: Path) -> None:
     file.write_text(file.read_text().replace("0x2000_0000", "0xFFFE_0000"))
     assert load_target(file).memory.ram.end == 1 << 32
+
+
+def test_over_rtt_a_platform_needs_no_uart(file: Path) -> None:
+    text = (TARGETS / "invalid_renode_uart_missing.toml").read_text()
+    file.write_text(text.replace('name = "stm32f4"', 'name = "generic"').replace("baud", "# baud"))
+    assert load_target(file).port.over_rtt
 
 
 def test_two_lines_put_a_platform_of_one_s_own_under_a_bundled_target(tmp_path: Path) -> None:

@@ -7,19 +7,20 @@ from pyocd.coresight.cortex_m import CortexM
 from harness.errors import InputError
 from harness.target.target_file import Target
 
-# The names of cores in target files, by the architecture's names of their parts and extensions.
+# The cores of target files whose images run on a part, by the architecture's name of the part. The
+# later ones are for parts without the extensions that the first one needs.
 _NAMES = {
-    "Cortex-M0": "cortex-m0",
-    "Cortex-M0+": "cortex-m0plus",
-    "Cortex-M3": "cortex-m3",
-    "Cortex-M7": "cortex-m7",
-    "Cortex-M23": "cortex-m23",
-    "Cortex-M33": "cortex-m33",
-    "Cortex-M35P": "cortex-m33",
-    "Cortex-M55": "cortex-m55",
-    "Cortex-M85": "cortex-m85",
+    "Cortex-M0": ("cortex-m0",),
+    "Cortex-M0+": ("cortex-m0plus",),
+    "Cortex-M3": ("cortex-m3",),
+    "Cortex-M4": ("cortex-m4f", "cortex-m4"),
+    "Cortex-M7": ("cortex-m7", "cortex-m4"),
+    "Cortex-M23": ("cortex-m23",),
+    "Cortex-M33": ("cortex-m33", "cortex-m33-nofp"),
+    "Cortex-M35P": ("cortex-m33", "cortex-m33-nofp"),
+    "Cortex-M55": ("cortex-m55", "cortex-m33-nofp"),
+    "Cortex-M85": ("cortex-m85", "cortex-m33-nofp"),
 }
-_M4 = "Cortex-M4"
 _NEEDED = {  # by the compiler's flags in firmware/cores.cmake
     "cortex-m4f": {CortexMExtension.FPU},
     "cortex-m7": {CortexMExtension.FPU},
@@ -43,7 +44,7 @@ def check_core(session: Session, target: Target) -> None:
     part = CORE_TYPE_NAME.get((CPUID_ARM, core.core_type), "")
     stated = target.mcu.core
     where = f"{target.path}: mcu.core"
-    names = {"cortex-m4", "cortex-m4f"} if part == _M4 else {_NAMES.get(part, stated)}
+    names = _NAMES.get(part, (stated,))
     if stated not in names:
         cpuid = session.target.read32(CortexM.CPUID)
         raise InputError(
@@ -57,12 +58,5 @@ def check_core(session: Session, target: Target) -> None:
         raise InputError(
             f"an image for {stated} does not run on this chip: its {part} has no {listed}",
             where=where,
-            remedy=_remedy(stated, part),
+            remedy=f"write {names[-1]}: the core executes its instructions too",
         )
-
-
-def _remedy(stated: str, part: str) -> str:
-    if stated == "cortex-m4f":
-        return "write cortex-m4"
-    fits = {"Cortex-M7": "cortex-m4", "Cortex-M33": "cortex-m23"}.get(part, "cortex-m33")
-    return f"write {fits}: the core executes its instructions too"

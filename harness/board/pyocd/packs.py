@@ -1,10 +1,13 @@
 """Chips that pyOCD knows: its own, those of installed CMSIS packs, and those of a given pack."""
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
+from elftools.common.exceptions import ELFError
+from pyocd.core import exceptions
 from pyocd.target import TARGET, normalise_target_type_name
 from pyocd.target.pack.cmsis_pack import CmsisPack, CmsisPackDevice, MalformedCmsisPackError
 from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
@@ -34,6 +37,7 @@ def provide_chip(name: str, pack: str) -> None:
             )
         # Otherwise pyOCD prefers its own chip, or that of another pack.
         TARGET.pop(wanted, None)
+        _check_algorithms(devices[wanted], pack)
         PackTargets.populate_device(devices[wanted])
     elif wanted not in TARGET:
         ManagedPacks.populate_target(wanted)
@@ -44,6 +48,18 @@ def provide_chip(name: str, pack: str) -> None:
             remedy=f"{suggest(wanted, TARGET)}; `pyocd pack find {name}` looks for a CMSIS pack, "
             f"`pyocd pack install {name}` installs it, and --pack=FILE takes one that you have",
         )
+
+
+def _check_algorithms(device: CmsisPackDevice, pack: str) -> None:
+    """Load the flash algorithms: pyOCD does so later, and then its errors name another cause."""
+    try:
+        device.memory_map  # noqa: B018 - a property that reads them
+    except (*_DAMAGES, ELFError, struct.error, exceptions.Error) as error:
+        raise InputError(
+            f"the flash algorithm of {device.part_number} cannot be read: {error}",
+            where=f"pack {pack}",
+            remedy=_AGAIN,
+        ) from error
 
 
 def _devices(path: Path) -> list[CmsisPackDevice]:
@@ -58,5 +74,5 @@ def _devices(path: Path) -> list[CmsisPackDevice]:
     try:
         devices: list[CmsisPackDevice] = list(CmsisPack(str(path)).devices)
     except _DAMAGES as error:
-        raise InputError(f"is no CMSIS pack: {error}", where=where, remedy=_AGAIN) from error
+        raise InputError(f"is not a CMSIS pack: {error}", where=where, remedy=_AGAIN) from error
     return devices

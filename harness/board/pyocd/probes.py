@@ -23,6 +23,7 @@ _PORT = re.compile("[0-9]{1,5}")
 _LAST_PORT = 65535
 _VIRTUAL = "virtual:"  # pyOCD's prefix for the kind of a probe
 _RESET_DEADLINE = 3.0  # seconds
+_MOST_LOCKS = 16  # of a thread on a probe; pyOCD nests a few
 
 
 def pick_probe(wanted: str) -> Any:
@@ -99,7 +100,9 @@ def open_session(
     with translated_errors(probe.unique_id, target, "connecting"):
         try:
             return _open(probe, target, frequency, "under-reset")
-        except exceptions.TargetError:
+        except (exceptions.ProbeError, exceptions.TargetSupportError):
+            raise
+        except exceptions.Error:  # the chip, in one of many ways
             session = _open(probe, target, frequency, "halt")
     warn(
         f"probe {probe.unique_id}: the chip does not answer while nRESET is low, so the connection "
@@ -127,7 +130,7 @@ def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session
     try:
         session.open()
     except (KeyError, AssertionError, AttributeError) as error:
-        _close(session)
+        _release(session)
         if is_remote(probe.unique_id):
             raise  # the server may be the reason
         # pyOCD raises these for a chip of another family.
@@ -136,16 +139,14 @@ def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session
             where=f"probe {probe.unique_id}",
             remedy=f"is the chip really a {target}?",
         ) from error
-    except exceptions.TargetError as error:
+    except (exceptions.ProbeError, OSError, ValueError, TypeError):
+        _close(session)  # otherwise the probe stays claimed
+        raise
+    except exceptions.Error as error:
         locked = _is_locked(session)
-        with suppress(exceptions.Error, OSError):
-            session.probe.assert_reset(False)  # pyOCD leaves nRESET low
-        _close(session)
+        _release(session)
         if locked:
             raise locked_error(probe.unique_id, target) from error
-        raise
-    except (exceptions.Error, OSError, ValueError, TypeError):
-        _close(session)  # otherwise the probe stays claimed
         raise
     return session
 
@@ -181,6 +182,19 @@ def _close(session: Session) -> None:
         session.close()
     except (exceptions.Error, OSError):
         return  # the connection is already gone
+
+
+def _release(session: Session) -> None:
+    """Close a session that pyOCD has not opened completely.
+
+    It leaves nRESET low, and the probe locked for this thread.
+    """
+    with suppress(exceptions.Error, OSError):
+        session.probe.assert_reset(False)
+    _close(session)
+    with suppress(RuntimeError, exceptions.Error, OSError):  # it is not locked any more
+        for _ in range(_MOST_LOCKS):
+            session.probe.unlock()
 
 
 def _real(probes: list[Any]) -> list[Any]:

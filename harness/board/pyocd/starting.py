@@ -16,7 +16,7 @@ _XPSR_THUMB = 1 << 24
 _WORD = 4
 # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one: privileged thread mode with MSP, interrupts on.
 _MODE = "cfbp"
-_STACK_LIMITS = ("msplim", "msplim_s", "msplim_ns")  # of Armv8-M; 0 is no limit
+_STACK_LIMITS = ("msplim", "msplim_s", "msplim_ns")  # of Armv8-M; 0 switches them off
 
 
 def start(
@@ -28,7 +28,7 @@ def start(
     stack: range | None,
     cleared: range | None,
 ) -> None:
-    """Reset the chip, prepare it as `target` says, and start `elf`.
+    """Reset the chip, prepare it for `target`, and start `elf`.
 
     `elf` is in flash, or it is written to RAM here. `stack` is RAM to paint, and `cleared` RAM that
     must not keep what an earlier run left. Raises `InfrastructureError` if the core does not stop

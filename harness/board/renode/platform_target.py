@@ -1,5 +1,6 @@
 """Derives a target from a platform of Renode: its core, memories, and how to count."""
 
+import hashlib
 import tempfile
 from pathlib import Path
 
@@ -97,10 +98,9 @@ def _core(platform: Platform, hardware: _Hardware) -> CortexM:
 
 def _hardware(platform: Platform, renode: Installation) -> _Hardware:
     """Return what Renode says about the platform, from the cache if it said it before."""
-    digest = platform.digest()
-    key = f"{_VERSION} {renode.version} {digest}"
+    key = hashlib.sha256(f"{_VERSION} {renode.version} {platform.digest()}".encode()).hexdigest()
     folder = chosen_folder(CACHES) or own_folder(CACHES)
-    entry = folder / "platforms" / f"{platform.path.stem}-{digest[:16]}"
+    entry = folder / "platforms" / f"{platform.path.stem}-{key[:16]}"
 
     def make(staging: Path) -> None:
         hardware = _ask(platform, renode)
