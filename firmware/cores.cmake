@@ -10,7 +10,7 @@ set(CORE_FLAGS_gcc_cortex-m4f -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv
 set(CORE_FLAGS_gcc_cortex-m7 -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
 # With the DSP extension.
 set(CORE_FLAGS_gcc_cortex-m33 -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16)
-# With neither.
+# Without the DSP extension and the floating-point unit.
 set(CORE_FLAGS_gcc_cortex-m33-nofp -mcpu=cortex-m33+nodsp -mthumb -mfloat-abi=soft)
 # With Helium (MVE) for integers and floats, and the scalar floating-point unit.
 set(CORE_FLAGS_gcc_cortex-m55 -mcpu=cortex-m55 -mthumb -mfloat-abi=hard)

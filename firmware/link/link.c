@@ -3,18 +3,21 @@
 #include <stdbool.h>
 #include <string.h>
 
+#ifdef LINK_BATCH
+#include "batch.h"
+#endif
 #include "frame.h"
 #include "message.h"
 
-#define HEADER_SIZE 2U /* type, sequence number */
+#define HEADER_SIZE 2U                    /* type, sequence number */
 #define FRAME_CAPACITY (LINK_WINDOW / 2U) /* the host has at most two LOADs in transit */
 
 typedef struct {
     const link_device_t *device;
-    bool open; /* HELLO has been received since start */
-    bool ran;  /* `result` is the answer to the RUN with number `run_sequence` */
+    bool open;   /* HELLO has been received since start */
+    uint8_t ran; /* MESSAGE_RUN or MESSAGE_BATCH: the device can repeat its answer; or 0 */
     uint8_t run_sequence;
-    link_result_t result;
+    link_result_t result; /* of the request with number `run_sequence`, or its last inference */
 } session_t;
 
 #ifndef BUILD_ID_BYTES
@@ -107,26 +110,77 @@ static void handle_load(session_t *session, uint8_t sequence, const uint8_t *bod
         return;
     }
     memcpy((uint8_t *)device->input + offset, body + sizeof(uint32_t), count);
-    session->ran = false; /* the input may share memory with the output */
+    session->ran = 0; /* the input may share memory with the output */
     send_empty(device, MESSAGE_ACK, sequence);
 }
 
-static void handle_run(session_t *session, uint8_t sequence, uint32_t expected) {
+/* Returns whether the device can do what RUN or BATCH asks for; sends an error if not. */
+static bool is_ready(const session_t *session, uint8_t type, uint8_t sequence, uint32_t word) {
     const link_device_t *device = session->device;
-    /* A repeated RUN asks for a result that was lost. The inference is not run again, because
-     * the first one may have overwritten the input. */
-    bool again = session->ran && session->run_sequence == sequence;
-    uint32_t crc = again ? expected : frame_crc(device->input, device->input_size);
-    if (crc != expected) {
+#ifdef LINK_BATCH
+    if (type == MESSAGE_BATCH) {
+        uint32_t most = batch_capacity(device);
+        bool fits = word > 0U && word <= most;
+        if (!fits) {
+            send_error(device, sequence, ERROR_RANGE, most);
+        }
+        return fits;
+    }
+#else
+    (void)type;
+#endif
+    uint32_t crc = frame_crc(device->input, device->input_size);
+    if (crc != word) {
         send_error(device, sequence, ERROR_INPUT, crc);
+    }
+    return crc == word;
+}
+
+/* Runs the model on the loaded input, or with BATCH on each input in the queue. It is one function
+ * for both, so that both use the same depth of the stack. */
+static void handle_run(session_t *session, uint8_t type, uint8_t sequence, const uint8_t *body) {
+    const link_device_t *device = session->device;
+    /* A repeated request asks for a result that was lost. The inference is not run again, because
+     * the first one may have overwritten the input. */
+    bool again = session->ran == type && session->run_sequence == sequence;
+    uint32_t word = get_u32(body);
+    if (!again && !is_ready(session, type, sequence, word)) {
         return;
     }
     send_empty(device, MESSAGE_ACK, sequence);
-    if (!again) {
+#ifdef LINK_BATCH
+    if (!again && type == MESSAGE_BATCH) {
+        batch_done = 0;
+    }
+#endif
+    for (bool more = !again; more;) {
+        more = false;
+#ifdef LINK_BATCH
+        uint32_t crc;
+        if (type == MESSAGE_BATCH && !batch_take(device, &crc)) {
+            session->ran = 0;
+            send_error(device, sequence, ERROR_INPUT, crc);
+            return;
+        }
+#endif
         session->result = device->run();
         session->run_sequence = sequence;
-        session->ran = true;
+        session->ran = type;
+#ifdef LINK_BATCH
+        if (type == MESSAGE_BATCH && session->result.status == 0) {
+            batch_put(device, &session->result);
+            more = batch_done < word;
+        }
+#endif
     }
+#ifdef LINK_BATCH
+    if (type == MESSAGE_BATCH && session->result.status == 0) {
+        begin(device->write, MESSAGE_BATCHED, sequence);
+        frame_put_u32(&encoder, batch_done);
+        frame_end(&encoder);
+        return;
+    }
+#endif
     send_result(session);
 }
 
@@ -180,7 +234,7 @@ static void handle_trace(session_t *session, uint8_t sequence, const uint8_t *bo
         trace.write = session->device->write;
         trace.sequence = sequence;
         trace.layer = get_u32(body + sizeof(uint32_t));
-        handle_run(session, sequence, get_u32(body));
+        handle_run(session, MESSAGE_RUN, sequence, body);
         trace.write = NULL;
     }
 }
@@ -224,22 +278,26 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
         return;
     }
 #endif
+    bool is_run = type == MESSAGE_RUN;
+#ifdef LINK_BATCH
+    is_run = is_run || type == MESSAGE_BATCH;
+#endif
     if (type == MESSAGE_CLOCK) {
         handle_clock(session, sequence, size);
     } else if (type == MESSAGE_HELLO && size == sizeof(uint32_t)) {
         session->open = true;
-        session->ran = false;
+        session->ran = 0;
         send_welcome(session->device, sequence, get_u32(body));
-    } else if (type == MESSAGE_HELLO || (type == MESSAGE_RUN && size != sizeof(uint32_t))) {
+    } else if (type == MESSAGE_HELLO || (is_run && size != sizeof(uint32_t))) {
         send_error(session->device, sequence, ERROR_LENGTH, size);
-    } else if (type != MESSAGE_LOAD && type != MESSAGE_RUN) {
+    } else if (type != MESSAGE_LOAD && !is_run) {
         send_error(session->device, sequence, ERROR_UNKNOWN, type);
     } else if (!session->open) {
         send_error(session->device, sequence, ERROR_NO_SESSION, 0);
     } else if (type == MESSAGE_LOAD) {
         handle_load(session, sequence, body, size);
     } else {
-        handle_run(session, sequence, get_u32(body));
+        handle_run(session, type, sequence, body);
     }
 }
 

@@ -13,6 +13,7 @@ enum {
     MESSAGE_TRACE = 0x04,   /* as RUN, then u32 layer; only in traced images */
     MESSAGE_PROFILE = 0x05, /* empty; only in profiled images */
     MESSAGE_CLOCK = 0x06,   /* empty */
+    MESSAGE_BATCH = 0x07,   /* u32 inputs in the queue; only with LINK_BATCH */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the nonce, the build ID, sizes, ...: see docs/link.md */
@@ -25,6 +26,7 @@ enum {
     MESSAGE_LAYER = 0x88,   /* an output of a layer: see docs/link.md */
     MESSAGE_TICKS = 0x89,   /* for the last RUN: u32 hook, u32 for each layer */
     MESSAGE_COUNT = 0x8A,   /* u32 ticks: what the counter reads now */
+    MESSAGE_BATCHED = 0x8B, /* u32 results in the queue */
 };
 
 enum {
@@ -32,9 +34,9 @@ enum {
     ERROR_NO_SESSION = 2, /* LOAD or RUN before HELLO */
     ERROR_UNKNOWN = 3,    /* unknown message type; detail: the type */
     ERROR_LENGTH = 4,     /* a message of the wrong length; detail: its length */
-    ERROR_RANGE = 5,      /* LOAD past the end of the input; detail: the input's size */
+    ERROR_RANGE = 5,      /* LOAD past the input's end, too large a BATCH; detail: the limit */
     ERROR_ENGINE = 6,     /* the engine failed; detail: its status */
-    ERROR_INPUT = 7,      /* the CRC-32 in RUN is not that of the input; detail: the input's */
+    ERROR_INPUT = 7,      /* the CRC-32 that came with an input is wrong; detail: the input's */
 };
 
 #endif

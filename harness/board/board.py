@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -13,21 +14,37 @@ from harness.support.process_activity import Activity
 from harness.target.target_file import Target
 
 
-class Bracket(NamedTuple):
-    """What an emulator knows of the last inference."""
+class Executed(NamedTuple):
+    """What an emulator executed in an inference, between the two readings of the counter."""
 
     instructions: int
-    """Instructions that the core executed between the two readings of the counter."""
+    """All instructions of the core."""
+    in_interrupts: int = 0
+    """How many of them were in interrupts of SysTick, whose ticks do not count."""
+    surplus: int = 0
+    """Ticks of SysTick that the firmware counts too many: on the emulator, its period is short."""
+
+
+class Bracket(NamedTuple):
+    """What an emulator knows of the last inferences."""
+
+    inferences: tuple[Executed, ...]
+    """One entry for each of them."""
     empty: int
-    """The same for the first two readings, between which the firmware calls an empty function."""
+    """The instructions between the first two readings, around a call of an empty function."""
     remedy: str
     """How to make one tick of the counter one instruction."""
     tolerated: str
     """Accesses since the start that fault on a chip, if the target file allows them."""
-    in_interrupts: int = 0
-    """How many of the instructions were in interrupts of SysTick, whose ticks do not count."""
-    surplus: int = 0
-    """Ticks of SysTick that the firmware counts too many: on the emulator, its period is short."""
+
+    def counted(self, index: int, *, overhead: bool) -> int:
+        """Return the instructions of an inference as the firmware has to count them.
+
+        Interrupts of SysTick are left out. The firmware also leaves out an empty bracket if it
+        knows the `overhead`.
+        """
+        executed = self.inferences[index]
+        return executed.instructions - executed.in_interrupts - (self.empty if overhead else 0)
 
 
 class Board(Protocol):
@@ -62,8 +79,8 @@ class Board(Protocol):
         but not every debug interface notices; the device checks the input's CRC.
         """
 
-    def bracket(self) -> Bracket | None:
-        """Return what the board knows of the inference that has just ended; None if nothing.
+    def bracket(self, count: int = 1) -> Bracket | None:
+        """Return what the board knows of the last `count` inferences; None if nothing.
 
         Raises `DeviceFaultError` if the firmware did what faults on a chip, but not here.
         """
@@ -79,10 +96,11 @@ def rtt_carrier(
     activity: Callable[[], Activity | None] = lambda: None,
     *,
     write_pieces: Callable[[Sequence[Piece]], None] | None = None,
+    hold: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> RttCarrier:
     """Return the carrier of a started `image` whose link goes through the board's memory.
 
-    `write_pieces` writes several pieces at once, if the board can do that.
+    `activity`, `write_pieces` and `hold` are those of `RttCarrier`.
     """
     return RttCarrier(
         board,
@@ -91,6 +109,7 @@ def rtt_carrier(
         name=f"{target.name} (RTT)",
         activity=activity,
         write_pieces=write_pieces,
+        hold=hold,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from harness.link.protocol import InputVia
+from harness.link.protocol import InputChoice
 from harness.support.numbers import number
 from harness.target.target_file import Pyocd
 
@@ -25,7 +25,7 @@ class BoardOptions:
 
     `lock_timeout` is in seconds. `meter` configures the virtual meter of a virtual board.
     `renode` is the path of Renode; if it is empty, `find_renode` searches for one. `input_via`
-    "debug" needs a board that implements `write_memory`.
+    "auto" compares both ways and takes the faster one.
     """
 
     probe: str = ""
@@ -34,7 +34,7 @@ class BoardOptions:
     lock_timeout: float = 0.0
     renode: str = ""
     meter: str = ""
-    input_via: InputVia = "serial"
+    input_via: InputChoice = "auto"
 
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
@@ -50,10 +50,10 @@ class BoardOptions:
         )
         add(
             "--input-via",
-            choices=get_args(InputVia),
+            choices=get_args(InputChoice),
             default=cls.input_via,
-            help="send inputs over the serial line (default), or write them into RAM through the "
-            "debug port, which is faster where the line is slow",
+            help="send inputs over the serial line, or write them into RAM through the debug "
+            "port; auto (default) compares both and takes the faster way",
         )
 
     @classmethod

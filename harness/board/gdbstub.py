@@ -8,7 +8,7 @@ the stop in a packet, and `c` resumes it.
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.errors import InfrastructureError
@@ -32,42 +32,42 @@ class Gdbstub:
     """
 
     def __init__(self, channel: Channel, *, runs: bool = True) -> None:
-        self._runs = runs
+        self._halted = not runs
+        self._held = False
         self._channel = channel
         self._received = b""
 
     def start(self) -> None:
         """Start a machine that does not run yet; raises the same errors as `write`."""
-        with self._stopped():
-            pass
+        self._request()
 
     def write(self, address: int, data: bytes) -> None:
         """Write `data` to memory at `address`.
 
         Raises `LineClosedError` if QEMU has ended and `InfrastructureError` for all other
-        failures; after an error the machine may stay halted.
+        failures. After a refusal, the machine runs on.
         """
-        with self._stopped():
-            for offset in range(0, len(data), _BLOCK):
-                block = data[offset : offset + _BLOCK]
-                where = address + offset
-                self._send(b"M%x,%x:%s" % (where, len(block), block.hex().encode()))
-                reply = self._packet("to a write")
-                if reply != b"OK":
-                    raise self._error(
-                        f"refused to write {len(block)} bytes at {where:#010x}: {_shown(reply)}",
-                        "does the machine have RAM there? Compare the target's memory.ram",
-                    )
+        blocks = {
+            address + offset: data[offset : offset + _BLOCK]
+            for offset in range(0, len(data), _BLOCK)
+        }
+        replies = self._request(
+            *(b"M%x,%x:%s" % (at, len(block), block.hex().encode()) for at, block in blocks.items())
+        )
+        for (at, block), reply in zip(blocks.items(), replies, strict=True):
+            if reply != b"OK":
+                raise self._error(
+                    f"refused to write {len(block)} bytes at {at:#010x}: {_shown(reply)}",
+                    "does the machine have RAM there? Compare the target's memory.ram",
+                )
 
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; raises the same errors as `write`."""
-        data = b""
-        with self._stopped():
-            while len(data) < size:
-                count = min(size - len(data), _BLOCK)
-                self._send(b"m%x,%x" % (address + len(data), count))
-                data += self._read_reply(count)
-        return data
+        counts = [min(size - offset, _BLOCK) for offset in range(0, size, _BLOCK)]
+        replies = self._request(
+            *(b"m%x,%x" % (address + _BLOCK * index, count) for index, count in enumerate(counts))
+        )
+        return b"".join(map(self._read_reply, replies, counts))
 
     def registers(self) -> tuple[int, ...]:
         """Return r0 to r15 and xPSR; raises the same errors as `write`.
@@ -75,25 +75,51 @@ class Gdbstub:
         A client that does not request a target description gets GDB's original Arm layout,
         with the FPA registers between r15 and xPSR.
         """
-        with self._stopped():
-            self._send(b"g")
-            return _REGISTERS.unpack(self._read_reply(_REGISTERS.size))
+        (reply,) = self._request(b"g")
+        return _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))
 
     @contextmanager
-    def _stopped(self) -> Iterator[None]:
-        if self._runs:
-            self._channel.write(_STOP, _DEADLINE)
+    def hold(self) -> Iterator[None]:
+        """Halt the machine once for all requests within the context, instead of at each."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            if self._halted:
+                self._exchange((), resume=True)
+
+    def _request(self, *requests: bytes) -> list[bytes]:
+        """Make `requests` to the halted machine and let it go, if nobody holds it."""
+        return self._exchange(requests, resume=not self._held)
+
+    def _exchange(self, requests: Sequence[bytes], *, resume: bool) -> list[bytes]:
+        """Return the replies to `requests`.
+
+        All of it is sent at once, with the acknowledgements of the replies that are still to come:
+        to wait for each of them takes longer than the rest.
+        """
+        halt = not self._halted
+        stop = _STOP + _ACKNOWLEDGED if halt else b""
+        packets = [encode(request) + _ACKNOWLEDGED for request in requests]
+        go = encode(b"c") if resume else b""
+        self._channel.write(b"".join([stop, *packets, go]), _DEADLINE)
+        self._halted = not resume
+        if halt:
             # A machine that was already halted ignores the byte; its earlier stop report is read.
             reply = self._packet("to a stop")
             if not reply.startswith(_STOP_REPLIES):
                 raise self._error(f"answered a stop with {_shown(reply)}")
-        self._runs = True
-        yield
-        self._send(b"c")
+        replies = []
+        for _ in requests:
+            self._acknowledgement()
+            replies.append(self._packet("to a request"))
+        if resume:
+            self._acknowledgement()
+        return replies
 
-    def _read_reply(self, count: int) -> bytes:
+    def _read_reply(self, reply: bytes, count: int) -> bytes:
         """Return the `count` bytes in the reply to a read."""
-        reply = self._packet("to a read")
         try:
             data = bytes.fromhex(reply.decode("ascii"))
         except ValueError:
@@ -102,19 +128,17 @@ class Gdbstub:
             raise self._error(f"answered a read of {count} bytes with {_shown(reply)}")
         return data
 
-    def _send(self, payload: bytes) -> None:
-        self._channel.write(encode(payload), _DEADLINE)
+    def _acknowledgement(self) -> None:
         token = self._next_token("to a packet")
         if token != _ACKNOWLEDGED:
             raise self._error(f"answered a packet with {_shown(token)} instead of +")
 
     def _packet(self, request: str) -> bytes:
-        """Return the payload of the next packet, and acknowledge it."""
+        """Return the payload of the next packet."""
         token = self._next_token(request)
         payload = decode(token)
         if payload is None:
             raise self._error(f"sent an invalid packet: {_shown(token)}")
-        self._channel.write(_ACKNOWLEDGED, _DEADLINE)
         return payload
 
     def _next_token(self, request: str) -> bytes:

@@ -1,11 +1,9 @@
 """Boards emulated by QEMU's system emulator for Arm."""
 
-import shutil
 import signal
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 
 from harness.board.board import log_file, not_started, rtt_carrier
@@ -19,16 +17,13 @@ from harness.link.carrier import Carrier
 from harness.link.channel import Channel, LineClosedError
 from harness.support.owned_process import OwnedProcess
 from harness.support.process_activity import Activity, ProcessTree
-from harness.support.tool_output import first_line, output_of
+from harness.target.qemu_program import QEMU, find_qemu, qemu_version
 from harness.target.target_file import Qemu, Target
 
-_QEMU = "qemu-system-arm"
-_INSTALL = "install QEMU: apt install qemu-system-arm, brew install qemu, or see qemu.org/download"
 _END_DEADLINE = 5.0  # seconds for QEMU to end after it has closed its lines
 _END_PATIENCE = 0.2  # seconds between the end of the line and that of the process
 _SIGNALS = 128  # exit codes above this are signals
 _LINES = ("serial", "gdb")
-_TITLE = "QEMU emulator version"
 _LOG_LINES = 10
 
 
@@ -79,7 +74,7 @@ class QemuBoard:
             self._check_start()
             raise
         if self._target.port.over_rtt:
-            return rtt_carrier(self, self._target, image, self._activity)
+            return rtt_carrier(self, self._target, image, self._activity, hold=self._gdbstub.hold)
         return self._channel("serial", "QEMU")
 
     def stop(self) -> None:
@@ -106,7 +101,7 @@ class QemuBoard:
         """Write `data` to RAM through the gdbstub; machine and clocks stop during the write."""
         self._started().write(address, data)
 
-    def bracket(self) -> None:
+    def bracket(self, count: int = 1) -> None:
         """Return None: QEMU does not report a count."""
 
     def diagnosis(self) -> str:
@@ -187,37 +182,6 @@ class QemuBoard:
         raise InfrastructureError(
             f"QEMU ended at start with exit code {self._process.poll()}\n{self._log_excerpt()}",
             where=f"{self._target.path}: board",
-            remedy=f"try it in a shell: {_QEMU} -M {self._qemu.machine}; "
-            f"{_QEMU} -M help lists the machines",
-        )
-
-
-def find_qemu() -> str:
-    """Return the path of qemu-system-arm; `InfrastructureError` if it is not installed."""
-    path = shutil.which(_QEMU)
-    if path is None:
-        raise InfrastructureError(f"{_QEMU} is not on PATH", remedy=_INSTALL)
-    return path
-
-
-@cache
-def qemu_version(executable: str) -> str:
-    """Return the first line of `qemu-system-arm --version`."""
-    line = first_line([executable, "--version"], _INSTALL)
-    if not line.startswith(_TITLE):
-        raise InfrastructureError(
-            f"is not QEMU: --version prints {line[:80]!r}", where=executable, remedy=_INSTALL
-        )
-    return line
-
-
-def check_machine(machine: str) -> None:
-    """Raise `InfrastructureError` unless the installed QEMU has the machine called `machine`."""
-    executable = find_qemu()
-    lines = output_of([executable, "-M", "help"], _INSTALL).splitlines()
-    if machine not in {line.split(" ", 1)[0] for line in lines}:
-        raise InfrastructureError(
-            f"has no machine {machine}",
-            where=executable,
-            remedy=f"install a newer QEMU; {_QEMU} -M help lists the machines",
+            remedy=f"try it in a shell: {QEMU} -M {self._qemu.machine}; "
+            f"{QEMU} -M help lists the machines",
         )

@@ -18,7 +18,6 @@ from rich.text import Text
 from serial.tools import list_ports
 
 from harness.board.derivations import derivations
-from harness.board.qemu import check_machine, find_qemu, qemu_version
 from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError, InfrastructureError
 from harness.golden.interpreters import find_interpreter
@@ -28,6 +27,7 @@ from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
 from harness.target.find_target import find_target, list_targets, load_target
+from harness.target.qemu_program import check_machine, find_qemu, qemu_version
 from harness.target.target_file import Pyocd, Qemu, Renode, Target, Virtual
 from harness.workspace import Workspace
 

@@ -31,8 +31,8 @@ class Carrier(Protocol):
     def gather(self) -> None:
         """Give the rest of a frame time to arrive."""
 
-    def rest(self) -> None:
-        """Leave the device alone until the computation that begins now is due to end."""
+    def rest(self, inferences: int = 1) -> None:
+        """Leave the device alone until the `inferences` that begin now are due to end."""
 
     def read(self, timeout: float) -> bytes:
         """Return the bytes received, waiting up to `timeout` seconds; b"" if there are none.

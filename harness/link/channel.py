@@ -59,7 +59,7 @@ class Channel:
         """No look at the device disturbs it: it sends by itself."""
         return 0
 
-    def rest(self) -> None:
+    def rest(self, inferences: int = 1) -> None:
         """Do nothing: the host hears of the end of a computation by itself."""
 
     def gather(self) -> None:

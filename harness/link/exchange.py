@@ -96,9 +96,9 @@ class Exchange:
         """How often the host has looked at the device since `rest`: see `Carrier`."""
         return self._carrier.looks
 
-    def rest(self) -> None:
+    def rest(self, inferences: int) -> None:
         """Leave the device alone while it computes."""
-        self._carrier.rest()
+        self._carrier.rest(inferences)
 
     def next_sequence(self) -> int:
         """Return the sequence number for the next request."""

@@ -12,11 +12,13 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from harness.errors import InfrastructureError
 from harness.link import messages
+from harness.link.batch import run_batch
 from harness.link.carrier import Carrier
 from harness.link.device_errors import DeviceRefusedError, DeviceSilentError, WrongInputError
 from harness.link.exchange import Exchange
 from harness.link.loading import load
 from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
+from harness.link.protocol import InputVia
 from harness.link.retries import ATTEMPTS, FIRST_PAUSE, Retries
 from harness.link.running import run
 from harness.link.tracing import LostError, trace
@@ -80,9 +82,9 @@ class LinkClient:
     `baud` limits how long bytes take on the wire; `locate` turns a code address
     into a function's name for messages about faults; `watch` is called during long silences
     and raises `DeviceStoppedError` if the board can no longer answer. `write` writes bytes to
-    an address in the device's memory; if it is given, inputs are written with it instead of LOAD.
-    `spans` are the answered inferences. `waited` counts the seconds between a RUN and its
-    result, which is mostly computation.
+    an address in the device's memory. If `via` is "debug", inputs are written with it instead of
+    LOAD. `spans` are the answered inferences; those of a batch share their time. `waited` counts
+    the seconds between a RUN and its result, which is mostly computation.
     """
 
     def __init__(
@@ -93,7 +95,9 @@ class LinkClient:
         locate: Callable[[int], str] = "{:#010x}".format,
         watch: Callable[[], None] = lambda: None,
         write: Callable[[int, bytes], None] | None = None,
+        via: InputVia = "serial",
     ) -> None:
+        self.via = via
         self.waited = 0.0
         self.spans: list[Span] = []
         self._exchange = Exchange(carrier, baud=baud, locate=locate, watch=watch)
@@ -160,7 +164,7 @@ class LinkClient:
                     return result
             except WrongInputError:
                 # A late LOAD can spoil the input; to repeat a failed write is no use.
-                if self._write is not None or attempt == ATTEMPTS:
+                if self.via == "debug" or attempt == ATTEMPTS:
                     raise
             self._exchange.retries += 1
             self._exchange.settle(pause)
@@ -170,6 +174,19 @@ class LinkClient:
             where=self._exchange.name,
             remedy="is something else writing to the line, or the line noisy?",
         )
+
+    @_located
+    def run_batch(self, count: int) -> Span:
+        """Run the first `count` inputs in the device's queue; return the span of them all."""
+        began = time.perf_counter()
+        run_batch(self._exchange, self._session(), count, RUN_DEADLINE)
+        ended = time.perf_counter()
+        self.waited += ended - began
+        return Span(began, ended, looks=self._exchange.looks)
+
+    def count_retry(self) -> None:
+        """Count an inference that is repeated because bytes disturbed it in a batch."""
+        self._exchange.retries += 1
 
     @_located
     def trace(self, data: bytes, layer: int | None = None) -> tuple[list[LayerOutput], Result]:
@@ -229,10 +246,10 @@ class LinkClient:
 
     def _send_input(self, data: bytes) -> None:
         """Transfer `data` to the device's input tensor."""
-        if self._write is None:
-            self._load(data)
-        else:
+        if self.via == "debug" and self._write is not None:
             self._write(self._session().input_address, data)
+        else:
+            self._load(data)
 
     def _greet(self, nonce: int, period: float) -> Welcome | None:
         """Send HELLO and return the answer with the same nonce; None if none comes in `period`."""

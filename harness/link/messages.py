@@ -43,6 +43,7 @@ class Message(IntEnum):
     TRACE = 0x04
     PROFILE = 0x05
     CLOCK = 0x06
+    BATCH = 0x07
     WELCOME = 0x81
     ACK = 0x82
     RESULT = 0x83
@@ -53,6 +54,7 @@ class Message(IntEnum):
     LAYER = 0x88
     TICKS = 0x89
     COUNT = 0x8A
+    BATCHED = 0x8B
 
 
 class DeviceError(IntEnum):

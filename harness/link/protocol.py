@@ -8,5 +8,8 @@ Protocol = Literal["link", "mlperf-tiny"]
 InputVia = Literal["serial", "debug"]
 """Inputs are sent over the serial line, or written to RAM through the debug port."""
 
+InputChoice = Literal["auto", "serial", "debug"]
+"""What a user asks for: one of these, or the one that is faster."""
+
 CarrierName = Literal["serial", "rtt"]
 """What carries the link: the serial line, or RTT through the device's memory."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -53,6 +54,9 @@ class RttCarrier:
 
     While the device computes, each access takes a cycle of its bus. So the host stays away until
     the computation is due to end, and counts its `looks` in vain from then on.
+
+    `activity` is that of `DeviceClock`. If `memory` halts the device at each access, it halts it
+    only once for all accesses within the context that `hold` returns.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class RttCarrier:
         name: str,
         activity: Callable[[], Activity | None] = lambda: None,
         write_pieces: Callable[[Sequence[Piece]], None] | None = None,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.name = name
         self.burst: int | None = None
@@ -74,6 +79,7 @@ class RttCarrier:
         self._ram = ram
         self._clock = DeviceClock(activity)
         self._due = DueTime()
+        self._hold = hold
         self._resting_since: float | None = None
         self._inferences = 1
         self._known: RttBlock | None = None  # the control block, as last seen
@@ -109,7 +115,8 @@ class RttCarrier:
         if pause and not self._sleep(pause, end):
             return b""
         while True:
-            data = self._fetch()
+            with self._hold():
+                data = self._fetch()
             if data:
                 return data
             pause = self._next_pause(pause)
@@ -118,16 +125,14 @@ class RttCarrier:
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send all of `data`; `InfrastructureError` if that takes the device over `timeout` s."""
+        self._resting_since = None  # the result may have come with the answer before it
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
-            known = self._known
-            # The ring has at least as many free bytes as the last time.
-            block = known if known and known.down.free >= len(view) else self._look()
-            count = min(len(view), block.down.free) if block else 0
-            if block and count:
-                self._store(block, bytes(view[:count]))
-                view = view[count:]
+            with self._hold():
+                count = self._store(view)
+            view = view[count:]
+            if count:
                 continue
             if self.device_time > end:
                 raise InfrastructureError(
@@ -177,16 +182,23 @@ class RttCarrier:
         self._known = replace(block, up=replace(ring, read=ring.write))
         return data
 
-    def _store(self, block: RttBlock, data: bytes) -> None:
-        """Put `data`, which fits, into the ring to the device."""
-        ring = block.down
-        for piece in ring.pieces(ring.write, len(data)):
-            self._later.append((piece.start, data[: len(piece)]))
-            data = data[len(piece) :]
-            last = piece.stop - ring.buffer
-        self._later.append((ring.position, _word(last % ring.size)))
-        self._known = replace(block, down=replace(ring, write=last % ring.size))
+    def _store(self, data: memoryview) -> int:
+        """Put what fits of `data` into the ring to the device; return how many bytes fit."""
+        known = self._known
+        # The ring has at least as many free bytes as the last time.
+        block = known if known and known.down.free >= len(data) else self._look()
+        count = min(len(data), block.down.free) if block else 0
+        if block is None or not count:
+            return 0
+        ring, stored = block.down, 0
+        for piece in ring.pieces(ring.write, count):
+            self._later.append((piece.start, bytes(data[stored : stored + len(piece)])))
+            stored += len(piece)
+        position = (ring.write + count) % ring.size
+        self._later.append((ring.position, _word(position)))
+        self._known = replace(block, down=replace(ring, write=position))
         self._write()
+        return count
 
     def _write(self) -> None:
         """Write what is to be written, in its order."""

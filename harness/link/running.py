@@ -1,4 +1,4 @@
-"""Runs the model on the loaded input: RUN, ACK, and the RESULT."""
+"""Runs the model on inputs in the device's memory: RUN or BATCH, ACK, and the answer."""
 
 from typing import NamedTuple, TypeGuard
 
@@ -11,10 +11,19 @@ from harness.link.retries import Retries
 _LOOK = 5.0  # seconds between two looks at the deadline of an inference
 
 
-class _Request(NamedTuple):
+class Request(NamedTuple):
+    """A request to run the model; the device answers it with ACK, then with `result`."""
+
     type: Message
     sequence: int
     body: bytes
+    result: Message
+    inferences: int = 1
+
+    @property
+    def sent(self) -> tuple[Message, int, bytes]:
+        """What goes to the device."""
+        return self.type, self.sequence, self.body
 
     def is_answered(self, answer: Answer | None, *types: Message) -> TypeGuard[Answer]:
         """Return whether `answer` is one of `types` for this request."""
@@ -22,58 +31,65 @@ class _Request(NamedTuple):
 
 
 def run(exchange: Exchange, welcome: Welcome, data: bytes, deadline: float) -> Result:
-    """Run the model on the input `data`; the device has `deadline` seconds for it.
+    """Run the model on the input `data`; the device has `deadline` seconds for it."""
+    body = messages.run(data)
+    request = Request(Message.RUN, exchange.next_sequence(), body, Message.RESULT)
+    answer = request_run(exchange, request, welcome, deadline)
+    return messages.parse_result(answer.body, welcome)
 
-    The device answers a repeated RUN without running the model again. After its ACK, only damage
-    makes the host send something: it must be silent while the device computes.
+
+def request_run(exchange: Exchange, request: Request, welcome: Welcome, deadline: float) -> Answer:
+    """Send `request` and return its result; the device has `deadline` seconds for it.
+
+    The device answers a repeated request without running the model again. After its ACK, only
+    damage makes the host send something: it must be silent while the device computes.
     """
-    request = _Request(Message.RUN, exchange.next_sequence(), messages.run(data))
     answer_time = exchange.answer_time(welcome.output_size)
     answer = _begun(exchange, request, answer_time)
     if answer.type == Message.ACK:
         answer = _ended(exchange, request, deadline, answer_time)
-    return messages.parse_result(answer.body, welcome)
+    return answer
 
 
-def _begun(exchange: Exchange, request: _Request, answer_time: float) -> Answer:
-    """Send RUN until it is answered; return the ACK, or the RESULT if the ACK was lost."""
-    retries = Retries(exchange, "RUN", answer_time)
-    exchange.send(*request)
+def _begun(exchange: Exchange, request: Request, answer_time: float) -> Answer:
+    """Send `request` until it is answered; return the ACK, or the result if the ACK was lost."""
+    retries = Retries(exchange, request.type.name, answer_time)
+    exchange.send(*request.sent)
     while True:
         answer = exchange.receive(answer_time)
-        if request.is_answered(answer, Message.ACK, Message.RESULT):
+        if request.is_answered(answer, Message.ACK, request.result):
             return answer
         if retries.left <= 0:
             raise retries.failure()
         if answer is not None and not answer.is_damage:
             exchange.refuse(answer, (request.sequence,))
         elif retries.again(answer) and not exchange.has_answers:
-            exchange.repeat(*request)
+            exchange.repeat(*request.sent)
 
 
-def _ended(exchange: Exchange, request: _Request, deadline: float, answer_time: float) -> Answer:
-    """Return the RESULT of an inference that has begun."""
-    retries = Retries(exchange, "RUN", answer_time)
+def _ended(exchange: Exchange, request: Request, deadline: float, answer_time: float) -> Answer:
+    """Return the result of a request that has begun."""
+    retries = Retries(exchange, request.type.name, answer_time)
     retries.restart(deadline + answer_time)
-    exchange.rest()
+    exchange.rest(request.inferences)
     repeated = last_chance = False
     while True:
         answer = exchange.receive(min(_LOOK, max(retries.left, 0)))
-        if request.is_answered(answer, Message.RESULT):
+        if request.is_answered(answer, request.result):
             return answer
         if retries.left <= 0:
             if last_chance:
                 raise overdue(exchange, deadline)
             repeated = last_chance = True  # the result may be lost
             retries.restart(retries.patience)
-            exchange.repeat(*request)
+            exchange.repeat(*request.sent)
         elif answer is not None and not answer.is_damage:
             exchange.refuse(answer, (request.sequence,))
         elif answer is None or (answer.type == Message.ERROR and not repeated):
-            continue  # an ERROR concerns a frame before RUN, and RUN itself has arrived
+            continue  # an ERROR concerns a frame before this one, which has arrived
         elif retries.again(answer) and not exchange.has_answers:
             repeated = True
-            exchange.repeat(*request)
+            exchange.repeat(*request.sent)
 
 
 def overdue(exchange: Exchange, deadline: float) -> DeviceSilentError:

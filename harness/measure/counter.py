@@ -1,6 +1,5 @@
 """Plausibility checks on the device's counter. An implausible measurement is rejected."""
 
-from harness.board.board import Bracket
 from harness.errors import InfrastructureError
 from harness.link.messages import Result, Welcome
 
@@ -48,19 +47,19 @@ def check_ticks(result: Result, welcome: Welcome, where: str) -> None:
         )
 
 
-def check_instructions(counted: int, welcome: Welcome, bracket: Bracket, where: str) -> None:
-    """Raise `InfrastructureError` if the emulator executed another number than was `counted`.
+def check_instructions(
+    counted: int, executed: int, welcome: Welcome, remedy: str, where: str
+) -> None:
+    """Raise `InfrastructureError` if the emulator `executed` another number than was `counted`.
 
     Both are counted between the same two readings, so they are equal, not just close.
     """
-    executed = bracket.instructions - bracket.in_interrupts
-    executed -= bracket.empty if welcome.counter_overhead else 0
     if counted != executed:
         raise InfrastructureError(
             f"the counter {welcome.counter!r} counted {counted:,} instructions in an inference, "
             f"but the emulator executed {executed:,}",
             where=where,
-            remedy=bracket.remedy,
+            remedy=remedy,
         )
 
 

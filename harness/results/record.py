@@ -179,6 +179,8 @@ class Record(msgspec.Struct, frozen=True):
     """How inputs reach the device: `serial` or `debug`."""
     load: Load = "flash"  # for records without this key
     """The memory that the image was loaded to, and ran from."""
+    input_choice: str = ""
+    """Why inputs came this way, if `--input-via=auto` left the choice to the harness."""
     carrier: CarrierName = "serial"  # for records without this key
     """What carried the link: `serial` or `rtt`."""
     looks: list[Count] = []

@@ -55,6 +55,7 @@ def record_of(run: Run, root: Path) -> Record:
         counter=run.welcome.counter,
         ticks=run.ticks.tolist(),
         input_via=run.input_via,
+        input_choice=run.input_choice,
         carrier="rtt" if run.target.port.over_rtt else "serial",
         looks=run.looks.tolist() if run.looks.any() else [],
         divergence=run.divergence,

@@ -9,24 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.board.board import Board, Bracket
-from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.board.board import Board
+from harness.errors import HarnessError, InputError
 from harness.image.build import Image, Variant, build_image
 from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
-from harness.measure.core_clock import ClockBounds, check_waited, hz_of, measure_clock
-from harness.measure.counter import check_instructions, check_ticks
+from harness.measure.core_clock import ClockBounds, hz_of, measure_clock
 from harness.measure.cycles.estimate import Estimate
-from harness.measure.instructions import instructions
 from harness.model.tensor_block import pack, unpack
 from harness.model.vectors import Vectors
 from harness.runs.device_under_test import BoardUnderTest
 from harness.runs.divergence import first_difference
+from harness.runs.input_way import InputWay
 from harness.runs.layer_profile import Profile, profile_of
 from harness.runs.link_run import Run
-from harness.runs.link_session import open_session, with_diagnosis
+from harness.runs.link_session import Session, open_session
 from harness.runs.request import RunRequest
 
 Array = npt.NDArray[Any]
@@ -42,8 +41,9 @@ class LinkDut(BoardUnderTest):
 
     def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
         super().__init__(request, image, board, request.model.graph)
-        self._session: LinkClient | None = None
-        self._bracket: Bracket | None = None  # what the board knows of the last inference
+        self._session: Session | None = None
+        asked = request.board_options.input_via
+        self._way = InputWay(asked, self.target, image, request.progress)
         self._clock: ClockBounds | None = None
         self.welcome: Welcome
         self._connect()
@@ -58,7 +58,7 @@ class LinkDut(BoardUnderTest):
 
     def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
         """Return all outputs of the model for one vector; see `infer`."""
-        return unpack(self._network.output_tensors, self._infer(inputs).output)
+        return unpack(self._network.output_tensors, self._opened.infer(self._packed(inputs)).output)
 
     def run(self) -> Run:
         """Run the model on all its vectors and return the result.
@@ -103,27 +103,31 @@ class LinkDut(BoardUnderTest):
 
     def _stream(self, vectors: Vectors) -> Run:
         expected, source = self._golden()
-        link = self._link
+        session, link, way = self._opened, self._link, self._way
         retries = link.retries
         link.clear_log()
         hz = self._measured_hz(link)
         results = []
+        inputs = [self._packed(values) for values in zip(*vectors.all_inputs, strict=True)]
+        meter = self._meter_session()
+        batches = meter is None  # a meter needs the time of each inference
         # With cold caches; it is not one of the results.
-        first = self._measure([values[0] for values in vectors.all_inputs], "vector 0")
+        first = way.first(session, inputs[0], "vector 0", batches=batches)
         waited, answered = link.waited, len(link.spans)
-        session = self._meter_session()
         with (
-            session or nullcontext(),
+            meter or nullcontext(),
             self._request.progress.step(self._request.streaming, len(vectors), "vectors") as step,
         ):
             begin = time.perf_counter()
-            for index, inputs in enumerate(zip(*vectors.all_inputs, strict=True)):
-                results.append(self._measure(inputs, f"vector {index}"))
+            for result in way.results(session, inputs, batches=batches):
+                results.append(result)
                 step()
             wall = time.perf_counter() - begin
         ticks = [self._ticks(result) for result in results]
         if self.image.heap:
-            self.welcome = link.hello(self.image.build_id)  # now with the used size of the heap
+            session.welcome = self.welcome = link.hello(
+                self.image.build_id
+            )  # now with the used size of the heap
         heap = self.welcome.arena_size if self.image.heap else 0
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
@@ -147,14 +151,13 @@ class LinkDut(BoardUnderTest):
             retries=link.retries - retries,
             log=tuple(link.log),
             looks=np.array([span.looks for span in spans if not span.disturbed], dtype=np.int64),
-            input_via=self._request.board_options.input_via,
+            input_via=way.via,
+            input_choice=way.choice,
             wall=wall,
             inference=link.waited - waited,
             first=self._ticks(first),
-            unmapped=self._bracket.tolerated if self._bracket else "",
-            metered=(
-                session.result(spans, self.target, self.welcome, ticks, hz) if session else None
-            ),
+            unmapped=session.bracket.tolerated if session.bracket else "",
+            metered=meter.result(spans, self.target, self.welcome, ticks, hz) if meter else None,
             clock=self._clock,
         )
 
@@ -169,30 +172,25 @@ class LinkDut(BoardUnderTest):
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
-        link = self._link
-        waited = link.waited
-        result = self._infer(inputs, which)
-        where = f"{self.target.name}: {which}"
-        check_ticks(result, self.welcome, where)
-        if self._bracket is not None:
-            result = replace(result, ticks=result.ticks - self._bracket.surplus)
-            check_instructions(self._ticks(result), self.welcome, self._bracket, where)
-        check_waited(result.ticks, link.waited - waited, self.target)
-        return result
+        return self._opened.measure(self._packed(inputs), which)
 
     @property
     def _link(self) -> LinkClient:
-        """Return the session with the image; start the board if there is none."""
+        return self._opened.link
+
+    @property
+    def _opened(self) -> Session:
+        """The session with the image; the board is started if there is none."""
         return self._session or self._connect()
 
-    def _connect(self) -> LinkClient:
-        self._session, self.welcome = self._open(self.image)
+    def _connect(self) -> Session:
+        self._session = self._open(self.image)
+        self._way.attach(self._session)
+        self.welcome = self._session.welcome
         return self._session
 
-    def _open(self, image: Image) -> tuple[LinkClient, Welcome]:
-        return open_session(
-            image, self.board, self.target, self._network, self._request.board_options.input_via
-        )
+    def _open(self, image: Image) -> Session:
+        return open_session(image, self.board, self.target, self._network, self._way.via)
 
     def _traced(self, run: Run, vector: int) -> Run:
         """Return `run` with the first wrong layer for `vector`, or why it is not known."""
@@ -254,7 +252,8 @@ class LinkDut(BoardUnderTest):
                 variant=variant,
                 warn=self._request.progress.warn,
             )
-            yield (*self._open(image), image)
+            session = self._open(image)
+            yield session.link, session.welcome, image
         finally:
             self.board.stop()
 
@@ -265,7 +264,8 @@ class LinkDut(BoardUnderTest):
         area = self.image.stack
         return stack_use(self.board.read_memory(area.start, len(area))) if area else None
 
-    def _infer(self, inputs: Sequence[Array], which: str = "") -> Result:
+    def _packed(self, inputs: Sequence[Array]) -> bytes:
+        """Return the bytes of one vector's inputs; `InputError` if they do not fit the model."""
         tensors = self._network.input_tensors
         if len(inputs) != len(tensors):
             raise InputError(
@@ -280,12 +280,7 @@ class LinkDut(BoardUnderTest):
                     if len(tensors) > 1
                     else self.model.name,
                 )
-        try:
-            result = self._link.infer(pack(tensors, inputs))
-            self._bracket = self.board.bracket()
-        except InfrastructureError as error:
-            raise with_diagnosis(error, self.board, which) from error
-        return result
+        return pack(tensors, inputs)
 
     def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
         """Return an array [N, *shape] for each output."""
@@ -295,5 +290,4 @@ class LinkDut(BoardUnderTest):
 
     def _ticks(self, result: Result) -> int:
         """Return the result's ticks in the target's unit: the counted ticks, or instructions."""
-        overhead = self.welcome.counter_overhead
-        return instructions(result.ticks, overhead, self.target.instruction_ticks)
+        return self._opened.ticks(result)

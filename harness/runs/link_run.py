@@ -47,7 +47,8 @@ class Run:
     `looks` int64 [N] is how often the debugger read memory during each inference; over a serial
     line, it never does.
     Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
-    waited for results. `retries` counts repeated requests.
+    waited for results. `retries` counts repeated requests. `input_choice` is
+    the reason for `input_via`, if the harness chose it.
     `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
     ticks of each layer for vector 0, if they were requested. `estimate` has the cycles of vector
     0, `stack` the deepest use of the stack since the start. For each of these four, a field
@@ -75,6 +76,7 @@ class Run:
     looks: npt.NDArray[np.int64]
     wall: float
     inference: float
+    input_choice: str = ""
     divergence: LayerDifference | None = None
     divergence_unavailable: str = ""
     first: int | None = None

@@ -1,17 +1,27 @@
-"""Opens a session: starts an image on a board, and connects to it over the link."""
+"""A session: an image that runs on a board and is connected over the link."""
 
-from harness.board.board import Board
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from harness.board.board import Board, Bracket
 from harness.errors import InfrastructureError
 from harness.image.build import Image
+from harness.link.batch import Queue
 from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
     DeviceStoppedError,
+    MalformedMessageError,
+    WrongInputError,
 )
 from harness.link.link_client import LinkClient
-from harness.link.messages import Welcome
+from harness.link.messages import Result, Welcome
 from harness.link.protocol import InputVia
+from harness.measure.core_clock import check_waited
+from harness.measure.counter import check_instructions, check_ticks
+from harness.measure.instructions import instructions
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
 from harness.target.target_file import Target
@@ -19,29 +29,205 @@ from harness.target.target_file import Target
 _EXPLAINED = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
 """Errors that already say what happened to the device; they need no diagnosis."""
 
+# Symbols of firmware/ports/cortexm/sections.ld, and one that only firmware with batches has.
+_QUEUE = ("queue_start", "queue_end", "batch_done", "batch_take")
+_WORD = 4
+
+
+class _Memory:
+    """The memory of `board`; `failed` is whether an access has failed."""
+
+    def __init__(self, board: Board) -> None:
+        self.failed = False
+        self._board = board
+
+    def read(self, address: int, size: int) -> bytes:
+        with self._noticed():
+            return self._board.read_memory(address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        with self._noticed():
+            self._board.write_memory(address, data)
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        try:
+            yield
+        except InfrastructureError:
+            self.failed = True
+            raise
+
+
+class MemoryUnusableError(InfrastructureError):
+    """An access to memory failed or went wrong; the session can go on without memory."""
+
+
+class Session:
+    """Inferences on `board` over a link, and the checks of their measurements.
+
+    `welcome` is the device's answer to HELLO. `bracket` is what the board knows of the last
+    inferences. If `memory_is_optional`, a failure of memory is a `MemoryUnusableError`.
+    """
+
+    welcome: Welcome
+
+    def __init__(self, image: Image, board: Board, target: Target, via: InputVia) -> None:
+        self._memory = _Memory(board)
+        self.link = LinkClient(
+            board.start(image),
+            baud=target.port.baud,
+            locate=image.elf.locate,
+            watch=board.check,
+            write=self._memory.write,
+            via=via,
+        )
+        self.bracket: Bracket | None = None
+        self.memory_is_optional = False
+        self._board = board
+        self._target = target
+        try:
+            self.welcome = self.link.hello(image.build_id)
+        except InfrastructureError as error:
+            raise with_diagnosis(error, board) from error
+
+    def infer(self, data: bytes, which: str = "") -> Result:
+        """Run the model on `data`, the bytes of its inputs; messages say `which` vector it is."""
+        try:
+            result = self.link.infer(data)
+            self.bracket = self._board.bracket()
+        except InfrastructureError as error:
+            raise self._explained(error, which) from error
+        return result
+
+    def measure(self, data: bytes, which: str) -> Result:
+        """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
+        waited = self.link.waited
+        result = self.infer(data, which)
+        check_ticks(result, self.welcome, self._where(which))
+        if self.bracket is not None:
+            result = self._corrected(result, self.bracket, 0)
+            executed = self._executed(self.bracket, 0)
+            check_instructions(
+                self.ticks(result), executed, self.welcome, self.bracket.remedy, self._where(which)
+            )
+        check_waited(result.ticks, self.link.waited - waited, self._target)
+        return result
+
+    def measure_batch(self, inputs: Sequence[bytes], first: int, queue: Queue) -> list[Result]:
+        """The same for several inputs at once, through `queue`; they begin with vector `first`."""
+        waited, begin, count = self.link.waited, queue.memory.start, len(inputs)
+        reached = f"vector {first}"
+        try:
+            self._memory.write(begin, queue.inputs(inputs, self.welcome))
+            reached = ""
+            span = self.link.run_batch(count)
+            read = self._memory.read(begin, queue.result_bytes(count, self.welcome))
+            results = queue.results(read, self.welcome)
+            self.bracket = bracket = self._board.bracket(count)
+            if bracket is not None:
+                results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
+        except InfrastructureError as error:
+            raise self._explained(error, reached or self._reached(queue, first, count)) from error
+        looked = [0] * (count - 1) + [span.looks]  # the host rests until the last one is due
+        self.link.spans += [
+            span._replace(disturbed=result.disturbed > 0, looks=looks)
+            for result, looks in zip(results, looked, strict=True)
+        ]
+        waited = self.link.waited - waited
+        check_waited(sum(result.ticks for result in results), waited, self._target)
+        spoilt = [index for index in range(count) if self._is_spoilt(results[index], index)]
+        for index, result in enumerate(results):
+            if index not in spoilt:
+                check_ticks(result, self.welcome, self._where(f"vector {first + index}"))
+        for index in spoilt:
+            self.link.count_retry()
+            results[index] = self.measure(inputs[index], f"vector {first + index}")
+        return results
+
+    def queue(self, image: Image) -> Queue | None:
+        """Return the memory for batches; None if the device has none, or a heap is there."""
+        symbols = image.elf.symbols(*_QUEUE) if image.maker and not image.heap else None
+        if symbols is None:
+            return None
+        start, end, done, _ = symbols
+        queue = Queue(range(start, end), done)
+        ram = self._target.memory.ram
+        return queue if start in ram and end <= ram.end and queue.capacity(self.welcome) else None
+
+    def check_address(self) -> None:
+        """Check that the reported input lies in RAM, before anything is written there."""
+        begin, end = (
+            self.welcome.input_address,
+            self.welcome.input_address + self.welcome.input_size,
+        )
+        ram = self._target.memory.ram
+        if begin < ram.origin or end > ram.end:
+            kind = MemoryUnusableError if self.memory_is_optional else InfrastructureError
+            raise kind(
+                f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's "
+                f"RAM, {ram.origin:#010x} to {ram.end:#010x}",
+                where=f"{self._target.path}: memory.ram",
+                remedy="use --input-via=serial, or correct the memory map",
+            )
+
+    def ticks(self, result: Result) -> int:
+        """Return the result's ticks in the target's unit: the counted ticks, or instructions."""
+        overhead = self.welcome.counter_overhead
+        return instructions(result.ticks, overhead, self._target.instruction_ticks)
+
+    def _explained(self, error: InfrastructureError, which: str) -> InfrastructureError:
+        """Return `error` with a diagnosis, which may halt the core, unless the session goes on."""
+        of_memory = self._memory.failed or isinstance(
+            error, (WrongInputError, MalformedMessageError)
+        )
+        if self.memory_is_optional and self.link.via == "debug" and of_memory:
+            where = ": ".join(filter(None, [error.where, which]))
+            return MemoryUnusableError(error.what, where=where, remedy=error.remedy)
+        return with_diagnosis(error, self._board, which)
+
+    def _is_spoilt(self, result: Result, index: int) -> bool:
+        """Return whether an inference of a batch is repeated: disturbed by bytes, or miscounted.
+
+        Renode's DWT may be one behind when it is read at the end of a time step.
+        """
+        counted = self.bracket is None or self._executed(self.bracket, index) == self.ticks(result)
+        return result.disturbed > 0 or not counted
+
+    def _executed(self, bracket: Bracket, index: int) -> int:
+        """Return the instructions between two readings of the counter, as it counts them."""
+        return bracket.counted(index, overhead=self.welcome.counter_overhead > 0)
+
+    def _corrected(self, result: Result, bracket: Bracket, index: int) -> Result:
+        """Return `result` without the ticks that the emulator's SysTick counts too many."""
+        surplus = bracket.inferences[index].surplus
+        return replace(result, ticks=result.ticks - surplus) if surplus else result
+
+    def _where(self, which: str) -> str:
+        return f"{self._target.name}: {which}"
+
+    def _reached(self, queue: Queue, first: int, count: int) -> str:
+        """Return at which vector a batch has ended, or which it had if the memory is gone."""
+        try:
+            done = int.from_bytes(self._memory.read(queue.done_address, _WORD), "little")
+        except InfrastructureError:
+            done = count
+        return (
+            f"vector {first + done}" if done < count else f"vectors {first} to {first + count - 1}"
+        )
+
 
 def open_session(
-    image: Image, board: Board, target: Target, network: Graph, input_via: InputVia
-) -> tuple[LinkClient, Welcome]:
-    """Start `image` on `board` and send HELLO; return the link and the device's answer.
+    image: Image, board: Board, target: Target, network: Graph, via: InputVia
+) -> Session:
+    """Start `image` on `board`, and send HELLO.
 
     Raises `InfrastructureError` unless the answer matches `image` and `network`.
     """
-    link = LinkClient(
-        board.start(image),
-        baud=target.port.baud,
-        locate=image.elf.locate,
-        watch=board.check,
-        write=board.write_memory if input_via == "debug" else None,
-    )
-    try:
-        welcome = link.hello(image.build_id)
-    except InfrastructureError as error:
-        raise with_diagnosis(error, board) from error
-    _check_sizes(network, welcome, target.name)
-    if input_via == "debug":
-        _check_address(target, welcome)
-    return link, welcome
+    session = Session(image, board, target, via)
+    _check_sizes(network, session.welcome, target.name)
+    if via == "debug":
+        session.check_address()
+    return session
 
 
 def with_diagnosis(
@@ -61,17 +247,4 @@ def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
             f"the device's input and output have {welcome.input_size} and {welcome.output_size} "
             f"bytes, the model's {sizes[0]} and {sizes[1]}",
             where=where,
-        )
-
-
-def _check_address(target: Target, welcome: Welcome) -> None:
-    """Check that the reported input lies in RAM, before anything is written there."""
-    begin, end = welcome.input_address, welcome.input_address + welcome.input_size
-    ram = target.memory.ram
-    if begin < ram.origin or end > ram.end:
-        raise InfrastructureError(
-            f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's RAM, "
-            f"{ram.origin:#010x} to {ram.end:#010x}",
-            where=f"{target.path}: memory.ram",
-            remedy="use --input-via=serial, or correct the memory map",
         )

@@ -11,14 +11,17 @@ from harness.errors import InputError
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
-from harness.target import chip_target
+from harness.target import chip_target, qemu_target
 from harness.target.target_file import Target, TargetFile
 from harness.target.target_rules import check_rules
 
 _IDENTITY = {"board": ("kind",), "port": ("name", "dir")}
 """The keys of a table that decide what its other keys mean."""
 
-_DERIVATIONS: dict[str, Callable[[str], Target]] = {chip_target.KIND: chip_target.derive_chip}
+_DERIVATIONS: dict[str, Callable[[str], Target]] = {
+    chip_target.KIND: chip_target.derive_chip,
+    qemu_target.KIND: qemu_target.derive,
+}
 """Functions that derive a target from what other tools know, by the prefix of its name."""
 
 _NONE: Mapping[str, Callable[[str], Target]] = MappingProxyType({})

@@ -32,18 +32,19 @@ from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace
+from tests.perf.carriers import carriers
+from tests.perf.computing import computing
 from tests.perf.line import Wire, port
 from tests.perf.protocols import protocols
 from tests.perf.results import results
 from tests.support import host
 from tests.support.devices import opened
-from tests.support.images import large_image, repeated_image
+from tests.support.images import large_image
 from tests.support.models import large_input
 
 ROOT = Path(__file__).parents[2]
 BUILD_ID = "0" * 32
 BAUD = 115200
-REPEATS = 200
 EMULATORS = ("qemu-stm32", "virtual-stm32")
 
 
@@ -54,10 +55,12 @@ def main(vectors: int) -> None:
         firmware = host.build_firmware(folder / "host", "identity")
         exchange(firmware)
         throttled_line(firmware)
-        protocols(folder / "protocols", vectors, show)
+        serial = protocols(folder / "protocols", vectors, show)
+        carriers(folder / "carriers", vectors, serial, show)
         for target in EMULATORS:
-            emulator(folder, target)
             feeds(folder, target)
+        for target in (*EMULATORS, "renode-stm32"):
+            computing(folder / "computing", target, show)
         virtual_board(folder)
         results(folder / "year", show)
     for target in EMULATORS:
@@ -97,30 +100,6 @@ def throttled_line(firmware: Path) -> None:
     efficiency = 1000 / len(frame.encode(bytes(1006)))
     show("a throttled line: busy / elapsed", payload / efficiency, "≥ 0.95", f"{took:.2f} s")
     show("payload / bytes on the line", efficiency, "≥ 0.97", "1000 bytes a frame")
-
-
-def emulator(folder: Path, name: str) -> None:
-    """An inference in a run against the emulator making many in a row without a host."""
-    workspace = Workspace(folder)
-    target = find_target(name, workspace.targets)
-    model = find_model("digits", workspace.models)
-    image = build_image(target, model, find_engine(DEFAULT_ENGINE), workspace.images)
-    bare_image = repeated_image(image, REPEATS, folder / f"repeated-{name}")
-    with started(target, model, image, workspace) as dut:
-        streaming, computing, ticks = zip(
-            *(_timed(dut, inputs) for inputs in model.vectors.inputs), strict=True
-        )
-    with started(target, model, bare_image, workspace) as dut:
-        bare = [seconds / ticks for _, seconds, ticks in (_timed(dut) for _ in range(3))]
-    # RUN's own bytes go to the device at the same pace as the input's.
-    per_byte = statistics.median(streaming) / model.vectors.inputs[0].nbytes
-    run_request = len(frame.encode(bytes((Message.RUN, 0)) + messages.run(b""))) * per_byte
-    inference = statistics.median(computing) - run_request
-    expected = statistics.median(bare) * statistics.median(ticks)
-    mips = 1e-6 / statistics.median(bare)
-    show(f"{name}: an inference / bare", inference / expected, "≤ 1.15", f"{mips:.0f} MIPS bare")
-    share = sum(streaming) / (sum(streaming) + sum(computing))
-    show(f"{name}: streaming / whole run", share, "apart", f"{1e-3 / per_byte:.0f} kB/s")
 
 
 def feeds(folder: Path, name: str) -> None:

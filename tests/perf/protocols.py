@@ -23,14 +23,19 @@ Infer = Callable[[bytes], None]
 Talk = Callable[[Channel], Infer]
 
 
-def protocols(folder: Path, vectors: int, show: Show) -> None:
-    """Show the ratio for so many vectors of random bytes, which are as long as real ones."""
+def protocols(folder: Path, vectors: int, show: Show) -> float:
+    """Show the ratio for so many vectors of random bytes, which are as long as real ones.
+
+    Returns the seconds that the link took.
+    """
     source = random.Random(490)
-    compare(folder, [source.randbytes(INPUT_SIZE) for _ in range(vectors)], show)
+    return compare(folder, [source.randbytes(INPUT_SIZE) for _ in range(vectors)], show)
 
 
-def compare(folder: Path, inputs: Sequence[bytes], show: Show) -> None:
+def compare(folder: Path, inputs: Sequence[bytes], show: Show) -> float:
     """Send `inputs` both ways at the same time, each over a line of its own, and show the ratio.
+
+    Returns the seconds that the link took.
 
     The model answers at once: what is compared is the line. The limit is what the bytes that
     passed take on it, both ways, without a pause.
@@ -49,6 +54,7 @@ def compare(folder: Path, inputs: Sequence[bytes], show: Show) -> None:
     for name, (seconds, limit) in times.items():
         detail = f"{seconds:.1f} s; its bytes alone {limit:.1f} s"
         show(f"{count}: {name} / limit", seconds / limit, "apart", detail)
+    return times["link"][0]
 
 
 def timed(program: Path, talk: Talk, inputs: Sequence[bytes]) -> tuple[float, float]:

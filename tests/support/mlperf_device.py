@@ -155,7 +155,7 @@ class DoubleBoard:
         """It has no memory."""
         raise NotImplementedError
 
-    def bracket(self) -> None:
+    def bracket(self, count: int = 1) -> None:
         """It has no core."""
 
     def diagnosis(self) -> str:

@@ -28,17 +28,21 @@ import tempfile
 import threading
 import time
 import tty
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.board.gdbstub import Gdbstub
 from harness.board.renode.renode_log import READING
 from harness.elf import Elf
+from harness.link.batch import Queue
+from harness.link.channel import Channel, LineClosedError
 from harness.link.frame import FrameDecoder
 from harness.link.messages import Message, Welcome, parse_result, parse_welcome
 
 TRANSCRIPT = Path(__file__).parents[1] / "data" / "renode" / "transcript.json"
 QEMU = ["qemu-system-arm", "-M", "netduinoplus2", "-icount", "shift=0"]
-QEMU += ["-display", "none", "-monitor", "none", "-serial", "chardev:line"]
+QEMU += ["-display", "none", "-monitor", "none", "-serial", "chardev:line", "-gdb", "chardev:gdb"]
 CREATED = re.compile(r'mach create "?([^" ]+)"?')
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 MEMORIES = (range(0x0800_0000, 0x0820_0000), range(0x2000_0000, 0x2004_0000))
@@ -61,6 +65,8 @@ ANSWERS = {
     " Model": "model",
     "IsHalted": "halted",
     "GetArmFeature": "feature",
+    "LoadBinary": "variable",
+    "dump_file": "variable",
     "AddHook": "variable",
     "logLevel": "variable",
     "UnhandledAccessBehaviour": "variable",
@@ -90,6 +96,8 @@ class Double:
         self.welcome: Welcome | None = None
         self.line = -1
         self.qemu: subprocess.Popen[bytes] | None = None
+        self.memory: Gdbstub | None = None
+        self.memory_in_use = threading.Lock()
 
     def run(self) -> None:
         write(self.greeting)
@@ -146,6 +154,8 @@ class Double:
             self.words[address] = value
         elif "CreateUartPtyTerminal" in command:
             self.open_line(strings[1])
+        elif "LoadBinary" in command or "dump_file" in command:
+            self.copy_memory(command.split(), Path(strings[0]))
         elif command == "start":
             self.start()
         elif command == "pause" and self.qemu is not None:
@@ -190,13 +200,32 @@ class Double:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
             server.listen(1)
+            gdb, theirs = socket.socketpair()
             chardev = ["-chardev", f"socket,id=line,path={path}", "-kernel", self.elf]
-            self.qemu = subprocess.Popen([*QEMU, *chardev])
+            chardev += ["-chardev", f"socket,id=gdb,fd={theirs.fileno()}", "-S"]
+            self.qemu = subprocess.Popen([*QEMU, *chardev], pass_fds=[theirs.fileno()])
+            theirs.close()
             device, _ = server.accept()
         shutil.rmtree(folder)
+        self.gdb = gdb
+        self.memory = Gdbstub(Channel(gdb.fileno(), name="QEMU's gdbstub"), runs=False)
+        with suppress(LineClosedError):  # QEMU ends at once without an image
+            self.memory.start()
         threading.Thread(target=self.copy_to, args=(device.fileno(),), daemon=True).start()
         threading.Thread(target=self.copy_from, args=(device.fileno(),), daemon=True).start()
         self.device = device
+
+    def copy_memory(self, words: list[str], file: Path) -> None:
+        if words[0] == "dump_file":
+            file.write_bytes(self.read_memory(int(words[1], 0), int(words[2], 0)))
+        elif self.memory is not None:  # before the start, QEMU does not run yet
+            with self.memory_in_use:
+                self.memory.write(int(words[-1], 0), file.read_bytes())
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        assert self.memory
+        with self.memory_in_use:
+            return self.memory.read(address, size)
 
     def copy_to(self, device: int) -> None:
         while data := os.read(self.line, 4096):
@@ -216,8 +245,21 @@ class Double:
             self.write_bracket(self.welcome.counter_overhead)
         elif message == Message.RESULT and self.welcome:
             ticks = parse_result(body, self.welcome).ticks + self.welcome.counter_overhead
-            accesses = self.told.get("accesses", ())
-            self.write_bracket(ticks + self.told.get("miscount", 0), *accesses)
+            self.write_inference(ticks)
+        elif message == Message.BATCHED and self.welcome:
+            self.read_batch(int.from_bytes(body, "little"), self.welcome)
+
+    def read_batch(self, count: int, welcome: Welcome) -> None:
+        """The same for each inference of a batch: QEMU's counter is exact."""
+        start, end = Elf(Path(self.elf)).symbols("queue_start", "queue_end") or (0, 0)
+        queue = Queue(range(start, end), 0)
+        read = self.read_memory(start, queue.result_bytes(count, welcome))
+        for result in queue.results(read, welcome):
+            self.write_inference(result.ticks + welcome.counter_overhead)
+
+    def write_inference(self, ticks: int) -> None:
+        accesses = self.told.get("accesses", ())
+        self.write_bracket(ticks + self.told.get("miscount", 0), *accesses)
 
     def write_bracket(self, instructions: int, *accesses: str) -> None:
         self.write_log("[INFO] cpu: " + READING.format(self.executed))

@@ -1,7 +1,20 @@
 """The suite that `--target` runs: every model on every target asked for."""
 
+import sys
+from itertools import islice
+from pathlib import Path
+
 from harness.image.memory_use import Use, memory_use
+from harness.link.messages import Result
+from harness.link.protocol import InputVia
+from harness.runs.bench import open_link_dut
+from harness.runs.input_way import InputWay
 from harness.runs.link_dut import LinkDut
+from harness.runs.request import RunRequest
+from harness.support.progress import Progress
+from harness.workspace import Workspace
+
+VECTORS = 20  # that go both ways
 
 
 def test_model_is_right_on_the_device(dut: LinkDut) -> None:
@@ -14,3 +27,20 @@ def test_model_is_right_on_the_device(dut: LinkDut) -> None:
         assert sum(uses, Use()) == Use(run.image.flash, run.image.ram)
     if dut.target.counter.ticks == "instructions":
         assert run.retries == 0, "an emulator's line loses nothing"
+
+
+def test_bytes_and_ticks_do_not_depend_on_how_the_input_comes(dut: LinkDut, tmp_path: Path) -> None:
+    request = RunRequest(dut.target, dut.model, Workspace(tmp_path))
+    results: dict[InputVia, list[Result]] = {}
+    with open_link_dut(request, dut.image, dut.board) as other:
+        session = other._opened
+        vectors = islice(zip(*dut.model.vectors.all_inputs, strict=True), VECTORS)
+        inputs = [other._packed(values) for values in vectors]
+        for via in ("serial", "debug"):
+            way = InputWay(via, dut.target, dut.image, Progress(sys.stderr))
+            way.attach(session)
+            results[via] = list(way.results(session, inputs, batches=True))
+    serial, debug = results["serial"], results["debug"]
+    assert [one.output for one in debug] == [one.output for one in serial]
+    if dut.target.counter.ticks == "instructions":
+        assert list(map(session.ticks, debug)) == list(map(session.ticks, serial))

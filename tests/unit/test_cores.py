@@ -43,6 +43,12 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
 TARGETS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
 MLPERF_TINY = ROOT.parent / "shared" / "mlperf-tiny" / "models"
+MACHINES = (
+    *("netduinoplus2", "stm32vldiscovery", "microbit", "mps2-an386", "mps2-an505", "mps2-an521"),
+    *("mps3-an547", "musca-a", "ast1030-evb"),
+)
+"""Machines without a target file: one for each kind of core, memory and clock."""
+
 VECTORS = 5
 CMSIS_NN = find_engine("cmsis-nn")
 
@@ -306,7 +312,7 @@ def loops(tiny: Model) -> Model:
 
 @needs_qemu
 @needs_gcc
-@pytest.mark.parametrize("name", [*TARGETS, "qemu-stm32"])
+@pytest.mark.parametrize("name", [*TARGETS, "qemu-stm32", *(f"qemu:{each}" for each in MACHINES)])
 def test_instructions_are_exact(name: str, loops: Model, tmp_path: Path) -> None:
     """A loop of two instructions, and a fixed number around it, whatever the loops and when."""
     target = target_of(name)

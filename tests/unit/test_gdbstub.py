@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -48,6 +48,20 @@ def but(prefix: bytes, answer: bytes) -> Answer:
     return lambda request: answer if request.startswith(prefix) else sound(request)
 
 
+def only(prefix: bytes, answer: bytes) -> Answer:
+    """Answer requests that begin with `prefix` by `answer`, and nothing after it."""
+    silent = False
+
+    def answered(request: bytes) -> bytes:
+        nonlocal silent
+        if silent:
+            return b""
+        silent = request.startswith(prefix)
+        return answer if silent else sound(request)
+
+    return answered
+
+
 @contextmanager
 def peer(answer: Answer, unasked: bytes = b"") -> Iterator[tuple[Gdbstub, list[bytes]]]:
     """A gdbstub that says `unasked` and answers by `answer`, and the requests it has got."""
@@ -61,7 +75,8 @@ def peer(answer: Answer, unasked: bytes = b"") -> Iterator[tuple[Gdbstub, list[b
             while found := re.match(rb"\+*(\x03|\$[^#]*#..)", received):
                 received = received[found.end() :]
                 requests.append(found[1])
-                theirs.sendall(answer(found[1]))
+                with suppress(BrokenPipeError):  # the client has given up
+                    theirs.sendall(answer(found[1]))
 
     theirs.sendall(unasked)
     thread = threading.Thread(target=serve)
@@ -108,6 +123,35 @@ def test_anything_else_is_no_packet(packet: bytes) -> None:
     assert payload is None or packet[:-2] + packet[-2:].lower() == encode(payload)
 
 
+# Holding
+
+
+def test_a_held_machine_is_halted_once() -> None:
+    with peer(sound) as (stub, requests):
+        with stub.hold():
+            stub.read(ADDRESS, 3)
+            stub.write(ADDRESS, b"abc")
+        stub.read(ADDRESS, 1)
+    kinds = "".join(chr(each[1]) if each.startswith(b"$") else "!" for each in requests)
+    assert kinds == "!mMc!mc"
+
+
+def test_a_held_machine_runs_on_after_a_refusal() -> None:
+    with peer(but(b"$M", b"+" + encode(b"E14"))) as (stub, requests):
+        with pytest.raises(InfrastructureError, match="refused to write"), stub.hold():
+            stub.write(ADDRESS, b"abc")
+        assert requests[-1] == encode(b"c")
+        assert stub.read(ADDRESS, 3)
+
+
+def test_a_hold_without_requests_halts_nothing() -> None:
+    with peer(sound) as (stub, requests):
+        with stub.hold():
+            pass
+        stub.read(ADDRESS, 1)
+    assert len(requests) == 3
+
+
 # Reading
 
 
@@ -130,6 +174,15 @@ def test_a_machine_that_waits_to_be_started_is_not_stopped() -> None:
         held.write(ADDRESS, b"x")
         held.write(ADDRESS, b"x")
     assert [request[:2] for request in requests] == [b"$M", b"$c", b"\x03", b"$M", b"$c"]
+
+
+def test_after_a_refusal_the_machine_runs_on_and_the_next_request_has_its_own_answer() -> None:
+    refused = [b"+$E14#aa", OK, b"+$E14#aa"]
+    with peer(lambda asked: refused.pop() if asked[:2] == b"$M" else sound(asked)) as (stub, asked):
+        with pytest.raises(InfrastructureError, match="refused to write 2000 bytes at 0x20000010"):
+            stub.write(ADDRESS, bytes(6000))
+        assert stub.read(ADDRESS, 3) == bytes((ADDRESS + i) % 251 for i in range(3))
+    assert asked.count(encode(b"c")) == 2
 
 
 @pytest.mark.parametrize("answer", [b"+$E14#aa", b"+$#00", b"+$616#9d", b"+$6161#ce", b"+$zz#f4"])
@@ -238,7 +291,7 @@ def test_silence_and_half_a_packet_are_given_up_in_time(
 ) -> None:
     monkeypatch.setattr(gdbstub, "_DEADLINE", 0.1)
     begin = time.monotonic()
-    said = fails(but(prefix, answer))
+    said = fails(only(prefix, answer))
     assert time.monotonic() - begin < 1
     assert "did not answer" in said
 

@@ -295,7 +295,10 @@ def test_an_input_that_did_not_arrive_is_not_run(firmware: Path) -> None:
         device.hello(BUILD_ID)
         assert device.infer(data).output == data
         device = LinkClient(
-            channel, baud=1_000_000, write=lambda address, data: written.append((address, data))
+            channel,
+            baud=1_000_000,
+            write=lambda address, data: written.append((address, data)),
+            via="debug",
         )
         welcome = device.hello(BUILD_ID)
         assert device.infer(data).output == data  # these very bytes are there

@@ -155,16 +155,19 @@ def test_a_stack_that_is_used_up_is_a_failure(tmp_path: Path, used: int, verdict
 
 
 def test_a_record_tells_how_the_device_was_fed(tmp_path: Path) -> None:
-    record = record_of(replace(make_run(), input_via="debug"), tmp_path)
+    why = "auto: the transfer of vector 0 took 5 ms over the serial line and 1 ms through memory"
+    record = record_of(replace(make_run(), input_via="debug", input_choice=why), tmp_path)
     path = write_record(record, tmp_path)
-    assert read_record(path).input_via == "debug"
+    read = read_record(path)
+    assert (read.input_via, read.input_choice) == ("debug", why)
     held = json.loads(path.read_text())
     assert held["input_via"] == "debug"
     path.write_text(json.dumps(held | {"input_via": "spoon"}))
     assert "is not a record" in message(InputError, lambda: read_record(path))
-    del held["input_via"], held["digest"]
+    del held["input_via"], held["input_choice"], held["digest"]
     path.write_text(json.dumps(held))
     assert read_record(path).input_via == "serial"  # there was no other way then
+    assert not read_record(path).input_choice
 
 
 def test_cycles_of_silicon_are_measured_not_exact(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.board.renode.renode_log import INTERRUPT, READING, Counts, Interrupts, RenodeLog
+from harness.board.renode.renode_log import (
+    INTERRUPT,
+    READING,
+    Counts,
+    Inference,
+    Interrupts,
+    RenodeLog,
+)
 
 CODE = [range(0x0800_0000, 0x0801_0000)]
 READ = "[WARNING] sysbus: [cpu: 0x8000ABC] ReadDoubleWord from non existing peripheral at {}."
@@ -30,13 +37,13 @@ def log_of(folder: Path, *lines: str) -> RenodeLog:
 
 def test_an_inference_lies_between_the_last_two_readings(tmp_path: Path) -> None:
     log = log_of(tmp_path, *map(reading, (100, 110, 500, 900, 1000, 2500)))
-    assert log.bracket() == Counts(1500, 10, Interrupts())
-    assert log.bracket() is None, "it is counted once"
+    assert log.brackets() == Counts((Inference(1500, Interrupts()),), 10)
+    assert log.brackets() is None, "it is counted once"
 
 
 def test_readings_of_another_core_do_not_count(tmp_path: Path) -> None:
     lines = [reading(5), reading(7), reading(9, "cpu1"), reading(20), reading(11, "cpu1")]
-    assert log_of(tmp_path, *lines).bracket() == Counts(13, 2, Interrupts())
+    assert log_of(tmp_path, *lines).brackets() == Counts((Inference(13, Interrupts()),), 2)
 
 
 def test_interrupts_within_an_inference_are_told_apart(tmp_path: Path) -> None:
@@ -44,14 +51,14 @@ def test_interrupts_within_an_inference_are_told_apart(tmp_path: Path) -> None:
     lines += [interrupt("begins", 30), interrupt("begins", 31, "cpu1"), interrupt("ends", 35)]
     lines += [interrupt("begins", 40), interrupt("ends", 46), reading(100)]
     log = log_of(tmp_path, *lines)
-    assert log.bracket() == Counts(80, 4, Interrupts(2, 11))
+    assert log.brackets() == Counts((Inference(80, Interrupts(2, 11)),), 4)
     assert log.excerpt() == [], "they do not help a person"
 
 
 def test_the_name_of_the_machine_may_precede_a_source(tmp_path: Path) -> None:
     lines = [reading(5, "dut/cpu"), READ.format("0x70000000").replace("sysbus", "dut/sysbus")]
     log = log_of(tmp_path, *lines, reading(8, "dut/cpu"))
-    assert log.bracket() == Counts(3, 3, Interrupts())
+    assert log.brackets() == Counts((Inference(3, Interrupts()),), 3)
     assert log.unmapped.count == 1
 
 
@@ -101,12 +108,12 @@ def test_a_peripheral_that_the_platform_lacks_counts_in_an_inference_alone(
 ) -> None:
     line = READ.format(address)
     log = log_of(tmp_path, line, reading(0), reading(2), line, reading(5), reading(9), line)
-    log.bracket()
+    log.brackets()
     assert log.unmapped.count == 0
     log = log_of(tmp_path, line, reading(0), reading(2), line, reading(5), line, reading(9), line)
-    log.bracket()
+    log.brackets()
     assert log.unmapped.count == 1
-    assert log.bracket() is None
+    assert log.brackets() is None
 
 
 def test_a_core_that_renode_stopped_is_noticed(tmp_path: Path) -> None:
@@ -141,7 +148,7 @@ def test_a_log_that_grows_is_read_as_a_whole(
             file.write(data[begin:end])
         log.update()
     assert log.unmapped.count == 1
-    assert log.bracket() == Counts(5, 4, Interrupts())
+    assert log.brackets() == Counts((Inference(5, Interrupts()),), 4)
 
 
 @given(st.binary(max_size=200))

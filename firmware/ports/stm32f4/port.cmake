@@ -1,4 +1,4 @@
-# STM32F4: HSI, 16 MHz, as after reset.
+# STM32F4: HSI, 16 MHz, as after reset. The F410 has no TIM2: TIMERS = "none".
 # Registers: RM0090 (F405 to F439), RM0368 (F401), RM0383 (F411), RM0390 (F446), RM0430 (F413).
 # Pins: DS8626 (F405), DS9405 (F429), DS10693 (F446), DS11581 (F413), "Alternate functions".
 # The defaults are for an STM32F405 (DS8626, "Memory map"): 1 MiB of flash, 112 + 16 KiB of contiguous SRAM.

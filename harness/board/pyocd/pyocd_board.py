@@ -142,7 +142,7 @@ class PyocdBoard:
         if reason is not None:
             raise DeviceStoppedError(reason, where=self._target.name)
 
-    def bracket(self) -> None:
+    def bracket(self, count: int = 1) -> None:
         """Return None: hardware does not count instructions."""
 
     def diagnosis(self) -> str:

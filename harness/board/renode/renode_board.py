@@ -4,7 +4,7 @@ import base64
 import os
 from pathlib import Path
 
-from harness.board.board import Bracket, log_file, not_started, rtt_carrier
+from harness.board.board import Bracket, Executed, log_file, not_started, rtt_carrier
 from harness.board.renode import core_counters, machine
 from harness.board.renode.installation import find_renode
 from harness.board.renode.monitor import quoted
@@ -120,26 +120,23 @@ class RenodeBoard:
         title = [f"Renode's log ({self._log_file}):"] if excerpt else []
         return "\n".join([*self._whereabouts(), *title, *excerpt])
 
-    def bracket(self) -> Bracket:
-        """Return Renode's own count of the last inference."""
+    def bracket(self, count: int = 1) -> Bracket:
+        """Return Renode's own counts of the last `count` inferences."""
         monitor, log, elf = self._started().monitor, self._log, self._elf
         if log is None or elf is None:
             raise not_started(self._target)
         log.update()
-        counts = log.bracket()
+        counts = log.brackets(count)
         self.check()
         if counts is None:
             raise self._uncounted(elf)
         self._remedy = self._remedy or core_counters.counting_remedy(monitor, self._board)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
-        return Bracket(
-            counts.instructions,
-            counts.empty,
-            self._remedy,
-            tolerated,
-            counts.interrupts.instructions,
-            surplus=counts.interrupts.count,
+        executed = tuple(
+            Executed(one.instructions, one.interrupts.instructions, surplus=one.interrupts.count)
+            for one in counts.inferences
         )
+        return Bracket(executed, counts.empty, self._remedy, tolerated)
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`."""

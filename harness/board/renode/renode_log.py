@@ -30,6 +30,7 @@ _ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<why>.*)")
 _NOTABLE = re.compile(r"\[(?:WARNING|ERROR)\]")
 _WIDTHS = {"Byte": 1, "Word": 2, "DoubleWord": 4, "QuadWord": 8}
 _BRACKET = 2  # readings: firmware/app/main.c, bracket()
+_READINGS = 1 << 16  # that are kept; more inferences do not come at once
 _TAIL = 1 << 16  # bytes of the log's end that are searched for an excerpt
 _TAIL_LINES = 10
 
@@ -83,15 +84,30 @@ class Interrupts:
     instructions: int = 0
 
 
-class Counts(NamedTuple):
-    """Renode's numbers for the inference that has just ended."""
+class Inference(NamedTuple):
+    """Renode's numbers for an inference, which lies between two readings of the counter."""
 
     instructions: int
-    """Instructions between the last two readings of the counter."""
-    empty: int
-    """The same for the first two readings."""
+    """Instructions, with those of interrupts."""
     interrupts: Interrupts
-    """Interrupts between the last two readings."""
+    """The interrupts."""
+
+
+class Counts(NamedTuple):
+    """Renode's numbers for the inferences that have just ended."""
+
+    inferences: tuple[Inference, ...]
+    """One entry for each of them."""
+    empty: int
+    """Instructions between the first two readings."""
+
+
+class _Reading(NamedTuple):
+    """A reading of the counter, and what happened since the one before."""
+
+    at: int
+    accesses: Accesses
+    interrupts: Interrupts
 
 
 class RenodeLog:
@@ -106,12 +122,10 @@ class RenodeLog:
         self._code = code
         self._position = 0
         self._first: list[int] = []
-        self._last: deque[int] = deque(maxlen=_BRACKET)
+        self._last: deque[_Reading] = deque(maxlen=_READINGS)
         self._since = Accesses()  # to peripherals that the platform lacks, since the last reading
-        self._between = Accesses()  # the same, between the last two readings
         self._interrupt = 0  # when the interrupt that runs began
         self._handled = Interrupts()  # since the last reading
-        self._handled_between = Interrupts()  # between the last two readings
 
     def update(self) -> None:
         """Read the lines that are new."""
@@ -125,18 +139,22 @@ class RenodeLog:
                 self._position += len(line)
                 self._read(line.decode("utf-8", "replace"))
 
-    def bracket(self) -> Counts | None:
-        """Return what was counted; None if the counter was not read twice since the last call.
+    def brackets(self, count: int = 1) -> Counts | None:
+        """Return what was counted in the last `count` inferences.
 
-        In an inference, an access to a peripheral that the platform lacks is one to nothing.
+        In an inference, an access to a peripheral that the platform lacks is one to nothing. None
+        if the counter was not read so often since the last call.
         """
-        if len(self._last) < _BRACKET:
+        readings = list(self._last)[-_BRACKET * count :]
+        if len(readings) < _BRACKET * count:
             return None
-        (begin, end), (before, after) = self._last, self._first
         self._last.clear()
-        self.unmapped.add(self._between.first, self._between.count)
-        self._between = Accesses()
-        return Counts(end - begin, after - before, self._handled_between)
+        pairs = list(zip(readings[::2], readings[1::2], strict=True))
+        for _, end in pairs:
+            self.unmapped.add(end.accesses.first, end.accesses.count)
+        before, after = self._first
+        inferences = (Inference(end.at - begin.at, end.interrupts) for begin, end in pairs)
+        return Counts(tuple(inferences), after - before)
 
     def excerpt(self) -> list[str]:
         """Return the last warnings and errors, or else the last lines."""
@@ -170,9 +188,8 @@ class RenodeLog:
     def _add_reading(self, count: int) -> None:
         if len(self._first) < _BRACKET:
             self._first.append(count)
-        self._last.append(count)
-        self._between, self._since = self._since, Accesses()
-        self._handled_between, self._handled = self._handled, Interrupts()
+        self._last.append(_Reading(count, self._since, self._handled))
+        self._since, self._handled = Accesses(), Interrupts()
 
     def _add_interrupt(self, edge: str, count: int) -> None:
         if edge == "begins":

@@ -47,7 +47,9 @@ def extension_of(core: str) -> Extension:
     """
     if core == "host":
         return Extension.NONE
-    match = re.fullmatch(r"cortex-m(\d+)(?:plus|p)?(?:f|d|fd|dp|-nofp)?", core)
+    if core.endswith("-nofp"):
+        return Extension.NONE
+    match = re.fullmatch(r"cortex-m(\d+)(?:plus|p)?(?:f|d|fd|dp)?", core)
     if match is None or match[1] not in _EXTENSIONS:
         known = ", ".join(f"cortex-m{number}" for number in _EXTENSIONS)
         raise InputError(

@@ -36,7 +36,7 @@ _EXECUTES = {
     "cortex-m4f": _V7EM,
     "cortex-m7": _V7EM,
     "cortex-m33": _V8M,
-    "cortex-m33-nofp": _V8M,
+    "cortex-m33-nofp": _V7M | {"Armv8-M baseline", "Armv8-M mainline"},
     "cortex-m55": _V8M | {"Armv8.1-M mainline"},
     "cortex-m85": _V8M | {"Armv8.1-M mainline"},
 }
