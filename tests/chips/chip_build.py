@@ -15,7 +15,7 @@ from harness.model.folder import find_model
 from harness.support import bundled_files
 from harness.target.chip_target import derive_chip
 from harness.target.pyocd_chips import memory_of
-from harness.target.target_file import Target
+from harness.target.target_file import Pyocd, Target
 
 # Model, compiler and flag, the largest model first. The last ones are for the smallest chips.
 TRIES = (
@@ -72,7 +72,7 @@ def build(chip: str, root: Path) -> Built | Refused:
     for model, compiler, opt in TRIES:
         folder = root / f"{target.mcu.core}-{model}-{compiler}{opt}"
         try:
-            elf = _compiled(target, model, compiler, opt, folder)
+            elf = compiled(target, model, compiler, opt, folder)
         except InputError as error:
             reason = str(error).splitlines()[0]
             continue
@@ -81,7 +81,7 @@ def build(chip: str, root: Path) -> Built | Refused:
     return Refused(chip, f"even the smallest image does not fit: {reason}")
 
 
-def _compiled(target: Target, model: str, compiler: str, opt: str, folder: Path) -> Elf:
+def compiled(target: Target, model: str, compiler: str, opt: str, folder: Path) -> Elf:
     """Link the image for `target`; the objects of the model are compiled once for all chips."""
     if not folder.exists():
         (folder / "model").mkdir(parents=True)
@@ -115,7 +115,8 @@ def check(elf: Elf, target: Target) -> None:
     for fixed in target.image.words if target.load == "flash" else ():
         expected = struct.pack(f"<{len(fixed.values)}I", *fixed.values)
         assert elf.read(fixed.address, len(expected)) == expected, f"{name}: {fixed.address:#x}"
-    parts = _parts(memory_of(target.mcu.name))
+    assert isinstance(target.board, Pyocd)
+    parts = _parts(memory_of(target.board.target))
     for span in elf.memory():
         assert any(_inside(span, part) for part in parts), (
             f"{name}: {span.start:#x} to {span.stop:#x} is outside pyOCD's map"

@@ -219,11 +219,7 @@ static void counters_init(void) {
 }
 #else
 static void counters_init(void) {
-    if (counter_has_dwt()) {
-        counter_init(&DWT_CYCCNT, "dwt");
-    } else {
-        systick_init();
-    }
+    counter_start();
 }
 #endif
 
