@@ -114,6 +114,7 @@ class RttCarrier:
                 return data
             pause = self._next_pause(pause)
             if not self._sleep(pause, end):
+                self._known = None  # after silence, the whole block is checked again
                 return b""
 
     def write(self, data: bytes, timeout: float) -> None:

@@ -18,6 +18,7 @@ _READINGS = 16  # at each end; the luckiest ones narrow the bounds
 _READING_TIME = 0.1  # seconds for them, on a slow line
 _TRIES = 3  # the host may be stopped between the readings
 _SHORTEST = 1e-9  # seconds; perf_counter counts no less
+_VAGUE = 0.05  # above this relative error, a measured clock converts no ticks to time
 _HOST = 1e-4  # relative error of the host's clock; a crystal's is less
 
 
@@ -119,10 +120,11 @@ def check_waited(ticks: int, waited: float, target: Target) -> None:
 def hz_of(target: Target, measured: ClockBounds | None) -> float | None:
     """Return the frequency that converts the ticks of `target` to time; None if there is none.
 
-    It is the stated one, which the measured one has confirmed, or else the measured one.
+    It is the stated one, which the measured one has confirmed, or else the measured one, unless
+    that is too vague.
     """
     if target.counter.ticks != "cycles":
         return None
     if target.clock is not None:
         return target.clock.hz
-    return None if measured is None else measured.hz
+    return None if measured is None or measured.error > _VAGUE else measured.hz

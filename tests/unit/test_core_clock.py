@@ -148,8 +148,9 @@ def test_instructions_are_never_time(desk: Target) -> None:
     silent = msgspec.structs.replace(desk, clock=None)
     check_waited(1 << 31, 0.0, silent)
     assert hz_of(silent, None) is None
-    assert hz_of(silent, ClockBounds(15e6, 17e6)) == 16e6
-    assert hz_of(desk, ClockBounds(15e6, 17e6)) == 16e6
+    assert hz_of(silent, ClockBounds(15.9e6, 16.1e6)) == 16e6
+    assert hz_of(silent, ClockBounds(12e6, 20e6)) is None, "so vague a clock gives no time"
+    assert hz_of(desk, ClockBounds(15.9e6, 16.1e6)) == 16e6
 
 
 @pytest.mark.parametrize("value", ["0", "1", "-0.1", '"small"'])
