@@ -92,8 +92,8 @@ def _warnings(record: Record) -> Iterator[str]:
     looked = sum(looks > 0 for looks in record.looks)
     if looked and "cycles_median" in record.numbers:
         yield (
-            f"the debugger read memory during {looked} of {len(record.looks)} inferences, up to "
-            f"{max(record.looks)} times: each may have cost some cycles"
+            f"the debugger read memory during {looked} of {len(record.looks)} inferences, at most "
+            f"{max(record.looks)} x: each may have cost some cycles"
         )
     if record.retries:
         yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"
@@ -131,7 +131,7 @@ def _ticks(record: Record, unit: str) -> str | Text:
         below = quantity(value["latency_median"], "s")
     if f"{unit}_median" in value:
         return _two_lines(f"{value[f'{unit}_median']:,.0f}", below)
-    timed = value.get(f"{unit}_estimated")
+    timed = value.get("instructions_estimated") if unit == "instructions" else None
     return "" if timed is None else _two_lines(f"~ {few_digits(timed)}", "")
 
 

@@ -123,3 +123,20 @@ def test_several_boards_are_refused_with_their_names(boards: dict[str, VirtualBo
 def test_a_file_called_auto_is_a_target_like_others(tmp_path: Path) -> None:
     shutil.copy(ROOT / "targets" / "qemu-m4.toml", tmp_path / "auto.toml")
     assert find_target("auto", (tmp_path,), derivations()).path == tmp_path / "auto.toml"
+
+
+def test_the_counter_of_a_virtual_board_counts_instructions(
+    boards: dict[str, VirtualBoard],
+) -> None:
+    probe = f"virtual:{boards['nrf52840'].probe_id}"
+    assert auto_target(boards["nrf52840"]).counter.ticks == "instructions"
+    named = find_target("chip:nrf52840", (), derivations(probe=probe))
+    assert named.counter.ticks == "instructions"
+    assert find_target("chip:nrf52840", (), derivations()).counter.ticks == "cycles"
+
+
+def test_a_broken_file_of_another_board_does_not_matter(
+    boards: dict[str, VirtualBoard], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.toml").write_text('base = "qemu-m3"\nload = "ram"\n')
+    assert auto_target(boards["nrf52840"], tmp_path).name == "chip:nrf52840"
