@@ -27,7 +27,7 @@ def derive_chip(name: str) -> Target:
     if not name:
         raise InputError(
             "names no chip",
-            where="chip:",
+            where="--target=chip:",
             remedy="give pyOCD's name, such as chip:nrf52840; `pyocd list --targets` shows all",
         )
     chip = find_chip(name)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from harness.cli.main import main
+from harness.errors import ExitCode
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import load_target
 
@@ -77,4 +78,4 @@ def test_no_file_takes_the_name_of_the_connected_board(
 
 def test_a_chip_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "--target=chip:", "--model=digits"]) == ExitCode.USAGE
-    assert "chip:: names no chip" in capsys.readouterr().err
+    assert "--target=chip:: names no chip" in capsys.readouterr().err
