@@ -146,6 +146,8 @@ def test_without_a_stated_clock_the_measured_one_gives_the_time(
     assert time.value == pytest.approx(record.ticks[0] / measured.value)
     assert (time.kind, time.error) == ("measured", measured.error)
     assert facts(record)["clock"] == "measured"
+    other = facts(msgspec.structs.replace(record, carrier="rtt"))
+    assert (facts(record)["carrier"], other["carrier"]) == ("serial", "rtt")
 
 
 @pytest.mark.parametrize("hz", [1000, 1_000_000_000])
