@@ -50,6 +50,34 @@ def test_a_family_with_a_core_is_for_a_chip_that_pyocd_knows() -> None:
         assert family.core is None or family.chips in used, family.chips
 
 
+@pytest.mark.parametrize(
+    ("chip", "secure", "boot"),
+    [
+        ("mk64fn1m0vll12", 0xC, 0xFF),
+        ("mkl03z32vfk4", 0xC, 0x3F),  # it has a boot ROM, which 0xFF starts
+        ("mkl05z32vlc4", 0xC, 0xFF),
+        ("mkm34z256vll7", 0xC, 0x3F),
+        ("mke04z8vtg4", 0xE, 0xFF),  # another flash module
+        ("mke06z128vlk4", 0xE, 0xFF),
+        ("mke15z256vll7", 0xC, 0x7F),
+    ],
+)
+def test_the_bytes_that_secure_a_kinetis_of_a_pack_are_where_its_flash_has_them(
+    chip: str, secure: int, boot: int
+) -> None:
+    family = family_of(chip)
+    assert family is not None
+    (words,) = family.image.words
+    field = b"".join(value.to_bytes(4, "little") for value in words.values)
+    assert words.address == FCF
+    assert (field[secure], field[secure + 1]) == (UNSECURED, boot)
+
+
+def test_what_is_not_known_of_a_chip_is_a_doubt() -> None:
+    assert derive_chip("s32k344").doubt.startswith("whether it starts")
+    assert derive_chip("stm32f429xi").doubt == ""
+
+
 @pytest.mark.parametrize("chip", [name for name in BUILTIN_TARGETS if name != "kinetis"])
 def test_an_image_never_secures_a_kinetis(chip: str) -> None:
     kinetis = any(base.__name__ == "Kinetis" for base in BUILTIN_TARGETS[chip].__mro__)
