@@ -267,6 +267,6 @@ def test_a_counter_that_stands_still_is_an_error(
     monkeypatch.setattr(core_clock, "APART", 0.0)
     monkeypatch.setattr(core_clock, "_READINGS", 1)
     for target in (desk, msgspec.structs.replace(desk, clock=None)):
-        moments = iter([0.0, 1.0])
+        readings = iter([Reading(0.0, 0.1, 7), Reading(1.0, 1.1, 7)])
         with pytest.raises(InfrastructureError, match="the device's counter stands still"):
-            measure_clock(lambda times=moments: Reading(at := next(times), at + 0.1, 7), target)
+            measure_clock(readings.__next__, target)
