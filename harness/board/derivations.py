@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.board.pyocd.auto_target import KIND as AUTO
-from harness.board.pyocd.auto_target import auto_target
+from harness.board.pyocd.auto_target import auto_target, counted_by
 from harness.board.renode.platform_target import KIND, renode_target
 from harness.target.chip_target import KIND as CHIP
 from harness.target.chip_target import derive_chip
@@ -22,15 +22,16 @@ def derivations(
     """
     return {
         KIND: partial(renode_target, option=renode),
-        CHIP: partial(_chip, pack=pack),
+        CHIP: partial(_chip, pack=pack, probe=probe),
         AUTO: lambda _: auto_target(tuple(roots), probe),
     }
 
 
-def _chip(name: str, pack: str) -> Target:
+def _chip(name: str, pack: str, probe: str) -> Target:
     """Derive a target from a chip; `pack` is the path of the CMSIS pack that has it, or empty."""
     if pack:
         from harness.board.pyocd.packs import provide_chip  # noqa: PLC0415 - pyOCD
 
         provide_chip(name, pack)
-    return derive_chip(name)
+    target = derive_chip(name)
+    return counted_by(probe, target) if probe else target

@@ -164,7 +164,14 @@ def _probes() -> Check:
     real = any(not isinstance(probe, VirtualProbe) for probe in probes)
     if real:
         names.append("to run on a board that no target describes: --target=auto")
-    return Check("debug probes", ok=real, detail="\n".join(names) or "none connected")
+    elif names:
+        names.append("these are virtual boards; --probe=ID runs on one of them")
+    return Check(
+        "debug probes",
+        ok=real,
+        detail="\n".join(names) or "none connected",
+        remedy="connect a board by the USB port of its probe, or a probe to your board",
+    )
 
 
 def _ports() -> Check:

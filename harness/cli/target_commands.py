@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.board.pyocd.auto_target import KIND as AUTO
 from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode, InputError
 from harness.support.file_name import check_name
@@ -46,6 +47,12 @@ def _path(name: str, workspace: Workspace) -> Path:
             f"{name!r} is a path, not a name",
             where="--as",
             remedy=f"give a name: the file goes to {folder}",
+        )
+    if name == AUTO:
+        raise InputError(
+            f"{name!r} means the board that is connected",
+            where="--as",
+            remedy="give the target another name",
         )
     check_name(name, "target", "--as")
     path = folder / f"{name}.toml"

@@ -38,6 +38,11 @@ class ClockBounds(NamedTuple):
         """The uncertainty of `hz`, as a share of it: the bounds are that far away."""
         return (self.most - self.least) / (self.most + self.least)
 
+    @property
+    def is_vague(self) -> bool:
+        """Whether the clock says too little to convert ticks to time."""
+        return self.error > _VAGUE
+
     def __str__(self) -> str:
         if math.isinf(self.most):
             return f"{self.least / 1e6:.4g} MHz or more"
@@ -138,4 +143,13 @@ def hz_of(target: Target, measured: ClockBounds | None) -> float | None:
         return None
     if target.clock is not None:
         return target.clock.hz
-    return None if measured is None or measured.error > _VAGUE else measured.hz
+    return None if measured is None or measured.is_vague else measured.hz
+
+
+def why_no_time(target: Target, measured: ClockBounds | None) -> str:
+    """Return why cycles on `target` are not converted to time; empty if they are."""
+    if target.counter.ticks != "cycles" or hz_of(target, measured) is not None:
+        return ""
+    if measured is None:
+        return "the clock could not be measured, and the target file does not state it"
+    return f"the clock could only be measured as {measured}, and the target file does not state it"

@@ -59,7 +59,7 @@ def numbers(
     result[f"{unit}_spread"] = Number(values.spread, "1", kind)
     if first is not None:
         result[f"{unit}_first"] = Number(first, "1", kind)
-    if clock is not None:
+    if clock is not None and not clock.is_vague:
         result["clock"] = Number(clock.hz, "Hz", "measured", error=clock.error)
     hz = hz_of(target, clock)
     if hz is not None:

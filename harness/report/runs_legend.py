@@ -39,7 +39,7 @@ def _kinds(records: Sequence[Record], units: Sequence[str]) -> Iterator[str]:
         if any(f"{unit}_median" in record.numbers for record in records):
             kind = exact if unit == "instructions" else measured
             kind.append(f"median {unit} per inference")
-            if unit == "cycles" and any("clock" in record.numbers for record in records):
+            if unit == "cycles" and any("latency_median" in record.numbers for record in records):
                 kind.append("their time")
     if any("throughput" in record.numbers for record in records):
         measured.append("latency and throughput (median of the windows)")
@@ -107,6 +107,7 @@ def _remarks(records: Iterable[Record]) -> Iterator[str]:
         )
         for what, why in (
             ("no estimate", estimate_unavailable),
+            ("no time", record.time_unavailable),
             ("no layers", record.profile_unavailable),
             ("no stack", record.stack_unavailable),
             ("unmapped access", record.unmapped),

@@ -93,7 +93,7 @@ def _warnings(record: Record) -> Iterator[str]:
     if looked and "cycles_median" in record.numbers:
         yield (
             f"the debugger read memory during up to {looked} of {len(record.looks)} inferences, "
-            f"up to {max(record.looks)} times: each may have cost some cycles"
+            f"at most {max(record.looks)} x: each may have cost some cycles"
         )
     if record.retries:
         yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"
@@ -131,7 +131,7 @@ def _ticks(record: Record, unit: str) -> str | Text:
         below = quantity(value["latency_median"], "s")
     if f"{unit}_median" in value:
         return _two_lines(f"{value[f'{unit}_median']:,.0f}", below)
-    timed = value.get(f"{unit}_estimated")
+    timed = value.get("instructions_estimated") if unit == "instructions" else None
     return "" if timed is None else _two_lines(f"~ {few_digits(timed)}", "")
 
 

@@ -195,6 +195,8 @@ class Record(msgspec.Struct, frozen=True):
     """Why there are no `layers`, although they were requested."""
     stack_unavailable: str = ""
     """Why `stack` is not among the numbers."""
+    time_unavailable: str = ""
+    """Why cycles are not converted to time."""
     unmapped: str = ""
     """Accesses that fault on a chip but not on this target, if the target file allows them."""
     conversion: Conversion | None = None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.measure import latency
+from harness.measure.core_clock import why_no_time
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.inference_energy import estimate_energy
 from harness.measure.energy.meters.meter_session import Metered
@@ -62,6 +63,7 @@ def record_of(run: Run, root: Path) -> Record:
         estimate_unavailable=run.estimate_unavailable,
         profile_unavailable=run.profile_unavailable,
         stack_unavailable=run.stack_unavailable,
+        time_unavailable=why_no_time(run.target, run.clock),
         unmapped=run.unmapped,
         conversion=_conversion(run),
         layers=list(run.profile.layers) if run.profile else [],

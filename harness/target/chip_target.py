@@ -24,6 +24,12 @@ def derive_chip(name: str) -> Target:
 
     Raises `InputError` if pyOCD does not know the chip, or too little is known of it.
     """
+    if not name:
+        raise InputError(
+            "names no chip",
+            where="chip:",
+            remedy="give pyOCD's name, such as chip:nrf52840; `pyocd list --targets` shows all",
+        )
     chip = find_chip(name)
     family = family_of(chip.name)
     core = chip.core or (family.core if family else None)

@@ -61,7 +61,6 @@ ANSWERS = {
     "LoadELF": "elf",
     "ReadDoubleWord": "read",
     "WriteDoubleWord": "write",
-    "ToBase64String": "base64",
     " Model": "model",
     "IsHalted": "halted",
     "GetArmFeature": "feature",

@@ -158,3 +158,20 @@ def test_a_probe_that_is_unplugged_meanwhile_is_an_error_of_the_probe(
     monkeypatch.setattr(auto, "_read", unplugged)
     with pytest.raises(InfrastructureError, match="identifying the chip: the probe was unplugged"):
         auto_target(boards["nrf52840"])
+
+
+def test_the_counter_of_a_virtual_board_counts_instructions(
+    boards: dict[str, VirtualBoard],
+) -> None:
+    probe = f"virtual:{boards['nrf52840'].probe_id}"
+    assert auto_target(boards["nrf52840"]).counter.ticks == "instructions"
+    named = find_target("chip:nrf52840", (), derivations(probe=probe))
+    assert named.counter.ticks == "instructions"
+    assert find_target("chip:nrf52840", (), derivations()).counter.ticks == "cycles"
+
+
+def test_a_broken_file_of_another_board_does_not_matter(
+    boards: dict[str, VirtualBoard], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.toml").write_text('base = "qemu-m3"\nload = "ram"\n')
+    assert auto_target(boards["nrf52840"], tmp_path).name == "chip:nrf52840"

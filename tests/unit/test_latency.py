@@ -132,9 +132,22 @@ def desk(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_without_a_stated_clock_the_measured_one_gives_the_time(
-    repository: Repository, desk: Path
+def test_a_clock_that_is_too_vague_gives_no_time(
+    repository: Repository, desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(core_clock, "_VAGUE", 0.0)
+    text = desk.read_text()
+    desk.write_text(text[: text.index("[clock]")] + text[text.index("# Typically") :])
+    assert repository.run("counting", "--target", "desk") == (ExitCode.PASSED, "")
+    (record,) = repository.records()
+    assert not {"clock", "latency_median"} & record.numbers.keys()
+    assert record.time_unavailable.startswith("the clock could only be measured as ")
+
+
+def test_without_a_stated_clock_the_measured_one_gives_the_time(
+    repository: Repository, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_clock, "_VAGUE", 1.0)  # the simulator's speed is no exact clock
     text = desk.read_text()
     desk.write_text(text[: text.index("[clock]")] + text[text.index("# Typically") :])
     assert repository.run("counting", "--target", "desk") == (ExitCode.PASSED, "")

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from harness.cli.main import main
+from harness.errors import ExitCode
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import load_target
 
@@ -64,3 +65,17 @@ def test_an_unknown_chip_writes_no_file(
     assert main(["target", "add", "k64g"]) == 2
     assert not (repository / "targets").exists()
     assert "did you mean k64f" in capsys.readouterr().err
+
+
+def test_no_file_takes_the_name_of_the_connected_board(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["target", "add", "nrf52840", "--as=auto"]) == ExitCode.USAGE
+    assert "means the board that is connected" in capsys.readouterr().err
+    assert not (tmp_path / "targets" / "auto.toml").exists()
+
+
+def test_a_chip_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--target=chip:", "--model=digits"]) == ExitCode.USAGE
+    assert "chip:: names no chip" in capsys.readouterr().err

@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError
+import msgspec
+
+from harness.errors import HarnessError, InputError
 from harness.support.lease import Lease
 from harness.target.chip_families import Identity, identities
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import list_targets, load_target
-from harness.target.target_file import Pyocd, Target
+from harness.target.target_file import Counter, Pyocd, Target
 
 KIND = "auto"
 
@@ -48,12 +50,24 @@ def auto_target(roots: Sequence[Path], wanted: str) -> Target:
         activity = "identifying the chip"
         chip, how = limit.run(_READ_LIMIT, activity, lambda: _read_chip(probe, activity))
         name = ""
-    target = _target_for(chip, name, roots)
+    target = counted_by(probe.unique_id, _target_for(chip, name, roots))
     print(
         f"auto: probe {probe.unique_id}: {how}; the target is {target.name}",
         file=sys.stderr,
     )
     return target
+
+
+def counted_by(wanted: str, target: Target) -> Target:
+    """Return `target` with instructions as its ticks, if the probe `wanted` is a virtual board's.
+
+    The counter of a virtual board counts instructions, not cycles.
+    """
+    from harness.board.pyocd.probes import is_of_virtual_board  # noqa: PLC0415 - pyOCD
+
+    if not is_of_virtual_board(wanted):
+        return target
+    return msgspec.structs.replace(target, counter=Counter("instructions"))
 
 
 def _target_for(chip: str, board: str, roots: Sequence[Path]) -> Target:
@@ -68,8 +82,15 @@ def _target_for(chip: str, board: str, roots: Sequence[Path]) -> Target:
 
 def _with_chip(chip: str, root: Path) -> list[Target]:
     """Return the targets in the folder `root` that are boards with `chip` behind a probe."""
-    targets = [load_target(path) for path in list_targets((root,)).values()]
-    return [t for t in targets if isinstance(t.board, Pyocd) and t.board.target == chip]
+    found = []
+    for path in list_targets((root,)).values():
+        try:
+            target = load_target(path)
+        except HarnessError:
+            continue  # it is not this board's; `harness list targets` shows what is wrong
+        if isinstance(target.board, Pyocd) and target.board.target == chip:
+            found.append(target)
+    return found
 
 
 def _letters(name: str) -> str:

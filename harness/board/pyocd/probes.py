@@ -58,7 +58,7 @@ def pick_probe(wanted: str) -> Any:
         if wanted
         else "no debug probe is connected",
         where=f"probe {wanted}" if wanted else "",
-        remedy=_remedy(wanted, connected),
+        remedy=_remedy(connected),
     )
 
 
@@ -74,6 +74,11 @@ def _check_address(wanted: str) -> None:
             where=f"probe {wanted}",
             remedy=_FORMS,
         )
+
+
+def is_of_virtual_board(wanted: str) -> bool:
+    """Return whether the one connected probe whose unique id is `wanted` is a virtual board's."""
+    return isinstance(pick_probe(wanted), VirtualProbe)
 
 
 def real_probes() -> list[Any]:
@@ -135,9 +140,10 @@ def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session
             raise  # the server may be the reason
         # pyOCD raises these for a chip of another family.
         raise InfrastructureError(
-            f"pyOCD's support for {target} failed with {error!r}",
+            f"the chip does not behave as a {target}: pyOCD's support for it failed "
+            f"({type(error).__name__} {error})",
             where=f"probe {probe.unique_id}",
-            remedy=f"is the chip really a {target}?",
+            remedy=f"is it another chip than {target}? --target=auto reads which one it is",
         ) from error
     except (exceptions.ProbeError, OSError, ValueError, TypeError):
         _close(session)  # otherwise the probe stays claimed
@@ -205,11 +211,12 @@ def _is_virtual(wanted: str) -> bool:
     return wanted.lower().startswith(_VIRTUAL)
 
 
-def _remedy(wanted: str, connected: list[Any]) -> str:
+def _remedy(connected: list[Any]) -> str:
     if connected:
         return "name one of them with --probe"
-    if wanted:
-        return "`pyocd list` shows all probes, also those of running virtual boards"
+    virtual = [p for p in DebugProbeAggregator.get_all_connected_probes() if p not in connected]
+    if virtual:
+        return f"{_CONNECT}. Virtual boards run; name one with --probe: {_names(virtual)}"
     return _CONNECT
 
 

@@ -12,6 +12,7 @@ from harness.simulator.bare_core import MODELS, BareCore, Block
 from harness.target.target_file import Target
 
 _FUNCTIONS = ("main", "nn_init", "nn_input", "nn_invoke", "empty")  # firmware/app/main.c
+_WORD = 4  # bytes
 _MOST = 100_000_000  # instructions that a run waits for: about two seconds
 _MOST_WITH_LOADS = 10_000_000
 _TENSOR = struct.Struct("<II")  # nn_tensor_t: data, size
@@ -99,7 +100,8 @@ def infer(target: Target, image: Image, inputs: bytes) -> Inference:
     main, nn_init, nn_input, nn_invoke, empty = addresses
     flash, ram = (range(part.origin, part.end) for part in (target.memory.flash, target.memory.ram))
     vectors = image.elf.vector_table(target.load_region.origin)
-    core = BareCore(image.elf, target.mcu.core, [flash, ram], flash, vectors)
+    written = [range(each.address, each.address + _WORD) for each in target.image.writes]
+    core = BareCore(image.elf, target.mcu.core, [flash, ram, *written], flash, vectors)
     core.run(main)
     core.call(nn_init)
     overhead = instructions(core.call(empty))
