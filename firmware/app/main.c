@@ -72,6 +72,7 @@ static link_result_t run(void) {
     int status;
     port_stay_awake(0);
     port_settle();
+    port_restart();
     uint32_t received = port_received();
     uint32_t coarse = port_coarse();
     port_trigger(1);

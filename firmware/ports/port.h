@@ -48,6 +48,9 @@ void port_stay_awake(int awake);
  * has fetched it. */
 void port_settle(void);
 
+/* Prepares the counter for a measurement. What it reads may jump. */
+void port_restart(void);
+
 /* The number of bytes received since start. */
 uint32_t port_received(void);
 

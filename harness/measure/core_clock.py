@@ -53,7 +53,7 @@ def measure_clock(count: Callable[[], Reading | None], target: Target) -> ClockB
     """Measure the clock of a device whose counter `count` reads. It takes a second.
 
     Returns None if the firmware does not tell what its counter reads, or this process gets no time.
-    Raises `InfrastructureError` if the target states another clock.
+    Raises `InfrastructureError` if the target states another clock, or the counter stands still.
     """
     for _ in range(_TRIES):
         first = _readings(count)
@@ -63,6 +63,7 @@ def measure_clock(count: Callable[[], Reading | None], target: Target) -> ClockB
         last = _readings(count)
         if last and last[-1].received - first[0].sent < _LONGEST:
             bounds = bounds_of(first, last)
+            _check_counts(bounds, target)
             check_clock(bounds, target)
             return bounds
     return None
@@ -94,6 +95,16 @@ def bounds_of(first: Sequence[Reading], last: Sequence[Reading]) -> ClockBounds:
             least = max(least, ticks / (new.received - old.sent))
             most = min(most, ticks / (new.sent - old.received))
     return ClockBounds(min(least, most) * (1 - _HOST), max(least, most) * (1 + _HOST))
+
+
+def _check_counts(bounds: ClockBounds, target: Target) -> None:
+    if bounds.most == 0:
+        raise InfrastructureError(
+            "the device's counter stands still: it read the same a second apart",
+            where=target.name,
+            remedy="does the chip have the counter? Some chips have no SysTick, such as the nRF51, "
+            "and others stop it while the core sleeps",
+        )
 
 
 def check_clock(bounds: ClockBounds, target: Target) -> None:

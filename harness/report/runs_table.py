@@ -92,8 +92,8 @@ def _warnings(record: Record) -> Iterator[str]:
     looked = sum(looks > 0 for looks in record.looks)
     if looked and "cycles_median" in record.numbers:
         yield (
-            f"the debugger read memory during {looked} of {len(record.looks)} inferences, at most "
-            f"{max(record.looks)} x: each may have cost some cycles"
+            f"the debugger read memory during up to {looked} of {len(record.looks)} inferences, "
+            f"at most {max(record.looks)} x: each may have cost some cycles"
         )
     if record.retries:
         yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"

@@ -184,7 +184,9 @@ class Record(msgspec.Struct, frozen=True):
     carrier: CarrierName = "serial"  # for records without this key
     """What carried the link: `serial` or `rtt`."""
     looks: list[Count] = []
-    """How often the debugger read memory during each inference. It is empty if it never did."""
+    """How often the debugger read memory during each inference, in a batch at most. It is empty if
+    it never did.
+    """
     divergence: LayerDifference | None = None
     """The first layer that differs from golden."""
     estimate_unavailable: str = ""

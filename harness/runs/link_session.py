@@ -115,33 +115,33 @@ class Session:
 
     def measure_batch(self, inputs: Sequence[bytes], first: int, queue: Queue) -> list[Result]:
         """The same for several inputs at once, through `queue`; they begin with vector `first`."""
-        waited, begin, count = self.link.waited, queue.memory.start, len(inputs)
+        waited, begin, count = self.link.waited, queue.done_address, len(inputs)
         reached = f"vector {first}"
         try:
-            self._memory.write(begin, queue.inputs(inputs, self.welcome))
+            # With the count before the queue: it may still be that of the batch before.
+            nothing_done = bytes(queue.memory.start - begin)
+            self._memory.write(begin, nothing_done + queue.inputs(inputs, self.welcome))
             reached = ""
             span = self.link.run_batch(count)
-            read = self._memory.read(begin, queue.result_bytes(count, self.welcome))
-            results = queue.results(read, self.welcome)
+            size = queue.result_bytes(count, self.welcome)
+            results = queue.results(self._memory.read(queue.memory.start, size), self.welcome)
             self.bracket = bracket = self._board.bracket(count)
             if bracket is not None:
                 results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
         except InfrastructureError as error:
             raise self._explained(error, reached or self._reached(queue, first, count)) from error
-        looked = [0] * (count - 1) + [span.looks]  # the host rests until the last one is due
-        self.link.spans += [
-            span._replace(disturbed=result.disturbed > 0, looks=looks)
-            for result, looks in zip(results, looked, strict=True)
-        ]
         waited = self.link.waited - waited
         check_waited(sum(result.ticks for result in results), waited, self._target)
         spoilt = [index for index in range(count) if self._is_spoilt(results[index], index)]
+        spans = [span._replace(looks=looks) for looks in looks_of(span.looks, count)]
         for index, result in enumerate(results):
-            if index not in spoilt:
+            if index in spoilt:
+                self.link.count_retry()
+                results[index] = self.measure(inputs[index], f"vector {first + index}")
+                spans[index] = self.link.spans.pop()
+            else:
                 check_ticks(result, self.welcome, self._where(f"vector {first + index}"))
-        for index in spoilt:
-            self.link.count_retry()
-            results[index] = self.measure(inputs[index], f"vector {first + index}")
+        self.link.spans += spans
         return results
 
     def queue(self, image: Image) -> Queue | None:
@@ -214,6 +214,16 @@ class Session:
         return (
             f"vector {first + done}" if done < count else f"vectors {first} to {first + count - 1}"
         )
+
+
+def looks_of(looks: int, count: int) -> list[int]:
+    """Return how many of the `looks` at a batch of `count` inferences each one may have had.
+
+    Nobody knows into which inferences they fell. So as many as possible count as looked at, and
+    the last ones first: the host rests until they are due.
+    """
+    each, rest = divmod(looks, count)
+    return [each] * (count - rest) + [each + 1] * rest
 
 
 def open_session(

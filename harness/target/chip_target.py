@@ -61,6 +61,7 @@ def derive_chip(name: str) -> Target:
         load=family.load,
         image=family.image,
         before_start=family.before_start,
+        doubt=family.unsure,
     )
     check_rules(target.path, target)
     return target

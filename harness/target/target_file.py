@@ -278,6 +278,8 @@ class Target(TargetFile, frozen=True, kw_only=True):
 
     name: str
     path: Path
+    doubt: str = ""
+    """What is not known of a derived target, and may keep it from starting."""
 
     @property
     def file_name(self) -> str:

@@ -7,6 +7,7 @@ from harness.errors import InputError
 from harness.support import bundled_files
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
+from harness.target.chip_families import family_of
 from harness.target.target_file import (
     MAX_ICOUNT_SHIFT,
     NS,
@@ -54,6 +55,7 @@ def check_rules(path: Path, file: TargetFile) -> None:
         )
     _check_load(path, file)
     _check_words(path, file)
+    _check_needed_words(path, file)
     _check_writes(path, file)
     _check_counter(path, file)
     if isinstance(file.board, Renode) and not (file.port.over_rtt or file.board.uart):
@@ -100,6 +102,28 @@ def _check_words(path: Path, file: TargetFile) -> None:
                 where=where,
             )
         end = last
+
+
+def _check_needed_words(path: Path, file: TargetFile) -> None:
+    """Check that the image has the words that the chip reads at reset.
+
+    Code in their place can lock a Kinetis for good. A port of the user's own may have them itself.
+    """
+    board, flash = file.board, file.memory.flash
+    if not isinstance(board, Pyocd) or file.load == "ram" or file.port.dir:
+        return
+    family = family_of(board.target.lower())
+    present = {fixed.address for fixed in file.image.words}
+    for fixed in family.image.words if family else ():
+        if fixed.address in flash and fixed.address not in present:
+            values = ", ".join(map(hex, fixed.values))
+            raise InputError(
+                f"a {board.target} reads words at {fixed.address:#x} when it starts; code there "
+                "can lock the chip",
+                where=f"{path}: image.words",
+                remedy=f"write image.words = [{{ address = {fixed.address:#x}, values = [{values}] "
+                "}]",
+            )
 
 
 def _check_writes(path: Path, file: TargetFile) -> None:

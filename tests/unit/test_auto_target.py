@@ -1,14 +1,17 @@
 """`--target=auto`: the board that is connected, found through stock pyOCD on virtual boards."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyocd.board.board_ids import BoardInfo
+from pyocd.core.exceptions import ProbeDisconnected
 
 from harness.board.derivations import derivations
 from harness.board.pyocd import auto_target as auto
+from harness.board.pyocd import time_limit
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
@@ -123,6 +126,38 @@ def test_several_boards_are_refused_with_their_names(boards: dict[str, VirtualBo
 def test_a_file_called_auto_is_a_target_like_others(tmp_path: Path) -> None:
     shutil.copy(ROOT / "targets" / "qemu-m4.toml", tmp_path / "auto.toml")
     assert find_target("auto", (tmp_path,), derivations()).path == tmp_path / "auto.toml"
+
+
+@pytest.mark.usefixtures("without_a_board_id")
+def test_a_probe_that_does_not_answer_is_not_waited_for_for_ever(
+    boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def hang(*_: object) -> int:
+        ended.wait()
+        return 0
+
+    monkeypatch.setattr(auto, "_read", hang)
+    monkeypatch.setattr(auto, "_READ_LIMIT", 0.5)
+    monkeypatch.setattr(time_limit, "_GRACE", 0.1)
+    try:
+        with pytest.raises(InfrastructureError, match="identifying the chip: the probe does not"):
+            auto_target(boards["nrf52840"])
+    finally:
+        ended.set()
+
+
+@pytest.mark.usefixtures("without_a_board_id")
+def test_a_probe_that_is_unplugged_meanwhile_is_an_error_of_the_probe(
+    boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unplugged(*_: object) -> int:
+        raise ProbeDisconnected("it is gone")
+
+    monkeypatch.setattr(auto, "_read", unplugged)
+    with pytest.raises(InfrastructureError, match="identifying the chip: the probe was unplugged"):
+        auto_target(boards["nrf52840"])
 
 
 def test_the_counter_of_a_virtual_board_counts_instructions(

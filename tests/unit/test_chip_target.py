@@ -1,5 +1,6 @@
 """`chip:NAME`: what is derived from pyOCD's knowledge of a chip, and what is refused."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,11 +13,12 @@ from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target.chip_families import families, family_of
 from harness.target.chip_target import derive_chip
-from harness.target.find_target import find_target
+from harness.target.find_target import find_target, load_target
 from harness.target.pyocd_chips import Chip, _boot_flash, _pack_core, _rams, find_chip
 from harness.target.target_file import Core, FixedWords, Pyocd, Target
 from tests.chips.chip_build import with_flash_and_ram
 
+ROOT = Path(__file__).parents[2]
 FCF = 0x400  # flash configuration field of Kinetis chips
 FSEC = 0xC  # offset of the byte that secures the chip
 UNSECURED = 0xFE
@@ -48,6 +50,52 @@ def test_a_family_with_a_core_is_for_a_chip_that_pyocd_knows() -> None:
     used = {family.chips for chip in BUILTIN_TARGETS if (family := family_of(chip))}
     for family in families():
         assert family.core is None or family.chips in used, family.chips
+
+
+@pytest.mark.parametrize(
+    ("chip", "secure", "boot"),
+    [
+        ("mk64fn1m0vll12", 0xC, 0xFF),
+        ("mkl03z32vfk4", 0xC, 0x3F),  # it has a boot ROM, which 0xFF starts
+        ("mkl05z32vlc4", 0xC, 0xFF),
+        ("mkm34z256vll7", 0xC, 0x3F),
+        ("mke04z8vtg4", 0xE, 0xFF),  # another flash module
+        ("mke06z128vlk4", 0xE, 0xFF),
+        ("mke15z256vll7", 0xC, 0x7F),
+    ],
+)
+def test_the_bytes_that_secure_a_kinetis_of_a_pack_are_where_its_flash_has_them(
+    chip: str, secure: int, boot: int
+) -> None:
+    family = family_of(chip)
+    assert family is not None
+    (words,) = family.image.words
+    field = b"".join(value.to_bytes(4, "little") for value in words.values)
+    assert words.address == FCF
+    assert (field[secure], field[secure + 1]) == (UNSECURED, boot)
+
+
+def test_a_file_for_a_chip_must_have_the_words_that_it_reads(tmp_path: Path) -> None:
+    """Code in the flash configuration field of a Kinetis can lock it for good."""
+    file = tmp_path / "mine.toml"
+    text = (ROOT / "targets" / "frdm-k64f.toml").read_text()
+    begin, end = text.index("words = ["), text.index("writes = [")
+    file.write_text(text[:begin] + text[end:])
+    with pytest.raises(InputError) as caught:
+        load_target(file)
+    assert caught.value.where == f"{file}: image.words"
+    assert "address = 0x400, values = [0xffffffff, " in caught.value.remedy
+    key = caught.value.remedy.removeprefix("write image.")
+    file.write_text(text[:begin] + f"{key}\n" + text[end:])
+    assert load_target(file).image == load_target(ROOT / "targets" / "frdm-k64f.toml").image
+    behind = text[:begin] + text[end:]
+    file.write_text(behind.replace("origin = 0x0000_0000", "origin = 0x0000_8000", 1))
+    assert load_target(file).image.words == (), "they belong to a bootloader"
+
+
+def test_what_is_not_known_of_a_chip_is_a_doubt() -> None:
+    assert derive_chip("s32k344").doubt.startswith("whether it starts")
+    assert derive_chip("stm32f429xi").doubt == ""
 
 
 @pytest.mark.parametrize("chip", [name for name in BUILTIN_TARGETS if name != "kinetis"])

@@ -97,6 +97,17 @@ def test_a_board_needs_no_reset_line(
     assert warning == (fault == "reset-cuts-debug")
 
 
+@needs_compiler
+def test_what_is_not_known_of_a_chip_is_said(
+    target: Target, image: Image, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful = msgspec.structs.replace(target, doubt="whether a watchdog runs")
+    with VirtualBoard.start(CHIP) as hardware, board_of(hardware, doubtful) as board:
+        session(board, image)
+    said = f"{target.name}: not known: whether a watchdog runs"
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_reset_line_is_free_after_a_failure() -> None:
     with VirtualBoard.start(CHIP, faults=["no-power"]) as hardware:
         probe = pick_probe(hardware.probe_id)

@@ -258,3 +258,15 @@ def test_a_process_that_gets_no_time_measures_nothing(
     monkeypatch.setattr(core_clock, "_READINGS", 1)
     late = iter(range(0, 1000, 5))
     assert measure_clock(lambda: Reading(at := next(late), at + 0.1, 0), desk) is None
+
+
+def test_a_counter_that_stands_still_is_an_error(
+    desk: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SysTick's on a chip that has none."""
+    monkeypatch.setattr(core_clock, "APART", 0.0)
+    monkeypatch.setattr(core_clock, "_READINGS", 1)
+    for target in (desk, msgspec.structs.replace(desk, clock=None)):
+        readings = iter([Reading(0.0, 0.1, 7), Reading(1.0, 1.1, 7)])
+        with pytest.raises(InfrastructureError, match="the device's counter stands still"):
+            measure_clock(readings.__next__, target)

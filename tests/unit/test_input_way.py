@@ -34,6 +34,7 @@ from harness.model.tensor_block import pack
 from harness.runs.bench import open_link_dut
 from harness.runs.input_way import InputWay
 from harness.runs.link_dut import LinkDut
+from harness.runs.link_session import looks_of
 from harness.runs.request import RunRequest
 from harness.support.bundled_files import bundled
 from harness.support.progress import Progress
@@ -170,6 +171,50 @@ def test_over_rtt_inputs_go_in_batches_too(tmp_path: Path, images: Path, digits:
     assert run.input_via == "debug"
     assert run.ticks.tolist() == expected.ticks.tolist()
     assert len(run.looks) == VECTORS
+
+
+@needs_boards
+def test_a_batch_that_never_began_does_not_count_the_one_before(
+    digits: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_: int) -> None:
+        raise InfrastructureError("nobody answers")
+
+    with started(target_of(VIRTUAL), digits, images, tmp_path, "debug") as dut:
+        session = dut._opened
+        queue = session.queue(dut.image)
+        assert queue is not None
+        data = dut._packed([values[0] for values in digits.vectors.all_inputs])
+        session.measure_batch([data] * 2, 0, queue)
+        monkeypatch.setattr(session.link, "run_batch", silent)
+        with pytest.raises(InfrastructureError, match="vector 2: nobody answers"):
+            session.measure_batch([data] * 5, 2, queue)
+
+
+@needs_boards
+def test_every_inference_of_a_batch_has_one_span_in_its_order(
+    digits: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that was miscounted, and then measured alone."""
+    with started(target_of(VIRTUAL), digits, images, tmp_path, "debug") as dut:
+        session = dut._opened
+        queue = session.queue(dut.image)
+        assert queue is not None
+        data = dut._packed([values[0] for values in digits.vectors.all_inputs])
+        monkeypatch.setattr(session, "_is_spoilt", lambda _, index: index == 1)
+        before = len(session.link.spans)
+        session.measure_batch([data] * 3, 0, queue)
+        spans = session.link.spans[before:]
+    assert len(spans) == 3
+    assert spans[0].begin == spans[2].begin < spans[1].begin
+
+
+@given(st.integers(0, 20), st.integers(1, 9))
+def test_as_many_inferences_as_possible_of_a_batch_were_looked_at(looks: int, count: int) -> None:
+    each = looks_of(looks, count)
+    assert (len(each), sum(each)) == (count, looks)
+    assert sum(one > 0 for one in each) == min(looks, count)
+    assert each == sorted(each)
 
 
 # The two ways differ

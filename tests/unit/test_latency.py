@@ -124,6 +124,7 @@ def repository(
 def desk(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A virtual board whose instructions are said to be cycles; its clock is how fast it runs."""
     monkeypatch.setattr(core_clock, "APART", 0.2)
+    monkeypatch.setattr(core_clock, "_VAGUE", 1.0)  # it runs now faster, now slower
     held = (ROOT / "targets" / "virtual-stm32.toml").read_text()
     path = repository.root / "targets" / "desk.toml"
     path.parent.mkdir()
@@ -159,6 +160,8 @@ def test_without_a_stated_clock_the_measured_one_gives_the_time(
     assert time.value == pytest.approx(record.ticks[0] / measured.value)
     assert (time.kind, time.error) == ("measured", measured.error)
     assert facts(record)["clock"] == "measured"
+    other = facts(msgspec.structs.replace(record, carrier="rtt"))
+    assert (facts(record)["carrier"], other["carrier"]) == ("serial", "rtt")
 
 
 @pytest.mark.parametrize("hz", [1000, 1_000_000_000])

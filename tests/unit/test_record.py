@@ -435,5 +435,5 @@ def test_looks_of_the_debugger_are_recorded_and_warned_of(tmp_path: Path) -> Non
     record = record_of(make_run(target=target, looks=looks, retries=0), tmp_path)
     assert record.carrier == "rtt"
     assert record.looks == looks.tolist()
-    first = f"the debugger read memory during 1 of {len(looks)} inferences, at most 2 x"
+    first = f"the debugger read memory during up to 1 of {len(looks)} inferences, at most 2 x"
     assert [text for text in _warnings(record) if text.startswith(first)]

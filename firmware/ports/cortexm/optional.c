@@ -8,3 +8,6 @@ __attribute__((weak)) void port_trigger(int high) {
 __attribute__((weak)) uint32_t port_coarse(void) {
     return 0; /* no second timer: a wrap-around of the counter is not noticed */
 }
+
+__attribute__((weak)) void port_restart(void) {
+}

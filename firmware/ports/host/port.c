@@ -42,6 +42,9 @@ void port_stay_awake(int awake) {
     (void)awake; /* this clock never stands still */
 }
 
+void port_restart(void) {
+}
+
 void port_settle(void) {
 }
 

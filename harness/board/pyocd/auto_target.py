@@ -20,6 +20,8 @@ KIND = "auto"
 
 _FREQUENCY = 1_000_000  # Hz; the wires of an unknown board may be long
 _ANY_CHIP = "cortex_m"  # pyOCD's name
+_CPUID = 0xE000ED00
+_SEARCH_LIMIT, _READ_LIMIT = 30.0, 90.0  # seconds
 
 
 @cache
@@ -35,14 +37,18 @@ def auto_target(roots: Sequence[Path], wanted: str) -> Target:
     """
     # pyOCD is slow to import, and runs on emulators do without.
     from harness.board.pyocd.probes import pick_probe  # noqa: PLC0415
+    from harness.board.pyocd.time_limit import TimeLimit, cut_of  # noqa: PLC0415
 
-    probe = pick_probe(wanted)
+    search = TimeLimit(f"probe {wanted}")
+    probe = search.run(_SEARCH_LIMIT, "searching the probe", lambda: pick_probe(wanted))
     board = probe.associated_board_info
     if board is not None and board.target:
         chip, how = board.target, f"{board.name}, as its probe says"
         name = board.name
     else:
-        chip, how = _read_chip(probe)
+        limit = TimeLimit(f"probe {probe.unique_id}", cut_of(probe))
+        activity = "identifying the chip"
+        chip, how = limit.run(_READ_LIMIT, activity, lambda: _read_chip(probe, activity))
         name = ""
     target = counted_by(probe.unique_id, _target_for(chip, name, roots))
     print(
@@ -91,17 +97,19 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _read_chip(probe: Any) -> tuple[str, str]:
+def _read_chip(probe: Any, activity: str) -> tuple[str, str]:
     """Return pyOCD's name of the chip behind `probe` by its id registers, and how it is known."""
     from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
+    from harness.board.pyocd.pyocd_errors import translated_errors  # noqa: PLC0415 - pyOCD
 
     lease = Lease(f"probe {probe.unique_id}", wait=0)
     try:
         session = open_session(probe, _ANY_CHIP, _FREQUENCY)
         try:
-            found = [each for each in identities() if _matches(session, each)]
-            core = session.target.selected_core_or_raise.name
-            cpuid = _read(session, 0xE000ED00)
+            with translated_errors(probe.unique_id, _ANY_CHIP, activity):
+                found = [each for each in identities() if _matches(session, each)]
+                core = session.target.selected_core_or_raise.name
+                cpuid = _read(session, _CPUID)
         finally:
             close_session(session)
     finally:

@@ -77,6 +77,8 @@ class PyocdBoard:
     def start(self, image: Image) -> Carrier:
         """Flash `image`, verify it, and start it with its serial port open, if it has one."""
         self.stop()
+        if self._target.doubt:
+            self._progress.warn(f"{self._target.name}: not known: {self._target.doubt}")
         self._limit = TimeLimit(f"probe {self._board.probe}")
         probe = self._limit.run(
             _SEARCH_LIMIT, "searching the probe", lambda: pick_probe(self._board.probe)

@@ -45,6 +45,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "conversion": str(record.conversion or ""),
         "golden": model.golden_source,
         "protocol": record.protocol,
+        "carrier": record.carrier,
         "input_via": record.input_via,
         "load": record.load,
         "clock": _clock(record),
