@@ -392,7 +392,13 @@ def test_wait_states_only_add(target: Target, model: Model, image: Image) -> Non
 
 
 def test_cores_without_timings_are_not_estimated(target: Target) -> None:
-    cores: tuple[Core, ...] = ("cortex-m7", "cortex-m23", "cortex-m55", "cortex-m85")
+    cores: tuple[Core, ...] = (
+        "cortex-m7",
+        "cortex-m23",
+        "cortex-m33-nofp",
+        "cortex-m55",
+        "cortex-m85",
+    )
     for core in set(get_args(Core)) - set(cores):
         of_core = msgspec.structs.replace(target, mcu=Mcu("X", core))
         assert not why_no_estimate(of_core, 1_000_000)

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from pyocd.probe.aggregator import DebugProbeAggregator
 
+from harness.board.board_options import BoardOptions
 from harness.elf import Elf
 from harness.engines import registry
 from harness.engines.registry import Generated, find_engine
@@ -167,6 +168,7 @@ def test_the_clock_of_a_board_behind_a_probe_is_measured(
 ) -> None:
     """Its instructions are said to be cycles, so its clock is how fast this machine emulates it."""
     monkeypatch.setattr(core_clock, "APART", 0.2)
+    monkeypatch.setattr(core_clock, "_VAGUE", 1.0)
     behind(repository, board)
     path = repository.root / "targets" / "desk.toml"
     path.write_text(path.read_text().replace('"instructions"', '"cycles"'))
@@ -182,9 +184,10 @@ def test_the_clock_of_a_board_behind_a_probe_is_measured(
 def test_a_board_without_power_is_explained(repository: Repository, board: VirtualBoard) -> None:
     board.set_fault("no-power")
     assert fails(repository, board, BEHAVE) == (
-        f"harness: probe {board.probe_id}: connecting: the target stopped answering: "
-        "No ACK received\n"
-        "  -> check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET\n"
+        f"harness: probe {board.probe_id}: connecting: Target not detected. Check connection to "
+        "target. Potentially reduce debug clock.\n"
+        "  -> check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET. Some locked "
+        "chips do not answer either: only the vendor's tool or boot loader unlocks them\n"
     )
     board.set_fault("none")
     works(repository, board)
@@ -270,7 +273,7 @@ def test_a_stuck_bit_of_flash_is_named(repository: Repository, board: VirtualBoa
     record.unlink()
     with board_with(f"stuck-bit={address:#x}:2") as own:
         text = fails(repository, own, BEHAVE)
-    assert f"{address:#010x} reads {byte | 4:#04x}, {byte:#04x} was programmed\n" in text
+    assert f"{address:#010x} reads {byte | 4:#04x}, {byte:#04x} was written\n" in text
     assert text.startswith(f"harness: probe {own.probe_id}: verification failed: ")
 
 
@@ -383,12 +386,16 @@ def test_a_byte_that_is_lost_in_hello_is_no_matter(
 
 @contextmanager
 def session(repository: Repository) -> Iterator[LinkDut]:
-    """A session with the misbehaving model on the target that was written last."""
+    """A session with the misbehaving model on the target that was written last.
+
+    Inputs go over the serial line, whose noise is the matter.
+    """
     images = Workspace(repository.root).images
     target = load_target(repository.root / "targets" / "desk.toml")
     model = load_model(repository.root / "models" / "small")
     image = build_image(target, model, find_engine("misbehaving"), images)
-    with opened(target, model, image, repository.root) as dut:
+    options = BoardOptions(input_via="serial")
+    with opened(target, model, image, repository.root, board_options=options) as dut:
         yield dut
 
 

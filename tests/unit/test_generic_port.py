@@ -34,9 +34,7 @@ def run_on(target: Target, tmp_path: Path, name: str = "faces") -> Run:
         return dut.run()
 
 
-@pytest.mark.parametrize(
-    ("name", "counter"), [("virtual-stm32", "dwt"), ("qemu-m4", "systick"), ("qemu-m33", "systick")]
-)
+@pytest.mark.parametrize(("name", "counter"), [("virtual-stm32", "dwt"), ("qemu-m4", "systick")])
 def test_bytes_and_instructions_are_those_of_a_serial_line(
     name: str, counter: str, tmp_path: Path
 ) -> None:
@@ -52,14 +50,3 @@ def test_bytes_and_instructions_are_those_of_a_serial_line(
         for ours, theirs in zip(rtt.all_outputs, serial.all_outputs, strict=True)
     )
     assert rtt.retries == 0
-
-
-def test_systick_wraps_within_an_inference(tmp_path: Path) -> None:
-    """One inference of digits takes 28 million ticks of QEMU's SysTick, which has 24 bits."""
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("qemu-system-arm is not on PATH")
-    run = run_on(generic("qemu-m4"), tmp_path, "digits")
-    run.check()
-    assert run.ticks[0] * run.target.instruction_ticks > 1 << 24
-    serial = run_on(find_target("qemu-m4", [bundled("targets")]), tmp_path, "digits")
-    assert run.ticks.tolist() == serial.ticks.tolist()
