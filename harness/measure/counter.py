@@ -4,6 +4,7 @@ from harness.errors import InfrastructureError
 from harness.link.messages import Result, Welcome
 
 _WRAP = 1 << 32  # the device's counter has 32 bits
+_ALMOST = 0.9
 
 # Relative error of the coarse counter's frequency, which the firmware measures at start by
 # polling.
@@ -45,6 +46,22 @@ def check_ticks(result: Result, welcome: Welcome, where: str) -> None:
             remedy="does one of the counters stop or change its clock during the inference? "
             "docs/latency.md",
         )
+
+
+def check_wrap(waited: float, hz: float | None, welcome: Welcome, where: str) -> None:
+    """Raise `InfrastructureError` if the counter may have wrapped around in an inference.
+
+    That is so if the host `waited`, in seconds, almost as long as the counter takes at `hz`, and no
+    coarse counter tells. Without `hz`, nothing is known.
+    """
+    if welcome.coarse_ticks or hz is None or waited < _ALMOST * _WRAP / hz:
+        return
+    raise InfrastructureError(
+        f"the result came after {waited:.3g} s, but the counter {welcome.counter!r} wraps around "
+        f"after {_WRAP / hz:.3g} s at {hz / 1e6:g} MHz, and there is no slower counter that tells",
+        where=where,
+        remedy="run a smaller model, or use a port whose port_coarse() counts: docs/latency.md",
+    )
 
 
 def check_instructions(

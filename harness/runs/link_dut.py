@@ -106,7 +106,7 @@ class LinkDut(BoardUnderTest):
         session, link, way = self._opened, self._link, self._way
         retries = link.retries
         link.clear_log()
-        hz = self._measured_hz(link)
+        session.hz = hz = self._measured_hz(link)
         results = []
         inputs = [self._packed(values) for values in zip(*vectors.all_inputs, strict=True)]
         meter = self._meter_session()

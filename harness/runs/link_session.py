@@ -20,7 +20,7 @@ from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.link.protocol import InputVia
 from harness.measure.core_clock import check_waited
-from harness.measure.counter import check_instructions, check_ticks
+from harness.measure.counter import check_instructions, check_ticks, check_wrap
 from harness.measure.instructions import instructions
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
@@ -66,7 +66,8 @@ class Session:
     """Inferences on `board` over a link, and the checks of their measurements.
 
     `welcome` is the device's answer to HELLO. `bracket` is what the board knows of the last
-    inferences. If `memory_is_optional`, a failure of memory is a `MemoryUnusableError`.
+    inferences, `hz` the frequency of measured cycles, if it is known. If `memory_is_optional`, a
+    failure of memory is a `MemoryUnusableError`.
     """
 
     welcome: Welcome
@@ -83,6 +84,7 @@ class Session:
         )
         self.bracket: Bracket | None = None
         self.memory_is_optional = False
+        self.hz: float | None = None
         self._board = board
         self._target = target
         try:
@@ -110,7 +112,9 @@ class Session:
             check_instructions(
                 self.ticks(result), executed, self.welcome, self.bracket.remedy, self._where(which)
             )
-        check_waited(result.ticks, self.link.waited - waited, self._target)
+        waited = self.link.waited - waited
+        check_waited(result.ticks, waited, self._target)
+        check_wrap(waited, self.hz, self.welcome, self._where(which))
         return result
 
     def measure_batch(self, inputs: Sequence[bytes], first: int, queue: Queue) -> list[Result]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.engines import registry
 from harness.errors import ExitCode, InfrastructureError
 from harness.link.messages import Result, Welcome
-from harness.measure.counter import check_ticks
+from harness.measure.counter import check_ticks, check_wrap
 from tests.support.repository import HandMade, Repository
 
 # What the first byte of a vector has tests/data/firmware/counting do.
@@ -129,3 +129,11 @@ def test_without_a_coarse_counter_a_wrap_cannot_be_told() -> None:
 def test_a_counter_that_pauses_is_noticed() -> None:
     with pytest.raises(InfrastructureError, match="stop or change its clock during the inference"):
         check_ticks(Result(1_000_000, 100, 0, 0, b""), welcome(14, 65536), "test")
+
+
+def test_a_counter_that_may_have_wrapped_around_is_refused() -> None:
+    check_wrap(8.0, 480e6, welcome(14, 0), "test")  # it wraps around after 8.9 s
+    check_wrap(12.0, None, welcome(14, 0), "test")
+    check_wrap(12.0, 480e6, welcome(14, 65536), "test")  # the coarse counter tells
+    with pytest.raises(InfrastructureError, match=r"after 12 s, but .* wraps around after 8.95 s"):
+        check_wrap(12.0, 480e6, welcome(14, 0), "test")

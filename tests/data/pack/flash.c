@@ -77,7 +77,9 @@ int UnInit(uint32_t function) {
 
 int EraseSector(uint32_t address) {
     uint32_t offset = (address - BEGIN) % BANK;
-    uint32_t sector = offset < 0x10000 ? offset / 0x4000 : offset < 0x20000 ? 4 : 4 + offset / 0x20000;
+    uint32_t sector = offset < 0x10000   ? offset / 0x4000
+                      : offset < 0x20000 ? 4
+                                         : 4 + offset / 0x20000;
     if (address - BEGIN >= BANK) {
         sector += 16;
     }

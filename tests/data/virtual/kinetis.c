@@ -63,5 +63,8 @@ __attribute__((section(".vectors"), used)) static const vector_t vectors[16] = {
 
 /* The flash configuration field: unsecure, nothing protected. */
 __attribute__((section(".field"), used)) static const uint32_t field[4] = {
-    0xFFFFFFFFU, 0xFFFFFFFFU, 0xFFFFFFFFU, 0xFFFFFFFEU,
+    0xFFFFFFFFU,
+    0xFFFFFFFFU,
+    0xFFFFFFFFU,
+    0xFFFFFFFEU,
 };
