@@ -1,15 +1,21 @@
 """The generic port over RTT: the same bytes and instructions as a port with a serial line."""
 
+import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from harness.engines.registry import DEFAULT_ENGINE, find_engine
+from harness.errors import ExitCode
 from harness.image.build import build_image
 from harness.model.folder import load_model
 from harness.runs.link_run import Run
+from harness.simulator.board_process import VirtualBoard
 from harness.support.bundled_files import bundled
 from harness.target.find_target import find_target
 from harness.target.target_file import Port, Qemu, Target
@@ -50,3 +56,34 @@ def test_bytes_and_instructions_are_those_of_a_serial_line(
         for ours, theirs in zip(rtt.all_outputs, serial.all_outputs, strict=True)
     )
     assert rtt.retries == 0
+
+
+def test_a_killed_run_leaves_the_board_to_the_next(tmp_path: Path) -> None:
+    """The rings in RAM are still those of the killed run, half full, when the next one connects."""
+    (tmp_path / "harness.toml").touch()
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "desk.toml").write_text(
+        'base = "virtual-stm32"\ndescription = "over RTT"\nport = { name = "generic" }\n'
+    )
+    with VirtualBoard.start("stm32f429xi") as board:
+        command = [sys.executable, "-m", "harness", "run", "--target=desk", "--input-via=serial"]
+        command += [f"--probe={board.probe_id}", "--model"]
+        with subprocess.Popen(
+            [*command, "digits"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        ) as killed:
+            assert killed.stderr is not None
+            assert any("streaming" in line for line in killed.stderr)
+            killed.kill()
+        assert killed.returncode == -signal.SIGKILL
+        done = subprocess.run(
+            [*command, "faces"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == ExitCode.PASSED, done.stderr
+    (record,) = (tmp_path / "reports").rglob("*.json")
+    content = json.loads(record.read_text())
+    assert (content["verdict"], content["retries"], content["carrier"]) == ("passed", 0, "rtt")
