@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.board.renode.hardware import Bank, CortexM, main_core, memory_map, parse_tree
@@ -70,6 +70,7 @@ def test_a_platform_without_memories_has_no_memory_map() -> None:
 
 
 @given(st.lists(BANKS, max_size=6))
+@example([Bank("sram", 0, 1 << 10), Bank("sram", 1 << 10, 3 << 10)])  # a window on a part of it
 def test_an_image_lies_in_memories_of_the_platform(banks: list[Bank]) -> None:
     memory = memory_map(banks)
     if memory is None:

@@ -119,7 +119,8 @@ def memory_map(memories: Iterable[Bank]) -> Memory | None:
         or [bank for bank in others if _is_ram(bank)]
     )
     if flash is None:
-        code = next(bank.origin for bank in banks if bank.name == ram.name)  # its lowest address
+        # Its lowest address; a window that shows a part of it only does not count.
+        code = next(b.origin for b in banks if (b.name, b.size) == (ram.name, ram.size))
         half = ram.size // 2
         return Memory(Region(code, half), Region(ram.origin + half, ram.size - half))
     return Memory(Region(flash.origin, flash.size), Region(ram.origin, ram.size))
