@@ -12,7 +12,7 @@ from pyocd.target.builtin import BUILTIN_TARGETS
 from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target.chip_families import families, family_of
-from harness.target.chip_target import derive_chip
+from harness.target.chip_target import _on_one_bus, derive_chip
 from harness.target.find_target import find_target, load_target
 from harness.target.pyocd_chips import Chip, _boot_flash, _pack_core, _rams, find_chip
 from harness.target.target_file import Core, FixedWords, Pyocd, Target
@@ -145,6 +145,27 @@ def test_a_small_ram_gets_a_small_stack_and_small_buffers() -> None:
     small, large = derive_chip("hc32l110"), derive_chip("k64f")
     assert (small.stack, small.port.options) == (1024, {"WINDOW": 256})
     assert (large.stack, large.port.options) == (8192, {})
+
+
+@pytest.mark.parametrize(
+    ("chip", "ram"),
+    [
+        ("k64f", Region(0x2000_0000, 0x3_0000)),
+        ("k22f", Region(0x2000_0000, 0x1_0000)),
+        ("hc32f334", Region(0x2000_0000, 0x4000)),
+        ("k82f25615", Region(0x2000_0000, 0x3_0000)),  # its RAM is in targets/chips
+        ("kl25z", Region(0x1FFF_F000, 0x4000)),  # a Cortex-M0+: one bus, no unaligned access
+    ],
+)
+def test_the_ram_of_a_cortex_m4_is_on_one_bus(chip: str, ram: Region) -> None:
+    """An unaligned access across 0x2000_0000 faults; CMSIS-NN makes such accesses."""
+    assert derive_chip(chip).memory.ram == ram
+
+
+def test_the_larger_part_is_taken() -> None:
+    assert _on_one_bus(Region(0x1FFF_0000, 0x1_8000), "cortex-m3") == Region(0x1FFF_0000, 0x1_0000)
+    assert _on_one_bus(Region(0x2000_0000, 0x8000), "cortex-m4f") == Region(0x2000_0000, 0x8000)
+    assert _on_one_bus(Region(0x1000_0000, 0x8000), "cortex-m4f") == Region(0x1000_0000, 0x8000)
 
 
 def test_upper_and_lower_case_are_one_chip() -> None:
