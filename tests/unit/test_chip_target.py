@@ -93,6 +93,13 @@ def test_a_file_for_a_chip_must_have_the_words_that_it_reads(tmp_path: Path) -> 
     assert load_target(file).image.words == (), "they belong to a bootloader"
 
 
+def test_an_image_for_an_nrf53_opens_both_halves_of_the_debug_port() -> None:
+    family = family_of("nrf5340_xxaa")
+    assert family is not None
+    assert {write.value for write in family.image.writes} == {0x50FA_50FA}
+    assert [write.address for write in family.image.writes] == [0x5000_6544, 0x5000_654C]
+
+
 def test_what_is_not_known_of_a_chip_is_a_doubt() -> None:
     assert derive_chip("s32k344").doubt.startswith("whether it starts")
     assert derive_chip("stm32f429xi").doubt == ""
@@ -181,6 +188,7 @@ def test_what_a_family_needs_is_in_the_target() -> None:
     assert needs("k64f").image.words == (FixedWords(0x400, (*[0xFFFF_FFFF] * 3, 0xFFFF_FFFE)),)
     assert [write.value for write in needs("k64f").image.writes] == [0xC520, 0xD928, 0x01D2]
     assert [write.value for write in needs("lpc55s69").before_start] == [0x78]
+    assert [write.address for write in needs("nrf52840").image.writes] == [0x4000_0558]
     assert {needs(name).load for name in ("rp2040", "rp2350", "mimxrt1060")} == {"ram"}
     assert needs("stm32h743xx").memory.ram.origin == 0x2000_0000  # its clock is on after reset
 
