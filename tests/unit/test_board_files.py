@@ -50,15 +50,16 @@ def test_every_board_has_a_row() -> None:
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_row_of_a_board_agrees_with_its_file(name: str) -> None:
     target = BOARDS[name]
-    _, _, core, link, pack, _ = rows()[name]
+    _, _, core, link, pack, _, checked = rows()[name]
     assert core.replace("+", "plus").lower() == target.mcu.core.removeprefix("cortex-")
     carrier = "RTT" if target.port.over_rtt else "serial"
     assert link == carrier + (", from RAM" if target.load == "ram" else "")
     assert pack == ("-" if chip(target) in BUILTIN_TARGETS else f"`{chip(target)}`")
+    assert f"\n# Checked against: {checked}.\n" in target.path.read_text()
 
 
 def test_what_ran_without_the_board_exists() -> None:
-    for *_, ran in rows().values():
+    for *_, ran, _checked in rows().values():
         kind = ran.partition(":")[0]
         assert kind in {"-", "image", "port", "family"}, ran
         for name in re.findall(r"`([\w-]+)`", ran):
@@ -74,6 +75,21 @@ def test_a_board_and_the_family_of_its_chip_agree(name: str) -> None:
     assert family.core in {None, target.mcu.core}
     assert (target.load, target.image) == (family.load, family.image)
     assert target.before_start == family.before_start
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_no_ram_of_a_cortex_m3_or_m4_is_on_two_buses(name: str) -> None:
+    """They fault at an unaligned access across 0x2000_0000, and CMSIS-NN makes such accesses."""
+    ram = BOARDS[name].memory.ram
+    if BOARDS[name].mcu.core in {"cortex-m3", "cortex-m4", "cortex-m4f"}:
+        assert ram.end <= 0x2000_0000 or ram.origin >= 0x2000_0000
+
+
+def test_all_the_ram_of_an_mcx_n_can_be_used() -> None:
+    """After reset, error correction takes the last part of it."""
+    target = BOARDS["frdm-mcxn947"]
+    assert [(write.address, write.value) for write in target.image.writes] == [(0x4000_0E44, 0)]
+    assert family_of("mcxn947vdf") == family_of("mcxn236vdf") == family_of("mcxn947")
 
 
 @pytest.mark.parametrize("name", [name for name in BOARDS if chip(BOARDS[name]) in BUILTIN_TARGETS])

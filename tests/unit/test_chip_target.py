@@ -12,7 +12,7 @@ from pyocd.target.builtin import BUILTIN_TARGETS
 from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target.chip_families import families, family_of
-from harness.target.chip_target import derive_chip
+from harness.target.chip_target import _on_one_bus, derive_chip
 from harness.target.find_target import find_target, load_target
 from harness.target.pyocd_chips import Chip, _boot_flash, _pack_core, _rams, find_chip
 from harness.target.target_file import Core, FixedWords, Pyocd, Target
@@ -93,6 +93,13 @@ def test_a_file_for_a_chip_must_have_the_words_that_it_reads(tmp_path: Path) -> 
     assert load_target(file).image.words == (), "they belong to a bootloader"
 
 
+def test_an_image_for_an_nrf53_opens_both_halves_of_the_debug_port() -> None:
+    family = family_of("nrf5340_xxaa")
+    assert family is not None
+    assert {write.value for write in family.image.writes} == {0x50FA_50FA}
+    assert [write.address for write in family.image.writes] == [0x5000_6544, 0x5000_654C]
+
+
 def test_what_is_not_known_of_a_chip_is_a_doubt() -> None:
     assert derive_chip("s32k344").doubt.startswith("whether it starts")
     assert derive_chip("stm32f429xi").doubt == ""
@@ -147,6 +154,27 @@ def test_a_small_ram_gets_a_small_stack_and_small_buffers() -> None:
     assert (large.stack, large.port.options) == (8192, {})
 
 
+@pytest.mark.parametrize(
+    ("chip", "ram"),
+    [
+        ("k64f", Region(0x2000_0000, 0x3_0000)),
+        ("k22f", Region(0x2000_0000, 0x1_0000)),
+        ("hc32f334", Region(0x2000_0000, 0x4000)),
+        ("k82f25615", Region(0x2000_0000, 0x3_0000)),  # its RAM is in targets/chips
+        ("kl25z", Region(0x1FFF_F000, 0x4000)),  # a Cortex-M0+: one bus, no unaligned access
+    ],
+)
+def test_the_ram_of_a_cortex_m4_is_on_one_bus(chip: str, ram: Region) -> None:
+    """An unaligned access across 0x2000_0000 faults; CMSIS-NN makes such accesses."""
+    assert derive_chip(chip).memory.ram == ram
+
+
+def test_the_larger_part_is_taken() -> None:
+    assert _on_one_bus(Region(0x1FFF_0000, 0x1_8000), "cortex-m3") == Region(0x1FFF_0000, 0x1_0000)
+    assert _on_one_bus(Region(0x2000_0000, 0x8000), "cortex-m4f") == Region(0x2000_0000, 0x8000)
+    assert _on_one_bus(Region(0x1000_0000, 0x8000), "cortex-m4f") == Region(0x1000_0000, 0x8000)
+
+
 def test_upper_and_lower_case_are_one_chip() -> None:
     assert derive_chip("K64F").board == derive_chip("k64f").board
 
@@ -160,6 +188,7 @@ def test_what_a_family_needs_is_in_the_target() -> None:
     assert needs("k64f").image.words == (FixedWords(0x400, (*[0xFFFF_FFFF] * 3, 0xFFFF_FFFE)),)
     assert [write.value for write in needs("k64f").image.writes] == [0xC520, 0xD928, 0x01D2]
     assert [write.value for write in needs("lpc55s69").before_start] == [0x78]
+    assert [write.address for write in needs("nrf52840").image.writes] == [0x4000_0558]
     assert {needs(name).load for name in ("rp2040", "rp2350", "mimxrt1060")} == {"ram"}
     assert needs("stm32h743xx").memory.ram.origin == 0x2000_0000  # its clock is on after reset
 
