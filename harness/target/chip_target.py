@@ -5,18 +5,12 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.support.memory_map import Memory
 from harness.target.chip_families import Family, family_of, identities
+from harness.target.memory_shares import buffer_options, halves, stack_size
 from harness.target.pyocd_chips import find_chip
 from harness.target.target_file import ChipId, Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
 KIND = "chip"
-
-_STACK = 8192  # bytes
-_STACK_SHARE = 4  # a small RAM's stack is a quarter of it, and half of that with code in it, too
-_SMALL = (
-    0x8000  # bytes of RAM, twice as many with code in it; below, the link's buffers are smaller
-)
-_SMALL_WINDOW = {"WINDOW": 256}
 
 
 def derive_chip(name: str) -> Target:
@@ -47,17 +41,17 @@ def derive_chip(name: str) -> Target:
             where=f"chip:{chip.name}",
             remedy="name the chip more exactly, or write a target file with its memory",
         )
-    for_data = ram.size // 2 if family.load == "ram" else ram.size
+    for_data = halves(ram)[1].size if family.load == "ram" else ram.size
     target = Target(
         name=f"chip:{chip.name}",
         path=Path(f"chip:{chip.name}"),
         description=f"{chip.name.upper()}, as pyOCD describes it",
         mcu=Mcu(name=chip.name.upper(), core=core),
         memory=Memory(flash, ram),
-        port=Port(name="generic", options=dict(_SMALL_WINDOW) if for_data < _SMALL else {}),
+        port=Port(name="generic", options=buffer_options(for_data)),
         counter=Counter(ticks="cycles"),
         board=Pyocd(target=chip.name, chip_id=_chip_id(chip.name)),
-        stack=min(_STACK, for_data // _STACK_SHARE) // 8 * 8,
+        stack=stack_size(for_data),
         load=family.load,
         image=family.image,
         before_start=family.before_start,

@@ -22,6 +22,7 @@ from harness.board.renode.renode_process import RenodeProcess
 from harness.errors import InputError
 from harness.support import bundled_files, checked_cache
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
+from harness.target.memory_shares import buffer_options, stack_size
 from harness.target.target_file import Counter, Mcu, Port, Renode, Target, TargetFile
 from harness.target.target_rules import check_rules
 
@@ -31,9 +32,6 @@ KIND = "renode"
 _NO_DOWNLOADS = "renode/no_downloads.repl"
 _DESCRIBED = "hardware.json"
 _VERSION = 1  # of what is kept
-_STACK = 8192
-_STACK_OF_RAM = 4  # at most a quarter of a small RAM
-_ALIGNED = 8
 
 
 class _Hardware(msgspec.Struct, frozen=True):
@@ -66,10 +64,10 @@ def renode_target(source: str, option: str = "") -> Target:
         description=f"{platform.path.stem} in Renode",
         mcu=Mcu(name=platform.path.stem, core=core.core),
         memory=memory,
-        port=Port(name="generic"),
+        port=Port(name="generic", options=buffer_options(memory.ram.size)),
         counter=Counter(ticks="instructions"),
         board=_board(platform, core.name),
-        stack=min(_STACK, memory.ram.size // _STACK_OF_RAM // _ALIGNED * _ALIGNED),
+        stack=stack_size(memory.ram.size),
     )
     check_rules(platform.path, file)
     return Target(
