@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from harness.support.memory_map import Region
 
 # A model needs little stack, since CMSIS-NN has its data in the arena: at most 716 bytes for a
-# bundled one (`digits` on a Cortex-M0). If the stack is an eighth of 16 KiB, `digits` fits; if it is
-# a quarter, it does not.
+# bundled one (`digits` on a Cortex-M0). With an eighth of 16 KiB, `digits` fits; with a quarter, it
+# does not.
 _STACK, _LEAST_STACK = 8192, 1024
 _STACK_SHARE = 8
 _ALIGNED = 8  # AAPCS32, 6.2.1.2: the stack at a function's interface
