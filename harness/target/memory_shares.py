@@ -8,11 +8,11 @@ from typing import Protocol, TypeVar
 
 from harness.support.memory_map import Region
 
-# A model needs little stack, since CMSIS-NN has its data in the arena: at most 716 bytes for a
-# bundled one (`digits` on a Cortex-M0). With an eighth of 16 KiB, `digits` fits; with a quarter, it
-# does not.
-_STACK, _LEAST_STACK = 8192, 1024
-_STACK_SHARE = 8
+LEAST_STACK = 1024
+"""Bytes of stack: the bundled models need up to 716, since CMSIS-NN has its data in the arena."""
+
+_STACK = 8192
+_STACK_SHARE = 8  # `digits` fits into 16 KiB with an eighth of it for the stack, not with a quarter
 _ALIGNED = 8  # AAPCS32, 6.2.1.2: the stack at a function's interface
 
 # The link's buffers take twice WINDOW: with 2048, the default, an eighth of this RAM. They are not
@@ -46,7 +46,7 @@ def halves(memory: Region) -> tuple[Region, Region]:
 def stack_size(ram: int) -> int:
     """Return the bytes of stack in `ram` bytes for data."""
     share = ram // _STACK_SHARE // _ALIGNED * _ALIGNED
-    return min(max(share, _LEAST_STACK), _STACK)
+    return min(max(share, LEAST_STACK), _STACK)
 
 
 def buffer_options(ram: int) -> dict[str, str | int]:
