@@ -13,7 +13,7 @@ import msgspec
 
 from harness.errors import InputError
 from harness.support.memory_map import Memory
-from harness.support.suggestions import suggest
+from harness.support.suggestions import as_written, suggest
 from harness.target.memory_shares import buffer_options, stack_size
 from harness.target.qemu_memory import code_and_data
 from harness.target.qemu_monitor import QemuMonitor, halted_machine
@@ -58,13 +58,14 @@ _CORES: dict[tuple[str, bool, bool], Core] = {
 
 
 @cache
-def derive(machine: str) -> Target:
-    """Return the target for the machine of QEMU called `machine`.
+def derive(name: str) -> Target:
+    """Return the target for the machine of QEMU called `name`; upper and lower case do not matter.
 
     Raises `InputError` for a machine that is unknown, has another core, or does not say enough.
     """
     executable = find_qemu()
     known = machines(executable)
+    machine = as_written(name, known)
     if machine not in known:
         raise InputError(
             f"unknown target {_name(machine)!r}: {executable} has no machine {machine!r}",

@@ -24,6 +24,7 @@ _CORE = re.compile(r"(\w+) \((?:CortexM|ARMv\w+)\)")
 _NO_DOWNLOAD = re.compile(r"Failed to download (\S+),")
 _IS_SVD = ".svd"  # a description of registers; a platform does without it
 _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
+_NO_LIBRARY = re.compile(r"Cannot find library \S+translate-\S+")  # of a kind of core
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
     r"Could not find file.*|File does not exist.*|Error E36: Using '.*' does not exist"
@@ -177,7 +178,9 @@ def _platform_error(error: MonitorRefusedError, where: str, board: Renode) -> In
     description = _DESCRIPTION.search(error.what)
     message = description[0] if description else error.what
     remedy = ""
-    if board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
+    if _NO_LIBRARY.search(message):
+        remedy = "this Renode is not complete: install one of Renode's own packages"
+    elif board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
         remedy = (
             "the platform already has it. Copy the overlay, remove the type from this entry, as in "
             '"dwt:", so that it changes the platform\'s, and name the copy in board.overlay'

@@ -17,7 +17,7 @@ from harness.board.renode.hardware import (
 )
 from harness.board.renode.installation import Installation, find_renode
 from harness.board.renode.monitor import Monitor
-from harness.board.renode.platforms import Platform, find_platform
+from harness.board.renode.platforms import Platform, find_platform, others_with
 from harness.board.renode.renode_process import RenodeProcess
 from harness.errors import InputError
 from harness.support import bundled_files, checked_cache
@@ -53,13 +53,7 @@ def renode_target(source: str, option: str = "") -> Target:
     hardware = _hardware(platform, renode)
     core, memory = _core(platform, hardware), memory_map(hardware.memories)
     if memory is None:
-        names = ", ".join(f"{bank.name} at {bank.origin:#010x}" for bank in hardware.memories)
-        raise InputError(
-            f"the platform {platform.name} has no RAM between 0x20000000 and 0x3fffffff; its "
-            f"memories: {names or 'none'}",
-            where=str(platform.path),
-            remedy="write a target file with `memory`: docs/renode.md",
-        )
+        raise _no_ram(platform, hardware)
     file = TargetFile(
         description=f"{platform.path.stem} in Renode",
         mcu=Mcu(name=platform.path.stem, core=core.core),
@@ -72,6 +66,19 @@ def renode_target(source: str, option: str = "") -> Target:
     check_rules(platform.path, file)
     return Target(
         name=f"{KIND}:{platform.name}", path=platform.path, **msgspec.structs.asdict(file)
+    )
+
+
+def _no_ram(platform: Platform, hardware: _Hardware) -> InputError:
+    names = ", ".join(f"{bank.name} at {bank.origin:#010x}" for bank in hardware.memories)
+    others = ", ".join(others_with(platform))
+    return InputError(
+        f"the platform {platform.name} has no RAM between 0x20000000 and 0x3fffffff; its "
+        f"memories: {names or 'none'}",
+        where=str(platform.path),
+        remedy=f"take one of the platforms that use it and add memory: {others}"
+        if others and not names
+        else "write a target file with `memory`: docs/renode.md",
     )
 
 
@@ -90,6 +97,8 @@ def _core(platform: Platform, hardware: _Hardware) -> CortexM:
             f"the platform {platform.name} has no Cortex-M core that is known; its cores: "
             f"{found or 'none'}",
             where=str(platform.path),
+            remedy="take a platform with one of the cores in docs/renode.md, or write a target "
+            "file with `mcu.core` and `board.cpu`",
         )
     return core
 
