@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.board.renode.core_counters import COUNTER
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
 from harness.board.renode.renode_log import READING
+from harness.board.renode.script import FIRMWARE, without_downloads
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.support.suggestions import suggest
@@ -47,9 +48,9 @@ def create(monitor: Monitor, board: Renode, firmware: Path, scratch: Path, where
     """
     if board.platform.endswith(".resc"):
         monitor.command(f'$name="{_MACHINE}"')
-        for variable in ("$bin", "$elf"):  # Renode's scripts use either name for the firmware
+        for variable in FIRMWARE:
             monitor.command(f"{variable}={quoted(firmware)}")
-        line = f"include {quoted(board.platform)}"
+        line = f"include {quoted(without_downloads(Path(board.platform), scratch))}"
     else:
         monitor.command(f'mach create "{_MACHINE}"')
         whole = scratch / "platform.repl"
