@@ -26,6 +26,7 @@ _NO_DOWNLOAD = re.compile(r"Failed to download (\S+),")
 _IS_SVD = ".svd"  # a description of registers; a platform does without it
 _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
 _NO_LIBRARY = re.compile(r"Cannot find library \S+translate-\S+")  # of a kind of core
+_LINE_OF_SCRIPT = re.compile(r"^Parsing line '", re.MULTILINE)  # Renode stops the script there
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
     r"Could not find file.*|File does not exist.*|Error E36: Using '.*' does not exist"
@@ -181,6 +182,11 @@ def _platform_error(error: MonitorRefusedError, where: str, board: Renode) -> In
     remedy = ""
     if _NO_LIBRARY.search(message):
         remedy = "this Renode is not complete: install one of Renode's own packages"
+    elif _LINE_OF_SCRIPT.search(error.what):
+        remedy = (
+            "the script is for its own firmware: use a copy without this line, or run the platform "
+            "that it loads"
+        )
     elif board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
         remedy = (
             "the platform already has it. Copy the overlay, remove the type from this entry, as in "
