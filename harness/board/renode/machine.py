@@ -26,6 +26,7 @@ _NO_DOWNLOAD = re.compile(r"Failed to download (\S+),")
 _IS_SVD = ".svd"  # a description of registers; a platform does without it
 _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
 _NO_LIBRARY = re.compile(r"Cannot find library \S+translate-\S+")  # of a kind of core
+_ERROR_IN_SCRIPT = re.compile(r"There was an error executing .*(?:\n.*)*")  # behind its output
 _LINE_OF_SCRIPT = re.compile(r"^Parsing line '", re.MULTILINE)  # Renode stops the script there
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
@@ -177,7 +178,7 @@ def _platform_error(error: MonitorRefusedError, where: str, board: Renode) -> In
             remedy="give a path relative to the target file, or one in Renode's own folder, "
             "such as platforms/cpus/stm32f4.repl",
         )
-    description = _DESCRIPTION.search(error.what)
+    description = _DESCRIPTION.search(error.what) or _ERROR_IN_SCRIPT.search(error.what)
     message = description[0] if description else error.what
     remedy = ""
     if _NO_LIBRARY.search(message):
