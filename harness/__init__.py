@@ -20,13 +20,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression, Verdict
-from harness.support.version import VERSION
 
 if TYPE_CHECKING:
     from harness.model.folder import Model
     from harness.python_api import records, run
     from harness.runs.link_run import Run
     from harness.target.target_file import Target
+
+    __version__: str
 
 __all__ = [
     "HarnessError",
@@ -41,8 +42,6 @@ __all__ = [
     "run",
 ]
 
-__version__ = VERSION
-
 # Loaded at first use: pyOCD imports this package to find virtual boards, and must not wait long.
 _HOMES = {
     "Model": "harness.model.folder",
@@ -55,6 +54,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Return a name of the API from the module that defines it."""
+    if name == "__version__":
+        return import_module("harness.support.version").VERSION
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

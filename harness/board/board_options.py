@@ -1,14 +1,15 @@
 """Command-line options for probe, port and emulator; they override the target file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
 
+from harness.errors import InputError
 from harness.link.protocol import InputChoice
 from harness.support.numbers import number
-from harness.target.target_file import Pyocd
+from harness.target.target_file import Pyocd, Renode, Target, Virtual
 
 _OPTIONS = (
     ("--probe", "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
@@ -17,6 +18,12 @@ _OPTIONS = (
     ("--renode", "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
 _DAY = 86_400  # seconds
+_WHY_NOT = {
+    "probe": "only boards behind a debug probe and virtual boards have one",
+    "pack": "only boards behind a debug probe take their chip from one",
+    "serial": "only boards behind a debug probe have one, unless RTT carries the link",
+    "renode": "only platforms of Renode run on it",
+}
 
 
 @dataclass(frozen=True)
@@ -80,3 +87,26 @@ class BoardOptions:
             pack=self.pack or board.pack,
             serial=self.serial or board.serial,
         )
+
+
+def check_usable(options: Mapping[str, str], targets: Sequence[Target]) -> None:
+    """Raise `InputError` for the first of `options`, values by name, that no target can use."""
+    for name, value in options.items():
+        if value and not any(name in _usable(target, options) for target in targets):
+            raise InputError(
+                f"does not apply to {', '.join(target.name for target in targets)}: "
+                f"{_WHY_NOT[name]}",
+                where=f"--{name}={value}",
+                remedy=f"remove --{name}, or name another --target",
+            )
+
+
+def _usable(target: Target, options: Mapping[str, str]) -> set[str]:
+    """Return the names of the options that `target` can use."""
+    if isinstance(target.board, Renode):
+        return {"renode"}
+    if isinstance(target.board, Virtual) and not options["probe"]:
+        return {"probe"}  # of a virtual board that runs already
+    if isinstance(target.board, Pyocd | Virtual):
+        return {"probe", "pack"} if target.port.over_rtt else {"probe", "pack", "serial"}
+    return set()

@@ -17,6 +17,7 @@ from harness.image.toolchain import INSTALL_GCC, Toolchain, zig_environment
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
 from harness.support.owned_process import OwnedProcess
+from harness.target.memory_shares import LEAST_STACK
 from harness.target.target_file import Port, Target
 
 DEADLINE = 1800.0
@@ -45,6 +46,7 @@ _ERROR_LINES = 20
 _COUNT = re.compile(r"^\[(\d+)/(\d+)\] ", re.MULTILINE)
 _END = 20_000  # bytes of a log; a message of Ninja has the whole command of a failed compiler
 _SMALL = ("-Os", "-Oz")
+_STACK_UNIT = 8  # a target's stack is a multiple of it
 _LOOK = 0.5  # seconds between two looks at Ninja's count
 _LEAST_FREE = 1 << 20  # bytes; a build needs a few MiB
 _COMMAND = 500  # characters; command lines of compilers are longer, their messages shorter
@@ -215,25 +217,35 @@ def excerpt(log: str) -> str:
     return "\n".join(lines[first:][:_ERROR_LINES])
 
 
+def _too_large(overflows: Mapping[str, int], target: Target, toolchain: Toolchain) -> InputError:
+    """Return the error for an image with `overflows`, the bytes that each memory lacks."""
+    sizes = {"FLASH": target.memory.flash.size, "RAM": target.memory.ram.size}
+    excess = " and ".join(
+        f"{count:,} bytes larger than the {sizes[region]:,} bytes of {region.lower()}"
+        for region, count in overflows.items()
+    )
+    remedy = "choose a smaller model or a target with more memory"
+    if toolchain.opt not in _SMALL and ("FLASH" in overflows or target.load == "ram"):
+        remedy += ", or build with --opt=-Os"
+    stack = (target.stack - overflows.get("RAM", target.stack)) // _STACK_UNIT * _STACK_UNIT
+    if stack >= LEAST_STACK:
+        remedy += f", or reserve less stack: stack = {stack} in a target file, now {target.stack}"
+    return InputError(
+        f"the model is too large: the image is {excess}",
+        where=f"{target.path}: memory.{next(iter(overflows)).lower()}",
+        remedy=remedy,
+    )
+
+
 def _explained(log: str, target: Target, toolchain: Toolchain) -> InputError | InfrastructureError:
     overflows: dict[str, int] = {}
     for overflow in _OVERFLOW.finditer(log):
         region = overflow["region"]
         overflows[region] = max(overflows.get(region, 0), int(overflow["bytes"]))
     if overflows:
-        sizes = {"FLASH": target.memory.flash.size, "RAM": target.memory.ram.size}
         if target.load == "ram":
             overflows = {"RAM": max(overflows.values())}  # FLASH is another name for it
-        excess = " and ".join(
-            f"{count:,} bytes larger than the {sizes[region]:,} bytes of {region.lower()}"
-            for region, count in overflows.items()
-        )
-        return InputError(
-            f"the model is too large: the image is {excess}",
-            where=f"{target.path}: memory.{next(iter(overflows)).lower()}",
-            remedy="choose a smaller model or a target with more memory"
-            + (", or build with --opt=-Os" if toolchain.opt not in _SMALL else ""),
-        )
+        return _too_large(overflows, target, toolchain)
     if refused := _OPTION.search(log):
         key = "baud" if refused["option"] == "BAUD" else f"options.{refused['option']}"
         return InputError(

@@ -7,22 +7,20 @@ firmware answers HELLO with it; so the harness knows that the device runs this f
 """
 
 import hashlib
-import re
-import struct
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
+from elftools.elf.sections import SymbolTableSection
 
-from harness.elf import Elf, attributes
+from harness.elf import Elf
 from harness.engines.registry import Generated
 from harness.errors import InputError
 from harness.image.build import Image
-from harness.image.memory_use import part_of, pieces, total
+from harness.image.elf_toolchain import toolchain_of
+from harness.image.memory_use import pieces, total
+from harness.image.prebuilt_checks import check_firmware
 from harness.image.stack_paint import stack_of
 from harness.image.toolchain import Toolchain
 from harness.model.graph import Graph
@@ -37,12 +35,7 @@ ENGINE = "elf"
 _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
 _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16
-_VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
-_UNKNOWN = "unknown"
 _STEM = 40  # characters of the file's name in the name of its copy's folder
-_ASSEMBLER = b"GNU AS"
-_COMPILERS = {"clang": "clang", "GCC": "gcc", "GNU": "gcc"}
-_OPT = re.compile(r"(?<!\S)-O(?:[0-3gsz]|fast)?(?!\S)")
 
 
 def add_option(add: Callable[..., Any]) -> None:
@@ -120,9 +113,7 @@ def prebuilt_image(
     """
     digest = _digest(elf)
     original = Elf(elf)
-    _check_kind(original)
-    _check_place(original, target)
-    _check_vectors(original, target)
+    check_firmware(original, target)
     build_id = digest[: 2 * _BUILD_ID_SIZE]
     offset = _offset_of_id(original) if stamped else None
     content = bytearray(read_input(elf))
@@ -157,131 +148,8 @@ def prebuilt_image(
     )
 
 
-def toolchain_of(elf: Elf) -> Toolchain:
-    """Return the compiler of most of `elf`, from its DWARF and .comment; otherwise "unknown".
-
-    Only GCC's DWARF contains the optimization flag.
-    """
-    producers: Counter[str] = Counter()
-    with elf.opened() as file:
-        section = file.get_section_by_name(".comment")
-        comment = section.data().decode("utf-8", "replace").split("\0")[0] if section else ""
-        for unit in file.get_dwarf_info().iter_CUs() if file.has_dwarf_info() else ():
-            attributes = unit.get_top_DIE().attributes
-            producer = attributes.get("DW_AT_producer")
-            if producer is None or producer.value.startswith(_ASSEMBLER):
-                continue
-            source = attributes.get("DW_AT_name")
-            if source is None or part_of(source.value.decode("utf-8", "replace")) != "libc":
-                producers[producer.value.decode("utf-8", "replace")] += 1
-    flags: Counter[str] = Counter()
-    for producer, units in producers.items():
-        options = _OPT.findall(producer)
-        flags[options[-1] if options else _UNKNOWN] += units  # the last one counts
-    main = next((name for name, _ in producers.most_common(1)), comment or _UNKNOWN)
-    name = next((name for word, name in _COMPILERS.items() if word in main), _UNKNOWN)
-    opt = next((flag for flag, _ in flags.most_common(1)), _UNKNOWN)
-    return Toolchain(name, Path(), comment or main.split(" -")[0], opt)
-
-
 def _digest(path: Path) -> str:
     return hashlib.sha256(read_input(path)).hexdigest()
-
-
-def _check_kind(elf: Elf) -> None:
-    """Check that `elf` is a program for Cortex-M."""
-    with elf.opened() as file:
-        kind = file["e_type"], file["e_machine"], file.elfclass, file.little_endian
-        profile = _profile(file)
-    wrong = ""
-    if kind != ("ET_EXEC", "EM_ARM", 32, True):
-        wrong = (
-            f"is {kind[0]} for {kind[1]}, {kind[2]} bits, {'little' if kind[3] else 'big'}-endian"
-        )
-    elif profile not in {"", "M"}:
-        wrong = f"is for the {profile} profile of the Arm architecture"
-    if wrong:
-        raise InputError(
-            f"{wrong}, not a linked program for Cortex-M",
-            where=str(elf.path),
-            remedy="give the linker's output for the device, not an object file or a host program",
-        )
-
-
-def _profile(file: ELFFile) -> str:
-    """Return the profile in .ARM.attributes, "M" for Cortex-M; empty if there is none."""
-    section = file.get_section_by_name(".ARM.attributes")
-    if not isinstance(section, ARMAttributesSection):
-        return ""
-    profiles = (value for tag, value in attributes(section) if tag == "TAG_CPU_ARCH_PROFILE")
-    return next(map(chr, profiles), "")
-
-
-def _check_place(elf: Elf, target: Target) -> None:
-    """Check that everything is loaded to flash or RAM, and that the RAM is large enough."""
-    memory, ram = target.load_region, target.memory.ram
-    segments = elf.segments()
-    if not segments:
-        raise InputError("has no segments to load", where=str(elf.path))
-    for segment in segments:
-        end = segment.address + len(segment.data)
-        if segment.address in ram and target.load == "flash":
-            raise InputError(
-                f"{len(segment.data):,} bytes are loaded into RAM, at {segment.address:#010x}, "
-                "which is empty after power-up",
-                where=str(elf.path),
-                remedy="in the linker script, load initialised data into flash (AT> FLASH), and "
-                "make sections without content, such as .noinit, NOLOAD; or, to run all of it from "
-                'RAM, write load = "ram" into the target file',
-            )
-        if segment.address not in memory:
-            raise InputError(
-                f"{len(segment.data):,} bytes are loaded to {segment.address:#010x}, outside the "
-                f"{_name(target)} of {target.name}, {memory.origin:#010x} to {memory.end:#010x}",
-                where=str(elf.path),
-                remedy=f"check that it is built for this chip, and that memory.{target.load} in "
-                f"{target.path} matches the linker script",
-            )
-        if end > memory.end:
-            raise _too_large(elf, target, target.load, end - memory.end)
-    excess = max((span.stop for span in elf.memory() if span.start in ram), default=0) - ram.end
-    if excess > 0:
-        raise _too_large(elf, target, "ram", excess)
-
-
-def _name(target: Target) -> str:
-    return "RAM" if target.load == "ram" else "flash"
-
-
-def _too_large(elf: Elf, target: Target, key: str, excess: int) -> InputError:
-    return InputError(
-        f"ends {excess:,} bytes beyond the {key} of {target.name}",
-        where=str(elf.path),
-        remedy=f"compare memory.{key} in {target.path} with the linker script",
-    )
-
-
-def _check_vectors(elf: Elf, target: Target) -> None:
-    """Check that there is a vector table: a stack pointer and a reset handler.
-
-    Flash begins with it. An image in RAM may name another place, since the probe starts it.
-    """
-    flash = target.memory.flash
-    address = elf.vector_table(target.load_region.origin) if target.load == "ram" else flash.origin
-    vectors = elf.read(address, _VECTORS.size)
-    stack, reset = _VECTORS.unpack(vectors) if vectors else (0, 0)
-    if not reset & 1 or elf.read(reset & ~1, 2) is None or stack in flash or stack % 4 or not stack:
-        raise InputError(
-            f"there is no vector table at {address:#010x}, where {target.name} starts: "
-            + (
-                f"the first words are {stack:#010x} and {reset:#010x}"
-                if vectors
-                else "the ELF loads nothing there"
-            ),
-            where=str(elf.path),
-            remedy=f"if it is linked for a bootloader, set memory.{target.load} to the start of "
-            "this ELF",
-        )
 
 
 def _offset_of_id(elf: Elf) -> int:

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.board.board_options import check_usable
 from harness.board.derivations import derivations
 from harness.engines.registry import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from harness.errors import InputError
@@ -37,7 +38,12 @@ AXES = ("target", "model", "engine", "toolchain", "opt")
 """What every test and every run has one of."""
 
 _OPTIONS = (
-    ("--target", "TARGET", f"a target: a name or a .toml file (default: {DEFAULT_TARGET})"),
+    (
+        "--target",
+        "TARGET",
+        "a target: a name, a .toml file, chip:NAME, qemu:MACHINE, renode:NAME, or auto for the "
+        f"connected board; see harness list targets (default: {DEFAULT_TARGET})",
+    ),
     ("--model", "MODEL", "a model: a name or a folder (default: all models in this repository)"),
     ("--engine", "ENGINE", f"an engine: {', '.join(ENGINES)} (default: {DEFAULT_ENGINE})"),
     (
@@ -93,6 +99,7 @@ class Selection:
     renode: str = ""  # the path of Renode, which derives targets from its platforms
     probe: str = ""  # the debug probe of the target `auto`
     pack: str = ""  # the path of a CMSIS pack, for targets such as `chip:stm32f446retx`
+    serial: str = ""  # the serial port of the board
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -102,6 +109,7 @@ class Selection:
         """
         targets = _split_names(options.target) or (DEFAULT_TARGET,)
         sketch = None
+        serial = getattr(options, "serial", "")
         board = {name: getattr(options, name, "") for name in ("renode", "probe", "pack")}
         if getattr(options, "sketch", ""):
             known = derivations(roots=workspace.targets, **board)
@@ -119,6 +127,7 @@ class Selection:
             prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
             not options.model and not list_models(workspace.models[:1]),
+            serial=serial,
             **board,
         )
 
@@ -159,14 +168,17 @@ class Selection:
         return self.prebuilt.toolchain if self.prebuilt else find_toolchain(name, opt)
 
     def check(self) -> None:
-        """Raise `InputError` for the first name that is unknown or cannot be used."""
+        """Raise `InputError` for the first name or option that is unknown or cannot be used."""
         if not self.models:
             raise InputError(
                 "there is no model",
                 where=str(self.workspace.root / "models"),
                 remedy="put a model folder there, or name a model with --model",
             )
-        for axis in AXES:
+        targets = [self.target(name) for name in self.targets]
+        board = ("probe", "pack", "serial", "renode")
+        check_usable({name: getattr(self, name) for name in board}, targets)
+        for axis in AXES[1:]:
             for name in getattr(self, f"{axis}s"):
                 self.check_name(axis, name)
 

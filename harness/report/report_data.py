@@ -11,6 +11,7 @@ from harness.report.number_history import TRENDS, Series
 from harness.results.combination import Combination
 from harness.results.judge.gate import Gate
 from harness.results.judge.side_by_side import SideBySide, side_by_side
+from harness.results.store.open_results import MAKE_RUNS
 from harness.results.store.store import Entry, Store
 
 _FORGOTTEN = timedelta(days=30)
@@ -111,7 +112,7 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
         raise InputError(
             f"there is no run of branch {branch!r}" if branch else "there is no run to report on",
             where="harness report",
-            remedy="make one with harness run or pytest --target=NAME, or use --store=URL",
+            remedy=MAKE_RUNS,
         )
     last = entries[-1].started
     histories: dict[Combination, list[Entry]] = {}

@@ -4,6 +4,7 @@ An instruction takes one tick. While the core sleeps, ticks pass in real time: f
 waits for a timer really waits, and this process sleeps.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -19,6 +20,20 @@ class Clock:
     def ticks(self) -> int:
         """Return the ticks since power-on."""
         return self.instructions() + self.slept
+
+    def sleep(self, deadline: int | None, wait: Callable[[float | None], bool]) -> None:
+        """Let time pass until the tick `deadline`, if there is one.
+
+        `wait` waits for that many seconds, and returns whether it ended before.
+        """
+        begin = self.ticks()
+        timeout = None if deadline is None else max(deadline - begin, 0) / self.hertz
+        since = time.monotonic()
+        ended_before = wait(timeout)
+        passed = int((time.monotonic() - since) * self.hertz)
+        if deadline is not None:
+            passed = min(passed, deadline - begin) if ended_before else deadline - begin
+        self.slept += max(passed, 0)
 
 
 class Timed(Protocol):

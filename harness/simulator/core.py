@@ -5,7 +5,6 @@ blocks with `stopped`; inside, they may change its state without a further lock.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +19,7 @@ from harness.simulator.polling import PollingDetector
 from harness.simulator.stop_handler import StopHandler
 from harness.simulator.stops import Stop
 from harness.simulator.thumb import Block
+from harness.simulator.turn import Turn
 
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
 _IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls a UART
@@ -74,9 +74,7 @@ class Core:
         )
         self._exceptions = self._stop_handler.exceptions
         self._polling = PollingDetector(self.executor, memories, self._ticks_left)
-        self._turn = threading.Condition(threading.RLock())
-        self._waiting = 0
-        self._count_lock = threading.Lock()
+        self._turn = Turn(self.executor.interrupt)
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="core", daemon=True)
         self._thread.start()
@@ -90,19 +88,10 @@ class Core:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop the core between two blocks while the context is open."""
-        with self._count_lock:
-            self._waiting += 1
-        self.executor.interrupt()
-        self._turn.acquire()
-        try:
+        with self._turn.taken():
             yield
             if self._reset_wanted:  # a debugger has written AIRCR
                 self._reset()
-        finally:
-            with self._count_lock:
-                self._waiting -= 1
-            self._turn.notify_all()
-            self._turn.release()
 
     @property
     def locked_up(self) -> bool:
@@ -199,7 +188,7 @@ class Core:
     def _loop(self) -> None:
         with self._turn:
             while not self._closing:
-                if self._waiting or not self._may_execute():
+                if not (self._turn.is_free() and self._may_execute()):
                     self._turn.wait()
                 elif self.sleeping:
                     self.report_awake(False)
@@ -218,12 +207,9 @@ class Core:
     def _run_slice(self) -> None:
         """Run for a while; then pause if the firmware only polls memory."""
         end = self.executor.now() + self._polling.slice
-        self._execute(end, self._nobody_waits)
+        self._execute(end, self._turn.is_free)
         if self.executor.now() >= end and self._keeps_running() and self._polling.polls():
             self._turn.wait(_POLL_PAUSE)
-
-    def _nobody_waits(self) -> bool:
-        return not self._waiting
 
     def _may_execute(self) -> bool:
         return not (self.halted or self._held_in_reset or self._exceptions.lockup)
@@ -240,15 +226,7 @@ class Core:
         if self._exceptions.wakes():
             self.sleeping = False
             return
-        deadline = next_deadline(self.timed)
-        begin = self.clock.ticks()
-        timeout = None if deadline is None else max(deadline - begin, 0) / self.clock.hertz
-        since = time.monotonic()
-        notified = self._turn.wait(timeout)
-        passed = int((time.monotonic() - since) * self.clock.hertz)
-        if deadline is not None:
-            passed = min(passed, deadline - begin) if notified else deadline - begin
-        self.clock.slept += max(passed, 0)
+        self.clock.sleep(next_deadline(self.timed), self._turn.wait)
 
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
@@ -292,7 +270,7 @@ class Core:
         self._halt_wanted = False
         self._exceptions.lockup = False
         self.debug.dfsr |= reason
-        self._turn.notify_all()
+        self._turn.notify()
 
     # Reset
 
@@ -318,4 +296,4 @@ class Core:
         self.debug.was_reset, self.debug.retired = True, False
         if self.debug.enabled and self.debug.demcr & halting_debug.VC_CORERESET:
             self._halt(halting_debug.DFSR_VCATCH)
-        self._turn.notify_all()
+        self._turn.notify()

@@ -18,7 +18,8 @@ _SHOWN_SECONDS = 1.0  # a step that has just begun does not show its time
 class Step:
     """A step that began at the time `begin`; `done` of `total` units are done.
 
-    Without a total, nothing is counted.
+    Without a total, nothing is counted. A share is shown from its first step on: 0 % would say
+    that nothing happens.
     """
 
     text: str
@@ -32,10 +33,11 @@ class Step:
 
         A long text loses its end, the numbers stay.
         """
-        numbers = [self._count()] if self.total else []
+        counted = self.total and (self.done or self.unit != "%")
+        numbers = [self._count()] if counted else []
         if now - self.begin >= _SHOWN_SECONDS:
             numbers.append(f"{now - self.begin:.0f} s")
-        end = (": " if self.total else ", ") + ", ".join(numbers) if numbers else ""
+        end = (": " if counted else ", ") + ", ".join(numbers) if numbers else ""
         text = printable(without_secrets(" ".join(self.text.split())))
         room = max(width - len(end), len(_CUT))
         if cell_len(text) > room:

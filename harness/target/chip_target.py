@@ -5,18 +5,13 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.support.memory_map import Memory, Region
 from harness.target.chip_families import Family, family_of, identities
+from harness.target.memory_shares import buffer_options, halves, stack_size
 from harness.target.pyocd_chips import find_chip
 from harness.target.target_file import ChipId, Core, Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
 KIND = "chip"
 
-_STACK = 8192  # bytes
-_STACK_SHARE = 4  # a small RAM's stack is a quarter of it, and half of that with code in it, too
-_SMALL = (
-    0x8000  # bytes of RAM, twice as many with code in it; below, the link's buffers are smaller
-)
-_SMALL_WINDOW = {"WINDOW": 256}
 _SYSTEM_BUS = 0x2000_0000  # a Cortex-M3 or M4 reaches what is below over another bus
 
 
@@ -30,6 +25,7 @@ def _on_one_bus(ram: Region, core: Core) -> Region:
         return ram
     below, above = _SYSTEM_BUS - ram.origin, ram.end - _SYSTEM_BUS
     return Region(_SYSTEM_BUS, above) if above >= below else Region(ram.origin, below)
+
 
 
 def derive_chip(name: str) -> Target:
@@ -61,17 +57,17 @@ def derive_chip(name: str) -> Target:
             remedy="name the chip more exactly, or write a target file with its memory",
         )
     ram = _on_one_bus(ram, core)
-    for_data = ram.size // 2 if family.load == "ram" else ram.size
+    for_data = halves(ram)[1].size if family.load == "ram" else ram.size
     target = Target(
         name=f"chip:{chip.name}",
         path=Path(f"chip:{chip.name}"),
         description=f"{chip.name.upper()}, as pyOCD describes it",
         mcu=Mcu(name=chip.name.upper(), core=core),
         memory=Memory(flash, ram),
-        port=Port(name="generic", options=dict(_SMALL_WINDOW) if for_data < _SMALL else {}),
+        port=Port(name="generic", options=buffer_options(for_data)),
         counter=Counter(ticks="cycles"),
         board=Pyocd(target=chip.name, chip_id=_chip_id(chip.name)),
-        stack=min(_STACK, for_data // _STACK_SHARE) // 8 * 8,
+        stack=stack_size(for_data),
         load=family.load,
         image=family.image,
         before_start=family.before_start,

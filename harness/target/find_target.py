@@ -49,7 +49,7 @@ def find_target(
     Other rooms bring more `derivations`, such as the one for `renode:`.
     """
     kind, colon, source = name.partition(":")
-    derive = {**_DERIVATIONS, **derivations}.get(kind)
+    derive = {**_DERIVATIONS, **derivations}.get(kind.lower())
     known = list_targets(roots)
     if derive and (colon or name not in known):
         return derive(source)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.support.memory_map import Region
+from harness.target.memory_shares import halves, largest
 
 _LINE = re.compile(r"^\s+([0-9a-f]{8,16})-([0-9a-f]{8,16}) \(prio -?\d+, ([^)]+)\): (.+)$")
 _SPACE = re.compile(r'^\s*AS "([^"]+)"')
@@ -25,7 +26,6 @@ _KINDS = {"ram": "ram", "rom": "rom", "romd": "rom", "nv-ram": "ram", "nv-rom": 
 # unaligned access faults on a chip.
 _NORMAL = (Region(0, 0x4000_0000), Region(0x6000_0000, 0x4000_0000))
 _WORD = 4
-_BOUNDARY = 1024  # of the half of a memory that has code and data
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,12 @@ def code_and_data(text: str, vectors: int) -> tuple[Region, Region]:
     if code is None:
         raise ValueError(f"there is no memory at {vectors:#010x}, where the core starts")
     flash = Region(vectors, _whole_words(code.region.end - vectors))
-    data = [area.region for area in areas if area.kind == "ram" and area.name != code.name]
+    data = largest(a.region for a in areas if a.kind == "ram" and a.name != code.name)
     if data:
-        return flash, max(data, key=lambda region: (region.size, -region.origin))
+        return flash, data
     if code.kind != "ram":
         raise ValueError("there is no RAM")
-    half = flash.size // 2 // _BOUNDARY * _BOUNDARY
-    return Region(flash.origin, half), Region(flash.origin + half, flash.size - half)
+    return halves(flash)
 
 
 def _of_core(text: str) -> Iterator[Area]:

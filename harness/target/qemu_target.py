@@ -13,7 +13,8 @@ import msgspec
 
 from harness.errors import InputError
 from harness.support.memory_map import Memory
-from harness.support.suggestions import suggest
+from harness.support.suggestions import as_written, suggest
+from harness.target.memory_shares import buffer_options, stack_size
 from harness.target.qemu_memory import code_and_data
 from harness.target.qemu_monitor import QemuMonitor, halted_machine
 from harness.target.qemu_program import QEMU, find_qemu, machines
@@ -37,9 +38,6 @@ KIND = "qemu"
 # interrupts, which is rounded at each reading. So an instruction must take more than four ticks.
 _LEAST_TICKS = 5
 _SYSTICK_BITS = 24
-_STACK, _LEAST_STACK = 8192, 2048
-_SMALL_WINDOW, _SMALL = {"WINDOW": 256}, 32 << 10  # bytes of RAM below which buffers are small
-_STACK_SHARE = 8  # the stack takes at most this part of the RAM
 _CORTEX_M = re.compile(r"Cortex-M\d")
 _CPU_TYPE = re.compile(r"(.+)-arm-cpu")
 _SYSTICK = re.compile(r'dev: armv7m_systick.*?"cpuclk" freq_hz=([\d.]+) ([kMG]?)Hz', re.DOTALL)
@@ -60,13 +58,14 @@ _CORES: dict[tuple[str, bool, bool], Core] = {
 
 
 @cache
-def derive(machine: str) -> Target:
-    """Return the target for the machine of QEMU called `machine`.
+def derive(name: str) -> Target:
+    """Return the target for the machine of QEMU called `name`; upper and lower case do not matter.
 
     Raises `InputError` for a machine that is unknown, has another core, or does not say enough.
     """
     executable = find_qemu()
     known = machines(executable)
+    machine = as_written(name, known)
     if machine not in known:
         raise InputError(
             f"unknown target {_name(machine)!r}: {executable} has no machine {machine!r}",
@@ -93,10 +92,10 @@ def _target(machine: str, known: dict[str, str], monitor: QemuMonitor) -> Target
         description=f"{known[machine]}, emulated by QEMU, exact instruction counts",
         mcu=Mcu(machine, core),
         memory=Memory(flash, ram),
-        port=Port("generic", options=dict(_SMALL_WINDOW) if ram.size < _SMALL else {}),
+        port=Port("generic", options=buffer_options(ram.size)),
         counter=Counter("instructions", hz),
         board=Qemu(machine, _shift(machine, hz)),
-        stack=min(_STACK, max(ram.size // _STACK_SHARE // 8 * 8, _LEAST_STACK)),
+        stack=stack_size(ram.size),
     )
     path = Path(_name(machine))
     check_rules(path, file)

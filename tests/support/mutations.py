@@ -22,9 +22,10 @@ from harness.engines.registry import find_engine
 from harness.engines.tflm.static_library import read_archive
 from harness.errors import HarnessError
 from harness.harness_toml import read_settings
+from harness.image.elf_toolchain import toolchain_of
 from harness.image.linker_map import archives
 from harness.image.memory_use import memory_use
-from harness.image.prebuilt import prebuilt_image, toolchain_of
+from harness.image.prebuilt import prebuilt_image
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import read_folder
 from harness.intake.write_folder import Network

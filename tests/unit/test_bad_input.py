@@ -223,9 +223,15 @@ def test_a_flipped_bit_in_a_network_is_an_input_error_at_the_worst(
 # Memory
 
 
-@pytest.mark.parametrize(("region", "size", "stack"), [("flash", 4096, 512), ("ram", 4096, 2048)])
+@pytest.mark.parametrize(
+    ("region", "size", "stack", "remedy"),
+    [
+        ("flash", 4096, 512, ", or build with --opt=-Os"),
+        ("ram", 4096, 2048, ""),  # too much is missing for a smaller stack
+    ],
+)
 def test_a_model_that_does_not_fit_is_refused(
-    compiler: None, empty: Repository, region: str, size: int, stack: int
+    compiler: None, empty: Repository, region: str, size: int, stack: int, remedy: str
 ) -> None:
     path = empty.target("tiny", **{region: size, "stack": stack})
     code, text = empty.run("cmsis-nn", "--target", "tiny")
@@ -233,10 +239,23 @@ def test_a_model_that_does_not_fit_is_refused(
     assert text.startswith(
         f"harness: {path}: memory.{region}: the model is too large: the image is "
     )
-    assert f"bytes larger than the 4,096 bytes of {region}\n" in text
-    assert "  -> choose a smaller model or a target with more memory" in text
+    assert f"bytes larger than the {size:,} bytes of {region}\n" in text
+    advice = text.split("  -> choose a smaller model or a target with more memory")[1]
+    assert advice.startswith(remedy)
+    assert ("-Os" in advice) == (region == "flash")
     assert empty.images() == []
     assert empty.records() == []
+
+
+def test_where_less_stack_is_enough_the_message_says_how_much(
+    compiler: None, empty: Repository
+) -> None:
+    path = empty.target("tiny", ram=8192, stack=8000)
+    text = empty.run("cmsis-nn", "--target", "tiny")[1]
+    assert "-Os" not in text
+    line = text.split("or reserve less stack: ")[1].removesuffix(" in a target file, now 8000\n")
+    path.write_text(path.read_text().replace("stack = 8000", line))
+    assert empty.harness("build", "--model", "small", "--target", "tiny") == (ExitCode.PASSED, "")
 
 
 def test_by_how_many_bytes_it_does_not_fit_is_exact(compiler: None, empty: Repository) -> None:

@@ -24,7 +24,7 @@ from harness.results.judge.find_runs import find_runs
 from harness.results.judge.matching import pair
 from harness.results.judge.metrics import METRICS, known_names, metric_of
 from harness.results.judge.run_context import differences
-from harness.results.record import Record
+from harness.results.record import Conversion, Record
 from harness.results.record_file import write_record
 from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace
@@ -121,6 +121,16 @@ def test_every_metric_that_is_known_has_its_own_unit() -> None:
     assert metric_of("something_new").better == ""
     assert {"flash", "cycles_median", "energy_median", "accuracy"} <= known_names()
     assert len({metric.pattern for metric in METRICS}) == len(METRICS)
+
+
+def test_the_facts_are_words_and_not_objects_of_python() -> None:
+    before = structs.replace(run(), conversion=Conversion(25_000_000, 5))
+    after = structs.replace(run(), conversion=Conversion(168_000_000, 3))
+    assert [str(fact) for fact in differences(before, after)] == [
+        "conversion: 32 ns per instruction, counter at 25,000,000 Hz → "
+        "8 ns per instruction, counter at 168,000,000 Hz"
+    ]
+    assert str(differences(run(), after)[0]).startswith("conversion: none → 8 ns")
 
 
 # What is not to be compared

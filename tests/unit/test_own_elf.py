@@ -24,7 +24,8 @@ from harness.elf import Elf
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.image.build import Image, build_image
-from harness.image.prebuilt import prebuilt_image, toolchain_of
+from harness.image.elf_toolchain import toolchain_of
+from harness.image.prebuilt import prebuilt_image
 from harness.image.stack_paint import PAINT, StackUse, paint, stack_of, stack_use
 from harness.link.link_client import LinkClient
 from harness.model.folder import load_model

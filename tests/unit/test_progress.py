@@ -95,6 +95,25 @@ def test_the_first_line_can_come_at_once_and_quick_steps_have_none() -> None:
         assert log.after(1) == ["starting", "flashing: 0 %, 1 s"]
 
 
+def test_the_line_of_a_step_that_is_over_does_not_stay_while_another_one_works() -> None:
+    log = Log()
+    with log.step("flashing", 200, "%"):
+        assert log.after(INTERVAL) == ["flashing, 4 s"]  # nothing of it is done: no "0 %"
+    with log.step("streaming", 200, "vectors") as advance:
+        advance()
+        assert log.after(1)[1:] == []
+        assert log.after(1)[1:] == ["streaming: 1 of 200 vectors, 2 s"]
+        assert log.after(INTERVAL - 1)[2:] == []
+
+
+def test_an_inner_step_does_not_make_the_line_of_an_outer_one_stale() -> None:
+    log = Log()
+    with log.step("digits on virtual-stm32"):
+        assert len(log.after(INTERVAL)) == 1
+        with log.step("preparing digits"):
+            assert len(log.after(INTERVAL - 1)) == 1
+
+
 def test_a_line_shows_the_innermost_step_and_what_it_does_now() -> None:
     log = Log()
     with log.step("digits on virtual-stm32"):

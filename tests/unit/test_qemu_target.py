@@ -39,6 +39,14 @@ FLASH = "0000000000000000-000000000003ffff (prio 0, romd): soc.flash"
 SRAM = "0000000020000000-0000000020003fff (prio 0, ram): soc.sram"
 
 
+@needs_qemu
+def test_capitals_do_not_matter() -> None:
+    for name in ("qemu:MPS2-AN385", "QEMU:mps2_an385"):
+        assert find_target(name, []).name == "qemu:mps2-an385"
+    with pytest.raises(InputError, match=r"did you mean mps2-an38\d"):
+        find_target("qemu:MPS2-AN38", [])
+
+
 # Memory
 
 

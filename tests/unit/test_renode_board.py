@@ -272,6 +272,25 @@ def test_a_script_of_one_s_own_runs(repository: Repository, renode: Path) -> Non
             "  -> remove `start` from the script\n",
         ),
         (
+            'board.platform = "mine.resc"',
+            {
+                "mine.resc": "mach create $name\n"
+                "machine LoadPlatformDescription @platforms/cpus/stm32f4.repl\n"
+                'macro reset\n"""\n    cpu VectorTableOffset '
+                '`sysbus GetSymbolAddress "nowhere"`\n"""\nrunMacro $reset\n'
+            },
+            {"include": "other firmware"},
+            "board.platform",
+            "Renode does not accept the platform:\n"
+            "There was an error executing command 'sysbus GetSymbolAddress \"nowhere\"'\n"
+            "Could not find any address for symbol: nowhere\n\n"
+            "There was an error executing command 'runMacro $reset'\n"
+            "Parsing line '    cpu VectorTableOffset `sysbus GetSymbolAddress \"nowhere\"`' failed."
+            "\n"
+            "  -> the script is for its own firmware: use a copy without this line, or run the "
+            "platform that it loads\n",
+        ),
+        (
             "memory.ram.size = 0x0010_0000",
             {},
             {},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.board.renode.installation import Installation
-from harness.board.renode.platforms import Platform, find_platform
+from harness.board.renode.platforms import Platform, find_platform, others_with
 from harness.errors import InfrastructureError, InputError
 
 
@@ -17,6 +17,7 @@ def renode(tmp_path: Path) -> Installation:
         "platforms/cpus/stm32f4.repl": "cpu: CPU.CortexM @ sysbus",
         "platforms/cpus/maker/chip1.repl": "cpu: CPU.CortexM @ sysbus",
         "platforms/boards/maker/board1.repl": 'using "platforms/cpus/stm32f4.repl"',
+        "platforms/cpus/fe310.repl": "cpu: CPU.RiscV32 @ sysbus",
         "platforms/boards/chip1.repl": 'using "./maker/board1.repl"',
         "scripts/single-node/board1.resc": "include @platforms/boards/maker/board1.repl",
     }
@@ -38,6 +39,7 @@ def root_of(renode: Installation) -> Path:
         ("stm32f4", "stm32f4", "platforms/cpus/stm32f4.repl"),
         ("platforms/cpus/stm32f4.repl", "stm32f4", "platforms/cpus/stm32f4.repl"),
         ("board1", "board1", "platforms/boards/maker/board1.repl"),
+        ("Board_1", "board1", "platforms/boards/maker/board1.repl"),
         ("chip1", "chip1", "platforms/boards/chip1.repl"),
         # Its file name alone would find the board.
         (
@@ -76,8 +78,9 @@ def test_a_file_of_the_user_comes_first(
     [
         ("stm32f7", "did you mean stm32f4?"),
         ("platforms/boards/bord1.repl", "did you mean board1?"),
-        ("", "name a .repl file in its folders boards and cpus"),
-        ("zzz", "name a .repl file in its folders boards and cpus"),
+        ("Board", "did you mean board1?"),
+        ("", "known: board1, chip1, stm32f4\n  -> for a platform of your own, give the path"),
+        ("zzz", "known: board1, chip1, stm32f4\n"),  # those with a Cortex-M
     ],
 )
 def test_an_unknown_platform(renode: Installation, source: str, remedy: str) -> None:
@@ -104,6 +107,12 @@ def test_the_digest_covers_the_files_that_a_platform_uses(
     file = root_of(renode) / "platforms" / f"{changed}.repl"
     file.write_text(file.read_text() + "\n// changed")
     assert platform.digest() != before
+
+
+def test_a_platform_knows_those_that_use_it(renode: Installation) -> None:
+    chip = find_platform("stm32f4", renode)
+    assert others_with(chip) == ["board1", "chip1"]
+    assert others_with(find_platform("fe310", renode)) == []
 
 
 def test_platforms_that_use_each_other_have_a_digest(renode: Installation) -> None:

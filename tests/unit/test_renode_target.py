@@ -98,6 +98,17 @@ def test_a_platform_that_cannot_run_an_image(
     assert caught.value.where.endswith("mine.repl")
 
 
+def test_a_chip_without_memory_names_the_platforms_that_add_some(
+    renode: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = renode.parent / "platforms" / "boards" / "larger.repl"
+    larger.write_text('using "./mine.repl"')
+    monkeypatch.setenv("RENODE_DOUBLE", json.dumps({"answers": {"peripherals": "no memories"}}))
+    with pytest.raises(InputError) as caught:
+        derive("renode:mine", renode)
+    assert caught.value.remedy == "take one of the platforms that use it and add memory: larger"
+
+
 def test_a_platform_that_renode_does_not_accept(
     renode: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from harness.report.plain_text import percent
 from harness.report.trend_plot import kind_of, plot_trends, print_trend, sparkline, title
 from harness.results.judge.trend import Trend, cause, trends
 from harness.results.record import Record
+from harness.results.store.open_results import MAKE_RUNS
 from harness.results.store.store import Store
 from tests.support.year import SILICON
 from tests.unit.test_compare import HOSTILE, run, with_numbers, with_part, with_value
@@ -119,7 +120,10 @@ def test_one_run_and_a_constant_are_lines_too(store: Store) -> None:
     ("metric", "which", "text"),
     [
         ("cycls", {}, "has a number 'cycls'\n  -> did you mean cycles"),
-        ("cycles", {"model": "no"}, "there are no such runs"),
+        ("cycles", {"model": "face"}, "no run has the model 'face'\n  -> did you mean faces?"),
+        # Such a number exists, but these runs do not have it.
+        ("energy_median", {"target": "virtual-stm32"}, "-> did you mean energy or "),
+        ("results_differing", {}, "-> did you mean bytes_differing"),
     ],
 )
 def test_what_was_not_recorded_is_explained(
@@ -128,6 +132,25 @@ def test_what_was_not_recorded_is_explained(
     with pytest.raises(InputError) as caught:
         trends(store, metric, **which)  # type: ignore[arg-type]
     assert text in str(caught.value)
+
+
+def test_without_runs_the_message_says_how_to_make_one(tmp_path: Path) -> None:
+    with (
+        Store(f"sqlite:///{tmp_path / 'empty.sqlite'}") as empty,
+        pytest.raises(InputError) as caught,
+    ):
+        trends(empty, "cycles", target="virtual-stm32")
+    assert str(caught.value) == f"there are no runs yet\n  -> {MAKE_RUNS}"
+
+
+def test_filters_that_match_runs_only_alone_are_named(store: Store) -> None:
+    store.add(night(0, target="board", model="digits"))
+    with pytest.raises(InputError) as caught:
+        trends(store, "flash", target="virtual-stm32", model="digits")
+    assert str(caught.value) == (
+        "no run has the target 'virtual-stm32' and the model 'digits'\n"
+        "  -> leave out one of these options"
+    )
 
 
 def test_too_many_lines_are_refused(store: Store) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from harness.support.memory_map import Memory, Region
+from harness.target.memory_shares import halves, largest
 from harness.target.target_file import Core
 
 _ENTRY = re.compile(r"[├└]── (?P<name>\w+) \((?P<type>[^()]+)\)")
@@ -109,11 +110,11 @@ def memory_map(memories: Iterable[Bank]) -> Memory | None:
     banks = sorted(memories, key=lambda bank: bank.origin)
     rams = [bank for bank in banks if bank.origin in _SRAM and not _is_flash(bank)]
     named = [bank for bank in banks if bank.origin in _CODE and _is_ram(bank)]
-    ram = _largest([bank for bank in rams if _is_ram(bank)] or rams or named)
+    ram = largest([bank for bank in rams if _is_ram(bank)] or rams or named)
     if ram is None:
         return None
     others = [bank for bank in banks if bank.origin in _CODE and bank.name != ram.name]
-    flash = _largest(
+    flash = largest(
         [bank for bank in others if _is_flash(bank)]
         or [bank for bank in others if not _is_ram(bank) and not _ROM_LIKE.search(bank.name)]
         or [bank for bank in others if _is_ram(bank)]
@@ -121,8 +122,8 @@ def memory_map(memories: Iterable[Bank]) -> Memory | None:
     if flash is None:
         # Its lowest address; a window that shows a part of it only does not count.
         code = next(b.origin for b in banks if (b.name, b.size) == (ram.name, ram.size))
-        half = ram.size // 2
-        return Memory(Region(code, half), Region(ram.origin + half, ram.size - half))
+        low, high = halves(Region(ram.origin, ram.size))
+        return Memory(Region(code, low.size), high)
     return Memory(Region(flash.origin, flash.size), Region(ram.origin, ram.size))
 
 
@@ -132,8 +133,3 @@ def _is_flash(bank: Bank) -> bool:
 
 def _is_ram(bank: Bank) -> bool:
     return _RAM_LIKE.search(bank.name) is not None and not _is_flash(bank)
-
-
-def _largest(banks: list[Bank]) -> Bank | None:
-    """Return the largest of `banks`, the first of equals; None if there is none."""
-    return max(banks, key=lambda bank: bank.size, default=None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.board.renode.core_counters import COUNTER
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
 from harness.board.renode.renode_log import READING
+from harness.board.renode.script import FIRMWARE, without_downloads
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.support.suggestions import suggest
@@ -24,6 +25,9 @@ _CORE = re.compile(r"(\w+) \((?:CortexM|ARMv\w+)\)")
 _NO_DOWNLOAD = re.compile(r"Failed to download (\S+),")
 _IS_SVD = ".svd"  # a description of registers; a platform does without it
 _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the location
+_NO_LIBRARY = re.compile(r"Cannot find library \S+translate-\S+")  # of a kind of core
+_ERROR_IN_SCRIPT = re.compile(r"There was an error executing .*(?:\n.*)*")  # behind its output
+_LINE_OF_SCRIPT = re.compile(r"^Parsing line '", re.MULTILINE)  # Renode stops the script there
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
     r"Could not find file.*|File does not exist.*|Error E36: Using '.*' does not exist"
@@ -46,9 +50,9 @@ def create(monitor: Monitor, board: Renode, firmware: Path, scratch: Path, where
     """
     if board.platform.endswith(".resc"):
         monitor.command(f'$name="{_MACHINE}"')
-        for variable in ("$bin", "$elf"):  # Renode's scripts use either name for the firmware
+        for variable in FIRMWARE:
             monitor.command(f"{variable}={quoted(firmware)}")
-        line = f"include {quoted(board.platform)}"
+        line = f"include {quoted(without_downloads(Path(board.platform), scratch))}"
     else:
         monitor.command(f'mach create "{_MACHINE}"')
         whole = scratch / "platform.repl"
@@ -174,10 +178,17 @@ def _platform_error(error: MonitorRefusedError, where: str, board: Renode) -> In
             remedy="give a path relative to the target file, or one in Renode's own folder, "
             "such as platforms/cpus/stm32f4.repl",
         )
-    description = _DESCRIPTION.search(error.what)
+    description = _DESCRIPTION.search(error.what) or _ERROR_IN_SCRIPT.search(error.what)
     message = description[0] if description else error.what
     remedy = ""
-    if board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
+    if _NO_LIBRARY.search(message):
+        remedy = "this Renode is not complete: install one of Renode's own packages"
+    elif _LINE_OF_SCRIPT.search(error.what):
+        remedy = (
+            "the script is for its own firmware: use a copy without this line, or run the platform "
+            "that it loads"
+        )
+    elif board.overlay and _DECLARED_TWICE.search(message) and board.overlay in message:
         remedy = (
             "the platform already has it. Copy the overlay, remove the type from this entry, as in "
             '"dwt:", so that it changes the platform\'s, and name the copy in board.overlay'

@@ -17,11 +17,12 @@ from harness.board.renode.hardware import (
 )
 from harness.board.renode.installation import Installation, find_renode
 from harness.board.renode.monitor import Monitor
-from harness.board.renode.platforms import Platform, find_platform
+from harness.board.renode.platforms import Platform, find_platform, others_with
 from harness.board.renode.renode_process import RenodeProcess
 from harness.errors import InputError
 from harness.support import bundled_files, checked_cache
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
+from harness.target.memory_shares import buffer_options, stack_size
 from harness.target.target_file import Counter, Mcu, Port, Renode, Target, TargetFile
 from harness.target.target_rules import check_rules
 
@@ -31,9 +32,6 @@ KIND = "renode"
 _NO_DOWNLOADS = "renode/no_downloads.repl"
 _DESCRIBED = "hardware.json"
 _VERSION = 1  # of what is kept
-_STACK = 8192
-_STACK_OF_RAM = 4  # at most a quarter of a small RAM
-_ALIGNED = 8
 
 
 class _Hardware(msgspec.Struct, frozen=True):
@@ -55,25 +53,32 @@ def renode_target(source: str, option: str = "") -> Target:
     hardware = _hardware(platform, renode)
     core, memory = _core(platform, hardware), memory_map(hardware.memories)
     if memory is None:
-        names = ", ".join(f"{bank.name} at {bank.origin:#010x}" for bank in hardware.memories)
-        raise InputError(
-            f"the platform {platform.name} has no RAM between 0x20000000 and 0x3fffffff; its "
-            f"memories: {names or 'none'}",
-            where=str(platform.path),
-            remedy="write a target file with `memory`: docs/renode.md",
-        )
+        raise _no_ram(platform, hardware)
     file = TargetFile(
         description=f"{platform.path.stem} in Renode",
         mcu=Mcu(name=platform.path.stem, core=core.core),
         memory=memory,
-        port=Port(name="generic"),
+        port=Port(name="generic", options=buffer_options(memory.ram.size)),
         counter=Counter(ticks="instructions"),
         board=_board(platform, core.name),
-        stack=min(_STACK, memory.ram.size // _STACK_OF_RAM // _ALIGNED * _ALIGNED),
+        stack=stack_size(memory.ram.size),
     )
     check_rules(platform.path, file)
     return Target(
         name=f"{KIND}:{platform.name}", path=platform.path, **msgspec.structs.asdict(file)
+    )
+
+
+def _no_ram(platform: Platform, hardware: _Hardware) -> InputError:
+    names = ", ".join(f"{bank.name} at {bank.origin:#010x}" for bank in hardware.memories)
+    others = ", ".join(others_with(platform))
+    return InputError(
+        f"the platform {platform.name} has no RAM between 0x20000000 and 0x3fffffff; its "
+        f"memories: {names or 'none'}",
+        where=str(platform.path),
+        remedy=f"take one of the platforms that use it and add memory: {others}"
+        if others and not names
+        else "write a target file with `memory`: docs/renode.md",
     )
 
 
@@ -92,6 +97,8 @@ def _core(platform: Platform, hardware: _Hardware) -> CortexM:
             f"the platform {platform.name} has no Cortex-M core that is known; its cores: "
             f"{found or 'none'}",
             where=str(platform.path),
+            remedy="take a platform with one of the cores in docs/renode.md, or write a target "
+            "file with `mcu.core` and `board.cpu`",
         )
     return core
 

@@ -2,18 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.board.renode.installation import Installation
 from harness.errors import InfrastructureError, InputError
+from harness.support.suggestions import as_written, suggest
 
 _FOLDERS = ("platforms/boards", "platforms/cpus")  # in this order
 _SCRIPT, _DESCRIPTION = ".resc", ".repl"
 _USING = re.compile(r'^\s*using\s+"([^"]+)"', re.MULTILINE)
-_SIMILAR = 0.5  # of a name in a message
+_CORTEX_M = b"CPU.CortexM"
 _INCLUDED = re.compile(r"@(\S+\.(?:repl|resc))")
 
 
@@ -50,17 +50,24 @@ def find_platform(source: str, renode: Installation) -> Platform:
             if path.is_file():
                 return Platform(_short_name(path, source, root), path, root)
     known = _names(root)
-    if source not in known:
-        near = get_close_matches(Path(source).stem, known, cutoff=_SIMILAR)
+    name = as_written(source, known)
+    if name not in known:
         raise InputError(
             f"Renode has no platform {source!r}",
             where=str(root / "platforms"),
-            remedy=f"did you mean {' or '.join(near)}?"
-            if near
-            else "name a .repl file in its folders boards and cpus, without .repl, or give the "
-            "path of your own .repl or .resc",
+            remedy=suggest(Path(source).stem, _with_cortex_m(known, root))
+            + "\n  -> for a platform of your own, give the path of its .repl or .resc",
         )
-    return Platform(source, known[source], root)
+    return Platform(name, known[name], root)
+
+
+def others_with(platform: Platform) -> list[str]:
+    """Return the names of the platforms in Renode's folder that use `platform` and add to it."""
+    return sorted(
+        name
+        for name, path in _names(platform.root).items()
+        if path != platform.path and platform.path in _with_used(path, platform.root, set())
+    )
 
 
 def _root(renode: Installation) -> Path:
@@ -83,6 +90,15 @@ def _names(root: Path) -> dict[str, Path]:
         for path in sorted((root / folder).rglob(f"*{_DESCRIPTION}")):
             found.setdefault(path.stem, path)
     return found
+
+
+def _with_cortex_m(known: Mapping[str, Path], root: Path) -> list[str]:
+    """Return the names of the `known` platforms that have a Cortex-M."""
+    return [
+        name
+        for name, path in known.items()
+        if any(_CORTEX_M in part.read_bytes() for part in _with_used(path, root, set()))
+    ]
 
 
 def _short_name(path: Path, source: str, root: Path) -> str:

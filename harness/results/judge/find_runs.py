@@ -12,7 +12,7 @@ from harness.results.judge.baseline import read_baseline
 from harness.results.judge.newest_run import newest_run
 from harness.results.record import Record
 from harness.results.record_file import MAX_RECORD, parse_record
-from harness.results.store.open_results import open_store
+from harness.results.store.open_results import MAKE_RUNS, open_store
 from harness.support.input_file import read_input
 from harness.support.suggestions import suggest
 from harness.workspace import Workspace
@@ -58,7 +58,7 @@ def _find_in_store(name: str, url: str, workspace: Workspace) -> list[Record]:
     with open_store(url, workspace) as store:
         entries = store.find()
         if not entries:
-            raise InputError(f"{name!r} is not a file, and there are no runs yet")
+            raise InputError(f"{name!r} is not a file, and there are no runs yet", remedy=MAKE_RUNS)
         if name == LAST:
             last = entries[0].combination
             alike = [entry for entry in reversed(entries) if entry.combination == last]

@@ -42,7 +42,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "flags": image.optimize,
         "board": f"{target.board}, {target.version}",
         "counter": record.counter,
-        "conversion": str(record.conversion or ""),
+        "conversion": _conversion(record),
         "golden": model.golden_source,
         "protocol": record.protocol,
         "carrier": record.carrier,
@@ -72,6 +72,14 @@ def commit_of(record: Record) -> str:
     if record.commit is None:
         return ""
     return record.commit.hash[:10] + (" with changes" if record.commit.dirty else "")
+
+
+def _conversion(record: Record) -> str:
+    """Return how instructions were computed from ticks; empty if a tick is an instruction."""
+    if record.conversion is None:
+        return ""
+    nanoseconds = 1 << record.conversion.icount_shift
+    return f"{nanoseconds:,} ns per instruction, counter at {record.conversion.counter_hz:,} Hz"
 
 
 def _clock(record: Record) -> str:

@@ -8,8 +8,8 @@ from typing import Unpack
 from harness.errors import InputError
 from harness.measure.number import Kind
 from harness.results.judge.change_points import Change, exact_changes, sampled_changes
-from harness.results.judge.metrics import known_names
 from harness.results.judge.run_context import differences, provenance
+from harness.results.store.open_results import MAKE_RUNS
 from harness.results.store.store import Entry, Point, RunFilter, Store
 from harness.support.suggestions import suggest
 
@@ -72,9 +72,7 @@ def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Tren
         for points in _by_combination(store.series(name, **filters), entries)
     ]
     if not result:
-        raise InputError(
-            _reason(metric, entries), remedy=suggest(metric, {*_SHORT_NAMES, *known_names()})
-        )
+        raise _not_recorded(store, metric, entries) if entries else _no_runs(store, filters)
     if len(result) > _MAX_TRENDS:
         raise InputError(
             f"{metric} has {len(result)} combinations of target, model and toolchain",
@@ -120,7 +118,30 @@ def _trend(metric: str, runs: Sequence[Entry], points: Sequence[Point]) -> Trend
     )
 
 
-def _reason(metric: str, entries: dict[str, Entry]) -> str:
-    if not entries:
-        return "there are no such runs"
-    return f"none of the {len(entries)} runs has a number {metric!r}"
+def _no_runs(store: Store, filters: RunFilter) -> InputError:
+    """Return the error for `filters` that no run matches; it names the first without a run."""
+    every = store.find()
+    if not every:
+        return InputError("there are no runs yet", remedy=MAKE_RUNS)
+    wanted = {name: str(value) for name, value in filters.items() if value is not None}
+    for name, value in wanted.items():
+        known = {getattr(entry, name) for entry in every} - {""}
+        if value not in known:
+            return InputError(f"no run has the {name} {value!r}", remedy=suggest(value, known))
+    return InputError(
+        "no run has " + " and ".join(f"the {name} {value!r}" for name, value in wanted.items()),
+        remedy="leave out one of these options",
+    )
+
+
+def _not_recorded(store: Store, metric: str, entries: dict[str, Entry]) -> InputError:
+    """Return the error for runs without the number; it suggests one that the newest ones have."""
+    newest = {entry.combination: entry.id for entry in reversed(entries.values())}
+    numbers = {name for run in newest.values() for name in store.record(run).numbers}
+    short = {name for name, full in _SHORT_NAMES.items() if numbers & set(full)}
+    return InputError(
+        f"none of the {len(entries)} runs has a number {metric!r}"
+        if len(entries) > 1
+        else f"the run has no number {metric!r}",
+        remedy=suggest(metric, numbers | short),
+    )

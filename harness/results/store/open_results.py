@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 STORE_VARIABLE = "HARNESS_STORE"
 """The environment variable with the URL of the store; others cannot read it, unlike an option."""
 
+MAKE_RUNS = "make one with harness run or pytest --target=NAME, or use --store=URL"
+"""The remedy where there are no runs."""
+
 _MAX_SKIPPED = 10  # skipped files that are named; the rest is counted
 
 
