@@ -53,7 +53,7 @@ class NoisyDevice(RttDevice):
 
 @contextmanager
 def time_of_sleeps() -> Iterator[None]:
-    """Let time pass only when the carrier sleeps; a lost answer takes a minute of it, or a blink."""
+    """Let time pass only when the carrier sleeps: a lost answer takes a minute, or no time."""
     clock = SimpleNamespace(now=100.0)
 
     def sleep(seconds: float) -> None:
