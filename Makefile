@@ -76,7 +76,7 @@ fuzz-clients: setup ## hostile devices talk to the harness's clients of link and
 
 # FAULTS=line tries one class; FAULTS="--seeds 1" tries each fault once.
 FAULTS ?=
-faults: setup ## break the line, boards, processes, disks, inputs: every count must be 0
+faults: setup ## break the line, RTT, boards, processes, disks, inputs: every count must be 0
 	$(BIN)/python -m tests.faults $(FAULTS)
 
 chips: setup ## an image for every chip of pyOCD with flash and RAM; prints how many; about 5 minutes

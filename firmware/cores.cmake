@@ -28,3 +28,18 @@ set(CORE_FLAGS_clang_cortex-m33 --target=thumb-freestanding-eabihf -mcpu=cortex_
 set(CORE_FLAGS_clang_cortex-m33-nofp --target=thumb-freestanding-eabi -mcpu=cortex_m33)
 set(CORE_FLAGS_clang_cortex-m55 --target=thumb-freestanding-eabihf -mcpu=cortex_m55+mve_fp)
 set(CORE_FLAGS_clang_cortex-m85 --target=thumb-freestanding-eabihf -mcpu=cortex_m85+mve_fp)
+
+# The most external interrupts that a chip with the core can have (technical reference manuals,
+# "NVIC"). VTOR takes the address of a vector table only at a multiple of a power of two, at least
+# the size of the chip's table (Armv7-M ARM, DDI 0403E, B3.2.5; Armv8-M ARM, DDI 0553, VTOR).
+set(INTERRUPTS_cortex-m0 32) # has no VTOR
+set(INTERRUPTS_cortex-m0plus 32)
+set(INTERRUPTS_cortex-m23 240)
+set(INTERRUPTS_cortex-m3 240)
+set(INTERRUPTS_cortex-m4 240)
+set(INTERRUPTS_cortex-m4f 240)
+set(INTERRUPTS_cortex-m7 240)
+set(INTERRUPTS_cortex-m33 480)
+set(INTERRUPTS_cortex-m33-nofp 480)
+set(INTERRUPTS_cortex-m55 480)
+set(INTERRUPTS_cortex-m85 480)

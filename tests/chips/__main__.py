@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.target.chip_target import derive_chip
 from tests.chips.chip_build import Built, Refused, build, with_flash_and_ram
 
-_LEAST = 190
+_LEAST = 195
 
 
 def main() -> int:

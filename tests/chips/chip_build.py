@@ -33,6 +33,13 @@ _THUMB = 1
 _UNSET = {"FIXED_WORDS": "", "START_WRITES": "", "VECTOR_CHECKSUM": "OFF", "WINDOW": "2048"}
 
 
+_UP_TO_240 = ("cortex-m23", "cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7")  # interrupts
+
+
+class UnsuitableError(Exception):
+    """An image that does not suit its chip: what is wrong, and for which chip."""
+
+
 @dataclass(frozen=True)
 class Built:
     """A chip for which an image was built, and what the image is."""
@@ -95,32 +102,65 @@ def compiled(target: Target, model: str, compiler: str, opt: str, folder: Path) 
 
 
 def check(elf: Elf, target: Target) -> None:
-    """Check that the vector table, all words and all segments are where the chip needs them."""
-    region, ram, name = target.load_region, target.memory.ram, target.name
-    table = elf.vector_table(-1)
-    data = elf.read(table, _VECTORS * 4)
-    assert data is not None, name
-    vectors = struct.unpack(f"<{_VECTORS}I", data)
-    if target.load == "flash":
-        assert table == region.origin, f"{name}: the vector table is at {table:#x}"
-    else:
-        assert table % 1024 == 0, f"{name}: the vector table is at {table:#x}"
-        assert table in region, name
-    assert vectors[0] - 1 in ram, f"{name}: the stack begins at {vectors[0]:#x}"
-    assert vectors[0] % 8 == 0, name
-    assert vectors[1] & _THUMB, name
-    assert vectors[1] in region, f"{name}: the image starts at {vectors[1]:#x}"
-    checksum = sum(vectors[:8]) & 0xFFFF_FFFF
-    assert (checksum == 0) == (target.image.vector_checksum and target.load == "flash"), name
-    for fixed in target.image.words if target.load == "flash" else ():
+    """Check that the vector table, all words and all segments are where the chip needs them.
+
+    Raises `UnsuitableError` that says what is wrong, for which chip.
+    """
+    _check_table(elf, target)
+    in_flash = target.load == "flash"
+    for fixed in target.image.words if in_flash else ():
         expected = struct.pack(f"<{len(fixed.values)}I", *fixed.values)
-        assert elf.read(fixed.address, len(expected)) == expected, f"{name}: {fixed.address:#x}"
-    assert isinstance(target.board, Pyocd)
-    parts = _parts(memory_of(target.board.target))
+        found = elf.read(fixed.address, len(expected)) or b""
+        what = f"at {fixed.address:#x} is {found.hex(' ', 4)}, not {expected.hex(' ', 4)}"
+        _require(found == expected, target, what)
+    board = target.board
+    if not isinstance(board, Pyocd):
+        raise UnsuitableError(f"{target.name}: its board is not one of pyOCD's")
+    parts = _parts(memory_of(board.target))
     for span in elf.memory():
-        assert any(_inside(span, part) for part in parts), (
-            f"{name}: {span.start:#x} to {span.stop:#x} is outside pyOCD's map"
-        )
+        inside = any(_inside(span, part) for part in parts)
+        what = f"{span.start:#x} to {span.stop:#x} is outside pyOCD's map"
+        _require(inside, target, what)
+
+
+def _check_table(elf: Elf, target: Target) -> None:
+    """Check where the vector table is, and the vectors that a reset needs."""
+    region, ram = target.load_region, target.memory.ram
+    table = elf.vector_table(-1)
+    if target.load == "flash":
+        placed = table == region.origin
+    else:
+        placed = table in region and table % table_alignment(target.mcu.core) == 0
+    _require(placed, target, f"the vector table is at {table:#x}")
+    data = elf.read(table, _VECTORS * 4)
+    if data is None:
+        raise UnsuitableError(f"{target.name}: the image has no vectors at {table:#x}")
+    vectors = struct.unpack(f"<{_VECTORS}I", data)
+    stack, start = vectors[:2]
+    _require(stack - 1 in ram, target, f"the stack begins at {stack:#x}, outside the RAM")
+    _require(stack % 8 == 0, target, f"the stack begins at {stack:#x}, no multiple of 8")
+    _require(bool(start & _THUMB), target, f"the reset vector {start:#x} has no Thumb bit")
+    _require(start in region, target, f"the image starts at {start:#x}, outside {region}")
+    if target.load == "flash":
+        is_zero = sum(vectors[:8]) & 0xFFFF_FFFF == 0
+        what = f"the sum of the first eight vectors is {'' if is_zero else 'not '}0"
+        _require(is_zero == target.image.vector_checksum, target, what)
+
+
+def table_alignment(core: str) -> int:
+    """Return what VTOR wants the address of a table to be a multiple of, whatever the chip.
+
+    It is the power of two that is no less than the largest table of chips with `core`: 16
+    exceptions, and interrupts as many as the core can have.
+    """
+    if core in ("cortex-m0", "cortex-m0plus"):
+        return 256  # 32 interrupts
+    return 1024 if core in _UP_TO_240 else 2048  # 240 or 480 interrupts
+
+
+def _require(holds: bool, target: Target, otherwise: str) -> None:
+    if not holds:
+        raise UnsuitableError(f"{target.name}: {otherwise}")
 
 
 def _parts(regions: Any) -> list[range]:

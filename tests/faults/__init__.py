@@ -4,5 +4,6 @@ Each module in `classes` is a class of faults, and holds functions with the deco
 Such a function gets a `Case`: a repository and a temporary folder of its own. It breaks something
 and runs the harness with `case.harness(...)`, which judges how the command ended. It can also
 drive any part of the harness in its own process, and report with `case.found(...)`. A fault with
-`seeds=50` runs fifty times, each time with another `case.random`.
+`seeds=50` runs fifty times, each time with another `case.random`. One with `carriers=BOTH` runs on
+boards with a serial line and on boards with RTT: `case.virtual` and `case.qemu` name them.
 """

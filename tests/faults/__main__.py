@@ -42,7 +42,7 @@ def main() -> int:
 
 def _try(fault: Fault, seed: int, folder: Path, truth: Truth) -> Tally:
     place = folder / "case"
-    case = Case(place, fault.name, seed, truth)
+    case = Case(place, fault.name, seed, truth, fault.carrier)
     try:
         fault.run(case)
     finally:

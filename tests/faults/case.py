@@ -16,7 +16,7 @@ from harness.results.record import Record
 from harness.results.record_file import read_record
 from tests.faults.findings import Kind, Tally
 from tests.faults.leftovers import MARK, files, orphans
-from tests.faults.truth import Truth
+from tests.faults.truth import QEMU, VIRTUAL, Carrier, Truth
 
 DEADLINE = 120.0
 """Seconds after which a command hangs. All ends that the harness promises come earlier."""
@@ -37,12 +37,19 @@ class Ended:
 
 
 class Case:
-    """A repository in `root`, a private temporary folder, and the findings of one trial."""
+    """A repository in `root`, a private temporary folder, and the findings of one trial.
 
-    def __init__(self, folder: Path, name: str, seed: int, truth: Truth) -> None:
+    `virtual` and `qemu` are targets whose link has the `carrier`.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, seed: int, truth: Truth, carrier: Carrier = "serial"
+    ) -> None:
         self.root = folder / "repository"
         self.temporary = folder / "tmp"
         self.random = random.Random(f"{name}/{seed}")
+        self.carrier: Carrier = carrier
+        self.virtual, self.qemu = VIRTUAL[carrier], QEMU[carrier]
         self.tally = Tally()
         self.texts: list[str] = []
         self._name = f"{name}, seed {seed}"

@@ -1,12 +1,13 @@
 """The decorator `@fault`, and the registry of all faults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from tests.faults import classes
+from tests.faults.truth import Carrier
 
 if TYPE_CHECKING:
     from tests.faults.case import Case
@@ -19,22 +20,33 @@ Scenario = Callable[["Case"], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: `run` breaks something; it runs once for each of `seeds` seeds."""
+    """One fault: `run` breaks something; it runs once for each of `seeds` seeds.
+
+    `carrier` is what carries the link of the boards that it breaks.
+    """
 
     name: str
     run: Scenario
     seeds: int = 1
+    carrier: Carrier = "serial"
 
 
 _FAULTS: dict[str, list[Fault]] = {}
 
 
-def fault(*, seeds: int = 1) -> Callable[[Scenario], Scenario]:
-    """Register the decorated function as a fault of the class that its module is named after."""
+def fault(
+    *, seeds: int = 1, carriers: Sequence[Carrier] = ("serial",)
+) -> Callable[[Scenario], Scenario]:
+    """Register the decorated function as a fault of the class that its module is named after.
+
+    It is one fault for each of `carriers`.
+    """
 
     def register(run: Scenario) -> Scenario:
         name = run.__name__.replace("_", " ")
-        _FAULTS.setdefault(run.__module__, []).append(Fault(name, run, seeds))
+        for carrier in carriers:
+            of_carrier = name if carrier == "serial" else f"{name}, over {carrier}"
+            _FAULTS.setdefault(run.__module__, []).append(Fault(of_carrier, run, seeds, carrier))
         return run
 
     return register

@@ -3,14 +3,20 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.results.record import Record
 from harness.results.record_file import read_record
 
-TARGETS = ("virtual-stm32", "qemu-stm32")
+Carrier = Literal["serial", "rtt"]
+VIRTUAL: Mapping[Carrier, str] = {"serial": "virtual-stm32", "rtt": "virtual-nrf91"}
+"""A virtual board for each carrier of the link."""
+BOTH: Sequence[Carrier] = ("serial", "rtt")
+QEMU: Mapping[Carrier, str] = {"serial": "qemu-stm32", "rtt": "qemu:mps2-an386"}
+"""A machine of QEMU for each carrier of the link."""
 MODEL = "anomaly"
 
 _DEADLINE = 300.0  # seconds
@@ -25,9 +31,9 @@ class Truth:
 
 
 def measure_truth(folder: Path) -> Truth:
-    """Run `MODEL` on `TARGETS` in `folder`."""
+    """Run `MODEL` on all targets in `folder`."""
     folder.mkdir()
-    targets = [f"--target={target}" for target in TARGETS]
+    targets = [f"--target={target}" for target in (*VIRTUAL.values(), *QEMU.values())]
     subprocess.run(
         [sys.executable, "-m", "harness", "run", f"--model={MODEL}", *targets],
         cwd=folder,

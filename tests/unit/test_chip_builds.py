@@ -9,7 +9,7 @@ import pytest
 
 from harness.elf import Elf
 from harness.target.chip_target import derive_chip
-from tests.chips.chip_build import Built, build, check
+from tests.chips.chip_build import Built, UnsuitableError, build, check, compiled
 
 CHIPS = {
     "cortex-m0": ("nrf51822", "w7500"),
@@ -32,11 +32,25 @@ def test_a_model_is_built_for_a_chip_of_pyocd(core: str, tmp_path: Path) -> None
         assert result.core == core
 
 
-@pytest.mark.parametrize("other", ["stm32f051", "lpc11u24", "kl25z"])  # flash, RAM, words
-def test_an_image_for_another_chip_is_found_out(other: str, image: Elf) -> None:
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ("stm32f051", "the vector table is at 0x0"),
+        ("lpc11u24", "the stack begins at 0x20001000, outside the RAM"),
+        ("kl25z", "at 0x400 is [0-9a-f ]+, not ffffffff ffffffff ffffffff feffffff"),
+        ("rp2040", "the vector table is at 0x0"),
+    ],
+)
+def test_an_image_for_another_chip_is_found_out(other: str, what: str, image: Elf) -> None:
     check(image, derive_chip("w7500"))
-    with pytest.raises(AssertionError, match=other):
+    with pytest.raises(UnsuitableError, match=f"^chip:{other}: {what}"):
         check(image, derive_chip(other))
+
+
+def test_a_model_fits_a_chip_with_32_kib_of_flash_and_words_in_it(tmp_path: Path) -> None:
+    """It did not when the code for the DWT was in images for an Armv6-M, which has none."""
+    elf = compiled(derive_chip("hc32m120"), "anomaly", "clang", "-Oz", tmp_path / "folder")
+    check(elf, derive_chip("hc32m120"))
 
 
 @pytest.fixture(scope="module")

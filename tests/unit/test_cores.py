@@ -118,6 +118,8 @@ def test_a_target_s_core_has_a_row_for_every_toolchain_and_no_other_has() -> Non
     text = (bundled_files.bundled("firmware") / "cores.cmake").read_text()
     rows = re.findall(r"(?m)^set\(CORE_FLAGS_(\w+?)_(\S+)", text)
     assert sorted(rows) == sorted((name, core) for name in TOOLCHAINS for core in get_args(Core))
+    interrupts = re.findall(r"(?m)^set\(INTERRUPTS_(\S+)", text)
+    assert sorted(interrupts) == sorted(get_args(Core))
 
 
 @pytest.mark.parametrize("core", get_args(Core))

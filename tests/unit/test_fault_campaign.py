@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.results.record_file import write_record
+from harness.support.bundled_files import bundled
+from harness.target.find_target import find_target
 from tests.faults import case as cases
 from tests.faults.case import Case
+from tests.faults.fault import faults_of
 from tests.faults.findings import Kind, heading
 from tests.faults.truth import Truth
 from tests.support.year import year
@@ -99,3 +102,17 @@ def test_the_table_has_a_column_for_each_kind(case: Case) -> None:
     case.found(Kind.GROWTH, "planted")
     assert len(case.tally.row("planted")) == len(heading())
     assert case.tally.row("planted").split() == ["planted", "0", "0", "0", "0", "0", "0", "1"]
+
+
+def test_a_fault_of_both_carriers_is_tried_on_boards_of_each(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    truth = Truth({}, tmp_path / "images")
+    found = {each.name: each for each in faults_of("emulator")}
+    for name, carrier, target in (
+        ("qemu is stopped", "serial", "qemu-stm32"),
+        ("qemu is stopped, over rtt", "rtt", "qemu:mps2-an386"),
+    ):
+        assert found[name].carrier == carrier
+        case = Case(tmp_path / carrier, name, 0, truth, found[name].carrier)
+        assert case.qemu == target
+        assert find_target(case.virtual, [bundled("targets")]).port.over_rtt == (carrier == "rtt")

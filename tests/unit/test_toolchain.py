@@ -16,6 +16,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from harness.cli.main import main
+from harness.elf import Elf
 from harness.engines.registry import Engine, find_engine
 from harness.errors import ExitCode, HarnessError, InfrastructureError, InputError
 from harness.image import toolchain
@@ -42,7 +43,7 @@ from tests.support.hand_made import hand_made
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "tests" / "data" / "firmware"
-PORTS = ("stm32f1", "stm32f4", "stm32l0", "stm32l4", "nrf52", "mps2", "template")  # all code
+PORTS = ("stm32f1", "stm32f4", "stm32l0", "stm32l4", "nrf52", "mps2", "generic", "template")  # all
 VECTORS = 10
 
 needs_gcc = pytest.mark.skipif(
@@ -520,17 +521,14 @@ def test_a_link_that_fails_is_not_taken_for_a_missing_library(
 # By hand
 
 
-@each_toolchain
-@pytest.mark.parametrize("port", PORTS)
-def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: Path) -> None:
+def cmake_build(folder: Path, toolchain_name: str, **definitions: str) -> str:
+    """Build the firmware with CMake alone; return what the build says."""
     tool = str(Path(cmake.CMAKE_BIN_DIR) / "cmake")
-    found = find_toolchain(name)
     definitions = {
-        **found.definitions,
-        "PORT": port,
+        **find_toolchain(toolchain_name).definitions,
         "MODEL_DIR": str(FIRMWARE / "identity"),
-        "STACK_SIZE": "4096",  # the smallest chips have 20 KiB
         "CMAKE_MAKE_PROGRAM": str(Path(ninja.BIN_DIR) / "ninja"),
+        **definitions,
     }
     run = partial(subprocess.run, capture_output=True, text=True, timeout=120, check=False)
     configure = [
@@ -540,11 +538,45 @@ def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: P
         "-S",
         str(bundled_files.bundled("firmware")),
         "-B",
-        str(tmp_path),
+        str(folder),
     ]
     configured = run([*configure, *(f"-D{key}={value}" for key, value in definitions.items())])
     assert configured.returncode == 0, configured.stderr
-    built = run([tool, "--build", str(tmp_path)])
+    built = run([tool, "--build", str(folder)])
     assert built.returncode == 0, built.stdout
-    assert "warning" not in built.stdout
+    return str(built.stdout)
+
+
+@each_toolchain
+@pytest.mark.parametrize("port", PORTS)
+def test_every_port_compiles_without_a_warning(name: str, port: str, tmp_path: Path) -> None:
+    # The smallest chips have 20 KiB.
+    said = cmake_build(tmp_path, name, PORT=port, STACK_SIZE="4096")
+    assert "warning" not in said
     assert (tmp_path / "firmware.elf").is_file()
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("core", "interrupts"),
+    [("cortex-m0plus", 32), ("cortex-m23", 240), ("cortex-m7", 240), ("cortex-m33", 480)],
+)
+def test_a_vector_table_in_ram_is_where_every_vtor_of_the_core_can_point(
+    core: str, interrupts: int, tmp_path: Path
+) -> None:
+    """A chip ignores the low bits of VTOR, as many as its table of vectors needs."""
+    stack = 3000  # ends at an odd place
+    cmake_build(
+        tmp_path,
+        "gcc",
+        PORT="generic",
+        CORE=core,
+        LOAD="ram",
+        STACK_SIZE=str(stack),
+        OPTIMIZE="-Os",
+    )
+    table = Elf(tmp_path / "firmware.elf").vector_table(-1)
+    entries = 16 + interrupts
+    power_of_two = 4 << (entries - 1).bit_length()
+    assert table % power_of_two == 0
+    assert table - (0x2000_0000 + stack) < power_of_two  # no more is left free

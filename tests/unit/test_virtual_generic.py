@@ -9,7 +9,7 @@ import pytest
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError
 from harness.image.build import build_image
-from harness.model.folder import find_model, load_model
+from harness.model.folder import Model, find_model, load_model
 from harness.runs.link_run import Run
 from harness.support.bundled_files import bundled
 from harness.target.find_target import find_target
@@ -41,6 +41,42 @@ def test_outputs_and_counts_equal_qemus(virtual: str, qemu: str, tmp_path: Path)
     assert all(map(np.array_equal, here.all_outputs, there.all_outputs))
 
 
+def tiny(root: Path) -> Model:
+    """Return a model of four bytes in and out, for an engine made by hand."""
+    builder = Builder()
+    source = builder.activation((1, 4), 0.1, 0)
+    folder = root / "tiny"
+    folder.mkdir()
+    (folder / "model.toml").write_text(DESCRIPTION)
+    (folder / "model.tflite").write_bytes(builder.build([source], [builder.dense(source, 4)]))
+    return load_model(folder)
+
+
+# Nearly all of its instructions are at the deepest place of the stack: up to 16.4 million, 4 each.
+DEEP = """
+__attribute__((noinline)) static void deep(uint32_t loops) {
+    volatile uint8_t local[600] = {0};
+    for (uint32_t i = 0; i < loops; i++) {
+        __asm volatile("nop");
+    }
+    (void)local[0];
+}
+"""
+
+
+def test_systick_s_interrupt_adds_to_the_stack_of_no_inference(tmp_path: Path) -> None:
+    """SysTick wraps after 16.8 million ticks: only by chance never in the long inference."""
+    cross_compiler()
+    target = find_target("virtual-kw41z4", [bundled("targets")])
+    model = tiny(tmp_path)
+    engine = hand_made("deep(tensor[0] ? 4100000U : 1U);", DEEP)
+    image = build_image(target, model, engine, tmp_path / "images")
+    with opened(target, model, image, tmp_path) as dut:
+        short, long = (dut._measure([np.full(4, value, np.int8)], "") for value in (0, 1))
+    assert 16_000_000 < long.ticks - short.ticks < 1 << 24
+    assert long.stack == short.stack
+
+
 UNALIGNED = """register uint32_t base __asm__("r4") = 0x20004001U;
     __asm volatile("ldm r4, {r0, r1}" :: "r"(base) : "r0", "r1");"""
 
@@ -56,13 +92,7 @@ def test_an_unaligned_access_is_explained(target_name: str, cause: str, tmp_path
     """On Armv6-M every one faults, on Armv8-M those of LDM do."""
     cross_compiler()
     target = find_target(target_name, [bundled("targets")])
-    builder = Builder()
-    source = builder.activation((1, 4), 0.1, 0)
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    (folder / "model.toml").write_text(DESCRIPTION)
-    (folder / "model.tflite").write_bytes(builder.build([source], [builder.dense(source, 4)]))
-    model = load_model(folder)
+    model = tiny(tmp_path)
     image = build_image(target, model, hand_made(invoke=UNALIGNED), tmp_path / "images")
     with (
         opened(target, model, image, tmp_path) as dut,

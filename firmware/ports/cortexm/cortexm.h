@@ -52,8 +52,15 @@ static inline void nvic_enable(uint32_t interrupt) {
 void counter_init(volatile uint32_t *timer, const char *timer_name);
 
 /* Returns whether the DWT's cycle counter counts, for a port that starts its timer only if it is
- * needed. */
+ * needed. The DWT of Armv6-M has no cycle counter, and only a debugger may access it (DDI 0419,
+ * C1.1); inline, so that the code for the DWT is left out there. */
+#if defined(__ARM_ARCH_6M__)
+static inline int counter_has_dwt(void) {
+    return 0;
+}
+#else
 int counter_has_dwt(void);
+#endif
 
 /* Has port_ticks() call `read`, which returns a free-running 32-bit counter. */
 void counter_use(uint32_t (*read)(void), const char *counter_name);

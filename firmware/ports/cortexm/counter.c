@@ -17,12 +17,9 @@ void counter_use(uint32_t (*read)(void), const char *counter_name) {
     name = counter_name;
 }
 
-/* In emulators the cycle counter reads as zero, and a core without a DWT ignores the enable bit.
- * The DWT of Armv6-M has no cycle counter, and only a debugger may access it (DDI 0419, C1.1). */
+#if !defined(__ARM_ARCH_6M__)
+/* In emulators the cycle counter reads as zero, and a core without a DWT ignores the enable bit. */
 int counter_has_dwt(void) {
-#if defined(__ARM_ARCH_6M__)
-    return 0;
-#else
     CORE_DEMCR |= CORE_DEMCR_TRCENA;
     DWT_CYCCNT = 0;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;
@@ -30,8 +27,8 @@ int counter_has_dwt(void) {
         __asm volatile("nop");
     }
     return DWT_CYCCNT != 0U;
-#endif
 }
+#endif
 
 void counter_init(volatile uint32_t *timer, const char *timer_name) {
     if (counter_has_dwt()) {

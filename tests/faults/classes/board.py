@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from tests.faults.case import Case
 from tests.faults.fault import fault
 from tests.faults.leftovers import MARK
+from tests.faults.truth import BOTH
 
 _ENDS = (0, 3)  # the run was over before, or the board failed it
 _LATEST = 3.0  # seconds after the start of a command
@@ -44,7 +45,8 @@ def _started(case: Case, *command: str, until: str) -> Iterator[tuple[int, str]]
 @contextmanager
 def _served(case: Case) -> Iterator[tuple[int, str, str]]:
     """Serve a virtual board; yield its process, the ID of its probe, and its port."""
-    serve = ("harness", "virtual", "serve", "stm32f429xi", "--json")
+    chip = "stm32f429xi" if case.carrier == "serial" else "nrf91"
+    serve = ("harness", "virtual", "serve", chip, "--json")
     with _started(case, *serve, until='"probe"') as (process, line):
         board = json.loads(line)
         yield process, board["probe"], board["port"]
@@ -57,11 +59,12 @@ def _run(case: Case, probe: str, port: str, process: int, how: signal.Signals) -
         time.sleep(case.random.uniform(0, _LATEST))
         os.kill(process, how)
 
-    arguments = ("--model=anomaly", "--target=virtual-stm32", f"--probe={probe}")
-    case.harness("run", *arguments, f"--serial={port}", ends=_ENDS, during=harm)
+    arguments = ("--model=anomaly", f"--target={case.virtual}", f"--probe={probe}")
+    line = (f"--serial={port}",) if port else ()
+    case.harness("run", *arguments, *line, ends=_ENDS, during=harm)
 
 
-@fault(seeds=8)
+@fault(seeds=8, carriers=BOTH)
 def a_pyocd_server_stops_or_ends_during_a_run(case: Case) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
@@ -72,13 +75,13 @@ def a_pyocd_server_stops_or_ends_during_a_run(case: Case) -> None:
             _run(case, f"remote:localhost:{number}", port, process, how)
 
 
-@fault(seeds=6)
+@fault(seeds=6, carriers=BOTH)
 def a_virtual_board_stops_or_ends_during_a_run(case: Case) -> None:
     with _served(case) as (process, probe, port):
         _run(case, probe, port, process, case.random.choice((signal.SIGSTOP, signal.SIGKILL)))
 
 
-@fault(seeds=6)
+@fault(seeds=6, carriers=BOTH)
 def the_peer_of_a_remote_probe_sends_junk(case: Case) -> None:
     """The first connections are accepted and get junk; nobody accepts the later ones."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -96,9 +99,9 @@ def the_peer_of_a_remote_probe_sends_junk(case: Case) -> None:
         case.harness(
             "run",
             "--model=anomaly",
-            "--target=virtual-stm32",
+            f"--target={case.virtual}",
             f"--probe=remote:127.0.0.1:{server.getsockname()[1]}",
-            "--serial=/dev/null",
+            *(["--serial=/dev/null"] if case.carrier == "serial" else []),
             ends=(3,),
             during=junk,
         )

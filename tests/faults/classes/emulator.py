@@ -9,20 +9,20 @@ import psutil
 
 from tests.faults.case import Case
 from tests.faults.fault import fault
-from tests.faults.truth import MODEL
+from tests.faults.truth import BOTH, MODEL
 
 _MOMENTS = (0.3, 3.0)  # seconds after the start of the command
 _STOPPED = (4.0, 10.0)  # seconds
 
 
-@fault(seeds=4)
+@fault(seeds=4, carriers=BOTH)
 def qemu_is_stopped(case: Case) -> None:
-    _stop_during_a_run(case, "qemu-stm32")
+    _stop_during_a_run(case, case.qemu)
 
 
-@fault(seeds=4)
+@fault(seeds=4, carriers=BOTH)
 def a_virtual_board_is_stopped(case: Case) -> None:
-    _stop_during_a_run(case, "virtual-stm32")
+    _stop_during_a_run(case, case.virtual)
 
 
 def _stop_during_a_run(case: Case, target: str) -> None:

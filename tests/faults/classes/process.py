@@ -12,9 +12,9 @@ import psutil
 from tests.faults.case import Case
 from tests.faults.fault import fault
 from tests.faults.findings import Kind
+from tests.faults.truth import BOTH
 
 _RUN = ("run", "--model=anomaly")
-_TARGETS = ("qemu-stm32", "virtual-stm32")
 _LONGEST = 2.5  # seconds; a run takes about as long
 _PATIENCE = 8.0  # seconds
 _Action = Callable[["subprocess.Popen[bytes]"], None]
@@ -66,52 +66,52 @@ def judge_registrations(case: Case) -> None:
         case.found(Kind.ORPHAN, str(path))
 
 
-@fault(seeds=8)
+@fault(seeds=8, carriers=BOTH)
 def a_run_on_qemu_is_killed(case: Case) -> None:
     kill = signal_after(case.random.uniform(0, _LONGEST), signal.SIGKILL)
-    case.harness(*_RUN, "--target=qemu-stm32", ends=(-signal.SIGKILL, 0), during=kill)
-    case.harness(*_RUN, "--target=qemu-stm32", records=1)
+    case.harness(*_RUN, f"--target={case.qemu}", ends=(-signal.SIGKILL, 0), during=kill)
+    case.harness(*_RUN, f"--target={case.qemu}", records=1)
 
 
-@fault(seeds=8)
+@fault(seeds=8, carriers=BOTH)
 def the_harness_is_told_to_end(case: Case) -> None:
     number = case.random.choice([signal.SIGTERM, signal.SIGHUP])
     tell = signal_after(case.random.uniform(0.5, _LONGEST), number)
-    target = case.random.choice(_TARGETS)
+    target = case.random.choice((case.qemu, case.virtual))
     # Before Python has loaded the harness, the signal ends it without a word.
     case.harness(*_RUN, f"--target={target}", ends=(128 + number, 0, -number), during=tell)
     judge_registrations(case)
 
 
-@fault(seeds=6)
+@fault(seeds=6, carriers=BOTH)
 def the_supervisor_is_killed(case: Case) -> None:
     moment = case.random.uniform(0.5, _LONGEST)
-    target = case.random.choice(_TARGETS)
+    target = case.random.choice((case.qemu, case.virtual))
     action = signal_supervisor(moment, signal.SIGKILL)
     case.harness(*_RUN, f"--target={target}", ends=(3, 0), during=action)
     judge_registrations(case)
 
 
-@fault(seeds=6)
+@fault(seeds=6, carriers=BOTH)
 def the_supervisor_is_stopped_and_the_harness_killed(case: Case) -> None:
     moment = case.random.uniform(0.5, _LONGEST)
-    target = case.random.choice(_TARGETS)
+    target = case.random.choice((case.qemu, case.virtual))
     action = signal_supervisor(moment, signal.SIGSTOP, kill=True)
     case.harness(*_RUN, f"--target={target}", ends=(-signal.SIGKILL, 0), during=action)
     judge_registrations(case)
 
 
-@fault(seeds=4)
+@fault(seeds=4, carriers=BOTH)
 def the_supervisor_is_stopped(case: Case) -> None:
     moment = case.random.uniform(0.5, _LONGEST)
     action = signal_supervisor(moment, signal.SIGSTOP)
-    case.harness(*_RUN, "--target=qemu-stm32", during=action, records=1)
+    case.harness(*_RUN, f"--target={case.qemu}", during=action, records=1)
 
 
-@fault(seeds=4)
+@fault(seeds=4, carriers=BOTH)
 def both_are_killed(case: Case) -> None:
     moment = case.random.uniform(0.5, _LONGEST)
-    target = case.random.choice(_TARGETS)
+    target = case.random.choice((case.qemu, case.virtual))
     action = signal_supervisor(moment, signal.SIGKILL, kill=True)
     # The supervisor may be gone, and the harness about to report it.
     case.harness(*_RUN, f"--target={target}", ends=(-signal.SIGKILL, 3, 0), during=action)
