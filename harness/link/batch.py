@@ -53,7 +53,7 @@ class Queue:
 
 
 def deadline_of(expected: float) -> float:
-    """Return the seconds for a batch that is `expected` to take so many.
+    """Return the deadline of a batch that should take `expected` seconds.
 
     A device that hangs is noticed soon, and one that becomes slower has time.
     """
