@@ -81,7 +81,11 @@ static link_result_t run(void) {
     result.coarse = port_coarse() - coarse;
     result.disturbed = port_received() - received;
     result.status = status;
+#ifdef LINK_BATCH
+    result.stack = 0;
+#else
     result.stack = port_stack_used();
+#endif
     device.arena_size = nn_arena_size(); /* grows, if the engine uses a heap */
     return result;
 }
@@ -108,6 +112,9 @@ int main(void) {
     device = (link_device_t){
         .write = port_write,
         .run = run,
+#ifdef LINK_BATCH
+        .stack_used = port_stack_used,
+#endif
         .count = count,
         .build_id = link_build_id,
         .counter = port_counter(),

@@ -167,9 +167,13 @@ static void handle_run(session_t *session, uint8_t type, uint8_t sequence, const
         session->run_sequence = sequence;
         session->ran = type;
 #ifdef LINK_BATCH
-        if (type == MESSAGE_BATCH && session->result.status == 0) {
+        bool in_batch = type == MESSAGE_BATCH && session->result.status == 0;
+        more = in_batch && batch_done + 1U < word;
+        if (!more) {
+            session->result.stack = device->stack_used();
+        }
+        if (in_batch) {
             batch_put(device, &session->result);
-            more = batch_done < word;
         }
 #endif
     }

@@ -36,6 +36,11 @@ typedef struct {
 typedef struct {
     void (*write)(uint8_t byte); /* sends a byte */
     link_result_t (*run)(void);  /* runs one inference on the input */
+#ifdef LINK_BATCH
+    /* Returns `stack` of a result; `run` leaves it 0. To look for the peak takes as long as a small
+     * inference, so a batch does it once. */
+    uint32_t (*stack_used)(void);
+#endif
     /* Reads the counter. From then on until `run`, the core must not sleep, because its counter may
      * stand still. NULL: the host cannot measure the clock. */
     uint32_t (*count)(void);

@@ -10,6 +10,8 @@ import re
 import struct
 from collections.abc import Sequence
 
+import numpy as np
+
 from harness.errors import InfrastructureError
 from harness.link.channel import Channel
 
@@ -146,7 +148,7 @@ class Gdbstub:
 
 def encode(payload: bytes) -> bytes:
     """Return the packet with `payload`, which must contain neither `$` nor `#`."""
-    return b"$%s#%02x" % (payload, sum(payload) % 256)
+    return b"$%s#%02x" % (payload, np.frombuffer(payload, np.uint8).sum() % 256)
 
 
 def decode(packet: bytes) -> bytes | None:

@@ -16,6 +16,7 @@ from harness.link.messages import Message, Result, Welcome
 from harness.link.running import Request, request_run
 
 _WORD = 4
+_LEAST, _FACTOR = 5.0, 20.0  # seconds for any batch, and for each second that it should take
 _HEADER = struct.Struct("<IIIII")  # CRC-32, ticks, coarse, stack, disturbed
 
 
@@ -49,6 +50,14 @@ class Queue:
             _result(data[begin : begin + size], welcome, begin // size)
             for begin in range(0, len(data), size)
         ]
+
+
+def deadline_of(expected: float) -> float:
+    """Return the deadline of a batch that should take `expected` seconds.
+
+    A device that hangs is noticed soon, and one that becomes slower has time.
+    """
+    return _LEAST + _FACTOR * expected
 
 
 def run_batch(exchange: Exchange, welcome: Welcome, count: int, deadline: float) -> None:

@@ -4,18 +4,20 @@ A request without an answer is sent again. LOAD may be repeated freely; the devi
 repeated RUN without running the model again.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from harness.errors import InfrastructureError
 from harness.link import messages
-from harness.link.batch import run_batch
+from harness.link.batch import deadline_of, run_batch
 from harness.link.carrier import Carrier
 from harness.link.device_errors import DeviceRefusedError, DeviceSilentError, WrongInputError
 from harness.link.exchange import Exchange
+from harness.link.host_clock import Reading, Span
 from harness.link.loading import load
 from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
 from harness.link.protocol import InputVia
@@ -29,35 +31,11 @@ T = TypeVar("T")
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
 RUN_DEADLINE = 60.0
-"""Seconds for one inference."""
+"""Seconds for one inference, and the most for a batch."""
 
 _HELLO_PERIOD = 0.5
 _LONGEST_HELLO_PERIOD = 2.0
 _RESTARTS = 4  # with more boots before an answer to HELLO, the device is in a reset loop
-
-
-class Span(NamedTuple):
-    """An inference, from RUN to RESULT, in seconds of `time.perf_counter`.
-
-    If it was `disturbed`, bytes arrived during the inference and its measurement does not count.
-    `looks` is how often the host read the device's memory meanwhile, to see whether it has ended.
-    """
-
-    begin: float
-    end: float
-    disturbed: bool = False
-    looks: int = 0
-
-
-class Reading(NamedTuple):
-    """What the device's counter read at a moment between two of the host's clock.
-
-    `sent` and `received` are in seconds of `time.perf_counter`; `ticks` has 32 bits.
-    """
-
-    sent: float
-    received: float
-    ticks: int
 
 
 def _located(
@@ -100,6 +78,7 @@ class LinkClient:
         self.via = via
         self.waited = 0.0
         self.spans: list[Span] = []
+        self._last = math.inf  # the device's seconds for the last inference
         self._exchange = Exchange(carrier, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
@@ -178,11 +157,10 @@ class LinkClient:
     @_located
     def run_batch(self, count: int) -> Span:
         """Run the first `count` inputs in the device's queue; return the span of them all."""
-        began = time.perf_counter()
-        run_batch(self._exchange, self._session(), count, RUN_DEADLINE)
-        ended = time.perf_counter()
-        self.waited += ended - began
-        return Span(began, ended, looks=self._exchange.looks)
+        began, since = time.perf_counter(), self._exchange.device_time
+        deadline = min(RUN_DEADLINE, deadline_of(count * self._last))
+        run_batch(self._exchange, self._session(), count, deadline)
+        return self._answered(began, since, inferences=count)
 
     def count_retry(self) -> None:
         """Count an inference that is repeated because bytes disturbed it in a batch."""
@@ -292,9 +270,18 @@ class LinkClient:
         load(self._exchange, self._session(), data)
 
     def _run(self, data: bytes) -> Result:
-        began = time.perf_counter()
+        began, since = time.perf_counter(), self._exchange.device_time
         result = run(self._exchange, self._session(), data, RUN_DEADLINE)
+        span = self._answered(began, since)
+        self.spans.append(span._replace(disturbed=result.disturbed > 0))
+        return result
+
+    def _answered(self, began: float, since: float, *, inferences: int = 1) -> Span:
+        """Return the span of `inferences` that have just been answered, and count their time.
+
+        They began at `began` on the host's clock, and at `since` on the device's.
+        """
         ended = time.perf_counter()
         self.waited += ended - began
-        self.spans.append(Span(began, ended, result.disturbed > 0, self._exchange.looks))
-        return result
+        self._last = (self._exchange.device_time - since) / inferences
+        return Span(began, ended, looks=self._exchange.looks)

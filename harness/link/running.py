@@ -79,7 +79,7 @@ def _ended(exchange: Exchange, request: Request, deadline: float, answer_time: f
             return answer
         if retries.left <= 0:
             if last_chance:
-                raise overdue(exchange, deadline)
+                raise overdue(exchange, deadline, request.inferences)
             repeated = last_chance = True  # the result may be lost
             retries.restart(retries.patience)
             exchange.repeat(*request.sent)
@@ -92,10 +92,11 @@ def _ended(exchange: Exchange, request: Request, deadline: float, answer_time: f
             exchange.repeat(*request.sent)
 
 
-def overdue(exchange: Exchange, deadline: float) -> DeviceSilentError:
-    """Return the error for an inference that did not end within `deadline` seconds."""
+def overdue(exchange: Exchange, deadline: float, inferences: int = 1) -> DeviceSilentError:
+    """Return the error for `inferences` that did not end within `deadline` seconds."""
+    which = f"a batch of {inferences:,} inferences" if inferences > 1 else "the inference"
     return DeviceSilentError(
-        f"the inference did not end within {deadline:g} s",
+        f"{which} did not end within {deadline:.3g} s",
         where=exchange.name,
         remedy="the device hangs, or it is too slow for this model",
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from harness.errors import InfrastructureError
-from harness.link.link_client import Reading
+from harness.link.host_clock import Reading
 from harness.target.target_file import Target
 
 APART = 1.0

@@ -79,7 +79,9 @@ class InputWay:
             count = min(self._count(session, batches=batches), len(inputs) - index)
             begin = time.perf_counter()
             try:
-                results = self._run(session, inputs[index : index + count], index)
+                results = self._run(
+                    session, inputs[index : index + count], range(index, index + count)
+                )
             except MemoryUnusableError as error:
                 self._to_serial(session, error)
                 continue
@@ -87,10 +89,15 @@ class InputWay:
             yield from results
             index += count
 
-    def _run(self, session: Session, inputs: Sequence[bytes], first: int) -> list[Result]:
+    def _run(
+        self, session: Session, inputs: Sequence[bytes], vectors: Sequence[int]
+    ) -> list[Result]:
         if self._queue is not None and len(inputs) > 1:
-            return session.measure_batch(inputs, first, self._queue)
-        return [session.measure(data, f"vector {first + i}") for i, data in enumerate(inputs)]
+            return session.measure_batch(inputs, vectors, self._queue)
+        return [
+            session.measure(data, f"vector {vector}")
+            for data, vector in zip(inputs, vectors, strict=True)
+        ]
 
     def _count(self, session: Session, *, batches: bool, seconds: float = _BATCH_SECONDS) -> int:
         """Return how many inputs go to the device at once, to compute about `seconds`."""
@@ -126,7 +133,7 @@ class InputWay:
         count = min(_COPIES, count)
         waited = session.link.waited
         begin = time.perf_counter()
-        results = self._run(session, [data] * count, 0)
+        results = self._run(session, [data] * count, [0] * count)
         seconds = time.perf_counter() - begin - (session.link.waited - waited)
         return _Trial(results, seconds / count)
 

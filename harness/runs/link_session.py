@@ -105,7 +105,7 @@ class Session:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
         waited = self.link.waited
         result = self.infer(data, which)
-        self._check_ticks(result, which)
+        check_ticks(result, self._counting, self._where(which))
         if self.bracket is not None:
             result = self._corrected(result, self.bracket, 0)
             executed = self._executed(self.bracket, 0)
@@ -117,10 +117,12 @@ class Session:
         check_wrap(waited, self.hz, self.welcome, self._where(which))
         return result
 
-    def measure_batch(self, inputs: Sequence[bytes], first: int, queue: Queue) -> list[Result]:
-        """The same for several inputs at once, through `queue`; they begin with vector `first`."""
+    def measure_batch(
+        self, inputs: Sequence[bytes], vectors: Sequence[int], queue: Queue
+    ) -> list[Result]:
+        """The same for several inputs at once, through `queue`; they are those of `vectors`."""
         waited, begin, count = self.link.waited, queue.done_address, len(inputs)
-        reached = f"vector {first}"
+        reached = f"vector {vectors[0]}"
         try:
             # With the count before the queue: it may still be that of the batch before.
             nothing_done = bytes(queue.memory.start - begin)
@@ -133,18 +135,19 @@ class Session:
             if bracket is not None:
                 results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
         except InfrastructureError as error:
-            raise self._explained(error, reached or self._reached(queue, first, count)) from error
+            raise self._explained(error, reached or self._reached(queue, vectors)) from error
         waited = self.link.waited - waited
         check_waited(sum(result.ticks for result in results), waited, self._target)
         spoilt = [index for index in range(count) if self._is_spoilt(results[index], index)]
         spans = [span._replace(looks=looks) for looks in looks_of(span.looks, count)]
-        for index, result in enumerate(results):
+        counting = self._counting
+        for index, (result, vector) in enumerate(zip(results, vectors, strict=True)):
             if index in spoilt:
                 self.link.count_retry()
-                results[index] = self.measure(inputs[index], f"vector {first + index}")
+                results[index] = self.measure(inputs[index], f"vector {vector}")
                 spans[index] = self.link.spans.pop()
             else:
-                self._check_ticks(result, f"vector {first + index}")
+                check_ticks(result, counting, self._where(f"vector {vector}"))
         self.link.spans += spans
         return results
 
@@ -197,13 +200,13 @@ class Session:
         counted = self.bracket is None or self._executed(self.bracket, index) == self.ticks(result)
         return result.disturbed > 0 or not counted
 
-    def _check_ticks(self, result: Result, which: str) -> None:
-        """Check the ticks of `result`, except against a count of the emulator's own.
+    @property
+    def _counting(self) -> Welcome:
+        """What ticks are checked against: without a coarse counter, if the emulator counts itself.
 
-        That says more than a coarse counter, whose time in an emulator may pass in leaps.
+        Its count says more than a coarse counter, whose time in an emulator may pass in leaps.
         """
-        coarse_ticks = self.welcome.coarse_ticks if self.bracket is None else 0
-        check_ticks(result, replace(self.welcome, coarse_ticks=coarse_ticks), self._where(which))
+        return self.welcome if self.bracket is None else replace(self.welcome, coarse_ticks=0)
 
     def _executed(self, bracket: Bracket, index: int) -> int:
         """Return the instructions between two readings of the counter, as it counts them."""
@@ -217,15 +220,25 @@ class Session:
     def _where(self, which: str) -> str:
         return f"{self._target.name}: {which}"
 
-    def _reached(self, queue: Queue, first: int, count: int) -> str:
-        """Return at which vector a batch has ended, or which it had if the memory is gone."""
+    def _reached(self, queue: Queue, vectors: Sequence[int]) -> str:
+        """Return at which of its `vectors` a batch has ended, as far as it is known.
+
+        It is not if memory cannot be read, or if all of them have run and their results are lost.
+        """
         try:
             done = int.from_bytes(self._board.read_memory(queue.done_address, _WORD), "little")
         except InfrastructureError:
-            done = count
-        return (
-            f"vector {first + done}" if done < count else f"vectors {first} to {first + count - 1}"
-        )
+            done = len(vectors)
+        return f"vector {vectors[done]}" if done < len(vectors) else unanswered(vectors)
+
+
+def unanswered(vectors: Sequence[int]) -> str:
+    """Return the words for `vectors` of a batch without results; all before them have theirs."""
+    first, last = vectors[0], vectors[-1]
+    if first == last:  # also the copies of a vector
+        return f"vector {first}"
+    before = ["", "; vector 0 was answered", f"; vectors 0 to {first - 1} were answered"]
+    return f"vectors {first} to {last}{before[min(first, 2)]}"
 
 
 def looks_of(looks: int, count: int) -> list[int]:

@@ -49,14 +49,14 @@ EMULATORS = ("qemu-stm32", "virtual-stm32")
 
 
 def main(vectors: int) -> None:
-    """Print every figure with its budget; so many keyword vectors go over a serial line."""
+    """Print every figure with its budget; so many keyword vectors go over each carrier."""
     with tempfile.TemporaryDirectory(prefix="harness-perf-") as name:
         folder = Path(name)
         firmware = host.build_firmware(folder / "host", "identity")
         exchange(firmware)
         throttled_line(firmware)
-        serial = protocols(folder / "protocols", vectors, show)
-        carriers(folder / "carriers", vectors, serial, show)
+        with protocols(folder / "protocols", vectors, show) as serial:
+            carriers(folder / "carriers", vectors, serial, show)
         for target in EMULATORS:
             feeds(folder, target)
         for target in (*EMULATORS, "renode-stm32"):

@@ -1,5 +1,6 @@
 """Model folders that tests make."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,21 @@ from tests.support.repository import DESCRIPTION
 
 ROOT = Path(__file__).parents[2]
 
+MLPERF_TINY = ROOT.parent / "shared" / "mlperf-tiny"
+"""MLPerf Tiny's models and vectors, which are not everywhere beside a checkout."""
+
+KEYWORDS = """\
+description = "MLPerf Tiny keyword spotting, reference model"
+task = "classification"
+metric = "accuracy"
+quality_target = 0.90
+[input]
+preprocessing = "49 windows of 10 MFCC, int8"
+[provenance]
+data = "Speech Commands v2, MLPerf Tiny's 1000 vectors"
+licence = "Apache-2.0"
+"""
+
 LARGE = (75, 75, 9)
 """Shape of a large input: 50,625 bytes, which is no multiple of a word or of a packet."""
 
@@ -21,6 +37,21 @@ def few_digits(folder: Path, vectors: int) -> Model:
     held = dict(np.load(folder / "vectors.npz"))
     first = {name: held[name][:vectors] for name in ("inputs", "labels", "golden")}
     np.savez(folder / "vectors.npz", **held | first)
+    return load_model(folder)
+
+
+def mlperf_keywords(folder: Path, vectors: int = 1000) -> Model:
+    """Make MLPerf Tiny's reference model in `folder`, with the first of its 1000 vectors."""
+    folder.mkdir(parents=True)
+    (folder / "model.toml").write_text(KEYWORDS)
+    network = MLPERF_TINY / "models" / "kws_ref_model.tflite"
+    (folder / "model.tflite").write_bytes(network.read_bytes())
+    names = MLPERF_TINY / "vectors" / "kws01"
+    with (names / "y_labels.csv").open() as file:
+        rows = [(name, int(label)) for name, _, label in csv.reader(file)][:vectors]
+    inputs = [np.fromfile(names / name, np.int8).reshape(49, 10, 1) for name, _ in rows]
+    labels = np.array([label for _, label in rows])
+    np.savez(folder / "vectors.npz", inputs=np.stack(inputs), labels=labels)
     return load_model(folder)
 
 

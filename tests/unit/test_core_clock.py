@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from harness.errors import InfrastructureError, InputError
 from harness.link import frame
 from harness.link.channel import Channel
-from harness.link.link_client import LinkClient, Reading
+from harness.link.host_clock import Reading
+from harness.link.link_client import LinkClient
 from harness.measure import core_clock
 from harness.measure.core_clock import (
     ClockBounds,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.link.link_client import Span
+from harness.link.host_clock import Span
 from harness.measure.energy.inference_energy import VIRTUAL, Energy, energy_of, estimate_energy
 from harness.measure.energy.inference_windows import Timeline
 from harness.measure.energy.meters.meter import Capture

@@ -90,6 +90,76 @@ def _infer(client: LinkClient) -> None:
     client.infer(DATA)
 
 
+def computing(run: float, batch: float | None) -> Spoil:
+    """Answer RUN and BATCH after so many seconds; BATCH never, if that is None."""
+
+    def spoil(sequence: int, answers: list[bytes]) -> Iterator[Sent]:
+        if len(answers) > 1:  # an honest device knows RUN, but not BATCH
+            accepted, result = answers
+            return iter([(0.0, accepted), (run, result)])
+        accepted = message(Message.ACK, sequence, b"")
+        if batch is None:
+            return iter([(0.0, accepted)])
+        done = message(Message.BATCHED, sequence, struct.pack("<I", COUNT))
+        return iter([(0.0, accepted), (batch, done)])
+
+    return spoil
+
+
+COUNT = 50
+
+
+ON_LINE = 0.0075  # seconds for ACK and RESULT
+
+
+@pytest.mark.parametrize(
+    ("inference", "deadline"), [(0.0, 12.5), (0.01, 22.5), (0.04, 52.5), (1.0, 60.0), (None, 60.0)]
+)
+def test_a_batch_that_hangs_is_noticed_soon(inference: float | None, deadline: float) -> None:
+    """It has 5 s, and 20 times what it should take; at most as long as one inference has."""
+    if deadline < 60.0:
+        assert inference is not None
+        assert deadline == pytest.approx(5 + 20 * COUNT * (inference + ON_LINE))
+    spoil = computing(inference or 0.0, None)
+    client, line, device = opened(Message.RUN, Message.BATCH, spoil=spoil)
+    client.hello(BUILD_ID.hex())
+    if inference is not None:
+        client.infer(DATA)
+    began = line.now
+    with pytest.raises(DeviceSilentError, match="a batch of 50 inferences did not end") as error:
+        client.run_batch(COUNT)
+    assert float(error.value.what.split()[-2]) == pytest.approx(deadline, abs=0.2)
+    # After the deadline, the answer may be lost: it is asked for once more.
+    assert device.heard.count(Message.BATCH) == 2
+    assert line.now - began < deadline + 19
+
+
+@pytest.mark.parametrize(("inference", "batch"), [(0.01, 14.0), (0.0001, 5.0), (1.0, 59.0)])
+def test_a_batch_may_take_much_longer_than_the_inference_before(
+    inference: float, batch: float
+) -> None:
+    client, line, device = opened(Message.RUN, Message.BATCH, spoil=computing(inference, batch))
+    client.hello(BUILD_ID.hex())
+    client.infer(DATA)
+    began = line.now
+    client.run_batch(COUNT)
+    assert line.now - began > batch
+    assert device.heard.count(Message.BATCH) == 1
+    client.run_batch(COUNT)  # the device has become that slow
+
+
+def test_time_in_which_a_device_stands_still_is_not_that_of_its_batch() -> None:
+    device = Spoilt(Message.RUN, Message.BATCH, spoil=computing(0.001, 1.0))
+    line = FakeLine(device, stopped=(1.0, 40.0))
+    client = LinkClient(line, baud=115_200)
+    client.hello(BUILD_ID.hex())
+    client.infer(DATA)
+    assert line.now < 1.0
+    client.run_batch(COUNT)  # which has 6 s
+    assert line.now > 40.0
+    assert device.heard.count(Message.BATCH) == 1
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 59.0])
 def test_a_trace_of_layers_without_end_ends(seconds: float) -> None:
     def layers(sequence: int, _: list[bytes]) -> Iterator[Sent]:

@@ -34,7 +34,7 @@ from harness.model.tensor_block import pack
 from harness.runs.bench import open_link_dut
 from harness.runs.input_way import InputWay
 from harness.runs.link_dut import LinkDut
-from harness.runs.link_session import looks_of
+from harness.runs.link_session import looks_of, unanswered
 from harness.runs.request import RunRequest
 from harness.support.bundled_files import bundled
 from harness.support.progress import Progress
@@ -185,10 +185,67 @@ def test_a_batch_that_never_began_does_not_count_the_one_before(
         queue = session.queue(dut.image)
         assert queue is not None
         data = dut._packed([values[0] for values in digits.vectors.all_inputs])
-        session.measure_batch([data] * 2, 0, queue)
+        session.measure_batch([data] * 2, range(2), queue)
         monkeypatch.setattr(session.link, "run_batch", silent)
         with pytest.raises(InfrastructureError, match="vector 2: nobody answers"):
-            session.measure_batch([data] * 5, 2, queue)
+            session.measure_batch([data] * 5, range(2, 7), queue)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "said"),
+    [
+        (range(8), "vectors 0 to 7"),
+        (range(1, 5), "vectors 1 to 4; vector 0 was answered"),
+        (range(12, 20), "vectors 12 to 19; vectors 0 to 11 were answered"),
+        (range(12, 13), "vector 12"),
+        ([0, 0, 0, 0], "vector 0"),  # copies, to compare
+    ],
+)
+def test_a_batch_without_results_is_named_with_what_was_answered_before(
+    vectors: list[int] | range, said: str
+) -> None:
+    assert unanswered(vectors) == said
+
+
+@needs_boards
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (0, "vector 12"),
+        (3, "vector 15"),
+        (5, "vectors 12 to 16; vectors 0 to 11 were answered"),
+        (None, "vectors 12 to 16; vectors 0 to 11 were answered"),
+    ],
+)
+def test_a_batch_that_ends_early_says_at_which_vector_as_far_as_memory_tells(
+    done: int | None,
+    said: str,
+    digits: Model,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`done` of its five inferences have ended; with None, the probe is lost."""
+    with started(target_of(VIRTUAL), digits, images, tmp_path, "debug") as dut:
+        session, board = dut._opened, dut.board
+        queue = session.queue(dut.image)
+        assert queue is not None
+        data = dut._packed([values[0] for values in digits.vectors.all_inputs])
+
+        def ended(_: int) -> None:
+            if done is None:
+                monkeypatch.setattr(board, "read_memory", lost)
+            else:
+                board.write_memory(queue.done_address, done.to_bytes(4, "little"))
+            raise InfrastructureError("the line is dead")
+
+        def lost(*_: int) -> None:
+            raise InfrastructureError("no probe")
+
+        monkeypatch.setattr(session.link, "run_batch", ended)
+        with pytest.raises(InfrastructureError) as error:
+            session.measure_batch([data] * 5, range(12, 17), queue)
+    assert error.value.where == said
 
 
 @needs_boards
@@ -203,7 +260,7 @@ def test_every_inference_of_a_batch_has_one_span_in_its_order(
         data = dut._packed([values[0] for values in digits.vectors.all_inputs])
         monkeypatch.setattr(session, "_is_spoilt", lambda _, index: index == 1)
         before = len(session.link.spans)
-        session.measure_batch([data] * 3, 0, queue)
+        session.measure_batch([data] * 3, range(3), queue)
         spans = session.link.spans[before:]
     assert len(spans) == 3
     assert spans[0].begin == spans[2].begin < spans[1].begin
@@ -436,7 +493,7 @@ def test_a_repeated_batch_is_answered_again_and_runs_once(
         queue = session.queue(dut.image)
         assert queue is not None
         inputs = [pack(dut._network.input_tensors, [one]) for one in digits.vectors.inputs[:3]]
-        expected = session.measure_batch(inputs, 0, queue)
+        expected = session.measure_batch(inputs, range(3), queue)
         exchange = dut._link._exchange
         body = struct.pack("<I", 3)
         exchange.send(Message.BATCH, exchange._sequence, body)  # as if its answer were lost
@@ -444,6 +501,22 @@ def test_a_repeated_batch_is_answered_again_and_runs_once(
         assert [answer.type for answer in answers if answer] == [Message.ACK, Message.BATCHED]
         read = dut.board.read_memory(queue.memory.start, queue.result_bytes(3, dut.welcome))
         assert queue.results(read, dut.welcome) == expected
+
+
+@needs_boards
+def test_a_batch_looks_at_the_stack_once(
+    target: Target, digits: Model, images: Path, tmp_path: Path
+) -> None:
+    """To look for its peak, the firmware reads all of the stack that was never used."""
+    with started(target, digits, images, tmp_path, "debug") as dut:
+        session = dut._opened
+        queue = session.queue(dut.image)
+        assert queue is not None
+        data = dut._packed([values[0] for values in digits.vectors.all_inputs])
+        alone = session.measure(data, "vector 0")
+        batch = session.measure_batch([data] * 3, range(3), queue)
+    assert [result.stack for result in batch] == [0, 0, alone.stack]
+    assert alone.stack > 0
 
 
 WELCOME = Welcome(0, "0" * 32, 2048, 0x2000_0000, 5, 3, 0, 1 << 20, 0, 0, 0, "dwt")

@@ -18,12 +18,13 @@ from harness.board.board_options import BoardOptions
 from harness.board.provision import provision
 from harness.engines.registry import find_engine
 from harness.image.build import build_image
-from harness.link import exchange, link_client
+from harness.link import batch, exchange, link_client
 from harness.link.link_client import LinkClient
 from harness.model.folder import find_model
 from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from tests.support import host
+from tests.support.devices import opened
 
 ROOT = Path(__file__).parents[2]
 STOPPED = 1.2
@@ -97,6 +98,30 @@ def test_an_emulator_that_is_stopped_ends_no_session(name: str, tmp_path: Path) 
                     result = link.infer(data)
                     assert result.output == expected.output
         assert link.infer(data).output == expected.output
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_an_emulator_that_is_stopped_in_a_batch_ends_no_session(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_LEAST", 0.3)
+    target = find_target(name, [ROOT / "targets"])
+    model = find_model("digits", [ROOT / "models"])
+    image = build_image(target, model, find_engine("cmsis-nn"), ROOT / "build" / "images")
+    with opened(
+        target, model, image, tmp_path, board_options=BoardOptions(input_via="debug")
+    ) as dut:
+        session = dut._opened
+        queue = session.queue(image)
+        assert queue is not None
+        inputs = [dut._packed([values]) for values in model.vectors.inputs[:20]]
+        expected = [session.measure(data, "a vector").output for data in inputs]
+        for seconds in (0.0, 0.02):
+            end = time.monotonic() + STOPPED + 0.3
+            with stopped_after(seconds):
+                while time.monotonic() < end:
+                    results = session.measure_batch(inputs, range(20), queue)
+                    assert [result.output for result in results] == expected
 
 
 HARNESS = """

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InfrastructureError
-from harness.link.link_client import Span
+from harness.link.host_clock import Span
 from harness.measure.energy.meters.meter import Capture
 
 Interval = tuple[float, float]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from harness.errors import InfrastructureError
 from harness.link.device_errors import MalformedMessageError
-from harness.link.link_client import Span
+from harness.link.host_clock import Span
 from harness.model.mlperf_benchmarks import agrees
 from harness.runs.mlperf.device_lines import InferAnswer
 from harness.runs.mlperf.mlperf_client import MlperfClient

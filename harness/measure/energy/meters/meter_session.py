@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import HarnessError
-from harness.link.link_client import Span
+from harness.link.host_clock import Span
 from harness.link.messages import Welcome, result_size
 from harness.measure.energy.inference_energy import Energy, energy_of
 from harness.measure.energy.inference_windows import Interval, Timeline, between_edges
