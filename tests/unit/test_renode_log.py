@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.board.renode.renode_log import (
-    INTERRUPT,
-    READING,
-    Counts,
-    Inference,
-    Interrupts,
-    RenodeLog,
-)
+from harness.board.renode.readings import Counts, Inference, Interrupts
+from harness.board.renode.renode_log import INTERRUPT, READING, RenodeLog
 
 CODE = [range(0x0800_0000, 0x0801_0000)]
 READ = "[WARNING] sysbus: [cpu: 0x8000ABC] ReadDoubleWord from non existing peripheral at {}."
