@@ -185,7 +185,7 @@ class LinkClient:
         return Span(began, ended, looks=self._exchange.looks)
 
     def count_retry(self) -> None:
-        """Count an inference that is repeated because bytes disturbed it in a batch."""
+        """Count an inference that is repeated: disturbed by bytes, or counted otherwise."""
         self._exchange.retries += 1
 
     @_located
