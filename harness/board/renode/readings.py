@@ -99,12 +99,12 @@ class Readings:
         self._since.add(access)
 
     def add_interrupt(self, instructions: int) -> None:
-        """Add an interrupt that has executed so many instructions."""
+        """Add an interrupt that has executed this number of `instructions`."""
         handled = self._handled
         self._handled = Interrupts(handled.count + 1, handled.instructions + instructions)
 
     def last(self, inferences: int) -> list[Pair] | None:
-        """Return the readings of the last `inferences`; None if there are not so many."""
+        """Return the readings of the last `inferences`; None if some are missing."""
         readings = list(self._last)[-2 * inferences :]
         if len(readings) < 2 * inferences:
             return None
