@@ -163,7 +163,7 @@ class LinkClient:
         return self._answered(began, since, inferences=count)
 
     def count_retry(self) -> None:
-        """Count an inference that is repeated because bytes disturbed it in a batch."""
+        """Count an inference that is repeated: disturbed by bytes, or counted otherwise."""
         self._exchange.retries += 1
 
     @_located

@@ -49,6 +49,8 @@ MEMORIES = (range(0x0800_0000, 0x0820_0000), range(0x2000_0000, 0x2004_0000))
 
 # Which exchange a command is answered from, unless told otherwise: the first that fits.
 ANSWERS = {
+    "python": "variable",
+    "SetHookAfterPeripheralRead": "variable",
     "logFile": "log file",
     "mach create": "create",
     "LoadPlatformDescription": "platform",

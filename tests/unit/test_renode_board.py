@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from harness.board.renode.renode_board import RenodeBoard
+from harness.board.renode.renode_log import LOAD, READING
 from harness.elf import Elf
 from harness.engines import registry
 from harness.engines.registry import find_engine
@@ -30,6 +31,7 @@ from harness.image.build import Image, build_image
 from harness.link import link_client
 from harness.model.folder import find_model
 from harness.report.runs_legend import legend_of
+from harness.runs.link_session import Session
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Renode, Target
 from tests.support.faulting import Behaviour
@@ -415,6 +417,77 @@ OWN_LINES = (
     'board.overlay of the target file (docs/renode.md, "Counting"):\n'
     "cpu:\n    PerformanceInMips: 100\n{}\n    frequency: 100000000\n"
 )
+
+
+@dataclasses.dataclass
+class Counted:
+    """A session on this machine's Renode, with a model of 12,000 instructions."""
+
+    session: Session
+    board: RenodeBoard
+    image: Image
+    log: Path
+    data: bytes
+
+    def infer(self) -> int:
+        return self.session.measure(self.data, "a vector").ticks
+
+    def command(self, line: str) -> None:
+        self.board._started().monitor.command(line)
+
+    def lines(self, text: str) -> int:
+        """Return how often Renode's log has `text` up to its first number."""
+        return self.log.read_text().count(text.partition("{")[0])
+
+
+@pytest.fixture
+def counted(target: Target, scratch: Path, tmp_path: Path) -> Iterator[Counted]:
+    model = find_model("faces", [ROOT / "models"])
+    data = b"".join(values[0].tobytes() for values in model.vectors.all_inputs)
+    renode = real_renode()
+    image = build_image(target, model, find_engine("cmsis-nn"), IMAGES)
+    with closing(board_of(target, tmp_path, renode)) as board:
+        session = Session(image, board, target, "debug")
+        (log,) = tmp_path.glob("*.log")
+        yield Counted(session, board, image, log, data)
+
+
+def test_from_the_second_inference_on_the_register_is_watched_alone(counted: Counted) -> None:
+    """A hook at the function takes milliseconds, one at the register microseconds."""
+    ticks = counted.infer()
+    calls, loads = counted.lines(READING), counted.lines(LOAD)
+    assert {counted.infer() for _ in range(3)} == {ticks}
+    assert counted.lines(READING) == calls
+    assert counted.lines(LOAD) == loads + 2 * 3
+
+
+def test_a_counter_that_goes_wrong_after_the_first_inference_is_refused(counted: Counted) -> None:
+    counted.infer()
+    counted.command("sysbus.cpu PerformanceInMips 50")
+    with pytest.raises(InfrastructureError, match=r"counted \S+ instructions in an inference"):
+        counted.infer()
+
+
+def test_renode_s_own_count_is_exact_where_a_time_step_ends(counted: Counted) -> None:
+    """Some steps end within the function that reads the counter. There the DWT's ticks are off."""
+    exact = counted.infer()
+    queue = counted.session.queue(counted.image)
+    assert queue is not None
+    nothing_done = bytes(queue.memory.start - queue.done_address)
+    inputs = nothing_done + queue.inputs([counted.data] * 20, counted.session.welcome)
+    counted.command('emulation SetGlobalQuantum "0.000002"')
+    ticks, executed = set(), set()
+    for _ in range(10):
+        counted.board.write_memory(queue.done_address, inputs)
+        counted.session.link.run_batch(20)
+        size = queue.result_bytes(20, counted.session.welcome)
+        read = counted.board.read_memory(queue.memory.start, size)
+        bracket = counted.board.bracket(20)
+        assert bracket is not None
+        ticks |= {one.ticks for one in queue.results(read, counted.session.welcome)}
+        executed |= {bracket.counted(index, overhead=True) for index in range(20)}
+    assert executed == {exact}
+    assert ticks > {exact}
 
 
 @pytest.mark.parametrize("miscount", [-1, 1, 250_000])

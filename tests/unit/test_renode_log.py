@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.board.renode.renode_log import (
-    INTERRUPT,
-    READING,
-    Counts,
-    Inference,
-    Interrupts,
-    RenodeLog,
-)
+from harness.board.renode.readings import Counts, Inference, Interrupts
+from harness.board.renode.renode_log import INTERRUPT, LOAD, READING, RenodeLog
 
 CODE = [range(0x0800_0000, 0x0801_0000)]
 READ = "[WARNING] sysbus: [cpu: 0x8000ABC] ReadDoubleWord from non existing peripheral at {}."
@@ -23,13 +17,23 @@ def reading(count: int, core: str = "cpu") -> str:
     return f"[INFO] {core}: {READING.format(count)}"
 
 
+def load(count: int, at: int = 0x8001CC0, core: str = "cpu") -> str:
+    return f"[INFO] {core}: {LOAD.format(count, hex(at))}"
+
+
 def interrupt(edge: str, count: int, core: str = "cpu") -> str:
     return f"[INFO] {core}: {INTERRUPT.format(count, edge)}"
 
 
+def append(folder: Path, *lines: str) -> None:
+    with (folder / "renode.log").open("a") as file:
+        file.writelines(f"20:24:00.2822 {line}\n" for line in lines)
+
+
 def log_of(folder: Path, *lines: str) -> RenodeLog:
     path = folder / "renode.log"
-    path.write_text("".join(f"20:24:00.2822 {line}\n" for line in lines))
+    path.unlink(missing_ok=True)
+    append(folder, *lines)
     log = RenodeLog(path, "cpu", CODE)
     log.update()
     return log
@@ -53,6 +57,59 @@ def test_interrupts_within_an_inference_are_told_apart(tmp_path: Path) -> None:
     log = log_of(tmp_path, *lines)
     assert log.brackets() == Counts((Inference(80, Interrupts(2, 11)),), 4)
     assert log.excerpt() == [], "they do not help a person"
+
+
+START = [load(1, 0x8000100), reading(10), load(12), reading(15), load(17)]  # an empty bracket
+
+
+def test_loads_of_the_register_count_once_they_agree_with_the_calls(tmp_path: Path) -> None:
+    log = log_of(tmp_path, *START, reading(100), load(102), reading(200), load(202))
+    assert not log.has_load
+    assert log.brackets() == Counts((Inference(100, Interrupts()),), 5)
+    assert log.has_load
+    lines = [load(302), load(350, 0x8000100), load(402), load(502), load(662)]
+    append(tmp_path, *lines)
+    log.update()
+    assert log.brackets(2) == Counts(
+        (Inference(100, Interrupts()), Inference(160, Interrupts())), 5
+    )
+    assert log.brackets() is None, "it is counted once"
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [
+        [],
+        [load(102), load(201)],  # another number
+        [load(202)],
+        [load(102), load(103), load(202), load(203)],  # the function reads the register twice
+        [load(102), load(202, 0x8001CC4)],  # at two places
+        [load(102, core="cpu1"), load(202, core="cpu1")],
+    ],
+)
+def test_loads_that_do_not_agree_with_the_calls_never_count(
+    tmp_path: Path, loads: list[str]
+) -> None:
+    """Such as those of firmware that reads the register elsewhere, or another counter."""
+
+    def at(line: str) -> int:
+        return int(line.partition(" after ")[2].partition(" ")[0])
+
+    lines = sorted([reading(100), reading(200), *loads], key=at)
+    log = log_of(tmp_path, *map(reading, (10, 15)), *lines)
+    assert log.brackets() == Counts((Inference(100, Interrupts()),), 5)
+    assert not log.has_load
+
+
+def test_interrupts_and_accesses_between_loads_count(tmp_path: Path) -> None:
+    log = log_of(tmp_path, *START, reading(100), load(102), reading(200), load(202))
+    log.brackets()
+    lines = [load(302), interrupt("begins", 310), interrupt("ends", 316)]
+    lines += [READ.format("0x40028014"), load(402), READ.format("0x40028014")]
+    append(tmp_path, *lines)
+    log.update()
+    assert log.brackets() == Counts((Inference(100, Interrupts(1, 6)),), 5)
+    assert log.unmapped.count == 1
 
 
 def test_the_name_of_the_machine_may_precede_a_source(tmp_path: Path) -> None:
@@ -127,7 +184,7 @@ def test_a_core_that_renode_stopped_is_noticed(tmp_path: Path) -> None:
 
 def test_an_excerpt_has_the_last_warnings_without_readings(tmp_path: Path) -> None:
     lines = [f"[WARNING] uart0: {number}" for number in range(20)]
-    log = log_of(tmp_path, *lines, *map(reading, range(50)))
+    log = log_of(tmp_path, *lines, *map(reading, range(50)), *map(load, range(50)))
     assert [line.split(": ")[1] for line in log.excerpt()] == [str(n) for n in range(10, 20)]
     assert log_of(tmp_path, "[INFO] System bus created.", reading(1)).excerpt() == [
         "20:24:00.2822 [INFO] System bus created."

@@ -7,9 +7,6 @@ from harness.board.renode.monitor import Monitor
 from harness.board.renode.renode_log import INTERRUPT
 from harness.target.target_file import Core, Renode
 
-COUNTER = "port_ticks"
-"""The firmware's function that reads the counter, at both ends of a bracket."""
-
 _MIPS = 100  # an instruction takes 10 ns, which Renode calculates with exactly
 _HZ = _MIPS * 1_000_000
 _DWT = re.compile(r"(\w+) \(DWT\)")
@@ -49,9 +46,12 @@ def report_interrupts(monitor: Monitor, board: Renode) -> None:
         monitor.command(f'sysbus.{board.cpu} AddHookAtInterrupt{edge} "{hook}"')
 
 
-def counting_remedy(monitor: Monitor, board: Renode) -> str:
-    """Return what to write so that the DWT counts one tick for each instruction."""
-    dwt = _DWT.search(monitor.command("peripherals"))
+def counting_remedy(peripherals: str, board: Renode) -> str:
+    """Return what to write so that the DWT counts one tick for each instruction.
+
+    `peripherals` is what the Monitor's command of this name lists.
+    """
+    dwt = _DWT.search(peripherals)
     frequency = f"frequency: {_MIPS}000000"
     if not board.platform.endswith(".resc"):
         entry = dwt[1] if dwt else "dwt: Miscellaneous.DWT @ sysbus 0xE0001000"

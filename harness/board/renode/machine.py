@@ -4,9 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from harness.board.renode.core_counters import COUNTER
+from harness.board.renode.counter_hooks import report_readings
 from harness.board.renode.monitor import Monitor, MonitorRefusedError, quoted
-from harness.board.renode.renode_log import READING
 from harness.board.renode.script import FIRMWARE, without_downloads
 from harness.elf import Elf
 from harness.errors import InputError
@@ -122,18 +121,12 @@ def load(monitor: Monitor, target: Target, board: Renode, elf: Elf) -> None:
         raise _no_memory(target, board, f"RAM at {end:#010x}, where memory.ram ends")
 
 
-def report(monitor: Monitor, board: Renode, elf: Elf) -> None:
-    """Have Renode write to its log what `RenodeLog` reads, whatever a script has turned off.
-
-    The hook at the function that reads the counter executes no instruction of the core.
-    """
+def report(monitor: Monitor, board: Renode, elf: Elf, peripherals: str) -> None:
+    """Have Renode write to its log what `RenodeLog` reads, whatever a script has turned off."""
     for source in ("", " sysbus", f" sysbus.{board.cpu}"):
         monitor.command(f"logLevel 1{source}")
     monitor.command("sysbus UnhandledAccessBehaviour Report")
-    counter = elf.symbols(COUNTER)
-    if counter is not None:
-        hook = f"self.InfoLog('{READING}', self.ExecutedInstructions)"
-        monitor.command(f'sysbus.{board.cpu} AddHook {counter[0] & ~1:#x} "{hook}"')
+    report_readings(monitor, board, elf, peripherals)
 
 
 def connect(monitor: Monitor, target: Target, board: Renode, scratch: Path) -> int:

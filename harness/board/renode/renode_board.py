@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 from harness.board.board import Bracket, Executed, log_file, not_started, rtt_carrier
-from harness.board.renode import core_counters, machine
+from harness.board.renode import core_counters, counter_hooks, machine
 from harness.board.renode.installation import find_renode
 from harness.board.renode.monitor import quoted
-from harness.board.renode.renode_log import Accesses, RenodeLog
+from harness.board.renode.readings import Accesses
+from harness.board.renode.renode_log import RenodeLog
 from harness.board.renode.renode_process import RenodeProcess, stderr_of
 from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
@@ -39,6 +40,7 @@ class RenodeBoard:
         self._process: RenodeProcess | None = None
         self._line: int | None = None
         self._elf: Elf | None = None
+        self._remedy = ""  # how to make one tick one instruction
 
     @property
     def version(self) -> str:
@@ -49,7 +51,6 @@ class RenodeBoard:
         """Start Renode, create the machine, load `image`, and run it."""
         self.stop()
         elf = self._elf = image.elf
-        self._remedy = ""
         self._log = RenodeLog(self._log_file, self._board.cpu, elf.memory())
         process = self._process = RenodeProcess(self._renode, self._log_file, self._target.name)
         monitor = process.monitor
@@ -59,7 +60,9 @@ class RenodeBoard:
         else:
             self._line = machine.connect(monitor, self._target, self._board, process.scratch)
         machine.load(monitor, self._target, self._board, elf)
-        machine.report(monitor, self._board, elf)
+        tree = monitor.command("peripherals")
+        self._remedy = core_counters.counting_remedy(tree, self._board)
+        machine.report(monitor, self._board, elf, tree)
         if self._target.port.over_rtt:
             core_counters.report_interrupts(monitor, self._board)
         if image.stack:
@@ -123,11 +126,13 @@ class RenodeBoard:
         if log is None or elf is None:
             raise not_started(self._target)
         log.update()
+        had_load = log.has_load
         counts = log.brackets(count)
+        if log.has_load and not had_load:
+            counter_hooks.forget_calls(monitor)
         self.check()
         if counts is None:
             raise self._uncounted(elf)
-        self._remedy = self._remedy or core_counters.counting_remedy(monitor, self._board)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
         executed = tuple(
             Executed(one.instructions, one.interrupts.instructions, surplus=one.interrupts.count)
@@ -151,16 +156,16 @@ class RenodeBoard:
 
     def _uncounted(self, elf: Elf) -> InputError | InfrastructureError:
         """Return why Renode has no count of an inference."""
-        if elf.symbols(core_counters.COUNTER) is None:
+        if elf.symbols(counter_hooks.COUNTER) is None:
             return InputError(
-                f"has no symbol {core_counters.COUNTER}, so Renode cannot count the instructions "
+                f"has no symbol {counter_hooks.COUNTER}, so Renode cannot count the instructions "
                 "of an inference, and the device's counter cannot be checked",
                 where=str(elf.path),
                 remedy='read the counter in a function of this name: docs/firmware.md, "What your '
                 'firmware must do"',
             )
         return InfrastructureError(
-            f"the firmware did not call {core_counters.COUNTER} before and after the inference",
+            f"the firmware did not call {counter_hooks.COUNTER} before and after the inference",
             where=self._target.name,
             remedy='it reads the counter in another way: docs/firmware.md, "What your firmware '
             'must do"',

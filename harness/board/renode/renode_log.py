@@ -5,22 +5,38 @@ when the device's answer arrives.
 """
 
 import re
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.board.renode.readings import (
+    Access,
+    Accesses,
+    Counts,
+    Inference,
+    Pair,
+    Readings,
+    agree,
+)
+
 READING = "the counter is read after {0} instructions"
-"""The text of the line that a hook writes at each reading of the counter."""
+"""The text of the line that a hook writes at each call of the function that reads the counter."""
+
+LOAD = "the counter register is read after {0} instructions, at {1}"
+"""The text of the line that a hook writes at each load of the register, with the load's address."""
 
 INTERRUPT = "an interrupt {1} after {0} instructions"
 """The text of the line that a hook writes where an interrupt `begins` or `ends`."""
 
 _READING = re.compile(r"\] (?:\S+/)?(?P<core>\w+): the counter is read after (?P<count>\d+) ")
+_LOAD = re.compile(
+    r"\] (?:\S+/)?(?P<core>\w+): the counter register is read after (?P<count>\d+) "
+    r"instructions, at (?P<pc>0x[0-9A-Fa-f]+)"
+)
 _INTERRUPT = re.compile(
     r"\] (?:\S+/)?(?P<core>\w+): an interrupt (?P<edge>begins|ends) after (?P<count>\d+) "
 )
+_HOOKS = (_READING, _LOAD, _INTERRUPT)
 # Without a tag between the core and the access: a tag stands for a peripheral of the chip.
 _UNMAPPED = re.compile(
     r"\[(?P<core>\w+): (?P<pc>0x[0-9A-Fa-f]+)\] (?P<kind>Read|Write)(?P<width>[A-Z]\w+) "
@@ -30,30 +46,8 @@ _ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<why>.*)")
 _NOTABLE = re.compile(r"\[(?:WARNING|ERROR)\]")
 _WIDTHS = {"Byte": 1, "Word": 2, "DoubleWord": 4, "QuadWord": 8}
 _BRACKET = 2  # readings: firmware/app/main.c, bracket()
-_READINGS = 1 << 16  # that are kept; more inferences do not come at once
 _TAIL = 1 << 16  # bytes of the log's end that are searched for an excerpt
 _TAIL_LINES = 10
-
-# Peripherals and the system region (Armv7-M ARM, B3.1): a platform has only some of the chip's.
-_PERIPHERALS = (range(0x4000_0000, 0x6000_0000), range(0xE000_0000, 1 << 32))
-
-
-class Access(NamedTuple):
-    """A read or write by the instruction at `pc` of an address where the platform has nothing."""
-
-    pc: int
-    kind: str
-    size: int
-    address: int
-
-    def __str__(self) -> str:
-        unit = "byte" if self.size == 1 else "bytes"
-        return f"a {self.kind} of {self.size} {unit} at {self.address:#010x}"
-
-    @property
-    def is_peripheral(self) -> bool:
-        """Whether the address is one of a peripheral, which the chip may have."""
-        return any(self.address in region for region in _PERIPHERALS)
 
 
 class Abort(NamedTuple):
@@ -61,53 +55,6 @@ class Abort(NamedTuple):
 
     pc: int
     why: str
-
-
-@dataclass
-class Accesses:
-    """How many accesses there were, and the first of them."""
-
-    count: int = 0
-    first: Access | None = None
-
-    def add(self, access: Access | None, count: int = 1) -> None:
-        """Count `count` more accesses. The first of them is `access`."""
-        self.first = self.first or access
-        self.count += count
-
-
-@dataclass(frozen=True)
-class Interrupts:
-    """How many interrupts ended, and the instructions executed in them."""
-
-    count: int = 0
-    instructions: int = 0
-
-
-class Inference(NamedTuple):
-    """Renode's numbers for an inference, which lies between two readings of the counter."""
-
-    instructions: int
-    """Instructions, with those of interrupts."""
-    interrupts: Interrupts
-    """The interrupts."""
-
-
-class Counts(NamedTuple):
-    """Renode's numbers for the inferences that have just ended."""
-
-    inferences: tuple[Inference, ...]
-    """One entry for each of them."""
-    empty: int
-    """Instructions between the first two readings."""
-
-
-class _Reading(NamedTuple):
-    """A reading of the counter, and what happened since the one before."""
-
-    at: int
-    accesses: Accesses
-    interrupts: Interrupts
 
 
 class RenodeLog:
@@ -122,10 +69,18 @@ class RenodeLog:
         self._code = code
         self._position = 0
         self._first: list[int] = []
-        self._last: deque[_Reading] = deque(maxlen=_READINGS)
-        self._since = Accesses()  # to peripherals that the platform lacks, since the last reading
+        self._calls = Readings()
+        self._loads: dict[int, Readings] = {}  # by the address of the load
+        self._load: int | None = None
         self._interrupt = 0  # when the interrupt that runs began
-        self._handled = Interrupts()  # since the last reading
+
+    @property
+    def has_load(self) -> bool:
+        """Whether the loads of the register count from here on, and calls no longer matter.
+
+        So it is when both have agreed.
+        """
+        return self._load is not None
 
     def update(self) -> None:
         """Read the lines that are new."""
@@ -145,11 +100,14 @@ class RenodeLog:
         In an inference, an access to a peripheral that the platform lacks is one to nothing. None
         if the counter was not read so often since the last call.
         """
-        readings = list(self._last)[-_BRACKET * count :]
-        if len(readings) < _BRACKET * count:
+        readings = self._calls if self._load is None else self._loads[self._load]
+        pairs = readings.last(count)
+        if pairs is None:
             return None
-        self._last.clear()
-        pairs = list(zip(readings[::2], readings[1::2], strict=True))
+        if self._load is None:
+            self._load = self._agreeing(pairs)
+        for each in self._all_readings():
+            each.clear()
         for _, end in pairs:
             self.unmapped.add(end.accesses.first, end.accesses.count)
         before, after = self._first
@@ -163,13 +121,16 @@ class RenodeLog:
         with self._path.open("rb") as file:
             file.seek(max(0, self._path.stat().st_size - _TAIL))
             lines = file.read(_TAIL).decode("utf-8", "replace").splitlines()
-        lines = [line for line in lines if not (_READING.search(line) or _INTERRUPT.search(line))]
+        lines = [line for line in lines if not any(hook.search(line) for hook in _HOOKS)]
         return ([line for line in lines if _NOTABLE.search(line)] or lines)[-_TAIL_LINES:]
 
     def _read(self, line: str) -> None:
         if reading := _READING.search(line):
             if reading["core"] == self._core:
                 self._add_reading(int(reading["count"]))
+        elif load := _LOAD.search(line):
+            if load["core"] == self._core:
+                self._loads.setdefault(int(load["pc"], 16), Readings()).add(int(load["count"]))
         elif interrupt := _INTERRUPT.search(line):
             if interrupt["core"] == self._core:
                 self._add_interrupt(interrupt["edge"], int(interrupt["count"]))
@@ -181,20 +142,36 @@ class RenodeLog:
                 int(match["address"], 16),
             )
             if match["core"] == self._core and any(access.pc in part for part in self._code):
-                (self._since if access.is_peripheral else self.unmapped).add(access)
+                self._add_access(access)
         elif abort := _ABORT.search(line):
             self.abort = Abort(int(abort["pc"], 16), abort["why"].strip())
+
+    def _all_readings(self) -> tuple[Readings, ...]:
+        return (self._calls, *self._loads.values())
+
+    def _agreeing(self, calls: list[Pair]) -> int | None:
+        """Return the address of the load whose readings agree with `calls`."""
+        for address, readings in self._loads.items():
+            loads = readings.last(len(calls))
+            if loads is not None and agree(calls, loads):
+                return address
+        return None
 
     def _add_reading(self, count: int) -> None:
         if len(self._first) < _BRACKET:
             self._first.append(count)
-        self._last.append(_Reading(count, self._since, self._handled))
-        self._since, self._handled = Accesses(), Interrupts()
+        self._calls.add(count)
+
+    def _add_access(self, access: Access) -> None:
+        if not access.is_peripheral:
+            self.unmapped.add(access)
+            return
+        for readings in self._all_readings():
+            readings.add_access(access)
 
     def _add_interrupt(self, edge: str, count: int) -> None:
         if edge == "begins":
             self._interrupt = count
-        else:
-            handled = self._handled
-            spent = handled.instructions + count - self._interrupt
-            self._handled = Interrupts(handled.count + 1, spent)
+            return
+        for readings in self._all_readings():
+            readings.add_interrupt(count - self._interrupt)
