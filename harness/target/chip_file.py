@@ -4,7 +4,7 @@ import textwrap
 
 from harness.support.memory_map import Region
 from harness.target.chip_families import family_of
-from harness.target.target_file import Pyocd, Target, Write
+from harness.target.target_file import ChipId, Pyocd, Target, Write
 
 _HEAD = """\
 # {name}, as pyOCD describes it: memory and flash algorithm.
@@ -62,10 +62,15 @@ def chip_file(target: Target) -> str:
         chip = board.chip_id
         parts.append(
             f"chip_id = {{ address = {chip.address:#010x}, mask = {chip.mask:#x}, "
-            f"value = {chip.value:#x} }}\n"
+            f"value = {_value(chip)} }}\n"
         )
     parts.append('# probe = "..." # the unique ID of the debug probe, if there are several\n')
     return "".join([*parts, _CLOCK])
+
+
+def _value(chip: ChipId) -> str:
+    values = [f"{value:#x}" for value in chip.values]
+    return values[0] if len(values) == 1 else f"[{', '.join(values)}]"
 
 
 def _comment(text: str) -> str:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support.memory_map import Memory
-from harness.target.chip_families import Family, family_of, identities
+from harness.target.chip_families import Family, family_of, id_of
 from harness.target.pyocd_chips import find_chip
-from harness.target.target_file import ChipId, Counter, Mcu, Port, Pyocd, Target
+from harness.target.target_file import Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
 KIND = "chip"
@@ -56,7 +56,7 @@ def derive_chip(name: str) -> Target:
         memory=Memory(flash, ram),
         port=Port(name="generic", options=dict(_SMALL_WINDOW) if for_data < _SMALL else {}),
         counter=Counter(ticks="cycles"),
-        board=Pyocd(target=chip.name, chip_id=_chip_id(chip.name)),
+        board=Pyocd(target=chip.name, chip_id=id_of(chip.name)),
         stack=min(_STACK, for_data // _STACK_SHARE) // 8 * 8,
         load=family.load,
         image=family.image,
@@ -65,9 +65,3 @@ def derive_chip(name: str) -> Target:
     )
     check_rules(target.path, target)
     return target
-
-
-def _chip_id(chip: str) -> ChipId | None:
-    """Return the register that identifies `chip`, if one is known."""
-    known = (each for each in identities() if each.chip == chip)
-    return next((ChipId(each.address, each.value, each.mask) for each in known), None)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.errors import InputError
@@ -56,6 +57,26 @@ def find_chip(name: str) -> Chip:
 def memory_of(name: str) -> Sequence[Any]:
     """Return the regions of pyOCD's memory map of the chip `name`; raises as `find_chip` does."""
     return list(_memory_map(_class_of(name)[1]))
+
+
+def names_like(patterns: Sequence[str]) -> list[str]:
+    """Return the names of the chips that pyOCD has built in, in the order of `patterns`."""
+    from pyocd.target.builtin import BUILTIN_TARGETS  # noqa: PLC0415 - pyOCD
+
+    return _matching(sorted(BUILTIN_TARGETS), patterns)
+
+
+def pack_names_like(patterns: Sequence[str]) -> list[str]:
+    """Return the names of the chips in installed packs, in the order of `patterns`."""
+    from pyocd.target.pack.pack_target import ManagedPacks  # noqa: PLC0415 - pyOCD
+
+    devices = ManagedPacks.get_installed_targets()
+    return _matching(sorted(device.part_number.lower() for device in devices), patterns)
+
+
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    found = (name for pattern in patterns for name in names if fnmatchcase(name, pattern))
+    return list(dict.fromkeys(found))
 
 
 def _class_of(name: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import HarnessError, InputError
 from harness.support.lease import Lease
-from harness.target.chip_families import Identity, identities
+from harness.target.chip_choice import choose
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Counter, Pyocd, Target
@@ -20,7 +20,6 @@ KIND = "auto"
 
 _FREQUENCY = 1_000_000  # Hz; the wires of an unknown board may be long
 _ANY_CHIP = "cortex_m"  # pyOCD's name
-_CPUID = 0xE000ED00
 _SEARCH_LIMIT, _READ_LIMIT = 30.0, 90.0  # seconds
 
 
@@ -99,45 +98,32 @@ def _letters(name: str) -> str:
 
 def _read_chip(probe: Any, activity: str) -> tuple[str, str]:
     """Return pyOCD's name of the chip behind `probe` by its id registers, and how it is known."""
+    from harness.board.pyocd.identification import (  # noqa: PLC0415 - pyOCD
+        identify,
+        what_is_known,
+    )
     from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.pyocd_errors import translated_errors  # noqa: PLC0415 - pyOCD
 
-    lease = Lease(f"probe {probe.unique_id}", wait=0)
+    where = f"probe {probe.unique_id}"
+    lease = Lease(where, wait=0)
     try:
         session = open_session(probe, _ANY_CHIP, _FREQUENCY)
         try:
             with translated_errors(probe.unique_id, _ANY_CHIP, activity):
-                found = [each for each in identities() if _matches(session, each)]
-                core = session.target.selected_core_or_raise.name
-                cpuid = _read(session, _CPUID)
+                found = identify(session)
+                known = "" if found else what_is_known(session)
         finally:
             close_session(session)
     finally:
         lease.release()
-    if len(found) != 1:
-        cpuid_text = "" if cpuid is None else f" (CPUID {cpuid:#010x})"
+    if found is None:
         raise InputError(
-            f"the chip is not identified: it has a {core}{cpuid_text}, but no id register that "
-            "targets/chips knows",
-            where=f"probe {probe.unique_id}",
+            f"the chip is not identified: {known}, but no id register that targets/chips knows",
+            where=where,
             remedy="name it: --target=chip:NAME; `pyocd list --targets` shows the names",
         )
-    (identity,) = found
-    register = f"{identity.address:#010x} reads {identity.value:#x}"
-    return identity.chip, f"{identity.chip} or one like it ({register})"
-
-
-def _matches(session: Any, identity: Identity) -> bool:
-    value = _read(session, identity.address)
-    return value is not None and value & identity.mask == identity.value
-
-
-def _read(session: Any, address: int) -> int | None:
-    """Return the word at `address`; None if the chip has nothing there."""
-    from pyocd.core.exceptions import TransferError  # noqa: PLC0415 - pyOCD
-
-    try:
-        value: int = session.target.read32(address)
-    except TransferError:
-        return None
-    return value
+    chip, used = choose(found.line, found.kib, where)
+    size = "" if found.kib is None else f" with {found.kib:,} KiB of flash"
+    how = f"{chip} or one like it, of {found.line.name}{size} ({found.register})"
+    return chip, f"{how}; {used}" if used else how

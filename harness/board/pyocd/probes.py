@@ -15,7 +15,6 @@ from harness.board.pyocd.pyocd_errors import is_remote, locked_error, translated
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError
 from harness.simulator.pyocd_probe import VirtualProbe
-from harness.target.target_file import ChipId
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
 _FORMS = "give a probe's unique id, or remote:HOST:PORT"
@@ -163,18 +162,6 @@ def _is_locked(session: Session) -> bool:
         return bool(session.target.is_locked())
     except (exceptions.Error, KeyError, AttributeError, OSError):
         return False  # it does not answer at all, or pyOCD does not know how to ask
-
-
-def check_chip(session: Session, probe: str, target: str, chip: ChipId) -> None:
-    """Compare the chip's identification register; pyOCD does not check it for STM32."""
-    value = session.target.read32(chip.address) & chip.mask
-    if value != chip.value:
-        raise InfrastructureError(
-            f"the chip is not a {target}: {chip.address:#010x} reads {value:#x}, "
-            f"not {chip.value:#x}",
-            where=f"probe {probe}",
-            remedy="is this the right board? --probe selects another",
-        )
 
 
 def close_session(session: Session) -> None:
