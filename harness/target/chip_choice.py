@@ -1,20 +1,25 @@
 """Chooses pyOCD's chip for a board whose id register stands for a whole line of chips."""
 
+from collections.abc import Sequence
+
 from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target.chip_families import Line
-from harness.target.pyocd_chips import find_chip, names_like, pack_names_like
+from harness.target.pyocd_chips import find_chip, matching, names_like, pack_names_like
 
 _SHOWN = 8
 _NAME_IT = "name the chip: --target=chip:NAME, with the name that is printed on it"
 
 
-def choose(line: Line, kib: int | None, where: str) -> tuple[str, str]:
+def choose(line: Line, kib: int | None, where: str, given: Sequence[str] = ()) -> tuple[str, str]:
     """Return pyOCD's name of a chip of `line` with `kib` KiB of flash, and what differs, or "".
 
-    A chip that pyOCD has built in with less flash serves, too: its map is a part of the real one.
+    If the user has `given` chips of a pack, only they are candidates. A chip that pyOCD has built
+    in with less flash serves, too: its map is a part of the real one.
     Raises `InputError` with the candidates if several maps are possible, or none.
     """
+    if given:
+        return _given(line, kib, where, matching(given, line.chips)), ""
     maps = {name: _map(name) for name in names_like(line.chips)}
     size = None if kib is None else kib << 10
     fitting = maps
@@ -36,6 +41,18 @@ def choose(line: Line, kib: int | None, where: str) -> tuple[str, str]:
         "" if size in (None, flash.size) else f"{flash.size >> 10} of {kib} KiB of flash are used"
     )
     return name, used
+
+
+def _given(line: Line, kib: int | None, where: str, names: list[str]) -> str:
+    """Return the only chip of `names`, which are those of `line` in the pack of the user."""
+    if len(names) == 1:
+        return names[0]
+    has = f"has {_listed(names)}" if names else "has no such chip"
+    raise InputError(
+        f"the chip is of the line {_described(line, kib)}, and the given CMSIS pack {has}",
+        where=where,
+        remedy=_NAME_IT if names else "leave --pack out, or give the pack of this chip",
+    )
 
 
 def _map(name: str) -> tuple[Region, tuple[Region, ...]]:

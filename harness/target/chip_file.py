@@ -1,5 +1,6 @@
 """The text of a target file for a chip, with comments on what to check and what to add."""
 
+import json
 import textwrap
 
 from harness.support.memory_map import Region
@@ -58,6 +59,8 @@ def chip_file(target: Target) -> str:
         parts.append(f"options = {{ {options} }} # small buffers, for a small RAM\n")
     parts.append('\n[counter]\nticks = "cycles"\n')
     parts.append(f'\n[board]\nkind = "pyocd"\ntarget = "{board.target}" # in pyOCD\n')
+    if board.pack:
+        parts.append(f"pack = {json.dumps(board.pack)} # relative to this file, or absolute\n")
     if board.chip_id:
         chip = board.chip_id
         parts.append(

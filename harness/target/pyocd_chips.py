@@ -63,7 +63,7 @@ def names_like(patterns: Sequence[str]) -> list[str]:
     """Return the names of the chips that pyOCD has built in, in the order of `patterns`."""
     from pyocd.target.builtin import BUILTIN_TARGETS  # noqa: PLC0415 - pyOCD
 
-    return _matching(sorted(BUILTIN_TARGETS), patterns)
+    return matching(sorted(BUILTIN_TARGETS), patterns)
 
 
 def pack_names_like(patterns: Sequence[str]) -> list[str]:
@@ -71,10 +71,11 @@ def pack_names_like(patterns: Sequence[str]) -> list[str]:
     from pyocd.target.pack.pack_target import ManagedPacks  # noqa: PLC0415 - pyOCD
 
     devices = ManagedPacks.get_installed_targets()
-    return _matching(sorted(device.part_number.lower() for device in devices), patterns)
+    return matching(sorted(device.part_number.lower() for device in devices), patterns)
 
 
-def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the `names` that a pattern matches, in the order of `patterns`."""
     found = (name for pattern in patterns for name in names if fnmatchcase(name, pattern))
     return list(dict.fromkeys(found))
 

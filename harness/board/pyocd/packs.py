@@ -50,6 +50,11 @@ def provide_chip(name: str, pack: str) -> None:
         )
 
 
+def chips_of(pack: str) -> list[str]:
+    """Return pyOCD's names of the chips in the CMSIS pack at the path `pack`."""
+    return [normalise_target_type_name(device.part_number) for device in _devices(Path(pack))]
+
+
 def _check_algorithms(device: CmsisPackDevice, pack: str) -> None:
     """Load the flash algorithms: pyOCD does so later, and then its errors name another cause."""
     try:
