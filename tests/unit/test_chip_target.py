@@ -11,10 +11,18 @@ from pyocd.target.builtin import BUILTIN_TARGETS
 
 from harness.errors import InputError
 from harness.support.memory_map import Region
+from harness.target import pyocd_chips
 from harness.target.chip_families import families, family_of
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import find_target, load_target
-from harness.target.pyocd_chips import Chip, _boot_flash, _pack_core, _rams, find_chip
+from harness.target.pyocd_chips import (
+    Chip,
+    _boot_flash,
+    _pack_core,
+    _rams,
+    find_chip,
+    near_names,
+)
 from harness.target.target_file import Core, FixedWords, Pyocd, Target
 from tests.chips.chip_build import with_flash_and_ram
 
@@ -173,6 +181,12 @@ def test_what_a_family_needs_is_in_the_target() -> None:
         ("nrf52840_xxaa", "did you mean nrf52840 or nrf52?"),
         ("MK64FN1M0VLL12", "did you mean k64f?"),
         ("NUCLEO-F446RE", "this is a board; its chip is chip:stm32f446retx"),
+        ("nucleo-h743zi", "its chip is chip:stm32h743xx, built in, or chip:stm32h743zitx"),
+        ("NUCLEO-L432KC", "its chip is chip:stm32l432kc, built in, or chip:stm32l432kcux"),
+        ("rp2041", "did you mean rp2040 or"),
+        ("lpc1769", "did you mean lpc1768 or"),
+        ("stm32g431kb", "`pyocd list --targets`"),  # another family begins with stm32, too
+        ("tsm32f429xi", "did you mean stm32f429xi or"),
         ("frdm-k64f", "this is a board; its chip is chip:k64f"),
         ("zzzz", "`pyocd list --targets`"),
     ],
@@ -181,6 +195,15 @@ def test_an_unknown_chip_is_refused_with_near_names(name: str, near: str) -> Non
     text = refusal(name)
     assert f"pyOCD has no chip {name!r}" in text
     assert near in text
+
+
+def test_chips_that_pyocd_has_built_in_are_suggested_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    packs = ["stm32l475vgtx", "stm32l475vgty", "stm32l475vetx"]
+    names = {name: name for name in (*packs, *BUILTIN_TARGETS)}
+    monkeypatch.setattr(pyocd_chips, "_names", lambda: names)
+    assert "did you mean stm32l475xg or stm32l475vgty or stm32l475vgtx?" in refusal("stm32l475vg")
+    assert near_names("stm32l475vh", names)[0].startswith("stm32l475x")
+    assert near_names("stm32l475xh", names) == ["stm32l475xg", "stm32l475xe", "stm32l475xc"]
 
 
 def test_an_unknown_chip_is_refused_with_the_command_for_its_pack() -> None:
