@@ -67,9 +67,29 @@ class Identity(Section, frozen=True):
         return next((line for line in self.lines if value & self.mask in line.values), None)
 
 
+class Lock(Section, frozen=True):
+    """How chips shut debuggers out, which pyOCD does not know, and what lets them in again."""
+
+    chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    """Patterns of pyOCD's names of the chips, with * and ?."""
+    name: Text
+    """What the maker calls the lock."""
+    unlock: Text
+    """What unlocks a chip; it erases the flash."""
+    source: Text
+    """Documents and public projects that state this."""
+    address: Address | None = None
+    """Address of the register that shows the lock; without one, a locked chip does not answer."""
+    mask: Address = 0xFFFF_FFFF
+    """Bits of the register that are compared."""
+    open: Address = 0
+    """Value of these bits in a chip that is not locked."""
+
+
 class _File(Section, frozen=True):
     family: tuple[Family, ...]
     identity: tuple[Identity, ...] = ()
+    lock: tuple[Lock, ...] = ()
 
 
 def families() -> tuple[Family, ...]:
@@ -90,8 +110,13 @@ def _files() -> tuple[_File, ...]:
 
 def family_of(chip: str) -> Family | None:
     """Return the family of `chip`, pyOCD's name of it; None if no pattern matches."""
-    matches = (f for f in families() if any(fnmatchcase(chip, pattern) for pattern in f.chips))
-    return next(matches, None)
+    return next((family for family in families() if _is_one(chip, family.chips)), None)
+
+
+def lock_of(chip: str) -> Lock | None:
+    """Return how `chip`, pyOCD's name of it, shuts debuggers out; None if that is not known."""
+    locks = (lock for file in _files() for lock in file.lock)
+    return next((lock for lock in locks if _is_one(chip, lock.chips)), None)
 
 
 def id_of(chip: str) -> ChipId | None:
@@ -104,6 +129,10 @@ def id_of(chip: str) -> ChipId | None:
         )
         for identity in identities()
         for line in identity.lines
-        if any(fnmatchcase(chip, pattern) for pattern in line.chips)
+        if _is_one(chip, line.chips)
     )
     return next(found, None)
+
+
+def _is_one(chip: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(chip, pattern) for pattern in patterns)

@@ -66,4 +66,5 @@ def stm32f429xi(options: ChipOptions) -> Chip:
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]
     uarts = {"USART1": usart1, "USART3": usart3}
-    return Chip(_NAME, "NUCLEO-F429ZI (virtual)", core, controller, uarts, pins, "PB0")
+    board = "NUCLEO-F429ZI (virtual)"
+    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller)
