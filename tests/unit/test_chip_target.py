@@ -69,7 +69,7 @@ def test_a_family_with_a_core_is_for_a_chip_that_pyocd_knows() -> None:
         ("mkm34z256vll7", 0xC, 0x3F),
         ("mke04z8vtg4", 0xE, 0xFF),  # another flash module
         ("mke06z128vlk4", 0xE, 0xFF),
-        ("mke15z256vll7", 0xC, 0x7F),
+        ("mke15z256vll7", 0xC, 0x7D),
     ],
 )
 def test_the_bytes_that_secure_a_kinetis_of_a_pack_are_where_its_flash_has_them(
@@ -115,13 +115,47 @@ def test_an_image_never_secures_a_kinetis(chip: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv58f1m0vlq24", "mkm34z256vlq7"]
+    "part", ["mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv46f256vll16", "mkm34z256vlq7"]
 )
 def test_an_image_never_secures_a_kinetis_of_a_pack(part: str) -> None:
     family = family_of(part)
     assert family is not None
     assert family.image.words[0].address == FCF
     assert family.image.words[0].values[FSEC // 4] & 0xFF == UNSECURED
+
+
+def test_the_flash_configuration_field_of_a_kv5x_is_where_its_flash_is() -> None:
+    family = family_of("mkv58f1m0vlq24")
+    assert family is not None
+    (words,) = family.image.words
+    assert (words.address, words.values[3]) == (0x1000_0400, 0xFFFF_FFFE)
+
+
+@pytest.mark.parametrize(
+    ("chip", "writes"),
+    [
+        ("lpc55s36", [(0x4000_0220, 0x78)]),
+        ("lpc55s16", [(0x4000_0220, 0x18)]),
+        ("lpc55s06jhi48", [(0x4000_0220, 0x18), (0x4000_0228, 0x40)]),
+        ("lpc54114", [(0x4000_0220, 0x18)]),
+        ("lpc54608", [(0x4000_0220, 0x38)]),
+        ("lpc54102j512", [(0x4000_00C8, 0x18)]),
+    ],
+)
+def test_all_of_the_ram_of_an_lpc_is_turned_on(chip: str, writes: list[tuple[int, int]]) -> None:
+    family = family_of(chip)
+    assert family is not None
+    assert [(write.address, write.value) for write in family.before_start] == writes
+
+
+def test_the_watchdog_of_a_ke0x_is_stopped() -> None:
+    """Its registers are bytes, and its keys are swapped."""
+    family = family_of("mke06z128vlk4")
+    assert family is not None
+    assert not family.unsure
+    writes = [(write.address & 0xF, write.value, write.width) for write in family.image.writes]
+    assert writes[:2] == [(2, 0x20C5, 16), (2, 0x28D9, 16)]
+    assert writes[-1] == (0, 0x20, 8), "the enable bit is 0, updates are allowed"
 
 
 def test_the_memory_is_what_the_chip_boots_from_and_its_largest_ram() -> None:
