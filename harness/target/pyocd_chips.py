@@ -154,7 +154,7 @@ def _nearest_first(names: Collection[str], chip: str) -> list[str]:
     def rank(name: str) -> tuple[bool, float]:
         return name not in BUILTIN_TARGETS, -SequenceMatcher(None, name, chip).ratio()
 
-    # Of those that are equally near, the last is often the largest: stm32f429xi.
+    # The last of two that are equally near is often the larger one: stm32f429xi.
     return sorted(sorted(names, reverse=True), key=rank)
 
 
