@@ -1,17 +1,21 @@
 """`harness target`: writes target files."""
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
+from harness.board.derivations import chip_target
 from harness.board.pyocd.auto_target import KIND as AUTO
 from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode, InputError
 from harness.support.file_name import check_name
 from harness.support.whole_files import explained_errors
 from harness.target.chip_file import chip_file
-from harness.target.chip_target import derive_chip
 from harness.target.find_target import load_target
+from harness.target.target_file import Pyocd, Target
 from harness.workspace import Workspace
 
 
@@ -23,19 +27,31 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     add.add_argument(
         "--as", dest="name", default="", metavar="NAME", help="name of the target (default: CHIP)"
     )
+    add.add_argument(
+        "--pack", default="", metavar="FILE", help="CMSIS pack that has the chip: a .pack file"
+    )
     add.set_defaults(command=_add)
 
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
-    target = derive_chip(options.chip.removeprefix("chip:"))
+    target = chip_target(options.chip.removeprefix("chip:"), options.pack)
     path = _path(options.name or target.mcu.name.lower(), workspace)
     with explained_errors("the target file cannot be written", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(chip_file(target))
+            file.write(chip_file(_with_relative_pack(target, path.parent, workspace)))
     load_target(path)
     print(f"{path}\n  edit it, then: harness run --target={path.stem} --model=digits")
     return ExitCode.PASSED
+
+
+def _with_relative_pack(target: Target, folder: Path, workspace: Workspace) -> Target:
+    """Return `target` with the path of a pack in the repository relative to `folder`."""
+    board = target.board
+    if not isinstance(board, Pyocd) or not Path(board.pack).is_relative_to(workspace.root):
+        return target
+    pack = Path(os.path.relpath(board.pack, folder)).as_posix()
+    return msgspec.structs.replace(target, board=msgspec.structs.replace(board, pack=pack))
 
 
 def _path(name: str, workspace: Workspace) -> Path:

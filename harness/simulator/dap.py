@@ -103,7 +103,17 @@ class DebugPort:
         return self._select >> 24, self._select & 0xF0 | address & 0xC
 
     def _is_locked(self) -> bool:
-        return self._protection is not None and self._protection.locked
+        """Return whether the chip denies all accesses to memory."""
+        return self._protection.memory is None and self._protection.locked
+
+    def _check_access(self, address: int) -> None:
+        """Fail if the chip denies accesses to the memory at `address`."""
+        protection = self._protection
+        if protection.memory is None or not protection.locked:
+            return
+        found = self._core.bus.memory(address, 1)
+        if found is not None and found[0] is protection.memory:
+            self._fail()
 
     @staticmethod
     def _is_memory(register: int) -> bool:
@@ -158,6 +168,7 @@ class DebugPort:
     # Memory
 
     def _read_block(self, count: int) -> list[int]:
+        self._check_access(self._tar)
         try:
             if self._tar < private_bus.BASE and self._core.bus.memory(self._tar, 4 * count) is None:
                 with self._core.stopped():
@@ -172,6 +183,7 @@ class DebugPort:
         return words
 
     def _write_block(self, values: tuple[int, ...]) -> None:
+        self._check_access(self._tar)
         try:
             if self._tar < private_bus.BASE:
                 with self._core.stopped():
@@ -186,6 +198,7 @@ class DebugPort:
     def _read(self, address: int, size: int) -> int:
         if address & ~3 in _CORE_DEBUG:
             return self._read_debug(address & ~3) >> 8 * (address & 3)
+        self._check_access(address)
         try:
             if self._core.bus.memory(address, size) is not None:
                 return self._core.bus.read(address, size)
@@ -198,6 +211,7 @@ class DebugPort:
         if address in (halting_debug.DHCSR, halting_debug.DCRSR):
             self._write_debug(address, value)
             return
+        self._check_access(address)
         try:
             with self._core.stopped():
                 self._core.bus.write(address, size, value)

@@ -154,13 +154,7 @@ class Board:
             self.chip.flash.protect(sector)
 
     def lock(self) -> None:
-        """Switch the read-out protection on; `InputError` if the chip has none."""
-        if self.chip.protection is None:
-            raise InputError(
-                f"the read-out protection of the {self.chip.name} is not modelled",
-                where="--fault locked",
-                remedy="take another chip: the README of the simulator lists them",
-            )
+        """Switch the read-out protection on."""
         with self.chip.core.stopped():
             self.chip.protection.lock()
 

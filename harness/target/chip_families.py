@@ -9,7 +9,7 @@ import msgspec
 from harness.support import bundled_files, toml_file
 from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
-from harness.target.target_file import Core, ImageNeeds, Text, Write
+from harness.target.target_file import ChipId, Core, ImageNeeds, Text, Write
 
 
 class Family(Section, frozen=True):
@@ -35,22 +35,61 @@ class Family(Section, frozen=True):
     """What the sources do not tell: such a chip may not start."""
 
 
-class Identity(Section, frozen=True):
-    """A register that tells chips apart, and the chip that it stands for."""
+class Line(Section, frozen=True):
+    """The chips that a value of an id register stands for: a whole line, most often."""
 
-    chip: Text
-    """pyOCD's name of the chip; of chips with the same value, one whose map suits them."""
+    name: Text
+    """The maker's name of the line."""
+    values: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
+    """Values of the register in the bits of its mask."""
+    chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    """Patterns of pyOCD's names of the chips, with * and ?."""
+
+
+class Identity(Section, frozen=True):
+    """A register that tells lines of chips apart."""
+
+    core: Core
+    """Core of the chips. On other cores, the register is not read: it may not exist."""
     address: Address
     """Address of the register."""
-    value: Address
-    """Value of the register in the bits of `mask`."""
     mask: Address
     """Bits of the register that are compared."""
+    source: Text
+    """Documents and public projects that state register and values."""
+    lines: Annotated[tuple[Line, ...], msgspec.Meta(min_length=1)]
+    """What the values stand for."""
+    flash_size: Address | None = None
+    """Address of the half-word with the size of the flash in KiB, if the chips have one."""
+
+    def line(self, value: int) -> Line | None:
+        """Return the line of a chip whose register reads `value`."""
+        return next((line for line in self.lines if value & self.mask in line.values), None)
+
+
+class Lock(Section, frozen=True):
+    """How chips shut debuggers out, which pyOCD does not know, and what lets them in again."""
+
+    chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    """Patterns of pyOCD's names of the chips, with * and ?."""
+    name: Text
+    """What the maker calls the lock."""
+    unlock: Text
+    """What unlocks a chip; it erases the flash."""
+    source: Text
+    """Documents and public projects that state this."""
+    address: Address | None = None
+    """Address of the register that shows the lock; without one, a locked chip does not answer."""
+    mask: Address = 0xFFFF_FFFF
+    """Bits of the register that are compared."""
+    open: Address = 0
+    """Value of these bits in a chip that is not locked."""
 
 
 class _File(Section, frozen=True):
     family: tuple[Family, ...]
     identity: tuple[Identity, ...] = ()
+    lock: tuple[Lock, ...] = ()
 
 
 def families() -> tuple[Family, ...]:
@@ -59,7 +98,7 @@ def families() -> tuple[Family, ...]:
 
 
 def identities() -> tuple[Identity, ...]:
-    """Return the registers that identify chips."""
+    """Return the registers that identify chips, file by file."""
     return tuple(identity for file in _files() for identity in file.identity)
 
 
@@ -71,5 +110,29 @@ def _files() -> tuple[_File, ...]:
 
 def family_of(chip: str) -> Family | None:
     """Return the family of `chip`, pyOCD's name of it; None if no pattern matches."""
-    matches = (f for f in families() if any(fnmatchcase(chip, pattern) for pattern in f.chips))
-    return next(matches, None)
+    return next((family for family in families() if _is_one(chip, family.chips)), None)
+
+
+def lock_of(chip: str) -> Lock | None:
+    """Return how `chip`, pyOCD's name of it, shuts debuggers out; None if that is not known."""
+    locks = (lock for file in _files() for lock in file.lock)
+    return next((lock for lock in locks if _is_one(chip, lock.chips)), None)
+
+
+def id_of(chip: str) -> ChipId | None:
+    """Return the register that identifies `chip`, pyOCD's name of it, if one is known."""
+    found = (
+        ChipId(
+            identity.address,
+            line.values if len(line.values) > 1 else line.values[0],
+            identity.mask,
+        )
+        for identity in identities()
+        for line in identity.lines
+        if _is_one(chip, line.chips)
+    )
+    return next(found, None)
+
+
+def _is_one(chip: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(chip, pattern) for pattern in patterns)

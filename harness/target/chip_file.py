@@ -1,10 +1,11 @@
 """The text of a target file for a chip, with comments on what to check and what to add."""
 
+import json
 import textwrap
 
 from harness.support.memory_map import Region
 from harness.target.chip_families import family_of
-from harness.target.target_file import Pyocd, Target, Write
+from harness.target.target_file import ChipId, Pyocd, Target, Write
 
 _HEAD = """\
 # {name}, as pyOCD describes it: memory and flash algorithm.
@@ -58,14 +59,21 @@ def chip_file(target: Target) -> str:
         parts.append(f"options = {{ {options} }} # small buffers, for a small RAM\n")
     parts.append('\n[counter]\nticks = "cycles"\n')
     parts.append(f'\n[board]\nkind = "pyocd"\ntarget = "{board.target}" # in pyOCD\n')
+    if board.pack:
+        parts.append(f"pack = {json.dumps(board.pack)} # relative to this file, or absolute\n")
     if board.chip_id:
         chip = board.chip_id
         parts.append(
             f"chip_id = {{ address = {chip.address:#010x}, mask = {chip.mask:#x}, "
-            f"value = {chip.value:#x} }}\n"
+            f"value = {_value(chip)} }}\n"
         )
     parts.append('# probe = "..." # the unique ID of the debug probe, if there are several\n')
     return "".join([*parts, _CLOCK])
+
+
+def _value(chip: ChipId) -> str:
+    values = [f"{value:#x}" for value in chip.values]
+    return values[0] if len(values) == 1 else f"[{', '.join(values)}]"
 
 
 def _comment(text: str) -> str:

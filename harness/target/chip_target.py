@@ -4,10 +4,10 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.support.memory_map import Memory, Region
-from harness.target.chip_families import Family, family_of, identities
+from harness.target.chip_families import Family, family_of, id_of
 from harness.target.memory_shares import buffer_options, halves, stack_size
 from harness.target.pyocd_chips import find_chip
-from harness.target.target_file import ChipId, Core, Counter, Mcu, Port, Pyocd, Target
+from harness.target.target_file import Core, Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
 KIND = "chip"
@@ -25,7 +25,6 @@ def _on_one_bus(ram: Region, core: Core) -> Region:
         return ram
     below, above = _SYSTEM_BUS - ram.origin, ram.end - _SYSTEM_BUS
     return Region(_SYSTEM_BUS, above) if above >= below else Region(ram.origin, below)
-
 
 
 def derive_chip(name: str) -> Target:
@@ -66,7 +65,7 @@ def derive_chip(name: str) -> Target:
         memory=Memory(flash, ram),
         port=Port(name="generic", options=buffer_options(for_data)),
         counter=Counter(ticks="cycles"),
-        board=Pyocd(target=chip.name, chip_id=_chip_id(chip.name)),
+        board=Pyocd(target=chip.name, chip_id=id_of(chip.name)),
         stack=stack_size(for_data),
         load=family.load,
         image=family.image,
@@ -75,9 +74,3 @@ def derive_chip(name: str) -> Target:
     )
     check_rules(target.path, target)
     return target
-
-
-def _chip_id(chip: str) -> ChipId | None:
-    """Return the register that identifies `chip`, if one is known."""
-    known = (each for each in identities() if each.chip == chip)
-    return next((ChipId(each.address, each.value, each.mask) for each in known), None)

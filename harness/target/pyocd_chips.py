@@ -1,13 +1,15 @@
 """What pyOCD knows of a chip by its name: the memory map, and the core if it is from a pack."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.errors import InputError
 from harness.support.memory_map import Region
-from harness.support.suggestions import suggest
 from harness.target.target_file import Core
 
 _PACK_CORES: Mapping[str, tuple[Core, Core]] = {  # without and with a floating-point unit
@@ -21,6 +23,7 @@ _PACK_CORES: Mapping[str, tuple[Core, Core]] = {  # without and with a floating-
     "Cortex-M55": ("cortex-m33-nofp", "cortex-m55"),
     "Cortex-M85": ("cortex-m33-nofp", "cortex-m85"),
 }
+_ALIKE, _NEARLY_THE_SAME = 0.5, 0.8  # of two names, as difflib compares them
 _NO_FPU = ("", "0", "NO_FPU")  # Dfpu in the Open-CMSIS-Pack specification
 
 
@@ -58,6 +61,27 @@ def memory_of(name: str) -> Sequence[Any]:
     return list(_memory_map(_class_of(name)[1]))
 
 
+def names_like(patterns: Sequence[str]) -> list[str]:
+    """Return the names of the chips that pyOCD has built in, in the order of `patterns`."""
+    from pyocd.target.builtin import BUILTIN_TARGETS  # noqa: PLC0415 - pyOCD
+
+    return matching(sorted(BUILTIN_TARGETS), patterns)
+
+
+def pack_names_like(patterns: Sequence[str]) -> list[str]:
+    """Return the names of the chips in installed packs, in the order of `patterns`."""
+    from pyocd.target.pack.pack_target import ManagedPacks  # noqa: PLC0415 - pyOCD
+
+    devices = ManagedPacks.get_installed_targets()
+    return matching(sorted(device.part_number.lower() for device in devices), patterns)
+
+
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the `names` that a pattern matches, in the order of `patterns`."""
+    found = (name for pattern in patterns for name in names if fnmatchcase(name, pattern))
+    return list(dict.fromkeys(found))
+
+
 def _class_of(name: str) -> tuple[str, Any]:
     """Return pyOCD's name of the chip `name`, and its class."""
     from pyocd.target import TARGET, normalise_target_type_name  # noqa: PLC0415 - pyOCD
@@ -77,15 +101,15 @@ def _unknown(name: str, chip: str) -> InputError:
 
     known = _names()
     boards = {_letters(board.name): board.target for board in BOARD_ID_TO_INFO.values()}
-    on_board = boards.get(_letters(name))
-    full = {known[each] for each in known if _same_start(each, chip)}
-    if on_board is not None:
-        near = f"this is a board; its chip is chip:{on_board}"
-    elif full:
-        near = f"did you mean {' or '.join(sorted(full, key=len, reverse=True))}?"
+    on_board = boards.get(_letters(name), "")
+    same = {known[each] for each in known if _same_start(each, on_board or chip)}
+    found = _nearest_first(same, chip) or near_names(chip, set(known.values()))
+    if on_board:
+        better = "".join(f"chip:{each}, built in, or " for each in found[:1] if each != on_board)
+        near = f"this is a board; its chip is {better}chip:{on_board}"
+    elif found:
+        near = f"did you mean {' or '.join(found)}?"
     else:
-        near = suggest(chip, set(known.values()))
-    if near.startswith("known:"):
         near = "`pyocd list --targets` lists the chips that it knows"
     wanted = on_board or chip
     return InputError(
@@ -102,11 +126,36 @@ def _names() -> dict[str, str]:
     from pyocd.target.pack.pack_target import ManagedPacks  # noqa: PLC0415 - pyOCD
 
     packs = [device.part_number.lower() for device in ManagedPacks.get_installed_targets()]
-    # pyOCD's k64f is in the module target_MK64FN1M0xxx12.
+    # pyOCD's k64f is in the module target_MK64FN1M0xxx12. Some modules have several chips.
+    count = Counter(kind.__module__ for kind in TARGET.values())
     modules = {
-        kind.__module__.rpartition("target_")[2].lower(): name for name, kind in TARGET.items()
+        kind.__module__.rpartition("target_")[2].lower(): name
+        for name, kind in TARGET.items()
+        if count[kind.__module__] == 1
     }
     return {**modules, **{name: name for name in (*TARGET, *packs)}}
+
+
+def near_names(chip: str, known: Collection[str]) -> list[str]:
+    """Return at most three of the `known` names that are like `chip`, as `_nearest_first` does.
+
+    They begin like it, because the beginning is the family, or differ in little.
+    """
+    alike = get_close_matches(chip, known, n=len(known) or 1, cutoff=_ALIKE)
+    begin = [name for name in alike if name.startswith(chip[: (len(chip) + 1) // 2])]
+    near = {*begin, *get_close_matches(chip, known, n=3, cutoff=_NEARLY_THE_SAME)}
+    return _nearest_first(near, chip)[:3]
+
+
+def _nearest_first(names: Collection[str], chip: str) -> list[str]:
+    """Return `names`: those that pyOCD has built in first, and of those the nearest to `chip`."""
+    from pyocd.target.builtin import BUILTIN_TARGETS  # noqa: PLC0415 - pyOCD
+
+    def rank(name: str) -> tuple[bool, float]:
+        return name not in BUILTIN_TARGETS, -SequenceMatcher(None, name, chip).ratio()
+
+    # The last of two that are equally near is often the larger one: stm32f429xi.
+    return sorted(sorted(names, reverse=True), key=rank)
 
 
 def _letters(name: str) -> str:

@@ -135,10 +135,15 @@ class ChipId(Section, frozen=True):
 
     address: Address
     """Address of the register."""
-    value: Address
-    """Value that the register must have in the bits of `mask`."""
+    value: Address | tuple[Address, ...]
+    """Value that the register must have in the bits of `mask`, or a list of values."""
     mask: Address = 0xFFFF_FFFF
     """Bits of the register that are compared."""
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The values that the register may have."""
+        return (self.value,) if isinstance(self.value, int) else self.value
 
 
 class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):

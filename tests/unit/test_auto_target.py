@@ -11,7 +11,7 @@ from pyocd.core.exceptions import ProbeDisconnected
 
 from harness.board.derivations import derivations
 from harness.board.pyocd import auto_target as auto
-from harness.board.pyocd import time_limit
+from harness.board.pyocd import identification, time_limit
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
@@ -78,18 +78,21 @@ def test_the_chip_is_known_by_its_id_register(
     chip: str, boards: dict[str, VirtualBoard], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert auto_target(boards[chip]).name == f"chip:{chip}"
-    assert f"{chip} or one like it (0x" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{chip} or one like it, of " in said
+    assert "KiB of flash (0x" in said
 
 
 @pytest.mark.usefixtures("without_a_board_id")
 def test_a_chip_without_a_known_register_is_refused_with_what_is_known(
     boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "identities", tuple)
+    monkeypatch.setattr(identification, "identities", tuple)
     with pytest.raises(InputError) as caught:
         auto_target(boards["stm32f429xi"])
     assert "Cortex-M4" in str(caught.value)
     assert "CPUID 0x41" in str(caught.value)
+    assert "STMicroelectronics" in str(caught.value)
     assert "--target=chip:NAME" in str(caught.value)
 
 
@@ -138,7 +141,7 @@ def test_a_probe_that_does_not_answer_is_not_waited_for_for_ever(
         ended.wait()
         return 0
 
-    monkeypatch.setattr(auto, "_read", hang)
+    monkeypatch.setattr(identification, "_read", hang)
     monkeypatch.setattr(auto, "_READ_LIMIT", 0.5)
     monkeypatch.setattr(time_limit, "_GRACE", 0.1)
     try:
@@ -155,7 +158,7 @@ def test_a_probe_that_is_unplugged_meanwhile_is_an_error_of_the_probe(
     def unplugged(*_: object) -> int:
         raise ProbeDisconnected("it is gone")
 
-    monkeypatch.setattr(auto, "_read", unplugged)
+    monkeypatch.setattr(identification, "_read", unplugged)
     with pytest.raises(InfrastructureError, match="identifying the chip: the probe was unplugged"):
         auto_target(boards["nrf52840"])
 

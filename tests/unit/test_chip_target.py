@@ -11,10 +11,18 @@ from pyocd.target.builtin import BUILTIN_TARGETS
 
 from harness.errors import InputError
 from harness.support.memory_map import Region
+from harness.target import pyocd_chips
 from harness.target.chip_families import families, family_of
 from harness.target.chip_target import _on_one_bus, derive_chip
 from harness.target.find_target import find_target, load_target
-from harness.target.pyocd_chips import Chip, _boot_flash, _pack_core, _rams, find_chip
+from harness.target.pyocd_chips import (
+    Chip,
+    _boot_flash,
+    _pack_core,
+    _rams,
+    find_chip,
+    near_names,
+)
 from harness.target.target_file import Core, FixedWords, Pyocd, Target
 from tests.chips.chip_build import with_flash_and_ram
 
@@ -61,7 +69,7 @@ def test_a_family_with_a_core_is_for_a_chip_that_pyocd_knows() -> None:
         ("mkm34z256vll7", 0xC, 0x3F),
         ("mke04z8vtg4", 0xE, 0xFF),  # another flash module
         ("mke06z128vlk4", 0xE, 0xFF),
-        ("mke15z256vll7", 0xC, 0x7F),
+        ("mke15z256vll7", 0xC, 0x7D),
     ],
 )
 def test_the_bytes_that_secure_a_kinetis_of_a_pack_are_where_its_flash_has_them(
@@ -114,13 +122,47 @@ def test_an_image_never_secures_a_kinetis(chip: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv58f1m0vlq24", "mkm34z256vlq7"]
+    "part", ["mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv46f256vll16", "mkm34z256vlq7"]
 )
 def test_an_image_never_secures_a_kinetis_of_a_pack(part: str) -> None:
     family = family_of(part)
     assert family is not None
     assert family.image.words[0].address == FCF
     assert family.image.words[0].values[FSEC // 4] & 0xFF == UNSECURED
+
+
+def test_the_flash_configuration_field_of_a_kv5x_is_where_its_flash_is() -> None:
+    family = family_of("mkv58f1m0vlq24")
+    assert family is not None
+    (words,) = family.image.words
+    assert (words.address, words.values[3]) == (0x1000_0400, 0xFFFF_FFFE)
+
+
+@pytest.mark.parametrize(
+    ("chip", "writes"),
+    [
+        ("lpc55s36", [(0x4000_0220, 0x78)]),
+        ("lpc55s16", [(0x4000_0220, 0x18)]),
+        ("lpc55s06jhi48", [(0x4000_0220, 0x18), (0x4000_0228, 0x40)]),
+        ("lpc54114", [(0x4000_0220, 0x18)]),
+        ("lpc54608", [(0x4000_0220, 0x38)]),
+        ("lpc54102j512", [(0x4000_00C8, 0x18)]),
+    ],
+)
+def test_all_of_the_ram_of_an_lpc_is_turned_on(chip: str, writes: list[tuple[int, int]]) -> None:
+    family = family_of(chip)
+    assert family is not None
+    assert [(write.address, write.value) for write in family.before_start] == writes
+
+
+def test_the_watchdog_of_a_ke0x_is_stopped() -> None:
+    """Its registers are bytes, and its keys are swapped."""
+    family = family_of("mke06z128vlk4")
+    assert family is not None
+    assert not family.unsure
+    writes = [(write.address & 0xF, write.value, write.width) for write in family.image.writes]
+    assert writes[:2] == [(2, 0x20C5, 16), (2, 0x28D9, 16)]
+    assert writes[-1] == (0, 0x20, 8), "the enable bit is 0, updates are allowed"
 
 
 def test_the_memory_is_what_the_chip_boots_from_and_its_largest_ram() -> None:
@@ -202,6 +244,12 @@ def test_what_a_family_needs_is_in_the_target() -> None:
         ("nrf52840_xxaa", "did you mean nrf52840 or nrf52?"),
         ("MK64FN1M0VLL12", "did you mean k64f?"),
         ("NUCLEO-F446RE", "this is a board; its chip is chip:stm32f446retx"),
+        ("nucleo-h743zi", "its chip is chip:stm32h743xx, built in, or chip:stm32h743zitx"),
+        ("NUCLEO-L432KC", "its chip is chip:stm32l432kc, built in, or chip:stm32l432kcux"),
+        ("rp2041", "did you mean rp2040 or"),
+        ("lpc1769", "did you mean lpc1768 or"),
+        ("stm32g431kb", "`pyocd list --targets`"),  # another family begins with stm32, too
+        ("tsm32f429xi", "did you mean stm32f429xi or"),
         ("frdm-k64f", "this is a board; its chip is chip:k64f"),
         ("zzzz", "`pyocd list --targets`"),
     ],
@@ -210,6 +258,15 @@ def test_an_unknown_chip_is_refused_with_near_names(name: str, near: str) -> Non
     text = refusal(name)
     assert f"pyOCD has no chip {name!r}" in text
     assert near in text
+
+
+def test_chips_that_pyocd_has_built_in_are_suggested_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    packs = ["stm32l475vgtx", "stm32l475vgty", "stm32l475vetx"]
+    names = {name: name for name in (*packs, *BUILTIN_TARGETS)}
+    monkeypatch.setattr(pyocd_chips, "_names", lambda: names)
+    assert "did you mean stm32l475xg or stm32l475vgty or stm32l475vgtx?" in refusal("stm32l475vg")
+    assert near_names("stm32l475vh", names)[0].startswith("stm32l475x")
+    assert near_names("stm32l475xh", names) == ["stm32l475xg", "stm32l475xe", "stm32l475xc"]
 
 
 def test_an_unknown_chip_is_refused_with_the_command_for_its_pack() -> None:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from pyocd.target import TARGET
 
-from harness.board.pyocd.probes import close_session, open_session, pick_probe
+from harness.board.pyocd.probes import open_session, pick_probe
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError
@@ -114,25 +114,6 @@ def test_the_reset_line_is_free_after_a_failure() -> None:
         with pytest.raises(InfrastructureError, match="Target not detected"):
             open_session(probe, CHIP, SWD)
         assert not probe.is_reset_asserted()
-
-
-# Locks
-
-
-@pytest.mark.parametrize("chip", ["nrf91", "kw41z4"])
-def test_a_locked_chip_is_named_and_never_erased(chip: str) -> None:
-    with VirtualBoard.start(chip, faults=["locked"]) as hardware:
-        for _ in range(2):  # it is still locked the second time
-            with pytest.raises(InfrastructureError, match="the chip is locked") as caught:
-                open_session(pick_probe(hardware.probe_id), chip, SWD)
-            unlock = f"`pyocd erase --mass -t {chip} -u {hardware.probe_id}`"
-            assert unlock in caught.value.remedy
-            assert "erases all" in caught.value.remedy
-
-
-def test_a_chip_that_is_not_locked_opens() -> None:
-    with VirtualBoard.start("nrf91") as hardware:
-        close_session(open_session(pick_probe(hardware.probe_id), "nrf91", SWD))
 
 
 # Flash algorithms

@@ -209,7 +209,8 @@ def test_another_chip_is_refused_before_it_is_touched(
         assert fails(repository, other, BEHAVE) == (
             f"harness: probe {other.probe_id}: the chip is not a stm32f429xi: "
             "0xe0042000 reads 0x415, not 0x419\n"
-            "  -> is this the right board? --probe selects another\n"
+            "  -> is this the right board? --probe selects another, --target=auto reads which chip "
+            "it is\n"
         )
     works(repository, board)
 

@@ -14,17 +14,21 @@ from pyocd.target import TARGET
 from harness.board.board_options import BoardOptions
 from harness.board.derivations import derivations
 from harness.board.pyocd.packs import provide_chip
+from harness.cli.main import main
 from harness.engines.registry import find_engine
-from harness.errors import InputError
+from harness.errors import ExitCode, InputError
 from harness.image.build import build_image
 from harness.model.folder import load_model
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import machine_lock
 from harness.support.memory_map import Region
+from harness.target.chip_choice import choose
+from harness.target.chip_families import Line
 from harness.target.find_target import find_target, load_target
 from harness.target.target_file import Pyocd
 from tests.support.devices import opened
+from tests.support.models import few_digits
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "tests" / "data" / "pack"
@@ -92,6 +96,81 @@ def test_a_chip_from_a_pack_is_flashed_and_runs(
         options = BoardOptions(pack=pack)
         with opened(target, model, image, tmp_path, board_options=options) as dut:
             assert dut.run().bytes_differing == 0
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A user's repository with a model of three vectors, and boards of its own."""
+    folder = tmp_path_factory.mktemp("virtual")
+    folder.chmod(0o700)
+    monkeypatch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(folder))
+    monkeypatch.setattr(machine_lock, "_PREFIX", str(folder))
+    (tmp_path / "harness.toml").touch()
+    few_digits(tmp_path / "models" / "digits", 3)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@needs_compiler
+def test_a_chip_of_a_pack_runs_from_the_command_line(
+    algorithm: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name, by a target file that the command writes, and as the connected board."""
+    pack = pack_of(repository / "mine.pack", algorithm.read_bytes())
+    with VirtualBoard.start("stm32f429xi") as hardware:
+        probe = f"--probe=virtual:{hardware.probe_id}"
+        run = ("run", probe, "--model=digits")
+        assert main([*run, f"--target=chip:{CHIP.upper()}", f"--pack={pack}"]) == ExitCode.PASSED
+        TARGET.pop(CHIP, None)
+        assert main(["target", "add", CHIP, f"--pack={Path(pack).name}", "--as=mine"]) == 0
+        text = (repository / "targets" / "mine.toml").read_text()
+        assert 'pack = "../mine.pack"' in text
+        TARGET.pop(CHIP, None)
+        assert main([*run, "--target=mine"]) == ExitCode.PASSED
+    assert "bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["run", "--model=digits", "--target"], ["target", "add"]])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"not a zip archive", "is not a CMSIS pack"),
+        (b"", "is not a CMSIS pack"),
+        ("pack", "the flash algorithm of TC429 cannot be read"),
+        ("other", "has no chip 'tc492'"),
+    ],
+)
+def test_a_bad_pack_on_the_command_line_is_the_user_s_error(
+    command: list[str],
+    content: bytes | str | None,
+    what: str,
+    repository: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = repository / "mine.pack"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        pack_of(path, b"no ELF file")
+    chip = "chip:tc492" if content == "other" else f"chip:{CHIP}"
+    assert main([*command, chip, "--pack=mine.pack"]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert f"mine.pack: {what}" in said
+    assert "\n  -> " in said
+    assert not list(repository.glob("targets/*"))
+
+
+def test_the_chip_of_the_given_pack_is_taken_if_it_is_the_only_one_of_its_line() -> None:
+    line = Line(name="X", values=(1,), chips=("tc4*",))
+    assert choose(line, 2048, "", ["other", CHIP]) == (CHIP, "")
+    with pytest.raises(InputError, match="the given CMSIS pack has tc429, tc430") as caught:
+        choose(line, 2048, "", [CHIP, "tc430"])
+    assert "--target=chip:NAME" in caught.value.remedy
+    with pytest.raises(InputError, match="the given CMSIS pack has no such chip"):
+        choose(line, 2048, "", ["other"])
 
 
 @needs_compiler

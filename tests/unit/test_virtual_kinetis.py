@@ -124,18 +124,15 @@ def test_a_write_protected_sector(firmware: Path) -> None:
         flash(opened, firmware)
 
 
-@pytest.mark.parametrize("chip", [CHIP, "nrf91"])
+@pytest.mark.parametrize("chip", [CHIP, "nrf91", "nrf52840"])
 def test_a_locked_chip_is_unlocked_only_if_asked(chip: str) -> None:
     with VirtualBoard.start(chip, faults=["locked"]) as locked:
-        with pytest.raises(exceptions.Error), session(locked, auto_unlock=False) as opened:
+        # pyOCD 0.46 finds no core in a locked nRF52840.
+        refused = pytest.raises((exceptions.Error, KeyError))
+        with refused, session(locked, auto_unlock=False) as opened:
             opened.target.read32(0)
         with session(locked, auto_unlock=True) as opened:
             assert opened.target.read32(0) == 0xFFFF_FFFF
-
-
-def test_a_chip_without_read_out_protection_cannot_be_locked() -> None:
-    with pytest.raises(InfrastructureError, match="not modelled"):
-        VirtualBoard.start("stm32f429xi", faults=["locked"])
 
 
 def test_the_watchdog_runs_after_reset(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import HarnessError, InputError
 from harness.support.lease import Lease
-from harness.target.chip_families import Identity, identities
+from harness.target.chip_choice import choose
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Counter, Pyocd, Target
@@ -20,17 +20,16 @@ KIND = "auto"
 
 _FREQUENCY = 1_000_000  # Hz; the wires of an unknown board may be long
 _ANY_CHIP = "cortex_m"  # pyOCD's name
-_CPUID = 0xE000ED00
 _SEARCH_LIMIT, _READ_LIMIT = 30.0, 90.0  # seconds
 
 
 @cache
-def auto_target(roots: Sequence[Path], wanted: str) -> Target:
+def auto_target(roots: Sequence[Path], wanted: str, pack: str = "") -> Target:
     """Return the target for the only connected board, or the one with the probe `wanted`.
 
     A line on stderr says what it is. A target file in `roots` comes first: the one with the board's
-    name, or the user's only one for the chip. Otherwise the target is derived from the chip. The
-    board is asked once in this process.
+    name, or the user's only one for the chip. Otherwise the target is derived from the chip, in the
+    CMSIS pack at the path `pack` if it has it. The board is asked once in this process.
 
     Raises `InfrastructureError` if there is no board, or several, and `InputError` if the chip is
     not known.
@@ -48,14 +47,24 @@ def auto_target(roots: Sequence[Path], wanted: str) -> Target:
     else:
         limit = TimeLimit(f"probe {probe.unique_id}", cut_of(probe))
         activity = "identifying the chip"
-        chip, how = limit.run(_READ_LIMIT, activity, lambda: _read_chip(probe, activity))
+        chip, how = limit.run(_READ_LIMIT, activity, lambda: _read_chip(probe, activity, pack))
         name = ""
-    target = counted_by(probe.unique_id, _target_for(chip, name, roots))
+    target = counted_by(probe.unique_id, _target_for(chip, name, roots, pack))
     print(
         f"auto: probe {probe.unique_id}: {how}; the target is {target.name}",
         file=sys.stderr,
     )
     return target
+
+
+def chip_of_pack(name: str, pack: str) -> Target:
+    """Return the target for the chip `name` of the CMSIS pack at the path `pack`."""
+    from harness.board.pyocd.packs import provide_chip  # noqa: PLC0415 - pyOCD
+
+    provide_chip(name, pack)
+    target = derive_chip(name)
+    board = msgspec.structs.replace(target.board, pack=str(Path(pack).absolute()))
+    return msgspec.structs.replace(target, board=board)
 
 
 def counted_by(wanted: str, target: Target) -> Target:
@@ -70,14 +79,16 @@ def counted_by(wanted: str, target: Target) -> Target:
     return msgspec.structs.replace(target, counter=Counter("instructions"))
 
 
-def _target_for(chip: str, board: str, roots: Sequence[Path]) -> Target:
+def _target_for(chip: str, board: str, roots: Sequence[Path], pack: str) -> Target:
     """Return the target of the file for the board, or of the user's only file for its chip."""
     users, *bundled = roots
     own = _with_chip(chip, users) if bundled else []
     for target in [*own, *(each for root in roots for each in _with_chip(chip, root))]:
         if board and _letters(target.name) == _letters(board):
             return target
-    return own[0] if len(own) == 1 else derive_chip(chip)
+    if len(own) == 1:
+        return own[0]
+    return chip_of_pack(chip, pack) if pack else derive_chip(chip)
 
 
 def _with_chip(chip: str, root: Path) -> list[Target]:
@@ -97,47 +108,35 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _read_chip(probe: Any, activity: str) -> tuple[str, str]:
+def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
     """Return pyOCD's name of the chip behind `probe` by its id registers, and how it is known."""
+    from harness.board.pyocd.identification import (  # noqa: PLC0415 - pyOCD
+        identify,
+        what_is_known,
+    )
+    from harness.board.pyocd.packs import chips_of  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.pyocd_errors import translated_errors  # noqa: PLC0415 - pyOCD
 
-    lease = Lease(f"probe {probe.unique_id}", wait=0)
+    where = f"probe {probe.unique_id}"
+    lease = Lease(where, wait=0)
     try:
         session = open_session(probe, _ANY_CHIP, _FREQUENCY)
         try:
             with translated_errors(probe.unique_id, _ANY_CHIP, activity):
-                found = [each for each in identities() if _matches(session, each)]
-                core = session.target.selected_core_or_raise.name
-                cpuid = _read(session, _CPUID)
+                found = identify(session)
+                known = "" if found else what_is_known(session)
         finally:
             close_session(session)
     finally:
         lease.release()
-    if len(found) != 1:
-        cpuid_text = "" if cpuid is None else f" (CPUID {cpuid:#010x})"
+    if found is None:
         raise InputError(
-            f"the chip is not identified: it has a {core}{cpuid_text}, but no id register that "
-            "targets/chips knows",
-            where=f"probe {probe.unique_id}",
+            f"the chip is not identified: {known}, but no id register that targets/chips knows",
+            where=where,
             remedy="name it: --target=chip:NAME; `pyocd list --targets` shows the names",
         )
-    (identity,) = found
-    register = f"{identity.address:#010x} reads {identity.value:#x}"
-    return identity.chip, f"{identity.chip} or one like it ({register})"
-
-
-def _matches(session: Any, identity: Identity) -> bool:
-    value = _read(session, identity.address)
-    return value is not None and value & identity.mask == identity.value
-
-
-def _read(session: Any, address: int) -> int | None:
-    """Return the word at `address`; None if the chip has nothing there."""
-    from pyocd.core.exceptions import TransferError  # noqa: PLC0415 - pyOCD
-
-    try:
-        value: int = session.target.read32(address)
-    except TransferError:
-        return None
-    return value
+    chip, used = choose(found.line, found.kib, where, chips_of(pack) if pack else ())
+    size = "" if found.kib is None else f" with {found.kib:,} KiB of flash"
+    how = f"{chip} or one like it, of {found.line.name}{size} ({found.register})"
+    return chip, f"{how}; {used}" if used else how

@@ -35,13 +35,18 @@ _WORDS = {
 }
 
 
+def cores_of(session: Session) -> tuple[str, ...]:
+    """Return the cores of target files whose images run on the chip's core."""
+    return _NAMES.get(_part(session), ())
+
+
 def check_core(session: Session, target: Target) -> None:
     """Raise `InputError` if the chip's core cannot run an image for `target`.
 
     Parts that no target file can name are not judged.
     """
     core = session.target.selected_core_or_raise
-    part = CORE_TYPE_NAME.get((CPUID_ARM, core.core_type), "")
+    part = _part(session)
     stated = target.mcu.core
     where = f"{target.path}: mcu.core"
     names = _NAMES.get(part, (stated,))
@@ -60,3 +65,9 @@ def check_core(session: Session, target: Target) -> None:
             where=where,
             remedy=f"write {names[-1]}: the core executes its instructions too",
         )
+
+
+def _part(session: Session) -> str:
+    core = session.target.selected_core_or_raise
+    name: str = CORE_TYPE_NAME.get((CPUID_ARM, core.core_type), "")
+    return name

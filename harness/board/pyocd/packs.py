@@ -14,6 +14,7 @@ from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
 
 from harness.errors import InputError
 from harness.support.suggestions import suggest
+from harness.target.pyocd_chips import near_names
 
 # What pyOCD and the libraries below it raise for a damaged pack.
 _DAMAGES = (
@@ -45,9 +46,19 @@ def provide_chip(name: str, pack: str) -> None:
         raise InputError(
             f"pyOCD has no built-in target {name!r}",
             where="board.target",
-            remedy=f"{suggest(wanted, TARGET)}; `pyocd pack find {name}` looks for a CMSIS pack, "
+            remedy=f"{_near(wanted)}`pyocd pack find {name}` looks for a CMSIS pack, "
             f"`pyocd pack install {name}` installs it, and --pack=FILE takes one that you have",
         )
+
+
+def _near(wanted: str) -> str:
+    near = near_names(wanted, TARGET)
+    return f"did you mean {' or '.join(near)}? " if near else ""
+
+
+def chips_of(pack: str) -> list[str]:
+    """Return pyOCD's names of the chips in the CMSIS pack at the path `pack`."""
+    return [normalise_target_type_name(device.part_number) for device in _devices(Path(pack))]
 
 
 def _check_algorithms(device: CmsisPackDevice, pack: str) -> None:

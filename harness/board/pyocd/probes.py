@@ -10,12 +10,12 @@ from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
 from pyocd.probe.tcp_client_probe import TCPClientProbe
 
+from harness.board.pyocd.locks import locked_error
 from harness.board.pyocd.packs import provide_chip
-from harness.board.pyocd.pyocd_errors import is_remote, locked_error, translated_errors
+from harness.board.pyocd.pyocd_errors import is_remote, translated_errors
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError
 from harness.simulator.pyocd_probe import VirtualProbe
-from harness.target.target_file import ChipId
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
 _FORMS = "give a probe's unique id, or remote:HOST:PORT"
@@ -135,7 +135,10 @@ def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session
     try:
         session.open()
     except (KeyError, AssertionError, AttributeError) as error:
+        locked = locked_error(session, probe.unique_id, target)
         _release(session)
+        if locked is not None:
+            raise locked from error
         if is_remote(probe.unique_id):
             raise  # the server may be the reason
         # pyOCD raises these for a chip of another family.
@@ -149,32 +152,12 @@ def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session
         _close(session)  # otherwise the probe stays claimed
         raise
     except exceptions.Error as error:
-        locked = _is_locked(session)
+        locked = locked_error(session, probe.unique_id, target)
         _release(session)
-        if locked:
-            raise locked_error(probe.unique_id, target) from error
+        if locked is not None:
+            raise locked from error
         raise
     return session
-
-
-def _is_locked(session: Session) -> bool:
-    """Return whether the chip says, through its own access port, that debuggers are locked out."""
-    try:
-        return bool(session.target.is_locked())
-    except (exceptions.Error, KeyError, AttributeError, OSError):
-        return False  # it does not answer at all, or pyOCD does not know how to ask
-
-
-def check_chip(session: Session, probe: str, target: str, chip: ChipId) -> None:
-    """Compare the chip's identification register; pyOCD does not check it for STM32."""
-    value = session.target.read32(chip.address) & chip.mask
-    if value != chip.value:
-        raise InfrastructureError(
-            f"the chip is not a {target}: {chip.address:#010x} reads {value:#x}, "
-            f"not {chip.value:#x}",
-            where=f"probe {probe}",
-            remedy="is this the right board? --probe selects another",
-        )
 
 
 def close_session(session: Session) -> None:

@@ -12,8 +12,10 @@ from pyocd.core.session import Session
 from harness.board.board import not_started, rtt_carrier
 from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
+from harness.board.pyocd.identification import check_chip
+from harness.board.pyocd.locks import check_lock
 from harness.board.pyocd.probe_port import find_port
-from harness.board.pyocd.probes import check_chip, close_session, open_session, pick_probe
+from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
 from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.board.pyocd.starting import start
@@ -203,12 +205,13 @@ class PyocdBoard:
         self._leases.append(Lease(resource, wait=self._lock_timeout))
 
     def _identify(self, session: Session) -> None:
-        """Check that this is the chip, and the core, that the target describes."""
+        """Check that this is the chip, and the core, that the target describes, and not locked."""
 
         def identify() -> None:
+            check_core(session, self._target)
             if self._board.chip_id is not None:
                 check_chip(session, self._probe, self._board.target, self._board.chip_id)
-            check_core(session, self._target)
+            check_lock(session, self._probe, self._board.target)
 
         self._do(_STATE_LIMIT, "reading the chip's id", identify)
 

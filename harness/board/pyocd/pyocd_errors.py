@@ -5,12 +5,10 @@ from contextlib import contextmanager
 
 from pyocd.core import exceptions
 
+from harness.board.pyocd.locks import silence
 from harness.errors import InfrastructureError
 
-_WIRING = (
-    "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET. Some locked chips do "
-    "not answer either: only the vendor's tool or boot loader unlocks them"
-)
+_WIRING = "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET"
 _PERMISSIONS = (
     "is another program using it? On Linux a udev rule must allow it: "
     "see pyocd.io/docs/installing, 'udev rules'"
@@ -49,7 +47,7 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
             f"`pyocd erase --mass -t {target}` unlocks a chip, and erases all that is in its flash",
         ) from error
     except exceptions.TransferError as error:
-        raise translate(f"the target stopped answering: {error}", _WIRING) from error
+        raise translate(f"the target stopped answering: {error}", _wiring(target)) from error
     except exceptions.TargetSupportError as error:
         raise translate(
             str(error),
@@ -57,7 +55,7 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
             f"`pyocd pack install {target}`",
         ) from error
     except exceptions.Error as error:
-        raise translate(str(error), _WIRING) from error
+        raise translate(str(error), _wiring(target)) from error
     except _CONFUSED as error:
         if not is_remote(probe):
             raise  # `open_session` explains those of a wrong target
@@ -67,19 +65,13 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
         raise translate(str(error), STALLED if late else _access(probe)) from error
 
 
-def locked_error(probe: str, target: str) -> InfrastructureError:
-    """Return the error for a chip that shuts debuggers out."""
-    return InfrastructureError(
-        "the chip is locked: its read-out protection is on, and debuggers have no access",
-        where=f"probe {probe}",
-        remedy=f"`pyocd erase --mass -t {target} -u {probe}` unlocks it, and erases all that is in "
-        "its flash",
-    )
-
-
 def is_remote(probe: str) -> bool:
     """Return whether a probe's ID is one behind `pyocd server`."""
     return probe.lower().startswith("remote:")
+
+
+def _wiring(target: str) -> str:
+    return f"{_WIRING}. {silence(target)}"
 
 
 def _access(probe: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from harness.simulator.bus import Memory
 from harness.simulator.core import Core
 from harness.simulator.coresight import DebugIds
 from harness.simulator.peripherals.flash_controller import FlashController
@@ -36,7 +37,14 @@ class AccessPort(Protocol):
 
 
 class ReadProtection(Protocol):
-    """The protection of a chip's memory against debuggers."""
+    """The protection of a chip's memory against debuggers.
+
+    It protects `memory`; without one it protects all, and switches the MEM-AP off.
+    """
+
+    @property
+    def memory(self) -> Memory | None:
+        """The memory that a debugger cannot access."""
 
     @property
     def locked(self) -> bool:
@@ -50,8 +58,7 @@ class ReadProtection(Protocol):
 class Chip:
     """A chip; `trigger` is the firmware's trigger pin.
 
-    `debug_ids` replaces what identifies its core's debug port. A chip without `protection` never
-    denies a debugger access.
+    `debug_ids` replaces what identifies its core's debug port.
     """
 
     name: str
@@ -61,9 +68,9 @@ class Chip:
     uarts: Mapping[str, Uart]
     pins: Pins
     trigger: str
+    protection: ReadProtection
     access_ports: Mapping[int, AccessPort] = field(default_factory=dict)
     debug_ids: DebugIds | None = None
-    protection: ReadProtection | None = None
 
 
 IDENTITY = {"stm32f429xi": 0x2003_6419, "stm32l475xg": 0x1007_6415}

@@ -33,6 +33,25 @@ _FICR = {  # CODEPAGESIZE, CODESIZE, then INFO: PART, VARIANT, PACKAGE, RAM, FLA
     0x110: 0x400,
 }
 _UNKNOWN_PART = 0xFFFF_FFFF
+_APPROTECT, _OPEN = 0x208, 0xFF
+
+
+class _Protection:
+    """APPROTECT in UICR, loaded at reset (4.8.2): of the revisions that erased UICR leaves open."""
+
+    def __init__(self, user: Memory) -> None:
+        self.memory: Memory | None = None
+        self._user = user
+        self.locked = False
+
+    def load(self) -> None:
+        """Load it from UICR."""
+        self.locked = self._user.value(_APPROTECT, 1) != _OPEN
+
+    def lock(self) -> None:
+        """Write APPROTECT, as a production tool does."""
+        self._user.store(_APPROTECT, 4, 0)
+        self.load()
 
 
 def nrf52840(options: ChipOptions) -> Chip:
@@ -80,7 +99,8 @@ def nrf52840(options: ChipOptions) -> Chip:
         apb.add(base, counter, size=0x1000, exact=True)
     apb.add(0x4001_E000, controller, size=0x1000)
     ahb.add(_GPIO, NrfGpio(pins), size=0x1000)
-    core.reset_hooks += [apb.reset, ahb.reset]
+    protection = _Protection(user)
+    core.reset_hooks += [apb.reset, ahb.reset, protection.load]
     if options.boot is not None:
         core.reset_hooks.append(uart.listen)
     return Chip(
@@ -91,5 +111,6 @@ def nrf52840(options: ChipOptions) -> Chip:
         {"UARTE0": uart, "UART0": uart},
         pins,
         "P0.13",
-        {1: ControlAp(controller, core, lambda: 1)},
+        protection,
+        {1: ControlAp(controller, core, lambda: int(not protection.locked))},
     )

@@ -49,6 +49,7 @@ class _Protection:
     """APPROTECT and SECUREAPPROTECT, which take effect at the next reset."""
 
     def __init__(self, user: Memory) -> None:
+        self.memory: Memory | None = None
         self._user = user
         self.status = _ALL_ACCESS
 
@@ -131,7 +132,7 @@ def nrf91(options: ChipOptions) -> Chip:
         {"UARTE0": uart},
         pins,
         "P0.02",
+        protection,
         {3: _APB_AP, 4: ControlAp(controller, core, lambda: protection.status)},
         DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE, target=0x1009_0289),
-        protection,
     )

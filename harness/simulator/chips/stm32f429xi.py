@@ -31,7 +31,10 @@ _PWR_FOLLOWS = (  # RM0090, 5.4: VOS shows as VOSRDY; ODEN and ODSWEN as their r
 def stm32f429xi(options: ChipOptions) -> Chip:
     """Return the chip of a NUCLEO-F429ZI."""
     flash = Memory(0x0800_0000, 0x20_0000, fill=0xFF, flash=True, aliases=(0,))
-    memories = (flash, Memory(0x2000_0000, 0x3_0000), Memory(0x1000_0000, 0x1_0000))
+    system = Memory(0x1FFF_7000, 0x1000, fill=0xFF, flash=True)
+    system.store(0xA22, 2, flash.size >> 10)  # flash size, 39.2
+    ram, coupled = Memory(0x2000_0000, 0x3_0000), Memory(0x1000_0000, 0x1_0000)
+    memories = (flash, system, ram, coupled)
     apb1, apb2 = Window(0x4000_0000, 0x8000), Window(0x4001_0000, 0x7000)
     ahb1 = Window(0x4002_0000, 0x6_0000)
     apb1.exact = {0x4000_0000}
@@ -63,4 +66,5 @@ def stm32f429xi(options: ChipOptions) -> Chip:
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]
     uarts = {"USART1": usart1, "USART3": usart3}
-    return Chip(_NAME, "NUCLEO-F429ZI (virtual)", core, controller, uarts, pins, "PB0")
+    board = "NUCLEO-F429ZI (virtual)"
+    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller)

@@ -59,4 +59,5 @@ def stm32l475xg(options: ChipOptions) -> Chip:
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]
     board = "B-L475E-IOT01A (virtual)"
-    return Chip(_NAME, board, core, controller, {"USART1": usart1}, pins, "PB0")
+    uarts = {"USART1": usart1}
+    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller)

@@ -4,7 +4,7 @@ A command takes no time. Security and protection are loaded from the flash confi
 after each reset. Missing: reading from and programming the IFR, and the backdoor key.
 """
 
-from harness.simulator.bus import BusError
+from harness.simulator.bus import BusError, Memory
 from harness.simulator.peripherals.flash_controller import ERASED, FlashArray
 
 SECTOR = 0x800
@@ -21,6 +21,7 @@ class KinetisFlash:
     """The controller of the program flash `array`, which starts at address 0."""
 
     def __init__(self, array: FlashArray) -> None:
+        self.memory: Memory | None = None  # security switches the MEM-AP off
         self.array = array
         self._sectors: set[int] = set()
         array.memory.programmer = self

@@ -30,7 +30,17 @@ class Stm32Flash(ABC):
 
     def __init__(self, array: FlashArray) -> None:
         self.array = array
+        self.memory = array.memory  # what RDP protects against debuggers
         self.reset()
+
+    @property
+    @abstractmethod
+    def locked(self) -> bool:
+        """Whether RDP is not at level 0."""
+
+    @abstractmethod
+    def lock(self) -> None:
+        """Set RDP to level 1, as a production tool does."""
 
     def reset(self) -> None:
         """Lock it; the option bytes keep their values."""
@@ -121,7 +131,7 @@ class Stm32Flash(ABC):
         sections = self._sections_to_erase(control)
         if sections is None:
             self._status |= PGSERR
-        elif any(self._is_protected(section) for section in sections):
+        elif self.locked or any(self._is_protected(section) for section in sections):
             self._status |= WRPERR
         else:
             for section in sections:

@@ -15,6 +15,7 @@ _PGPERR = 1 << 6
 _SER, _MER, _MER1 = 1 << 1, 1 << 2, 1 << 15
 _OPTLOCK = 1 << 0
 _BANK_SECTORS = 12
+_RDP_0, _RDP_1 = 0xAA, 0x55  # any other value than 0xAA and 0xCC is level 1
 
 
 class Stm32F4Flash(Stm32Flash):
@@ -34,6 +35,15 @@ class Stm32F4Flash(Stm32Flash):
         self._option_keys: list[int] = []
         self._option_lock = _OPTLOCK
 
+    @property
+    def locked(self) -> bool:
+        """Whether RDP, in OPTCR, is not at level 0."""
+        return self._options[_OPTCR] >> 8 & 0xFF != _RDP_0
+
+    def lock(self) -> None:
+        """Set RDP to level 1 (3.7.3)."""
+        self._options[_OPTCR] = self._options[_OPTCR] & ~0xFF00 | _RDP_1 << 8
+
     def protect(self, sector: int) -> None:
         """Clear the sector's nWRP bit."""
         register = _OPTCR if sector < _BANK_SECTORS else _OPTCR1
@@ -46,7 +56,7 @@ class Stm32F4Flash(Stm32Flash):
             self._status |= PGSERR
         elif size != 1 << (self._control >> 8 & 3):
             self._status |= _PGPERR
-        elif self._is_protected(self._sector_at(offset)):
+        elif self.locked or self._is_protected(self._sector_at(offset)):
             self._status |= WRPERR
         else:
             return self.array.programmed(offset, size, value)
@@ -63,7 +73,10 @@ class Stm32F4Flash(Stm32Flash):
             if tuple(self._option_keys) == _OPTION_KEYS:
                 self._option_lock = 0
         elif offset in self._options and not self._option_lock:
+            was_locked = self.locked
             self._options[offset] = value & ~_OPTLOCK
+            if was_locked and not self.locked:  # going back to level 0 erases all
+                self.array.erase(0, self.array.memory.size)
             self._option_lock = value & _OPTLOCK if offset == _OPTCR else 0
 
     def _sections_to_erase(self, control: int) -> Sequence[int] | None:

@@ -12,6 +12,7 @@ _OPTR, _WRP1AR, _WRP2AR = 0x20, 0x2C, 0x4C
 _PROGERR, _PGAERR, _SIZERR = 1 << 3, 1 << 5, 1 << 6
 _PER, _MER1, _BKER, _MER2, _OPTLOCK = 1 << 1, 1 << 2, 1 << 11, 1 << 15, 1 << 30
 _DUAL_BANK = 0xFFEF_F8AA
+_RDP_0, _RDP_1 = 0xAA, 0xBB  # any other value than 0xAA and 0xCC is level 1
 _PAGE = 0x800
 _HALF = 4  # bytes of half a double word
 _ERASED_DOUBLE_WORD = (1 << 64) - 1
@@ -27,6 +28,7 @@ class Stm32L4Flash(Stm32Flash):
     def __init__(self, array: FlashArray) -> None:
         self._bank_pages = array.memory.size // _PAGE // 2
         self._protected: set[int] = set()
+        self._rdp = _RDP_0
         super().__init__(array)
 
     def reset(self) -> None:
@@ -34,6 +36,15 @@ class Stm32L4Flash(Stm32Flash):
         super().reset()
         # Offset of the programmed half of a double word, and what it was before.
         self._first_half: tuple[int, int] | None = None
+
+    @property
+    def locked(self) -> bool:
+        """Whether RDP, in OPTR, is not at level 0."""
+        return self._rdp != _RDP_0
+
+    def lock(self) -> None:
+        """Set RDP to level 1 (3.5.2)."""
+        self._rdp = _RDP_1
 
     def protect(self, sector: int) -> None:
         """Write-protect a page, counted through both banks."""
@@ -67,7 +78,7 @@ class Stm32L4Flash(Stm32Flash):
 
     def _read_option(self, offset: int) -> int:
         if offset == _OPTR:
-            return _DUAL_BANK
+            return _DUAL_BANK & ~0xFF | self._rdp
         if offset in (_WRP1AR, _WRP2AR):
             return self._protected_area(int(offset == _WRP2AR))
         return 0
@@ -82,7 +93,7 @@ class Stm32L4Flash(Stm32Flash):
             return _SIZERR
         if self._first_half is None and offset % (2 * _HALF):
             return _PGAERR
-        return WRPERR if self._is_protected(offset // _PAGE) else 0
+        return WRPERR if self.locked or self._is_protected(offset // _PAGE) else 0
 
     def _can_hold(self, offset: int, value: int) -> bool:
         """Return whether `value` is allowed: the double word is erased, or becomes zero."""
