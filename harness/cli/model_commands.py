@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
-from harness.intake.add_model import read_arrays
+from harness.intake.add_model import read_data
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.store_golden import store_golden
 from harness.intake.write_folder import Network, UserData, create_model, read_network
 from harness.model.folder import find_model
 from harness.model.metric import SHOWN
-from harness.model.model_file import Task
 from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.report.network_table import print_network, try_engines
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
@@ -36,17 +36,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     show.add_argument("model", metavar="MODEL", help="a model's name or folder, or a .tflite file")
     show.set_defaults(command=_show)
-    add = add_subcommand(commands, "add", "make a model folder from a network and NumPy files")
+    add = add_subcommand(commands, "add", "make a model folder from a network and your data")
     add.add_argument("network", type=Path, metavar="FILE.tflite", help="the network, int8")
-    add.add_argument(
-        "--inputs", type=Path, required=True, metavar="X.npy", help="inputs, [N, *shape]"
-    )
-    add.add_argument(
-        "--labels", type=Path, required=True, metavar="Y.npy", help="labels, integers, [N]"
-    )
-    add.add_argument(
-        "--task", choices=get_args(Task), default="classification", help="default: %(default)s"
-    )
+    declare_data(add)
     add.add_argument("--name", help="name of the model (default: that of the file)")
     _add_quality_target(add)
     add.set_defaults(command=_add)
@@ -117,7 +109,7 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     with options.progress.step(f"reading {options.network.name}"):
         network = read_network(options.network)
-        data = read_arrays(network, options.task, options.inputs, options.labels)
+        data = read_data(network, data_request(options))
     name = options.name or options.network.stem
     return _create(name, network, data, options, workspace)
 
@@ -152,6 +144,8 @@ def _create(
     print(f"  inputs: {data.preprocessing}")
     print(f"  golden: computed by {created.golden_source}")
     print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
+    for note in data.notes:
+        print(f"  {note}")
     for doubt in data.doubts:
         print(f"  warning: {doubt}")
     if created.quality <= created.chance:

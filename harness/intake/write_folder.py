@@ -61,7 +61,8 @@ class UserData:
     """The user's task and samples.
 
     `vectors` has no golden outputs yet; its path is the user's file. `preprocessing` and `data`
-    are texts for the description. `doubts` are warnings about the inputs, one sentence each.
+    are texts for the description. `doubts` are warnings about the vectors, one sentence each.
+    `classes` names the classes, or is empty. `notes` describe what the files are.
     """
 
     task: Task
@@ -69,6 +70,8 @@ class UserData:
     preprocessing: str
     data: str
     doubts: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def create_model(
         metric=METRICS[task],
         quality_target=quality_target,
         quality=quality,
-        classes=_classes(task, network.output.elements),
+        classes=_classes(user_data, network.graph.classes),
         preprocessing=_quoted(user_data.preprocessing),
         data=_quoted(user_data.data),
     )
@@ -192,11 +195,15 @@ def _check(network: Network, user_data: UserData) -> None:
     check_labels(user_data.vectors, classes, f"{network.path.name} has")
 
 
-def _classes(task: Task, outputs: int) -> str:
-    if task == "anomaly-detection":
-        return 'classes = ["normal", "abnormal"]\n'
-    names = ", ".join(f'"{index}"' for index in range(count_classes(task, outputs)))
-    return f"# classes = [{names}]    # their names, in order\n"
+def _classes(user_data: UserData, outputs: int) -> str:
+    """Return the key `classes`, or a comment that shows how to write it."""
+    names = user_data.classes
+    if user_data.task == "anomaly-detection":
+        names = names or ("normal", "abnormal")
+    if names:
+        return f"classes = [{', '.join(map(_quoted, names))}]\n"
+    numbers = ", ".join(f'"{index}"' for index in range(count_classes(user_data.task, outputs)))
+    return f"# classes = [{numbers}]    # their names, in order\n"
 
 
 def _quoted(text: str) -> str:

@@ -1,10 +1,7 @@
 """The training task of a model: the object `TASK` in its `train.py`."""
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +9,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.model.folder import Model
+from harness.support.python_file import import_file
 from harness.training.keras import missing, tensorflow
 
 Floats = npt.NDArray[np.float32]
@@ -74,7 +72,7 @@ def load_task(model: Model) -> Task:
         )
     tensorflow()  # before train.py imports it
     try:
-        module = _import(path, f"train_{model.name}")
+        module = import_file(path, f"train_{model.name}")
     except ModuleNotFoundError as error:
         raise missing(error) from error
     task = getattr(module, "TASK", None)
@@ -85,13 +83,3 @@ def load_task(model: Model) -> Task:
             remedy="write TASK = Task(load=..., network=..., ...), from harness.training",
         )
     return task
-
-
-def _import(path: Path, name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError("is not a Python file", where=str(path))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # its dataclasses look it up there
-    spec.loader.exec_module(module)
-    return module
