@@ -4,7 +4,7 @@ import argparse
 from typing import get_args
 
 from harness.intake.add_model import DataRequest
-from harness.intake.read_input import InputOptions, Layout
+from harness.intake.inputs.sample_blocks import InputOptions, Layout
 from harness.model.model_file import Task
 from harness.support.numbers import whole_number
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.intake.file_spec import assign_inputs
+from harness.intake.inputs.read_input import InputVectors, read_input_vectors
+from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import (
     Labels,
     labels_of_folder,
@@ -16,7 +18,6 @@ from harness.intake.labels import (
     task_of,
 )
 from harness.intake.random_inputs import random_inputs
-from harness.intake.read_input import InputOptions, InputVectors, read_input_vectors
 from harness.intake.vector_doubts import class_doubts, vector_doubts
 from harness.intake.write_folder import Network, UserData
 from harness.model.folder import count_classes

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import InputError
+from harness.model.bad_array import format_shape
 from harness.model.graph import Tensor
-from harness.model.vectors import format_shape
 from harness.support.printable import printable
 from harness.support.suggestions import suggest
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.file_spec import split_part
+from harness.intake.inputs.samples import read_array
 from harness.intake.readers.csv_file import Table, as_number, open_table, read_column, read_numbers
-from harness.intake.samples import read_array
 
 Array = npt.NDArray[Any]
 

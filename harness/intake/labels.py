@@ -12,8 +12,8 @@ from harness.errors import InputError
 from harness.intake.file_spec import split_part
 from harness.intake.label_files import SAVE_LABELS, numbers_or_text, read_label_values
 from harness.intake.readers.class_folder import FolderContent
+from harness.model.bad_array import format_shape
 from harness.model.model_file import Task
-from harness.model.vectors import format_shape
 from harness.support.input_file import MAX_TEXT, read_input
 from harness.support.printable import printable
 

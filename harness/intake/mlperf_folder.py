@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.input_doubts import GivenValues, stored_doubts
-from harness.intake.store_values import describe_quantization
+from harness.intake.inputs.store_values import describe_quantization
 from harness.intake.vector_doubts import class_doubts, vector_doubts
 from harness.intake.write_folder import Network, UserData
 from harness.model.folder import count_classes
@@ -87,7 +87,7 @@ def _doubts(network: Network, task: Task, given: Array, vectors: Vectors) -> Ite
         yield from stored_doubts(vectors.inputs)
     yield from vector_doubts(vectors.all_inputs, vectors.labels)
     classes = count_classes(task, network.output.elements)
-    yield from class_doubts(vectors.labels, (), classes)
+    yield from class_doubts(vectors.class_labels, (), classes)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.input_doubts import quantized_tensor, range_of
-from harness.intake.store_values import empty_inputs
+from harness.intake.inputs.store_values import empty_inputs
 from harness.model.graph import Graph, Tensor
 from harness.model.tensor_block import sample_shape
 

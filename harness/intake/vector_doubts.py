@@ -12,6 +12,7 @@ from harness.support.printable import printable
 Array = npt.NDArray[Any]
 
 _FEW = 5  # vectors of a class
+_CONSTANT = 0.01  # share of vectors; fewer may be rightly silent or dark
 _SHOWN = 8  # classes in a sentence
 _LONGEST = 40  # characters of a class's name
 
@@ -29,7 +30,7 @@ def vector_doubts(inputs: Sequence[Array], labels: Array | None) -> Iterator[str
     for position, array in enumerate(inputs):
         rows: Array = array.reshape(count, -1)
         constant = np.flatnonzero((rows == rows[:, :1]).all(axis=1))
-        if len(constant) and rows[0].size > 1:
+        if constant.size >= max(1, _CONSTANT * count) and rows[0].size > 1:
             which = "" if len(inputs) == 1 else f" in input {position}"
             first = int(constant[0])
             yield (

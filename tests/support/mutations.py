@@ -25,7 +25,7 @@ from harness.harness_toml import read_settings
 from harness.image.linker_map import archives
 from harness.image.memory_use import memory_use
 from harness.image.prebuilt import prebuilt_image, toolchain_of
-from harness.intake.add_model import read_arrays
+from harness.intake.add_model import DataRequest, read_data
 from harness.intake.mlperf_folder import read_folder
 from harness.intake.write_folder import Network
 from harness.measure.cycles.calibrate import read_reference
@@ -242,7 +242,7 @@ def _labels() -> bytes:
 
 
 def _read_inputs(path: Path) -> None:
-    read_arrays(_added(), "classification", path, path.parent / "y.npy")
+    read_data(_added(), DataRequest((str(path),), str(path.parent / "y.npy")))
 
 
 def _float() -> bytes:
@@ -324,7 +324,7 @@ PARSERS: Mapping[str, Parser] = {
     "labels": Parser(
         "y.npy",
         _labels,
-        lambda path: read_arrays(_added(), "classification", path.parent / "x.npy", path),
+        lambda path: read_data(_added(), DataRequest((str(path.parent / "x.npy"),), str(path))),
         {"x.npy": _npy},
     ),
     "model.toml": Parser(

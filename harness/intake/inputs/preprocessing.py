@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.file_spec import split_part
-from harness.intake.user_function import UserFunction, load_function
+from harness.intake.inputs.user_function import UserFunction, load_function
 from harness.support.suggestions import suggest
 
 Array = npt.NDArray[Any]

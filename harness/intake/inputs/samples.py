@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.file_spec import split_part
-from harness.intake.preprocessing import Kind
+from harness.intake.inputs.preprocessing import Kind
 from harness.intake.readers.class_folder import FolderContent, kind_of_name, list_folder
 from harness.intake.readers.csv_file import open_table, read_numbers
 from harness.support.array_file import npz_names, read_npy, read_npz

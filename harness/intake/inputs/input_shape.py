@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.model.bad_array import format_shape
 from harness.model.graph import Tensor
 from harness.model.tensor_block import sample_shape
-from harness.model.vectors import format_shape
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

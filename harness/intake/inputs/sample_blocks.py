@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.input_shape import as_samples
-from harness.intake.preprocessing import Preprocessing
+from harness.intake.inputs.input_shape import as_samples
+from harness.intake.inputs.preprocessing import Preprocessing
+from harness.intake.inputs.samples import Samples, array_blocks, file_blocks
 from harness.intake.readers.picture_file import read_picture
 from harness.intake.readers.wav_file import read_wav
-from harness.intake.samples import Samples, array_blocks, file_blocks
 from harness.model.graph import Tensor
 from harness.model.tensor_block import sample_shape
 

@@ -8,16 +8,21 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.input_doubts import GivenValues, quantized_tensor, range_of, stored_doubts
-from harness.intake.input_shape import fit_shape, wrong_shape
-from harness.intake.preprocessing import (
+from harness.intake.inputs.input_shape import fit_shape, wrong_shape
+from harness.intake.inputs.preprocessing import (
     HOW_TO_SCALE,
     check_kind,
     guess_scale,
     parse_preprocessing,
 )
-from harness.intake.sample_blocks import InputOptions, Reading, count_samples, sample_blocks
-from harness.intake.samples import Samples, open_samples
-from harness.intake.store_values import describe_quantization, empty_inputs, store, store_integers
+from harness.intake.inputs.sample_blocks import InputOptions, Reading, count_samples, sample_blocks
+from harness.intake.inputs.samples import Samples, open_samples
+from harness.intake.inputs.store_values import (
+    describe_quantization,
+    empty_inputs,
+    store,
+    store_integers,
+)
 from harness.model.graph import Graph, Tensor
 
 Array = npt.NDArray[Any]
