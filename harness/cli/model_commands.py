@@ -157,11 +157,11 @@ def _create(
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
-    print(f"  golden: computed by {created.golden_source}")
-    _print_quality(METRICS[data.task], created)
     for note in data.notes:
         print(f"  {note}")
-    for doubt in data.doubts:
+    print(f"  golden: computed by {created.golden_source}")
+    _print_quality(METRICS[data.task], created)
+    for doubt in created.doubts:
         print(f"  warning: {doubt}")
     print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED

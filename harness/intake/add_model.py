@@ -77,6 +77,12 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
     folder = first.samples.folder
     of_folder = None if folder is None else labels_of_folder(folder)
     if request.task == "agreement":
+        if request.labels is not None:
+            raise InputError(
+                "is given, but the task agreement has no labels",
+                where="--labels",
+                remedy="leave out --labels or --task",
+            )
         return None
     if of_folder is not None and request.labels is not None:
         raise InputError(

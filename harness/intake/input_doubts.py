@@ -18,6 +18,8 @@ _FEW = 16  # quantized values
 _LOST = 4  # times as many different values before
 _FAR = 0.5  # of the range's width, beyond its ends
 _ENDS = 0.1  # share of stored values at each end of their type
+_SMALL = 1.1  # inputs of this range hold pictures divided by 255 or 127.5
+_WHITE = (128, 255)  # largest value of pictures that were not divided
 _VERY_FEW = 4  # stored values
 
 
@@ -80,7 +82,9 @@ class GivenValues:
             f"{before[0]:.4g} to {before[-1]:.4g}"
         )
         if cut >= _CUT:
-            yield f"{cut:.0%} of the values are cut: {bounds}"
+            are_bytes = high <= _SMALL and before[0] >= 0 and _WHITE[0] <= before[-1] <= _WHITE[1]
+            hint = "; for values from 0 to 255, add --preprocess unit or signed" * are_bytes
+            yield f"{cut:.0%} of the values are cut: {bounds}{hint}"
         elif self._far:
             yield (
                 f"{len(self._far):,} of {self._vectors:,} vectors lie far outside of the "

@@ -117,8 +117,9 @@ def order_classes(
             where=str(labels.path),
             remedy=f"add it to --classes; they are {_listed(names)}",
         )
+    note = labels.note + ("" if named else f"; their order is {_listed(names)}")
     indices = np.array([position[name] for name in labels.classes], np.int64)
-    return replace(labels, values=indices[labels.values], classes=names)
+    return replace(labels, values=indices[labels.values], classes=names, note=note)
 
 
 def read_classes(text: str | None) -> tuple[str, ...]:
@@ -198,7 +199,7 @@ def _named(values: Array, path: Path) -> Labels:
         )
     classes, indices = np.unique(values, return_inverse=True)
     names = tuple(str(name) for name in classes)
-    return Labels(path, indices.astype(np.int64), names, f"{len(names)} names, sorted")
+    return Labels(path, indices.astype(np.int64), names, f"{len(names)} names")
 
 
 def _of_reals(values: Array, path: Path) -> Labels:

@@ -1,6 +1,6 @@
 """Writes a model folder: description, network, vectors with golden outputs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden import oracle
+from harness.intake.class_order import order_doubt
 from harness.measure.quality import chance_of, quality_of, rounded_target
 from harness.model.folder import check_task_labels, count_classes
 from harness.model.graph import Graph, Tensor
@@ -77,6 +78,7 @@ class CreatedModel:
     """The new folder, its number of vectors, golden's source and quality, and the quality target.
 
     If `chance`, what guesses reach, is known and reaches `quality`, the quality proves nothing.
+    `doubts` are warnings about the vectors, one sentence each.
     """
 
     path: Path
@@ -85,6 +87,7 @@ class CreatedModel:
     quality: float
     quality_target: float
     chance: float | None
+    doubts: tuple[str, ...]
 
 
 def read_network(path: Path) -> Network:
@@ -126,6 +129,9 @@ def create_model(
     where = str(network.path)
     golden = oracle.outputs(network.data, vectors.inputs[:, None], where=where)[:, 0]
     source = oracle.source(network.data, where=where)
+    if user_data.classes and task == "classification":
+        doubt = order_doubt(user_data.classes, vectors.class_labels, golden, network.graph)
+        user_data = replace(user_data, doubts=(*user_data.doubts, *([doubt] if doubt else [])))
     metric = METRICS[task]
     quality = quality_of(metric, vectors, (golden,), (golden,), network.graph)
     chance = chance_of(metric, vectors, network.graph)
@@ -169,7 +175,9 @@ def create_model(
         "vectors.npz": npz(arrays),
     }
     create_folder(folder, files)
-    return CreatedModel(folder, len(vectors), source, quality, quality_target, chance)
+    return CreatedModel(
+        folder, len(vectors), source, quality, quality_target, chance, user_data.doubts
+    )
 
 
 def _reaches(metric: Metric, quality: float) -> str:

@@ -24,10 +24,18 @@ _SCALES: tuple[Scale, ...] = get_args(Scale)
 _STEPS = (*_SCALES, "resize", "pad")
 _HALF, _FULL = np.float32(127.5), np.float32(255)
 _SOUND = np.float32(32768)
-HOW_TO_SCALE = (
-    "say how: --preprocess unit (0 to 1), signed (-1 to 1), raw (the numbers themselves), stored "
-    "(they are quantized already), or FILE.py:FUNCTION, your own"
-)
+_OWN = "or FILE.py:FUNCTION, your own"
+HOW_TO_SCALE: dict[Kind, str] = {
+    **dict.fromkeys(
+        ("array", "table"),
+        "say how: --preprocess unit (divide by 255), signed (-1 to 1), raw (the numbers "
+        f"themselves), stored (they are quantized already), {_OWN}",
+    ),
+    "picture": "say how: --preprocess unit (0 to 1), signed (-1 to 1), raw (0 to 255), " + _OWN,
+    "recording": f"say how: --preprocess signed (-1 to 1), raw (-32768 to 32767), {_OWN} features",
+}
+"""What to do if it is not clear how the numbers of a kind of file become an input."""
+
 _ABOUT: dict[Scale, Range] = {"unit": (0.0, 1.0), "signed": (-1.0, 1.0), "raw": (0.0, 255.0)}
 _CLOSE = 0.1  # of the span; calibration seldom sees both ends of it
 _LOUD = 1000.0  # no network takes samples of full scale 1 up to here
@@ -138,10 +146,15 @@ def guess_scale(limits: Range | None, kind: Kind) -> Scale | None:
 
 def check_kind(steps: Preprocessing, kind: Kind, path: Path) -> None:
     """Raise `InputError` if one of the `steps` is for files of another kind."""
-    for step, used, of in (("resize", steps.resize, "picture"), ("pad", steps.pad, "recording")):
-        if used and kind != of:
-            raise InputError(
-                f"{step} is for {of}s",
-                where=f"--preprocess: {path.name}",
-                remedy=f"leave it out, or give {of}s",
-            )
+    unfit = {
+        "resize": steps.resize and kind != "picture",
+        "pad": steps.pad and kind != "recording",
+        "unit": steps.scale == "unit" and kind == "recording",
+        "stored": steps.scale == "stored" and kind == "recording",
+    }
+    for step in (name for name, wrong in unfit.items() if wrong):
+        raise InputError(
+            f"{step} is not for {'an array' if kind == 'array' else f'a {kind}'}",
+            where=f"--preprocess: {path}",
+            remedy="leave it out",
+        )

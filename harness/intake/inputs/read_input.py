@@ -79,7 +79,7 @@ def _choose_scale(
         if limits is not None:
             what += f", which holds {limits[0]:.4g} to {limits[1]:.4g}"
     if guess is None:
-        raise InputError(what, where=str(samples.path), remedy=HOW_TO_SCALE)
+        raise InputError(what, where=str(samples.path), remedy=HOW_TO_SCALE[samples.kind])
     return guess
 
 

@@ -42,7 +42,7 @@ class FolderContent:
         if not self.ignored:
             return ""
         names = ", ".join(self.ignored[:_SHOWN]) + ", ..." * (len(self.ignored) > _SHOWN)
-        return f"{len(self.ignored)} other files in {self.path.name} are ignored: {names}"
+        return f"ignored: {len(self.ignored)} of the files in {self.path.name}: {names}"
 
 
 def kind_of_name(path: Path) -> FileKind | None:

@@ -29,6 +29,8 @@ _MOST = MAX_BYTES // 8  # numbers, as float64
 _LONGEST = 40  # characters of a cell in a message
 _SAVE = "save it as text: one row for each vector, with numbers separated by commas"
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
+_WHOLE = re.compile(r"-?[0-9]+")
+_COUNTED = 2  # columns
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
 
 
@@ -37,7 +39,8 @@ class Table:
     """The form of a CSV file: `columns` is their number, `names` is empty without a header.
 
     With `has_index`, an unnamed first column counts the rows, as pandas writes it. With `trailing`,
-    each row ends with a separator. The columns do not include either.
+    each row ends with a separator. The columns do not include either. `has_decimal_commas` is seen in
+    the first rows.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class Table:
     columns: int
     has_index: bool
     trailing: bool
+    has_decimal_commas: bool
 
     @property
     def note(self) -> str:
@@ -53,6 +57,8 @@ class Table:
         parts = []
         if self.separator != "," and self.columns > 1:
             parts.append(f"{self.path.name} is separated by {_SEPARATORS[self.separator]}")
+        if self.has_decimal_commas:
+            parts.append("decimal commas are read as decimal points")
         if self.has_index:
             parts.append(
                 f"the unnamed first column of {self.path.name} counts rows; it is left out"
@@ -123,7 +129,8 @@ def open_table(path: Path, wanted: str = "") -> Table:
     )
     cells = first[int(has_index) : len(first) - int(trailing)]
     names = tuple(cells) if has_header else ()
-    return Table(path, separator, names, len(cells), has_index, trailing)
+    commas = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in head[-1])
+    return Table(path, separator, names, len(cells), has_index, trailing, commas)
 
 
 def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.float64]:
@@ -186,8 +193,6 @@ def _rows(file: BinaryIO, separator: str, path: Path) -> Iterator[tuple[int, lis
         ) from error
     except csv.Error as error:
         raise InputError(f"is not a CSV file: {error}", where=str(path), remedy=_SAVE) from error
-    finally:
-        text.detach()
 
 
 def _separator(start: str) -> str:
@@ -203,19 +208,23 @@ def _separator(start: str) -> str:
 
 
 def _is_header(first: list[str], others: list[list[str]]) -> bool:
-    """Tell whether the row `first` names columns: it has text over numbers, or only text."""
-    texts = [as_number(cell.replace(",", ".")) is None for cell in first]
-    if not any(texts):
-        return False
-    if first[0] == "" and texts.count(True) == 1:  # pandas' index over columns without names
-        return first[1:] == [str(number) for number in range(len(first) - 1)]
-    if not others:
-        return all(texts) and len(first) > 1
-    below = others[0]
-    return any(
-        text and cell and as_number(value.replace(",", ".")) is not None
+    """Tell whether the row `first` names columns: by text above numbers, or by counting them."""
+    texts = [not _looks_like_number(cell) for cell in first]
+    below = others[0] if others else []
+    if any(
+        text and cell and _looks_like_number(value)
         for text, cell, value in zip(texts, first, below, strict=False)
-    )
+    ):
+        return True
+    numbers = [cell for cell, text in zip(first, texts, strict=True) if not text]
+    if len(numbers) >= _COUNTED and numbers == [str(number) for number in range(len(numbers))]:
+        # As pandas names columns that have no names. Data that counts so has whole numbers below.
+        return not all(_WHOLE.fullmatch(cell) for cell in below) or first[0] == ""
+    return not others and all(texts) and len(first) > 1
+
+
+def _looks_like_number(cell: str) -> bool:
+    return as_number(cell.replace(",", ".")) is not None
 
 
 def _number(cell: str, separator: str) -> float:
