@@ -82,8 +82,9 @@ class GivenValues:
             f"{before[0]:.4g} to {before[-1]:.4g}"
         )
         if cut >= _CUT:
-            are_bytes = high <= _SMALL and before[0] >= 0 and _WHITE[0] <= before[-1] <= _WHITE[1]
-            hint = "; for values from 0 to 255, add --preprocess unit or signed" * are_bytes
+            hint = ""
+            if high <= _SMALL and before[0] >= 0 and _WHITE[0] <= before[-1] <= _WHITE[1]:
+                hint = "; for values from 0 to 255, add --preprocess unit or signed"
             yield f"{cut:.0%} of the values are cut: {bounds}{hint}"
         elif self._far:
             yield (

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,10 @@ def _key_column(table: Table, files: Sequence[Path]) -> int | None:
     if len(files) < 2 or table.columns < 2:  # noqa: PLR2004 - a single file has its label alone
         return None
     names = {file.name for file in files}
-    for _, cells in table.rows():
-        found = [index for index, cell in enumerate(cells) if Path(cell).name in names]
-        return found[0] if found else None
+    for _, cells in islice(table.rows(), 2):  # the first may be a header
+        for index, cell in enumerate(cells):
+            if Path(cell).name in names:
+                return index
     return None
 
 

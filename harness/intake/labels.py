@@ -159,7 +159,7 @@ def _interpret(values: Array, path: Path, *, real: bool) -> Labels:
     kind = values.dtype.kind
     if kind in "SU":
         return _named(values, path)
-    if kind == "b":
+    if kind == "b" and values.ndim == 1:
         return _numbered(values, path, "true and false are the classes 1 and 0")
     if kind == "c":
         raise InputError("holds complex numbers", where=str(path), remedy=SAVE_LABELS)
@@ -224,7 +224,7 @@ def _numbered(values: Array, path: Path, note: str) -> Labels:
 
 
 def _is_one_hot(values: Array) -> bool:
-    rows = values.reshape(len(values), -1)
+    rows = values.reshape(len(values), -1).astype(np.float64)
     return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
 
 

@@ -3,6 +3,7 @@
 Whatever a file holds, its parser returns, or raises a `HarnessError`, in a moment.
 """
 
+import io
 import random
 import shutil
 import signal
@@ -16,6 +17,7 @@ from types import FrameType
 
 import msgspec
 import numpy as np
+from PIL import Image
 
 from harness.elf import Elf
 from harness.engines.registry import find_engine
@@ -26,7 +28,11 @@ from harness.image.linker_map import archives
 from harness.image.memory_use import memory_use
 from harness.image.prebuilt import prebuilt_image, toolchain_of
 from harness.intake.add_model import DataRequest, read_data
+from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.mlperf_folder import read_folder
+from harness.intake.readers.csv_file import open_table, read_numbers
+from harness.intake.readers.picture_file import read_picture
+from harness.intake.readers.wav_file import read_wav
 from harness.intake.write_folder import Network
 from harness.measure.cycles.calibrate import read_reference
 from harness.model.edge_impulse_export import read_export
@@ -42,6 +48,7 @@ from harness.target.find_target import load_target
 from harness.training.convert import load_float
 from tests.support.graphs import Builder, from_rng, random_graph
 from tests.support.models import ROOT
+from tests.support.wav import wav_bytes
 from tests.support.year import year
 
 SECONDS = 10.0
@@ -242,7 +249,26 @@ def _labels() -> bytes:
 
 
 def _read_inputs(path: Path) -> None:
-    read_data(_added(), DataRequest((str(path),), str(path.parent / "y.npy")))
+    _add(str(path), str(path.parent / "y.npy"))
+
+
+def _read_names(path: Path) -> None:
+    _add(str(path.parent / "x.npy"), str(path))
+
+
+def _add(inputs: str, labels: str) -> None:
+    options = InputOptions(labels=labels)
+    read_data(_added(), DataRequest((inputs,), labels, options=options))
+
+
+def _table() -> bytes:
+    return b"ax,ay,az,at,label\n" + b"1.5,-2,3e1,4,0\n2,1,7,5,1\n" * 4
+
+
+def _picture(form: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (9, 7), (20, 40, 60)).save(file, form)
+    return file.getvalue()
 
 
 def _float() -> bytes:
@@ -324,9 +350,16 @@ PARSERS: Mapping[str, Parser] = {
     "labels": Parser(
         "y.npy",
         _labels,
-        lambda path: read_data(_added(), DataRequest((str(path.parent / "x.npy"),), str(path))),
+        lambda path: _add(str(path.parent / "x.npy"), str(path)),
         {"x.npy": _npy},
     ),
+    "table": Parser("x.csv", _table, lambda path: read_numbers(open_table(path))),
+    "table of inputs": Parser("x.csv", _table, lambda path: _add(str(path), f"{path}:label")),
+    "names": Parser("y.txt", lambda: b"up\ndown\nleft\nright\n" * 2, _read_names, {"x.npy": _npy}),
+    "recording": Parser("x.wav", lambda: wav_bytes(bytes(range(64))), read_wav),
+    "PNG": Parser("x.png", lambda: _picture("PNG"), read_picture),
+    "JPEG": Parser("x.jpg", lambda: _picture("JPEG"), read_picture),
+    "BMP": Parser("x.bmp", lambda: _picture("BMP"), read_picture),
     "model.toml": Parser(
         "model.toml",
         _file(_DIGITS / "model.toml"),

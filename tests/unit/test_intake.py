@@ -2,71 +2,21 @@
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.golden import oracle
-from harness.model.folder import Model, load_model
+from tests.support.desk import Desk, dense, save
 from tests.support.graphs import Builder
 
 MLPERF_TINY = Path(__file__).parents[3] / "shared" / "mlperf-tiny"
 
 
-def dense(inputs: int, outputs: int, *, zero_point: int = 0, scale: float = 0.5) -> bytes:
-    b = Builder()
-    source = b.activation((1, inputs), scale, zero_point)
-    return b.build([source], [b.dense(source, outputs)])
-
-
-@dataclass
-class Desk:
-    """A user's folder with `net.tflite` in it; `run` gives exit code, output and errors."""
-
-    root: Path
-    capsys: pytest.CaptureFixture[str]
-    arguments: list[str] = field(default_factory=list)
-
-    def run(self, *arguments: object) -> tuple[int, str, str]:
-        self.capsys.readouterr()
-        code = main(["models", *map(str, arguments)])
-        out, err = self.capsys.readouterr()
-        return code, out, err
-
-    def refused(self, *arguments: object) -> str:
-        """Return the error of a command that must fail and leave nothing behind."""
-        before = sorted(self.root.rglob("*"))
-        code, _, err = self.run(*arguments)
-        assert code == ExitCode.USAGE
-        assert sorted(self.root.rglob("*")) == before
-        return err
-
-    def model(self, name: str) -> Model:
-        model = load_model(self.root / "models" / name)
-        assert not list((self.root / "models").glob(".*"))
-        return model
-
-
-@pytest.fixture
-def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "net.tflite").write_bytes(dense(3, 2))
-    return Desk(tmp_path, capsys)
-
-
 # add
-
-
-def save(**arrays: object) -> None:
-    for name, array in arrays.items():
-        np.save(f"{name}.npy", np.asarray(array))
 
 
 ANY_QUALITY = ("--quality-target", "0")  # without it, chance is refused
@@ -151,7 +101,11 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
         "has type uint8, but the input of net.tflite has int8",
     ),
     "not finite": (arrays(x=np.full((4, 3), np.nan)), "x.npy", "values that are not finite"),
-    "labels not whole": (arrays(y=CLASSES / 1.0), "y.npy", "has type float64 and shape [4]"),
+    "labels not whole": (
+        arrays(y=CLASSES / 2),
+        "y.npy: labels",
+        "has shape [4], but net.tflite has an output of [1, 2]",
+    ),
     "labels too few": (arrays(y=CLASSES[:3]), "y.npy", "has type int64 and shape [3]"),
     "label no class": (
         arrays(y=[0, 1, 2, 1]),

@@ -17,8 +17,8 @@ Shape = tuple[int, ...]
 def fit_shape(values: Array, shape: Shape, *, channels_first: bool) -> Array | None:
     """Return samples [N, ...] as [N, *shape]; None if they do not fit.
 
-    Axes of length 1 may be missing or too many, and flat samples [N, elements] are in the order of
-    the shape. With `channels_first`, the second axis of the samples becomes the last, and flat
+    Axes of length 1 may be missing or too many, and either side may be flat, in the order of the
+    other. With `channels_first`, the second axis of the samples becomes the last, and flat
     samples are in the order of [channels, ...].
     """
     if channels_first and len(shape) > 1:
@@ -27,7 +27,8 @@ def fit_shape(values: Array, shape: Shape, *, channels_first: bool) -> Array | N
         if values.ndim > 2:  # noqa: PLR2004 - N, channels and at least one more
             values = np.moveaxis(values, 1, -1)
     given = values.shape[1:]
-    if given == shape or _without_ones(given) == _without_ones(shape) or given == (_size(shape),):
+    is_flat = 1 in (len(given), len(shape)) and _size(given) == _size(shape)
+    if is_flat or _without_ones(given) == _without_ones(shape):
         return values.reshape(len(values), *shape)
     return None
 
@@ -44,7 +45,9 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
     """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`."""
     shape = sample_shape(tensor)
     sample = np.empty((1, *values[1:]), np.bool_)
-    if fit_shape(sample, shape, channels_first=True) is not None:
+    if fit_shape(sample, shape, channels_first=False) is not None:
+        remedy = "the channels come last in the file: leave out --layout NCHW"
+    elif fit_shape(sample, shape, channels_first=True) is not None:
         remedy = "if the channels come first in the file, add --layout NCHW"
     elif values[1:] == (2 * _size(shape),):
         remedy = (

@@ -20,8 +20,7 @@ from harness.model.tensor_block import sample_shape
 Array = npt.NDArray[Any]
 Layout = Literal["NHWC", "NCHW"]
 
-_CHANNELS = {1, 3, 4}  # of a picture
-_PICTURE_AXES = 3
+_CHANNELS = {1, 3}  # of a picture: grey or RGB
 
 
 @dataclass(frozen=True)
@@ -93,27 +92,38 @@ def sample_blocks(reading: Reading) -> Iterator[tuple[str, Array]]:
 
 def _picture(file: Path, reading: Reading) -> Array:
     """Return what the steps make of the picture `file`."""
-    if reading.steps.function is not None:
-        return reading.steps.function(str(file), read_picture(file))
-    shape = tuple(size for size in reading.shape if size != 1 or len(reading.shape) > 2)  # noqa: PLR2004
-    channels: int | None = None
-    size = None
-    channels_first = False
-    if len(shape) == _PICTURE_AXES:
-        channels_first = shape[-1] not in _CHANNELS and shape[0] in _CHANNELS
-        channels = shape[0] if channels_first else shape[-1]
-        size = shape[1:] if channels_first else shape[:2]
-    elif len(shape) == 2:  # noqa: PLR2004 - height and width
-        channels, size = 1, shape
-    if channels not in {None, *_CHANNELS} or (reading.steps.resize and size is None):
-        raise InputError(
-            f"a picture does not fit the input of {reading.network}, {list(reading.tensor.shape)}",
-            where=str(file),
-            remedy="give your own preprocessing: --preprocess FILE.py:FUNCTION",
-        )
-    wanted = (size[0], size[1]) if reading.steps.resize and size is not None else None
-    pixels = reading.steps.apply(read_picture(file, channels, wanted), "picture")
-    return pixels.transpose(2, 0, 1) if channels_first else pixels
+    steps = reading.steps
+    if steps.function is not None:
+        return steps.function(str(file), read_picture(file))
+    size, channels, channels_first = _form_of_pictures(reading, file)
+    pixels = read_picture(file, channels or 1, size if steps.resize else None)
+    if channels is None and pixels.size != reading.tensor.elements:
+        pixels = read_picture(file, 3)
+    scaled = steps.apply(pixels, "picture")
+    return scaled.transpose(2, 0, 1) if channels_first else scaled
+
+
+def _form_of_pictures(
+    reading: Reading, file: Path
+) -> tuple[tuple[int, int] | None, int | None, bool]:
+    """Return the size (height, width) and channels of a picture, and whether channels come first.
+
+    Size and channels are None if the input is flat. Raises `InputError` if a picture cannot fit.
+    """
+    shape = reading.shape
+    if len(shape) == 1 and not reading.steps.resize:
+        return None, None, False
+    if len(shape) == 2:  # noqa: PLR2004 - height and width
+        return (shape[0], shape[1]), 1, False
+    if len(shape) == 3 and shape[2] in _CHANNELS:  # noqa: PLR2004 - and channels
+        return (shape[0], shape[1]), shape[2], False
+    if len(shape) == 3 and shape[0] in _CHANNELS:  # noqa: PLR2004 - a network from PyTorch
+        return (shape[1], shape[2]), shape[0], True
+    raise InputError(
+        f"a picture does not fit the input of {reading.network}, {list(reading.tensor.shape)}",
+        where=str(file),
+        remedy="give your own preprocessing: --preprocess FILE.py:FUNCTION",
+    )
 
 
 def _recording(file: Path, reading: Reading) -> Array:

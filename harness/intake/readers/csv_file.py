@@ -39,8 +39,8 @@ class Table:
     """The form of a CSV file: `columns` is their number, `names` is empty without a header.
 
     With `has_index`, an unnamed first column counts the rows, as pandas writes it. With `trailing`,
-    each row ends with a separator. The columns do not include either. `has_decimal_commas` is seen in
-    the first rows.
+    each row ends with a separator. The columns include neither. With `has_decimal_commas`, the
+    third row has one.
     """
 
     path: Path
@@ -160,8 +160,11 @@ def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.flo
 
 
 def read_column(table: Table, column: int) -> list[str]:
-    """Return the cells of one column as text."""
-    return [cells[column] for _, cells in table.rows()]
+    """Return the cells of one column as text, with decimal points for decimal commas."""
+    cells = [row[column] for _, row in table.rows()]
+    if table.separator == ",":
+        return cells
+    return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
 
 
 def as_number(text: str) -> float | None:

@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import read_input
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> Pillow's mode
+_MODES = {1: "L", 3: "RGB"}  # channels -> Pillow's mode
 _GREY = {"1", "L", "LA"}
 _WIDE = ("I", "F")  # modes with more than 8 bits begin so
 _SAVE = "save it again as PNG or JPEG, with 8 bits for each channel"
@@ -22,7 +22,7 @@ def read_picture(
 ) -> npt.NDArray[np.uint8]:
     """Return the pixels of the picture `path`: uint8 [height, width, channels].
 
-    `channels` is 1 for grey, 3 for RGB, 4 for RGBA; None is 1 or 3, as in the file. With `size`,
+    `channels` is 1 for grey, 3 for RGB; None is 1 or 3, as in the file. With `size`,
     height and width, it is resized bilinearly. Raises `InputError` naming the file if it is another
     kind of file, damaged, or has more than 8 bits for each channel.
     """
