@@ -62,7 +62,7 @@ def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float | None:
 
     It is what the most frequent class, an AUC of one half, or the best constant, the median of the
     labels, gives; plus two standard deviations of guesses on so few vectors, but at most a quarter
-    of the way to a perfect quality. Nobody can guess the bytes of golden: then it is None.
+    of the way to a perfect quality. Nobody can guess the bytes of golden: agreement has None.
     """
     if metric == "agreement":
         return None
@@ -70,7 +70,9 @@ def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float | None:
         values = vectors.real_labels
         errors = _errors(np.broadcast_to(np.median(values, axis=0), values.shape), values)
         guess = float(errors.mean())
-        deviation = float(errors.mean(axis=1).std()) / math.sqrt(len(vectors))
+        # Not the deviation of the errors: labels of 0 and 1 are all equally far from the median,
+        # and who guesses between them may still be lucky.
+        deviation = _root_mean_square(errors.mean(axis=1)) / math.sqrt(len(vectors))
         return guess - min(2 * deviation, guess / 4)
     if metric == "auc":
         zeros = np.zeros(len(vectors))
@@ -128,13 +130,18 @@ def mean_absolute_error(outputs: Reals, labels: Reals) -> float:
 
 def root_mean_square_error(outputs: Reals, labels: Reals) -> float:
     """Return the root of the mean squared difference of all values of both, [N, ...]."""
-    return math.sqrt(float(np.square(_errors(outputs, labels)).mean()))
+    return _root_mean_square(_errors(outputs, labels))
 
 
 def rmse_of(vectors: Vectors, outputs: Array, network: Graph) -> float:
     """Return the RMSE of `outputs` [N, ...], the first output as `network` stores it."""
     real = dequantize(outputs, network.tensors[network.outputs[0]])
     return root_mean_square_error(real, vectors.real_labels)
+
+
+def _root_mean_square(errors: npt.NDArray[np.float64]) -> float:
+    largest = float(errors.max())  # keeps tiny squares from becoming 0
+    return largest * math.sqrt(float(np.square(errors / (largest or 1)).mean()))
 
 
 def _errors(outputs: Reals, labels: Reals) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What is said about an array of `vectors.npz` that is wrong, and how a good one is kept."""
+"""Errors of the arrays in `vectors.npz`."""
 
 from collections.abc import Sequence
 from pathlib import Path

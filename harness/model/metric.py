@@ -44,7 +44,7 @@ def shown_quality(metric: Metric, value: float, unit: str = "1") -> str:
     """Return `value` of `metric` for people; an error has the `unit` of the labels."""
     if metric != "mae":
         return f"{value:.4f}"
-    return _with_unit(f"{value:,.0f}" if value >= _LARGE else f"{value:.4g}", unit)
+    return with_unit(f"{value:,.0f}" if value >= _LARGE else f"{value:.4g}", unit)
 
 
 def shown_chance(metric: Metric, chance: float, unit: str = "1") -> str:
@@ -55,10 +55,11 @@ def shown_chance(metric: Metric, chance: float, unit: str = "1") -> str:
 
 def shown_target(metric: Metric, target: float, unit: str = "1") -> str:
     """Return the quality target with its sign: `≥ 0.97`, `≤ 0.08 °C`."""
-    return _with_unit(f"{SIGN[metric]} {target:g}", unit)
+    return with_unit(f"{SIGN[metric]} {target:g}", unit)
 
 
-def _with_unit(text: str, unit: str) -> str:
+def with_unit(text: str, unit: str) -> str:
+    """Return a number, as `text`, with its unit; the unit "1" is not shown."""
     return text if unit == "1" else f"{text} {unit}"
 
 

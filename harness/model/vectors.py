@@ -62,7 +62,7 @@ class Vectors:
 
     @property
     def class_labels(self) -> npt.NDArray[np.int64]:
-        """The index of each vector's right class, [N]; `InputError` if the labels are none."""
+        """The index of each vector's right class, [N]; `InputError` for other labels."""
         if self.labels is None:
             raise self._unlabelled()
         check_integers(self.labels, "labels", len(self), self.path)

@@ -36,6 +36,20 @@ def chance_warning(record: Record) -> str:
     return f"{SHOWN[metric]} {quality_text(record)} proves nothing: {reaches} on these vectors"
 
 
+def rmse_notes(records: Iterable[Record]) -> Iterator[str]:
+    """Yield the root mean square error of each regression, and of each target if they differ."""
+    targets: dict[str, dict[str, list[str]]] = {}
+    for record in records:
+        if number := record.numbers.get("rmse"):
+            text = shown_quality("mae", number.value, printable(number.unit))
+            names = targets.setdefault(record.model.name, {}).setdefault(text, [])
+            names.append(record.target.name)
+    for model, values in targets.items():
+        for text, names in values.items():
+            on = f" on {', '.join(dict.fromkeys(names))}" if len(values) > 1 else ""
+            yield f"RMSE of {model}{on}: {text}"
+
+
 def agreement_notes(records: Iterable[Record]) -> Iterator[str]:
     """Yield what agreement is, and that it says nothing about the model's quality."""
     agreeing = [record for record in records if record.model.metric == "agreement"]

@@ -136,11 +136,14 @@ def _two_lines(above: str, below: str, *, good: bool = True) -> Text:
 
 
 def _quality_heading(records: Sequence[Record]) -> str:
-    """Return the metric, if it is the same in all rows, and the sign of the targets."""
-    metrics = dict.fromkeys(record.model.metric for record in records)
-    names = [SHOWN[metric] for metric in metrics]
-    signs = " ".join(dict.fromkeys(SIGN[metric] for metric in metrics))
-    return f"{names[0] if len(names) == 1 else 'quality'}\n{signs} target"
+    """Return the metric and the sign of the quality targets, if they are the same in all rows."""
+    metrics = {record.model.metric for record in records}
+    names = {SHOWN[metric] for metric in metrics}
+    signs = {f"{SIGN[metric]} target" for metric in metrics}
+    return "\n".join(
+        each.pop() if len(each) == 1 else whole
+        for each, whole in ((names, "quality"), (signs, "target"))
+    )
 
 
 def _second_line(unit: str, records: Sequence[Record]) -> str:

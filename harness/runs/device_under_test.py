@@ -13,7 +13,7 @@ from harness.image.memory_use import MemoryUse
 from harness.measure.energy.meters.meter_session import Metered, MeterSession
 from harness.model.folder import Model
 from harness.model.graph import Graph
-from harness.model.metric import BETTER, SHOWN, reached, shown_quality
+from harness.model.metric import BETTER, SHOWN, reached, shown_quality, with_unit
 from harness.model.vectors import Vectors
 from harness.runs.request import RunRequest
 from harness.support.terminal import shown
@@ -153,7 +153,8 @@ def quality_failures(run: AnyRun) -> list[str]:
     quality, golden = (
         shown_quality(metric, value, model.unit) for value in (run.quality, run.golden_quality)
     )
-    failure = f"{SHOWN[metric]} {quality} is {side} the quality target {target:g}"
+    goal = with_unit(f"{target:g}", model.unit)
+    failure = f"{SHOWN[metric]} {quality} is {side} the quality target {goal}"
     # Golden agrees with itself.
     return [failure if metric == "agreement" else f"{failure}; golden reaches {golden}"]
 
