@@ -17,9 +17,10 @@ from harness.intake.labels import (
     read_labels,
     task_of,
 )
+from harness.intake.networks.network_file import Network
 from harness.intake.random_inputs import random_inputs
 from harness.intake.vector_doubts import class_doubts, vector_doubts
-from harness.intake.write_folder import Network, UserData
+from harness.intake.write_folder import UserData
 from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.vectors import Vectors

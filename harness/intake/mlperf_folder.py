@@ -17,8 +17,9 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.intake.input_doubts import GivenValues, stored_doubts
 from harness.intake.inputs.store_values import describe_quantization
+from harness.intake.networks.network_file import Network
 from harness.intake.vector_doubts import class_doubts, vector_doubts
-from harness.intake.write_folder import Network, UserData
+from harness.intake.write_folder import UserData
 from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.quantization import quantize

@@ -1,23 +1,20 @@
 """Writes a model folder: description, network, vectors with golden outputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden import oracle
 from harness.intake.class_order import order_doubt
+from harness.intake.networks.network_file import Network
 from harness.measure.quality import chance_of, quality_of, rounded_target
 from harness.model.folder import check_task_labels, count_classes
-from harness.model.graph import Graph, Tensor
 from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
 from harness.model.model_file import DESCRIPTION, METRICS, Task
-from harness.model.tflite_file import MAX_NETWORK, parse
-from harness.model.vectors import Vectors
-from harness.support.input_file import read_input
+from harness.model.vectors import Array, Vectors, named_arrays
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
@@ -34,25 +31,6 @@ preprocessing = {preprocessing}
 data = {data}
 licence = "not stated yet"
 """
-
-
-@dataclass(frozen=True)
-class Network:
-    """A user's `.tflite`: its bytes, its graph, and the file it came from."""
-
-    data: bytes
-    graph: Graph
-    path: Path
-
-    @property
-    def input(self) -> Tensor:
-        """The input tensor."""
-        return self.graph.tensors[self.graph.inputs[0]]
-
-    @property
-    def output(self) -> Tensor:
-        """The output tensor."""
-        return self.graph.tensors[self.graph.outputs[0]]
 
 
 @dataclass(frozen=True)
@@ -90,27 +68,6 @@ class CreatedModel:
     doubts: tuple[str, ...]
 
 
-def read_network(path: Path) -> Network:
-    """Read a network; `InputError` unless it has one int8 input and one int8 output."""
-    data = read_input(path, MAX_NETWORK)
-    graph = parse(data, where=str(path))
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise InputError(
-            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
-            where=str(path),
-            remedy="convert the model with one input and one output",
-        )
-    network = Network(data, graph, path)
-    for what, tensor in (("input", network.input), ("output", network.output)):
-        if tensor.dtype != np.int8:
-            raise InputError(
-                f"its {what} has type {tensor.dtype}; int8 is supported",
-                where=str(path),
-                remedy=f"convert the model with converter.inference_{what}_type = tf.int8",
-            )
-    return network
-
-
 def create_model(
     folder: Path, network: Network, user_data: UserData, quality_target: float | None = None
 ) -> CreatedModel:
@@ -127,13 +84,13 @@ def create_model(
     vectors, task = user_data.vectors, user_data.task
     _check(network, user_data)
     where = str(network.path)
-    golden = oracle.outputs(network.data, vectors.inputs[:, None], where=where)[:, 0]
+    golden = tuple(oracle.of_vectors(network.data, vectors.all_inputs, where=where))
     source = oracle.source(network.data, where=where)
     if user_data.classes and task == "classification":
-        doubt = order_doubt(user_data.classes, vectors.class_labels, golden, network.graph)
+        doubt = order_doubt(user_data.classes, vectors.class_labels, golden[0], network.graph)
         user_data = replace(user_data, doubts=(*user_data.doubts, *([doubt] if doubt else [])))
     metric = METRICS[task]
-    quality = quality_of(metric, vectors, (golden,), (golden,), network.graph)
+    quality = quality_of(metric, vectors, golden, golden, network.graph)
     chance = chance_of(metric, vectors, network.graph)
     if quality_target is None:
         _check_quality(quality, chance, user_data)
@@ -151,15 +108,6 @@ def create_model(
             where="--quality-target",
             remedy="give a target that golden reaches, or check the inputs and labels",
         )
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "inputs": vectors.inputs,
-        "golden": golden,
-        "golden_source": np.array(source),
-    }
-    if vectors.labels is not None:
-        arrays["labels"] = vectors.labels
-    if vectors.recordings is not None:
-        arrays["recordings"] = vectors.recordings
     text = _TEXT.format(
         task=task,
         metric=metric,
@@ -172,12 +120,23 @@ def create_model(
     files = {
         DESCRIPTION: text.encode(),
         "model.tflite": network.data,
-        "vectors.npz": npz(arrays),
+        "vectors.npz": npz(_arrays(vectors, golden, source)),
     }
     create_folder(folder, files)
     return CreatedModel(
         folder, len(vectors), source, quality, quality_target, chance, user_data.doubts
     )
+
+
+def _arrays(vectors: Vectors, golden: Sequence[Array], source: str) -> dict[str, Array]:
+    """Return the arrays of `vectors.npz` by name."""
+    arrays = named_arrays("inputs", vectors.all_inputs) | named_arrays("golden", golden)
+    arrays["golden_source"] = np.array(source)
+    if vectors.labels is not None:
+        arrays["labels"] = vectors.labels
+    if vectors.recordings is not None:
+        arrays["recordings"] = vectors.recordings
+    return arrays
 
 
 def _reaches(metric: Metric, quality: float) -> str:

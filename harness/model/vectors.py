@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -215,3 +215,10 @@ def _golden(
             'save interpreter and version as text: golden_source="tflite-micro 0.dev20260101"',
         )
     return tuple(frozen(arrays[name]) for name in names), str(source)
+
+
+def named_arrays(kind: str, arrays: Sequence[Array]) -> dict[str, Array]:
+    """Return the `arrays`, those of `kind` inputs or golden, by their names in an `.npz`."""
+    if len(arrays) == 1:
+        return {kind: arrays[0]}
+    return {f"{kind}_{position}": array for position, array in enumerate(arrays)}

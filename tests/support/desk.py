@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ExitCode
-from harness.intake.write_folder import Network
+from harness.intake.networks.network_file import Network
 from harness.model.folder import Model, load_model
 from harness.model.tflite_file import parse
 from tests.support.graphs import Builder

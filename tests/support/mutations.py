@@ -30,10 +30,10 @@ from harness.image.prebuilt import prebuilt_image, toolchain_of
 from harness.intake.add_model import DataRequest, read_data
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.mlperf_folder import read_folder
+from harness.intake.networks.network_file import Network
 from harness.intake.readers.csv_file import open_table, read_numbers
 from harness.intake.readers.picture_file import read_picture
 from harness.intake.readers.wav_file import read_wav
-from harness.intake.write_folder import Network
 from harness.measure.cycles.calibrate import read_reference
 from harness.model.edge_impulse_export import read_export
 from harness.model.edge_impulse_features import load_features

@@ -15,7 +15,8 @@ from harness.errors import ExitCode, InputError
 from harness.intake.add_model import DataRequest, read_data
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.inputs.store_values import empty_inputs
-from harness.intake.write_folder import Network, UserData
+from harness.intake.networks.network_file import Network
+from harness.intake.write_folder import UserData
 from harness.model.tflite_file import parse
 from tests.support.desk import Desk, network, save
 from tests.support.graphs import Builder
