@@ -30,8 +30,8 @@ from harness.model.vectors import Vectors
 class DataRequest:
     """What a user wants to read: `inputs` and `labels`, or `random` inputs with a `seed`.
 
-    `classes` and `inputs` are written as `--classes` and `--inputs` are. `task` is None if the
-    labels decide.
+    `classes` and `inputs` are written as `--classes` and `--inputs` are. Without a
+    `task`, the labels decide.
     """
 
     inputs: tuple[str, ...] = ()

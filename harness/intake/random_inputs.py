@@ -1,4 +1,4 @@
-"""Random inputs for a network without data: what they prove is that a device computes golden."""
+"""Random inputs for a network without data: they only prove that a device computes golden."""
 
 import numpy as np
 import numpy.typing as npt

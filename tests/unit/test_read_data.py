@@ -570,3 +570,18 @@ def test_a_converter_s_network_reaches_its_quality_from_every_format(
     code, out, _ = desk.run("add", CASES / "converter_fullint8.tflite", *arguments)
     assert code == ExitCode.PASSED
     assert "quality of golden: 1.0000" in out
+
+
+def test_the_example_on_the_page_computes_10_mfcc_of_49_frames() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "adding.md").read_text()
+    Path("features.py").write_text(page.split("```python\n")[1].split("```")[0])
+    Path("words").mkdir()
+    for number, hertz in enumerate((300, 3000)):
+        tone = np.sin(2 * np.pi * hertz * np.arange(12_000) / 16_000)  # less than a second
+        samples = (tone * 20_000).astype("<i2")
+        Path(f"words/{number}.wav").write_bytes(wav_bytes(samples.tobytes()))
+    net = network((49, 10, 1), dtype=np.float32)
+    low, high = add(net, "words", preprocess="features.py:mfcc").vectors.inputs
+    assert low.shape == (49, 10, 1)
+    assert low[5, 1, 0] > 0 > high[5, 1, 0]  # energy in low bands, and in high ones
+    assert np.allclose(low[45:], low[-1], atol=1e-3)  # silence

@@ -1,6 +1,6 @@
 """From a user's sample to the real values of a network's input: the steps have names.
 
-The names are those of `--preprocess`. What was done is described in `model.toml`.
+The names are those of `--preprocess`. `model.toml` describes the steps that were taken.
 """
 
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ HOW_TO_SCALE: dict[Kind, str] = {
 """What to do if it is not clear how the numbers of a kind of file become an input."""
 
 _ABOUT: dict[Scale, Range] = {"unit": (0.0, 1.0), "signed": (-1.0, 1.0), "raw": (0.0, 255.0)}
-_CLOSE = 0.1  # of the span; calibration seldom sees both ends of it
+_CLOSE = 0.1  # share of the span; calibration seldom sees both ends
 _LOUD = 1000.0  # no network takes samples of full scale 1 up to here
 
 
@@ -45,7 +45,7 @@ _LOUD = 1000.0  # no network takes samples of full scale 1 up to here
 class Preprocessing:
     """The steps for one input.
 
-    `scale` says what becomes of the numbers; None leaves them unchanged. With `resize`, a picture
+    `scale` changes the numbers; without it, they stay. With `resize`, a picture
     gets the size of the input. With `pad`, a recording gets its length: silence is added at its
     end, or its end is cut. A user's `function` stands for all other steps.
     """

@@ -108,7 +108,7 @@ def _form_of_pictures(
 ) -> tuple[tuple[int, int] | None, int | None, bool]:
     """Return the size (height, width) and channels of a picture, and whether channels come first.
 
-    Size and channels are None if the input is flat. Raises `InputError` if a picture cannot fit.
+    A flat input has neither size nor channels. Raises `InputError` if a picture cannot fit.
     """
     shape = reading.shape
     if len(shape) == 1 and not reading.steps.resize:

@@ -26,7 +26,7 @@ class FolderContent:
     """The files of a folder, in the order of the vectors, all of one `kind`.
 
     `labels`, int64 [N], counts `classes`, the sorted names of the folders. Without such folders,
-    `labels` is None. `ignored` are the names of other files that lie there.
+    there are no labels. `ignored` has the names of other files that lie there.
     """
 
     path: Path
