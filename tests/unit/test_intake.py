@@ -112,11 +112,11 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
         "y.npy: labels",
         "vector 2 has label 2, but net.tflite has 2 classes",
     ),
-    "no network": (text("net.tflite", ""), "net.tflite", "is not a .tflite file"),
+    "no network": (text("net.tflite", "words"), "net.tflite", "is not a .tflite file"),
     "float network": (
         lambda: Path("net.tflite").write_bytes(_float_network()),
         "net.tflite",
-        "its input has type float32; int8 is supported",
+        "is a float model: its input",
     ),
     "there already": (
         lambda: Path("models/net").mkdir(parents=True),

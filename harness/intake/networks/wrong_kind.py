@@ -1,4 +1,4 @@
-"""What a file is that is not a network for us, and what its owner can do with it."""
+"""What a file is that holds no network in a known format, and what its owner can do."""
 
 import io
 import zipfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import InputError
 
 _FULL_INTEGER = "convert it to a full-integer int8 .tflite file"
-_BYTES = 4096  # enough for all that is told by how a file begins
+_BYTES = 4096  # of the start of a text file
 
 _CONVERT_KERAS = (
     f"{_FULL_INTEGER}: tf.lite.TFLiteConverter.from_keras_model(model) with a representative data "
@@ -62,7 +62,7 @@ _PACKED: Sequence[tuple[str, str, str]] = (
 
 
 def wrong_kind(data: bytes, path: Path) -> InputError:
-    """Return the error for the file `path` with the bytes `data`, which is no network for us."""
+    """Return the error for the file `path`; its bytes `data` hold no network that can be read."""
     what, remedy = _kind(data, path)
     return InputError(what, where=str(path), remedy=remedy)
 
