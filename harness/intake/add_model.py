@@ -11,6 +11,7 @@ from harness.intake.inputs.read_input import InputVectors, read_input_vectors
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import (
     Labels,
+    check_classes,
     labels_of_folder,
     order_classes,
     read_classes,
@@ -67,6 +68,7 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     outputs = network.graph.classes
     task = request.task or task_of(labels, outputs)
     if labels is not None and task in {"classification", "anomaly-detection"}:
+        check_classes(labels, task)
         named = read_classes(request.classes)
         labels = order_classes(labels, named, task, count_classes(task, outputs), name)
     return _user_data(network, task, inputs, labels)
@@ -79,7 +81,7 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
     if request.task == "agreement":
         if request.labels is not None:
             raise InputError(
-                "is given, but the task agreement has no labels",
+                "the task agreement has no labels",
                 where="--labels",
                 remedy="leave out --labels or --task",
             )

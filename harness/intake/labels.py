@@ -88,6 +88,18 @@ def labels_of_folder(folder: FolderContent) -> Labels | None:
     return Labels(folder.path, folder.labels, folder.classes, f"{len(folder.classes)} folders")
 
 
+def check_classes(labels: Labels, task: Task) -> None:
+    """Raise `InputError` if `labels` are real values, which `task` cannot use."""
+    if labels.values.dtype.kind == "f":
+        raise InputError(
+            f"holds real values of shape {format_shape(labels.values.shape)}, but the task {task} "
+            "needs classes",
+            where=str(labels.path),
+            remedy=f"save one integer, the class, for each input: shape [{len(labels.values)}]; "
+            "for real values, give --task regression",
+        )
+
+
 def order_classes(
     labels: Labels, named: tuple[str, ...], task: Task, classes: int, network: str
 ) -> Labels:

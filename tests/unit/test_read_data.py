@@ -100,6 +100,8 @@ def test_one_array_of_several_is_chosen_by_name() -> None:
     pickled = refused(network((4, 6, 3)), "d.npz:junk")
     assert "holds Python objects" in pickled
     assert "allow_pickle" not in pickled
+    save(x=IMAGES)
+    assert "only an .npz file has parts" in refused(network((4, 6, 3)), "x.npy:x")
     np.savez("one.npz", IMAGES)
     assert (add(network((4, 6, 3)), "one.npz").vectors.inputs == IMAGES).all()
 
@@ -485,6 +487,8 @@ def test_the_rate_of_a_function_is_checked() -> None:
     write_sounds("words")
     message = refused(network((8,)), "words", preprocess="features.py:f")
     assert "has a sample rate of 16000 Hz, not 8000 Hz" in message
+    message = refused(network((8,)), "words", preprocess="features.py:f", rate=16000)
+    assert "--sample-rate: is 16000 Hz, but SAMPLE_RATE in features.py is 8000 Hz" in message
 
 
 # No data
