@@ -1,6 +1,6 @@
 """`harness models add`: from a user's inputs and labels to vectors for a network."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,8 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         check_classes(labels, task)
         named = read_classes(request.classes)
         labels = order_classes(labels, named, task, count_classes(task, outputs), name)
+    elif labels is not None:
+        labels = replace(labels, values=labels.values.astype(np.float64), note="real values")
     return _user_data(network, task, inputs, labels)
 
 

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 _NORMAL = {"normal", "good", "ok", "healthy"}
 _LONGEST = 40  # characters of a name in a message
-_SHOWN = 10  # names
+_SHOWN = 20  # names
 
 
 @dataclass(frozen=True)

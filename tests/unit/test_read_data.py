@@ -152,7 +152,7 @@ def test_a_float_input_takes_real_values() -> None:
     assert (data.vectors.inputs == values.astype(np.float32)).all()
     assert data.preprocessing == "real values as float32"
     save(x=values * 100)  # outside of what the network quantizes
-    [doubt] = add(network((3,), scale=0.1, dtype=np.float32), "x.npy").doubts
+    doubt, *_ = add(network((3,), scale=0.1, dtype=np.float32), "x.npy").doubts
     assert "of the values are cut: the input holds -12.8 to 12.7" in doubt
 
 
@@ -161,6 +161,17 @@ def test_inputs_beyond_the_limit_are_refused_before_they_are_made() -> None:
     with pytest.raises(InputError, match=r"takes? 1,024 MiB; at most 512 MiB") as caught:
         empty_inputs(1024, tensor, (1 << 20,), "x")
     assert "at most 512 vectors" in str(caught.value)
+
+
+def test_numbers_that_cannot_be_classes_of_one_output_are_real_values() -> None:
+    save(x=IMAGES[:, 0, 0], age=np.array([20, 35, 31, 60, 44]), whole=np.arange(5) + 20.0)
+    net = network((3,), outputs=1)
+    for labels in ("age.npy", "whole.npy"):
+        data = add(net, "x.npy", labels=labels)
+        assert data.task == "regression"
+        assert data.vectors.real_labels.dtype == np.float64
+        assert "labels: real values" in data.notes
+    assert add(network((3,), outputs=60), "x.npy", labels="age.npy").task == "classification"
 
 
 # Several inputs
