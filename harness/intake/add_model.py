@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import InputError
-from harness.intake.file_spec import assign_inputs
+from harness.intake.file_spec import assign_inputs, assign_steps
 from harness.intake.inputs.read_input import InputVectors, read_input_vectors
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import (
@@ -30,11 +30,12 @@ from harness.model.vectors import Vectors
 class DataRequest:
     """What a user wants to read: `inputs` and `labels`, or `random` inputs with a `seed`.
 
-    `classes` and `inputs` are written as `--classes` and `--inputs` are. Without a
+    `inputs`, `preprocess` and `classes` are written as the options of these names are. Without a
     `task`, the labels decide.
     """
 
     inputs: tuple[str, ...] = ()
+    preprocess: tuple[str, ...] = ()
     labels: str | None = None
     classes: str | None = None
     task: Task | None = None
@@ -59,9 +60,12 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     tensors = network.graph.input_tensors
     name = network.path.name
     specs = assign_inputs(request.inputs, tensors, name)
+    steps = assign_steps(request.preprocess, tensors, name)
     inputs = [
-        read_input_vectors(spec, tensor, network.graph, name, request.options)
-        for spec, tensor in zip(specs, tensors, strict=True)
+        read_input_vectors(
+            spec, tensor, network.graph, name, replace(request.options, preprocess=own)
+        )
+        for spec, tensor, own in zip(specs, tensors, steps, strict=True)
     ]
     _check_counts(inputs)
     labels = _labels(inputs[0], request)

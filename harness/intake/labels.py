@@ -209,6 +209,10 @@ def _named(values: Array, path: Path) -> Labels:
         raise InputError(
             f"has text of shape {format_shape(values.shape)}", where=str(path), remedy=SAVE_LABELS
         )
+    if (missing := np.flatnonzero(values == values.dtype.type())).size:
+        raise InputError(
+            f"vector {missing[0]} has no label", where=str(path), remedy="write one, or remove it"
+        )
     classes, indices = np.unique(values, return_inverse=True)
     names = tuple(str(name) for name in classes)
     return Labels(path, indices.astype(np.int64), names, f"{len(names)} names")

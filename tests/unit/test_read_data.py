@@ -28,9 +28,9 @@ RNG = np.random.default_rng(0)
 def add(net: Network, *inputs: str, **changed: object) -> UserData:
     """Read `inputs` for `net`; `changed` are fields of the request or of its options."""
     labels = changed.get("labels")
-    of_input = {
-        name: changed.pop(name) for name in ("preprocess", "layout", "rate") if name in changed
-    }
+    of_input = {name: changed.pop(name) for name in ("layout", "rate") if name in changed}
+    if isinstance(steps := changed.get("preprocess"), str):
+        changed["preprocess"] = (steps,)
     options = InputOptions(labels=labels, **of_input)  # type: ignore[arg-type]
     return read_data(net, DataRequest(inputs, options=options, **changed))  # type: ignore[arg-type]
 
@@ -185,6 +185,17 @@ def test_each_input_has_its_file_in_order_or_by_name() -> None:
         first, second = add(net, *specs).vectors.all_inputs
         assert (first == one).all()
         assert (second == two).all()
+
+
+def test_each_input_may_have_its_own_preprocessing() -> None:
+    save(a=np.full((4, 3), 255, np.uint8), b=np.ones((4, 2), np.int16))
+    net = network((3,), (2,))
+    data = add(net, "a.npy", "b.npy", preprocess=("raw", "x=unit"))
+    assert [array[0].tolist() for array in data.vectors.all_inputs] == [[1, 1, 1], [1, 1]]
+    assert "given as raw and as unit" in refused(net, "a.npy", "b.npy", preprocess=("raw", "unit"))
+    twice = ("x=raw", "x=unit")
+    assert "names the input 'x' twice" in refused(net, "a.npy", "b.npy", preprocess=twice)
+    assert "no input 'q'" in refused(net, "a.npy", "b.npy", preprocess=("q=raw",))
 
 
 def test_inputs_that_do_not_fit_the_network_s_are_named() -> None:
