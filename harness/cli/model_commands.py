@@ -36,6 +36,7 @@ from harness.report.network_table import print_network, try_engines
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.input_file import read_input
 from harness.support.numbers import number
+from harness.support.printable import printable
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -158,7 +159,7 @@ def _create(
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
     for note in data.notes:
-        print(f"  {note}")
+        print(f"  {printable(note)}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
     for doubt in created.doubts:

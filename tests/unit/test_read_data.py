@@ -89,6 +89,13 @@ def test_channels_first_is_recognized_and_the_option_named() -> None:
     assert "leave out --layout NCHW" in refused(network((4, 6, 3)), "x.npy", layout="NCHW")
 
 
+def test_a_recording_that_was_not_cut_into_windows_is_recognized() -> None:
+    save(x=np.zeros((1000, 3), np.int8))
+    message = refused(network((64, 3)), "x.npy")
+    assert "has shape [1000, 3], but the input of net.tflite has [1, 64, 3]" in message
+    assert "x[: len(x) // 64 * 64].reshape(-1, 64, 3)" in message
+
+
 def test_one_array_of_several_is_chosen_by_name() -> None:
     np.savez("d.npz", x_test=IMAGES, y_test=np.arange(5) % 2, junk=np.array([None]))
     data = add(network((4, 6, 3)), "d.npz:x_test", labels="d.npz:y_test")
@@ -104,6 +111,27 @@ def test_one_array_of_several_is_chosen_by_name() -> None:
     assert "only an .npz file has parts" in refused(network((4, 6, 3)), "x.npy:x")
     np.savez("one.npz", IMAGES)
     assert (add(network((4, 6, 3)), "one.npz").vectors.inputs == IMAGES).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.pkl", b"\x80\x04K\x01.", "holds no inputs: it is a Python pickle"),
+        ("x.h5", b"\x89HDF\r\n\x1a\n", "holds no inputs: it is an HDF5 file"),
+        ("x.npy", b"\x80\x04K\x01.", "it is a Python pickle"),
+        ("x.npy", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("x.npz", b"<!DOCTYPE html><html>", "download the file itself"),
+        ("x.mp3", b"ID3\3\0\0", "it is an MP3 recording"),
+        ("x.npy", b"", "it is empty"),
+    ],
+)
+def test_files_of_other_kinds_are_named_and_never_unpickled(
+    name: str, content: bytes, message: str
+) -> None:
+    Path(name).write_bytes(content)
+    error = refused(network((3,)), name)
+    assert message in error
+    assert "allow_pickle" not in error
 
 
 def test_bytes_of_pictures_are_scaled_by_what_the_input_holds() -> None:
@@ -397,7 +425,9 @@ def test_folders_and_options_that_do_not_fit_are_explained() -> None:
     write_sounds("words")
     Path("none").mkdir()
     net = network((4, 6, 3), scale=0.3)
-    assert "holds no pictures or recordings" in refused(net, "none")
+    assert "none: holds no PNG, JPEG, BMP or WAV files\n" in refused(net, "none")
+    Path("none/song.mp3").write_bytes(b"ID3")
+    assert "WAV files, but other files: song.mp3" in refused(net, "none")
     assert "which holds -38.4 to 38.1" in refused(net, "pets")
     assert "-> say how: --preprocess unit" in refused(net, "pets")
     assert "the folders in pets name the classes already" in refused(

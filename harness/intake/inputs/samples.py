@@ -53,7 +53,7 @@ class Samples:
         if self.folder is None:
             return self.path.name
         classes = f" in {len(self.folder.classes)} folders" if self.folder.classes else ""
-        return f"{len(self.files):,} {self.kind}s{classes} of {self.path.name}"
+        return f"{len(self.files):,} {self.kind}s{classes} of {self.path.resolve().name}"
 
 
 def open_samples(spec: str, labels: str | None) -> Samples:
