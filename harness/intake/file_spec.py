@@ -31,7 +31,7 @@ def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str)
         if not equals or Path(spec).exists():
             unnamed.append(spec)
             continue
-        position = _position(name, tensors, network)
+        position = _position(name, tensors, network, "--inputs")
         if position in assigned:
             raise InputError(f"names the input {name!r} twice", where="--inputs")
         assigned[position] = file
@@ -49,7 +49,30 @@ def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str)
     return [assigned[position] for position in range(len(tensors))]
 
 
-def _position(name: str, tensors: Sequence[Tensor], network: str) -> int:
+def assign_steps(specs: Sequence[str], tensors: Sequence[Tensor], network: str) -> list[str | None]:
+    """Return the preprocessing of each of the inputs `tensors`, or None.
+
+    A specification is STEPS, for all inputs without their own, or NAME=STEPS. Raises `InputError`
+    if there is more than one for an input.
+    """
+    assigned: dict[int, str] = {}
+    unnamed = [spec for spec in specs if "=" not in spec]
+    for name, _, steps in (spec.partition("=") for spec in specs if "=" in spec):
+        position = _position(name, tensors, network, "--preprocess")
+        if position in assigned:
+            raise InputError(f"names the input {name!r} twice", where="--preprocess")
+        assigned[position] = steps
+    if len(unnamed) > 1:
+        raise InputError(
+            f"is given as {unnamed[0]} and as {unnamed[1]}",
+            where="--preprocess",
+            remedy="join steps with commas, or give NAME=STEPS for an input",
+        )
+    default = unnamed[0] if unnamed else None
+    return [assigned.get(position, default) for position in range(len(tensors))]
+
+
+def _position(name: str, tensors: Sequence[Tensor], network: str, option: str) -> int:
     """Return the position of the input `name`, which may be short: `x` of `serving_default_x:0`."""
     for key in (lambda tensor: tensor.name, lambda tensor: _short(tensor.name)):
         found = [position for position, tensor in enumerate(tensors) if key(tensor) == name]
@@ -57,7 +80,7 @@ def _position(name: str, tensors: Sequence[Tensor], network: str) -> int:
             return found[0]
     raise InputError(
         f"{network} has no input {name!r}",
-        where="--inputs",
+        where=option,
         remedy=suggest(name, [_short(tensor.name) for tensor in tensors]),
     )
 

@@ -65,4 +65,4 @@ class ModelFile(Section, frozen=True):
     classes: tuple[_Text, ...] = ()
     """Names of the classes, in the order of the outputs."""
     unit: str = ""
-    """Unit of the labels of a regression, for example `°C`."""
+    """Unit of the labels of a regression, for example `°C`: at most 12 characters, no spaces."""
