@@ -6,22 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
+from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
-from harness.intake.add_model import read_arrays
+from harness.intake.add_model import read_data
 from harness.intake.mlperf_folder import Bytes, read_folder
+from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
-from harness.intake.write_folder import Network, UserData, create_model, read_network
+from harness.intake.write_folder import CreatedModel, UserData, create_model
 from harness.model.folder import find_model
-from harness.model.metric import SHOWN
-from harness.model.model_file import Task
-from harness.model.tflite_file import MAX_NETWORK, parse
-from harness.report.network_table import print_network, try_engines
+from harness.model.graph import Graph
+from harness.model.metric import (
+    LARGEST_ERROR,
+    SHOWN,
+    Metric,
+    reached,
+    shown_chance,
+    shown_quality,
+)
+from harness.model.model_file import DESCRIPTION, METRICS
+from harness.report.network_table import print_network
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
-from harness.support.input_file import read_input
 from harness.support.numbers import number
+from harness.support.printable import printable
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -34,19 +44,20 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     show = add_subcommand(
         commands, "show", "show layers, quantization, sizes, and the engines that support a network"
     )
-    show.add_argument("model", metavar="MODEL", help="a model's name or folder, or a .tflite file")
+    show.add_argument(
+        "model", metavar="MODEL", help="a model's name or folder, or a network's file"
+    )
+    _add_array(show)
     show.set_defaults(command=_show)
-    add = add_subcommand(commands, "add", "make a model folder from a network and NumPy files")
-    add.add_argument("network", type=Path, metavar="FILE.tflite", help="the network, int8")
+    add = add_subcommand(commands, "add", "make a model folder from a network and your data")
     add.add_argument(
-        "--inputs", type=Path, required=True, metavar="X.npy", help="inputs, [N, *shape]"
+        "network",
+        type=Path,
+        metavar="FILE",
+        help="the network: a .tflite file, or a C source that holds one as an array",
     )
-    add.add_argument(
-        "--labels", type=Path, required=True, metavar="Y.npy", help="labels, integers, [N]"
-    )
-    add.add_argument(
-        "--task", choices=get_args(Task), default="classification", help="default: %(default)s"
-    )
+    _add_array(add)
+    declare_data(add)
     add.add_argument("--name", help="name of the model (default: that of the file)")
     _add_quality_target(add)
     add.set_defaults(command=_add)
@@ -87,37 +98,59 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         command.set_defaults(command=function)
 
 
+def _add_array(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--array", metavar="NAME", help="name of the array, if a C source holds several networks"
+    )
+
+
 def _add_quality_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality-target",
-        type=number(0, 1),
+        type=number(0, LARGEST_ERROR),
         metavar="Q",
-        help="lowest quality that passes, 0 to 1 (default: that of golden, rounded down)",
+        help="worst quality that passes, 0 to 1; of a regression, the largest error (default: that "
+        "of golden, rounded)",
     )
 
 
 def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     name = options.model
-    if name.endswith(".tflite"):
-        data = read_input(Path(name), MAX_NETWORK)
-        graph = parse(data, where=name)
+    if _is_file(name):
+        network = read_network(Path(name), options.array)
+        graph, data = network.graph, network.data
     else:
         model = find_model(name, workspace.models)
         if model.export is not None:
             print("\n".join(model.export.facts()))
             return ExitCode.PASSED
         graph, data = model.graph, model.tflite
+    print_network(graph, len(data), _try_engines(graph, workspace), Terminal())
+    return ExitCode.PASSED
+
+
+def _try_engines(graph: Graph, workspace: Workspace) -> list[EngineSupport]:
+    """Try the engines that are installed with the harness or named in its settings."""
     engines = [find_engine("cmsis-nn")]
     if tree := tflm_tree(workspace.root):
         engines.append(find_engine("tflm", tree))
-    print_network(graph, len(data), try_engines(graph, engines), Terminal())
-    return ExitCode.PASSED
+    return try_engines(graph, engines)
+
+
+def _is_file(name: str) -> bool:
+    """Tell whether `name` is a network's file, not a model."""
+    path = Path(name)
+    return path.suffix == ".tflite" or (path.is_file() and path.name != DESCRIPTION)
 
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     with options.progress.step(f"reading {options.network.name}"):
-        network = read_network(options.network)
-        data = read_arrays(network, options.task, options.inputs, options.labels)
+        network = read_network(options.network, options.array)
+        supports = _try_engines(network.graph, workspace)
+        refusals = [support.error for support in supports if support.error]
+        if len(refusals) == len(supports):
+            raise refusals[0]
+        data = read_data(network, data_request(options))
     name = options.name or options.network.stem
     return _create(name, network, data, options, workspace)
 
@@ -150,14 +183,25 @@ def _create(
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
+    for note in data.notes:
+        print(f"  {printable(note)}")
     print(f"  golden: computed by {created.golden_source}")
-    print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
-    for doubt in data.doubts:
+    _print_quality(METRICS[data.task], created)
+    for doubt in created.doubts:
         print(f"  warning: {doubt}")
-    if created.quality <= created.chance:
-        print(f"  warning: guesses reach up to {created.chance:.4f} on these vectors")
     print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED
+
+
+def _print_quality(metric: Metric, created: CreatedModel) -> None:
+    if metric == "agreement":
+        print("  no labels: runs are compared with golden; nothing is known about the quality")
+        return
+    quality = shown_quality(metric, created.quality)
+    name = "MAE " * (metric == "mae")
+    print(f"  quality of golden: {name}{quality}; quality target: {created.quality_target:g}")
+    if created.chance is not None and reached(metric, created.chance, created.quality):
+        print(f"  warning: {shown_chance(metric, created.chance)} on these vectors")
 
 
 def _golden(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -184,7 +228,8 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
         [*name_columns("network", "metric"), *columns, Column("source", "detail")]
     )
     for row in trained.qualities:
-        values = (row.kind, SHOWN[row.metric], f"{row.value:.4f}", str(row.count), row.where)
+        value = shown_quality(row.metric, row.value)
+        values = (row.kind, SHOWN[row.metric], value, str(row.count), row.where)
         table.add_row(*values)
     table.print_to(Terminal())
     print(f"{trained.seconds:.0f} s; in {folder}:")

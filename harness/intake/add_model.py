@@ -1,75 +1,181 @@
-"""`harness models add`: reads inputs and labels from NumPy files."""
+"""`harness models add`: from a user's inputs and labels to vectors for a network."""
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.input_doubts import input_doubts
-from harness.intake.write_folder import Network, UserData
+from harness.intake.file_spec import assign_inputs, assign_steps
+from harness.intake.inputs.read_input import InputVectors, read_input_vectors
+from harness.intake.inputs.sample_blocks import InputOptions
+from harness.intake.labels import (
+    Labels,
+    check_classes,
+    labels_of_folder,
+    order_classes,
+    read_classes,
+    read_labels,
+    task_of,
+)
+from harness.intake.networks.network_file import Network
+from harness.intake.random_inputs import random_inputs
+from harness.intake.vector_doubts import class_doubts, vector_doubts
+from harness.intake.write_folder import UserData
+from harness.model.folder import count_classes
 from harness.model.model_file import Task
-from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
-from harness.support.array_file import read_npy
 
 
-def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> UserData:
-    """Read the `.npy` files `inputs` [N, *input shape] and `labels` [N] for `network`.
+@dataclass(frozen=True)
+class DataRequest:
+    """What a user wants to read: `inputs` and `labels`, or `random` inputs with a `seed`.
 
-    Float inputs are real values; they are quantized with the model's own scale and zero point.
-    int8 inputs are used unchanged. Raises `InputError` naming the file if type or shape do not
-    match.
+    `inputs`, `preprocess` and `classes` are written as the options of these names are. Without a
+    `task`, the labels decide.
     """
-    samples = read_npy(inputs, remedy="save the inputs as one array: np.save('x.npy', inputs)")
-    numbers = read_npy(labels, remedy="save the labels as integers: np.save('y.npy', labels)")
-    shape = network.input.shape[1:]
-    if samples.ndim == 0 or samples.shape[1:] != shape or not len(samples):
-        raise InputError(
-            f"has shape {list(samples.shape)}, but the input of {network.path.name} has "
-            f"{list(network.input.shape)}",
-            where=str(inputs),
-            remedy=f"save one input after the other: {['N', *shape]}".replace("'", ""),
-        )
-    if numbers.dtype.kind not in "iu" or numbers.shape != samples.shape[:1]:
-        raise InputError(
-            f"has type {numbers.dtype} and shape {list(numbers.shape)}",
-            where=str(labels),
-            remedy=f"save one integer, the class, for each input: shape [{len(samples)}]",
-        )
-    quantized, preprocessing = _quantized(network, samples, inputs)
-    vectors = Vectors(labels, (quantized,), numbers.astype(np.int64))
-    doubts = tuple(input_doubts(samples, quantized, network.input))
-    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}", doubts)
+
+    inputs: tuple[str, ...] = ()
+    preprocess: tuple[str, ...] = ()
+    labels: str | None = None
+    classes: str | None = None
+    task: Task | None = None
+    options: InputOptions = field(default_factory=InputOptions)
+    random: int | None = None
+    seed: int = 0
 
 
-def _quantized(
-    network: Network, samples: npt.NDArray[Any], path: Path
-) -> tuple[npt.NDArray[Any], str]:
-    """Return `samples` in the type of the model's input, and a description of the conversion."""
-    tensor = network.input
-    if samples.dtype == tensor.dtype:
-        return samples, f"{tensor.dtype} as given"
-    if samples.dtype.kind != "f":
+def read_data(network: Network, request: DataRequest) -> UserData:
+    """Return the vectors for `network` that `request` names.
+
+    Raises `InputError` naming the file or option if they do not fit the network or each other.
+    """
+    if request.random is not None:
+        return _random_data(network, request.random, request)
+    if not request.inputs:
         raise InputError(
-            f"has type {samples.dtype}, but the input of {network.path.name} has {tensor.dtype}",
-            where=str(path),
-            remedy=f"save {tensor.dtype}, the type of the model's input, or real values as float32",
+            "is missing",
+            where="--inputs",
+            remedy="give a file or folder with inputs, or --random N to make N inputs without data",
         )
-    if not np.isfinite(samples).all():
-        raise InputError(
-            "holds values that are not finite", where=str(path), remedy="save finite numbers"
+    tensors = network.graph.input_tensors
+    name = network.path.name
+    specs = assign_inputs(request.inputs, tensors, name)
+    steps = assign_steps(request.preprocess, tensors, name)
+    inputs = [
+        read_input_vectors(
+            spec, tensor, network.graph, name, replace(request.options, preprocess=own)
         )
-    return quantize(samples, tensor), describe_quantization(network)
+        for spec, tensor, own in zip(specs, tensors, steps, strict=True)
+    ]
+    _check_counts(inputs)
+    labels = _labels(inputs[0], request)
+    outputs = network.graph.classes
+    task = request.task or task_of(labels, outputs)
+    if labels is not None and task in {"classification", "anomaly-detection"}:
+        check_classes(labels, task)
+        named = read_classes(request.classes)
+        labels = order_classes(labels, named, task, count_classes(task, outputs), name)
+    elif labels is not None:
+        labels = replace(labels, values=labels.values.astype(np.float64), note="real values")
+    return _user_data(network, task, inputs, labels)
 
 
-def describe_quantization(network: Network) -> str:
-    """Return a description of the conversion from real values to the input of `network`."""
-    tensor = network.input
-    if tensor.scale is None or tensor.zero_point is None:
-        return f"{tensor.dtype}"
-    return (
-        f"real values, quantized to {tensor.dtype} with the model's own input scale "
-        f"{tensor.scale[0]:.9g} and zero point {tensor.zero_point[0]}"
+def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
+    """Return the labels that the user names, or those of the first input's folders, or None."""
+    folder = first.samples.folder
+    of_folder = None if folder is None else labels_of_folder(folder)
+    if request.task == "agreement":
+        if request.labels is not None:
+            raise InputError(
+                "the task agreement has no labels",
+                where="--labels",
+                remedy="leave out --labels or --task",
+            )
+        return None
+    if of_folder is not None and request.labels is not None:
+        raise InputError(
+            f"is given, but the folders in {first.samples.path} name the classes already",
+            where="--labels",
+            remedy="leave it out, or give a folder of files without folders",
+        )
+    if request.labels is not None:
+        return read_labels(
+            request.labels,
+            len(first.stored),
+            first.samples.path.name,
+            first.samples.files,
+            real=request.task == "regression",
+        )
+    if of_folder is None and request.task is not None:
+        raise InputError(
+            f"is missing for the task {request.task}",
+            where="--labels",
+            remedy="give a file with one label for each vector",
+        )
+    return of_folder
+
+
+def _user_data(
+    network: Network, task: Task, inputs: list[InputVectors], labels: Labels | None
+) -> UserData:
+    arrays = tuple(vectors.stored for vectors in inputs)
+    sources = [str(vectors.samples) for vectors in inputs]
+    notes = [note for vectors in inputs for note in vectors.samples.notes]
+    doubts = [doubt for vectors in inputs for doubt in vectors.doubts]
+    doubts += vector_doubts(arrays, None if labels is None else labels.values)
+    if labels is not None:
+        if labels.note:
+            notes.append(f"labels: {labels.note}")
+        if labels.path not in [vectors.samples.path for vectors in inputs]:
+            sources.append(labels.path.name)
+        if task in {"classification", "anomaly-detection"}:
+            classes = count_classes(task, network.graph.classes)
+            doubts += class_doubts(labels.values, labels.classes, classes)
+    path = inputs[0].samples.path if labels is None else labels.path
+    return UserData(
+        task,
+        Vectors(path, arrays, None if labels is None else labels.values),
+        "; ".join(dict.fromkeys(vectors.preprocessing for vectors in inputs)),
+        " and ".join(sources),
+        tuple(doubts),
+        () if labels is None else labels.classes,
+        tuple(notes),
+    )
+
+
+def _check_counts(inputs: list[InputVectors]) -> None:
+    first = inputs[0]
+    for other in inputs[1:]:
+        if len(other.stored) != len(first.stored):
+            raise InputError(
+                f"holds {len(other.stored):,} vectors, but {first.samples.path} holds "
+                f"{len(first.stored):,}",
+                where=str(other.samples.path),
+                remedy="give the same number of vectors for each input",
+            )
+
+
+def _random_data(network: Network, count: int, request: DataRequest) -> UserData:
+    for option, value in (("--inputs", request.inputs), ("--labels", request.labels)):
+        if value:
+            raise InputError(
+                "cannot be combined with --random", where=option, remedy="give one of them"
+            )
+    if request.task not in {None, "agreement"}:
+        raise InputError(
+            f"{request.task} needs labels, which random inputs do not have",
+            where="--task",
+            remedy="give --inputs and --labels, or leave out --task",
+        )
+    rng = np.random.default_rng(request.seed)
+    made = [
+        random_inputs(count, tensor, network.graph, rng) for tensor in network.graph.input_tensors
+    ]
+    ranges = "; ".join(dict.fromkeys(text for _, text in made))
+    return UserData(
+        "agreement",
+        Vectors(Path("--random"), tuple(inputs for inputs, _ in made), None),
+        f"random: {ranges}",
+        f"{count:,} random inputs, seed {request.seed}",
     )

@@ -6,7 +6,7 @@ also has the size of a window and the step from one window to the next, both in 
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.add_model import describe_quantization
-from harness.intake.input_doubts import input_doubts
-from harness.intake.write_folder import Network, UserData
+from harness.intake.input_doubts import GivenValues, stored_doubts
+from harness.intake.inputs.store_values import describe_quantization
+from harness.intake.networks.network_file import Network
+from harness.intake.vector_doubts import class_doubts, vector_doubts
+from harness.intake.write_folder import UserData
 from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.quantization import quantize
@@ -73,8 +75,20 @@ def read_folder(network: Network, folder: Path, byte_type: Bytes | None) -> User
         vectors,
         reader.description,
         f"MLPerf Tiny's files in {folder.name}",
-        tuple(input_doubts(given, inputs, network.input)),
+        tuple(_doubts(network, task, given, vectors)),
     )
+
+
+def _doubts(network: Network, task: Task, given: Array, vectors: Vectors) -> Iterator[str]:
+    if given.dtype.kind == "f":
+        seen = GivenValues(network.input, given.size)
+        seen.add(given)
+        yield from seen.doubts()
+    else:
+        yield from stored_doubts(vectors.inputs)
+    yield from vector_doubts(vectors.all_inputs, vectors.labels)
+    classes = count_classes(task, network.output.elements)
+    yield from class_doubts(vectors.class_labels, (), classes)
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,7 @@ def _reader(network: Network, content: Bytes, first: _Row) -> _Reader:
             size,
             _FLOAT,
             lambda values: quantize(values, tensor),
-            f"float32: {describe_quantization(network)}",
+            f"float32: {describe_quantization(tensor)}",
         )
     if content == "uint8":
         return _Reader(

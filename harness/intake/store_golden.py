@@ -8,7 +8,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.golden import oracle
 from harness.model.folder import Model
-from harness.model.vectors import load_vectors
+from harness.model.vectors import load_vectors, named_arrays
 from harness.support.whole_files import npz, replace_files
 
 
@@ -35,10 +35,6 @@ def store_golden(model: Model, cache: Path, say: Callable[[str], None]) -> str:
         )
     model.check(model.graph)
     outputs, source = oracle.of_model(model, vectors, cache, say)
-    several = len(outputs) > 1
-    golden = {
-        f"golden_{number}" if several else "golden": values for number, values in enumerate(outputs)
-    }
     now = load_vectors(path)
     if now.digest != vectors.digest or now.all_golden is not None:
         raise InputError(
@@ -48,6 +44,6 @@ def store_golden(model: Model, cache: Path, say: Callable[[str], None]) -> str:
         )
     with np.load(path, allow_pickle=False) as archive:
         arrays = dict(archive)
-    arrays |= golden | {"golden_source": np.array(source)}
+    arrays |= named_arrays("golden", outputs) | {"golden_source": np.array(source)}
     replace_files(path.parent, {path.name: npz(arrays)})
     return source

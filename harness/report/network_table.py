@@ -1,51 +1,18 @@
 """The layers of a network and the memory that it needs, for a terminal: `harness models show`."""
 
-import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
 from rich.console import Console
 from rich.text import Text
 
-from harness.engines.registry import Engine, Generated
-from harness.errors import InputError
+from harness.engines.engine_support import CORE, EngineSupport
 from harness.model.graph import Graph, Operator, Tensor
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 
-_CORE = "cortex-m4f"
 _CODE_SIZE = (14_000, 7_000)
 """Flash of the firmware without the model's constants, and its error, in bytes.
 
 For six models, the bundled ones and MLPerf Tiny's, GCC and clang gave 7,336 to 20,368.
 """
-
-
-@dataclass(frozen=True)
-class EngineSupport:
-    """The C that `engine` generates for a network, or the reason why it cannot."""
-
-    engine: Engine
-    generated: Generated | None
-    refusal: str = ""
-
-    def supports(self, operator: Operator) -> bool:
-        """Tell whether the engine supports the operator."""
-        return self.generated is not None or operator.kind in self.engine.operators
-
-
-def try_engines(graph: Graph, engines: Iterable[Engine]) -> list[EngineSupport]:
-    """Generate C for `graph` and a Cortex-M4F with each of `engines`."""
-    supports = []
-    for engine in engines:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                generated = engine.generate(graph, Path(folder), core=_CORE)
-                supports.append(EngineSupport(engine, generated))
-            except InputError as error:
-                supports.append(EngineSupport(engine, None, str(error)))
-    return supports
 
 
 def print_network(graph: Graph, size: int, supports: list[EngineSupport], console: Console) -> None:
@@ -101,14 +68,12 @@ def _constants(graph: Graph, operator: Operator) -> int:
 def _summary(support: EngineSupport) -> str:
     name, generated = support.engine.name, support.generated
     if generated is None:
-        return f"{name} cannot run it: {support.refusal}"
+        return f"{name} cannot run it: {support.error}"
     if generated.arena_by_trial:
-        return (
-            f"{generated.version} on {_CORE}: the arena size is determined when an image is built"
-        )
+        return f"{generated.version} on {CORE}: the arena size is determined when an image is built"
     code, error = _CODE_SIZE
     return (
-        f"{generated.version} on {_CORE}: {generated.macs:,} multiply-accumulates\n"
+        f"{generated.version} on {CORE}: {generated.macs:,} multiply-accumulates\n"
         f"  exact      arena {generated.arena_size:,} bytes of RAM, "
         f"constants {generated.weights_size:,} bytes of flash\n"
         f"  estimated  flash of the image {generated.weights_size + code:,} bytes, "

@@ -10,7 +10,8 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.support.file_kind import kind_of
+from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import MAX_BYTES, open_input, read_input
 
 Array = npt.NDArray[Any]
@@ -52,32 +53,56 @@ def read_npy(path: Path, *, remedy: str) -> Array:
     data = read_input(path, remedy=remedy)
     if not data.startswith(_NPY):
         what = f"is not an .npy file of plain numbers: it is {kind_of(data)}"
-        raise InputError(what, where=str(path), remedy=remedy)
+        raise InputError(what, where=str(path), remedy=remedy_for_kind(data, remedy))
     return _parse(data, str(path))
 
 
-def read_npz(path: Path, check_name: Callable[[str], None], *, remedy: str) -> dict[str, Array]:
+def read_npz(
+    path: Path, check_name: Callable[[str], None], *, remedy: str, only: str = ""
+) -> dict[str, Array]:
     """Return the arrays in the `.npz` file `path` by name; read-only.
 
-    `check_name` raises an error for an unknown name; nothing is decompressed before that. Raises
-    `InputError` naming the file and array, with this `remedy` if it is another kind of file.
+    `check_name` raises an error for an unknown name; nothing is decompressed before that. With
+    `only`, the other arrays are not looked at. Raises `InputError` naming the file and array, with
+    this `remedy` if it is another kind of file.
     """
+    arrays = {}
+    with _open_archive(path, remedy) as archive:
+        for name, member in _members(archive, path, check_name, remedy, only).items():
+            with _explained_damage(f"{path}: {name}", remedy):
+                arrays[name] = _parse(_content(archive, member), f"{path}: {name}")
+    return arrays
+
+
+def npz_names(path: Path, *, remedy: str) -> list[str]:
+    """Return the names of the arrays in the `.npz` file `path`; raises as `read_npz` does."""
+    with _open_archive(path, remedy) as archive:
+        return [member.filename.removesuffix(".npy") for member in archive.infolist()]
+
+
+@contextmanager
+def _open_archive(path: Path, remedy: str) -> Iterator[zipfile.ZipFile]:
     with open_input(path, remedy=remedy) as file:
-        kind = kind_of(file.read(4096))
+        start = file.read(4096)
+        kind = kind_of(start)
         if not kind.startswith("a zip"):
-            raise InputError(f"is not an .npz file: it is {kind}", where=str(path), remedy=remedy)
-        name = ""
-        try:
+            raise InputError(
+                f"is not an .npz file: it is {kind}",
+                where=str(path),
+                remedy=remedy_for_kind(start, remedy),
+            )
+        with _explained_damage(str(path), remedy):
             _check_end(file, path, remedy)
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive, path, check_name, remedy)
-                arrays = {}
-                for name, member in members.items():
-                    arrays[name] = _parse(_content(archive, member), f"{path}: {name}")
-                return arrays
-        except _BAD_ZIP as error:
-            where = f"{path}: {name}" if name else str(path)
-            raise InputError(f"is damaged: {error}", where=where, remedy=remedy) from error
+                yield archive
+
+
+@contextmanager
+def _explained_damage(where: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except _BAD_ZIP as error:
+        raise InputError(f"is damaged: {error}", where=where, remedy=remedy) from error
 
 
 def _check_end(file: BinaryIO, path: Path, remedy: str) -> None:
@@ -94,12 +119,18 @@ def _check_end(file: BinaryIO, path: Path, remedy: str) -> None:
 
 
 def _members(
-    archive: zipfile.ZipFile, path: Path, check_name: Callable[[str], None], remedy: str
+    archive: zipfile.ZipFile,
+    path: Path,
+    check_name: Callable[[str], None],
+    remedy: str,
+    only: str,
 ) -> dict[str, zipfile.ZipInfo]:
     """Return the members by the name of their array: known, readable, and not too large."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
+        if only and name != only:
+            continue
         check_name(name)
         what = ""
         if name in members:

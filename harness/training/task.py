@@ -1,10 +1,7 @@
 """The training task of a model: the object `TASK` in its `train.py`."""
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +9,19 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.model.folder import Model
+from harness.support.python_file import import_file
 from harness.training.keras import missing, tensorflow
 
 Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int64] | Floats
+"""The class of each sample, or the real values of a regression, [N] or [N, values]."""
 
 TRAIN = "train.py"
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Preprocessed inputs, float32 [N, *shape], with their labels, int64 [N]."""
+    """Preprocessed inputs, float32 [N, *shape], with their labels."""
 
     inputs: Floats
     labels: Labels
@@ -47,7 +46,8 @@ class Task:
     size; None means a dynamic batch. `augment` returns changed inputs for an epoch. Each of
     `epochs` uses all training samples in batches of `batch`; the learning rate decreases from
     `learning_rate` to 0 along a cosine. `calibration` is the number of training samples that
-    calibrate the quantization, `vectors` the number of test samples per label that become vectors.
+    calibrate the quantization, `vectors` the number of test samples per class, or of a regression
+    in all, that become vectors.
     """
 
     load: Callable[[], Data]
@@ -74,7 +74,7 @@ def load_task(model: Model) -> Task:
         )
     tensorflow()  # before train.py imports it
     try:
-        module = _import(path, f"train_{model.name}")
+        module = import_file(path, f"train_{model.name}")
     except ModuleNotFoundError as error:
         raise missing(error) from error
     task = getattr(module, "TASK", None)
@@ -85,13 +85,3 @@ def load_task(model: Model) -> Task:
             remedy="write TASK = Task(load=..., network=..., ...), from harness.training",
         )
     return task
-
-
-def _import(path: Path, name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError("is not a Python file", where=str(path))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # its dataclasses look it up there
-    spec.loader.exec_module(module)
-    return module

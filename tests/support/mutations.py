@@ -3,6 +3,7 @@
 Whatever a file holds, its parser returns, or raises a `HarnessError`, in a moment.
 """
 
+import io
 import random
 import shutil
 import signal
@@ -16,6 +17,7 @@ from types import FrameType
 
 import msgspec
 import numpy as np
+from PIL import Image
 
 from harness.elf import Elf
 from harness.engines.registry import find_engine
@@ -26,9 +28,13 @@ from harness.image.elf_toolchain import toolchain_of
 from harness.image.linker_map import archives
 from harness.image.memory_use import memory_use
 from harness.image.prebuilt import prebuilt_image
-from harness.intake.add_model import read_arrays
+from harness.intake.add_model import DataRequest, read_data
+from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.mlperf_folder import read_folder
-from harness.intake.write_folder import Network
+from harness.intake.networks.network_file import Network
+from harness.intake.readers.csv_file import open_table, read_numbers
+from harness.intake.readers.picture_file import read_picture
+from harness.intake.readers.wav_file import read_wav
 from harness.measure.cycles.calibrate import read_reference
 from harness.model.edge_impulse_export import read_export
 from harness.model.edge_impulse_features import load_features
@@ -43,6 +49,7 @@ from harness.target.find_target import load_target
 from harness.training.convert import load_float
 from tests.support.graphs import Builder, from_rng, random_graph
 from tests.support.models import ROOT
+from tests.support.wav import wav_bytes
 from tests.support.year import year
 
 SECONDS = 10.0
@@ -243,7 +250,26 @@ def _labels() -> bytes:
 
 
 def _read_inputs(path: Path) -> None:
-    read_arrays(_added(), "classification", path, path.parent / "y.npy")
+    _add(str(path), str(path.parent / "y.npy"))
+
+
+def _read_names(path: Path) -> None:
+    _add(str(path.parent / "x.npy"), str(path))
+
+
+def _add(inputs: str, labels: str) -> None:
+    options = InputOptions(labels=labels)
+    read_data(_added(), DataRequest((inputs,), labels=labels, options=options))
+
+
+def _table() -> bytes:
+    return b"ax,ay,az,at,label\n" + b"1.5,-2,3e1,4,0\n2,1,7,5,1\n" * 4
+
+
+def _picture(form: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (9, 7), (20, 40, 60)).save(file, form)
+    return file.getvalue()
 
 
 def _float() -> bytes:
@@ -325,9 +351,16 @@ PARSERS: Mapping[str, Parser] = {
     "labels": Parser(
         "y.npy",
         _labels,
-        lambda path: read_arrays(_added(), "classification", path.parent / "x.npy", path),
+        lambda path: _add(str(path.parent / "x.npy"), str(path)),
         {"x.npy": _npy},
     ),
+    "table": Parser("x.csv", _table, lambda path: read_numbers(open_table(path))),
+    "table of inputs": Parser("x.csv", _table, lambda path: _add(str(path), f"{path}:label")),
+    "names": Parser("y.txt", lambda: b"up\ndown\nleft\nright\n" * 2, _read_names, {"x.npy": _npy}),
+    "recording": Parser("x.wav", lambda: wav_bytes(bytes(range(64))), read_wav),
+    "PNG": Parser("x.png", lambda: _picture("PNG"), read_picture),
+    "JPEG": Parser("x.jpg", lambda: _picture("JPEG"), read_picture),
+    "BMP": Parser("x.bmp", lambda: _picture("BMP"), read_picture),
     "model.toml": Parser(
         "model.toml",
         _file(_DIGITS / "model.toml"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.desk import Desk, dense
 from tests.support.engine_host import Host
 from tests.support.repository import Repository, make_repository
 
@@ -59,3 +60,12 @@ def repository(
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "images").symlink_to(built)
     return made
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Desk:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.tflite").write_bytes(dense(3, 2))
+    return Desk(tmp_path, capsys)

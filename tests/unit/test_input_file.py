@@ -16,7 +16,7 @@ import pytest
 from harness.elf import Elf
 from harness.errors import InputError
 from harness.harness_toml import read_settings
-from harness.intake.write_folder import read_network
+from harness.intake.networks.network_file import read_network
 from harness.model.vectors import load_vectors
 from harness.results.judge.baseline import read_baseline
 from harness.support.array_file import read_npy, read_npz

@@ -1,0 +1,1 @@
+"""From a user's files to the inputs of a network: reading, preprocessing, shape, quantization."""

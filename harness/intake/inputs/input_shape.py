@@ -1,0 +1,77 @@
+"""Brings samples into the shape of a network's input, where there is only one way to do so."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.model.bad_array import format_shape
+from harness.model.graph import Tensor
+from harness.model.tensor_block import sample_shape
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+def fit_shape(values: Array, shape: Shape, *, channels_first: bool) -> Array | None:
+    """Return samples [N, ...] as [N, *shape]; None if they do not fit.
+
+    Axes of length 1 may be missing or too many, and either side may be flat, in the order of the
+    other. With `channels_first`, the second axis of the samples becomes the last, and flat
+    samples are in the order of [channels, ...].
+    """
+    if channels_first and len(shape) > 1:
+        if values.shape[1:] == (int(np.prod(shape)),):
+            values = values.reshape(len(values), shape[-1], *shape[:-1])
+        if values.ndim > 2:  # noqa: PLR2004 - N, channels and at least one more
+            values = np.moveaxis(values, 1, -1)
+    given = values.shape[1:]
+    is_flat = 1 in (len(given), len(shape)) and _size(given) == _size(shape)
+    if is_flat or _without_ones(given) == _without_ones(shape):
+        return values.reshape(len(values), *shape)
+    return None
+
+
+def as_samples(values: Array, shape: Shape, *, channels_first: bool) -> Array:
+    """Return `values` as samples [N, ...]: a single sample without N gets N = 1."""
+    fits = values.ndim and fit_shape(values[:1], shape, channels_first=channels_first) is not None
+    if not fits and fit_shape(values[None], shape, channels_first=channels_first) is not None:
+        return values[None]
+    return values
+
+
+def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> InputError:
+    """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`."""
+    shape = sample_shape(tensor)
+    sample = np.empty((1, *values[1:]), np.bool_)
+    if fit_shape(sample, shape, channels_first=False) is not None:
+        remedy = "the channels come last in the file: leave out --layout NCHW"
+    elif fit_shape(sample, shape, channels_first=True) is not None:
+        remedy = "if the channels come first in the file, add --layout NCHW"
+    elif len(shape) > 1 and values[1:] == shape[1:]:
+        remedy = (
+            f"if it is one recording, cut it into windows of {shape[0]}, for example "
+            f"x[: len(x) // {shape[0]} * {shape[0]}].reshape({', '.join(map(str, (-1, *shape)))})"
+        )
+    elif values[1:] == (2 * _size(shape),):
+        remedy = (
+            "there are twice as many values as expected: a file with decimal commas "
+            "needs another separator, such as semicolons"
+        )
+    else:
+        remedy = f"save one input after the other: {['N', *shape]}".replace("'", "")
+    return InputError(
+        f"has shape {format_shape(values)}, but the input of {network} has "
+        f"{format_shape(tensor.shape)}",
+        where=where,
+        remedy=remedy,
+    )
+
+
+def _without_ones(shape: Shape) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+def _size(shape: Shape) -> int:
+    return int(np.prod(shape, dtype=np.int64))

@@ -1,0 +1,1 @@
+"""Reads a network from the file that a user has."""

@@ -1,0 +1,149 @@
+"""What a file is that holds no network in a known format, and what its owner can do."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import InputError
+
+_FULL_INTEGER = "convert it to a full-integer int8 .tflite file"
+_BYTES = 4096  # of the start of a text file
+
+_CONVERT_KERAS = (
+    f"{_FULL_INTEGER}: tf.lite.TFLiteConverter.from_keras_model(model) with a representative data "
+    "set; docs/models.md shows all lines"
+)
+_CONVERT_TORCH = f"{_FULL_INTEGER} with litert-torch: pip install litert-torch"
+_CONVERT_ONNX = (
+    f"{_FULL_INTEGER} with onnx2tf: pip install onnx2tf, then onnx2tf -i FILE.onnx -oiqt"
+)
+_CONVERT_GRAPH = (
+    f"{_FULL_INTEGER}: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph with the names of its "
+    "inputs and outputs"
+)
+_DATA = "give the network as FILE, and this file as --inputs"
+_DOWNLOAD = "download the file itself"
+
+# How a file begins: at which byte, with what, what it then is, and what to do.
+_STARTS: Sequence[tuple[int, bytes, str, str]] = (
+    (0, b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "git lfs pull"),
+    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file, such as a Keras model", _CONVERT_KERAS),
+    (0, b"\x93NUMPY", "is a NumPy array", _DATA),
+    (4, b"ET12", "is a program of ExecuTorch", _CONVERT_TORCH),
+    (0, b"GGUF", "is a language model (GGUF)", "give a network for microcontrollers"),
+    (0, b"\x7fELF", "is a program (ELF)", "to run firmware, see docs/firmware.md"),
+    (0, b"\x89PNG\r\n\x1a\n", "is a picture (PNG)", _DATA),
+    (0, b"\xff\xd8\xff", "is a picture (JPEG)", _DATA),
+    (0, b"GIF8", "is a picture (GIF)", _DATA),
+    (0, b"BM", "is a picture (BMP)", _DATA),
+    (8, b"WEBP", "is a picture (WebP)", _DATA),
+    (8, b"WAVE", "is a recording (WAV)", _DATA),
+    (0, b"OggS", "is a recording (Ogg)", _DATA),
+    (0, b"fLaC", "is a recording (FLAC)", _DATA),
+    (0, b"ID3", "is a recording (MP3)", _DATA),
+    (0, b"%PDF", "is a PDF document", _DOWNLOAD),
+    (0, b"\x1f\x8b", "is compressed (gzip)", "unpack it: gunzip, or tar xzf"),
+    (0, b"BZh", "is compressed (bzip2)", "unpack it: bunzip2, or tar xjf"),
+    (0, b"\xfd7zXZ\0", "is compressed (xz)", "unpack it: unxz, or tar xJf"),
+    (0, b"7z\xbc\xaf\x27\x1c", "is an archive (7z)", "unpack it"),
+    (0, b"Rar!", "is an archive (RAR)", "unpack it"),
+    (257, b"ustar", "is an archive (tar)", "unpack it: tar xf"),
+)
+
+# Files in zip archives by the ends of their names.
+_PACKED: Sequence[tuple[str, str, str]] = (
+    ("model.weights.h5", "is a Keras model", _CONVERT_KERAS),
+    ("data.pkl", "is a PyTorch file", _CONVERT_TORCH),
+    ("serialized_exported_program.json", "is a program exported by PyTorch", _CONVERT_TORCH),
+    ("models/model.json", "is a program exported by PyTorch", _CONVERT_TORCH),
+    (".npy", "holds NumPy arrays", _DATA),
+)
+
+
+def wrong_kind(data: bytes, path: Path) -> InputError:
+    """Return the error for the file `path`; its bytes `data` hold no network that can be read."""
+    what, remedy = _kind(data, path)
+    return InputError(what, where=str(path), remedy=remedy)
+
+
+def wrong_folder(path: Path) -> InputError:
+    """Return the error for the folder `path`, given instead of a network's file."""
+    if (path / "saved_model.pb").is_file():
+        what, remedy = "is a SavedModel of TensorFlow", _CONVERT_KERAS
+    elif (path / "model.toml").is_file():
+        what, remedy = "is a model folder already", f"run it: harness run --model {path}"
+    else:
+        found = sorted(file.name for file in path.glob("*.tflite"))
+        what = "is a folder, not a file"
+        remedy = f"give its file {found[0]}" if found else "give a .tflite file"
+    return InputError(what, where=str(path), remedy=remedy)
+
+
+def _kind(data: bytes, path: Path) -> tuple[str, str]:
+    if not data:
+        return "is empty", "convert or download it again"
+    for offset, start, what, remedy in _STARTS:
+        if data[offset : offset + len(start)] == start:
+            return what, remedy
+    for found in (_zip_kind, _protobuf_kind, _text_kind, _pickle_kind):
+        if kind := found(data, path):
+            return kind
+    return (
+        "is not a .tflite file: the identifier TFL3 is missing",
+        "give a file from the converter of LiteRT (TensorFlow Lite), or a C source with its bytes",
+    )
+
+
+def _zip_kind(data: bytes, path: Path) -> tuple[str, str] | None:
+    if not data.startswith(b"PK\x03\x04"):
+        return None
+    try:
+        names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return "is a damaged zip archive", _DOWNLOAD
+    for ending, what, remedy in _PACKED:
+        if any(name.endswith(ending) for name in names):
+            return what, remedy
+    inside = [name for name in names if name.endswith((".tflite", ".keras", ".onnx", ".h5"))]
+    give = f" and give {inside[0]}" if inside else ""
+    return "is a zip archive", f"unpack {path.name}{give}"
+
+
+def _protobuf_kind(data: bytes, path: Path) -> tuple[str, str] | None:
+    """Tell ONNX and TensorFlow's graphs apart by their first fields, or by the file's name."""
+    onnx = data[:1] == b"\x08" and data[1] < 32 and data[2:3] in {b"\x12", b"\x3a", b"\x42"}  # noqa: PLR2004 - ir_version, then producer, graph or opset
+    if path.suffix == ".onnx" or (onnx and path.suffix != ".pb"):
+        return "is an ONNX network", _CONVERT_ONNX
+    if path.name == "saved_model.pb":
+        return "is a part of a SavedModel of TensorFlow", _CONVERT_KERAS
+    if path.suffix == ".pb":
+        return "is a graph of TensorFlow 1", _CONVERT_GRAPH
+    return None
+
+
+def _text_kind(data: bytes, path: Path) -> tuple[str, str] | None:
+    start = data[:_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head")):
+        return "is a web page (HTML), not a network", f"{_DOWNLOAD}, not the page that shows it"
+    if start.startswith((b"<?xml", b"<svg")):
+        return "is an XML file", _DOWNLOAD
+    if b'"format"' in start and b"tfjs" in data[: 1 << 16]:
+        return "is a network of TensorFlow.js", _CONVERT_KERAS
+    if start.startswith(b"{") and b'"class_name"' in data[: 1 << 16]:
+        return "is the configuration of a Keras model, without its weights", _CONVERT_KERAS
+    if path.suffix.lower() == ".csv":
+        return "is a CSV file", _DATA
+    return None
+
+
+def _pickle_kind(data: bytes, path: Path) -> tuple[str, str] | None:
+    pickled = data[:1] == b"\x80" and data[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}
+    if path.suffix in {".pt", ".pth"}:
+        return "is a PyTorch file", _CONVERT_TORCH
+    if pickled or path.suffix in {".pkl", ".pickle", ".joblib"}:
+        return (
+            "holds pickled Python objects, which are never read: they can run any code",
+            f"{_FULL_INTEGER} with the program that made it",
+        )
+    return None

@@ -1,0 +1,272 @@
+"""Reads CSV files as people have them: with or without a header, from spreadsheets and programs.
+
+Commas, semicolons, tabs and spaces separate cells. Except with commas, a decimal comma is read as
+a decimal point. Rows are read one at a time, so a large file needs little more memory than its
+numbers.
+"""
+
+import csv
+import io
+import math
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.support.file_kind import kind_of, remedy_for_kind
+from harness.support.input_file import MAX_BYTES, open_input
+from harness.support.printable import printable
+
+_START = 1 << 16  # characters from which the separator is detected
+_MOST = MAX_BYTES // 8  # numbers, as float64
+_LONGEST = 40  # characters of a cell in a message
+_SAVE = "save it as text: one row for each vector, with numbers separated by commas"
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
+_WHOLE = re.compile(r"-?[0-9]+")
+_COUNTED = 2  # columns
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The form of a CSV file: `columns` is their number, `names` is empty without a header.
+
+    With `has_index`, an unnamed first column counts the rows, as pandas writes it. With `trailing`,
+    each row ends with a separator. The columns include neither. With `has_decimal_commas`, the
+    third row has one.
+    """
+
+    path: Path
+    separator: str
+    names: tuple[str, ...]
+    columns: int
+    has_index: bool
+    trailing: bool
+    has_decimal_commas: bool
+
+    @property
+    def note(self) -> str:
+        """How the file differs from plain CSV; empty if it does not."""
+        parts = []
+        if self.separator != "," and self.columns > 1:
+            parts.append(f"{self.path.name} is separated by {_SEPARATORS[self.separator]}")
+        if self.has_decimal_commas:
+            parts.append("decimal commas are read as decimal points")
+        if self.has_index:
+            parts.append(
+                f"the unnamed first column of {self.path.name} counts rows; it is left out"
+            )
+        return "; ".join(parts)
+
+    def column(self, name: str) -> int:
+        """Return the position of the column `name`, or that of its number (-1: the last)."""
+        if self.names.count(name) == 1:
+            return self.names.index(name)
+        if re.fullmatch(r"-?[0-9]{1,9}", name) and -self.columns <= int(name) < self.columns:
+            return int(name) % self.columns
+        what = f"has {self.columns} columns"
+        if self.names:
+            shown = ", ".join(printable(text, _LONGEST) for text in self.names[:20])
+            what += f": {shown}" + ", ..." * (len(self.names) > 20)  # noqa: PLR2004
+        raise InputError(
+            f"has no column {name!r}; it {what}",
+            where=str(self.path),
+            remedy="give the name of a column from its first row, or its number: "
+            "0 is the first, -1 the last",
+        )
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line number and cells of each row of data.
+
+        Raises `InputError` naming the line if a row has more or fewer cells than the first.
+        """
+        with open_input(self.path) as file:
+            rows = _rows(file, self.separator, self.path)
+            for line, cells in islice(rows, bool(self.names), None):
+                row = cells[:-1] if self.trailing and cells[-1] == "" else cells
+                row = row[1:] if self.has_index else row
+                if len(row) != self.columns:
+                    raise _ragged(self, line, len(row))
+                yield line, row
+
+
+def open_table(path: Path, wanted: str = "") -> Table:
+    """Look at the start of the CSV file `path`: separator, header, columns.
+
+    The first row is a header if it has a cell `wanted`, or text above numbers. Raises `InputError`
+    if the file is of another kind, or has no rows.
+    """
+    with open_input(path) as file:
+        start = file.read(_START)
+        kind = kind_of(start)
+        if start and kind not in {"a text file", "a file of an unknown kind"}:
+            raise InputError(
+                f"is not a CSV file: it is {kind}",
+                where=str(path),
+                remedy=remedy_for_kind(start, _SAVE),
+            )
+        separator = _separator(start.decode("utf-8-sig", errors="replace"))
+        file.seek(0)
+        head = [cells for _, cells in islice(_rows(file, separator, path), 3)]
+    if not head:
+        raise InputError("is empty", where=str(path), remedy=_SAVE)
+    first, *others = head
+    trailing = len(first) > 1 and all(row[-1] == "" for row in head)
+    has_header = (wanted != "" and wanted in first) or _is_header(first, others)
+    if has_header and not others:
+        raise InputError(
+            "has a header, but no rows", where=str(path), remedy="add one row for each vector"
+        )
+    has_index = (
+        has_header and first[0] == "" and [row[0] for row in others] == ["0", "1"][: len(others)]
+    )
+    cells = first[int(has_index) : len(first) - int(trailing)]
+    names = tuple(cells) if has_header else ()
+    commas = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in head[-1])
+    return Table(path, separator, names, len(cells), has_index, trailing, commas)
+
+
+def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.float64]:
+    """Return the numbers of `table`, float64 [rows, columns], except the column `without`.
+
+    Raises `InputError` naming line and column of the first cell that is not a finite number.
+    """
+    values = array("d")
+    rows = 0
+    for line, cells in table.rows():
+        kept = cells if without is None else cells[:without] + cells[without + 1 :]
+        try:
+            numbers = [_number(cell, table.separator) for cell in kept]
+        except ValueError:
+            numbers = [math.nan]
+        if not all(map(math.isfinite, numbers)):
+            _check_cells(table, line, cells, without)
+        values.extend(numbers)
+        rows += 1
+        if len(values) > _MOST:
+            raise InputError(
+                f"holds more than {_MOST:,} numbers",
+                where=str(table.path),
+                remedy="give fewer rows",
+            )
+    return np.frombuffer(values, np.float64).reshape(rows, -1)
+
+
+def read_column(table: Table, column: int) -> list[str]:
+    """Return the cells of one column as text, with decimal points for decimal commas."""
+    cells = [row[column] for _, row in table.rows()]
+    if table.separator == ",":
+        return cells
+    return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
+
+
+def as_number(text: str) -> float | None:
+    """Return the number that `text` is in a CSV file with commas; None if it is text."""
+    try:
+        return _number(text, ",")
+    except ValueError:
+        return None
+
+
+def _rows(file: BinaryIO, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and stripped cells of all rows that are not blank or comments."""
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    try:
+        reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
+        begun = False
+        for cells in reader:
+            if separator == " ":
+                cells = [cell for cell in cells if cell]  # noqa: PLW2901 - several spaces are one
+            row = [cell.strip() for cell in cells]
+            # numpy.savetxt writes its header as a comment.
+            is_comment = not begun and bool(row) and row[0].startswith("#")
+            if any(row) and not is_comment:
+                begun = True
+                yield reader.line_num, row
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "is not UTF-8 text", where=str(path), remedy="save it as CSV in UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise InputError(f"is not a CSV file: {error}", where=str(path), remedy=_SAVE) from error
+
+
+def _separator(start: str) -> str:
+    """Return what separates the cells of a file that begins with `start`."""
+    lines = [line for line in start.splitlines() if line.strip() and not line.startswith("#")]
+    first, last = lines[0] if lines else "", lines[min(1, len(lines) - 1)] if lines else ""
+    for separator in ";\t":
+        if separator in first:
+            return separator
+    if "," not in first and all(as_number(part) is not None for part in last.split()):
+        return " " if len(last.split()) > 1 else ","
+    return ","
+
+
+def _is_header(first: list[str], others: list[list[str]]) -> bool:
+    """Tell whether the row `first` names columns: by text above numbers, or by counting them."""
+    texts = [not _looks_like_number(cell) for cell in first]
+    below = others[0] if others else []
+    if any(
+        text and cell and _looks_like_number(value)
+        for text, cell, value in zip(texts, first, below, strict=False)
+    ):
+        return True
+    numbers = [cell for cell, text in zip(first, texts, strict=True) if not text]
+    if len(numbers) >= _COUNTED and numbers == [str(number) for number in range(len(numbers))]:
+        # As pandas names columns that have no names. Data that counts so has whole numbers below.
+        return not all(_WHOLE.fullmatch(cell) for cell in below) or first[0] == ""
+    return not others and all(texts) and len(first) > 1
+
+
+def _looks_like_number(cell: str) -> bool:
+    return as_number(cell.replace(",", ".")) is not None
+
+
+def _number(cell: str, separator: str) -> float:
+    """Return the number in `cell`; ValueError if it is not one."""
+    if "_" in cell:  # Python reads 1_000
+        raise ValueError(cell)
+    return float(cell.replace(",", ".") if separator != "," else cell)
+
+
+def _check_cells(table: Table, line: int, cells: list[str], without: int | None) -> None:
+    """Raise `InputError` for the first of `cells` that is not a finite number."""
+    for column, cell in enumerate(cells):
+        if column == without:
+            continue
+        name = f" ({printable(table.names[column], _LONGEST)})" if table.names else ""
+        where = f"{table.path}: line {line}, column {column + 1}{name}"
+        remedy = "write a number, or remove the row"
+        try:
+            number = _number(cell, table.separator)
+        except ValueError:
+            what = f"{cell[:_LONGEST]!r} is not a number" if cell else "is empty"
+            if _DECIMAL_COMMA.fullmatch(cell):
+                what = f"{cell!r} has a decimal comma"
+                remedy = "write decimal points, or separate the cells with semicolons"
+            elif table.columns > 1:
+                remedy += f"; if the column holds the labels: --labels {table.path.name}:" + (
+                    table.names[column] if table.names else str(column)
+                )
+            raise InputError(what, where=where, remedy=remedy) from None
+        if not math.isfinite(number):
+            raise InputError(
+                f"{cell[:_LONGEST]} is not a finite number", where=where, remedy=remedy
+            )
+
+
+def _ragged(table: Table, line: int, count: int) -> InputError:
+    extra = int(table.has_index) + int(table.trailing)
+    return InputError(
+        f"has {count + extra} cells, but the first row has {table.columns + extra}",
+        where=f"{table.path}: line {line}",
+        remedy="give each row the same number of cells",
+    )

@@ -1,0 +1,161 @@
+"""CSV files as spreadsheets and programs write them, and what is wrong with others."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import InputError
+from harness.intake.readers.csv_file import open_table, read_column, read_numbers
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("csv") / "x.csv"
+
+
+def read(path: Path, text: str | bytes, wanted: str = "") -> list[list[float]]:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    table = open_table(path, wanted)
+    without = table.column(wanted) if wanted else None
+    numbers: list[list[float]] = read_numbers(table, without).tolist()
+    return numbers
+
+
+ROWS = [[1.5, -2.0, 30.0], [4.0, 5.25, 6e-3]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.5,-2,30\n4,5.25,6e-3\n",
+        "1.5,-2,30\r\n4,5.25,6e-3",
+        "\ufeffx,y,z\n1.5,-2,30\n4,5.25,6e-3\n",
+        ' 1.5 , -2 , "30" \n\n4,5.25,6e-3\n\n',
+        "1.5,-2,30,\n4,5.25,6e-3,\n",
+        "1.5;-2;30\n4;5.25;6e-3\n",
+        "x;y;z\n1,5;-2;30\n4;5,25;6e-3\n",
+        "1,5\t-2\t30\n4\t5,25\t6e-3\n",
+        "1.5 -2  30\n4 5.25 6e-3\n",
+        "# x y z\n1.5 -2 30\n4 5.25 6e-3\n",
+        ",x,y,z\n0,1.5,-2,30\n1,4,5.25,6e-3\n",
+        ",0,1,2\n0,1.5,-2,30\n1,4,5.25,6e-3\n",
+        "0,1,2\n1.5,-2,30\n4,5.25,6e-3\n",
+    ],
+)
+def test_a_table_has_the_same_numbers_however_it_is_written(path: Path, text: str) -> None:
+    assert read(path, text) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("0,1\n1,0\n", [[0, 1], [1, 0]]),  # all whole: the first row is data
+        ("7\n8\n", [[7], [8]]),
+        ("1,2\n", [[1, 2]]),
+        ("x\n7\n", [[7]]),
+        ("BMI,age\n20.5,7\n", [[20.5, 7]]),  # begins as a BMP picture does
+    ],
+)
+def test_a_header_is_recognized(path: Path, text: str, numbers: list[list[float]]) -> None:
+    assert read(path, text) == numbers
+
+
+def test_the_column_of_the_labels_is_left_out(path: Path) -> None:
+    text = "ax,ay,label\n1,2,idle\n3,4,walk\n"
+    assert read(path, text, "label") == [[1, 2], [3, 4]]
+    table = open_table(path, "label")
+    assert read_column(table, table.column("label")) == ["idle", "walk"]
+    assert read(path, "1,2,idle\n3,4,walk\n", "-1") == [[1, 2], [3, 4]]
+
+
+def test_a_note_names_what_is_unusual(path: Path) -> None:
+    read(path, "x;y\n1,5;2\n")
+    assert open_table(path).note == (
+        "x.csv is separated by semicolons; decimal commas are read as decimal points"
+    )
+    read(path, ",x\n0,5\n")
+    assert "the unnamed first column of x.csv counts rows" in open_table(path).note
+    read(path, "1,2\n")
+    assert not open_table(path).note
+
+
+BAD: dict[str, tuple[str | bytes, str]] = {
+    "text": ("x,y\n1,2\n3,four\n", "line 3, column 2 (y): 'four' is not a number"),
+    "empty cell": ("1,2\n3,\n", "line 2, column 2: is empty"),
+    "NaN": ("1,2\nnan,4\n", "line 2, column 1: nan is not a finite number"),
+    "infinite": ("1,2\n3,1e999\n", "line 2, column 2: 1e999 is not a finite number"),
+    "underscore": ("1,2\n3,1_000\n", "'1_000' is not a number"),
+    "ragged": ("1,2\n3,4,5\n", "line 2: has 3 cells, but the first row has 2"),
+    "short": ("1,2\n3\n", "line 2: has 1 cells, but the first row has 2"),
+    "decimal comma": ('1.5,2\n"2,5",3\n', "'2,5' has a decimal comma"),
+    "empty": ("", "is empty"),
+    "blank": ("\n \n", "is empty"),
+    "only a header": ("x,y\n", "has a header, but no rows"),
+    "not text": (b"1,2\n\xff\xfe,3\n", "is not UTF-8 text"),
+    "UTF-16": ("1,2\n".encode("utf-16"), "is not UTF-8 text"),
+    "quote": ('1,2\n"' + "3" * 200_000, "is not a CSV file: field larger than field limit"),
+    "LFS": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "page": ("<!DOCTYPE html>\n<p>1,2", "download the file itself"),
+    "spreadsheet": (b"PK\3\4" + bytes(30), "it is a zip or .npz file"),
+}
+
+
+@pytest.mark.parametrize("rule", BAD)
+def test_what_is_wrong_is_named_with_its_place(path: Path, rule: str) -> None:
+    text, message = BAD[rule]
+    with pytest.raises(InputError) as caught:
+        read(path, text)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_column_is_named_with_the_others(path: Path) -> None:
+    path.write_text("ax,ay\n1,2\n")
+    table = open_table(path)
+    with pytest.raises(InputError, match="has no column 'az'; it has 2 columns: ax, ay"):
+        table.column("az")
+    with pytest.raises(InputError):
+        table.column("2")
+
+
+@given(st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=1, max_size=5))
+def test_what_csv_writes_is_read(path: Path, rows: list[list[float]]) -> None:
+    file = io.StringIO()
+    csv.writer(file).writerows([["x", "y", "z"], *rows])
+    assert read(path, file.getvalue()) == rows
+
+
+@given(
+    st.lists(st.lists(NUMBERS, min_size=2, max_size=4), min_size=2, max_size=4).filter(
+        lambda rows: len({len(row) for row in rows}) == 1
+    ),
+    st.booleans(),
+    st.sampled_from([(",", "."), (";", ","), (";", "."), ("\t", ",")]),
+)
+def test_what_pandas_writes_is_read(
+    path: Path, rows: list[list[float]], index: bool, form: tuple[str, str]
+) -> None:
+    names = [f"c{number}" for number in range(len(rows[0]))]
+    frame = pd.DataFrame(rows, columns=names)
+    frame.to_csv(path, index=index, sep=form[0], decimal=form[1])
+    assert np.allclose(read_numbers(open_table(path)), rows, rtol=1e-12, atol=0)
+
+
+@given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
+def test_any_text_is_read_or_refused(path: Path, text: str | bytes) -> None:
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    try:
+        numbers, message = read(path, content), str(path)
+    except InputError as error:
+        numbers, message = [], str(error)
+    assert str(path) in message
+    assert all(line.isprintable() for line in message.splitlines())
+    assert np.isfinite(numbers).all()
