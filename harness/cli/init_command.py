@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
-from harness.errors import ExitCode
+from harness.errors import ExitCode, InputError
 from harness.intake.new_repository import EXAMPLE, TEST, Part, write_repository
 from harness.intake.repository_place import Ci, git_root
 from harness.workspace import Workspace
@@ -18,9 +18,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     parser = parsers["init"]
     parser.add_argument(
         "folder",
-        type=Path,
         nargs="?",
-        default=Path(),
+        default=".",
         metavar="DIR",
         help="the repository's folder, new or not (default: the current folder)",
     )
@@ -36,6 +35,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 def _init(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG001
+    if not options.folder:
+        raise InputError("the name is empty", where="DIR", remedy="name a folder, or leave it out")
     folder = Path(os.path.realpath(options.folder))
     parts = write_repository(folder, options.ci, example=not options.empty)
     print(f"{folder}:")
@@ -51,10 +52,12 @@ def _init(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: AR
 
 
 def _line(part: Part) -> str:
-    return f"  {'wrote' if part.new else 'kept '}  {part.path!s:30}  {part.note}".rstrip()
+    if part.new:
+        return f"  wrote  {part.path!s:30}  {part.note}"
+    return f"  kept   {part.path}" + (f"\n         -> {part.note}" if part.note else "")
 
 
-def _next_steps(named: Path, folder: Path) -> list[tuple[str, str]]:
+def _next_steps(named: str, folder: Path) -> list[tuple[str, str]]:
     """Return commands with comments. The user named the repository's `folder` as `named`."""
     steps = [
         ("harness run", "all models on virtual-stm32"),
@@ -63,7 +66,7 @@ def _next_steps(named: Path, folder: Path) -> list[tuple[str, str]]:
         ("harness doctor", "boards, compilers, emulators"),
     ]
     if folder != Path.cwd():
-        steps.insert(0, (f"cd {shlex.quote(str(named))}", ""))
+        steps.insert(0, (f"cd {shlex.quote(named)}", ""))
     if git_root(folder) is None:
         steps.append(("git init", "Records name the commit"))
     return steps

@@ -26,7 +26,8 @@ _MODEL = Path("models", EXAMPLE)
 class Part:
     """A part of the repository, with a note for the user.
 
-    `path` is relative to the repository. If the part is not `new`, it was there before.
+    `path` is relative to the repository. If the part is not `new`, it was there before; then the
+    note is what it lacks, if anything.
     """
 
     path: Path
@@ -85,7 +86,7 @@ def _files(folder: Path, ci: Ci) -> list[_File]:
 
 
 def _ci_file(ci: Ci) -> _File:
-    note = "the tests at each push; complete its `pip install`"
+    note = "at each push; complete `pip install`"
     if ci == "gitlab":
         return _File(GITLAB_FILE, "gitlab.yml", note, f"add a job: {INSTALL} && {TEST}")
     return _File(Path(".github", "workflows", "harness.yml"), "github.yml", note)
@@ -96,7 +97,7 @@ def _add_example(folder: Path) -> Part:
     for description in sorted(folder.glob(f"models/*/{DESCRIPTION}")):
         return Part(description.parent.relative_to(folder), new=False, note="")
     if os.path.lexists(folder / _MODEL):
-        return Part(_MODEL, new=False, note=f"it has no {DESCRIPTION}: this is not a model")
+        return Part(_MODEL, new=False, note=f"not a model: it has no {DESCRIPTION}")
     model = find_model(EXAMPLE, [bundled("models")])
     sources = (model.path / DESCRIPTION, model.tflite_path, model.vectors_path)
     create_folder(folder / _MODEL, {path.name: path.read_bytes() for path in sources})
@@ -125,7 +126,7 @@ def _missing_lines(ignore: Path) -> str:
     lines = _template("gitignore").decode().splitlines()
     ours = [line for line in lines if line.startswith(("/", "!/"))]
     missing = " ".join(line for line in ours if _plain(line) not in there)
-    return missing and f"add to it: {missing}"
+    return missing and f"add {missing}"
 
 
 def _plain(pattern: str) -> str:

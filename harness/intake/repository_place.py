@@ -77,8 +77,8 @@ def _upwards(folder: Path) -> tuple[Path, ...]:
 
 def _is_checkout(folder: Path) -> bool:
     try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        text = read_input(folder / "pyproject.toml", MAX_TEXT).decode()
         project = tomllib.loads(text).get("project")
-    except (OSError, ValueError):
+    except (InputError, ValueError):
         return False  # there is none, or it is damaged, and so not ours
     return isinstance(project, dict) and project.get("name") == _DISTRIBUTION
