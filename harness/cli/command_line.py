@@ -4,6 +4,12 @@ from harness.cli.command_groups import CommandModule, CommandParser
 from harness.support.version import VERSION
 
 _GROUPS = {
+    "Start a repository": (
+        CommandModule(
+            "init_command",
+            {"init": "write a folder with a model, a target, a test and a CI file"},
+        ),
+    ),
     "Run models": (
         CommandModule(
             "run_commands",

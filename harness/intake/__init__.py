@@ -1,1 +1,1 @@
-"""Intake: turns a user's network and data into a model folder."""
+"""Intake: makes a user's repository, and turns their networks and data into model folders."""

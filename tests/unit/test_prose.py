@@ -22,6 +22,7 @@ PAGES = [
     *sorted(ROOT.glob("firmware/**/README.md")),
     *sorted(ROOT.glob("models/*/README.md")),
     *sorted(ROOT.glob("harness/**/README.md")),
+    *sorted(ROOT.glob("harness/intake/repository_files/*.md")),
 ]
 MODULES = sorted(ROOT.glob("harness/**/*.py"))
 LONGEST = 40

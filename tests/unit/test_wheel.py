@@ -86,3 +86,10 @@ def test_the_bundled_model_and_target_are_in_the_wheel(installed: Path, tmp_path
     assert "qemu-stm32" in result.stdout
     result = run(installed, tmp_path, "harness", "list", "models")
     assert "digits" in result.stdout
+
+
+def test_the_wheel_has_all_files_of_a_new_repository(installed: Path, tmp_path: Path) -> None:
+    result = run(installed, tmp_path, "harness", "init", "mine")
+    assert result.returncode == 0, result.stderr
+    for name in (".gitignore", "models/gesture/model.toml", "tests/test_on_target.py"):
+        assert (tmp_path / "mine" / name).is_file()
