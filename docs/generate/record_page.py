@@ -19,6 +19,11 @@ class _Meaning(NamedTuple):
 _MEANINGS: Mapping[str, _Meaning] = {
     "accuracy": _Meaning("exact", "Share of the vectors that the device classifies correctly."),
     "auc": _Meaning("exact", "Area under the ROC curve of an anomaly detector."),
+    "agreement": _Meaning(
+        "exact", "Share of the vectors whose outputs equal golden, for a model without labels."
+    ),
+    "mae": _Meaning("exact", "Mean absolute error of a regression, in the unit of the labels."),
+    "rmse": _Meaning("exact", "Root mean square error of a regression, in the same unit."),
     "*_golden": _Meaning("exact", "The same metric of the golden outputs."),
     "*_target": _Meaning("exact", "The quality target of the model."),
     "*_chance": _Meaning("exact", "The quality that guesses may reach on these vectors."),

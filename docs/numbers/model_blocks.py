@@ -32,7 +32,7 @@ class Facts:
 def facts_of(bench: Workbench, name: str) -> Facts:
     """Return the facts of the bundled model `name`."""
     model = bench.model(name)
-    graph, golden = model.graph, model.vectors.golden
+    graph, golden = model.graph, model.vectors.all_golden
     if golden is None:
         raise ValueError(f"{name} has no golden outputs")
     bench.note(model.vectors.golden_source)
@@ -41,7 +41,7 @@ def facts_of(bench: Workbench, name: str) -> Facts:
         "\N{MULTIPLICATION SIGN}".join(str(size) for size in graph.input_tensors[0].shape[1:]),
         ", ".join(dict.fromkeys(operator.kind for operator in graph.operators)),
         sum(macs_of(graph, operator) for operator in graph.operators),
-        quality_of(model.metric, model.vectors, golden, graph),
+        quality_of(model.metric, model.vectors, golden, golden, graph),
     )
 
 

@@ -13,10 +13,23 @@ from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_arrays
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.store_golden import store_golden
-from harness.intake.write_folder import Network, UserData, create_model, read_network
+from harness.intake.write_folder import (
+    CreatedModel,
+    Network,
+    UserData,
+    create_model,
+    read_network,
+)
 from harness.model.folder import find_model
-from harness.model.metric import SHOWN
-from harness.model.model_file import Task
+from harness.model.metric import (
+    LARGEST_ERROR,
+    SHOWN,
+    Metric,
+    reached,
+    shown_chance,
+    shown_quality,
+)
+from harness.model.model_file import METRICS, Task
 from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.report.network_table import print_network, try_engines
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
@@ -42,7 +55,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         "--inputs", type=Path, required=True, metavar="X.npy", help="inputs, [N, *shape]"
     )
     add.add_argument(
-        "--labels", type=Path, required=True, metavar="Y.npy", help="labels, integers, [N]"
+        "--labels", type=Path, metavar="Y.npy", help="labels: classes, or real values (regression)"
     )
     add.add_argument(
         "--task", choices=get_args(Task), default="classification", help="default: %(default)s"
@@ -90,9 +103,10 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 def _add_quality_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality-target",
-        type=number(0, 1),
+        type=number(0, LARGEST_ERROR),
         metavar="Q",
-        help="lowest quality that passes, 0 to 1 (default: that of golden, rounded down)",
+        help="worst quality that passes, 0 to 1; of a regression, the largest error (default: that "
+        "of golden, rounded)",
     )
 
 
@@ -151,13 +165,22 @@ def _create(
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
     print(f"  golden: computed by {created.golden_source}")
-    print(f"  quality of golden: {created.quality:.4f}; quality target: {created.quality_target:g}")
+    _print_quality(METRICS[data.task], created)
     for doubt in data.doubts:
         print(f"  warning: {doubt}")
-    if created.quality <= created.chance:
-        print(f"  warning: guesses reach up to {created.chance:.4f} on these vectors")
     print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED
+
+
+def _print_quality(metric: Metric, created: CreatedModel) -> None:
+    if metric == "agreement":
+        print("  no labels: runs are compared with golden; nothing is known about the quality")
+        return
+    quality = shown_quality(metric, created.quality)
+    name = "MAE " * (metric == "mae")
+    print(f"  quality of golden: {name}{quality}; quality target: {created.quality_target:g}")
+    if created.chance is not None and reached(metric, created.chance, created.quality):
+        print(f"  warning: {shown_chance(metric, created.chance)} on these vectors")
 
 
 def _golden(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -184,7 +207,8 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
         [*name_columns("network", "metric"), *columns, Column("source", "detail")]
     )
     for row in trained.qualities:
-        values = (row.kind, SHOWN[row.metric], f"{row.value:.4f}", str(row.count), row.where)
+        value = shown_quality(row.metric, row.value)
+        values = (row.kind, SHOWN[row.metric], value, str(row.count), row.where)
         table.add_row(*values)
     table.print_to(Terminal())
     print(f"{trained.seconds:.0f} s; in {folder}:")

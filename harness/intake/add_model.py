@@ -15,15 +15,14 @@ from harness.model.vectors import Vectors
 from harness.support.array_file import read_npy
 
 
-def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> UserData:
+def read_arrays(network: Network, task: Task, inputs: Path, labels: Path | None) -> UserData:
     """Read the `.npy` files `inputs` [N, *input shape] and `labels` [N] for `network`.
 
-    Float inputs are real values; they are quantized with the model's own scale and zero point.
-    int8 inputs are used unchanged. Raises `InputError` naming the file if type or shape do not
-    match.
+    Only the task agreement has no labels; those of a regression are [N, ...]. Float inputs are
+    real values; they are quantized with the model's own scale and zero point. int8 inputs are used
+    unchanged. Raises `InputError` naming the file if type or shape do not match.
     """
     samples = read_npy(inputs, remedy="save the inputs as one array: np.save('x.npy', inputs)")
-    numbers = read_npy(labels, remedy="save the labels as integers: np.save('y.npy', labels)")
     shape = network.input.shape[1:]
     if samples.ndim == 0 or samples.shape[1:] != shape or not len(samples):
         raise InputError(
@@ -32,16 +31,39 @@ def read_arrays(network: Network, task: Task, inputs: Path, labels: Path) -> Use
             where=str(inputs),
             remedy=f"save one input after the other: {['N', *shape]}".replace("'", ""),
         )
-    if numbers.dtype.kind not in "iu" or numbers.shape != samples.shape[:1]:
+    numbers = _labels(task, labels, len(samples))
+    quantized, preprocessing = _quantized(network, samples, inputs)
+    vectors = Vectors(labels or inputs, (quantized,), numbers)
+    doubts = tuple(input_doubts(samples, quantized, network.input))
+    data = " and ".join(path.name for path in (inputs, labels) if path is not None)
+    return UserData(task, vectors, preprocessing, data, doubts)
+
+
+def _labels(task: Task, path: Path | None, count: int) -> npt.NDArray[Any] | None:
+    """Return the labels for `count` inputs; None for a task without labels."""
+    if (path is None) != (task == "agreement"):
+        raise InputError(
+            f"the task {task} needs labels" if path is None else "the task agreement has no labels",
+            where="--labels",
+            remedy="give --labels Y.npy, or --task agreement without labels",
+        )
+    if path is None:
+        return None
+    numbers = read_npy(path, remedy="save the labels as one array: np.save('y.npy', labels)")
+    if task == "regression":
+        kinds, shape, each = "iuf", numbers.shape[:1], "real values"
+    else:
+        kinds, shape, each = "iu", numbers.shape, "one integer, the class,"
+    if numbers.dtype.kind not in kinds or shape != (count,):
+        real = numbers.dtype.kind == "f" and task != "regression"
         raise InputError(
             f"has type {numbers.dtype} and shape {list(numbers.shape)}",
-            where=str(labels),
-            remedy=f"save one integer, the class, for each input: shape [{len(samples)}]",
+            where=str(path),
+            remedy=f"save {each} for each input: shape [{count}{', ...' * (kinds == 'iuf')}]"
+            + "; for real values, give --task regression" * real,
         )
-    quantized, preprocessing = _quantized(network, samples, inputs)
-    vectors = Vectors(labels, (quantized,), numbers.astype(np.int64))
-    doubts = tuple(input_doubts(samples, quantized, network.input))
-    return UserData(task, vectors, preprocessing, f"{inputs.name} and {labels.name}", doubts)
+    _check_finite(numbers, path)
+    return numbers.astype(np.float64 if task == "regression" else np.int64)
 
 
 def _quantized(
@@ -57,11 +79,18 @@ def _quantized(
             where=str(path),
             remedy=f"save {tensor.dtype}, the type of the model's input, or real values as float32",
         )
-    if not np.isfinite(samples).all():
-        raise InputError(
-            "holds values that are not finite", where=str(path), remedy="save finite numbers"
-        )
+    _check_finite(samples, path)
     return quantize(samples, tensor), describe_quantization(network)
+
+
+def _check_finite(values: npt.NDArray[Any], path: Path) -> None:
+    wrong = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    if wrong.size:
+        raise InputError(
+            f"holds values that are not finite, first in vector {wrong[0]}",
+            where=str(path),
+            remedy="save finite numbers",
+        )
 
 
 def describe_quantization(network: Network) -> str:

@@ -1,6 +1,5 @@
 """Writes a model folder: description, network, vectors with golden outputs."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden import oracle
-from harness.measure.quality import chance_of, quality_of
-from harness.model.folder import count_classes
+from harness.measure.quality import chance_of, quality_of, rounded_target
+from harness.model.folder import check_task_labels, count_classes
 from harness.model.graph import Graph, Tensor
-from harness.model.metric import SHOWN, check_both_labels
+from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
 from harness.model.model_file import DESCRIPTION, METRICS, Task
 from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.model.vectors import Vectors
-from harness.model.vectors_fit import check_labels
 from harness.support.input_file import read_input
 from harness.support.whole_files import create_folder, npz
 
@@ -26,8 +24,8 @@ _TEXT = """\
 description = "not stated yet"
 task = "{task}"
 metric = "{metric}"
-quality_target = {quality_target}    # golden reaches {quality:.4f}
-{classes}
+quality_target = {quality_target}    # {quality}
+{meaning}
 [input]
 preprocessing = {preprocessing}
 
@@ -75,7 +73,7 @@ class UserData:
 class CreatedModel:
     """The new folder, its number of vectors, golden's source and quality, and the quality target.
 
-    If `chance` is not below the quality, guesses may reach the quality, too.
+    If `chance`, what guesses reach, is known and reaches `quality`, the quality proves nothing.
     """
 
     path: Path
@@ -83,7 +81,7 @@ class CreatedModel:
     golden_source: str
     quality: float
     quality_target: float
-    chance: float
+    chance: float | None
 
 
 def read_network(path: Path) -> Network:
@@ -112,8 +110,8 @@ def create_model(
 ) -> CreatedModel:
     """Write the model folder `folder` atomically.
 
-    The golden outputs are computed. Without a `quality_target`, it is their quality, rounded down
-    to two decimals. Raises `InputError` if labels or network do not match the task, `folder`
+    The golden outputs are computed. Without a `quality_target`, it is their quality, rounded; see
+    `rounded_target`. Raises `InputError` if labels or network do not match the task, `folder`
     exists, golden misses the target, or there is no target and golden is no better than guesses.
     """
     if folder.exists():
@@ -125,31 +123,40 @@ def create_model(
     where = str(network.path)
     golden = oracle.outputs(network.data, vectors.inputs[:, None], where=where)[:, 0]
     source = oracle.source(network.data, where=where)
-    quality = quality_of(METRICS[task], vectors, golden, network.graph)
-    chance = chance_of(METRICS[task], vectors, network.graph)
+    metric = METRICS[task]
+    quality = quality_of(metric, vectors, (golden,), (golden,), network.graph)
+    chance = chance_of(metric, vectors, network.graph)
     if quality_target is None:
         _check_quality(quality, chance, user_data)
-        quality_target = math.floor(quality * 100) / 100
-    elif quality < quality_target:
+        quality_target = rounded_target(metric, quality, chance)
+    elif quality_target > 1 and BETTER[metric] == "higher":
         raise InputError(
-            f"golden reaches {quality:.4f}, which is below {quality_target:g}",
+            f"{quality_target:g} is not a number from 0 to 1",
+            where="--quality-target",
+            remedy=f"the {SHOWN[metric]} is a share; give the least that passes",
+        )
+    elif not reached(metric, quality, quality_target):
+        side = "below" if quality < quality_target else "above"
+        raise InputError(
+            f"{_reaches(metric, quality)}, which is {side} {quality_target:g}",
             where="--quality-target",
             remedy="give a target that golden reaches, or check the inputs and labels",
         )
     arrays: dict[str, npt.NDArray[Any]] = {
         "inputs": vectors.inputs,
-        "labels": vectors.labels,
         "golden": golden,
         "golden_source": np.array(source),
     }
+    if vectors.labels is not None:
+        arrays["labels"] = vectors.labels
     if vectors.recordings is not None:
         arrays["recordings"] = vectors.recordings
     text = _TEXT.format(
         task=task,
-        metric=METRICS[task],
+        metric=metric,
         quality_target=quality_target,
-        quality=quality,
-        classes=_classes(task, network.output.elements),
+        quality=_reaches(metric, quality),
+        meaning=_meaning(task, network.output.elements),
         preprocessing=_quoted(user_data.preprocessing),
         data=_quoted(user_data.data),
     )
@@ -162,15 +169,22 @@ def create_model(
     return CreatedModel(folder, len(vectors), source, quality, quality_target, chance)
 
 
-def _check_quality(quality: float, chance: float, user_data: UserData) -> None:
+def _reaches(metric: Metric, quality: float) -> str:
+    if metric == "agreement":
+        return "share of vectors whose outputs must equal golden"
+    return f"golden reaches {shown_quality(metric, quality)}"
+
+
+def _check_quality(quality: float, chance: float | None, user_data: UserData) -> None:
     """Refuse to make a quality target of what guesses reach, too."""
-    if quality > chance:
+    metric = METRICS[user_data.task]
+    if chance is None or not reached(metric, chance, quality):
         return
-    shown = SHOWN[METRICS[user_data.task]]
     doubts = "".join(f"\n  {doubt}" for doubt in user_data.doubts)
     raise InputError(
-        f"golden reaches the {shown} {quality:.4f}, and guesses reach up to {chance:.4f} on these "
-        f"{len(user_data.vectors):,} vectors: this cannot be a quality target{doubts}",
+        f"golden reaches the {SHOWN[metric]} {shown_quality(metric, quality)}, and "
+        f"{shown_chance(metric, chance)} on these {len(user_data.vectors):,} vectors: this cannot "
+        f"be a quality target{doubts}",
         where=str(user_data.vectors.path),
         remedy="check that the inputs are scaled as in training and that the labels belong to "
         "them, give more vectors, or state your own --quality-target",
@@ -179,20 +193,22 @@ def _check_quality(quality: float, chance: float, user_data: UserData) -> None:
 
 def _check(network: Network, user_data: UserData) -> None:
     source, result = network.input, network.output
-    if user_data.task == "anomaly-detection":
-        if result.elements != source.elements:
-            raise InputError(
-                f"is not an autoencoder: it has {source.elements} inputs and "
-                f"{result.elements} outputs",
-                where=str(network.path),
-                remedy="give the task classification",
-            )
-        check_both_labels(user_data.vectors.labels, str(user_data.vectors.path))
-    classes = count_classes(user_data.task, result.elements)
-    check_labels(user_data.vectors, classes, f"{network.path.name} has")
+    if user_data.task == "anomaly-detection" and result.elements != source.elements:
+        raise InputError(
+            f"is not an autoencoder: it has {source.elements} inputs and {result.elements} outputs",
+            where=str(network.path),
+            remedy="give the task classification",
+        )
+    who = f"{network.path.name} has"
+    check_task_labels(user_data.task, user_data.vectors, network.graph, who)
 
 
-def _classes(task: Task, outputs: int) -> str:
+def _meaning(task: Task, outputs: int) -> str:
+    """Return the line about what the outputs mean: the names of the classes, or a unit."""
+    if task == "agreement":
+        return ""
+    if task == "regression":
+        return '# unit = "°C"    # unit of the labels, without spaces\n'
     if task == "anomaly-detection":
         return 'classes = ["normal", "abnormal"]\n'
     names = ", ".join(f'"{index}"' for index in range(count_classes(task, outputs)))

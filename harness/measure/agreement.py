@@ -32,6 +32,15 @@ def bytes_differing(outputs: Sequence[Array], golden: Sequence[Array]) -> int:
     )
 
 
+def share_equal(outputs: Sequence[Array], golden: Sequence[Array]) -> float:
+    """Return the share of N vectors whose outputs are all equal to golden, byte for byte."""
+    equal = [
+        (_bytes(ours) == _bytes(theirs)).all(axis=1)
+        for ours, theirs in zip(outputs, golden, strict=True)
+    ]
+    return float(np.logical_and.reduce(equal).mean())
+
+
 def first_difference(outputs: Sequence[Array], golden: Sequence[Array]) -> Difference | None:
     """Return the first difference; both arguments have an array [N, ...] for each output."""
     first = None

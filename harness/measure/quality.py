@@ -1,74 +1,155 @@
 """A model's quality: its answers compared with the labels, by the metric of its task.
 
 Everything here works on real values, so that one definition serves the int8 model on a
-device, golden, and the float network in training.
+device, golden, and the float network in training. Without labels, the answers are compared with
+golden, byte for byte.
 """
 
 import math
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.measure.agreement import share_equal
 from harness.model.graph import Graph
-from harness.model.metric import Labels, Metric, Reals, check_both_labels, reconstruction_error
+from harness.model.metric import (
+    BETTER,
+    LARGEST_ERROR,
+    Labelled,
+    Labels,
+    Metric,
+    Reals,
+    check_both_labels,
+    reached,
+    reconstruction_error,
+)
 from harness.model.quantization import dequantize
 from harness.model.vectors import Vectors
 
+Array = npt.NDArray[Any]
+
 
 def quality_of(
-    metric: Metric, vectors: Vectors, outputs: npt.NDArray[Any], network: Graph
+    metric: Metric,
+    vectors: Vectors,
+    outputs: Sequence[Array],
+    golden: Sequence[Array],
+    network: Graph,
 ) -> float:
-    """Return the `metric`, 0 to 1, of `outputs` [N, ...] as `network` stores them.
+    """Return the `metric` of `outputs`, an array [N, ...] for each output of `network`.
 
-    `outputs` are the network's first output; after an ARG_MAX they are the classes themselves.
+    Labels are those of the first output; after an ARG_MAX it holds the classes themselves.
     """
+    if metric == "agreement":
+        return share_equal(outputs, golden)
+    first = outputs[0]
     if metric == "accuracy" and network.arg_max is not None:
-        return float((outputs.reshape(len(outputs), -1)[:, 0] == vectors.labels).mean())
+        return float((first.reshape(len(first), -1)[:, 0] == vectors.class_labels).mean())
     return quality(
         metric,
         dequantize(vectors.inputs, network.tensors[network.inputs[0]]),
-        dequantize(outputs, network.tensors[network.outputs[0]]),
-        vectors.labels,
+        dequantize(first, network.tensors[network.outputs[0]]),
+        vectors.real_labels if metric == "mae" else vectors.class_labels,
         vectors.recordings,
     )
 
 
-def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float:
+def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float | None:
     """Return the `metric` that guesses may reach on `vectors`: no more than it proves nothing.
 
-    It is what the most frequent class, or an AUC of one half, gives; plus two standard deviations
-    of guesses on so few vectors, but at most a quarter of the way to a perfect quality.
+    It is what the most frequent class, an AUC of one half, or the best constant, the median of the
+    labels, gives; plus two standard deviations of guesses on so few vectors, but at most a quarter
+    of the way to a perfect quality. Nobody can guess the bytes of golden: agreement has None.
     """
+    if metric == "agreement":
+        return None
+    if metric == "mae":
+        values = vectors.real_labels
+        errors = _errors(np.broadcast_to(np.median(values, axis=0), values.shape), values)
+        guess = float(errors.mean())
+        # Not the deviation of the errors: labels of 0 and 1 are all equally far from the median,
+        # and who guesses between them may still be lucky.
+        deviation = _root_mean_square(errors.mean(axis=1)) / math.sqrt(len(vectors))
+        return guess - min(2 * deviation, guess / 4)
     if metric == "auc":
         zeros = np.zeros(len(vectors))
-        _, labels = of_recordings(zeros, vectors.labels, vectors.recordings)
+        _, labels = of_recordings(zeros, vectors.class_labels, vectors.recordings)
         ones = int((labels == 1).sum())
         guess, pairs = 0.5, max(ones * (len(labels) - ones), 1)
         deviation = math.sqrt((len(labels) + 1) / (12 * pairs))
     else:
-        share = int(np.unique(vectors.labels, return_counts=True)[1].max()) / len(vectors)
-        guess = max(share, 1 / max(network.classes, 2))
+        counts = np.unique(vectors.class_labels, return_counts=True)[1]
+        guess = max(int(counts.max()) / len(vectors), 1 / max(network.classes, 2))
         deviation = math.sqrt(guess * (1 - guess) / len(vectors))
     return guess + min(2 * deviation, (1 - guess) / 4)
 
 
+def rounded_target(metric: Metric, quality: float, chance: float | None) -> float:
+    """Return `quality` rounded to a quality target that it reaches, and that guesses do not.
+
+    A share has two decimals, an error two significant digits, or as many more as this needs.
+    `chance` is what guesses reach, if that is known; they must not reach `quality`.
+    """
+    exact = Decimal(str(quality))
+    lower = BETTER[metric] == "lower"
+    for digits in range(2, 17):
+        step = Decimal(1).scaleb(exact.adjusted() + 1 - digits if lower else -digits)
+        target = float(exact.quantize(step, ROUND_CEILING if lower else ROUND_FLOOR))
+        if chance is None or not reached(metric, chance, target):
+            return target
+    return quality
+
+
 def quality(
-    metric: Metric,
+    metric: Labelled,
     inputs: Reals,
     outputs: Reals,
-    labels: Labels,
+    labels: Array,
     recordings: Labels | None = None,
 ) -> float:
-    """Return the `metric`, 0 to 1, of real `outputs` [N, ...] for `inputs` and `labels` [N].
+    """Return the `metric` of real `outputs` [N, ...] for `inputs` and `labels` [N, ...].
 
-    "accuracy": see `accuracy`. "auc": see `auc`; the score of a window is its reconstruction
-    error. With `recordings` [N], the score of a recording is the mean over its windows, as in
-    MLPerf Tiny.
+    "accuracy": see `accuracy`. "mae": see `mean_absolute_error`. "auc": see `auc`; the score of a
+    window is its reconstruction error. With `recordings` [N], the score of a recording is the mean
+    over its windows, as in MLPerf Tiny.
     """
     if metric == "accuracy":
         return accuracy(outputs, labels)
+    if metric == "mae":
+        return mean_absolute_error(outputs, labels)
     return auc(*of_recordings(reconstruction_error(inputs, outputs), labels, recordings))
+
+
+def mean_absolute_error(outputs: Reals, labels: Reals) -> float:
+    """Return the mean absolute difference of all values of `outputs` and `labels`, [N, ...]."""
+    return float(_errors(outputs, labels).mean())
+
+
+def root_mean_square_error(outputs: Reals, labels: Reals) -> float:
+    """Return the root of the mean squared difference of all values of both, [N, ...]."""
+    return _root_mean_square(_errors(outputs, labels))
+
+
+def rmse_of(vectors: Vectors, outputs: Array, network: Graph) -> float:
+    """Return the RMSE of `outputs` [N, ...], the first output as `network` stores it."""
+    real = dequantize(outputs, network.tensors[network.outputs[0]])
+    return root_mean_square_error(real, vectors.real_labels)
+
+
+def _root_mean_square(errors: npt.NDArray[np.float64]) -> float:
+    largest = float(errors.max())  # keeps tiny squares from becoming 0
+    return largest * math.sqrt(float(np.square(errors / (largest or 1)).mean()))
+
+
+def _errors(outputs: Reals, labels: Reals) -> npt.NDArray[np.float64]:
+    """Return the absolute differences, [N, values]; a NaN counts as the largest one."""
+    values = outputs.reshape(len(outputs), -1).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = np.abs(values - labels.reshape(len(labels), -1))
+    return np.fmin(errors, LARGEST_ERROR)
 
 
 def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> tuple[Reals, Labels]:

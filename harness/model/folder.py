@@ -16,13 +16,20 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.model import tflite_file
+from harness.model.description_rules import check_description, check_export
 from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.metric import Metric, check_both_labels
-from harness.model.model_file import DESCRIPTION, METRICS, ModelFile, Provenance, Task
+from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
-from harness.model.vectors_fit import check_finite, check_labels, check_vectors
+from harness.model.vectors_fit import (
+    check_finite,
+    check_labels,
+    check_real_labels,
+    check_unlabelled,
+    check_vectors,
+)
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.input_file import read_input
@@ -33,7 +40,8 @@ from harness.support.suggestions import suggest
 class Model:
     """A model folder that was read and checked.
 
-    `quality_target` is the lowest quality (0 to 1) that passes. `classes` names the classes in
+    `quality_target` is the worst quality that passes: the lowest share (0 to 1), or the largest
+    error, in the `unit` of the labels ("1" if they have none). `classes` names the classes in
     order and may be empty. `tflite` holds the bytes of the network's file. If the model is an
     `export` of Edge Impulse, `tflite` is empty and `tflite_path` is the export's folder.
     """
@@ -51,6 +59,7 @@ class Model:
     tflite_path: Path
     vectors_path: Path
     export: Export | None = None
+    unit: str = "1"
 
     @cached_property
     def digest(self) -> str:
@@ -72,12 +81,12 @@ class Model:
         if self.vectors_path.is_dir():
             return load_features(self.vectors_path, self.classes)
         vectors = load_vectors(self.vectors_path)
-        if self.classes:
+        if self.classes and self.task != "agreement":
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
         return vectors
 
     def check(self, graph: Graph) -> None:
-        """Check task, classes and vectors against the network.
+        """Check task, classes, labels and vectors against the network.
 
         Raises `InputError` naming the file and the key or array that does not fit.
         """
@@ -89,8 +98,6 @@ class Model:
                 where=f"{self.path / DESCRIPTION}: task",
                 remedy="give an autoencoder, or another task",
             )
-        if self.metric == "auc":
-            check_both_labels(self.vectors.labels, str(self.vectors.path))
         outputs = graph.classes
         classes = count_classes(self.task, outputs)
         if self.classes and len(self.classes) != classes:
@@ -100,7 +107,7 @@ class Model:
                 where=f"{self.path / DESCRIPTION}: classes",
                 remedy="name every class once, in order, or remove `classes`",
             )
-        check_labels(self.vectors, classes, "the model has")
+        check_task_labels(self.task, self.vectors, graph, "the model has")
         check_vectors(self.vectors, graph)
         check_finite(self.vectors)
 
@@ -112,6 +119,21 @@ def count_classes(task: Task, outputs: int) -> int:
     two: normal and abnormal.
     """
     return 2 if task == "anomaly-detection" else max(outputs, 2)
+
+
+def check_task_labels(task: Task, vectors: Vectors, graph: Graph, who: str) -> None:
+    """Raise `InputError` unless the labels of `vectors` are what `task` needs.
+
+    `who`, with its verb, has the outputs of `graph`, or as many classes: "the model has".
+    """
+    if task == "agreement":
+        check_unlabelled(vectors)
+    elif task == "regression":
+        check_real_labels(vectors, graph.output_tensors[0], who)
+    else:
+        if task == "anomaly-detection":
+            check_both_labels(vectors.class_labels, str(vectors.path))
+        check_labels(vectors, count_classes(task, graph.classes), who)
 
 
 def load_model(folder: Path) -> Model:
@@ -127,13 +149,11 @@ def load_model(folder: Path) -> Model:
             return _bare_export(folder)
         raise _not_a_model(folder)
     file = toml_file.read(description, ModelFile)
-    _check_metric(file.task, file.metric, description)
-    _check_quality_target(file.quality_target, description)
-    _check_classes(file.classes, description)
+    check_description(file, description)
     tflite_path = folder / file.model
     export = read_export(tflite_path) if tflite_path.is_dir() else None
     if export is not None:
-        _check_export(file, export, description)
+        check_export(file, export, description)
     return Model(
         name=folder.resolve().name,
         path=folder,
@@ -142,6 +162,7 @@ def load_model(folder: Path) -> Model:
         metric=file.metric,
         quality_target=file.quality_target,
         classes=export.labels if export is not None else file.classes,
+        unit=file.unit or "1",
         preprocessing=file.input.preprocessing,
         provenance=file.provenance,
         tflite=b"" if export is not None else _read_network(tflite_path, description),
@@ -217,47 +238,3 @@ def _read_network(path: Path, description: Path) -> bytes:
     if not data:
         raise InputError(f"{path} is empty", where=f"{description}: model")
     return data
-
-
-def _check_export(file: ModelFile, export: Export, description: Path) -> None:
-    if file.task != "classification":
-        raise InputError(
-            "an export can only be a classification",
-            where=f"{description}: task",
-            remedy='write task = "classification"',
-        )
-    if file.classes and file.classes != export.labels:
-        raise InputError(
-            f"are {', '.join(file.classes)}, but the export's labels are "
-            f"{', '.join(export.labels)}",
-            where=f"{description}: classes",
-            remedy="remove `classes`: the export names them",
-        )
-
-
-def _check_metric(task: Task, metric: Metric, description: Path) -> None:
-    if metric != METRICS[task]:
-        raise InputError(
-            f"{metric} is not a metric of {task}",
-            where=f"{description}: metric",
-            remedy=f'write metric = "{METRICS[task]}"',
-        )
-
-
-def _check_quality_target(quality_target: float, description: Path) -> None:
-    if not 0 <= quality_target <= 1:  # also false for NaN
-        raise InputError(
-            f"{quality_target} is not between 0 and 1",
-            where=f"{description}: quality_target",
-            remedy="give the least quality that passes, for example 0.97",
-        )
-
-
-def _check_classes(classes: tuple[str, ...], description: Path) -> None:
-    repeated = sorted({name for name in classes if classes.count(name) > 1})
-    if repeated:
-        raise InputError(
-            f"names {', '.join(repeated)} more than once",
-            where=f"{description}: classes",
-            remedy="name every output once, in order",
-        )

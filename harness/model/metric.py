@@ -1,4 +1,4 @@
-"""The metrics of a model's quality."""
+"""The metrics of a model's quality: which way is better, and how people read them."""
 
 from typing import Any, Literal
 
@@ -7,12 +7,60 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 
-Metric = Literal["accuracy", "auc"]
-SHOWN: dict[Metric, str] = {"accuracy": "accuracy", "auc": "AUC"}
+Labelled = Literal["accuracy", "auc", "mae"]
+"""The metrics that compare outputs with labels."""
+Metric = Literal["accuracy", "auc", "mae", "agreement"]
+SHOWN: dict[Metric, str] = {
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "mae": "MAE",
+    "agreement": "agreement",
+}
 """Name of each metric in tables and messages."""
+BETTER: dict[Metric, Literal["higher", "lower"]] = {
+    "accuracy": "higher",
+    "auc": "higher",
+    "mae": "lower",
+    "agreement": "higher",
+}
+"""Which way each metric is better."""
+SIGN: dict[Metric, str] = {name: "≥" if BETTER[name] == "higher" else "≤" for name in BETTER}
+"""The sign before a quality target."""
+LARGEST_ERROR = 1e15
+"""Upper bound of an error: a larger one, or one that is not a number, counts as this one."""
+
+_LARGE = 1000  # errors from here on are shown as whole numbers
 
 Reals = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+
+
+def reached(metric: Metric, quality: float, target: float) -> bool:
+    """Return whether `quality` is as good as `target`, or better."""
+    return quality <= target if BETTER[metric] == "lower" else quality >= target
+
+
+def shown_quality(metric: Metric, value: float, unit: str = "1") -> str:
+    """Return `value` of `metric` for people; an error has the `unit` of the labels."""
+    if metric != "mae":
+        return f"{value:.4f}"
+    return with_unit(f"{value:,.0f}" if value >= _LARGE else f"{value:.4g}", unit)
+
+
+def shown_chance(metric: Metric, chance: float, unit: str = "1") -> str:
+    """Return what guesses reach, for the middle of a sentence."""
+    guesses = "one answer to all inputs may reach" if metric == "mae" else "guesses reach up to"
+    return f"{guesses} {shown_quality(metric, chance, unit)}"
+
+
+def shown_target(metric: Metric, target: float, unit: str = "1") -> str:
+    """Return the quality target with its sign: `≥ 0.97`, `≤ 0.08 °C`."""
+    return with_unit(f"{SIGN[metric]} {target:g}", unit)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Return a number, as `text`, with its unit; the unit "1" is not shown."""
+    return text if unit == "1" else f"{text} {unit}"
 
 
 def reconstruction_error(inputs: Reals, outputs: Reals) -> npt.NDArray[np.float64]:

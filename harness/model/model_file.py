@@ -9,8 +9,13 @@ from harness.support.toml_file import Section
 
 DESCRIPTION = "model.toml"
 
-Task = Literal["classification", "anomaly-detection"]
-METRICS: dict[Task, Metric] = {"classification": "accuracy", "anomaly-detection": "auc"}
+Task = Literal["classification", "anomaly-detection", "regression", "agreement"]
+METRICS: dict[Task, Metric] = {
+    "classification": "accuracy",
+    "anomaly-detection": "auc",
+    "regression": "mae",
+    "agreement": "agreement",
+}
 """The metric of each task."""
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -42,13 +47,13 @@ class ModelFile(Section, frozen=True):
     description: _Text
     """One line for `harness list models`."""
     task: Task
-    """What the model does."""
+    """What the model does; `agreement` if there are no labels."""
     metric: Metric
     """Metric of the quality. It follows from the task: `accuracy` for classification, `auc` for
-    anomaly detection.
+    anomaly detection, `mae` for regression, `agreement` for agreement.
     """
     quality_target: float
-    """Lowest quality that passes, from 0 to 1."""
+    """Lowest quality that passes, from 0 to 1; for regression, the largest error that passes."""
     input: Input
     """How inputs are prepared."""
     provenance: Provenance
@@ -59,3 +64,5 @@ class ModelFile(Section, frozen=True):
     """File of the test vectors, or folder with features of an Edge Impulse project."""
     classes: tuple[_Text, ...] = ()
     """Names of the classes, in the order of the outputs."""
+    unit: str = ""
+    """Unit of the labels of a regression, for example `°C`: at most 12 characters, no spaces."""

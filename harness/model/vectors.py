@@ -1,8 +1,8 @@
-"""Test vectors: inputs with labels and golden outputs, read from an `.npz` and checked."""
+"""Test vectors: inputs, labels and golden outputs, read from an `.npz` and checked."""
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.model.bad_array import bad_array, format_shape, frozen
+from harness.model.label_arrays import check_integers, read_labels, read_recordings
 from harness.support.array_file import read_npz
 from harness.support.suggestions import suggest
 
 _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
 _NUMBERED = re.compile(r"(inputs|golden)_(0|[1-9]\d?)")
-_INDEXED = {"labels": "class", "recordings": "recording"}
 HOW_TO_QUANTIZE = (
     "quantize with the model's input scale and zero point: "
     "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
@@ -29,10 +30,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Test inputs with labels and, if known, the outputs of a reference.
+    """Test inputs with, if known, labels and the outputs of a reference.
 
     `all_inputs` has an array [N, *shape] for each input of the model, in the input's dtype and
-    quantization. `labels` is int64 [N], the index of the right class. `all_golden` has an array
+    quantization. `labels` [N, ...] is int64, or float32 or float64 without NaN; None without
+    labels. A metric takes them as `class_labels` or `real_labels`. `all_golden` has an array
     [N, *output shape] for each output, computed by `golden_source` (interpreter and version), or
     is None. `recordings` is int64 [N], the recording of each vector, if several vectors are
     windows of one recording. N is at least 1. The arrays are read-only.
@@ -40,13 +42,13 @@ class Vectors:
 
     path: Path
     all_inputs: tuple[Array, ...]
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64] | npt.NDArray[np.floating[Any]] | None
     all_golden: tuple[Array, ...] | None = None
     golden_source: str = ""
     recordings: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.all_inputs[0])
 
     @property
     def inputs(self) -> Array:
@@ -58,24 +60,45 @@ class Vectors:
         """The golden values of the model's first output; None without golden."""
         return None if self.all_golden is None else self.all_golden[0]
 
+    @property
+    def class_labels(self) -> npt.NDArray[np.int64]:
+        """The index of each vector's right class, [N]; `InputError` for other labels."""
+        if self.labels is None:
+            raise self._unlabelled()
+        check_integers(self.labels, "labels", len(self), self.path)
+        return self.labels.astype(np.int64, copy=False)
+
+    @property
+    def real_labels(self) -> npt.NDArray[np.float64]:
+        """The real values that the outputs should have, [N, values]; whole numbers are real."""
+        if self.labels is None:
+            raise self._unlabelled()
+        return self.labels.reshape(len(self), -1).astype(np.float64)
+
+    def _unlabelled(self) -> InputError:
+        remedy = "save it as labels=..., or give the task agreement, which needs none"
+        return bad_array(self.path, "labels", "is missing", remedy)
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hex, over shapes and bytes of the inputs and `labels`.
+        """SHA-256, in hex, over shapes and bytes of the inputs and of `labels`, if any.
 
         It identifies the test, not its answers: golden is not part of it.
         """
         sha = hashlib.sha256()
-        for array in (*self.all_inputs, self.labels):
+        labels = () if self.labels is None else (self.labels,)
+        for array in (*self.all_inputs, *labels):
             sha.update(f"{array.dtype.str}{array.shape}".encode())
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()
 
 
 def load_vectors(path: Path) -> Vectors:
-    """Read vectors from an `.npz` with `inputs`, `labels`, optionally `golden`, `recordings`.
+    """Read vectors from an `.npz` with `inputs`, optionally `labels`, `golden`, `recordings`.
 
-    `inputs` must be [N, ...] with N >= 1, in one of the dtypes of `_DTYPES`; `labels` and
-    `recordings` [N] of any integer type; `golden` [N, ...], with the text array `golden_source`.
+    `inputs` must be [N, ...] with N >= 1, in one of the dtypes of `_DTYPES`; `labels` [N, ...] of
+    any integer type, float32 or float64; `recordings` [N] of any integer type; `golden`
+    [N, ...], with the text array `golden_source`.
     A model with several inputs has `inputs_0`, `inputs_1` and so on instead, one with several
     outputs `golden_0` and so on. Raises `InputError` naming the file and array.
     """
@@ -85,7 +108,6 @@ def load_vectors(path: Path) -> Vectors:
         remedy="save vectors there with np.savez_compressed(path, inputs=..., labels=...)",
     )
     inputs = {name: arrays[name] for name in _names(arrays, "inputs", path)}
-    labels = _require(arrays, "labels", path)
     for name, array in inputs.items():
         _check_inputs(array, name, path)
     count = len(next(iter(inputs.values())))
@@ -97,15 +119,15 @@ def load_vectors(path: Path) -> Vectors:
                 f"holds {len(array)} vectors, but {next(iter(inputs))} holds {count}",
                 "store one value of each input for every vector",
             )
-    _check_numbers(labels, "labels", "label", count, path)
+    labels = read_labels(arrays, count, path)
     golden, source = _golden(arrays, count, path)
     return Vectors(
         path,
-        tuple(_frozen(array) for array in inputs.values()),
-        _frozen(labels.astype(np.int64)),
+        tuple(frozen(array) for array in inputs.values()),
+        labels,
         golden,
         source,
-        _recordings(arrays, labels, path),
+        read_recordings(arrays, labels, count, path),
     )
 
 
@@ -161,45 +183,6 @@ def _check_inputs(inputs: Array, name: str, path: Path) -> None:
         raise bad_array(path, name, "holds no vectors", "store at least one")
 
 
-def _check_numbers(numbers: npt.NDArray[Any], name: str, each: str, count: int, path: Path) -> None:
-    """Reject arrays without exactly one integer, called `each`, for each of `count` inputs."""
-    if numbers.dtype.kind not in "iu":
-        raise bad_array(
-            path,
-            name,
-            f"has type {numbers.dtype}, not an integer type",
-            f"store the index of each vector's {_INDEXED[name]}: {name}.astype(np.int64)",
-        )
-    if numbers.shape != (count,):
-        raise bad_array(
-            path,
-            name,
-            f"has shape {format_shape(numbers.shape)}, but there are {count} inputs",
-            f"store one {each} for each input: shape [{count}]",
-        )
-
-
-def _recordings(
-    arrays: Mapping[str, npt.NDArray[Any]], labels: npt.NDArray[Any], path: Path
-) -> npt.NDArray[np.int64] | None:
-    """Return `recordings`; `InputError` unless all windows of a recording have the same label."""
-    if "recordings" not in arrays:
-        return None
-    recordings = arrays["recordings"]
-    _check_numbers(recordings, "recordings", "recording", len(labels), path)
-    _, first, index = np.unique(recordings, return_index=True, return_inverse=True)
-    wrong = np.flatnonzero(labels[first][index] != labels)
-    if wrong.size:
-        raise bad_array(
-            path,
-            "recordings",
-            f"vector {wrong[0]} and the first vector of recording {recordings[wrong[0]]} have "
-            "different labels",
-            "give every window the label of its recording",
-        )
-    return _frozen(recordings.astype(np.int64))
-
-
 def _golden(
     arrays: Mapping[str, Array], count: int, path: Path
 ) -> tuple[tuple[Array, ...] | None, str]:
@@ -231,21 +214,4 @@ def _golden(
             "does not name the source of `golden`",
             'save interpreter and version as text: golden_source="tflite-micro 0.dev20260101"',
         )
-    return tuple(_frozen(arrays[name]) for name in names), str(source)
-
-
-def bad_array(path: Path, name: str, what: str, remedy: str) -> InputError:
-    """Return the error for the array `name` of the file `path`."""
-    return InputError(what, where=f"{path}: {name}" if name else str(path), remedy=remedy)
-
-
-def format_shape(shape: Sequence[int]) -> str:
-    """Return a shape for a person: [N, 49, 10]."""
-    return "[" + ", ".join(str(size) for size in shape) + "]"
-
-
-def _frozen(array: Array) -> Array:
-    """Return a contiguous, read-only `array`, so that its digest stays valid."""
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
+    return tuple(frozen(arrays[name]) for name in names), str(source)

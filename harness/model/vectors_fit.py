@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.model.bad_array import bad_array, format_shape
 from harness.model.graph import Graph, Tensor
 from harness.model.tensor_block import sample_shape
-from harness.model.vectors import HOW_TO_QUANTIZE, Vectors, bad_array, format_shape
+from harness.model.vectors import HOW_TO_QUANTIZE, Vectors
 
 Array = npt.NDArray[Any]
 
@@ -84,7 +85,7 @@ def check_finite(vectors: Vectors) -> None:
 
 def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
     """Reject labels outside 0 to `outputs` - 1; `who`, with its verb, has that many classes."""
-    labels = vectors.labels
+    labels = vectors.class_labels
     wrong = np.flatnonzero((labels < 0) | (labels >= outputs))
     if wrong.size:
         first = int(wrong[0])
@@ -94,3 +95,36 @@ def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
             f"vector {first} has label {labels[first]}, but {who} {outputs} classes",
             f"count classes from 0 to {outputs - 1}",
         )
+
+
+def check_real_labels(vectors: Vectors, output: Tensor, who: str) -> None:
+    """Reject labels without a real value for each value of `output`, which `who` has."""
+    values = vectors.real_labels
+    shape = () if vectors.labels is None else vectors.labels.shape[1:]
+    # [N, 3] fits an output of [1, 3] and of [1, 3, 1]; [N, 2, 3] does not fit [1, 3, 2].
+    flat = len(shape) <= 1 and values.shape[1] == output.elements
+    if not flat and _without_ones(shape) != _without_ones(output.shape):
+        count = len(vectors)
+        stored = (count,) if output.elements == 1 else (count, *sample_shape(output))
+        raise bad_array(
+            vectors.path,
+            "labels",
+            f"has shape {format_shape((count, *shape))}, but {who} an output of "
+            f"{format_shape(output.shape)}",
+            f"store a real value for each value of the output: shape {format_shape(stored)}",
+        )
+
+
+def check_unlabelled(vectors: Vectors) -> None:
+    """Reject labels: a task without labels must not seem to use them."""
+    if vectors.labels is not None:
+        raise bad_array(
+            vectors.path,
+            "labels",
+            "is in the file, but the task agreement uses no labels",
+            "remove them, or give the task that they are for: classification or regression",
+        )
+
+
+def _without_ones(shape: Sequence[int]) -> list[int]:
+    return [size for size in shape if size != 1]

@@ -10,6 +10,7 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
 from harness.report.plain_text import percent, short, show
+from harness.report.quality_text import agreement_notes, quality_text
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.compare import Delta, Judged
@@ -115,18 +116,19 @@ def _table(summary: Summary) -> Iterator[str]:
     if len(summary.statuses) > _MAX_ROWS:
         yield f"\nand {len(summary.statuses) - _MAX_ROWS} more"
     yield "\nNumbers without a kind are exact: the same on every machine."
-    yield from (f"\n{escaped(line)}" for line in other_golden(s.record for s in summary.statuses))
+    records = [status.record for status in summary.statuses]
+    for line in (*agreement_notes(records), *other_golden(records)):
+        yield f"\n{_line(line)}"
 
 
 def _row(status: CombinationStatus) -> list[str]:
     record = status.record
-    metric, numbers = record.model.metric, record.numbers
     return [
         escaped(record.model.name),
         escaped(record.target.name),
         *map(escaped, status.build),
         "**✗ failed**" if status.failed else "passed",
-        f"{SHOWN[metric]} {numbers[metric].value:.4f}",
+        f"{SHOWN[record.model.metric]} {escaped(quality_text(record))}",
         f"{record.differing:,}",
     ]
 

@@ -167,7 +167,7 @@ def _entry(
     }
     return {
         "file": f"vector {vector}",
-        "class": str(run.vectors.labels[vector]),
+        "class": str(run.vectors.class_labels[vector]),
         "infer": infer,
         "mode": mode,
     }

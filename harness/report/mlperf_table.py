@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from harness.model.metric import SHOWN
+from harness.model.metric import SHOWN, SIGN, reached
 from harness.report.plain_text import quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
@@ -41,7 +41,7 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
 
 def _row(outcome: Outcome) -> list[str | Text]:
     one, run = outcome.benchmark, outcome.run
-    goal = f"{SHOWN[one.metric]} ≥ {one.quality_target:.2f}"
+    goal = f"{SHOWN[one.metric]} {SIGN[one.metric]} {one.quality_target:.2f}"
     if run is None:
         not_run = Text("✗ not run", "bold red") if outcome.code else Text("not run", "dim")
         return [not_run, one.id, "", f"\n{goal}"]
@@ -66,7 +66,8 @@ def _reasons(outcome: Outcome) -> list[str]:
     if run is None:
         return [f"not run: {outcome.reason}"]
     reasons = run.failures()
-    if not outcome.reached and run.quality >= run.model.quality_target:
+    model = run.model
+    if not outcome.reached and reached(model.metric, run.quality, model.quality_target):
         reasons.append(
             f"below the quality target of the rules, {outcome.benchmark.quality_target:g}"
         )

@@ -10,6 +10,7 @@ from harness.support.printable import printable
 
 _SHORT = 80  # characters of a name
 _LARGEST = 2**53
+_CLOCK = 1e3  # Hz; lower frequencies are not those of clocks, but errors of a regression
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _SCALED = {"s", "J", "W", "A", "V"}
 _COMPILER = re.compile(r"^(?:arm-none-eabi-gcc (\(.*?\)) ([\d.]+)|clang version ([\d.]+) (\(.*\)))")
@@ -71,7 +72,7 @@ def quantity(value: float, unit: str, digits: int = 4) -> str:
         return "more than 2^53"
     if unit == "byte":
         return f"{value:,.0f} B"
-    if unit == "Hz":
+    if unit == "Hz" and abs(value) >= _CLOCK:
         return f"{_digits(value / 1e6, digits)} MHz"
     if unit in _SCALED:
         scale, prefix = _prefix(value)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model.metric import SHOWN
 from harness.report.plain_text import built_with, error_of, quantity, shown_compiler
+from harness.report.quality_text import agreement_notes, rmse_notes
 from harness.results.record import Record
 
 _TFLM = "tflite-micro"
@@ -13,6 +14,8 @@ def legend_of(records: Sequence[Record], units: Sequence[str]) -> Iterator[str]:
     """Yield lines about the table of `records`, with ticks in `units`."""
     yield from _toolchains(records)
     yield from _kinds(records, units)
+    yield from rmse_notes(records)
+    yield from agreement_notes(records)
     yield from _clocks(records)
     yield from _estimates(records)
     yield from other_golden(records)

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from harness.model.metric import SHOWN
+from harness.model.metric import SHOWN, SIGN
 from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
 from harness.report.plain_text import built_with, few_digits, quantity
+from harness.report.quality_text import chance_warning, is_reached, quality_text, target_text
 from harness.report.runs_legend import legend_of
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
@@ -36,13 +37,12 @@ def print_table(records: Sequence[Record], console: Console) -> None:
     several_builds = len({built_with(record.image) for record in records}) > 1
     units = [unit for unit in TICK_HEADINGS if any(_has(unit, r) for r in records)]
     timed = any("throughput" in record.numbers for record in records)
-    metrics = list(dict.fromkeys(SHOWN[record.model.metric] for record in records))
     table = TerminalTable(
         [
             VERDICT,
             *name_columns("target\ntoolchain" if several_builds else "target", "model\nengine"),
             *number_columns(
-                f"{metrics[0] if len(metrics) == 1 else 'quality'}\n≥ target",
+                _quality_heading(records),
                 "vectors\n≠ golden",
                 *(f"{TICK_HEADINGS[unit]}\n{_second_line(unit, records)}" for unit in units),
                 *(["latency\ninf./s"] * timed),
@@ -77,14 +77,9 @@ def print_table(records: Sequence[Record], console: Console) -> None:
 
 def _warnings(record: Record) -> Iterator[str]:
     """Yield a warning about each number that deserves less trust than it seems."""
-    metric, numbers = record.model.metric, record.numbers
-    chance = numbers.get(f"{metric}_chance")  # absent in older records
-    quality = numbers[metric].value
-    if chance is not None and quality <= chance.value:
-        yield (
-            f"{SHOWN[metric]} {quality:.4f} proves nothing: "
-            f"guesses reach up to {chance.value:.4f} on these vectors"
-        )
+    numbers = record.numbers
+    if warning := chance_warning(record):
+        yield warning
     margin = numbers.get("stack_margin")
     if margin is not None and margin.value < _SMALL_MARGIN:
         reserved = numbers["stack_reserved"].value
@@ -106,15 +101,13 @@ def _has(unit: str, record: Record) -> bool:
 
 def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
-    metric = record.model.metric
-    quality, quality_target = value[metric], value[f"{metric}_target"]
     latency: list[str | Text] = [""] * timed
     if "throughput" in value:
         time = quantity(value["latency_median"], "s")
         latency = [_two_lines(time, f"{value['throughput']:.3f}")]
     return [
         _two_lines(record.model.name, record.image.engine),
-        _two_lines(f"{quality:.4f}", f"≥ {quality_target:g}", good=quality >= quality_target),
+        _two_lines(quality_text(record), target_text(record), good=is_reached(record)),
         _two_lines(f"{value['vectors']:,}", f"{record.differing:,}", good=record.differing == 0),
         *(_ticks(record, unit) for unit in units),
         *latency,
@@ -140,6 +133,17 @@ def _two_lines(above: str, below: str, *, good: bool = True) -> Text:
     if good:
         return Text.assemble(above, "\n", (below, "dim"))
     return Text.assemble((above, "red"), "\n", (below, "bold red"))
+
+
+def _quality_heading(records: Sequence[Record]) -> str:
+    """Return the metric and the sign of the quality targets, if they are the same in all rows."""
+    metrics = {record.model.metric for record in records}
+    names = {SHOWN[metric] for metric in metrics}
+    signs = {f"{SIGN[metric]} target" for metric in metrics}
+    return "\n".join(
+        each.pop() if len(each) == 1 else whole
+        for each, whole in ((names, "quality"), (signs, "target"))
+    )
 
 
 def _second_line(unit: str, records: Sequence[Record]) -> str:

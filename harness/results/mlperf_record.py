@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import median
 
 from harness.measure.number import Number
+from harness.results.quality_numbers import quality_numbers
 from harness.results.record import Record
 from harness.results.run_record import make_record
 from harness.runs.mlperf.mlperf_run import MlperfRun
@@ -28,7 +29,7 @@ def record_of(run: MlperfRun, root: Path) -> Record:
 
 
 def _numbers(run: MlperfRun) -> dict[str, Number]:
-    metric, image, memory = run.model.metric, run.image, run.target.memory
+    image, memory = run.image, run.target.memory
     sizes = {
         "flash": image.flash,
         "flash_left": memory.flash.size - image.flash,
@@ -38,10 +39,7 @@ def _numbers(run: MlperfRun) -> dict[str, Number]:
     }
     metered = run.metered
     return {
-        metric: Number(run.quality, "1", "exact"),
-        f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
-        f"{metric}_target": Number(run.model.quality_target, "1", "exact"),
-        f"{metric}_chance": Number(run.chance, "1", "exact"),
+        **quality_numbers(run),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "results_differing": Number(len(run.differing), "1", "exact"),
         "windows": Number(len(run.windows), "1", "exact"),

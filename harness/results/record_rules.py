@@ -15,7 +15,14 @@ _REQUIRED = {
     "link": ("bytes_differing",),
     "mlperf-tiny": ("results_differing", "windows"),
 }
-_NEVER_NEGATIVE = {"arena", "stack", *_ALWAYS_PRESENT, *chain.from_iterable(_REQUIRED.values())}
+_ERRORS = ("mae", "mae_golden", "mae_target", "rmse")
+_NEVER_NEGATIVE = {
+    "arena",
+    "stack",
+    *_ERRORS,
+    *_ALWAYS_PRESENT,
+    *chain.from_iterable(_REQUIRED.values()),
+}
 
 
 class BrokenRuleError(ValueError):
@@ -51,8 +58,8 @@ def check(record: Record) -> None:
 
 def _check_presence(record: Record) -> None:
     metric = record.model.metric
-    shares = (metric, f"{metric}_golden", f"{metric}_target")
-    for name in chain(shares, _ALWAYS_PRESENT, _REQUIRED[record.protocol]):
+    shares = () if metric == "mae" else (metric, f"{metric}_golden", f"{metric}_target")
+    for name in chain(shares or _ERRORS, _ALWAYS_PRESENT, _REQUIRED[record.protocol]):
         if name not in record.numbers:
             raise BrokenRuleError(f"numbers.{name}: is missing")
     for name in shares:

@@ -22,6 +22,7 @@ from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
 from harness.results.git_commit import branch_of, git
+from harness.results.quality_numbers import quality_numbers
 from harness.results.record import (
     SCHEMA,
     Commit,
@@ -162,17 +163,13 @@ def _energy_info(metered: Metered | None) -> EnergyInfo | None:
 
 
 def _numbers(run: Run) -> dict[str, Number]:
-    metric = run.model.metric
     ticks = run.target.counter.ticks
     tick_kind: Kind = "exact" if ticks == "instructions" else "measured"
     overhead = of_ticks(run.welcome.counter_overhead, run.target.instruction_ticks)
     estimated = _estimated_numbers(run, run.estimate) if run.estimate is not None else {}
     metered = run.metered
     return {
-        metric: Number(run.quality, "1", "exact"),
-        f"{metric}_golden": Number(run.golden_quality, "1", "exact"),
-        f"{metric}_target": Number(run.model.quality_target, "1", "exact"),
-        f"{metric}_chance": Number(run.chance, "1", "exact"),
+        **quality_numbers(run),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
         **_score_numbers(run),

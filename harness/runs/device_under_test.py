@@ -13,7 +13,7 @@ from harness.image.memory_use import MemoryUse
 from harness.measure.energy.meters.meter_session import Metered, MeterSession
 from harness.model.folder import Model
 from harness.model.graph import Graph
-from harness.model.metric import SHOWN
+from harness.model.metric import BETTER, SHOWN, reached, shown_quality, with_unit
 from harness.model.vectors import Vectors
 from harness.runs.request import RunRequest
 from harness.support.terminal import shown
@@ -67,11 +67,19 @@ class AnyRun(Protocol):
 
     @property
     def quality(self) -> float:
-        """The model's metric, 0 to 1, for the device's answers."""
+        """The model's metric for the device's answers."""
 
     @property
     def golden_quality(self) -> float:
-        """The model's metric, 0 to 1, for golden's outputs."""
+        """The model's metric for golden's outputs."""
+
+    @property
+    def chance(self) -> float | None:
+        """The metric that guesses may reach on these vectors; None if nobody can guess."""
+
+    @property
+    def rmse(self) -> float | None:
+        """The root mean square error of a regression; None for other tasks."""
 
     def failures(self) -> list[str]:
         """Return why the model fails on this target; empty if it passes."""
@@ -136,14 +144,19 @@ class BoardUnderTest:
 
 
 def quality_failures(run: AnyRun) -> list[str]:
-    """Return the failure of a run whose quality is below its target; otherwise empty."""
-    reasons = []
-    if run.quality < run.model.quality_target:
-        reasons.append(
-            f"{SHOWN[run.model.metric]} {run.quality:.4f} is below the quality target "
-            f"{run.model.quality_target:g}; golden reaches {run.golden_quality:.4f}"
-        )
-    return reasons
+    """Return the failure of a run whose quality misses its target; otherwise empty."""
+    model = run.model
+    metric, target = model.metric, model.quality_target
+    if reached(metric, run.quality, target):
+        return []
+    side = "below" if BETTER[metric] == "higher" else "above"
+    quality, golden = (
+        shown_quality(metric, value, model.unit) for value in (run.quality, run.golden_quality)
+    )
+    goal = with_unit(f"{target:g}", model.unit)
+    failure = f"{SHOWN[metric]} {quality} is {side} the quality target {goal}"
+    # Golden agrees with itself.
+    return [failure if metric == "agreement" else f"{failure}; golden reaches {golden}"]
 
 
 def raise_failures(run: AnyRun, protocol: str = "") -> None:

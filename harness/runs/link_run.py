@@ -24,7 +24,7 @@ from harness.measure.core_clock import ClockBounds
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference
-from harness.measure.quality import chance_of, quality_of
+from harness.measure.quality import chance_of, quality_of, rmse_of
 from harness.model.folder import Model
 from harness.model.graph import Graph
 from harness.model.vectors import Vectors
@@ -101,18 +101,29 @@ class Run:
 
     @cached_property
     def quality(self) -> float:
-        """The model's metric, 0 to 1, for the device's answers."""
-        return quality_of(self.model.metric, self.vectors, self.outputs, self.network)
+        """The model's metric for the device's answers."""
+        return self._quality_of(self.all_outputs)
 
     @cached_property
     def golden_quality(self) -> float:
-        """The model's metric, 0 to 1, for golden's outputs."""
-        return quality_of(self.model.metric, self.vectors, self.golden, self.network)
+        """The model's metric for golden's outputs."""
+        return self._quality_of(self.all_golden)
+
+    def _quality_of(self, outputs: tuple[Array, ...]) -> float:
+        metric = self.model.metric
+        return quality_of(metric, self.vectors, outputs, self.all_golden, self.network)
 
     @cached_property
-    def chance(self) -> float:
-        """The metric that guesses may reach on these vectors."""
+    def chance(self) -> float | None:
+        """The metric that guesses may reach on these vectors; None if nobody can guess."""
         return chance_of(self.model.metric, self.vectors, self.network)
+
+    @cached_property
+    def rmse(self) -> float | None:
+        """The root mean square error of a regression; None for other tasks."""
+        if self.model.metric != "mae":
+            return None
+        return rmse_of(self.vectors, self.outputs, self.network)
 
     @cached_property
     def bytes_differing(self) -> int:

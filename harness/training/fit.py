@@ -34,6 +34,6 @@ def train(task: Task, kind: model_file.Task, samples: Samples, say: Callable[[st
 
 
 def _loss(kind: model_file.Task, output_shape: tuple[int | None, ...]) -> str:
-    if kind == "anomaly-detection":
+    if kind in {"anomaly-detection", "regression"}:
         return "mean_squared_error"
     return "binary_crossentropy" if output_shape[-1] == 1 else "sparse_categorical_crossentropy"

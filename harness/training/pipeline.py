@@ -15,7 +15,8 @@ from harness.golden import oracle
 from harness.measure.quality import quality
 from harness.model.folder import Model
 from harness.model.graph import Graph
-from harness.model.metric import Metric
+from harness.model.metric import Labelled
+from harness.model.model_file import DESCRIPTION
 from harness.model.quantization import dequantize, quantize
 from harness.model.tflite_file import parse
 from harness.support.whole_files import npz, replace_files
@@ -36,7 +37,7 @@ class Quality:
     """
 
     kind: str
-    metric: Metric
+    metric: Labelled
     value: float
     count: int
     where: str
@@ -67,6 +68,7 @@ def train_model(model: Model, folder: Path, say: Say) -> Trained:
     be written.
     """
     start = time.perf_counter()
+    metric = _labelled(model)
     task = load_task(model)
     data = task.load()
     say(f"{len(data.train)} training samples, {len(data.test)} test samples")
@@ -85,7 +87,7 @@ def train_model(model: Model, folder: Path, say: Say) -> Trained:
         model.vectors_path.name: npz(_vectors(answers, data.test, chosen)),
     }
     replace_files(folder, files)
-    qualities = _qualities(model.metric, data, floats, answers, chosen)
+    qualities = _qualities(metric, data, floats, answers, chosen)
     return Trained(files, qualities, time.perf_counter() - start)
 
 
@@ -137,8 +139,19 @@ def _vectors(answers: _Answers, samples: Samples, chosen: Array) -> dict[str, Ar
     }
 
 
+def _labelled(model: Model) -> Labelled:
+    """Return the metric of `model`; `InputError` if its task has no labels to train with."""
+    if model.metric == "agreement":
+        raise InputError(
+            "a model without labels cannot be trained",
+            where=f"{model.path / DESCRIPTION}: task",
+            remedy="give the task that it is trained for, such as regression",
+        )
+    return model.metric
+
+
 def _qualities(
-    metric: Metric, data: Data, floats: Array, answers: _Answers, chosen: Array
+    metric: Labelled, data: Data, floats: Array, answers: _Answers, chosen: Array
 ) -> tuple[Quality, ...]:
     test = data.test
     rows = []

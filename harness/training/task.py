@@ -15,14 +15,15 @@ from harness.model.folder import Model
 from harness.training.keras import missing, tensorflow
 
 Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int64] | Floats
+"""The class of each sample, or the real values of a regression, [N] or [N, values]."""
 
 TRAIN = "train.py"
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Preprocessed inputs, float32 [N, *shape], with their labels, int64 [N]."""
+    """Preprocessed inputs, float32 [N, *shape], with their labels."""
 
     inputs: Floats
     labels: Labels
@@ -47,7 +48,8 @@ class Task:
     size; None means a dynamic batch. `augment` returns changed inputs for an epoch. Each of
     `epochs` uses all training samples in batches of `batch`; the learning rate decreases from
     `learning_rate` to 0 along a cosine. `calibration` is the number of training samples that
-    calibrate the quantization, `vectors` the number of test samples per label that become vectors.
+    calibrate the quantization, `vectors` the number of test samples per class, or of a regression
+    in all, that become vectors.
     """
 
     load: Callable[[], Data]

@@ -98,7 +98,7 @@ def test_labels_are_read_as_c_writes_them(export: Path) -> None:
 def test_an_export_is_a_model_without_any_toml(export: Path) -> None:
     model = load_model(export)
     assert (model.name, model.classes, model.quality_target) == ("loudness", ("low", "high"), 0.0)
-    assert model.vectors.labels.tolist() == [1, 1, 0]
+    assert model.vectors.class_labels.tolist() == [1, 1, 0]
     assert model.vectors.inputs[0].tolist() == [1.5, 2, 3, 1.5, 2, 3.25]
     model.check(model.graph)
 

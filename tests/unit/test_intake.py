@@ -82,7 +82,7 @@ def test_stored_inputs_are_taken_as_they_are(desk: Desk) -> None:
     assert "inputs: int8 as given" in out
     model = desk.model("net")
     assert (model.vectors.inputs == BYTES).all()
-    assert model.vectors.labels.tolist() == CLASSES.tolist()
+    assert model.vectors.class_labels.tolist() == CLASSES.tolist()
     assert model.vectors.golden_source == oracle.source(dense(3, 2))
     assert f"golden: computed by {model.vectors.golden_source}" in out
     assert model.provenance.licence == "not stated yet"
@@ -234,7 +234,7 @@ def test_files_of_bytes_are_inputs(desk: Desk) -> None:
     assert "2 vectors; classification" in out
     model = desk.model("tiny")
     assert model.vectors.inputs.tolist() == [[1, 2, -1], [0, -128, 127]]
-    assert model.vectors.labels.tolist() == [1, 0]
+    assert model.vectors.class_labels.tolist() == [1, 0]
     assert model.vectors.recordings is None
     assert model.preprocessing == "int8 as given"
 
@@ -267,7 +267,7 @@ def test_recordings_of_floats_are_cut_into_windows_and_scored_together(desk: Des
     assert "6 vectors, windows from 2 recordings; classification" in out
     vectors = desk.model("tiny").vectors
     assert vectors.inputs.tolist() == [[0, 2], [2, 4], [4, 6], [8, 10], [10, 12], [12, 127]]
-    assert vectors.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert vectors.class_labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert vectors.recordings is not None
     assert vectors.recordings.tolist() == [0, 0, 0, 1, 1, 1]
 
@@ -382,9 +382,14 @@ def test_a_quality_target_that_golden_misses_is_refused(desk: Desk) -> None:
 
 @pytest.mark.parametrize("text", ["nan", "1.5", "-1", "", "high"])
 def test_a_quality_target_is_from_0_to_1(desk: Desk, text: str) -> None:
-    with pytest.raises(SystemExit):
-        desk.run(*ADD, f"--quality-target={text}")
-    assert "is not a number from 0 to 1" in desk.capsys.readouterr().err
+    save(x=BYTES, y=CLASSES)
+    try:
+        code, _, err = desk.run(*ADD, f"--quality-target={text}")
+    except SystemExit as ended:  # the option is no number at all, or a negative one
+        code, err = int(str(ended.code)), desk.capsys.readouterr().err
+    assert code == ExitCode.USAGE
+    assert "is not a number from 0 to 1" in err
+    assert not (desk.root / "models").exists()
 
 
 RNG = np.random.default_rng(0)

@@ -16,10 +16,11 @@ import pytest
 from harness.errors import InputError
 from harness.measure.agreement import Difference, bytes_differing, first_difference
 from harness.measure.quality import accuracy, quality_of
-from harness.model.folder import find_model, list_models, load_model
+from harness.model.folder import Model, find_model, list_models, load_model
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import check_vectors
+from harness.results.record_file import read_record
 
 ROOT = Path(__file__).parents[2]
 DESCRIPTIONS = ROOT / "tests" / "data" / "models"
@@ -67,8 +68,19 @@ INVALID_DESCRIPTIONS = {
     "invalid_model_empty_name": (": model", "length >= 1", ""),
     "invalid_provenance_key_unknown": (": provenance", "`author`", ""),
     "invalid_provenance_missing": ("", "`provenance`", ""),
+    "invalid_quality_target_negative_error": (
+        ": quality_target",
+        "-0.5 is not an error of 0 or more",
+        "give the largest mean absolute error that passes",
+    ),
+    "invalid_quality_target_infinite_error": (": quality_target", "inf is not an error of 0", ""),
+    "invalid_unit_of_classes": (": unit", "classification has no unit", "remove `unit`"),
+    "invalid_unit_with_spaces": (": unit", "'beats per minute' is not a unit", "without spaces"),
+    "invalid_unit_of_sizes": (": unit", "`byte` is the unit of sizes", 'write unit = "B"'),
+    "invalid_unit_type": (": unit", "Expected `str`", ""),
+    "invalid_classes_of_regression": (": classes", "a regression has no classes", "remove"),
     "invalid_syntax": ("", "is not valid TOML", ""),
-    "invalid_task_unknown": (": task", "'regression'", ""),
+    "invalid_task_unknown": (": task", "'ranking'", ""),
 }
 
 
@@ -202,6 +214,155 @@ def test_an_empty_network_is_explained(folder: Path) -> None:
     assert f"{folder / 'model.toml'}: model: {folder / 'model.tflite'} is empty" in text
 
 
+# Labels of each task
+
+
+def regression(folder: Path, labels: Any, **changed: Any) -> Model:
+    """Make `folder` a model whose output is a value for each of three bytes."""
+    shutil.copy(DESCRIPTIONS / "regression.toml", folder / "model.toml")
+    held = {**arrays(), "golden": arrays()["inputs"], "labels": np.asarray(labels), **changed}
+    np.savez(folder / "vectors.npz", **held)
+    return load_model(folder)
+
+
+def agreement(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Model:
+    text = (folder / "model.toml").read_text()
+    text = text.replace('"classification"', '"agreement"').replace('"accuracy"', '"agreement"')
+    (folder / "model.toml").write_text(text)
+    np.savez(folder / "vectors.npz", **change(arrays()))
+    return load_model(folder)
+
+
+def test_a_regression_has_real_labels_a_unit_and_an_upper_bound(folder: Path) -> None:
+    model = regression(folder, [[1.5], [2], [3], [-4]])
+    assert (model.task, model.metric, model.unit) == ("regression", "mae", "°C")
+    assert model.vectors.real_labels.tolist() == [[1.5], [2], [3], [-4]]
+    (folder / "model.toml").write_text(
+        (folder / "model.toml").read_text().replace("quality_target = 0.5", "quality_target = 40")
+    )
+    assert load_model(folder).quality_target == 40
+
+
+def test_a_model_without_a_unit_has_the_number_s_own(folder: Path) -> None:
+    assert load_model(folder).unit == "1"
+
+
+@pytest.mark.parametrize(
+    ("labels", "output"),
+    [
+        (np.zeros(4), (1, 1)),
+        (np.zeros((4, 1), np.float32), (1, 1)),
+        (np.zeros((4, 1, 1)), (1, 1)),
+        (np.arange(4), (1, 1)),  # whole numbers are real
+        (np.zeros((4, 3)), (1, 3)),
+        (np.zeros((4, 3)), (1, 1, 3)),
+        (np.zeros((4, 6)), (1, 2, 3)),
+        (np.zeros((4, 2, 3)), (1, 2, 3)),
+    ],
+)
+def test_labels_have_a_value_for_each_value_of_the_output(
+    folder: Path, labels: Any, output: tuple[int, ...]
+) -> None:
+    golden = np.zeros((4, *output[1:]), np.int8)
+    regression(folder, labels, golden=golden).check(network((1, 3), output))
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "has", "stored"),
+    [
+        (np.zeros(4), (1, 3), "[4], but the model has an output of [1, 3]", "[4, 3]"),
+        (np.zeros((4, 2)), (1, 3), "[4, 2], but the model has an output of [1, 3]", "[4, 3]"),
+        (np.zeros((4, 2)), (1, 1), "[4, 2], but the model has an output of [1, 1]", "[4]"),
+        (np.zeros((4, 0)), (1, 1), "[4, 0], but the model has an output of [1, 1]", "[4]"),
+        (
+            np.zeros((4, 3, 2)),
+            (1, 2, 3),
+            "[4, 3, 2], but the model has an output of [1, 2, 3]",
+            "[4, 2, 3]",
+        ),
+    ],
+)
+def test_labels_of_another_shape_than_the_output_s_name_both(
+    folder: Path, labels: Any, output: tuple[int, ...], has: str, stored: str
+) -> None:
+    model = regression(folder, labels, golden=np.zeros((4, *output[1:]), np.int8))
+    assert message(lambda: model.check(network((1, 3), output))) == (
+        f"{folder / 'vectors.npz'}: labels: has shape {has}\n"
+        f"  -> store a real value for each value of the output: shape {stored}"
+    )
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_label_that_is_no_number_names_the_vector(folder: Path, wrong: float) -> None:
+    model = regression(folder, [[1.0, 2.0], [3.0, 4.0], [5.0, wrong], [wrong, 6.0]])
+    assert message(lambda: model.vectors) == (
+        f"{folder / 'vectors.npz'}: labels: vector 2 has a label that is not finite\n"
+        "  -> remove the vectors without a label"
+    )
+
+
+def test_classes_that_are_real_values_are_the_task_regression(folder: Path) -> None:
+    np.savez(folder / "vectors.npz", **put(labels=np.zeros(4, np.float32))(arrays()))
+    model = load_model(folder)
+    text = message(lambda: model.check(network((1, 3), (1, 2))))
+    assert text.startswith(
+        f"{folder / 'vectors.npz'}: labels: has type float32, not an integer type"
+    )
+    assert "for real values, float32 or float64, give the task regression" in text
+
+
+@pytest.mark.parametrize("kind", ["f2", ">f8", "c8", "?", "U1"])
+def test_labels_of_another_type_are_refused(folder: Path, kind: str) -> None:
+    model = regression(folder, np.zeros(4).astype(kind))
+    text = message(lambda: model.vectors)
+    assert text.startswith(f"{folder / 'vectors.npz'}: labels: has type")
+
+
+def test_windows_of_a_recording_may_have_different_values_but_one_class(folder: Path) -> None:
+    recordings = np.array([1, 1, 2, 2])
+    assert regression(folder, [1.0, 2, 3, 4], recordings=recordings).vectors.recordings is not None
+    np.savez(folder / "vectors.npz", **drop("labels")(put(recordings=recordings)(arrays())))
+    assert load_vectors(folder / "vectors.npz").recordings is not None
+
+
+def test_agreement_needs_no_labels_and_takes_none(folder: Path) -> None:
+    model = agreement(folder, drop("labels"))
+    model.check(network((1, 3), (1, 2)))
+    assert model.vectors.labels is None
+    assert len(model.vectors) == 4
+    labelled = agreement(folder, put())
+    assert message(lambda: labelled.check(network((1, 3), (1, 2)))) == (
+        f"{folder / 'vectors.npz'}: labels: is in the file, but the task agreement uses no labels\n"
+        "  -> remove them, or give the task that they are for: classification or regression"
+    )
+
+
+@pytest.mark.parametrize("description", ["valid", "regression"])
+def test_a_task_with_labels_says_which_task_has_none(folder: Path, description: str) -> None:
+    shutil.copy(DESCRIPTIONS / f"{description}.toml", folder / "model.toml")
+    np.savez(folder / "vectors.npz", **drop("labels")(arrays()))
+    model = load_model(folder)
+    assert message(lambda: model.check(network((1, 3), (1, 2)))) == (
+        f"{folder / 'vectors.npz'}: labels: is missing\n"
+        "  -> save it as labels=..., or give the task agreement, which needs none"
+    )
+
+
+def test_the_digest_of_vectors_is_that_of_earlier_records(folder: Path) -> None:
+    """Records are compared only if their vectors are the same."""
+    for path in (ROOT / "tests" / "data" / "records").glob("*.json"):
+        record = read_record(path)
+        model = find_model(record.model.name, [ROOT / "models"])
+        assert model.vectors.digest == record.model.vectors
+    digests = {
+        load_vectors(folder / "vectors.npz").digest,
+        regression(folder, [1.0, 2, 3, 4]).vectors.digest,
+        regression(folder, [1.0, 2, 3, 5]).vectors.digest,
+        agreement(folder, drop("labels")).vectors.digest,
+    }
+    assert len(digests) == 4
+
+
 # The models that come with the harness
 
 
@@ -210,9 +371,10 @@ def test_a_bundled_model_is_valid_and_its_golden_outputs_pass(name: str) -> None
     model = find_model(name, [ROOT / "models"])
     graph = model.graph
     model.check(graph)
-    golden = model.vectors.golden
+    golden = model.vectors.all_golden
     assert golden is not None
-    assert quality_of(model.metric, model.vectors, golden, graph) >= model.quality_target
+    quality = quality_of(model.metric, model.vectors, golden, golden, graph)
+    assert quality >= model.quality_target
 
 
 def network(source: tuple[int, ...], result: tuple[int, ...], dtype: Any = np.int8) -> Graph:
@@ -396,7 +558,7 @@ def test_invalid_vectors_are_explained(tmp_path: Path, rule: str) -> None:
     change, array, what, remedy = INVALID_VECTORS[rule]
     path = tmp_path / "vectors.npz"
     np.savez(path, **change(arrays()))
-    text = message(lambda: load_vectors(path))
+    text = message(lambda: load_vectors(path).class_labels)
     assert text.startswith(f"{path}: {array}: {what}")
     assert remedy in text
 

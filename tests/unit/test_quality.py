@@ -1,5 +1,6 @@
 """Quality: each metric against a definition written out, and what it refuses."""
 
+import math
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.measure.quality import accuracy, auc, chance_of, quality, quality_of
+from harness.measure.quality import (
+    accuracy,
+    auc,
+    chance_of,
+    mean_absolute_error,
+    quality,
+    quality_of,
+    rmse_of,
+    root_mean_square_error,
+    rounded_target,
+)
 from harness.model.graph import Graph, Tensor
-from harness.model.metric import reconstruction_error
+from harness.model.metric import (
+    LARGEST_ERROR,
+    Metric,
+    reached,
+    reconstruction_error,
+    shown_quality,
+    shown_target,
+)
 from harness.model.quantization import dequantize, quantize
 from harness.model.vectors import Vectors
 
@@ -89,7 +107,7 @@ def test_quality_is_computed_from_real_values_of_the_network_s_own_scales() -> N
     # Inputs 0 and 10; outputs stand for (4 - 2)/2 = 1 and (22 - 2)/2 = 10.
     vectors = Vectors(Path("v.npz"), (np.array([[0], [10]], np.int8),), np.array([1, 0]))
     outputs = np.array([[4], [22]], np.int8)
-    assert quality_of("auc", vectors, outputs, graph) == 1
+    assert quality_of("auc", vectors, (outputs,), (outputs,), graph) == 1
 
 
 def test_quantizing_rounds_halves_to_even_and_stays_in_range() -> None:
@@ -119,6 +137,13 @@ def network(outputs: int) -> Graph:
     return Graph(tensors, (), (0,), (1,), "n")
 
 
+def chance(metric: Metric, vectors: Vectors, graph: Graph) -> float:
+    """Return what guesses reach with a metric that compares with labels."""
+    found = chance_of(metric, vectors, graph)
+    assert found is not None
+    return found
+
+
 def labelled(labels: Any, recordings: Any = None) -> Vectors:
     inputs = np.zeros((len(labels), 2), np.int8)
     return Vectors(Path("v.npz"), (inputs,), np.asarray(labels), recordings=recordings)
@@ -135,28 +160,205 @@ def labelled(labels: Any, recordings: Any = None) -> Vectors:
 )
 def test_guesses_reach_the_most_frequent_class(labels: Any, outputs: int, guess: float) -> None:
     deviation = (guess * (1 - guess) / len(labels)) ** 0.5
-    found = chance_of("accuracy", labelled(labels), network(outputs))
+    found = chance("accuracy", labelled(labels), network(outputs))
     assert found == pytest.approx(guess + 2 * deviation)
 
 
 def test_guesses_reach_half_of_the_area_under_the_curve() -> None:
     labels = np.arange(1000) % 2
-    assert 0.5 < chance_of("auc", labelled(labels), network(2)) < 0.54
-    few = chance_of("auc", labelled(labels, np.repeat(np.arange(4), 250)), network(2))
+    assert 0.5 < chance("auc", labelled(labels), network(2)) < 0.54
+    few = chance("auc", labelled(labels, np.repeat(np.arange(4), 250)), network(2))
     assert few == 0.625
 
 
 def test_a_perfect_quality_is_no_guess_however_few_the_vectors() -> None:
     for count in range(2, 20):
         labels = np.arange(count) % 2
-        assert chance_of("accuracy", labelled(labels), network(2)) < 1
-        assert chance_of("auc", labelled(labels), network(2)) < 1
+        assert chance("accuracy", labelled(labels), network(2)) < 1
+        assert chance("auc", labelled(labels), network(2)) < 1
 
 
 @pytest.mark.parametrize("count", [100, 1000])
 def test_random_answers_are_guesses(count: int) -> None:
     rng = np.random.default_rng(count)
     labels = rng.integers(0, 4, count)
-    chance = chance_of("accuracy", labelled(labels), network(4))
+    guesses = chance("accuracy", labelled(labels), network(4))
     qualities = [float((rng.integers(0, 4, count) == labels).mean()) for _ in range(500)]
-    assert np.mean(np.array(qualities) <= chance) > 0.95
+    assert np.mean(np.array(qualities) <= guesses) > 0.95
+
+
+# Regression
+
+REAL = st.floats(-1e6, 1e6)
+PAIRS = st.lists(st.tuples(REAL, REAL), min_size=1, max_size=30)
+
+
+def both(pairs: list[tuple[float, float]]) -> tuple[Any, Any]:
+    outputs, labels = np.array(pairs).T
+    return outputs, labels
+
+
+def test_the_error_is_the_mean_of_all_values() -> None:
+    outputs = np.array([[1.0, 2.0], [3.0, 4.0]])
+    labels = np.array([[1.0, 1.0], [0.0, 0.0]])
+    assert mean_absolute_error(outputs, labels) == 2
+    assert root_mean_square_error(outputs, labels) == pytest.approx(math.sqrt(26 / 4))
+    assert quality("mae", labels, outputs.reshape(2, 1, 2), labels) == 2
+
+
+@given(PAIRS)
+def test_the_mean_absolute_error_is_at_most_the_root_mean_square(
+    pairs: list[tuple[float, float]],
+) -> None:
+    outputs, labels = both(pairs)
+    mae, rmse = mean_absolute_error(outputs, labels), root_mean_square_error(outputs, labels)
+    assert 0 <= mae <= rmse * (1 + 1e-12)
+    assert rmse <= np.abs(outputs - labels).max() * (1 + 1e-12)
+
+
+@given(PAIRS, st.randoms(use_true_random=False))
+def test_errors_do_not_depend_on_the_order_or_on_which_side_is_which(
+    pairs: list[tuple[float, float]], random: Any
+) -> None:
+    outputs, labels = both(pairs)
+    shuffled = random.sample(pairs, len(pairs))
+    for error in (mean_absolute_error, root_mean_square_error):
+        expected = pytest.approx(error(outputs, labels), rel=1e-9)
+        assert error(labels, outputs) == expected
+        assert error(*both(shuffled)) == expected
+
+
+@given(PAIRS, st.sampled_from([-4.0, 0.5, 8.0]))
+def test_errors_have_the_unit_of_the_labels(
+    pairs: list[tuple[float, float]], factor: float
+) -> None:
+    outputs, labels = both(pairs)
+    for error in (mean_absolute_error, root_mean_square_error):
+        scaled = error(outputs * factor, labels * factor)
+        assert scaled == pytest.approx(error(outputs, labels) * abs(factor))
+        assert error(labels, labels) == 0
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf, 1e300])
+def test_an_output_that_is_no_number_is_the_largest_error_and_not_a_defect(wrong: float) -> None:
+    outputs, labels = np.array([wrong, 0.0]), np.zeros(2)
+    assert mean_absolute_error(outputs, labels) == LARGEST_ERROR / 2
+    assert root_mean_square_error(outputs, labels) < 2**53
+
+
+def real(labels: Any) -> Vectors:
+    inputs = np.zeros((len(labels), 2), np.int8)
+    return Vectors(Path("v.npz"), (inputs,), np.asarray(labels, np.float64))
+
+
+def test_errors_are_those_of_the_dequantized_first_output() -> None:
+    tensors = (tensor(1.0, 0), tensor(0.5, 2, index=1, shape=(1, 1)), tensor(index=2))
+    graph = Graph(tensors, (), (0,), (1, 2), "n")
+    # The outputs stand for (4 - 2)/2 = 1 and (22 - 2)/2 = 10.
+    outputs = (np.array([[4], [22]], np.int8), np.full((2, 2), 99, np.int8))
+    vectors = real([1, 14])
+    assert quality_of("mae", vectors, outputs, outputs, graph) == 2
+    assert rmse_of(vectors, outputs[0], graph) == pytest.approx(math.sqrt(8))
+
+
+def test_one_answer_to_all_reaches_the_error_of_the_median() -> None:
+    labels = np.arange(1001.0)
+    errors = np.abs(labels - 500)
+    luck = 2 * math.sqrt(np.square(errors).mean()) / math.sqrt(1001)
+    found = chance("mae", real(labels), network(1))
+    assert found == pytest.approx(errors.mean() - luck)
+    for constant in (0, 250, 499, 500, 600):
+        assert reached("mae", found, float(np.abs(labels - constant).mean()))
+
+
+def test_the_median_is_that_of_each_value() -> None:
+    labels = np.stack([np.zeros(100), np.full(100, 1000.0)], axis=1)
+    assert chance("mae", real(labels), network(2)) == 0
+
+
+@pytest.mark.parametrize("labels", [[3.0], [3.0] * 50, [1.0, 2.0]])
+def test_labels_that_one_answer_gets_right_prove_nothing(labels: list[float]) -> None:
+    found = chance("mae", real(labels), network(1))
+    assert found == pytest.approx(0.375 if len(labels) == 2 else 0)  # the median is off by 0.5
+    assert reached("mae", found, 0.4)
+
+
+def test_few_vectors_leave_room_for_luck_but_a_perfect_answer_is_none() -> None:
+    for count in range(2, 20):
+        labels = np.arange(count, dtype=float)
+        found = chance("mae", real(labels), network(1))
+        assert not reached("mae", found, 0)
+
+
+@pytest.mark.parametrize("count", [100, 1000])
+def test_answers_that_know_nothing_are_guesses(count: int) -> None:
+    rng = np.random.default_rng(count)
+    labels = rng.normal(20, 5, count)
+    found = chance("mae", real(labels), network(1))
+    errors = [float(np.abs(rng.normal(20, 1, count) - labels).mean()) for _ in range(500)]
+    assert np.mean([reached("mae", found, error) for error in errors]) > 0.95
+
+
+# Agreement
+
+
+def test_agreement_is_the_share_of_vectors_whose_outputs_all_equal_golden() -> None:
+    golden = (np.zeros((4, 2), np.int8), np.zeros((4, 3), np.float32))
+    outputs = tuple(array.copy() for array in golden)
+    vectors = Vectors(Path("v.npz"), (np.zeros((4, 2), np.int8),), None)
+    graph = network(2)
+    assert quality_of("agreement", vectors, outputs, golden, graph) == 1
+    outputs[0][1] = 1
+    outputs[1][1, 0] = 1
+    outputs[1][3, 2] = -0.0  # equal as a number, and not the same
+    assert quality_of("agreement", vectors, outputs, golden, graph) == 0.5
+    assert chance_of("agreement", vectors, graph) is None
+
+
+# Targets
+
+
+@pytest.mark.parametrize(
+    ("metric", "quality", "guesses", "target"),
+    [
+        ("accuracy", 0.9899, 0.5, 0.98),
+        ("accuracy", 0.58, 0.5, 0.58),
+        ("accuracy", 0.6285, 0.625, 0.628),  # 0.62 would be reached by guesses
+        ("accuracy", 1.0, 0.99, 1.0),
+        ("auc", 0.8792, 0.6, 0.87),
+        ("mae", 0.0734, 1.0, 0.074),
+        ("mae", 0.0734, 0.0739, 0.0734),  # 0.074 would be reached by guesses
+        ("mae", 1234.5, 9999.0, 1300.0),
+        ("mae", 9.99, 20.0, 10.0),
+        ("mae", 3.2e-7, 1.0, 3.2e-7),
+        ("mae", 0.0, 1.0, 0.0),
+        ("agreement", 1.0, None, 1.0),
+    ],
+)
+def test_a_target_is_rounded_so_that_golden_reaches_it_and_guesses_do_not(
+    metric: Metric, quality: float, guesses: float | None, target: float
+) -> None:
+    assert rounded_target(metric, quality, guesses) == pytest.approx(target, rel=1e-12)
+
+
+@given(
+    st.sampled_from(["accuracy", "auc", "mae"]),
+    st.floats(0, 1, allow_subnormal=False),
+    st.floats(0, 1, allow_subnormal=False),
+)
+def test_a_rounded_target_lies_between_golden_and_guesses(
+    metric: Metric, quality: float, guesses: float
+) -> None:
+    if reached(metric, guesses, quality):
+        return
+    target = rounded_target(metric, quality, guesses)
+    assert reached(metric, quality, target)
+    assert not reached(metric, guesses, target)
+
+
+def test_errors_and_shares_are_shown_as_people_read_them() -> None:
+    assert shown_quality("accuracy", 0.985) == "0.9850"
+    assert shown_quality("mae", 0.0734567, "°C") == "0.07346 °C"
+    assert shown_quality("mae", 1234.5) == "1,234"
+    assert shown_target("mae", 0.08, "°C") == "≤ 0.08 °C"
+    assert shown_target("agreement", 1.0) == "≥ 1"

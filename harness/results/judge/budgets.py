@@ -29,7 +29,7 @@ class _Budget(Section, frozen=True):
     """Name of a number, or a pattern such as `energy_*`."""
     worse: float | str
     """How much worse the number may get: a share of the old number (`"2%"`), an amount with its
-    unit (`"512 byte"`), or a plain number if the metric has no unit.
+    unit (`"512 byte"`), or a plain number if the metric has no unit or that of the labels.
     """
     model: str = "*"
     """Name of a model, or a pattern."""
@@ -127,11 +127,12 @@ def _rule(budget: _Budget, names: KnownNames, where: str) -> _Rule:
         )
     for name in judged if allowance.unit else ():
         unit = metric_of(name).unit
-        if unit != allowance.unit:
+        if (unit or "1") != allowance.unit:
+            plain = "" if unit else ", as a plain number"
             raise InputError(
                 f"{name} is in {_unit_text(unit)}, not in {_unit_text(allowance.unit)}",
                 where=f"{where}.worse",
-                remedy='use the unit of the metric, or a share: worse = "2%"',
+                remedy=f'use the unit of the metric{plain}, or a share: worse = "2%"',
             )
     return _Rule(budget.metric, budget.model, budget.target, allowance)
 
@@ -163,4 +164,4 @@ def _allowance(worse: float | str, where: str) -> Allowance:
 
 
 def _unit_text(unit: str) -> str:
-    return "numbers without a unit" if unit == "1" else unit
+    return {"1": "numbers without a unit", "": "the unit of the labels"}.get(unit, unit)

@@ -4,15 +4,18 @@ from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
+from harness.model.metric import BETTER
+
 Better = Literal["lower", "higher", ""]
 
 
 class Metric(NamedTuple):
     """The numbers whose names match `pattern`.
 
-    `better` is empty if neither direction is better. `unit` is empty if it is not known. `needs`
-    names the facts (see `run_context`) that must be equal in two runs for a comparison. `compared`
-    is False for numbers that depend on how busy the host is, or that follow from other numbers.
+    `better` is empty if neither direction is better. `unit` is empty if it is that of the labels,
+    or not known. `needs` names the facts (see `run_context`) that must be equal in two runs for a
+    comparison. `compared` is False for numbers that depend on how busy the host is, or that follow
+    from other numbers.
     """
 
     pattern: str
@@ -23,11 +26,14 @@ class Metric(NamedTuple):
 
 
 METRICS: Sequence[Metric] = (  # the first match applies
-    Metric("accuracy", "higher", "1", ("vectors",)),
-    Metric("auc", "higher", "1", ("vectors",)),
-    Metric("*_golden", "", "1", ("vectors",)),
-    Metric("*_target", "", "1"),
-    Metric("*_chance", "", "1", ("vectors",)),
+    Metric("accuracy", BETTER["accuracy"], "1", ("vectors",)),
+    Metric("auc", BETTER["auc"], "1", ("vectors",)),
+    Metric("agreement", BETTER["agreement"], "1", ("vectors",)),
+    Metric("mae", BETTER["mae"], "", ("vectors",)),  # in the unit of the labels, as the next ones
+    Metric("rmse", "lower", "", ("vectors",)),
+    Metric("*_golden", "", "", ("vectors",)),
+    Metric("*_target", "", ""),
+    Metric("*_chance", "", "", ("vectors",)),
     Metric("vectors", "", "1"),
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
     Metric("results_differing", "lower", "1", ("vectors",)),

@@ -13,7 +13,15 @@ from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered
-from harness.measure.quality import accuracy, auc, chance_of, of_recordings, quality_of
+from harness.measure.quality import (
+    accuracy,
+    auc,
+    chance_of,
+    mean_absolute_error,
+    of_recordings,
+    quality_of,
+    root_mean_square_error,
+)
 from harness.model.folder import Model
 from harness.model.graph import Graph
 from harness.model.mlperf_benchmarks import Benchmark, benchmark_of
@@ -75,23 +83,36 @@ class MlperfRun:
 
     @cached_property
     def quality(self) -> float:
-        """The model's metric, 0 to 1, for the printed numbers."""
-        labels = self.vectors.labels
-        if self.model.metric == "auc":
-            return auc(*of_recordings(self.values[:, 0], labels, self.vectors.recordings))
+        """The model's metric for the printed numbers."""
+        metric, vectors = self.model.metric, self.vectors
+        if metric == "agreement":
+            return (len(vectors) - len(self.differing)) / len(vectors)
+        if metric == "mae":
+            return mean_absolute_error(self.values, vectors.real_labels)
+        labels = vectors.class_labels
+        if metric == "auc":
+            return auc(*of_recordings(self.values[:, 0], labels, vectors.recordings))
         if self.network.arg_max is not None:
             return float((self.values[:, 0] == labels).mean())
         return accuracy(self.values, labels)
 
     @cached_property
     def golden_quality(self) -> float:
-        """The model's metric, 0 to 1, for golden's outputs."""
-        return quality_of(self.model.metric, self.vectors, self.golden, self.network)
+        """The model's metric for golden's outputs."""
+        golden = (self.golden,)
+        return quality_of(self.model.metric, self.vectors, golden, golden, self.network)
 
     @cached_property
-    def chance(self) -> float:
-        """The metric that guesses may reach on these vectors."""
+    def chance(self) -> float | None:
+        """The metric that guesses may reach on these vectors; None if nobody can guess."""
         return chance_of(self.model.metric, self.vectors, self.network)
+
+    @cached_property
+    def rmse(self) -> float | None:
+        """The root mean square error of a regression; None for other tasks."""
+        if self.model.metric != "mae":
+            return None
+        return root_mean_square_error(self.values, self.vectors.real_labels)
 
     @cached_property
     def differing(self) -> list[int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from harness.errors import ExitCode, HarnessError, InputError
 from harness.model import tflite_file
 from harness.model.folder import Model
+from harness.model.metric import reached
 from harness.model.mlperf_benchmarks import BENCHMARKS, Benchmark, benchmark_of
 from harness.runs.mlperf.mlperf_run import MlperfRun
 
@@ -25,7 +26,11 @@ class Outcome:
     @property
     def reached(self) -> bool:
         """Whether the benchmark's quality target was reached."""
-        return self.run is not None and self.run.quality >= self.benchmark.quality_target
+        return self.run is not None and _reaches(self.run, self.benchmark)
+
+
+def _reaches(run: MlperfRun, benchmark: Benchmark) -> bool:
+    return reached(benchmark.metric, run.quality, benchmark.quality_target)
 
 
 def models_of(models: Iterable[Model]) -> dict[str, Model]:
@@ -65,5 +70,5 @@ def _run(
         result = run(model, benchmark.id)
     except HarnessError as error:
         return Outcome(benchmark, reason=str(error), code=error.exit_code)
-    passed = result.quality >= benchmark.quality_target and not result.failures()
+    passed = _reaches(result, benchmark) and not result.failures()
     return Outcome(benchmark, result, code=ExitCode.PASSED if passed else ExitCode.FAILED)

@@ -1,0 +1,61 @@
+"""The quality of a run for a table, its target, and what it does not say."""
+
+from collections.abc import Iterable, Iterator
+
+from harness.model.metric import SHOWN, reached, shown_chance, shown_quality, shown_target
+from harness.results.record import Record
+from harness.support.printable import printable
+
+
+def quality_text(record: Record) -> str:
+    """Return the quality, without the name of its metric: `0.9850`, `0.0734 °C`."""
+    metric = record.model.metric
+    number = record.numbers[metric]
+    return shown_quality(metric, number.value, printable(number.unit))
+
+
+def target_text(record: Record) -> str:
+    """Return the quality target: `≥ 0.97`, `≤ 0.08`. Its unit is that of the quality."""
+    metric = record.model.metric
+    return shown_target(metric, record.numbers[f"{metric}_target"].value)
+
+
+def is_reached(record: Record) -> bool:
+    """Return whether the quality reaches its target."""
+    metric, numbers = record.model.metric, record.numbers
+    return reached(metric, numbers[metric].value, numbers[f"{metric}_target"].value)
+
+
+def chance_warning(record: Record) -> str:
+    """Return the warning about a quality that guesses reach, too; empty if they do not."""
+    metric, numbers = record.model.metric, record.numbers
+    chance = numbers.get(f"{metric}_chance")  # absent in older records, and for agreement
+    if chance is None or not reached(metric, chance.value, numbers[metric].value):
+        return ""
+    reaches = shown_chance(metric, chance.value, printable(chance.unit))
+    return f"{SHOWN[metric]} {quality_text(record)} proves nothing: {reaches} on these vectors"
+
+
+def rmse_notes(records: Iterable[Record]) -> Iterator[str]:
+    """Yield the root mean square error of each regression, and of each target if they differ."""
+    targets: dict[str, dict[str, list[str]]] = {}
+    for record in records:
+        if number := record.numbers.get("rmse"):
+            text = shown_quality("mae", number.value, printable(number.unit))
+            names = targets.setdefault(record.model.name, {}).setdefault(text, [])
+            names.append(record.target.name)
+    for model, values in targets.items():
+        for text, names in values.items():
+            on = f" on {', '.join(dict.fromkeys(names))}" if len(values) > 1 else ""
+            yield f"RMSE of {model}{on}: {text}"
+
+
+def agreement_notes(records: Iterable[Record]) -> Iterator[str]:
+    """Yield what agreement is, and that it says nothing about the model's quality."""
+    agreeing = [record for record in records if record.model.metric == "agreement"]
+    if agreeing:
+        names = ", ".join(dict.fromkeys(record.model.name for record in agreeing))
+        yield (
+            f"agreement of {names}: the share of vectors whose outputs equal golden; "
+            "without labels, nothing is known about the quality of the model"
+        )
