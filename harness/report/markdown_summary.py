@@ -129,7 +129,7 @@ def _row(status: CombinationStatus) -> list[str]:
         *map(escaped, status.build),
         "**✗ failed**" if status.failed else "passed",
         f"{SHOWN[record.model.metric]} {escaped(quality_text(record))}",
-        f"{record.differing:,}",
+        f"{record.differing:,}{f' in {record.subset}' if record.subset else ''}",
     ]
 
 

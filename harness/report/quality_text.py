@@ -20,10 +20,32 @@ def target_text(record: Record) -> str:
     return shown_target(metric, record.numbers[f"{metric}_target"].value)
 
 
-def is_reached(record: Record) -> bool:
-    """Return whether the quality reaches its target."""
+def is_missed(record: Record) -> bool:
+    """Return whether the quality misses its target, and that is a failure.
+
+    The target is that of all vectors: on a subset, golden may miss it, too.
+    """
+    golden_too = record.subset is not None and _misses(record, "_golden")
+    return _misses(record) and not golden_too
+
+
+def subset_warning(record: Record) -> str:
+    """Return the warning about a run of some of the vectors; empty if all ran."""
+    if record.subset is None:
+        return ""
+    warning = f"only {record.subset} ran: it is not compared with runs of all"
+    if not (_misses(record) and _misses(record, "_golden")):
+        return warning
+    metric = record.model.metric
+    golden = record.numbers[f"{metric}_golden"]
+    quality = shown_quality(metric, golden.value, printable(golden.unit))
+    return f"{warning}; golden misses the quality target on these, too: {quality}"
+
+
+def _misses(record: Record, whose: str = "") -> bool:
     metric, numbers = record.model.metric, record.numbers
-    return reached(metric, numbers[metric].value, numbers[f"{metric}_target"].value)
+    value, target = numbers[f"{metric}{whose}"].value, numbers[f"{metric}_target"].value
+    return not reached(metric, value, target)
 
 
 def chance_warning(record: Record) -> str:
