@@ -29,17 +29,22 @@ def is_missed(record: Record) -> bool:
     return _misses(record) and not golden_too
 
 
-def subset_warning(record: Record) -> str:
-    """Return the warning about a run of some of the vectors; empty if all ran."""
-    if record.subset is None:
-        return ""
-    warning = f"only {record.subset} ran: it is not compared with runs of all"
-    if not (_misses(record) and _misses(record, "_golden")):
-        return warning
-    metric = record.model.metric
-    golden = record.numbers[f"{metric}_golden"]
-    quality = shown_quality(metric, golden.value, printable(golden.unit))
-    return f"{warning}; golden misses the quality target on these, too: {quality}"
+def subset_notes(records: Iterable[Record]) -> Iterator[str]:
+    """Yield what it means that only some vectors ran, and where golden misses the target, too."""
+    partial = [record for record in records if record.subset is not None]
+    if partial:
+        subsets = ", ".join(dict.fromkeys(str(record.subset) for record in partial))
+        yield f"{subsets}: such a run is not compared with runs of all vectors"
+    for record in partial:
+        if _misses(record) and _misses(record, "_golden"):
+            metric = record.model.metric
+            number = record.numbers[f"{metric}_golden"]
+            golden = shown_quality(metric, number.value, printable(number.unit))
+            yield (
+                f"{record.model.name} on {record.target.name}: {SHOWN[metric]} "
+                f"{quality_text(record)} misses the target, but so does golden on these vectors "
+                f"({golden}): run all vectors to judge it"
+            )
 
 
 def _misses(record: Record, whose: str = "") -> bool:

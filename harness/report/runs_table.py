@@ -13,7 +13,6 @@ from harness.report.quality_text import (
     chance_warning,
     is_missed,
     quality_text,
-    subset_warning,
     target_text,
 )
 from harness.report.runs_legend import legend_of
@@ -85,8 +84,6 @@ def _warnings(record: Record) -> Iterator[str]:
     """Yield a warning about each number that deserves less trust than it seems."""
     numbers = record.numbers
     if warning := chance_warning(record):
-        yield warning
-    if warning := subset_warning(record):
         yield warning
     margin = numbers.get("stack_margin")
     if margin is not None and margin.value < _SMALL_MARGIN:
