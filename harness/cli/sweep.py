@@ -25,7 +25,7 @@ def sweep(
     progress: Progress,
     rows: list[SweepRow],
 ) -> None:
-    """Run every combination of `selection` as `quick` says, and append each result to `rows`."""
+    """Run every combination of `selection`, cut short by `quick`; append results to `rows`."""
     names = list(
         product(
             selection.targets,

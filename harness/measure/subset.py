@@ -1,6 +1,6 @@
 """Some of a model's vectors for a quick answer: which ones, so that they stand for all of them.
 
-The vectors have one order, of which every beginning is stratified. So the first 20 of 40 vectors
+The vectors have one order, and every beginning of it is stratified. So the first 20 of 40 vectors
 are the same as those of a run of 20, and a run may stop at any time. Vector 0 is always the first:
 profiles and estimates are of this vector.
 """
@@ -38,14 +38,14 @@ class Subset(msgspec.Struct, frozen=True):
 
 
 class Order(NamedTuple):
-    """The `numbers` of all vectors; a run may end after as many as one of `ends` says."""
+    """The `numbers` of all vectors; a run may end after as many as one of `ends`."""
 
     numbers: Sequence[int]
     ends: Sequence[int]
 
 
 def order_of(metric: Metric, vectors: Vectors) -> Order:
-    """Return the order in which every beginning of `vectors` stands for all of them.
+    """Return the order of `vectors`; every beginning of it stands for all of them.
 
     Each class has its share, and at least one vector as soon as there is room for one of each.
     The labels of a regression are spread from the least to the largest, and vectors without labels

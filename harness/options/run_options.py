@@ -92,7 +92,7 @@ def add_time_limit(add: Add) -> None:
         "--time-limit",
         type=number(0.001, _LONGEST),
         metavar="SECONDS",
-        help="end a run after so many seconds of inferences, with the vectors that ran until then",
+        help="end a run after SECONDS of inferences, with the vectors that ran until then",
     )
 
 

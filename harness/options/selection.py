@@ -184,7 +184,7 @@ class Selection:
                 self.check_name(axis, name)
 
     def check_vectors(self, quick: Quick) -> None:
-        """Raise `InputError` for the first model that cannot run as `quick` says."""
+        """Raise `InputError` for the first model that `quick` does not fit."""
         for name in self.models:
             quick.check(self.model(name))
 

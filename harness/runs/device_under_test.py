@@ -108,10 +108,10 @@ class DeviceUnderTest(Protocol):
         """Return all outputs of the model for one vector."""
 
     def run(self) -> AnyRun:
-        """Run the model on all its vectors.
+        """Run the model on its vectors, or on those that the request chooses.
 
-        Every vector is answered, or an `InfrastructureError` is raised. The run's `check` judges
-        the answers.
+        Every one of them is answered, or an `InfrastructureError` is raised. The run's `check`
+        judges the answers.
         """
 
 

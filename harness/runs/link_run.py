@@ -47,7 +47,7 @@ class Run:
     flash and RAM.
     `looks` int64 [N] is how often the debugger read memory during each inference; over a serial
     line, it never does.
-    Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
+    Times are in seconds: `wall` for all these vectors, `inference` for the part in which the host
     waited for results. `retries` counts repeated requests. `input_choice` is
     the reason for `input_via`, if the harness chose it.
     `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
@@ -56,7 +56,7 @@ class Run:
     `..._unavailable` has the reason if it is missing. `metered` is the energy, if a meter
     measured it. `unmapped` describes accesses that fault on a chip, if the target file allows them.
     `clock` is the measured clock of the core, if it has one and the firmware's counter can be read.
-    `subset` says which of the model's vectors ran; None if all did.
+    `subset` has the numbers of the vectors that ran, if not all of the model's did.
     """
 
     target: Target

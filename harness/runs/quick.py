@@ -21,7 +21,7 @@ class Schedule:
     """What a run does: `sequence` are the indices of `vectors` in the order in which they run.
 
     `numbers` are those of `vectors` in the model's file, which holds `of` vectors. After `seconds`,
-    the run ends as soon as it has as many vectors as one of `ends` says.
+    the run ends when it has as many vectors as one of `ends`.
     """
 
     vectors: Vectors
@@ -64,8 +64,7 @@ class Quick:
     def schedule(self, model: Model) -> Schedule:
         """Return the schedule of a run of `model`.
 
-        Raises `InputError` if the model does not have so many vectors, or if so few have no
-        quality.
+        Raises `InputError` if the model has fewer vectors, or if they are too few for its quality.
         """
         every = model.vectors
         count = len(every)
