@@ -78,10 +78,11 @@ class InputWay:
         index, start = 0, time.perf_counter()
         while index < (total := schedule.total(index, time.perf_counter() - start)):
             count = min(self._count(session, batches=batches), total - index)
-            numbers = [schedule.number(position) for position in range(index, index + count)]
             begin = time.perf_counter()
             try:
-                results = self._run(session, inputs[index : index + count], numbers)
+                results = self._run(
+                    session, inputs[index : index + count], schedule.running(index, count)
+                )
             except MemoryUnusableError as error:
                 self._to_serial(session, error)
                 continue

@@ -37,9 +37,15 @@ class Schedule:
             return len(self.sequence)
         return self.ends[bisect_left(self.ends, max(answered, 1))]
 
-    def number(self, position: int) -> int:
-        """Return the number of the vector at `position` in the sequence, as in the file."""
-        return int(self.numbers[self.sequence[position]])
+    def running(self, begin: int, count: int) -> Sequence[int]:
+        """Return the numbers of `count` vectors of the sequence, from place `begin` on.
+
+        It is a range if all vectors run, one after the other.
+        """
+        if len(self.vectors) == self.of and isinstance(self.sequence, range):
+            return self.sequence[begin : begin + count]
+        running: list[int] = self.numbers[list(self.sequence[begin : begin + count])].tolist()
+        return running
 
     def sorted(self, answered: int) -> tuple[Indices, Indices]:
         """Return which of `vectors` were answered, and the place of each in the sequence."""

@@ -173,6 +173,15 @@ def test_a_run_ends_with_a_whole_recording() -> None:
     assert schedule(range(4, 9, 2)).total(6, 9.0) == 6
 
 
+def test_what_runs_is_called_by_its_number_in_the_file() -> None:
+    assert schedule().running(2, 3) == range(2, 5)
+    some = replace(schedule(), numbers=np.arange(0, 16, 2), of=16)
+    assert some.running(2, 3) == [4, 6, 8]
+    shuffled = replace(schedule(), sequence=[0, 7, 3, 5, 1, 6, 2, 4])
+    assert shuffled.running(0, 3) == [0, 7, 3]
+    assert [each.tolist() for each in shuffled.sorted(3)] == [[0, 3, 7], [0, 2, 1]]
+
+
 # Runs of a model
 
 
