@@ -17,10 +17,10 @@ if sys.platform == "win32":  # before what may fail there without saying why
     )
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, InfrastructureError, InputError, Regression, Verdict
 
+TYPE_CHECKING = False  # as in `typing`, whose import takes longer than all else here
 if TYPE_CHECKING:
     from harness.model.folder import Model
     from harness.python_api import records, run
@@ -52,7 +52,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return a name of the API from the module that defines it."""
     if name == "__version__":
         return import_module("harness.support.version").VERSION

@@ -3,28 +3,15 @@
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.support.memory_map import Memory, Region
+from harness.support.memory_map import Memory
 from harness.target.chip_families import Family, family_of, id_of
+from harness.target.data_bus import on_one_bus
 from harness.target.memory_shares import buffer_options, halves, stack_size
 from harness.target.pyocd_chips import find_chip
-from harness.target.target_file import Core, Counter, Mcu, Port, Pyocd, Target
+from harness.target.target_file import Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
 KIND = "chip"
-
-_SYSTEM_BUS = 0x2000_0000  # a Cortex-M3 or M4 reaches what is below over another bus
-
-
-def _on_one_bus(ram: Region, core: Core) -> Region:
-    """Return the larger part of `ram` on one side of the border between the two buses.
-
-    Cortex-M3 and M4 read unaligned words, and so does CMSIS-NN. Across the border, they fault (K64
-    Sub-Family Reference Manual, "SRAM sizes and arrays").
-    """
-    if core not in {"cortex-m3", "cortex-m4", "cortex-m4f"} or _SYSTEM_BUS not in ram:
-        return ram
-    below, above = _SYSTEM_BUS - ram.origin, ram.end - _SYSTEM_BUS
-    return Region(_SYSTEM_BUS, above) if above >= below else Region(ram.origin, below)
 
 
 def derive_chip(name: str) -> Target:
@@ -49,13 +36,13 @@ def derive_chip(name: str) -> Target:
         )
     family = family or Family(chips=(chip.name,), source="its CMSIS pack")
     flash, ram = family.flash or chip.flash, family.ram or next(iter(chip.rams), None)
+    ram = on_one_bus(ram, core) if ram else None
     if flash is None or ram is None:
         raise InputError(
             f"pyOCD's map of this chip has no {'flash' if flash is None else 'RAM'}",
             where=f"chip:{chip.name}",
             remedy="name the chip more exactly, or write a target file with its memory",
         )
-    ram = _on_one_bus(ram, core)
     for_data = halves(ram)[1].size if family.load == "ram" else ram.size
     target = Target(
         name=f"chip:{chip.name}",

@@ -13,7 +13,8 @@ from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target import pyocd_chips
 from harness.target.chip_families import families, family_of
-from harness.target.chip_target import _on_one_bus, derive_chip
+from harness.target.chip_target import derive_chip
+from harness.target.data_bus import on_one_bus
 from harness.target.find_target import find_target, load_target
 from harness.target.pyocd_chips import (
     Chip,
@@ -206,15 +207,15 @@ def test_a_small_ram_gets_a_small_stack_and_small_buffers() -> None:
         ("kl25z", Region(0x1FFF_F000, 0x4000)),  # a Cortex-M0+: one bus, no unaligned access
     ],
 )
-def test_the_ram_of_a_cortex_m4_is_on_one_bus(chip: str, ram: Region) -> None:
+def test_the_ram_of_a_cortex_m4_ison_one_bus(chip: str, ram: Region) -> None:
     """An unaligned access across 0x2000_0000 faults; CMSIS-NN makes such accesses."""
     assert derive_chip(chip).memory.ram == ram
 
 
 def test_the_larger_part_is_taken() -> None:
-    assert _on_one_bus(Region(0x1FFF_0000, 0x1_8000), "cortex-m3") == Region(0x1FFF_0000, 0x1_0000)
-    assert _on_one_bus(Region(0x2000_0000, 0x8000), "cortex-m4f") == Region(0x2000_0000, 0x8000)
-    assert _on_one_bus(Region(0x1000_0000, 0x8000), "cortex-m4f") == Region(0x1000_0000, 0x8000)
+    assert on_one_bus(Region(0x1FFF_0000, 0x1_8000), "cortex-m3") == Region(0x1FFF_0000, 0x1_0000)
+    assert on_one_bus(Region(0x2000_0000, 0x8000), "cortex-m4f") == Region(0x2000_0000, 0x8000)
+    assert on_one_bus(Region(0x1000_0000, 0x8000), "cortex-m4f") == Region(0x1000_0000, 0x8000)
 
 
 def test_upper_and_lower_case_are_one_chip() -> None:
