@@ -101,9 +101,10 @@ def _check(model: Model, asked: int, least: int) -> None:
             remedy=f"give at most {count}, or leave it out to run all",
         )
     if asked < least:
+        kind = "vector" if model.vectors.recordings is None else "recording"
         raise InputError(
             f"{SHOWN[model.metric]} of {model.name} needs at least {least:,} vectors: one normal "
-            "and one abnormal recording",
+            f"and one abnormal {kind}",
             where=f"--vectors={asked}",
             remedy=f"give at least {least}",
         )
