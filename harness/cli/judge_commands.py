@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode
@@ -22,6 +23,9 @@ from harness.results.record_file import read_record
 from harness.results.store.open_results import add_store_option, open_store
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
+
+if TYPE_CHECKING:  # sqlalchemy
+    from harness.results.store.store import RunFilter
 
 _RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch or a commit"
 
@@ -108,23 +112,26 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _trend(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.report.trend_plot import plot_trends, print_trend  # noqa: PLC0415 - sqlalchemy
-    from harness.results.judge.trend import cause, trends  # noqa: PLC0415 - sqlalchemy
+    from harness.results.judge.trend import cause, partial_engines, trends  # noqa: PLC0415 - sqlalchemy
 
     plot = plot_path(options)
     with ExitStack() as stack:
         with options.progress.step("reading Records"):
             store = stack.enter_context(open_store(options.store, workspace))
-            selected = trends(
-                store,
-                options.metric,
-                target=options.target,
-                model=options.model,
-                engine=options.engine,
-                toolchain=options.toolchain,
-                branch=options.branch,
-            )
+            filters: RunFilter = {
+                "target": options.target,
+                "model": options.model,
+                "engine": options.engine,
+                "toolchain": options.toolchain,
+                "branch": options.branch,
+            }
+            selected = trends(store, options.metric, **filters)
+            left_out = partial_engines(store.find(**filters), **filters)
         for trend in selected:
             print_trend(trend, partial(cause, store), Terminal())
+    if left_out:
+        print_line(Terminal(), f"left out, because only some vectors ran: {', '.join(left_out)}")
+        print_line(Terminal(), f"  to see one: --engine={left_out[0]}")
     if plot:
         with options.progress.step("drawing the plot"):
             plot_trends(selected, plot)

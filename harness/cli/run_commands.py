@@ -15,6 +15,7 @@ from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
     RunOptions,
     add_run_options,
+    add_vectors,
     board_options,
 )
 from harness.options.selection import Selection, add_options
@@ -27,6 +28,7 @@ from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
 from harness.runs.device_under_test import AnyRun
+from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
@@ -44,6 +46,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     swept = parsers["sweep"]
     add_options(swept.add_argument)
     BoardOptions.add_options(swept.add_argument)
+    add_vectors(swept.add_argument)
     add_plot_option(swept.add_argument)
     swept.set_defaults(command=_sweep)
 
@@ -57,6 +60,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         run_options.selection.check()
         for name in run_options.selection.targets:
             run_options.meter.check(run_options.selection.target(name))
+        run_options.selection.check_vectors(run_options.quick)
     upload = StoreUpload(run_options.store)
     records: list[Record] = []
     paths: list[Path] = []
@@ -151,10 +155,12 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
         selection.check()
+        quick = Quick(options.vectors)
+        selection.check_vectors(quick)
     plot = plot_path(options)
     rows: list[SweepRow] = []
     try:
-        sweep(selection, board_options(options), progress, rows)
+        sweep(selection, board_options(options), quick, progress, rows)
     finally:
         if rows:
             print_sweep(rows, Terminal())

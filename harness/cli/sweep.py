@@ -1,6 +1,8 @@
 """A sweep: runs every combination; one that fails does not stop the others."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 from harness.board.board_options import BoardOptions
@@ -11,14 +13,19 @@ from harness.results.judge.sweep_row import SweepRow
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import bench
 from harness.runs.health import Health
+from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 
 
 def sweep(
-    selection: Selection, board: BoardOptions, progress: Progress, rows: list[SweepRow]
+    selection: Selection,
+    board: BoardOptions,
+    quick: Quick,
+    progress: Progress,
+    rows: list[SweepRow],
 ) -> None:
-    """Run every combination of `selection`, and append each result to `rows`."""
+    """Run every combination of `selection`, cut short by `quick`; append results to `rows`."""
     names = list(
         product(
             selection.targets,
@@ -28,34 +35,37 @@ def sweep(
             selection.opts,
         )
     )
-    health = Health()
+    request = partial(
+        RunRequest,
+        workspace=selection.workspace,
+        progress=progress,
+        board_options=board,
+        health=Health(),
+        quick=quick,
+    )
     for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)
         try:
             with progress.step(f"{position} of {len(names)}: {row}"):
-                rows.append(_run(selection, row, board, progress, health))
+                rows.append(_run(selection, row, request))
         except HarnessError as error:
             rows.append(replace(row, reasons=[str(error)], code=error.exit_code))
 
 
-def _run(
-    selection: Selection, row: SweepRow, board: BoardOptions, progress: Progress, health: Health
-) -> SweepRow:
-    request = RunRequest(
+def _run(selection: Selection, row: SweepRow, request: Callable[..., RunRequest]) -> SweepRow:
+    combination = request(
         target=selection.target(row.target),
         model=selection.model(row.model),
-        workspace=selection.workspace,
         engine=selection.engine(row.engine),
         toolchain=find_toolchain(row.toolchain, row.opt),
-        progress=progress,
-        board_options=board,
-        health=health,
     )
-    with bench(request) as dut:
+    with bench(combination) as dut:
         run = dut.run()
     record = record_of(run, selection.workspace)
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
-    measured = replace(row, numbers=record.numbers, reasons=record.reasons, code=code)
+    measured = replace(
+        row, numbers=record.numbers, subset=record.subset, reasons=record.reasons, code=code
+    )
     try:
         keep_record(record, selection.workspace)
     except RecordElsewhereError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import InputError
 from harness.model.graph import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +45,20 @@ def pack(tensors: Sequence[Tensor], values: Sequence[Array]) -> bytes:
         data = np.ascontiguousarray(value).tobytes()
         block[begin : begin + len(data)] = data
     return bytes(block)
+
+
+def pack_checked(tensors: Sequence[Tensor], values: Sequence[Array], model: str) -> bytes:
+    """Do the same as `pack`; `InputError` if `values` do not fit the inputs of `model`."""
+    if len(values) != len(tensors):
+        raise InputError(f"the model takes {len(tensors)} inputs, not {len(values)}", where=model)
+    for index, (value, tensor) in enumerate(zip(values, tensors, strict=True)):
+        if value.dtype != tensor.dtype or value.size != tensor.elements:
+            raise InputError(
+                f"the model takes {tensor.elements} {tensor.dtype} values, "
+                f"not {value.size} of {value.dtype}",
+                where=f"{model}: input {index}" if len(tensors) > 1 else model,
+            )
+    return pack(tensors, values)
 
 
 def unpack(tensors: Sequence[Tensor], block: bytes) -> tuple[Array, ...]:

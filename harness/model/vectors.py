@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,19 @@ class Vectors:
         if self.labels is None:
             raise self._unlabelled()
         return self.labels.reshape(len(self), -1).astype(np.float64)
+
+    def taken(self, numbers: npt.NDArray[np.int64]) -> "Vectors":
+        """Return the vectors with these sorted `numbers`; itself, if they are all."""
+        if len(numbers) == len(self):
+            return self
+        golden, labels, recordings = self.all_golden, self.labels, self.recordings
+        return replace(
+            self,
+            all_inputs=tuple(frozen(array[numbers]) for array in self.all_inputs),
+            labels=None if labels is None else frozen(labels[numbers]),
+            all_golden=None if golden is None else tuple(frozen(each[numbers]) for each in golden),
+            recordings=None if recordings is None else frozen(recordings[numbers]),
+        )
 
     def _unlabelled(self) -> InputError:
         remedy = "save it as labels=..., or give the task agreement, which needs none"

@@ -19,13 +19,16 @@ from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option
 from harness.runs.health import Health
 from harness.runs.mlperf.window_plan import WindowPlan
+from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
-from harness.support.numbers import whole_number
+from harness.support.numbers import number, whole_number
 from harness.support.progress import Progress
 from harness.target.target_file import Target
 from harness.workspace import Workspace
 
 _MOST_WINDOWS = 10_000  # more than a day
+_MOST_VECTORS = 10**9
+_LONGEST = 1e9  # seconds
 
 Add = Callable[..., Any]
 """argparse's `add_argument` or pytest's `addoption`."""
@@ -52,6 +55,8 @@ def add_run_options(group: Callable[[str], Add]) -> None:
         help="protocol between host and firmware: the harness's own link (default), or that of "
         "MLPerf Tiny (docs/mlperf.md)",
     )
+    add_vectors(measure)
+    add_time_limit(measure)
     add_windows(measure)
     Metering.add_options(group("energy"))
     results = group("results")
@@ -68,6 +73,26 @@ def add_windows(add: Add) -> None:
         metavar="N",
         help="number of 10 s windows for MLPerf Tiny; the median is the performance (default: "
         f"{WindowPlan.windows}; 0: only accuracy)",
+    )
+
+
+def add_vectors(add: Add) -> None:
+    """Declare `--vectors`."""
+    add(
+        "--vectors",
+        type=whole_number(1, _MOST_VECTORS),
+        metavar="N",
+        help="run only N of the vectors, which stand for all of them (docs/vectors.md)",
+    )
+
+
+def add_time_limit(add: Add) -> None:
+    """Declare `--time-limit`."""
+    add(
+        "--time-limit",
+        type=number(0.001, _LONGEST),
+        metavar="SECONDS",
+        help="end a run after SECONDS of inferences, with the vectors that ran until then",
     )
 
 
@@ -93,6 +118,7 @@ class RunOptions:
     store: str = ""
     gate: Gate | None = None
     health: Health = field(default_factory=Health)
+    quick: Quick = field(default_factory=Quick)
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "RunOptions":
@@ -102,6 +128,7 @@ class RunOptions:
         """
         selection = Selection.of(options, workspace)
         _check_protocol(options)
+        _check_meter(options)
         gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
         return cls(
             selection=selection,
@@ -112,6 +139,7 @@ class RunOptions:
             meter=Metering.of(options),
             store=options.store,
             gate=gate,
+            quick=Quick(options.vectors, options.time_limit),
         )
 
     def target(self, target: Target) -> Target:
@@ -122,6 +150,7 @@ class RunOptions:
 
     def request(self, choice: Choice, progress: Progress, metering: Metering) -> RunRequest:
         """Return the request for one combination; `metering` is the opened meter."""
+        self.quick.check(choice.model)
         return RunRequest(
             target=self.target(choice.target),
             model=choice.model,
@@ -135,6 +164,7 @@ class RunOptions:
             profile=self.profile,
             plan=self.plan,
             health=self.health,
+            quick=self.quick,
         )
 
 
@@ -156,6 +186,8 @@ def _check_protocol(options: Any) -> None:
     for used, option in (
         (options.profile, "--profile"),
         (options.input_via == "debug", "--input-via=debug"),
+        (options.vectors is not None, "--vectors"),
+        (options.time_limit is not None, "--time-limit"),
     ):
         if used:
             raise InputError(
@@ -163,3 +195,13 @@ def _check_protocol(options: Any) -> None:
                 where=option,
                 remedy="use --protocol=link",
             )
+
+
+def _check_meter(options: Any) -> None:
+    """Raise `InputError` for a time limit with a meter, which measures a run as it was planned."""
+    if options.meter and options.time_limit is not None:
+        raise InputError(
+            "a meter measures a whole run",
+            where="--time-limit",
+            remedy="use --vectors=N for a shorter one",
+        )

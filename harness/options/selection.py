@@ -27,6 +27,7 @@ from harness.image.toolchain import (
     find_toolchain,
 )
 from harness.model.folder import Model, find_model, list_models
+from harness.runs.quick import Quick
 from harness.support.bundled_files import is_path
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
@@ -181,6 +182,11 @@ class Selection:
         for axis in AXES[1:]:
             for name in getattr(self, f"{axis}s"):
                 self.check_name(axis, name)
+
+    def check_vectors(self, quick: Quick) -> None:
+        """Raise `InputError` for the first model that `quick` does not fit."""
+        for name in self.models:
+            quick.check(self.model(name))
 
     def check_name(self, axis: str, name: str) -> None:
         """Raise `InputError` if no target, model, engine, toolchain or flag has this `name`."""

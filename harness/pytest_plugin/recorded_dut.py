@@ -63,7 +63,7 @@ class RecordedDut:
             return self.device.infer_all(*inputs)
 
     def run(self) -> Any:
-        """Run the model on all its vectors, write the Record, and return the run.
+        """Run the model on its vectors, write the Record, and return the run.
 
         The run is a `harness.Run`, or a `MlperfRun` with `--protocol=mlperf-tiny`. Every vector
         is answered, or an `InfrastructureError` is raised and nothing is recorded.

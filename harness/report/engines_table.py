@@ -236,4 +236,6 @@ def title_of(group: SideBySide) -> str:
     """Return target, model and build of the group, as a title."""
     first = group.first
     build = f"{first.image.toolchain} {first.image.optimize}"
+    if first.subset:
+        build = f"{build}, {first.subset}"
     return printable(f"{first.target.name}, {first.model.name} ({build})")

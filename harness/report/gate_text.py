@@ -20,6 +20,8 @@ def failure_text(judgement: Judgement, folder: Path) -> str:
     for delta, allowance in judgement.worse:
         lines.append(f"  {_row(delta)}{f', budget {allowance}' if allowance.value else ''}")
     lines += [f"  {delta.name}: not comparable, {delta.why}" for delta in judgement.not_comparable]
+    if judgement.baseline is None and judgement.record.subset:
+        lines.append("  a run of some of the vectors is not compared with a baseline of all")
     if judgement.comparison:
         lines += [f"  why: {cause}" for cause in explain(judgement.comparison)]
     command = accept_command([judgement.record], folder)
@@ -73,7 +75,8 @@ def accept_command(records: Iterable[Record], folder: Path) -> str:
 def _title(judgement: Judgement, folder: Path) -> str:
     title = str(judgement.record.combination)
     if judgement.baseline is None:
-        return f"{title}: there is no baseline in {folder}"
+        of_subset = f" of {judgement.record.subset}" if judgement.record.subset else ""
+        return f"{title}: there is no baseline{of_subset} in {folder}"
     what = "not comparable with"
     if judgement.worse:
         what = "worse than"

@@ -17,7 +17,7 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS, Series
 from harness.report.plain_text import Shown, percent, quantity, short, show
-from harness.report.quality_text import agreement_notes, quality_text, target_text
+from harness.report.quality_text import agreement_notes, quality_text, subset_notes, target_text
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.metrics import TICK_UNITS, tick_unit
@@ -97,6 +97,7 @@ def _environment() -> Environment:
         quality_text,
         target_text,
         agreement_notes,
+        subset_notes,
     ):
         environment.globals[function.__name__] = function
     environment.globals["point_text"] = _point_text

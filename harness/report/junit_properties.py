@@ -14,6 +14,7 @@ def properties(record: Record) -> list[tuple[str, str]]:
         ("engine", record.engine),
         ("toolchain", f"{image.toolchain} {image.optimize}"),
         ("verdict", record.verdict),
+        *([("subset", str(record.subset))] if record.subset else []),
         *((name, _text(number)) for name, number in record.numbers.items()),
     ]
 

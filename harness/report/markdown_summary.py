@@ -10,7 +10,7 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
 from harness.report.plain_text import percent, short, show
-from harness.report.quality_text import agreement_notes, quality_text
+from harness.report.quality_text import agreement_notes, quality_text, subset_notes
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.compare import Delta, Judged
@@ -117,7 +117,7 @@ def _table(summary: Summary) -> Iterator[str]:
         yield f"\nand {len(summary.statuses) - _MAX_ROWS} more"
     yield "\nNumbers without a kind are exact: the same on every machine."
     records = [status.record for status in summary.statuses]
-    for line in (*agreement_notes(records), *other_golden(records)):
+    for line in (*agreement_notes(records), *subset_notes(records), *other_golden(records)):
         yield f"\n{_line(line)}"
 
 
@@ -129,7 +129,7 @@ def _row(status: CombinationStatus) -> list[str]:
         *map(escaped, status.build),
         "**✗ failed**" if status.failed else "passed",
         f"{SHOWN[record.model.metric]} {escaped(quality_text(record))}",
-        f"{record.differing:,}",
+        f"{record.differing:,}{f' in {record.subset}' if record.subset else ''}",
     ]
 
 

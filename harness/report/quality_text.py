@@ -20,10 +20,37 @@ def target_text(record: Record) -> str:
     return shown_target(metric, record.numbers[f"{metric}_target"].value)
 
 
-def is_reached(record: Record) -> bool:
-    """Return whether the quality reaches its target."""
+def is_missed(record: Record) -> bool:
+    """Return whether the quality misses its target, and that is a failure.
+
+    The target is that of all vectors: on a subset, golden may miss it, too.
+    """
+    golden_too = record.subset is not None and _misses(record, "_golden")
+    return _misses(record) and not golden_too
+
+
+def subset_notes(records: Iterable[Record]) -> Iterator[str]:
+    """Yield what it means that only some vectors ran, and where golden misses the target, too."""
+    partial = [record for record in records if record.subset is not None]
+    if partial:
+        subsets = ", ".join(dict.fromkeys(str(record.subset) for record in partial))
+        yield f"{subsets}: such a run is not compared with runs of all vectors"
+    for record in partial:
+        if _misses(record) and _misses(record, "_golden"):
+            metric = record.model.metric
+            number = record.numbers[f"{metric}_golden"]
+            golden = shown_quality(metric, number.value, printable(number.unit))
+            yield (
+                f"{record.model.name} on {record.target.name}: {SHOWN[metric]} "
+                f"{quality_text(record)} misses the target, but so does golden on these vectors "
+                f"({golden}): run all vectors to judge it"
+            )
+
+
+def _misses(record: Record, whose: str = "") -> bool:
     metric, numbers = record.model.metric, record.numbers
-    return reached(metric, numbers[metric].value, numbers[f"{metric}_target"].value)
+    value, target = numbers[f"{metric}{whose}"].value, numbers[f"{metric}_target"].value
+    return not reached(metric, value, target)
 
 
 def chance_warning(record: Record) -> str:

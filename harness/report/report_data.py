@@ -105,7 +105,8 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
     """Return the data of a report on the runs in `store`, of one `branch` or of all.
 
     Runs are compared with the baselines of `gate`; without a gate, with the runs a week before.
-    Raises `InputError` if there is no run.
+    A run of some of the vectors is in it only if it is as new as the others: nobody expects it
+    every night. Raises `InputError` if there is no run.
     """
     entries = store.find(newest_first=False, branch=branch)
     if not entries:
@@ -124,6 +125,7 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
         for key, history in sorted(histories.items(), key=lambda item: (item[0][1], item[0]))
         if history[-1].started >= last - _FORGOTTEN
     ]
+    statuses = [each for each in statuses if not (each.stale and each.record.subset)]
     statuses.sort(key=lambda status: not status.failed)
     return Summary(statuses, len(entries), entries[0].started, last)
 

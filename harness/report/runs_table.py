@@ -9,7 +9,12 @@ from harness.model.metric import SHOWN, SIGN
 from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
 from harness.report.plain_text import built_with, few_digits, quantity
-from harness.report.quality_text import chance_warning, is_reached, quality_text, target_text
+from harness.report.quality_text import (
+    chance_warning,
+    is_missed,
+    quality_text,
+    target_text,
+)
 from harness.report.runs_legend import legend_of
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
@@ -107,13 +112,19 @@ def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Tex
         latency = [_two_lines(time, f"{value['throughput']:.3f}")]
     return [
         _two_lines(record.model.name, record.image.engine),
-        _two_lines(quality_text(record), target_text(record), good=is_reached(record)),
-        _two_lines(f"{value['vectors']:,}", f"{record.differing:,}", good=record.differing == 0),
+        _two_lines(quality_text(record), target_text(record), good=not is_missed(record)),
+        _two_lines(_vectors(record), f"{record.differing:,}", good=record.differing == 0),
         *(_ticks(record, unit) for unit in units),
         *latency,
         Text(f"{value['flash']:,}\n{value['ram']:,}"),
         f"{value['wall']:.1f} s",
     ]
+
+
+def _vectors(record: Record) -> str:
+    """Return how many vectors ran, and of how many if not all did."""
+    count = f"{record.numbers['vectors'].value:,}"
+    return f"{count} of {record.subset.of:,}" if record.subset else count
 
 
 def _ticks(record: Record, unit: str) -> str | Text:

@@ -46,7 +46,9 @@ def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
         if index:
             table.add_line()
         target, model = group[0].target, group[0].model
-        table.add_line(keeping(f"{target}, {model}", target, model, style="bold"))
+        subsets = {str(row.subset): None for row in group if row.subset}
+        title = ", ".join([target, model, *subsets])
+        table.add_line(keeping(title, target, model, style="bold"))
         for row in sorted(group, key=_passed):
             built = (*[row.engine] * several, f"{row.toolchain} {row.opt}")
             verdict = verdict_text(passed=_passed(row))

@@ -1,6 +1,9 @@
 """The combination: what a run ran on, and how it was built."""
 
+import re
 from typing import NamedTuple
+
+_OF_SUBSET = re.compile(r"/\d+-of-\d+(/|\Z)")
 
 
 class Combination(NamedTuple):
@@ -14,3 +17,13 @@ class Combination(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.target}, {self.model} ({self.engine}, {self.toolchain} {self.optimize})"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some of the model's vectors ran."""
+        return bool(_OF_SUBSET.search(self.engine))
+
+
+def of_subset(ran: int, of: int) -> str:
+    """Return what the engine's name ends with if only `ran` of the model's vectors ran."""
+    return f"/{ran}-of-{of}"

@@ -9,8 +9,9 @@ from harness.image.memory_use import MemoryUse
 from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.number import Number
+from harness.measure.subset import Subset
 from harness.model.metric import Metric
-from harness.results.combination import Combination
+from harness.results.combination import Combination, of_subset
 from harness.runs.layer_profile import LayerProfile
 from harness.runs.mlperf.runner import Window
 from harness.support.memory_map import Load
@@ -215,6 +216,8 @@ class Record(msgspec.Struct, frozen=True):
     """Measurement windows of the protocol mlperf-tiny."""
     session: Text = ""  # for records without this key
     """The command or the pytest session that made the run. Its runs have the same value."""
+    subset: Subset | None = None
+    """Which of the model's vectors ran. It is null if all did."""
 
     @property
     def combination(self) -> Combination:
@@ -229,11 +232,14 @@ class Record(msgspec.Struct, frozen=True):
         """The engine, the protocol if it is not the link, and the memory if it is not flash.
 
         Runs over another protocol, or in energy mode, use another firmware, and code takes other
-        times in RAM. They are not compared with runs over the link from flash.
+        times in RAM. They are not compared with runs over the link from flash. Nor is a run of some
+        of the vectors compared with one of all: it has their number.
         """
         engine = self.image.engine
         if self.load == "ram":
             engine += "/ram"
+        if self.subset is not None:
+            engine += of_subset(len(self.subset.vectors), self.subset.of)
         if self.protocol == "link":
             return engine
         energy = any(window.microseconds is None for window in self.windows)

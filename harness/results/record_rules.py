@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import chain
 
 from harness.measure.number import Number
+from harness.measure.subset import Subset
 from harness.results.record import Record
 
 _MAX_ID = 240  # bytes; file names have up to 255, with the suffix `.partial`
@@ -49,6 +50,8 @@ def check(record: Record) -> None:
         raise BrokenRuleError(
             f"ticks: number of entries is {len(record.ticks)}, but there are {vectors} vectors"
         )
+    if record.subset is not None:
+        _check_subset(record.subset, vectors)
     windows = record.numbers["windows"].value if record.protocol == "mlperf-tiny" else 0
     if len(record.windows) != windows:
         raise BrokenRuleError(
@@ -73,6 +76,18 @@ def _check_presence(record: Record) -> None:
         )
     if not any(f"{unit}_median" in record.numbers for unit in ("instructions", "cycles")):
         raise BrokenRuleError("numbers: instructions_median or cycles_median is required")
+
+
+def _check_subset(subset: Subset, count: float) -> None:
+    numbers = subset.vectors
+    if len(numbers) != count:
+        raise BrokenRuleError(
+            f"subset.vectors: number of entries is {len(numbers)}, but there are {count} vectors"
+        )
+    if numbers != sorted(set(numbers)) or numbers[-1] >= subset.of or count == subset.of:
+        raise BrokenRuleError(
+            f"subset.vectors: is not some of the numbers 0 to {subset.of - 1}, in their order"
+        )
 
 
 def _check_time(key: str, value: str) -> None:

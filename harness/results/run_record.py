@@ -111,6 +111,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         memory=run.memory,
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
         load=run.target.load,
+        subset=run.subset,
         session=os.environ.get(_XDIST_SESSION) or _SESSION,
         **measured,
     )

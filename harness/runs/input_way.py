@@ -14,6 +14,7 @@ from harness.link.batch import Queue
 from harness.link.messages import Result
 from harness.link.protocol import InputChoice, InputVia
 from harness.runs.link_session import MemoryUnusableError, Session
+from harness.runs.quick import Schedule
 from harness.support.progress import Progress
 from harness.target.target_file import Target
 
@@ -71,16 +72,16 @@ class InputWay:
         return result
 
     def results(
-        self, session: Session, inputs: Sequence[bytes], *, batches: bool
+        self, session: Session, inputs: Sequence[bytes], schedule: Schedule, *, batches: bool
     ) -> Iterator[Result]:
-        """Run all `inputs`, and yield a result for each."""
-        index = 0
-        while index < len(inputs):
-            count = min(self._count(session, batches=batches), len(inputs) - index)
+        """Run `inputs`, the vectors of `schedule` in its sequence; yield a result for each."""
+        index, start = 0, time.perf_counter()
+        while index < (total := schedule.total(index, time.perf_counter() - start)):
+            count = min(self._count(session, batches=batches), total - index)
             begin = time.perf_counter()
             try:
                 results = self._run(
-                    session, inputs[index : index + count], range(index, index + count)
+                    session, inputs[index : index + count], schedule.running(index, count)
                 )
             except MemoryUnusableError as error:
                 self._to_serial(session, error)

@@ -18,14 +18,14 @@ from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.measure.core_clock import ClockBounds, hz_of, measure_clock
 from harness.measure.cycles.estimate import Estimate
-from harness.model.tensor_block import pack, unpack
-from harness.model.vectors import Vectors
+from harness.model.tensor_block import pack, pack_checked, unpack
 from harness.runs.device_under_test import BoardUnderTest
 from harness.runs.divergence import first_difference
 from harness.runs.input_way import InputWay
 from harness.runs.layer_profile import Profile, profile_of
 from harness.runs.link_run import Run
 from harness.runs.link_session import Session, open_session
+from harness.runs.quick import Schedule
 from harness.runs.request import RunRequest
 
 Array = npt.NDArray[Any]
@@ -61,12 +61,12 @@ class LinkDut(BoardUnderTest):
         return unpack(self._network.output_tensors, self._opened.infer(self._packed(inputs)).output)
 
     def run(self) -> Run:
-        """Run the model on all its vectors and return the result.
+        """Run the model on its vectors, as `quick` of the request says, and return the result.
 
         Every vector is answered, or an `InfrastructureError` is raised. `Run.check` judges the
         answers. A warm-up inference comes first and is not counted.
         """
-        run = self._stream(self.model.vectors)
+        run = self._stream(self._request.quick.schedule(self.model))
         if run.first_difference is not None and self.model.export is None:
             run = self._traced(run, run.first_difference.vector)
         if self._request.profile:
@@ -101,14 +101,16 @@ class LinkDut(BoardUnderTest):
         inputs = pack(self._network.input_tensors, first)
         return estimate_inference(self.target, self.image, inputs, counted)
 
-    def _stream(self, vectors: Vectors) -> Run:
-        expected, source = self._golden()
+    def _stream(self, schedule: Schedule) -> Run:
+        vectors, sequence = schedule.vectors, schedule.sequence
+        golden, source = self._golden(vectors)
         session, link, way = self._opened, self._link, self._way
         retries = link.retries
         link.clear_log()
         session.hz = hz = self._measured_hz(link)
         results = []
-        inputs = [self._packed(values) for values in zip(*vectors.all_inputs, strict=True)]
+        packed = [self._packed(values) for values in zip(*vectors.all_inputs, strict=True)]
+        inputs = [packed[index] for index in sequence]
         meter = self._meter_session()
         batches = meter is None  # a meter needs the time of each inference
         # With cold caches; it is not one of the results.
@@ -116,13 +118,15 @@ class LinkDut(BoardUnderTest):
         waited, answered = link.waited, len(link.spans)
         with (
             meter or nullcontext(),
-            self._request.progress.step(self._request.streaming, len(vectors), "vectors") as step,
+            self._request.progress.step(self._request.streaming, len(inputs), "vectors") as step,
         ):
             begin = time.perf_counter()
-            for result in way.results(session, inputs, batches=batches):
+            for result in way.results(session, inputs, schedule, batches=batches):
                 results.append(result)
                 step()
             wall = time.perf_counter() - begin
+        ran, places = schedule.sorted(len(results))
+        results = [results[place] for place in places]
         ticks = [self._ticks(result) for result in results]
         if self.image.heap:
             session.welcome = self.welcome = link.hello(
@@ -131,6 +135,7 @@ class LinkDut(BoardUnderTest):
         heap = self.welcome.arena_size if self.image.heap else 0
         stack = self._stack(max(result.stack for result in results))
         spans = link.spans[answered:]
+        looks = [span.looks for span in spans if not span.disturbed]
         with self._request.progress.step(f"reading the memory use of {self.model.name}"):
             memory = memory_use(self.image.elf, heap, self.target.load)
         return Run(
@@ -140,8 +145,9 @@ class LinkDut(BoardUnderTest):
             image=self.image.with_heap(heap),
             board_version=self.board.version,
             welcome=self.welcome,
-            vectors=vectors,
-            all_golden=expected,
+            vectors=vectors.taken(ran),
+            subset=schedule.subset(ran),
+            all_golden=tuple(values[ran] for values in golden),
             golden_source=source,
             all_outputs=self._outputs(results),
             ticks=np.array(ticks, dtype=np.int64),
@@ -150,7 +156,7 @@ class LinkDut(BoardUnderTest):
             memory=memory,
             retries=link.retries - retries,
             log=tuple(link.log),
-            looks=np.array([span.looks for span in spans if not span.disturbed], dtype=np.int64),
+            looks=np.array(looks, dtype=np.int64)[places],
             input_via=way.via,
             input_choice=way.choice,
             wall=wall,
@@ -199,12 +205,13 @@ class LinkDut(BoardUnderTest):
                 self._request.progress.step(f"tracing the layers of {self.model.name}"),
                 self._variant("traced") as (link, _, _),
             ):
-                self._request.progress.say(f"looking for the first wrong layer of vector {vector}")
+                number = run.number(vector)
+                self._request.progress.say(f"looking for the first wrong layer of vector {number}")
                 divergence = first_difference(
                     link,
                     self.model,
                     self._network,
-                    vector,
+                    number,
                     [values[vector] for values in run.vectors.all_inputs],
                     [values[vector] for values in run.all_outputs],
                 )
@@ -266,21 +273,7 @@ class LinkDut(BoardUnderTest):
 
     def _packed(self, inputs: Sequence[Array]) -> bytes:
         """Return the bytes of one vector's inputs; `InputError` if they do not fit the model."""
-        tensors = self._network.input_tensors
-        if len(inputs) != len(tensors):
-            raise InputError(
-                f"the model takes {len(tensors)} inputs, not {len(inputs)}", where=self.model.name
-            )
-        for index, (values, tensor) in enumerate(zip(inputs, tensors, strict=True)):
-            if values.dtype != tensor.dtype or values.size != tensor.elements:
-                raise InputError(
-                    f"the model takes {tensor.elements} {tensor.dtype} values, "
-                    f"not {values.size} of {values.dtype}",
-                    where=f"{self.model.name}: input {index}"
-                    if len(tensors) > 1
-                    else self.model.name,
-                )
-        return pack(tensors, inputs)
+        return pack_checked(self._network.input_tensors, inputs, self.model.name)
 
     def _outputs(self, results: Sequence[Result]) -> tuple[Array, ...]:
         """Return an array [N, *shape] for each output."""

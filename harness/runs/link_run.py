@@ -25,6 +25,7 @@ from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.quality import chance_of, quality_of, rmse_of
+from harness.measure.subset import Subset
 from harness.model.folder import Model
 from harness.model.graph import Graph
 from harness.model.vectors import Vectors
@@ -46,7 +47,7 @@ class Run:
     flash and RAM.
     `looks` int64 [N] is how often the debugger read memory during each inference; over a serial
     line, it never does.
-    Times are in seconds: `wall` for all vectors, `inference` for the part in which the host
+    Times are in seconds: `wall` for all these vectors, `inference` for the part in which the host
     waited for results. `retries` counts repeated requests. `input_choice` is
     the reason for `input_via`, if the harness chose it.
     `divergence` is the first layer that differs from golden, if outputs differ. `profile` has the
@@ -55,6 +56,7 @@ class Run:
     `..._unavailable` has the reason if it is missing. `metered` is the energy, if a meter
     measured it. `unmapped` describes accesses that fault on a chip, if the target file allows them.
     `clock` is the measured clock of the core, if it has one and the firmware's counter can be read.
+    `subset` has the numbers of the vectors that ran, if not all of the model's did.
     """
 
     target: Target
@@ -88,6 +90,11 @@ class Run:
     stack_unavailable: str = ""
     unmapped: str = ""
     clock: ClockBounds | None = None
+    subset: Subset | None = None
+
+    def number(self, index: int) -> int:
+        """Return the number of the vector at `index` in the model's file."""
+        return index if self.subset is None else self.subset.vectors[index]
 
     @property
     def outputs(self) -> Array:
@@ -162,7 +169,8 @@ class Run:
         """Return where bytes differ from golden's."""
         reasons = []
         if self.first_difference is not None:
-            vector, output, value, ours, theirs = self.first_difference
+            index, output, value, ours, theirs = self.first_difference
+            vector = self.number(index)
             which = f"output {output}, " if len(self.all_outputs) > 1 else ""
             unit = "byte" if self.all_outputs[output].itemsize == 1 else "value"
             total = sum(output.nbytes for output in self.all_outputs)
@@ -185,15 +193,15 @@ class Run:
             ours, theirs = (scores[wrong[0]].ravel() for scores in (self.outputs, self.golden))
             reasons.append(
                 f"{wrong.size} of {len(self.vectors)} vectors have a different class than golden "
-                f"({self.golden_source}); first: vector {wrong[0]}, "
+                f"({self.golden_source}); first: vector {self.number(wrong[0])}, "
                 f"{self._named(ours)} instead of {self._named(theirs)}"
             )
         differences = self.score_differences
         if differences.max() > TOLERANCE:
             reasons.append(
                 f"scores differ from golden ({self.golden_source}) by up to "
-                f"{differences.max():.4f} (vector {differences.argmax()}); rounding explains at "
-                f"most {TOLERANCE:g}"
+                f"{differences.max():.4f} (vector {self.number(int(differences.argmax()))}); "
+                f"rounding explains at most {TOLERANCE:g}"
             )
         return reasons
 

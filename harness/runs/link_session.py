@@ -244,6 +244,8 @@ def unanswered(vectors: Sequence[int]) -> str:
     first, last = vectors[0], vectors[-1]
     if first == last:  # also the copies of a vector
         return f"vector {first}"
+    if not isinstance(vectors, range):  # not all vectors run, or in another order
+        return f"one of the vectors {', '.join(map(str, vectors))}"
     before = ["", "; vector 0 was answered", f"; vectors 0 to {first - 1} were answered"]
     return f"vectors {first} to {last}{before[min(first, 2)]}"
 

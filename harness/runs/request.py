@@ -11,6 +11,7 @@ from harness.measure.energy.meters.metering import Metering
 from harness.model.folder import Model
 from harness.runs.health import Health
 from harness.runs.mlperf.window_plan import WindowPlan
+from harness.runs.quick import Quick
 from harness.support.progress import Progress
 from harness.target.target_file import Target
 from harness.workspace import Workspace
@@ -22,7 +23,8 @@ class RunRequest:
 
     Without a `toolchain`, the first one on this machine is used. `metering` measures the energy
     of the inferences. With `profile`, a run over the link also records the ticks of each layer;
-    `plan` applies to a run over MLPerf Tiny's protocol. The runs of a session share its `health`.
+    `plan` applies to a run over MLPerf Tiny's protocol, `quick` to one over the link.
+    The runs of a session share its `health`.
     """
 
     target: Target
@@ -36,6 +38,7 @@ class RunRequest:
     protocol: Protocol = "link"
     profile: bool = False
     plan: WindowPlan = field(default_factory=WindowPlan)
+    quick: Quick = field(default_factory=Quick)
     health: Health = field(default_factory=Health)
 
     @property

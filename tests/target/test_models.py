@@ -4,12 +4,15 @@ import sys
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from harness.image.memory_use import Use, memory_use
 from harness.link.messages import Result
 from harness.link.protocol import InputVia
 from harness.runs.bench import open_link_dut
 from harness.runs.input_way import InputWay
 from harness.runs.link_dut import LinkDut
+from harness.runs.quick import Schedule
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.workspace import Workspace
@@ -34,12 +37,15 @@ def test_bytes_and_ticks_do_not_depend_on_how_the_input_comes(dut: LinkDut, tmp_
     results: dict[InputVia, list[Result]] = {}
     with open_link_dut(request, dut.image, dut.board) as other:
         session = other._opened
-        vectors = islice(zip(*dut.model.vectors.all_inputs, strict=True), VECTORS)
+        every = dut.model.vectors
+        vectors = islice(zip(*every.all_inputs, strict=True), VECTORS)
         inputs = [other._packed(values) for values in vectors]
+        count = len(inputs)
+        schedule = Schedule(every, np.arange(count), range(count), (count,), len(every))
         for via in ("serial", "debug"):
             way = InputWay(via, dut.target, dut.image, Progress(sys.stderr))
             way.attach(session)
-            results[via] = list(way.results(session, inputs, batches=True))
+            results[via] = list(way.results(session, inputs, schedule, batches=True))
     serial, debug = results["serial"], results["debug"]
     assert [one.output for one in debug] == [one.output for one in serial]
     if dut.target.counter.ticks == "instructions":

@@ -199,6 +199,8 @@ def test_a_batch_that_never_began_does_not_count_the_one_before(
         (range(12, 20), "vectors 12 to 19; vectors 0 to 11 were answered"),
         (range(12, 13), "vector 12"),
         ([0, 0, 0, 0], "vector 0"),  # copies, to compare
+        ([3, 4, 5, 9], "one of the vectors 3, 4, 5, 9"),  # not all vectors run
+        ([3, 4, 5], "one of the vectors 3, 4, 5"),
     ],
 )
 def test_a_batch_without_results_is_named_with_what_was_answered_before(

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.results.record_file import parse_record, read_record, write_record
-from tests.support.year import FIRST, made_up
+from tests.support.year import FIRST, VECTORS, made_up
 
 RECORD = made_up(random.Random(0), FIRST, "virtual-stm32", "digits")
 
@@ -68,6 +68,13 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("commit.branch", "a\0", "$.commit.branch"),
     ("commit.time", "noon", "commit.time: 'noon' is not an ISO 8601 time"),
     ("numbers", [], "$.numbers"),
+    ("subset", {"of": 0, "vectors": []}, "$.subset.of"),
+    ("subset", {"of": 900, "vectors": [-1]}, "$.subset.vectors"),
+    ("subset", {"of": 900, "vectors": [0, 1]}, "subset.vectors: number of entries is 2, but"),
+    ("subset", {"of": 900, "vectors": [0, *range(VECTORS - 1)]}, "subset.vectors: is not some of"),
+    ("subset", {"of": 900, "vectors": [*range(1, VECTORS), 0]}, "subset.vectors: is not some of"),
+    ("subset", {"of": VECTORS, "vectors": [*range(VECTORS)]}, "subset.vectors: is not some of"),
+    ("subset", {"of": 900, "vectors": [*range(901 - VECTORS, 901)]}, "numbers 0 to 899"),
     ("numbers.a b", {"value": 1, "unit": "1", "kind": "exact"}, "$.numbers"),
     ("numbers.flash", ..., "numbers.flash: is missing"),
     ("numbers.wall", ..., "numbers.wall: is missing"),

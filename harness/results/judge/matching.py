@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from harness.errors import InputError
 from harness.results.record import Record
 
 
@@ -19,10 +20,13 @@ def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
 
     The remaining runs are paired if they differ in the flag only; then if they differ in the
     toolchain too; then in the engine too; each time only if there is exactly one such run on each
-    side. If both sets have one run, these two are a pair in any case.
+    side. If both sets have one run, these two are a pair in any case. A run of some of the vectors
+    is only paired with one of as many: raises `InputError` if the sets have one run each, and these
+    are not.
     """
     before, after = _newest(old), _newest(new)
     if len(before) == len(after) == 1:
+        _check_vectors(before[0], after[0])
         return Pairs([(before[0], after[0])], [], [])
     both: list[tuple[Record, Record]] = []
     for parts in (5, 4, 3, 2):
@@ -45,5 +49,17 @@ def _by_key(records: Sequence[Record], parts: int) -> dict[tuple[str, ...], list
     """Return the runs by the first `parts` of their combination."""
     runs: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        runs.setdefault(record.combination[:parts], []).append(record)
+        key = (*record.combination[:parts], str(record.subset))
+        runs.setdefault(key, []).append(record)
     return runs
+
+
+def _check_vectors(old: Record, new: Record) -> None:
+    """Raise `InputError` unless both ran all vectors, or as many of as many."""
+    if str(old.subset) != str(new.subset):
+        ran = " and ".join(str(record.subset or "all vectors") for record in (old, new))
+        raise InputError(
+            f"these runs are not compared: they ran {ran}",
+            where=f"runs {old.id}, {new.id}",
+            remedy="run both with the same --vectors=N, or both with all vectors",
+        )

@@ -65,7 +65,8 @@ def _group(
     first, *others = (runs[name] for name in order)
     refused = {r.image.engine: why for r in others if (why := _refusal(first, r))}
     if len(engines) > 1:
-        refused |= {name: "has no run" for name in engines if name not in runs}
+        none = f"has no run of {first.subset}" if first.subset else "has no run"
+        refused |= {name: none for name in engines if name not in runs}
     comparisons = [
         compare(first, other, history(other))
         for other in others

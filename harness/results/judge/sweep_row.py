@@ -6,6 +6,7 @@ from itertools import groupby
 
 from harness.errors import ExitCode
 from harness.measure.number import Number
+from harness.measure.subset import Subset
 from harness.results.judge.metrics import tick_unit
 from harness.results.judge.pareto import pareto
 
@@ -14,8 +15,9 @@ from harness.results.judge.pareto import pareto
 class SweepRow:
     """The result of one combination: the `numbers` of its Record; none if it did not run.
 
-    `reasons` are the reasons why it failed, and `code` is the exit code for that. The row is `best`
-    if it is Pareto-optimal in flash and ticks among the passed rows of its target and model.
+    `subset` has the vectors that ran, if not all did. `reasons` are the reasons why it failed, and
+    `code` is the exit code for that. The row is `best` if it is Pareto-optimal in flash and ticks
+    among the passed rows of its target and model.
     """
 
     target: str
@@ -24,6 +26,7 @@ class SweepRow:
     toolchain: str
     opt: str
     numbers: Mapping[str, Number] = field(default_factory=dict)
+    subset: Subset | None = None
     reasons: Sequence[str] = ()
     code: ExitCode = ExitCode.PASSED
     best: bool = False

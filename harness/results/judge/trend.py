@@ -62,9 +62,16 @@ def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Tren
     """Return the trends of `metric`, one for each combination of the selected runs.
 
     Short names stand for medians: `cycles` for `cycles_median`, or for `instructions_median` of
-    targets without cycles. Raises `InputError` if there are no trends, or too many to read.
+    targets without cycles. Runs of some of the vectors are left out, unless their engine is named,
+    as in `partial_engines`. Raises `InputError` if there are no trends, or too many to read.
     """
-    entries = {entry.id: entry for entry in store.find(**filters)}
+    found = store.find(**filters)
+    partial = partial_engines(found, **filters)
+    entries = {entry.id: entry for entry in found if entry.engine not in partial}
+    if partial and not entries:
+        raise InputError(
+            "there are only runs of some of the vectors", remedy=f"name one: --engine={partial[0]}"
+        )
     names = _SHORT_NAMES.get(metric, (metric,))
     result = [
         _trend(name, [entries[point.id] for point in points], points)
@@ -79,6 +86,16 @@ def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Tren
             remedy="select fewer with --model, --target or --toolchain",
         )
     return result
+
+
+def partial_engines(entries: Sequence[Entry], **filters: Unpack[RunFilter]) -> list[str]:
+    """Return the engines of runs of some of the vectors, such as `cmsis-nn/40-of-200`.
+
+    There are none if an engine is named.
+    """
+    if filters.get("engine"):
+        return []
+    return sorted({entry.engine for entry in entries if entry.combination.is_partial})
 
 
 def cause(store: Store, trend: Trend, change: Change) -> list[str]:

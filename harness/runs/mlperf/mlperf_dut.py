@@ -73,7 +73,7 @@ class MlperfDut(BoardUnderTest):
 
     def _run(self) -> MlperfRun:
         vectors = self.model.vectors
-        golden, source = self._golden()
+        golden, source = self._golden(vectors)
         printed = expected(self.model, vectors, golden[0], self._network)
         client, retries = self._client, self._client.retries
         begin = time.perf_counter()

@@ -65,6 +65,7 @@ class MlperfRun:
     memory: MemoryUse
     wall: float
     metered: Metered | None = None
+    subset: None = None  # this protocol runs all vectors
 
     @property
     def built(self) -> bool:

@@ -1,0 +1,106 @@
+"""Some of a model's vectors for a quick answer: which ones, so that they stand for all of them.
+
+The vectors have one order, and every beginning of it is stratified. So the first 20 of 40 vectors
+are the same as those of a run of 20, and a run may stop at any time. Vector 0 is always the first:
+profiles and estimates are of this vector.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from harness.model.metric import Metric, check_both_labels
+from harness.model.vectors import Vectors
+
+_SEED = "tinyml-harness"  # another one would change which vectors run
+
+Numbers = npt.NDArray[np.int64]
+
+
+class Subset(msgspec.Struct, frozen=True):
+    """The vectors that ran, if not all of them did."""
+
+    of: Annotated[int, Meta(ge=1)]
+    """How many vectors the model has."""
+    vectors: list[Annotated[int, Meta(ge=0)]]
+    """The numbers of those that ran, as in the model's file. They are sorted, and `ticks` has the
+    same order.
+    """
+
+    def __str__(self) -> str:
+        return f"{len(self.vectors):,} of {self.of:,} vectors"
+
+
+class Order(NamedTuple):
+    """The `numbers` of all vectors; a run may end after as many as one of `ends`."""
+
+    numbers: Sequence[int]
+    ends: Sequence[int]
+
+
+def order_of(metric: Metric, vectors: Vectors) -> Order:
+    """Return the order of `vectors`; every beginning of it stands for all of them.
+
+    Each class has its share, and at least one vector as soon as there is room for one of each.
+    The labels of a regression are spread from the least to the largest, and vectors without labels
+    over the file. AUC takes whole recordings, at least one normal and one abnormal.
+    """
+    if metric == "agreement":
+        return _single(_spread(np.arange(len(vectors))))
+    if metric == "mae":
+        return _single(_spread(np.argsort(vectors.real_labels.mean(axis=1), kind="stable")))
+    labels = vectors.class_labels
+    if metric == "accuracy":
+        return _single(_stratified(labels))
+    check_both_labels(labels, str(vectors.path))
+    recordings = np.arange(len(labels)) if vectors.recordings is None else vectors.recordings
+    _, firsts = np.unique(recordings, return_index=True)
+    firsts = np.sort(firsts)  # the recording of vector 0 comes first
+    windows = [
+        np.flatnonzero(recordings == recordings[firsts[each]]).tolist()
+        for each in _stratified(labels[firsts])
+    ]
+    numbers = [number for each in windows for number in each]
+    return Order(numbers, list(accumulate(map(len, windows)))[1:])
+
+
+def _single(numbers: Sequence[int]) -> Order:
+    return Order(numbers, range(1, len(numbers) + 1))
+
+
+def _stratified(labels: Numbers) -> list[int]:
+    """Return the order of vectors with the classes `labels`.
+
+    The classes take turns as parties get seats (Sainte-Laguë), after the first vector of each.
+    """
+    turns: list[tuple[float, bool, int, int, int]] = []
+    for label in np.unique(labels).tolist():
+        members = np.flatnonzero(labels == label).tolist()
+        members.sort(key=lambda number: (number != 0, _draw(number)))
+        for seat, number in enumerate(members):
+            turn = (2 * seat + 1) / (2 * len(members)) if seat else 0.0
+            turns.append((turn, number != 0, -len(members), label, number))
+    return [number for *_, number in sorted(turns)]
+
+
+def _draw(number: int) -> bytes:
+    """Return where `number` stands in a shuffled order that never changes."""
+    return hashlib.sha256(f"{_SEED} {number}".encode()).digest()
+
+
+def _spread(ranked: Numbers) -> list[int]:
+    """Return `ranked` so that every beginning has about equal steps between its ranks.
+
+    The ranks follow van der Corput's sequence (bits in reverse), from that of vector 0 on.
+    """
+    count = len(ranked)
+    bits = max(1, (count - 1).bit_length())
+    steps = (int(f"{index:0{bits}b}"[::-1], 2) for index in range(1 << bits))
+    start = int(np.flatnonzero(ranked == 0)[0])
+    return [int(ranked[(start + step) % count]) for step in steps if step < count]
