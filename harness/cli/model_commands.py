@@ -8,11 +8,15 @@ from typing import get_args
 
 from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
+from harness.cli.conversion_lines import print_conversion
 from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
-from harness.intake.add_model import read_data
+from harness.intake.add_model import DataRequest, missing_inputs, read_data
+from harness.intake.convert.convert_model import Converted, convert_model
+from harness.intake.convert.keras_source import is_keras_model
+from harness.intake.convert.tensorflow_environment import find_python
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
@@ -33,6 +37,7 @@ from harness.report.terminal_table import Column, TerminalTable, name_columns, n
 from harness.support.numbers import number
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
+from harness.support.user_folders import CACHES, chosen_folder, own_folder
 from harness.workspace import Workspace
 
 
@@ -53,7 +58,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         "network",
         type=Path,
         metavar="FILE",
-        help="the network: a .tflite file, or a C source that holds one as an array",
+        help="the network: a .tflite file, a C source that holds one as an array, a .keras or .h5 "
+        "file, or a SavedModel folder",
     )
     _add_array(add)
     declare_data(add)
@@ -143,15 +149,40 @@ def _is_file(name: str) -> bool:
 
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
+    request = data_request(options)
+    name = options.name or options.network.resolve().stem
+    if is_keras_model(options.network):
+        converted = _convert_keras(options, request)
+        _check_engines(converted.network.graph, workspace)
+        return _create(name, converted.network, converted.data, options, workspace, converted)
+    if options.calibrate:
+        raise InputError(
+            f"is given, but {options.network.name} is not converted",
+            where="--calibrate",
+            remedy="leave it out; it is for Keras models and SavedModels",
+        )
     with options.progress.step(f"reading {options.network.name}"):
         network = read_network(options.network, options.array)
-        supports = _try_engines(network.graph, workspace)
-        refusals = [support.error for support in supports if support.error]
-        if len(refusals) == len(supports):
-            raise refusals[0]
-        data = read_data(network, data_request(options))
-    name = options.name or options.network.stem
+        _check_engines(network.graph, workspace)
+        data = read_data(network, request)
     return _create(name, network, data, options, workspace)
+
+
+def _convert_keras(options: argparse.Namespace, request: DataRequest) -> Converted:
+    progress: Progress = options.progress
+    if not request.inputs and request.random is None:
+        raise missing_inputs()
+    python = find_python(chosen_folder(CACHES) or own_folder(CACHES), progress)
+    with progress.step(f"converting {options.network.name}"):
+        return convert_model(options.network, request, options.calibrate, python, progress)
+
+
+def _check_engines(graph: Graph, workspace: Workspace) -> None:
+    """Raise the first engine's refusal if no engine supports the network."""
+    supports = _try_engines(graph, workspace)
+    refusals = [support.error for support in supports if support.error]
+    if len(refusals) == len(supports):
+        raise refusals[0]
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -168,6 +199,7 @@ def _create(
     data: UserData,
     options: argparse.Namespace,
     workspace: Workspace,
+    converted: Converted | None = None,
 ) -> int:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(
@@ -177,7 +209,8 @@ def _create(
         )
     folder = workspace.root / "models" / name
     with options.progress.step(f"computing golden outputs of {name}"):
-        created = create_model(folder, network, data, options.quality_target)
+        origin = None if converted is None else converted.origin
+        created = create_model(folder, network, data, options.quality_target, origin)
     recordings = data.vectors.recordings
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
@@ -186,6 +219,8 @@ def _create(
         print(f"  {note}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
+    if converted is not None:
+        print_conversion(converted, METRICS[data.task], created.quality)
     for doubt in created.doubts:
         print(f"  warning: {doubt}")
     print(f"  next: complete model.toml, then harness run --model {name}")

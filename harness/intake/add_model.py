@@ -51,11 +51,7 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     if request.random is not None:
         return _random_data(network, request.random, request)
     if not request.inputs:
-        raise InputError(
-            "is missing",
-            where="--inputs",
-            remedy="give a file or folder with inputs, or --random N to make N inputs without data",
-        )
+        raise missing_inputs()
     tensors = network.graph.input_tensors
     name = network.path.name
     specs = assign_inputs(request.inputs, tensors, name)
@@ -63,7 +59,7 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         read_input_vectors(spec, tensor, network.graph, name, request.options)
         for spec, tensor in zip(specs, tensors, strict=True)
     ]
-    _check_counts(inputs)
+    check_counts(inputs)
     labels = _labels(inputs[0], request)
     outputs = network.graph.classes
     task = request.task or task_of(labels, outputs)
@@ -71,6 +67,15 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         named = read_classes(request.classes)
         labels = order_classes(labels, named, task, count_classes(task, outputs), name)
     return _user_data(network, task, inputs, labels)
+
+
+def missing_inputs() -> InputError:
+    """Return the error for a command that names no inputs."""
+    return InputError(
+        "is missing",
+        where="--inputs",
+        remedy="give a file or folder with inputs, or --random N to make N inputs without data",
+    )
 
 
 def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
@@ -136,7 +141,8 @@ def _user_data(
     )
 
 
-def _check_counts(inputs: list[InputVectors]) -> None:
+def check_counts(inputs: list[InputVectors]) -> None:
+    """Raise `InputError` unless all `inputs` of a network have the same number of vectors."""
     first = inputs[0]
     for other in inputs[1:]:
         if len(other.stored) != len(first.stored):

@@ -18,11 +18,13 @@ def split_part(spec: str) -> tuple[Path, str]:
     return Path(file), part
 
 
-def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str) -> list[str]:
+def assign_inputs(
+    specs: Sequence[str], tensors: Sequence[Tensor], network: str, option: str = "--inputs"
+) -> list[str]:
     """Return the specification for each of the inputs `tensors`, in their order.
 
-    A specification is FILE, in the order of the inputs, or NAME=FILE. Raises `InputError` if there
-    is not exactly one for each input.
+    A specification is FILE, in the order of the inputs, or NAME=FILE; `option` gave them. Raises
+    `InputError` if there is not exactly one for each input.
     """
     assigned: dict[int, str] = {}
     unnamed = []
@@ -31,9 +33,9 @@ def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str)
         if not equals or Path(spec).exists():
             unnamed.append(spec)
             continue
-        position = _position(name, tensors, network)
+        position = _position(name, tensors, network, option)
         if position in assigned:
-            raise InputError(f"names the input {name!r} twice", where="--inputs")
+            raise InputError(f"names the input {name!r} twice", where=option)
         assigned[position] = file
     free = [position for position in range(len(tensors)) if position not in assigned]
     if len(unnamed) != len(free):
@@ -42,14 +44,14 @@ def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str)
         )
         raise InputError(
             f"is given {len(specs)} times, but {network} has {len(tensors)} inputs: {names}",
-            where="--inputs",
-            remedy="give --inputs once for each input, in this order, or as NAME=FILE",
+            where=option,
+            remedy=f"give {option} once for each input, in this order, or as NAME=FILE",
         )
     assigned |= dict(zip(free, unnamed, strict=True))
     return [assigned[position] for position in range(len(tensors))]
 
 
-def _position(name: str, tensors: Sequence[Tensor], network: str) -> int:
+def _position(name: str, tensors: Sequence[Tensor], network: str, option: str) -> int:
     """Return the position of the input `name`, which may be short: `x` of `serving_default_x:0`."""
     for key in (lambda tensor: tensor.name, lambda tensor: _short(tensor.name)):
         found = [position for position, tensor in enumerate(tensors) if key(tensor) == name]
@@ -57,7 +59,7 @@ def _position(name: str, tensors: Sequence[Tensor], network: str) -> int:
             return found[0]
     raise InputError(
         f"{network} has no input {name!r}",
-        where="--inputs",
+        where=option,
         remedy=suggest(name, [_short(tensor.name) for tensor in tensors]),
     )
 
