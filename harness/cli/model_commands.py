@@ -8,15 +8,14 @@ from typing import get_args
 
 from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
-from harness.cli.conversion_lines import print_conversion
+from harness.cli.keras_conversion import convert_keras, print_conversion
 from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
-from harness.intake.add_model import DataRequest, missing_inputs, read_data
-from harness.intake.convert.convert_model import Converted, convert_model
+from harness.intake.add_model import read_data
+from harness.intake.convert.convert_model import Converted
 from harness.intake.convert.keras_source import is_keras_model
-from harness.intake.convert.tensorflow_environment import find_python
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
@@ -37,7 +36,6 @@ from harness.report.terminal_table import Column, TerminalTable, name_columns, n
 from harness.support.numbers import number
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
-from harness.support.user_folders import CACHES, chosen_folder, own_folder
 from harness.workspace import Workspace
 
 
@@ -151,30 +149,22 @@ def _is_file(name: str) -> bool:
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     request = data_request(options)
     name = options.name or options.network.resolve().stem
+    _new_folder(name, workspace)
     if is_keras_model(options.network):
-        converted = _convert_keras(options, request)
+        converted = convert_keras(options, request)
         _check_engines(converted.network.graph, workspace)
         return _create(name, converted.network, converted.data, options, workspace, converted)
-    if options.calibrate:
-        raise InputError(
-            f"is given, but {options.network.name} is not converted",
-            where="--calibrate",
-            remedy="leave it out; it is for Keras models and SavedModels",
-        )
     with options.progress.step(f"reading {options.network.name}"):
         network = read_network(options.network, options.array)
+        if options.calibrate:
+            raise InputError(
+                f"is given, but {options.network.name} is converted already",
+                where="--calibrate",
+                remedy="leave it out; it is for Keras models and SavedModels",
+            )
         _check_engines(network.graph, workspace)
         data = read_data(network, request)
     return _create(name, network, data, options, workspace)
-
-
-def _convert_keras(options: argparse.Namespace, request: DataRequest) -> Converted:
-    progress: Progress = options.progress
-    if not request.inputs and request.random is None:
-        raise missing_inputs()
-    python = find_python(chosen_folder(CACHES) or own_folder(CACHES), progress)
-    with progress.step(f"converting {options.network.name}"):
-        return convert_model(options.network, request, options.calibrate, python, progress)
 
 
 def _check_engines(graph: Graph, workspace: Workspace) -> None:
@@ -201,13 +191,7 @@ def _create(
     workspace: Workspace,
     converted: Converted | None = None,
 ) -> int:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise InputError(
-            f"{name!r} cannot be the name of a model folder",
-            where="--name",
-            remedy="use letters, digits, '.', '_' and '-'",
-        )
-    folder = workspace.root / "models" / name
+    folder = _new_folder(name, workspace)
     with options.progress.step(f"computing golden outputs of {name}"):
         origin = None if converted is None else converted.origin
         created = create_model(folder, network, data, options.quality_target, origin)
@@ -225,6 +209,22 @@ def _create(
         print(f"  warning: {doubt}")
     print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED
+
+
+def _new_folder(name: str, workspace: Workspace) -> Path:
+    """Return the folder of the new model `name`; `InputError` if there cannot be one."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InputError(
+            f"{name!r} cannot be the name of a model folder",
+            where="--name",
+            remedy="use letters, digits, '.', '_' and '-'",
+        )
+    folder = workspace.root / "models" / name
+    if folder.exists():
+        raise InputError(
+            "already exists", where=str(folder), remedy="remove it, or give another --name"
+        )
+    return folder
 
 
 def _print_quality(metric: Metric, created: CreatedModel) -> None:

@@ -61,6 +61,12 @@ def convert_model(
     `calibrate` names inputs as `request` does; without any, the vectors themselves calibrate.
     Raises `InputError` if the model or the data cannot be used.
     """
+    if request.options.preprocess == "stored":
+        raise InputError(
+            "stored is for networks that are quantized already",
+            where="--preprocess",
+            remedy=f"give the real values that {source.name} was trained with",
+        )
     if request.random is not None and not calibrate:
         raise InputError(
             "cannot calibrate the quantization: random inputs do not have the range of real ones",
@@ -71,9 +77,9 @@ def convert_model(
     progress.say(f"loading {name} with TensorFlow")
     with Conversion(python, source) as conversion:
         exact = _exact_network(conversion.load(), source)
-        request = replace(request, inputs=by_name(request.inputs, conversion.inputs))
+        request = replace(request, inputs=by_name(request.inputs, conversion.inputs, "--inputs"))
         data = None if request.random is not None else read_data(exact, request)
-        specs = by_name(calibrate, conversion.inputs)
+        specs = by_name(calibrate, conversion.inputs, "--calibrate")
         calibration = _calibration(exact, specs, request, data)
         progress.say(f"converting {name} to int8")
         network = _network(conversion.quantize(calibration.inputs), source)
@@ -96,14 +102,22 @@ def convert_model(
     )
 
 
-def by_name(specs: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+def by_name(specs: Sequence[str], names: Sequence[str], option: str) -> tuple[str, ...]:
     """Return `specs`, FILE in the order of `names`, as NAME=FILE: the converter sorts the inputs.
 
-    A single input needs no name, and what already has one is left as it is.
+    A single input needs no name, and what already has one is left as it is. Raises `InputError` if
+    `option` did not give one for each input.
     """
     named = any("=" in spec and not Path(spec).exists() for spec in specs)
-    if len(specs) < 2 or len(specs) != len(names) or named:  # noqa: PLR2004 - several inputs
+    if len(names) < 2 or named or not specs:  # noqa: PLR2004 - several inputs
         return tuple(specs)
+    if len(specs) != len(names):
+        raise InputError(
+            f"is given {len(specs)} times, but the model has {len(names)} inputs: "
+            f"{', '.join(names)}",
+            where=option,
+            remedy=f"give {option} once for each input, in this order, or as NAME=FILE",
+        )
     return tuple(f"{name}={spec}" for name, spec in zip(names, specs, strict=True))
 
 

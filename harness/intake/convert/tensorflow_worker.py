@@ -148,8 +148,12 @@ class _Worker:
             one = len(values) == 1  # a Sequential has no structure of inputs
             given = values[0] if one else tf.nest.pack_sequence_as(model.input, values)
             found = tf.nest.flatten(model(given, training=False))
-            return {f"output_{index}": value for index, value in enumerate(found)}
+            return {f"output_{index:03}": value for index, value in enumerate(found)}
 
+        # Loops become subgraphs, which microcontrollers lack.
+        for layer in model._flatten_layers():  # also those inside of layers
+            if hasattr(layer, "unroll"):
+                layer.unroll = True
         # It saves the variables so that the converter makes constants of them.
         archive = tf.keras.export.ExportArchive()
         archive.track(model)
