@@ -51,9 +51,8 @@ save("free.keras", layers.Conv1D(2, 3), *mean, *last, size=None)
 model = tf.keras.Sequential([layers.Input((4,)), layers.Dense(2)])
 model.save_weights("only.weights.h5")
 z, a = layers.Input((4,), name="z"), layers.Input((4,), name="a")
-tf.keras.Model([z, a], layers.Dense(2)(layers.Concatenate()([layers.Dense(3)(z), a]))).save(
-    "two.keras"
-)
+both = layers.Concatenate()([layers.Dense(3)(z), layers.Dense(3)(a)])
+tf.keras.Model([z, a], layers.Dense(2)(both)).save("two.keras")
 np.save("z.npy", rng.normal(0, 9, (100, 4)).astype(np.float32))
 np.save("a.npy", rng.normal(0, 1, (100, 4)).astype(np.float32))
 """
