@@ -12,7 +12,7 @@ _PART = 0.05  # of an error
 
 WHAT_HELPS = (
     "what usually helps: more calibration data of all kinds that the device will see, "
-    "quantization-aware training, or 16-bit activations (docs/models.md)"
+    "quantization-aware training, or 16-bit activations, for the engine tflm (docs/models.md)"
 )
 
 _SHOWN = 3
