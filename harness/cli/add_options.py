@@ -46,7 +46,9 @@ def declare_data(add: argparse.ArgumentParser) -> None:
     add.add_argument("--task", choices=get_args(Task), help="default: what the labels are for")
     add.add_argument(
         "--preprocess",
-        metavar="STEPS",
+        action="append",
+        default=[],
+        metavar="[NAME=]STEPS",
         help="unit (divide by 255), signed (-1 to 1), raw, stored (already quantized), resize, "
         "pad, with commas; or FILE.py:FUNCTION, your own",
     )
@@ -78,13 +80,13 @@ def declare_data(add: argparse.ArgumentParser) -> None:
 
 def data_request(options: argparse.Namespace) -> DataRequest:
     """Return what the options ask for."""
-    inputs = tuple(options.inputs)
     return DataRequest(
-        inputs,
-        options.labels,
-        options.classes,
-        options.task,
-        InputOptions(options.preprocess, options.layout, options.sample_rate, options.labels),
-        options.random,
-        options.seed,
+        inputs=tuple(options.inputs),
+        preprocess=tuple(options.preprocess),
+        labels=options.labels,
+        classes=options.classes,
+        task=options.task,
+        options=InputOptions(None, options.layout, options.sample_rate, options.labels),
+        random=options.random,
+        seed=options.seed,
     )

@@ -34,6 +34,7 @@ from harness.model.model_file import DESCRIPTION, METRICS
 from harness.report.network_table import print_network
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.numbers import number
+from harness.support.printable import printable
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -200,7 +201,7 @@ def _create(
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
     for note in data.notes:
-        print(f"  {note}")
+        print(f"  {printable(note)}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
     if converted is not None:

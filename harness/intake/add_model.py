@@ -1,16 +1,17 @@
 """`harness models add`: from a user's inputs and labels to vectors for a network."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from harness.errors import InputError
-from harness.intake.file_spec import assign_inputs
+from harness.intake.file_spec import assign_inputs, assign_steps
 from harness.intake.inputs.read_input import InputVectors, read_input_vectors
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import (
     Labels,
+    check_classes,
     labels_of_folder,
     order_classes,
     read_classes,
@@ -30,11 +31,12 @@ from harness.model.vectors import Vectors
 class DataRequest:
     """What a user wants to read: `inputs` and `labels`, or `random` inputs with a `seed`.
 
-    `classes` and `inputs` are written as `--classes` and `--inputs` are. Without a
+    `inputs`, `preprocess` and `classes` are written as the options of these names are. Without a
     `task`, the labels decide.
     """
 
     inputs: tuple[str, ...] = ()
+    preprocess: tuple[str, ...] = ()
     labels: str | None = None
     classes: str | None = None
     task: Task | None = None
@@ -52,21 +54,39 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         return _random_data(network, request.random, request)
     if not request.inputs:
         raise missing_inputs()
-    tensors = network.graph.input_tensors
     name = network.path.name
-    specs = assign_inputs(request.inputs, tensors, name)
-    inputs = [
-        read_input_vectors(spec, tensor, network.graph, name, request.options)
-        for spec, tensor in zip(specs, tensors, strict=True)
-    ]
-    check_counts(inputs)
+    inputs = read_inputs(network, request)
     labels = _labels(inputs[0], request)
     outputs = network.graph.classes
     task = request.task or task_of(labels, outputs)
     if labels is not None and task in {"classification", "anomaly-detection"}:
+        check_classes(labels, task)
         named = read_classes(request.classes)
         labels = order_classes(labels, named, task, count_classes(task, outputs), name)
+    elif labels is not None:
+        labels = replace(labels, values=labels.values.astype(np.float64), note="real values")
     return _user_data(network, task, inputs, labels)
+
+
+def read_inputs(
+    network: Network, request: DataRequest, option: str = "--inputs"
+) -> list[InputVectors]:
+    """Return the inputs that `request` names for each input of `network`; `option` gave them.
+
+    Raises `InputError` as `read_data` does.
+    """
+    tensors = network.graph.input_tensors
+    name = network.path.name
+    specs = assign_inputs(request.inputs, tensors, name, option)
+    steps = assign_steps(request.preprocess, tensors, name)
+    inputs = [
+        read_input_vectors(
+            spec, tensor, network.graph, name, replace(request.options, preprocess=own)
+        )
+        for spec, tensor, own in zip(specs, tensors, steps, strict=True)
+    ]
+    _check_counts(inputs)
+    return inputs
 
 
 def missing_inputs() -> InputError:
@@ -85,7 +105,7 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
     if request.task == "agreement":
         if request.labels is not None:
             raise InputError(
-                "is given, but the task agreement has no labels",
+                "the task agreement has no labels",
                 where="--labels",
                 remedy="leave out --labels or --task",
             )
@@ -141,8 +161,7 @@ def _user_data(
     )
 
 
-def check_counts(inputs: list[InputVectors]) -> None:
-    """Raise `InputError` unless all `inputs` of a network have the same number of vectors."""
+def _check_counts(inputs: list[InputVectors]) -> None:
     first = inputs[0]
     for other in inputs[1:]:
         if len(other.stored) != len(first.stored):

@@ -51,6 +51,29 @@ def assign_inputs(
     return [assigned[position] for position in range(len(tensors))]
 
 
+def assign_steps(specs: Sequence[str], tensors: Sequence[Tensor], network: str) -> list[str | None]:
+    """Return the preprocessing of each of the inputs `tensors`, or None.
+
+    A specification is STEPS, for all inputs without their own, or NAME=STEPS. Raises `InputError`
+    if there is more than one for an input.
+    """
+    assigned: dict[int, str] = {}
+    unnamed = [spec for spec in specs if "=" not in spec]
+    for name, _, steps in (spec.partition("=") for spec in specs if "=" in spec):
+        position = _position(name, tensors, network, "--preprocess")
+        if position in assigned:
+            raise InputError(f"names the input {name!r} twice", where="--preprocess")
+        assigned[position] = steps
+    if len(unnamed) > 1:
+        raise InputError(
+            f"is given as {unnamed[0]} and as {unnamed[1]}",
+            where="--preprocess",
+            remedy="join steps with commas, or give NAME=STEPS for an input",
+        )
+    default = unnamed[0] if unnamed else None
+    return [assigned.get(position, default) for position in range(len(tensors))]
+
+
 def _position(name: str, tensors: Sequence[Tensor], network: str, option: str) -> int:
     """Return the position of the input `name`, which may be short: `x` of `serving_default_x:0`."""
     for key in (lambda tensor: tensor.name, lambda tensor: _short(tensor.name)):

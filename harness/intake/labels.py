@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 _NORMAL = {"normal", "good", "ok", "healthy"}
 _LONGEST = 40  # characters of a name in a message
-_SHOWN = 10  # names
+_SHOWN = 20  # names
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,18 @@ def labels_of_folder(folder: FolderContent) -> Labels | None:
     if folder.labels is None:
         return None
     return Labels(folder.path, folder.labels, folder.classes, f"{len(folder.classes)} folders")
+
+
+def check_classes(labels: Labels, task: Task) -> None:
+    """Raise `InputError` if `labels` are real values, which `task` cannot use."""
+    if labels.values.dtype.kind == "f":
+        raise InputError(
+            f"holds real values of shape {format_shape(labels.values.shape)}, but the task {task} "
+            "needs classes",
+            where=str(labels.path),
+            remedy=f"save one integer, the class, for each input: shape [{len(labels.values)}]; "
+            "for real values, give --task regression",
+        )
 
 
 def order_classes(
@@ -196,6 +208,10 @@ def _named(values: Array, path: Path) -> Labels:
     if values.ndim != 1:
         raise InputError(
             f"has text of shape {format_shape(values.shape)}", where=str(path), remedy=SAVE_LABELS
+        )
+    if (missing := np.flatnonzero(values == values.dtype.type())).size:
+        raise InputError(
+            f"vector {missing[0]} has no label", where=str(path), remedy="write one, or remove it"
         )
     classes, indices = np.unique(values, return_inverse=True)
     names = tuple(str(name) for name in classes)

@@ -8,7 +8,7 @@ from harness.model.edge_impulse_export import Export
 from harness.model.metric import LARGEST_ERROR
 from harness.model.model_file import METRICS, ModelFile
 
-_UNIT = re.compile(r"\S{1,20}")
+_UNIT = re.compile(r"\S{1,12}")  # tables have no room for more
 
 
 def check_description(file: ModelFile, path: Path) -> None:
@@ -88,7 +88,7 @@ def _check_unit(file: ModelFile, path: Path) -> None:
         raise InputError(
             f"{file.unit[:40]!r} is not a unit",
             where=where,
-            remedy="give at most 20 characters without spaces, for example °C or mmHg",
+            remedy="give at most 12 characters without spaces, for example °C or mmHg",
         )
     if file.unit == "byte":  # a Number in bytes is a size, and whole
         raise InputError("`byte` is the unit of sizes", where=where, remedy='write unit = "B"')

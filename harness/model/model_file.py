@@ -82,4 +82,4 @@ class ModelFile(Section, frozen=True):
     conversion: ConvertedFrom | None = None
     """Origin of a network that the harness converted."""
     unit: str = ""
-    """Unit of the labels of a regression, for example `°C`."""
+    """Unit of the labels of a regression, for example `°C`: at most 12 characters, no spaces."""

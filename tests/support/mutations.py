@@ -258,7 +258,7 @@ def _read_names(path: Path) -> None:
 
 def _add(inputs: str, labels: str) -> None:
     options = InputOptions(labels=labels)
-    read_data(_added(), DataRequest((inputs,), labels, options=options))
+    read_data(_added(), DataRequest((inputs,), labels=labels, options=options))
 
 
 def _table() -> bytes:

@@ -100,7 +100,11 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
         "x.npy",
         "has type uint8, but the input of net.tflite has int8",
     ),
-    "not finite": (arrays(x=np.full((4, 3), np.nan)), "x.npy", "values that are not finite"),
+    "not finite": (
+        arrays(x=np.where(np.arange(12).reshape(4, 3) == 7, np.nan, 0)),
+        "x.npy",
+        "holds values that are not finite, first in vector 2",
+    ),
     "labels not whole": (
         arrays(y=CLASSES / 2),
         "y.npy: labels",

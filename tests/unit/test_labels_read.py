@@ -121,6 +121,7 @@ BAD: dict[str, tuple[object, str]] = {
     "two ones": ([[1, 1, 0]] * 4, "its rows are not one-hot"),
     "not finite": ([0, float("nan"), 1, 1], "the label of vector 1 is not finite"),
     "complex": ([1j] * 4, "holds complex numbers"),
+    "no name": (["a", "", "b", "a"], "vector 1 has no label"),
     "objects": (np.array([None] * 4), "holds Python objects"),
 }
 

@@ -26,6 +26,7 @@ from harness.model.mlperf_benchmarks import BENCHMARKS, Content, agrees, expecte
 from harness.model.quantization import quantize
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
+from harness.results.quality_numbers import quality_numbers
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.recording import record_run
@@ -277,6 +278,28 @@ def official(run: MlperfRun) -> MlperfRun:
     """Return `run` with windows as the rules ask for them."""
     windows = [Window(vector, 520, 10, 10_400_000 + vector, 10.4) for vector in range(5)]
     return dataclasses.replace(run, windows=tuple(windows))
+
+
+def test_a_regression_is_judged_by_the_printed_values(run: MlperfRun) -> None:
+    model = dataclasses.replace(run.model, task="regression", metric="mae", unit="V")
+    vectors = dataclasses.replace(run.vectors, labels=run.values + 0.5)
+    numbers = quality_numbers(dataclasses.replace(run, model=model, vectors=vectors))
+    for name in ("mae", "rmse"):
+        assert numbers[name].value == pytest.approx(0.5)
+        assert numbers[name].unit == "V"
+
+
+def test_agreement_is_the_share_of_printed_results_that_are_golden_s(run: MlperfRun) -> None:
+    model = dataclasses.replace(run.model, task="agreement", metric="agreement")
+    vectors = dataclasses.replace(run.vectors, labels=None)
+    wrong = tuple("9.000" for _ in run.printed[0])
+    other = dataclasses.replace(
+        run, model=model, vectors=vectors, printed=(wrong, *run.printed[1:])
+    )
+    numbers = quality_numbers(other)
+    assert numbers["agreement"].value == (len(vectors) - 1) / len(vectors)
+    assert numbers["agreement_golden"].value == 1
+    assert "agreement_chance" not in numbers
 
 
 def test_a_submission_has_what_the_checker_reads(run: MlperfRun, tmp_path: Path) -> None:

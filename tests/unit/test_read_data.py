@@ -29,9 +29,9 @@ RNG = np.random.default_rng(0)
 def add(net: Network, *inputs: str, **changed: object) -> UserData:
     """Read `inputs` for `net`; `changed` are fields of the request or of its options."""
     labels = changed.get("labels")
-    of_input = {
-        name: changed.pop(name) for name in ("preprocess", "layout", "rate") if name in changed
-    }
+    of_input = {name: changed.pop(name) for name in ("layout", "rate") if name in changed}
+    if isinstance(steps := changed.get("preprocess"), str):
+        changed["preprocess"] = (steps,)
     options = InputOptions(labels=labels, **of_input)  # type: ignore[arg-type]
     return read_data(net, DataRequest(inputs, options=options, **changed))  # type: ignore[arg-type]
 
@@ -90,6 +90,13 @@ def test_channels_first_is_recognized_and_the_option_named() -> None:
     assert "leave out --layout NCHW" in refused(network((4, 6, 3)), "x.npy", layout="NCHW")
 
 
+def test_a_recording_that_was_not_cut_into_windows_is_recognized() -> None:
+    save(x=np.zeros((1000, 3), np.int8))
+    message = refused(network((64, 3)), "x.npy")
+    assert "has shape [1000, 3], but the input of net.tflite has [1, 64, 3]" in message
+    assert "x[: len(x) // 64 * 64].reshape(-1, 64, 3)" in message
+
+
 def test_one_array_of_several_is_chosen_by_name() -> None:
     np.savez("d.npz", x_test=IMAGES, y_test=np.arange(5) % 2, junk=np.array([None]))
     data = add(network((4, 6, 3)), "d.npz:x_test", labels="d.npz:y_test")
@@ -101,8 +108,31 @@ def test_one_array_of_several_is_chosen_by_name() -> None:
     pickled = refused(network((4, 6, 3)), "d.npz:junk")
     assert "holds Python objects" in pickled
     assert "allow_pickle" not in pickled
+    save(x=IMAGES)
+    assert "only an .npz file has parts" in refused(network((4, 6, 3)), "x.npy:x")
     np.savez("one.npz", IMAGES)
     assert (add(network((4, 6, 3)), "one.npz").vectors.inputs == IMAGES).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.pkl", b"\x80\x04K\x01.", "holds no inputs: it is a Python pickle"),
+        ("x.h5", b"\x89HDF\r\n\x1a\n", "holds no inputs: it is an HDF5 file"),
+        ("x.npy", b"\x80\x04K\x01.", "it is a Python pickle"),
+        ("x.npy", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("x.npz", b"<!DOCTYPE html><html>", "download the file itself"),
+        ("x.mp3", b"ID3\3\0\0", "it is an MP3 recording"),
+        ("x.npy", b"", "it is empty"),
+    ],
+)
+def test_files_of_other_kinds_are_named_and_never_unpickled(
+    name: str, content: bytes, message: str
+) -> None:
+    Path(name).write_bytes(content)
+    error = refused(network((3,)), name)
+    assert message in error
+    assert "allow_pickle" not in error
 
 
 def test_bytes_of_pictures_are_scaled_by_what_the_input_holds() -> None:
@@ -151,7 +181,7 @@ def test_a_float_input_takes_real_values() -> None:
     assert (data.vectors.inputs == values.astype(np.float32)).all()
     assert data.preprocessing == "real values as float32"
     save(x=values * 100)  # outside of what the network quantizes
-    [doubt] = add(network((3,), scale=0.1, dtype=np.float32), "x.npy").doubts
+    doubt, *_ = add(network((3,), scale=0.1, dtype=np.float32), "x.npy").doubts
     assert "of the values are cut: the input holds -12.8 to 12.7" in doubt
 
 
@@ -160,6 +190,17 @@ def test_inputs_beyond_the_limit_are_refused_before_they_are_made() -> None:
     with pytest.raises(InputError, match=r"takes? 1,024 MiB; at most 512 MiB") as caught:
         empty_inputs(1024, tensor, (1 << 20,), "x")
     assert "at most 512 vectors" in str(caught.value)
+
+
+def test_numbers_that_cannot_be_classes_of_one_output_are_real_values() -> None:
+    save(x=IMAGES[:, 0, 0], age=np.array([20, 35, 31, 60, 44]), whole=np.arange(5) + 20.0)
+    net = network((3,), outputs=1)
+    for labels in ("age.npy", "whole.npy"):
+        data = add(net, "x.npy", labels=labels)
+        assert data.task == "regression"
+        assert data.vectors.real_labels.dtype == np.float64
+        assert "labels: real values" in data.notes
+    assert add(network((3,), outputs=60), "x.npy", labels="age.npy").task == "classification"
 
 
 # Several inputs
@@ -173,6 +214,17 @@ def test_each_input_has_its_file_in_order_or_by_name() -> None:
         first, second = add(net, *specs).vectors.all_inputs
         assert (first == one).all()
         assert (second == two).all()
+
+
+def test_each_input_may_have_its_own_preprocessing() -> None:
+    save(a=np.full((4, 3), 255, np.uint8), b=np.ones((4, 2), np.int16))
+    net = network((3,), (2,))
+    data = add(net, "a.npy", "b.npy", preprocess=("raw", "x=unit"))
+    assert [array[0].tolist() for array in data.vectors.all_inputs] == [[1, 1, 1], [1, 1]]
+    assert "given as raw and as unit" in refused(net, "a.npy", "b.npy", preprocess=("raw", "unit"))
+    twice = ("x=raw", "x=unit")
+    assert "names the input 'x' twice" in refused(net, "a.npy", "b.npy", preprocess=twice)
+    assert "no input 'q'" in refused(net, "a.npy", "b.npy", preprocess=("q=raw",))
 
 
 def test_inputs_that_do_not_fit_the_network_s_are_named() -> None:
@@ -374,7 +426,9 @@ def test_folders_and_options_that_do_not_fit_are_explained() -> None:
     write_sounds("words")
     Path("none").mkdir()
     net = network((4, 6, 3), scale=0.3)
-    assert "holds no pictures or recordings" in refused(net, "none")
+    assert "none: holds no PNG, JPEG, BMP or WAV files\n" in refused(net, "none")
+    Path("none/song.mp3").write_bytes(b"ID3")
+    assert "WAV files, but other files: song.mp3" in refused(net, "none")
     assert "which holds -38.4 to 38.1" in refused(net, "pets")
     assert "-> say how: --preprocess unit" in refused(net, "pets")
     assert "the folders in pets name the classes already" in refused(
@@ -486,6 +540,8 @@ def test_the_rate_of_a_function_is_checked() -> None:
     write_sounds("words")
     message = refused(network((8,)), "words", preprocess="features.py:f")
     assert "has a sample rate of 16000 Hz, not 8000 Hz" in message
+    message = refused(network((8,)), "words", preprocess="features.py:f", rate=16000)
+    assert "--sample-rate: is 16000 Hz, but SAMPLE_RATE in features.py is 8000 Hz" in message
 
 
 # No data

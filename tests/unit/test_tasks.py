@@ -159,9 +159,9 @@ def test_without_labels_golden_is_all_that_a_run_is_compared_with(desk: Desk) ->
 NOT_ADDED: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     "labels missing": (
         lambda: None,
-        ADD,
-        "--labels: the task classification needs labels\n"
-        "  -> give --labels Y.npy, or --task agreement without labels",
+        (*ADD, "--task", "classification"),
+        "--labels: is missing for the task classification\n"
+        "  -> give a file with one label for each vector",
     ),
     "labels unused": (
         lambda: None,
@@ -170,16 +170,16 @@ NOT_ADDED: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     ),
     "classes that are values": (
         lambda: None,
-        (*ADD, "--labels", "y.npy"),
-        "y.npy: has type float32 and shape [50, 1]\n"
+        (*ADD, "--labels", "y.npy", "--task", "classification"),
+        "y.npy: holds real values of shape [50], but the task classification needs classes\n"
         "  -> save one integer, the class, for each input: shape [50]; for real values, give "
         "--task regression",
     ),
     "too few": (
         lambda: np.save("y.npy", np.zeros(COUNT - 1)),
         REGRESSION,
-        "y.npy: has type float64 and shape [49]\n"
-        "  -> save real values for each input: shape [50, ...]",
+        "y.npy: has type float64 and shape [49], but x.npy holds 50 vectors\n"
+        "  -> save one label for each vector: shape [50]",
     ),
     "several values": (
         lambda: np.save("y.npy", np.zeros((COUNT, 2))),
@@ -190,7 +190,7 @@ NOT_ADDED: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     "not a number": (
         lambda: np.save("y.npy", np.where(np.arange(COUNT) == 7, np.nan, 1.0)),
         REGRESSION,
-        "y.npy: holds values that are not finite, first in vector 7",
+        "y.npy: the label of vector 7 is not finite",
     ),
     "text": (
         lambda: np.save("y.npy", np.array(["0.5"] * COUNT)),

@@ -46,6 +46,8 @@ def network(batch):
 TASK = Task(load, network, epochs=20, batch=20, learning_rate=0.05, calibration=20, vectors=4)
 """
 
+REAL_SAMPLES = "Samples(inputs.astype(np.float32), inputs.sum(axis=1).astype(np.float32))"
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -75,6 +77,14 @@ def test_vectors_are_evenly_spaced_and_take_turns() -> None:
         InputError, match="label 1 has 3 test samples, but the task needs 4 vectors"
     ):
         choose_vectors(labels, 4)
+
+
+def test_vectors_of_a_regression_are_evenly_spaced_over_its_values() -> None:
+    labels = np.array([[7.5], [0.5], [6], [1], [5], [2], [4], [3]], np.float32)
+    chosen = choose_vectors(labels, 4)
+    assert labels[chosen, 0].tolist() == [0.5, 2, 4, 6]
+    with pytest.raises(InputError, match="there are 8 test samples, but the task needs 9 vectors"):
+        choose_vectors(labels, 9)
 
 
 def test_weights_and_calibration_survive_a_file(tmp_path: Path) -> None:
@@ -147,7 +157,7 @@ def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     assert main(["models", "train", "small"]) == ExitCode.PASSED
     out = capsys.readouterr().out
     assert "epoch 20/20" in out
-    assert "not as in" in out
+    assert "different from the file in" in out
     first = Path("build/models/small")
     assert main(["models", "train", "small", "--out", str(folder)]) == ExitCode.PASSED
     names = ("float.npz", "model.tflite", "vectors.npz")
@@ -167,6 +177,43 @@ def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     out = capsys.readouterr().out
     assert "DIFFERENT from" in out
     assert load_model(folder).digest in out
+
+
+def change_task(folder: Path, task: str, metric: str) -> None:
+    path = folder / "model.toml"
+    text = path.read_text().replace('"classification"', f'"{task}"')
+    text = "".join(line for line in text.splitlines(True) if not line.startswith("classes"))
+    path.write_text(text.replace('"accuracy"', f'"{metric}"'))
+
+
+@needs_train
+def test_a_regression_is_trained_on_its_real_values(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_task(folder, "regression", "mae")
+    text = (folder / "train.py").read_text()
+    text = text.replace("Samples(inputs.astype(np.float32), labels)", REAL_SAMPLES)
+    (folder / "train.py").write_text(text.replace('Dense(3, activation="softmax")', "Dense(1)"))
+    assert main(["models", "train", "small", "--out", str(folder)]) == ExitCode.PASSED
+    out = capsys.readouterr().out
+    assert [line.split()[:2] for line in out.splitlines() if " MAE " in line] == [
+        ["float", "MAE"],
+        ["int8", "MAE"],
+        ["int8", "MAE"],
+    ]
+    model = load_model(folder)
+    model.check(model.graph)
+    labels = model.vectors.real_labels[:, 0]
+    assert labels.tolist() == sorted(labels)
+    assert len(labels) == 4
+
+
+def test_a_model_without_labels_is_not_trained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_task(folder, "agreement", "agreement")
+    err = refusal(capsys, "train", "small")
+    assert "model.toml: task: a model without labels cannot be trained" in err
 
 
 @needs_train

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.add_model import DataRequest, check_counts, read_data
+from harness.intake.add_model import DataRequest, read_data, read_inputs
 from harness.intake.convert.conversion import Conversion
 from harness.intake.convert.int8_loss import LayerLoss, worst_layers
 from harness.intake.convert.keras_source import digest_of
 from harness.intake.convert.refusals import unsupported
-from harness.intake.file_spec import assign_inputs, split_part
-from harness.intake.inputs.read_input import read_input_vectors
+from harness.intake.file_spec import split_part
 from harness.intake.networks.network_file import Network
 from harness.intake.write_folder import UserData
 from harness.measure.quality import quality_of
@@ -61,7 +60,7 @@ def convert_model(
     `calibrate` names inputs as `request` does; without any, the vectors themselves calibrate.
     Raises `InputError` if the model or the data cannot be used.
     """
-    if request.options.preprocess == "stored":
+    if any("stored" in steps for steps in request.preprocess):
         raise InputError(
             "stored is for networks that are quantized already",
             where="--preprocess",
@@ -137,7 +136,7 @@ def _reals(stored: Array, tensor: Any) -> Array:
 
 
 def _calibration(
-    network: Network, specs: Sequence[str], request: DataRequest, data: UserData | None
+    network: Network, specs: tuple[str, ...], request: DataRequest, data: UserData | None
 ) -> _Calibration:
     """Read the inputs that calibrate `network`; without `specs`, those of `data`."""
     doubts = []
@@ -163,15 +162,11 @@ def _calibration(
 
 
 def _read(
-    network: Network, specs: Sequence[str], request: DataRequest
+    network: Network, specs: tuple[str, ...], request: DataRequest
 ) -> tuple[tuple[Array, ...], str]:
-    tensors, graph = network.graph.input_tensors, network.graph
-    assigned = assign_inputs(specs, tensors, network.path.name, "--calibrate")
-    read = []
-    for spec, tensor in zip(assigned, tensors, strict=True):
-        options = replace(request.options, labels=_labels_in(spec, request.options.labels))
-        read.append(read_input_vectors(spec, tensor, graph, network.path.name, options))
-    check_counts(read)
+    options = replace(request.options, labels=_labels_in(specs[0], request.labels))
+    named = replace(request, inputs=specs, options=options)
+    read = read_inputs(network, named, "--calibrate")
     return tuple(each.stored for each in read), " and ".join(str(each.samples) for each in read)
 
 

@@ -49,6 +49,11 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
         remedy = "the channels come last in the file: leave out --layout NCHW"
     elif fit_shape(sample, shape, channels_first=True) is not None:
         remedy = "if the channels come first in the file, add --layout NCHW"
+    elif len(shape) > 1 and values[1:] == shape[1:]:
+        remedy = (
+            f"if it is one recording, cut it into windows of {shape[0]}, for example "
+            f"x[: len(x) // {shape[0]} * {shape[0]}].reshape({', '.join(map(str, (-1, *shape)))})"
+        )
     elif values[1:] == (2 * _size(shape),):
         remedy = (
             "there are twice as many values as expected: a file with decimal commas "

@@ -11,6 +11,7 @@ from harness.intake.input_doubts import GivenValues, quantized_tensor, range_of,
 from harness.intake.inputs.input_shape import fit_shape, wrong_shape
 from harness.intake.inputs.preprocessing import (
     HOW_TO_SCALE,
+    Preprocessing,
     check_kind,
     guess_scale,
     parse_preprocessing,
@@ -18,6 +19,7 @@ from harness.intake.inputs.preprocessing import (
 from harness.intake.inputs.sample_blocks import InputOptions, Reading, count_samples, sample_blocks
 from harness.intake.inputs.samples import Samples, open_samples
 from harness.intake.inputs.store_values import (
+    check_finite,
     describe_quantization,
     empty_inputs,
     store,
@@ -53,10 +55,21 @@ def read_input_vectors(
     if steps.function is None and steps.scale is None:
         limits = range_of(quantized)
         steps = replace(steps, scale=_choose_scale(samples, tensor, limits, network))
-    reading = Reading(samples, steps, tensor, network, options, options.rate)
-    if steps.function is not None and steps.function.rate is not None:
-        reading.rate = steps.function.rate
+    rate = _required_rate(steps, options)
+    reading = Reading(samples, steps, tensor, network, options, rate)
     return _read(reading, GivenValues(quantized, count_samples(reading) * tensor.elements))
+
+
+def _required_rate(steps: Preprocessing, options: InputOptions) -> int | None:
+    """Return the sample rate that recordings must have, or None; a function may require one."""
+    own = None if steps.function is None else steps.function.rate
+    if steps.function is not None and None not in {own, options.rate} and own != options.rate:
+        raise InputError(
+            f"is {options.rate} Hz, but SAMPLE_RATE in {steps.function.path} is {own} Hz",
+            where="--sample-rate",
+            remedy="leave it out",
+        )
+    return options.rate if own is None else own
 
 
 def _choose_scale(
@@ -97,6 +110,7 @@ def _read(reading: Reading, given: GivenValues) -> InputVectors:
         fitted = fit_shape(values, reading.shape, channels_first=reading.channels_first)
         if fitted is None:
             raise _misfit(reading, values, where)
+        check_finite(fitted, done, where)
         if steps.scale == "stored":
             block = store_integers(fitted, tensor.dtype, where)
         else:

@@ -53,7 +53,7 @@ class Samples:
         if self.folder is None:
             return self.path.name
         classes = f" in {len(self.folder.classes)} folders" if self.folder.classes else ""
-        return f"{len(self.files):,} {self.kind}s{classes} of {self.path.name}"
+        return f"{len(self.files):,} {self.kind}s{classes} of {self.path.resolve().name}"
 
 
 def open_samples(spec: str, labels: str | None) -> Samples:
@@ -63,6 +63,12 @@ def open_samples(spec: str, labels: str | None) -> Samples:
     naming the file if it is of another kind, damaged, or has no samples.
     """
     path, part = split_part(spec)
+    if part and path.suffix.lower() != ".npz":
+        raise InputError(
+            f"names the part {part!r}, but only an .npz file has parts",
+            where=spec,
+            remedy=f"give {path}",
+        )
     if path.is_dir():
         folder = list_folder(path)
         notes = (folder.note,) if folder.note else ()

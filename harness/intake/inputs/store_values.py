@@ -26,17 +26,26 @@ def empty_inputs(count: int, tensor: Tensor, shape: tuple[int, ...], where: str)
     return np.empty((count, *shape), tensor.dtype)
 
 
+def check_finite(values: Array, first: int, where: str) -> None:
+    """Raise `InputError` if `values` [n, ...], vectors from number `first`, are not all finite."""
+    if values.dtype.kind != "f":
+        return
+    wrong = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    if wrong.size:
+        raise InputError(
+            f"holds values that are not finite, first in vector {first + wrong[0]}",
+            where=where,
+            remedy="save finite numbers",
+        )
+
+
 def store(values: Array, tensor: Tensor, where: str) -> Array:
     """Return `values`, of any shape, as the input `tensor` stores them.
 
     Values of its type are stored unchanged. Other ones are real values: they are quantized with
     the tensor's own scale. Without a scale, they must be whole numbers of an integer type. Raises
-    `InputError`, naming `where`, if they are not finite or do not fit.
+    `InputError`, naming `where`, if they do not fit.
     """
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError(
-            "holds values that are not finite", where=where, remedy="save finite numbers"
-        )
     if values.dtype == tensor.dtype or tensor.dtype.kind == "f":
         return values.astype(tensor.dtype, copy=False)
     if tensor.scale is None:

@@ -59,7 +59,7 @@ class UserFunction:
 
     def _failed(self, error: Exception, when: str) -> InputError:
         return InputError(
-            f"{self.name} fails {when}: {_told(error)}",
+            f"{self.name} fails {when}: {_message(error)}",
             where=_place(error, self.path),
             remedy="mend the function",
         )
@@ -79,7 +79,9 @@ def load_function(path: Path, name: str) -> UserFunction:
         raise
     except Exception as error:  # whatever a user's code raises
         raise InputError(
-            f"cannot be imported: {_told(error)}", where=_place(error, path), remedy="mend the file"
+            f"cannot be imported: {_message(error)}",
+            where=_place(error, path),
+            remedy="mend the file",
         ) from error
     finally:
         sys.path.remove(folder)
@@ -95,7 +97,7 @@ def load_function(path: Path, name: str) -> UserFunction:
     return UserFunction(path, name, digest, rate, function)
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
 
 

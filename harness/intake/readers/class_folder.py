@@ -42,7 +42,7 @@ class FolderContent:
         if not self.ignored:
             return ""
         names = ", ".join(self.ignored[:_SHOWN]) + ", ..." * (len(self.ignored) > _SHOWN)
-        return f"ignored: {len(self.ignored)} of the files in {self.path.name}: {names}"
+        return f"ignored: {len(self.ignored)} of the files in {self.path.resolve().name}: {names}"
 
 
 def kind_of_name(path: Path) -> FileKind | None:
@@ -60,7 +60,9 @@ def list_folder(path: Path) -> FolderContent:
     own = [file for file in files if kind_of_name(file)]
     if not folders:
         ignored = [file.name for file in files if not kind_of_name(file)]
-        return FolderContent(path, _common_kind(path, own), tuple(own), None, (), tuple(ignored))
+        return FolderContent(
+            path, _common_kind(path, own, ignored), tuple(own), None, (), tuple(ignored)
+        )
     if own:
         raise InputError(
             f"has {len(folders)} folders, but also files without a class: {own[0].name}",
@@ -80,7 +82,7 @@ def list_folder(path: Path) -> FolderContent:
         by_class[folder.name] = [file for file in inside if kind_of_name(file)]
         ignored += [f"{folder.name}/{file.name}" for file in inside if not kind_of_name(file)]
     all_files = tuple(file for group in by_class.values() for file in group)
-    kind = _common_kind(path, all_files)
+    kind = _common_kind(path, all_files, ignored)
     labels = np.repeat(np.arange(len(by_class)), [len(group) for group in by_class.values()])
     return FolderContent(path, kind, all_files, labels, tuple(by_class), tuple(ignored))
 
@@ -104,11 +106,14 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     return folders, [path for path in paths if not path.is_dir()]
 
 
-def _common_kind(path: Path, files: Sequence[Path]) -> FileKind:
-    """Return the one kind that all `files` in the folder `path` are of."""
+def _common_kind(path: Path, files: Sequence[Path], ignored: Sequence[str]) -> FileKind:
+    """Return the one kind that all `files` in the folder `path` are of; it also has `ignored`."""
     kinds = {kind: file for file in files if (kind := kind_of_name(file))}
     if not kinds:
-        raise InputError("holds no pictures or recordings", where=str(path), remedy=_REMEDY)
+        others = f", but other files: {', '.join(ignored[:_SHOWN])}" if ignored else ""
+        raise InputError(
+            f"holds no PNG, JPEG, BMP or WAV files{others}", where=str(path), remedy=_REMEDY
+        )
     if len(kinds) > 1:
         names = " and ".join(str(file.relative_to(path)) for file in kinds.values())
         raise InputError(
