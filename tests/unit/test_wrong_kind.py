@@ -36,9 +36,9 @@ class Trap:
 
 
 KINDS = {
-    "net.h5": (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5", "from_keras_model"),
-    "net.keras": (zipped("config.json", "model.weights.h5"), "Keras", "from_keras_model"),
-    "saved_model.pb": (b"\x08\x01\x12\x05" + bytes(50), "SavedModel", "from_keras_model"),
+    "net.h5": (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5", "harness models add"),
+    "net.keras": (zipped("config.json", "model.weights.h5"), "Keras", "harness models add"),
+    "saved_model.pb": (b"\x08\x01\x12\x05" + bytes(50), "SavedModel", "harness models add"),
     "frozen.pb": (b"\x0a\x20\x0a\x05input" + bytes(50), "TensorFlow 1", "from_frozen_graph"),
     "net.onnx": (b"\x08\x08\x12\x07pytorch" + bytes(50), "ONNX", "onnx2tf"),
     "network": (b"\x08\x0a\x12\x05keras" + bytes(50), "ONNX", "onnx2tf"),

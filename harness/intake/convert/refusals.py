@@ -48,7 +48,7 @@ def refusal(kind: str, text: str, source: Path) -> InputError:
 
 
 def unsupported(error: InputError, source: Path) -> InputError:
-    """Return the error for `source`, whose float network cannot be read, as `error` says."""
+    """Return the error for `source`, whose float network cannot be read: `error` has the reason."""
     remedy = _UNROLL if _RECURRENT.search(error.what) else _HAND
     return InputError(
         f"becomes a network that cannot run: {error.what}", where=str(source), remedy=remedy

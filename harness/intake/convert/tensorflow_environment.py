@@ -29,7 +29,7 @@ _LOOK = 0.5
 _TAIL = 4096  # bytes of a log
 _DISTRIBUTION = "tinyml-harness"
 _EXTRA = "train"
-_SIZE = "about 1.5 GB on the disk, of which 350 MB are downloaded"
+_SIZE = "about 1.5 GB on the disk, after a download of 350 MB"
 _FIND = "import importlib.util as u; print(u.find_spec('tensorflow') is not None)"
 
 
@@ -116,7 +116,7 @@ def _run(command: list[str], remedy: str, progress: Progress) -> None:
 
 
 def _lines(descriptor: int) -> list[str]:
-    """Return what the end of the log file `descriptor` says, line by line."""
+    """Return the lines at the end of the log file `descriptor`, without warnings and empty ones."""
     size = os.fstat(descriptor).st_size
     text = os.pread(descriptor, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
     return [line.strip() for line in text.splitlines() if line.strip() and "WARNING" not in line]

@@ -102,7 +102,7 @@ class _Worker:
     def _layer_errors(self, arrays: list[Any]) -> dict[str, list[float]]:
         """Return for each tensor of both networks: mean square of the error, and of the value.
 
-        `arrays` are the inputs, of which some are enough.
+        `arrays` are the inputs; some of them are enough.
         """
         import numpy as np  # noqa: PLC0415 - TensorFlow brings it
 
