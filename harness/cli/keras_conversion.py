@@ -1,14 +1,22 @@
 """`harness models add` with a Keras model: converts it, and prints what int8 costs."""
 
 import argparse
+from pathlib import Path
 
 from harness.intake.add_model import DataRequest, missing_inputs
 from harness.intake.convert.convert_model import Converted, convert_model
 from harness.intake.convert.int8_loss import WHAT_HELPS, cost, is_high, shown_cost
+from harness.intake.convert.keras_source import is_keras_model
+from harness.intake.convert.onnx_source import find_onnx2tf, is_onnx
 from harness.intake.convert.tensorflow_environment import find_python
 from harness.model.metric import Metric, shown_quality
 from harness.support.progress import Progress
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
+
+
+def is_convertible(path: Path) -> bool:
+    """Tell whether `path` is a Keras model, a SavedModel, or an ONNX network with onnx2tf here."""
+    return is_keras_model(path) or (is_onnx(path) and find_onnx2tf() is not None)
 
 
 def convert_keras(options: argparse.Namespace, request: DataRequest) -> Converted:

@@ -8,14 +8,13 @@ from typing import get_args
 
 from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
-from harness.cli.keras_conversion import convert_keras, print_conversion
+from harness.cli.keras_conversion import convert_keras, is_convertible, print_conversion
 from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_data
 from harness.intake.convert.convert_model import Converted
-from harness.intake.convert.keras_source import is_keras_model
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
@@ -151,7 +150,7 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     request = data_request(options)
     name = options.name or options.network.resolve().stem
     _new_folder(name, workspace)
-    if is_keras_model(options.network):
+    if is_convertible(options.network):
         converted = convert_keras(options, request)
         _check_engines(converted.network.graph, workspace)
         return _create(name, converted.network, converted.data, options, workspace, converted)

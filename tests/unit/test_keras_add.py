@@ -14,7 +14,7 @@ import pytest
 
 from harness.cli import keras_conversion
 from harness.errors import ExitCode, InputError
-from harness.intake.convert import conversion
+from harness.intake.convert import conversion, onnx_source
 from harness.intake.convert.convert_model import by_name
 from harness.intake.convert.int8_loss import cost, is_high, shown_cost, worst_layers
 from harness.intake.convert.keras_source import digest_of, is_keras_model
@@ -264,3 +264,53 @@ def test_the_cost_of_int8_has_the_sign_of_the_metric() -> None:
     assert not is_high("accuracy", 0.005)
     assert not is_high("mae", 0.04)
     assert cost("mae", 0.0, 0.0) == 0
+
+
+# ONNX, with a stand-in for onnx2tf
+
+ONNX2TF = """#!/bin/sh
+test "$1 $3 $5" = "-i -o -osd" || exit 1
+touch left-behind
+{}
+"""
+
+
+@pytest.fixture
+def onnx(desk: Desk, answers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of onnx2tf, which a test writes; the user has a network `net.onnx`."""
+    (desk.root / "net.onnx").write_bytes(b"\x08\x08\x12\x07pytorch")
+    path = tmp_path / "onnx2tf"
+    path.write_text(ONNX2TF.format('mkdir "$4" && touch "$4/saved_model.pb"'))
+    path.chmod(0o755)
+    monkeypatch.setattr(onnx_source, "find_onnx2tf", lambda: str(path))
+    monkeypatch.setattr(keras_conversion, "find_onnx2tf", lambda: str(path))
+    return path
+
+
+def test_onnx2tf_is_used_where_it_is_installed(desk: Desk, onnx: Path) -> None:
+    code, out, err = desk.run("add", "net.onnx", *ADD[2:])
+    assert code == ExitCode.PASSED, err
+    assert "converted by onnx2tf, TensorFlow 9.9" in out
+    origin = load(desk.model("net").path / "model.toml")["conversion"]
+    assert origin["source"] == "net.onnx"
+    assert origin["sha256"] == digest_of(desk.root / "net.onnx")
+    assert not (desk.root / "left-behind").exists()
+
+
+def test_a_failure_of_onnx2tf_is_shown(desk: Desk, onnx: Path) -> None:
+    onnx.write_text(ONNX2TF.format("echo 'ERROR: no operator Foo'; echo more; exit 3"))
+    code, _, err = desk.run("add", "net.onnx", *ADD[2:])
+    assert code == ExitCode.INFRASTRUCTURE
+    assert "converting net.onnx with onnx2tf failed:\n  ERROR: no operator Foo\n" in err
+
+
+def test_an_onnx2tf_that_makes_no_saved_model_is_named(desk: Desk, onnx: Path) -> None:
+    onnx.write_text(ONNX2TF.format(":"))
+    assert "pip install 'onnx2tf<2'" in desk.refused("add", "net.onnx", *ADD[2:])
+
+
+def test_without_onnx2tf_the_message_has_the_commands(
+    desk: Desk, onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_conversion, "find_onnx2tf", lambda: None)
+    assert "onnx2tf -i FILE.onnx -o saved -osd" in desk.refused("add", "net.onnx", *ADD[2:])

@@ -88,7 +88,7 @@ def test_one_whose_python_is_gone_is_made_again(
             (Path(command[-1]) / "bin").mkdir()
             (Path(command[-1]) / "bin" / "python").symlink_to(sys.executable)
 
-    monkeypatch.setattr(tensorflow_environment, "_run", run)
+    monkeypatch.setattr(tensorflow_environment, "run_long", run)
     monkeypatch.setattr(tensorflow_environment, "_check", lambda *_: None)
     python = provide_environment(tmp_path, "tensorflow", quiet())
     assert len(made) == 2

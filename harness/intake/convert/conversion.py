@@ -35,18 +35,20 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class Conversion:
-    """Converts the Keras model or SavedModel `source` with the Python at `python`.
+    """Converts the Keras model or SavedModel at `path` with the Python at `python`.
+
+    It was made of `source`, the user's file, or is that itself.
 
     The steps are `load`, `quantize` and `compare`, in this order. Each raises `InputError` if the
     model cannot be converted, `InfrastructureError` if TensorFlow fails.
     """
 
-    def __init__(self, python: Path, source: Path) -> None:
+    def __init__(self, python: Path, path: Path, source: Path) -> None:
         self._python = python
         self._source = source
         self._folder = Path(tempfile.mkdtemp(prefix="harness-convert-"))
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
-        command = [str(python), "-I", tensorflow_worker.__file__, str(source.resolve())]
+        command = [str(python), "-I", tensorflow_worker.__file__, str(path.resolve())]
         self._process = OwnedProcess(
             [*command, str(self._folder)], self._log, talks=True, scratch=self._folder
         )

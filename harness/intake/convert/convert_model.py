@@ -1,4 +1,4 @@
-"""From a Keras model or SavedModel and a user's data to a full-integer network with vectors."""
+"""From a user's float network and data to a full-integer network with vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from harness.intake.add_model import DataRequest, read_data, read_inputs
 from harness.intake.convert.conversion import Conversion
 from harness.intake.convert.int8_loss import LayerLoss, worst_layers
 from harness.intake.convert.keras_source import digest_of
+from harness.intake.convert.onnx_source import saved_model_of
 from harness.intake.convert.refusals import unsupported
 from harness.intake.file_spec import split_part
 from harness.intake.networks.network_file import Network
@@ -73,8 +74,11 @@ def convert_model(
             remedy="give --calibrate FILE with inputs from the training data",
         )
     name = source.name
-    progress.say(f"loading {name} with TensorFlow")
-    with Conversion(python, source) as conversion:
+    with (
+        saved_model_of(source, progress) as path,
+        Conversion(python, path, source) as conversion,
+    ):
+        progress.say(f"loading {name} with TensorFlow")
         exact = _exact_network(conversion.load(), source)
         request = replace(request, inputs=by_name(request.inputs, conversion.inputs, "--inputs"))
         data = None if request.random is not None else read_data(exact, request)
@@ -88,7 +92,7 @@ def convert_model(
             inputs = tuple(map(_reals, inputs, network.graph.input_tensors))
         progress.say(f"comparing {name} with its float network")
         outputs, errors = conversion.compare(inputs)
-        versions = conversion.versions
+        versions = conversion.versions if path == source else f"onnx2tf, {conversion.versions}"
     quality = None
     if data is not None and data.task != "agreement":
         quality = quality_of(METRICS[data.task], data.vectors, outputs, outputs, exact.graph)

@@ -6,27 +6,22 @@ this user, and appears in one step: a half-made one is never used.
 
 import hashlib
 import importlib.util
-import os
 import sys
-import tempfile
-import time
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from harness.errors import InfrastructureError
+from harness.intake.convert.long_command import run_long
 from harness.support.checked_cache import discard
 from harness.support.lease import Lease
-from harness.support.owned_process import OwnedProcess
 from harness.support.owned_temporary import temporary_folder
 from harness.support.progress import Progress
 from harness.support.tool_output import output_of
 from harness.support.whole_files import explained_errors
 
-_DEADLINE = 3600.0  # seconds for the installation; a line may be slow
-_LOOK = 0.5
-_TAIL = 4096  # bytes of a log
+_WAIT = 3600.0  # seconds for another session that makes it
 _DISTRIBUTION = "tinyml-harness"
 _EXTRA = "train"
 _SIZE = "about 1.5 GB on the disk, after a download of 350 MB"
@@ -61,7 +56,7 @@ def provide_environment(folder: Path, requirement: str, progress: Progress) -> P
     number = hashlib.sha256(base.encode()).hexdigest()[:8]
     entry = folder / f"tensorflow-python{sys.version_info[0]}.{sys.version_info[1]}-{number}"
     python = entry / "bin" / "python"
-    lease = Lease(f"environment {entry}", wait=_DEADLINE)
+    lease = Lease(f"environment {entry}", wait=_WAIT)
     try:
         if not python.exists():
             with explained_errors("TensorFlow cannot be installed", folder):
@@ -88,38 +83,12 @@ def _make(entry: Path, requirement: str, progress: Progress) -> None:
         python = str(staging / "bin" / "python")
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check"]
         # -I: the environment must not see the paths of this one.
-        _run([sys.executable, "-I", "-m", "venv", str(staging)], remedy, progress)
-        _run([*pip, "--no-compile", "--progress-bar=off", requirement], remedy, progress)
+        for command in (
+            [sys.executable, "-I", "-m", "venv", str(staging)],
+            [*pip, "--no-compile", "--progress-bar=off", requirement],
+        ):
+            run_long(command, "installing TensorFlow", remedy, progress)
         staging.rename(entry)
-
-
-def _run(command: list[str], remedy: str, progress: Progress) -> None:
-    """Run `command`, whose last line is shown; `InfrastructureError` if it fails."""
-    end = time.monotonic() + _DEADLINE
-    with tempfile.TemporaryFile() as log:
-        process = OwnedProcess(command, log)
-        try:
-            while not process.wait(_LOOK):
-                if lines := _lines(log.fileno()):
-                    progress.say(f"installing TensorFlow: {lines[-1]}")
-                if time.monotonic() > end:
-                    raise InfrastructureError(
-                        f"TensorFlow is not installed within {_DEADLINE:g} s", remedy=remedy
-                    )
-        finally:
-            process.stop()
-        if process.poll() != 0:
-            lines = _lines(log.fileno())
-            errors = [line for line in lines if line.startswith(("ERROR", "Error"))] or lines
-            said = "".join(f"\n  {line[:300]}" for line in errors[-3:])
-            raise InfrastructureError(f"TensorFlow cannot be installed:{said}", remedy=remedy)
-
-
-def _lines(descriptor: int) -> list[str]:
-    """Return the lines at the end of the log file `descriptor`, without warnings and empty ones."""
-    size = os.fstat(descriptor).st_size
-    text = os.pread(descriptor, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip() and "WARNING" not in line]
 
 
 def _check(entry: Path, requirement: str) -> None:
