@@ -9,6 +9,7 @@ from harness.intake.convert.int8_loss import WHAT_HELPS, cost, is_high, shown_co
 from harness.intake.convert.keras_source import is_keras_model
 from harness.intake.convert.onnx_source import find_onnx2tf, is_onnx
 from harness.intake.convert.tensorflow_environment import find_python
+from harness.intake.file_spec import check_exist
 from harness.model.metric import Metric, shown_quality
 from harness.support.progress import Progress
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
@@ -24,6 +25,11 @@ def convert_keras(options: argparse.Namespace, request: DataRequest) -> Converte
     progress: Progress = options.progress
     if not request.inputs and request.random is None:
         raise missing_inputs()
+    # Before TensorFlow is downloaded.
+    check_exist(request.inputs, "--inputs")
+    check_exist(options.calibrate, "--calibrate")
+    if request.labels is not None:
+        check_exist([request.labels], "--labels")
     # Not in the workspace: the environment is the same for all.
     python = find_python(chosen_folder(CACHES) or own_folder(CACHES), progress)
     with progress.step(f"converting {options.network.name}"):

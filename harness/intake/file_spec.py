@@ -18,6 +18,15 @@ def split_part(spec: str) -> tuple[Path, str]:
     return Path(file), part
 
 
+def check_exist(specs: Sequence[str], option: str) -> None:
+    """Raise `InputError` if a file or folder of `specs`, given with `option`, is missing."""
+    for spec in specs:
+        named = "=" in spec and not Path(spec).exists()
+        path = split_part(spec.partition("=")[2] if named else spec)[0]
+        if not path.exists():
+            raise InputError("does not exist", where=f"{option}: {path}", remedy="check the path")
+
+
 def assign_inputs(
     specs: Sequence[str], tensors: Sequence[Tensor], network: str, option: str = "--inputs"
 ) -> list[str]:

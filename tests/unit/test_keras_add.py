@@ -142,7 +142,8 @@ def test_random_inputs_need_other_ones_for_calibration(desk: Desk, answers: Path
         (("add", "net.keras"), "--inputs: is missing"),
         ((*ADD, "--preprocess", "stored"), "quantized already"),
         ((*ADD, "--name", "a b"), "cannot be the name"),
-        ((*ADD, "--calibrate", "no.npy"), "no.npy"),
+        ((*ADD, "--calibrate", "x=no.npy"), "--calibrate: no.npy: does not exist"),
+        (("add", "net.keras", "--inputs", "no.npz:x"), "--inputs: no.npz: does not exist"),
         ((*ADD, "--calibrate", "x=c.npy", "--calibrate", "c.npy"), "--calibrate"),
         (("add", "net.tflite", *ADD[2:], "--calibrate", "c.npy"), "converted already"),
     ],
@@ -151,6 +152,14 @@ def test_what_cannot_be_converted_leaves_nothing(
     arguments: tuple[str, ...], what: str, desk: Desk, answers: Path
 ) -> None:
     assert what in desk.refused(*arguments)
+
+
+def test_int8_at_chance_is_refused_with_what_the_float_network_reaches(
+    desk: Desk, answers: Path
+) -> None:
+    code, _, err = desk.run(*ADD[:-2])
+    assert code == ExitCode.USAGE
+    assert "the float network reaches 1.0000" in err
 
 
 def test_an_existing_folder_is_refused_before_the_conversion(desk: Desk, answers: Path) -> None:

@@ -24,7 +24,7 @@ _KINDS = {
     ),
     "size": ("has sizes that are not fixed: {}", _FIXED),
     "signature": ("cannot be converted: {}", "export one: model.export('saved')"),
-    "load": ("cannot be loaded: {}", "save it again with Keras 3: model.save('model.keras')"),
+    "load": ("cannot be loaded: {}", _EXPORT),
     "convert": ("cannot be converted: {}", _HAND),
 }
 _CUSTOM = re.compile(r"(?:class|layer:|loss:|function:) '(?P<name>[^']+)'")

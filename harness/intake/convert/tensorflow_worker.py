@@ -129,7 +129,8 @@ class _Worker:
                     continue
                 got = (stored.astype(np.float32) - zero_point) * np.float32(scale)
                 squares = np.mean((got - wanted) ** 2), np.mean(wanted**2)
-                sums[name] = sums.get(name, 0) + np.array(squares, float)
+                if np.isfinite(squares).all():  # JSON has no other numbers
+                    sums[name] = sums.get(name, 0) + np.array(squares, float)
         return {name: pair.tolist() for name, pair in sums.items()}
 
     def _fix_keras_model(self) -> None:
