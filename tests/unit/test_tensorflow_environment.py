@@ -60,6 +60,7 @@ def test_a_failure_says_what_to_run_and_leaves_nothing(wheel: str, tmp_path: Pat
     assert "No matching distribution found for tensorflow==98" in failed.value.what
     assert f"python3.12 -m venv {cache}" in failed.value.remedy
     assert "pip install 'tensorflow==98'" in failed.value.remedy
+    assert ".partial" not in str(failed.value)
     assert list(cache.iterdir()) == []
 
 
