@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
@@ -95,6 +95,7 @@ def test_folders_have_hints_too(tmp_path: Path) -> None:
     assert "harness run --model" in refusal()
 
 
+@example(data=b"\x08", name="network")
 @given(data=st.binary(max_size=400), name=st.sampled_from(sorted(KINDS)))
 def test_any_bytes_are_refused_clearly(
     data: bytes, name: str, tmp_path_factory: pytest.TempPathFactory

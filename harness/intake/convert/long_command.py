@@ -40,7 +40,7 @@ def run_long(command: Sequence[str], doing: str, remedy: str, progress: Progress
             lines = _lines(log.fileno())
             errors = [line for line in lines if line.upper().startswith("ERROR")] or lines
             said = "".join(f"\n  {line}" for line in errors[-3:])
-            raise InfrastructureError(f"{doing} failed:{said}", where=command[0], remedy=remedy)
+            raise InfrastructureError(f"{doing} failed:{said}", remedy=remedy)
 
 
 def _lines(descriptor: int) -> list[str]:

@@ -60,7 +60,7 @@ _STARTS: Sequence[tuple[int, bytes, str, str]] = (
 
 # Files in zip archives by the ends of their names.
 _PACKED: Sequence[tuple[str, str, str]] = (
-    ("model.weights.h5", "is a Keras model", f"name it FILE.keras, and {_ADD_KERAS}"),
+    ("model.weights.h5", "is a Keras model", _ADD.format("FILE.keras")),
     ("data.pkl", "is a PyTorch file", _CONVERT_TORCH),
     ("serialized_exported_program.json", "is a program exported by PyTorch", _CONVERT_TORCH),
     ("models/model.json", "is a program exported by PyTorch", _CONVERT_TORCH),
@@ -119,7 +119,9 @@ def _zip_kind(data: bytes, path: Path) -> tuple[str, str] | None:
 
 def _protobuf_kind(data: bytes, path: Path) -> tuple[str, str] | None:
     """Tell ONNX and TensorFlow's graphs apart by their first fields, or by the file's name."""
-    onnx = data[:1] == b"\x08" and data[1] < 32 and data[2:3] in {b"\x12", b"\x3a", b"\x42"}  # noqa: PLR2004 - ir_version, then producer, graph or opset
+    onnx = (
+        data[:1] == b"\x08" and data[1:2] < b"\x20" and data[2:3] in {b"\x12", b"\x3a", b"\x42"}
+    )  # ir_version, then producer, graph or opset
     if path.suffix == ".onnx" or (onnx and path.suffix != ".pb"):
         return "is an ONNX network", _CONVERT_ONNX
     if path.name == "saved_model.pb":
