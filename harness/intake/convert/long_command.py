@@ -31,7 +31,6 @@ def run_long(command: Sequence[str], doing: str, remedy: str, progress: Progress
                 if time.monotonic() > end:
                     raise InfrastructureError(
                         f"{doing} takes longer than {_DEADLINE:g} s",
-                        where=command[0],
                         remedy=remedy,
                     )
         finally:
