@@ -24,6 +24,14 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         "files by class; once for each input of the network",
     )
     add.add_argument(
+        "--calibrate",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="inputs from the training data that calibrate the conversion of a Keras model to "
+        "int8, in the forms of --inputs (default: the inputs themselves)",
+    )
+    add.add_argument(
         "--labels",
         metavar="FILE[:PART]",
         help="labels: .npy, .npz[:ARRAY], .csv[:COLUMN] or text; without labels, runs are "

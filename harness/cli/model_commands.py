@@ -8,11 +8,13 @@ from typing import get_args
 
 from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
+from harness.cli.keras_conversion import convert_keras, is_convertible, print_conversion
 from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_data
+from harness.intake.convert.convert_model import Converted
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
@@ -54,7 +56,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         "network",
         type=Path,
         metavar="FILE",
-        help="the network: a .tflite file, or a C source that holds one as an array",
+        help="the network: a .tflite file, a C source that holds one as an array, a .keras or .h5 "
+        "file, or a SavedModel folder",
     )
     _add_array(add)
     declare_data(add)
@@ -144,15 +147,32 @@ def _is_file(name: str) -> bool:
 
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
+    request = data_request(options)
+    name = options.name or options.network.resolve().stem
+    _new_folder(name, workspace)
+    if is_convertible(options.network):
+        converted = convert_keras(options, request)
+        _check_engines(converted.network.graph, workspace)
+        return _create(name, converted.network, converted.data, options, workspace, converted)
     with options.progress.step(f"reading {options.network.name}"):
         network = read_network(options.network, options.array)
-        supports = _try_engines(network.graph, workspace)
-        refusals = [support.error for support in supports if support.error]
-        if len(refusals) == len(supports):
-            raise refusals[0]
-        data = read_data(network, data_request(options))
-    name = options.name or options.network.stem
+        if options.calibrate:
+            raise InputError(
+                f"is given, but {options.network.name} is converted already",
+                where="--calibrate",
+                remedy="leave it out; it is for Keras models and SavedModels",
+            )
+        _check_engines(network.graph, workspace)
+        data = read_data(network, request)
     return _create(name, network, data, options, workspace)
+
+
+def _check_engines(graph: Graph, workspace: Workspace) -> None:
+    """Raise the first engine's refusal if no engine supports the network."""
+    supports = _try_engines(graph, workspace)
+    refusals = [support.error for support in supports if support.error]
+    if len(refusals) == len(supports):
+        raise refusals[0]
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -169,16 +189,12 @@ def _create(
     data: UserData,
     options: argparse.Namespace,
     workspace: Workspace,
+    converted: Converted | None = None,
 ) -> int:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise InputError(
-            f"{name!r} cannot be the name of a model folder",
-            where="--name",
-            remedy="use letters, digits, '.', '_' and '-'",
-        )
-    folder = workspace.root / "models" / name
+    folder = _new_folder(name, workspace)
     with options.progress.step(f"computing golden outputs of {name}"):
-        created = create_model(folder, network, data, options.quality_target)
+        origin = None if converted is None else converted.origin
+        created = create_model(folder, network, data, options.quality_target, origin)
     recordings = data.vectors.recordings
     of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
     print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
@@ -187,10 +203,28 @@ def _create(
         print(f"  {printable(note)}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
+    if converted is not None:
+        print_conversion(converted, METRICS[data.task], created.quality)
     for doubt in created.doubts:
         print(f"  warning: {doubt}")
     print(f"  next: complete model.toml, then harness run --model {name}")
     return ExitCode.PASSED
+
+
+def _new_folder(name: str, workspace: Workspace) -> Path:
+    """Return the folder of the new model `name`; `InputError` if there cannot be one."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InputError(
+            f"{name!r} cannot be the name of a model folder",
+            where="--name",
+            remedy="use letters, digits, '.', '_' and '-'",
+        )
+    folder = workspace.root / "models" / name
+    if folder.exists():
+        raise InputError(
+            "already exists", where=str(folder), remedy="remove it, or give another --name"
+        )
+    return folder
 
 
 def _print_quality(metric: Metric, created: CreatedModel) -> None:

@@ -53,22 +53,9 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     if request.random is not None:
         return _random_data(network, request.random, request)
     if not request.inputs:
-        raise InputError(
-            "is missing",
-            where="--inputs",
-            remedy="give a file or folder with inputs, or --random N to make N inputs without data",
-        )
-    tensors = network.graph.input_tensors
+        raise missing_inputs()
     name = network.path.name
-    specs = assign_inputs(request.inputs, tensors, name)
-    steps = assign_steps(request.preprocess, tensors, name)
-    inputs = [
-        read_input_vectors(
-            spec, tensor, network.graph, name, replace(request.options, preprocess=own)
-        )
-        for spec, tensor, own in zip(specs, tensors, steps, strict=True)
-    ]
-    _check_counts(inputs)
+    inputs = read_inputs(network, request)
     labels = _labels(inputs[0], request)
     outputs = network.graph.classes
     task = request.task or task_of(labels, outputs)
@@ -79,6 +66,36 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     elif labels is not None:
         labels = replace(labels, values=labels.values.astype(np.float64), note="real values")
     return _user_data(network, task, inputs, labels)
+
+
+def read_inputs(
+    network: Network, request: DataRequest, option: str = "--inputs"
+) -> list[InputVectors]:
+    """Return the inputs that `request` names for each input of `network`; `option` gave them.
+
+    Raises `InputError` as `read_data` does.
+    """
+    tensors = network.graph.input_tensors
+    name = network.path.name
+    specs = assign_inputs(request.inputs, tensors, name, option)
+    steps = assign_steps(request.preprocess, tensors, name)
+    inputs = [
+        read_input_vectors(
+            spec, tensor, network.graph, name, replace(request.options, preprocess=own)
+        )
+        for spec, tensor, own in zip(specs, tensors, steps, strict=True)
+    ]
+    _check_counts(inputs)
+    return inputs
+
+
+def missing_inputs() -> InputError:
+    """Return the error for a command that names no inputs."""
+    return InputError(
+        "is missing",
+        where="--inputs",
+        remedy="give a file or folder with inputs, or --random N to make N inputs without data",
+    )
 
 
 def _labels(first: InputVectors, request: DataRequest) -> Labels | None:

@@ -18,11 +18,22 @@ def split_part(spec: str) -> tuple[Path, str]:
     return Path(file), part
 
 
-def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str) -> list[str]:
+def check_exist(specs: Sequence[str], option: str) -> None:
+    """Raise `InputError` if a file or folder of `specs`, given with `option`, is missing."""
+    for spec in specs:
+        named = "=" in spec and not Path(spec).exists()
+        path = split_part(spec.partition("=")[2] if named else spec)[0]
+        if not path.exists():
+            raise InputError("does not exist", where=f"{option}: {path}", remedy="check the path")
+
+
+def assign_inputs(
+    specs: Sequence[str], tensors: Sequence[Tensor], network: str, option: str = "--inputs"
+) -> list[str]:
     """Return the specification for each of the inputs `tensors`, in their order.
 
-    A specification is FILE, in the order of the inputs, or NAME=FILE. Raises `InputError` if there
-    is not exactly one for each input.
+    A specification is FILE, in the order of the inputs, or NAME=FILE; `option` gave them. Raises
+    `InputError` if there is not exactly one for each input.
     """
     assigned: dict[int, str] = {}
     unnamed = []
@@ -31,9 +42,9 @@ def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str)
         if not equals or Path(spec).exists():
             unnamed.append(spec)
             continue
-        position = _position(name, tensors, network, "--inputs")
+        position = _position(name, tensors, network, option)
         if position in assigned:
-            raise InputError(f"names the input {name!r} twice", where="--inputs")
+            raise InputError(f"names the input {name!r} twice", where=option)
         assigned[position] = file
     free = [position for position in range(len(tensors)) if position not in assigned]
     if len(unnamed) != len(free):
@@ -42,8 +53,8 @@ def assign_inputs(specs: Sequence[str], tensors: Sequence[Tensor], network: str)
         )
         raise InputError(
             f"is given {len(specs)} times, but {network} has {len(tensors)} inputs: {names}",
-            where="--inputs",
-            remedy="give --inputs once for each input, in this order, or as NAME=FILE",
+            where=option,
+            remedy=f"give {option} once for each input, in this order, or as NAME=FILE",
         )
     assigned |= dict(zip(free, unnamed, strict=True))
     return [assigned[position] for position in range(len(tensors))]

@@ -13,7 +13,7 @@ from harness.intake.networks.network_file import Network
 from harness.measure.quality import chance_of, quality_of, rounded_target
 from harness.model.folder import check_task_labels, count_classes
 from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
-from harness.model.model_file import DESCRIPTION, METRICS, Task
+from harness.model.model_file import DESCRIPTION, METRICS, ConvertedFrom, Task
 from harness.model.vectors import Array, Vectors, named_arrays
 from harness.support.whole_files import create_folder, npz
 
@@ -30,6 +30,13 @@ preprocessing = {preprocessing}
 [provenance]
 data = {data}
 licence = "not stated yet"
+"""
+_CONVERSION = """
+[conversion]
+source = {source}
+sha256 = "{sha256}"
+converter = {converter}
+calibration = {calibration}
 """
 
 
@@ -69,13 +76,18 @@ class CreatedModel:
 
 
 def create_model(
-    folder: Path, network: Network, user_data: UserData, quality_target: float | None = None
+    folder: Path,
+    network: Network,
+    user_data: UserData,
+    quality_target: float | None = None,
+    origin: ConvertedFrom | None = None,
 ) -> CreatedModel:
     """Write the model folder `folder` atomically.
 
     The golden outputs are computed. Without a `quality_target`, it is their quality, rounded; see
-    `rounded_target`. Raises `InputError` if labels or network do not match the task, `folder`
-    exists, golden misses the target, or there is no target and golden is no better than guesses.
+    `rounded_target`. `origin` is what the network was converted from. Raises `InputError` if
+    labels or network do not match the task, `folder` exists, golden misses the target, or there is
+    no target and golden is no better than guesses.
     """
     if folder.exists():
         raise InputError(
@@ -93,7 +105,7 @@ def create_model(
     quality = quality_of(metric, vectors, golden, golden, network.graph)
     chance = chance_of(metric, vectors, network.graph)
     if quality_target is None:
-        _check_quality(quality, chance, user_data)
+        _check_quality(quality, chance, user_data, origin)
         quality_target = rounded_target(metric, quality, chance)
     elif quality_target > 1 and BETTER[metric] == "higher":
         raise InputError(
@@ -118,7 +130,7 @@ def create_model(
         data=_quoted(user_data.data),
     )
     files = {
-        DESCRIPTION: text.encode(),
+        DESCRIPTION: (text + _conversion(origin)).encode(),
         "model.tflite": network.data,
         "vectors.npz": npz(_arrays(vectors, golden, source)),
     }
@@ -145,12 +157,29 @@ def _reaches(metric: Metric, quality: float) -> str:
     return f"golden reaches {shown_quality(metric, quality)}"
 
 
-def _check_quality(quality: float, chance: float | None, user_data: UserData) -> None:
+def _conversion(origin: ConvertedFrom | None) -> str:
+    if origin is None:
+        return ""
+    text = _CONVERSION.format(
+        source=_quoted(origin.source),
+        sha256=origin.sha256,
+        converter=_quoted(origin.converter),
+        calibration=_quoted(origin.calibration),
+    )
+    quality = origin.float_quality
+    return text if quality is None else f"{text}float_quality = {quality!r}\n"
+
+
+def _check_quality(
+    quality: float, chance: float | None, user_data: UserData, origin: ConvertedFrom | None
+) -> None:
     """Refuse to make a quality target of what guesses reach, too."""
     metric = METRICS[user_data.task]
     if chance is None or not reached(metric, chance, quality):
         return
     doubts = "".join(f"\n  {doubt}" for doubt in user_data.doubts)
+    if origin is not None and origin.float_quality is not None:
+        doubts += f"\n  the float network reaches {shown_quality(metric, origin.float_quality)}"
     raise InputError(
         f"golden reaches the {SHOWN[metric]} {shown_quality(metric, quality)}, and "
         f"{shown_chance(metric, chance)} on these {len(user_data.vectors):,} vectors: this cannot "

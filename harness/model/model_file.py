@@ -41,6 +41,21 @@ class Input(Section, frozen=True):
     """How samples become the numbers in `vectors.npz`, for people: the harness does not use it."""
 
 
+class ConvertedFrom(Section, frozen=True):
+    """What `harness models add` converted to make the network."""
+
+    source: _Text
+    """Name of the Keras model or SavedModel."""
+    sha256: _Text
+    """SHA-256 of that file; of a folder, that of the names and digests of its files."""
+    converter: _Text
+    """What converted it: TensorFlow and Keras with their versions."""
+    calibration: _Text
+    """What calibrated the quantization: the number of inputs, and their file."""
+    float_quality: float | None = None
+    """Quality of the float network on the vectors, by the model's metric."""
+
+
 class ModelFile(Section, frozen=True):
     """The schema of `model.toml`."""
 
@@ -64,5 +79,7 @@ class ModelFile(Section, frozen=True):
     """File of the test vectors, or folder with features of an Edge Impulse project."""
     classes: tuple[_Text, ...] = ()
     """Names of the classes, in the order of the outputs."""
+    conversion: ConvertedFrom | None = None
+    """Origin of a network that the harness converted."""
     unit: str = ""
     """Unit of the labels of a regression, for example `°C`: at most 12 characters, no spaces."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
@@ -36,9 +36,9 @@ class Trap:
 
 
 KINDS = {
-    "net.h5": (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5", "from_keras_model"),
-    "net.keras": (zipped("config.json", "model.weights.h5"), "Keras", "from_keras_model"),
-    "saved_model.pb": (b"\x08\x01\x12\x05" + bytes(50), "SavedModel", "from_keras_model"),
+    "net.h5": (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5", "harness models add"),
+    "net.keras": (zipped("config.json", "model.weights.h5"), "Keras", "harness models add"),
+    "saved_model.pb": (b"\x08\x01\x12\x05" + bytes(50), "SavedModel", "harness models add"),
     "frozen.pb": (b"\x0a\x20\x0a\x05input" + bytes(50), "TensorFlow 1", "from_frozen_graph"),
     "net.onnx": (b"\x08\x08\x12\x07pytorch" + bytes(50), "ONNX", "onnx2tf"),
     "network": (b"\x08\x0a\x12\x05keras" + bytes(50), "ONNX", "onnx2tf"),
@@ -95,6 +95,7 @@ def test_folders_have_hints_too(tmp_path: Path) -> None:
     assert "harness run --model" in refusal()
 
 
+@example(data=b"\x08", name="network")
 @given(data=st.binary(max_size=400), name=st.sampled_from(sorted(KINDS)))
 def test_any_bytes_are_refused_clearly(
     data: bytes, name: str, tmp_path_factory: pytest.TempPathFactory

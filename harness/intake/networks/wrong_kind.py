@@ -10,13 +10,20 @@ from harness.errors import InputError
 _FULL_INTEGER = "convert it to a full-integer int8 .tflite file"
 _BYTES = 4096  # of the start of a text file
 
-_CONVERT_KERAS = (
-    f"{_FULL_INTEGER}: tf.lite.TFLiteConverter.from_keras_model(model) with a representative data "
-    "set; docs/models.md shows all lines"
+_ADD = "convert it: harness models add {} --calibrate train.npy --inputs x.npy --labels y.npy"
+_ADD_KERAS = _ADD.format("FILE")
+_SAVE_KERAS = (
+    "save the whole model in the program that trained it, model.save('model.keras'), and give that "
+    "file to harness models add, which converts it"
 )
-_CONVERT_TORCH = f"{_FULL_INTEGER} with litert-torch: pip install litert-torch"
 _CONVERT_ONNX = (
-    f"{_FULL_INTEGER} with onnx2tf: pip install onnx2tf, then onnx2tf -i FILE.onnx -oiqt"
+    "make a SavedModel of it, which harness models add converts: pip install 'onnx2tf<2', then "
+    "onnx2tf -i FILE.onnx -o saved -osd, and give the folder saved"
+)
+_CONVERT_TORCH = (
+    "in the program that trained it: torch.onnx.export(model.eval(), (sample,), 'net.onnx'), then "
+    "pip install 'onnx2tf<2', onnx2tf -i net.onnx -o saved -osd, and give the folder saved to "
+    "harness models add; or convert it to a full-integer .tflite file with litert-torch"
 )
 _CONVERT_GRAPH = (
     f"{_FULL_INTEGER}: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph with the names of its "
@@ -28,7 +35,7 @@ _DOWNLOAD = "download the file itself"
 # How a file begins: at which byte, with what, what it then is, and what to do.
 _STARTS: Sequence[tuple[int, bytes, str, str]] = (
     (0, b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "git lfs pull"),
-    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file, such as a Keras model", _CONVERT_KERAS),
+    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file, such as a Keras model", _ADD_KERAS),
     (0, b"\x93NUMPY", "is a NumPy array", _DATA),
     (4, b"ET12", "is a program of ExecuTorch", _CONVERT_TORCH),
     (0, b"GGUF", "is a language model (GGUF)", "give a network for microcontrollers"),
@@ -53,7 +60,7 @@ _STARTS: Sequence[tuple[int, bytes, str, str]] = (
 
 # Files in zip archives by the ends of their names.
 _PACKED: Sequence[tuple[str, str, str]] = (
-    ("model.weights.h5", "is a Keras model", _CONVERT_KERAS),
+    ("model.weights.h5", "is a Keras model", _ADD.format("FILE.keras")),
     ("data.pkl", "is a PyTorch file", _CONVERT_TORCH),
     ("serialized_exported_program.json", "is a program exported by PyTorch", _CONVERT_TORCH),
     ("models/model.json", "is a program exported by PyTorch", _CONVERT_TORCH),
@@ -70,7 +77,7 @@ def wrong_kind(data: bytes, path: Path) -> InputError:
 def wrong_folder(path: Path) -> InputError:
     """Return the error for the folder `path`, given instead of a network's file."""
     if (path / "saved_model.pb").is_file():
-        what, remedy = "is a SavedModel of TensorFlow", _CONVERT_KERAS
+        what, remedy = "is a SavedModel of TensorFlow", _ADD.format(path)
     elif (path / "model.toml").is_file():
         what, remedy = "is a model folder already", f"run it: harness run --model {path}"
     else:
@@ -112,11 +119,13 @@ def _zip_kind(data: bytes, path: Path) -> tuple[str, str] | None:
 
 def _protobuf_kind(data: bytes, path: Path) -> tuple[str, str] | None:
     """Tell ONNX and TensorFlow's graphs apart by their first fields, or by the file's name."""
-    onnx = data[:1] == b"\x08" and data[1] < 32 and data[2:3] in {b"\x12", b"\x3a", b"\x42"}  # noqa: PLR2004 - ir_version, then producer, graph or opset
+    onnx = (
+        data[:1] == b"\x08" and data[1:2] < b"\x20" and data[2:3] in {b"\x12", b"\x3a", b"\x42"}
+    )  # ir_version, then producer, graph or opset
     if path.suffix == ".onnx" or (onnx and path.suffix != ".pb"):
         return "is an ONNX network", _CONVERT_ONNX
     if path.name == "saved_model.pb":
-        return "is a part of a SavedModel of TensorFlow", _CONVERT_KERAS
+        return "is a part of a SavedModel of TensorFlow", _ADD.format(path.parent)
     if path.suffix == ".pb":
         return "is a graph of TensorFlow 1", _CONVERT_GRAPH
     return None
@@ -129,9 +138,9 @@ def _text_kind(data: bytes, path: Path) -> tuple[str, str] | None:
     if start.startswith((b"<?xml", b"<svg")):
         return "is an XML file", _DOWNLOAD
     if b'"format"' in start and b"tfjs" in data[: 1 << 16]:
-        return "is a network of TensorFlow.js", _CONVERT_KERAS
+        return "is a network of TensorFlow.js", _SAVE_KERAS
     if start.startswith(b"{") and b'"class_name"' in data[: 1 << 16]:
-        return "is the configuration of a Keras model, without its weights", _CONVERT_KERAS
+        return "is the configuration of a Keras model, without its weights", _SAVE_KERAS
     if path.suffix.lower() == ".csv":
         return "is a CSV file", _DATA
     return None

@@ -1,0 +1,1 @@
+"""Keras models and SavedModels become full-integer networks; another process has TensorFlow."""

@@ -1,0 +1,195 @@
+"""From a user's float network and data to a full-integer network with vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import InputError
+from harness.intake.add_model import DataRequest, read_data, read_inputs
+from harness.intake.convert.conversion import Conversion
+from harness.intake.convert.int8_loss import LayerLoss, worst_layers
+from harness.intake.convert.keras_source import digest_of
+from harness.intake.convert.onnx_source import saved_model_of
+from harness.intake.convert.refusals import unsupported
+from harness.intake.file_spec import split_part
+from harness.intake.networks.network_file import Network
+from harness.intake.write_folder import UserData
+from harness.measure.quality import quality_of
+from harness.model.model_file import METRICS, ConvertedFrom
+from harness.model.quantization import dequantize
+from harness.model.tflite_file import parse
+from harness.support.progress import Progress
+
+Array = npt.NDArray[Any]
+
+_MOST = 1000  # calibration inputs; more only take longer
+_FEW = 100
+_WIDE = 2  # ratio of ranges
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The int8 `network` with its vectors, and what int8 costs it.
+
+    `origin` is for `model.toml`. `worst` are the layers that lose most. `output_error` is the
+    error of the first output, relative to its float values (RMS), if it is known.
+    """
+
+    network: Network
+    data: UserData
+    origin: ConvertedFrom
+    worst: tuple[LayerLoss, ...]
+    output_error: float | None
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    inputs: tuple[Array, ...]
+    source: str
+    doubts: tuple[str, ...]
+
+
+def convert_model(
+    source: Path, request: DataRequest, calibrate: Sequence[str], python: Path, progress: Progress
+) -> Converted:
+    """Convert `source` with the TensorFlow of `python`, and read the vectors of `request`.
+
+    `calibrate` names inputs as `request` does; without any, the vectors themselves calibrate.
+    Raises `InputError` if the model or the data cannot be used.
+    """
+    if any("stored" in steps for steps in request.preprocess):
+        raise InputError(
+            "stored is for networks that are quantized already",
+            where="--preprocess",
+            remedy=f"give the real values that {source.name} was trained with",
+        )
+    if request.random is not None and not calibrate:
+        raise InputError(
+            "cannot calibrate the quantization: random inputs do not have the range of real ones",
+            where="--random",
+            remedy="give --calibrate FILE with inputs from the training data",
+        )
+    name = source.name
+    with (
+        saved_model_of(source, progress) as path,
+        Conversion(python, path, source) as conversion,
+    ):
+        progress.say(f"loading {name} with TensorFlow")
+        exact = _exact_network(conversion.load(), source)
+        request = replace(request, inputs=by_name(request.inputs, conversion.inputs, "--inputs"))
+        data = None if request.random is not None else read_data(exact, request)
+        specs = by_name(calibrate, conversion.inputs, "--calibrate")
+        calibration = _calibration(exact, specs, request, data)
+        progress.say(f"converting {name} to int8")
+        network = _network(conversion.quantize(calibration.inputs), source)
+        final = read_data(network, request)
+        inputs = final.vectors.all_inputs if data is None else data.vectors.all_inputs
+        if data is None:
+            inputs = tuple(map(_reals, inputs, network.graph.input_tensors))
+        progress.say(f"comparing {name} with its float network")
+        outputs, errors = conversion.compare(inputs)
+        versions = conversion.versions if path == source else f"onnx2tf, {conversion.versions}"
+    quality = None
+    if data is not None and data.task != "agreement":
+        quality = quality_of(METRICS[data.task], data.vectors, outputs, outputs, exact.graph)
+    return Converted(
+        network,
+        replace(final, doubts=(*calibration.doubts, *final.doubts)),
+        ConvertedFrom(name, digest_of(source), versions, calibration.source, quality),
+        tuple(worst_layers(network.graph, errors)),
+        errors.get(network.output.name),
+    )
+
+
+def by_name(specs: Sequence[str], names: Sequence[str], option: str) -> tuple[str, ...]:
+    """Return `specs`, FILE in the order of `names`, as NAME=FILE: the converter sorts the inputs.
+
+    A single input needs no name, and what already has one is left as it is. Raises `InputError` if
+    `option` did not give one for each input.
+    """
+    named = any("=" in spec and not Path(spec).exists() for spec in specs)
+    if len(names) < 2 or named or not specs:  # noqa: PLR2004 - several inputs
+        return tuple(specs)
+    if len(specs) != len(names):
+        raise InputError(
+            f"is given {len(specs)} times, but the model has {len(names)} inputs: "
+            f"{', '.join(names)}",
+            where=option,
+            remedy=f"give {option} once for each input, in this order, or as NAME=FILE",
+        )
+    return tuple(f"{name}={spec}" for name, spec in zip(names, specs, strict=True))
+
+
+def _exact_network(tflite: bytes, source: Path) -> Network:
+    try:
+        return _network(tflite, source)
+    except InputError as error:
+        raise unsupported(error, source) from error
+
+
+def _network(tflite: bytes, source: Path) -> Network:
+    return Network(tflite, parse(tflite, where=str(source)), source)
+
+
+def _reals(stored: Array, tensor: Any) -> Array:
+    return dequantize(stored, tensor).astype(np.float32)
+
+
+def _calibration(
+    network: Network, specs: tuple[str, ...], request: DataRequest, data: UserData | None
+) -> _Calibration:
+    """Read the inputs that calibrate `network`; without `specs`, those of `data`."""
+    doubts = []
+    if not specs and data is not None:
+        inputs, where = data.vectors.all_inputs, "the test vectors"
+        doubts.append(
+            "the test vectors calibrated the quantization, so that they flatter it: give "
+            "--calibrate FILE with inputs from the training data"
+        )
+    else:
+        inputs, where = _read(network, specs, request)
+    count = len(inputs[0])
+    step = -(-count // _MOST)
+    chosen = tuple(array[::step] for array in inputs)
+    used = len(chosen[0])
+    text = f"{used:,} inputs of {where}" if step == 1 else f"{used:,} of {count:,} in {where}"
+    if used < _FEW:
+        doubts.append(f"only {used} inputs calibrated the quantization: give {_FEW} or more")
+    if specs and data is not None:
+        pairs = zip(chosen, data.vectors.all_inputs, strict=True)
+        doubts += [doubt for pair in pairs for doubt in _range_doubts(*pair)]
+    return _Calibration(chosen, text, tuple(doubts))
+
+
+def _read(
+    network: Network, specs: tuple[str, ...], request: DataRequest
+) -> tuple[tuple[Array, ...], str]:
+    options = replace(request.options, labels=_labels_in(specs[0], request.labels))
+    named = replace(request, inputs=specs, options=options)
+    read = read_inputs(network, named, "--calibrate")
+    return tuple(each.stored for each in read), " and ".join(str(each.samples) for each in read)
+
+
+def _labels_in(spec: str, labels: str | None) -> str | None:
+    """Return the column of labels in the table `spec`: the one of the vectors' own table."""
+    if labels is None or Path(spec).suffix.lower() != ".csv":
+        return labels
+    column = split_part(labels)[1]
+    return f"{spec}:{column}" if column else labels
+
+
+def _range_doubts(calibration: Array, inputs: Array) -> list[str]:
+    """Doubt inputs that have another range than those of the calibration."""
+    low, high = float(calibration.min()), float(calibration.max())
+    least, most = float(inputs.min()), float(inputs.max())
+    ratio = (most - least) / (high - low) if high > low else float("inf")
+    if 1 / _WIDE <= ratio <= _WIDE:
+        return []
+    return [
+        f"the calibration reaches from {low:.4g} to {high:.4g}, but the inputs from {least:.4g} to "
+        f"{most:.4g}: both need the same preprocessing"
+    ]
