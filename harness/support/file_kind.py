@@ -3,30 +3,44 @@
 _LFS = "a Git LFS pointer, not the file itself"
 _HTML = "an HTML page"
 _PAGE = (b"<!doctype html", b"<html")
-# A file of each kind begins with these bytes.
+# A file of each kind has these bytes at this offset.
 _STARTS = (
-    (b"\x93NUMPY", "an .npy file"),
-    (b"PK", "a zip or .npz file"),
-    (b"\x7fELF", "an ELF file"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"BM", "a BMP image"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"fLaC", "a FLAC recording"),
-    (b"OggS", "an Ogg recording"),
-    (b"ID3", "an MP3 recording"),
-    (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"PAR1", "a Parquet file"),
-    (b"MATLAB", "a MATLAB file"),
-    (b"SQLite", "an SQLite database"),
-    (b"RIFF", "a RIFF file"),
-    (b"version https://git-lfs.github.com/", _LFS),
+    (0, b"\x93NUMPY", "an .npy file"),
+    (0, b"PK", "a zip or .npz file"),
+    (0, b"\x7fELF", "an ELF file"),
+    (0, b"\x89PNG", "a PNG image"),
+    (0, b"\xff\xd8\xff", "a JPEG image"),
+    (0, b"GIF8", "a GIF image"),
+    (0, b"BM", "a BMP image"),
+    (0, b"II*\0", "a TIFF image"),
+    (0, b"MM\0*", "a TIFF image"),
+    (8, b"WEBP", "a WebP image"),
+    (8, b"WAVE", "a WAV recording"),
+    (0, b"fLaC", "a FLAC recording"),
+    (0, b"OggS", "an Ogg recording"),
+    (0, b"ID3", "an MP3 recording"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\0", "an xz archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"PAR1", "a Parquet file"),
+    (0, b"MATLAB", "a MATLAB file"),
+    (0, b"SQLite", "an SQLite database"),
+    (0, b"RIFF", "a RIFF file"),
+    (0, b"version https://git-lfs", _LFS),
 )
-_WORDS = {b"BM", b"PK", b"ID3"}  # text begins so, too: a column may be called BMI
+_WORDS = {
+    b"BM",
+    b"PK",
+    b"ID3",
+    b"BZh",
+    b"MATLAB",
+    b"SQLite",
+}  # text begins so, too: a column may be called BMI
 _TFLITE = b"TFL3"
 _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _LOOKED_AT = 4096
@@ -37,9 +51,9 @@ def kind_of(data: bytes) -> str:
     if not data:
         return "empty"
     is_text = _is_text(data[:_LOOKED_AT])
-    for start, kind in _STARTS:
-        if data.startswith(start) and not (start in _WORDS and is_text):
-            return "a WAV recording" if data[8:12] == b"WAVE" else kind
+    for offset, start, kind in _STARTS:
+        if data.startswith(start, offset) and not (start in _WORDS and is_text):
+            return kind
     if data[4:8] == _TFLITE:
         return "a .tflite file"
     if data.startswith(_PICKLE):

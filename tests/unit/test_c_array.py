@@ -115,3 +115,26 @@ def test_a_source_without_a_network_says_what_it_has(text: str, message: str, re
     with pytest.raises(InputError, match=message) as refused:
         read_c_array(text.encode(), None, where="net.h")
     assert remedy in refused.value.remedy
+
+
+def test_two_arrays_of_one_name_are_refused_if_they_differ() -> None:
+    either = b"#ifdef BIG\n" + source(decimal()) + b"#else\n" + source("1, 2") + b"#endif\n"
+    with pytest.raises(InputError, match="defines this array twice") as refused:
+        read_c_array(either, None, where="net.h")
+    assert refused.value.where == "net.h: g_model"
+    assert read_c_array(source(decimal()) * 2, None, where="net.h") == NETWORK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 200_000, "a b[" * 50_000, "/*" * 100_000, "= {" * 60_000, "#\\" * 60_000, "a[" * 90_000],
+)
+def test_the_time_for_a_text_does_not_grow_with_its_square(text: str) -> None:
+    """Otherwise these texts would take minutes, and the time of a test is limited."""
+    with pytest.raises(InputError, match=r"."):
+        read_c_array(text.encode(), None, where="net.h")
+
+
+def test_a_number_of_thousands_of_digits_is_no_value() -> None:
+    with pytest.raises(InputError, match="value 0 is '1111"):
+        read_c_array(source("1" * 5000), None, where="net.h")

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-
-import numpy as np
+from typing import NamedTuple
 
 from harness.errors import InputError
 from harness.support.suggestions import suggest
@@ -11,21 +10,34 @@ from harness.support.suggestions import suggest
 IDENTIFIER = b"TFL3"
 """What stands at bytes 4 to 7 of a `.tflite` file."""
 
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+# No pattern looks at a character more often than a bounded number of times: sources are untrusted.
+_COMMENT = re.compile(r"/\*(?:.*?\*/|.*)|//[^\n]*", re.DOTALL)
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*", re.MULTILINE | re.DOTALL)
-# The type, the name, its size, attributes such as alignment, and the values.
-_ARRAY = re.compile(
-    r"(?P<type>\w+)\s+(?P<name>\w+)\s*\[[^\]\n]*\][^=;{}\[\]]*=\s*\{(?P<values>[^{}]*)\}"
+_VALUES = re.compile(r"=\s{0,20}\{([^{}]*)\}")
+_BEFORE = 600  # characters before the values: the type, the name, its size, attributes
+_DECLARATION = re.compile(
+    r"\b(?P<type>\w{1,100})\s+(?P<name>\w{1,100})\s*\[[^\]\n]{0,100}\][^=;{}\[\]]{0,200}\Z"
 )
-_DECLARED = re.compile(r"(?P<name>\w+)\s*\[[^\]\n]*\]\s*;")
-_INTEGER = re.compile(r"(?P<sign>-?)(?P<digits>0[xX][0-9A-Fa-f]+|0[bB][01]+|\d+)[uUlL]*")
+_DECLARED = re.compile(r"\b(?P<name>\w{1,100})\s*\[[^\]\n]{0,100}\]\s*;")
+_VALUE = re.compile(r"[^,]+")
+_INTEGER = re.compile(
+    r"(?P<sign>-?)(?P<digits>0[xX][0-9A-Fa-f]{1,16}|0[bB][01]{1,64}|[0-9]{1,20})[uUlL]{0,3}"
+)
 _WIDTHS = {"int16_t": 2, "uint16_t": 2, "short": 2, "int32_t": 4, "uint32_t": 4, "int": 4}
 _SHOWN = 6  # names in a message
 
 
+class _Array(NamedTuple):
+    """An array as the source writes it."""
+
+    name: str
+    kind: str
+    values: str
+
+
 def looks_like_c(data: bytes) -> bool:
     """Tell whether `data` is text that may define or declare an array."""
-    return b"\0" not in data[:4096] and re.search(rb"\w\s*\[[^\]\n]{0,40}\]", data) is not None
+    return b"\0" not in data[:4096] and re.search(rb"\w\s{0,20}\[[^\]\n]{0,40}\]", data) is not None
 
 
 def read_c_array(data: bytes, name: str | None, *, where: str) -> bytes:
@@ -36,7 +48,7 @@ def read_c_array(data: bytes, name: str | None, *, where: str) -> bytes:
     hold networks, or a value is not an integer of the array's type.
     """
     text = _DIRECTIVE.sub("", _COMMENT.sub(" ", data.decode("utf-8", "replace")))
-    found = {match["name"]: match for match in _ARRAY.finditer(text)}
+    found = _arrays(text, where)
     if name is not None:
         if name not in found:
             raise InputError(f"has no array {name}", where=where, remedy=suggest(name, list(found)))
@@ -50,7 +62,7 @@ def read_c_array(data: bytes, name: str | None, *, where: str) -> bytes:
             errors.append(error)
             continue
         if content[4:8] == IDENTIFIER:
-            networks[one["name"]] = content
+            networks[one.name] = content
     if len(networks) > 1:
         raise InputError(
             f"holds {len(networks)} networks: {_list(list(networks))}",
@@ -62,7 +74,25 @@ def read_c_array(data: bytes, name: str | None, *, where: str) -> bytes:
     return next(iter(networks.values()))
 
 
-def _no_network(text: str, found: dict[str, re.Match[str]], where: str) -> InputError:
+def _arrays(text: str, where: str) -> dict[str, _Array]:
+    """Return the arrays with values by name; `InputError` if two of one name differ."""
+    found: dict[str, _Array] = {}
+    for values in _VALUES.finditer(text):
+        start = values.start()
+        declared = _DECLARATION.search(text, max(0, start - _BEFORE), start)
+        if declared is None:
+            continue
+        array = _Array(declared["name"], declared["type"], values[1])
+        if found.setdefault(array.name, array).values.split() != array.values.split():
+            raise InputError(
+                "defines this array twice, with other values: no compiler has chosen one of them",
+                where=f"{where}: {array.name}",
+                remedy="give a source without the other one, or the preprocessed source",
+            )
+    return found
+
+
+def _no_network(text: str, found: dict[str, _Array], where: str) -> InputError:
     declared = [match["name"] for match in _DECLARED.finditer(text)]
     if found:
         what = f"no array holds a .tflite file: it has {_list(list(found))}"
@@ -76,13 +106,13 @@ def _no_network(text: str, found: dict[str, re.Match[str]], where: str) -> Input
     return InputError(what, where=where, remedy=remedy)
 
 
-def _bytes(array: re.Match[str], where: str) -> bytes:
+def _bytes(array: _Array, where: str) -> bytes:
     """Return the bytes of `array`, whose values are integers of its type."""
-    width = _WIDTHS.get(array["type"], 1)
+    width = _WIDTHS.get(array.kind, 1)
     lowest, above = -(1 << (8 * width - 1)), 1 << (8 * width)
-    values = []
-    for position, written in enumerate(array["values"].split(",")):
-        word = written.strip()
+    content = bytearray()
+    for position, written in enumerate(_VALUE.finditer(array.values)):
+        word = written[0].strip()
         if not word:
             continue  # after the last comma
         match = _INTEGER.fullmatch(word)
@@ -90,11 +120,11 @@ def _bytes(array: re.Match[str], where: str) -> bytes:
         if not lowest <= value < above:
             raise InputError(
                 f"value {position} is {word[:40]!r}, not an integer of {8 * width} bits",
-                where=f"{where}: {array['name']}",
+                where=f"{where}: {array.name}",
                 remedy="give the source as the tool wrote it",
             )
-        values.append(value % above)
-    return np.array(values, f"<u{width}").tobytes()
+        content += (value % above).to_bytes(width, "little")
+    return bytes(content)
 
 
 def _value(match: re.Match[str]) -> int:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.intake.networks.c_array import IDENTIFIER, looks_like_c, read_c_array
-from harness.intake.networks.wrong_kind import wrong_folder, wrong_kind
+from harness.intake.networks.wrong_kind import is_page, wrong_folder, wrong_kind
 from harness.model.graph import Graph, Tensor
 from harness.model.tflite_file import MAX_NETWORK, parse
 from harness.support.input_file import read_input
 
-_MAX_FILE = 8 * MAX_NETWORK
-"""Bytes of the largest file: a byte of a network takes up to 8 in a C source."""
+_MAX_FILE = 2 * MAX_NETWORK
+"""Bytes of the largest file: a byte of a network takes about 6 in a C source."""
 
 _SOURCES = {".h", ".hh", ".hpp", ".c", ".cc", ".cpp", ".cxx", ".ino", ".inc"}
 
@@ -59,4 +59,6 @@ def read_network(path: Path, array: str | None = None) -> Network:
 
 def _is_source(data: bytes, path: Path) -> bool:
     named = path.suffix.lower() in _SOURCES
-    return looks_like_c(data) and (named or re.search(rb"=\s*\{", data) is not None)
+    if is_page(data) or not looks_like_c(data):
+        return False
+    return named or re.search(rb"=\s{0,20}\{", data) is not None

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import InputError
+from harness.support.file_kind import kind_of, remedy_for_kind
 
 _FULL_INTEGER = "convert it to a full-integer int8 .tflite file"
-_BYTES = 4096  # of the start of a text file
+_BYTES = 4096  # of the start of a file
 
 _ADD = "convert it: harness models add {} --calibrate train.npy --inputs x.npy --labels y.npy"
 _ADD_KERAS = _ADD.format("FILE")
@@ -32,31 +33,20 @@ _CONVERT_GRAPH = (
 _DATA = "give the network as FILE, and this file as --inputs"
 _DOWNLOAD = "download the file itself"
 
-# How a file begins: at which byte, with what, what it then is, and what to do.
-_STARTS: Sequence[tuple[int, bytes, str, str]] = (
-    (0, b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "git lfs pull"),
-    (0, b"\x89HDF\r\n\x1a\n", "is an HDF5 file, such as a Keras model", _ADD_KERAS),
-    (0, b"\x93NUMPY", "is a NumPy array", _DATA),
-    (4, b"ET12", "is a program of ExecuTorch", _CONVERT_TORCH),
-    (0, b"GGUF", "is a language model (GGUF)", "give a network for microcontrollers"),
-    (0, b"\x7fELF", "is a program (ELF)", "to run firmware, see docs/firmware.md"),
-    (0, b"\x89PNG\r\n\x1a\n", "is a picture (PNG)", _DATA),
-    (0, b"\xff\xd8\xff", "is a picture (JPEG)", _DATA),
-    (0, b"GIF8", "is a picture (GIF)", _DATA),
-    (0, b"BM", "is a picture (BMP)", _DATA),
-    (8, b"WEBP", "is a picture (WebP)", _DATA),
-    (8, b"WAVE", "is a recording (WAV)", _DATA),
-    (0, b"OggS", "is a recording (Ogg)", _DATA),
-    (0, b"fLaC", "is a recording (FLAC)", _DATA),
-    (0, b"ID3", "is a recording (MP3)", _DATA),
-    (0, b"%PDF", "is a PDF document", _DOWNLOAD),
-    (0, b"\x1f\x8b", "is compressed (gzip)", "unpack it: gunzip, or tar xzf"),
-    (0, b"BZh", "is compressed (bzip2)", "unpack it: bunzip2, or tar xjf"),
-    (0, b"\xfd7zXZ\0", "is compressed (xz)", "unpack it: unxz, or tar xJf"),
-    (0, b"7z\xbc\xaf\x27\x1c", "is an archive (7z)", "unpack it"),
-    (0, b"Rar!", "is an archive (RAR)", "unpack it"),
-    (257, b"ustar", "is an archive (tar)", "unpack it: tar xf"),
-)
+_UNPACK = "unpack it"
+
+# What to do with a file, by a word in its kind.
+_REMEDIES = {
+    "HDF5": _ADD_KERAS,
+    "ELF": "to run firmware, see docs/firmware.md",
+    ".npy": _DATA,
+    "image": _DATA,
+    "recording": _DATA,
+    "archive": _UNPACK,
+    "Parquet": _DATA,
+    "MATLAB": _DATA,
+    "PDF": _DOWNLOAD,
+}
 
 # Files in zip archives by the ends of their names.
 _PACKED: Sequence[tuple[str, str, str]] = (
@@ -66,6 +56,11 @@ _PACKED: Sequence[tuple[str, str, str]] = (
     ("models/model.json", "is a program exported by PyTorch", _CONVERT_TORCH),
     (".npy", "holds NumPy arrays", _DATA),
 )
+
+
+def is_page(data: bytes) -> bool:
+    """Return whether `data` are a web page or a pointer of Git LFS, downloaded by mistake."""
+    return remedy_for_kind(data[:_BYTES], "") != ""
 
 
 def wrong_kind(data: bytes, path: Path) -> InputError:
@@ -90,12 +85,17 @@ def wrong_folder(path: Path) -> InputError:
 def _kind(data: bytes, path: Path) -> tuple[str, str]:
     if not data:
         return "is empty", "convert or download it again"
-    for offset, start, what, remedy in _STARTS:
-        if data[offset : offset + len(start)] == start:
-            return what, remedy
+    if data[4:8] == b"ET12":
+        return "is a program of ExecuTorch", _CONVERT_TORCH
+    if data.startswith(b"GGUF"):
+        return "is a language model (GGUF)", "give a network for microcontrollers"
     for found in (_zip_kind, _protobuf_kind, _text_kind, _pickle_kind):
-        if kind := found(data, path):
-            return kind
+        if known := found(data, path):
+            return known
+    kind = kind_of(data[:_BYTES])
+    for word, remedy in _REMEDIES.items():
+        if word in kind:
+            return f"is {kind}", remedy
     return (
         "is not a .tflite file: the identifier TFL3 is missing",
         "give a file from the converter of LiteRT (TensorFlow Lite), or a C source with its bytes",
@@ -133,15 +133,16 @@ def _protobuf_kind(data: bytes, path: Path) -> tuple[str, str] | None:
 
 def _text_kind(data: bytes, path: Path) -> tuple[str, str] | None:
     start = data[:_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head")):
-        return "is a web page (HTML), not a network", f"{_DOWNLOAD}, not the page that shows it"
+    kind = kind_of(data[:_BYTES])
+    if remedy := remedy_for_kind(data[:_BYTES], ""):
+        return f"is {kind}", remedy
     if start.startswith((b"<?xml", b"<svg")):
         return "is an XML file", _DOWNLOAD
     if b'"format"' in start and b"tfjs" in data[: 1 << 16]:
         return "is a network of TensorFlow.js", _SAVE_KERAS
     if start.startswith(b"{") and b'"class_name"' in data[: 1 << 16]:
         return "is the configuration of a Keras model, without its weights", _SAVE_KERAS
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() == ".csv" and kind == "a text file":
         return "is a CSV file", _DATA
     return None
 
