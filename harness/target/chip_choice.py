@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.errors import InputError
 from harness.support.memory_map import Region
-from harness.target.chip_families import Line
+from harness.target.chip_families import Line, family_of
 from harness.target.pyocd_chips import find_chip, matching, names_like, pack_names_like
 
 _SHOWN = 8
@@ -56,8 +56,10 @@ def _given(line: Line, kib: int | None, where: str, names: list[str]) -> str:
 
 
 def _map(name: str) -> tuple[Region, tuple[Region, ...]]:
-    chip = find_chip(name)
-    return chip.flash or Region(0, 1), chip.rams
+    """Return the flash and the RAM of the chip: where pyOCD's map is wrong, its family says so."""
+    chip, family = find_chip(name), family_of(name)
+    flash, ram = (family.flash, family.ram) if family else (None, None)
+    return flash or chip.flash or Region(0, 1), (ram,) if ram else chip.rams
 
 
 def _needs_pack(line: Line, kib: int | None, larger: list[str], where: str) -> InputError:

@@ -152,6 +152,8 @@ def test_a_size_that_was_never_programmed_is_not_known(
         ("stm32f429xi", 1024, "stm32f429xg", ""),
         ("stm32l475xg", 512, "stm32l475xe", ""),
         ("stm32l475xg", 256, "stm32l475xc", ""),
+        ("stm32f103rc", 512, "stm32f103rc", "256 of 512 KiB of flash are used"),
+        ("stm32h7b0xx", 2048, "stm32h7b0xx", "128 of 2048 KiB of flash are used"),
         ("stm32h743xx", 2048, "stm32h743xx", ""),
         ("stm32h743xx", 1024, "stm32h750xx", "128 of 1024 KiB of flash are used"),
         ("nrf52832", None, "nrf52832", ""),
