@@ -9,7 +9,7 @@ import msgspec
 from harness.support import bundled_files, toml_file
 from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
-from harness.target.target_file import ChipId, Core, ImageNeeds, Text, Write
+from harness.target.target_file import ChipId, Core, FlashCodes, ImageNeeds, Text, Write
 
 
 class Family(Section, frozen=True):
@@ -44,6 +44,8 @@ class Line(Section, frozen=True):
     """Values of the register in the bits of its mask."""
     chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
     """Patterns of pyOCD's names of the chips, with * and ?."""
+    named: tuple[int, ...] = ()
+    """Sizes of the flash in KiB for which the RAM differs: then the user names the chip."""
 
 
 class Identity(Section, frozen=True):
@@ -60,7 +62,9 @@ class Identity(Section, frozen=True):
     lines: Annotated[tuple[Line, ...], msgspec.Meta(min_length=1)]
     """What the values stand for."""
     flash_size: Address | None = None
-    """Address of the half-word with the size of the flash in KiB, if the chips have one."""
+    """Address of the register with the size of the flash, if the chips have one."""
+    flash_codes: FlashCodes = ()
+    """What the register stands for, as `ChipId` has it."""
 
     def line(self, value: int) -> Line | None:
         """Return the line of a chip whose register reads `value`."""
@@ -126,6 +130,8 @@ def id_of(chip: str) -> ChipId | None:
             identity.address,
             line.values if len(line.values) > 1 else line.values[0],
             identity.mask,
+            identity.flash_size,
+            identity.flash_codes,
         )
         for identity in identities()
         for line in identity.lines

@@ -62,13 +62,22 @@ def chip_file(target: Target) -> str:
     if board.pack:
         parts.append(f"pack = {json.dumps(board.pack)} # relative to this file, or absolute\n")
     if board.chip_id:
-        chip = board.chip_id
-        parts.append(
-            f"chip_id = {{ address = {chip.address:#010x}, mask = {chip.mask:#x}, "
-            f"value = {_value(chip)} }}\n"
-        )
+        parts.append(_chip_id(board.chip_id))
     parts.append('# probe = "..." # the unique ID of the debug probe, if there are several\n')
     return "".join([*parts, _CLOCK])
+
+
+def _chip_id(chip: ChipId) -> str:
+    parts = [
+        f"address = {chip.address:#010x}",
+        f"mask = {chip.mask:#x}",
+        f"value = {_value(chip)}",
+    ]
+    if chip.flash_size is not None:
+        parts += [f"flash_size = {chip.flash_size:#010x}", f"flash_kib = {chip.flash_kib}"]
+    if chip.flash_codes:
+        parts.append(f"flash_codes = {list(chip.flash_codes)}")
+    return f"chip_id = {{ {', '.join(parts)} }}\n"
 
 
 def _value(chip: ChipId) -> str:

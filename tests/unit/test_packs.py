@@ -13,6 +13,8 @@ from pyocd.target import TARGET
 
 from harness.board.board_options import BoardOptions
 from harness.board.derivations import derivations
+from harness.board.pyocd import identification
+from harness.board.pyocd.identification import Identified
 from harness.board.pyocd.packs import provide_chip
 from harness.cli.main import main
 from harness.engines.registry import find_engine
@@ -21,6 +23,7 @@ from harness.image.build import build_image
 from harness.model.folder import load_model
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
+from harness.simulator.pyocd_probe import VirtualProbe
 from harness.support import machine_lock
 from harness.support.memory_map import Region
 from harness.target.chip_choice import choose
@@ -171,6 +174,20 @@ def test_the_chip_of_the_given_pack_is_taken_if_it_is_the_only_one_of_its_line()
     assert "--target=chip:NAME" in caught.value.remedy
     with pytest.raises(InputError, match="the given CMSIS pack has no such chip"):
         choose(line, 2048, "", ["other"])
+
+
+@needs_compiler
+def test_a_chip_of_the_given_pack_with_more_flash_than_the_board_s_is_refused(
+    algorithm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Identified(Line(name="X", values=(1,), chips=("tc4*",)), "a register", 1024)
+    monkeypatch.setattr(VirtualProbe, "associated_board_info", None)
+    monkeypatch.setattr(identification, "identify", lambda _: found)
+    pack = pack_of(tmp_path / "mine.pack", algorithm.read_bytes())
+    with VirtualBoard.start("stm32f429xi") as board:
+        derived = derivations(probe=f"virtual:{board.probe_id}", pack=pack)
+        with pytest.raises(InputError, match="tc429 of the given CMSIS pack 2,048 KiB"):
+            find_target("auto", [ROOT / "targets"], derived)
 
 
 @needs_compiler

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import HarnessError, InputError
 from harness.support.lease import Lease
-from harness.target.chip_choice import choose
+from harness.target.chip_choice import check_flash, choose
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Counter, Pyocd, Target
@@ -114,7 +114,7 @@ def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
         identify,
         what_is_known,
     )
-    from harness.board.pyocd.packs import chips_of  # noqa: PLC0415 - pyOCD
+    from harness.board.pyocd.packs import chips_of, provide_chip  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.pyocd_errors import translated_errors  # noqa: PLC0415 - pyOCD
 
@@ -137,6 +137,9 @@ def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
             remedy="name it: --target=chip:NAME; `pyocd list --targets` shows the names",
         )
     chip, used = choose(found.line, found.kib, where, chips_of(pack) if pack else ())
+    if pack:
+        provide_chip(chip, pack)
+        check_flash(chip, found.kib, where)
     size = "" if found.kib is None else f" with {found.kib:,} KiB of flash"
     how = f"{chip} or one like it, of {found.line.name}{size} ({found.register})"
     return chip, f"{how}; {used}" if used else how
