@@ -11,6 +11,8 @@ from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
 from harness.target.target_file import ChipId, Core, FlashCodes, ImageNeeds, Text, Write
 
+_PRIVATE_BUS = 0xE000_0000  # of every Cortex-M; the debug registers of STM32 are behind it
+
 
 class Family(Section, frozen=True):
     """Chips with the same core and the same needs before the first instruction."""
@@ -102,8 +104,14 @@ def families() -> tuple[Family, ...]:
 
 
 def identities() -> tuple[Identity, ...]:
-    """Return the registers that identify chips, file by file."""
-    return tuple(identity for file in _files() for identity in file.identity)
+    """Return the registers that identify chips, in the order in which they are read.
+
+    To read a peripheral's register can disturb another maker's chip (0x50004004 is a FIFO of USB in
+    STM32F4), so those of the core's private bus come first. Then, fewer compared bits match more
+    chips by chance.
+    """
+    found = [identity for file in _files() for identity in file.identity]
+    return tuple(sorted(found, key=lambda i: (i.address < _PRIVATE_BUS, -i.mask.bit_count())))
 
 
 @cache

@@ -129,6 +129,29 @@ def test_only_registers_that_the_core_may_have_are_read(monkeypatch: pytest.Monk
     assert identified(_Chip({}), monkeypatch, "Cortex-M1") is None
 
 
+@pytest.mark.parametrize("idcode", [0x419, 0x413, 0x421, 0x415, 0x469])
+def test_no_peripheral_of_an_stm32_is_read(idcode: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 0x50004004, where XMC4000 have their ID, STM32F4 have a FIFO of USB."""
+    chip = _Chip({0xE004_2000: 0x1000_0000 | idcode, 0x5000_4004: 0x1234_5000})
+    assert identified(chip, monkeypatch, "Cortex-M4").line.name.startswith("STM32")
+    assert set(chip.read[:-1]) == {0xE004_2000}
+    assert identified(_Chip({0x5000_4004: 0x1234_5000}), monkeypatch, "Cortex-M4") is None
+
+
+def test_an_xmc_is_identified(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = identified(_Chip({0x5000_4004: 0x0004_5002}), monkeypatch, "Cortex-M4")
+    assert found.line.name == "XMC4500"
+
+
+def test_the_register_with_the_fewest_compared_bits_is_read_last() -> None:
+    """Those of the core's private bus come first: reading them disturbs nothing."""
+    for core in {each.core for each in identities()}:
+        order = [
+            (e.address < 0xE000_0000, -e.mask.bit_count()) for e in identities() if e.core == core
+        ]
+        assert order == sorted(order)
+
+
 def test_a_chip_that_stops_answering_is_no_unknown_chip(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransferError, match="No ACK"):
         identified(_Chip({}, answers=False), monkeypatch, "Cortex-M4")
