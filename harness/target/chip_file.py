@@ -60,11 +60,16 @@ def chip_file(target: Target) -> str:
     parts.append('\n[counter]\nticks = "cycles"\n')
     parts.append(f'\n[board]\nkind = "pyocd"\ntarget = "{board.target}" # in pyOCD\n')
     if board.pack:
-        parts.append(f"pack = {json.dumps(board.pack)} # relative to this file, or absolute\n")
+        parts.append(f"pack = {_string(board.pack)} # relative to this file, or absolute\n")
     if board.chip_id:
         parts.append(_chip_id(board.chip_id))
     parts.append('# probe = "..." # the unique ID of the debug probe, if there are several\n')
     return "".join([*parts, _CLOCK])
+
+
+def _string(text: str) -> str:
+    """Return `text` as TOML has it: like JSON, but without surrogates, and DEL is escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _chip_id(chip: ChipId) -> str:

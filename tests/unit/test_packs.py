@@ -1,5 +1,6 @@
 """Chips from CMSIS packs: a pack of our own, and packs that are damaged."""
 
+import os
 import shutil
 import subprocess
 import zipfile
@@ -16,6 +17,7 @@ from harness.board.derivations import derivations
 from harness.board.pyocd import identification
 from harness.board.pyocd.identification import Identified
 from harness.board.pyocd.packs import provide_chip
+from harness.cli import target_commands
 from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
@@ -133,6 +135,39 @@ def test_a_chip_of_a_pack_runs_from_the_command_line(
         TARGET.pop(CHIP, None)
         assert main([*run, "--target=mine"]) == ExitCode.PASSED
     assert "bytes" in capsys.readouterr().out
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["mine \U0001f600.pack", 'a "b" \x7f \\.pack', "ü\t\n.pack"])
+def test_the_path_of_a_pack_may_have_any_characters(
+    name: str, algorithm: Path, repository: Path
+) -> None:
+    pack_of(repository / name, algorithm.read_bytes())
+    assert main(["target", "add", CHIP, f"--pack={name}", "--as=mine"]) == ExitCode.PASSED
+    board = load_target(repository / "targets" / "mine.toml").board
+    assert isinstance(board, Pyocd)
+    assert Path(board.pack).samefile(repository / name)
+
+
+@needs_compiler
+def test_a_path_that_no_target_file_can_have_is_refused(
+    algorithm: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"\xff.pack")
+    pack_of(repository / name, algorithm.read_bytes())
+    assert main(["target", "add", CHIP, f"--pack={name}", "--as=mine"]) == ExitCode.USAGE
+    assert "not UTF-8" in capsys.readouterr().err
+    assert not list(repository.glob("targets/*"))
+
+
+@needs_compiler
+def test_a_file_that_is_not_valid_is_not_left(
+    algorithm: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack_of(repository / "mine.pack", algorithm.read_bytes())
+    monkeypatch.setattr(target_commands, "chip_file", lambda _: "base = ")
+    assert main(["target", "add", CHIP, "--pack=mine.pack", "--as=mine"]) == ExitCode.USAGE
+    assert not list(repository.glob("targets/*"))
 
 
 @pytest.mark.parametrize("command", [["run", "--model=digits", "--target"], ["target", "add"]])
