@@ -95,6 +95,7 @@ def test_a_chip_without_a_known_register_is_refused_with_what_is_known(
     assert "Cortex-M4" in str(caught.value)
     assert "CPUID 0x41" in str(caught.value)
     assert "STMicroelectronics" in str(caught.value)
+    assert "in its ROM table); targets/chips knows none of its id registers" in str(caught.value)
     assert "--target=chip:NAME" in str(caught.value)
 
 

@@ -139,7 +139,7 @@ def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
         lease.release()
     if found is None:
         raise InputError(
-            f"the chip is not identified: {known}, but no id register that targets/chips knows",
+            f"the chip is not identified: {known}; targets/chips knows none of its id registers",
             where=where,
             remedy="name it: --target=chip:NAME; `pyocd list --targets` shows the names",
         )
