@@ -105,12 +105,14 @@ class RenodeBoard:
                 where=self._target.name,
             )
         if log.unmapped.count and self._board.unmapped == "fault":
-            raise DeviceFaultError(
+            error = DeviceFaultError(
                 f"{_described(log.unmapped, elf)}: a chip takes a fault there, Renode does not",
                 where=self._target.name,
                 remedy="correct the firmware. If the chip has something at this address, add it "
                 'to the platform, or allow such accesses: board.unmapped = "warn"',
             )
+            error.inference = log.unmapped.inference
+            raise error
 
     def diagnosis(self) -> str:
         """Return where the core is, and the last warnings and errors of Renode's log."""
@@ -163,6 +165,12 @@ class RenodeBoard:
                 where=str(elf.path),
                 remedy='read the counter in a function of this name: docs/firmware.md, "What your '
                 'firmware must do"',
+            )
+        if self._log is not None and self._log.has_load:
+            return InfrastructureError(
+                "Renode's log lacks readings of the counter's register",
+                where=f"{self._target.name}: {self._log_file}",
+                remedy="run it again; if it lacks them again, report it with this log",
             )
         return InfrastructureError(
             f"the firmware did not call {counter_hooks.COUNTER} before and after the inference",
