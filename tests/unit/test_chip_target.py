@@ -185,6 +185,7 @@ def test_the_memory_is_what_the_chip_boots_from_and_its_largest_ram() -> None:
         ("stm32f439xg", 512, 192),  # the silicon has 1 MiB of flash
         ("stm32h7b0xx", 128, 1024),
         ("lpc5526", 256, 96),
+        ("air32f103xp", 256, 96),
     ],
 )
 def test_memory_that_the_chip_does_not_have_is_not_taken_from_pyocd(
