@@ -9,7 +9,8 @@ import msgspec
 from harness.support import bundled_files, toml_file
 from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
-from harness.target.target_file import ChipId, Core, FlashCodes, ImageNeeds, Text, Write
+from harness.target.chip_needs import ChipId, FlashCodes, ImageNeeds, Write
+from harness.target.target_file import Core, Text
 
 _PRIVATE_BUS = 0xE000_0000  # of every Cortex-M; the debug registers of STM32 are behind it
 

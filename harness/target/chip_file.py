@@ -5,7 +5,8 @@ import textwrap
 
 from harness.support.memory_map import Region
 from harness.target.chip_families import family_of
-from harness.target.target_file import ChipId, Pyocd, Target, Write
+from harness.target.chip_needs import ChipId, Write
+from harness.target.target_file import Pyocd, Target
 
 _HEAD = """\
 # {name}, as pyOCD describes it: memory and flash algorithm.

@@ -7,10 +7,11 @@ import msgspec
 from harness.errors import InputError
 from harness.support.memory_map import Memory, Region
 from harness.target.chip_families import Family, family_of, id_of
+from harness.target.chip_needs import ChipId
 from harness.target.data_bus import on_one_bus
 from harness.target.memory_shares import buffer_options, halves, stack_size
 from harness.target.pyocd_chips import find_chip
-from harness.target.target_file import ChipId, Counter, Mcu, Port, Pyocd, Target
+from harness.target.target_file import Counter, Mcu, Port, Pyocd, Target
 from harness.target.target_rules import check_rules
 
 KIND = "chip"

@@ -8,6 +8,7 @@ from harness.support import bundled_files
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
 from harness.target.chip_families import family_of
+from harness.target.chip_needs import Write
 from harness.target.target_file import (
     MAX_ICOUNT_SHIFT,
     NS,
@@ -17,7 +18,6 @@ from harness.target.target_file import (
     Renode,
     TargetFile,
     Virtual,
-    Write,
 )
 
 _WORD = 4

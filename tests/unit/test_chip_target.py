@@ -13,6 +13,7 @@ from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target import pyocd_chips
 from harness.target.chip_families import families, family_of
+from harness.target.chip_needs import FixedWords
 from harness.target.chip_target import derive_chip
 from harness.target.data_bus import on_one_bus
 from harness.target.find_target import find_target, load_target
@@ -24,7 +25,7 @@ from harness.target.pyocd_chips import (
     find_chip,
     near_names,
 )
-from harness.target.target_file import Core, FixedWords, Pyocd, Target
+from harness.target.target_file import Core, Pyocd, Target
 from tests.chips.chip_build import with_flash_and_ram
 
 ROOT = Path(__file__).parents[2]

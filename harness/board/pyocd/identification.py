@@ -8,7 +8,7 @@ from pyocd.core.session import Session
 from harness.board.pyocd.core_check import cores_of
 from harness.errors import InfrastructureError
 from harness.target.chip_families import Line, identities
-from harness.target.target_file import ChipId
+from harness.target.chip_needs import ChipId
 
 _CPUID = 0xE000ED00
 _CODE_BIT, _CODE_MASK = 24, 0xF  # SIM_FCFG1.PFSIZE of Kinetis
