@@ -31,6 +31,8 @@ class Family(Section, frozen=True):
     """What the chip looks for in the image, and what the image must do first."""
     before_start: tuple[Write, ...] = ()
     """What the debugger writes before the first instruction."""
+    fsec: Address | None = None
+    """Address of the byte in flash that secures the chip against debuggers, if there is one."""
     unsure: str = ""
     """What the sources do not tell: such a chip may not start."""
 
@@ -135,4 +137,5 @@ def id_of(chip: str) -> ChipId | None:
 
 
 def _is_one(chip: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(chip, pattern) for pattern in patterns)
+    """Return whether a pattern matches `chip`; pyOCD takes names in upper and lower case."""
+    return any(fnmatchcase(chip.lower(), pattern) for pattern in patterns)
