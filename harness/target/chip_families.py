@@ -77,11 +77,14 @@ class Lock(Section, frozen=True):
     name: Text
     """What the maker calls the lock."""
     unlock: Text
-    """What unlocks a chip; it erases the flash."""
+    """What unlocks a chip, with {target} and {probe} for those in a command; it erases the flash.
+    """
     source: Text
     """Documents and public projects that state this."""
+    silent: bool = False
+    """Whether a locked chip does not answer at all."""
     address: Address | None = None
-    """Address of the register that shows the lock; without one, a locked chip does not answer."""
+    """Address of the register that shows the lock, if the debugger can read it."""
     mask: Address = 0xFFFF_FFFF
     """Bits of the register that are compared."""
     open: Address = 0

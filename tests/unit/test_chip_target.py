@@ -113,6 +113,18 @@ def test_an_image_for_an_nrf53_opens_both_halves_of_the_debug_port() -> None:
     assert [write.address for write in family.image.writes] == [0x5000_6544, 0x5000_654C]
 
 
+def test_an_image_for_an_nrf91_opens_both_halves_of_the_debug_port() -> None:
+    """APPROTECT.DISABLE and SECUREAPPROTECT.DISABLE of nRF9161 and nRF9151: SwUnprotected."""
+    for chip in ("nrf9161_xxca", "nrf9151_xxca", "nrf91"):
+        family = family_of(chip)
+        assert family is not None
+        assert {write.value for write in family.image.writes} == {0x5A}
+        assert [write.address for write in family.image.writes] == [0x5003_9E10, 0x5003_9E00]
+    other = family_of("nrf54l15_xxaa")
+    assert other is not None
+    assert other.image.writes == ()
+
+
 def test_what_is_not_known_of_a_chip_is_a_doubt() -> None:
     assert derive_chip("s32k344").doubt.startswith("whether it starts")
     assert derive_chip("stm32f429xi").doubt == ""
