@@ -9,7 +9,9 @@ import msgspec
 from harness.support import bundled_files, toml_file
 from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
-from harness.target.target_file import ChipId, Core, ImageNeeds, Text, Write
+from harness.target.target_file import ChipId, Core, FlashCodes, ImageNeeds, Text, Write
+
+_PRIVATE_BUS = 0xE000_0000  # of every Cortex-M; the debug registers of STM32 are behind it
 
 
 class Family(Section, frozen=True):
@@ -46,6 +48,8 @@ class Line(Section, frozen=True):
     """Values of the register in the bits of its mask."""
     chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
     """Patterns of pyOCD's names of the chips, with * and ?."""
+    named: tuple[int, ...] = ()
+    """Sizes of the flash in KiB for which the RAM differs: then the user names the chip."""
 
 
 class Identity(Section, frozen=True):
@@ -62,7 +66,9 @@ class Identity(Section, frozen=True):
     lines: Annotated[tuple[Line, ...], msgspec.Meta(min_length=1)]
     """What the values stand for."""
     flash_size: Address | None = None
-    """Address of the half-word with the size of the flash in KiB, if the chips have one."""
+    """Address of the register with the size of the flash, if the chips have one."""
+    flash_codes: FlashCodes = ()
+    """What the register stands for, as `ChipId` has it."""
 
     def line(self, value: int) -> Line | None:
         """Return the line of a chip whose register reads `value`."""
@@ -103,8 +109,14 @@ def families() -> tuple[Family, ...]:
 
 
 def identities() -> tuple[Identity, ...]:
-    """Return the registers that identify chips, file by file."""
-    return tuple(identity for file in _files() for identity in file.identity)
+    """Return the registers that identify chips, in the order in which they are read.
+
+    To read a peripheral's register can disturb another maker's chip (0x50004004 is a FIFO of USB in
+    STM32F4), so those of the core's private bus come first. Then, fewer compared bits match more
+    chips by chance.
+    """
+    found = [identity for file in _files() for identity in file.identity]
+    return tuple(sorted(found, key=lambda i: (i.address < _PRIVATE_BUS, -i.mask.bit_count())))
 
 
 @cache
@@ -131,6 +143,8 @@ def id_of(chip: str) -> ChipId | None:
             identity.address,
             line.values if len(line.values) > 1 else line.values[0],
             identity.mask,
+            identity.flash_size,
+            identity.flash_codes,
         )
         for identity in identities()
         for line in identity.lines

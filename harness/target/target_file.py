@@ -130,6 +130,9 @@ class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
         return Fraction(hz << self.icount_shift, NS)
 
 
+FlashCodes = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(max_length=16)]
+
+
 class ChipId(Section, frozen=True):
     """A register that identifies the chip. The harness checks it before it flashes."""
 
@@ -139,6 +142,14 @@ class ChipId(Section, frozen=True):
     """Value that the register must have in the bits of `mask`, or a list of values."""
     mask: Address = 0xFFFF_FFFF
     """Bits of the register that are compared."""
+    flash_size: Address | None = None
+    """Address of the register with the size of the flash."""
+    flash_codes: FlashCodes = ()
+    """What the bits 27 to 24 of that register stand for, in KiB; 0 is not known. Without them, it
+    is a half-word with the size in KiB.
+    """
+    flash_kib: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Size of the flash in KiB that the chip must have."""
 
     @property
     def values(self) -> tuple[int, ...]:

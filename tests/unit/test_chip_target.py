@@ -214,6 +214,24 @@ def test_the_memory_is_what_the_chip_boots_from_and_its_largest_ram() -> None:
     assert target.file_name == "chip-stm32f429xi"
 
 
+@pytest.mark.parametrize(
+    ("chip", "flash", "ram"),
+    [
+        ("stm32f103rc", 256, 48),
+        ("stm32f429xg", 1024, 192),  # and 64 KiB of CCM, elsewhere
+        ("stm32f439xg", 512, 192),  # the silicon has 1 MiB of flash
+        ("stm32h7b0xx", 128, 1024),
+        ("lpc5526", 256, 96),
+        ("air32f103xp", 256, 96),
+    ],
+)
+def test_memory_that_the_chip_does_not_have_is_not_taken_from_pyocd(
+    chip: str, flash: int, ram: int
+) -> None:
+    memory = derive_chip(chip).memory
+    assert (memory.flash.size >> 10, memory.ram.size >> 10) == (flash, ram)
+
+
 def test_aliases_and_external_memory_are_left_out() -> None:
     memory_map = MemoryMap(
         FlashRegion(name="ns", start=0, length=0x1000, blocksize=0x100, is_boot_memory=True),

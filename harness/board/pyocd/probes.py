@@ -76,9 +76,9 @@ def _check_address(wanted: str) -> None:
         )
 
 
-def is_of_virtual_board(wanted: str) -> bool:
-    """Return whether the one connected probe whose unique id is `wanted` is a virtual board's."""
-    return isinstance(pick_probe(wanted), VirtualProbe)
+def is_of_virtual_board(probe: Any) -> bool:
+    """Return whether `probe` is a virtual board's."""
+    return isinstance(probe, VirtualProbe)
 
 
 def real_probes() -> list[Any]:
