@@ -7,7 +7,7 @@ from pyocd.coresight.ap import MEM_AP
 from harness.errors import InfrastructureError
 from harness.target.chip_families import lock_of
 
-_GENERIC = "cortex_m"  # pyOCD's name for a chip of which only the core is known
+_GENERIC = "cortex_m"  # pyOCD's name for any chip: it knows the core alone
 _ERASES = "this erases all that is in its flash, so the harness never does it"
 
 
