@@ -34,6 +34,8 @@ class Family(Section, frozen=True):
     """What the chip looks for in the image, and what the image must do first."""
     before_start: tuple[Write, ...] = ()
     """What the debugger writes before the first instruction."""
+    fsec: Address | None = None
+    """Address of the byte in flash that secures the chip against debuggers, if there is one."""
     unsure: str = ""
     """What the sources do not tell: such a chip may not start."""
 
@@ -82,11 +84,14 @@ class Lock(Section, frozen=True):
     name: Text
     """What the maker calls the lock."""
     unlock: Text
-    """What unlocks a chip; it erases the flash."""
+    """What unlocks a chip, with {target} and {probe} for those in a command; it erases the flash.
+    """
     source: Text
     """Documents and public projects that state this."""
+    silent: bool = False
+    """Whether a locked chip does not answer at all."""
     address: Address | None = None
-    """Address of the register that shows the lock; without one, a locked chip does not answer."""
+    """Address of the register that shows the lock, if the debugger can read it."""
     mask: Address = 0xFFFF_FFFF
     """Bits of the register that are compared."""
     open: Address = 0
@@ -150,4 +155,5 @@ def id_of(chip: str) -> ChipId | None:
 
 
 def _is_one(chip: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(chip, pattern) for pattern in patterns)
+    """Return whether a pattern matches `chip`; pyOCD takes names in upper and lower case."""
+    return any(fnmatchcase(chip.lower(), pattern) for pattern in patterns)
