@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.board.pyocd.auto_target import KIND as AUTO
-from harness.board.pyocd.auto_target import auto_target, chip_of_pack, counted_by
+from harness.board.pyocd.auto_target import auto_target, chip_of_pack, counted_by, find_probe
 from harness.board.renode.platform_target import KIND, renode_target
 from harness.target.chip_target import KIND as CHIP
 from harness.target.chip_target import derive_chip
@@ -30,4 +30,4 @@ def derivations(
 def chip_target(name: str, pack: str, probe: str = "") -> Target:
     """Derive a target from a chip; `pack` is the path of the CMSIS pack that has it, or empty."""
     target = chip_of_pack(name, pack) if pack else derive_chip(name)
-    return counted_by(probe, target) if probe else target
+    return counted_by(find_probe(probe), target) if probe else target

@@ -10,7 +10,7 @@ import msgspec
 from harness.board.derivations import chip_target
 from harness.board.pyocd.auto_target import KIND as AUTO
 from harness.cli.command_groups import add_subcommand
-from harness.errors import ExitCode, InputError
+from harness.errors import ExitCode, HarnessError, InputError
 from harness.support.file_name import check_name
 from harness.support.whole_files import explained_errors
 from harness.target.chip_file import chip_file
@@ -36,13 +36,29 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     target = chip_target(options.chip.removeprefix("chip:"), options.pack)
     path = _path(options.name or target.mcu.name.lower(), workspace)
+    content = _encoded(chip_file(_with_relative_pack(target, path.parent, workspace)))
     with explained_errors("the target file cannot be written", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(chip_file(_with_relative_pack(target, path.parent, workspace)))
-    load_target(path)
+        with path.open("xb") as file:
+            file.write(content)
+    try:
+        load_target(path)
+    except HarnessError:
+        path.unlink()
+        raise
     print(f"{path}\n  edit it, then: harness run --target={path.stem} --model=digits")
     return ExitCode.PASSED
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "the path has bytes that are not UTF-8 text, which no target file can have",
+            where="--pack",
+            remedy="rename the pack, or its folder",
+        ) from error
 
 
 def _with_relative_pack(target: Target, folder: Path, workspace: Workspace) -> Target:

@@ -7,6 +7,7 @@ from elftools.elf.sections import ARMAttributesSection
 
 from harness.elf import Elf, attributes
 from harness.errors import InputError
+from harness.target.flash_security import security_fault
 from harness.target.target_file import Target
 
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
@@ -17,6 +18,7 @@ def check_firmware(elf: Elf, target: Target) -> None:
     _check_kind(elf)
     _check_place(elf, target)
     _check_vectors(elf, target)
+    _check_security(elf, target)
 
 
 def _check_kind(elf: Elf) -> None:
@@ -112,4 +114,21 @@ def _check_vectors(elf: Elf, target: Target) -> None:
             where=str(elf.path),
             remedy=f"if it is linked for a bootloader, set memory.{target.load} to the start of "
             "this ELF",
+        )
+
+
+def _check_security(elf: Elf, target: Target) -> None:
+    """Check that the chip stays open to debuggers: code in place of FSEC can lock it for good."""
+
+    def byte(address: int) -> int | None:
+        found = elf.read(address, 1)
+        return found[0] if found else None
+
+    fault = security_fault(target, byte)
+    if fault:
+        raise InputError(
+            fault,
+            where=str(elf.path),
+            remedy="link the flash configuration field with FSEC 0xFE, as the vendor's start-up "
+            "code does",
         )

@@ -18,6 +18,9 @@ class DeviceStoppedError(InfrastructureError):
 class DeviceFaultError(InfrastructureError):
     """The device's core took a fault."""
 
+    inference: int | None = None
+    """The inference of a batch, from 0; None if the board does not know it."""
+
 
 class DeviceRefusedError(InfrastructureError):
     """The device answered a request with an error."""

@@ -104,7 +104,8 @@ class Session:
     def measure(self, data: bytes, which: str, *, again: bool = False) -> Result:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible.
 
-        If the emulator has counted other ones, it runs `again`, as one of a batch does.
+        If the emulator has counted other ones, it runs once more. It does not if it runs `again`
+        already.
         """
         waited = self.link.waited
         result = self.infer(data, which)
@@ -142,6 +143,8 @@ class Session:
             if bracket is not None:
                 results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
         except InfrastructureError as error:
+            if isinstance(error, DeviceFaultError) and error.inference is not None:
+                reached = f"vector {vectors[error.inference]}"
             raise self._explained(error, reached or self._reached(queue, vectors)) from error
         waited = self.link.waited - waited
         check_waited(sum(result.ticks for result in results), waited, self._target)
@@ -151,7 +154,9 @@ class Session:
         for index, (result, vector) in enumerate(zip(results, vectors, strict=True)):
             if index in spoilt:
                 self.link.count_retry()
-                results[index] = self.measure(inputs[index], f"vector {vector}")
+                disturbed = result.disturbed > 0
+                which = f"vector {vector}"
+                results[index] = self.measure(inputs[index], which, again=not disturbed)
                 spans[index] = self.link.spans.pop()
             else:
                 check_ticks(result, counting, self._where(f"vector {vector}"))

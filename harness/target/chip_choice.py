@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from harness.errors import InputError
 from harness.support.memory_map import Region
-from harness.target.chip_families import Line
+from harness.target.chip_families import Line, family_of
 from harness.target.pyocd_chips import find_chip, matching, names_like, pack_names_like
+
+ASSUMED = "its memory is assumed, because no register tells the size of its flash"
 
 _SHOWN = 8
 _NAME_IT = "name the chip: --target=chip:NAME, with the name that is printed on it"
@@ -15,8 +17,9 @@ def choose(line: Line, kib: int | None, where: str, given: Sequence[str] = ()) -
     """Return pyOCD's name of a chip of `line` with `kib` KiB of flash, and what differs, or "".
 
     If the user has `given` chips of a pack, only they are candidates. A chip that pyOCD has built
-    in with less flash serves, too: its map is a part of the real one.
-    Raises `InputError` with the candidates if several maps are possible, or none.
+    in with less flash serves, too: within a line, more flash never comes with less RAM, except at
+    the sizes that `line.named` has. Raises `InputError` with the candidates if several maps are
+    possible, or none.
     """
     if given:
         return _given(line, kib, where, matching(given, line.chips)), ""
@@ -29,18 +32,28 @@ def choose(line: Line, kib: int | None, where: str, given: Sequence[str] = ()) -
         fitting = {name: each for name, each in fitting.items() if each[0].size == largest}
     if not fitting:
         raise _needs_pack(line, kib, list(maps), where)
-    if len(set(fitting.values())) > 1:
+    if len(set(fitting.values())) > 1 or kib in line.named or (line.named and kib is None):
         raise InputError(
             f"the chip is of the line {_described(line, kib)}, and these have different memories: "
-            f"{_listed(list(fitting))}",
+            f"{_listed(list(fitting))}{' and others' if line.named else ''}",
             where=where,
             remedy=_NAME_IT,
         )
     name, (flash, _) = next(iter(fitting.items()))
-    used = (
-        "" if size in (None, flash.size) else f"{flash.size >> 10} of {kib} KiB of flash are used"
-    )
-    return name, used
+    if size is None:
+        return name, ASSUMED
+    return name, "" if size == flash.size else f"{flash.size >> 10} of {kib} KiB of flash are used"
+
+
+def check_flash(name: str, kib: int | None, where: str) -> None:
+    """Raise `InputError` if the chip `name` has more flash than the `kib` KiB that are there."""
+    flash = _map(name)[0].size >> 10
+    if kib is not None and flash > kib:
+        raise InputError(
+            f"the chip has {kib:,} KiB of flash, and {name} of the given CMSIS pack {flash:,} KiB",
+            where=where,
+            remedy="give the pack of this chip",
+        )
 
 
 def _given(line: Line, kib: int | None, where: str, names: list[str]) -> str:
@@ -56,8 +69,10 @@ def _given(line: Line, kib: int | None, where: str, names: list[str]) -> str:
 
 
 def _map(name: str) -> tuple[Region, tuple[Region, ...]]:
-    chip = find_chip(name)
-    return chip.flash or Region(0, 1), chip.rams
+    """Return the flash and the RAM of the chip: where pyOCD's map is wrong, its family says so."""
+    chip, family = find_chip(name), family_of(name)
+    flash, ram = (family.flash, family.ram) if family else (None, None)
+    return flash or chip.flash or Region(0, 1), (ram,) if ram else chip.rams
 
 
 def _needs_pack(line: Line, kib: int | None, larger: list[str], where: str) -> InputError:

@@ -9,7 +9,10 @@ import msgspec
 from harness.support import bundled_files, toml_file
 from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
-from harness.target.target_file import ChipId, Core, ImageNeeds, Text, Write
+from harness.target.chip_needs import ChipId, FlashCodes, ImageNeeds, Write
+from harness.target.target_file import Core, Text
+
+_PRIVATE_BUS = 0xE000_0000  # of every Cortex-M; the debug registers of STM32 are behind it
 
 
 class Family(Section, frozen=True):
@@ -31,6 +34,8 @@ class Family(Section, frozen=True):
     """What the chip looks for in the image, and what the image must do first."""
     before_start: tuple[Write, ...] = ()
     """What the debugger writes before the first instruction."""
+    fsec: Address | None = None
+    """Address of the byte in flash that secures the chip against debuggers, if there is one."""
     unsure: str = ""
     """What the sources do not tell: such a chip may not start."""
 
@@ -44,6 +49,8 @@ class Line(Section, frozen=True):
     """Values of the register in the bits of its mask."""
     chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
     """Patterns of pyOCD's names of the chips, with * and ?."""
+    named: tuple[int, ...] = ()
+    """Sizes of the flash in KiB for which the RAM differs: then the user names the chip."""
 
 
 class Identity(Section, frozen=True):
@@ -60,7 +67,9 @@ class Identity(Section, frozen=True):
     lines: Annotated[tuple[Line, ...], msgspec.Meta(min_length=1)]
     """What the values stand for."""
     flash_size: Address | None = None
-    """Address of the half-word with the size of the flash in KiB, if the chips have one."""
+    """Address of the register with the size of the flash, if the chips have one."""
+    flash_codes: FlashCodes = ()
+    """What the register stands for, as `ChipId` has it."""
 
     def line(self, value: int) -> Line | None:
         """Return the line of a chip whose register reads `value`."""
@@ -75,11 +84,14 @@ class Lock(Section, frozen=True):
     name: Text
     """What the maker calls the lock."""
     unlock: Text
-    """What unlocks a chip; it erases the flash."""
+    """What unlocks a chip, with {target} and {probe} for those in a command; it erases the flash.
+    """
     source: Text
     """Documents and public projects that state this."""
+    silent: bool = False
+    """Whether a locked chip does not answer at all."""
     address: Address | None = None
-    """Address of the register that shows the lock; without one, a locked chip does not answer."""
+    """Address of the register that shows the lock, if the debugger can read it."""
     mask: Address = 0xFFFF_FFFF
     """Bits of the register that are compared."""
     open: Address = 0
@@ -98,8 +110,14 @@ def families() -> tuple[Family, ...]:
 
 
 def identities() -> tuple[Identity, ...]:
-    """Return the registers that identify chips, file by file."""
-    return tuple(identity for file in _files() for identity in file.identity)
+    """Return the registers that identify chips, in the order in which they are read.
+
+    To read a peripheral's register can disturb another maker's chip (0x50004004 is a FIFO of USB in
+    STM32F4), so those of the core's private bus come first. Then, fewer compared bits match more
+    chips by chance.
+    """
+    found = [identity for file in _files() for identity in file.identity]
+    return tuple(sorted(found, key=lambda i: (i.address < _PRIVATE_BUS, -i.mask.bit_count())))
 
 
 @cache
@@ -126,6 +144,8 @@ def id_of(chip: str) -> ChipId | None:
             identity.address,
             line.values if len(line.values) > 1 else line.values[0],
             identity.mask,
+            identity.flash_size,
+            identity.flash_codes,
         )
         for identity in identities()
         for line in identity.lines
@@ -135,4 +155,5 @@ def id_of(chip: str) -> ChipId | None:
 
 
 def _is_one(chip: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(chip, pattern) for pattern in patterns)
+    """Return whether a pattern matches `chip`; pyOCD takes names in upper and lower case."""
+    return any(fnmatchcase(chip.lower(), pattern) for pattern in patterns)

@@ -5,7 +5,8 @@ import textwrap
 
 from harness.support.memory_map import Region
 from harness.target.chip_families import family_of
-from harness.target.target_file import ChipId, Pyocd, Target, Write
+from harness.target.chip_needs import ChipId, Write
+from harness.target.target_file import Pyocd, Target
 
 _HEAD = """\
 # {name}, as pyOCD describes it: memory and flash algorithm.
@@ -60,15 +61,29 @@ def chip_file(target: Target) -> str:
     parts.append('\n[counter]\nticks = "cycles"\n')
     parts.append(f'\n[board]\nkind = "pyocd"\ntarget = "{board.target}" # in pyOCD\n')
     if board.pack:
-        parts.append(f"pack = {json.dumps(board.pack)} # relative to this file, or absolute\n")
+        parts.append(f"pack = {_string(board.pack)} # relative to this file, or absolute\n")
     if board.chip_id:
-        chip = board.chip_id
-        parts.append(
-            f"chip_id = {{ address = {chip.address:#010x}, mask = {chip.mask:#x}, "
-            f"value = {_value(chip)} }}\n"
-        )
+        parts.append(_chip_id(board.chip_id))
     parts.append('# probe = "..." # the unique ID of the debug probe, if there are several\n')
     return "".join([*parts, _CLOCK])
+
+
+def _string(text: str) -> str:
+    """Return `text` as TOML has it: like JSON, but without surrogates, and DEL is escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _chip_id(chip: ChipId) -> str:
+    parts = [
+        f"address = {chip.address:#010x}",
+        f"mask = {chip.mask:#x}",
+        f"value = {_value(chip)}",
+    ]
+    if chip.flash_size is not None:
+        parts += [f"flash_size = {chip.flash_size:#010x}", f"flash_kib = {chip.flash_kib}"]
+    if chip.flash_codes:
+        parts.append(f"flash_codes = {list(chip.flash_codes)}")
+    return f"chip_id = {{ {', '.join(parts)} }}\n"
 
 
 def _value(chip: ChipId) -> str:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
+
 from harness.errors import InputError
-from harness.support.memory_map import Memory
+from harness.support.memory_map import Memory, Region
 from harness.target.chip_families import Family, family_of, id_of
+from harness.target.chip_needs import ChipId
 from harness.target.data_bus import on_one_bus
 from harness.target.memory_shares import buffer_options, halves, stack_size
 from harness.target.pyocd_chips import find_chip
@@ -52,7 +55,7 @@ def derive_chip(name: str) -> Target:
         memory=Memory(flash, ram),
         port=Port(name="generic", options=buffer_options(for_data)),
         counter=Counter(ticks="cycles"),
-        board=Pyocd(target=chip.name, chip_id=id_of(chip.name)),
+        board=Pyocd(target=chip.name, chip_id=_chip_id(chip.name, flash)),
         stack=stack_size(for_data),
         load=family.load,
         image=family.image,
@@ -61,3 +64,11 @@ def derive_chip(name: str) -> Target:
     )
     check_rules(target.path, target)
     return target
+
+
+def _chip_id(chip: str, flash: Region) -> ChipId | None:
+    """Return what identifies `chip`, and the size of its flash if a register tells it."""
+    known = id_of(chip)
+    if known is None or known.flash_size is None:
+        return known
+    return msgspec.structs.replace(known, flash_kib=flash.size >> 10)

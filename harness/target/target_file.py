@@ -10,6 +10,7 @@ import msgspec
 from harness.support import bundled_files
 from harness.support.memory_map import Address, Load, Memory, Region, Size
 from harness.support.toml_file import Section
+from harness.target.chip_needs import ChipId, ImageNeeds, Write
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -130,22 +131,6 @@ class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
         return Fraction(hz << self.icount_shift, NS)
 
 
-class ChipId(Section, frozen=True):
-    """A register that identifies the chip. The harness checks it before it flashes."""
-
-    address: Address
-    """Address of the register."""
-    value: Address | tuple[Address, ...]
-    """Value that the register must have in the bits of `mask`, or a list of values."""
-    mask: Address = 0xFFFF_FFFF
-    """Bits of the register that are compared."""
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        """The values that the register may have."""
-        return (self.value,) if isinstance(self.value, int) else self.value
-
-
 class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
     """A board behind a debug probe."""
 
@@ -196,43 +181,6 @@ class Renode(Section, frozen=True, tag_field="kind", tag="renode"):
     unmapped: Literal["fault", "warn"] = "fault"
     """What a read or write by the firmware does where the platform has neither memory nor a
     peripheral: `fault`, as on a chip, fails the run; `warn` only says so.
-    """
-
-
-class FixedWords(Section, frozen=True):
-    """Words that the chip expects in flash at a fixed address."""
-
-    address: Address
-    """Address of the first word."""
-    values: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
-    """The words, 32 bits each."""
-
-
-class Write(Section, frozen=True):
-    """A write to a register."""
-
-    address: Address
-    """Address of the register."""
-    value: Address
-    """Value that is written."""
-    width: Literal[8, 16, 32] = 32
-    """Bits of the access."""
-
-
-class ImageNeeds(Section, frozen=True):
-    """What the chip looks for in the image before it starts it, and what the image does first."""
-
-    vector_checksum: bool = False
-    """Whether vector 7 makes the sum of the first eight vectors 0, as the boot ROM of LPC chips
-    checks.
-    """
-    words: tuple[FixedWords, ...] = ()
-    """Words at fixed addresses in ascending order, such as the flash configuration field of
-    Kinetis chips.
-    """
-    writes: tuple[Write, ...] = ()
-    """What the image writes first of all, in this order: for registers that must be written within
-    a few cycles, as a watchdog's, which a debugger is too slow for.
     """
 
 

@@ -1,6 +1,7 @@
 """Rules of a target file that the type of a single key cannot express."""
 
 import re
+import struct
 from pathlib import Path
 
 from harness.errors import InputError
@@ -8,6 +9,8 @@ from harness.support import bundled_files
 from harness.support.file_name import check_name
 from harness.support.suggestions import suggest
 from harness.target.chip_families import family_of
+from harness.target.chip_needs import Write
+from harness.target.flash_security import security_fault
 from harness.target.target_file import (
     MAX_ICOUNT_SHIFT,
     NS,
@@ -17,7 +20,6 @@ from harness.target.target_file import (
     Renode,
     TargetFile,
     Virtual,
-    Write,
 )
 
 _WORD = 4
@@ -112,13 +114,19 @@ def _check_needed_words(path: Path, file: TargetFile) -> None:
     board, flash = file.board, file.memory.flash
     if not isinstance(board, Pyocd) or file.load == "ram" or file.port.dir:
         return
-    family = family_of(board.target.lower())
-    present = {fixed.address for fixed in file.image.words}
+    family = family_of(board.target)
+    content = {
+        fixed.address + offset: byte
+        for fixed in file.image.words
+        for offset, byte in enumerate(struct.pack(f"<{len(fixed.values)}I", *fixed.values))
+    }
+    fault = security_fault(file, content.get)
     for fixed in family.image.words if family else ():
-        if fixed.address in flash and fixed.address not in present:
+        if fixed.address in flash and (fault or fixed.address not in content):
             values = ", ".join(map(hex, fixed.values))
             raise InputError(
-                f"a {board.target} reads words at {fixed.address:#x} when it starts; code there "
+                fault
+                or f"a {board.target} reads words at {fixed.address:#x} when it starts; code there "
                 "can lock the chip",
                 where=f"{path}: image.words",
                 remedy=f"write image.words = [{{ address = {fixed.address:#x}, values = [{values}] "

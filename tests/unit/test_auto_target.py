@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyocd.board.board_ids import BoardInfo
@@ -11,7 +12,8 @@ from pyocd.core.exceptions import ProbeDisconnected
 
 from harness.board.derivations import derivations
 from harness.board.pyocd import auto_target as auto
-from harness.board.pyocd import identification, time_limit
+from harness.board.pyocd import identification, probes, time_limit
+from harness.board.pyocd.probes import pick_probe
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
@@ -93,6 +95,7 @@ def test_a_chip_without_a_known_register_is_refused_with_what_is_known(
     assert "Cortex-M4" in str(caught.value)
     assert "CPUID 0x41" in str(caught.value)
     assert "STMicroelectronics" in str(caught.value)
+    assert "in its ROM table); targets/chips knows none of its id registers" in str(caught.value)
     assert "--target=chip:NAME" in str(caught.value)
 
 
@@ -171,6 +174,38 @@ def test_the_counter_of_a_virtual_board_counts_instructions(
     named = find_target("chip:nrf52840", (), derivations(probe=probe))
     assert named.counter.ticks == "instructions"
     assert find_target("chip:nrf52840", (), derivations()).counter.ticks == "cycles"
+
+
+@pytest.mark.parametrize("name", ["auto", "chip:nrf52840"])
+def test_a_search_for_probes_that_hangs_is_not_waited_for_for_ever(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(probes, "pick_probe", lambda _: ended.wait())
+    monkeypatch.setattr(auto, "_SEARCH_LIMIT", 0.2)
+    monkeypatch.setattr(time_limit, "_GRACE", 0.1)
+    late = threading.Timer(20, ended.set)  # then the test fails, and does not hang
+    late.start()
+    try:
+        with pytest.raises(InfrastructureError, match="searching the probe: the probe does not"):
+            find_target(name, (), derivations(probe="1234"))
+    finally:
+        late.cancel()
+        ended.set()
+
+
+def test_the_probes_are_searched_once(
+    boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+
+    def search(wanted: str) -> Any:
+        searched.append(wanted)
+        return pick_probe(wanted)
+
+    monkeypatch.setattr(probes, "pick_probe", search)
+    assert auto_target(boards["nrf52840"]).counter.ticks == "instructions"
+    assert len(searched) == 1
 
 
 def test_a_broken_file_of_another_board_does_not_matter(

@@ -36,7 +36,7 @@ def test_a_model_is_built_for_a_chip_of_pyocd(core: str, tmp_path: Path) -> None
     ("other", "what"),
     [
         ("stm32f051", "the vector table is at 0x0"),
-        ("lpc11u24", "the stack begins at 0x20001000, outside the RAM"),
+        ("lpc11u24", "the stack begins at 0x20000800, outside the RAM"),
         ("kl25z", "at 0x400 is [0-9a-f ]+, not ffffffff ffffffff ffffffff feffffff"),
         ("rp2040", "the vector table is at 0x0"),
     ],

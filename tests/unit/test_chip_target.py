@@ -1,5 +1,6 @@
 """`chip:NAME`: what is derived from pyOCD's knowledge of a chip, and what is refused."""
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from harness.errors import InputError
 from harness.support.memory_map import Region
 from harness.target import pyocd_chips
 from harness.target.chip_families import families, family_of
+from harness.target.chip_needs import FixedWords
 from harness.target.chip_target import derive_chip
 from harness.target.data_bus import on_one_bus
 from harness.target.find_target import find_target, load_target
@@ -24,7 +26,7 @@ from harness.target.pyocd_chips import (
     find_chip,
     near_names,
 )
-from harness.target.target_file import Core, FixedWords, Pyocd, Target
+from harness.target.target_file import Core, Pyocd, Target
 from tests.chips.chip_build import with_flash_and_ram
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +73,9 @@ def test_a_family_with_a_core_is_for_a_chip_that_pyocd_knows() -> None:
         ("mke04z8vtg4", 0xE, 0xFF),  # another flash module
         ("mke06z128vlk4", 0xE, 0xFF),
         ("mke15z256vll7", 0xC, 0x7D),
+        ("skeaz128xxx4", 0xE, 0xFF),
+        ("skeazn64mlc2", 0xE, 0xFF),
+        ("k32l2a41vlh1a", 0xC, 0x3D),
     ],
 )
 def test_the_bytes_that_secure_a_kinetis_of_a_pack_are_where_its_flash_has_them(
@@ -109,6 +114,18 @@ def test_an_image_for_an_nrf53_opens_both_halves_of_the_debug_port() -> None:
     assert [write.address for write in family.image.writes] == [0x5000_6544, 0x5000_654C]
 
 
+def test_an_image_for_an_nrf91_opens_both_halves_of_the_debug_port() -> None:
+    """APPROTECT.DISABLE and SECUREAPPROTECT.DISABLE of nRF9161 and nRF9151: SwUnprotected."""
+    for chip in ("nrf9161_xxca", "nrf9151_xxca", "nrf91"):
+        family = family_of(chip)
+        assert family is not None
+        assert {write.value for write in family.image.writes} == {0x5A}
+        assert [write.address for write in family.image.writes] == [0x5003_9E10, 0x5003_9E00]
+    other = family_of("nrf54l15_xxaa")
+    assert other is not None
+    assert other.image.writes == ()
+
+
 def test_what_is_not_known_of_a_chip_is_a_doubt() -> None:
     assert derive_chip("s32k344").doubt.startswith("whether it starts")
     assert derive_chip("stm32f429xi").doubt == ""
@@ -123,13 +140,34 @@ def test_an_image_never_secures_a_kinetis(chip: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv46f256vll16", "mkm34z256vlq7"]
+    "part",
+    [
+        *("mk64fn1m0vll12", "mkl25z128vlk4", "mke18f512vll16", "mkv46f256vll16", "mkm34z256vlq7"),
+        *("k32l2a41vlh1a", "k32l2b31vlh0a", "k32l3a60vpj1a", "k32w032s", "k32w042s1m2vpj"),
+        *("mcxc444vlh", "mcxc041vfk", "mcxe247vlq", "mcxe245vlh"),
+        *("mwct1014s", "mwct1016svlh", "s32m244"),
+    ],
 )
 def test_an_image_never_secures_a_kinetis_of_a_pack(part: str) -> None:
     family = family_of(part)
     assert family is not None
     assert family.image.words[0].address == FCF
     assert family.image.words[0].values[FSEC // 4] & 0xFF == UNSECURED
+
+
+def test_no_two_families_have_the_same_pattern() -> None:
+    patterns = [pattern for family in families() for pattern in family.chips]
+    assert [pattern for pattern, count in Counter(patterns).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("part", ["mcxn947vdf", "mcxn236vnl"])
+def test_the_ram_of_an_mcx_n_is_whole_before_the_debugger_writes_it(part: str) -> None:
+    """An image of the user's is painted before it could turn the error correction off."""
+    family = family_of(part)
+    assert family is not None
+    assert family.before_start == family.image.writes
+    board = load_target(ROOT / "targets" / "frdm-mcxn947.toml")
+    assert (board.before_start, board.image.writes) == (family.before_start, family.image.writes)
 
 
 def test_the_flash_configuration_field_of_a_kv5x_is_where_its_flash_is() -> None:
@@ -175,6 +213,24 @@ def test_the_memory_is_what_the_chip_boots_from_and_its_largest_ram() -> None:
     assert target.board.chip_id is not None
     assert target.name == "chip:stm32f429xi"
     assert target.file_name == "chip-stm32f429xi"
+
+
+@pytest.mark.parametrize(
+    ("chip", "flash", "ram"),
+    [
+        ("stm32f103rc", 256, 48),
+        ("stm32f429xg", 1024, 192),  # and 64 KiB of CCM, elsewhere
+        ("stm32f439xg", 512, 192),  # the silicon has 1 MiB of flash
+        ("stm32h7b0xx", 128, 1024),
+        ("lpc5526", 256, 96),
+        ("air32f103xp", 256, 96),
+    ],
+)
+def test_memory_that_the_chip_does_not_have_is_not_taken_from_pyocd(
+    chip: str, flash: int, ram: int
+) -> None:
+    memory = derive_chip(chip).memory
+    assert (memory.flash.size >> 10, memory.ram.size >> 10) == (flash, ram)
 
 
 def test_aliases_and_external_memory_are_left_out() -> None:

@@ -465,7 +465,7 @@ def test_an_inference_that_does_not_end_says_where_it_was(
 ) -> None:
     monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.3)
     text = fails(repository, board, BEHAVE, HANG)
-    assert "vector 1: the inference did not end within 0.3 s\n" in text
+    assert "vector 1: a batch of 2 inferences did not end within 0.3 s\n" in text
     assert f"the core was at nn_invoke model.c:{line_of('case HANG') + 1}" in text
     assert "bytes used\n  -> the device hangs, or it is too slow for this model\n" in text
     works(repository, board)

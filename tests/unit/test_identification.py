@@ -15,9 +15,11 @@ from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.target import chip_choice
-from harness.target.chip_choice import choose
-from harness.target.chip_families import Line, id_of, identities
+from harness.target.chip_choice import ASSUMED, check_flash, choose
+from harness.target.chip_families import Line, family_of, id_of, identities
+from harness.target.chip_target import derive_chip
 from harness.target.find_target import load_target
+from harness.target.target_file import Pyocd
 from tests.support.pyocd_sessions import session
 
 VIRTUAL = {
@@ -53,7 +55,7 @@ def test_a_virtual_chip_is_identified_through_stock_pyocd(chip: str) -> None:
         identity = id_of(chip)
         assert identity is not None
         check_chip(opened, board.probe_id, chip, identity)
-        assert choose(found.line, found.kib, "") == (chip, "")
+        assert choose(found.line, found.kib, "") == (chip, "" if found.kib else ASSUMED)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,29 @@ def test_only_registers_that_the_core_may_have_are_read(monkeypatch: pytest.Monk
     assert identified(_Chip({}), monkeypatch, "Cortex-M1") is None
 
 
+@pytest.mark.parametrize("idcode", [0x419, 0x413, 0x421, 0x415, 0x469])
+def test_no_peripheral_of_an_stm32_is_read(idcode: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 0x50004004, where XMC4000 have their ID, STM32F4 have a FIFO of USB."""
+    chip = _Chip({0xE004_2000: 0x1000_0000 | idcode, 0x5000_4004: 0x1234_5000})
+    assert identified(chip, monkeypatch, "Cortex-M4").line.name.startswith("STM32")
+    assert set(chip.read[:-1]) == {0xE004_2000}
+    assert identified(_Chip({0x5000_4004: 0x1234_5000}), monkeypatch, "Cortex-M4") is None
+
+
+def test_an_xmc_is_identified(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = identified(_Chip({0x5000_4004: 0x0004_5002}), monkeypatch, "Cortex-M4")
+    assert found.line.name == "XMC4500"
+
+
+def test_the_register_with_the_fewest_compared_bits_is_read_last() -> None:
+    """Those of the core's private bus come first: reading them disturbs nothing."""
+    for core in {each.core for each in identities()}:
+        order = [
+            (e.address < 0xE000_0000, -e.mask.bit_count()) for e in identities() if e.core == core
+        ]
+        assert order == sorted(order)
+
+
 def test_a_chip_that_stops_answering_is_no_unknown_chip(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TransferError, match="No ACK"):
         identified(_Chip({}, answers=False), monkeypatch, "Cortex-M4")
@@ -145,6 +170,63 @@ def test_a_size_that_was_never_programmed_is_not_known(
     assert "--target=chip:NAME" in caught.value.remedy
 
 
+KINETIS = [
+    *("kl02z", "kl05z", "kl25z", "kl26z", "kl27z4", "kl43z4", "kl46z", "kv10z7", "kv11z7"),
+    *("k20d50m", "ke15z7", "ke18f16", "kw41z4", "k64f", "k66f18", "k22fa12", "kl28z"),
+]
+
+
+@pytest.mark.parametrize("chip", KINETIS)
+@pytest.mark.parametrize(("code", "kib"), [(3, 32), (5, 64), (0xD, 1024), (2, None), (0xF, None)])
+def test_the_flash_size_of_a_kinetis_is_read(
+    chip: str, code: int, kib: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity, core = id_of(chip), family_of(chip)
+    assert identity is not None
+    assert identity.flash_size is not None
+    assert core is not None
+    registers = {
+        identity.address: identity.values[0],
+        identity.flash_size: code << 24 | 0x00FF_0000,
+    }
+    part = "Cortex-M0+" if core.core == "cortex-m0plus" else "Cortex-M4"
+    assert identified(_Chip(registers), monkeypatch, part).kib == kib
+
+
+@pytest.mark.parametrize(
+    ("chip", "less", "enough"),
+    [("stm32f429xi", 1024, 2048), ("stm32f103rc", 128, 512), ("kl25z", 3 << 24, 7 << 24)],
+)
+def test_a_smaller_chip_of_the_same_line_is_refused(chip: str, less: int, enough: int) -> None:
+    board = derive_chip(chip).board
+    assert isinstance(board, Pyocd)
+    identity = board.chip_id
+    assert identity is not None
+    assert identity.flash_size is not None
+    registers = {identity.address: identity.values[0]}
+    for register in (enough, 0xF << 24 if identity.flash_codes else 0xFFFF):
+        session: Any = _Chip({**registers, identity.flash_size: register})
+        check_chip(session, "1", chip, identity)
+    session = _Chip({**registers, identity.flash_size: less})
+    with pytest.raises(InfrastructureError, match="KiB of flash, but the target has") as caught:
+        check_chip(session, "1", chip, identity)
+    assert "--target=chip:NAME" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kib", [256, None])
+def test_a_line_with_two_sizes_of_ram_needs_a_name(kib: int | None) -> None:
+    """An STM32F101xC has 32 KiB of RAM, an F103xC has 48."""
+    with pytest.raises(InputError, match="different memories: stm32f103rc and others"):
+        choose(line_of("stm32f103rc"), kib, "")
+
+
+def test_a_chip_of_a_given_pack_has_no_more_flash_than_the_register_says() -> None:
+    check_flash("stm32f429xi", 2048, "")
+    check_flash("stm32f429xi", None, "")
+    with pytest.raises(InputError, match="the chip has 1,024 KiB of flash, and stm32f429xi"):
+        check_flash("stm32f429xi", 1024, "")
+
+
 @pytest.mark.parametrize(
     ("line", "kib", "chip", "used"),
     [
@@ -152,10 +234,15 @@ def test_a_size_that_was_never_programmed_is_not_known(
         ("stm32f429xi", 1024, "stm32f429xg", ""),
         ("stm32l475xg", 512, "stm32l475xe", ""),
         ("stm32l475xg", 256, "stm32l475xc", ""),
+        ("stm32f103rc", 512, "stm32f103rc", "256 of 512 KiB of flash are used"),
+        ("stm32h7b0xx", 2048, "stm32h7b0xx", "128 of 2048 KiB of flash are used"),
         ("stm32h743xx", 2048, "stm32h743xx", ""),
         ("stm32h743xx", 1024, "stm32h750xx", "128 of 1024 KiB of flash are used"),
-        ("nrf52832", None, "nrf52832", ""),
-        ("rp2040", None, "rp2040", ""),
+        ("kl25z", 128, "kl25z", ""),
+        ("kl26z", 256, "kl26z", "128 of 256 KiB of flash are used"),
+        ("kl25z", None, "kl25z", ASSUMED),
+        ("nrf52832", None, "nrf52832", ASSUMED),
+        ("rp2040", None, "rp2040", ASSUMED),
     ],
 )
 def test_the_size_of_the_flash_chooses_the_memory_map(
@@ -169,6 +256,9 @@ def test_the_size_of_the_flash_chooses_the_memory_map(
     [
         ("stm32g474retx", 512, "STM32G47x, G48x with 512 KiB of flash, and .* no such chip"),
         ("stm32f767zi", 1024, "only stm32f767zi with more flash"),
+        ("kl25z", 32, "only kl25z with more flash"),
+        ("k64f", 512, "only k64f with more flash"),
+        ("kw41z4", 256, "only kw41z4 with more flash"),
         ("atsamd51j19a", None, "SAM D51J19, and pyOCD has built in no such chip"),
     ],
 )

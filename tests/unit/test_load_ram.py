@@ -33,8 +33,9 @@ from harness.simulator.board_process import VirtualBoard
 from harness.support import machine_lock
 from harness.support.memory_map import Load, Memory, Region
 from harness.support.progress import Progress
+from harness.target.chip_needs import Write
 from harness.target.find_target import find_target, load_target
-from harness.target.target_file import Core, Mcu, Port, Pyocd, Target, Write
+from harness.target.target_file import Core, Mcu, Port, Pyocd, Target
 from tests.support.devices import opened
 
 ROOT = Path(__file__).parents[2]

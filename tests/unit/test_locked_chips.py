@@ -1,5 +1,6 @@
 """Locked chips, through stock pyOCD: what the lock is and what unlocks it is said, and no more."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from pyocd.core.exceptions import TransferFaultError
+from pyocd.coresight.ap import MEM_AP
 
+from harness.board.pyocd.locks import unlocking
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.engines.registry import find_engine
@@ -19,7 +22,7 @@ from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
 from harness.support import machine_lock
 from harness.support.progress import Progress
-from harness.target.chip_families import lock_of
+from harness.target.chip_families import family_of, id_of, lock_of
 from harness.target.find_target import find_target
 from harness.target.target_file import Pyocd
 from tests.support.assembly_bench import cross_compiler
@@ -29,6 +32,12 @@ ROOT = Path(__file__).parents[2]
 SWD = 4_000_000
 STM32 = {"stm32f429xi": 0x0800_0000, "stm32l475xg": 0x0800_0000}
 SILENT = ("nrf91", "kw41z4", "nrf52840")
+COMMANDER = "`pyocd commander -O auto_unlock=true -t {} -u {} -c exit` unlocks it"
+UNLOCKING = {
+    "nrf91": COMMANDER,
+    "nrf52840": COMMANDER,
+    "kw41z4": "`pyocd erase --mass -t {} -u {}` unlocks it",
+}
 OPTKEYR, OPTCR = 0x4002_3C08, 0x4002_3C14  # STM32F4
 
 
@@ -55,20 +64,62 @@ def test_a_chip_that_shuts_debuggers_out_is_named_and_never_erased(chip: str) ->
         for _ in range(2):  # it is still locked the second time
             error = refusal(hardware, chip)
             assert "the chip is locked" in error.what
-            assert f"`pyocd erase --mass -t {chip} -u {hardware.probe_id}`" in error.remedy
+            assert UNLOCKING[chip].format(chip, hardware.probe_id) in error.remedy
             assert "erases all" in error.remedy
             assert "never does it" in error.remedy
 
 
 @pytest.mark.parametrize("chip", SILENT)
-@pytest.mark.parametrize("taken_for", ["cortex_m", "stm32f103rc"])
-def test_a_locked_chip_is_recognized_without_its_name(chip: str, taken_for: str) -> None:
+@pytest.mark.parametrize(
+    ("taken_for", "remedy"),
+    [
+        ("cortex_m", "name the chip, --target=chip:NAME"),
+        ("stm32f103rc", "STM32CubeProgrammer sets RDP to level 0"),
+        ("max32630", "the vendor's tool unlocks it"),
+    ],
+)
+def test_a_locked_chip_is_recognized_without_its_name(
+    chip: str, taken_for: str, remedy: str
+) -> None:
     """As `--target=auto` connects, and as a wrong chip."""
     with VirtualBoard.start(chip, faults=["locked"]) as hardware:
         error = refusal(hardware, taken_for)
     assert "the chip is locked" in error.what
     assert "pyocd erase" not in error.remedy, "pyOCD cannot unlock a chip that it does not know"
-    assert "--target=chip:NAME" in error.remedy
+    assert remedy in error.remedy
+    assert ("--target=chip:NAME" in error.remedy) == (taken_for == "cortex_m")
+
+
+@pytest.mark.parametrize("chip", SILENT)
+def test_the_command_that_the_message_names_unlocks_the_chip(chip: str) -> None:
+    with VirtualBoard.start(chip, faults=["locked"]) as hardware:
+        command = refusal(hardware, chip).remedy.split("`")[1]
+        program, *arguments = command.split()
+        assert program == "pyocd"
+        subprocess.run([sys.executable, "-m", program, *arguments], check=True)
+        close_session(open_session(pick_probe(hardware.probe_id), chip, SWD))
+
+
+@pytest.mark.parametrize("chip", ["nrf91", "stm32f429xi"])
+@pytest.mark.parametrize("taken_for", ["", "cortex_m"])
+def test_a_chip_whose_ports_are_off_while_nreset_is_low_is_not_locked(
+    chip: str, taken_for: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its boot ROM turns them on, so the connection is made without a reset."""
+    asked = MEM_AP.is_enabled.fget
+    assert asked is not None
+
+    def enabled(port: MEM_AP) -> bool:
+        under_reset = port.dp.session.options.get("connect_mode") == "under-reset"
+        return not under_reset and asked(port)
+
+    warnings: list[str] = []
+    with VirtualBoard.start(chip) as hardware:
+        monkeypatch.setattr(MEM_AP, "is_enabled", property(enabled))
+        probe = pick_probe(hardware.probe_id)
+        close_session(open_session(probe, taken_for or chip, SWD, warn=warnings.append))
+    (warning,) = warnings
+    assert "does not answer while nRESET is low" in warning
 
 
 @pytest.mark.parametrize("chip", [*SILENT, *STM32])
@@ -104,6 +155,21 @@ def test_an_stm32_with_rdp_level_1_is_refused_before_it_is_flashed(chip: str, im
         assert lock.address is not None
         with session(hardware) as stock:
             assert stock.target.read32(lock.address) & lock.mask != lock.open, "still locked"
+
+
+def test_an_stm32_with_rdp_level_1_runs_an_image_in_ram() -> None:
+    """RDP level 1 leaves the RAM open, and nothing touches the flash."""
+    cross_compiler()
+    target = find_target("virtual-stm32", [ROOT / "targets"])
+    with VirtualBoard.start("stm32f429xi", faults=["locked"]) as hardware:
+        board = Pyocd(target="stm32f429xi", probe=hardware.probe_id, serial=hardware.port)
+        target = msgspec.structs.replace(target, board=board, load="ram")
+        model = find_model("digits", [ROOT / "models"])
+        image = build_image(target, model, find_engine("cmsis-nn"), ROOT / "build" / "images")
+        with closing(PyocdBoard(target, board, Progress(sys.stderr), 0)) as opened:
+            opened.start(image)
+            assert opened.read_memory(0x2000_0000, 4) != b"\xff" * 4
+            opened.check()
 
 
 @pytest.mark.parametrize("chip", STM32)
@@ -160,3 +226,19 @@ def test_the_locks_of_stm32_families_are_known(chip: str) -> None:
     assert lock.address is not None
     assert lock.open & lock.mask == lock.open
     assert lock.source
+
+
+@pytest.mark.parametrize("chip", ["nrf52840_xxaa", "nRF52832_xxAA", "nrf9161_xxca", "nrf5340_xxaa"])
+def test_no_erase_is_advised_that_locks_a_chip_of_nordic_again(chip: str) -> None:
+    advice = unlocking("PROBE", chip)
+    assert "erase --mass" not in advice
+    assert "unlocks it" in advice
+    assert "{" not in advice
+
+
+def test_the_locks_and_ids_of_chips_are_found_in_upper_case() -> None:
+    """PyOCD takes both."""
+    for find in (family_of, id_of, lock_of):
+        lower = find("stm32f429zitx")
+        assert lower is not None
+        assert find("STM32F429ZITx") == lower

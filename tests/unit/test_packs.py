@@ -1,5 +1,6 @@
 """Chips from CMSIS packs: a pack of our own, and packs that are damaged."""
 
+import os
 import shutil
 import subprocess
 import zipfile
@@ -13,7 +14,10 @@ from pyocd.target import TARGET
 
 from harness.board.board_options import BoardOptions
 from harness.board.derivations import derivations
+from harness.board.pyocd import identification
+from harness.board.pyocd.identification import Identified
 from harness.board.pyocd.packs import provide_chip
+from harness.cli import target_commands
 from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
@@ -21,6 +25,7 @@ from harness.image.build import build_image
 from harness.model.folder import load_model
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
+from harness.simulator.pyocd_probe import VirtualProbe
 from harness.support import machine_lock
 from harness.support.memory_map import Region
 from harness.target.chip_choice import choose
@@ -132,6 +137,39 @@ def test_a_chip_of_a_pack_runs_from_the_command_line(
     assert "bytes" in capsys.readouterr().out
 
 
+@needs_compiler
+@pytest.mark.parametrize("name", ["mine \U0001f600.pack", 'a "b" \x7f \\.pack', "ü\t\n.pack"])
+def test_the_path_of_a_pack_may_have_any_characters(
+    name: str, algorithm: Path, repository: Path
+) -> None:
+    pack_of(repository / name, algorithm.read_bytes())
+    assert main(["target", "add", CHIP, f"--pack={name}", "--as=mine"]) == ExitCode.PASSED
+    board = load_target(repository / "targets" / "mine.toml").board
+    assert isinstance(board, Pyocd)
+    assert Path(board.pack).samefile(repository / name)
+
+
+@needs_compiler
+def test_a_path_that_no_target_file_can_have_is_refused(
+    algorithm: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"\xff.pack")
+    pack_of(repository / name, algorithm.read_bytes())
+    assert main(["target", "add", CHIP, f"--pack={name}", "--as=mine"]) == ExitCode.USAGE
+    assert "not UTF-8" in capsys.readouterr().err
+    assert not list(repository.glob("targets/*"))
+
+
+@needs_compiler
+def test_a_file_that_is_not_valid_is_not_left(
+    algorithm: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack_of(repository / "mine.pack", algorithm.read_bytes())
+    monkeypatch.setattr(target_commands, "chip_file", lambda _: "base = ")
+    assert main(["target", "add", CHIP, "--pack=mine.pack", "--as=mine"]) == ExitCode.USAGE
+    assert not list(repository.glob("targets/*"))
+
+
 @pytest.mark.parametrize("command", [["run", "--model=digits", "--target"], ["target", "add"]])
 @pytest.mark.parametrize(
     ("content", "what"),
@@ -171,6 +209,20 @@ def test_the_chip_of_the_given_pack_is_taken_if_it_is_the_only_one_of_its_line()
     assert "--target=chip:NAME" in caught.value.remedy
     with pytest.raises(InputError, match="the given CMSIS pack has no such chip"):
         choose(line, 2048, "", ["other"])
+
+
+@needs_compiler
+def test_a_chip_of_the_given_pack_with_more_flash_than_the_board_s_is_refused(
+    algorithm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Identified(Line(name="X", values=(1,), chips=("tc4*",)), "a register", 1024)
+    monkeypatch.setattr(VirtualProbe, "associated_board_info", None)
+    monkeypatch.setattr(identification, "identify", lambda _: found)
+    pack = pack_of(tmp_path / "mine.pack", algorithm.read_bytes())
+    with VirtualBoard.start("stm32f429xi") as board:
+        derived = derivations(probe=f"virtual:{board.probe_id}", pack=pack)
+        with pytest.raises(InputError, match="tc429 of the given CMSIS pack 2,048 KiB"):
+            find_target("auto", [ROOT / "targets"], derived)
 
 
 @needs_compiler

@@ -536,7 +536,7 @@ def test_a_port_that_somebody_else_has_open_is_explained(hardware: VirtualBoard)
         (
             exceptions.FlashProgramFailure("program", address=0x0800_4000, result_code=2),
             "flash cannot be programmed: program (address 0x08004000; result code 0x2)",
-            "`pyocd erase --mass -t x`",
+            "If it is locked, the vendor's tool unlocks it",
         ),
         (exceptions.FlashFailure("init"), "the flash algorithm failed: init", "write-protected"),
     ],

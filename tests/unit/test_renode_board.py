@@ -576,7 +576,7 @@ def test_a_script_that_stops_at_a_download_is_explained(repository: Repository) 
     (repository.root / "mine.resc").write_text(
         "mach create $name\n"
         "machine LoadPlatformDescription @platforms/cpus/stm32f4.repl\n"
-        "$bin?=@https://nothing.invalid/firmware.elf\n"
+        "$rom=@https://nothing.invalid/rom.bin\n"
         "cpu PerformanceInMips 100\n"
     )
     name = based(repository, 'board.platform = "../mine.resc"')

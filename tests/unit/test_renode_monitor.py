@@ -30,6 +30,7 @@ REFUSED = {
     "no type": "Error E04: Could not resolve type: 'UART.NoSuch'.",
     "twice": "Error E02: Variable 'usart1' was already declared",
     "no script": "File does not exist: /folder/nothing.resc",
+    "other firmware": "Could not find any address for symbol: nowhere",
     "terminal exists": "File `/folder/line' already exists.",
     "no uart": "Parameters did not match the signature",
     "not a uart": "Could not find a way to connect MappedMemory to UartPtyTerminal",

@@ -36,6 +36,7 @@ INVALID = {
     "invalid_board_kind_unknown": ("board.kind", "unknown value 'qmeu'", "did you mean qemu?"),
     "invalid_board_missing": ("", "the key `board` is missing", ""),
     "invalid_chip_id_beyond_32_bits": ("board.chip_id.value", "Expected `int` <= 4294967295", ""),
+    "invalid_chip_id_flash_negative": ("board.chip_id.flash_kib", "Expected `int` >= 0", ""),
     "invalid_chip_id_value_missing": ("board.chip_id", "the key `value` is missing", ""),
     "invalid_clock_source_missing": ("clock", "the key `source` is missing", ""),
     "invalid_clock_wait_states_negative": ("clock.flash_wait_states", "Expected `int` >= 0", ""),

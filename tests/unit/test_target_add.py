@@ -10,7 +10,7 @@ from harness.errors import ExitCode
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import load_target
 
-CHIPS = ("k64f", "lpc1768", "rp2040", "lpc55s69", "hc32l110", "stm32f429xi", "s32k344")
+CHIPS = ("k64f", "lpc1768", "rp2040", "lpc55s69", "hc32l110", "stm32f429xi", "s32k344", "kl25z")
 
 
 @pytest.fixture

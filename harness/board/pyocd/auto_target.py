@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import HarnessError, InputError
 from harness.support.lease import Lease
-from harness.target.chip_choice import choose
+from harness.target.chip_choice import check_flash, choose
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Counter, Pyocd, Target
@@ -35,11 +35,9 @@ def auto_target(roots: Sequence[Path], wanted: str, pack: str = "") -> Target:
     not known.
     """
     # pyOCD is slow to import, and runs on emulators do without.
-    from harness.board.pyocd.probes import pick_probe  # noqa: PLC0415
     from harness.board.pyocd.time_limit import TimeLimit, cut_of  # noqa: PLC0415
 
-    search = TimeLimit(f"probe {wanted}")
-    probe = search.run(_SEARCH_LIMIT, "searching the probe", lambda: pick_probe(wanted))
+    probe = find_probe(wanted)
     board = probe.associated_board_info
     if board is not None and board.target:
         chip, how = board.target, f"{board.name}, as its probe says"
@@ -49,7 +47,7 @@ def auto_target(roots: Sequence[Path], wanted: str, pack: str = "") -> Target:
         activity = "identifying the chip"
         chip, how = limit.run(_READ_LIMIT, activity, lambda: _read_chip(probe, activity, pack))
         name = ""
-    target = counted_by(probe.unique_id, _target_for(chip, name, roots, pack))
+    target = counted_by(probe, _target_for(chip, name, roots, pack))
     print(
         f"auto: probe {probe.unique_id}: {how}; the target is {target.name}",
         file=sys.stderr,
@@ -67,14 +65,23 @@ def chip_of_pack(name: str, pack: str) -> Target:
     return msgspec.structs.replace(target, board=board)
 
 
-def counted_by(wanted: str, target: Target) -> Target:
-    """Return `target` with instructions as its ticks, if the probe `wanted` is a virtual board's.
+def find_probe(wanted: str) -> Any:
+    """Return the probe that `pick_probe` finds; a search that does not end is an error."""
+    from harness.board.pyocd.probes import pick_probe  # noqa: PLC0415 - pyOCD
+    from harness.board.pyocd.time_limit import TimeLimit  # noqa: PLC0415 - pyOCD
+
+    search = TimeLimit(f"probe {wanted}")
+    return search.run(_SEARCH_LIMIT, "searching the probe", lambda: pick_probe(wanted))
+
+
+def counted_by(probe: Any, target: Target) -> Target:
+    """Return `target` with instructions as its ticks, if `probe` is a virtual board's.
 
     The counter of a virtual board counts instructions, not cycles.
     """
     from harness.board.pyocd.probes import is_of_virtual_board  # noqa: PLC0415 - pyOCD
 
-    if not is_of_virtual_board(wanted):
+    if not is_of_virtual_board(probe):
         return target
     return msgspec.structs.replace(target, counter=Counter("instructions"))
 
@@ -114,7 +121,7 @@ def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
         identify,
         what_is_known,
     )
-    from harness.board.pyocd.packs import chips_of  # noqa: PLC0415 - pyOCD
+    from harness.board.pyocd.packs import chips_of, provide_chip  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.pyocd_errors import translated_errors  # noqa: PLC0415 - pyOCD
 
@@ -132,11 +139,14 @@ def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
         lease.release()
     if found is None:
         raise InputError(
-            f"the chip is not identified: {known}, but no id register that targets/chips knows",
+            f"the chip is not identified: {known}; targets/chips knows none of its id registers",
             where=where,
             remedy="name it: --target=chip:NAME; `pyocd list --targets` shows the names",
         )
     chip, used = choose(found.line, found.kib, where, chips_of(pack) if pack else ())
+    if pack:
+        provide_chip(chip, pack)
+        check_flash(chip, found.kib, where)
     size = "" if found.kib is None else f" with {found.kib:,} KiB of flash"
     how = f"{chip} or one like it, of {found.line.name}{size} ({found.register})"
     return chip, f"{how}; {used}" if used else how

@@ -8,9 +8,10 @@ from pyocd.core.session import Session
 from harness.board.pyocd.core_check import cores_of
 from harness.errors import InfrastructureError
 from harness.target.chip_families import Line, identities
-from harness.target.target_file import ChipId
+from harness.target.chip_needs import ChipId
 
 _CPUID = 0xE000ED00
+_CODE_BIT, _CODE_MASK = 24, 0xF  # SIM_FCFG1.PFSIZE of Kinetis
 _NO_SIZE = (0, 0xFFFF)  # of a flash size register that was never programmed
 # JEP106: continuation code in bits 11 to 8, identity in bits 6 to 0, as pyOCD has them.
 _ARM = 0x43B
@@ -65,8 +66,7 @@ def identify(session: Session) -> Identified | None:
         value = read[address]
         line = None if value is None else identity.line(value)
         if value is not None and line is not None:
-            size = None if identity.flash_size is None else _read(session, identity.flash_size, 16)
-            kib = None if size in _NO_SIZE else size
+            kib = _flash_kib(session, identity.flash_size, identity.flash_codes)
             return Identified(line, f"{address:#010x} reads {value & identity.mask:#x}", kib)
     return None
 
@@ -95,6 +95,24 @@ def check_chip(session: Session, probe: str, target: str, chip: ChipId) -> None:
             remedy="is this the right board? --probe selects another, --target=auto reads which "
             "chip it is",
         )
+    kib = _flash_kib(session, chip.flash_size, chip.flash_codes)
+    if kib is not None and kib < chip.flash_kib:
+        raise InfrastructureError(
+            f"the chip has {kib:,} KiB of flash, but the target has {chip.flash_kib:,} KiB",
+            where=f"probe {probe}",
+            remedy=f"it is smaller than {target}: use --target=chip:NAME with the name that is "
+            "printed on it, or a target file with its memory",
+        )
+
+
+def _flash_kib(session: Session, address: int | None, codes: tuple[int, ...]) -> int | None:
+    """Return the size of the flash from the register at `address`; None if it does not tell."""
+    if address is None:
+        return None
+    value = _read(session, address, 32 if codes else 16)
+    if value is None or not codes:
+        return None if value in _NO_SIZE else value
+    return dict(enumerate(codes)).get(value >> _CODE_BIT & _CODE_MASK) or None
 
 
 def _read(session: Session, address: int, width: int = 32) -> int | None:

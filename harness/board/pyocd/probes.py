@@ -10,7 +10,7 @@ from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
 from pyocd.probe.tcp_client_probe import TCPClientProbe
 
-from harness.board.pyocd.locks import locked_error
+from harness.board.pyocd.locks import locked_error, ports_are_off
 from harness.board.pyocd.packs import provide_chip
 from harness.board.pyocd.pyocd_errors import is_remote, translated_errors
 from harness.board.pyocd.remote_probe import RemoteProbe
@@ -76,9 +76,9 @@ def _check_address(wanted: str) -> None:
         )
 
 
-def is_of_virtual_board(wanted: str) -> bool:
-    """Return whether the one connected probe whose unique id is `wanted` is a virtual board's."""
-    return isinstance(pick_probe(wanted), VirtualProbe)
+def is_of_virtual_board(probe: Any) -> bool:
+    """Return whether `probe` is a virtual board's."""
+    return isinstance(probe, VirtualProbe)
 
 
 def real_probes() -> list[Any]:
@@ -136,9 +136,12 @@ def _open(probe: Any, target: str, frequency: int, connect_mode: str) -> Session
         session.open()
     except (KeyError, AssertionError, AttributeError) as error:
         locked = locked_error(session, probe.unique_id, target)
+        off = locked is None and ports_are_off(session)
         _release(session)
         if locked is not None:
             raise locked from error
+        if off:  # nRESET may be the reason
+            raise exceptions.TargetError("no access port to memory works") from error
         if is_remote(probe.unique_id):
             raise  # the server may be the reason
         # pyOCD raises these for a chip of another family.

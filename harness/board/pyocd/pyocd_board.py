@@ -211,7 +211,8 @@ class PyocdBoard:
             check_core(session, self._target)
             if self._board.chip_id is not None:
                 check_chip(session, self._probe, self._board.target, self._board.chip_id)
-            check_lock(session, self._probe, self._board.target)
+            if self._target.load == "flash":  # the lock leaves RAM open
+                check_lock(session, self._probe, self._board.target)
 
         self._do(_STATE_LIMIT, "reading the chip's id", identify)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from pyocd.core import exceptions
 
-from harness.board.pyocd.locks import silence
+from harness.board.pyocd.locks import silence, unlocking
 from harness.errors import InfrastructureError
 
 _WIRING = "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET"
@@ -28,6 +28,8 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
     def translate(what: str, remedy: str) -> InfrastructureError:
         return InfrastructureError(f"{activity}: {what}", where=f"probe {probe}", remedy=remedy)
 
+    protection = _protection(probe, target)
+
     try:
         yield
     except exceptions.ProbeDisconnected as error:
@@ -35,16 +37,20 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
     except exceptions.ProbeError as error:
         raise translate(str(error), _access(probe)) from error
     except exceptions.FlashEraseFailure as error:
-        raise translate(f"flash cannot be erased: {error}", _protection(target)) from error
+        raise translate(f"flash cannot be erased: {error}", protection) from error
     except exceptions.FlashProgramFailure as error:
-        raise translate(f"flash cannot be programmed: {error}", _protection(target)) from error
+        raise translate(
+            f"flash cannot be programmed: {error}", _protection(probe, target)
+        ) from error
     except exceptions.FlashFailure as error:
-        raise translate(f"the flash algorithm failed: {error}", _protection(target)) from error
+        raise translate(
+            f"the flash algorithm failed: {error}", _protection(probe, target)
+        ) from error
     except exceptions.TransferFaultError as error:
         raise translate(
             f"memory cannot be accessed: {error}",
-            "is the address in the chip's memory map, and is read-out protection off? "
-            f"`pyocd erase --mass -t {target}` unlocks a chip, and erases all that is in its flash",
+            "is the address in the chip's memory map, and is read-out protection off? If it is on, "
+            f"{unlocking(probe, target)}",
         ) from error
     except exceptions.TransferError as error:
         raise translate(f"the target stopped answering: {error}", _wiring(target)) from error
@@ -78,8 +84,8 @@ def _access(probe: str) -> str:
     return _SERVER if is_remote(probe) else _PERMISSIONS
 
 
-def _protection(target: str) -> str:
+def _protection(probe: str, target: str) -> str:
     return (
-        "is the sector write-protected, or the chip locked? Check the option bytes; "
-        f"`pyocd erase --mass -t {target}` erases the whole chip"
+        "is the sector write-protected, or the chip locked? Check the option bytes. If it is "
+        f"locked, {unlocking(probe, target)}"
     )

@@ -8,7 +8,8 @@ from harness.board.pyocd.programming import verify
 from harness.elf import Elf, Segment
 from harness.errors import InfrastructureError, InputError
 from harness.image.stack_paint import paint
-from harness.target.target_file import Target, Write
+from harness.target.chip_needs import Write
+from harness.target.target_file import Target
 
 # Armv7-M ARM (DDI 0403E), B3.2.5 and B1.4.2; the same in Armv6-M and Armv8-M.
 _VTOR = 0xE000ED08

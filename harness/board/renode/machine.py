@@ -27,6 +27,7 @@ _DESCRIPTION = re.compile(r"Error E\d+: .*(?:\n.*)*")  # several lines, with the
 _NO_LIBRARY = re.compile(r"Cannot find library \S+translate-\S+")  # of a kind of core
 _ERROR_IN_SCRIPT = re.compile(r"There was an error executing .*(?:\n.*)*")  # behind its output
 _LINE_OF_SCRIPT = re.compile(r"^Parsing line '", re.MULTILINE)  # Renode stops the script there
+_NO_SYMBOL = "Could not find any address for symbol"
 _DECLARED_TWICE = re.compile(r"was already declared")
 _NO_FILE = re.compile(
     r"Could not find file.*|File does not exist.*|Error E36: Using '.*' does not exist"
@@ -176,7 +177,7 @@ def _platform_error(error: MonitorRefusedError, where: str, board: Renode) -> In
     remedy = ""
     if _NO_LIBRARY.search(message):
         remedy = "this Renode is not complete: install one of Renode's own packages"
-    elif _LINE_OF_SCRIPT.search(error.what):
+    elif _LINE_OF_SCRIPT.search(error.what) and _NO_SYMBOL in error.what:
         remedy = (
             "the script is for its own firmware: use a copy without this line, or run the platform "
             "that it loads"

@@ -34,10 +34,13 @@ class Accesses:
 
     count: int = 0
     first: Access | None = None
+    inference: int = 0
+    """The inference of the first, of those since the counts were last asked for."""
 
-    def add(self, access: Access | None, count: int = 1) -> None:
-        """Count `count` more accesses. The first of them is `access`."""
-        self.first = self.first or access
+    def add(self, access: Access | None, count: int = 1, inference: int = 0) -> None:
+        """Count `count` more accesses. The first of them is `access`, in `inference`."""
+        if self.first is None and access is not None:
+            self.first, self.inference = access, inference
         self.count += count
 
 
@@ -109,6 +112,11 @@ class Readings:
         if len(readings) < 2 * inferences:
             return None
         return list(zip(readings[::2], readings[1::2], strict=True))
+
+    @property
+    def inferences(self) -> int:
+        """How many inferences have ended since the readings were forgotten."""
+        return len(self._last) // 2
 
     def clear(self) -> None:
         """Forget the readings."""

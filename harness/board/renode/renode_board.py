@@ -105,12 +105,14 @@ class RenodeBoard:
                 where=self._target.name,
             )
         if log.unmapped.count and self._board.unmapped == "fault":
-            raise DeviceFaultError(
+            error = DeviceFaultError(
                 f"{_described(log.unmapped, elf)}: a chip takes a fault there, Renode does not",
                 where=self._target.name,
                 remedy="correct the firmware. If the chip has something at this address, add it "
                 'to the platform, or allow such accesses: board.unmapped = "warn"',
             )
+            error.inference = log.unmapped.inference
+            raise error
 
     def diagnosis(self) -> str:
         """Return where the core is, and the last warnings and errors of Renode's log."""
@@ -165,7 +167,8 @@ class RenodeBoard:
                 'firmware must do"',
             )
         return InfrastructureError(
-            f"the firmware did not call {counter_hooks.COUNTER} before and after the inference",
+            f"the firmware did not call {counter_hooks.COUNTER} before and after the inference, or "
+            f"Renode's log lacks it: {self._log_file}",
             where=self._target.name,
             remedy='it reads the counter in another way: docs/firmware.md, "What your firmware '
             'must do"',

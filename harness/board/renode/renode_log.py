@@ -100,16 +100,15 @@ class RenodeLog:
         In an inference, an access to a peripheral that the platform lacks is one to nothing. None
         if the counter was not read so often since the last call.
         """
-        readings = self._calls if self._load is None else self._loads[self._load]
-        pairs = readings.last(count)
+        pairs = self._counting.last(count)
         if pairs is None:
             return None
         if self._load is None:
             self._load = self._agreeing(pairs)
         for each in self._all_readings():
             each.clear()
-        for _, end in pairs:
-            self.unmapped.add(end.accesses.first, end.accesses.count)
+        for inference, (_, end) in enumerate(pairs):
+            self.unmapped.add(end.accesses.first, end.accesses.count, inference)
         before, after = self._first
         inferences = (Inference(end.at - begin.at, end.interrupts) for begin, end in pairs)
         return Counts(tuple(inferences), after - before)
@@ -146,6 +145,10 @@ class RenodeLog:
         elif abort := _ABORT.search(line):
             self.abort = Abort(int(abort["pc"], 16), abort["why"].strip())
 
+    @property
+    def _counting(self) -> Readings:
+        return self._calls if self._load is None else self._loads[self._load]
+
     def _all_readings(self) -> tuple[Readings, ...]:
         return (self._calls, *self._loads.values())
 
@@ -164,7 +167,7 @@ class RenodeLog:
 
     def _add_access(self, access: Access) -> None:
         if not access.is_peripheral:
-            self.unmapped.add(access)
+            self.unmapped.add(access, inference=self._counting.inferences)
             return
         for readings in self._all_readings():
             readings.add_access(access)
