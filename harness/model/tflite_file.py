@@ -61,7 +61,7 @@ class _Reader:
         if self.data[4:8] != b"TFL3":
             raise self.fail(
                 "is not a .tflite file: the identifier TFL3 is missing",
-                "give a file written by the TensorFlow Lite converter",
+                "give a file from the converter of LiteRT (TensorFlow Lite)",
             )
         model = tflite.Model.GetRootAs(self.data, 0)
         if model.SubgraphsLength() != 1:
