@@ -171,7 +171,7 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "random": (
         lambda: np.random.default_rng(1).bytes(5000),
         "is not a .tflite file: the identifier TFL3 is missing",
-        "give a file written by the TensorFlow Lite converter",
+        "give a file from the converter of LiteRT (TensorFlow Lite)",
     ),
     "random behind a header": (
         lambda: dense()[:8] + np.random.default_rng(2).bytes(5000),
