@@ -76,6 +76,14 @@ def test_the_column_of_the_labels_is_left_out(path: Path) -> None:
     assert read(path, "1,2,idle\n3,4,walk\n", "-1") == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize(("wanted", "labels"), [("0", ["0", "1", "0"]), ("-1", ["1", "1", "0"])])
+def test_the_number_of_a_column_is_no_header(path: Path, wanted: str, labels: list[str]) -> None:
+    path.write_text("0,-1,1\n1,5,1\n0,7,0\n")
+    table = open_table(path, wanted)
+    assert not table.names
+    assert read_column(table, table.column(wanted)) == labels
+
+
 def test_a_note_names_what_is_unusual(path: Path) -> None:
     read(path, "x;y\n1,5;2\n")
     assert open_table(path).note == (

@@ -30,6 +30,7 @@ _LONGEST = 40  # characters of a cell in a message
 _SAVE = "save it as text: one row for each vector, with numbers separated by commas"
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"-?[0-9]+")
+_POSITION = re.compile(r"-?[0-9]{1,9}")  # of a column
 _COUNTED = 2  # columns
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
 
@@ -69,7 +70,7 @@ class Table:
         """Return the position of the column `name`, or that of its number (-1: the last)."""
         if self.names.count(name) == 1:
             return self.names.index(name)
-        if re.fullmatch(r"-?[0-9]{1,9}", name) and -self.columns <= int(name) < self.columns:
+        if _POSITION.fullmatch(name) and -self.columns <= int(name) < self.columns:
             return int(name) % self.columns
         what = f"has {self.columns} columns"
         if self.names:
@@ -100,8 +101,9 @@ class Table:
 def open_table(path: Path, wanted: str = "") -> Table:
     """Look at the start of the CSV file `path`: separator, header, columns.
 
-    The first row is a header if it has a cell `wanted`, or text above numbers. Raises `InputError`
-    if the file is of another kind, or has no rows.
+    The first row is a header if it has a cell `wanted`, or text above numbers. A number that is
+    `wanted` may be the position of a column. Raises `InputError` if the file is of another kind, or
+    has no rows.
     """
     with open_input(path) as file:
         start = file.read(_START)
@@ -119,7 +121,8 @@ def open_table(path: Path, wanted: str = "") -> Table:
         raise InputError("is empty", where=str(path), remedy=_SAVE)
     first, *others = head
     trailing = len(first) > 1 and all(row[-1] == "" for row in head)
-    has_header = (wanted != "" and wanted in first) or _is_header(first, others)
+    is_named = wanted in first and wanted != "" and not _POSITION.fullmatch(wanted)
+    has_header = is_named or _is_header(first, others)
     if has_header and not others:
         raise InputError(
             "has a header, but no rows", where=str(path), remedy="add one row for each vector"
