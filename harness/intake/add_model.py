@@ -10,12 +10,12 @@ from harness.intake.file_spec import assign_inputs, assign_steps
 from harness.intake.inputs.read_input import InputVectors, read_input_vectors
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import (
-    Labels,
+    UserLabels,
     check_classes,
     labels_of_folder,
     order_classes,
     read_classes,
-    read_labels,
+    read_user_labels,
     task_of,
 )
 from harness.intake.networks.network_file import Network
@@ -98,7 +98,7 @@ def missing_inputs() -> InputError:
     )
 
 
-def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
+def _labels(first: InputVectors, request: DataRequest) -> UserLabels | None:
     """Return the labels that the user names, or those of the first input's folders, or None."""
     folder = first.samples.folder
     of_folder = None if folder is None else labels_of_folder(folder)
@@ -117,7 +117,7 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
             remedy="leave it out, or give a folder of files without folders",
         )
     if request.labels is not None:
-        return read_labels(
+        return read_user_labels(
             request.labels,
             len(first.stored),
             first.samples.path.name,
@@ -134,7 +134,7 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
 
 
 def _user_data(
-    network: Network, task: Task, inputs: list[InputVectors], labels: Labels | None
+    network: Network, task: Task, inputs: list[InputVectors], labels: UserLabels | None
 ) -> UserData:
     arrays = tuple(vectors.stored for vectors in inputs)
     sources = [str(vectors.samples) for vectors in inputs]
@@ -142,6 +142,8 @@ def _user_data(
     doubts = [doubt for vectors in inputs for doubt in vectors.doubts]
     doubts += vector_doubts(arrays, None if labels is None else labels.values)
     if labels is not None:
+        if labels.file_note and labels.file_note not in notes:  # the inputs may be in the same file
+            notes.append(labels.file_note)
         if labels.note:
             notes.append(f"labels: {labels.note}")
         if labels.path not in [vectors.samples.path for vectors in inputs]:

@@ -203,6 +203,14 @@ def test_numbers_that_cannot_be_classes_of_one_output_are_real_values() -> None:
     assert add(network((3,), outputs=60), "x.npy", labels="age.npy").task == "classification"
 
 
+def test_a_note_names_what_is_unusual_in_a_table_of_labels() -> None:
+    save(x=IMAGES[:, 0, 0])
+    Path("y.csv").write_text("t;rh\n" + "20,5;40\n" * 5)
+    notes = add(network((3,), outputs=1), "x.npy", labels="y.csv:t").notes
+    assert "y.csv is separated by semicolons; decimal commas are read as decimal points" in notes
+    assert "labels: real values" in notes
+
+
 # Several inputs
 
 
@@ -252,6 +260,7 @@ def test_a_row_of_a_table_is_a_vector() -> None:
     assert "the unnamed first column of x.csv counts rows; it is left out" in data.notes
     assert "labels: 2 names; their order is idle, walk" in data.notes
     assert data.data == "x.csv"
+    assert len(data.notes) == 2  # one about the file, although both are in it
     message = refused(network((2, 3, 2)), "x.csv")
     assert "x.csv: line 2, column 13 (label): 'walk' is not a number" in message
     assert "if the column holds the labels: --labels x.csv:label" in message
@@ -389,6 +398,25 @@ def test_files_without_folders_have_no_labels_or_those_of_a_table() -> None:
         assert data.vectors.class_labels.tolist() == [0, 1]  # by name, not by position
     Path("y.csv").write_text("file,word\nno/1.wav,yes\nno/2.wav,no\n")
     assert "y.csv: has no label for 0.wav" in refused(net, "words/no", labels="y.csv")
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    net = network((8, 1), scale=1 / 128)
+    for fold in (1, 2):
+        Path(f"fold{fold}").mkdir()
+        for name in "ab":
+            Path(f"fold{fold}/{name}.wav").write_bytes(wav_bytes(bytes(16)))
+    rows = "fold1/a.wav,dog\nfold2/a.wav,bird\nfold1/b.wav,bird\nfold2/b.wav,dog\n"
+    Path("y.csv").write_text("file,name\n" + rows)
+    for fold, labels in ((1, [1, 0]), (2, [0, 1])):
+        data = add(net, f"fold{fold}", labels="y.csv")
+        assert data.vectors.class_labels.tolist() == labels
+    Path("y.csv").write_text("file,name\na.wav,dog\na.wav,bird\nb.wav,bird\n")
+    message = refused(net, "fold1", labels="y.csv")
+    assert "y.csv: has several labels for a.wav: a.wav,bird and a.wav,dog" in message
+    Path("y.csv").write_text("file,name\nx/a.wav,dog\ny/a.wav,bird\nb.wav,bird\n")
+    message = refused(net, "fold1", labels="y.csv")
+    assert "several labels for a.wav: x/a.wav,dog and y/a.wav,bird" in message
 
 
 def bad(path: str, content: bytes = b"no picture") -> Callable[[], object]:
