@@ -180,6 +180,9 @@ def test_a_float_input_takes_real_values() -> None:
     assert data.vectors.inputs.dtype == np.float32
     assert (data.vectors.inputs == values.astype(np.float32)).all()
     assert data.preprocessing == "real values as float32"
+    save(x=values * 1e300)
+    message = refused(network((3,), dtype=np.float32), "x.npy")
+    assert "e+300, which is beyond the range of float32" in message
     save(x=values * 100)  # outside of what the network quantizes
     doubt, *_ = add(network((3,), scale=0.1, dtype=np.float32), "x.npy").doubts
     assert "of the values are cut: the input holds -12.8 to 12.7" in doubt
