@@ -596,6 +596,10 @@ def test_random_inputs_stand_alone() -> None:
     net = network((4, 6, 3))
     assert "--inputs: cannot be combined with --random" in refused(net, "x.npy", random=3)
     assert "--labels: cannot be combined" in refused(net, random=3, labels="y.npy")
+    unused = {"classes": "a,b", "preprocess": "raw", "layout": "NCHW", "rate": 8000}
+    for name, value in unused.items():
+        message = refused(net, random=3, **{name: value})
+        assert ": cannot be combined with --random\n  -> leave out --" in message
     assert "classification needs labels" in refused(net, random=3, task="classification")
     assert "--inputs: is missing" in refused(net)
     words = network((4,), dtype=np.int32)
@@ -608,6 +612,22 @@ def test_random_inputs_stand_alone() -> None:
     assert "an input of type int32 without a scale" in refused(words, random=3)
     save(ids=np.array([[1, 2, 3, 70_000]]))
     assert add(words, "ids.npy").vectors.inputs.tolist() == [[1, 2, 3, 70_000]]
+
+
+def test_options_without_effect_are_refused() -> None:
+    save(x=IMAGES, real=np.arange(5) / 2)
+    write_pictures("pets")
+    write_sounds("words")
+    net = network((4, 6, 3), scale=1 / 255, zero_point=-128)
+    for labels, task in (("real.npy", "regression"), (None, "agreement")):
+        message = refused(net, "x.npy", labels=labels, classes="a,b")
+        assert f"--classes: has no effect: the task {task} has no classes" in message
+        assert "-> leave out --classes" in message
+    message = refused(net, "pets", layout="NCHW")
+    assert "--layout NCHW: has no effect: it is for arrays and tables, not for pictures" in message
+    for inputs, kind in (("pets", "pictures"), ("x.npy", "arrays")):
+        message = refused(net, inputs, rate=8000)
+        assert f"--sample-rate: has no effect: it is for recordings, not for {kind}" in message
 
 
 def test_a_model_without_data_is_added_in_one_command(desk: Desk) -> None:
