@@ -10,12 +10,12 @@ from harness.intake.file_spec import assign_inputs, assign_steps
 from harness.intake.inputs.read_input import InputVectors, read_input_vectors
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import (
-    Labels,
+    UserLabels,
     check_classes,
     labels_of_folder,
     order_classes,
     read_classes,
-    read_labels,
+    read_user_labels,
     task_of,
 )
 from harness.intake.networks.network_file import Network
@@ -56,6 +56,7 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         raise missing_inputs()
     name = network.path.name
     inputs = read_inputs(network, request)
+    _check_file_options(inputs, request.options)
     labels = _labels(inputs[0], request)
     outputs = network.graph.classes
     task = request.task or task_of(labels, outputs)
@@ -63,6 +64,8 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         check_classes(labels, task)
         named = read_classes(request.classes)
         labels = order_classes(labels, named, task, count_classes(task, outputs), name)
+    elif request.classes is not None:
+        raise _without_effect("--classes", f"the task {task} has no classes")
     elif labels is not None:
         labels = replace(labels, values=labels.values.astype(np.float64), note="real values")
     return _user_data(network, task, inputs, labels)
@@ -98,7 +101,7 @@ def missing_inputs() -> InputError:
     )
 
 
-def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
+def _labels(first: InputVectors, request: DataRequest) -> UserLabels | None:
     """Return the labels that the user names, or those of the first input's folders, or None."""
     folder = first.samples.folder
     of_folder = None if folder is None else labels_of_folder(folder)
@@ -117,7 +120,7 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
             remedy="leave it out, or give a folder of files without folders",
         )
     if request.labels is not None:
-        return read_labels(
+        return read_user_labels(
             request.labels,
             len(first.stored),
             first.samples.path.name,
@@ -134,7 +137,7 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
 
 
 def _user_data(
-    network: Network, task: Task, inputs: list[InputVectors], labels: Labels | None
+    network: Network, task: Task, inputs: list[InputVectors], labels: UserLabels | None
 ) -> UserData:
     arrays = tuple(vectors.stored for vectors in inputs)
     sources = [str(vectors.samples) for vectors in inputs]
@@ -142,6 +145,8 @@ def _user_data(
     doubts = [doubt for vectors in inputs for doubt in vectors.doubts]
     doubts += vector_doubts(arrays, None if labels is None else labels.values)
     if labels is not None:
+        if labels.file_note and labels.file_note not in notes:  # the inputs may be in the same file
+            notes.append(labels.file_note)
         if labels.note:
             notes.append(f"labels: {labels.note}")
         if labels.path not in [vectors.samples.path for vectors in inputs]:
@@ -173,12 +178,35 @@ def _check_counts(inputs: list[InputVectors]) -> None:
             )
 
 
+def _check_file_options(inputs: list[InputVectors], options: InputOptions) -> None:
+    """Raise `InputError` for an option that is for another kind of file than the `inputs`."""
+    kinds = {vectors.samples.kind for vectors in inputs}
+    shown = " and ".join(f"{kind}s" for kind in sorted(kinds))
+    if options.layout == "NCHW" and not kinds & {"array", "table"}:
+        raise _without_effect("--layout NCHW", f"it is for arrays and tables, not for {shown}")
+    if options.rate is not None and "recording" not in kinds:
+        raise _without_effect("--sample-rate", f"it is for recordings, not for {shown}")
+
+
+def _without_effect(option: str, why: str) -> InputError:
+    return InputError(f"has no effect: {why}", where=option, remedy=f"leave out {option}")
+
+
 def _random_data(network: Network, count: int, request: DataRequest) -> UserData:
-    for option, value in (("--inputs", request.inputs), ("--labels", request.labels)):
-        if value:
-            raise InputError(
-                "cannot be combined with --random", where=option, remedy="give one of them"
-            )
+    given = {
+        "--inputs": request.inputs,
+        "--labels": request.labels,
+        "--classes": request.classes,
+        "--preprocess": request.preprocess,
+        "--layout NCHW": request.options.layout == "NCHW",
+        "--sample-rate": request.options.rate,
+    }
+    for option in (name for name, value in given.items() if value):
+        raise InputError(
+            "cannot be combined with --random",
+            where=option,
+            remedy=f"leave out {option} or --random",
+        )
     if request.task not in {None, "agreement"}:
         raise InputError(
             f"{request.task} needs labels, which random inputs do not have",

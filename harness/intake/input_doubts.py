@@ -1,6 +1,7 @@
 """Doubts about a user's inputs: what quantization made of them is perhaps not what they were."""
 
 from collections.abc import Iterator
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -45,20 +46,33 @@ def range_of(quantized: Tensor | None) -> Range | None:
     return float(low), float(high)
 
 
+def _step(total: int, size: int) -> int:
+    """Return the distance of the values to look at, of `total` in vectors of `size`.
+
+    It has no divisor in common with `size`, so that no channel or position is left out.
+    """
+    step = max(1, total // _SAMPLES)
+    while gcd(step, size) > 1:
+        step += 1
+    return step
+
+
 class GivenValues:
     """What is seen of an input's real values, block by block."""
 
     def __init__(self, quantized: Tensor | None, total: int) -> None:
         self._quantized = quantized
         self._limits = range_of(quantized)
-        self._step = max(1, total // _SAMPLES)
+        self._total = total
         self._seen: list[Array] = []
         self._far: list[int] = []  # vectors
         self._vectors = 0
 
     def add(self, values: Array) -> None:
         """Look at real `values` [N, ...]."""
-        self._seen.append(values.reshape(-1)[:: self._step].copy())
+        size = values[0].size
+        step = _step(self._total, size)
+        self._seen.append(values.reshape(-1)[-self._vectors * size % step :: step].copy())
         if self._limits is not None:
             low, high = self._limits
             margin = _FAR * (high - low)
@@ -100,7 +114,7 @@ def stored_doubts(stored: Array) -> Iterator[str]:
     if stored.dtype.kind not in "iu" or stored.dtype.itemsize > 2:  # noqa: PLR2004 - int16
         return
     limits = np.iinfo(stored.dtype)
-    values = stored.reshape(-1)[:: max(1, stored.size // _SAMPLES)]
+    values = stored.reshape(-1)[:: _step(stored.size, stored[0].size)]
     low, high = (float((values == end).mean()) for end in (limits.min, limits.max))
     if min(low, high) >= _ENDS:
         yield (

@@ -13,26 +13,29 @@ from harness.errors import InputError
 from harness.intake.file_spec import split_part
 from harness.intake.inputs.samples import read_array
 from harness.intake.readers.csv_file import Table, as_number, open_table, read_column, read_numbers
+from harness.support.printable import printable
 
 Array = npt.NDArray[Any]
 
 SAVE_LABELS = "save the labels as integers: np.save('y.npy', labels)"
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
+_LONGEST = 40  # characters of a cell in a note
 
 
-def read_label_values(spec: str, count: int, files: Sequence[Path]) -> Array:
-    """Return what FILE, FILE.npz:ARRAY or FILE.csv:COLUMN holds, for `count` vectors.
+def read_label_values(spec: str, count: int, files: Sequence[Path]) -> tuple[Array, str]:
+    """Return what FILE, FILE.npz:ARRAY or FILE.csv:COLUMN holds, for `count` vectors, and a note.
 
-    In a table that also names the `files` of the vectors, each file has the label beside its name.
+    The note describes what is unusual in the file; it may be empty. In a table that also names the
+    `files` of the vectors, each file has the label beside its name.
     Raises `InputError` naming the file if it is of another kind, or has no such part.
     """
     path, part = split_part(spec)
     if path.suffix.lower() in {".npy", ".npz"}:
-        return read_array(path, part, remedy=SAVE_LABELS)
+        return read_array(path, part, remedy=SAVE_LABELS), ""
     return _read_table(path, part, count, files)
 
 
-def _read_table(path: Path, column: str, count: int, files: Sequence[Path]) -> Array:
+def _read_table(path: Path, column: str, count: int, files: Sequence[Path]) -> tuple[Array, str]:
     """Return the labels in a CSV or text file: numbers [rows, columns], or text [rows]."""
     table = open_table(path, column)
     if not column and table.columns == 1:
@@ -40,11 +43,14 @@ def _read_table(path: Path, column: str, count: int, files: Sequence[Path]) -> A
     if not column:
         chosen = _only_text(table, files)
         if chosen is None:
-            return read_numbers(table)
+            values = read_numbers(table)
+            return values, table.note
         column = str(chosen)
     cells = read_column(table, table.column(column))
     cells = _in_order(table, cells, files)
-    if len(cells) == count + 1 and not table.names:  # text above text: a header
+    notes = [table.note] if table.note else []
+    if len(cells) == count + 1 and not table.names and _names_the_rest(cells):
+        notes.append(f"the first row of {path.name} is a header: {printable(cells[0], _LONGEST)}")
         cells = cells[1:]
     if "" in cells:
         raise InputError(
@@ -52,7 +58,7 @@ def _read_table(path: Path, column: str, count: int, files: Sequence[Path]) -> A
             where=str(path),
             remedy="write one, or remove it",
         )
-    return numbers_or_text(cells)
+    return numbers_or_text(cells), "; ".join(notes)
 
 
 def numbers_or_text(texts: Sequence[str]) -> Array:
@@ -63,6 +69,11 @@ def numbers_or_text(texts: Sequence[str]) -> Array:
     if all(number is not None for number in numbers):
         return np.array(numbers, np.float64)
     return np.array(texts)
+
+
+def _names_the_rest(cells: Sequence[str]) -> bool:
+    """Tell whether the first of `cells` is a header: text that is not a label of the others."""
+    return as_number(cells[0]) is None and cells[0] not in cells[1:]
 
 
 def _only_text(table: Table, files: Sequence[Path]) -> int | None:
@@ -86,16 +97,34 @@ def _key_column(table: Table, files: Sequence[Path]) -> int | None:
 
 
 def _in_order(table: Table, cells: list[str], files: Sequence[Path]) -> list[str]:
-    """Return the label of each of `files`; `cells` unchanged if `table` does not name files."""
+    """Return the label of each of `files`; `cells` unchanged if `table` does not name files.
+
+    The name of a file decides. If several rows have it, their paths must tell them apart.
+    """
     keys = _key_column(table, files)
     if keys is None:
         return cells
-    by_file = {
-        Path(key).name: cell for key, cell in zip(read_column(table, keys), cells, strict=True)
-    }
-    missing = next((file for file in files if file.name not in by_file), None)
-    if missing is not None:
+    rows: dict[str, dict[Path, set[str]]] = {}
+    for key, cell in zip(map(Path, read_column(table, keys)), cells, strict=True):
+        rows.setdefault(key.name, {}).setdefault(key, set()).add(cell)
+    return [_label_of(file.resolve(), rows.get(file.name, {}), table.path) for file in files]
+
+
+def _label_of(file: Path, rows: dict[Path, set[str]], table: Path) -> str:
+    """Return the one label of `file`, from the labels of each path that ends with its name."""
+    if not rows:
         raise InputError(
-            f"has no label for {missing.name}", where=str(table.path), remedy="add a row for it"
+            f"has no label for {file.name}", where=str(table), remedy="add a row for it"
         )
-    return [by_file[file.name] for file in files]
+    here = {key: row for key, row in rows.items() if file.parts[-len(key.parts) :] == key.parts}
+    found = [(key, label) for key, labels in (here or rows).items() for label in sorted(labels)]
+    other = next((row for row in found if row[1] != found[0][1]), None)
+    if other is not None:
+        both = " and ".join(f"{key},{label}" for key, label in (found[0], other))
+        raise InputError(
+            f"has several labels for {file.name}: {printable(both)}",
+            where=str(table),
+            remedy=f"write the paths of the files as they end, such as {file.parent.name}/"
+            f"{file.name}, each once",
+        )
+    return found[0][1]

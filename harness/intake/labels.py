@@ -25,19 +25,23 @@ _SHOWN = 20  # names
 
 
 @dataclass(frozen=True)
-class Labels:
+class UserLabels:
     """Labels from `path`: int64 [N], the classes, or float64 [N, ...], real values.
 
     `classes` names the classes, or is empty. `note` describes what the labels were, or is empty.
+    `width` is the length of one-hot rows, or 0.
+    `file_note` describes what is unusual in the file, or is empty.
     """
 
     path: Path
     values: Array
     classes: tuple[str, ...] = ()
     note: str = ""
+    width: int = 0
+    file_note: str = ""
 
 
-def task_of(labels: Labels | None, outputs: int) -> Task:
+def task_of(labels: UserLabels | None, outputs: int) -> Task:
     """Return the task that `labels` are for, if the network has this many output values.
 
     Numbers other than 0 and 1 cannot be the classes of a single output.
@@ -47,14 +51,15 @@ def task_of(labels: Labels | None, outputs: int) -> Task:
     values = labels.values
     if values.dtype.kind == "f":
         return "regression"
-    if outputs == 1 and not labels.classes and not np.isin(values, (0, 1)).all():
+    is_number = not labels.classes and not labels.width
+    if outputs == 1 and is_number and not np.isin(values, (0, 1)).all():
         return "regression"
     return "classification"
 
 
-def read_labels(
+def read_user_labels(
     spec: str, count: int, inputs: str, files: Sequence[Path] = (), *, real: bool = False
-) -> Labels:
+) -> UserLabels:
     """Read one label for each of `count` vectors of `inputs`: FILE, or FILE:PART of it.
 
     Whole numbers and one-hot rows are classes, and text names them; other numbers are real values.
@@ -63,7 +68,8 @@ def read_labels(
     Raises `InputError` naming the file if the labels are of another kind, or not as many.
     """
     path, _ = split_part(spec)
-    values = _without_single_axes(read_label_values(spec, count, files), count)
+    given, file_note = read_label_values(spec, count, files)
+    values = _without_single_axes(given, count)
     if values.ndim == 0 or len(values) != count:
         raise InputError(
             f"has type {values.dtype} and shape {format_shape(values.shape)}, but {inputs} holds "
@@ -78,17 +84,17 @@ def read_labels(
             where=str(path),
             remedy="give the labels as numbers, or --task classification",
         )
-    return labels
+    return replace(labels, file_note=file_note)
 
 
-def labels_of_folder(folder: FolderContent) -> Labels | None:
+def labels_of_folder(folder: FolderContent) -> UserLabels | None:
     """Return the labels that the folders of a folder's files give; None without such folders."""
     if folder.labels is None:
         return None
-    return Labels(folder.path, folder.labels, folder.classes, f"{len(folder.classes)} folders")
+    return UserLabels(folder.path, folder.labels, folder.classes, f"{len(folder.classes)} folders")
 
 
-def check_classes(labels: Labels, task: Task) -> None:
+def check_classes(labels: UserLabels, task: Task) -> None:
     """Raise `InputError` if `labels` are real values, which `task` cannot use."""
     if labels.values.dtype.kind == "f":
         raise InputError(
@@ -101,14 +107,21 @@ def check_classes(labels: Labels, task: Task) -> None:
 
 
 def order_classes(
-    labels: Labels, named: tuple[str, ...], task: Task, classes: int, network: str
-) -> Labels:
+    labels: UserLabels, named: tuple[str, ...], task: Task, classes: int, network: str
+) -> UserLabels:
     """Return `labels` with the index that the network has for each of its `classes`.
 
     It is the position in `named`, the user's order. Without it, names are sorted; if one of two
     names means normal, it is label 0 of an anomaly detection. Raises `InputError` if there are
-    more or fewer names than classes, or if a label has another name.
+    more or fewer names or one-hot columns than classes, or if a label has another name.
     """
+    if labels.width and labels.width != classes:
+        raise InputError(
+            f"holds one-hot rows of {labels.width}, but {network} has {classes} classes",
+            where=str(labels.path),
+            remedy="give each row one column for each class of the network, in the order of its "
+            "outputs",
+        )
     names = named or labels.classes
     if task == "anomaly-detection" and not named and len(names) == 2:  # noqa: PLR2004 - two labels
         names = _normal_first(names, labels.path)
@@ -160,12 +173,12 @@ def read_classes(text: str | None) -> tuple[str, ...]:
 
 def _without_single_axes(values: Array, count: int) -> Array:
     """Return labels [N, 1] or [1, N] as [N]."""
-    if values.ndim > 1 and values.size == count:
+    if values.ndim > 1 and values.size == max(values.shape) == count:
         return values.reshape(count)
     return values
 
 
-def _interpret(values: Array, path: Path, *, real: bool) -> Labels:
+def _interpret(values: Array, path: Path, *, real: bool) -> UserLabels:
     if values.dtype.kind in "SU" and values.ndim == 1:
         values = numbers_or_text([_text(value) for value in values])
     kind = values.dtype.kind
@@ -177,10 +190,10 @@ def _interpret(values: Array, path: Path, *, real: bool) -> Labels:
         raise InputError("holds complex numbers", where=str(path), remedy=SAVE_LABELS)
     _check_finite(values, path)
     if real:
-        return Labels(path, values.astype(np.float64))
+        return UserLabels(path, values.astype(np.float64))
     if values.ndim > 1 and _is_one_hot(values):
-        classes = values.reshape(len(values), -1).argmax(axis=1)
-        return _numbered(classes, path, f"one-hot rows of {values[0].size} classes")
+        classes, width = values.reshape(len(values), -1).argmax(axis=1), values[0].size
+        return _numbered(classes, path, f"one-hot rows of {width} classes", width)
     if kind == "f":
         return _of_reals(values, path)
     if values.ndim > 1:
@@ -203,7 +216,7 @@ def _check_finite(values: Array, path: Path) -> None:
         )
 
 
-def _named(values: Array, path: Path) -> Labels:
+def _named(values: Array, path: Path) -> UserLabels:
     """Return labels with the sorted names that text gives."""
     if values.ndim != 1:
         raise InputError(
@@ -215,10 +228,10 @@ def _named(values: Array, path: Path) -> Labels:
         )
     classes, indices = np.unique(values, return_inverse=True)
     names = tuple(str(name) for name in classes)
-    return Labels(path, indices.astype(np.int64), names, f"{len(names)} names")
+    return UserLabels(path, indices.astype(np.int64), names, f"{len(names)} names")
 
 
-def _of_reals(values: Array, path: Path) -> Labels:
+def _of_reals(values: Array, path: Path) -> UserLabels:
     if values.ndim == 1 and (values == np.round(values)).all() and abs(values).max() < 1 << 31:
         return _numbered(
             values, path, "whole numbers, taken as classes; if they are values: --task regression"
@@ -232,11 +245,11 @@ def _of_reals(values: Array, path: Path) -> Labels:
             remedy="save the classes: np.save('y.npy', y.argmax(axis=1)); if they are values to "
             "predict: --task regression",
         )
-    return Labels(path, values.astype(np.float64), note="real values")
+    return UserLabels(path, values.astype(np.float64), note="real values")
 
 
-def _numbered(values: Array, path: Path, note: str) -> Labels:
-    return Labels(path, values.astype(np.int64), note=note)
+def _numbered(values: Array, path: Path, note: str, width: int = 0) -> UserLabels:
+    return UserLabels(path, values.astype(np.int64), note=note, width=width)
 
 
 def _is_one_hot(values: Array) -> bool:

@@ -38,6 +38,11 @@ def sample_shape(tensor: Tensor) -> tuple[int, ...]:
     return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
 
 
+def without_ones(shape: Sequence[int]) -> list[int]:
+    """Return `shape` without its axes of length 1."""
+    return [size for size in shape if size != 1]
+
+
 def pack(tensors: Sequence[Tensor], values: Sequence[Array]) -> bytes:
     """Return the block of `values`; each has the dtype and number of elements of its tensor."""
     block = bytearray(size(tensors))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from harness.model.bad_array import bad_array, format_shape
 from harness.model.graph import Graph, Tensor
-from harness.model.tensor_block import sample_shape
+from harness.model.tensor_block import sample_shape, without_ones
 from harness.model.vectors import HOW_TO_QUANTIZE, Vectors
 
 Array = npt.NDArray[Any]
@@ -103,7 +103,7 @@ def check_real_labels(vectors: Vectors, output: Tensor, who: str) -> None:
     shape = () if vectors.labels is None else vectors.labels.shape[1:]
     # [N, 3] fits an output of [1, 3] and of [1, 3, 1]; [N, 2, 3] does not fit [1, 3, 2].
     flat = len(shape) <= 1 and values.shape[1] == output.elements
-    if not flat and _without_ones(shape) != _without_ones(output.shape):
+    if not flat and without_ones(shape) != without_ones(output.shape):
         count = len(vectors)
         stored = (count,) if output.elements == 1 else (count, *sample_shape(output))
         raise bad_array(
@@ -124,7 +124,3 @@ def check_unlabelled(vectors: Vectors) -> None:
             "is in the file, but the task agreement uses no labels",
             "remove them, or give the task that they are for: classification or regression",
         )
-
-
-def _without_ones(shape: Sequence[int]) -> list[int]:
-    return [size for size in shape if size != 1]

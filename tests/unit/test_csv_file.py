@@ -42,6 +42,7 @@ ROWS = [[1.5, -2.0, 30.0], [4.0, 5.25, 6e-3]]
         "1.5,-2,30,\n4,5.25,6e-3,\n",
         "1.5;-2;30\n4;5.25;6e-3\n",
         "x;y;z\n1,5;-2;30\n4;5,25;6e-3\n",
+        "1,5;-2;30,\n4;5,25;,6e-2\n",
         "1,5\t-2\t30\n4\t5,25\t6e-3\n",
         "1.5 -2  30\n4 5.25 6e-3\n",
         "# x y z\n1.5 -2 30\n4 5.25 6e-3\n",
@@ -76,11 +77,22 @@ def test_the_column_of_the_labels_is_left_out(path: Path) -> None:
     assert read(path, "1,2,idle\n3,4,walk\n", "-1") == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize(("wanted", "labels"), [("0", ["0", "1", "0"]), ("-1", ["1", "1", "0"])])
+def test_the_number_of_a_column_is_no_header(path: Path, wanted: str, labels: list[str]) -> None:
+    path.write_text("0,-1,1\n1,5,1\n0,7,0\n")
+    table = open_table(path, wanted)
+    assert not table.names
+    assert read_column(table, table.column(wanted)) == labels
+
+
 def test_a_note_names_what_is_unusual(path: Path) -> None:
-    read(path, "x;y\n1,5;2\n")
-    assert open_table(path).note == (
-        "x.csv is separated by semicolons; decimal commas are read as decimal points"
-    )
+    for text in ("x;y\n1,5;2\n", "1;2\n3;4\n5;6\n7;8,5\n"):
+        path.write_text(text)
+        table = open_table(path)
+        read_numbers(table)
+        assert table.note == (
+            "x.csv is separated by semicolons; decimal commas are read as decimal points"
+        )
     read(path, ",x\n0,5\n")
     assert "the unnamed first column of x.csv counts rows" in open_table(path).note
     read(path, "1,2\n")
@@ -96,6 +108,12 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "ragged": ("1,2\n3,4,5\n", "line 2: has 3 cells, but the first row has 2"),
     "short": ("1,2\n3\n", "line 2: has 1 cells, but the first row has 2"),
     "decimal comma": ('1.5,2\n"2,5",3\n', "'2,5' has a decimal comma"),
+    "points, too": (
+        "1.5;2\n3;1,234\n",
+        "has a decimal comma in line 2, but a decimal point in line 1",
+    ),
+    "thousands": ("1,5\t2\n3\t1,234,567\n", "'1,234,567' is not a number"),
+    "long line": ("1,2\n" + "0," * (1 << 21) + "0\n", "line 2: has more than 4,194,304 characters"),
     "empty": ("", "is empty"),
     "blank": ("\n \n", "is empty"),
     "only a header": ("x,y\n", "has a header, but no rows"),

@@ -44,6 +44,20 @@ def test_values_outside_of_the_calibrated_range_are_counted() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [1, 512, 16384])  # of the blocks
+def test_no_channel_of_many_vectors_is_left_out(size: int) -> None:
+    values = np.zeros((16384, 64, 3), np.float32)
+    values[..., 1] = 70  # beyond 63.5
+    given = GivenValues(network((64, 3), scale=0.5).input, values.size)
+    for begin in range(0, len(values), size):
+        given.add(values[begin : begin + size])
+    doubt, *_ = given.doubts()
+    assert doubt.startswith("33% of the values are cut")
+    stored = np.zeros(values.shape, np.int8)
+    stored[:, :32, 2], stored[:, 32:, 2] = 127, -128
+    assert next(stored_doubts(stored)).startswith("the inputs saturate: 17%")
+
+
 def test_values_that_become_few_are_counted() -> None:
     [doubt] = of_reals(RNG.uniform(0, 1, (40, 3)))
     assert doubt.startswith("120 different values become only 3: the input holds -64 to 63.5")

@@ -131,7 +131,8 @@ def test_a_table_of_calibration_has_the_column_of_labels_too(desk: Desk, answers
 
 def test_random_inputs_need_other_ones_for_calibration(desk: Desk, answers: Path) -> None:
     assert "cannot calibrate" in desk.refused("add", "net.keras", "--random", "5")
-    code, out, err = desk.run("add", "net.keras", "--random", "120", "--calibrate", "c.npy")
+    options = ("--calibrate", "c.npy", "--preprocess", "raw")  # of the calibration
+    code, out, err = desk.run("add", "net.keras", "--random", "120", *options)
     assert code == ExitCode.PASSED, err
     assert "no labels" in out
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from harness.errors import ExitCode, InputError
-from harness.intake.labels import Labels, order_classes, read_classes, read_labels, task_of
+from harness.intake.labels import UserLabels, order_classes, read_classes, read_user_labels, task_of
 from tests.support.desk import Desk, save
 
 CLASSES = [1, 0, 2, 1]
@@ -18,8 +18,8 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def read(spec: str, count: int = 4, *, real: bool = False) -> Labels:
-    return read_labels(spec, count, "x.npy", real=real)
+def read(spec: str, count: int = 4, *, real: bool = False) -> UserLabels:
+    return read_user_labels(spec, count, "x.npy", real=real)
 
 
 def refused(spec: str, count: int = 4) -> str:
@@ -107,8 +107,38 @@ def test_real_values_are_kept() -> None:
     ],
 )
 def test_the_labels_decide_the_task(values: list[float], outputs: int, task: str) -> None:
-    assert task_of(Labels(Path("y"), np.array(values)), outputs) == task
+    assert task_of(UserLabels(Path("y"), np.array(values)), outputs) == task
     assert task_of(None, outputs) == "agreement"
+
+
+def test_a_first_line_too_many_is_a_header_only_if_no_label_equals_it() -> None:
+    Path("y.txt").write_text("label\ngo\nup\ngo\nup\n")
+    assert "the first row of y.txt is a header: label" in read("y.txt").file_note
+    for text in ("go\ngo\nup\ngo\nup\n", "3\n1\n0\n2\n1\n", "3\ngo\nup\ngo\nup\n"):
+        Path("y.txt").write_text(text)
+        assert "shape [5], but x.npy holds 4 vectors" in refused("y.txt")
+
+
+def test_a_note_names_what_is_unusual_in_a_table_of_labels() -> None:
+    Path("y.csv").write_text("t;rh\n20,5;40\n21,5;41\n20;42\n19,5;40\n")
+    for spec in ("y.csv", "y.csv:t"):
+        note = read(spec).file_note
+        assert note.startswith("y.csv is separated by semicolons; decimal commas are read as")
+
+
+def test_rows_of_another_number_of_vectors_are_not_taken_for_labels() -> None:
+    save(y=np.eye(10, dtype=np.int64)[[1] * 30])
+    assert "shape [30, 10], but x.npy holds 300 vectors" in refused("y.npy", 300)
+
+
+@pytest.mark.parametrize(("width", "classes"), [(6, 4), (3, 4), (3, 2)])
+def test_one_hot_rows_have_a_column_for_each_class(width: int, classes: int) -> None:
+    save(y=np.eye(width)[[0, 1, 0, 2]])
+    labels = read("y.npy")
+    assert task_of(labels, classes if classes > 2 else 1) == "classification"
+    with pytest.raises(InputError, match=f"rows of {width}, but n.tflite has {classes} classes"):
+        order_classes(labels, (), "classification", classes, "n.tflite")
+    assert order_classes(labels, (), "classification", width, "n.tflite") == labels
 
 
 BAD: dict[str, tuple[object, str]] = {
@@ -144,11 +174,13 @@ def test_a_missing_label_and_names_of_a_regression_are_explained() -> None:
         read("y.txt", real=True)
 
 
-def named(names: str, order: str = "", task: str = "classification", classes: int = 2) -> Labels:
+def named(
+    names: str, order: str = "", task: str = "classification", classes: int = 2
+) -> UserLabels:
     chosen = tuple(sorted(set(names)))
     values = np.array([chosen.index(name) for name in names])
     long = {"n": "normal", "b": "bad"}
-    labels = Labels(Path("y"), values, tuple(long.get(name, name) for name in chosen))
+    labels = UserLabels(Path("y"), values, tuple(long.get(name, name) for name in chosen))
     given = read_classes(order or None)
     return order_classes(labels, given, task, classes, "net.tflite")  # type: ignore[arg-type]
 

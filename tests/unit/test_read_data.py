@@ -180,6 +180,9 @@ def test_a_float_input_takes_real_values() -> None:
     assert data.vectors.inputs.dtype == np.float32
     assert (data.vectors.inputs == values.astype(np.float32)).all()
     assert data.preprocessing == "real values as float32"
+    save(x=values * 1e300)
+    message = refused(network((3,), dtype=np.float32), "x.npy")
+    assert "e+300, which is beyond the range of float32" in message
     save(x=values * 100)  # outside of what the network quantizes
     doubt, *_ = add(network((3,), scale=0.1, dtype=np.float32), "x.npy").doubts
     assert "of the values are cut: the input holds -12.8 to 12.7" in doubt
@@ -201,6 +204,14 @@ def test_numbers_that_cannot_be_classes_of_one_output_are_real_values() -> None:
         assert data.vectors.real_labels.dtype == np.float64
         assert "labels: real values" in data.notes
     assert add(network((3,), outputs=60), "x.npy", labels="age.npy").task == "classification"
+
+
+def test_a_note_names_what_is_unusual_in_a_table_of_labels() -> None:
+    save(x=IMAGES[:, 0, 0])
+    Path("y.csv").write_text("t;rh\n" + "20,5;40\n" * 5)
+    notes = add(network((3,), outputs=1), "x.npy", labels="y.csv:t").notes
+    assert "y.csv is separated by semicolons; decimal commas are read as decimal points" in notes
+    assert "labels: real values" in notes
 
 
 # Several inputs
@@ -252,6 +263,7 @@ def test_a_row_of_a_table_is_a_vector() -> None:
     assert "the unnamed first column of x.csv counts rows; it is left out" in data.notes
     assert "labels: 2 names; their order is idle, walk" in data.notes
     assert data.data == "x.csv"
+    assert len(data.notes) == 2  # one about the file, although both are in it
     message = refused(network((2, 3, 2)), "x.csv")
     assert "x.csv: line 2, column 13 (label): 'walk' is not a number" in message
     assert "if the column holds the labels: --labels x.csv:label" in message
@@ -389,6 +401,25 @@ def test_files_without_folders_have_no_labels_or_those_of_a_table() -> None:
         assert data.vectors.class_labels.tolist() == [0, 1]  # by name, not by position
     Path("y.csv").write_text("file,word\nno/1.wav,yes\nno/2.wav,no\n")
     assert "y.csv: has no label for 0.wav" in refused(net, "words/no", labels="y.csv")
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    net = network((8, 1), scale=1 / 128)
+    for fold in (1, 2):
+        Path(f"fold{fold}").mkdir()
+        for name in "ab":
+            Path(f"fold{fold}/{name}.wav").write_bytes(wav_bytes(bytes(16)))
+    rows = "fold1/a.wav,dog\nfold2/a.wav,bird\nfold1/b.wav,bird\nfold2/b.wav,dog\n"
+    Path("y.csv").write_text("file,name\n" + rows)
+    for fold, labels in ((1, [1, 0]), (2, [0, 1])):
+        data = add(net, f"fold{fold}", labels="y.csv")
+        assert data.vectors.class_labels.tolist() == labels
+    Path("y.csv").write_text("file,name\na.wav,dog\na.wav,bird\nb.wav,bird\n")
+    message = refused(net, "fold1", labels="y.csv")
+    assert "y.csv: has several labels for a.wav: a.wav,bird and a.wav,dog" in message
+    Path("y.csv").write_text("file,name\nx/a.wav,dog\ny/a.wav,bird\nb.wav,bird\n")
+    message = refused(net, "fold1", labels="y.csv")
+    assert "several labels for a.wav: x/a.wav,dog and y/a.wav,bird" in message
 
 
 def bad(path: str, content: bytes = b"no picture") -> Callable[[], object]:
@@ -565,6 +596,10 @@ def test_random_inputs_stand_alone() -> None:
     net = network((4, 6, 3))
     assert "--inputs: cannot be combined with --random" in refused(net, "x.npy", random=3)
     assert "--labels: cannot be combined" in refused(net, random=3, labels="y.npy")
+    unused = {"classes": "a,b", "preprocess": "raw", "layout": "NCHW", "rate": 8000}
+    for name, value in unused.items():
+        message = refused(net, random=3, **{name: value})
+        assert ": cannot be combined with --random\n  -> leave out --" in message
     assert "classification needs labels" in refused(net, random=3, task="classification")
     assert "--inputs: is missing" in refused(net)
     words = network((4,), dtype=np.int32)
@@ -577,6 +612,22 @@ def test_random_inputs_stand_alone() -> None:
     assert "an input of type int32 without a scale" in refused(words, random=3)
     save(ids=np.array([[1, 2, 3, 70_000]]))
     assert add(words, "ids.npy").vectors.inputs.tolist() == [[1, 2, 3, 70_000]]
+
+
+def test_options_without_effect_are_refused() -> None:
+    save(x=IMAGES, real=np.arange(5) / 2)
+    write_pictures("pets")
+    write_sounds("words")
+    net = network((4, 6, 3), scale=1 / 255, zero_point=-128)
+    for labels, task in (("real.npy", "regression"), (None, "agreement")):
+        message = refused(net, "x.npy", labels=labels, classes="a,b")
+        assert f"--classes: has no effect: the task {task} has no classes" in message
+        assert "-> leave out --classes" in message
+    message = refused(net, "pets", layout="NCHW")
+    assert "--layout NCHW: has no effect: it is for arrays and tables, not for pictures" in message
+    for inputs, kind in (("pets", "pictures"), ("x.npy", "arrays")):
+        message = refused(net, inputs, rate=8000)
+        assert f"--sample-rate: has no effect: it is for recordings, not for {kind}" in message
 
 
 def test_a_model_without_data_is_added_in_one_command(desk: Desk) -> None:

@@ -68,9 +68,10 @@ def test_other_chunks_and_an_unknown_size_are_passed_over(path: Path) -> None:
     assert read_wav(path).samples.tolist() == [0, 0.5]
     data = bytearray(riff(chunks))
     at = data.index(b"data") + 4
-    data[at : at + 4] = b"\xff\xff\xff\xff"  # written to a pipe
-    path.write_bytes(data)
-    assert read_wav(path).samples.tolist() == [0, 0.5]
+    for size in (b"\xff\xff\xff\xff", bytes(4)):  # written to a pipe
+        data[at : at + 4] = size
+        path.write_bytes(data)
+        assert read_wav(path).samples.tolist() == [0, 0.5]
 
 
 PCM = struct.pack("<4h", 1, 2, 3, 4)
@@ -85,6 +86,7 @@ BAD = {
     "unknown": (wav_bytes(PCM, code=0x1234), "is compressed or unusual: format 0x1234"),
     "cut off": (wav_bytes(PCM)[:-3], "it declares 8 bytes of sound, but holds 5"),
     "no samples": (wav_bytes(b""), "holds no samples"),
+    "other chunks only": (wav_bytes(b"") + b"LIST\4\0\0\0INFO", "holds no samples"),
     "half a frame": (wav_bytes(PCM[:-2], channels=2), "are not whole frames of 4"),
     "no channels": (wav_bytes(PCM, channels=0), "its format is 0 channels"),
     "no rate": (wav_bytes(PCM, rate=0), "at 0 Hz"),

@@ -16,6 +16,7 @@ from harness.intake.convert.keras_source import digest_of
 from harness.intake.convert.onnx_source import saved_model_of
 from harness.intake.convert.refusals import unsupported
 from harness.intake.file_spec import split_part
+from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.networks.network_file import Network
 from harness.intake.write_folder import UserData
 from harness.measure.quality import quality_of
@@ -86,6 +87,8 @@ def convert_model(
         calibration = _calibration(exact, specs, request, data)
         progress.say(f"converting {name} to int8")
         network = _network(conversion.quantize(calibration.inputs), source)
+        if data is None:  # these options were for the calibration
+            request = replace(request, preprocess=(), options=InputOptions())
         final = read_data(network, request)
         inputs = final.vectors.all_inputs if data is None else data.vectors.all_inputs
         if data is None:

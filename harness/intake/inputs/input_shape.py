@@ -8,7 +8,7 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.model.bad_array import format_shape
 from harness.model.graph import Tensor
-from harness.model.tensor_block import sample_shape
+from harness.model.tensor_block import sample_shape, without_ones
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -28,7 +28,7 @@ def fit_shape(values: Array, shape: Shape, *, channels_first: bool) -> Array | N
             values = np.moveaxis(values, 1, -1)
     given = values.shape[1:]
     is_flat = 1 in (len(given), len(shape)) and _size(given) == _size(shape)
-    if is_flat or _without_ones(given) == _without_ones(shape):
+    if is_flat or without_ones(given) == without_ones(shape):
         return values.reshape(len(values), *shape)
     return None
 
@@ -67,10 +67,6 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
         where=where,
         remedy=remedy,
     )
-
-
-def _without_ones(shape: Shape) -> list[int]:
-    return [size for size in shape if size != 1]
 
 
 def _size(shape: Shape) -> int:

@@ -46,11 +46,25 @@ def store(values: Array, tensor: Tensor, where: str) -> Array:
     the tensor's own scale. Without a scale, they must be whole numbers of an integer type. Raises
     `InputError`, naming `where`, if they do not fit.
     """
-    if values.dtype == tensor.dtype or tensor.dtype.kind == "f":
-        return values.astype(tensor.dtype, copy=False)
+    if values.dtype == tensor.dtype:
+        return values
+    if tensor.dtype.kind == "f":
+        return _store_floats(values, tensor.dtype, where)
     if tensor.scale is None:
         return store_integers(values, tensor.dtype, where)
     return quantize(values, tensor)
+
+
+def _store_floats(values: Array, dtype: np.dtype[Any], where: str) -> Array:
+    with np.errstate(over="ignore"):
+        stored = values.astype(dtype)
+    if not (finite := np.isfinite(stored)).all():
+        raise InputError(
+            f"holds {values[~finite].flat[0]:g}, which is beyond the range of {dtype}",
+            where=where,
+            remedy="give smaller numbers",
+        )
+    return stored
 
 
 def store_integers(values: Array, dtype: np.dtype[Any], where: str) -> Array:

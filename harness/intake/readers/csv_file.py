@@ -1,12 +1,10 @@
 """Reads CSV files as people have them: with or without a header, from spreadsheets and programs.
 
 Commas, semicolons, tabs and spaces separate cells. Except with commas, a decimal comma is read as
-a decimal point. Rows are read one at a time, so a large file needs little more memory than its
-numbers.
+a decimal point; a table has one of them. Rows are read one at a time, so a large file needs little
+more memory than its numbers.
 """
 
-import csv
-import io
 import math
 import re
 from array import array
@@ -14,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.intake.readers.csv_rows import SAVE_AS_TEXT, cell_rows
 from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import MAX_BYTES, open_input
 from harness.support.printable import printable
@@ -27,20 +25,22 @@ from harness.support.printable import printable
 _START = 1 << 16  # characters from which the separator is detected
 _MOST = MAX_BYTES // 8  # numbers, as float64
 _LONGEST = 40  # characters of a cell in a message
-_SAVE = "save it as text: one row for each vector, with numbers separated by commas"
-_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
+_DECIMAL = r"[-+]?([0-9]+{0}[0-9]*|{0}[0-9]+)([eE][-+]?[0-9]+)?"
+_DECIMAL_COMMA = re.compile(_DECIMAL.format(","))
+_DECIMAL_POINT = re.compile(_DECIMAL.format("[.]"))
 _WHOLE = re.compile(r"-?[0-9]+")
+_POSITION = re.compile(r"-?[0-9]{1,9}")  # of a column
 _COUNTED = 2  # columns
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """The form of a CSV file: `columns` is their number, `names` is empty without a header.
 
     With `has_index`, an unnamed first column counts the rows, as pandas writes it. With `trailing`,
-    each row ends with a separator. The columns include neither. With `has_decimal_commas`, the
-    third row has one.
+    each row ends with a separator. The columns include neither. `commas` and `points` are the first
+    lines with a decimal comma and a decimal point, as far as rows were read, or 0.
     """
 
     path: Path
@@ -49,15 +49,16 @@ class Table:
     columns: int
     has_index: bool
     trailing: bool
-    has_decimal_commas: bool
+    commas: int = 0
+    points: int = 0
 
     @property
     def note(self) -> str:
-        """How the file differs from plain CSV; empty if it does not."""
+        """How the rows that were read differ from plain CSV; empty if they do not."""
         parts = []
         if self.separator != "," and self.columns > 1:
             parts.append(f"{self.path.name} is separated by {_SEPARATORS[self.separator]}")
-        if self.has_decimal_commas:
+        if self.commas:
             parts.append("decimal commas are read as decimal points")
         if self.has_index:
             parts.append(
@@ -69,7 +70,7 @@ class Table:
         """Return the position of the column `name`, or that of its number (-1: the last)."""
         if self.names.count(name) == 1:
             return self.names.index(name)
-        if re.fullmatch(r"-?[0-9]{1,9}", name) and -self.columns <= int(name) < self.columns:
+        if _POSITION.fullmatch(name) and -self.columns <= int(name) < self.columns:
             return int(name) % self.columns
         what = f"has {self.columns} columns"
         if self.names:
@@ -83,25 +84,47 @@ class Table:
         )
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the line number and cells of each row of data.
+        """Yield the line number and cells of each row of data, with points for decimal commas.
 
-        Raises `InputError` naming the line if a row has more or fewer cells than the first.
+        Raises `InputError` naming the line if a row has more or fewer cells than the first, or
+        a decimal comma where others have a decimal point.
         """
         with open_input(self.path) as file:
-            rows = _rows(file, self.separator, self.path)
+            rows = cell_rows(file, self.separator, self.path)
             for line, cells in islice(rows, bool(self.names), None):
                 row = cells[:-1] if self.trailing and cells[-1] == "" else cells
                 row = row[1:] if self.has_index else row
                 if len(row) != self.columns:
                     raise _ragged(self, line, len(row))
-                yield line, row
+                yield line, row if self.separator == "," else self._with_points(line, row)
+
+    def _with_points(self, line: int, row: list[str]) -> list[str]:
+        """Return `row` with decimal points; it may have decimal commas."""
+        if not self.points and any(map(_DECIMAL_POINT.fullmatch, row)):
+            self.points = line
+        if any("," in cell for cell in row):
+            with_comma = [bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in row]
+            self.commas = self.commas or line * any(with_comma)
+            row = [
+                cell.replace(",", ".") if own else cell
+                for cell, own in zip(row, with_comma, strict=True)
+            ]
+        if self.commas and self.points:
+            raise InputError(
+                f"has a decimal comma in line {self.commas}, but a decimal point in line "
+                f"{self.points}",
+                where=str(self.path),
+                remedy="write one of them, and no commas between thousands",
+            )
+        return row
 
 
 def open_table(path: Path, wanted: str = "") -> Table:
     """Look at the start of the CSV file `path`: separator, header, columns.
 
-    The first row is a header if it has a cell `wanted`, or text above numbers. Raises `InputError`
-    if the file is of another kind, or has no rows.
+    The first row is a header if it has a cell `wanted`, or text above numbers. A number that is
+    `wanted` may be the position of a column. Raises `InputError` if the file is of another kind, or
+    has no rows.
     """
     with open_input(path) as file:
         start = file.read(_START)
@@ -110,16 +133,17 @@ def open_table(path: Path, wanted: str = "") -> Table:
             raise InputError(
                 f"is not a CSV file: it is {kind}",
                 where=str(path),
-                remedy=remedy_for_kind(start, _SAVE),
+                remedy=remedy_for_kind(start, SAVE_AS_TEXT),
             )
         separator = _separator(start.decode("utf-8-sig", errors="replace"))
         file.seek(0)
-        head = [cells for _, cells in islice(_rows(file, separator, path), 3)]
+        head = [cells for _, cells in islice(cell_rows(file, separator, path), 3)]
     if not head:
-        raise InputError("is empty", where=str(path), remedy=_SAVE)
+        raise InputError("is empty", where=str(path), remedy=SAVE_AS_TEXT)
     first, *others = head
     trailing = len(first) > 1 and all(row[-1] == "" for row in head)
-    has_header = (wanted != "" and wanted in first) or _is_header(first, others)
+    is_named = wanted in first and wanted != "" and not _POSITION.fullmatch(wanted)
+    has_header = is_named or _is_header(first, others)
     if has_header and not others:
         raise InputError(
             "has a header, but no rows", where=str(path), remedy="add one row for each vector"
@@ -129,8 +153,7 @@ def open_table(path: Path, wanted: str = "") -> Table:
     )
     cells = first[int(has_index) : len(first) - int(trailing)]
     names = tuple(cells) if has_header else ()
-    commas = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in head[-1])
-    return Table(path, separator, names, len(cells), has_index, trailing, commas)
+    return Table(path, separator, names, len(cells), has_index, trailing)
 
 
 def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.float64]:
@@ -143,7 +166,7 @@ def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.flo
     for line, cells in table.rows():
         kept = cells if without is None else cells[:without] + cells[without + 1 :]
         try:
-            numbers = [_number(cell, table.separator) for cell in kept]
+            numbers = [_number(cell) for cell in kept]
         except ValueError:
             numbers = [math.nan]
         if not all(map(math.isfinite, numbers)):
@@ -161,41 +184,15 @@ def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.flo
 
 def read_column(table: Table, column: int) -> list[str]:
     """Return the cells of one column as text, with decimal points for decimal commas."""
-    cells = [row[column] for _, row in table.rows()]
-    if table.separator == ",":
-        return cells
-    return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
+    return [row[column] for _, row in table.rows()]
 
 
 def as_number(text: str) -> float | None:
-    """Return the number that `text` is in a CSV file with commas; None if it is text."""
+    """Return the number that `text` is, without decimal commas; None if it is text."""
     try:
-        return _number(text, ",")
+        return _number(text)
     except ValueError:
         return None
-
-
-def _rows(file: BinaryIO, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and stripped cells of all rows that are not blank or comments."""
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    try:
-        reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
-        begun = False
-        for cells in reader:
-            if separator == " ":
-                cells = [cell for cell in cells if cell]  # noqa: PLW2901 - several spaces are one
-            row = [cell.strip() for cell in cells]
-            # numpy.savetxt writes its header as a comment.
-            is_comment = not begun and bool(row) and row[0].startswith("#")
-            if any(row) and not is_comment:
-                begun = True
-                yield reader.line_num, row
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "is not UTF-8 text", where=str(path), remedy="save it as CSV in UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise InputError(f"is not a CSV file: {error}", where=str(path), remedy=_SAVE) from error
 
 
 def _separator(start: str) -> str:
@@ -230,11 +227,11 @@ def _looks_like_number(cell: str) -> bool:
     return as_number(cell.replace(",", ".")) is not None
 
 
-def _number(cell: str, separator: str) -> float:
+def _number(cell: str) -> float:
     """Return the number in `cell`; ValueError if it is not one."""
     if "_" in cell:  # Python reads 1_000
         raise ValueError(cell)
-    return float(cell.replace(",", ".") if separator != "," else cell)
+    return float(cell)
 
 
 def _check_cells(table: Table, line: int, cells: list[str], without: int | None) -> None:
@@ -246,7 +243,7 @@ def _check_cells(table: Table, line: int, cells: list[str], without: int | None)
         where = f"{table.path}: line {line}, column {column + 1}{name}"
         remedy = "write a number, or remove the row"
         try:
-            number = _number(cell, table.separator)
+            number = _number(cell)
         except ValueError:
             what = f"{cell[:_LONGEST]!r} is not a number" if cell else "is empty"
             if _DECIMAL_COMMA.fullmatch(cell):

@@ -33,7 +33,7 @@ _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the formats wit
 _FORMAT = struct.Struct("<HHIIHH")
 _EXTENSION = struct.Struct("<HHIH14s")
 _CHUNK = struct.Struct("<4sI")
-_UNKNOWN_SIZES = {0, 0xFFFFFFFF}  # of programs that write to a pipe
+_UNKNOWN_SIZE = 0xFFFFFFFF  # of programs that write to a pipe; others leave 0
 _SAVE = "save it as uncompressed WAV, 16 bits: ffmpeg -i old.wav -c:a pcm_s16le new.wav"
 _BYTES = {_PCM: {1, 2, 3, 4}, _FLOAT: {4, 8}}  # of a sample
 
@@ -90,7 +90,7 @@ def _find_chunks(data: bytes, path: Path) -> tuple[_Format, bytes]:
         if name == b"data":
             if form is None:
                 raise _damaged(path, "its format does not stand before the sound")
-            if size in _UNKNOWN_SIZES:
+            if size == _UNKNOWN_SIZE or (size == 0 and not _is_chunk(data, begin)):
                 size = (len(data) - begin) // (form.width * form.channels)
                 size *= form.width * form.channels
             if begin + size > len(data):
@@ -101,6 +101,15 @@ def _find_chunks(data: bytes, path: Path) -> tuple[_Format, bytes]:
             form = _read_format(data[begin : begin + size], path)
         position = begin + size + size % 2
     raise _damaged(path, "it has no chunk `data`" if form else "it has no chunk `fmt `")
+
+
+def _is_chunk(data: bytes, position: int) -> bool:
+    """Tell whether a whole chunk begins at `position`: a name of ASCII characters, and a size."""
+    if position + _CHUNK.size > len(data):
+        return False
+    name, size = _CHUNK.unpack_from(data, position)
+    is_name = all(ord(" ") <= byte <= ord("~") for byte in name)
+    return is_name and position + _CHUNK.size + int(size) <= len(data)
 
 
 def _read_format(chunk: bytes, path: Path) -> _Format:
