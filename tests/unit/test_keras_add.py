@@ -163,6 +163,14 @@ def test_int8_at_chance_is_refused_with_what_the_float_network_reaches(
     assert "the float network reaches 1.0000" in err
 
 
+def test_labels_and_task_are_checked_before_the_float_quality(desk: Desk, answers: Path) -> None:
+    say(answers, "quantize", "end")  # also before the conversion
+    save(real=np.full((120, 3), 0.5))
+    error = desk.refused("add", "net.keras", "--inputs", "x.npy", "--labels", "real.npy")
+    assert "labels: has shape [120, 3], but net.keras has an output of [1, 2]" in error
+    assert "is not an autoencoder" in desk.refused(*ADD, "--task", "anomaly-detection")
+
+
 def test_an_existing_folder_is_refused_before_the_conversion(desk: Desk, answers: Path) -> None:
     (desk.root / "models" / "net").mkdir(parents=True)
     say(answers, "load", "end")

@@ -18,7 +18,7 @@ from harness.intake.convert.refusals import unsupported
 from harness.intake.file_spec import split_part
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.networks.network_file import Network
-from harness.intake.write_folder import UserData
+from harness.intake.write_folder import UserData, check_data
 from harness.measure.quality import quality_of
 from harness.model.model_file import METRICS, ConvertedFrom
 from harness.model.quantization import dequantize
@@ -83,6 +83,8 @@ def convert_model(
         exact = _exact_network(conversion.load(), source)
         request = replace(request, inputs=by_name(request.inputs, conversion.inputs, "--inputs"))
         data = None if request.random is not None else read_data(exact, request)
+        if data is not None:
+            check_data(exact, data)
         specs = by_name(calibrate, conversion.inputs, "--calibrate")
         calibration = _calibration(exact, specs, request, data)
         progress.say(f"converting {name} to int8")
