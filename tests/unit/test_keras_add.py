@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.cli import keras_conversion
 from harness.errors import ExitCode, InputError
@@ -23,6 +24,7 @@ from harness.model.tflite_file import parse
 from harness.support.toml_file import load
 from tests.support.desk import Desk, dense, network, save
 from tests.support.graphs import Builder
+from tests.support.wav import wav_bytes
 
 STAND_IN = """#!{python}
 import json, os, shutil, sys, time
@@ -106,6 +108,13 @@ def test_vectors_that_calibrate_flatter_the_quantization(desk: Desk, answers: Pa
     assert "warning: the test vectors calibrated the quantization" in out
 
 
+def test_the_vectors_named_as_calibration_flatter_too(desk: Desk, answers: Path) -> None:
+    _, out, _ = desk.run(*ADD, "--calibrate", "x.npy")
+    assert "warning: the test vectors calibrated the quantization" in out
+    _, out, _ = desk.run(*ADD, "--calibrate", "c.npy", "--name", "other")
+    assert "the test vectors" not in out
+
+
 def test_few_calibration_inputs_or_another_range_are_doubted(desk: Desk, answers: Path) -> None:
     save(c=X[:7] / 255)
     _, out, _ = desk.run(*ADD, "--calibrate", "c.npy")
@@ -127,6 +136,92 @@ def test_a_table_of_calibration_has_the_column_of_labels_too(desk: Desk, answers
     code, out, err = desk.run("add", "net.keras", *names, "--quality-target", "0")
     assert code == ExitCode.PASSED, err
     assert "calibrated with 120 inputs of training.csv" in out
+
+
+NOT_APPLIED = "calibration: {} holds inputs of the network already: --preprocess is not applied"
+
+
+def pictures(desk: Desk) -> None:
+    """Write pictures of 3 grey pixels in folders by class: `pictures`."""
+    rng = np.random.default_rng(1)
+    for index, label in enumerate(LABELS):
+        path = desk.root / f"pictures/{label}/{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (1, 3), np.uint8)).save(path)
+
+
+def recordings(desk: Desk) -> None:
+    """Write recordings of 3 samples in folders by class: `recordings`."""
+    rng = np.random.default_rng(1)
+    for index, label in enumerate(LABELS):
+        path = desk.root / f"recordings/{label}/{index}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wav_bytes(rng.bytes(6)))
+
+
+def calibrated(answers: Path) -> np.ndarray:
+    with np.load(answers / "calibration.npz") as archive:
+        return np.asarray(archive["arr_0"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"), [("pictures", "unit"), ("recordings", "halve.py:halve")]
+)
+def test_floats_beside_files_calibrate_as_they_are(
+    kind: str, steps: str, desk: Desk, answers: Path
+) -> None:
+    (desk.root / "halve.py").write_text("def halve(samples, rate):\n    return samples / 2\n")
+    (pictures if kind == "pictures" else recordings)(desk)
+    scaled = np.random.default_rng(2).random((120, 3)).astype(np.float32)
+    save(c=scaled)
+    np.savetxt("c.csv", scaled, "%.9g", ",")
+    arguments = ("add", "net.keras", "--inputs", kind, "--preprocess", steps)
+    for file in ("c.npy", "c.csv"):
+        options = ("--calibrate", file, "--quality-target", "0", "--name", file[-3:])
+        code, out, err = desk.run(*arguments, *options)
+        assert code == ExitCode.PASSED, err
+        assert out.count(NOT_APPLIED.format(file)) == 1
+        assert "both need the same" not in out
+        assert calibrated(answers) == pytest.approx(scaled)
+
+
+def test_bytes_and_pictures_calibrate_as_the_inputs_are(desk: Desk, answers: Path) -> None:
+    pictures(desk)
+    save(c=np.full((120, 3), 255, np.uint8))
+    arguments = ("add", "net.keras", "--inputs", "pictures", "--preprocess", "unit")
+    for file in ("c.npy", "pictures"):
+        options = ("--calibrate", file, "--quality-target", "0", "--name", file[:1])
+        code, out, err = desk.run(*arguments, *options)
+        assert code == ExitCode.PASSED, err
+        assert "not applied" not in out
+        assert calibrated(answers).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "scaled"),
+    [
+        ("pictures", (0, 1), "divided by 255"),
+        ("pictures", (-1, 1), "divided by 127.5, minus 1"),
+        ("pictures", (0, 255), "pictures; float32 as given"),
+        ("recordings", (-1, 1), "samples from -1 to 1"),
+        ("pictures", (0, 0.9), ""),
+        ("recordings", (0, 1), ""),
+    ],
+)
+def test_the_range_of_a_calibration_of_floats_scales_files(
+    kind: str, limits: tuple[float, float], scaled: str, desk: Desk, answers: Path
+) -> None:
+    (pictures if kind == "pictures" else recordings)(desk)
+    save(c=np.linspace(*limits, 360, dtype=np.float32).reshape(120, 3))
+    arguments = ("add", "net.keras", "--inputs", kind, "--quality-target", "0")
+    code, out, err = desk.run(*arguments, "--calibrate", "c.npy")
+    if not scaled:
+        assert "say how: --preprocess" in err
+        return
+    assert code == ExitCode.PASSED, err
+    assert scaled.partition(";")[0] in out
+    assert "by the range of c.npy" in out
+    assert "not applied" not in out
 
 
 def test_random_inputs_need_other_ones_for_calibration(desk: Desk, answers: Path) -> None:
