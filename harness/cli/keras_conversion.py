@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.intake.add_model import DataRequest, missing_inputs
 from harness.intake.convert.convert_model import Converted, convert_model
 from harness.intake.convert.int8_loss import WHAT_HELPS, cost, is_high, shown_cost
-from harness.intake.convert.keras_source import is_keras_model
+from harness.intake.convert.keras_source import check_parts, is_keras_model
 from harness.intake.convert.onnx_source import find_onnx2tf, is_onnx
 from harness.intake.convert.tensorflow_environment import find_python
 from harness.intake.file_spec import check_exist
@@ -26,6 +26,7 @@ def convert_keras(options: argparse.Namespace, request: DataRequest) -> Converte
     if not request.inputs and request.random is None:
         raise missing_inputs()
     # Before TensorFlow is downloaded.
+    check_parts(options.network)
     check_exist(request.inputs, "--inputs")
     check_exist(options.calibrate, "--calibrate")
     if request.labels is not None:

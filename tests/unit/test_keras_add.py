@@ -65,6 +65,7 @@ def answers(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     say(here, "compare", {"layers": {}})
     with zipfile.ZipFile(desk.root / "net.keras", "w") as archive:
         archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", "")
     save(x=X, y=LABELS, c=X[::-1])
     monkeypatch.setattr(keras_conversion, "find_python", lambda *_: python)
     return here
@@ -189,7 +190,8 @@ def test_bytes_and_pictures_calibrate_as_the_inputs_are(desk: Desk, answers: Pat
     pictures(desk)
     save(c=np.full((120, 3), 255, np.uint8))
     arguments = ("add", "net.keras", "--inputs", "pictures", "--preprocess", "unit")
-    for file in ("c.npy", "pictures"):
+    np.savetxt("table.csv", np.full((120, 3), 255), "%d", ",")
+    for file in ("c.npy", "table.csv", "pictures"):
         options = ("--calibrate", file, "--quality-target", "0", "--name", file[:1])
         code, out, err = desk.run(*arguments, *options)
         assert code == ExitCode.PASSED, err
@@ -311,6 +313,32 @@ def test_files_and_folders_that_keras_made_are_recognized(tmp_path: Path) -> Non
     assert is_keras_model(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        ([], "is a zip archive, but no Keras model: it has no config.json"),
+        (["config.json"], "is a zip archive, but no Keras model: it has no model.weights.h5"),
+        (None, "is a damaged zip archive"),
+    ],
+)
+def test_another_archive_is_refused_before_tensorflow_is_looked_for(
+    names: list[str] | None, what: str, desk: Desk, answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_conversion, "find_python", lambda *_: pytest.fail("too early"))
+    path = desk.root / "net.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ["x.txt", *(names or [])]:
+            archive.writestr(name, "")
+    if names is None:
+        path.write_bytes(path.read_bytes()[:-30])
+    assert f"net.keras: {what}" in desk.refused(*ADD)
+
+
+def test_a_keras_model_without_its_suffix_has_to_be_renamed(desk: Desk, answers: Path) -> None:
+    (desk.root / "net.keras").rename(desk.root / "net")
+    assert "rename it to net.keras" in desk.refused("add", "net", *ADD[2:])
+
+
 def test_the_digest_of_a_folder_is_that_of_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "variables").mkdir()
     (tmp_path / "variables" / "data").write_bytes(b"1")
@@ -426,4 +454,14 @@ def test_without_onnx2tf_the_message_has_the_commands(
     desk: Desk, onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras_conversion, "find_onnx2tf", lambda: None)
-    assert "onnx2tf -i FILE.onnx -o saved -osd" in desk.refused("add", "net.onnx", *ADD[2:])
+    error = desk.refused("add", "net.onnx", *ADD[2:])
+    assert "onnx2tf -i net.onnx -o saved -osd" in error
+    assert "downloads sample data from GitHub" in error
+
+
+def test_the_help_names_onnx_networks(desk: Desk) -> None:
+    with pytest.raises(SystemExit):
+        desk.run("add", "--help")
+    shown = " ".join(desk.capsys.readouterr().out.split())
+    assert "an ONNX network (.onnx, through onnx2tf where it is installed)" in shown
+    assert "of a Keras model, a SavedModel or an ONNX network" in shown

@@ -69,7 +69,7 @@ def separate_steps(network: Network, specs: Sequence[str], request: DataRequest)
         if not _are_files(spec) or _are_files(other):
             continue
         samples = open_samples(other, calibration.options.labels)
-        if samples.dtype.kind != "f":
+        if not _holds_floats(samples):
             continue
         file = samples.path.name
         finished[index] = None
@@ -128,6 +128,14 @@ def _are_files(spec: str) -> bool:
     """Tell whether `spec` names pictures or recordings."""
     path = split_part(spec)[0]
     return path.is_dir() or kind_of_name(path) is not None
+
+
+def _holds_floats(samples: Samples) -> bool:
+    """Tell whether `samples` are floats; a table of whole numbers, such as pixels, has none."""
+    array = samples.array
+    if array is None or array.dtype.kind != "f":
+        return False
+    return samples.kind == "array" or bool((array % 1 != 0).any())
 
 
 def _scale(spec: str, calibration: Samples) -> str | None:
