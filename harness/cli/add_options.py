@@ -29,7 +29,8 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]FILE",
         help="inputs from the training data that calibrate the conversion of a Keras model, a "
-        "SavedModel or an ONNX network to int8, in the forms of --inputs (default: the inputs themselves)",
+        "SavedModel or an ONNX network to int8, in the forms of --inputs (default: the inputs "
+        "themselves)",
     )
     add.add_argument(
         "--labels",

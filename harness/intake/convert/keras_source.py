@@ -34,18 +34,15 @@ def check_parts(path: Path) -> None:
         try:
             names = zipfile.ZipFile(file).namelist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
-            what = "is a damaged zip archive"
-        else:
-            missing = [
-                part
-                for part, start in _PARTS.items()
-                if not any(name.startswith(start) for name in names)
-            ]
-            if not missing:
-                return
-            what = f"is a zip archive, but no Keras model: it has no {missing[0]}"
+            raise _no_model("is a damaged zip archive", path) from None
+    for part, start in _PARTS.items():
+        if not any(name.startswith(start) for name in names):
+            raise _no_model(f"is a zip archive, but no Keras model: it has no {part}", path)
+
+
+def _no_model(what: str, path: Path) -> InputError:
     remedy = "save the whole model in the program that trained it: model.save('model.keras')"
-    raise InputError(what, where=str(path), remedy=remedy)
+    return InputError(what, where=str(path), remedy=remedy)
 
 
 def digest_of(source: Path) -> str:
