@@ -14,7 +14,7 @@ from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_data
-from harness.intake.convert.convert_model import Converted
+from harness.intake.convert.convert_user_model import Converted
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden

@@ -50,10 +50,9 @@ def read_data(network: Network, request: DataRequest) -> UserData:
 
     Raises `InputError` naming the file or option if they do not fit the network or each other.
     """
+    check_request(request)
     if request.random is not None:
-        return _random_data(network, request.random, request)
-    if not request.inputs:
-        raise missing_inputs()
+        return _random_data(network, request.random, request.seed)
     name = network.path.name
     inputs = read_inputs(network, request)
     labels = _labels(inputs[0], request)
@@ -89,13 +88,32 @@ def read_inputs(
     return inputs
 
 
-def missing_inputs() -> InputError:
-    """Return the error for a command that names no inputs."""
-    return InputError(
-        "is missing",
-        where="--inputs",
-        remedy="give a file or folder with inputs, or --random N to make N inputs without data",
-    )
+def check_request(request: DataRequest) -> None:
+    """Raise `InputError` if `request` names no inputs, or what excludes each other."""
+    if request.random is not None:
+        for option, value in (("--inputs", request.inputs), ("--labels", request.labels)):
+            if value:
+                raise InputError(
+                    "cannot be combined with --random", where=option, remedy="give one of them"
+                )
+        if request.task not in {None, "agreement"}:
+            raise InputError(
+                f"{request.task} needs labels, which random inputs do not have",
+                where="--task",
+                remedy="give --inputs and --labels, or leave out --task",
+            )
+    elif not request.inputs:
+        raise InputError(
+            "is missing",
+            where="--inputs",
+            remedy="give a file or folder with inputs, or --random N to make N inputs without data",
+        )
+    elif request.task == "agreement" and request.labels is not None:
+        raise InputError(
+            "the task agreement has no labels",
+            where="--labels",
+            remedy="leave out --labels or --task",
+        )
 
 
 def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
@@ -103,12 +121,6 @@ def _labels(first: InputVectors, request: DataRequest) -> Labels | None:
     folder = first.samples.folder
     of_folder = None if folder is None else labels_of_folder(folder)
     if request.task == "agreement":
-        if request.labels is not None:
-            raise InputError(
-                "the task agreement has no labels",
-                where="--labels",
-                remedy="leave out --labels or --task",
-            )
         return None
     if of_folder is not None and request.labels is not None:
         raise InputError(
@@ -173,19 +185,8 @@ def _check_counts(inputs: list[InputVectors]) -> None:
             )
 
 
-def _random_data(network: Network, count: int, request: DataRequest) -> UserData:
-    for option, value in (("--inputs", request.inputs), ("--labels", request.labels)):
-        if value:
-            raise InputError(
-                "cannot be combined with --random", where=option, remedy="give one of them"
-            )
-    if request.task not in {None, "agreement"}:
-        raise InputError(
-            f"{request.task} needs labels, which random inputs do not have",
-            where="--task",
-            remedy="give --inputs and --labels, or leave out --task",
-        )
-    rng = np.random.default_rng(request.seed)
+def _random_data(network: Network, count: int, seed: int) -> UserData:
+    rng = np.random.default_rng(seed)
     made = [
         random_inputs(count, tensor, network.graph, rng) for tensor in network.graph.input_tensors
     ]
@@ -194,5 +195,5 @@ def _random_data(network: Network, count: int, request: DataRequest) -> UserData
         "agreement",
         Vectors(Path("--random"), tuple(inputs for inputs, _ in made), None),
         f"random: {ranges}",
-        f"{count:,} random inputs, seed {request.seed}",
+        f"{count:,} random inputs, seed {seed}",
     )

@@ -15,7 +15,7 @@ import pytest
 from harness.cli import keras_conversion
 from harness.errors import ExitCode, InputError
 from harness.intake.convert import conversion, onnx_source
-from harness.intake.convert.convert_model import by_name
+from harness.intake.convert.convert_user_model import by_name
 from harness.intake.convert.int8_loss import cost, is_high, shown_cost, worst_layers
 from harness.intake.convert.keras_source import digest_of, is_keras_model
 from harness.intake.convert.refusals import refusal, unsupported
@@ -64,7 +64,14 @@ def answers(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     with zipfile.ZipFile(desk.root / "net.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     save(x=X, y=LABELS, c=X[::-1])
-    monkeypatch.setattr(keras_conversion, "find_python", lambda *_: python)
+
+    (here / "asked").write_text("")
+
+    def find(*_: object) -> Path:
+        (here / "asked").write_text("for TensorFlow")
+        return python
+
+    monkeypatch.setattr(keras_conversion, "find_python", find)
     return here
 
 
@@ -140,18 +147,37 @@ def test_random_inputs_need_other_ones_for_calibration(desk: Desk, answers: Path
     ("arguments", "what"),
     [
         (("add", "net.keras"), "--inputs: is missing"),
+        (("add", "net.keras", "--random", "5"), "cannot calibrate"),
+        (("add", "net.keras", "--random", "5", "--inputs", "x.npy"), "combined with --random"),
+        ((*ADD, "--task", "agreement"), "the task agreement has no labels"),
         ((*ADD, "--preprocess", "stored"), "quantized already"),
+        ((*ADD, "--preprocess", "x=pad,stored"), "quantized already"),
+        ((*ADD, "--preprocess", "none.py:f"), "none.py: cannot be read"),
+        ((*ADD, "--preprocess", "x=broken.py:f"), "broken.py: line 1: cannot be imported"),
+        ((*ADD, "--classes", "names.txt"), "--classes: names.txt: does not exist"),
+        ((*ADD, "--array", "g_model"), "--array: is given, but net.keras is not a C source"),
         ((*ADD, "--name", "a b"), "cannot be the name"),
         ((*ADD, "--calibrate", "x=no.npy"), "--calibrate: no.npy: does not exist"),
         (("add", "net.keras", "--inputs", "no.npz:x"), "--inputs: no.npz: does not exist"),
-        ((*ADD, "--calibrate", "x=c.npy", "--calibrate", "c.npy"), "--calibrate"),
         (("add", "net.tflite", *ADD[2:], "--calibrate", "c.npy"), "converted already"),
     ],
 )
-def test_what_cannot_be_converted_leaves_nothing(
+def test_what_cannot_be_converted_leaves_nothing_and_needs_no_tensorflow(
     arguments: tuple[str, ...], what: str, desk: Desk, answers: Path
 ) -> None:
+    (desk.root / "broken.py").write_text("x = (\n")
     assert what in desk.refused(*arguments)
+    assert (answers / "asked").read_text() == ""
+
+
+def test_an_input_that_is_named_and_another_one_are_refused(desk: Desk, answers: Path) -> None:
+    assert "--calibrate" in desk.refused(*ADD, "--calibrate", "x=c.npy", "--calibrate", "c.npy")
+
+
+def test_a_function_may_have_the_name_of_a_step(desk: Desk, answers: Path) -> None:
+    (desk.root / "restored.py").write_text("def f(row): return row\n")
+    code, _, err = desk.run(*ADD, "--preprocess", "restored.py:f", "--calibrate", "c.npy")
+    assert code == ExitCode.PASSED, err
 
 
 def test_int8_at_chance_is_refused_with_what_the_float_network_reaches(
