@@ -4,8 +4,13 @@ A stand-in for the Python that has TensorFlow answers with prepared networks. `t
 has the conversion itself.
 """
 
+import io
 import json
+import os
+import signal
+import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -20,6 +25,7 @@ from harness.intake.convert.int8_loss import cost, is_high, shown_cost, worst_la
 from harness.intake.convert.keras_source import digest_of, is_keras_model
 from harness.intake.convert.refusals import refusal, unsupported
 from harness.model.tflite_file import parse
+from harness.support.progress import Progress
 from harness.support.toml_file import load
 from tests.support.desk import Desk, dense, network, save
 from tests.support.graphs import Builder
@@ -32,7 +38,7 @@ for line in sys.stdin:
     step = line.strip()
     answer = json.load(open(os.path.join(here, step + ".json")))
     if answer == "end":
-        sys.exit("ImportError: no such library")
+        sys.exit("x" * 10000 + "\\nImportError: no \\x1b[31msuch library")
     if answer == "sleep":
         time.sleep(60)
     for name in ("float.tflite", "int8.tflite", "outputs.npz"):
@@ -205,7 +211,7 @@ def test_a_worker_that_ends_is_an_infrastructure_error(desk: Desk, answers: Path
     say(answers, "quantize", "end")
     code, _, err = desk.run(*ADD)
     assert code == ExitCode.INFRASTRUCTURE
-    assert "ImportError: no such library" in err
+    assert "TensorFlow failed on net.keras: ImportError: no ⟨001B⟩[31msuch library\n" in err
 
 
 def test_a_worker_that_hangs_is_ended(
@@ -303,6 +309,15 @@ def test_the_cost_of_int8_has_the_sign_of_the_metric() -> None:
 
 # ONNX, with a stand-in for onnx2tf
 
+KILLED = """
+import io, os, signal, sys
+from pathlib import Path
+from harness.intake.convert import onnx_source
+from harness.support.progress import Progress
+onnx_source.find_onnx2tf = lambda: sys.argv[1]
+with onnx_source.saved_model_of(Path("net.onnx"), Progress(io.StringIO())):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 ONNX2TF = """#!/bin/sh
 test "$1 $3 $5" = "-i -o -osd" || exit 1
 touch left-behind
@@ -330,6 +345,24 @@ def test_onnx2tf_is_used_where_it_is_installed(desk: Desk, onnx: Path) -> None:
     assert origin["source"] == "net.onnx"
     assert origin["sha256"] == digest_of(desk.root / "net.onnx")
     assert not (desk.root / "left-behind").exists()
+
+
+def test_the_folder_of_a_killed_conversion_does_not_stay(
+    desk: Desk, onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(onnx)],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(temporary.iterdir())) == 1
+    with onnx_source.saved_model_of(desk.root / "net.onnx", Progress(io.StringIO())) as made:
+        assert list(temporary.iterdir()) == [made.parent]
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_failure_of_onnx2tf_is_shown(desk: Desk, onnx: Path) -> None:
