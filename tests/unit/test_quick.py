@@ -468,6 +468,13 @@ def test_a_meter_has_no_time_limit(desk: Desk) -> None:
     assert "--time-limit: a meter measures a whole run" in err
 
 
+def test_a_run_with_a_time_limit_has_no_baseline(desk: Desk) -> None:
+    code, _, err = desk.run("run", "--baseline=reports/baselines", "--time-limit=5")
+    assert code == ExitCode.USAGE
+    assert "--time-limit: a run is compared only with a baseline of the same vectors" in err
+    assert desk.records == []
+
+
 def test_too_few_vectors_for_an_auc_name_the_least() -> None:
     model = load_model(bundled("models") / "anomaly")
     with pytest.raises(InputError, match="AUC of anomaly needs at least 2 vectors"):
