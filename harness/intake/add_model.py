@@ -1,5 +1,6 @@
 """`harness models add`: from a user's inputs and labels to vectors for a network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     Raises `InputError` naming the file or option if they do not fit the network or each other.
     """
     check_request(request)
+    options = {
+        "--classes": request.classes,
+        "--preprocess": request.preprocess,
+        "--layout NCHW": request.options.layout == "NCHW",
+        "--sample-rate": request.options.rate,
+    }
+    _check_alone(request.random, options)
     if request.random is not None:
         return _random_data(network, request.random, request.seed)
     name = network.path.name
@@ -94,7 +102,7 @@ def read_inputs(
 def check_request(request: DataRequest) -> None:
     """Raise `InputError` if `request` names no inputs, or what excludes each other."""
     if request.random is not None:
-        _check_random_alone(request)
+        _check_alone(request.random, {"--inputs": request.inputs, "--labels": request.labels})
         if request.task not in {None, "agreement"}:
             raise InputError(
                 f"{request.task} needs labels, which random inputs do not have",
@@ -115,16 +123,9 @@ def check_request(request: DataRequest) -> None:
         )
 
 
-def _check_random_alone(request: DataRequest) -> None:
-    given = {
-        "--inputs": request.inputs,
-        "--labels": request.labels,
-        "--classes": request.classes,
-        "--preprocess": request.preprocess,
-        "--layout NCHW": request.options.layout == "NCHW",
-        "--sample-rate": request.options.rate,
-    }
-    for option in (name for name, value in given.items() if value):
+def _check_alone(random: int | None, given: Mapping[str, object]) -> None:
+    """Raise `InputError` if an option of `given` has a value beside `random` inputs."""
+    for option in (name for name, value in given.items() if value and random is not None):
         raise InputError(
             "cannot be combined with --random",
             where=option,

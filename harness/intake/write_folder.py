@@ -15,11 +15,12 @@ from harness.model.folder import check_task_labels, count_classes
 from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
 from harness.model.model_file import DESCRIPTION, METRICS, ConvertedFrom, Task
 from harness.model.vectors import Array, Vectors, named_arrays
+from harness.support.printable import printable
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
 # Written by harness; replace every "not stated yet".
-description = "not stated yet"
+{doubts}description = "not stated yet"
 task = "{task}"
 metric = "{metric}"
 quality_target = {quality_target}    # {quality}
@@ -106,6 +107,7 @@ def create_model(
     else:
         _check_target(quality_target, metric, quality)
     text = _TEXT.format(
+        doubts="".join(f"# warning: {printable(doubt)}\n" for doubt in user_data.doubts),
         task=task,
         metric=metric,
         quality_target=quality_target,
