@@ -3,13 +3,17 @@
 import argparse
 from pathlib import Path
 
-from harness.intake.add_model import DataRequest, missing_inputs
-from harness.intake.convert.convert_model import Converted, convert_model
+from harness.errors import InputError
+from harness.intake.add_model import DataRequest
+from harness.intake.convert.convert_user_model import (
+    Converted,
+    check_conversion,
+    convert_user_model,
+)
 from harness.intake.convert.int8_loss import WHAT_HELPS, cost, is_high, shown_cost
-from harness.intake.convert.keras_source import check_parts, is_keras_model
+from harness.intake.convert.keras_source import is_keras_model
 from harness.intake.convert.onnx_source import find_onnx2tf, is_onnx
 from harness.intake.convert.tensorflow_environment import find_python
-from harness.intake.file_spec import check_exist
 from harness.model.metric import Metric, shown_quality
 from harness.support.progress import Progress
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
@@ -21,20 +25,18 @@ def is_convertible(path: Path) -> bool:
 
 
 def convert_keras(options: argparse.Namespace, request: DataRequest) -> Converted:
-    """Convert the model that the options name; see `convert_model` and `find_python`."""
+    """Convert the model that the options name; see `convert_user_model` and `find_python`."""
     progress: Progress = options.progress
-    if not request.inputs and request.random is None:
-        raise missing_inputs()
-    # Before TensorFlow is downloaded.
-    check_parts(options.network)
-    check_exist(request.inputs, "--inputs")
-    check_exist(options.calibrate, "--calibrate")
-    if request.labels is not None:
-        check_exist([request.labels], "--labels")
+    source: Path = options.network
+    if options.array is not None:
+        raise InputError(
+            f"is given, but {source.name} is not a C source", where="--array", remedy="leave it out"
+        )
+    check_conversion(source, request, options.calibrate)
     # Not in the workspace: the environment is the same for all.
     python = find_python(chosen_folder(CACHES) or own_folder(CACHES), progress)
-    with progress.step(f"converting {options.network.name}"):
-        return convert_model(options.network, request, options.calibrate, python, progress)
+    with progress.step(f"converting {source.name}"):
+        return convert_user_model(source, request, options.calibrate, python, progress)
 
 
 def print_conversion(converted: Converted, metric: Metric, int8: float) -> None:

@@ -14,7 +14,7 @@ from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_data
-from harness.intake.convert.convert_model import Converted
+from harness.intake.convert.convert_user_model import Converted
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
@@ -149,12 +149,11 @@ def _is_file(name: str) -> bool:
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     request = data_request(options)
-    name = options.name or options.network.resolve().stem
-    _new_folder(name, workspace)
+    folder = _new_folder(options.name or options.network.resolve().stem, workspace)
     if is_convertible(options.network):
         converted = convert_keras(options, request)
         _check_engines(converted.network.graph, workspace)
-        return _create(name, converted.network, converted.data, options, workspace, converted)
+        return _create(folder, converted.network, converted.data, options, converted)
     with options.progress.step(f"reading {options.network.name}"):
         network = read_network(options.network, options.array)
         if options.calibrate:
@@ -165,7 +164,7 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:
             )
         _check_engines(network.graph, workspace)
         data = read_data(network, request)
-    return _create(name, network, data, options, workspace)
+    return _create(folder, network, data, options)
 
 
 def _check_engines(graph: Graph, workspace: Workspace) -> None:
@@ -177,23 +176,21 @@ def _check_engines(graph: Graph, workspace: Workspace) -> None:
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
+    folder = _new_folder(options.name or options.folder.resolve().name, workspace)
     with options.progress.step(f"reading {options.folder.name}"):
         network = read_network(options.model)
         data = read_folder(network, options.folder, options.bytes)
-    name = options.name or options.folder.resolve().name
-    return _create(name, network, data, options, workspace)
+    return _create(folder, network, data, options)
 
 
 def _create(
-    name: str,
+    folder: Path,
     network: Network,
     data: UserData,
     options: argparse.Namespace,
-    workspace: Workspace,
     converted: Converted | None = None,
 ) -> int:
-    folder = _new_folder(name, workspace)
-    with options.progress.step(f"computing golden outputs of {name}"):
+    with options.progress.step(f"computing golden outputs of {folder.name}"):
         origin = None if converted is None else converted.origin
         created = create_model(folder, network, data, options.quality_target, origin)
     recordings = data.vectors.recordings
@@ -208,7 +205,7 @@ def _create(
         print_conversion(converted, METRICS[data.task], created.quality)
     for doubt in created.doubts:
         print(f"  warning: {doubt}")
-    print(f"  next: complete model.toml, then harness run --model {name}")
+    print(f"  next: complete model.toml, then harness run --model {folder.name}")
     return ExitCode.PASSED
 
 

@@ -1,5 +1,6 @@
 """`harness models add`: from a user's inputs and labels to vectors for a network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -50,10 +51,16 @@ def read_data(network: Network, request: DataRequest) -> UserData:
 
     Raises `InputError` naming the file or option if they do not fit the network or each other.
     """
+    check_request(request)
+    options = {
+        "--classes": request.classes,
+        "--preprocess": request.preprocess,
+        "--layout NCHW": request.options.layout == "NCHW",
+        "--sample-rate": request.options.rate,
+    }
+    _check_alone(request.random, options)
     if request.random is not None:
-        return _random_data(network, request.random, request)
-    if not request.inputs:
-        raise missing_inputs()
+        return _random_data(network, request.random, request.seed)
     name = network.path.name
     inputs = read_inputs(network, request)
     _check_file_options(inputs, request.options)
@@ -92,13 +99,38 @@ def read_inputs(
     return inputs
 
 
-def missing_inputs() -> InputError:
-    """Return the error for a command that names no inputs."""
-    return InputError(
-        "is missing",
-        where="--inputs",
-        remedy="give a file or folder with inputs, or --random N to make N inputs without data",
-    )
+def check_request(request: DataRequest) -> None:
+    """Raise `InputError` if `request` names no inputs, or what excludes each other."""
+    if request.random is not None:
+        _check_alone(request.random, {"--inputs": request.inputs, "--labels": request.labels})
+        if request.task not in {None, "agreement"}:
+            raise InputError(
+                f"{request.task} needs labels, which random inputs do not have",
+                where="--task",
+                remedy="give --inputs and --labels, or leave out --task",
+            )
+    elif not request.inputs:
+        raise InputError(
+            "is missing",
+            where="--inputs",
+            remedy="give a file or folder with inputs, or --random N to make N inputs without data",
+        )
+    elif request.task == "agreement" and request.labels is not None:
+        raise InputError(
+            "the task agreement has no labels",
+            where="--labels",
+            remedy="leave out --labels or --task",
+        )
+
+
+def _check_alone(random: int | None, given: Mapping[str, object]) -> None:
+    """Raise `InputError` if an option of `given` has a value beside `random` inputs."""
+    for option in (name for name, value in given.items() if value and random is not None):
+        raise InputError(
+            "cannot be combined with --random",
+            where=option,
+            remedy=f"leave out {option} or --random",
+        )
 
 
 def _labels(first: InputVectors, request: DataRequest) -> UserLabels | None:
@@ -106,12 +138,6 @@ def _labels(first: InputVectors, request: DataRequest) -> UserLabels | None:
     folder = first.samples.folder
     of_folder = None if folder is None else labels_of_folder(folder)
     if request.task == "agreement":
-        if request.labels is not None:
-            raise InputError(
-                "the task agreement has no labels",
-                where="--labels",
-                remedy="leave out --labels or --task",
-            )
         return None
     if of_folder is not None and request.labels is not None:
         raise InputError(
@@ -192,28 +218,8 @@ def _without_effect(option: str, why: str) -> InputError:
     return InputError(f"has no effect: {why}", where=option, remedy=f"leave out {option}")
 
 
-def _random_data(network: Network, count: int, request: DataRequest) -> UserData:
-    given = {
-        "--inputs": request.inputs,
-        "--labels": request.labels,
-        "--classes": request.classes,
-        "--preprocess": request.preprocess,
-        "--layout NCHW": request.options.layout == "NCHW",
-        "--sample-rate": request.options.rate,
-    }
-    for option in (name for name, value in given.items() if value):
-        raise InputError(
-            "cannot be combined with --random",
-            where=option,
-            remedy=f"leave out {option} or --random",
-        )
-    if request.task not in {None, "agreement"}:
-        raise InputError(
-            f"{request.task} needs labels, which random inputs do not have",
-            where="--task",
-            remedy="give --inputs and --labels, or leave out --task",
-        )
-    rng = np.random.default_rng(request.seed)
+def _random_data(network: Network, count: int, seed: int) -> UserData:
+    rng = np.random.default_rng(seed)
     made = [
         random_inputs(count, tensor, network.graph, rng) for tensor in network.graph.input_tensors
     ]
@@ -222,5 +228,5 @@ def _random_data(network: Network, count: int, request: DataRequest) -> UserData
         "agreement",
         Vectors(Path("--random"), tuple(inputs for inputs, _ in made), None),
         f"random: {ranges}",
-        f"{count:,} random inputs, seed {request.seed}",
+        f"{count:,} random inputs, seed {seed}",
     )

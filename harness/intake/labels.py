@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 _NORMAL = {"normal", "good", "ok", "healthy"}
 _LONGEST = 40  # characters of a name in a message
 _SHOWN = 20  # names
+_CLASSES = "give the path of a text file with one name on each line, or several names: a,b,c"
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,10 @@ def read_classes(text: str | None) -> tuple[str, ...]:
             raise InputError(
                 "is not UTF-8 text", where=text, remedy="write one name on each line"
             ) from error
+    elif "," not in text and text.strip():
+        raise InputError(
+            "does not exist", where=f"--classes: {printable(text, _LONGEST)}", remedy=_CLASSES
+        )
     else:
         lines = text.split(",")
     names = tuple(line.strip() for line in lines if line.strip())

@@ -66,6 +66,7 @@ def class_doubts(labels: Array, names: Sequence[str], classes: int) -> Iterator[
 def _duplicates(inputs: Sequence[Array], labels: Array | None) -> Iterator[str]:
     first: dict[bytes, int] = {}
     repeated, conflicts = [], []
+    classes = None if labels is None or labels.dtype.kind == "f" else labels
     for index in range(len(inputs[0])):
         sha = hashlib.blake2b(digest_size=16)
         for array in inputs:
@@ -73,14 +74,15 @@ def _duplicates(inputs: Sequence[Array], labels: Array | None) -> Iterator[str]:
         earlier = first.setdefault(sha.digest(), index)
         if earlier != index:
             repeated.append((earlier, index))
-            if labels is not None and not np.array_equal(labels[earlier], labels[index]):
+            # Real values that are close become equal inputs, with their own labels.
+            if classes is not None and classes[earlier] != classes[index]:
                 conflicts.append((earlier, index))
     count = len(inputs[0])
     if repeated:
         earlier, index = repeated[0]
         yield (
-            f"{len(repeated):,} of {count:,} vectors repeat an earlier one: vector {index} equals "
-            f"vector {earlier}"
+            f"{len(repeated):,} of {count:,} vectors repeat an earlier one, as they are stored: "
+            f"vector {index} equals vector {earlier}"
         )
     if conflicts and labels is not None:
         earlier, index = conflicts[0]

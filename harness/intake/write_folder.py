@@ -15,11 +15,12 @@ from harness.model.folder import check_task_labels, count_classes
 from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
 from harness.model.model_file import DESCRIPTION, METRICS, ConvertedFrom, Task
 from harness.model.vectors import Array, Vectors, named_arrays
+from harness.support.printable import printable
 from harness.support.whole_files import create_folder, npz
 
 _TEXT = """\
 # Written by harness; replace every "not stated yet".
-description = "not stated yet"
+{doubts}description = "not stated yet"
 task = "{task}"
 metric = "{metric}"
 quality_target = {quality_target}    # {quality}
@@ -89,10 +90,6 @@ def create_model(
     labels or network do not match the task, `folder` exists, golden misses the target, or there is
     no target and golden is no better than guesses.
     """
-    if folder.exists():
-        raise InputError(
-            "already exists", where=str(folder), remedy="remove it, or give another --name"
-        )
     vectors, task = user_data.vectors, user_data.task
     check_data(network, user_data)
     where = str(network.path)
@@ -107,20 +104,10 @@ def create_model(
     if quality_target is None:
         _check_quality(quality, chance, user_data, origin)
         quality_target = rounded_target(metric, quality, chance)
-    elif quality_target > 1 and BETTER[metric] == "higher":
-        raise InputError(
-            f"{quality_target:g} is not a number from 0 to 1",
-            where="--quality-target",
-            remedy=f"the {SHOWN[metric]} is a share; give the least that passes",
-        )
-    elif not reached(metric, quality, quality_target):
-        side = "below" if quality < quality_target else "above"
-        raise InputError(
-            f"{_reaches(metric, quality)}, which is {side} {quality_target:g}",
-            where="--quality-target",
-            remedy="give a target that golden reaches, or check the inputs and labels",
-        )
+    else:
+        _check_target(quality_target, metric, quality)
     text = _TEXT.format(
+        doubts="".join(f"# warning: {printable(doubt)}\n" for doubt in user_data.doubts),
         task=task,
         metric=metric,
         quality_target=quality_target,
@@ -168,6 +155,23 @@ def _conversion(origin: ConvertedFrom | None) -> str:
     )
     quality = origin.float_quality
     return text if quality is None else f"{text}float_quality = {quality!r}\n"
+
+
+def _check_target(target: float, metric: Metric, quality: float) -> None:
+    """Raise `InputError` for a user's quality target that golden's `quality` does not reach."""
+    if target > 1 and BETTER[metric] == "higher":
+        raise InputError(
+            f"{target:g} is not a number from 0 to 1",
+            where="--quality-target",
+            remedy=f"the {SHOWN[metric]} is a share; give the least that passes",
+        )
+    if not reached(metric, quality, target):
+        side = "below" if quality < target else "above"
+        raise InputError(
+            f"{_reaches(metric, quality)}, which is {side} {target:g}",
+            where="--quality-target",
+            remedy="give a target that golden reaches, or check the inputs and labels",
+        )
 
 
 def _check_quality(

@@ -128,7 +128,7 @@ class RunOptions:
         """
         selection = Selection.of(options, workspace)
         _check_protocol(options)
-        _check_meter(options)
+        _check_time_limit(options)
         gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
         return cls(
             selection=selection,
@@ -197,11 +197,13 @@ def _check_protocol(options: Any) -> None:
             )
 
 
-def _check_meter(options: Any) -> None:
-    """Raise `InputError` for a time limit with a meter, which measures a run as it was planned."""
-    if options.meter and options.time_limit is not None:
-        raise InputError(
-            "a meter measures a whole run",
-            where="--time-limit",
-            remedy="use --vectors=N for a shorter one",
-        )
+def _check_time_limit(options: Any) -> None:
+    """Raise `InputError` for a time limit with what needs the same vectors in each run."""
+    if options.time_limit is None:
+        return
+    for used, why in (
+        (options.meter, "a meter measures a whole run"),
+        (options.baseline, "a run is compared only with a baseline of the same vectors"),
+    ):
+        if used:
+            raise InputError(why, where="--time-limit", remedy="use --vectors=N for a shorter run")

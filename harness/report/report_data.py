@@ -106,7 +106,8 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
 
     Runs are compared with the baselines of `gate`; without a gate, with the runs a week before.
     A run of some of the vectors is in it only if it is as new as the others: nobody expects it
-    every night. Raises `InputError` if there is no run.
+    every night. For the same reason, the others are not missed after it. Raises `InputError` if
+    there is no run.
     """
     entries = store.find(newest_first=False, branch=branch)
     if not entries:
@@ -115,7 +116,8 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
             where="harness report",
             remedy=MAKE_RUNS,
         )
-    last = entries[-1].started
+    full = [entry for entry in entries if not entry.combination.is_partial]
+    last = (full or entries)[-1].started
     histories: dict[Combination, list[Entry]] = {}
     for entry in entries:
         histories.setdefault(entry.combination, []).append(entry)
@@ -127,7 +129,7 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
     ]
     statuses = [each for each in statuses if not (each.stale and each.record.subset)]
     statuses.sort(key=lambda status: not status.failed)
-    return Summary(statuses, len(entries), entries[0].started, last)
+    return Summary(statuses, len(entries), entries[0].started, entries[-1].started)
 
 
 def _series(

@@ -180,8 +180,8 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     ),
     "float": (
         float_network,
-        "is a float model: its input 'in' has type float32",
-        "quantize it to int8 with a representative data set",
+        "computes with floats: its input 'in' has type float32",
+        "convert it to full integer, with a representative data set",
     ),
     "unknown operator": (
         lambda: network_with("COS"),

@@ -90,7 +90,7 @@ def test_vectors_that_repeat_are_counted() -> None:
     repeated[[50, 90]] = repeated[10]
     labels = np.where(np.arange(200) == 90, 3, 2)
     assert list(vector_doubts([repeated], labels)) == [
-        "2 of 200 vectors repeat an earlier one: vector 50 equals vector 10",
+        "2 of 200 vectors repeat an earlier one, as they are stored: vector 50 equals vector 10",
         "1 of them have another label than the earlier one: vector 10 has 2, vector 90 has 3",
     ]
     assert list(vector_doubts([repeated, SOUND[::-1]], labels)) == []  # the second input differs
@@ -141,5 +141,7 @@ def test_the_command_prints_the_doubts(desk: Desk) -> None:
     arguments = ("--inputs", "x.npy", "--labels", "y.npy", "--quality-target", "0")
     code, out, _ = desk.run("add", "net.tflite", *arguments)
     assert code == ExitCode.PASSED
-    assert "  warning: 20 of 40 vectors repeat an earlier one: vector 20 equals vector 0" in out
+    assert "  warning: 20 of 40 vectors repeat an earlier one, as they are stored: " in out
+    text = Path("models/net/model.toml").read_text()
+    assert "\n# warning: 20 of 40 vectors repeat an earlier one" in text
     assert "  warning: 1 of 5 classes have no vectors: 4" in out

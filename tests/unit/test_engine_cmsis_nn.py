@@ -338,8 +338,8 @@ def test_a_float_model_is_refused(tmp_path: Path) -> None:
     b = Builder()
     source = b.tensor((1, 4), dtype=np.float32)
     message = refused(b.build([source], [source]), tmp_path)
-    assert "is a float model" in message
-    assert "quantize it to int8" in message
+    assert "computes with floats" in message
+    assert "representative_dataset" in message
     assert "full integer" in message
 
 

@@ -4,8 +4,13 @@ A stand-in for the Python that has TensorFlow answers with prepared networks. `t
 has the conversion itself.
 """
 
+import io
 import json
+import os
+import signal
+import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -16,11 +21,12 @@ from PIL import Image
 from harness.cli import keras_conversion
 from harness.errors import ExitCode, InputError
 from harness.intake.convert import conversion, onnx_source
-from harness.intake.convert.convert_model import by_name
+from harness.intake.convert.convert_user_model import by_name
 from harness.intake.convert.int8_loss import cost, is_high, shown_cost, worst_layers
 from harness.intake.convert.keras_source import digest_of, is_keras_model
 from harness.intake.convert.refusals import refusal, unsupported
 from harness.model.tflite_file import parse
+from harness.support.progress import Progress
 from harness.support.toml_file import load
 from tests.support.desk import Desk, dense, network, save
 from tests.support.graphs import Builder
@@ -34,7 +40,7 @@ for line in sys.stdin:
     step = line.strip()
     answer = json.load(open(os.path.join(here, step + ".json")))
     if answer == "end":
-        sys.exit("ImportError: no such library")
+        sys.exit("x" * 10000 + "\\nImportError: no \\x1b[31msuch library")
     if answer == "sleep":
         time.sleep(60)
     for name in ("float.tflite", "int8.tflite", "outputs.npz"):
@@ -67,7 +73,14 @@ def answers(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         archive.writestr("config.json", "{}")
         archive.writestr("model.weights.h5", "")
     save(x=X, y=LABELS, c=X[::-1])
-    monkeypatch.setattr(keras_conversion, "find_python", lambda *_: python)
+
+    (here / "asked").write_text("")
+
+    def find(*_: object) -> Path:
+        (here / "asked").write_text("for TensorFlow")
+        return python
+
+    monkeypatch.setattr(keras_conversion, "find_python", find)
     return here
 
 
@@ -238,18 +251,37 @@ def test_random_inputs_need_other_ones_for_calibration(desk: Desk, answers: Path
     ("arguments", "what"),
     [
         (("add", "net.keras"), "--inputs: is missing"),
+        (("add", "net.keras", "--random", "5"), "cannot calibrate"),
+        (("add", "net.keras", "--random", "5", "--inputs", "x.npy"), "combined with --random"),
+        ((*ADD, "--task", "agreement"), "the task agreement has no labels"),
         ((*ADD, "--preprocess", "stored"), "quantized already"),
+        ((*ADD, "--preprocess", "x=pad,stored"), "quantized already"),
+        ((*ADD, "--preprocess", "none.py:f"), "none.py: cannot be read"),
+        ((*ADD, "--preprocess", "x=broken.py:f"), "broken.py: line 1: cannot be imported"),
+        ((*ADD, "--classes", "names.txt"), "--classes: names.txt: does not exist"),
+        ((*ADD, "--array", "g_model"), "--array: is given, but net.keras is not a C source"),
         ((*ADD, "--name", "a b"), "cannot be the name"),
         ((*ADD, "--calibrate", "x=no.npy"), "--calibrate: no.npy: does not exist"),
         (("add", "net.keras", "--inputs", "no.npz:x"), "--inputs: no.npz: does not exist"),
-        ((*ADD, "--calibrate", "x=c.npy", "--calibrate", "c.npy"), "--calibrate"),
         (("add", "net.tflite", *ADD[2:], "--calibrate", "c.npy"), "converted already"),
     ],
 )
-def test_what_cannot_be_converted_leaves_nothing(
+def test_what_cannot_be_converted_leaves_nothing_and_needs_no_tensorflow(
     arguments: tuple[str, ...], what: str, desk: Desk, answers: Path
 ) -> None:
+    (desk.root / "broken.py").write_text("x = (\n")
     assert what in desk.refused(*arguments)
+    assert (answers / "asked").read_text() == ""
+
+
+def test_an_input_that_is_named_and_another_one_are_refused(desk: Desk, answers: Path) -> None:
+    assert "--calibrate" in desk.refused(*ADD, "--calibrate", "x=c.npy", "--calibrate", "c.npy")
+
+
+def test_a_function_may_have_the_name_of_a_step(desk: Desk, answers: Path) -> None:
+    (desk.root / "restored.py").write_text("def f(row): return row\n")
+    code, _, err = desk.run(*ADD, "--preprocess", "restored.py:f", "--calibrate", "c.npy")
+    assert code == ExitCode.PASSED, err
 
 
 def test_int8_at_chance_is_refused_with_what_the_float_network_reaches(
@@ -285,7 +317,7 @@ def test_a_worker_that_ends_is_an_infrastructure_error(desk: Desk, answers: Path
     say(answers, "quantize", "end")
     code, _, err = desk.run(*ADD)
     assert code == ExitCode.INFRASTRUCTURE
-    assert "ImportError: no such library" in err
+    assert "TensorFlow failed on net.keras: ImportError: no ⟨001B⟩[31msuch library\n" in err
 
 
 def test_a_worker_that_hangs_is_ended(
@@ -409,6 +441,15 @@ def test_the_cost_of_int8_has_the_sign_of_the_metric() -> None:
 
 # ONNX, with a stand-in for onnx2tf
 
+KILLED = """
+import io, os, signal, sys
+from pathlib import Path
+from harness.intake.convert import onnx_source
+from harness.support.progress import Progress
+onnx_source.find_onnx2tf = lambda: sys.argv[1]
+with onnx_source.saved_model_of(Path("net.onnx"), Progress(io.StringIO())):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 ONNX2TF = """#!/bin/sh
 test "$1 $3 $5" = "-i -o -osd" || exit 1
 touch left-behind
@@ -436,6 +477,24 @@ def test_onnx2tf_is_used_where_it_is_installed(desk: Desk, onnx: Path) -> None:
     assert origin["source"] == "net.onnx"
     assert origin["sha256"] == digest_of(desk.root / "net.onnx")
     assert not (desk.root / "left-behind").exists()
+
+
+def test_the_folder_of_a_killed_conversion_does_not_stay(
+    desk: Desk, onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(onnx)],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(temporary.iterdir())) == 1
+    with onnx_source.saved_model_of(desk.root / "net.onnx", Progress(io.StringIO())) as made:
+        assert list(temporary.iterdir()) == [made.parent]
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_failure_of_onnx2tf_is_shown(desk: Desk, onnx: Path) -> None:

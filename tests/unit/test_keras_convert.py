@@ -45,7 +45,8 @@ save("net.keras", *mean, *last)
 save("net.h5", *mean, *last)
 save("saved", *mean, *last)
 save("lstm.keras", layers.LSTM(3), layers.Dense(2))
-save("lambda.keras", layers.Lambda(lambda x: x * 2), layers.Flatten(), layers.Dense(2))
+for form in ("lambda.keras", "lambda.h5"):
+    save(form, layers.Lambda(lambda x: x * 2), layers.Flatten(), layers.Dense(2))
 save("own.keras", Own(), layers.Flatten(), layers.Dense(2))
 save("free.keras", layers.Conv1D(2, 3), *mean, *last, size=None)
 model = tf.keras.Sequential([layers.Input((4,)), layers.Dense(2)])
@@ -114,6 +115,7 @@ def test_inputs_keep_the_order_of_the_author(keras: Desk) -> None:
     ("source", "what"),
     [
         ("lambda.keras", "holds Python code"),
+        ("lambda.h5", "holds Python code"),
         ("own.keras", "Own is a class or function of its author"),
         ("free.keras", "has sizes that are not fixed"),
         ("only.weights.h5", "holds weights, but no network"),

@@ -406,6 +406,21 @@ def test_an_old_subset_is_not_missed_in_the_report(tmp_path: Path) -> None:
     assert [status.record.id for status in summary.statuses] == [new.id]
 
 
+def test_after_a_subset_the_others_are_not_missed_in_the_report(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 9, tzinfo=UTC)
+    night = made_up(random.Random(1), now - timedelta(days=2), TARGET, "digits")
+    new = made_up(random.Random(2), now, TARGET, "digits")
+    part = structs.replace(new, id="part", subset=Subset(900, list(range(VECTORS))))
+    with Store(f"sqlite:///{tmp_path / 'runs.sqlite'}") as store:
+        store.add(part)
+        assert summarize(store).last == now
+        store.add(night)
+        summary = summarize(store)
+    assert {status.record.id for status in summary.statuses} == {night.id, "part"}
+    assert not summary.stale
+    assert summary.last == now
+
+
 # pytest, sweeps, and wrong options
 
 
@@ -451,6 +466,13 @@ def test_a_meter_has_no_time_limit(desk: Desk) -> None:
     code, _, err = desk.run("run", "--meter=virtual:ppk2", "--time-limit=5")
     assert code == ExitCode.USAGE
     assert "--time-limit: a meter measures a whole run" in err
+
+
+def test_a_run_with_a_time_limit_has_no_baseline(desk: Desk) -> None:
+    code, _, err = desk.run("run", "--baseline=reports/baselines", "--time-limit=5")
+    assert code == ExitCode.USAGE
+    assert "--time-limit: a run is compared only with a baseline of the same vectors" in err
+    assert desk.records == []
 
 
 def test_too_few_vectors_for_an_auc_name_the_least() -> None:

@@ -503,6 +503,9 @@ def silent(samples, rate):
 
 def broken(samples, rate):
     return samples / {}
+
+def ends(samples, rate):
+    raise SystemExit(0)
 """
 
 
@@ -538,6 +541,7 @@ BAD_FUNCTIONS = {
     "silent": "returns values that are not finite for words/no/0.wav",
     "broken": "features.py: line 28: broken fails on words/no/0.wav: TypeError",
     "double": "double fails on words/no/0.wav: TypeError",
+    "ends": "features.py: line 31: ends fails on words/no/0.wav: SystemExit: 0",
 }
 
 
@@ -554,6 +558,7 @@ def test_a_function_that_fails_is_named_with_its_line(name: str) -> None:
     [
         ("x = (\n", "features.py: line 1: cannot be imported: SyntaxError"),
         ("\nimport librosa_\n", "features.py: line 2: cannot be imported: ModuleNotFoundError"),
+        ("import sys\nsys.exit(0)\n", "features.py: line 2: cannot be imported: SystemExit: 0"),
         ("SAMPLE_RATE = '16k'\ndef f(s, r): return s", "features.py: SAMPLE_RATE: is '16k'"),
     ],
 )

@@ -1,9 +1,9 @@
 """The environment for TensorFlow: made once, whole or not at all. No package is downloaded."""
 
-import importlib.util
 import io
 import sys
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -21,17 +21,20 @@ from harness.support.progress import Progress
 ROOT = Path(__file__).parents[2]
 _INFO = "tensorflow-99.0.dist-info"
 _METADATA = "Metadata-Version: 2.1\nName: tensorflow\nVersion: 99.0\n"
+_KERAS_INFO = "keras-99.0.dist-info/METADATA"
+_KERAS = "Metadata-Version: 2.1\nName: keras\nVersion: {}\n"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The wheel of an empty package `tensorflow`; pip has no index."""
+    """The wheel of empty packages `tensorflow` and `keras`; pip has no index."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     path = tmp_path / "tensorflow-99.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("tensorflow/__init__.py", "")
         archive.writestr(f"{_INFO}/METADATA", _METADATA)
+        archive.writestr(f"tensorflow-99.0.data/purelib/{_KERAS_INFO}", _KERAS.format("99.0"))
         archive.writestr(f"{_INFO}/WHEEL", _WHEEL)
         archive.writestr(f"{_INFO}/RECORD", "")
     return str(path)
@@ -69,7 +72,7 @@ def test_one_without_tensorflow_is_not_used(
 ) -> None:
     def make(entry: Path, *_: object) -> None:
         (entry / "bin").mkdir(parents=True)
-        (entry / "bin" / "python").write_text(f"#!/bin/sh\nexec {sys.executable} -c 'print(False)'")
+        (entry / "bin" / "python").write_text(f"#!/bin/sh\nexec {sys.executable} -c 'print()'")
         (entry / "bin" / "python").chmod(0o755)
 
     monkeypatch.setattr(tensorflow_environment, "_make", make)
@@ -107,11 +110,45 @@ def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     assert "HARNESS_CACHE_DIR" in failed.value.remedy
 
 
-def test_a_python_that_has_tensorflow_is_used_itself(
+@pytest.mark.parametrize(
+    ("keras", "used"),
+    [("3.11.3", True), ("3.12.0rc1", True), ("3.11.2", False), ("2.15.0", False), (None, False)],
+)
+def test_a_python_with_tensorflow_is_used_itself_if_its_keras_is_safe(
+    keras: str | None, used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = install_tensorflow(tmp_path, keras)
+    monkeypatch.setattr(sys, "executable", str(python))
+    own = tmp_path / "own"
+    monkeypatch.setattr(tensorflow_environment, "provide_environment", lambda *_: own)
+    assert find_python(tmp_path, quiet()) == (python if used else own)
+
+
+def test_what_a_conversion_cannot_see_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    assert find_python(tmp_path, quiet()) == Path(sys.executable)
+    install_tensorflow(tmp_path, "3.12.0")
+    packages = str(next(tmp_path.glob("lib/python3*/site-packages")))
+    other = tmp_path / "other"
+    venv.create(other)
+    monkeypatch.syspath_prepend(packages)
+    monkeypatch.setenv("PYTHONPATH", packages)
+    monkeypatch.setattr(sys, "executable", str(other / "bin" / "python"))
+    own = tmp_path / "own"
+    monkeypatch.setattr(tensorflow_environment, "provide_environment", lambda *_: own)
+    assert find_python(tmp_path, quiet()) == own
+
+
+def install_tensorflow(folder: Path, keras: str | None) -> Path:
+    """Make an environment with an empty package `tensorflow` in `folder`; return its Python."""
+    venv.create(folder)
+    packages = next(folder.glob("lib/python3*/site-packages"))
+    (packages / "tensorflow").mkdir()
+    (packages / "tensorflow" / "__init__.py").write_text("")
+    if keras is not None:
+        (packages / "keras.dist-info").mkdir()
+        (packages / "keras.dist-info" / "METADATA").write_text(_KERAS.format(keras))
+    return folder / "bin" / "python"
 
 
 def test_the_version_is_that_of_the_extra_train() -> None:

@@ -109,9 +109,12 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
     for tensor, what in (*inputs, *((tensor, "output") for tensor in graph.output_tensors)):
         if tensor.dtype.kind == "f" and not converts:
             fail(
-                f"is a float model: its {what} {tensor.name[:80]!r} has type {tensor.dtype}",
-                "quantize it to int8 with a representative data set, full integer: "
-                "inference_input_type = inference_output_type = tf.int8",
+                f"computes with floats: its {what} {tensor.name[:80]!r} has type {tensor.dtype}, "
+                "and no layer quantizes it",
+                "convert it to full integer, with a representative data set: "
+                "converter.optimizations = [tf.lite.Optimize.DEFAULT] and "
+                "converter.representative_dataset. Or give the "
+                "Keras model to harness models add, which does this",
             )
         if tensor.dtype != np.int8 and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)

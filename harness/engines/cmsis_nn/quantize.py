@@ -44,7 +44,8 @@ def quantize(view: OperatorView) -> Layer:
         known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
         view.fail(
             f"conversion from {pair[0]} to {pair[1]} is not supported",
-            f"supported: float32 to int8, {known}",
+            f"supported: float32 to int8, {known}. The engine tflm runs networks with 16-bit "
+            "activations, too",
         )
     _one_scale(view, source, "the input")
     _one_scale(view, result, "the output")

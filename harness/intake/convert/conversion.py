@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from harness.errors import InfrastructureError
 from harness.intake.convert import tensorflow_worker
+from harness.intake.convert.long_command import last_lines
 from harness.intake.convert.refusals import refusal
 from harness.support.owned_process import OwnedProcess
 
 Array = npt.NDArray[Any]
 
 _DEADLINE = 1800.0  # seconds for each step
-_SHOWN = 1000  # characters of a message of TensorFlow
 _LONGEST = 1 << 24  # bytes of an answer
 
 
@@ -130,9 +130,8 @@ class Conversion:
     def _ended(self) -> InfrastructureError:
         """Return the error for a process that ended without an answer."""
         self._process.wait(1)
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        said = lines[-1][:_SHOWN] if lines else f"exit code {self._process.poll()}"
+        lines = last_lines(self._log.fileno())
+        said = lines[-1] if lines else f"exit code {self._process.poll()}"
         return InfrastructureError(
             f"TensorFlow failed on {self._source.name}: {said}",
             where=str(self._python),

@@ -26,7 +26,7 @@ def run_long(command: Sequence[str], doing: str, remedy: str, progress: Progress
         process = OwnedProcess(command, log)
         try:
             while not process.wait(_LOOK):
-                if lines := _lines(log.fileno()):
+                if lines := last_lines(log.fileno()):
                     progress.say(f"{doing}: {lines[-1]}")
                 if time.monotonic() > end:
                     raise InfrastructureError(
@@ -36,14 +36,17 @@ def run_long(command: Sequence[str], doing: str, remedy: str, progress: Progress
         finally:
             process.stop()
         if process.poll() != 0:
-            lines = _lines(log.fileno())
+            lines = last_lines(log.fileno())
             errors = [line for line in lines if line.upper().startswith("ERROR")] or lines
             said = "".join(f"\n  {line}" for line in errors[-3:])
             raise InfrastructureError(f"{doing} failed:{said}", remedy=remedy)
 
 
-def _lines(descriptor: int) -> list[str]:
-    """Return the lines at the end of the log file `descriptor`, without warnings and empty ones."""
+def last_lines(descriptor: int) -> list[str]:
+    """Return the lines at the end of the log file `descriptor`, without warnings and empty ones.
+
+    They are printable.
+    """
     size = os.fstat(descriptor).st_size
     text = os.pread(descriptor, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
     return [

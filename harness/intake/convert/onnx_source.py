@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.intake.convert.long_command import run_long
+from harness.support.owned_temporary import temporary_folder
 from harness.support.progress import Progress
 
 # onnx2tf leaves files in the current folder.
@@ -38,10 +39,10 @@ def saved_model_of(source: Path, progress: Progress) -> Iterator[Path]:
     if not is_onnx(source) or program is None:
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="harness-onnx-") as folder:
-        made = Path(folder) / "saved"
+    with temporary_folder(Path(tempfile.gettempdir())) as folder:
+        made = folder / "saved"
         options = ["-i", str(source.resolve()), "-o", str(made), "-osd"]
-        command = [sys.executable, "-I", "-S", "-c", _IN_FOLDER, folder, program, *options]
+        command = [sys.executable, "-I", "-S", "-c", _IN_FOLDER, str(folder), program, *options]
         run_long(command, f"converting {source.name} with onnx2tf", _REMEDY, progress)
         if not (made / "saved_model.pb").is_file():
             raise InputError(

@@ -1,16 +1,19 @@
 """A Python that has TensorFlow: this one, or one in an environment of its own in the cache.
 
+Keras before 3.11.3 runs Python code that a model holds, in spite of its safe mode (CVE-2025-9905,
+CVE-2025-9906, CVE-2025-8747). A Python with such a Keras is not used.
+
 TensorFlow is large, and few commands need it. The environment is made once for all workspaces of
 this user, and appears in one step: a half-made one is never used.
 """
 
 import hashlib
-import importlib.util
 import sys
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from harness.errors import InfrastructureError
 from harness.intake.convert.long_command import run_long
@@ -25,7 +28,14 @@ _WAIT = 3600.0  # seconds for another session that makes it
 _DISTRIBUTION = "tinyml-harness"
 _EXTRA = "train"
 _SIZE = "about 1.5 GB on the disk, after a download of 350 MB"
-_FIND = "import importlib.util as u; print(u.find_spec('tensorflow') is not None)"
+_SAFE_KERAS = Version("3.11.3")
+_WHAT = f"TensorFlow with Keras {_SAFE_KERAS} or later"
+# Prints the version of Keras; nothing without TensorFlow or Keras.
+_FIND = """
+import importlib.metadata, importlib.util
+if importlib.util.find_spec("tensorflow"):
+    print(*[each.version for each in importlib.metadata.distributions(name="keras")][:1])
+"""
 
 
 def find_python(folder: Path, progress: Progress) -> Path:
@@ -33,7 +43,7 @@ def find_python(folder: Path, progress: Progress) -> Path:
 
     Raises `InfrastructureError`, with what to do by hand, if it cannot be made.
     """
-    if importlib.util.find_spec("tensorflow") is not None:
+    if _has_tensorflow(sys.executable, "repair this Python environment"):
         return Path(sys.executable)
     return provide_environment(folder, tensorflow_requirement(), progress)
 
@@ -69,7 +79,7 @@ def provide_environment(folder: Path, requirement: str, progress: Progress) -> P
 
 def _make(entry: Path, requirement: str, progress: Progress) -> None:
     progress.warn(
-        f"TensorFlow is missing here. Once, it goes into an environment of its own: {_SIZE}, in "
+        f"{_WHAT} is missing here. Once, it goes into an environment of its own: {_SIZE}, in "
         f"{entry}"
     )
     entry.parent.mkdir(parents=True, exist_ok=True)
@@ -94,13 +104,19 @@ def _make(entry: Path, requirement: str, progress: Progress) -> None:
 def _check(entry: Path, requirement: str) -> None:
     """Raise `InfrastructureError` if the environment `entry` has no TensorFlow."""
     remedy = f"remove {entry}"
-    found = output_of([str(entry / "bin" / "python"), "-I", "-c", _FIND], remedy)
-    if found.strip() != "True":
+    if not _has_tensorflow(str(entry / "bin" / "python"), remedy):
         raise InfrastructureError(
-            "has no TensorFlow",
+            f"has no {_WHAT}",
             where=str(entry),
-            remedy=f"{remedy}, or run: {entry}/bin/python -m pip install '{requirement}'",
+            remedy=f"{remedy}, or run: {entry}/bin/python -m pip install '{requirement}' "
+            f"'keras>={_SAFE_KERAS}'",
         )
+
+
+def _has_tensorflow(python: str, remedy: str) -> bool:
+    """Tell whether `python` finds TensorFlow and a safe Keras, started as for a conversion."""
+    found = output_of([python, "-I", "-c", _FIND], remedy).strip()
+    return bool(found) and Version(found) >= _SAFE_KERAS
 
 
 def _by_hand(entry: Path, requirement: str) -> str:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 # Before TensorFlow is imported. The order of oneDNN's sums depends on the processor; the log
-# holds nothing that the exceptions do not say.
+# holds nothing that the exceptions do not say. Keras 2 has no safe mode for HDF5 files.
 os.environ.update(
     TF_ENABLE_ONEDNN_OPTS="0",
     CUDA_VISIBLE_DEVICES="-1",
     TF_CPP_MIN_LOG_LEVEL="3",
     KERAS_BACKEND="tensorflow",
+    TF_USE_LEGACY_KERAS="0",
 )
 
 _SIGNATURE = "serving_default"

@@ -11,6 +11,8 @@ from harness.model.graph import Tensor
 from harness.model.tensor_block import sample_shape, without_ones
 
 Array = npt.NDArray[Any]
+_TABLES = (".csv", ".tsv", ".txt")
+_AXES = 2  # of a table: rows, and values in each
 Shape = tuple[int, ...]
 
 
@@ -45,7 +47,9 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
     """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`."""
     shape = sample_shape(tensor)
     sample = np.empty((1, *values[1:]), np.bool_)
-    if fit_shape(sample, shape, channels_first=False) is not None:
+    if values and not values[0]:
+        remedy = "save at least one vector"
+    elif fit_shape(sample, shape, channels_first=False) is not None:
         remedy = "the channels come last in the file: leave out --layout NCHW"
     elif fit_shape(sample, shape, channels_first=True) is not None:
         remedy = "if the channels come first in the file, add --layout NCHW"
@@ -54,10 +58,11 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
             f"if it is one recording, cut it into windows of {shape[0]}, for example "
             f"x[: len(x) // {shape[0]} * {shape[0]}].reshape({', '.join(map(str, (-1, *shape)))})"
         )
-    elif values[1:] == (2 * _size(shape),):
+    elif where.endswith(_TABLES) and len(values) == _AXES and values[1] > _size(shape):
         remedy = (
-            "there are twice as many values as expected: a file with decimal commas "
-            "needs another separator, such as semicolons"
+            f"each row has {values[1] - _size(shape)} values too many. If one is the label, name "
+            "its column, as in --labels x.csv:label. A table with decimal commas needs another "
+            "separator, such as semicolons"
         )
     else:
         remedy = f"save one input after the other: {['N', *shape]}".replace("'", "")

@@ -41,7 +41,7 @@ class UserFunction:
         """
         try:
             result = np.asarray(self.function(*arguments))
-        except Exception as error:  # whatever a user's code raises
+        except (Exception, SystemExit) as error:  # whatever a user's code raises
             raise self._failed(error, f"on {where}") from error
         if result.dtype.kind not in "biuf":
             raise InputError(
@@ -57,7 +57,7 @@ class UserFunction:
             )
         return result
 
-    def _failed(self, error: Exception, when: str) -> InputError:
+    def _failed(self, error: BaseException, when: str) -> InputError:
         return InputError(
             f"{self.name} fails {when}: {_message(error)}",
             where=_place(error, self.path),
@@ -77,7 +77,7 @@ def load_function(path: Path, name: str) -> UserFunction:
         module = import_file(path, f"preprocess_{path.stem}")
     except InputError:
         raise
-    except Exception as error:  # whatever a user's code raises
+    except (Exception, SystemExit) as error:  # whatever a user's code raises
         raise InputError(
             f"cannot be imported: {_message(error)}",
             where=_place(error, path),
@@ -97,11 +97,11 @@ def load_function(path: Path, name: str) -> UserFunction:
     return UserFunction(path, name, digest, rate, function)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
 
 
-def _place(error: Exception, path: Path) -> str:
+def _place(error: BaseException, path: Path) -> str:
     """Return the line of the file `path` in which `error` arose, or the file."""
     resolved = str(path.resolve())
     lines = [

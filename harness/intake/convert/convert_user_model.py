@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.add_model import DataRequest, read_data
+from harness.intake.add_model import DataRequest, check_request, read_data
 from harness.intake.convert.calibration import read_calibration, separate_steps
 from harness.intake.convert.conversion import Conversion
 from harness.intake.convert.int8_loss import LayerLoss, worst_layers
-from harness.intake.convert.keras_source import digest_of
+from harness.intake.convert.keras_source import check_parts, digest_of
 from harness.intake.convert.onnx_source import saved_model_of
 from harness.intake.convert.refusals import unsupported
+from harness.intake.file_spec import check_exist
+from harness.intake.inputs.preprocessing import parse_preprocessing
 from harness.intake.inputs.sample_blocks import InputOptions
+from harness.intake.labels import read_classes
 from harness.intake.networks.network_file import Network
 from harness.intake.write_folder import UserData, check_data
 from harness.measure.quality import quality_of
@@ -43,26 +46,43 @@ class Converted:
     output_error: float | None
 
 
-def convert_model(
-    source: Path, request: DataRequest, calibrate: Sequence[str], python: Path, progress: Progress
-) -> Converted:
-    """Convert `source` with the TensorFlow of `python`, and read the vectors of `request`.
+def check_conversion(source: Path, request: DataRequest, calibrate: Sequence[str]) -> None:
+    """Raise `InputError` for what is wrong already without TensorFlow, whose download is large.
 
-    `calibrate` names inputs as `request` does; without any, the vectors themselves calibrate.
-    Raises `InputError` if the model or the data cannot be used.
+    The arguments are those of `convert_user_model`.
     """
-    if any("stored" in steps for steps in request.preprocess):
-        raise InputError(
-            "stored is for networks that are quantized already",
-            where="--preprocess",
-            remedy=f"give the real values that {source.name} was trained with",
-        )
+    check_parts(source)
+    check_request(request)
+    check_exist(request.inputs, "--inputs")
+    check_exist(calibrate, "--calibrate")
+    if request.labels is not None:
+        check_exist([request.labels], "--labels")
+    read_classes(request.classes)
+    for spec in request.preprocess:
+        steps = spec.partition("=")[2] if "=" in spec else spec
+        if parse_preprocessing(steps).scale == "stored":
+            raise InputError(
+                "stored is for networks that are quantized already",
+                where="--preprocess",
+                remedy=f"give the real values that {source.name} was trained with",
+            )
     if request.random is not None and not calibrate:
         raise InputError(
             "cannot calibrate the quantization: random inputs do not have the range of real ones",
             where="--random",
             remedy="give --calibrate FILE with inputs from the training data",
         )
+
+
+def convert_user_model(
+    source: Path, request: DataRequest, calibrate: Sequence[str], python: Path, progress: Progress
+) -> Converted:
+    """Convert `source` with the TensorFlow of `python`, and read the vectors of `request`.
+
+    `calibrate` names inputs as `request` does; without any, the vectors themselves calibrate.
+    `check_conversion` has accepted them. Raises `InputError` if the model or the data cannot be
+    used.
+    """
     name = source.name
     with (
         saved_model_of(source, progress) as path,
