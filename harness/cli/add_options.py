@@ -28,8 +28,9 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE",
-        help="inputs from the training data that calibrate the conversion of a Keras model to "
-        "int8, in the forms of --inputs (default: the inputs themselves)",
+        help="inputs from the training data that calibrate the conversion of a Keras model, a "
+        "SavedModel or an ONNX network to int8, in the forms of --inputs (default: the inputs "
+        "themselves)",
     )
     add.add_argument(
         "--labels",

@@ -57,7 +57,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         type=Path,
         metavar="FILE",
         help="the network: a .tflite file, a C source that holds one as an array, a .keras or .h5 "
-        "file, or a SavedModel folder",
+        "file, a SavedModel folder, or an ONNX network (.onnx, through onnx2tf where it is "
+        "installed)",
     )
     _add_array(add)
     declare_data(add)
@@ -159,7 +160,7 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:
             raise InputError(
                 f"is given, but {options.network.name} is converted already",
                 where="--calibrate",
-                remedy="leave it out; it is for Keras models and SavedModels",
+                remedy="leave it out; it is for Keras models, SavedModels and ONNX networks",
             )
         _check_engines(network.graph, workspace)
         data = read_data(network, request)

@@ -49,7 +49,7 @@ def assign_inputs(
     free = [position for position in range(len(tensors)) if position not in assigned]
     if len(unnamed) != len(free):
         names = ", ".join(
-            f"{_short(tensor.name)} {format_shape(tensor.shape)}" for tensor in tensors
+            f"{short_name(tensor.name)} {format_shape(tensor.shape)}" for tensor in tensors
         )
         raise InputError(
             f"is given {len(specs)} times, but {network} has {len(tensors)} inputs: {names}",
@@ -85,17 +85,17 @@ def assign_steps(specs: Sequence[str], tensors: Sequence[Tensor], network: str) 
 
 def _position(name: str, tensors: Sequence[Tensor], network: str, option: str) -> int:
     """Return the position of the input `name`, which may be short: `x` of `serving_default_x:0`."""
-    for key in (lambda tensor: tensor.name, lambda tensor: _short(tensor.name)):
+    for key in (lambda tensor: tensor.name, lambda tensor: short_name(tensor.name)):
         found = [position for position, tensor in enumerate(tensors) if key(tensor) == name]
         if len(found) == 1:
             return found[0]
     raise InputError(
         f"{network} has no input {name!r}",
         where=option,
-        remedy=suggest(name, [_short(tensor.name) for tensor in tensors]),
+        remedy=suggest(name, [short_name(tensor.name) for tensor in tensors]),
     )
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Return an input's name without what TensorFlow's converter adds to it."""
     return printable(name.removeprefix("serving_default_").partition(":")[0], 80)

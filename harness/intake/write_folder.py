@@ -91,7 +91,7 @@ def create_model(
     no target and golden is no better than guesses.
     """
     vectors, task = user_data.vectors, user_data.task
-    _check(network, user_data)
+    check_data(network, user_data)
     where = str(network.path)
     golden = tuple(oracle.of_vectors(network.data, vectors.all_inputs, where=where))
     source = oracle.source(network.data, where=where)
@@ -194,7 +194,8 @@ def _check_quality(
     )
 
 
-def _check(network: Network, user_data: UserData) -> None:
+def check_data(network: Network, user_data: UserData) -> None:
+    """Raise `InputError` unless labels and network match the task."""
     source, result = network.input, network.output
     if user_data.task == "anomaly-detection" and result.elements != source.elements:
         raise InputError(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.cli import keras_conversion
 from harness.errors import ExitCode, InputError
@@ -29,6 +30,7 @@ from harness.support.progress import Progress
 from harness.support.toml_file import load
 from tests.support.desk import Desk, dense, network, save
 from tests.support.graphs import Builder
+from tests.support.wav import wav_bytes
 
 STAND_IN = """#!{python}
 import json, os, shutil, sys, time
@@ -69,6 +71,7 @@ def answers(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     say(here, "compare", {"layers": {}})
     with zipfile.ZipFile(desk.root / "net.keras", "w") as archive:
         archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", "")
     save(x=X, y=LABELS, c=X[::-1])
 
     (here / "asked").write_text("")
@@ -119,6 +122,13 @@ def test_vectors_that_calibrate_flatter_the_quantization(desk: Desk, answers: Pa
     assert "warning: the test vectors calibrated the quantization" in out
 
 
+def test_the_vectors_named_as_calibration_flatter_too(desk: Desk, answers: Path) -> None:
+    _, out, _ = desk.run(*ADD, "--calibrate", "x.npy")
+    assert "warning: the test vectors calibrated the quantization" in out
+    _, out, _ = desk.run(*ADD, "--calibrate", "c.npy", "--name", "other")
+    assert "the test vectors" not in out
+
+
 def test_few_calibration_inputs_or_another_range_are_doubted(desk: Desk, answers: Path) -> None:
     save(c=X[:7] / 255)
     _, out, _ = desk.run(*ADD, "--calibrate", "c.npy")
@@ -140,6 +150,93 @@ def test_a_table_of_calibration_has_the_column_of_labels_too(desk: Desk, answers
     code, out, err = desk.run("add", "net.keras", *names, "--quality-target", "0")
     assert code == ExitCode.PASSED, err
     assert "calibrated with 120 inputs of training.csv" in out
+
+
+NOT_APPLIED = "calibration: {} holds inputs of the network already: --preprocess is not applied"
+
+
+def pictures(desk: Desk) -> None:
+    """Write pictures of 3 grey pixels in folders by class: `pictures`."""
+    rng = np.random.default_rng(1)
+    for index, label in enumerate(LABELS):
+        path = desk.root / f"pictures/{label}/{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (1, 3), np.uint8)).save(path)
+
+
+def recordings(desk: Desk) -> None:
+    """Write recordings of 3 samples in folders by class: `recordings`."""
+    rng = np.random.default_rng(1)
+    for index, label in enumerate(LABELS):
+        path = desk.root / f"recordings/{label}/{index}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wav_bytes(rng.bytes(6)))
+
+
+def calibrated(answers: Path) -> np.ndarray:
+    with np.load(answers / "calibration.npz") as archive:
+        return np.asarray(archive["arr_0"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"), [("pictures", "unit"), ("recordings", "halve.py:halve")]
+)
+def test_floats_beside_files_calibrate_as_they_are(
+    kind: str, steps: str, desk: Desk, answers: Path
+) -> None:
+    (desk.root / "halve.py").write_text("def halve(samples, rate):\n    return samples / 2\n")
+    (pictures if kind == "pictures" else recordings)(desk)
+    scaled = np.random.default_rng(2).random((120, 3)).astype(np.float32)
+    save(c=scaled)
+    np.savetxt("c.csv", scaled, "%.9g", ",")
+    arguments = ("add", "net.keras", "--inputs", kind, "--preprocess", steps)
+    for file in ("c.npy", "c.csv"):
+        options = ("--calibrate", file, "--quality-target", "0", "--name", file[-3:])
+        code, out, err = desk.run(*arguments, *options)
+        assert code == ExitCode.PASSED, err
+        assert out.count(NOT_APPLIED.format(file)) == 1
+        assert "both need the same" not in out
+        assert calibrated(answers) == pytest.approx(scaled)
+
+
+def test_bytes_and_pictures_calibrate_as_the_inputs_are(desk: Desk, answers: Path) -> None:
+    pictures(desk)
+    save(c=np.full((120, 3), 255, np.uint8))
+    arguments = ("add", "net.keras", "--inputs", "pictures", "--preprocess", "unit")
+    np.savetxt("table.csv", np.full((120, 3), 255), "%d", ",")
+    for file in ("c.npy", "table.csv", "pictures"):
+        options = ("--calibrate", file, "--quality-target", "0", "--name", file[:1])
+        code, out, err = desk.run(*arguments, *options)
+        assert code == ExitCode.PASSED, err
+        assert "not applied" not in out
+        assert calibrated(answers).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "scaled"),
+    [
+        ("pictures", (0, 1), "divided by 255"),
+        ("pictures", (-1, 1), "divided by 127.5, minus 1"),
+        ("pictures", (0, 255), "pictures; float32 as given"),
+        ("recordings", (-1, 1), "samples from -1 to 1"),
+        ("pictures", (0, 0.9), ""),
+        ("recordings", (0, 1), ""),
+    ],
+)
+def test_the_range_of_a_calibration_of_floats_scales_files(
+    kind: str, limits: tuple[float, float], scaled: str, desk: Desk, answers: Path
+) -> None:
+    (pictures if kind == "pictures" else recordings)(desk)
+    save(c=np.linspace(*limits, 360, dtype=np.float32).reshape(120, 3))
+    arguments = ("add", "net.keras", "--inputs", kind, "--quality-target", "0")
+    code, out, err = desk.run(*arguments, "--calibrate", "c.npy")
+    if not scaled:
+        assert "say how: --preprocess" in err
+        return
+    assert code == ExitCode.PASSED, err
+    assert scaled.partition(";")[0] in out
+    assert "by the range of c.npy" in out
+    assert "not applied" not in out
 
 
 def test_random_inputs_need_other_ones_for_calibration(desk: Desk, answers: Path) -> None:
@@ -195,6 +292,14 @@ def test_int8_at_chance_is_refused_with_what_the_float_network_reaches(
     assert "the float network reaches 1.0000" in err
 
 
+def test_labels_and_task_are_checked_before_the_float_quality(desk: Desk, answers: Path) -> None:
+    say(answers, "quantize", "end")  # also before the conversion
+    save(real=np.full((120, 3), 0.5))
+    error = desk.refused("add", "net.keras", "--inputs", "x.npy", "--labels", "real.npy")
+    assert "labels: has shape [120, 3], but net.keras has an output of [1, 2]" in error
+    assert "is not an autoencoder" in desk.refused(*ADD, "--task", "anomaly-detection")
+
+
 def test_an_existing_folder_is_refused_before_the_conversion(desk: Desk, answers: Path) -> None:
     (desk.root / "models" / "net").mkdir(parents=True)
     say(answers, "load", "end")
@@ -238,6 +343,32 @@ def test_files_and_folders_that_keras_made_are_recognized(tmp_path: Path) -> Non
     assert not is_keras_model(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     assert is_keras_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        ([], "is a zip archive, but no Keras model: it has no config.json"),
+        (["config.json"], "is a zip archive, but no Keras model: it has no model.weights.h5"),
+        (None, "is a damaged zip archive"),
+    ],
+)
+def test_another_archive_is_refused_before_tensorflow_is_looked_for(
+    names: list[str] | None, what: str, desk: Desk, answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_conversion, "find_python", lambda *_: pytest.fail("too early"))
+    path = desk.root / "net.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ["x.txt", *(names or [])]:
+            archive.writestr(name, "")
+    if names is None:
+        path.write_bytes(path.read_bytes()[:-30])
+    assert f"net.keras: {what}" in desk.refused(*ADD)
+
+
+def test_a_keras_model_without_its_suffix_has_to_be_renamed(desk: Desk, answers: Path) -> None:
+    (desk.root / "net.keras").rename(desk.root / "net")
+    assert "rename it to net.keras" in desk.refused("add", "net", *ADD[2:])
 
 
 def test_the_digest_of_a_folder_is_that_of_names_and_contents(tmp_path: Path) -> None:
@@ -382,4 +513,14 @@ def test_without_onnx2tf_the_message_has_the_commands(
     desk: Desk, onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras_conversion, "find_onnx2tf", lambda: None)
-    assert "onnx2tf -i FILE.onnx -o saved -osd" in desk.refused("add", "net.onnx", *ADD[2:])
+    error = desk.refused("add", "net.onnx", *ADD[2:])
+    assert "onnx2tf -i net.onnx -o saved -osd" in error
+    assert "downloads sample data from GitHub" in error
+
+
+def test_the_help_names_onnx_networks(desk: Desk) -> None:
+    with pytest.raises(SystemExit):
+        desk.run("add", "--help")
+    shown = " ".join(desk.capsys.readouterr().out.split())
+    assert "an ONNX network (.onnx, through onnx2tf where it is installed)" in shown
+    assert "of a Keras model, a SavedModel or an ONNX network" in shown

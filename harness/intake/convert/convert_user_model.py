@@ -9,18 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.add_model import DataRequest, check_request, read_data, read_inputs
+from harness.intake.add_model import DataRequest, check_request, read_data
+from harness.intake.convert.calibration import read_calibration, separate_steps
 from harness.intake.convert.conversion import Conversion
 from harness.intake.convert.int8_loss import LayerLoss, worst_layers
-from harness.intake.convert.keras_source import digest_of
+from harness.intake.convert.keras_source import check_parts, digest_of
 from harness.intake.convert.onnx_source import saved_model_of
 from harness.intake.convert.refusals import unsupported
-from harness.intake.file_spec import check_exist, split_part
+from harness.intake.file_spec import check_exist
 from harness.intake.inputs.preprocessing import parse_preprocessing
 from harness.intake.inputs.sample_blocks import InputOptions
 from harness.intake.labels import read_classes
 from harness.intake.networks.network_file import Network
-from harness.intake.write_folder import UserData
+from harness.intake.write_folder import UserData, check_data
 from harness.measure.quality import quality_of
 from harness.model.model_file import METRICS, ConvertedFrom
 from harness.model.quantization import dequantize
@@ -28,10 +29,6 @@ from harness.model.tflite_file import parse
 from harness.support.progress import Progress
 
 Array = npt.NDArray[Any]
-
-_MOST = 1000  # calibration inputs; more only take longer
-_FEW = 100
-_WIDE = 2  # ratio of ranges
 
 
 @dataclass(frozen=True)
@@ -49,18 +46,12 @@ class Converted:
     output_error: float | None
 
 
-@dataclass(frozen=True)
-class _Calibration:
-    inputs: tuple[Array, ...]
-    source: str
-    doubts: tuple[str, ...]
-
-
 def check_conversion(source: Path, request: DataRequest, calibrate: Sequence[str]) -> None:
     """Raise `InputError` for what is wrong already without TensorFlow, whose download is large.
 
     The arguments are those of `convert_user_model`.
     """
+    check_parts(source)
     check_request(request)
     check_exist(request.inputs, "--inputs")
     check_exist(calibrate, "--calibrate")
@@ -100,9 +91,13 @@ def convert_user_model(
         progress.say(f"loading {name} with TensorFlow")
         exact = _exact_network(conversion.load(), source)
         request = replace(request, inputs=by_name(request.inputs, conversion.inputs, "--inputs"))
-        data = None if request.random is not None else read_data(exact, request)
         specs = by_name(calibrate, conversion.inputs, "--calibrate")
-        calibration = _calibration(exact, specs, request, data)
+        requests = separate_steps(exact, specs, request)
+        request = requests.vectors
+        data = None if request.random is not None else read_data(exact, request)
+        if data is not None:
+            check_data(exact, data)
+        calibration = read_calibration(exact, requests.calibration, data)
         progress.say(f"converting {name} to int8")
         network = _network(conversion.quantize(calibration.inputs), source)
         if data is None:  # these options were for the calibration
@@ -119,7 +114,11 @@ def convert_user_model(
         quality = quality_of(METRICS[data.task], data.vectors, outputs, outputs, exact.graph)
     return Converted(
         network,
-        replace(final, doubts=(*calibration.doubts, *final.doubts)),
+        replace(
+            final,
+            doubts=(*calibration.doubts, *final.doubts),
+            notes=(*final.notes, *requests.notes),
+        ),
         ConvertedFrom(name, digest_of(source), versions, calibration.source, quality),
         tuple(worst_layers(network.graph, errors)),
         errors.get(network.output.name),
@@ -158,59 +157,3 @@ def _network(tflite: bytes, source: Path) -> Network:
 
 def _reals(stored: Array, tensor: Any) -> Array:
     return dequantize(stored, tensor).astype(np.float32)
-
-
-def _calibration(
-    network: Network, specs: tuple[str, ...], request: DataRequest, data: UserData | None
-) -> _Calibration:
-    """Read the inputs that calibrate `network`; without `specs`, those of `data`."""
-    doubts = []
-    if not specs and data is not None:
-        inputs, where = data.vectors.all_inputs, "the test vectors"
-        doubts.append(
-            "the test vectors calibrated the quantization, so that they flatter it: give "
-            "--calibrate FILE with inputs from the training data"
-        )
-    else:
-        inputs, where = _read(network, specs, request)
-    count = len(inputs[0])
-    step = -(-count // _MOST)
-    chosen = tuple(array[::step] for array in inputs)
-    used = len(chosen[0])
-    text = f"{used:,} inputs of {where}" if step == 1 else f"{used:,} of {count:,} in {where}"
-    if used < _FEW:
-        doubts.append(f"only {used} inputs calibrated the quantization: give {_FEW} or more")
-    if specs and data is not None:
-        pairs = zip(chosen, data.vectors.all_inputs, strict=True)
-        doubts += [doubt for pair in pairs for doubt in _range_doubts(*pair)]
-    return _Calibration(chosen, text, tuple(doubts))
-
-
-def _read(
-    network: Network, specs: tuple[str, ...], request: DataRequest
-) -> tuple[tuple[Array, ...], str]:
-    options = replace(request.options, labels=_labels_in(specs[0], request.labels))
-    named = replace(request, inputs=specs, options=options)
-    read = read_inputs(network, named, "--calibrate")
-    return tuple(each.stored for each in read), " and ".join(str(each.samples) for each in read)
-
-
-def _labels_in(spec: str, labels: str | None) -> str | None:
-    """Return the column of labels in the table `spec`: the one of the vectors' own table."""
-    if labels is None or Path(spec).suffix.lower() != ".csv":
-        return labels
-    column = split_part(labels)[1]
-    return f"{spec}:{column}" if column else labels
-
-
-def _range_doubts(calibration: Array, inputs: Array) -> list[str]:
-    """Doubt inputs that have another range than those of the calibration."""
-    low, high = float(calibration.min()), float(calibration.max())
-    least, most = float(inputs.min()), float(inputs.max())
-    ratio = (most - least) / (high - low) if high > low else float("inf")
-    if 1 / _WIDE <= ratio <= _WIDE:
-        return []
-    return [
-        f"the calibration reaches from {low:.4g} to {high:.4g}, but the inputs from {least:.4g} to "
-        f"{most:.4g}: both need the same preprocessing"
-    ]

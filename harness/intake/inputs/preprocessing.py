@@ -144,6 +144,14 @@ def guess_scale(limits: Range | None, kind: Kind) -> Scale | None:
     return None
 
 
+def scale_of_range(low: float, high: float, kind: Kind) -> Scale | None:
+    """Return the scale that gives pictures or recordings exactly this range, or None."""
+    for scale, limits in _ABOUT.items():
+        if limits == (low, high) and (scale == "signed" or kind == "picture"):
+            return scale
+    return None
+
+
 def check_kind(steps: Preprocessing, kind: Kind, path: Path) -> None:
     """Raise `InputError` if one of the `steps` is for files of another kind."""
     unfit = {

@@ -12,14 +12,14 @@ _FULL_INTEGER = "convert it to a full-integer int8 .tflite file"
 _BYTES = 4096  # of the start of a file
 
 _ADD = "convert it: harness models add {} --calibrate train.npy --inputs x.npy --labels y.npy"
-_ADD_KERAS = _ADD.format("FILE")
 _SAVE_KERAS = (
     "save the whole model in the program that trained it, model.save('model.keras'), and give that "
     "file to harness models add, which converts it"
 )
 _CONVERT_ONNX = (
     "make a SavedModel of it, which harness models add converts: pip install 'onnx2tf<2', then "
-    "onnx2tf -i FILE.onnx -o saved -osd, and give the folder saved"
+    "onnx2tf -i {} -o saved -osd, and give the folder saved. For networks with pictures, onnx2tf "
+    "downloads sample data from GitHub"
 )
 _CONVERT_TORCH = (
     "in the program that trained it: torch.onnx.export(model.eval(), (sample,), 'net.onnx'), then "
@@ -37,7 +37,7 @@ _UNPACK = "unpack it"
 
 # What to do with a file, by a word in its kind.
 _REMEDIES = {
-    "HDF5": _ADD_KERAS,
+    "HDF5": _ADD,
     "ELF": "to run firmware, see docs/firmware.md",
     ".npy": _DATA,
     "image": _DATA,
@@ -50,7 +50,6 @@ _REMEDIES = {
 
 # Files in zip archives by the ends of their names.
 _PACKED: Sequence[tuple[str, str, str]] = (
-    ("model.weights.h5", "is a Keras model", _ADD.format("FILE.keras")),
     ("data.pkl", "is a PyTorch file", _CONVERT_TORCH),
     ("serialized_exported_program.json", "is a program exported by PyTorch", _CONVERT_TORCH),
     ("models/model.json", "is a program exported by PyTorch", _CONVERT_TORCH),
@@ -95,7 +94,7 @@ def _kind(data: bytes, path: Path) -> tuple[str, str]:
     kind = kind_of(data[:_BYTES])
     for word, remedy in _REMEDIES.items():
         if word in kind:
-            return f"is {kind}", remedy
+            return f"is {kind}", remedy.replace("{}", str(path))
     return (
         "is not a .tflite file: the identifier TFL3 is missing",
         "give a file from the converter of LiteRT (TensorFlow Lite), or a C source with its bytes",
@@ -109,6 +108,10 @@ def _zip_kind(data: bytes, path: Path) -> tuple[str, str] | None:
         names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         return "is a damaged zip archive", _DOWNLOAD
+    if any(name.endswith("model.weights.h5") for name in names):
+        named = path.with_suffix(".keras")
+        rename = "" if path == named else f"rename it to {named.name}, and "
+        return "is a Keras model", rename + _ADD.format(named)
     for ending, what, remedy in _PACKED:
         if any(name.endswith(ending) for name in names):
             return what, remedy
@@ -123,7 +126,7 @@ def _protobuf_kind(data: bytes, path: Path) -> tuple[str, str] | None:
         data[:1] == b"\x08" and data[1:2] < b"\x20" and data[2:3] in {b"\x12", b"\x3a", b"\x42"}
     )  # ir_version, then producer, graph or opset
     if path.suffix == ".onnx" or (onnx and path.suffix != ".pb"):
-        return "is an ONNX network", _CONVERT_ONNX
+        return "is an ONNX network", _CONVERT_ONNX.format(path)
     if path.name == "saved_model.pb":
         return "is a part of a SavedModel of TensorFlow", _ADD.format(path.parent)
     if path.suffix == ".pb":
