@@ -15,6 +15,7 @@ from harness.runs.link_dut import LinkDut
 from harness.runs.quick import Schedule
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
+from harness.target.target_file import Renode
 from harness.workspace import Workspace
 
 VECTORS = 20  # that go both ways
@@ -29,7 +30,10 @@ def test_model_is_right_on_the_device(dut: LinkDut) -> None:
     for uses in (use.parts.values(), use.sections.values()):
         assert sum(uses, Use()) == Use(run.image.flash, run.image.ram)
     if dut.target.counter.ticks == "instructions":
-        assert run.retries == 0, "an emulator's line loses nothing"
+        # An emulator's line loses nothing. But where a time step of Renode ends within a reading of
+        # the counter, its DWT is off, and the inference runs again: docs/renode.md, "Counting".
+        repeated = 2 if isinstance(dut.target.board, Renode) else 0
+        assert run.retries <= repeated
 
 
 def test_bytes_and_ticks_do_not_depend_on_how_the_input_comes(dut: LinkDut, tmp_path: Path) -> None:
