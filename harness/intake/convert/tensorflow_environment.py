@@ -27,7 +27,7 @@ from harness.support.whole_files import explained_errors
 _WAIT = 3600.0  # seconds for another session that makes it
 _DISTRIBUTION = "tinyml-harness"
 _EXTRA = "train"
-_SIZE = "about 1.5 GB on the disk, after a download of 350 MB"
+_SIZE = "about 1.5 GB on the disk"
 _SAFE_KERAS = Version("3.11.3")
 _WHAT = f"TensorFlow with Keras {_SAFE_KERAS} or later"
 # Prints the version of Keras; nothing without TensorFlow or Keras.
