@@ -12,7 +12,11 @@ import numpy as np
 
 from harness.engines.cmsis_nn.layer import scale, zero_point
 from harness.engines.cmsis_nn.window import WindowAxis, window_axis
-from harness.model.graph import Conv2DOptions, FullyConnectedOptions, Graph, Operator, Tensor
+from harness.model.graph import Graph, Operator, Tensor
+from harness.model.operator_options import (
+    Conv2DOptions,
+    FullyConnectedOptions,
+)
 from harness.model.quantized_multiplier import activation_range, product_multiplier
 
 Array = np.ndarray[Any, Any]

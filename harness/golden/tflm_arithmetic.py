@@ -16,7 +16,12 @@ from harness.engines.cmsis_nn.core_features import CoreFeatures, Extension
 from harness.engines.cmsis_nn.layer import Layer, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.golden.rounding import TFLM, in_32_bits, recompute, twice
-from harness.model.graph import Activation, Graph, LeakyReluOptions, MulOptions, Operator, Tensor
+from harness.model.graph import Graph, Operator, Tensor
+from harness.model.operator_options import (
+    Activation,
+    LeakyReluOptions,
+    MulOptions,
+)
 from harness.model.quantized_multiplier import (
     SUPPORTED_ACTIVATIONS,
     activation_range,

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model.graph import Activation
+from harness.model.operator_options import (
+    Activation,
+)
 
 INT8_MIN, INT8_MAX = -128, 127
 MIN_SHIFT = -31

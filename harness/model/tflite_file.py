@@ -14,11 +14,9 @@ import numpy as np
 import tflite
 
 from harness.errors import InputError
-from harness.model.graph import (
-    Graph,
-    Operator,
+from harness.model.graph import Graph, Operator, Tensor
+from harness.model.operator_options import (
     Options,
-    Tensor,
 )
 from harness.model.tflite_options import DEFAULTS, OPTIONS
 

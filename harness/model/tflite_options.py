@@ -1,6 +1,6 @@
 """The options of each kind of operator in a `.tflite` file, and the defaults of missing ones."""
 
-from harness.model.graph import (
+from harness.model.operator_options import (
     Activation,
     AddOptions,
     ConcatenationOptions,

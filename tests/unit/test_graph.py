@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.model.graph import Activation, Conv2DOptions, Graph, Padding
+from harness.model.graph import Graph
+from harness.model.operator_options import (
+    Activation,
+    Conv2DOptions,
+    Padding,
+)
 from harness.model.tflite_file import parse
 from tests.support import graphs
 from tests.support.graphs import Builder

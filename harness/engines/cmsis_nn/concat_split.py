@@ -15,7 +15,13 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
-from harness.model.graph import Activation, ConcatenationOptions, PackOptions, Tensor, UnpackOptions
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    Activation,
+    ConcatenationOptions,
+    PackOptions,
+    UnpackOptions,
+)
 
 _MANY = 1 << 16
 

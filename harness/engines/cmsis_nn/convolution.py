@@ -19,7 +19,11 @@ from harness.engines.cmsis_nn.layer import (
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
 from harness.engines.cmsis_nn.window import Window, checked_window, dims, notes
-from harness.model.graph import Conv2DOptions, DepthwiseConv2DOptions, Tensor
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    Conv2DOptions,
+    DepthwiseConv2DOptions,
+)
 from harness.model.quantized_multiplier import product_multiplier
 
 # The kernels count the values under a window in uint16_t.

@@ -17,7 +17,11 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
-from harness.model.graph import ResizeNearestNeighborOptions, StridedSliceOptions, Tensor
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    ResizeNearestNeighborOptions,
+    StridedSliceOptions,
+)
 
 MAX_SIDE = 65535  # pixels of a resized image; the kernel counts rows in uint16_t
 

@@ -17,7 +17,10 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.engines.cmsis_nn.window import dims
-from harness.model.graph import FullyConnectedOptions, Tensor
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    FullyConnectedOptions,
+)
 from harness.model.quantized_multiplier import product_multiplier
 
 _MAX_DIFFERENCE = 0.02  # of the scales of sums and bias, as a part of the output's

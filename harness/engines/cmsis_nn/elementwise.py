@@ -15,7 +15,13 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
-from harness.model.graph import Activation, AddOptions, MulOptions, SubOptions, Tensor
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    Activation,
+    AddOptions,
+    MulOptions,
+    SubOptions,
+)
 from harness.model.quantized_multiplier import Multiplier, add_parameters, product_multiplier
 
 

@@ -22,7 +22,11 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.model.graph import Activation, LeakyReluOptions, Tensor
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    Activation,
+    LeakyReluOptions,
+)
 from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, Multiplier, multiplier
 
 # LOGISTIC and TANH take their input in Q4.27.

@@ -8,7 +8,10 @@ import numpy as np
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
 from harness.errors import InputError
-from harness.model.graph import Activation, Graph, Operator, Tensor
+from harness.model.graph import Graph, Operator, Tensor
+from harness.model.operator_options import (
+    Activation,
+)
 from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier, activation_range
 
 MAX_LEFT_SHIFT = 30

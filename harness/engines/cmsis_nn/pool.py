@@ -6,7 +6,9 @@ from harness.engines.cmsis_nn.core_features import Extension
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.window import checked_window, dims, notes
-from harness.model.graph import Pool2DOptions
+from harness.model.operator_options import (
+    Pool2DOptions,
+)
 
 
 def average_pool_2d(view: OperatorView) -> Layer:

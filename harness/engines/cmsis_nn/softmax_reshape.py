@@ -12,7 +12,9 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
-from harness.model.graph import SoftmaxOptions
+from harness.model.operator_options import (
+    SoftmaxOptions,
+)
 from harness.model.quantized_multiplier import INT8_MIN, softmax_parameters
 
 

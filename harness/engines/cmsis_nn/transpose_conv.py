@@ -16,7 +16,10 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
-from harness.model.graph import Tensor, TransposeConvOptions
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    TransposeConvOptions,
+)
 
 
 def transpose_conv(view: OperatorView) -> Layer:

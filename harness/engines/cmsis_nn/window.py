@@ -4,7 +4,12 @@ from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Struct, quantization, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.model.graph import Conv2DOptions, Padding, Pool2DOptions, Tensor
+from harness.model.graph import Tensor
+from harness.model.operator_options import (
+    Conv2DOptions,
+    Padding,
+    Pool2DOptions,
+)
 
 # The kernels keep row and column numbers in int16_t.
 MAX_SIDE = 32767

@@ -1,0 +1,172 @@
+"""The options of each kind of operator. `tflite_options` says which kind has which."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Padding(IntEnum):
+    """How a window treats the border (schema `Padding`)."""
+
+    SAME = 0
+    VALID = 1
+
+
+class Activation(IntEnum):
+    """The activation fused into an operator (schema `ActivationFunctionType`)."""
+
+    NONE = 0
+    RELU = 1
+    RELU_N1_TO_1 = 2
+    RELU6 = 3
+    TANH = 4
+    SIGN_BIT = 5
+
+
+# The options of an operator. Fields have the schema's names in snake case, so a new operator only
+# needs its class here and an entry in the table of `tflite_options`.
+
+
+@dataclass(frozen=True)
+class Conv2DOptions:
+    """Options of CONV_2D; strides and dilations in elements."""
+
+    padding: Padding
+    stride_w: int
+    stride_h: int
+    fused_activation_function: Activation
+    dilation_w_factor: int
+    dilation_h_factor: int
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DOptions(Conv2DOptions):
+    """Options of DEPTHWISE_CONV_2D: output channels = input channels * multiplier."""
+
+    depth_multiplier: int
+
+
+@dataclass(frozen=True)
+class Pool2DOptions:
+    """Options of AVERAGE_POOL_2D and MAX_POOL_2D; sizes in elements."""
+
+    padding: Padding
+    stride_w: int
+    stride_h: int
+    filter_width: int
+    filter_height: int
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class FullyConnectedOptions:
+    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order."""
+
+    fused_activation_function: Activation
+    weights_format: int
+    keep_num_dims: bool
+
+
+@dataclass(frozen=True)
+class AddOptions:
+    """Options of ADD."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class SoftmaxOptions:
+    """Options of SOFTMAX: exp(beta * x) / sum(exp(beta * x))."""
+
+    beta: float
+
+
+@dataclass(frozen=True)
+class SubOptions:
+    """Options of SUB."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class MulOptions:
+    """Options of MUL."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class ConcatenationOptions:
+    """Options of CONCATENATION; a negative `axis` counts from the last."""
+
+    axis: int
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """Options of PACK: `axis` is the new axis; a negative one counts from the last."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class UnpackOptions:
+    """Options of UNPACK: `axis` is removed."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class LeakyReluOptions:
+    """Options of LEAKY_RELU: the slope of negative values."""
+
+    alpha: float
+
+
+@dataclass(frozen=True)
+class StridedSliceOptions:
+    """Options of STRIDED_SLICE; bit i of a mask applies to axis i."""
+
+    begin_mask: int
+    end_mask: int
+    ellipsis_mask: int
+    new_axis_mask: int
+    shrink_axis_mask: int
+    offset: bool
+
+
+@dataclass(frozen=True)
+class ResizeNearestNeighborOptions:
+    """Options of RESIZE_NEAREST_NEIGHBOR."""
+
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True)
+class TransposeConvOptions:
+    """Options of TRANSPOSE_CONV; strides in elements of the output."""
+
+    padding: Padding
+    stride_w: int
+    stride_h: int
+    fused_activation_function: Activation
+
+
+Options = (
+    Conv2DOptions
+    | DepthwiseConv2DOptions
+    | Pool2DOptions
+    | FullyConnectedOptions
+    | AddOptions
+    | SoftmaxOptions
+    | SubOptions
+    | MulOptions
+    | ConcatenationOptions
+    | PackOptions
+    | UnpackOptions
+    | LeakyReluOptions
+    | StridedSliceOptions
+    | ResizeNearestNeighborOptions
+    | TransposeConvOptions
+)
