@@ -109,7 +109,7 @@ def test_one_array_of_several_is_chosen_by_name() -> None:
     assert "holds Python objects" in pickled
     assert "allow_pickle" not in pickled
     save(x=IMAGES)
-    assert "only an .npz file has parts" in refused(network((4, 6, 3)), "x.npy:x")
+    assert "only an .npz file and a table have parts" in refused(network((4, 6, 3)), "x.npy:x")
     np.savez("one.npz", IMAGES)
     assert (add(network((4, 6, 3)), "one.npz").vectors.inputs == IMAGES).all()
 
@@ -267,6 +267,39 @@ def test_a_row_of_a_table_is_a_vector() -> None:
     message = refused(network((2, 3, 2)), "x.csv")
     assert "x.csv: line 2, column 13 (label): 'walk' is not a number" in message
     assert "if the column holds the labels: --labels x.csv:label" in message
+
+
+IMU = "time,ax,ay,az,label\n" + "".join(
+    f"{row}.5,{row % 2},-1,{row % 3},{'idle' if row % 2 else 'walk'}\n" for row in range(6)
+)
+
+
+@pytest.mark.parametrize("columns", ["ax,ay,az", "1-3", "ax-az", "1,2,-2"])
+def test_columns_of_a_table_are_chosen(columns: str) -> None:
+    Path("imu.csv").write_text(IMU)
+    data = add(network((3,)), f"imu.csv:{columns}", labels="imu.csv:label")
+    assert data.vectors.inputs.tolist() == [[row % 2, -1, row % 3] for row in range(6)]
+    assert data.classes == ("idle", "walk")
+    assert "imu.csv: the columns ax, ay, az" in data.notes
+
+
+def test_a_table_with_too_many_columns_shows_them_and_what_to_type() -> None:
+    Path("imu.csv").write_text(IMU)
+    message = refused(network((3,)), "imu.csv", labels="imu.csv:label")
+    assert "has shape [6, 4], but the input of net.tflite has [1, 3]" in message
+    assert (
+        "choose 3 of the columns time, ax, ay, az: for example imu.csv:ax,ay,az" in message
+    )  # and not the time, which increases
+    message = refused(network((3,)), "imu.csv")
+    assert "'walk' is not a number" in message
+    assert "to leave it out, give imu.csv:time,ax,ay,az" in message
+    message = refused(network((3,)), "imu.csv:1-4", labels="imu.csv:label")
+    assert "chooses label, which --labels names" in message
+    assert "-> give imu.csv:ax,ay,az" in message
+    message = refused(network((2, 3)), "imu.csv", labels="imu.csv:label")
+    assert "choose 3 of the columns" in message  # each row is a time step
+    message = refused(network((9,)), "imu.csv", labels="imu.csv:label")
+    assert "write one vector, 9 values, into each row; the columns are time, ax, ay, az" in message
 
 
 def test_decimal_commas_are_recognized_by_twice_as_many_numbers() -> None:

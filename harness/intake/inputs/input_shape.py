@@ -11,8 +11,6 @@ from harness.model.graph import Tensor
 from harness.model.tensor_block import sample_shape, without_ones
 
 Array = npt.NDArray[Any]
-_TABLES = (".csv", ".tsv", ".txt")
-_AXES = 2  # of a table: rows, and values in each
 Shape = tuple[int, ...]
 
 
@@ -43,8 +41,13 @@ def as_samples(values: Array, shape: Shape, *, channels_first: bool) -> Array:
     return values
 
 
-def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> InputError:
-    """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`."""
+def wrong_shape(
+    values: Shape, tensor: Tensor, network: str, where: str, advice: str = ""
+) -> InputError:
+    """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`.
+
+    `advice` is the remedy for a table.
+    """
     shape = sample_shape(tensor)
     sample = np.empty((1, *values[1:]), np.bool_)
     if values and not values[0]:
@@ -58,12 +61,8 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
             f"if it is one recording, cut it into windows of {shape[0]}, for example "
             f"x[: len(x) // {shape[0]} * {shape[0]}].reshape({', '.join(map(str, (-1, *shape)))})"
         )
-    elif where.endswith(_TABLES) and len(values) == _AXES and values[1] > _size(shape):
-        remedy = (
-            f"each row has {values[1] - _size(shape)} values too many. If one is the label, name "
-            "its column, as in --labels x.csv:label. A table with decimal commas needs another "
-            "separator, such as semicolons"
-        )
+    elif advice:
+        remedy = advice
     else:
         remedy = f"save one input after the other: {['N', *shape]}".replace("'", "")
     return InputError(
