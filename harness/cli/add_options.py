@@ -51,7 +51,7 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]STEPS",
         help="unit (divide by 255), signed (-1 to 1), raw, stored (already quantized), resize, "
-        "pad, with commas; or FILE.py:FUNCTION, your own",
+        "mono, pad, with commas; or FILE.py:FUNCTION, your own",
     )
     add.add_argument(
         "--layout",

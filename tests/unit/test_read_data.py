@@ -407,6 +407,36 @@ def test_the_length_of_a_recording_is_changed_only_on_request() -> None:
     assert add(net, "long", preprocess="pad,signed").vectors.inputs.shape == (4, 8, 1)
 
 
+def test_channels_are_averaged_only_on_request() -> None:
+    left, right = np.full(8, 8192, "<i2"), np.full(8, -16384, "<i2")
+    stereo = wav_bytes(np.stack([left, right], axis=1).tobytes(), channels=2)
+    Path("x.wav").write_bytes(stereo)
+    net = network((8,), scale=1 / 128)
+    message = refused(net, "x.wav")
+    assert "has 8 samples in 2 channels, but the input of net.tflite has [1, 8]" in message
+    assert "to take the mean of the channels, --preprocess mono;" in message
+    assert "--preprocess mono,pad" in refused(network((6,), scale=1 / 128), "x.wav")
+    data = add(net, "x.wav", preprocess="mono,signed")
+    assert data.vectors.inputs.tolist() == [[-16] * 8]
+    assert "the mean of the channels, samples from -1 to 1" in data.preprocessing
+    assert add(network((8, 2), scale=1 / 128), "x.wav").vectors.inputs[0, 0].tolist() == [32, -64]
+    # 16 samples that take turns are no mono recording, neither whole nor padded.
+    assert "in 2 channels" in refused(network((16,), scale=1 / 128), "x.wav")
+    assert "in 2 channels" in refused(network((16, 1), scale=1 / 128), "x.wav", preprocess="pad")
+    Path("mono.wav").write_bytes(wav_bytes(left.tobytes()))
+    assert add(net, "mono.wav", preprocess="mono").vectors.inputs.tolist() == [[32] * 8]
+    save(x=np.zeros((2, 8)))
+    assert "mono is not for an array" in refused(net, "x.npy", preprocess="mono")
+
+
+def test_a_long_recording_names_the_command_that_cuts_it() -> None:
+    Path("x.wav").write_bytes(wav_bytes(bytes(2 * 100)))
+    net = network((8,), scale=1 / 128)
+    assert "sox x.wav part.wav trim 0 8s : newfile : restart" in refused(net, "x.wav")
+    Path("x.wav").write_bytes(wav_bytes(bytes(2 * 9)))
+    assert "sox" not in refused(net, "x.wav")
+
+
 def test_all_recordings_have_one_sample_rate() -> None:
     write_sounds("words")
     net = network((8, 1), scale=1 / 128)
