@@ -5,6 +5,7 @@ their own: in the result of `parse`, indices are in range, shapes match their da
 are in an order in which they can run.
 """
 
+import re
 import struct
 from dataclasses import fields
 from pathlib import PurePath
@@ -27,6 +28,7 @@ MAX_RANK = 8
 MAX_NETWORK = 64 << 20
 """Bytes of the largest file; no microcontroller has that much flash."""
 MAX_TABLES = 20_000  # operators or tensors
+_NEEDED = re.compile(r"at least ([0-9]{1,18}) bytes")  # in the text of struct.error
 
 
 def parse(data: bytes, *, where: str) -> Graph:
@@ -35,13 +37,12 @@ def parse(data: bytes, *, where: str) -> Graph:
     Raises `InputError` if it is not a `.tflite` file, is damaged, or cannot run on any engine:
     several subgraphs, tensors of unknown type, operators out of order.
     """
+    reader = _Reader(data, where)
     try:
-        return _Reader(data, where).graph()
+        return reader.graph()
     except (struct.error, ValueError, IndexError, TypeError) as error:
         # flatbuffers raises one of these for an invalid offset, depending on where it is.
-        raise InputError(
-            f"is damaged: {error}", where=where, remedy="convert or download it again"
-        ) from error
+        raise reader.fail(f"is damaged: {reader.damage(error)}") from error
 
 
 class _Reader:
@@ -53,9 +54,19 @@ class _Reader:
         # In a valid file, an element of a vector or string takes at least one byte, and no two
         # tables share a byte. Without this budget a small file could cause endless work.
         self.budget = 2 * len(data) + 1024
+        self.place = "its header"
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
         return InputError(what, where=self.where, remedy=remedy)
+
+    def damage(self, error: Exception) -> str:
+        """Return where an offset is invalid, and how many bytes the file would need."""
+        needed = _NEEDED.search(str(error))
+        if needed and int(needed[1]) > len(self.data):
+            return (
+                f"{self.place} needs {int(needed[1]):,} bytes, but the file has {len(self.data):,}"
+            )
+        return f"{self.place} has an invalid offset; the file has {len(self.data):,} bytes"
 
     def graph(self) -> Graph:
         if self.data[4:8] != b"TFL3":
@@ -109,6 +120,7 @@ class _Reader:
     def table(self, table: Any, what: str) -> Any:
         if table is None:
             raise self.fail(f"is damaged: {what} is missing")
+        self.place = what
         return table
 
     def text(self, raw: bytes | None) -> str:

@@ -166,7 +166,11 @@ def network_with(kind: str) -> bytes:
 
 
 DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
-    "cut to half": (lambda: dense()[: len(dense()) // 2], "is damaged", "download it again"),
+    "cut to half": (
+        lambda: dense()[: len(dense()) // 2],
+        " bytes, but the file has ",
+        "download it again",
+    ),
     "cut to four bytes": (lambda: dense()[:4], "the identifier TFL3 is missing", "TensorFlow Lite"),
     "random": (
         lambda: np.random.default_rng(1).bytes(5000),

@@ -485,12 +485,46 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
     assert "several labels for a.wav: x/a.wav,dog and y/a.wav,bird" in message
 
 
+def cut(path: str, size: int) -> Callable[[], object]:
+    """Return what leaves `size` bytes of the file `path`."""
+    return lambda: Path(path).write_bytes(Path(path).read_bytes()[:size])
+
+
+def change(path: str, position: int) -> None:
+    """Change one byte of the file `path`."""
+    data = bytearray(Path(path).read_bytes())
+    data[position] ^= 0xFF
+    Path(path).write_bytes(data)
+
+
 def bad(path: str, content: bytes = b"no picture") -> Callable[[], object]:
     return lambda: Path(path).write_bytes(content)
 
 
 BAD_FOLDERS: dict[str, tuple[Callable[[], object], str]] = {
     "damaged": (bad("pets/dog/0.png", b"\x89PNG\r\n\x1a\n" + bytes(9)), "dog/0.png: is"),
+    "empty": (bad("pets/dog/0.png", b""), "dog/0.png: is empty: it has 0 bytes\n  -> copy"),
+    "empty JPEG": (bad("pets/dog/7.jpg", b""), "dog/7.jpg: is empty: it has 0 bytes"),
+    "cut PNG": (
+        cut("pets/dog/0.png", 44),
+        "dog/0.png: is cut short: it has 44 bytes, but the chunk IDAT at byte 33 ends at",
+    ),
+    "start of a PNG": (
+        cut("pets/dog/0.png", 5),
+        "dog/0.png: is cut short: it ends after 5 bytes without PNG's last chunk",
+    ),
+    "changed PNG": (
+        lambda: change("pets/dog/0.png", 45),
+        "dog/0.png: is damaged: the chunk IDAT at byte 33 was changed",
+    ),
+    "cut JPEG": (
+        cut("pets/dog/1.JPG", 300),
+        "dog/1.JPG: is cut short: it ends after 300 bytes without JPEG's end mark",
+    ),
+    "cut BMP": (
+        cut("pets/dog/2.bmp", 60),
+        "dog/2.bmp: is cut short: it has 60 bytes, but its header states",
+    ),
     "no picture": (bad("pets/dog/0.png"), "is not a PNG, JPEG or BMP picture: it is a text file"),
     "LFS": (bad("pets/dog/0.png", b"version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
     "other size": (lambda: Image.new("L", (5, 4)).save("pets/dog/7.png"), "dog/7.png: has 5x4"),
