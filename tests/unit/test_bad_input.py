@@ -94,7 +94,7 @@ def test_the_repository_of_these_tests_is_sound(repository: Repository) -> None:
             ("--target", "qemu-stm23"),
             "harness: unknown target 'qemu-stm23'\n  -> did you mean qemu-stm32",
         ),
-        (("--model", "smal"), "harness: unknown model 'smal'\n  -> did you mean small or "),
+        (("--model", "smal"), "harness: unknown model 'smal'\n  -> did you mean small?\n"),
         (
             ("--engine", "cmsisnn"),
             "harness: unknown engine 'cmsisnn'\n  -> did you mean cmsis-nn?\n",
@@ -185,7 +185,7 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "float": (
         float_network,
         "computes with floats: its input 'in' has type float32",
-        "convert it to full integer, with a representative data set",
+        "convert it to full-integer int8, with these lines:",
     ),
     "unknown operator": (
         lambda: network_with("COS"),

@@ -14,7 +14,15 @@ from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
 CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
+FULL_INTEGER = """convert it to full-integer int8, with these lines:
+     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+     converter.representative_dataset = lambda: ([x[None]] for x in train_inputs[:500])
+     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+     converter.inference_input_type = converter.inference_output_type = tf.int8
+     Or give the Keras model to harness models add, which does this"""
+WITH_16_BITS = (
+    f"{FULL_INTEGER}\n     Or keep the activations of 16 bits, for the engine tflm: docs/tflm.md"
+)
 
 
 class OperatorView:
@@ -139,7 +147,8 @@ class OperatorView:
     def check_int8(self, tensor: Tensor, what: str) -> Tensor:
         """Check that `tensor` is int8 and has one scale."""
         if tensor.dtype != np.int8:
-            self.fail(f"{what} has type {tensor.dtype}; int8 is supported")
+            remedy = WITH_16_BITS if tensor.dtype == np.int16 else ""
+            self.fail(f"{what} has type {tensor.dtype}; int8 is supported", remedy)
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
             self.fail(f"{what} must have one scale and zero point")
         if not tensor.scale[0] > 0:

@@ -24,8 +24,10 @@ from harness.support.suggestions import suggest
 
 Array = npt.NDArray[Any]
 
+TABLES = (".csv", ".tsv", ".txt")
+"""The ends of the names of tables."""
+
 _BLOCK = 1 << 22  # values
-_TABLES = (".csv", ".tsv", ".txt")
 _SAVE_NPY = "save the inputs as one array: np.save('x.npy', inputs)"
 _KINDS = "give .npy, .npz, .csv, .wav, a picture, or a folder of pictures or recordings by class"
 
@@ -69,7 +71,7 @@ def open_samples(spec: str, labels: str | None) -> Samples:
     """
     path, part = split_part(spec)
     suffix = path.suffix.lower()
-    if part and suffix not in {".npz", *_TABLES}:
+    if part and suffix not in {".npz", *TABLES}:
         raise InputError(
             f"names the part {part!r}, but only an .npz file and a table have parts",
             where=spec,
@@ -84,7 +86,7 @@ def open_samples(spec: str, labels: str | None) -> Samples:
     if suffix in {".npy", ".npz"}:
         array = read_array(path, part, remedy=_SAVE_NPY)
         return Samples(path, "array", array)
-    if suffix in _TABLES or _is_text(path):
+    if suffix in TABLES or _is_text(path):
         return _open_table(path, part, labels)
     with open_input(path, remedy=_KINDS) as file:
         kind_text = kind_of(file.read(4096))
