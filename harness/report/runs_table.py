@@ -25,6 +25,7 @@ from harness.report.terminal_table import (
     number_columns,
     verdict_text,
 )
+from harness.results.outcome import outcome_of
 from harness.results.record import Record
 
 # An interrupt needs a stack frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and
@@ -63,7 +64,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             built_with(record.image) * several_builds,
         )
         table.add_row(
-            verdict_text(passed=record.verdict == "passed"),
+            verdict_text(outcome_of(record)),
             _two_lines(record.target.name, " ".join(filter(None, notes))),
             *_row(record, units, timed=timed),
         )
