@@ -22,6 +22,7 @@ from harness.model.graph import (
     Tensor,
 )
 from harness.model.tflite_options import DEFAULTS, OPTIONS
+from harness.support.plural import count_of
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
@@ -77,7 +78,7 @@ class _Reader:
         model = tflite.Model.GetRootAs(self.data, 0)
         if model.SubgraphsLength() != 1:
             raise self.fail(
-                f"has {model.SubgraphsLength()} subgraphs; one is supported",
+                f"has {count_of(model.SubgraphsLength(), 'subgraph')}; one is supported",
                 "convert the model without control flow and with one signature",
             )
         subgraph = self.table(model.Subgraphs(0), "subgraph 0")
@@ -149,7 +150,9 @@ class _Reader:
         shape = self.numbers(table, "Shape")
         signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
-            raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} are supported")
+            raise self.fail(
+                f"{who} has {count_of(len(shape), 'dimension')}; at most {MAX_RANK} are supported"
+            )
         if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
         if any(size < 0 for size in (*shape, *signature[1:])):
@@ -185,7 +188,9 @@ class _Reader:
         if not np.isfinite(scale).all() or (scale < 0).any():
             raise self.fail(f"{who} has a scale that is negative or not finite")
         if zero_point.size not in {1, scale.size}:  # without any, TFLM ignores the scales, too
-            raise self.fail(f"{who} has {scale.size} scales but {zero_point.size} zero points")
+            raise self.fail(
+                f"{who} has {count_of(scale.size, 'scale')} but {zero_point.size} zero points"
+            )
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             outside = zero_point[(zero_point < limits.min) | (zero_point > limits.max)]
@@ -194,7 +199,9 @@ class _Reader:
         if shape == (scale.size,):
             axis = 0  # whatever the file states: some converters give a bias its filter's axis
         if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):
-            raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
+            raise self.fail(
+                f"{who} has {count_of(scale.size, 'scale')} for axis {axis} of shape {shape}"
+            )
         return scale, np.broadcast_to(zero_point, scale.shape), axis
 
     def constant(

@@ -31,7 +31,7 @@ def import_file(path: Path, name: str) -> ModuleType:
 def explained_code(path: Path, what: str, remedy: str) -> Iterator[None]:
     """Raise `InputError` with the line of the file `path` for whatever a user's code raises in it.
 
-    `what` says what failed. Ctrl-C remains an interruption.
+    `what` is what failed. Ctrl-C remains an interruption.
     """
     try:
         yield

@@ -242,7 +242,7 @@ def test_inputs_that_do_not_fit_the_network_s_are_named() -> None:
     save(a=np.zeros((4, 3), np.int8), b=np.zeros((5, 2), np.int8))
     net = network((3,), (2,))
     message = refused(net, "a.npy")
-    assert "--inputs: is given 1 times, but net.tflite has 2 inputs: x [1, 3], y [1, 2]" in message
+    assert "--inputs: is given 1 time, but net.tflite has 2 inputs: x [1, 3], y [1, 2]" in message
     assert "net.tflite has no input 'q'" in refused(net, "a.npy", "q=b.npy")
     assert "names the input 'x' twice" in refused(net, "x=a.npy", "x=a.npy")
     assert "b.npy: holds 5 vectors, but a.npy holds 4" in refused(net, "a.npy", "b.npy")
@@ -730,6 +730,21 @@ def test_options_without_effect_are_refused() -> None:
     for inputs, kind in (("pets", "pictures"), ("x.npy", "arrays")):
         message = refused(net, inputs, rate=8000)
         assert f"--sample-rate: has no effect: it is for recordings, not for {kind}" in message
+
+
+def test_one_of_a_kind_is_singular(desk: Desk) -> None:
+    Path("net.tflite").write_bytes(network((3,), outputs=2).data)
+    _, out, _ = desk.run("add", "net.tflite", "--random", "1")
+    assert "net: 1 vector; agreement" in out
+    Path("one").mkdir()
+    Image.new("L", (6, 4)).save("one/x.png")
+    pictures = network((4, 6), scale=1.0, zero_point=-128)
+    assert add(pictures, "one").data == "1 picture of one"
+    save(x=np.zeros((1, 3), np.int8), y=np.zeros(2, np.int64))
+    message = refused(network((3,)), "x.npy", labels="y.npy")
+    assert "has type int64 and shape [2], but x.npy holds 1 vector\n" in message
+    message = refused(network((3,)), "x.npy", "x.npy")
+    assert "is given 2 times, but net.tflite has 1 input: x" in message
 
 
 def test_a_model_without_data_is_added_in_one_command(desk: Desk) -> None:

@@ -23,6 +23,7 @@ from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
+from harness.support.plural import count_of
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
@@ -102,7 +103,8 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
 
     if not graph.inputs or not graph.outputs:
         fail(
-            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            f"has {count_of(len(graph.inputs), 'input')} and "
+            f"{count_of(len(graph.outputs), 'output')}",
             "convert the model again",
         )
     inputs = [(tensor, "input") for tensor in graph.input_tensors]

@@ -10,6 +10,7 @@ from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, z
 from harness.errors import InputError
 from harness.model.graph import Activation, Graph, Operator, Tensor
 from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier, activation_range
+from harness.support.plural import count_of
 
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
@@ -77,7 +78,8 @@ class OperatorView:
         valid = count == outputs if outputs else count > 0
         if not least <= len(self.operator.inputs) <= most or not valid:
             self.fail(
-                f"has {len(self.operator.inputs)} inputs and {len(self.operator.outputs)} outputs",
+                f"has {count_of(len(self.operator.inputs), 'input')} and "
+                f"{count_of(len(self.operator.outputs), 'output')}",
                 "convert the model again",
             )
 
@@ -191,7 +193,7 @@ class OperatorView:
         if tensor.dtype != np.int32:
             self.fail(f"the bias has type {tensor.dtype}; int32 is supported")
         if tensor.elements != channels:
-            self.fail(f"the bias has {tensor.elements} values for {channels} channels")
+            self.fail(f"the bias has {count_of(tensor.elements, 'value')} for {channels} channels")
         return tensor.data.ravel()
 
     def clamp(self, activation: Activation, tensor: Tensor) -> tuple[int, int]:

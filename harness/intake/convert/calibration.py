@@ -16,6 +16,7 @@ from harness.intake.readers.class_folder import kind_of_name
 from harness.intake.readers.csv_file import open_table
 from harness.intake.readers.table_columns import is_position
 from harness.intake.write_folder import UserData
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
 
@@ -107,9 +108,15 @@ def read_calibration(network: Network, request: DataRequest, data: UserData | No
     step = -(-count // _MOST)
     chosen = tuple(array[::step] for array in inputs)
     used = len(chosen[0])
-    text = f"{used:,} inputs of {where}" if step == 1 else f"{used:,} of {count:,} in {where}"
+    text = (
+        f"{count_of(used, 'input')} of {where}"
+        if step == 1
+        else f"{used:,} of {count:,} in {where}"
+    )
     if used < _FEW:
-        doubts.append(f"only {used} inputs calibrated the quantization: give {_FEW} or more")
+        doubts.append(
+            f"only {count_of(used, 'input')} calibrated the quantization: give {_FEW} or more"
+        )
     if request.inputs and data is not None:
         doubts += [doubt for pair in zip(chosen, vectors, strict=True) for doubt in _range(*pair)]
     return Calibration(chosen, text, tuple(doubts))

@@ -20,6 +20,7 @@ from harness.intake.readers.table_columns import TableColumns
 from harness.support.array_file import npz_names, read_npy, read_npz
 from harness.support.file_kind import kind_of
 from harness.support.input_file import open_input
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 
 Array = npt.NDArray[Any]
@@ -59,8 +60,10 @@ class Samples:
     def __str__(self) -> str:
         if self.folder is None:
             return self.path.name
-        classes = f" in {len(self.folder.classes)} folders" if self.folder.classes else ""
-        return f"{len(self.files):,} {self.kind}s{classes} of {self.path.resolve().name}"
+        classes = (
+            f" in {count_of(len(self.folder.classes), 'folder')}" if self.folder.classes else ""
+        )
+        return f"{count_of(len(self.files), self.kind)}{classes} of {self.path.resolve().name}"
 
 
 def open_samples(spec: str, labels: str | None) -> Samples:
@@ -104,7 +107,7 @@ def read_array(path: Path, name: str, *, remedy: str) -> Array:
     if not name and len(names) == 1:
         name = names[0]
     if name not in names:
-        what = f"has no array {name!r}" if name else f"holds {len(names)} arrays"
+        what = f"has no array {name!r}" if name else f"holds {count_of(len(names), 'array')}"
         known = suggest(name, names) if name else "known: " + ", ".join(sorted(names)[:20])
         raise InputError(what, where=str(path), remedy=f"give {path.name}:ARRAY; {known}")
     return read_npz(path, lambda _: None, remedy=remedy, only=name)[name]
