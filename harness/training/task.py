@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.model.bad_array import format_shape
 from harness.model.folder import Model
 from harness.support.python_file import explained_code, import_file
 from harness.training.keras import missing, tensorflow
@@ -24,10 +25,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Samples:
-    """Preprocessed inputs, float32 [N, *shape], with their labels."""
+    """Preprocessed inputs, float32 [N, *shape], with their labels.
+
+    Raises `InputError` if they are not as many.
+    """
 
     inputs: Floats
     labels: Labels
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.labels):
+            raise InputError(
+                f"the inputs have the shape {format_shape(self.inputs.shape)}, but the labels "
+                f"{format_shape(self.labels.shape)}",
+                where=f"{TRAIN}: Samples",
+                remedy="give one label for each input",
+            )
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -187,6 +187,28 @@ def test_code_of_a_train_py_that_fails_is_named_with_its_line(
         load_task(load_model(folder)).network(1)
 
 
+def test_inputs_and_labels_that_are_not_as_many_name_both_sides(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.training.task.tensorflow", lambda: None)
+    wrong = "from harness.training import Samples\n    import numpy as np\n    Samples("
+    wrong += "np.zeros((3, 4)), np.zeros(2))"
+    (folder / "train.py").write_text(FAILS.replace("open('no')", wrong))
+    message = "train.py: Samples: the inputs have the shape [3, 4], but the labels [2]"
+    assert message in refusal(capsys, "train", "small")
+
+
+@needs_train
+def test_inputs_that_do_not_fit_the_network_name_both_sides(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(text.replace("inputs.astype(", "inputs[:, :-1].astype("))
+    message = refusal(capsys, "train", "small")
+    assert "the inputs have the shape [" in message
+    assert "but the network takes [N, " in message
+
+
 @needs_train
 def test_training_twice_gives_the_same_bytes_and_converting_them_too(
     folder: Path, capsys: pytest.CaptureFixture[str]
