@@ -20,8 +20,8 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE",
-        help="inputs: .npy, .npz[:ARRAY], .csv, .wav, a picture, or a folder of WAV, PNG or JPEG "
-        "files by class; once for each input of the network",
+        help="inputs: .npy, .npz[:ARRAY], .csv[:COLUMNS], .wav, a picture, or a folder of WAV, "
+        "PNG or JPEG files by class; once for each input of the network",
     )
     add.add_argument(
         "--calibrate",
@@ -51,7 +51,7 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]STEPS",
         help="unit (divide by 255), signed (-1 to 1), raw, stored (already quantized), resize, "
-        "pad, with commas; or FILE.py:FUNCTION, your own",
+        "mono, pad, with commas; or FILE.py:FUNCTION, your own",
     )
     add.add_argument(
         "--layout",

@@ -12,6 +12,8 @@ from harness.intake.new_repository import EXAMPLE, TEST, Part, write_repository
 from harness.intake.repository_place import Ci, git_root
 from harness.workspace import Workspace
 
+_OTHER_FILES = 'for C arrays, CSV, WAV and other files: docs/adding.md, "I have a ..."'
+
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Declare the options of the command, whose parser is in `parsers`."""
@@ -48,6 +50,7 @@ def _init(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: AR
     print("\nnext:")
     for command, comment in _next_steps(options.folder, folder):
         print(f"  {command:30}  # {comment}" if comment else f"  {command}")
+    print(f"\n{_OTHER_FILES}")
     return ExitCode.PASSED
 
 
@@ -63,6 +66,7 @@ def _next_steps(named: str, folder: Path) -> list[tuple[str, str]]:
         ("harness run", "all models on virtual-stm32"),
         (TEST, "the same as a test"),
         ("harness models add FILE.tflite --inputs X.npy --labels Y.npy", ""),
+        ("harness models add FILE.keras --inputs X.npy --labels Y.npy --calibrate TRAIN.npy", ""),
         ("harness doctor", "boards, compilers, emulators"),
     ]
     if folder != Path.cwd():

@@ -33,6 +33,7 @@ from harness.model.model_file import DESCRIPTION, METRICS
 from harness.report.network_table import print_network
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.numbers import number
+from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
@@ -194,8 +195,12 @@ def _create(
         origin = None if converted is None else converted.origin
         created = create_model(folder, network, data, options.quality_target, origin)
     recordings = data.vectors.recordings
-    of = "" if recordings is None else f", windows from {len(set(recordings.tolist()))} recordings"
-    print(f"{created.path}: {created.vectors} vectors{of}; {data.task}")
+    of = (
+        ""
+        if recordings is None
+        else f", windows from {count_of(len(set(recordings.tolist())), 'recording')}"
+    )
+    print(f"{created.path}: {count_of(created.vectors, 'vector')}{of}; {data.task}")
     print(f"  inputs: {data.preprocessing}")
     for note in data.notes:
         print(f"  {printable(note)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.errors import ExitCode, InputError
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option, open_store, warn_skipped
+from harness.support.plural import count_of
 from harness.workspace import Workspace
 
 
@@ -70,7 +71,8 @@ def _export(options: argparse.Namespace, workspace: Workspace) -> int:
             write_csv(table, options.csv)
         else:
             write_parquet(table, options.parquet)
-    print(f"{len(table):,} numbers of {table['run'].nunique():,} runs")
+    runs = int(table["run"].nunique())
+    print(f"{count_of(len(table), 'number')} of {count_of(runs, 'run')}")
     return ExitCode.PASSED
 
 

@@ -14,6 +14,7 @@ from harness.harness_toml import tflm_tree
 from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.model.folder import list_models, load_model
+from harness.options.selection import default_models
 from harness.simulator.serve_options import add_options as add_virtual_options
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
@@ -60,11 +61,9 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
         print_targets(list_targets(workspace.targets), Terminal())
         return ExitCode.PASSED
     if options.what == "models":
-        rows = [
-            (name, _described(lambda path: load_model(path).description, path))
-            for name, path in list_models(workspace.models).items()
-        ]
-    elif options.what == "engines":
+        _list_models(workspace)
+        return ExitCode.PASSED
+    if options.what == "engines":
         tflm = tflm_tree(workspace.root)
         rows = [
             (name, _described(lambda n: find_engine(n, tflm).version, name)) for name in ENGINES
@@ -75,6 +74,23 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
         ]
     print_list("", sorted(rows), Terminal())
     return ExitCode.PASSED
+
+
+def _list_models(workspace: Workspace) -> None:
+    """Print the models that run if none is named, and the others below them."""
+    paths = list_models(workspace.models)
+    default = sorted(default_models(workspace))
+    others = sorted(set(paths) - set(default))
+    has_own = bool(list_models(workspace.models[:1]))
+    title = "" if has_own and not others else "your models" if has_own else "bundled models"
+    for heading, names in ((title, default), ("bundled models", others)):
+        rows = [
+            (name, _described(lambda path: load_model(path).description, paths[name]))
+            for name in names
+        ]
+        print_list(heading, rows, Terminal())
+    if others:
+        print(f"harness run takes your models; for a bundled one: harness run --model {others[0]}")
 
 
 def _described(describe: Callable[[T], str], item: T) -> str:

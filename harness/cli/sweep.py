@@ -10,6 +10,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.image.toolchain import find_toolchain
 from harness.options.selection import Selection
 from harness.results.judge.sweep_row import SweepRow
+from harness.results.outcome import outcome_of
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import bench
 from harness.runs.health import Health
@@ -64,7 +65,12 @@ def _run(selection: Selection, row: SweepRow, request: Callable[..., RunRequest]
     record = record_of(run, selection.workspace)
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
     measured = replace(
-        row, numbers=record.numbers, subset=record.subset, reasons=record.reasons, code=code
+        row,
+        numbers=record.numbers,
+        subset=record.subset,
+        reasons=record.reasons,
+        code=code,
+        judged=outcome_of(record) != "ran",
     )
     try:
         keep_record(record, selection.workspace)

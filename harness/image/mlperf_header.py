@@ -10,6 +10,7 @@ from harness.model import tflite_file
 from harness.model.folder import Model
 from harness.model.graph import Graph, Tensor
 from harness.model.mlperf_benchmarks import benchmark_of, content_of
+from harness.support.plural import count_of
 from harness.target.target_file import Target
 
 ENERGY_BAUD = 9600
@@ -111,7 +112,8 @@ def _tensors(model: Model, network: Graph) -> tuple[Tensor, Tensor]:
     inputs, outputs = network.input_tensors, network.output_tensors
     if (len(inputs), len(outputs)) != (1, 1):
         raise InputError(
-            f"has {len(inputs)} inputs and {len(outputs)} outputs; MLPerf Tiny's protocol supports "
+            f"has {count_of(len(inputs), 'input')} and "
+            f"{count_of(len(outputs), 'output')}; MLPerf Tiny's protocol supports "
             "one of each",
             where=str(model.tflite_path),
             remedy="run it with --protocol=link",

@@ -26,6 +26,7 @@ from harness.intake.write_folder import UserData
 from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.vectors import Vectors
+from harness.support.plural import count_of
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _check_counts(inputs: list[InputVectors]) -> None:
     for other in inputs[1:]:
         if len(other.stored) != len(first.stored):
             raise InputError(
-                f"holds {len(other.stored):,} vectors, but {first.samples.path} holds "
+                f"holds {count_of(len(other.stored), 'vector')}, but {first.samples.path} holds "
                 f"{len(first.stored):,}",
                 where=str(other.samples.path),
                 remedy="give the same number of vectors for each input",

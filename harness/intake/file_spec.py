@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.model.bad_array import format_shape
 from harness.model.graph import Tensor
+from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.support.suggestions import suggest
 
@@ -52,7 +53,8 @@ def assign_inputs(
             f"{short_name(tensor.name)} {format_shape(tensor.shape)}" for tensor in tensors
         )
         raise InputError(
-            f"is given {len(specs)} times, but {network} has {len(tensors)} inputs: {names}",
+            f"is given {count_of(len(specs), 'time')}, but {network} has "
+            f"{count_of(len(tensors), 'input')}: {names}",
             where=option,
             remedy=f"give {option} once for each input, in this order, or as NAME=FILE",
         )

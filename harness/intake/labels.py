@@ -15,6 +15,7 @@ from harness.intake.readers.class_folder import FolderContent
 from harness.model.bad_array import format_shape
 from harness.model.model_file import Task
 from harness.support.input_file import MAX_TEXT, read_input
+from harness.support.plural import count_of
 from harness.support.printable import printable
 
 Array = npt.NDArray[Any]
@@ -74,7 +75,7 @@ def read_user_labels(
     if values.ndim == 0 or len(values) != count:
         raise InputError(
             f"has type {values.dtype} and shape {format_shape(values.shape)}, but {inputs} holds "
-            f"{count} vectors",
+            f"{count_of(count, 'vector')}",
             where=str(path),
             remedy=f"save one label for each vector: shape [{count}]",
         )
@@ -92,7 +93,9 @@ def labels_of_folder(folder: FolderContent) -> UserLabels | None:
     """Return the labels that the folders of a folder's files give; None without such folders."""
     if folder.labels is None:
         return None
-    return UserLabels(folder.path, folder.labels, folder.classes, f"{len(folder.classes)} folders")
+    return UserLabels(
+        folder.path, folder.labels, folder.classes, f"{count_of(len(folder.classes), 'folder')}"
+    )
 
 
 def check_classes(labels: UserLabels, task: Task) -> None:
@@ -118,7 +121,7 @@ def order_classes(
     """
     if labels.width and labels.width != classes:
         raise InputError(
-            f"holds one-hot rows of {labels.width}, but {network} has {classes} classes",
+            f"holds one-hot rows of {labels.width}, but {network} has {count_of(classes, 'class')}",
             where=str(labels.path),
             remedy="give each row one column for each class of the network, in the order of its "
             "outputs",
@@ -128,7 +131,7 @@ def order_classes(
         names = _normal_first(names, labels.path)
     if names and len(names) != classes:
         raise InputError(
-            f"{len(names)} classes ({_listed(names)}), but {network} has {classes}",
+            f"{count_of(len(names), 'class')} ({_listed(names)}), but {network} has {classes}",
             where="--classes" if named else str(labels.path),
             remedy="name all classes of the network in the order of its outputs: --classes a,b,c, "
             "or a text file with one name on each line",
@@ -233,7 +236,7 @@ def _named(values: Array, path: Path) -> UserLabels:
         )
     classes, indices = np.unique(values, return_inverse=True)
     names = tuple(str(name) for name in classes)
-    return UserLabels(path, indices.astype(np.int64), names, f"{len(names)} names")
+    return UserLabels(path, indices.astype(np.int64), names, f"{count_of(len(names), 'name')}")
 
 
 def _of_reals(values: Array, path: Path) -> UserLabels:

@@ -25,6 +25,7 @@ from harness.model.model_file import Task
 from harness.model.quantization import quantize
 from harness.model.vectors import Vectors
 from harness.support.input_file import MAX_TEXT, open_input, read_input
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
 Bytes = Literal["int8", "uint8"]
@@ -136,7 +137,7 @@ def _windows(row: _Row, network: Network, reader: _Reader) -> Array:
         raise InputError(
             f"{row.file.name} has {len(data)} bytes"
             + (f" and windows of {row.window}" if row.window else "")
-            + f", but the input of {network.path.name} has {values} values",
+            + f", but the input of {network.path.name} has {count_of(values, 'value')}",
             where=row.where,
             remedy=f"give {values} bytes for each input, or {values * _FLOAT.itemsize} as float32",
         )
@@ -161,7 +162,8 @@ def _task(network: Network, rows: list[_Row]) -> Task:
             return task
     wrong = next(row for row in rows if row.classes != max(outputs, 2))
     raise InputError(
-        f"has {wrong.classes} classes, but {network.path.name} has {outputs} outputs",
+        f"has {count_of(wrong.classes, 'class')}, but {network.path.name} has "
+        f"{count_of(outputs, 'output')}",
         where=wrong.where,
         remedy="give the model that belongs to these files",
     )

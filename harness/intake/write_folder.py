@@ -15,6 +15,7 @@ from harness.model.folder import check_task_labels, count_classes
 from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
 from harness.model.model_file import DESCRIPTION, METRICS, ConvertedFrom, Task
 from harness.model.vectors import Array, Vectors, named_arrays
+from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.support.whole_files import create_folder, npz
 
@@ -186,7 +187,8 @@ def _check_quality(
         doubts += f"\n  the float network reaches {shown_quality(metric, origin.float_quality)}"
     raise InputError(
         f"golden reaches the {SHOWN[metric]} {shown_quality(metric, quality)}, and "
-        f"{shown_chance(metric, chance)} on these {len(user_data.vectors):,} vectors: this cannot "
+        f"{shown_chance(metric, chance)} on these "
+        f"{count_of(len(user_data.vectors), 'vector')}: this cannot "
         f"be a quality target{doubts}",
         where=str(user_data.vectors.path),
         remedy="check that the inputs are scaled as in training and that the labels belong to "
@@ -199,7 +201,8 @@ def check_data(network: Network, user_data: UserData) -> None:
     source, result = network.input, network.output
     if user_data.task == "anomaly-detection" and result.elements != source.elements:
         raise InputError(
-            f"is not an autoencoder: it has {source.elements} inputs and {result.elements} outputs",
+            f"is not an autoencoder: it has {count_of(source.elements, 'input')} and "
+            f"{count_of(result.elements, 'output')}",
             where=str(network.path),
             remedy="give the task classification",
         )

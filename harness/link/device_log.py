@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from harness.support.plural import count_of
 from harness.support.printable import printable, printable_lines
 
 KEPT = 64 * 1024
@@ -46,5 +47,8 @@ class DeviceLog:
 
     def messages(self) -> list[str]:
         """Return the kept messages; one between them says how many were left out."""
-        left_out = f"[{self._messages:,} messages with {self._characters:,} characters left out]"
+        left_out = (
+            f"[{count_of(self._messages, 'message')} with "
+            f"{count_of(self._characters, 'character')} left out]"
+        )
         return [*self._first, *([left_out] if self._messages else []), *self._last]

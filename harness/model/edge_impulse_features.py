@@ -16,6 +16,7 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.model.vectors import Vectors
 from harness.support.input_file import MAX_TEXT, read_input
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 
 _SEPARATOR = re.compile(r"[\s,;]+")
@@ -39,7 +40,8 @@ def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
     for file, values in zip(files, inputs, strict=True):
         if len(values) != len(inputs[0]):
             raise InputError(
-                f"holds {len(values)} numbers, but {files[0].name} holds {len(inputs[0])}",
+                f"holds {count_of(len(values), 'number')}, but {files[0].name} holds "
+                f"{len(inputs[0])}",
                 where=str(file),
                 remedy="copy the raw features of a complete window",
             )

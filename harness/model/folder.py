@@ -33,6 +33,7 @@ from harness.model.vectors_fit import (
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.input_file import read_input
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 
 
@@ -94,7 +95,8 @@ class Model:
         if self.task == "anomaly-detection" and result.elements != source.elements:
             raise InputError(
                 f"anomaly detection needs an autoencoder, but {self.tflite_path.name} "
-                f"has {source.elements} inputs and {result.elements} outputs",
+                f"has {count_of(source.elements, 'input')} and "
+                f"{count_of(result.elements, 'output')}",
                 where=f"{self.path / DESCRIPTION}: task",
                 remedy="give an autoencoder, or another task",
             )
@@ -102,8 +104,8 @@ class Model:
         classes = count_classes(self.task, outputs)
         if self.classes and len(self.classes) != classes:
             raise InputError(
-                f"names {len(self.classes)} classes, but {self.tflite_path.name} "
-                f"has {outputs} outputs",
+                f"names {count_of(len(self.classes), 'class')}, but {self.tflite_path.name} "
+                f"has {count_of(outputs, 'output')}",
                 where=f"{self.path / DESCRIPTION}: classes",
                 remedy="name every class once, in order, or remove `classes`",
             )

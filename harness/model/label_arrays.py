@@ -77,7 +77,7 @@ def _bad_shape(numbers: Array, name: str, count: int, path: Path) -> InputError:
     return bad_array(
         path,
         name,
-        f"has shape {format_shape(numbers.shape)}, but there are {count} inputs",
+        f"has shape {format_shape(numbers.shape)}, but the inputs are {count:,}",
         f"store one {_EACH[name]} for each input: shape [{count}]",
     )
 

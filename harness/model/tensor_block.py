@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.model.graph import Tensor
+from harness.support.plural import count_of
 
 Array = np.ndarray[Any, Any]
 
@@ -55,7 +56,9 @@ def pack(tensors: Sequence[Tensor], values: Sequence[Array]) -> bytes:
 def pack_checked(tensors: Sequence[Tensor], values: Sequence[Array], model: str) -> bytes:
     """Do the same as `pack`; `InputError` if `values` do not fit the inputs of `model`."""
     if len(values) != len(tensors):
-        raise InputError(f"the model takes {len(tensors)} inputs, not {len(values)}", where=model)
+        raise InputError(
+            f"the model takes {count_of(len(tensors), 'input')}, not {len(values)}", where=model
+        )
     for index, (value, tensor) in enumerate(zip(values, tensors, strict=True)):
         if value.dtype != tensor.dtype or value.size != tensor.elements:
             raise InputError(

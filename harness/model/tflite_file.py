@@ -5,6 +5,7 @@ their own: in the result of `parse`, indices are in range, shapes match their da
 are in an order in which they can run.
 """
 
+import re
 import struct
 from dataclasses import fields
 from pathlib import PurePath
@@ -19,12 +20,14 @@ from harness.model.operator_options import (
     Options,
 )
 from harness.model.tflite_options import DEFAULTS, OPTIONS
+from harness.support.plural import count_of
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
 MAX_NETWORK = 64 << 20
 """Bytes of the largest file; no microcontroller has that much flash."""
 MAX_TABLES = 20_000  # operators or tensors
+_NEEDED = re.compile(r"at least ([0-9]{1,18}) bytes")  # in the text of struct.error
 
 
 def parse(data: bytes, *, where: str) -> Graph:
@@ -33,13 +36,12 @@ def parse(data: bytes, *, where: str) -> Graph:
     Raises `InputError` if it is not a `.tflite` file, is damaged, or cannot run on any engine:
     several subgraphs, tensors of unknown type, operators out of order.
     """
+    reader = _Reader(data, where)
     try:
-        return _Reader(data, where).graph()
+        return reader.graph()
     except (struct.error, ValueError, IndexError, TypeError) as error:
         # flatbuffers raises one of these for an invalid offset, depending on where it is.
-        raise InputError(
-            f"is damaged: {error}", where=where, remedy="convert or download it again"
-        ) from error
+        raise reader.fail(f"is damaged: {reader.damage(error)}") from error
 
 
 class _Reader:
@@ -51,9 +53,19 @@ class _Reader:
         # In a valid file, an element of a vector or string takes at least one byte, and no two
         # tables share a byte. Without this budget a small file could cause endless work.
         self.budget = 2 * len(data) + 1024
+        self.place = "its header"
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
         return InputError(what, where=self.where, remedy=remedy)
+
+    def damage(self, error: Exception) -> str:
+        """Return where an offset is invalid, and how many bytes the file would need."""
+        needed = _NEEDED.search(str(error))
+        if needed and int(needed[1]) > len(self.data):
+            return (
+                f"{self.place} needs {int(needed[1]):,} bytes, but the file has {len(self.data):,}"
+            )
+        return f"{self.place} has an invalid offset; the file has {len(self.data):,} bytes"
 
     def graph(self) -> Graph:
         if self.data[4:8] != b"TFL3":
@@ -64,7 +76,7 @@ class _Reader:
         model = tflite.Model.GetRootAs(self.data, 0)
         if model.SubgraphsLength() != 1:
             raise self.fail(
-                f"has {model.SubgraphsLength()} subgraphs; one is supported",
+                f"has {count_of(model.SubgraphsLength(), 'subgraph')}; one is supported",
                 "convert the model without control flow and with one signature",
             )
         subgraph = self.table(model.Subgraphs(0), "subgraph 0")
@@ -107,6 +119,7 @@ class _Reader:
     def table(self, table: Any, what: str) -> Any:
         if table is None:
             raise self.fail(f"is damaged: {what} is missing")
+        self.place = what
         return table
 
     def text(self, raw: bytes | None) -> str:
@@ -135,7 +148,9 @@ class _Reader:
         shape = self.numbers(table, "Shape")
         signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
-            raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} are supported")
+            raise self.fail(
+                f"{who} has {count_of(len(shape), 'dimension')}; at most {MAX_RANK} are supported"
+            )
         if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
         if any(size < 0 for size in (*shape, *signature[1:])):
@@ -171,7 +186,9 @@ class _Reader:
         if not np.isfinite(scale).all() or (scale < 0).any():
             raise self.fail(f"{who} has a scale that is negative or not finite")
         if zero_point.size not in {1, scale.size}:  # without any, TFLM ignores the scales, too
-            raise self.fail(f"{who} has {scale.size} scales but {zero_point.size} zero points")
+            raise self.fail(
+                f"{who} has {count_of(scale.size, 'scale')} but {zero_point.size} zero points"
+            )
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             outside = zero_point[(zero_point < limits.min) | (zero_point > limits.max)]
@@ -180,7 +197,9 @@ class _Reader:
         if shape == (scale.size,):
             axis = 0  # whatever the file states: some converters give a bias its filter's axis
         if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):
-            raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
+            raise self.fail(
+                f"{who} has {count_of(scale.size, 'scale')} for axis {axis} of shape {shape}"
+            )
         return scale, np.broadcast_to(zero_point, scale.shape), axis
 
     def constant(

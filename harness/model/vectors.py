@@ -15,6 +15,7 @@ from harness.errors import InputError
 from harness.model.bad_array import bad_array, format_shape, frozen
 from harness.model.label_arrays import check_integers, read_labels, read_recordings
 from harness.support.array_file import read_npz
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 
 _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
@@ -129,7 +130,7 @@ def load_vectors(path: Path) -> Vectors:
             raise bad_array(
                 path,
                 name,
-                f"holds {len(array)} vectors, but {next(iter(inputs))} holds {count}",
+                f"holds {count_of(len(array), 'vector')}, but {next(iter(inputs))} holds {count}",
                 "store one value of each input for every vector",
             )
     labels = read_labels(arrays, count, path)
@@ -216,7 +217,7 @@ def _golden(
             raise bad_array(
                 path,
                 name,
-                f"has shape {format_shape(golden.shape)}, but there are {count} inputs",
+                f"has shape {format_shape(golden.shape)}, but the inputs are {count:,}",
                 "store one output for each input",
             )
     source = arrays.get("golden_source")

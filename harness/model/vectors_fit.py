@@ -10,6 +10,7 @@ from harness.model.bad_array import bad_array, format_shape
 from harness.model.graph import Graph, Tensor
 from harness.model.tensor_block import sample_shape, without_ones
 from harness.model.vectors import HOW_TO_QUANTIZE, Vectors
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
 
@@ -92,7 +93,7 @@ def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
         raise bad_array(
             vectors.path,
             "labels",
-            f"vector {first} has label {labels[first]}, but {who} {outputs} classes",
+            f"vector {first} has label {labels[first]}, but {who} {count_of(outputs, 'class')}",
             f"count classes from 0 to {outputs - 1}",
         )
 

@@ -121,7 +121,7 @@ class Selection:
         return cls(
             workspace,
             targets,
-            _split_names(options.model) or _default_models(workspace),
+            _split_names(options.model) or default_models(workspace),
             (prebuilt.name,) if prebuilt else _split_names(options.engine) or (DEFAULT_ENGINE,),
             (built.name,) if built else _split_names(options.toolchain) or (default_toolchain(),),
             (built.opt,) if built else _split_names(options.opt) or (DEFAULT_OPT,),
@@ -224,8 +224,8 @@ def _split_names(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _default_models(workspace: Workspace) -> Sequence[str]:
-    """Return the models in the repository; if it has none, the bundled models."""
+def default_models(workspace: Workspace) -> Sequence[str]:
+    """Return the models that run if none is named: the repository's, or else the bundled ones."""
     for root in workspace.models:
         names = list_models([root])
         if names:

@@ -21,6 +21,7 @@ from harness.report.quality_text import agreement_notes, quality_text, subset_no
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.metrics import TICK_UNITS, tick_unit
+from harness.results.outcome import outcome_of
 from harness.results.record import Record
 from harness.results.store.store import Point
 from harness.support.printable import printable
@@ -95,6 +96,7 @@ def _environment() -> Environment:
         legend_of,
         other_golden,
         quality_text,
+        outcome_of,
         target_text,
         agreement_notes,
         subset_notes,

@@ -2,6 +2,7 @@
 
 from harness.measure.number import Number
 from harness.report.plain_text import error_of
+from harness.results.outcome import outcome_of
 from harness.results.record import Record
 
 
@@ -13,7 +14,7 @@ def properties(record: Record) -> list[tuple[str, str]]:
         ("model", record.model.name),
         ("engine", record.engine),
         ("toolchain", f"{image.toolchain} {image.optimize}"),
-        ("verdict", record.verdict),
+        ("verdict", outcome_of(record)),
         *([("subset", str(record.subset))] if record.subset else []),
         *((name, _text(number)) for name, number in record.numbers.items()),
     ]

@@ -14,6 +14,7 @@ from harness.report.quality_text import agreement_notes, quality_text, subset_no
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.compare import Delta, Judged
+from harness.results.outcome import outcome_of
 from harness.support.printable import printable
 from harness.support.whole_files import unwritable
 
@@ -127,7 +128,7 @@ def _row(status: CombinationStatus) -> list[str]:
         escaped(record.model.name),
         escaped(record.target.name),
         *map(escaped, status.build),
-        "**✗ failed**" if status.failed else "passed",
+        "**✗ failed**" if status.failed else outcome_of(record),
         f"{SHOWN[record.model.metric]} {escaped(quality_text(record))}",
         f"{record.differing:,}{f' in {record.subset}' if record.subset else ''}",
     ]

@@ -46,7 +46,7 @@ def _row(outcome: Outcome) -> list[str | Text]:
         not_run = Text("✗ not run", "bold red") if outcome.code else Text("not run", "dim")
         return [not_run, one.id, "", f"\n{goal}"]
     return [
-        verdict_text(passed=not outcome.code),
+        verdict_text("failed" if outcome.code else "passed"),
         one.id,
         run.model.name,
         Text(f"{run.quality:.4f}\n{goal}", "" if outcome.reached else "red"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from harness.model.metric import SHOWN, reached, shown_chance, shown_quality, shown_target
+from harness.results.outcome import misses
 from harness.results.record import Record
 from harness.support.printable import printable
 
@@ -25,8 +26,8 @@ def is_missed(record: Record) -> bool:
 
     The target is that of all vectors: on a subset, golden may miss it, too.
     """
-    golden_too = record.subset is not None and _misses(record, "_golden")
-    return _misses(record) and not golden_too
+    golden_too = record.subset is not None and misses(record, "_golden")
+    return misses(record) and not golden_too
 
 
 def subset_notes(records: Iterable[Record]) -> Iterator[str]:
@@ -36,21 +37,15 @@ def subset_notes(records: Iterable[Record]) -> Iterator[str]:
         subsets = ", ".join(dict.fromkeys(str(record.subset) for record in partial))
         yield f"{subsets}: such a run is not compared with runs of all vectors"
     for record in partial:
-        if _misses(record) and _misses(record, "_golden"):
+        if misses(record) and misses(record, "_golden"):
             metric = record.model.metric
             number = record.numbers[f"{metric}_golden"]
             golden = shown_quality(metric, number.value, printable(number.unit))
             yield (
-                f"{record.model.name} on {record.target.name}: {SHOWN[metric]} "
-                f"{quality_text(record)} misses the target, but so does golden on these vectors "
-                f"({golden}): run all vectors to judge it"
+                f"{record.model.name} on {record.target.name} ran, but neither passed nor failed: "
+                f"{SHOWN[metric]} {quality_text(record)} misses the target, but so does golden on "
+                f"these vectors ({golden}): run all vectors to judge it"
             )
-
-
-def _misses(record: Record, whose: str = "") -> bool:
-    metric, numbers = record.model.metric, record.numbers
-    value, target = numbers[f"{metric}{whose}"].value, numbers[f"{metric}_target"].value
-    return not reached(metric, value, target)
 
 
 def chance_warning(record: Record) -> str:

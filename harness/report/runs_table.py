@@ -25,7 +25,9 @@ from harness.report.terminal_table import (
     number_columns,
     verdict_text,
 )
+from harness.results.outcome import outcome_of
 from harness.results.record import Record
+from harness.support.plural import count_of
 
 # An interrupt needs a stack frame with the FPU's registers, 104 bytes (Armv7-M ARM, B1.5.6), and
 # room for its handler. In another run it may come when the stack is deeper than in this run.
@@ -63,7 +65,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             built_with(record.image) * several_builds,
         )
         table.add_row(
-            verdict_text(passed=record.verdict == "passed"),
+            verdict_text(outcome_of(record)),
             _two_lines(record.target.name, " ".join(filter(None, notes))),
             *_row(record, units, timed=timed),
         )
@@ -96,7 +98,8 @@ def _warnings(record: Record) -> Iterator[str]:
             f"at most {max(record.looks)} x: each may have cost some cycles"
         )
     if record.retries:
-        yield f"{record.retries} retransmissions; the line is noisy or the machine is busy"
+        count = count_of(record.retries, "retransmission")
+        yield f"{count}; the line is noisy or the machine is busy"
 
 
 def _has(unit: str, record: Record) -> bool:

@@ -51,7 +51,7 @@ def print_sweep(rows: Sequence[SweepRow], console: Console) -> None:
         table.add_line(keeping(title, target, model, style="bold"))
         for row in sorted(group, key=_passed):
             built = (*[row.engine] * several, f"{row.toolchain} {row.opt}")
-            verdict = verdict_text(passed=_passed(row))
+            verdict = verdict_text(row.outcome)
             table.add_row(verdict, *built, *_figures(row, units, estimated=bool(estimates)))
     table.print_to(console)
     for line in _kinds(units, estimates):

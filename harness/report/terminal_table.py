@@ -20,6 +20,7 @@ from harness.report.terminal_lines import (
     print_lines,
     wrapped,
 )
+from harness.results.outcome import Outcome
 
 TICK_HEADINGS: Mapping[str, str] = {"instructions": "instr.", "cycles": "cycles"}
 """The units of ticks, and their short headings, in the order of columns."""
@@ -57,9 +58,11 @@ def number_columns(*headings: str) -> list[Column]:
     return [Column(heading, "number", right=True) for heading in headings]
 
 
-def verdict_text(*, passed: bool) -> Text:
-    """Return the verdict of a row; a failure has a mark, because a log has no colours."""
-    return Text("passed", "green") if passed else Text("✗ failed", "bold red")
+def verdict_text(outcome: Outcome) -> Text:
+    """Return the outcome of a row; a failure has a mark, because a log has no colours."""
+    if outcome == "failed":
+        return Text("✗ failed", "bold red")
+    return Text(outcome, "green" if outcome == "passed" else "yellow")
 
 
 class TerminalTable:

@@ -12,6 +12,7 @@ from harness.measure.subset import Subset, order_of
 from harness.model.folder import Model
 from harness.model.metric import SHOWN
 from harness.model.vectors import Vectors
+from harness.support.plural import count_of
 
 Indices = npt.NDArray[np.int64]
 
@@ -96,14 +97,15 @@ def _check(model: Model, asked: int, least: int) -> None:
     count = len(model.vectors)
     if asked > count:
         raise InputError(
-            f"{asked:,} vectors are asked for, but {model.name} has {count:,}",
+            f"{count_of(asked, 'vector')} are asked for, but {model.name} has {count:,}",
             where=f"--vectors={asked}",
             remedy=f"give at most {count}, or leave it out to run all",
         )
     if asked < least:
         kind = "vector" if model.vectors.recordings is None else "recording"
         raise InputError(
-            f"{SHOWN[model.metric]} of {model.name} needs at least {least:,} vectors: one normal "
+            f"{SHOWN[model.metric]} of {model.name} needs at least "
+            f"{count_of(least, 'vector')}: one normal "
             f"and one abnormal {kind}",
             where=f"--vectors={asked}",
             remedy=f"give at least {least}",

@@ -32,6 +32,7 @@ _OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 _ENCRYPTED = 1  # bit of `flag_bits`
 _END = struct.Struct("<4s4H2LH")  # end of central directory: APPNOTE.TXT, 4.3.16
 _LOCATOR = 20  # bytes before it, with which another directory replaces the one in it: 4.3.15
+_LARGEST = 1 << 63  # bytes that a message shows
 _MAX_DIRECTORY = 1 << 20  # bytes of the list of a zip's members
 # What NumPy's parser of a header raises, which evaluates it as a Python literal.
 _BAD_HEADER = (
@@ -69,7 +70,11 @@ def read_npz(
     arrays = {}
     with _open_archive(path, remedy) as archive:
         for name, member in _members(archive, path, check_name, remedy, only).items():
-            with _explained_damage(f"{path}: {name}", remedy):
+            what = (
+                f"is damaged: its {member.file_size:,} bytes, packed at byte "
+                f"{member.header_offset:,} of the file, cannot be unpacked"
+            )
+            with _explained_damage(what, f"{path}: {name}", remedy):
                 arrays[name] = _parse(_content(archive, member), f"{path}: {name}")
     return arrays
 
@@ -91,18 +96,20 @@ def _open_archive(path: Path, remedy: str) -> Iterator[zipfile.ZipFile]:
                 where=str(path),
                 remedy=remedy_for_kind(start, remedy),
             )
-        with _explained_damage(str(path), remedy):
+        what = "is damaged: its list of arrays cannot be read"
+        with _explained_damage(what, str(path), remedy):
             _check_end(file, path, remedy)
             with zipfile.ZipFile(file) as archive:
                 yield archive
 
 
 @contextmanager
-def _explained_damage(where: str, remedy: str) -> Iterator[None]:
+def _explained_damage(what: str, where: str, remedy: str) -> Iterator[None]:
+    """Raise `InputError` for what zipfile raises; its texts are for programmers."""
     try:
         yield
     except _BAD_ZIP as error:
-        raise InputError(f"is damaged: {error}", where=where, remedy=remedy) from error
+        raise InputError(what, where=where, remedy=remedy) from error
 
 
 def _check_end(file: BinaryIO, path: Path, remedy: str) -> None:
@@ -113,7 +120,8 @@ def _check_end(file: BinaryIO, path: Path, remedy: str) -> None:
     file.seek(0)
     locator, end = tail[: -_END.size], tail[-_END.size :]
     if not end.startswith(b"PK\5\6") or len(end) < _END.size:
-        raise InputError("is damaged or cut off", where=str(path), remedy=remedy)
+        what = f"is cut short: its list of arrays is not at the end of its {size:,} bytes"
+        raise InputError(what, where=str(path), remedy=remedy)
     if _END.unpack(end)[5] > _MAX_DIRECTORY or locator.startswith(b"PK\6\7"):
         raise InputError("has too many members for an .npz file", where=str(path), remedy=remedy)
 
@@ -161,8 +169,12 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     with archive.open(member) as file:
         content = file.read(member.file_size)  # without a number, zipfile decompresses 2 GiB
     if len(content) != member.file_size:
-        raise zipfile.BadZipFile(f"it holds {len(content)} bytes, not {member.file_size}")
+        raise zipfile.BadZipFile
     return content
+
+
+def _shown(size: int) -> str:
+    return f"{size:,} bytes" if abs(size) < _LARGEST else "too many bytes"
 
 
 def _parse(data: bytes, where: str) -> Array:
@@ -188,7 +200,7 @@ def _parse(data: bytes, where: str) -> Array:
     if min(shape, default=0) < 0 or not dtype.itemsize or count * dtype.itemsize != content:
         raise InputError(
             f"is damaged: it declares {'x'.join(map(str, shape))[:80] or 'one'} values of type "
-            f"{dtype}, but holds {content:,} bytes",
+            f"{dtype}, {_shown(count * dtype.itemsize)}, but holds {content:,}",
             where=where,
             remedy="save it again",
         )
@@ -196,4 +208,8 @@ def _parse(data: bytes, where: str) -> Array:
         values = np.frombuffer(data, dtype, offset=file.tell()) if count else np.empty(0, dtype)
         return values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
     except ValueError as error:  # too many dimensions, or one that is too large
-        raise InputError(f"is damaged: {error}", where=where, remedy="save it again") from error
+        raise InputError(
+            f"is damaged: NumPy has no arrays of the shape {'x'.join(map(str, shape))[:80]}",
+            where=where,
+            remedy="save it again",
+        ) from error

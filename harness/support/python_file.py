@@ -1,7 +1,10 @@
-"""Imports a user's Python file by its path."""
+"""Imports a user's Python file by its path, and explains what its code raises."""
 
 import importlib.util
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -22,3 +25,31 @@ def import_file(path: Path, name: str) -> ModuleType:
     sys.modules[name] = module  # its dataclasses look it up there
     spec.loader.exec_module(module)
     return module
+
+
+@contextmanager
+def explained_code(path: Path, what: str, remedy: str) -> Iterator[None]:
+    """Raise `InputError` with the line of the file `path` for whatever a user's code raises in it.
+
+    `what` is what failed. Ctrl-C remains an interruption.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = traceback.format_exception_only(error)[-1].strip().splitlines()[-1]
+        raise InputError(f"{what}: {message}", where=_place(error, path), remedy=remedy) from error
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """Return the line of the file `path` in which `error` arose, or the file."""
+    resolved = str(path.resolve())
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if str(Path(frame.filename).resolve()) == resolved
+    ]
+    if isinstance(error, SyntaxError) and error.lineno:
+        lines = [error.lineno]
+    return f"{path}: line {lines[-1]}" if lines else str(path)

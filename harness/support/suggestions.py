@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _MOST = 3
-_SIMILAR = 0.5
+_SIMILAR = 0.65  # as difflib compares them: a typing error, not another word
 _LEAST_PART = 3  # characters of a name that is only a part of others
 
 
@@ -14,8 +14,13 @@ def suggest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = similar(name, names)
     if near:
-        return "did you mean " + " or ".join(near) + "?"
+        return did_you_mean(near)
     return "known: " + (", ".join(names) or "none")
+
+
+def did_you_mean(near: Iterable[str]) -> str:
+    """Return the question that names what is `near`."""
+    return f"did you mean {' or '.join(near)}?"
 
 
 def similar(name: str, known: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.errors import InputError
 from harness.support.memory_map import Region
+from harness.support.suggestions import did_you_mean
 from harness.target.target_file import Core
 
 _PACK_CORES: Mapping[str, tuple[Core, Core]] = {  # without and with a floating-point unit
@@ -108,7 +109,7 @@ def _unknown(name: str, chip: str) -> InputError:
         better = "".join(f"chip:{each}, built in, or " for each in found[:1] if each != on_board)
         near = f"this is a board; its chip is {better}chip:{on_board}"
     elif found:
-        near = f"did you mean {' or '.join(found)}?"
+        near = did_you_mean(found)
     else:
         near = "`pyocd list --targets` lists the chips that it knows"
     wanted = on_board or chip

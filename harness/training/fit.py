@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import InputError
 from harness.model import model_file
+from harness.model.bad_array import format_shape
 from harness.training.keras import SEED, tensorflow
-from harness.training.task import Samples, Task
+from harness.training.task import TRAIN, Samples, Task
 
 
 def train(task: Task, kind: model_file.Task, samples: Samples, say: Callable[[str], None]) -> Any:
@@ -18,6 +20,14 @@ def train(task: Task, kind: model_file.Task, samples: Samples, say: Callable[[st
     """
     tf = tensorflow()
     network = task.network(None)
+    if network.input_shape[1:] != samples.inputs.shape[1:]:
+        takes = str(["N", *network.input_shape[1:]]).replace("'", "")
+        raise InputError(
+            f"the inputs have the shape {format_shape(samples.inputs.shape)}, but the network "
+            f"takes {takes}",
+            where=f"{TRAIN}: load",
+            remedy="return inputs of the network's shape, or change the network",
+        )
     steps = task.epochs * -(-len(samples) // task.batch)
     rate = tf.keras.optimizers.schedules.CosineDecay(task.learning_rate, steps)
     network.compile(tf.keras.optimizers.Adam(rate), _loss(kind, network.output_shape))

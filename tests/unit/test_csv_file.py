@@ -25,7 +25,8 @@ def read(path: Path, text: str | bytes, wanted: str = "") -> list[list[float]]:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     table = open_table(path, wanted)
     without = table.column(wanted) if wanted else None
-    numbers: list[list[float]] = read_numbers(table, without).tolist()
+    kept = [column for column in range(table.columns) if column != without]
+    numbers: list[list[float]] = read_numbers(table, kept).tolist()
     return numbers
 
 
@@ -77,6 +78,61 @@ def test_the_column_of_the_labels_is_left_out(path: Path) -> None:
     assert read(path, "1,2,idle\n3,4,walk\n", "-1") == [[1, 2], [3, 4]]
 
 
+CHOICES = {
+    "ax,ay,az": [1, 2, 3],
+    "az, ax": [3, 1],
+    "1-3": [1, 2, 3],
+    "ax-az": [1, 2, 3],
+    "time,2-3": [0, 2, 3],
+    "1--2": [1, 2, 3],
+    "0": [0],
+    "-1": [4],
+    "-4--2": [1, 2, 3],
+    "label,-2": [4, 3],
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_columns_are_chosen_by_name_number_or_range(path: Path, choice: str) -> None:
+    path.write_text("time,ax,ay,az,label\n0,1,2,3,4\n5,6,7,8,9\n")
+    assert open_table(path).choose(choice) == CHOICES[choice]
+
+
+def test_a_name_is_a_column_before_it_is_a_number_or_range(path: Path) -> None:
+    path.write_text('a,1-2,"x,y",7\n0.5,1,2,3\n4,5,6,7\n')
+    table = open_table(path, "a")
+    assert [table.choose(name) for name in ("1-2", "x,y", "7", "1-3")] == [[1], [2], [3], [1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("ax,aw", "has no column 'aw'; it has 4 columns: time, ax, ay, az\n  -> .*1-3"),
+        ("4", "has no column '4'"),
+        ("1-4", "has no column '1-4'"),
+        ("", "has no column ''"),
+        ("ax,", "has no column ''"),
+        ("az-ax", "the range az-ax ends before it begins"),
+        ("1-3,ay", "names the column ay twice"),
+    ],
+)
+def test_a_wrong_choice_of_columns_is_explained(path: Path, choice: str, message: str) -> None:
+    path.write_text("time,ax,ay,az\n0,1,2,3\n")
+    with pytest.raises(InputError, match=message):
+        open_table(path).choose(choice)
+
+
+@given(positions=st.lists(st.integers(0, 11), min_size=1, unique=True), named=st.booleans())
+def test_what_a_message_shows_chooses_the_same_columns(
+    path: Path, positions: list[int], named: bool
+) -> None:
+    header = ",".join(f"c-{number}" for number in range(12)) + "\n"
+    path.write_text(header * named + ",".join(["0.5"] * 12) + "\n")
+    table = open_table(path)
+    shown = table.as_typed(positions)
+    assert table.choose(shown.rpartition(":")[2]) == positions
+
+
 @pytest.mark.parametrize(("wanted", "labels"), [("0", ["0", "1", "0"]), ("-1", ["1", "1", "0"])])
 def test_the_number_of_a_column_is_no_header(path: Path, wanted: str, labels: list[str]) -> None:
     path.write_text("0,-1,1\n1,5,1\n0,7,0\n")
@@ -106,7 +162,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "infinite": ("1,2\n3,1e999\n", "line 2, column 2: 1e999 is not a finite number"),
     "underscore": ("1,2\n3,1_000\n", "'1_000' is not a number"),
     "ragged": ("1,2\n3,4,5\n", "line 2: has 3 cells, but the first row has 2"),
-    "short": ("1,2\n3\n", "line 2: has 1 cells, but the first row has 2"),
+    "short": ("1,2\n3\n", "line 2: has 1 cell, but the first row has 2"),
     "decimal comma": ('1.5,2\n"2,5",3\n', "'2,5' has a decimal comma"),
     "points, too": (
         "1.5;2\n3;1,234\n",

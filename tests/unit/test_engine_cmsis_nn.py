@@ -22,7 +22,8 @@ from tests.support import graphs
 from tests.support.engine_host import NN, Host
 from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
 
-SHARED = Path(__file__).parents[3] / "shared" / "mlperf-tiny"
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "mlperf-tiny"
 # One operator at a time: what each case changes of an image of 7x6x5 values.
 
 Layer = Callable[[Builder, int], int]
@@ -334,13 +335,41 @@ def refused(model: bytes, tmp_path: Path, core: str = "cortex-m4f") -> str:
     return f"{caught.value.what} -> {caught.value.remedy}"
 
 
+CONVERTER = (
+    "converter.optimizations = [tf.lite.Optimize.DEFAULT]",
+    "converter.representative_dataset = lambda: ([x[None]] for x in train_inputs[:500])",
+    "converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]",
+    "converter.inference_input_type = converter.inference_output_type = tf.int8",
+)
+
+
 def test_a_float_model_is_refused(tmp_path: Path) -> None:
     b = Builder()
     source = b.tensor((1, 4), dtype=np.float32)
     message = refused(b.build([source], [source]), tmp_path)
     assert "computes with floats" in message
-    assert "representative_dataset" in message
-    assert "full integer" in message
+    for line in CONVERTER:
+        assert f"\n     {line}\n" in message
+    assert "full-integer int8" in message
+    assert "16 bits" not in message
+
+
+@pytest.mark.parametrize("kind", ["float", "dynamic", "int16"])
+def test_the_converter_s_other_networks_are_refused_with_the_lines_to_set(
+    kind: str, tmp_path: Path
+) -> None:
+    path = ROOT.parent / "shared" / "cases" / "models" / f"converter_{kind}.tflite"
+    if not path.exists():
+        pytest.skip("the converter's networks are not here")
+    message = refused(path.read_bytes(), tmp_path)
+    for line in CONVERTER:
+        assert f"\n     {line}\n" in message
+    assert ("for the engine tflm: docs/tflm.md" in message) == (kind == "int16")
+
+
+def test_the_page_has_the_converter_s_lines() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    assert "\n".join(CONVERTER[:3]) in page
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16])

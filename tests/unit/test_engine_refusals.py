@@ -338,7 +338,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"result": (1, 40000, 12, 3)}),
         "exceeds 32767",
     ),
-    "number of inputs": (lambda: layer("RELU", int8(2)), "has 2 inputs and 1 outputs"),
+    "number of inputs": (lambda: layer("RELU", int8(2)), "has 2 inputs and 1 output"),
 }
 
 

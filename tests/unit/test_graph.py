@@ -173,7 +173,7 @@ def retensor(index: int, **values: object) -> Callable[[Builder], None]:
         (retensor(1, scale=[0.1] * 2, zero_point=[0] * 3), "2 scales but 3 zero points"),
         (retensor(1, scale=[0.1] * 3, zero_point=[0] * 3), "3 scales for axis 0 of shape"),
         (retensor(1, scale=[0.1] * 4, zero_point=[0] * 4, axis=7), "4 scales for axis 7"),
-        (retensor(0, zero_point=[]), "1 scales but 0 zero points"),
+        (retensor(0, zero_point=[]), "1 scale but 0 zero points"),
         (retensor(0, zero_point=[300]), "has zero point 300, which int8 cannot hold"),
         (retensor(0, dtype=3, zero_point=[256]), "has zero point 256, which uint8 cannot hold"),
         (retensor(3, zero_point=[1 << 32]), "zero point 4294967296, which int32 cannot hold"),

@@ -76,6 +76,11 @@ def test_a_new_folder_gets_every_part(folder: Path, capsys: CAPTURE) -> None:
     assert "harness run" in text
     assert "pytest --target=virtual-stm32" in text
     assert "git init" in text
+    for page in (text, (folder / "README.md").read_text()):
+        assert "harness models add FILE.tflite --inputs" in page
+        assert "harness models add FILE.keras --inputs X.npy --labels Y.npy --calibrate" in page
+        assert "docs/adding.md" in page
+    assert "\n# I have a ...\n" in "\n" + (ROOT / "docs" / "adding.md").read_text()
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])

@@ -132,8 +132,8 @@ def described(descr: str, shape: str, *, fortran: bool = False) -> str:
 BAD_ARRAYS = {
     "huge": (npy(described("'<f4'", f"({1 << 40}, {1 << 40})")), "is damaged: it declares"),
     "negative": (npy(described("'<f4'", "(-1,)")), "is damaged: it declares"),
-    "more than there is": (npy(described("'|i1'", "(9,)"), bytes(8)), "but holds 8 bytes"),
-    "less than there is": (npy(described("'|i1'", "(7,)"), bytes(8)), "but holds 8 bytes"),
+    "more than there is": (npy(described("'|i1'", "(9,)"), bytes(8)), "but holds 8"),
+    "less than there is": (npy(described("'|i1'", "(7,)"), bytes(8)), "but holds 8"),
     "too many sides": (npy(described("'|i1'", str((1,) * 70)), b"\0"), "is damaged"),
     "no size": (npy(described("'<U0'", "(5,)")), "is damaged"),
     "objects": (npy(described("'|O'", "(1,)"), pickle.dumps([1])), "holds Python objects"),

@@ -297,7 +297,7 @@ def test_mlperf_tiny_s_own_keywords(desk: Desk) -> None:
     folder = MLPERF_TINY / "vectors" / "kws01"
     code, out, _ = desk.run("import-mlperf", folder, "--model", network)
     assert code == ExitCode.PASSED
-    assert "1000 vectors; classification" in out
+    assert "1,000 vectors; classification" in out
     assert "quality of golden: 0.9010" in out
     assert desk.model("kws01").quality_target == 0.9
 

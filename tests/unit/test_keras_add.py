@@ -20,11 +20,14 @@ from PIL import Image
 
 from harness.cli import keras_conversion
 from harness.errors import ExitCode, InputError
+from harness.intake.add_model import DataRequest, read_data
 from harness.intake.convert import conversion, onnx_source
+from harness.intake.convert.calibration import read_calibration, separate_steps
 from harness.intake.convert.convert_user_model import by_name
 from harness.intake.convert.int8_loss import cost, is_high, shown_cost, worst_layers
 from harness.intake.convert.keras_source import digest_of, is_keras_model
 from harness.intake.convert.refusals import refusal, unsupported
+from harness.intake.inputs.sample_blocks import InputOptions
 from harness.model.tflite_file import parse
 from harness.support.progress import Progress
 from harness.support.toml_file import load
@@ -150,6 +153,35 @@ def test_a_table_of_calibration_has_the_column_of_labels_too(desk: Desk, answers
     code, out, err = desk.run("add", "net.keras", *names, "--quality-target", "0")
     assert code == ExitCode.PASSED, err
     assert "calibrated with 120 inputs of training.csv" in out
+
+
+@pytest.mark.parametrize("column", ["label", "-1"])
+@pytest.mark.parametrize("table", ["training.csv", "training.csv:a,b,c", "training.csv:0-2"])
+def test_the_labels_are_left_out_of_the_table_of_one_of_several_inputs(
+    desk: Desk, table: str, column: str
+) -> None:
+    for name in ("test.csv", "training.csv"):
+        np.savetxt(name, np.c_[X, LABELS], "%g", ",", header="a,b,c,label", comments="")
+    save(x=X[:, :2], c=X[:, :2])
+    labels = f"test.csv:{column}"
+    options = InputOptions(labels=labels)
+    request = DataRequest(("x.npy", "test.csv"), labels=labels, options=options)
+    net = network((2,), (3,), dtype=np.float32)
+    requests = separate_steps(net, (f"y={table}", "x=c.npy"), request)
+    calibration = read_calibration(net, requests.calibration, read_data(net, requests.vectors))
+    assert np.allclose(calibration.inputs[1], X, rtol=1e-4)
+    assert calibration.inputs[1].shape == (120, 3)
+
+
+def test_a_table_of_calibration_needs_no_labels(desk: Desk) -> None:
+    np.savetxt("test.csv", np.c_[X, LABELS], "%g", ",", header="a,b,c,label", comments="")
+    np.savetxt("training.csv", X, "%g", ",", header="a,b,c", comments="")
+    options = InputOptions(labels="test.csv:label")
+    request = DataRequest(("test.csv",), labels="test.csv:label", options=options)
+    net = network((3,), dtype=np.float32)
+    requests = separate_steps(net, ("training.csv",), request)
+    calibration = read_calibration(net, requests.calibration, read_data(net, requests.vectors))
+    assert calibration.inputs[0].shape == (120, 3)
 
 
 NOT_APPLIED = "calibration: {} holds inputs of the network already: --preprocess is not applied"

@@ -253,5 +253,5 @@ def test_a_name_that_is_too_long_is_refused() -> None:
 def test_a_timestamp_is_a_number_of_at_most_15_digits(lap: str) -> None:
     damaged = [line if "lap" not in line else f"m-lap-us-{lap}" for line in LINES]
     assert parse_infer(lines(damaged), 1).microseconds is None
-    with pytest.raises(DamagedAnswerError, match="m-lap-us was received 1 times"):
+    with pytest.raises(DamagedAnswerError, match="m-lap-us was received 1 time,"):
         parse_infer(lines([*damaged, "m-lap-us-1"]), 1)

@@ -269,5 +269,5 @@ def test_the_protocol_has_one_input(folder: Path) -> None:
     sources = [b.activation((1, 3), 0.1, 0), b.activation((1, 3), 0.1, 0)]
     model = own(folder)
     network = b.build(sources, [b.add(*sources)])
-    with pytest.raises(InputError, match="has 2 inputs and 1 outputs"):
+    with pytest.raises(InputError, match="has 2 inputs and 1 output"):
         write_model_header(dataclasses.replace(model, tflite=network), folder)

@@ -455,7 +455,7 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "second golden too short": (
         lambda held: {**drop("golden")(held), "golden_0": A, "golden_1": A[:3]},
         "golden_1",
-        "has shape [3, 3], but there are 4 inputs",
+        "has shape [3, 3], but the inputs are 4",
         "one output for each input",
     ),
     "golden of several without source": (
@@ -499,13 +499,13 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "labels too few": (
         put(labels=np.zeros(3, np.int64)),
         "labels",
-        "has shape [3], but there are 4 inputs",
+        "has shape [3], but the inputs are 4",
         "shape [4]",
     ),
     "labels one-hot": (
         put(labels=np.zeros((4, 2), np.int64)),
         "labels",
-        "has shape [4, 2], but there are 4 inputs",
+        "has shape [4, 2], but the inputs are 4",
         "one label for each input",
     ),
     "recordings not whole": (
@@ -517,7 +517,7 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "recordings too few": (
         put(recordings=np.zeros(3, np.int64)),
         "recordings",
-        "has shape [3], but there are 4 inputs",
+        "has shape [3], but the inputs are 4",
         "one recording for each input",
     ),
     "recording of two labels": (
@@ -535,7 +535,7 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
     "golden too short": (
         put(golden=np.zeros((3, 2), np.int8)),
         "golden",
-        "has shape [3, 2], but there are 4 inputs",
+        "has shape [3, 2], but the inputs are 4",
         "one output for each input",
     ),
     "golden of unknown source": (
@@ -604,7 +604,10 @@ def test_a_damaged_npz_is_explained(tmp_path: Path) -> None:
     at = data.index(arrays()["inputs"].tobytes())
     data[at] ^= 0xFF
     path.write_bytes(data)
-    assert message(lambda: load_vectors(path)).startswith(f"{path}: inputs: is damaged: Bad CRC")
+    size = 128 + arrays()["inputs"].nbytes  # with its header
+    assert message(lambda: load_vectors(path)).startswith(
+        f"{path}: inputs: is damaged: its {size} bytes, packed at byte 0 of the file, cannot be "
+    )
 
 
 # Vectors against the network

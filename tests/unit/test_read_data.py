@@ -109,7 +109,7 @@ def test_one_array_of_several_is_chosen_by_name() -> None:
     assert "holds Python objects" in pickled
     assert "allow_pickle" not in pickled
     save(x=IMAGES)
-    assert "only an .npz file has parts" in refused(network((4, 6, 3)), "x.npy:x")
+    assert "only an .npz file and a table have parts" in refused(network((4, 6, 3)), "x.npy:x")
     np.savez("one.npz", IMAGES)
     assert (add(network((4, 6, 3)), "one.npz").vectors.inputs == IMAGES).all()
 
@@ -242,7 +242,7 @@ def test_inputs_that_do_not_fit_the_network_s_are_named() -> None:
     save(a=np.zeros((4, 3), np.int8), b=np.zeros((5, 2), np.int8))
     net = network((3,), (2,))
     message = refused(net, "a.npy")
-    assert "--inputs: is given 1 times, but net.tflite has 2 inputs: x [1, 3], y [1, 2]" in message
+    assert "--inputs: is given 1 time, but net.tflite has 2 inputs: x [1, 3], y [1, 2]" in message
     assert "net.tflite has no input 'q'" in refused(net, "a.npy", "q=b.npy")
     assert "names the input 'x' twice" in refused(net, "x=a.npy", "x=a.npy")
     assert "b.npy: holds 5 vectors, but a.npy holds 4" in refused(net, "a.npy", "b.npy")
@@ -267,6 +267,39 @@ def test_a_row_of_a_table_is_a_vector() -> None:
     message = refused(network((2, 3, 2)), "x.csv")
     assert "x.csv: line 2, column 13 (label): 'walk' is not a number" in message
     assert "if the column holds the labels: --labels x.csv:label" in message
+
+
+IMU = "time,ax,ay,az,label\n" + "".join(
+    f"{row}.5,{row % 2},-1,{row % 3},{'idle' if row % 2 else 'walk'}\n" for row in range(6)
+)
+
+
+@pytest.mark.parametrize("columns", ["ax,ay,az", "1-3", "ax-az", "1,2,-2"])
+def test_columns_of_a_table_are_chosen(columns: str) -> None:
+    Path("imu.csv").write_text(IMU)
+    data = add(network((3,)), f"imu.csv:{columns}", labels="imu.csv:label")
+    assert data.vectors.inputs.tolist() == [[row % 2, -1, row % 3] for row in range(6)]
+    assert data.classes == ("idle", "walk")
+    assert "imu.csv: the columns ax, ay, az" in data.notes
+
+
+def test_a_table_with_too_many_columns_shows_them_and_what_to_type() -> None:
+    Path("imu.csv").write_text(IMU)
+    message = refused(network((3,)), "imu.csv", labels="imu.csv:label")
+    assert "has shape [6, 4], but the input of net.tflite has [1, 3]" in message
+    assert (
+        "choose 3 of the columns time, ax, ay, az: for example imu.csv:ax,ay,az" in message
+    )  # and not the time, which increases
+    message = refused(network((3,)), "imu.csv")
+    assert "'walk' is not a number" in message
+    assert "to leave it out, give imu.csv:time,ax,ay,az" in message
+    message = refused(network((3,)), "imu.csv:1-4", labels="imu.csv:label")
+    assert "chooses label, which --labels names" in message
+    assert "-> give imu.csv:ax,ay,az" in message
+    message = refused(network((2, 3)), "imu.csv", labels="imu.csv:label")
+    assert "choose 3 of the columns" in message  # each row is a time step
+    message = refused(network((9,)), "imu.csv", labels="imu.csv:label")
+    assert "write one vector, 9 values, into each row; the columns are time, ax, ay, az" in message
 
 
 def test_decimal_commas_are_recognized_by_twice_as_many_numbers() -> None:
@@ -374,6 +407,36 @@ def test_the_length_of_a_recording_is_changed_only_on_request() -> None:
     assert add(net, "long", preprocess="pad,signed").vectors.inputs.shape == (4, 8, 1)
 
 
+def test_channels_are_averaged_only_on_request() -> None:
+    left, right = np.full(8, 8192, "<i2"), np.full(8, -16384, "<i2")
+    stereo = wav_bytes(np.stack([left, right], axis=1).tobytes(), channels=2)
+    Path("x.wav").write_bytes(stereo)
+    net = network((8,), scale=1 / 128)
+    message = refused(net, "x.wav")
+    assert "has 8 samples in 2 channels, but the input of net.tflite has [1, 8]" in message
+    assert "to take the mean of the channels, --preprocess mono;" in message
+    assert "--preprocess mono,pad" in refused(network((6,), scale=1 / 128), "x.wav")
+    data = add(net, "x.wav", preprocess="mono,signed")
+    assert data.vectors.inputs.tolist() == [[-16] * 8]
+    assert "the mean of the channels, samples from -1 to 1" in data.preprocessing
+    assert add(network((8, 2), scale=1 / 128), "x.wav").vectors.inputs[0, 0].tolist() == [32, -64]
+    # 16 samples that take turns are no mono recording, neither whole nor padded.
+    assert "in 2 channels" in refused(network((16,), scale=1 / 128), "x.wav")
+    assert "in 2 channels" in refused(network((16, 1), scale=1 / 128), "x.wav", preprocess="pad")
+    Path("mono.wav").write_bytes(wav_bytes(left.tobytes()))
+    assert add(net, "mono.wav", preprocess="mono").vectors.inputs.tolist() == [[32] * 8]
+    save(x=np.zeros((2, 8)))
+    assert "mono is not for an array" in refused(net, "x.npy", preprocess="mono")
+
+
+def test_a_long_recording_names_the_command_that_cuts_it() -> None:
+    Path("x.wav").write_bytes(wav_bytes(bytes(2 * 100)))
+    net = network((8,), scale=1 / 128)
+    assert "sox x.wav part.wav trim 0 8s : newfile : restart" in refused(net, "x.wav")
+    Path("x.wav").write_bytes(wav_bytes(bytes(2 * 9)))
+    assert "sox" not in refused(net, "x.wav")
+
+
 def test_all_recordings_have_one_sample_rate() -> None:
     write_sounds("words")
     net = network((8, 1), scale=1 / 128)
@@ -422,12 +485,46 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
     assert "several labels for a.wav: x/a.wav,dog and y/a.wav,bird" in message
 
 
+def cut(path: str, size: int) -> Callable[[], object]:
+    """Return what leaves `size` bytes of the file `path`."""
+    return lambda: Path(path).write_bytes(Path(path).read_bytes()[:size])
+
+
+def change(path: str, position: int) -> None:
+    """Change one byte of the file `path`."""
+    data = bytearray(Path(path).read_bytes())
+    data[position] ^= 0xFF
+    Path(path).write_bytes(data)
+
+
 def bad(path: str, content: bytes = b"no picture") -> Callable[[], object]:
     return lambda: Path(path).write_bytes(content)
 
 
 BAD_FOLDERS: dict[str, tuple[Callable[[], object], str]] = {
     "damaged": (bad("pets/dog/0.png", b"\x89PNG\r\n\x1a\n" + bytes(9)), "dog/0.png: is"),
+    "empty": (bad("pets/dog/0.png", b""), "dog/0.png: is empty: it has 0 bytes\n  -> copy"),
+    "empty JPEG": (bad("pets/dog/7.jpg", b""), "dog/7.jpg: is empty: it has 0 bytes"),
+    "cut PNG": (
+        cut("pets/dog/0.png", 44),
+        "dog/0.png: is cut short: it has 44 bytes, but the chunk IDAT at byte 33 ends at",
+    ),
+    "start of a PNG": (
+        cut("pets/dog/0.png", 5),
+        "dog/0.png: is cut short: it ends after 5 bytes without PNG's last chunk",
+    ),
+    "changed PNG": (
+        lambda: change("pets/dog/0.png", 45),
+        "dog/0.png: is damaged: the chunk IDAT at byte 33 was changed",
+    ),
+    "cut JPEG": (
+        cut("pets/dog/1.JPG", 300),
+        "dog/1.JPG: is cut short: it ends after 300 bytes without JPEG's end mark",
+    ),
+    "cut BMP": (
+        cut("pets/dog/2.bmp", 60),
+        "dog/2.bmp: is cut short: it has 60 bytes, but its header states",
+    ),
     "no picture": (bad("pets/dog/0.png"), "is not a PNG, JPEG or BMP picture: it is a text file"),
     "LFS": (bad("pets/dog/0.png", b"version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
     "other size": (lambda: Image.new("L", (5, 4)).save("pets/dog/7.png"), "dog/7.png: has 5x4"),
@@ -633,6 +730,21 @@ def test_options_without_effect_are_refused() -> None:
     for inputs, kind in (("pets", "pictures"), ("x.npy", "arrays")):
         message = refused(net, inputs, rate=8000)
         assert f"--sample-rate: has no effect: it is for recordings, not for {kind}" in message
+
+
+def test_one_of_a_kind_is_singular(desk: Desk) -> None:
+    Path("net.tflite").write_bytes(network((3,), outputs=2).data)
+    _, out, _ = desk.run("add", "net.tflite", "--random", "1")
+    assert "net: 1 vector; agreement" in out
+    Path("one").mkdir()
+    Image.new("L", (6, 4)).save("one/x.png")
+    pictures = network((4, 6), scale=1.0, zero_point=-128)
+    assert add(pictures, "one").data == "1 picture of one"
+    save(x=np.zeros((1, 3), np.int8), y=np.zeros(2, np.int64))
+    message = refused(network((3,)), "x.npy", labels="y.npy")
+    assert "has type int64 and shape [2], but x.npy holds 1 vector\n" in message
+    message = refused(network((3,)), "x.npy", "x.npy")
+    assert "is given 2 times, but net.tflite has 1 input: x" in message
 
 
 def test_a_model_without_data_is_added_in_one_command(desk: Desk) -> None:

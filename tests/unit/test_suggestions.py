@@ -19,12 +19,36 @@ NAMES = st.text("aAbB1-_ ", max_size=8)
         ("discovery", ["stm32f4_discovery"]),
         ("nonsense", []),
         ("", []),
+        ("stm32f4discovry", ["stm32f4_discovery"]),
         ("a", []),  # too little to be a part of a name
     ],
 )
 def test_similar_names(name: str, near: list[str]) -> None:
     assert similar(name, KNOWN)[: len(near)] == near
     assert bool(similar(name, KNOWN)) == bool(near)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("vision", ["sine", "person"]),
+        ("kws", ["vowels", "wine", "kernel"]),
+        ("motion", ["anomaly", "monitor"]),
+        ("wine", ["sine_wave", "digits"]),
+    ],
+)
+def test_another_word_is_not_similar(name: str, known: list[str]) -> None:
+    assert similar(name, known) == []
+
+
+@pytest.mark.parametrize("known", ["gesture", "sine", "kws", "anomaly", "x_test", "vowels"])
+def test_one_typing_error_is_similar(known: str) -> None:
+    others = ["digits", "faces", known]
+    swapped = [known[:i] + known[i + 1] + known[i] + known[i + 2 :] for i in range(len(known) - 1)]
+    left_out = [known[:i] + known[i + 1 :] for i in range(len(known))]
+    doubled = [known[:i] + known[i] + known[i:] for i in range(len(known))]
+    for name in (*swapped, *left_out, *doubled):
+        assert similar(name, others)[:1] == [known], name
 
 
 def test_without_a_similar_name_all_are_named() -> None:

@@ -15,6 +15,7 @@ from harness.support.whole_files import npz
 from harness.training.choose_vectors import choose_vectors
 from harness.training.convert import arrays_of, load_float
 from harness.training.keras import EXTRA
+from harness.training.task import load_task
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +48,19 @@ TASK = Task(load, network, epochs=20, batch=20, learning_rate=0.05, calibration=
 """
 
 REAL_SAMPLES = "Samples(inputs.astype(np.float32), inputs.sum(axis=1).astype(np.float32))"
+
+
+FAILS = """from harness.training import Task
+
+
+def load():
+    open('no')
+
+def network(batch):
+    raise ValueError("a size")
+
+TASK = Task(load, network, epochs=1, batch=1, learning_rate=1, calibration=1, vectors=1)
+"""
 
 
 @pytest.fixture
@@ -148,6 +162,51 @@ def test_a_train_py_without_a_task_is_explained(
 ) -> None:
     (folder / "train.py").write_text("TASK = 5\n")
     assert "train.py: defines no TASK" in refusal(capsys, "train", "small")
+
+
+def test_code_of_a_train_py_that_fails_is_named_with_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.training.task.tensorflow", lambda: None)
+    train = folder / "train.py"
+    for code, message in (
+        ("import sys\n\nsys.exit(3)\n", "train.py: line 3: cannot be imported: SystemExit: 3"),
+        ("raise SystemExit\n", "train.py: line 1: cannot be imported: SystemExit"),
+        ("x = (\n", "train.py: line 1: cannot be imported: SyntaxError: '(' was never closed"),
+        ("1 / 0\n", "train.py: line 1: cannot be imported: ZeroDivisionError"),
+        (FAILS, "train.py: line 5: load fails: FileNotFoundError"),
+        (FAILS.replace("open('no')", "exit()"), "train.py: line 5: load fails: SystemExit"),
+        (FAILS.replace("open('no')", "import no"), "the Python package no is missing"),
+    ):
+        train.write_text(code)
+        assert message in refusal(capsys, "train", "small"), code
+    train.write_text("raise KeyboardInterrupt\n")
+    assert main(["models", "train", "small"]) == ExitCode.INTERRUPTED
+    train.write_text(FAILS.replace("open('no')", "pass"))
+    with pytest.raises(InputError, match="line 8: network fails: ValueError: a size"):
+        load_task(load_model(folder)).network(1)
+
+
+def test_inputs_and_labels_that_are_not_as_many_name_both_sides(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.training.task.tensorflow", lambda: None)
+    wrong = "from harness.training import Samples\n    import numpy as np\n    Samples("
+    wrong += "np.zeros((3, 4)), np.zeros(2))"
+    (folder / "train.py").write_text(FAILS.replace("open('no')", wrong))
+    message = "train.py: Samples: the inputs have the shape [3, 4], but the labels [2]"
+    assert message in refusal(capsys, "train", "small")
+
+
+@needs_train
+def test_inputs_that_do_not_fit_the_network_name_both_sides(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (folder / "train.py").read_text()
+    (folder / "train.py").write_text(text.replace("inputs.astype(", "inputs[:, :-1].astype("))
+    message = refusal(capsys, "train", "small")
+    assert "the inputs have the shape [" in message
+    assert "but the network takes [N, " in message
 
 
 @needs_train

@@ -122,7 +122,7 @@ def test_one_run_and_a_constant_are_lines_too(store: Store) -> None:
         ("cycls", {}, "has a number 'cycls'\n  -> did you mean cycles"),
         ("cycles", {"model": "face"}, "no run has the model 'face'\n  -> did you mean faces?"),
         # Such a number exists, but these runs do not have it.
-        ("energy_median", {"target": "virtual-stm32"}, "-> did you mean energy or "),
+        ("energy_median", {"target": "virtual-stm32"}, "-> did you mean energy?"),
         ("results_differing", {}, "-> did you mean bytes_differing"),
     ],
 )

@@ -115,6 +115,28 @@ def test_the_command_and_the_api_use_the_workspace_from_a_folder_below(
     assert records().run.nunique() == len(list(runs.iterdir()))
 
 
+def test_the_list_of_models_tells_those_that_run_from_the_others(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    assert main(["list", "models"]) == ExitCode.PASSED
+    text = capsys.readouterr().out
+    assert text.startswith("bundled models\n")
+    assert "--model" not in text  # without models of its own, a run takes all of these
+    shutil.copytree(ROOT / "models" / "faces", root / "models" / "mine")
+    assert main(["list", "models"]) == ExitCode.PASSED
+    own, bundled, hint = capsys.readouterr().out.split("\n\n")
+    assert own.startswith("your models\n")
+    assert "\nmine " in own
+    assert "\nfaces " not in own
+    assert bundled.startswith("bundled models\n")
+    assert "\nfaces " in bundled
+    assert "mine" not in bundled
+    assert hint == (
+        "harness run takes your models; for a bundled one: harness run --model anomaly\n"
+    )
+
+
 TEST = "def test_one(model):\n    pass\n"
 
 

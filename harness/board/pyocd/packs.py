@@ -13,7 +13,7 @@ from pyocd.target.pack.cmsis_pack import CmsisPack, CmsisPackDevice, MalformedCm
 from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
 
 from harness.errors import InputError
-from harness.support.suggestions import suggest
+from harness.support.suggestions import did_you_mean, suggest
 from harness.target.pyocd_chips import near_names
 
 # What pyOCD and the libraries below it raise for a damaged pack.
@@ -53,7 +53,7 @@ def provide_chip(name: str, pack: str) -> None:
 
 def _near(wanted: str) -> str:
     near = near_names(wanted, TARGET)
-    return f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{did_you_mean(near)} " if near else ""
 
 
 def chips_of(pack: str) -> list[str]:

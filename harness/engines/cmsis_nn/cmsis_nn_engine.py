@@ -16,13 +16,14 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.lifetimes import input_name
-from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
+from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, WITH_16_BITS, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
+from harness.support.plural import count_of
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
@@ -102,7 +103,8 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
 
     if not graph.inputs or not graph.outputs:
         fail(
-            f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            f"has {count_of(len(graph.inputs), 'input')} and "
+            f"{count_of(len(graph.outputs), 'output')}",
             "convert the model again",
         )
     inputs = [(tensor, "input") for tensor in graph.input_tensors]
@@ -111,13 +113,11 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
             fail(
                 f"computes with floats: its {what} {tensor.name[:80]!r} has type {tensor.dtype}, "
                 "and no layer quantizes it",
-                "convert it to full integer, with a representative data set: "
-                "converter.optimizations = [tf.lite.Optimize.DEFAULT] and "
-                "converter.representative_dataset. Or give the "
-                "Keras model to harness models add, which does this",
+                FULL_INTEGER,
             )
         if tensor.dtype != np.int8 and not converts:
-            fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+            remedy = WITH_16_BITS if tensor.dtype == np.int16 else FULL_INTEGER
+            fail(f"its {what} has type {tensor.dtype}; int8 is supported", remedy)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
         if tensor.data is not None:

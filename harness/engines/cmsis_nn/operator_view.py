@@ -13,11 +13,20 @@ from harness.model.operator_options import (
     Activation,
 )
 from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier, activation_range
+from harness.support.plural import count_of
 
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
 CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
+FULL_INTEGER = """convert it to full-integer int8, with these lines:
+     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+     converter.representative_dataset = lambda: ([x[None]] for x in train_inputs[:500])
+     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+     converter.inference_input_type = converter.inference_output_type = tf.int8
+     Or give the Keras model to harness models add, which does this"""
+WITH_16_BITS = (
+    f"{FULL_INTEGER}\n     Or keep the activations of 16 bits, for the engine tflm: docs/tflm.md"
+)
 
 
 class OperatorView:
@@ -72,7 +81,8 @@ class OperatorView:
         valid = count == outputs if outputs else count > 0
         if not least <= len(self.operator.inputs) <= most or not valid:
             self.fail(
-                f"has {len(self.operator.inputs)} inputs and {len(self.operator.outputs)} outputs",
+                f"has {count_of(len(self.operator.inputs), 'input')} and "
+                f"{count_of(len(self.operator.outputs), 'output')}",
                 "convert the model again",
             )
 
@@ -142,7 +152,8 @@ class OperatorView:
     def check_int8(self, tensor: Tensor, what: str) -> Tensor:
         """Check that `tensor` is int8 and has one scale."""
         if tensor.dtype != np.int8:
-            self.fail(f"{what} has type {tensor.dtype}; int8 is supported")
+            remedy = WITH_16_BITS if tensor.dtype == np.int16 else ""
+            self.fail(f"{what} has type {tensor.dtype}; int8 is supported", remedy)
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
             self.fail(f"{what} must have one scale and zero point")
         if not tensor.scale[0] > 0:
@@ -185,7 +196,7 @@ class OperatorView:
         if tensor.dtype != np.int32:
             self.fail(f"the bias has type {tensor.dtype}; int32 is supported")
         if tensor.elements != channels:
-            self.fail(f"the bias has {tensor.elements} values for {channels} channels")
+            self.fail(f"the bias has {count_of(tensor.elements, 'value')} for {channels} channels")
         return tensor.data.ravel()
 
     def clamp(self, activation: Activation, tensor: Tensor) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,13 @@ import numpy.typing as npt
 from harness.intake.add_model import DataRequest, read_inputs
 from harness.intake.file_spec import assign_inputs, assign_steps, short_name, split_part
 from harness.intake.inputs.preprocessing import scale_of_range
-from harness.intake.inputs.samples import Samples, open_samples
+from harness.intake.inputs.samples import TABLES, Samples, open_samples
 from harness.intake.networks.network_file import Network
 from harness.intake.readers.class_folder import kind_of_name
+from harness.intake.readers.csv_file import open_table
+from harness.intake.readers.table_columns import is_position
 from harness.intake.write_folder import UserData
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
 
@@ -52,11 +54,7 @@ def separate_steps(network: Network, specs: Sequence[str], request: DataRequest)
     array of floats holds inputs of `network` already. It has no steps, and if nobody names the
     scale of the pictures or recordings, its range does.
     """
-    calibration = replace(
-        request,
-        inputs=tuple(specs),
-        options=replace(request.options, labels=_labels_in(specs, request.labels)),
-    )
+    calibration = replace(request, inputs=tuple(specs))
     if not specs or not request.inputs:
         return Requests(request, calibration)
     tensors, name = network.graph.input_tensors, network.path.name
@@ -65,6 +63,8 @@ def separate_steps(network: Network, specs: Sequence[str], request: DataRequest)
     notes = []
     given = assign_inputs(request.inputs, tensors, name)
     calibrating = assign_inputs(specs, tensors, name, "--calibrate")
+    labels = _labels_in(calibrating, given, request.labels)
+    calibration = replace(calibration, options=replace(request.options, labels=labels))
     for index, (spec, other) in enumerate(zip(given, calibrating, strict=True)):
         if not _are_files(spec) or _are_files(other):
             continue
@@ -108,20 +108,41 @@ def read_calibration(network: Network, request: DataRequest, data: UserData | No
     step = -(-count // _MOST)
     chosen = tuple(array[::step] for array in inputs)
     used = len(chosen[0])
-    text = f"{used:,} inputs of {where}" if step == 1 else f"{used:,} of {count:,} in {where}"
+    text = (
+        f"{count_of(used, 'input')} of {where}"
+        if step == 1
+        else f"{used:,} of {count:,} in {where}"
+    )
     if used < _FEW:
-        doubts.append(f"only {used} inputs calibrated the quantization: give {_FEW} or more")
+        doubts.append(
+            f"only {count_of(used, 'input')} calibrated the quantization: give {_FEW} or more"
+        )
     if request.inputs and data is not None:
         doubts += [doubt for pair in zip(chosen, vectors, strict=True) for doubt in _range(*pair)]
     return Calibration(chosen, text, tuple(doubts))
 
 
-def _labels_in(specs: Sequence[str], labels: str | None) -> str | None:
-    """Return the column of labels in the table of `specs`: the one of the vectors' own table."""
-    if labels is None or not specs or Path(specs[0]).suffix.lower() != ".csv":
-        return labels
-    column = split_part(labels)[1]
-    return f"{specs[0]}:{column}" if column else labels
+def _labels_in(calibrating: Sequence[str], given: Sequence[str], labels: str | None) -> str | None:
+    """Return the column of labels in a table that calibrates, as `labels` names one.
+
+    First it is sought in the table for the input whose vectors are in the table of the labels. A
+    number is only the number of a column there.
+    """
+    file, column = split_part(labels) if labels is not None else (None, "")
+    if not column or file is None:
+        return None
+    own = file.resolve()
+    pairs = [
+        (split_part(other)[0].resolve() != own, spec)
+        for spec, other in zip(calibrating, given, strict=True)
+    ]
+    for is_other, spec in sorted(pairs):
+        table, part = split_part(spec)
+        if part or table.suffix.lower() not in TABLES:
+            continue
+        if column in open_table(table, column).names or (is_position(column) and not is_other):
+            return f"{table}:{column}"
+    return None
 
 
 def _are_files(spec: str) -> bool:

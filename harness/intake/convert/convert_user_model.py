@@ -26,6 +26,7 @@ from harness.measure.quality import quality_of
 from harness.model.model_file import METRICS, ConvertedFrom
 from harness.model.quantization import dequantize
 from harness.model.tflite_file import parse
+from harness.support.plural import count_of
 from harness.support.progress import Progress
 
 Array = npt.NDArray[Any]
@@ -136,7 +137,8 @@ def by_name(specs: Sequence[str], names: Sequence[str], option: str) -> tuple[st
         return tuple(specs)
     if len(specs) != len(names):
         raise InputError(
-            f"is given {len(specs)} times, but the model has {len(names)} inputs: "
+            f"is given {count_of(len(specs), 'time')}, but the model has "
+            f"{count_of(len(names), 'input')}: "
             f"{', '.join(names)}",
             where=option,
             remedy=f"give {option} once for each input, in this order, or as NAME=FILE",

@@ -1,5 +1,6 @@
 """Brings samples into the shape of a network's input, where there is only one way to do so."""
 
+import shlex
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ from harness.errors import InputError
 from harness.model.bad_array import format_shape
 from harness.model.graph import Tensor
 from harness.model.tensor_block import sample_shape, without_ones
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
-_TABLES = (".csv", ".tsv", ".txt")
-_AXES = 2  # of a table: rows, and values in each
+_LONG = 1.5  # times the input: a recording that is cut rather than shortened
 Shape = tuple[int, ...]
 
 
@@ -43,8 +44,13 @@ def as_samples(values: Array, shape: Shape, *, channels_first: bool) -> Array:
     return values
 
 
-def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> InputError:
-    """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`."""
+def wrong_shape(
+    values: Shape, tensor: Tensor, network: str, where: str, advice: str = ""
+) -> InputError:
+    """Return the error for samples of a shape [N, ...] that does not fit the input `tensor`.
+
+    `advice` is the remedy for a table.
+    """
     shape = sample_shape(tensor)
     sample = np.empty((1, *values[1:]), np.bool_)
     if values and not values[0]:
@@ -58,12 +64,8 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
             f"if it is one recording, cut it into windows of {shape[0]}, for example "
             f"x[: len(x) // {shape[0]} * {shape[0]}].reshape({', '.join(map(str, (-1, *shape)))})"
         )
-    elif where.endswith(_TABLES) and len(values) == _AXES and values[1] > _size(shape):
-        remedy = (
-            f"each row has {values[1] - _size(shape)} values too many. If one is the label, name "
-            "its column, as in --labels x.csv:label. A table with decimal commas needs another "
-            "separator, such as semicolons"
-        )
+    elif advice:
+        remedy = advice
     else:
         remedy = f"save one input after the other: {['N', *shape]}".replace("'", "")
     return InputError(
@@ -71,6 +73,32 @@ def wrong_shape(values: Shape, tensor: Tensor, network: str, where: str) -> Inpu
         f"{format_shape(tensor.shape)}",
         where=where,
         remedy=remedy,
+    )
+
+
+def wrong_recording(samples: Shape, tensor: Tensor, network: str, where: str) -> InputError:
+    """Return the error for a recording of [frames] or [frames, channels] that does not fit."""
+    frames, channels = samples[0], samples[1] if len(samples) > 1 else 1
+    length = tensor.elements
+    steps = ["mono"] * (channels > 1) + ["pad"] * (frames != length)
+    does = {
+        "mono": "take the mean of the channels",
+        "pad": "add silence or cut the end",
+        "mono,pad": "take the mean of the channels, and add silence or cut the end",
+    }
+    step = ",".join(steps)
+    remedy = f"to {does[step]}, --preprocess {step}; "
+    if frames > _LONG * length:
+        remedy += (
+            f"to cut it into parts of {length:,} samples, with SoX: sox {shlex.quote(where)} "
+            f"part.wav trim 0 {length}s : newfile : restart; "
+        )
+    of = f" in {channels} channels" if channels > 1 else ""
+    return InputError(
+        f"has {count_of(frames, 'sample')}{of}, but the input of {network} has "
+        f"{format_shape(tensor.shape)}",
+        where=where,
+        remedy=remedy + "to compute features, --preprocess FILE.py:FUNCTION",
     )
 
 

@@ -21,7 +21,7 @@ Scale = Literal["unit", "signed", "raw", "stored"]
 Range = tuple[float, float]
 
 _SCALES: tuple[Scale, ...] = get_args(Scale)
-_STEPS = (*_SCALES, "resize", "pad")
+_STEPS = (*_SCALES, "resize", "mono", "pad")
 _HALF, _FULL = np.float32(127.5), np.float32(255)
 _SOUND = np.float32(32768)
 _OWN = "or FILE.py:FUNCTION, your own"
@@ -45,13 +45,15 @@ _LOUD = 1000.0  # no network takes samples of full scale 1 up to here
 class Preprocessing:
     """The steps for one input.
 
-    `scale` changes the numbers; without it, they stay. With `resize`, a picture
-    gets the size of the input. With `pad`, a recording gets its length: silence is added at its
-    end, or its end is cut. A user's `function` stands for all other steps.
+    `scale` changes the numbers; without it, they stay. With `resize`, a picture gets the size of
+    the input. With `mono`, a recording becomes the mean of its channels. With `pad`, it gets the
+    length of the input: silence is added at its end, or its end is cut. A user's `function` stands
+    for all other steps.
     """
 
     scale: Scale | None = None
     resize: bool = False
+    mono: bool = False
     pad: bool = False
     function: UserFunction | None = None
 
@@ -81,6 +83,7 @@ class Preprocessing:
             full["raw"] = "samples from -32768 to 32767"
         steps = [
             "resized bilinearly to the size of the input" if self.resize else "",
+            "the mean of the channels" if self.mono else "",
             "padded with silence or cut to the length of the input" if self.pad else "",
             full.get(self.scale or "", ""),
         ]
@@ -114,8 +117,12 @@ def parse_preprocessing(text: str | None) -> Preprocessing:
                 )
             chosen = replace(chosen, scale=next(name for name in _SCALES if name == step))
         elif step in _STEPS:
-            chosen = replace(chosen, resize=chosen.resize or step == "resize")
-            chosen = replace(chosen, pad=chosen.pad or step == "pad")
+            chosen = replace(
+                chosen,
+                resize=chosen.resize or step == "resize",
+                mono=chosen.mono or step == "mono",
+                pad=chosen.pad or step == "pad",
+            )
         else:
             raise InputError(
                 f"unknown step {step!r}",
@@ -156,6 +163,7 @@ def check_kind(steps: Preprocessing, kind: Kind, path: Path) -> None:
     """Raise `InputError` if one of the `steps` is for files of another kind."""
     unfit = {
         "resize": steps.resize and kind != "picture",
+        "mono": steps.mono and kind != "recording",
         "pad": steps.pad and kind != "recording",
         "unit": steps.scale == "unit" and kind == "recording",
         "stored": steps.scale == "stored" and kind == "recording",

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.input_doubts import GivenValues, quantized_tensor, range_of, stored_doubts
-from harness.intake.inputs.input_shape import fit_shape, wrong_shape
+from harness.intake.inputs.column_advice import column_advice
+from harness.intake.inputs.input_shape import fit_shape, wrong_recording, wrong_shape
 from harness.intake.inputs.preprocessing import (
     HOW_TO_SCALE,
     Preprocessing,
@@ -129,7 +130,8 @@ def _misfit(reading: Reading, values: Array, where: str) -> InputError:
     samples, steps, shape = reading.samples, reading.steps, values.shape[1:]
     if steps.function is None and samples.array is not None:
         whole = (count_samples(reading), *shape)
-        return wrong_shape(whole, reading.tensor, reading.network, where)
+        advice = column_advice(samples, reading.shape)
+        return wrong_shape(whole, reading.tensor, reading.network, where, advice)
     wanted = f"the input of {reading.network} has {list(reading.tensor.shape)}"
     if steps.function is not None:
         place = f"{steps.function.path}:{steps.function.name}"
@@ -140,13 +142,7 @@ def _misfit(reading: Reading, values: Array, where: str) -> InputError:
         return InputError(
             what, where=where, remedy="to resize all pictures bilinearly, add --preprocess resize"
         )
-    channels = f" in {shape[1]} channels" if len(shape) > 1 else ""
-    return InputError(
-        f"has {shape[0]:,} samples{channels}, but {wanted}",
-        where=where,
-        remedy="to add silence or cut the end, --preprocess pad; to compute features, "
-        "--preprocess FILE.py:FUNCTION",
-    )
+    return wrong_recording(shape, reading.tensor, reading.network, where)
 
 
 def _describe(reading: Reading, *, are_real: bool) -> str:

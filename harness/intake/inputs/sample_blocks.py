@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.intake.inputs.input_shape import as_samples
+from harness.intake.inputs.input_shape import as_samples, wrong_recording
 from harness.intake.inputs.preprocessing import Preprocessing
 from harness.intake.inputs.samples import Samples, array_blocks, file_blocks
 from harness.intake.readers.picture_file import read_picture
 from harness.intake.readers.wav_file import read_wav
 from harness.model.graph import Tensor
-from harness.model.tensor_block import sample_shape
+from harness.model.tensor_block import sample_shape, without_ones
 
 Array = npt.NDArray[Any]
 Layout = Literal["NHWC", "NCHW"]
@@ -140,8 +140,13 @@ def _recording(file: Path, reading: Reading) -> Array:
     samples: Array = recording.samples
     if reading.steps.function is not None:
         return reading.steps.function(str(file), samples, recording.rate)
+    if reading.steps.mono and samples.ndim > 1:
+        samples = samples.mean(axis=1)
+    channels = int(samples.shape[1]) if samples.ndim > 1 else 1
+    if channels > 1 and without_ones(reading.shape)[-1:] != [channels]:
+        # In one row, the channels take turns: a flat input of this size would take them, too.
+        raise wrong_recording(samples.shape, reading.tensor, reading.network, str(file))
     if reading.steps.pad:
-        channels = samples.shape[1] if samples.ndim > 1 else 1
         length = reading.tensor.elements // channels
         samples = samples[:length]
         silence = np.zeros((length - len(samples), *samples.shape[1:]), samples.dtype)

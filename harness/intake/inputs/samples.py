@@ -16,12 +16,17 @@ from harness.intake.file_spec import split_part
 from harness.intake.inputs.preprocessing import Kind
 from harness.intake.readers.class_folder import FolderContent, kind_of_name, list_folder
 from harness.intake.readers.csv_file import open_table, read_numbers
+from harness.intake.readers.table_columns import TableColumns
 from harness.support.array_file import npz_names, read_npy, read_npz
 from harness.support.file_kind import kind_of
 from harness.support.input_file import open_input
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 
 Array = npt.NDArray[Any]
+
+TABLES = (".csv", ".tsv", ".txt")
+"""The ends of the names of tables."""
 
 _BLOCK = 1 << 22  # values
 _SAVE_NPY = "save the inputs as one array: np.save('x.npy', inputs)"
@@ -32,7 +37,8 @@ _KINDS = "give .npy, .npz, .csv, .wav, a picture, or a folder of pictures or rec
 class Samples:
     """Samples of one `kind` from `path`: an `array` [N, ...], or `files`, one for each sample.
 
-    `folder` is the folder that they come from, if it is one. `notes` say what is unusual.
+    `folder` is the folder that they come from, if it is one. Those of a `table` are in its columns
+    at the positions `chosen`. `notes` say what is unusual.
     """
 
     path: Path
@@ -41,6 +47,8 @@ class Samples:
     files: tuple[Path, ...] = ()
     folder: FolderContent | None = None
     notes: tuple[str, ...] = ()
+    table: TableColumns | None = None
+    chosen: tuple[int, ...] = ()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -52,20 +60,23 @@ class Samples:
     def __str__(self) -> str:
         if self.folder is None:
             return self.path.name
-        classes = f" in {len(self.folder.classes)} folders" if self.folder.classes else ""
-        return f"{len(self.files):,} {self.kind}s{classes} of {self.path.resolve().name}"
+        classes = (
+            f" in {count_of(len(self.folder.classes), 'folder')}" if self.folder.classes else ""
+        )
+        return f"{count_of(len(self.files), self.kind)}{classes} of {self.path.resolve().name}"
 
 
 def open_samples(spec: str, labels: str | None) -> Samples:
-    """Open what `spec` names: FILE, FILE.npz:ARRAY or a folder.
+    """Open what `spec` names: FILE, FILE.npz:ARRAY, FILE.csv:COLUMNS or a folder.
 
     If `labels` names a column of the same CSV file, this column is left out. Raises `InputError`
     naming the file if it is of another kind, damaged, or has no samples.
     """
     path, part = split_part(spec)
-    if part and path.suffix.lower() != ".npz":
+    suffix = path.suffix.lower()
+    if part and suffix not in {".npz", *TABLES}:
         raise InputError(
-            f"names the part {part!r}, but only an .npz file has parts",
+            f"names the part {part!r}, but only an .npz file and a table have parts",
             where=spec,
             remedy=f"give {path}",
         )
@@ -75,12 +86,11 @@ def open_samples(spec: str, labels: str | None) -> Samples:
         return Samples(path, folder.kind, None, folder.files, folder, notes)
     if (kind := kind_of_name(path)) is not None:
         return Samples(path, kind, None, (path,))
-    suffix = path.suffix.lower()
     if suffix in {".npy", ".npz"}:
         array = read_array(path, part, remedy=_SAVE_NPY)
         return Samples(path, "array", array)
-    if _is_text(path) or suffix in {".csv", ".tsv", ".txt"}:
-        return _open_table(path, labels)
+    if suffix in TABLES or _is_text(path):
+        return _open_table(path, part, labels)
     with open_input(path, remedy=_KINDS) as file:
         kind_text = kind_of(file.read(4096))
     raise InputError(f"holds no inputs: it is {kind_text}", where=str(path), remedy=_KINDS)
@@ -97,7 +107,7 @@ def read_array(path: Path, name: str, *, remedy: str) -> Array:
     if not name and len(names) == 1:
         name = names[0]
     if name not in names:
-        what = f"has no array {name!r}" if name else f"holds {len(names)} arrays"
+        what = f"has no array {name!r}" if name else f"holds {count_of(len(names), 'array')}"
         known = suggest(name, names) if name else "known: " + ", ".join(sorted(names)[:20])
         raise InputError(what, where=str(path), remedy=f"give {path.name}:ARRAY; {known}")
     return read_npz(path, lambda _: None, remedy=remedy, only=name)[name]
@@ -116,14 +126,24 @@ def file_blocks(samples: Samples, read: Callable[[Path], Array]) -> Iterator[tup
         yield str(file), read(file)[None]
 
 
-def _open_table(path: Path, labels: str | None) -> Samples:
+def _open_table(path: Path, part: str, labels: str | None) -> Samples:
     label_file, column = split_part(labels) if labels is not None else (None, "")
     same = label_file is not None and label_file.exists() and label_file.samefile(path)
-    table = open_table(path, column if same else "")
-    without = table.column(column) if same and column else None
-    return Samples(
-        path, "table", read_numbers(table, without), notes=(table.note,) if table.note else ()
-    )
+    wanted = column if same else ""
+    table = open_table(path, wanted, part, *part.split(","))
+    label = table.column(wanted) if wanted else None
+    chosen = table.choose(part) if part else [i for i in range(table.columns) if i != label]
+    if label in chosen:
+        raise InputError(
+            f"chooses {table.title(label)}, which --labels names",
+            where=f"{path}:{part}",
+            remedy=f"give {table.as_typed([i for i in chosen if i != label])}",
+        )
+    notes = (table.note,) if table.note else ()
+    if part:
+        notes = (*notes, f"{path.name}: the columns {table.listed(chosen)}")
+    numbers = read_numbers(table, chosen)
+    return Samples(path, "table", numbers, notes=notes, table=table, chosen=tuple(chosen))
 
 
 def _is_text(path: Path) -> bool:

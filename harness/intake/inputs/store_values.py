@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.model.graph import Tensor
 from harness.model.quantization import quantize
 from harness.support.input_file import MAX_BYTES
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
 
@@ -18,7 +19,7 @@ def empty_inputs(count: int, tensor: Tensor, shape: tuple[int, ...], where: str)
     size = count * tensor.nbytes
     if size > MAX_BYTES:
         raise InputError(
-            f"gives {count:,} inputs, which take {size >> 20:,} MiB; at most "
+            f"gives {count_of(count, 'input')}, which take {size >> 20:,} MiB; at most "
             f"{MAX_BYTES >> 20} MiB are supported",
             where=where,
             remedy=f"give at most {MAX_BYTES // tensor.nbytes:,} vectors",

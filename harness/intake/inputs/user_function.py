@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.support.input_file import MAX_TEXT, read_input
-from harness.support.python_file import import_file
+from harness.support.python_file import explained_code, import_file
 from harness.support.suggestions import suggest
 
 
@@ -39,10 +38,8 @@ class UserFunction:
         Raises `InputError` with the line of the user's code if the function fails, or returns
         something else than finite numbers.
         """
-        try:
+        with explained_code(self.path, f"{self.name} fails on {where}", "mend the function"):
             result = np.asarray(self.function(*arguments))
-        except (Exception, SystemExit) as error:  # whatever a user's code raises
-            raise self._failed(error, f"on {where}") from error
         if result.dtype.kind not in "biuf":
             raise InputError(
                 f"returns values of type {result.dtype} for {where}",
@@ -57,13 +54,6 @@ class UserFunction:
             )
         return result
 
-    def _failed(self, error: BaseException, when: str) -> InputError:
-        return InputError(
-            f"{self.name} fails {when}: {_message(error)}",
-            where=_place(error, self.path),
-            remedy="mend the function",
-        )
-
 
 def load_function(path: Path, name: str) -> UserFunction:
     """Import the function `name` from the Python file `path`.
@@ -74,15 +64,8 @@ def load_function(path: Path, name: str) -> UserFunction:
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)  # as for a script: it may import the modules beside it
     try:
-        module = import_file(path, f"preprocess_{path.stem}")
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever a user's code raises
-        raise InputError(
-            f"cannot be imported: {_message(error)}",
-            where=_place(error, path),
-            remedy="mend the file",
-        ) from error
+        with explained_code(path, "cannot be imported", "mend the file"):
+            module = import_file(path, f"preprocess_{path.stem}")
     finally:
         sys.path.remove(folder)
     function = getattr(module, name, None)
@@ -95,20 +78,3 @@ def load_function(path: Path, name: str) -> UserFunction:
             f"is {rate!r}", where=f"{path}: SAMPLE_RATE", remedy="give hertz, such as 16000"
         )
     return UserFunction(path, name, digest, rate, function)
-
-
-def _message(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-
-
-def _place(error: BaseException, path: Path) -> str:
-    """Return the line of the file `path` in which `error` arose, or the file."""
-    resolved = str(path.resolve())
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if str(Path(frame.filename).resolve()) == resolved
-    ]
-    if isinstance(error, SyntaxError) and error.lineno:
-        lines = [error.lineno]
-    return f"{path}: line {lines[-1]}" if lines else str(path)

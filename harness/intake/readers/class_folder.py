@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.support.plural import count_of
 
 FileKind = Literal["picture", "recording"]
 _KINDS: dict[str, FileKind] = {
@@ -65,7 +66,8 @@ def list_folder(path: Path) -> FolderContent:
         )
     if own:
         raise InputError(
-            f"has {len(folders)} folders, but also files without a class: {own[0].name}",
+            f"has {count_of(len(folders), 'folder')}, but also files without a class: "
+            f"{own[0].name}",
             where=str(path),
             remedy="move each file into the folder of its class",
         )

@@ -8,7 +8,7 @@ more memory than its numbers.
 import math
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.readers.csv_rows import SAVE_AS_TEXT, cell_rows
+from harness.intake.readers.table_columns import TableColumns, is_position
 from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import MAX_BYTES, open_input
-from harness.support.printable import printable
+from harness.support.plural import count_of
 
 _START = 1 << 16  # characters from which the separator is detected
 _MOST = MAX_BYTES // 8  # numbers, as float64
@@ -29,24 +30,20 @@ _DECIMAL = r"[-+]?([0-9]+{0}[0-9]*|{0}[0-9]+)([eE][-+]?[0-9]+)?"
 _DECIMAL_COMMA = re.compile(_DECIMAL.format(","))
 _DECIMAL_POINT = re.compile(_DECIMAL.format("[.]"))
 _WHOLE = re.compile(r"-?[0-9]+")
-_POSITION = re.compile(r"-?[0-9]{1,9}")  # of a column
 _COUNTED = 2  # columns
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
 
 
 @dataclass
-class Table:
-    """The form of a CSV file: `columns` is their number, `names` is empty without a header.
+class Table(TableColumns):
+    """The form of a CSV file, whose cells `separator` separates.
 
     With `has_index`, an unnamed first column counts the rows, as pandas writes it. With `trailing`,
     each row ends with a separator. The columns include neither. `commas` and `points` are the first
     lines with a decimal comma and a decimal point, as far as rows were read, or 0.
     """
 
-    path: Path
     separator: str
-    names: tuple[str, ...]
-    columns: int
     has_index: bool
     trailing: bool
     commas: int = 0
@@ -65,23 +62,6 @@ class Table:
                 f"the unnamed first column of {self.path.name} counts rows; it is left out"
             )
         return "; ".join(parts)
-
-    def column(self, name: str) -> int:
-        """Return the position of the column `name`, or that of its number (-1: the last)."""
-        if self.names.count(name) == 1:
-            return self.names.index(name)
-        if _POSITION.fullmatch(name) and -self.columns <= int(name) < self.columns:
-            return int(name) % self.columns
-        what = f"has {self.columns} columns"
-        if self.names:
-            shown = ", ".join(printable(text, _LONGEST) for text in self.names[:20])
-            what += f": {shown}" + ", ..." * (len(self.names) > 20)  # noqa: PLR2004
-        raise InputError(
-            f"has no column {name!r}; it {what}",
-            where=str(self.path),
-            remedy="give the name of a column from its first row, or its number: "
-            "0 is the first, -1 the last",
-        )
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line number and cells of each row of data, with points for decimal commas.
@@ -119,10 +99,10 @@ class Table:
         return row
 
 
-def open_table(path: Path, wanted: str = "") -> Table:
+def open_table(path: Path, *wanted: str) -> Table:
     """Look at the start of the CSV file `path`: separator, header, columns.
 
-    The first row is a header if it has a cell `wanted`, or text above numbers. A number that is
+    The first row is a header if a cell of it is `wanted`, or text above numbers. A number that is
     `wanted` may be the position of a column. Raises `InputError` if the file is of another kind, or
     has no rows.
     """
@@ -142,7 +122,7 @@ def open_table(path: Path, wanted: str = "") -> Table:
         raise InputError("is empty", where=str(path), remedy=SAVE_AS_TEXT)
     first, *others = head
     trailing = len(first) > 1 and all(row[-1] == "" for row in head)
-    is_named = wanted in first and wanted != "" and not _POSITION.fullmatch(wanted)
+    is_named = any(name in first and name and not is_position(name) for name in wanted)
     has_header = is_named or _is_header(first, others)
     if has_header and not others:
         raise InputError(
@@ -153,24 +133,25 @@ def open_table(path: Path, wanted: str = "") -> Table:
     )
     cells = first[int(has_index) : len(first) - int(trailing)]
     names = tuple(cells) if has_header else ()
-    return Table(path, separator, names, len(cells), has_index, trailing)
+    return Table(path, names, len(cells), separator, has_index, trailing)
 
 
-def read_numbers(table: Table, without: int | None = None) -> npt.NDArray[np.float64]:
-    """Return the numbers of `table`, float64 [rows, columns], except the column `without`.
+def read_numbers(table: Table, columns: Sequence[int] | None = None) -> npt.NDArray[np.float64]:
+    """Return the numbers of `table`, float64 [rows, columns]: all, or those of `columns`.
 
     Raises `InputError` naming line and column of the first cell that is not a finite number.
     """
+    chosen = range(table.columns) if columns is None else columns
     values = array("d")
     rows = 0
     for line, cells in table.rows():
-        kept = cells if without is None else cells[:without] + cells[without + 1 :]
+        kept = cells if columns is None else [cells[column] for column in columns]
         try:
             numbers = [_number(cell) for cell in kept]
         except ValueError:
             numbers = [math.nan]
         if not all(map(math.isfinite, numbers)):
-            _check_cells(table, line, cells, without)
+            _check_cells(table, line, cells, chosen)
         values.extend(numbers)
         rows += 1
         if len(values) > _MOST:
@@ -234,36 +215,48 @@ def _number(cell: str) -> float:
     return float(cell)
 
 
-def _check_cells(table: Table, line: int, cells: list[str], without: int | None) -> None:
-    """Raise `InputError` for the first of `cells` that is not a finite number."""
-    for column, cell in enumerate(cells):
-        if column == without:
-            continue
-        name = f" ({printable(table.names[column], _LONGEST)})" if table.names else ""
+def _check_cells(table: Table, line: int, cells: list[str], chosen: Sequence[int]) -> None:
+    """Raise `InputError` for the first of the `chosen` cells that is not a finite number."""
+    for column in chosen:
+        cell = cells[column]
+        name = f" ({table.title(column)})" if table.names else ""
         where = f"{table.path}: line {line}, column {column + 1}{name}"
-        remedy = "write a number, or remove the row"
-        try:
-            number = _number(cell)
-        except ValueError:
-            what = f"{cell[:_LONGEST]!r} is not a number" if cell else "is empty"
-            if _DECIMAL_COMMA.fullmatch(cell):
-                what = f"{cell!r} has a decimal comma"
-                remedy = "write decimal points, or separate the cells with semicolons"
-            elif table.columns > 1:
-                remedy += f"; if the column holds the labels: --labels {table.path.name}:" + (
-                    table.names[column] if table.names else str(column)
-                )
-            raise InputError(what, where=where, remedy=remedy) from None
+        number = as_number(cell)
+        if number is None:
+            what, remedy = _no_number(table, column, cells, chosen)
+            raise InputError(what, where=where, remedy=remedy)
         if not math.isfinite(number):
             raise InputError(
-                f"{cell[:_LONGEST]} is not a finite number", where=where, remedy=remedy
+                f"{cell[:_LONGEST]} is not a finite number",
+                where=where,
+                remedy="write a number, or remove the row",
             )
+
+
+def _no_number(
+    table: Table, column: int, cells: list[str], chosen: Sequence[int]
+) -> tuple[str, str]:
+    """Return what is wrong with the text in a `column`, and what to do."""
+    cell = cells[column]
+    if _DECIMAL_COMMA.fullmatch(cell):
+        remedy = "write decimal points, or separate the cells with semicolons"
+        return f"{cell!r} has a decimal comma", remedy
+    what = f"{cell[:_LONGEST]!r} is not a number" if cell else "is empty"
+    remedy = "write a number, or remove the row"
+    if table.columns > 1:
+        remedy += (
+            f"; if the column holds the labels: --labels {table.path.name}:{table.title(column)}"
+        )
+    numbers = [each for each in chosen if as_number(cells[each]) is not None]
+    if numbers:
+        remedy += f"; to leave it out, give {table.as_typed(numbers)}"
+    return what, remedy
 
 
 def _ragged(table: Table, line: int, count: int) -> InputError:
     extra = int(table.has_index) + int(table.trailing)
     return InputError(
-        f"has {count + extra} cells, but the first row has {table.columns + extra}",
+        f"has {count_of(count + extra, 'cell')}, but the first row has {table.columns + extra}",
         where=f"{table.path}: line {line}",
         remedy="give each row the same number of cells",
     )

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
+from harness.intake.readers.picture_damage import picture_damage
 from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import read_input
 
 _MODES = {1: "L", 3: "RGB"}  # channels -> Pillow's mode
 _GREY = {"1", "L", "LA"}
 _WIDE = ("I", "F")  # modes with more than 8 bits begin so
+_KINDS = {"empty", "a PNG image", "a JPEG image", "a BMP image"}
+_AGAIN = "copy or download it again, or remove it"
 _SAVE = "save it again as PNG or JPEG, with 8 bits for each channel"
 
 
@@ -44,8 +47,11 @@ def read_picture(
                     pixels = pixels.resize(size[::-1], Image.Resampling.BILINEAR)
                 return np.asarray(pixels, np.uint8).reshape(pixels.height, pixels.width, -1)
     except UnidentifiedImageError as error:
+        kind = kind_of(data)
+        if kind in _KINDS:
+            raise _damaged(path, data) from error
         raise InputError(
-            f"is not a PNG, JPEG or BMP picture: it is {kind_of(data)}",
+            f"is not a PNG, JPEG or BMP picture: it is {kind}",
             where=str(path),
             remedy=remedy_for_kind(data, _SAVE),
         ) from error
@@ -55,4 +61,8 @@ def read_picture(
         ) from error
     # What Pillow's readers raise for damaged files.
     except (OSError, SyntaxError, ValueError, IndexError, EOFError, TypeError) as error:
-        raise InputError(f"is damaged: {error}", where=str(path), remedy=_SAVE) from error
+        raise _damaged(path, data) from error
+
+
+def _damaged(path: Path, data: bytes) -> InputError:
+    return InputError(picture_damage(data), where=str(path), remedy=_AGAIN)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import read_input
+from harness.support.plural import count_of
 from harness.support.printable import printable
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -33,7 +34,9 @@ _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the formats wit
 _FORMAT = struct.Struct("<HHIIHH")
 _EXTENSION = struct.Struct("<HHIH14s")
 _CHUNK = struct.Struct("<4sI")
+_HEADER = struct.Struct("<4sI4s")
 _UNKNOWN_SIZE = 0xFFFFFFFF  # of programs that write to a pipe; others leave 0
+_AGAIN = "copy or download it again, or remove it"
 _SAVE = "save it as uncompressed WAV, 16 bits: ffmpeg -i old.wav -c:a pcm_s16le new.wav"
 _BYTES = {_PCM: {1, 2, 3, 4}, _FLOAT: {4, 8}}  # of a sample
 
@@ -60,6 +63,9 @@ def read_wav(path: Path) -> Recording:
     Raises `InputError` naming the file if it is of another kind, compressed, cut off or empty.
     """
     data = read_input(path)
+    if not data or (data[:4] == b"RIFF" and len(data) < _HEADER.size):
+        what = "is empty: it has 0 bytes" if not data else f"is cut short: it has {_size(data)}"
+        raise InputError(what, where=str(path), remedy=_AGAIN)
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise InputError(
             f"is not a WAV recording: it is {kind_of(data)}",
@@ -71,7 +77,11 @@ def read_wav(path: Path) -> Recording:
     if len(content) % frame:
         raise _damaged(path, f"its {len(content):,} bytes of sound are not whole frames of {frame}")
     if not content:
-        raise InputError("holds no samples", where=str(path), remedy="remove the file")
+        raise InputError(
+            f"holds no samples: its {_size(data)} are only a header",
+            where=str(path),
+            remedy="record or copy it again, or remove it",
+        )
     samples = _decode(content, form)
     if not np.isfinite(samples).all():
         raise InputError("holds samples that are not finite", where=str(path), remedy=_SAVE)
@@ -83,7 +93,7 @@ def read_wav(path: Path) -> Recording:
 def _find_chunks(data: bytes, path: Path) -> tuple[_Format, bytes]:
     """Return the format and the bytes of sound: chunks `fmt ` and `data`."""
     form = None
-    position = 12
+    position = _HEADER.size
     while position + _CHUNK.size <= len(data):
         name, size = _CHUNK.unpack_from(data, position)
         begin = position + _CHUNK.size
@@ -94,13 +104,18 @@ def _find_chunks(data: bytes, path: Path) -> tuple[_Format, bytes]:
                 size = (len(data) - begin) // (form.width * form.channels)
                 size *= form.width * form.channels
             if begin + size > len(data):
-                what = f"it declares {size:,} bytes of sound, but holds {len(data) - begin:,}"
-                raise _damaged(path, what)
+                what = f"it states {size:,} bytes of sound, but holds {len(data) - begin:,}"
+                raise InputError(f"is cut short: {what}", where=str(path), remedy=_AGAIN)
             return form, data[begin : begin + size]
-        if name == b"fmt ":
+        if name == b"fmt " and begin + size <= len(data):
             form = _read_format(data[begin : begin + size], path)
         position = begin + size + size % 2
-    raise _damaged(path, "it has no chunk `data`" if form else "it has no chunk `fmt `")
+    missing = "no whole chunk `data`" if form else "no whole chunk `fmt `"
+    stated = _HEADER.unpack_from(data)[1] + _CHUNK.size
+    if len(data) < stated < _UNKNOWN_SIZE:
+        what = f"is cut short: it has {_size(data)}, but its header states {stated:,}; {missing}"
+        raise InputError(what, where=str(path), remedy=_AGAIN)
+    raise _damaged(path, f"its {_size(data)} have {missing}")
 
 
 def _is_chunk(data: bytes, position: int) -> bool:
@@ -146,6 +161,10 @@ def _decode(content: bytes, form: _Format) -> npt.NDArray[np.float32]:
         integers = np.frombuffer(content, f"<i{form.width}")
     full_scale = 1 << (8 * integers.itemsize - 1)
     return integers.astype(np.float32) / np.float32(full_scale)
+
+
+def _size(data: bytes) -> str:
+    return count_of(len(data), "byte")
 
 
 def _damaged(path: Path, what: str) -> InputError:

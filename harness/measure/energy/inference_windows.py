@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.errors import InfrastructureError
 from harness.link.host_clock import Span
 from harness.measure.energy.meters.meter import Capture
+from harness.support.plural import count_of
 
 Interval = tuple[float, float]
 Floats = npt.NDArray[np.floating[Any]]
@@ -75,7 +76,7 @@ def find_windows(capture: Capture, timeline: Timeline) -> Windows:
     begin, end = _runs(level.astype(np.bool_))
     wanted = len(timeline.inferences)
     if len(begin) != wanted:
-        seen = f"seen {len(begin)} times" if len(begin) else "never seen"
+        seen = f"seen {count_of(len(begin), 'time')}" if len(begin) else "never seen"
         raise InfrastructureError(
             f"the trigger was {seen}, for {_inferences(wanted)}",
             where="meter",
@@ -101,7 +102,7 @@ def between_edges(capture: Capture, count: int) -> Capture:
     falls = np.flatnonzero(np.diff(level) < 0) + 1
     if len(falls) != 2 * count:
         raise InfrastructureError(
-            f"the pin fell {len(falls)} times, for {count} windows with two edges each",
+            f"the pin fell {count_of(len(falls), 'time')}, for {count} windows with two edges each",
             where="meter",
             remedy="is the firmware's timestamp pin connected to the meter's first input, and does "
             f"it stay low for more than a sample, {1e6 / capture.hz:g} µs?",

@@ -14,6 +14,7 @@ from harness.results.record import Record
 from harness.results.record_file import MAX_RECORD, parse_record
 from harness.results.store.open_results import MAKE_RUNS, open_store
 from harness.support.input_file import read_input
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 from harness.workspace import Workspace
 
@@ -69,7 +70,8 @@ def _find_in_store(name: str, url: str, workspace: Workspace) -> list[Record]:
             commits = {entry.commit for entry in matching}
             if len(commits) > 1:
                 raise InputError(
-                    f"{len(commits)} commits begin with {name!r}", remedy="give more digits"
+                    f"{count_of(len(commits), 'commit')} begin with {name!r}",
+                    remedy="give more digits",
                 )
         if not matching:
             branches = {entry.branch for entry in entries if entry.branch}

@@ -9,6 +9,7 @@ from harness.measure.number import Number
 from harness.measure.subset import Subset
 from harness.results.judge.metrics import tick_unit
 from harness.results.judge.pareto import pareto
+from harness.results.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class SweepRow:
     """The result of one combination: the `numbers` of its Record; none if it did not run.
 
     `subset` has the vectors that ran, if not all did. `reasons` are the reasons why it failed, and
-    `code` is the exit code for that. The row is `best` if it is Pareto-optimal in flash and ticks
-    among the passed rows of its target and model.
+    `code` is the exit code for that. It is not `judged` if its vectors are too few for that. The
+    row is `best` if it is Pareto-optimal in flash and ticks among the passed rows of its target and
+    model.
     """
 
     target: str
@@ -29,10 +31,18 @@ class SweepRow:
     subset: Subset | None = None
     reasons: Sequence[str] = ()
     code: ExitCode = ExitCode.PASSED
+    judged: bool = True
     best: bool = False
 
     def __str__(self) -> str:
         return f"{self.target}, {self.model}, {self.engine}, {self.toolchain} {self.opt}"
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is shown of the row."""
+        if self.reasons:
+            return "failed"
+        return "passed" if self.judged else "ran"
 
     @property
     def unit(self) -> str:

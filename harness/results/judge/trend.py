@@ -11,6 +11,7 @@ from harness.results.judge.change_points import Change, exact_changes, sampled_c
 from harness.results.judge.run_context import differences, provenance
 from harness.results.store.open_results import MAKE_RUNS
 from harness.results.store.store import Entry, Point, RunFilter, Store
+from harness.support.plural import count_of
 from harness.support.suggestions import suggest
 
 _MAX_TRENDS = 16  # panels in a plot
@@ -157,7 +158,7 @@ def _not_recorded(store: Store, metric: str, entries: dict[str, Entry]) -> Input
     numbers = {name for run in newest.values() for name in store.record(run).numbers}
     short = {name for name, full in _SHORT_NAMES.items() if numbers & set(full)}
     return InputError(
-        f"none of the {len(entries)} runs has a number {metric!r}"
+        f"none of the {count_of(len(entries), 'run')} has a number {metric!r}"
         if len(entries) > 1
         else f"the run has no number {metric!r}",
         remedy=suggest(metric, numbers | short),

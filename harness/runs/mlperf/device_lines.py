@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from harness.link.messages import Fault
+from harness.support.plural import count_of
 
 READY = "m-ready"
 _MAX_LINE = 1 << 16  # characters; anything longer is noise
@@ -151,10 +152,12 @@ def parse_infer(lines: Sequence[Line], iterations: int) -> InferAnswer:
         )
     laps = [(int(lap[1]), line.time) for line in lines if (lap := _LAP.fullmatch(line.text))]
     if len(laps) not in {0, 2}:
-        raise DamagedAnswerError(f"m-lap-us was received {len(laps)} times, not twice")
+        raise DamagedAnswerError(f"m-lap-us was received {count_of(len(laps), 'time')}, not twice")
     results = [match[1] for line in lines if (match := _RESULTS.fullmatch(line.text))]
     if len(results) != 1:
-        raise DamagedAnswerError(f"m-results was received {len(results)} times, not once")
+        raise DamagedAnswerError(
+            f"m-results was received {count_of(len(results), 'time')}, not once"
+        )
     # The reference's visual wake words ends its list with a comma.
     values = tuple(part.strip() for part in results[0].removesuffix(",").split(","))
     if not all(map(_NUMBER.fullmatch, values)):

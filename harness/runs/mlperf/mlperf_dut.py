@@ -23,6 +23,7 @@ from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.runner import Window, accuracy, measure, trial
 from harness.runs.request import RunRequest
+from harness.support.plural import count_of
 
 Array = npt.NDArray[Any]
 
@@ -173,7 +174,8 @@ class MlperfDut(BoardUnderTest):
 def _check_tensors(model: Model, inputs: int, outputs: int) -> None:
     if (inputs, outputs) != (1, 1):
         raise InputError(
-            f"has {inputs} inputs and {outputs} outputs; MLPerf Tiny's protocol has one of each",
+            f"has {count_of(inputs, 'input')} and "
+            f"{count_of(outputs, 'output')}; MLPerf Tiny's protocol has one of each",
             where=str(model.tflite_path),
             remedy="run it with --protocol=link",
         )
