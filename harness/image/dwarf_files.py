@@ -1,13 +1,13 @@
 """Finds in DWARF from which source file each function and variable comes."""
 
 from functools import lru_cache
-from hashlib import file_digest
+from hashlib import sha256
 from typing import NamedTuple
 
 from elftools.dwarf.die import DIE
 
 from harness.elf import Elf
-from harness.support.input_file import open_input
+from harness.support.input_file import read_input
 
 _DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
 
@@ -24,8 +24,7 @@ def dwarf_files(elf: Elf) -> DwarfFiles:
 
     Raises `InputError` if it cannot be read as an ELF.
     """
-    with open_input(elf.path) as file:
-        digest = file_digest(file, "sha256").digest()
+    digest = sha256(read_input(elf.path)).digest()
     return _read(elf, digest)
 
 
