@@ -45,6 +45,13 @@ class Segment(NamedTuple):
     data: bytes
 
 
+class Symbol(NamedTuple):
+    """A row of the symbol table."""
+
+    value: int
+    size: int
+
+
 @contextmanager
 def parsed(file: IO[bytes], where: str) -> Iterator[ELFFile]:
     """Parse `file`, whose name is `where`; `InputError` if it is damaged, now or in the block."""
@@ -146,25 +153,15 @@ class Elf:
 
     def symbols(self, *names: str) -> list[int] | None:
         """Return the values of the symbols called `names`; None if one is missing."""
-        with self.opened() as file:
-            table = file.get_section_by_name(".symtab")
-            if not isinstance(table, SymbolTableSection):
-                return None
-            matches = [table.get_symbol_by_name(name) for name in names]
-        values = [symbols[0]["st_value"] for symbols in matches if symbols]
-        return values if len(values) == len(names) else None
+        if any(name not in self._symbols for name in names):
+            return None
+        return [self._symbols[name].value for name in names]
 
     def size_of(self, name: str) -> int:
         """Return the bytes of the symbol called `name`; `InputError` if there is none."""
-        with self.opened() as file:
-            table = file.get_section_by_name(".symtab")
-            symbols = (
-                table.get_symbol_by_name(name) if isinstance(table, SymbolTableSection) else None
-            )
-        if not symbols:
+        if name not in self._symbols:
             raise InputError(f"has no symbol {name}", where=str(self.path))
-        size: int = symbols[0]["st_size"]
-        return size
+        return self._symbols[name].size
 
     def locate(self, address: int) -> str:
         """Return `address` as `function file:line (address)`.
@@ -199,6 +196,16 @@ class Elf:
                     name = program["file_entry"][row.file - first].name.decode("utf-8", "replace")
                     return f"{name}:{row.line} "
         return ""
+
+    @cached_property
+    def _symbols(self) -> dict[str, Symbol]:
+        """The first symbol of each name; a run asks for a dozen."""
+        found: dict[str, Symbol] = {}
+        with self.opened() as file:
+            table = file.get_section_by_name(".symtab")
+            for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
+                found.setdefault(symbol.name, Symbol(symbol["st_value"], symbol["st_size"]))
+        return found
 
     @cached_property
     def _functions(self) -> list[tuple[int, int, str]]:

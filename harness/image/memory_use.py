@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import msgspec
-from elftools.dwarf.die import DIE
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section, SymbolTableSection
 
 from harness.elf import Elf
+from harness.image.dwarf_files import dwarf_files
 from harness.image.linker_map import archives
 from harness.support.memory_map import Load
 
 K = TypeVar("K")
 
 _THUMB = 1  # bit 0 of a function's address
-_DW_OP_ADDR = 3  # DWARF 5, 7.7.1: an address follows
 _PADDING = "padding"
 _LEAST = 16  # bytes; a Record does not name smaller symbols
 # Parts of sections that only reserve memory, by a word in the section's name, for example .stack
@@ -123,7 +122,7 @@ def pieces(elf: Elf, load: Load | None = None) -> list[Piece]:
     with elf.opened() as file:
         symbols = _symbols(file)
         moved = [s for s in file.iter_segments(type="PT_LOAD") if s["p_vaddr"] != s["p_paddr"]]
-        files = _files(file, symbols, archives(elf.path.with_suffix(".map")))
+        files = _files(elf, symbols, archives(elf.path.with_suffix(".map")))
         ours = any(name.startswith(_OURS) for name in files.values())
         return [
             piece
@@ -265,36 +264,14 @@ def _symbols(file: ELFFile) -> list[_Symbol]:
     return sorted(symbols, key=lambda symbol: (symbol.address, -symbol.size, symbol.name))
 
 
-def _files(
-    file: ELFFile, symbols: list[_Symbol], archive_of: Callable[[int], str]
-) -> dict[int, str]:
+def _files(elf: Elf, symbols: list[_Symbol], archive_of: Callable[[int], str]) -> dict[int, str]:
     """Return the source file of each address, from DWARF and symbols.
 
     For code of a library without DWARF, it is the member of the archive.
     """
-    units: dict[str, str] = {}  # by the last component of their path
-    files: dict[int, str] = {}
-    for unit in file.get_dwarf_info().iter_CUs() if file.has_dwarf_info() else ():
-        name = unit.get_top_DIE().attributes["DW_AT_name"].value.decode("utf-8", "replace")
-        units[name.rsplit("/", 1)[-1]] = name
-        for entry in unit.iter_DIEs():
-            address = _address_of(entry)
-            if address is not None:
-                files[address] = name
+    known = dwarf_files(elf)
+    files = dict(known.by_address)
     for symbol in symbols:
-        files.setdefault(symbol.address, units.get(symbol.source) or archive_of(symbol.address))
+        known_file = known.by_name.get(symbol.source)
+        files.setdefault(symbol.address, known_file or archive_of(symbol.address))
     return files
-
-
-def _address_of(entry: DIE) -> int | None:
-    """Return the address of the function or variable of a DWARF entry; None if it has none."""
-    attributes = entry.attributes
-    if entry.tag == "DW_TAG_subprogram" and "DW_AT_low_pc" in attributes:
-        value: int = attributes["DW_AT_low_pc"].value
-        return value
-    location = attributes.get("DW_AT_location") if entry.tag == "DW_TAG_variable" else None
-    if location is not None and isinstance(location.value, list):
-        operation = bytes(location.value)
-        if operation[:1] == bytes([_DW_OP_ADDR]):
-            return int.from_bytes(operation[1:], "little")
-    return None

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from pyocd.debug.svd.loader import SVDLoader
 from pyocd.target import TARGET
 
-from harness.board.pyocd.probes import open_session, pick_probe
+from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError
@@ -70,6 +71,26 @@ def board_of(
     board = Pyocd(target=chip, probe=hardware.probe_id, pack=pack)
     with closing(PyocdBoard(target, board, Progress(sys.stderr), 0)) as opened:
         yield opened
+
+
+def test_the_names_of_a_chip_s_registers_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyOCD would read them in a thread, which takes time from the run."""
+    read: list[str] = []
+    monkeypatch.setattr(SVDLoader, "load", lambda loader: read.append(loader.name))
+    with VirtualBoard.start(CHIP) as hardware:
+        close_session(open_session(pick_probe(hardware.probe_id), CHIP, SWD))
+    assert read == []
+
+
+def test_a_script_of_the_user_for_pyocd_still_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = "def did_connect(board):\n    open('connected', 'w').close()\n"
+    (tmp_path / "pyocd_user.py").write_text(script)
+    with VirtualBoard.start(CHIP) as hardware:
+        close_session(open_session(pick_probe(hardware.probe_id), CHIP, SWD))
+    assert (tmp_path / "connected").is_file()
 
 
 def session(board: PyocdBoard, image: Image) -> LinkClient:

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -44,6 +44,14 @@ def make_model(folder: Path, outputs: int = 2) -> Model:
     shutil.copy(DESCRIPTION, folder / "model.toml")
     (folder / "model.tflite").write_bytes(b.build([source], [b.dense(source, outputs)]))
     return load_model(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_compiler_cache() -> Iterator[None]:
+    """What is the same to the byte here is compiled twice, also where ccache is used, as in CI."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CCACHE_DISABLE", "1")
+        yield
 
 
 @pytest.fixture
