@@ -1,4 +1,4 @@
-"""The options of each kind of operator. `tflite_options` says which kind has which."""
+"""The options of each kind of operator; `tflite_options` has the table of the kinds."""
 
 from dataclasses import dataclass
 from enum import IntEnum
