@@ -26,6 +26,8 @@ _SECONDS = 900  # for one cell
 _INSTALL = "install"
 """The tag of cells that do not run: `make tutorial` has installed what they install."""
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_BUILT = re.compile(r"^built with .*$", re.MULTILINE)
+_OF_THE_NETWORK = ("float", "int8")  # with any compiler
 _FIGURES = {
     "float": re.compile(r"quality: float (\S+), int8"),
     "int8": re.compile(r"quality: float \S+, int8 ([\d.]+)"),
@@ -60,11 +62,21 @@ def figures(text: str) -> Mapping[str, float]:
 
     Raises `LookupError` if one is missing.
     """
-    output = "\n".join(printed(cell) for cell in cells(text))
+    output = _output(text)
     found = {name: pattern.search(output) for name, pattern in _FIGURES.items()}
     if missing := [name for name, match in found.items() if not match]:
         raise LookupError(f"the notebook does not show {', '.join(missing)}")
     return {name: float(match[1].replace(",", "")) for name, match in found.items() if match}
+
+
+def compiler(text: str) -> str:
+    """Return the line that names the compiler in the notebook `text`, or nothing."""
+    built = _BUILT.search(_output(text))
+    return built[0] if built else ""
+
+
+def _output(text: str) -> str:
+    return "\n".join(printed(cell) for cell in cells(text))
 
 
 def _plain(cell: nbformat.NotebookNode, home: str) -> list[nbformat.NotebookNode]:
@@ -83,12 +95,14 @@ def main() -> int:
     except CellExecutionError as error:
         print(error, file=sys.stderr)
         return 1
-    new = figures(nbformat.writes(notebook))
+    ran, page = nbformat.writes(notebook), NOTEBOOK.read_text()
+    new = figures(ran)
     if options.write:
         nbformat.write(notebook, NOTEBOOK)
         return 0
-    old = figures(NOTEBOOK.read_text())
-    far = {name for name in old if abs(new[name] / old[name] - 1) > MARGIN}
+    old = figures(page)
+    compared = old if compiler(ran) == compiler(page) else _OF_THE_NETWORK
+    far = {name for name in compared if abs(new[name] / old[name] - 1) > MARGIN}
     for name, value in new.items():
         print(f"{name}: {value:g}, on the page {old[name]:g}" + "  <- differs" * (name in far))
     return int(bool(far))

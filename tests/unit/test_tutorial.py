@@ -28,7 +28,7 @@ from tests.support.year import FIRST, made_up
 PATH = Path(__file__).parents[2] / "docs" / "tutorial.ipynb"
 TEXT = PATH.read_text()
 CODE = [cell for cell in cells(TEXT) if cell["cell_type"] == "code"]
-_OTHERS = {"ls", "head", "python"}
+_OTHERS = {"ls", "head", "python", "rm"}
 
 
 def cell(word: str) -> Mapping[str, Any]:
@@ -83,8 +83,8 @@ def test_the_tutorial_was_run_from_top_to_bottom() -> None:
 def test_init_prints_what_the_tutorial_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "watch").mkdir()
-    monkeypatch.chdir(tmp_path / "watch")
+    (tmp_path / "watch-tutorial").mkdir()
+    monkeypatch.chdir(tmp_path / "watch-tutorial")
     assert main(["init", "--empty"]) == ExitCode.PASSED
     assert capsys.readouterr().out.replace(str(tmp_path), "~") == printed(cell("harness init"))
 
