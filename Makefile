@@ -24,7 +24,7 @@ GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/
 
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers lint fuzz fuzz-protocol fuzz-clients faults chips perf setup system clean
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers tutorial lint fuzz fuzz-protocol fuzz-clients faults chips perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -54,6 +54,11 @@ docs: $(VENV)/docs-installed ## the docs site; a broken link fails
 NUMBERS ?=
 docs-numbers: setup ## measure the numbers that the pages show, and write them; about 2 minutes
 	$(BIN)/python -m docs.numbers $(NUMBERS)
+
+# WRITE=--write writes the outputs into the notebook.
+WRITE ?=
+tutorial: $(VENV)/tutorial-installed ## run docs/tutorial.ipynb from top to bottom, with TensorFlow; about 2 minutes
+	$(BIN)/python -m docs.run_notebook $(WRITE)
 
 lint: $(VENV)/dev-installed ## ruff, types, the order of the rooms, and the C's format
 	$(BIN)/ruff check
@@ -98,7 +103,7 @@ $(VENV)/installed: pyproject.toml $(VENV)/created
 	@$(INSTALL) . $(HINT)
 	@touch $@
 
-# With an extra: clang, dev (which has clang), docs. The C libraries of Linux, Windows and others that
+# With an extra: clang, dev (which has clang), docs, tutorial. The C libraries of Linux, Windows and others that
 # come with Zig, 175 MB, are removed: a microcontroller uses none of them.
 $(VENV)/%-installed: pyproject.toml $(VENV)/created
 	@$(INSTALL) '.[$*]' $(HINT)

@@ -1,7 +1,7 @@
 """The pages that people wrote: copied out of the repository, with their links made to fit.
 
 In the site the pages of `docs/` lie at the top; other pages keep their path in the repository.
-Links stay as they work on GitHub; here they are rewritten for the site.
+Links stay as they work on GitHub; here they are rewritten for the site. Notebooks become Markdown.
 """
 
 import re
@@ -11,7 +11,8 @@ from os.path import relpath
 from pathlib import Path, PurePosixPath
 
 from docs.generate.markdown import block
-from docs.generate.navigation import HOME, Group
+from docs.generate.navigation import HOME, NOTEBOOK, Group
+from docs.generate.notebook_page import page as notebook_page
 
 _FENCED_OR_LINK = re.compile(
     r"^[ \t]*(?P<mark>```|~~~).*?^[ \t]*(?P=mark)[ \t]*$"
@@ -39,6 +40,8 @@ def append_navigation(site: Path, groups: Sequence[Group]) -> None:
 
 def site_path(path: PurePosixPath) -> PurePosixPath:
     """Return where a file of the repository is in the site."""
+    if path.suffix == NOTEBOOK:
+        path = path.with_suffix(".md")
     return PurePosixPath(*path.parts[1:]) if path.parts[0] == "docs" else path
 
 
@@ -61,4 +64,7 @@ def _copy(repository: Path, site: Path, page: PurePosixPath) -> None:
 
     target = site / site_path(page)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(_FENCED_OR_LINK.sub(rewritten, (repository / page).read_text()))
+    text = (repository / page).read_text()
+    if page.suffix == NOTEBOOK:
+        text = notebook_page(text)
+    target.write_text(_FENCED_OR_LINK.sub(rewritten, text))

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 HOME = "docs/index.md"
+NOTEBOOK = ".ipynb"
+"""The ending of a page that is a Jupyter notebook."""
 
 
 class Group(NamedTuple):
@@ -36,7 +38,8 @@ def read_navigation(repository: Path) -> list[Group]:
         for group in groups
     ]
     placed = {HOME, *(page for group in found for page in group.pages)}
-    if lost := sorted(set(_pages(repository, "docs/*.md")) - placed):
+    written = {*_pages(repository, "docs/*.md"), *_pages(repository, f"docs/*{NOTEBOOK}")}
+    if lost := sorted(written - placed):
         raise LookupError(f"docs/navigation.toml: {lost[0]} is in no group")
     return found
 

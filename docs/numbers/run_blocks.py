@@ -4,8 +4,11 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec import structs
+
 from docs.generate.markdown import table
 from docs.numbers.workbench import Workbench, terminal
+from harness.measure.number import Number
 from harness.model.folder import list_models
 from harness.report.profile_table import print_profile
 from harness.report.runs_table import print_table
@@ -45,8 +48,13 @@ def digits(bench: Workbench) -> str:
 
 
 def _table_and_legend(records: Sequence[Record], command: str = "") -> str:
-    """Return the table of runs and its legend, with no wall time: that is the machine's."""
-    first, *lines = terminal(partial(print_table, records), command).split("\n")
+    """Return the table of runs and its legend, with no wall time: that is the machine's.
+
+    Its column is as wide as for a run of some seconds, however busy the machine is.
+    """
+    wall = {"wall": Number(0, "s", "measured")}
+    alike = [structs.replace(record, numbers=record.numbers | wall) for record in records]
+    first, *lines = terminal(partial(print_table, alike), command).split("\n")
     end = max(place for place, line in enumerate(lines) if line.startswith("estimated:"))
     shown = [_WALL.sub(lambda match: "…".rjust(len(match[1])), line) for line in lines[: end + 1]]
     if lines[end + 1].startswith(INDENT):  # the legend goes on

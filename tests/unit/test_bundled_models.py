@@ -1,10 +1,14 @@
 """The models that come with the harness: small, stratified, and golden to the byte."""
 
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.cli.main import main
+from harness.errors import ExitCode
 from harness.golden import oracle
 from harness.measure.quality import quality_of
 from harness.model.folder import Model, find_model, list_models
@@ -77,3 +81,25 @@ def test_input_and_output_are_int8_with_a_batch_of_one(model: Model) -> None:
         assert graph.tensors[index].shape[0] == 1
     # What a batch that is left open leaves behind.
     assert not {operator.kind for operator in graph.operators} & {"SHAPE", "STRIDED_SLICE", "PACK"}
+
+
+def test_the_command_in_its_readme_makes_the_same_model(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tinyml-harness").symlink_to(ROOT)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    [command] = re.findall(
+        r"^```\nharness (models add .*?)```$",
+        (model.path / "README.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert main(shlex.split(command.replace("\\\n", ""))) == ExitCode.PASSED
+    made = find_model(model.name, [tmp_path / "mine" / "models"])
+    for fact in ("digest", "task", "metric", "quality_target", "classes"):
+        assert getattr(made, fact) == getattr(model, fact)
+    assert np.array_equal(made.vectors.inputs, model.vectors.inputs)
+    assert np.array_equal(made.vectors.class_labels, model.vectors.class_labels)
+    assert made.vectors.golden is not None
+    assert model.vectors.golden is not None
+    assert np.array_equal(made.vectors.golden, model.vectors.golden)

@@ -19,7 +19,8 @@ REPOSITORY = Path(__file__).parents[2]
 def test_every_page_of_docs_is_in_one_group() -> None:
     groups = read_navigation(REPOSITORY)
     pages = [page for group in groups for page in group.pages]
-    written = {page.relative_to(REPOSITORY).as_posix() for page in REPOSITORY.glob("docs/*.md")}
+    files = [*REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("docs/*.ipynb")]
+    written = {page.relative_to(REPOSITORY).as_posix() for page in files}
     assert len(pages) == len(set(pages))
     assert written - {HOME} <= set(pages)
     assert [group.title for group in groups if group.title] == [
@@ -36,7 +37,7 @@ def test_pages_link_only_to_pages_of_the_site() -> None:
     for page in pages:
         source = REPOSITORY / page
         text = source.read_text() if source.is_file() else ""
-        for link in re.findall(r"\]\(([\w./-]+\.md)[)#]", text):
+        for link in re.findall(r"\]\(([\w./-]+\.(?:md|ipynb))[)#]", text):
             linked = (source.parent / link).resolve().relative_to(REPOSITORY).as_posix()
             assert linked in pages, f"{page} links to {linked}"
 
@@ -49,6 +50,9 @@ def test_a_page_in_no_group_is_an_error(tmp_path: Path) -> None:
     navigation.write_text('[[group]]\ntitle = "Guides"\npages = ["docs/placed.md"]\n')
     with pytest.raises(LookupError, match=r"docs/lost\.md is in no group"):
         read_navigation(tmp_path)
+    (tmp_path / "docs" / "lost.md").rename(tmp_path / "docs" / "lost.ipynb")
+    with pytest.raises(LookupError, match=r"docs/lost\.ipynb is in no group"):
+        read_navigation(tmp_path)
 
 
 def test_links_fit_the_site(tmp_path: Path) -> None:
@@ -59,23 +63,27 @@ def test_links_fit_the_site(tmp_path: Path) -> None:
     (repository / "docs/a.md").write_text(
         "[h](../firmware/link/link.h) [w](https://example.org/a.md) [x](#y) [gone](gone.md)\n"
         "```\n[f](../firmware/README.md)\n```\n"
-        "[two\nlines](../firmware/README.md) [the folder](../firmware/link/)\n"
+        "[two\nlines](../firmware/README.md) [the folder](../firmware/link/) [n](n.ipynb#y)\n"
+    )
+    (repository / "docs/n.ipynb").write_text(
+        '{"cells": [{"cell_type": "markdown", "source": ["[h](../firmware/link/link.h)"]}]}'
     )
     (repository / "firmware/README.md").write_text("[a](../docs/a.md#y) [h](link/link.h)\n")
     (repository / "firmware/link/link.h").write_text("/* link */\n")
-    groups = [Group("Guides", HOME, ["docs/a.md", "firmware/README.md"])]
+    groups = [Group("Guides", HOME, ["docs/a.md", "docs/n.ipynb", "firmware/README.md"])]
     copy_pages(repository, site, groups)
     append_navigation(site, groups)
     assert (site / "index.md").read_text() == (
         "[a](a.md) [f](firmware/README.md#by-hand)\n\n"
         "```{toctree}\n:hidden:\n:titlesonly:\n:caption: Guides\n\n"
-        "/a.md\n/firmware/README.md\n```\n"
+        "/a.md\n/n.md\n/firmware/README.md\n```\n"
     )
     assert (site / "a.md").read_text() == (
         "[h](firmware/link/link.h) [w](https://example.org/a.md) [x](#y) [gone](gone.md)\n"
         "```\n[f](../firmware/README.md)\n```\n"
-        "[two\nlines](firmware/README.md) the folder\n"
+        "[two\nlines](firmware/README.md) the folder [n](n.md#y)\n"
     )
+    assert (site / "n.md").read_text() == "[h](firmware/link/link.h)\n"
     assert (site / "firmware/README.md").read_text() == "[a](../a.md#y) [h](link/link.h)\n"
     assert (site / "firmware/link/link.h").read_text() == "/* link */\n"
     assert site_path(PurePosixPath("docs/a.md")) == PurePosixPath("a.md")

@@ -15,10 +15,13 @@ from typing import NamedTuple
 
 import pytest
 
+from docs.generate.notebook_page import page as notebook_page
+
 ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "RELEASING.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("docs/*.ipynb")),
     *sorted(ROOT.glob("firmware/**/README.md")),
     *sorted(ROOT.glob("models/*/README.md")),
     *sorted(ROOT.glob("harness/**/README.md")),
@@ -241,6 +244,8 @@ def test_a_rule_finds_its_sentence_and_no_other(rule: Rule) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_reads_well(path: Path) -> None:
     text = path.read_text()
+    if path.suffix == ".ipynb":
+        text = notebook_page(text)
     found = complaints(page(text))
     found += [
         f"{line}: a sentence of {len(words)} words: {' '.join(words[:8])} …"
