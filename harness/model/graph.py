@@ -13,8 +13,10 @@ class Tensor:
     """One tensor; real value = scale * (stored value - zero point).
 
     `scale` (float32) and `zero_point` (int64) have one entry for the tensor, or one for each
-    index of axis `quantized_axis`. `scale` is None if the tensor is not quantized. `data` is the
-    value of a constant, None for a tensor that is computed at run time.
+    index of axis `quantized_axis`; without quantization there are none. `data` is the value of a
+    constant, None for a tensor that is computed at run time. A variable keeps its value from one
+    inference to the next, and at the start each of its bytes is `initial`. A tensor that is not a
+    variable has no `initial`.
     """
 
     index: int
@@ -25,6 +27,12 @@ class Tensor:
     zero_point: np.ndarray[Any, np.dtype[np.int64]] | None = None
     quantized_axis: int = 0
     data: np.ndarray[Any, np.dtype[Any]] | None = None
+    initial: int | None = None
+
+    @property
+    def variable(self) -> bool:
+        """Whether the tensor keeps its value between inferences."""
+        return self.initial is not None
 
     @property
     def elements(self) -> int:
@@ -73,6 +81,12 @@ class Graph:
     def output_tensors(self) -> tuple[Tensor, ...]:
         """The tensors that `outputs` names."""
         return tuple(self.tensors[index] for index in self.outputs)
+
+    @property
+    def variables(self) -> tuple[Tensor, ...]:
+        """The tensors that operators keep between inferences."""
+        used = {index for each in self.operators for index in (*each.inputs, *each.outputs)}
+        return tuple(each for each in self.tensors if each.variable and each.index in used)
 
     @property
     def arg_max(self) -> Operator | None:

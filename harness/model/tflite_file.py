@@ -68,16 +68,16 @@ class _Reader:
                 "convert the model without control flow and with one signature",
             )
         subgraph = self.table(model.Subgraphs(0), "subgraph 0")
+        inputs = self.integers(subgraph, "Inputs")
+        outputs = self.integers(subgraph, "Outputs")
         tensors = tuple(
-            self.tensor(model, self.table(subgraph.Tensors(i), f"tensor {i}"), i)
+            self.tensor(model, self.table(subgraph.Tensors(i), f"tensor {i}"), i, inputs)
             for i in self.tables(subgraph.TensorsLength(), "tensors")
         )
         operators = tuple(
             self.operator(model, self.table(subgraph.Operators(i), f"operator {i}"), i)
             for i in self.tables(subgraph.OperatorsLength(), "operators")
         )
-        inputs = self.integers(subgraph, "Inputs")
-        outputs = self.integers(subgraph, "Outputs")
         name = self.name(self.text(subgraph.Name()))
         graph = Graph(tensors, operators, inputs, outputs, name, self.where, self.data)
         self.check_order(graph)
@@ -119,7 +119,9 @@ class _Reader:
         file = path.stem if path.stem != "model" else path.parent.name or path.stem
         return own if own not in {"", "main"} else file
 
-    def tensor(self, model: tflite.Model, table: tflite.Tensor, index: int) -> Tensor:
+    def tensor(
+        self, model: tflite.Model, table: tflite.Tensor, index: int, inputs: tuple[int, ...]
+    ) -> Tensor:
         name = self.text(table.Name())
         who = f"tensor {index} ({name[:80]!r})"
         shape = self.shape(table, who)
@@ -128,8 +130,19 @@ class _Reader:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
+        # TFLM ignores a variable's data. An input gets its value in each inference anyway.
+        if table.IsVariable() and index not in inputs:
+            initial = self.initial(table, dtype)
+            return Tensor(index, name, shape, dtype, scale, zero_point, axis, initial=initial)
         values = self.constant(model, table.Buffer(), shape, dtype, who)
         return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
+
+    def initial(self, table: tflite.Tensor, dtype: np.dtype[Any]) -> int:
+        """Return the byte that fills a variable at the start, as TFLM's ResetTensorData."""
+        quantization = table.Quantization()
+        if dtype != np.int8 or quantization is None or quantization.ZeroPointLength() == 0:
+            return 0
+        return int(quantization.ZeroPoint(0)) & 0xFF
 
     def shape(self, table: tflite.Tensor, who: str) -> tuple[int, ...]:
         shape = self.numbers(table, "Shape")
@@ -244,38 +257,42 @@ class _Reader:
     def check_order(self, graph: Graph) -> None:
         """Check that each tensor is in range and computed, once, before it is used."""
         total = len(graph.tensors)
-        known = {tensor.index for tensor in graph.tensors if tensor.data is not None}
+        constants = {tensor.index for tensor in graph.tensors if tensor.data is not None}
+        variables = {tensor.index for tensor in graph.tensors if tensor.variable}
         for index in (*graph.inputs, *graph.outputs):
             if not 0 <= index < total:
                 raise self.fail(f"the graph refers to tensor {index} of {total}")
         for index in graph.inputs:
-            if index in known:
+            if index in constants:
                 raise self.fail(f"the graph's input, tensor {index}, is a constant")
             if graph.inputs.count(index) > 1:
                 raise self.fail(f"tensor {index} is an input of the graph more than once")
-        known.update(graph.inputs)
+        written = {*constants, *graph.inputs}
         for operator in graph.operators:
-            self.check_operator(operator, known, total)
+            self.check_operator(operator, written, variables, total)
         for index in graph.outputs:
-            if index not in known:
+            if index not in written | variables:
                 raise self.fail(f"nothing computes the graph's output, tensor {index}")
 
-    def check_operator(self, operator: Operator, known: set[int], total: int) -> None:
+    def check_operator(
+        self, operator: Operator, written: set[int], variables: set[int], total: int
+    ) -> None:
         who = f"operator {operator.index} ({operator.kind})"
         for index in operator.inputs:
             if not -1 <= index < total:
                 raise self.fail(f"{who} reads tensor {index} of {total}")
-            if index != -1 and index not in known:
+            if index != -1 and index not in written | variables:
                 raise self.fail(
                     f"{who} reads tensor {index} before it is written",
-                    "a state that is kept between inferences is not supported",
+                    "convert the model again; a tensor that keeps its value between inferences "
+                    "must be a variable",
                 )
         for index in operator.outputs:
             if not 0 <= index < total:
                 raise self.fail(f"{who} writes tensor {index} of {total}")
-            if index in known:
+            if index in written - variables:
                 raise self.fail(f"{who} writes tensor {index}, which already has a value")
-            known.add(index)
+            written.add(index)
 
 
 def _camel(name: str) -> str:

@@ -122,8 +122,8 @@ class Host:
 
 # What every generated file defines.
 _OWN_NAMES = re.compile(
-    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|l\d{2,}_\w+"
-    r"|nn_(?:init|input|output|invoke|arena_size)\b)(?!\.h)"
+    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|STATE_\w+|l\d{2,}_\w+"
+    r"|nn_(?:init|input|output|invoke|reset|arena_size)\b)(?!\.h)"
 )
 
 
@@ -134,11 +134,12 @@ def _agrees(library: ctypes.CDLL, prefix: str, model: bytes) -> bool:
     return found.tobytes() == wanted.tobytes()
 
 
-def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "") -> Array:
-    """Return the bytes of the outputs, one row an input."""
+def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "", *, start: bool = True) -> Array:
+    """Return the bytes of the outputs, one row an input; the state is set at the `start` only."""
     function = {name: library[f"{prefix}nn_{name}"] for name in ("input", "output", "invoke")}
     function["input"].restype = function["output"].restype = HostTensor
-    assert library[f"{prefix}nn_init"]() == 0
+    if start:
+        assert library[f"{prefix}nn_init"]() == 0
     rows = []
     for values in inputs:
         tensor = function["input"]()

@@ -56,6 +56,7 @@ class _Tensor:
     buffer: int
     signature: Sequence[int] | None
     name: str
+    variable: bool = False
 
 
 # Kind, inputs, outputs, options' table, its fields.
@@ -96,6 +97,12 @@ class Builder:
         name = name or f"t{len(self.tensors)}"
         self.tensors.append(_Tensor(shape, kind, scales, points, axis, number, signature, name))
         return len(self.tensors) - 1
+
+    def variable(self, shape: Sequence[int], scale: float, zero_point: int) -> int:
+        """Add a tensor that keeps its value between inferences."""
+        index = self.activation(shape, scale, zero_point)
+        self.tensors[index].variable = True
+        return index
 
     def operator(
         self,
@@ -411,6 +418,7 @@ def _tensor(b: Any, tensor: _Tensor) -> int:
     tflite.TensorAddType(b, tensor.dtype)
     tflite.TensorAddBuffer(b, tensor.buffer)
     tflite.TensorAddName(b, name)
+    tflite.TensorAddIsVariable(b, tensor.variable)
     if signature is not None:
         tflite.TensorAddShapeSignature(b, signature)
     if quantization is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.engines.cmsis_nn.arena_plan import Buffer, lower_bound, plan
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lifetimes import Lifetimes
+from harness.engines.cmsis_nn.lifetimes import Lifetimes, state_name
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
@@ -25,12 +25,22 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class State:
+    """A buffer that no other shares: `size` bytes, each of which is `initial` at the start."""
+
+    name: str
+    size: int
+    initial: int
+
+
+@dataclass(frozen=True)
 class ArenaLayout:
     """All buffers in the order of their first use, and the size of the arena in bytes.
 
     `least` is a lower bound for the size, for any plan. The block of outputs begins at the slot
     `output`. `copies` are pairs of a slot's name and a tensor: outputs whose value lies elsewhere
-    and is copied to the slot at the end of an inference.
+    and is copied to the slot at the end of an inference. `state` are the buffers that keep their
+    bytes between inferences.
     """
 
     slots: tuple[Slot, ...]
@@ -38,6 +48,7 @@ class ArenaLayout:
     least: int
     output: str
     copies: tuple[tuple[str, int], ...]
+    state: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,7 @@ def _layout(graph: Graph, layers: Sequence[Layer], lifetimes: Lifetimes) -> Aren
     # Each group shares a buffer; the buffer's key is the name of the first part.
     groups = [_inputs(graph, lifetimes), outputs]
     in_blocks = {lifetimes.root[index] for index in (*graph.inputs, *graph.outputs)}
+    in_blocks -= {tensor.index for tensor in graph.variables}
     for root, members in lifetimes.members().items():
         if root not in in_blocks:
             groups.append([_part(graph, lifetimes, index, 0) for index in members])
@@ -94,7 +106,16 @@ def _layout(graph: Graph, layers: Sequence[Layer], lifetimes: Lifetimes) -> Aren
         for parts in sorted(groups, key=lambda parts: (_buffer(parts).first, parts[0].name))
         for part in parts
     ]
-    return ArenaLayout(tuple(slots), placed.size, lower_bound(buffers), outputs[0].name, copies)
+    return ArenaLayout(
+        tuple(slots), placed.size, lower_bound(buffers), outputs[0].name, copies, _state(graph)
+    )
+
+
+def _state(graph: Graph) -> tuple[State, ...]:
+    return tuple(
+        State(state_name(tensor.index), tensor.nbytes, tensor.initial or 0)
+        for tensor in graph.variables
+    )
 
 
 def _part(graph: Graph, lifetimes: Lifetimes, index: int, offset: int) -> _Part:
@@ -123,10 +144,10 @@ def _outputs(graph: Graph, lifetimes: Lifetimes) -> tuple[list[_Part], tuple[tup
     """Return the parts of the block of outputs, and the copies into it.
 
     Layers write most outputs directly into the block. An output that shares its bytes with an
-    input or with another output is copied.
+    input, a variable or another output is copied.
     """
     parts, copies = [], []
-    taken = set(graph.inputs)
+    taken = {*graph.inputs, *(tensor.index for tensor in graph.variables)}
     offsets = tensor_block.offsets(graph.output_tensors)
     for position, (index, offset) in enumerate(zip(graph.outputs, offsets, strict=False)):
         root = lifetimes.root[index]

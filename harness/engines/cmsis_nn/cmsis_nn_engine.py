@@ -1,5 +1,6 @@
 """The engine: it lowers each operator, plans the arena and writes the C."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,15 +15,15 @@ from harness.engines.cmsis_nn.core_features import (
     Extension,
     extension_of,
 )
-from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lifetimes import input_name
+from harness.engines.cmsis_nn.layer import Call, Layer, Names
+from harness.engines.cmsis_nn.lifetimes import input_name, state_name
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.model import tensor_block
-from harness.model.graph import Graph
+from harness.model.graph import Graph, Tensor
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
@@ -57,12 +58,13 @@ class CmsisNN:
         addresses = _addresses(graph)
         layers = _lower(graph, addresses, features)
         layout = allocate(graph, layers)
-        text = model_c.render(graph, layers, layout, addresses)
+        _write(directory / "model.c", model_c.render(graph, layers, layout, addresses))
         files = tree.sources(model_c.functions(layers))
         kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
-        _write(directory / "model.c", text)
         count = layers[-1].operator.index + 1 if layers else 0
-        _write(directory / "model.cmake", cmake.render(tree, files, kernels, count, core))
+        state = bool(layout.state)
+        text = cmake.render(tree, files, kernels, core, layers=count, state=state)
+        _write(directory / "model.cmake", text)
         return _generated(directory, layers, layout, files, tree)
 
 
@@ -134,6 +136,8 @@ def _addresses(graph: Graph) -> dict[int, str]:
         names = Names(operator.index)
         for position, index in enumerate(operator.outputs):
             addresses[index] = f"arena + {names.output(position)}"
+    for tensor in graph.variables:
+        addresses[tensor.index] = f"arena + {state_name(tensor.index)}"
     return addresses
 
 
@@ -144,9 +148,19 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
     for operator in graph.operators:
         layer = LOWERINGS[operator.kind](OperatorView(graph, operator, addresses, features))
         if layer.alias is not None:
-            addresses[operator.outputs[0]] = addresses[layer.alias]
+            source, output = graph.tensors[layer.alias], graph.tensors[operator.outputs[0]]
+            if source.variable or output.variable:  # its bytes may change while others are needed
+                layer = _copying(layer, addresses[output.index], addresses[source.index], output)
+            else:
+                addresses[output.index] = addresses[source.index]
         layers.append(layer)
     return layers
+
+
+def _copying(layer: Layer, target: str, source: str, tensor: Tensor) -> Layer:
+    """Return `layer`, whose output has the bytes of an input, as one that copies them."""
+    call = Call("memcpy", (target, source, str(tensor.nbytes)))
+    return replace(layer, alias=None, call=call, status=False)
 
 
 def _check_kinds(graph: Graph) -> None:

@@ -11,12 +11,18 @@ def input_name(position: int) -> str:
     return f"INPUT_{position}" if position else "INPUT"
 
 
+def state_name(index: int) -> str:
+    """Return the C name of the offset of the variable `index`."""
+    return f"STATE_{index}"
+
+
 class Lifetimes:
     """The steps `first` to `last` in which each named tensor is needed.
 
     A step is an operator's index; -1 is before the first and `end` after the last. An alias (see
     `Layer.alias`) has no name of its own and extends the lifetime of the tensor that it shares
-    bytes with. `root` maps each tensor to the tensor that owns its bytes.
+    bytes with. `root` maps each tensor to the tensor that owns its bytes. A variable is needed in
+    all steps, and no other tensor shares its bytes.
     """
 
     def __init__(self, graph: Graph, layers: Sequence[Layer]) -> None:
@@ -29,8 +35,13 @@ class Lifetimes:
         self._layers = layers
         for position, index in enumerate(graph.inputs):
             self._begin(index, input_name(position), -1)
+        self._variables = {tensor.index for tensor in graph.variables}
+        for index in sorted(self._variables):
+            self._begin(index, state_name(index), -1)
         for layer in layers:
             self._visit(layer)
+        for index in self._variables:
+            self.last[index] = self.end
         for index in graph.outputs:
             self.last[self.root[index]] = self.end
 
@@ -58,6 +69,8 @@ class Lifetimes:
             if index >= 0 and self._graph.tensors[index].data is None:
                 self.last[self.root[index]] = step
         for position, output in enumerate(layer.operator.outputs):
+            if output in self._variables:
+                continue
             if layer.alias is not None:
                 self.root[output] = self.root[layer.alias]
             else:
@@ -67,7 +80,8 @@ class Lifetimes:
         """Give the output of `layer` the bytes of an input that no later layer needs."""
         graph, (output,) = self._graph, layer.operator.outputs
         # Inputs and outputs of the model have fixed offsets in their blocks.
-        in_blocks = {self.root[index] for index in (*graph.inputs, *graph.outputs)}
+        fixed = {self.root[index] for index in (*graph.inputs, *graph.outputs)}
+        fixed |= self._variables
         for index in layer.in_place:
             root = self.root[index]
             sharing = [
@@ -75,7 +89,7 @@ class Lifetimes:
                 for tensor, owner in self.root.items()
                 if owner == root and tensor in self.last
             ]
-            if output in in_blocks or root in in_blocks:
+            if output in fixed or root in fixed:
                 continue
             if max(self.last[tensor] for tensor in sharing) == layer.operator.index:
                 for tensor, owner in self.root.items():

@@ -44,10 +44,11 @@ def render(
         _includes(layers, layout),
         _arena(layout),
         *(part for layer in layers for part in _layer(graph, layer)),
+        _reset(layout),
         _interface(graph, layers, layout, addresses),
         _hook(graph, layers, addresses),
     ]
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def _header(graph: Graph, layers: Sequence[Layer], layout: ArenaLayout) -> str:
@@ -79,7 +80,7 @@ def _describe(tensor: Tensor) -> str:
 
 def _includes(layers: Sequence[Layer], layout: ArenaLayout) -> str:
     lines = ['#include "nn.h"', ""]
-    if layout.copies:
+    if layout.copies or layout.state:
         lines += ["#include <string.h>", ""]
     if functions(layers):
         lines.append('#include "arm_nnfunctions.h"')
@@ -168,6 +169,15 @@ def _function(layer: Layer, call: Call) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def _reset(layout: ArenaLayout) -> str:
+    """Return the function that sets the state; without a state there is none."""
+    if not layout.state:
+        return ""
+    lines = ["void nn_reset(void) {"]
+    lines += [f"{_INDENT}memset(arena + {s.name}, {s.initial}, {s.size});" for s in layout.state]
+    return "\n".join([*lines, "}", ""])
+
+
 def _interface(
     graph: Graph, layers: Sequence[Layer], layout: ArenaLayout, addresses: Mapping[int, str]
 ) -> str:
@@ -177,6 +187,8 @@ def _interface(
         if layer.scratch_need:
             lines += _call("if (", layer.scratch_need, f" > {layer.scratch}) {{")
             lines += [f"{_INDENT * 2}return {layer.operator.index + 1};", f"{_INDENT}}}"]
+    if layout.state:
+        lines.append(f"{_INDENT}nn_reset();")
     lines += [f"{_INDENT}return 0;", "}", ""]
     lines += ["int nn_invoke(void) {"]
     for layer in layers:

@@ -16,12 +16,15 @@ _SHAPE_INPUTS = {"RESHAPE": 1, "TRANSPOSE_CONV": 0}
 def without_shape_arithmetic(graph: Graph) -> Graph:
     """Return `graph` without inputs that are shapes, and without operators that nothing needs.
 
-    Operators keep their index, which messages use.
+    Operators keep their index, which messages use. What reads or writes a variable stays: the
+    next inference may need it.
     """
+    variables = {tensor.index for tensor in graph.variables}
     needed = set(graph.outputs)
     kept: list[Operator] = []
     for operator in reversed(graph.operators):
-        if needed.isdisjoint(operator.outputs):
+        touched = {*operator.inputs, *operator.outputs}
+        if needed.isdisjoint(operator.outputs) and variables.isdisjoint(touched):
             continue
         position = _SHAPE_INPUTS.get(operator.kind)
         inputs = tuple(-1 if i == position else index for i, index in enumerate(operator.inputs))
