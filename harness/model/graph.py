@@ -5,7 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.model.operator_options import Options
+from harness.model.operator_options import (
+    CallOnceOptions,
+    IfOptions,
+    Options,
+    WhileOptions,
+)
+
+RESOURCE = np.dtype("V4")
+"""The type of a handle of a resource variable. `resource_variables` removes all handles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +63,37 @@ class Operator:
     outputs: tuple[int, ...]
     options: Options | None = None
 
+    @property
+    def calls(self) -> tuple[int, ...]:
+        """The numbers of the subgraphs that the operator runs."""
+        options = self.options
+        if isinstance(options, CallOnceOptions):
+            return (options.init_subgraph_index,)
+        if isinstance(options, IfOptions):
+            return (options.then_subgraph_index, options.else_subgraph_index)
+        if isinstance(options, WhileOptions):
+            return (options.cond_subgraph_index, options.body_subgraph_index)
+        return ()
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """Operators that CALL_ONCE, IF or WHILE runs; `number` is the subgraph's index in the file."""
+
+    number: int
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Graph:
     """A network. Its operators are in an order in which they can run.
+
+    `operators`, `inputs` and `outputs` are those of the file's first subgraph, which an inference
+    runs. `subgraphs` are those that its operators run, directly or not, each after those that it
+    runs itself. All share one numbering of tensors and operators, which begins with the first
+    subgraph's. `others` are the names of subgraphs that nothing runs: of other signatures.
 
     `name` contains no folders. `where` is the file, for messages; `source` holds its bytes, for
     engines that interpret them.
@@ -71,6 +106,17 @@ class Graph:
     name: str
     where: str = ""
     source: bytes = field(default=b"", repr=False)
+    subgraphs: tuple[Subgraph, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def all_operators(self) -> tuple[Operator, ...]:
+        """The operators of the network, then those of its subgraphs."""
+        return (*self.operators, *(each for sub in self.subgraphs for each in sub.operators))
+
+    def subgraph(self, number: int) -> Subgraph:
+        """Return the subgraph with this index in the file, which an operator runs."""
+        return next(each for each in self.subgraphs if each.number == number)
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -84,8 +130,8 @@ class Graph:
 
     @property
     def variables(self) -> tuple[Tensor, ...]:
-        """The tensors that operators keep between inferences."""
-        used = {index for each in self.operators for index in (*each.inputs, *each.outputs)}
+        """The tensors that operators keep between inferences: the state."""
+        used = {index for each in self.all_operators for index in (*each.inputs, *each.outputs)}
         return tuple(each for each in self.tensors if each.variable and each.index in used)
 
     @property

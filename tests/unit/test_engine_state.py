@@ -47,7 +47,7 @@ def test_a_reset_gives_the_state_of_the_start(host: Host) -> None:
     first = infer(library, inputs)
     assert first[:, 0].tolist() == [7, 9, 11], "the zero point is the first value"
     np.testing.assert_array_equal(infer(library, inputs), first)  # begins with nn_init()
-    library.nn_reset()
+    assert library.nn_reset() == 0
     np.testing.assert_array_equal(infer(library, inputs, start=False), first)
     assert infer(library, inputs, start=False)[:, 0].tolist() == [13, 15, 17], "without a reset"
     np.testing.assert_array_equal(tflm(running_sum(), inputs).reshape(3, 4), first)

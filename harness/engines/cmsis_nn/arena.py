@@ -1,11 +1,13 @@
 """The arena of one model: the offsets of all activations and scratch buffers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.engines.cmsis_nn.arena_plan import Buffer, lower_bound, plan
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lifetimes import Lifetimes, state_name
+from harness.engines.cmsis_nn.lifetimes import Lifetimes, buffer_names
+from harness.engines.cmsis_nn.run_order import Step
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
@@ -58,8 +60,8 @@ class _Part:
     name: str
     offset: int
     size: int
-    first: int
-    last: int
+    first: Step
+    last: Step
 
 
 def allocate(graph: Graph, layers: Sequence[Layer]) -> ArenaLayout:
@@ -95,8 +97,8 @@ def _layout(graph: Graph, layers: Sequence[Layer], lifetimes: Lifetimes) -> Aren
             groups.append([_part(graph, lifetimes, index, 0) for index in members])
     for layer in layers:
         if layer.scratch:
-            step = layer.operator.index
-            groups.append([_Part(Names(step).scratch, 0, layer.scratch, step, step)])
+            index = layer.operator.index
+            groups.append([_Part(Names(index).scratch, 0, layer.scratch, *lifetimes.steps[index])])
     buffers = [_buffer(parts) for parts in groups]
     placed = plan(buffers)
     slots = [
@@ -112,9 +114,9 @@ def _layout(graph: Graph, layers: Sequence[Layer], lifetimes: Lifetimes) -> Aren
 
 
 def _state(graph: Graph) -> tuple[State, ...]:
+    names = buffer_names(graph)
     return tuple(
-        State(state_name(tensor.index), tensor.nbytes, tensor.initial or 0)
-        for tensor in graph.variables
+        State(names[tensor.index], tensor.nbytes, tensor.initial or 0) for tensor in graph.variables
     )
 
 
@@ -164,6 +166,6 @@ def _outputs(graph: Graph, lifetimes: Lifetimes) -> tuple[list[_Part], tuple[tup
 
 
 def _lifetime(part: _Part, end: int) -> str:
-    first = "start" if part.first < 0 else str(part.first)
-    last = "end" if part.last == end else str(part.last)
+    first = "start" if part.first == -1 else str(math.ceil(part.first))
+    last = "end" if part.last == end else str(math.ceil(part.last))
     return f"layer {first}" if first == last else f"{first} to {last}"
