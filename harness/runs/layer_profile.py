@@ -84,6 +84,8 @@ def profile_of(
     """
     data = pack(graph.input_tensors, inputs)
     link.infer(data)  # to warm up
+    if graph.variables:
+        link.begin_recording()
     result = link.infer(data)
     check_ticks(result, welcome, target.name)
     outputs = unpack(graph.output_tensors, result.output)
