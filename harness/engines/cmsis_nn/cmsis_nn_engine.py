@@ -73,6 +73,7 @@ class CmsisNN:
             cmake=directory / "model.cmake",
             arena_size=layout.size,
             arena_least=layout.least,
+            state_size=sum(state.size for state in layout.state),
             weights_size=weights,
             layers=tuple(
                 LayerInfo(layer.operator.index, layer.operator.kind, layer.macs)
