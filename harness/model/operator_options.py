@@ -27,8 +27,8 @@ class Activation(IntEnum):
 
 
 @dataclass(frozen=True)
-class Conv2DOptions:
-    """Options of CONV_2D; strides and dilations in elements."""
+class ConvolutionOptions:
+    """What CONV_2D and DEPTHWISE_CONV_2D have in common; strides and dilations in elements."""
 
     padding: Padding
     stride_w: int
@@ -39,7 +39,14 @@ class Conv2DOptions:
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2DOptions(Conv2DOptions):
+class Conv2DOptions(ConvolutionOptions):
+    """Options of CONV_2D; `quantized_bias_type` is a `TensorType`, for a layer without a bias."""
+
+    quantized_bias_type: int
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DOptions(ConvolutionOptions):
     """Options of DEPTHWISE_CONV_2D: output channels = input channels * multiplier."""
 
     depth_multiplier: int
@@ -59,11 +66,15 @@ class Pool2DOptions:
 
 @dataclass(frozen=True)
 class FullyConnectedOptions:
-    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order."""
+    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order.
+
+    `quantized_bias_type` is a `TensorType`, for a layer without a bias.
+    """
 
     fused_activation_function: Activation
     weights_format: int
     keep_num_dims: bool
+    quantized_bias_type: int
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class Host:
 
 # What every generated file defines.
 _OWN_NAMES = re.compile(
-    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|l\d{2,}_\w+"
+    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|table_\w+|l\d{2,}_\w+"
     r"|nn_(?:init|input|output|invoke|arena_size)\b)(?!\.h)"
 )
 

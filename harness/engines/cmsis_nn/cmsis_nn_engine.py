@@ -17,7 +17,7 @@ from harness.engines.cmsis_nn.core_features import (
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.lifetimes import input_name
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
-from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
@@ -84,7 +84,7 @@ def _generated(
         cmake=directory / "model.cmake",
         arena_size=layout.size,
         arena_least=layout.least,
-        weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
+        weights_size=sum(array.values.nbytes for array in model_c.constants(layers)),
         layers=tuple(
             LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
         ),
@@ -94,7 +94,7 @@ def _generated(
 
 
 def _check_inputs_and_outputs(graph: Graph) -> None:
-    """Check inputs and outputs: int8, or another type if the model converts to or from it."""
+    """Check inputs and outputs: int8, int16, or another type that the model converts."""
     converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
 
     def fail(what: str, remedy: str) -> NoReturn:
@@ -116,8 +116,8 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "converter.representative_dataset. Or give the "
                 "Keras model to harness models add, which does this",
             )
-        if tensor.dtype != np.int8 and not converts:
-            fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+        if tensor.dtype not in {np.dtype(np.int8), np.dtype(np.int16)} and not converts:
+            fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
         if tensor.data is not None:
@@ -142,7 +142,8 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
     _check_kinds(graph)
     layers = []
     for operator in graph.operators:
-        layer = LOWERINGS[operator.kind](OperatorView(graph, operator, addresses, features))
+        view = OperatorView(graph, operator, addresses, features)
+        layer = find_lowering(graph, operator)(view)
         if layer.alias is not None:
             addresses[operator.outputs[0]] = addresses[layer.alias]
         layers.append(layer)

@@ -117,6 +117,7 @@ class _Operands:
         arrays: list[Array] = []
         for position in (0, 1):
             expression, constant = view.operand(position)
+            expression = expression if constant else view.typed_address(view.tensor(position))
             arguments.append(expression)
             arrays += constant
         return Layer(
@@ -128,7 +129,7 @@ class _Operands:
             ),
             arrays=tuple(arrays),
             structs=tuple(structs),
-            call=Call(function, (*arguments, view.address(self.result))),
+            call=Call(function, (*arguments, view.typed_address(self.result))),
             status=False,
             # An operand without broadcasting is read in the order in which the result is written.
             in_place=tuple(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from harness.engines.cmsis_nn import (
     concat_split,
     convolution,
@@ -15,8 +17,10 @@ from harness.engines.cmsis_nn import (
     softmax_reshape,
     transpose_conv,
 )
+from harness.engines.cmsis_nn.int16 import activations_s16, convolution_s16, pairs_s16, types_s16, window_s16
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.model.graph import Graph, Operator
 
 LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD": elementwise.add,
@@ -60,3 +64,37 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
 }
+
+# Operators with a lowering of their own for int16. The others copy values of any type, or TFLM
+# does not have them for int16.
+INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "ADD": pairs_s16.add,
+    "AVERAGE_POOL_2D": window_s16.average_pool_2d,
+    "CONV_2D": convolution_s16.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution_s16.depthwise_conv_2d,
+    "DEQUANTIZE": types_s16.dequantize,
+    "FULLY_CONNECTED": convolution_s16.fully_connected,
+    "LEAKY_RELU": activations_s16.leaky_relu,
+    "LOGISTIC": activations_s16.logistic,
+    "MAXIMUM": pairs_s16.maximum,
+    "MAX_POOL_2D": window_s16.max_pool_2d,
+    "MINIMUM": pairs_s16.minimum,
+    "MUL": pairs_s16.mul,
+    "QUANTIZE": types_s16.quantize,
+    "RELU": activations_s16.relu,
+    "RELU6": activations_s16.relu6,
+    "SOFTMAX": activations_s16.softmax,
+    "SUB": pairs_s16.sub,
+    "TANH": activations_s16.tanh,
+    "TRANSPOSE_CONV": convolution_s16.transpose_conv,
+}
+
+
+def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
+    """Return the function that lowers `operator`, by its kind and the type of its values."""
+    tensors = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0]
+    if operator.kind in INT16_LOWERINGS and any(
+        tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
+    ):
+        return INT16_LOWERINGS[operator.kind]
+    return LOWERINGS[operator.kind]

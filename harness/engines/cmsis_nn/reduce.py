@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.engines.cmsis_nn.elementwise import result_term
+from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import (
     Call,
     Layer,
@@ -38,7 +39,7 @@ class _Reduction:
     ) -> Layer:
         """Return the layer that calls `function` with `arguments`, the loops and the addresses."""
         loops = (f"&{each.name}" for each in self.loops)
-        addresses = (view.address(self.source), view.address(self.result))
+        addresses = (view.typed_address(self.source), view.typed_address(self.result))
         return Layer(
             view.operator,
             notes=(
@@ -53,10 +54,10 @@ class _Reduction:
         )
 
 
-def _reduction(view: OperatorView) -> _Reduction:
+def _reduction(view: OperatorView, tensors: tuple[Tensor, Tensor]) -> _Reduction:
     """Check an operator that reduces axes; the output may keep them with size 1 or omit them."""
     view.check_arity(2, 2)
-    source, result = view.activation(0), view.result()
+    source, result = tensors
     rank = len(source.shape)
     axes = {view.normalized_axis(axis, rank) for axis in view.constant_integers(1, "the axes")}
     _check_shape(view, source, result, axes)
@@ -71,14 +72,14 @@ def _reduction(view: OperatorView) -> _Reduction:
 
 def mean(view: OperatorView) -> Layer:
     """Lower MEAN."""
-    parts = _reduction(view)
+    parts = _reduction(view, _int8_or_int16(view))
     factor = mean_multiplier(scale(parts.source), scale(parts.result), parts.count)
     return _scaled(view, parts, factor)
 
 
 def total(view: OperatorView) -> Layer:
     """Lower SUM."""
-    parts = _reduction(view)
+    parts = _reduction(view, _int8_or_int16(view))
     return _scaled(view, parts, multiplier(scale(parts.source) / scale(parts.result)))
 
 
@@ -89,7 +90,15 @@ def _scaled(view: OperatorView, parts: _Reduction, factor: Multiplier) -> Layer:
         f".output = {result_term(factor, zero_point(parts.result))}",
     )
     params = Struct("nn_mean_params_t", view.names.of("params"), fields)
-    return parts.layer(view, "nn_mean_s8", f"&{params.name}", structs=(params,))
+    function = "nn_mean_s16" if parts.source.dtype == np.int16 else "nn_mean_s8"
+    return parts.layer(view, function, f"&{params.name}", structs=(params,))
+
+
+def _int8_or_int16(view: OperatorView) -> tuple[Tensor, Tensor]:
+    """Return the input and the output of MEAN or SUM."""
+    if view.tensor(0).dtype == np.int16:
+        return s16.activation(view, 0), s16.result(view)
+    return view.activation(0), view.result()
 
 
 def reduce_max(view: OperatorView) -> Layer:
@@ -104,7 +113,7 @@ def reduce_min(view: OperatorView) -> Layer:
 
 def _reduce_extreme(view: OperatorView, sign: int) -> Layer:
     """Return the layer for the greatest (`sign` 1) or least (-1) value."""
-    parts = _reduction(view)
+    parts = _reduction(view, (view.activation(0), view.result()))
     if quantization(parts.source) != quantization(parts.result):
         view.fail("input and output have different quantization, which TFLM rejects")
     return parts.layer(view, "nn_reduce_max_s8", str(sign))

@@ -6,7 +6,7 @@ from harness.engines.cmsis_nn.layer import Struct, quantization, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
-    Conv2DOptions,
+    ConvolutionOptions,
     Padding,
     Pool2DOptions,
 )
@@ -79,7 +79,7 @@ class Window:
 
 def checked_window(
     view: OperatorView,
-    options: Conv2DOptions | Pool2DOptions,
+    options: ConvolutionOptions | Pool2DOptions,
     sides: tuple[int, int],
     channels: int,
 ) -> Window:
@@ -90,7 +90,7 @@ def checked_window(
     if source.shape[0] != 1:
         view.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
     dilations = (1, 1)
-    if isinstance(options, Conv2DOptions):
+    if isinstance(options, ConvolutionOptions):
         dilations = (options.dilation_h_factor, options.dilation_w_factor)
     strides = (options.stride_h, options.stride_w)
     if min(*strides, *dilations, *sides) < 1:
