@@ -107,9 +107,12 @@ typedef struct {
     nn_sums_t sums;
 } nn_convolve_s16_params_t;
 
-/* Weights are [channels, height, width, depth]. */
+/*
+ * Weights are [channels, height, width, depth]. `column` is for the values under one window. With
+ * windows of one pixel, one group and no padding it is not used and may be NULL.
+ */
 void nn_convolve_s16(const nn_convolve_s16_params_t *params, const int16_t *input,
-                     const int8_t *weights, int16_t *output);
+                     const int8_t *weights, int16_t *column, int16_t *output);
 
 typedef struct {
     int32_t images;

@@ -236,7 +236,7 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
     weights = [graph.tensors[index] for index in operator.inputs[1:2]]
     if operator.kind == "FULLY_CONNECTED" and any(each.data is None for each in weights):
         return "was not compared with TFLM for weights that are not constant"
-    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 for each in weights):
+    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 or each.int4 for each in weights):
         return "was not compared with TFLM for weights other than int8"
     outputs = [graph.tensors[index] for index in operator.outputs]
     if operator.kind == "QUANTIZE" and any(each.dtype.kind == "f" for each in outputs):

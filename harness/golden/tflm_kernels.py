@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.golden import int4_unpacking
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -34,6 +35,9 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
     # Without kPreserveAllTensors, TFLM reuses the memory of tensors after their last use.
     config = runtime.InterpreterConfig
     keep = config.kPreserveAllTensors if tensors else config.kAllocationRecording
+    graph = parse(model, where="the model")
+    if int4_unpacking.note(graph):
+        model = int4_unpacking.unpacked(graph)
     for size in _ARENAS:
         try:
             interpreter = runtime.Interpreter.from_bytes(
@@ -45,7 +49,6 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
                 raise
         except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
             raise ValueError(f"the file is damaged: {error}") from error
-    graph = parse(model, where="the model")
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for vector in zip(*inputs, strict=True):
         for position, values in enumerate(vector):

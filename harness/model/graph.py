@@ -14,7 +14,8 @@ class Tensor:
 
     `scale` (float32) and `zero_point` (int64) have one entry for the tensor, or one for each
     index of axis `quantized_axis`. `scale` is None if the tensor is not quantized. `data` is the
-    value of a constant, None for a tensor that is computed at run time.
+    value of a constant, None for a tensor that is computed at run time. Constants that the file
+    packs as `int4` are unpacked to int8.
     """
 
     index: int
@@ -25,6 +26,7 @@ class Tensor:
     zero_point: np.ndarray[Any, np.dtype[np.int64]] | None = None
     quantized_axis: int = 0
     data: np.ndarray[Any, np.dtype[Any]] | None = None
+    int4: bool = False
 
     @property
     def elements(self) -> int:

@@ -1,19 +1,13 @@
 """Random graphs around one operator with int16 activations, and int8 weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tflite
 
 from tests.support.graphs import Builder, Pick, extent
 from tests.support.operators import Ends, Make, near, numbers, of_axis, scale, shape
-
-
-def build(kind: str, pick: Pick) -> bytes:
-    """Return the model that `MAKERS[kind]` makes of what `pick` chooses."""
-    b = Builder(np.random.default_rng(pick(0, 1 << 30)))
-    source, result = MAKERS[kind](b, pick)
-    return b.build([source], [result])
 
 
 def wide(b: Builder, sizes: Sequence[int], scale_: float, zero_point: int = 0) -> int:
@@ -38,26 +32,33 @@ def constant(b: Builder, sizes: Sequence[int], scale_: float) -> int:
 # Weights.
 
 
-def bias(b: Builder, channels: int, source: int, weights: int, pick: Pick) -> int:
-    """Add a bias of int64, sometimes a huge one, or one of int32."""
-    bits = (12, 20, 30, 38, 45)[pick(0, 4)]
-    dtype = np.int32 if bits <= 30 and pick(0, 2) == 0 else np.int64
-    return bias_of(b, channels, source, weights, dtype, bits)
-
-
-def bias_of(  # noqa: PLR0913 - a tensor has many properties
-    b: Builder, channels: int, source: int, weights: int, dtype: type, bits: int
+def bias(
+    b: Builder, channels: int, source: int, weights: int, dtype: type[np.integer[Any]], bits: int
 ) -> int:
+    """Add a bias of up to 2^`bits`."""
     scales = np.array(b.tensors[weights].scale, np.float32) * np.float32(unit(b, source))
     data = b.rng.integers(-(1 << bits), 1 << bits, channels).astype(dtype)
     points = [0] * len(scales)
     return b.tensor((channels,), scale=scales.tolist(), zero_point=points, data=data)
 
 
-def spread(b: Builder, source: int, weights: int, pick: Pick) -> float:
-    """Return an output scale that spreads the sums over int16, or one that saturates or not."""
+def spread(b: Builder, source: int, weights: int, bits: int, pick: Pick) -> float:
+    """Return an output scale that spreads sums with a bias of up to 2^`bits` over int16.
+
+    Sometimes it is too small, and most outputs saturate.
+    """
     product = unit(b, source) * float(np.mean(b.tensors[weights].scale))
-    return near(product * 10 ** (pick(5, 35) / 10), pick)
+    few = 100 if pick(0, 5) == 0 else 1
+    return near(product * 2 ** (max(bits, 21) - 14) / few, pick)
+
+
+def bias_type(pick: Pick) -> tuple[type[np.integer[Any]] | None, int]:
+    """Return a type for a bias, or None for no bias, and how many bits it has."""
+    bits = (12, 20, 24, 30, 38, 45)[pick(0, 5)]
+    kind = pick(0, 3)
+    if kind == 0:
+        return None, 0
+    return (np.int32, min(bits, 30)) if kind == 1 else (np.int64, bits)
 
 
 def without_bias(pick: Pick) -> dict[str, int]:
@@ -93,17 +94,16 @@ def convolution(kind: str) -> Make:
             extent(size, wide_, step, gap, padding)
             for size, wide_, step, gap in zip(sizes[1:3], window, stride, dilation, strict=True)
         ]
-        result = wide(b, (images, *sides, channels), spread(b, source, weights, pick))
+        dtype, bits = bias_type(pick)
+        result = wide(b, (images, *sides, channels), spread(b, source, weights, bits, pick))
         inputs, more = [source, weights], {}
         if kind == "DEPTHWISE_CONV_2D":
             more["DepthMultiplier"] = multiplier
-            if pick(0, 3):
-                bits = pick(10, 45)
-                inputs.append(bias_of(b, channels, source, weights, np.int64, bits))
-        elif pick(0, 3):
-            inputs.append(bias(b, channels, source, weights, pick))
-        else:
-            more |= without_bias(pick)
+            dtype = dtype and np.int64
+        elif dtype is None:
+            more = without_bias(pick)
+        if dtype:
+            inputs.append(bias(b, channels, source, weights, dtype, bits))
         b.operator(
             kind,
             inputs,
@@ -130,20 +130,18 @@ def fully_connected(b: Builder, pick: Pick) -> Ends:
     source = wide(b, (rows, inputs), scale(pick) / 256, point)
     weights = b.weights((outputs, inputs), 0 if pick(0, 1) else None)
     point = pick(-3000, 3000) if pick(0, 3) == 0 else 0
-    result = wide(b, (rows, outputs), spread(b, source, weights, pick), point)
+    dtype, bits = bias_type(pick)
+    result = wide(b, (rows, outputs), spread(b, source, weights, bits, pick), point)
     operands = [source, weights, -1]
-    more = {}
-    if pick(0, 3):
-        operands[2] = bias(b, outputs, source, weights, pick)
-    else:
-        more = without_bias(pick)
-    activation_ = pick(0, 3)
+    if dtype:
+        operands[2] = bias(b, outputs, source, weights, dtype, bits)
+    more = {} if dtype else without_bias(pick)
     b.operator(
         "FULLY_CONNECTED",
         operands,
         [result],
         "FullyConnectedOptions",
-        FusedActivationFunction=activation_,
+        FusedActivationFunction=pick(0, 3),
         KeepNumDims=True,
         **more,
     )
@@ -163,11 +161,13 @@ def transpose_conv(b: Builder, pick: Pick) -> Ends:
         sides.append(fits[pick(0, len(fits) - 1)] if fits else most)
     weights = b.weights((channels, *window, sizes[3]), 0 if pick(0, 2) else None)
     wanted = [images, *sides, channels]
-    result = wide(b, wanted, spread(b, source, weights, pick))
+    dtype, bits = bias_type(pick)
+    result = wide(b, wanted, spread(b, source, weights, bits, pick))
     inputs = [numbers(b, wanted), weights, source]
-    if pick(0, 2):
-        dtype, bits = (np.int16, 15) if pick(0, 1) else (np.int64, pick(10, 45))
-        inputs.append(bias_of(b, channels, source, weights, dtype, bits))
+    if dtype is np.int32:
+        dtype, bits = np.int16, min(bits, 15)
+    if dtype:
+        inputs.append(bias(b, channels, source, weights, dtype, bits))
     b.operator(
         "TRANSPOSE_CONV",
         inputs,
@@ -325,3 +325,60 @@ MAKERS: dict[str, Make] = {
     "MAXIMUM": binary("MAXIMUM", None),
     "MINIMUM": binary("MINIMUM", None),
 }
+
+
+def every_operator() -> bytes:
+    """Return a model of int16 that runs every kernel for it, for a real core."""
+    b = Builder()
+    source = now = wide(b, (1, 8, 6, 4), 1e-4)
+
+    def on(kind: str, inputs: Sequence[int], sizes: Sequence[int], scale_: float, **v: Any) -> int:
+        result = wide(b, sizes, scale_)
+        b.operator(kind, inputs, [result], v.pop("options", None), **v)
+        return result
+
+    weights = b.weights((5, 3, 3, 4), 0)
+    inputs = [source, weights, bias(b, 5, source, weights, np.int64, 20)]
+    now = on("CONV_2D", inputs, (1, 8, 6, 5), 1e-4, StrideH=1, StrideW=1, options="Conv2DOptions")
+    weights = b.weights((1, 3, 3, 5), 3)
+    sizes = (1, 8, 6, 5)
+    now = on(
+        "DEPTHWISE_CONV_2D",
+        [now, weights],
+        sizes,
+        1e-4,
+        StrideH=1,
+        StrideW=1,
+        options="DepthwiseConv2DOptions",
+        DepthMultiplier=1,
+    )
+    pairs = {"ADD": "AddOptions", "SUB": "SubOptions", "MAXIMUM": None, "MINIMUM": None}
+    for kind, options in pairs.items():
+        other = constant(b, (1, 1, 6, 1), 1e-4)
+        now = on(kind, [now, other], sizes, 1e-4, options=options)
+    now = on("MUL", [now, constant(b, (5,), 1e-4)], sizes, 1e-4, options="MulOptions")
+    now = on("LEAKY_RELU", [now], sizes, 5e-5, Alpha=0.5, options="LeakyReluOptions")
+    window: dict[str, Any] = {"StrideH": 2, "StrideW": 1, "FilterHeight": 2, "FilterWidth": 3}
+    window["options"] = "Pool2DOptions"
+    now = on("AVERAGE_POOL_2D", [now], (1, 4, 6, 5), 5e-5, **window)
+    now = on("MAX_POOL_2D", [now], (1, 2, 6, 5), 5e-5, **window)
+    weights = b.weights((3, 2, 2, 5), 0)
+    shape_of = numbers(b, (1, 4, 12, 3))
+    now = on(
+        "TRANSPOSE_CONV",
+        [shape_of, weights, now],
+        (1, 4, 12, 3),
+        5e-5,
+        StrideH=2,
+        StrideW=2,
+        options="TransposeConvOptions",
+    )
+    real = b.tensor((1, 4, 12, 3), dtype=np.float32)
+    b.operator("DEQUANTIZE", [now], [real], "DequantizeOptions")
+    now = on("QUANTIZE", [real], (1, 4, 12, 3), 4e-5, options="QuantizeOptions")
+    now = on("MEAN", [now, numbers(b, (1,))], (1, 12, 3), 2e-5, options="ReducerOptions")
+    now = on("LOGISTIC", [now], (1, 12, 3), 1 / 32768)
+    weights = b.weights((7, 3), None)
+    now = on("FULLY_CONNECTED", [now, weights, -1], (12, 7), 1e-5, options="FullyConnectedOptions")
+    now = on("SOFTMAX", [now], (12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
+    return b.build([source], [now])

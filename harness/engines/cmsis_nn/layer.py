@@ -115,6 +115,7 @@ def quantization(tensor: Tensor) -> str:
     """Return a tensor's quantization for a person."""
     if tensor.scale is None or tensor.zero_point is None:
         return "not quantized"
+    packed = ", unpacked from int4" if tensor.int4 else ""
     if tensor.scale.size > 1:
-        return f"{tensor.scale.size} scales"
-    return f"scale {float(tensor.scale[0]):.9g}, zero point {int(tensor.zero_point[0])}"
+        return f"{tensor.scale.size} scales{packed}"
+    return f"scale {float(tensor.scale[0]):.9g}, zero point {int(tensor.zero_point[0])}{packed}"

@@ -17,7 +17,13 @@ from harness.engines.cmsis_nn import (
     softmax_reshape,
     transpose_conv,
 )
-from harness.engines.cmsis_nn.int16 import activations_s16, convolution_s16, pairs_s16, types_s16, window_s16
+from harness.engines.cmsis_nn.int16 import (
+    activations_s16,
+    convolution_s16,
+    pairs_s16,
+    types_s16,
+    window_s16,
+)
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Graph, Operator
@@ -92,7 +98,9 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 
 def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
     """Return the function that lowers `operator`, by its kind and the type of its values."""
-    tensors = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0]
+    tensors = [
+        graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
+    ]
     if operator.kind in INT16_LOWERINGS and any(
         tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
     ):

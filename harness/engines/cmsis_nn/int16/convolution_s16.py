@@ -1,5 +1,6 @@
 """CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and TRANSPOSE_CONV in int16, with int8 weights."""
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -59,7 +60,9 @@ def conv_2d(view: OperatorView) -> Layer:
         f".channels = {channels}",
     )
     macs = window.pixels * weights.elements
-    return _layer(view, sums, ("nn_convolve_s16", geometry), window.notes, macs)
+    layer = _layer(view, sums, ("nn_convolve_s16", geometry), window.notes, macs)
+    pointwise = sides == [1, 1] and groups == 1
+    return _with_column(layer, view, 0 if pointwise else sides[0] * sides[1] * depth)
 
 
 def depthwise_conv_2d(view: OperatorView) -> Layer:
@@ -140,7 +143,8 @@ def fully_connected(view: OperatorView) -> Layer:
         f".channels = {outputs}",
     )
     macs = rows * weights.elements
-    return _layer(view, sums, ("nn_convolve_s16", geometry), s16.notes(source, result), macs)
+    layer = _layer(view, sums, ("nn_convolve_s16", geometry), s16.notes(source, result), macs)
+    return _with_column(layer, view, 0)
 
 
 def _check_bias_scale(view: OperatorView, source: Tensor, weights: Tensor, result: Tensor) -> None:
@@ -166,6 +170,16 @@ def _with_input_offset(bias: Bias, weights: Tensor, offset: int) -> Bias:
     return Bias(moved.astype(np.int32 if bias.narrow else np.int64), bias.narrow)
 
 
+def _with_column(layer: Layer, view: OperatorView, size: int) -> Layer:
+    """Return the convolution `layer` with memory for the `size` values under a window."""
+    if layer.call is None:
+        return layer
+    column = f"(int16_t *)(arena + {view.names.scratch})" if size else "0"
+    *before, result = layer.call.arguments
+    call = Call(layer.call.function, (*before, column, result))
+    return replace(layer, call=call, scratch=2 * size)
+
+
 def _layer(
     view: OperatorView,
     sums: Sums,
@@ -175,8 +189,8 @@ def _layer(
 ) -> Layer:
     """Return the layer that calls `kernel`: a function, and the fields of its parameters."""
     function, fields = kernel
-    arrays, field = sums.constants(view)
-    params = Struct(f"{function}_params_t", view.names.of("params"), (*fields, field))
+    arrays, more = sums.constants(view)
+    params = Struct(f"{function}_params_t", view.names.of("params"), (*fields, *more))
     weights = Array(view.names.of("weights"), np.asarray(sums.weights.data), shape(sums.weights))
     addresses = (view.typed_address(sums.source), weights.name, view.typed_address(sums.result))
     return Layer(
@@ -191,5 +205,5 @@ def _layer(
         structs=(params,),
         call=Call(function, (f"&{params.name}", *addresses)),
         status=False,
-        kernels=frozenset({f"{function}.c"}),
+        kernels=frozenset({f"{function}.c", "nn_sums.c"}),
     )

@@ -11,10 +11,13 @@ from harness.model.quantized_multiplier import add_parameters, product_multiplie
 
 _LEFT_SHIFT = 15  # ADD and SUB scale their inputs after a shift by so many bits
 
+
 def operands(view, types):
     view.check_arity(2, 2)
     first, second = (s16.check_int16(view, view.tensor(i), f"input {i}") for i in (0, 1))
-    return _Operands(view, first, second, s16.result(view), _loops(view, first, second, s16.result(view)))
+    return _Operands(
+        view, first, second, s16.result(view), _loops(view, first, second, s16.result(view))
+    )
 
 
 def add(view: OperatorView) -> Layer:

@@ -58,23 +58,24 @@ class Sums:
     clamp: tuple[int, int]
     output_offset: int = 0
 
-    def constants(self, view: OperatorView) -> tuple[tuple[Array, ...], str]:
-        """Return the constants, and the field `.sums` that refers to them."""
+    def constants(self, view: OperatorView) -> tuple[tuple[Array, ...], tuple[str, ...]]:
+        """Return the constants, and the fields of `.sums`, which refers to them."""
         of, bias, factors = view.names.of, self.bias.values, self._factors(view)
-        arrays = [] if bias is None else [Array(of("bias"), bias)]
-        for position, name in enumerate(("multiplier", "shift")):
-            column = [factor[position] for factor in factors]
-            arrays.append(Array(of(name), np.array(column, np.int32)))
+        constants = {
+            **({} if bias is None else {"bias": bias}),
+            "multiplier": np.array([factor.value for factor in factors], np.int32),
+            "shift": np.array([factor.shift for factor in factors], np.int32),
+        }
+        arrays = tuple(Array(of(name), values) for name, values in constants.items())
         fields = (
-            "NULL" if bias is None else of("bias"),
-            of("multiplier"),
-            of("shift"),
-            int(self.bias.narrow),
-            int(len(factors) > 1),
-            self.output_offset,
-            *self.clamp,
+            *(f".sums.{name} = {of(name)}" for name in constants),
+            f".sums.narrow = {int(self.bias.narrow)}",
+            f".sums.per_channel = {int(len(factors) > 1)}",
+            f".sums.output_offset = {self.output_offset}",
+            f".sums.activation_min = {self.clamp[0]}",
+            f".sums.activation_max = {self.clamp[1]}",
         )
-        return tuple(arrays), f".sums = {{{', '.join(map(str, fields))}}}"
+        return arrays, fields
 
     def _factors(self, view: OperatorView) -> list[Multiplier]:
         scales = np.zeros(1) if self.weights.scale is None else self.weights.scale

@@ -133,9 +133,7 @@ def _pool(view: OperatorView, function: str) -> Layer:
         abs(scale(window.source) - scale(window.result)) > 1e-6  # noqa: PLR2004 - TFLM's bound
         or zero_point(window.source) != zero_point(window.result)
     ):
-        view.fail(
-            "input and output have different quantization, which TFLM rejects", CONVERT_AGAIN
-        )
+        view.fail("input and output have different quantization, which TFLM rejects", CONVERT_AGAIN)
     least, greatest = window.clamp
     fields = (
         *window.fields,
