@@ -34,14 +34,14 @@ def unpacked(graph: Graph) -> bytes:
 
 
 def _set_type(data: bytearray, tensor: tflite.Tensor) -> None:
-    field = tensor._tab.Offset(_slot(1))  # noqa: SLF001 - the generated code has no setters
-    data[tensor._tab.Pos + field] = tflite.TensorType.INT8  # noqa: SLF001
+    field = tensor._tab.Offset(_slot(1))
+    data[tensor._tab.Pos + field] = tflite.TensorType.INT8
 
 
 def _set_data(data: bytearray, buffer: tflite.Buffer, values: bytes) -> None:
     """Append `values` as a vector of bytes, and let `buffer` refer to it."""
     data += b"\0" * (-len(data) % 16 + 12)  # so that the values begin at a multiple of 16
-    place = buffer._tab.Pos + buffer._tab.Offset(_slot(0))  # noqa: SLF001
+    place = buffer._tab.Pos + buffer._tab.Offset(_slot(0))
     data[place : place + 4] = (len(data) - place).to_bytes(4, "little")
     data += len(values).to_bytes(4, "little") + values
 

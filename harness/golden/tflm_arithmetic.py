@@ -247,7 +247,8 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
 def _unproven_scales(operator: Operator, tensors: Sequence[Tensor]) -> str:
     if operator.kind in _ADDITIONS and len(tensors) == 3:  # noqa: PLR2004 - the inputs and the output
         try:
-            add_parameters(*(scale(tensor) for tensor in tensors))
+            first, second, result = map(scale, tensors)
+            add_parameters(first, second, result)
         except ValueError as error:
             return f"ends TFLM: {error}"
     family = FAMILIES.get(operator.kind)

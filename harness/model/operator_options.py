@@ -1,4 +1,4 @@
-"""The options of each kind of operator. `tflite_options` says which kind has which."""
+"""The options of each kind of operator; `tflite_options` contains the table of kinds."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,6 +20,13 @@ class Activation(IntEnum):
     RELU6 = 3
     TANH = 4
     SIGN_BIT = 5
+
+
+class MirrorMode(IntEnum):
+    """Whether a mirrored border repeats the outermost values (schema `MirrorPadMode`)."""
+
+    REFLECT = 0
+    SYMMETRIC = 1
 
 
 # The options of an operator. Fields have the schema's names in snake case, so a new operator only
@@ -155,6 +162,51 @@ class ResizeNearestNeighborOptions:
 
 
 @dataclass(frozen=True)
+class ResizeBilinearOptions:
+    """Options of RESIZE_BILINEAR."""
+
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True)
+class MirrorPadOptions:
+    """Options of MIRROR_PAD."""
+
+    mode: MirrorMode
+
+
+@dataclass(frozen=True)
+class DepthToSpaceOptions:
+    """Options of DEPTH_TO_SPACE: the side of a block, in pixels."""
+
+    block_size: int
+
+
+@dataclass(frozen=True)
+class SpaceToDepthOptions:
+    """Options of SPACE_TO_DEPTH: the side of a block, in pixels."""
+
+    block_size: int
+
+
+@dataclass(frozen=True)
+class GatherOptions:
+    """Options of GATHER; negative numbers count from the last axis."""
+
+    axis: int
+    batch_dims: int
+
+
+@dataclass(frozen=True)
+class BatchMatMulOptions:
+    """Options of BATCH_MATMUL: which operands are transposed."""
+
+    adj_x: bool
+    adj_y: bool
+
+
+@dataclass(frozen=True)
 class TransposeConvOptions:
     """Options of TRANSPOSE_CONV; strides in elements of the output."""
 
@@ -179,5 +231,11 @@ Options = (
     | LeakyReluOptions
     | StridedSliceOptions
     | ResizeNearestNeighborOptions
+    | ResizeBilinearOptions
+    | MirrorPadOptions
+    | DepthToSpaceOptions
+    | SpaceToDepthOptions
+    | GatherOptions
+    | BatchMatMulOptions
     | TransposeConvOptions
 )

@@ -216,7 +216,7 @@ class _Reader:
             raise self.fail(f"{who} needs {size} bytes of data but has {raw.nbytes}")
         if int4:
             halves = np.stack([raw << 4, raw & 0xF0], axis=-1).ravel()[:elements]
-            raw = halves.view(np.int8) >> 4
+            raw = (halves.view(np.int8) >> 4).view(np.uint8)
         values = raw.view(dtype).reshape(shape)
         values.flags.writeable = False
         return values

@@ -3,17 +3,23 @@
 from harness.model.operator_options import (
     Activation,
     AddOptions,
+    BatchMatMulOptions,
     ConcatenationOptions,
     Conv2DOptions,
+    DepthToSpaceOptions,
     DepthwiseConv2DOptions,
     FullyConnectedOptions,
+    GatherOptions,
     LeakyReluOptions,
+    MirrorPadOptions,
     MulOptions,
     Options,
     PackOptions,
     Pool2DOptions,
+    ResizeBilinearOptions,
     ResizeNearestNeighborOptions,
     SoftmaxOptions,
+    SpaceToDepthOptions,
     StridedSliceOptions,
     SubOptions,
     TransposeConvOptions,
@@ -37,6 +43,12 @@ OPTIONS: dict[str, type[Options]] = {
     "STRIDED_SLICE": StridedSliceOptions,
     "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions,
     "TRANSPOSE_CONV": TransposeConvOptions,
+    "RESIZE_BILINEAR": ResizeBilinearOptions,
+    "MIRROR_PAD": MirrorPadOptions,
+    "DEPTH_TO_SPACE": DepthToSpaceOptions,
+    "SPACE_TO_DEPTH": SpaceToDepthOptions,
+    "GATHER": GatherOptions,
+    "BATCH_MATMUL": BatchMatMulOptions,
 }
 
 # Options that a file may omit; these are the defaults of TFLM's parsers.
@@ -47,4 +59,7 @@ DEFAULTS: dict[str, Options] = {
     "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
         align_corners=False, half_pixel_centers=False
     ),
+    "RESIZE_BILINEAR": ResizeBilinearOptions(align_corners=False, half_pixel_centers=False),
+    "GATHER": GatherOptions(axis=0, batch_dims=0),
+    "BATCH_MATMUL": BatchMatMulOptions(adj_x=False, adj_y=False),
 }

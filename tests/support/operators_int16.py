@@ -7,7 +7,7 @@ import numpy as np
 import tflite
 
 from tests.support.graphs import Builder, Pick, extent
-from tests.support.operators import Ends, Make, near, numbers, of_axis, scale, shape
+from tests.support.operator_parts import Ends, Make, near, numbers, of_axis, scale, shape
 
 
 def wide(b: Builder, sizes: Sequence[int], scale_: float, zero_point: int = 0) -> int:

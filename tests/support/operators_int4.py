@@ -4,7 +4,7 @@ import numpy as np
 import tflite
 
 from tests.support.graphs import SAME, VALID, Builder, Pick
-from tests.support.operators import Ends, Make, activation
+from tests.support.operator_parts import Ends, Make, activation
 
 
 def pack(b: Builder, index: int) -> None:

@@ -396,8 +396,8 @@ def change_tensor(index: int, **values: Any) -> Callable[[Builder], None]:
 
 
 def unfreeze(b: Builder) -> None:
-    """Make the weights a copy of the input: computed, not constant."""
-    made = b.activation((1, 4, 4, 2), 0.01, 0)
+    """Make the weights a copy of the input: computed, and with a zero point."""
+    made = b.activation((1, 4, 4, 2), 0.01, 5)
     kind, inputs, outputs, options, values = b.operators[0]
     b.operators[0] = (kind, [inputs[0], made, inputs[2]], outputs, options, values)
     b.operators.insert(0, ("RESHAPE", [0], [made], None, {}))
@@ -406,16 +406,16 @@ def unfreeze(b: Builder) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (unfreeze, "the weights are not constant"),
+        (unfreeze, "the weights have a zero point, which TFLM's kernel ignores"),
         (change_options(FusedActivationFunction=graphs.TANH), "activation TANH is not supported"),
         (change_options(StrideH=0), "is below 1"),
         (change_options(StrideH=2), "the output has shape 1x4x4x3, not 1x2x4x3"),
         (change_options(DilationWFactor=1 << 20), "exceeds 32767"),
         (change_tensor(0, scale=[], zero_point=[]), "must have one scale"),
         (change_tensor(0, scale=[0.0]), "has scale 0"),
-        (change_tensor(0, shape=(2, 4, 4, 2)), "the batch is 2"),
+        (change_tensor(0, shape=(2, 4, 4, 2)), "has shape 1x4x4x3, not 2x4x4x3"),
         (change_tensor(0, shape=(4, 4, 2)), "4 dimensions are supported"),
-        (change_tensor(1, zero_point=[0, 1, 0]), "symmetric weights"),
+        (change_tensor(1, zero_point=[0, 1, 0]), "the weights have a zero point"),
         (change_tensor(1, scale=[], zero_point=[]), "no scale"),
         (change_tensor(1, shape=(3, 3, 6), axis=0), "4 dimensions are supported"),
         (change_tensor(1, axis=1), "scales along axis 1, not 0"),
@@ -430,12 +430,13 @@ def test_an_unsupported_convolution_is_refused(
     assert message in refused(tiny(change), tmp_path)
 
 
-def test_grouped_convolution_is_refused(tmp_path: Path) -> None:
+def test_groups_that_do_not_divide_the_channels_are_refused(tmp_path: Path) -> None:
     b = Builder()
     source = b.activation((1, 4, 4, 4), 0.02, 0)
-    now = b.conv_2d(source, 6, (3, 3))
+    now = b.conv_2d(source, 5, (3, 3))
     b.tensors[source].shape = (1, 4, 4, 8)
-    assert "grouped convolution" in refused(b.build([source], [now]), tmp_path)
+    message = "8 channels are not groups of 4 for 5 output channels"
+    assert message in refused(b.build([source], [now]), tmp_path)
 
 
 def test_additions_that_tflm_would_abort_on_are_refused(tmp_path: Path) -> None:

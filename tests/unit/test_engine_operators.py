@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import operators, operators_int16
+from tests.support import operator_parts, operators, operators_int16
 from tests.support.engine_host import NN, Host
-from tests.support.graphs import from_rng
+from tests.support.graphs import Builder, from_rng
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
 # Compiled at once; more take the compiler too much memory.
@@ -48,3 +48,13 @@ def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
         generated = host.directory / str(host.count) / "model.cmake"
         used.update(re.findall(r"nn_\w+\.c", generated.read_text()))
     assert used == {path.name for path in NN.glob("*.c")}
+
+
+def test_a_layer_without_a_bias_compiles_where_cmsis_nn_is_not_needed(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 3, 3, 2), 0.1, 4)
+    weights = b.weights((3, 2, 2, 2), 0)
+    result = b.activation((1, 6, 6, 3), 0.02, -9)
+    inputs = [operator_parts.numbers(b, (1, 6, 6, 3)), weights, source]
+    b.operator("TRANSPOSE_CONV", inputs, [result], "TransposeConvOptions", StrideH=2, StrideW=2)
+    host.check(b.build([source], [result]))

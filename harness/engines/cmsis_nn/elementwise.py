@@ -47,11 +47,11 @@ def _sum(view: OperatorView, activation: Activation, sign: int) -> Layer:
     except ValueError as error:
         view.fail(str(error))
     fields = (
-        f".first = {_term(-zero_point(operands.first), factors.first)}",
-        f".second = {_term(-zero_point(operands.second), factors.second)}",
+        f".first = {input_term(-zero_point(operands.first), factors.first)}",
+        f".second = {input_term(-zero_point(operands.second), factors.second)}",
         f".sign = {sign}",
         f".output = {result_term(factors.result, zero_point(operands.result))}",
-        *_bounds(clamp),
+        *bounds(clamp),
     )
     return operands.layer("nn_add_s8", ("nn_add_params_t", fields))
 
@@ -69,7 +69,7 @@ def mul(view: OperatorView) -> Layer:
         f".first_offset = {-zero_point(operands.first)}",
         f".second_offset = {-zero_point(operands.second)}",
         f".output = {result_term(factor, zero_point(operands.result))}",
-        *_bounds(clamp),
+        *bounds(clamp),
     )
     return operands.layer("nn_mul_s8", ("nn_mul_params_t", fields))
 
@@ -89,16 +89,18 @@ def result_term(factor: Multiplier, offset: int) -> str:
     return f"{{{factor.value}, {factor.shift}, {offset}}}"
 
 
-def _term(offset: int, factor: Multiplier) -> str:
+def input_term(offset: int, factor: Multiplier) -> str:
+    """Return an `nn_term_t`."""
     return f"{{{offset}, {factor.value}, {factor.shift}}}"
 
 
-def _bounds(clamp: tuple[int, int]) -> tuple[str, str]:
+def bounds(clamp: tuple[int, int]) -> tuple[str, str]:
+    """Return the fields of the activation's bounds."""
     return f".activation_min = {clamp[0]}", f".activation_max = {clamp[1]}"
 
 
 @dataclass(frozen=True)
-class _Operands:
+class Operands:
     """The operands, the result, and the loops over the operands."""
 
     view: OperatorView
@@ -141,16 +143,16 @@ class _Operands:
         )
 
 
-def _operands(view: OperatorView) -> _Operands:
+def _operands(view: OperatorView) -> Operands:
     view.check_arity(2, 2)
     first, second = (view.check_int8(view.tensor(i), f"input {i}") for i in (0, 1))
     result = view.result()
     if first.data is not None and second.data is not None:
         view.fail("both inputs are constant", "fold constants when converting")
-    return _Operands(view, first, second, result, _loops(view, first, second, result))
+    return Operands(view, first, second, result, pair_loops(view, first, second, result))
 
 
-def _loops(view: OperatorView, first: Tensor, second: Tensor, result: Tensor) -> Struct:
+def pair_loops(view: OperatorView, first: Tensor, second: Tensor, result: Tensor) -> Struct:
     """Return the loops over both operands; an axis of one element is broadcast."""
     rank = max(len(tensor.shape) for tensor in (first, second, result))
     one, two, out = (

@@ -40,7 +40,8 @@ class Layer:
 
     `call` calls the kernel, which returns a status (`status`) or nothing. While it runs, it owns
     `scratch` bytes of the arena; `scratch_need` computes at run time how many the linked library
-    needs. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
+    needs. With `repeat`, the call runs once for each `image` of a batch, which its arguments may
+    name. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
     without a call computes nothing: its output has the bytes of tensor `alias`. `in_place` lists
     inputs of the output's size; the output may overwrite one of them after its last use.
     """
@@ -54,6 +55,7 @@ class Layer:
     earlier: tuple[Call, ...] = ()
     call: Call | None = None
     status: bool = True
+    repeat: int = 1
     scratch: int = 0
     scratch_need: Call | None = None
     kernels: frozenset[str] = field(default_factory=frozenset)
@@ -99,6 +101,12 @@ def c_type(dtype: np.dtype[Any]) -> str:
 def at(address: str, offset: int) -> str:
     """Return the C expression for the address `offset` bytes after `address`."""
     return f"{address} + {offset}" if offset else address
+
+
+def image_at(address: str, tensor: Tensor) -> str:
+    """Return the C expression for the address of `image`, one of the batch in `tensor`."""
+    batch = tensor.shape[0]
+    return address if batch == 1 else f"{address} + image * {tensor.nbytes // batch}"
 
 
 def c_float(value: float) -> str:

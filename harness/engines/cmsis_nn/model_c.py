@@ -175,11 +175,23 @@ def _function(layer: Layer, call: Call) -> str:
     lines += [line if line.startswith((_INDENT, "#")) else _INDENT + line for line in layer.before]
     for earlier in layer.earlier:
         lines += _call("", earlier, ";")
-    if layer.status:
+    if layer.repeat > 1:
+        lines += _repeated(layer, call)
+    elif layer.status:
         lines += _call("return ", call, ";")
     else:
         lines += [*_call("", call, ";"), f"{_INDENT}return 0;"]
     return "\n".join([*lines, "}", ""])
+
+
+def _repeated(layer: Layer, call: Call) -> list[str]:
+    head = f"{_INDENT}for (int image = 0; image < {layer.repeat}; image++) {{"
+    if layer.status:
+        condition = [_INDENT + line for line in _call("if (", call, " != 0) {")]
+        body = [*condition, f"{_INDENT * 3}return 1;", f"{_INDENT * 2}}}"]
+    else:
+        body = [_INDENT + line for line in _call("", call, ";")]
+    return [head, *body, f"{_INDENT}}}", f"{_INDENT}return 0;"]
 
 
 def _interface(

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
+from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.operator_options import (
@@ -16,7 +17,6 @@ from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier
 
 MAX_LEFT_SHIFT = 30
 _INT4_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
-MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
 CONVERT_AGAIN = "convert the model again; the file contradicts itself"
 FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
 
@@ -84,10 +84,10 @@ class OperatorView:
             self.fail(f"input {position} is absent", "convert the model again")
         tensor = self.graph.tensors[index]
         if tensor.int4:
-            self._check_int4(tensor, position)
+            self._check_int4(position)
         return tensor
 
-    def _check_int4(self, tensor: Tensor, position: int) -> None:
+    def _check_int4(self, position: int) -> None:
         """Check that TFLM takes int4 here: as weights of int8 activations."""
         kind, remedy = self.operator.kind, "quantize this layer's constants to int8"
         if kind not in _INT4_WEIGHTS or position != 1:
@@ -108,34 +108,66 @@ class OperatorView:
         return self.check_int8(self.graph.tensors[self.operator.outputs[0]], "the output")
 
     def check_movable(self, tensor: Tensor, what: str) -> Tensor:
-        """Check that `tensor` is not empty and has a type that TFLM copies."""
-        if tensor.dtype not in MOVABLE:
-            known = ", ".join(map(str, MOVABLE))
-            self.fail(f"{what} has type {tensor.dtype}; supported are {known}")
+        """Check that TFLM's kernel copies such a `tensor`, and that it is not empty."""
+        kind = self.operator.kind
+        known = TYPES[kind]
+        if str(tensor.dtype) not in known:
+            self.fail(
+                f"{what} has type {tensor.dtype}; TFLM's {kind} takes {', '.join(known)}",
+                FULL_INTEGER
+                if tensor.dtype.kind == "f"
+                else f"use one of these types: {', '.join(known)}",
+            )
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
+    def check_moved(self, position: int) -> Tensor:
+        """Return input `position`: one that TFLM's kernel copies, of as many dimensions."""
+        self.check_movable(self.tensor(position), f"input {position}")
+        return self.check_dimensions(position)
+
+    def check_dimensions(self, position: int) -> Tensor:
+        """Return input `position`, of as many dimensions as TFLM's kernel takes."""
+        tensor, kind = self.tensor(position), self.operator.kind
+        rank = len(tensor.shape)
+        least, most = RANKS.get(kind, (0, rank))
+        if not least <= rank <= most:
+            number = f"{least}" if least == most else f"{least} to {most}"
+            self.fail(
+                f"input {position} has {rank} dimensions; TFLM's {kind} takes {number}",
+                f"reshape to {number} dimensions before this layer, and back after it",
+            )
+        return tensor
+
     def source_and_result(self, position: int) -> tuple[Tensor, Tensor]:
-        """Return input `position`, not constant, and the output of an operator that only copies."""
-        source = self.tensor(position)
+        """Return input `position` and the output of an operator that only copies."""
+        source = self.check_moved(position)
         result = self.graph.tensors[self.operator.outputs[0]]
-        if source.data is not None:
-            self.fail(f"input {position} is a constant", "fold constants when converting")
-        self.check_movable(source, f"input {position}")
         if result.dtype != source.dtype:
             self.fail(
                 f"the output has type {result.dtype}, the input {source.dtype}", CONVERT_AGAIN
             )
         return source, result
 
-    def constant_integers(self, position: int, what: str) -> list[int]:
-        """Return the values of input `position`, a constant int32 tensor; messages name `what`."""
+    def constant_integers(self, position: int, what: str, *, wide: bool = False) -> list[int]:
+        """Return the values of input `position`, a constant; messages name `what`.
+
+        It has type int32, or int64 where TFLM's kernel takes that, too (`wide`).
+        """
         tensor = self.tensor(position)
         if tensor.data is None:
-            self.fail(f"{what} is not constant", "fold constants when converting")
-        if tensor.dtype != np.int32:
-            self.fail(f"{what} has type {tensor.dtype}; int32 is supported")
+            self.fail(
+                f"{what} is computed at run time; TFLM's {self.operator.kind} takes a constant",
+                "fix all shapes before converting, the batch's too: Input(batch_shape=(1, ...))",
+            )
+        known = ("int32", "int64") if wide else ("int32",)
+        if str(tensor.dtype) not in known:
+            self.fail(
+                f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
+                f"{' and '.join(known)}",
+                f"use {known[0]} for {what} when you make the model",
+            )
         return [int(value) for value in tensor.data.ravel()]
 
     def normalized_axis(self, axis: int, rank: int) -> int:
@@ -170,17 +202,18 @@ class OperatorView:
             self.fail(f"{what} has shape {shape(tensor)}; {rank} dimensions are supported")
 
     def weights(self, position: int, rank: int, axis: int) -> Tensor:
-        """Return constant symmetric int8 weights, with one scale, or one per index of `axis`."""
+        """Return symmetric int8 weights, with one scale, or one per index of `axis`."""
         tensor = self.tensor(position)
-        if tensor.data is None:
-            self.fail("the weights are not constant", "freeze the weights when converting")
         if tensor.dtype != np.int8:
             self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
         self.check_rank(tensor, rank, "the weights' tensor")
         if tensor.scale is None or tensor.zero_point is None:
             self.fail("the weights have no scale")
         if tensor.zero_point.any():
-            self.fail("the weights have a zero point; symmetric weights are supported")
+            self.fail(
+                "the weights have a zero point, which TFLM's kernel ignores",
+                "quantize the weights symmetrically, with zero point 0",
+            )
         if tensor.scale.size > 1 and tensor.quantized_axis != axis:
             self.fail(f"the weights have scales along axis {tensor.quantized_axis}, not {axis}")
         if tensor.elements == 0:

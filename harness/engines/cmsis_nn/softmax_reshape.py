@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from harness.engines.cmsis_nn.copies import strided_copy
 from harness.engines.cmsis_nn.layer import (
     Call,
     Layer,
@@ -11,6 +12,7 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
+from harness.engines.cmsis_nn.loops import strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.operator_options import (
     SoftmaxOptions,
@@ -29,6 +31,8 @@ def reshape(view: OperatorView) -> Layer:
         view.fail(
             f"{shape(source)} and {shape(result)} hold different numbers of values", CONVERT_AGAIN
         )
+    if source.data is not None:
+        return strided_copy(view, 0, 0, strides_of(result.shape, result.dtype.itemsize))
     return Layer(
         view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),
