@@ -49,7 +49,8 @@ def spread(b: Builder, source: int, weights: int, bits: int, pick: Pick) -> floa
     """
     product = unit(b, source) * float(np.mean(b.tensors[weights].scale))
     few = 100 if pick(0, 5) == 0 else 1
-    return near(product * 2 ** (max(bits, 21) - 14) / few, pick)
+    # RELU6 needs a scale at which six fits into 32 bits.
+    return max(near(product * 2 ** (max(bits, 21) - 14) / few, pick), 1e-8)
 
 
 def bias_type(pick: Pick) -> tuple[type[np.integer[Any]] | None, int]:
@@ -379,6 +380,13 @@ def every_operator() -> bytes:
     now = on("MEAN", [now, numbers(b, (1,))], (1, 12, 3), 2e-5, options="ReducerOptions")
     now = on("LOGISTIC", [now], (1, 12, 3), 1 / 32768)
     weights = b.weights((7, 3), None)
-    now = on("FULLY_CONNECTED", [now, weights, -1], (12, 7), 1e-5, options="FullyConnectedOptions")
-    now = on("SOFTMAX", [now], (12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
+    now = on(
+        "FULLY_CONNECTED",
+        [now, weights, -1],
+        (1, 12, 7),
+        1e-5,
+        options="FullyConnectedOptions",
+        KeepNumDims=True,
+    )
+    now = on("SOFTMAX", [now], (1, 12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
     return b.build([source], [now])
