@@ -339,7 +339,7 @@ def batched(kind: str) -> Make:
             channels = groups * pick(1, 3)
             weights = b.weights((channels, *window, depth_), 0 if pick(0, 1) else None)
             if pick(0, 2) == 0:
-                weights = _made_weights(b, source, (channels, *window, depth_))
+                weights = _made_weights(b, source, (channels, *window, depth_), pick)
             summands = depth_ * window[0] * window[1]
         else:
             multiplier = pick(1, 3)
@@ -359,13 +359,13 @@ def batched(kind: str) -> Make:
     return make
 
 
-def _made_weights(b: Builder, source: int, sizes: Sequence[int]) -> int:
-    """Add weights that are computed at run time."""
+def _made_weights(b: Builder, source: int, sizes: Sequence[int], pick: Pick) -> int:
+    """Add weights that are computed at run time; TFLM ignores their zero point."""
     constant = b.weights(sizes, None)
     own = b.tensors[constant].scale[0]
     factor = b.activation([1], 1.0, 0)
     b.operator("QUANTIZE", [first(b, source)], [factor], "QuantizeOptions")
-    result = b.activation(sizes, own, 0)
+    result = b.activation(sizes, own, zero_point(pick))
     b.operator("MAXIMUM", [constant, factor], [result])
     return result
 

@@ -395,18 +395,9 @@ def change_tensor(index: int, **values: Any) -> Callable[[Builder], None]:
     return change
 
 
-def unfreeze(b: Builder) -> None:
-    """Make the weights a copy of the input: computed, and with a zero point."""
-    made = b.activation((1, 4, 4, 2), 0.01, 5)
-    kind, inputs, outputs, options, values = b.operators[0]
-    b.operators[0] = (kind, [inputs[0], made, inputs[2]], outputs, options, values)
-    b.operators.insert(0, ("RESHAPE", [0], [made], None, {}))
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (unfreeze, "the weights have a zero point, which TFLM's kernel ignores"),
         (change_options(FusedActivationFunction=graphs.TANH), "activation TANH is not supported"),
         (change_options(StrideH=0), "is below 1"),
         (change_options(StrideH=2), "the output has shape 1x4x4x3, not 1x2x4x3"),

@@ -189,14 +189,18 @@ class OperatorView:
             self.fail(f"{what} has shape {shape(tensor)}; {rank} dimensions are supported")
 
     def weights(self, position: int, rank: int, axis: int) -> Tensor:
-        """Return symmetric int8 weights, with one scale, or one per index of `axis`."""
+        """Return int8 weights, with one scale, or one per index of `axis`.
+
+        Constant ones are symmetric. TFLM ignores the zero point of weights, which those that are
+        computed have; so does this engine.
+        """
         tensor = self.tensor(position)
         if tensor.dtype != np.int8:
             self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
         self.check_rank(tensor, rank, "the weights' tensor")
         if tensor.scale is None or tensor.zero_point is None:
             self.fail("the weights have no scale")
-        if tensor.zero_point.any():
+        if tensor.data is not None and tensor.zero_point.any():
             self.fail(
                 "the weights have a zero point, which TFLM's kernel ignores",
                 "quantize the weights symmetrically, with zero point 0",
