@@ -137,6 +137,7 @@ def copy_layer(
     addresses: tuple[str, str],
     tensor: Tensor,
     earlier: tuple[Call, ...] = (),
+    arrays: tuple[Array, ...] = (),
 ) -> Layer:
     """Return the layer that copies along `axes`, in bytes, between two `addresses`."""
     width = tensor.dtype.itemsize
@@ -148,6 +149,7 @@ def copy_layer(
     return Layer(
         view.operator,
         notes=notes,
+        arrays=arrays,
         structs=(loops,),
         earlier=earlier,
         call=Call("nn_copy", (f"&{loops.name}", str(width), *addresses)),
