@@ -23,7 +23,7 @@ from harness.model.operator_options import (
     MulOptions,
 )
 from harness.model.quantized_multiplier import (
-    SUPPORTED_ACTIVATIONS,
+    ACTIVATION_BOUNDS,
     activation_range,
     add_parameters,
 )
@@ -229,7 +229,7 @@ def _unproven(graph: Graph, operator: Operator) -> str:
 
 def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]) -> str:
     fused = getattr(operator.options, "fused_activation_function", Activation.NONE)
-    if fused not in SUPPORTED_ACTIVATIONS:
+    if fused not in ACTIVATION_BOUNDS:
         return f"was not compared with TFLM for the fused activation {fused.name}"
     if operator.kind in _POOLS and len({(scale(each), zero_point(each)) for each in tensors}) > 1:
         return "has an output with a scale of its own, which TFLM refuses"

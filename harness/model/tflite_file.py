@@ -291,5 +291,5 @@ _TYPE_NAMES = _numbers(tflite.TensorType)
 _DTYPES: dict[int, np.dtype[Any]] = {
     number: np.dtype(name.lower())
     for number, name in _TYPE_NAMES.items()
-    if name.lower() in np.sctypeDict and name not in {"STRING", "BOOL"}
+    if name.lower() in np.sctypeDict and name != "STRING"
 }

@@ -13,11 +13,13 @@ NONE, RELU, RELU_N1_TO_1, RELU6, TANH = range(5)
 SAME, VALID = 0, 1
 
 _TYPES = {
+    np.dtype(np.uint32): tflite.TensorType.UINT32,
     np.dtype(np.float32): tflite.TensorType.FLOAT32,
     np.dtype(np.int8): tflite.TensorType.INT8,
     np.dtype(np.int16): tflite.TensorType.INT16,
     np.dtype(np.int32): tflite.TensorType.INT32,
     np.dtype(np.int64): tflite.TensorType.INT64,
+    np.dtype(np.bool_): tflite.TensorType.BOOL,
     np.dtype(np.uint8): tflite.TensorType.UINT8,
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support import operators_move
+from tests.support import operators_elementwise, operators_move
 from tests.support.graphs import Builder, Pick, extent
 from tests.support.operator_parts import (
     Ends,
@@ -465,6 +465,7 @@ MAKERS: dict[str, Make] = {
     "SHAPE": dynamic_batch,
     "mixed": mixed,
     **operators_move.MAKERS,
+    **operators_elementwise.MAKERS,
 }
 
 
@@ -524,7 +525,7 @@ def every_operator() -> bytes:
     b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
     joined = like(b, source, (1, 16))
     b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
-    result = b.softmax(joined)
+    result = b.softmax(operators_elementwise.chain(b, joined))
     return b.build([chain.source], [result])
 
 

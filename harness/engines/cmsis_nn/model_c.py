@@ -10,6 +10,7 @@ from harness.engines.cmsis_nn.layer import (
     Layer,
     Names,
     Struct,
+    c_float,
     c_type,
     quantization,
     shape,
@@ -113,9 +114,15 @@ def _array(array: Array) -> str:
     note = [f"/* {array.note} */"] if array.note else []
     ctype = c_type(array.values.dtype)
     head = f"static const _Alignas(16) {ctype} {array.name}[{array.values.size}] = {{"
-    # C has no literal of type int32_t for INT32_MIN.
-    values = [str(v) if v != -(1 << 31) else "INT32_MIN" for v in array.values.ravel().tolist()]
+    values = [_literal(v) for v in array.values.ravel().tolist()]
     return "\n".join([*note, head, *_fill_lines(values), "};", ""])
+
+
+def _literal(value: float) -> str:
+    if isinstance(value, float):
+        return c_float(value)
+    # C has no literal of type int32_t for INT32_MIN.
+    return str(int(value)) if value != -(1 << 31) else "INT32_MIN"
 
 
 def _struct(struct: Struct) -> str:
