@@ -562,6 +562,26 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("EMBEDDING_LOOKUP", np.zeros((1, 2), np.int32), order=(1, 0)),
         "the indices have shape 1x2; TFLM's kernel takes a vector",
     ),
+    "embedding, types": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            order=(1, 0),
+            change={2: {"dtype": INT16}},
+        ),
+        "does not look up int16 in a table of int8",
+    ),
+    "embedding, zero point": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            int8(4, 3),
+            order=(1, 2),
+            result=(1, 3),
+            change={2: {"zero_point": [3]}, 3: {"dtype": FLOAT}},
+        ),
+        "TFLM's kernel takes symmetric tables",
+    ),
     "matrices, sizes": (
         lambda: layer("BATCH_MATMUL", int8(1, 4, 3, 2)),
         "1x4x6x2 and 1x4x3x2 cannot be multiplied",
