@@ -322,7 +322,7 @@ def wide_weights(b: Builder) -> tuple[int, int]:
         (fused_tanh, "for the fused activation TANH"),
         (no_scale, "has a tensor without a scale"),
         (pool_with_a_scale, "an output with a scale of its own, which TFLM refuses"),
-        (computed_weights, "for weights that are not constant"),
+        (computed_weights, "for weights that are computed"),
     ],
 )
 def test_what_was_not_compared_with_tflm_has_no_golden(
