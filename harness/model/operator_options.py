@@ -113,6 +113,28 @@ class MulOptions:
 
 
 @dataclass(frozen=True)
+class DivOptions:
+    """Options of DIV."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class L2NormOptions:
+    """Options of L2_NORMALIZATION."""
+
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class CumsumOptions:
+    """Options of CUMSUM: `exclusive` sums do not contain their own element."""
+
+    exclusive: bool
+    reverse: bool
+
+
+@dataclass(frozen=True)
 class ConcatenationOptions:
     """Options of CONCATENATION; a negative `axis` counts from the last."""
 
@@ -225,6 +247,9 @@ Options = (
     | SoftmaxOptions
     | SubOptions
     | MulOptions
+    | DivOptions
+    | L2NormOptions
+    | CumsumOptions
     | ConcatenationOptions
     | PackOptions
     | UnpackOptions

@@ -82,7 +82,7 @@ def activation_range(
     Raises `ValueError` if a bound does not fit into 32 bits, `KeyError` if the activation is
     not a clamp. Source: kernel_util.cc, CalculateActivationRangeQuantizedImpl.
     """
-    low, high = _BOUNDS[activation]
+    low, high = ACTIVATION_BOUNDS[activation]
     least, greatest = limits
     if low is not None:
         least = max(least, _quantize(low, scale, zero_point))
@@ -91,14 +91,12 @@ def activation_range(
     return least, greatest
 
 
-_BOUNDS: dict[Activation, tuple[float | None, float | None]] = {
+ACTIVATION_BOUNDS: dict[Activation, tuple[float | None, float | None]] = {
     Activation.NONE: (None, None),
     Activation.RELU: (0.0, None),
     Activation.RELU6: (0.0, 6.0),
     Activation.RELU_N1_TO_1: (-1.0, 1.0),
 }
-
-SUPPORTED_ACTIVATIONS = frozenset(_BOUNDS)
 
 
 def _quantize(real: float, scale: float, zero_point: int) -> int:
@@ -123,6 +121,16 @@ def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
     factor = multiplier(real)
     radius = ((1 << integer_bits) - 1) * (1 << (31 - integer_bits)) / (1 << factor.shift)
     return factor, -math.floor(radius)
+
+
+def log_softmax_parameters(scale: float) -> tuple[Multiplier, Multiplier, int]:
+    """Return the factors to Q5.26 and back, and the least difference that is not ignored.
+
+    Raises `ValueError` where TFLM aborts.
+    Source: quantization_util.cc, PreprocessLogSoftmaxScalingExp.
+    """
+    to_q5, least = softmax_parameters(1.0, scale)
+    return to_q5, multiplier((1 << (31 - to_q5.shift)) / to_q5.value), least
 
 
 class AddParameters(NamedTuple):
@@ -157,3 +165,30 @@ def add_parameters(
     if any(factor.shift > 0 for factor in quantized):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     return quantized
+
+
+class SquaredDifferenceParameters(NamedTuple):
+    """The factors of both inputs, below 1, and of the square of their difference."""
+
+    first: Multiplier
+    second: Multiplier
+    result: Multiplier
+
+
+SQUARED_DIFFERENCE_LEFT_SHIFT = 7
+
+
+def squared_difference_parameters(
+    first: float, second: float, result: float
+) -> SquaredDifferenceParameters:
+    """Return the factors that convert both inputs to twice the larger scale, and the square back.
+
+    Raises `ValueError` where TFLM aborts: if a factor of an input is 0.
+    Source: squared_difference.cc, PrepareQuantized.
+    """
+    twice = 2.0 * max(first, second)
+    factors = (first / twice, second / twice)
+    square = twice * twice / ((1 << 2 * SQUARED_DIFFERENCE_LEFT_SHIFT) * result)
+    if not all(0.0 < factor < 1.0 for factor in factors) or not math.isfinite(square):
+        raise ValueError(f"scales {first}, {second} and {result} are too far apart")
+    return SquaredDifferenceParameters(*(multiplier(factor) for factor in (*factors, square)))

@@ -131,7 +131,10 @@ class _Reader:
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
         raw = self.raw_constant(model, table.Buffer(), who)
         if int4 and raw is None:
-            raise self.fail(f"{who} has type INT4, but is not a constant", "quantize to int8")
+            raise self.fail(
+                f"{who} has the unsupported type INT4; only constants can have it",
+                "quantize to int8",
+            )
         values = None if raw is None else self.constant(raw, shape, dtype, who, int4=int4)
         return Tensor(index, name, shape, dtype, scale, zero_point, axis, values, int4)
 
@@ -306,5 +309,5 @@ _TYPE_NAMES = _numbers(tflite.TensorType)
 _DTYPES: dict[int, np.dtype[Any]] = {
     number: np.dtype(name.lower())
     for number, name in _TYPE_NAMES.items()
-    if name.lower() in np.sctypeDict and name not in {"STRING", "BOOL"}
+    if name.lower() in np.sctypeDict and name != "STRING"
 }

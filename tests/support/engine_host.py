@@ -107,8 +107,13 @@ class Host:
         found = self.run(model, inputs).view(wanted.dtype).reshape(wanted.shape)
         np.testing.assert_array_equal(found, wanted)
 
-    def check_all(self, models: Mapping[str, bytes]) -> None:
-        """Compare many models with TFLM, to the byte; they are compiled at once, so it is fast."""
+    def check_all(
+        self, models: Mapping[str, bytes], tolerance: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """Compare many models with TFLM; they are compiled at once, so it is fast.
+
+        `tolerance` is for real numbers, relative and absolute; by default all bytes are the same.
+        """
         self.count += 1
         folder = self.directory / str(self.count)
         texts = ['#include "nn_kernels.h"\n#include "arm_nnfunctions.h"\n']
@@ -121,7 +126,7 @@ class Host:
         different = [
             name
             for number, (name, model) in enumerate(models.items())
-            if not _agrees(library, f"m{number}_", model)
+            if not _agrees(library, f"m{number}_", model, tolerance)
         ]
         assert not different, f"not what TFLM computes: {different}"
 
@@ -133,10 +138,17 @@ _OWN_NAMES = re.compile(
 )
 
 
-def _agrees(library: ctypes.CDLL, prefix: str, model: bytes) -> bool:
+def _agrees(
+    library: ctypes.CDLL, prefix: str, model: bytes, tolerance: tuple[float, float]
+) -> bool:
     inputs = samples(parse(model, where="test.tflite"))
     wanted = tflm(model, inputs)
     found = infer(library, inputs, prefix)
+    if wanted.dtype == np.float32:
+        # What is not a number has other bits on other machines.
+        numbers = found.view(np.float32).reshape(wanted.shape)
+        relative, absolute = tolerance
+        return np.allclose(numbers, wanted, rtol=relative, atol=absolute, equal_nan=True)
     return found.tobytes() == wanted.tobytes()
 
 
@@ -166,6 +178,8 @@ def samples(graph: Graph) -> Array:
     """Return a few inputs: random, the extremes, and every value of a byte where it fits."""
     tensor = graph.tensors[graph.inputs[0]]
     rng = np.random.default_rng(7)
+    if tensor.dtype == np.bool_:
+        return rng.random((6, *tensor.shape)) < np.array(0.5)
     if tensor.dtype.kind == "f":
         return _reals(tensor, graph.tensors[graph.outputs[0]], rng)
     info = np.iinfo(tensor.dtype)

@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.support import operators_int4, operators_int16, operators_move
+from tests.support import (
+    operators_elementwise,
+    operators_int4,
+    operators_int16,
+    operators_move,
+)
 from tests.support.graphs import Builder, Pick, extent
 from tests.support.operator_parts import (
     Ends,
@@ -15,6 +20,7 @@ from tests.support.operator_parts import (
     like,
     near,
     numbers,
+    of_any_type,
     of_axis,
     scale,
     shape,
@@ -181,7 +187,7 @@ def strided_slice(b: Builder, pick: Pick) -> Ends:
 
 
 def slice_(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     begin = [pick(0, size - 1) for size in sizes]
     wanted = [pick(1, size - first) for size, first in zip(sizes, begin, strict=True)]
     source = activation(b, sizes, pick)
@@ -214,7 +220,7 @@ def reshape(b: Builder, pick: Pick) -> Ends:
 
 
 def concatenation(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis = pick(0, len(sizes) - 1)
     source = activation(b, sizes, pick)
     own = b.tensors[source]
@@ -252,7 +258,7 @@ def pack(b: Builder, pick: Pick) -> Ends:
 
 
 def split(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis, count = pick(0, len(sizes) - 1), pick(1, 4)
     sizes[axis] = count * pick(1, 3)
     source = activation(b, sizes, pick)
@@ -265,7 +271,7 @@ def split(b: Builder, pick: Pick) -> Ends:
 
 
 def split_v(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis = pick(0, len(sizes) - 1)
     lengths = [pick(1, 3) for _ in range(pick(1, 4))]
     sizes[axis] = sum(lengths)
@@ -448,16 +454,16 @@ MAKERS: dict[str, Make] = {
     },
     "QUANTIZE": quantize,
     "DEQUANTIZE": dequantize,
-    "PAD": pad,
-    "TRANSPOSE": transpose,
-    "SLICE": slice_,
-    "STRIDED_SLICE": strided_slice,
-    "RESHAPE": reshape,
-    "CONCATENATION": concatenation,
-    "PACK": pack,
-    "SPLIT": split,
-    "SPLIT_V": split_v,
-    "UNPACK": unpack,
+    "PAD": of_any_type(pad),
+    "TRANSPOSE": of_any_type(transpose),
+    "SLICE": of_any_type(slice_),
+    "STRIDED_SLICE": of_any_type(strided_slice),
+    "RESHAPE": of_any_type(reshape),
+    "CONCATENATION": of_any_type(concatenation),
+    "PACK": of_any_type(pack),
+    "SPLIT": of_any_type(split),
+    "SPLIT_V": of_any_type(split_v),
+    "UNPACK": of_any_type(unpack),
     **{kind: reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "ARG_MAX": arg("ARG_MAX"),
     "ARG_MIN": arg("ARG_MIN"),
@@ -465,6 +471,7 @@ MAKERS: dict[str, Make] = {
     "SHAPE": dynamic_batch,
     "mixed": mixed,
     **operators_move.MAKERS,
+    **operators_elementwise.MAKERS,
     **{f"{kind}, int16": make for kind, make in operators_int16.MAKERS.items()},
     **{f"{kind}, int4 weights": make for kind, make in operators_int4.MAKERS.items()},
 }
@@ -526,7 +533,7 @@ def every_operator() -> bytes:
     b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
     joined = like(b, source, (1, 16))
     b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
-    result = b.softmax(joined)
+    result = b.softmax(operators_elementwise.chain(b, joined))
     return b.build([chain.source], [result])
 
 

@@ -13,6 +13,7 @@ from tests.support.operator_parts import (
     like,
     near,
     numbers,
+    of_any_type,
     of_axis,
     scale,
     shape,
@@ -199,6 +200,22 @@ def first(b: Builder, source: int) -> int:
     return result
 
 
+def real_table(kind: str) -> Make:
+    """GATHER, GATHER_ND or EMBEDDING_LOOKUP of real numbers."""
+
+    def make(b: Builder, pick: Pick) -> Ends:
+        sizes = shape(pick, 2, 4)
+        more = [1] if kind == "GATHER_ND" else []
+        source, places = indices(b, [pick(1, 6), *more], sizes[0], pick)
+        table = b.tensor(sizes, data=b.rng.normal(0, 100, sizes).astype(np.float32))
+        result = b.tensor([b.shape(places)[0], *sizes[1:]], dtype=np.float32)
+        inputs = [places, table] if kind == "EMBEDDING_LOOKUP" else [table, places]
+        b.operator(kind, inputs, [result])
+        return source, result
+
+    return make
+
+
 def gather_nd(b: Builder, pick: Pick) -> Ends:
     sizes = shape(pick, 1, 5)
     depth_ = pick(1, len(sizes))
@@ -339,7 +356,7 @@ def batched(kind: str) -> Make:
             channels = groups * pick(1, 3)
             weights = b.weights((channels, *window, depth_), 0 if pick(0, 1) else None)
             if pick(0, 2) == 0:
-                weights = _made_weights(b, source, (channels, *window, depth_))
+                weights = _made_weights(b, source, (channels, *window, depth_), pick)
             summands = depth_ * window[0] * window[1]
         else:
             multiplier = pick(1, 3)
@@ -359,13 +376,13 @@ def batched(kind: str) -> Make:
     return make
 
 
-def _made_weights(b: Builder, source: int, sizes: Sequence[int]) -> int:
-    """Add weights that are computed at run time."""
+def _made_weights(b: Builder, source: int, sizes: Sequence[int], pick: Pick) -> int:
+    """Add weights that are computed at run time; TFLM ignores their zero point."""
     constant = b.weights(sizes, None)
     own = b.tensors[constant].scale[0]
     factor = b.activation([1], 1.0, 0)
     b.operator("QUANTIZE", [first(b, source)], [factor], "QuantizeOptions")
-    result = b.activation(sizes, own, 0)
+    result = b.activation(sizes, own, zero_point(pick))
     b.operator("MAXIMUM", [constant, factor], [result])
     return result
 
@@ -384,17 +401,18 @@ def batch_of_transposed(b: Builder, pick: Pick) -> Ends:
 
 
 MAKERS: dict[str, Make] = {
-    "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR"),
+    "RESIZE_NEAREST_NEIGHBOR": of_any_type(resize("RESIZE_NEAREST_NEIGHBOR")),
     "RESIZE_BILINEAR": resize("RESIZE_BILINEAR"),
-    "REVERSE_V2": reverse,
-    "BROADCAST_TO": broadcast_to,
-    "MIRROR_PAD": mirror_pad,
-    "DEPTH_TO_SPACE": depth("DEPTH_TO_SPACE"),
-    "SPACE_TO_DEPTH": depth("SPACE_TO_DEPTH"),
-    "SPACE_TO_BATCH_ND": batch("SPACE_TO_BATCH_ND"),
-    "BATCH_TO_SPACE_ND": batch("BATCH_TO_SPACE_ND"),
+    "REVERSE_V2": of_any_type(reverse),
+    "BROADCAST_TO": of_any_type(broadcast_to),
+    "MIRROR_PAD": of_any_type(mirror_pad),
+    "DEPTH_TO_SPACE": of_any_type(depth("DEPTH_TO_SPACE")),
+    "SPACE_TO_DEPTH": of_any_type(depth("SPACE_TO_DEPTH")),
+    "SPACE_TO_BATCH_ND": of_any_type(batch("SPACE_TO_BATCH_ND")),
+    "BATCH_TO_SPACE_ND": of_any_type(batch("BATCH_TO_SPACE_ND")),
     "GATHER": gather,
     "GATHER_ND": gather_nd,
+    **{f"real {kind}": real_table(kind) for kind in ("GATHER", "GATHER_ND", "EMBEDDING_LOOKUP")},
     "EMBEDDING_LOOKUP": embedding,
     "DYNAMIC_UPDATE_SLICE": update,
     "moving slice": moving_slice,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support import operator_parts, operators, operators_int16
 from tests.support.engine_host import NN, Host
 from tests.support.graphs import Builder, from_rng
+from tests.support.operators_elementwise import TOLERANCES
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
 # Compiled at once; more take the compiler too much memory.
@@ -29,7 +30,8 @@ def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
             {
                 f"{kind}, seed {seed}": operators.build(kind, from_rng(np.random.default_rng(seed)))
                 for seed in seeds
-            }
+            },
+            TOLERANCES.get(kind, (0.0, 0.0)),
         )
 
 

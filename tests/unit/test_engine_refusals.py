@@ -66,7 +66,7 @@ def refused(model: bytes, tmp_path: Path) -> str:
     return caught.value.what
 
 
-FLOAT, INT32, UINT8, INT16 = 0, 2, 3, 7  # TensorType
+FLOAT, INT32, UINT8, BOOL, INT16 = 0, 2, 3, 6, 7  # TensorType
 SLICE: dict[str, Any] = {"options": "StridedSliceOptions"}
 WHOLE = (ints(0, 0, 0, 0), ints(*SIZES), ints(1, 1, 1, 1))
 CONVOLUTION: dict[str, Any] = {
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "add, int16": (
         lambda: layer("ADD", np.zeros(2, np.int16), options="AddOptions"),
-        "input 1 has type int16; int8 is supported",
+        "input 0 has type int8, input 1 int16; TFLM takes the same type",
     ),
     "sub, scales": (
         lambda: layer("SUB", int8(2), change={2: {"scale": [1e-9]}}, options="SubOptions"),
@@ -116,6 +116,124 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
             options="MulOptions",
         ),
         "needs 8 nested loops; 6 are supported",
+    ),
+    "sub, int32 with a scale": (
+        lambda: layer(
+            "SUB",
+            ints(1),
+            options="SubOptions",
+            change={0: {"dtype": INT32}, 2: {"dtype": INT32}},
+        ),
+        "an int32 tensor has a scale",
+    ),
+    "div, zero": (
+        lambda: layer("DIV", int8(2), options="DivOptions"),
+        "divides by the constant zero",
+    ),
+    "div, scales": (
+        lambda: layer("DIV", int8(2) + 1, options="DivOptions", change={2: {"scale": [1e-8]}}),
+        "are too far apart",
+    ),
+    "squared difference, scales": (
+        lambda: layer("SQUARED_DIFFERENCE", int8(2), change={2: {"scale": [1e-15]}}),
+        "are too far apart",
+    ),
+    "floor division, int8": (
+        lambda: layer("FLOOR_DIV", int8(2)),
+        "input 0 has type int8; TFLM's FLOOR_DIV takes float32",
+    ),
+    "floor division, zero": (
+        lambda: layer(
+            "FLOOR_DIV", np.zeros(1, np.float32), change={0: {"dtype": FLOAT}, 2: {"dtype": FLOAT}}
+        ),
+        "divides by the constant zero",
+    ),
+    "exp, int8": (lambda: layer("EXP"), "input 0 has type int8; TFLM's EXP takes float32"),
+    "floats, output": (
+        lambda: layer("SQRT", change={0: {"dtype": FLOAT}}),
+        "input 0 has type float32, the output int8; TFLM takes the same type",
+    ),
+    "abs, type": (
+        lambda: layer("ABS", change={0: {"dtype": UINT8}}),
+        "input 0 has type uint8; int8 is supported",
+    ),
+    "rsqrt, scales": (
+        lambda: layer("RSQRT", change={0: {"scale": [1e-30]}, 1: {"scale": [1e-30]}}),
+        "are too far apart",
+    ),
+    "prelu, alpha": (
+        lambda: layer("PRELU", int8(2, 4, 6, 2), result=(2, 4, 6, 2)),
+        "alpha does not broadcast to the input's shape",
+    ),
+    "equal, scale": (
+        lambda: layer("EQUAL", int8(2), change={0: {"scale": [1.5]}, 2: {"dtype": BOOL}}),
+        "an input has scale 1.5; TFLM compares scales below 1",
+    ),
+    "less, bool": (
+        lambda: layer("LESS", np.ones(2, np.bool_), order=(1, 0), change={2: {"dtype": BOOL}}),
+        "input 0 has type bool; TFLM's LESS takes int8, int32, float32",
+    ),
+    "equal, output": (lambda: layer("EQUAL", int8(2)), "the output has type int8"),
+    "logical, int8": (
+        lambda: layer("LOGICAL_AND", int8(2)),
+        "input 0 has type int8; TFLM's LOGICAL_AND takes bool",
+    ),
+    "select, condition": (
+        lambda: layer("SELECT_V2", int8(2), int8(2)),
+        "input 0 has type int8; TFLM's SELECT_V2 takes bool",
+    ),
+    "select, shapes": (
+        lambda: layer("SELECT_V2", np.ones(5, np.bool_), int8(2), order=(1, 0, 2)),
+        "5 does not broadcast to 1x4x6x2",
+    ),
+    "select, int32": (
+        lambda: layer("SELECT_V2", np.ones(2, np.bool_), ints(1, 2), order=(1, 2, 2)),
+        "input 1 has type int32; TFLM's SELECT_V2 takes int8, int16, float32",
+    ),
+    "cast, type": (
+        lambda: layer("CAST", change={1: {"dtype": UINT8}}),
+        "the output has type uint8; TFLM's CAST takes int8, int16",
+    ),
+    "fill, shape": (
+        lambda: layer("FILL", ints(1, 2), order=(1, 0)),
+        "does not have the shape of input 0",
+    ),
+    "fill, value": (
+        lambda: layer("FILL", ints(*SIZES), order=(1, 0)),
+        "the value is not a scalar",
+    ),
+    "zeros like, type": (
+        lambda: layer("ZEROS_LIKE", change={0: {"dtype": INT16}, 1: {"dtype": INT16}}),
+        "the output has type int16",
+    ),
+    "add n, scales": (
+        lambda: layer("ADD_N", int8(*SIZES), change={1: {"scale": [0.2]}}),
+        "the inputs have different quantization",
+    ),
+    "add n, shapes": (lambda: layer("ADD_N", int8(2)), "shapes 1x4x6x2 and 2 differ"),
+    "cumsum, axis": (
+        lambda: layer("CUMSUM", ints(4), options="CumsumOptions"),
+        "there is no axis 4 of 4",
+    ),
+    "cumsum, axes": (
+        lambda: layer("CUMSUM", ints(1, 2), options="CumsumOptions"),
+        "2 axes of 1x4x6x2; one is supported",
+    ),
+    "l2 normalization, activation": (
+        lambda: layer("L2_NORMALIZATION", options="L2NormOptions", FusedActivationFunction=RELU),
+        "activation RELU is not supported",
+    ),
+    "l2 normalization, axes": (
+        lambda: layer("L2_NORMALIZATION", sizes=(1, 1, 2, 2, 2), options="L2NormOptions"),
+        "has 5 axes; TFLM takes 4",
+    ),
+    "log softmax, output": (
+        lambda: layer("LOG_SOFTMAX"),
+        "not scale 1/16, zero point 127",
+    ),
+    "reduce all, type": (
+        lambda: layer("REDUCE_ALL", ints(1), result=(1, 6, 2)),
+        "input 0 has type int8; TFLM's REDUCE_ALL takes bool",
     ),
     "relu, shapes": (lambda: layer("RELU", result=(1, 48)), "has shape 1x48, not 1x4x6x2"),
     "relu, scales": (
@@ -443,6 +561,26 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "embedding, shape of indices": (
         lambda: layer("EMBEDDING_LOOKUP", np.zeros((1, 2), np.int32), order=(1, 0)),
         "the indices have shape 1x2; TFLM's kernel takes a vector",
+    ),
+    "embedding, types": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            order=(1, 0),
+            change={2: {"dtype": INT16}},
+        ),
+        "does not look up int16 in a table of int8",
+    ),
+    "embedding, zero point": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            int8(4, 3),
+            order=(1, 2),
+            result=(1, 3),
+            change={2: {"zero_point": [3]}, 3: {"dtype": FLOAT}},
+        ),
+        "TFLM's kernel takes symmetric tables",
     ),
     "matrices, sizes": (
         lambda: layer("BATCH_MATMUL", int8(1, 4, 3, 2)),

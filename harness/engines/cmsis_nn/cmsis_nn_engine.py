@@ -16,6 +16,7 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.lifetimes import input_name
+from harness.engines.cmsis_nn.not_supported import reason
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
@@ -26,7 +27,11 @@ from harness.model.graph import Graph
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
-_CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
+_CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "CAST", "DEQUANTIZE", "QUANTIZE"})
+# The engine has these for int8 and int16 alone.
+_WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+_QUANTIZED = (np.dtype(np.int8), np.dtype(np.int16))
+_WITHOUT_SCALE = (np.dtype(np.bool_), np.dtype(np.int32))
 
 
 class CmsisNN:
@@ -95,7 +100,9 @@ def _generated(
 
 def _check_inputs_and_outputs(graph: Graph) -> None:
     """Check inputs and outputs: int8, int16, or another type that the model converts."""
-    converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
+    kinds = {operator.kind for operator in graph.operators}
+    converts = bool(kinds & _CONVERSIONS) or not kinds & _WITH_WEIGHTS
+    converts = converts and bool(kinds)
 
     def fail(what: str, remedy: str) -> NoReturn:
         raise InputError(what, where=graph.where, remedy=remedy)
@@ -116,7 +123,7 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "converter.representative_dataset. Or give the "
                 "Keras model to harness models add, which does this",
             )
-        if tensor.dtype not in {np.dtype(np.int8), np.dtype(np.int16)} and not converts:
+        if tensor.dtype not in {*_QUANTIZED, *_WITHOUT_SCALE} and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
@@ -162,7 +169,8 @@ def _check_kinds(graph: Graph) -> None:
         remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
-        "does not support" + (f"; neither are {', '.join(others)}" if others else ""),
+        f"does not support: {reason(first.kind)}"
+        + (f"; neither are {', '.join(others)}" if others else ""),
         where=graph.where,
         remedy=remedy,
     )

@@ -1,5 +1,6 @@
 """The result of lowering one operator, and descriptions of tensors for C and for people."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,7 +95,9 @@ def zero_point(tensor: Tensor) -> int:
 
 
 def c_type(dtype: np.dtype[Any]) -> str:
-    """Return the C type of a tensor's elements."""
+    """Return the C type of a tensor's elements; booleans are bytes of 0 and 1."""
+    if dtype == np.bool_:
+        return "int8_t"
     return "float" if dtype == np.float32 else f"{dtype}_t"
 
 
@@ -111,7 +114,12 @@ def image_at(address: str, tensor: Tensor) -> str:
 
 def c_float(value: float) -> str:
     """Return the exact C literal of a float32."""
-    return f"{float(np.float32(value)).hex()}F"
+    value = float(np.float32(value))
+    if math.isnan(value):
+        return '__builtin_nanf("")'
+    if math.isinf(value):
+        return "__builtin_inff()" if value > 0 else "-__builtin_inff()"
+    return f"{value.hex()}F"
 
 
 def shape(tensor: Tensor) -> str:

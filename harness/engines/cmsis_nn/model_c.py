@@ -10,6 +10,7 @@ from harness.engines.cmsis_nn.layer import (
     Layer,
     Names,
     Struct,
+    c_float,
     c_type,
     quantization,
     shape,
@@ -21,7 +22,7 @@ from harness.model.graph import Graph, Tensor
 WIDTH = 100
 _INDENT = "    "
 # C has no literals of the types int32_t and int64_t for these.
-_LEAST = {-(1 << 31): "INT32_MIN", -(1 << 63): "INT64_MIN"}
+_LEAST: dict[float, str] = {-(1 << 31): "INT32_MIN", -(1 << 63): "INT64_MIN"}
 
 
 def functions(layers: Sequence[Layer]) -> list[str]:
@@ -128,8 +129,14 @@ def _array(array: Array) -> str:
     note = [f"/* {array.note} */"] if array.note else []
     ctype = c_type(array.values.dtype)
     head = f"static const _Alignas(16) {ctype} {array.name}[{array.values.size}] = {{"
-    values = [_LEAST.get(v, str(v)) for v in array.values.ravel().tolist()]
+    values = [_literal(v) for v in array.values.ravel().tolist()]
     return "\n".join([*note, head, *_fill_lines(values), "};", ""])
+
+
+def _literal(value: float) -> str:
+    if isinstance(value, float):
+        return c_float(value)
+    return _LEAST.get(value, str(int(value)))
 
 
 def _struct(struct: Struct) -> str:

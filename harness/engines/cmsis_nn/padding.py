@@ -19,27 +19,31 @@ from harness.model.operator_options import (
     MirrorPadOptions,
 )
 
+_NO_VALUE = 2  # inputs of PAD; PADV2 has a value, too
+
 
 def pad(view: OperatorView) -> Layer:
-    """Lower PAD and PADV2: padded with the output's zero point or a constant."""
+    """Lower PAD and PADV2: padded with the output's zero point, 0 or a constant."""
     view.check_arity(2, 3)
     source, result = view.source_and_result(0)
     before, after = _paddings(view, source)
     _check_padded(view, source, before, after)
-    value = _pad_value(view, result)
     offset, inner = _inner(source, result, before)
-    size, destination = result.nbytes, view.address(result)
-    if result.dtype.itemsize == 1 or value == 0:
-        fill = Call("nn_fill_s8", (str(value), str(size), destination))
-    else:
-        view.fail(f"it pads {result.dtype} with {value}", "pad with 0, or pad int8")
+    width, destination = result.dtype.itemsize, view.address(result)
+    address, constant = view.operand(0)
+    image = Copy(inner, width, address, at(destination, offset)).widened()
     notes = (
-        f"{shape(source)} -> {shape(result)}, before {before}, after {after}, filled with {value}",
+        f"{shape(source)} -> {shape(result)}, before {before}, after {after}, "
+        f"filled with {_pad_value(view, result):g}",
         quantization(result),
     )
-    address, constant = view.operand(0)
-    copy = Copy(inner, result.dtype.itemsize, address, at(destination, offset)).widened()
-    return copies_layer(view, notes, (copy,), arrays=constant, earlier=(fill,), part="loops")
+    if width == 1 or len(view.operator.inputs) <= _NO_VALUE:
+        size = (str(_pad_value(view, result)), str(result.nbytes), destination)
+        fill = Call("nn_fill_s8", size)
+        return copies_layer(view, notes, (image,), arrays=constant, earlier=(fill,), part="loops")
+    value, values = view.operand(2)
+    filled = Copy((LoopAxis(result.elements, 0, width),), width, value, destination)
+    return copies_layer(view, notes, (filled, image), arrays=(*constant, *values))
 
 
 def mirror_pad(view: OperatorView) -> Layer:
@@ -141,10 +145,10 @@ def _paddings(
     return paddings[0::2], paddings[1::2]
 
 
-def _pad_value(view: OperatorView, result: Tensor) -> int:
+def _pad_value(view: OperatorView, result: Tensor) -> float:
     """Return the stored value of the padding; PADV2's has the output's type and quantization."""
     quantized = result.dtype.name == "int8"
-    if len(view.operator.inputs) <= 2:  # noqa: PLR2004 - input, paddings, and PADV2's value
+    if len(view.operator.inputs) <= _NO_VALUE:
         return zero_point(view.result()) if quantized else 0
     tensor = view.tensor(2)
     if tensor.dtype != result.dtype:
@@ -152,10 +156,11 @@ def _pad_value(view: OperatorView, result: Tensor) -> int:
             f"the padding value has type {tensor.dtype}, the output {result.dtype}", CONVERT_AGAIN
         )
     if tensor.data is None or tensor.elements != 1:
-        view.fail("the padding value is not a single constant", "fold constants when converting")
+        view.fail("the padding value is not a single constant", "pad with a constant")
     if quantized and quantization(tensor) != quantization(result):
         view.fail(
             "the padding value and the output have different quantization, which TFLM rejects",
             "pad with a value of the input's scale and zero point",
         )
-    return int(tensor.data.ravel()[0])
+    value: float = tensor.data.ravel()[0].item()
+    return value

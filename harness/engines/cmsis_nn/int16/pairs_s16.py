@@ -2,20 +2,15 @@
 
 from typing import cast
 
-from harness.engines.cmsis_nn.elementwise import (
-    Operands,
-    bounds,
-    input_term,
-    pair_loops,
-    result_term,
-)
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Layer, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.pairs import bounds, input_term, operands, result_term
 from harness.model.operator_options import Activation, AddOptions, MulOptions, SubOptions
 from harness.model.quantized_multiplier import add_parameters, product_multiplier
 
-_LEFT_SHIFT = 15  # ADD and SUB scale their inputs after a shift by so many bits
+_TYPES = ("int16",)
+_LEFT_SHIFT = 15  # bits by which ADD and SUB shift their inputs before scaling
 
 
 def add(view: OperatorView) -> Layer:
@@ -31,7 +26,7 @@ def sub(view: OperatorView) -> Layer:
 
 
 def _sum(view: OperatorView, activation: Activation, sign: int) -> Layer:
-    pair = _operands(view)
+    pair = operands(view, _TYPES)
     clamp = s16.clamp(view, activation, pair.result)
     try:
         factors = add_parameters(
@@ -52,7 +47,7 @@ def _sum(view: OperatorView, activation: Activation, sign: int) -> Layer:
 def mul(view: OperatorView) -> Layer:
     """Lower MUL."""
     options = cast("MulOptions", view.operator.options)
-    pair = _operands(view)
+    pair = operands(view, _TYPES)
     s16.check_symmetric(view, pair.first, pair.second, pair.result)
     clamp = s16.clamp(view, options.fused_activation_function, pair.result)
     factor = product_multiplier(scale(pair.first), scale(pair.second), scale(pair.result))
@@ -68,18 +63,9 @@ def mul(view: OperatorView) -> Layer:
 
 def maximum(view: OperatorView) -> Layer:
     """Lower MAXIMUM; as in TFLM, it compares the stored values and ignores their scales."""
-    return _operands(view).layer("nn_max_s16")
+    return operands(view, _TYPES).layer("nn_max_s16")
 
 
 def minimum(view: OperatorView) -> Layer:
     """Lower MINIMUM; as in TFLM, it compares the stored values and ignores their scales."""
-    return _operands(view).layer("nn_min_s16")
-
-
-def _operands(view: OperatorView) -> Operands:
-    view.check_arity(2, 2)
-    first, second = (s16.check_int16(view, view.tensor(i), f"input {i}") for i in (0, 1))
-    if first.data is not None and second.data is not None:
-        view.fail("both inputs are constant", "fold constants when converting")
-    result = s16.result(view)
-    return Operands(view, first, second, result, pair_loops(view, first, second, result))
+    return operands(view, _TYPES).layer("nn_min_s16")

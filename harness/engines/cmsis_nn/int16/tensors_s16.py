@@ -9,7 +9,6 @@ from harness.model.operator_options import Activation
 from harness.model.quantized_multiplier import (
     INT16_MAX,
     INT16_MIN,
-    SUPPORTED_ACTIVATIONS,
     activation_range,
 )
 
@@ -61,9 +60,7 @@ def check_symmetric(view: OperatorView, *tensors: Tensor) -> None:
 
 def clamp(view: OperatorView, kind: Activation, tensor: Tensor) -> tuple[int, int]:
     """Return the int16 bounds of the fused activation `kind` for the output `tensor`."""
-    if kind not in SUPPORTED_ACTIVATIONS:
-        known = ", ".join(sorted(known.name for known in SUPPORTED_ACTIVATIONS))
-        view.fail(f"the fused activation {kind.name} is not supported", f"use {known}")
+    view.activation_bounds(kind)
     try:
         return activation_range(kind, scale(tensor), zero_point(tensor), (INT16_MIN, INT16_MAX))
     except ValueError as error:
