@@ -177,17 +177,24 @@ class _Reader:
         name = self.text(table.Name())
         who = f"tensor {index} ({name[:80]!r})"
         shape = self.shape(table, who)
-        dtype = _DTYPES.get(table.Type())
+        int4 = table.Type() == tflite.TensorType.INT4
+        dtype = np.dtype(np.int8) if int4 else _DTYPES.get(table.Type())
         if dtype is None:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
         # TFLM ignores a variable's data. An input gets its value in each inference anyway.
-        if table.IsVariable() and index not in inputs:
+        if table.IsVariable() and index not in inputs and not int4:
             initial = self.initial(table, dtype)
             return Tensor(index, name, shape, dtype, scale, zero_point, axis, initial=initial)
-        values = self.constant(model, table.Buffer(), shape, dtype, who)
-        return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
+        raw = self.raw_constant(model, table.Buffer(), who)
+        if int4 and raw is None:
+            raise self.fail(
+                f"{who} has the unsupported type INT4; only constants can have it",
+                "quantize to int8",
+            )
+        values = None if raw is None else self.constant(raw, shape, dtype, who, int4=int4)
+        return Tensor(index, name, shape, dtype, scale, zero_point, axis, values, int4)
 
     def initial(self, table: tflite.Tensor, dtype: np.dtype[Any]) -> int:
         """Return the byte that fills a variable at the start, as TFLM's ResetTensorData."""
@@ -248,14 +255,10 @@ class _Reader:
             raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
         return scale, np.broadcast_to(zero_point, scale.shape), axis
 
-    def constant(
-        self,
-        model: tflite.Model,
-        index: int,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        who: str,
-    ) -> np.ndarray[Any, np.dtype[Any]] | None:
+    def raw_constant(
+        self, model: tflite.Model, index: int, who: str
+    ) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        """Return the bytes of a buffer, or None if it is empty: the tensor is not a constant."""
         if not 0 <= index < model.BuffersLength():
             raise self.fail(f"{who} refers to buffer {index} of {model.BuffersLength()}")
         buffer = self.table(model.Buffers(index), f"buffer {index}")
@@ -263,10 +266,25 @@ class _Reader:
             raise self.fail(f"{who} keeps its data outside the flatbuffer", "convert below 2 GB")
         if buffer.DataLength() == 0:
             return None
-        raw = np.asarray(buffer.DataAsNumpy())
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return np.asarray(buffer.DataAsNumpy())
+
+    def constant(
+        self,
+        raw: np.ndarray[Any, np.dtype[np.uint8]],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        who: str,
+        *,
+        int4: bool,
+    ) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return the value of a constant; with `int4`, each byte holds two, the first one low."""
+        elements = int(np.prod(shape, dtype=np.int64))
+        size = -(-elements // 2) if int4 else elements * dtype.itemsize
         if raw.nbytes != size:
             raise self.fail(f"{who} needs {size} bytes of data but has {raw.nbytes}")
+        if int4:
+            halves = np.stack([raw << 4, raw & 0xF0], axis=-1).ravel()[:elements]
+            raw = (halves.view(np.int8) >> 4).view(np.uint8)
         values = raw.view(dtype).reshape(shape)
         values.flags.writeable = False
         return values

@@ -10,19 +10,28 @@ from harness.errors import InputError
 from harness.model.operator_options import (
     Activation,
     AddOptions,
+    BatchMatMulOptions,
     CallOnceOptions,
     ConcatenationOptions,
     Conv2DOptions,
+    CumsumOptions,
+    DepthToSpaceOptions,
     DepthwiseConv2DOptions,
+    DivOptions,
     FullyConnectedOptions,
+    GatherOptions,
     IfOptions,
+    L2NormOptions,
     LeakyReluOptions,
+    MirrorPadOptions,
     MulOptions,
     Options,
     PackOptions,
     Pool2DOptions,
+    ResizeBilinearOptions,
     ResizeNearestNeighborOptions,
     SoftmaxOptions,
+    SpaceToDepthOptions,
     StridedSliceOptions,
     SubOptions,
     TransposeConvOptions,
@@ -41,6 +50,10 @@ OPTIONS: dict[str, type[Options]] = {
     "SOFTMAX": SoftmaxOptions,
     "SUB": SubOptions,
     "MUL": MulOptions,
+    "CUMSUM": CumsumOptions,
+    "DIV": DivOptions,
+    "L2_NORMALIZATION": L2NormOptions,
+    "L2_POOL_2D": Pool2DOptions,
     "CONCATENATION": ConcatenationOptions,
     "PACK": PackOptions,
     "UNPACK": UnpackOptions,
@@ -52,6 +65,12 @@ OPTIONS: dict[str, type[Options]] = {
     "IF": IfOptions,
     "WHILE": WhileOptions,
     "VAR_HANDLE": VarHandleOptions,
+    "RESIZE_BILINEAR": ResizeBilinearOptions,
+    "MIRROR_PAD": MirrorPadOptions,
+    "DEPTH_TO_SPACE": DepthToSpaceOptions,
+    "SPACE_TO_DEPTH": SpaceToDepthOptions,
+    "GATHER": GatherOptions,
+    "BATCH_MATMUL": BatchMatMulOptions,
 }
 
 # Options that a file may omit; these are the defaults of TFLM's parsers.
@@ -59,9 +78,14 @@ DEFAULTS: dict[str, Options] = {
     "ADD": AddOptions(Activation.NONE),
     "SUB": SubOptions(Activation.NONE),
     "MUL": MulOptions(Activation.NONE),
+    "DIV": DivOptions(Activation.NONE),
+    "L2_NORMALIZATION": L2NormOptions(Activation.NONE),
     "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
         align_corners=False, half_pixel_centers=False
     ),
+    "RESIZE_BILINEAR": ResizeBilinearOptions(align_corners=False, half_pixel_centers=False),
+    "GATHER": GatherOptions(axis=0, batch_dims=0),
+    "BATCH_MATMUL": BatchMatMulOptions(adj_x=False, adj_y=False),
 }
 
 

@@ -43,7 +43,7 @@ def test_a_graph_holds_what_the_file_says() -> None:
         "SOFTMAX",
     ]
     conv = graph.operators[0]
-    assert conv.options == Conv2DOptions(Padding.SAME, 1, 2, Activation.RELU6, 1, 1)
+    assert conv.options == Conv2DOptions(Padding.SAME, 1, 2, Activation.RELU6, 1, 1, 0)
     source = graph.tensors[graph.inputs[0]]
     assert source.shape == (1, 6, 5, 3)
     assert source.dtype == np.int8
