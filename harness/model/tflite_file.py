@@ -176,7 +176,7 @@ class _Reader:
     ) -> Tensor:
         name = self.text(table.Name())
         who = f"tensor {index} ({name[:80]!r})"
-        shape = self.shape(table, who)
+        shape = self.shape(table, who, fixed=index in inputs)
         int4 = table.Type() == tflite.TensorType.INT4
         dtype = np.dtype(np.int8) if int4 else _DTYPES.get(table.Type())
         if dtype is None:
@@ -203,14 +203,18 @@ class _Reader:
             return 0
         return int(quantization.ZeroPoint(0)) & 0xFF
 
-    def shape(self, table: tflite.Tensor, who: str) -> tuple[int, ...]:
+    def shape(self, table: tflite.Tensor, who: str, *, fixed: bool) -> tuple[int, ...]:
+        """Return the shape for a batch of 1; with `fixed`, all other sizes must be known.
+
+        Within a network, TFLM takes the sizes that the converter wrote in place of unknown ones.
+        """
         shape = self.numbers(table, "Shape")
         signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
             raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} are supported")
         if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
-        if any(size < 0 for size in (*shape, *signature[1:])):
+        if any(size < 0 for size in (*shape, *(signature[1:] if fixed else ()))):
             raise self.fail(
                 f"{who} has shape {shape} and a dimension that is not fixed",
                 "convert the model with a fixed input shape",

@@ -214,6 +214,12 @@ def test_absent_options_are_refused_where_they_matter() -> None:
     assert "has no options" in refused(chain(change))
 
 
+def test_an_unknown_size_within_the_network_is_the_one_that_is_written() -> None:
+    """As in TFLM: a converter writes 1 for what it does not know, such as a batch on axis 1."""
+    graph = parse(chain(retensor(2, signature=(1, -1))), where="small")
+    assert graph.tensors[2].shape == (1, 4)
+
+
 def test_of_several_signatures_the_first_is_taken() -> None:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)
