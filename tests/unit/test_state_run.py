@@ -10,7 +10,9 @@ from harness.engines import registry
 from harness.errors import ExitCode
 from harness.golden import oracle
 from harness.model.folder import load_model
+from harness.model.tflite_file import parse
 from tests.support import operators_state
+from tests.support.desk import Desk, save
 from tests.support.graphs import from_rng
 from tests.support.interpreters import needs_tflm
 from tests.support.repository import Repository
@@ -92,17 +94,39 @@ def test_a_part_of_the_vectors_is_whole_recordings(repository: Repository) -> No
 def test_a_wrong_layer_is_named_after_other_vectors(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It adds up over a recording, and the vectors before it are run again."""
+    """It spoils the state of all vectors after the first one, whose output may be right."""
     vectors(repository, [1, 1, 1, 1, 2, 2])
     graph = load_model(repository.root / "models" / "small").graph
-    (layer,) = [each.index for each in graph.operators if each.kind == "CONCATENATION"][-1:]
+    kept = {each.inputs[0] for each in graph.operators if each.kind == "ASSIGN_VARIABLE"}
+    slices = [each for each in graph.operators if each.kind == "STRIDED_SLICE"]
+    layer = next(each.index for each in slices if each.outputs[0] not in kept)
     spoilt = off_by_one(layer)
     monkeypatch.setitem(registry.ENGINES, spoilt.name, spoilt)
     code, out = repository.run(spoilt.name, "--target", "virtual-stm32")
     assert code == ExitCode.FAILED, out
     (record,) = repository.records()
     assert record.divergence is not None, record.reasons
-    assert (record.divergence.layer, record.divergence.operator) == (layer, "CONCATENATION")
+    assert (record.divergence.layer, record.divergence.operator) == (layer, "STRIDED_SLICE")
+
+
+def test_recordings_are_added_with_the_model(desk: Desk) -> None:
+    """Golden keeps the state within them, whatever their names are."""
+    (desk.root / "net.tflite").write_bytes(network())
+    (tensor,) = parse(network(), where="net").input_tensors
+    inputs = np.random.default_rng(1).integers(-128, 128, (4, *tensor.shape[1:])).astype(np.int8)
+    save(x=inputs, r=np.array(["b", "b", "a", "a"]), torn=[1, 2, 2, 1])
+    add = ("add", "net.tflite", "--inputs", "x.npy", "--recordings")
+    assert "vectors of other recordings between those of recording 1" in desk.refused(
+        *add, "torn.npy"
+    )
+    code, out, err = desk.run(*add, "r.npy")
+    assert code == ExitCode.PASSED, err
+    assert "4 vectors, windows from 2 recordings" in out
+    vectors = desk.model("net").vectors
+    assert vectors.starts.tolist() == [True, False, True, False]
+    assert vectors.golden is not None
+    golden = oracle.of_vectors(network(), [inputs], starts=vectors.starts)[0]
+    assert (vectors.golden == golden).all()
 
 
 def test_a_recording_in_pieces_is_refused(repository: Repository) -> None:
