@@ -1,15 +1,31 @@
 """Random graphs around one operator: shapes, quantization and options that TFLM takes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tests.support import (
+    operators_elementwise,
+    operators_int4,
+    operators_int16,
+    operators_move,
+)
 from tests.support.graphs import Builder, Pick, extent
-
-# A graph, built: its input and its output.
-Ends = tuple[int, int]
-Make = Callable[[Builder, Pick], Ends]
+from tests.support.operator_parts import (
+    Ends,
+    Make,
+    activation,
+    bytes_of,
+    like,
+    near,
+    numbers,
+    of_any_type,
+    of_axis,
+    scale,
+    shape,
+    zero_point,
+)
 
 
 def build(kind: str, pick: Pick) -> bytes:
@@ -17,60 +33,6 @@ def build(kind: str, pick: Pick) -> bytes:
     b = Builder(np.random.default_rng(pick(0, 1 << 30)))
     source, result = MAKERS[kind](b, pick)
     return b.build([source], [result])
-
-
-def scale(pick: Pick) -> float:
-    """Return a scale, mostly one that occurs, sometimes one that is far off."""
-    exponent = pick(-50, 30) if pick(0, 9) == 0 else pick(-25, 0)
-    return float(np.float32(10 ** (exponent / 10) * (1 + pick(0, 999) / 1000)))
-
-
-def near(value: float, pick: Pick) -> float:
-    """Return a scale within a factor of 8 of `value`, or one that is a test for rounding.
-
-    In the latter some whole number of `value` is close to half a unit of the result, where one
-    other bit of a multiplier shows.
-    """
-    kind = pick(0, 9)
-    if kind == 0:
-        return value
-    if kind < 5:
-        return float(np.float32(value * 2 * pick(1, 255) / (2 * pick(0, 255) + 1)))
-    return float(np.float32(value * 2 ** (pick(-300, 300) / 100)))
-
-
-def zero_point(pick: Pick) -> int:
-    return (-128, 127, 0, pick(-128, 127), pick(-128, 127))[pick(0, 4)]
-
-
-def shape(pick: Pick, least: int = 1, most: int = 4) -> list[int]:
-    return [pick(1, 6) for _ in range(pick(least, most))]
-
-
-def activation(b: Builder, sizes: Sequence[int], pick: Pick) -> int:
-    return b.activation(sizes, scale(pick), zero_point(pick))
-
-
-def like(b: Builder, source: int, sizes: Sequence[int]) -> int:
-    """Add a tensor that is quantized as `source` is."""
-    tensor = b.tensors[source]
-    return b.activation(sizes, tensor.scale[0], tensor.zero_point[0])
-
-
-def numbers(b: Builder, values: Sequence[int]) -> int:
-    """Add a constant vector of int32."""
-    return b.tensor((len(values),), data=np.array(values, np.int32))
-
-
-def bytes_of(b: Builder, sizes: Sequence[int], scale_: float, zero_point_: int) -> int:
-    """Add a constant of random int8."""
-    data = b.rng.integers(-128, 128, sizes).astype(np.int8)
-    return b.tensor(sizes, scale=scale_, zero_point=zero_point_, data=data)
-
-
-def of_axis(axis: int, rank: int, pick: Pick) -> int:
-    """Return `axis`, or the negative number that means the same."""
-    return axis - rank if pick(0, 1) else axis
 
 
 # Two operands.
@@ -225,7 +187,7 @@ def strided_slice(b: Builder, pick: Pick) -> Ends:
 
 
 def slice_(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     begin = [pick(0, size - 1) for size in sizes]
     wanted = [pick(1, size - first) for size, first in zip(sizes, begin, strict=True)]
     source = activation(b, sizes, pick)
@@ -236,26 +198,6 @@ def slice_(b: Builder, pick: Pick) -> Ends:
         for size, first, length in zip(sizes, begin, wanted, strict=True)
     ]
     b.operator("SLICE", [source, numbers(b, begin), numbers(b, said)], [result], "SliceOptions")
-    return source, result
-
-
-def resize(b: Builder, pick: Pick) -> Ends:
-    sizes = [1, pick(1, 9), pick(1, 9), pick(1, 4)]
-    size = [pick(1, 20), pick(1, 20)]
-    if pick(0, 1):
-        size = [sizes[1] * pick(1, 3), sizes[2] * pick(1, 3)]
-    source = activation(b, sizes, pick)
-    result = like(b, source, [1, *size, sizes[3]])
-    # TFLM takes both at once, TensorFlow does not.
-    options = ((False, False), (True, False), (False, True), (True, True))[pick(0, 3)]
-    b.operator(
-        "RESIZE_NEAREST_NEIGHBOR",
-        [source, numbers(b, size)],
-        [result],
-        "ResizeNearestNeighborOptions",
-        AlignCorners=options[0],
-        HalfPixelCenters=options[1],
-    )
     return source, result
 
 
@@ -278,7 +220,7 @@ def reshape(b: Builder, pick: Pick) -> Ends:
 
 
 def concatenation(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis = pick(0, len(sizes) - 1)
     source = activation(b, sizes, pick)
     own = b.tensors[source]
@@ -316,7 +258,7 @@ def pack(b: Builder, pick: Pick) -> Ends:
 
 
 def split(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis, count = pick(0, len(sizes) - 1), pick(1, 4)
     sizes[axis] = count * pick(1, 3)
     source = activation(b, sizes, pick)
@@ -329,7 +271,7 @@ def split(b: Builder, pick: Pick) -> Ends:
 
 
 def split_v(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis = pick(0, len(sizes) - 1)
     lengths = [pick(1, 3) for _ in range(pick(1, 4))]
     sizes[axis] = sum(lengths)
@@ -512,23 +454,26 @@ MAKERS: dict[str, Make] = {
     },
     "QUANTIZE": quantize,
     "DEQUANTIZE": dequantize,
-    "PAD": pad,
-    "TRANSPOSE": transpose,
-    "SLICE": slice_,
-    "STRIDED_SLICE": strided_slice,
-    "RESIZE_NEAREST_NEIGHBOR": resize,
-    "RESHAPE": reshape,
-    "CONCATENATION": concatenation,
-    "PACK": pack,
-    "SPLIT": split,
-    "SPLIT_V": split_v,
-    "UNPACK": unpack,
+    "PAD": of_any_type(pad),
+    "TRANSPOSE": of_any_type(transpose),
+    "SLICE": of_any_type(slice_),
+    "STRIDED_SLICE": of_any_type(strided_slice),
+    "RESHAPE": of_any_type(reshape),
+    "CONCATENATION": of_any_type(concatenation),
+    "PACK": of_any_type(pack),
+    "SPLIT": of_any_type(split),
+    "SPLIT_V": of_any_type(split_v),
+    "UNPACK": of_any_type(unpack),
     **{kind: reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "ARG_MAX": arg("ARG_MAX"),
     "ARG_MIN": arg("ARG_MIN"),
     "TRANSPOSE_CONV": transpose_conv,
     "SHAPE": dynamic_batch,
     "mixed": mixed,
+    **operators_move.MAKERS,
+    **operators_elementwise.MAKERS,
+    **{f"{kind}, int16": make for kind, make in operators_int16.MAKERS.items()},
+    **{f"{kind}, int4 weights": make for kind, make in operators_int4.MAKERS.items()},
 }
 
 
@@ -569,6 +514,7 @@ def every_operator() -> bytes:
     chain.on("RESIZE_NEAREST_NEIGHBOR", (1, 9, 8, 4), numbers(b, (9, 8)))
     ends = [numbers(b, values) for values in ((0, -1, 0, 0), (1, 0, 8, 4), (1, -2, 3, 1))]
     chain.on("STRIDED_SLICE", (1, 4, 3, 4), *ends, options="StridedSliceOptions")
+    chain.now = operators_move.every_move(b, chain.now)
     before = chain.now
     chain.on("REDUCE_MAX", (1, 4, 1, 4), numbers(b, (2,)), options="ReducerOptions", KeepDims=1)
     chain.on("SUB", (1, 4, 3, 4), before, options="SubOptions")
@@ -587,7 +533,7 @@ def every_operator() -> bytes:
     b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
     joined = like(b, source, (1, 16))
     b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
-    result = b.softmax(joined)
+    result = b.softmax(operators_elementwise.chain(b, joined))
     return b.build([chain.source], [result])
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from harness.engines.cmsis_nn import fixed_point as fixed
-from harness.engines.cmsis_nn.elementwise import result_term
 from harness.engines.cmsis_nn.layer import (
     Call,
     Layer,
@@ -15,7 +14,8 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.lookup_tables import table_layer
-from harness.engines.cmsis_nn.operator_view import WITH_16_BITS, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.pairs import result_term
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import multiplier
 
@@ -41,9 +41,11 @@ def quantize(view: OperatorView) -> Layer:
         _one_scale(view, result, "the output")
         return _convert_float(view, source, result, "nn_quantize_f32_s8", result)
     if pair not in _BYTES | _WIDER:
+        known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
         view.fail(
             f"conversion from {pair[0]} to {pair[1]} is not supported",
-            WITH_16_BITS if "int16" in pair else "",
+            f"supported: float32 to int8, {known}. The engine tflm runs networks with 16-bit "
+            "activations, too",
         )
     _one_scale(view, source, "the input")
     _one_scale(view, result, "the output")
