@@ -156,4 +156,7 @@ typedef struct {
 void nn_softmax_s8(const nn_softmax_params_t *params, int32_t rows, int32_t depth,
                    const int8_t *input, int8_t *output);
 
+#include "nn_kernels_s16.h"
+#include "nn_recurrent.h"
+
 #endif

@@ -14,6 +14,7 @@ from harness.model.operator_options import (
 )
 
 INT8_MIN, INT8_MAX = -128, 127
+INT16_MIN, INT16_MAX = -32768, 32767
 MIN_SHIFT = -31
 _INT32 = np.iinfo(np.int32)
 

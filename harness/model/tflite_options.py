@@ -25,7 +25,9 @@ from harness.model.operator_options import (
     SoftmaxOptions,
     StridedSliceOptions,
     SubOptions,
+    SVDFOptions,
     TransposeConvOptions,
+    UnidirectionalSequenceLSTMOptions,
     UnpackOptions,
     VarHandleOptions,
     WhileOptions,
@@ -52,6 +54,8 @@ OPTIONS: dict[str, type[Options]] = {
     "IF": IfOptions,
     "WHILE": WhileOptions,
     "VAR_HANDLE": VarHandleOptions,
+    "SVDF": SVDFOptions,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": UnidirectionalSequenceLSTMOptions,
 }
 
 # Options that a file may omit; these are the defaults of TFLM's parsers.

@@ -123,7 +123,7 @@ class Host:
 
 # What every generated file defines.
 _OWN_NAMES = re.compile(
-    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|STATE_\w+|SUBGRAPH_\w+|subgraph_\d+|l\d{2,}_\w+"
+    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|STATE_\w+|table_\w+|SUBGRAPH_\w+|subgraph_\d+|l\d{2,}_\w+"
     r"|nn_(?:init|input|output|invoke|reset|arena_size)\b)(?!\.h)"
 )
 

@@ -1,15 +1,25 @@
 """Random graphs around one operator: shapes, quantization and options that TFLM takes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tests.support import operators_recurrent
 from tests.support.graphs import Builder, Pick, extent
-
-# A graph, built: its input and its output.
-Ends = tuple[int, int]
-Make = Callable[[Builder, Pick], Ends]
+from tests.support.operator_parts import (
+    Ends,
+    Make,
+    activation,
+    bytes_of,
+    like,
+    near,
+    numbers,
+    of_axis,
+    scale,
+    shape,
+    zero_point,
+)
 
 
 def build(kind: str, pick: Pick) -> bytes:
@@ -17,60 +27,6 @@ def build(kind: str, pick: Pick) -> bytes:
     b = Builder(np.random.default_rng(pick(0, 1 << 30)))
     source, result = MAKERS[kind](b, pick)
     return b.build([source], [result])
-
-
-def scale(pick: Pick) -> float:
-    """Return a scale, mostly one that occurs, sometimes one that is far off."""
-    exponent = pick(-50, 30) if pick(0, 9) == 0 else pick(-25, 0)
-    return float(np.float32(10 ** (exponent / 10) * (1 + pick(0, 999) / 1000)))
-
-
-def near(value: float, pick: Pick) -> float:
-    """Return a scale within a factor of 8 of `value`, or one that is a test for rounding.
-
-    In the latter some whole number of `value` is close to half a unit of the result, where one
-    other bit of a multiplier shows.
-    """
-    kind = pick(0, 9)
-    if kind == 0:
-        return value
-    if kind < 5:
-        return float(np.float32(value * 2 * pick(1, 255) / (2 * pick(0, 255) + 1)))
-    return float(np.float32(value * 2 ** (pick(-300, 300) / 100)))
-
-
-def zero_point(pick: Pick) -> int:
-    return (-128, 127, 0, pick(-128, 127), pick(-128, 127))[pick(0, 4)]
-
-
-def shape(pick: Pick, least: int = 1, most: int = 4) -> list[int]:
-    return [pick(1, 6) for _ in range(pick(least, most))]
-
-
-def activation(b: Builder, sizes: Sequence[int], pick: Pick) -> int:
-    return b.activation(sizes, scale(pick), zero_point(pick))
-
-
-def like(b: Builder, source: int, sizes: Sequence[int]) -> int:
-    """Add a tensor that is quantized as `source` is."""
-    tensor = b.tensors[source]
-    return b.activation(sizes, tensor.scale[0], tensor.zero_point[0])
-
-
-def numbers(b: Builder, values: Sequence[int]) -> int:
-    """Add a constant vector of int32."""
-    return b.tensor((len(values),), data=np.array(values, np.int32))
-
-
-def bytes_of(b: Builder, sizes: Sequence[int], scale_: float, zero_point_: int) -> int:
-    """Add a constant of random int8."""
-    data = b.rng.integers(-128, 128, sizes).astype(np.int8)
-    return b.tensor(sizes, scale=scale_, zero_point=zero_point_, data=data)
-
-
-def of_axis(axis: int, rank: int, pick: Pick) -> int:
-    """Return `axis`, or the negative number that means the same."""
-    return axis - rank if pick(0, 1) else axis
 
 
 # Two operands.
@@ -587,7 +543,7 @@ def every_operator() -> bytes:
     b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
     joined = like(b, source, (1, 16))
     b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
-    result = b.softmax(joined)
+    result = b.softmax(operators_recurrent.chain(b, joined))
     return b.build([chain.source], [result])
 
 

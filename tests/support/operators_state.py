@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.model.graph import RESOURCE
 from tests.support.graphs import Builder, Pick
-from tests.support.operators import activation, bytes_of, like, near, numbers, zero_point
+from tests.support.operator_parts import activation, bytes_of, like, near, numbers, zero_point
 
 # A graph, built: its inputs and its outputs.
 Ends = tuple[list[int], list[int]]
