@@ -8,9 +8,12 @@
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "nn_loops.h"
+#include "nn_matmul.h"
+#include "nn_move.h"
 
 /* Adds offset, then scales by multiplier * 2^(shift - 31); -31 <= shift <= 0. */
 typedef struct {
@@ -25,6 +28,12 @@ typedef struct {
     int32_t shift;
     int32_t offset;
 } nn_result_t;
+
+/* Scales by multiplier * 2^(shift - 31); -31 <= shift <= 30. */
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+} nn_factor_t;
 
 typedef struct {
     nn_term_t first;
@@ -51,12 +60,85 @@ typedef struct {
 void nn_mul_s8(const nn_mul_params_t *params, const nn_loops_t *loops, const int8_t *first,
                const int8_t *second, int8_t *output);
 
+/*
+ * output = first / second in real values; the steps of `loops` are in elements. Returns 1 if it has
+ * to divide by 0.
+ */
+int nn_div_s8(const nn_mul_params_t *params, const nn_loops_t *loops, const int8_t *first,
+              const int8_t *second, int8_t *output);
+
+typedef struct {
+    nn_term_t first;
+    nn_term_t second;
+    nn_result_t output;
+} nn_squared_difference_params_t;
+
+/* output = (first - second)^2 in real values; the steps of `loops` are in elements. */
+void nn_squared_difference_s8(const nn_squared_difference_params_t *params, const nn_loops_t *loops,
+                              const int8_t *first, const int8_t *second, int8_t *output);
+
+typedef struct {
+    int32_t input_offset;
+    int32_t alpha_offset;
+    nn_result_t positive; /* for input values from 0 on */
+    nn_result_t negative; /* for the others, times alpha */
+} nn_prelu_params_t;
+
+/* output = input, or input * alpha below 0; the steps of `loops` are in elements. */
+void nn_prelu_s8(const nn_prelu_params_t *params, const nn_loops_t *loops, const int8_t *input,
+                 const int8_t *alpha, int8_t *output);
+
+typedef struct {
+    int32_t offset;     /* minus the zero point of the inputs */
+    nn_result_t output; /* shift <= 0 */
+} nn_sums_params_t;
+
+/* The sum of `count` inputs of one scale and zero point. */
+void nn_add_n_s8(const nn_sums_params_t *params, int32_t count, const int8_t *const *inputs,
+                 int32_t size, int8_t *output);
+
+/* The sums along the middle one of three axes; `exclusive` ones leave out their own element. */
+typedef struct {
+    int32_t outer;
+    int32_t size;
+    int32_t inner;
+    int32_t exclusive;
+    int32_t reverse;
+} nn_line_t;
+
+void nn_cumsum_s8(const nn_sums_params_t *params, const nn_line_t *line, const int8_t *input,
+                  int8_t *output);
+
+/* 0 if a < b, 1 if they are equal, 2 if a > b. */
+static inline int32_t nn_order(int32_t a, int32_t b) {
+    return 1 + (a > b) - (a < b);
+}
+
+/*
+ * Whether `relation` holds for each pair, as a byte of 0 or 1: its bit nn_order(). The steps of
+ * `loops` are in elements.
+ */
+void nn_compare_s8(int32_t relation, const nn_term_t *first_term, const nn_term_t *second_term,
+                   const nn_loops_t *loops, const int8_t *first, const int8_t *second,
+                   int8_t *output);
+
+/*
+ * Copies an element of `width` bytes to the output where the condition is not 0. The first steps
+ * of `loops` are those of the condition, the second those of `from` in bytes.
+ */
+void nn_select(const nn_loops_t *loops, int32_t width, const int8_t *condition, const void *from,
+               void *output);
+
 /* The greater, or the lesser, of two stored values; the steps of `loops` are in elements. */
 void nn_max_s8(const nn_loops_t *loops, const int8_t *first, const int8_t *second, int8_t *output);
 void nn_min_s8(const nn_loops_t *loops, const int8_t *first, const int8_t *second, int8_t *output);
 
 /* output[i] = table[(uint8_t)input[i]]. */
 void nn_lut_s8(const int8_t *table, int32_t size, const int8_t *input, int8_t *output);
+
+/* As nn_lut_s8(). Returns 1 if an input is below `least`. */
+int nn_checked_lut_s8(const int8_t *table, int32_t least, int32_t size, const int8_t *input,
+                      int8_t *output);
 
 typedef struct {
     int32_t input_sum; /* the sum if every real value is 0 */
@@ -90,7 +172,7 @@ void nn_fill_s8(int8_t value, int32_t size, int8_t *output);
  * an input row, and `pixel_size` are in bytes.
  */
 void nn_resize_nearest(const uint16_t *rows, int32_t height, const uint16_t *columns, int32_t width,
-                       int32_t row_size, int32_t pixel_size, const int8_t *input, int8_t *output);
+                       int32_t row_size, int32_t pixel_size, const void *input, void *output);
 
 /*
  * The index of the greatest (sign 1) or least (-1) value along the middle one of three axes. If
@@ -105,7 +187,7 @@ void nn_quantize_f32_s8(float scale, int32_t zero_point, int32_t size, const flo
 void nn_dequantize_s8_f32(float scale, int32_t zero_point, int32_t size, const int8_t *input,
                           float *output);
 
-typedef enum { NN_S8, NN_S16, NN_S32 } nn_type_t;
+typedef enum { NN_S8, NN_S16, NN_S32, NN_U32, NN_F32 } nn_type_t;
 
 typedef struct {
     nn_type_t from;
@@ -117,6 +199,9 @@ typedef struct {
 /* Converts from one integer type and scale to another. */
 void nn_requantize(const nn_requantize_params_t *params, int32_t size, const void *input,
                    void *output);
+
+/* Converts the stored values from one type to another, without a scale. */
+void nn_cast(nn_type_t from, nn_type_t to, int32_t size, const void *input, void *output);
 
 /* One axis of a transposed convolution, in elements; `before` elements are cut off at its start. */
 typedef struct {
@@ -156,6 +241,21 @@ typedef struct {
 void nn_softmax_s8(const nn_softmax_params_t *params, int32_t rows, int32_t depth,
                    const int8_t *input, int8_t *output);
 
+typedef struct {
+    nn_result_t to_q5;   /* scales an input difference to Q5.26 */
+    nn_result_t from_q5; /* and back */
+    int32_t diff_min;    /* values further below the maximum count as zero */
+} nn_log_softmax_params_t;
+
+/* Logarithm of the softmax of each of `rows` rows; output in 1/16, zero point 127. */
+void nn_log_softmax_s8(const nn_log_softmax_params_t *params, int32_t rows, int32_t depth,
+                       const int8_t *input, int8_t *output);
+
+/* Each of `rows` rows divided by the root of its sum of squares; output in 1/128, zero point 0. */
+void nn_l2_normalization_s8(int32_t zero_point, int32_t rows, int32_t depth, const int8_t *input,
+                            int8_t *output);
+
+#include "nn_kernels_32.h"
 #include "nn_kernels_s16.h"
 #include "nn_recurrent.h"
 

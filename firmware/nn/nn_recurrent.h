@@ -10,12 +10,6 @@
 
 #include <stdint.h>
 
-/* Scales by multiplier * 2^(shift - 31); -31 <= shift <= 30. */
-typedef struct {
-    int32_t multiplier;
-    int32_t shift;
-} nn_factor_t;
-
 typedef struct {
     int32_t batches;
     int32_t inputs; /* values of the input for each batch */

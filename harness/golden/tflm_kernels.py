@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.golden import int4_unpacking
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -34,8 +35,10 @@ def compute(
     time. Nothing is checked: an invalid model ends this process. Raises
     `RuntimeError` if TFLM rejects the model; TFLM prints the reason on standard error.
     """
-    interpreter = _interpreter(model, keep=bool(tensors))
     graph = parse(model, where="the model")
+    if int4_unpacking.note(graph):
+        model = int4_unpacking.unpacked(graph)
+    interpreter = _interpreter(model, keep=bool(tensors))
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for number, vector in enumerate(zip(*inputs, strict=True)):
         if number > 0 and graph.variables and starts and starts[number]:

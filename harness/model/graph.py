@@ -22,9 +22,9 @@ class Tensor:
 
     `scale` (float32) and `zero_point` (int64) have one entry for the tensor, or one for each
     index of axis `quantized_axis`; without quantization there are none. `data` is the value of a
-    constant, None for a tensor that is computed at run time. A variable keeps its value from one
-    inference to the next, and at the start each of its bytes is `initial`. A tensor that is not a
-    variable has no `initial`.
+    constant, None for a tensor that is computed at run time. Constants that the file packs as
+    `int4` are unpacked to int8. A variable keeps its value from one inference to the next, and at
+    the start each of its bytes is `initial`. A tensor that is not a variable has no `initial`.
     """
 
     index: int
@@ -35,6 +35,7 @@ class Tensor:
     zero_point: np.ndarray[Any, np.dtype[np.int64]] | None = None
     quantized_axis: int = 0
     data: np.ndarray[Any, np.dtype[Any]] | None = None
+    int4: bool = False
     initial: int | None = None
 
     @property

@@ -52,6 +52,14 @@ def product_multiplier(source: float, weights: float, result: float) -> Multipli
     return multiplier(float(source) * float(weights) / float(result))
 
 
+def reduced_multiplier(value: int) -> int:
+    """Return the 15 bits of a multiplier that TFLM uses for a sum of 64 bits.
+
+    Source: common.cc, MultiplyByQuantizedMultiplier.
+    """
+    return min((value + (1 << 15)) >> 16, INT16_MAX)
+
+
 def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
     """Quantize source / result, divided by the `count` of summed values.
 
@@ -63,14 +71,19 @@ def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
     return Multiplier((factor.value << bits) // count, factor.shift - bits)
 
 
-def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:
-    """Return the least and greatest int8 output of `activation`.
+def activation_range(
+    activation: Activation,
+    scale: float,
+    zero_point: int,
+    limits: tuple[int, int] = (INT8_MIN, INT8_MAX),
+) -> tuple[int, int]:
+    """Return the least and greatest output of `activation` within `limits`, those of the type.
 
     Raises `ValueError` if a bound does not fit into 32 bits, `KeyError` if the activation is
     not a clamp. Source: kernel_util.cc, CalculateActivationRangeQuantizedImpl.
     """
-    low, high = _BOUNDS[activation]
-    least, greatest = INT8_MIN, INT8_MAX
+    low, high = ACTIVATION_BOUNDS[activation]
+    least, greatest = limits
     if low is not None:
         least = max(least, _quantize(low, scale, zero_point))
     if high is not None:
@@ -78,14 +91,12 @@ def activation_range(activation: Activation, scale: float, zero_point: int) -> t
     return least, greatest
 
 
-_BOUNDS: dict[Activation, tuple[float | None, float | None]] = {
+ACTIVATION_BOUNDS: dict[Activation, tuple[float | None, float | None]] = {
     Activation.NONE: (None, None),
     Activation.RELU: (0.0, None),
     Activation.RELU6: (0.0, 6.0),
     Activation.RELU_N1_TO_1: (-1.0, 1.0),
 }
-
-SUPPORTED_ACTIVATIONS = frozenset(_BOUNDS)
 
 
 def _quantize(real: float, scale: float, zero_point: int) -> int:
@@ -112,6 +123,16 @@ def softmax_parameters(beta: float, scale: float) -> tuple[Multiplier, int]:
     return factor, -math.floor(radius)
 
 
+def log_softmax_parameters(scale: float) -> tuple[Multiplier, Multiplier, int]:
+    """Return the factors to Q5.26 and back, and the least difference that is not ignored.
+
+    Raises `ValueError` where TFLM aborts.
+    Source: quantization_util.cc, PreprocessLogSoftmaxScalingExp.
+    """
+    to_q5, least = softmax_parameters(1.0, scale)
+    return to_q5, multiplier((1 << (31 - to_q5.shift)) / to_q5.value), least
+
+
 class AddParameters(NamedTuple):
     """The three factors of an int8 addition or subtraction, all below 1."""
 
@@ -123,8 +144,12 @@ class AddParameters(NamedTuple):
 ADD_LEFT_SHIFT = 20
 
 
-def add_parameters(first: float, second: float, result: float) -> AddParameters:
+def add_parameters(
+    first: float, second: float, result: float, left_shift: int = ADD_LEFT_SHIFT
+) -> AddParameters:
     """Return the factors that convert both inputs to twice the larger scale, and back.
+
+    `left_shift` is the number of bits by which the kernel shifts its inputs first.
 
     Raises `ValueError` where TFLM aborts: if a factor is 0, or 1 or more.
     Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. The published source of the
@@ -133,10 +158,37 @@ def add_parameters(first: float, second: float, result: float) -> AddParameters:
     twice = 2.0 * max(first, second)
     if twice == 0.0 or result == 0.0:
         raise ValueError("a scale is 0")
-    factors = (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result))
+    factors = (first / twice, second / twice, twice / ((1 << left_shift) * result))
     if not all(0.0 < factor < 1.0 for factor in factors):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     quantized = AddParameters(*(multiplier(factor) for factor in factors))
     if any(factor.shift > 0 for factor in quantized):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     return quantized
+
+
+class SquaredDifferenceParameters(NamedTuple):
+    """The factors of both inputs, below 1, and of the square of their difference."""
+
+    first: Multiplier
+    second: Multiplier
+    result: Multiplier
+
+
+SQUARED_DIFFERENCE_LEFT_SHIFT = 7
+
+
+def squared_difference_parameters(
+    first: float, second: float, result: float
+) -> SquaredDifferenceParameters:
+    """Return the factors that convert both inputs to twice the larger scale, and the square back.
+
+    Raises `ValueError` where TFLM aborts: if a factor of an input is 0.
+    Source: squared_difference.cc, PrepareQuantized.
+    """
+    twice = 2.0 * max(first, second)
+    factors = (first / twice, second / twice)
+    square = twice * twice / ((1 << 2 * SQUARED_DIFFERENCE_LEFT_SHIFT) * result)
+    if not all(0.0 < factor < 1.0 for factor in factors) or not math.isfinite(square):
+        raise ValueError(f"scales {first}, {second} and {result} are too far apart")
+    return SquaredDifferenceParameters(*(multiplier(factor) for factor in (*factors, square)))

@@ -16,7 +16,7 @@ import tflite
 from harness.errors import InputError
 from harness.model.graph import RESOURCE, Graph, Operator, Subgraph, Tensor
 from harness.model.resource_variables import without_handles
-from harness.model.subgraph_rules import check_calls, check_order, in_call_order
+from harness.model.subgraph_rules import check_calls, check_order, in_call_order, renumbered
 from harness.model.tflite_options import read_options
 
 MAX_ELEMENTS = 1 << 28
@@ -41,6 +41,13 @@ def parse(data: bytes, *, where: str) -> Graph:
         raise InputError(
             f"is damaged: {error}", where=where, remedy="convert or download it again"
         ) from error
+
+
+def operator_kinds(data: bytes, *, where: str) -> set[str]:
+    """Return the kinds of operators in all subgraphs of a file that `parse` has read."""
+    model = tflite.Model.GetRootAs(data, 0)
+    reader = _Reader(data, where)
+    return {reader.kind(model, index) for index in range(model.OperatorCodesLength())}
 
 
 class _Reader:
@@ -123,23 +130,10 @@ class _Reader:
 
     def numbered(self, part: Subgraph, tensors: list[Tensor]) -> Subgraph:
         """Add the subgraph's `tensors` to those of the file, and return it with their numbers."""
-        first, first_operator = len(self.tensors), self.operators
-        self.tensors += [replace(each, index=first + each.index) for each in tensors]
+        part = renumbered(part, len(self.tensors), self.operators)
+        self.tensors += [replace(each, index=len(self.tensors) + each.index) for each in tensors]
         self.operators += len(part.operators)
-
-        def shifted(indices: tuple[int, ...]) -> tuple[int, ...]:
-            return tuple(first + index if index >= 0 else index for index in indices)
-
-        operators = tuple(
-            replace(
-                each,
-                index=first_operator + each.index,
-                inputs=shifted(each.inputs),
-                outputs=shifted(each.outputs),
-            )
-            for each in part.operators
-        )
-        return Subgraph(part.number, operators, shifted(part.inputs), shifted(part.outputs))
+        return part
 
     def tables(self, length: int, what: str) -> range:
         """Return the indices of a vector of `length` tables."""
@@ -182,18 +176,25 @@ class _Reader:
     ) -> Tensor:
         name = self.text(table.Name())
         who = f"tensor {index} ({name[:80]!r})"
-        shape = self.shape(table, who)
-        dtype = _DTYPES.get(table.Type())
+        shape = self.shape(table, who, fixed=index in inputs)
+        int4 = table.Type() == tflite.TensorType.INT4
+        dtype = np.dtype(np.int8) if int4 else _DTYPES.get(table.Type())
         if dtype is None:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
         # TFLM ignores a variable's data. An input gets its value in each inference anyway.
-        if table.IsVariable() and index not in inputs:
+        if table.IsVariable() and index not in inputs and not int4:
             initial = self.initial(table, dtype)
             return Tensor(index, name, shape, dtype, scale, zero_point, axis, initial=initial)
-        values = self.constant(model, table.Buffer(), shape, dtype, who)
-        return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
+        raw = self.raw_constant(model, table.Buffer(), who)
+        if int4 and raw is None:
+            raise self.fail(
+                f"{who} has the unsupported type INT4; only constants can have it",
+                "quantize to int8",
+            )
+        values = None if raw is None else self.constant(raw, shape, dtype, who, int4=int4)
+        return Tensor(index, name, shape, dtype, scale, zero_point, axis, values, int4)
 
     def initial(self, table: tflite.Tensor, dtype: np.dtype[Any]) -> int:
         """Return the byte that fills a variable at the start, as TFLM's ResetTensorData."""
@@ -202,14 +203,18 @@ class _Reader:
             return 0
         return int(quantization.ZeroPoint(0)) & 0xFF
 
-    def shape(self, table: tflite.Tensor, who: str) -> tuple[int, ...]:
+    def shape(self, table: tflite.Tensor, who: str, *, fixed: bool) -> tuple[int, ...]:
+        """Return the shape for a batch of 1; with `fixed`, all other sizes must be known.
+
+        Within a network, TFLM takes the sizes that the converter wrote in place of unknown ones.
+        """
         shape = self.numbers(table, "Shape")
         signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
             raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} are supported")
         if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
-        if any(size < 0 for size in (*shape, *signature[1:])):
+        if any(size < 0 for size in (*shape, *(signature[1:] if fixed else ()))):
             raise self.fail(
                 f"{who} has shape {shape} and a dimension that is not fixed",
                 "convert the model with a fixed input shape",
@@ -254,14 +259,10 @@ class _Reader:
             raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
         return scale, np.broadcast_to(zero_point, scale.shape), axis
 
-    def constant(
-        self,
-        model: tflite.Model,
-        index: int,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        who: str,
-    ) -> np.ndarray[Any, np.dtype[Any]] | None:
+    def raw_constant(
+        self, model: tflite.Model, index: int, who: str
+    ) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        """Return the bytes of a buffer, or None if it is empty: the tensor is not a constant."""
         if not 0 <= index < model.BuffersLength():
             raise self.fail(f"{who} refers to buffer {index} of {model.BuffersLength()}")
         buffer = self.table(model.Buffers(index), f"buffer {index}")
@@ -269,24 +270,41 @@ class _Reader:
             raise self.fail(f"{who} keeps its data outside the flatbuffer", "convert below 2 GB")
         if buffer.DataLength() == 0:
             return None
-        raw = np.asarray(buffer.DataAsNumpy())
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return np.asarray(buffer.DataAsNumpy())
+
+    def constant(
+        self,
+        raw: np.ndarray[Any, np.dtype[np.uint8]],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        who: str,
+        *,
+        int4: bool,
+    ) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return the value of a constant; with `int4`, each byte holds two, the first one low."""
+        elements = int(np.prod(shape, dtype=np.int64))
+        size = -(-elements // 2) if int4 else elements * dtype.itemsize
         if raw.nbytes != size:
             raise self.fail(f"{who} needs {size} bytes of data but has {raw.nbytes}")
+        if int4:
+            halves = np.stack([raw << 4, raw & 0xF0], axis=-1).ravel()[:elements]
+            raw = (halves.view(np.int8) >> 4).view(np.uint8)
         values = raw.view(dtype).reshape(shape)
         values.flags.writeable = False
         return values
+
+    def kind(self, model: tflite.Model, index: int) -> str:
+        code = self.table(model.OperatorCodes(index), f"operator code {index}")
+        # Old files have only the deprecated 8-bit field, new files may have both.
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        kind = _KINDS.get(number, f"OPERATOR_{number}")
+        return f"CUSTOM:{self.text(code.CustomCode())}" if kind == "CUSTOM" else kind
 
     def operator(self, model: tflite.Model, table: tflite.Operator, index: int) -> Operator:
         code_index = table.OpcodeIndex()
         if not 0 <= code_index < model.OperatorCodesLength():
             raise self.fail(f"operator {index} refers to the unknown operator code {code_index}")
-        code = self.table(model.OperatorCodes(code_index), f"operator code {code_index}")
-        # Old files have only the deprecated 8-bit field, new files may have both.
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        kind = _KINDS.get(number, f"OPERATOR_{number}")
-        if kind == "CUSTOM":
-            kind = f"CUSTOM:{self.text(code.CustomCode())}"
+        kind = self.kind(model, code_index)
         inputs = self.integers(table, "Inputs")
         outputs = self.integers(table, "Outputs")
         options = read_options(table, f"operator {index} ({kind})", kind, self.text, self.fail)

@@ -14,11 +14,13 @@ Array = np.ndarray[Any, Any]
 NONE, RELU, RELU_N1_TO_1, RELU6, TANH = range(5)
 SAME, VALID = 0, 1
 
-_TYPES = {
+TENSOR_TYPES = {
+    np.dtype(np.uint32): tflite.TensorType.UINT32,
     np.dtype(np.float32): tflite.TensorType.FLOAT32,
     np.dtype(np.int8): tflite.TensorType.INT8,
     np.dtype(np.int16): tflite.TensorType.INT16,
     np.dtype(np.int32): tflite.TensorType.INT32,
+    np.dtype(np.int64): tflite.TensorType.INT64,
     np.dtype(np.bool_): tflite.TensorType.BOOL,
     np.dtype(np.uint8): tflite.TensorType.UINT8,
     RESOURCE: tflite.TensorType.RESOURCE,
@@ -105,7 +107,7 @@ class Builder:
             dtype = data.dtype
             self.buffers.append(data.tobytes())
             number = len(self.buffers) - 1
-        kind = _TYPES[np.dtype(dtype)]
+        kind = TENSOR_TYPES[np.dtype(dtype)]
         scales = [scale] if isinstance(scale, float) else list(scale)
         points = [zero_point] if isinstance(zero_point, int) else list(zero_point)
         name = name or f"t{len(self.tensors)}"

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import operators
+from tests.support import operator_parts, operators, operators_int16
 from tests.support.engine_host import NN, Host
-from tests.support.graphs import from_rng
+from tests.support.graphs import Builder, from_rng
+from tests.support.operators_elementwise import TOLERANCES
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
 # Compiled at once; more take the compiler too much memory.
@@ -29,7 +30,8 @@ def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
             {
                 f"{kind}, seed {seed}": operators.build(kind, from_rng(np.random.default_rng(seed)))
                 for seed in seeds
-            }
+            },
+            TOLERANCES.get(kind, (0.0, 0.0)),
         )
 
 
@@ -41,7 +43,20 @@ def test_any_graph_that_hypothesis_finds_equals_tflm(
     host.check(operators.build(kind, lambda low, high: data.draw(st.integers(low, high))))
 
 
-def test_a_chain_of_all_operators_equals_tflm(host: Host) -> None:
-    host.check(operators.every_operator())
-    generated = host.directory / str(host.count) / "model.cmake"
-    assert set(re.findall(r"nn_\w+\.c", generated.read_text())) == {p.name for p in NN.glob("*.c")}
+def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
+    used = set[str]()
+    for chain in (operators.every_operator(), operators_int16.every_operator()):
+        host.check(chain)
+        generated = host.directory / str(host.count) / "model.cmake"
+        used.update(re.findall(r"nn_\w+\.c", generated.read_text()))
+    assert used == {path.name for path in NN.glob("*.c")}
+
+
+def test_a_layer_without_a_bias_compiles_where_cmsis_nn_is_not_needed(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 3, 3, 2), 0.1, 4)
+    weights = b.weights((3, 2, 2, 2), 0)
+    result = b.activation((1, 6, 6, 3), 0.02, -9)
+    inputs = [operator_parts.numbers(b, (1, 6, 6, 3)), weights, source]
+    b.operator("TRANSPOSE_CONV", inputs, [result], "TransposeConvOptions", StrideH=2, StrideW=2)
+    host.check(b.build([source], [result]))

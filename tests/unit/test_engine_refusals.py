@@ -66,7 +66,7 @@ def refused(model: bytes, tmp_path: Path) -> str:
     return caught.value.what
 
 
-FLOAT, INT32, UINT8, INT16 = 0, 2, 3, 7  # TensorType
+FLOAT, INT32, UINT8, BOOL, INT16 = 0, 2, 3, 6, 7  # TensorType
 SLICE: dict[str, Any] = {"options": "StridedSliceOptions"}
 WHOLE = (ints(0, 0, 0, 0), ints(*SIZES), ints(1, 1, 1, 1))
 CONVOLUTION: dict[str, Any] = {
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "add, int16": (
         lambda: layer("ADD", np.zeros(2, np.int16), options="AddOptions"),
-        "input 1 has type int16; int8 is supported",
+        "input 0 has type int8, input 1 int16; TFLM takes the same type",
     ),
     "sub, scales": (
         lambda: layer("SUB", int8(2), change={2: {"scale": [1e-9]}}, options="SubOptions"),
@@ -116,6 +116,124 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
             options="MulOptions",
         ),
         "needs 8 nested loops; 6 are supported",
+    ),
+    "sub, int32 with a scale": (
+        lambda: layer(
+            "SUB",
+            ints(1),
+            options="SubOptions",
+            change={0: {"dtype": INT32}, 2: {"dtype": INT32}},
+        ),
+        "an int32 tensor has a scale",
+    ),
+    "div, zero": (
+        lambda: layer("DIV", int8(2), options="DivOptions"),
+        "divides by the constant zero",
+    ),
+    "div, scales": (
+        lambda: layer("DIV", int8(2) + 1, options="DivOptions", change={2: {"scale": [1e-8]}}),
+        "are too far apart",
+    ),
+    "squared difference, scales": (
+        lambda: layer("SQUARED_DIFFERENCE", int8(2), change={2: {"scale": [1e-15]}}),
+        "are too far apart",
+    ),
+    "floor division, int8": (
+        lambda: layer("FLOOR_DIV", int8(2)),
+        "input 0 has type int8; TFLM's FLOOR_DIV takes float32",
+    ),
+    "floor division, zero": (
+        lambda: layer(
+            "FLOOR_DIV", np.zeros(1, np.float32), change={0: {"dtype": FLOAT}, 2: {"dtype": FLOAT}}
+        ),
+        "divides by the constant zero",
+    ),
+    "exp, int8": (lambda: layer("EXP"), "input 0 has type int8; TFLM's EXP takes float32"),
+    "floats, output": (
+        lambda: layer("SQRT", change={0: {"dtype": FLOAT}}),
+        "input 0 has type float32, the output int8; TFLM takes the same type",
+    ),
+    "abs, type": (
+        lambda: layer("ABS", change={0: {"dtype": UINT8}}),
+        "input 0 has type uint8; int8 is supported",
+    ),
+    "rsqrt, scales": (
+        lambda: layer("RSQRT", change={0: {"scale": [1e-30]}, 1: {"scale": [1e-30]}}),
+        "are too far apart",
+    ),
+    "prelu, alpha": (
+        lambda: layer("PRELU", int8(2, 4, 6, 2), result=(2, 4, 6, 2)),
+        "alpha does not broadcast to the input's shape",
+    ),
+    "equal, scale": (
+        lambda: layer("EQUAL", int8(2), change={0: {"scale": [1.5]}, 2: {"dtype": BOOL}}),
+        "an input has scale 1.5; TFLM compares scales below 1",
+    ),
+    "less, bool": (
+        lambda: layer("LESS", np.ones(2, np.bool_), order=(1, 0), change={2: {"dtype": BOOL}}),
+        "input 0 has type bool; TFLM's LESS takes int8, int32, float32",
+    ),
+    "equal, output": (lambda: layer("EQUAL", int8(2)), "the output has type int8"),
+    "logical, int8": (
+        lambda: layer("LOGICAL_AND", int8(2)),
+        "input 0 has type int8; TFLM's LOGICAL_AND takes bool",
+    ),
+    "select, condition": (
+        lambda: layer("SELECT_V2", int8(2), int8(2)),
+        "input 0 has type int8; TFLM's SELECT_V2 takes bool",
+    ),
+    "select, shapes": (
+        lambda: layer("SELECT_V2", np.ones(5, np.bool_), int8(2), order=(1, 0, 2)),
+        "5 does not broadcast to 1x4x6x2",
+    ),
+    "select, int32": (
+        lambda: layer("SELECT_V2", np.ones(2, np.bool_), ints(1, 2), order=(1, 2, 2)),
+        "input 1 has type int32; TFLM's SELECT_V2 takes int8, int16, float32",
+    ),
+    "cast, type": (
+        lambda: layer("CAST", change={1: {"dtype": UINT8}}),
+        "the output has type uint8; TFLM's CAST takes int8, int16",
+    ),
+    "fill, shape": (
+        lambda: layer("FILL", ints(1, 2), order=(1, 0)),
+        "does not have the shape of input 0",
+    ),
+    "fill, value": (
+        lambda: layer("FILL", ints(*SIZES), order=(1, 0)),
+        "the value is not a scalar",
+    ),
+    "zeros like, type": (
+        lambda: layer("ZEROS_LIKE", change={0: {"dtype": INT16}, 1: {"dtype": INT16}}),
+        "the output has type int16",
+    ),
+    "add n, scales": (
+        lambda: layer("ADD_N", int8(*SIZES), change={1: {"scale": [0.2]}}),
+        "the inputs have different quantization",
+    ),
+    "add n, shapes": (lambda: layer("ADD_N", int8(2)), "shapes 1x4x6x2 and 2 differ"),
+    "cumsum, axis": (
+        lambda: layer("CUMSUM", ints(4), options="CumsumOptions"),
+        "there is no axis 4 of 4",
+    ),
+    "cumsum, axes": (
+        lambda: layer("CUMSUM", ints(1, 2), options="CumsumOptions"),
+        "2 axes of 1x4x6x2; one is supported",
+    ),
+    "l2 normalization, activation": (
+        lambda: layer("L2_NORMALIZATION", options="L2NormOptions", FusedActivationFunction=RELU),
+        "activation RELU is not supported",
+    ),
+    "l2 normalization, axes": (
+        lambda: layer("L2_NORMALIZATION", sizes=(1, 1, 2, 2, 2), options="L2NormOptions"),
+        "has 5 axes; TFLM takes 4",
+    ),
+    "log softmax, output": (
+        lambda: layer("LOG_SOFTMAX"),
+        "not scale 1/16, zero point 127",
+    ),
+    "reduce all, type": (
+        lambda: layer("REDUCE_ALL", ints(1), result=(1, 6, 2)),
+        "input 0 has type int8; TFLM's REDUCE_ALL takes bool",
     ),
     "relu, shapes": (lambda: layer("RELU", result=(1, 48)), "has shape 1x48, not 1x4x6x2"),
     "relu, scales": (
@@ -163,7 +281,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "pad, too few": (lambda: layer("PAD", ints(0, 0)), "2 paddings for 4 axes"),
     "pad, not constant": (
         lambda: layer("PAD", order=(0, 0)),
-        "the padding is not constant",
+        "the padding is computed at run time; TFLM's PAD takes a constant",
     ),
     "pad, value": (
         lambda: layer("PADV2", ints(*[0] * 8), int8(1), change={2: {"scale": [0.3]}}),
@@ -187,11 +305,11 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "slice, ellipsis": (
         lambda: layer("STRIDED_SLICE", *WHOLE, EllipsisMask=1, **SLICE),
-        "an ellipsis, a new axis",
+        "it has an ellipsis, which TFLM's kernel ignores",
     ),
     "slice, too short": (
         lambda: layer("STRIDED_SLICE", ints(0), ints(1), ints(1), **SLICE),
-        "must have 4 values each",
+        "for each of the 4 axes, but there are 1, 1 and 1",
     ),
     "slice, stride": (
         lambda: layer("STRIDED_SLICE", *WHOLE[:2], ints(1, 0, 1, 1), **SLICE),
@@ -219,11 +337,91 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "resize, rank": (
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(4, 6, 2)),
-        "4 dimensions are supported",
+        "input 0 has 3 dimensions; TFLM's RESIZE_NEAREST_NEIGHBOR takes 4",
     ),
-    "resize, batch": (
-        lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(2, 6, 2, 1)),
-        "the batch is 2",
+    "resize, too small steps": (
+        lambda: layer(
+            "RESIZE_BILINEAR",
+            ints(3000, 6),
+            sizes=(1, 2, 6, 2),
+            result=(1, 3000, 6, 2),
+            options="ResizeBilinearOptions",
+        ),
+        "from 2 to 3000 so far up that it reads outside the image",
+    ),
+    "resize, two options": (
+        lambda: layer(
+            "RESIZE_BILINEAR",
+            ints(4, 6),
+            options="ResizeBilinearOptions",
+            AlignCorners=True,
+            HalfPixelCenters=True,
+        ),
+        "which TFLM rejects",
+    ),
+    "slice, five axes": (
+        lambda: layer(
+            "STRIDED_SLICE", *(ints(*[1] * 5) for _ in range(3)), sizes=(1, 1, 4, 6, 2), **SLICE
+        ),
+        "input 0 has 5 dimensions; TFLM's STRIDED_SLICE takes 1 to 4",
+    ),
+    "slice, new axis": (
+        lambda: layer("STRIDED_SLICE", *WHOLE, NewAxisMask=1, **SLICE),
+        "it has a new axis, which TFLM's kernel ignores",
+    ),
+    "slice, offsets": (
+        lambda: layer("STRIDED_SLICE", ints(0, 1, 0, 0), *WHOLE[1:], Offset=True, **SLICE),
+        "it has ends that are offsets, which TFLM's kernel ignores",
+    ),
+    "reverse, axes": (
+        lambda: layer("REVERSE_V2", ints(0, 2)),
+        "it reverses axes [0, 2]; TFLM's kernel takes axes that are neighbours",
+    ),
+    "broadcast, shapes": (
+        lambda: layer("BROADCAST_TO", ints(1, 4, 6, 4), result=(1, 4, 6, 4)),
+        "1x4x6x2 does not broadcast to 1x4x6x4",
+    ),
+    "mirror pad, too much": (
+        lambda: layer(
+            "MIRROR_PAD",
+            ints(0, 0, 4, 0, 0, 0, 0, 0),
+            result=(1, 8, 6, 2),
+            options="MirrorPadOptions",
+        ),
+        "axis 1 has 4 positions, too few to mirror 4",
+    ),
+    "depth to space, channels": (
+        lambda: layer("DEPTH_TO_SPACE", options="DepthToSpaceOptions", BlockSize=2),
+        "2 channels are not blocks of 2x2 pixels",
+    ),
+    "depth to space, block": (
+        lambda: layer("DEPTH_TO_SPACE", options="DepthToSpaceOptions"),
+        "the block size 0 is below 1",
+    ),
+    "space to depth, sides": (
+        lambda: layer("SPACE_TO_DEPTH", options="SpaceToDepthOptions", BlockSize=4),
+        "4x6 pixels are not blocks of 4x4",
+    ),
+    "space to batch, block": (
+        lambda: layer("SPACE_TO_BATCH_ND", ints(2), ints(0, 0), result=(2, 2, 6, 2)),
+        "do not suit 1x4x6x2",
+    ),
+    "space to batch, sides": (
+        lambda: layer("SPACE_TO_BATCH_ND", ints(2, 4), ints(0, 0, 0, 0), result=(8, 2, 1, 2)),
+        "6 pixels of axis 2 are not 1 blocks of 4",
+    ),
+    "batch to space, batch": (
+        lambda: layer("BATCH_TO_SPACE_ND", ints(2, 1), ints(0, 0, 0, 0), result=(1, 8, 6, 2)),
+        "1x8x6x2 in blocks of [2, 1] is not 1x4x6x2",
+    ),
+    "concatenation, too many": (
+        lambda: layer(
+            "CONCATENATION",
+            order=(0,) * 11,
+            result=(11, 4, 6, 2),
+            options="ConcatenationOptions",
+        ),
+        "it joins 11 inputs; TFLM's kernel takes 10",
     ),
     "resize, side": (
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(70000, 6), result=(1, 70000, 6, 2)),
@@ -268,7 +466,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "pack, type": (
         lambda: layer("PACK", np.zeros(SIZES, np.uint8), options="PackOptions", ValuesCount=2),
-        "input 1 has type uint8; supported are int8, int16",
+        "input 1 has type uint8; TFLM's PACK takes int8, int16, int32, float32, int64",
     ),
     "split, types": (
         lambda: layer(
@@ -324,7 +522,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "transposed convolution, batch": (
         lambda: layer("TRANSPOSE_CONV", *UP, sizes=(2, 4, 6, 2), **CONVOLUTION),
-        "the batch is 2",
+        "2x4x6x2 and 1x8x12x3 differ in the batch",
     ),
     "transposed convolution, stride": (
         lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"StrideH": 0}),
@@ -332,11 +530,81 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "transposed convolution, zero point": (
         lambda: layer("TRANSPOSE_CONV", *UP, change={2: {"zero_point": [3]}}, **CONVOLUTION),
-        "symmetric weights",
+        "the weights have a zero point, which TFLM's kernel ignores",
     ),
     "transposed convolution, side": (
         lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"result": (1, 40000, 12, 3)}),
         "exceeds 32767",
+    ),
+    "gather, index": (
+        lambda: layer("GATHER", ints(0, 4), options="GatherOptions", Axis=1, result=(1, 2, 6, 2)),
+        "an index is not one of 0 to 3",
+    ),
+    "gather, type": (
+        lambda: layer("GATHER", np.zeros(2, np.int64), options="GatherOptions"),
+        "the indices have type int64; TFLM's GATHER takes int32",
+    ),
+    "gather, batch": (
+        lambda: layer(
+            "GATHER", np.zeros((2, 2), np.int32), options="GatherOptions", Axis=1, BatchDims=1
+        ),
+        "indices of shape 2x2 do not suit 1 batch dimensions of 1x4x6x2",
+    ),
+    "gather slices, indices": (
+        lambda: layer("GATHER_ND", np.zeros((1, 5), np.int32)),
+        "each slice has 5 indices; TFLM's kernel takes 1 to 5",
+    ),
+    "gather slices, outside": (
+        lambda: layer("GATHER_ND", np.array([[0, 4]], np.int32), result=(1, 6, 2)),
+        "an index is outside 1x4x6x2",
+    ),
+    "embedding, shape of indices": (
+        lambda: layer("EMBEDDING_LOOKUP", np.zeros((1, 2), np.int32), order=(1, 0)),
+        "the indices have shape 1x2; TFLM's kernel takes a vector",
+    ),
+    "embedding, types": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            order=(1, 0),
+            change={2: {"dtype": INT16}},
+        ),
+        "does not look up int16 in a table of int8",
+    ),
+    "embedding, zero point": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            int8(4, 3),
+            order=(1, 2),
+            result=(1, 3),
+            change={2: {"zero_point": [3]}, 3: {"dtype": FLOAT}},
+        ),
+        "TFLM's kernel takes symmetric tables",
+    ),
+    "matrices, sizes": (
+        lambda: layer("BATCH_MATMUL", int8(1, 4, 3, 2)),
+        "1x4x6x2 and 1x4x3x2 cannot be multiplied",
+    ),
+    "matrices, broadcast": (
+        lambda: layer("BATCH_MATMUL", int8(1, 3, 2, 2), result=(1, 4, 6, 2)),
+        "1x4x6x2 and 1x3x2x2 do not broadcast",
+    ),
+    "matrices, dimensions": (
+        lambda: layer("BATCH_MATMUL", int8(2)),
+        "input 1 has 1 dimensions; TFLM's BATCH_MATMUL takes 2 to 5",
+    ),
+    "matrices, depth": (
+        lambda: layer("BATCH_MATMUL", int8(40000, 2), sizes=(1, 40000), result=(1, 2)),
+        "it adds 40000 products; 33025 are supported",
+    ),
+    "update, too large": (
+        lambda: layer("DYNAMIC_UPDATE_SLICE", int8(1, 5, 6, 2), ints(0, 0, 0, 0)),
+        "1x5x6x2 is larger than 1x4x6x2",
+    ),
+    "update, start": (
+        lambda: layer("DYNAMIC_UPDATE_SLICE", int8(1, 2, 6, 2), ints(0, 0, 0)),
+        "the start has type int32 and shape 3; a vector of 4 int32 is supported",
     ),
     "number of inputs": (lambda: layer("RELU", int8(2)), "has 2 inputs and 1 outputs"),
 }

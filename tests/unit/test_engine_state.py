@@ -61,6 +61,12 @@ def test_a_variable_that_nothing_uses_takes_no_memory() -> None:
     assert not graph.variables
 
 
+def test_inputs_that_nothing_reads_and_that_are_outputs_run(host: Host) -> None:
+    b = Builder()
+    first, unused = b.activation((1, 4), 0.1, 0), b.activation((1, 7), 0.1, 0)
+    host.check_all({"both": b.build([unused, first], [b.softmax(first), first])})
+
+
 def test_an_input_that_is_a_variable_is_an_input(host: Host) -> None:
     b = Builder()
     source = b.variable((1, 4), 1.0, 5)

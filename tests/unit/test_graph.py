@@ -43,7 +43,7 @@ def test_a_graph_holds_what_the_file_says() -> None:
         "SOFTMAX",
     ]
     conv = graph.operators[0]
-    assert conv.options == Conv2DOptions(Padding.SAME, 1, 2, Activation.RELU6, 1, 1)
+    assert conv.options == Conv2DOptions(Padding.SAME, 1, 2, Activation.RELU6, 1, 1, 0)
     source = graph.tensors[graph.inputs[0]]
     assert source.shape == (1, 6, 5, 3)
     assert source.dtype == np.int8
@@ -212,6 +212,12 @@ def test_absent_options_are_refused_where_they_matter() -> None:
         b.operators[0] = ("FULLY_CONNECTED", inputs, outputs, None, {})
 
     assert "has no options" in refused(chain(change))
+
+
+def test_an_unknown_size_within_the_network_is_the_one_that_is_written() -> None:
+    """As in TFLM: a converter writes 1 for what it does not know, such as a batch on axis 1."""
+    graph = parse(chain(retensor(2, signature=(1, -1))), where="small")
+    assert graph.tensors[2].shape == (1, 4)
 
 
 def test_of_several_signatures_the_first_is_taken() -> None:

@@ -17,8 +17,9 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
+from harness.engines.cmsis_nn.not_supported import reason
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
-from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.cmsis_nn.variables import may_share_variable
 from harness.engines.generated import Generated, LayerInfo
@@ -28,7 +29,11 @@ from harness.model.graph import Graph
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
-_CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "DEQUANTIZE", "QUANTIZE"})
+_CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "CAST", "DEQUANTIZE", "QUANTIZE"})
+# The engine has these for int8 and int16 alone.
+_WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+_QUANTIZED = (np.dtype(np.int8), np.dtype(np.int16))
+_WITHOUT_SCALE = (np.dtype(np.bool_), np.dtype(np.int32))
 
 
 class CmsisNN:
@@ -96,8 +101,10 @@ def _kernel_sums(tree: SourceTree) -> int:
 
 
 def _check_inputs_and_outputs(graph: Graph) -> None:
-    """Check inputs and outputs: int8, or another type if the model converts to or from it."""
-    converts = any(operator.kind in _CONVERSIONS for operator in graph.operators)
+    """Check inputs and outputs: int8, int16, or another type that the model converts."""
+    kinds = {operator.kind for operator in graph.all_operators}
+    converts = bool(kinds & _CONVERSIONS) or not kinds & _WITH_WEIGHTS
+    converts = converts and bool(kinds)
 
     def fail(what: str, remedy: str) -> NoReturn:
         raise InputError(what, where=graph.where, remedy=remedy)
@@ -118,8 +125,8 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "converter.representative_dataset. Or give the "
                 "Keras model to harness models add, which does this",
             )
-        if tensor.dtype not in {np.dtype(np.int8), np.dtype(np.bool_)} and not converts:
-            fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+        if tensor.dtype not in {*_QUANTIZED, *_WITHOUT_SCALE} and not converts:
+            fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
         if tensor.data is not None:
@@ -140,7 +147,8 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
     unsafe = {tensor.index for tensor in graph.variables}
     inner = [operator for part in graph.subgraphs for operator in part.operators]
     for operator in (*inner, *graph.operators):  # a subgraph's addresses before what runs it
-        layer = LOWERINGS[operator.kind](OperatorView(graph, operator, addresses, features))
+        view = OperatorView(graph, operator, addresses, features)
+        layer = find_lowering(graph, operator)(view)
         if layer.alias is not None:
             source, output = layer.alias, operator.outputs[0]
             if may_share_variable(graph, operator):
@@ -167,7 +175,8 @@ def _check_kinds(graph: Graph) -> None:
         remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
-        "does not support" + (f"; neither are {', '.join(others)}" if others else ""),
+        f"does not support: {reason(first.kind)}"
+        + (f"; neither are {', '.join(others)}" if others else ""),
         where=graph.where,
         remedy=remedy,
     )

@@ -1,170 +1,209 @@
-"""ADD, SUB, MUL, MAXIMUM and MINIMUM: two tensors, with broadcasting."""
+"""Arithmetic on two tensors: ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM and their relatives.
 
-from dataclasses import dataclass
+Int8 has kernels of its own. For int32 and float32 one kernel calls a function for each pair.
+"""
+
+from dataclasses import replace
 from typing import cast
 
-from harness.engines.cmsis_nn.layer import (
-    Array,
-    Call,
-    Layer,
-    Struct,
-    quantization,
-    scale,
-    shape,
-    zero_point,
+import numpy as np
+
+from harness.engines.cmsis_nn.float_functions import FLOAT_MAX, REAL_FUNCTIONS
+from harness.engines.cmsis_nn.layer import Layer, c_float, scale, zero_point
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.pairs import (
+    Operands,
+    bounds,
+    input_term,
+    operands,
+    refuse_quantized,
+    result_term,
 )
-from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
-from harness.model.graph import Tensor
 from harness.model.operator_options import (
     Activation,
     AddOptions,
+    DivOptions,
     MulOptions,
     SubOptions,
 )
-from harness.model.quantized_multiplier import Multiplier, add_parameters, product_multiplier
+from harness.model.quantized_multiplier import (
+    add_parameters,
+    multiplier,
+    product_multiplier,
+    squared_difference_parameters,
+)
+
+_ALL = ("int8", "int32", "float32")
+_FLOAT = ("float32",)
+_INT32 = np.iinfo(np.int32)
+# Beyond them, TFLM shifts by a negative number of bits, or by more than it computes with.
+_DIV_SHIFTS = (-25, 22)
 
 
 def add(view: OperatorView) -> Layer:
-    """Lower ADD."""
+    """Lower ADD. As in TFLM, a sum of int32 ignores the fused activation."""
     options = cast("AddOptions", view.operator.options)
-    return _sum(view, options.fused_activation_function, 1)
+    pair = operands(view, _ALL)
+    if pair.result.dtype == np.int8:
+        return _sum(pair, options.fused_activation_function, 1)
+    clamps = pair.result.dtype == np.float32
+    return plain_pairs(pair, "add", options.fused_activation_function if clamps else None)
 
 
 def sub(view: OperatorView) -> Layer:
     """Lower SUB."""
     options = cast("SubOptions", view.operator.options)
-    return _sum(view, options.fused_activation_function, -1)
+    pair = operands(view, _ALL)
+    if pair.result.dtype == np.int8:
+        return _sum(pair, options.fused_activation_function, -1)
+    return plain_pairs(pair, "sub", options.fused_activation_function)
 
 
-def _sum(view: OperatorView, activation: Activation, sign: int) -> Layer:
-    operands = _operands(view)
-    clamp = view.clamp(activation, operands.result)
+def _sum(pair: Operands, activation: Activation, sign: int) -> Layer:
+    clamp = pair.view.clamp(activation, pair.result)
     try:
-        factors = add_parameters(
-            scale(operands.first), scale(operands.second), scale(operands.result)
-        )
+        factors = add_parameters(scale(pair.first), scale(pair.second), scale(pair.result))
     except ValueError as error:
-        view.fail(str(error))
+        pair.view.fail(str(error))
     fields = (
-        f".first = {_term(-zero_point(operands.first), factors.first)}",
-        f".second = {_term(-zero_point(operands.second), factors.second)}",
+        f".first = {input_term(-zero_point(pair.first), factors.first)}",
+        f".second = {input_term(-zero_point(pair.second), factors.second)}",
         f".sign = {sign}",
-        f".output = {result_term(factors.result, zero_point(operands.result))}",
-        *_bounds(clamp),
+        f".output = {result_term(factors.result, zero_point(pair.result))}",
+        *bounds(clamp),
     )
-    return operands.layer("nn_add_s8", ("nn_add_params_t", fields))
+    return pair.layer("nn_add_s8", ("nn_add_params_t", fields))
 
 
 def mul(view: OperatorView) -> Layer:
     """Lower MUL."""
     options = cast("MulOptions", view.operator.options)
-    operands = _operands(view)
-    clamp = view.clamp(options.fused_activation_function, operands.result)
-    factor = product_multiplier(
-        scale(operands.first), scale(operands.second), scale(operands.result)
-    )
+    pair = operands(view, _ALL)
+    if pair.result.dtype != np.int8:
+        return plain_pairs(pair, "mul", options.fused_activation_function)
+    clamp = view.clamp(options.fused_activation_function, pair.result)
+    factor = product_multiplier(scale(pair.first), scale(pair.second), scale(pair.result))
     view.check_shifts([factor])
     fields = (
-        f".first_offset = {-zero_point(operands.first)}",
-        f".second_offset = {-zero_point(operands.second)}",
-        f".output = {result_term(factor, zero_point(operands.result))}",
-        *_bounds(clamp),
+        f".first_offset = {-zero_point(pair.first)}",
+        f".second_offset = {-zero_point(pair.second)}",
+        f".output = {result_term(factor, zero_point(pair.result))}",
+        *bounds(clamp),
     )
-    return operands.layer("nn_mul_s8", ("nn_mul_params_t", fields))
+    return pair.layer("nn_mul_s8", ("nn_mul_params_t", fields))
+
+
+def div(view: OperatorView) -> Layer:
+    """Lower DIV. A division of integers by zero fails at run time; TFLM does not define it.
+
+    Source: div.cc, CalculateOpDataDiv. The published source divides the scales in float32, the
+    `tflite-micro` wheel in double.
+    """
+    options = cast("DivOptions", view.operator.options)
+    pair = operands(view, _ALL)
+    if pair.result.dtype == np.float32:
+        return plain_pairs(pair, "div", options.fused_activation_function)
+    if pair.result.dtype == np.int32:
+        return _nonzero(plain_pairs(pair, "div", options.fused_activation_function), view)
+    if pair.second.data is not None and (pair.second.data == zero_point(pair.second)).any():
+        view.fail("divides by the constant zero", "change the divisor")
+    clamp = view.clamp(options.fused_activation_function, pair.result)
+    factor = multiplier(scale(pair.first) / (scale(pair.second) * scale(pair.result)))
+    if not _DIV_SHIFTS[0] <= factor.shift <= _DIV_SHIFTS[1]:
+        view.fail("the scales of inputs and output are too far apart")
+    fields = (
+        f".first_offset = {-zero_point(pair.first)}",
+        f".second_offset = {-zero_point(pair.second)}",
+        f".output = {result_term(factor, zero_point(pair.result))}",
+        *bounds(clamp),
+    )
+    return pair.layer("nn_div_s8", ("nn_mul_params_t", fields), status=True)
 
 
 def maximum(view: OperatorView) -> Layer:
     """Lower MAXIMUM; as in TFLM, it compares the stored values and ignores their scales."""
-    return _operands(view).layer("nn_max_s8")
+    return _extreme(view, "max")
 
 
 def minimum(view: OperatorView) -> Layer:
     """Lower MINIMUM; as in TFLM, it compares the stored values and ignores their scales."""
-    return _operands(view).layer("nn_min_s8")
+    return _extreme(view, "min")
 
 
-def result_term(factor: Multiplier, offset: int) -> str:
-    """Return an `nn_result_t`."""
-    return f"{{{factor.value}, {factor.shift}, {offset}}}"
+def _extreme(view: OperatorView, name: str) -> Layer:
+    pair = operands(view, _ALL)
+    return pair.layer(f"nn_{name}_s8") if pair.result.dtype == np.int8 else plain_pairs(pair, name)
 
 
-def _term(offset: int, factor: Multiplier) -> str:
-    return f"{{{offset}, {factor.value}, {factor.shift}}}"
-
-
-def _bounds(clamp: tuple[int, int]) -> tuple[str, str]:
-    return f".activation_min = {clamp[0]}", f".activation_max = {clamp[1]}"
-
-
-@dataclass(frozen=True)
-class _Operands:
-    """The operands, the result, and the loops over the operands."""
-
-    view: OperatorView
-    first: Tensor
-    second: Tensor
-    result: Tensor
-    loops: Struct
-
-    def layer(self, function: str, params: tuple[str, tuple[str, ...]] | None = None) -> Layer:
-        """Return the layer that calls `function`, with `params`, a struct: type and fields."""
-        view = self.view
-        structs, arguments = [self.loops], [f"&{self.loops.name}"]
-        if params:
-            structs.insert(0, Struct(params[0], view.names.of("params"), params[1]))
-            arguments.insert(0, f"&{structs[0].name}")
-        arrays: list[Array] = []
-        for position in (0, 1):
-            expression, constant = view.operand(position)
-            arguments.append(expression)
-            arrays += constant
-        return Layer(
-            view.operator,
-            notes=(
-                f"{shape(self.first)} and {shape(self.second)} -> {shape(self.result)}",
-                f"inputs {quantization(self.first)}; {quantization(self.second)}",
-                f"output {quantization(self.result)}",
-            ),
-            arrays=tuple(arrays),
-            structs=tuple(structs),
-            call=Call(function, (*arguments, view.address(self.result))),
-            status=False,
-            # An operand without broadcasting is read in the order in which the result is written.
-            in_place=tuple(
-                operand.index
-                for operand in (self.first, self.second)
-                if operand.data is None and operand.shape == self.result.shape
-            ),
-            kernels=frozenset({f"{function}.c"}),
+def squared_difference(view: OperatorView) -> Layer:
+    """Lower SQUARED_DIFFERENCE. Source: squared_difference.cc, PrepareQuantized."""
+    pair = operands(view, _ALL)
+    if pair.result.dtype != np.int8:
+        return plain_pairs(pair, "squared_difference")
+    try:
+        factors = squared_difference_parameters(
+            scale(pair.first), scale(pair.second), scale(pair.result)
         )
-
-
-def _operands(view: OperatorView) -> _Operands:
-    view.check_arity(2, 2)
-    first, second = (view.check_int8(view.tensor(i), f"input {i}") for i in (0, 1))
-    result = view.result()
-    if first.data is not None and second.data is not None:
-        view.fail("both inputs are constant", "fold constants when converting")
-    return _Operands(view, first, second, result, _loops(view, first, second, result))
-
-
-def _loops(view: OperatorView, first: Tensor, second: Tensor, result: Tensor) -> Struct:
-    """Return the loops over both operands; an axis of one element is broadcast."""
-    rank = max(len(tensor.shape) for tensor in (first, second, result))
-    one, two, out = (
-        (1,) * (rank - len(tensor.shape)) + tensor.shape for tensor in (first, second, result)
+    except ValueError as error:
+        view.fail(str(error))
+    view.check_shifts([factors.result])
+    fields = (
+        f".first = {input_term(-zero_point(pair.first), factors.first)}",
+        f".second = {input_term(-zero_point(pair.second), factors.second)}",
+        f".output = {result_term(factors.result, zero_point(pair.result))}",
     )
-    for sizes in zip(one, two, out, strict=True):
-        if {*sizes[:2]} - {1, sizes[2]} or max(sizes[:2]) != sizes[2]:
-            view.fail(
-                f"shapes {shape(first)} and {shape(second)} do not make {shape(result)}",
-                CONVERT_AGAIN,
-            )
-    strides = [
-        [0 if size == 1 else stride for size, stride in zip(sizes, strides_of(sizes), strict=True)]
-        for sizes in (one, two)
-    ]
-    return loops_struct(
-        view, "loops", merge([LoopAxis(*a) for a in zip(out, *strides, strict=True)])
+    return pair.layer("nn_squared_difference_s8", ("nn_squared_difference_params_t", fields))
+
+
+def floor_div(view: OperatorView) -> Layer:
+    """Lower FLOOR_DIV of float32. As in TFLM, a division by zero fails at run time."""
+    return _nonzero(plain_pairs(operands(view, _FLOAT), "floor_div"), view)
+
+
+def floor_mod(view: OperatorView) -> Layer:
+    """Lower FLOOR_MOD of float32."""
+    return plain_pairs(operands(view, _FLOAT), "floor_mod")
+
+
+def plain_pairs(pair: Operands, name: str, activation: Activation | None = None) -> Layer:
+    """Return the layer that calls the function `name` for each pair of int32 or float32.
+
+    The results are clamped to the range of `activation`, if there is one.
+    """
+    refuse_quantized(pair)
+    of, limits = "f32", (-np.inf, np.inf)
+    if pair.result.dtype == np.int32:
+        of, limits = "s32", (_INT32.min, _INT32.max)
+    elif activation is not None:
+        # TFLM clamps infinite results even without an activation.
+        limits = (-FLOAT_MAX, FLOAT_MAX)
+    if activation is not None:
+        low, high = pair.view.activation_bounds(activation)
+        limits = (
+            limits[0] if low is None else low,
+            limits[1] if high is None else high,
+        )
+    literal = c_float if of == "f32" else _c_int
+    layer = pair.layer(
+        f"nn_pairs_{of}",
+        arguments=(f"nn_{name}_{of}", *(literal(limit) for limit in limits)),
     )
+    more = {REAL_FUNCTIONS} if of == "f32" else set()
+    return replace(layer, kernels=layer.kernels | more)
+
+
+def _c_int(value: float) -> str:
+    """Return a C literal; there is none of type int32_t for the least number."""
+    return str(int(value)) if value > _INT32.min else "INT32_MIN"
+
+
+def _nonzero(layer: Layer, view: OperatorView) -> Layer:
+    """Return `layer` with a check before it: no divisor may be 0."""
+    divisor = view.tensor(1)
+    if divisor.data is not None:
+        if (divisor.data == 0).any():
+            view.fail("divides by the constant zero", "change the divisor")
+        return layer
+    of = "f32" if divisor.dtype == np.float32 else "s32"
+    check = f"if (nn_any_zero_{of}({divisor.elements}, {view.typed_address(divisor)})) {{"
+    return replace(layer, before=(check, "    return 1;", "}"))

@@ -10,6 +10,7 @@ from harness.model.quantized_multiplier import Multiplier
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
+LEAST_SHIFT = -31
 
 
 def wrap(x: int, bits: int = 32) -> int:
@@ -103,6 +104,32 @@ def tanh(a: int) -> int:
     # The bits of a in Q4.27 are those of 2 a in Q5.26.
     positive = shift_left(_over_half_denominator(exp_on_negative(-abs(a), 5)) - (1 << 29), 2)
     return positive if a > 0 else -positive
+
+
+def inverse_sqrt(x: int) -> Multiplier:
+    """Return 1 / sqrt(x) for x > 0: Newton's iteration in Q3.28, from a start value of 1.
+
+    Source: common.h, GetInvSqrtQuantizedMultiplierExp.
+    """
+    if x == 1:
+        return Multiplier(INT32_MAX, 0)
+    right = 11
+    while x >= 1 << 29:
+        x //= 4
+        right += 1
+    pairs = (31 - x.bit_length()) // 2 - 1
+    right -= pairs
+    source = (x << 2 * pairs) >> 1
+    half = rounding_shift_right(source, 1)
+    half_three, half_sqrt_2 = (1 << 28) + (1 << 27), 1518500250
+    result = 1 << 28
+    for _ in range(5):
+        square = high_mul(result, result)  # Q6.25
+        cube = shift_left(high_mul(square, result), 6)  # from Q9.22
+        first = high_mul(half_three, result)  # Q6.25
+        result = shift_left(wrap(first - high_mul(half, cube)), 3)
+    value = high_mul(result, half_sqrt_2)
+    return Multiplier(wrap(value << max(-right, 0)), -max(right, 0))
 
 
 # 16 bits, for HARD_SWISH.

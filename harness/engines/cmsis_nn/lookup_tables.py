@@ -12,10 +12,12 @@ from typing import cast
 import numpy as np
 
 from harness.engines.cmsis_nn import fixed_point as fixed
+from harness.engines.cmsis_nn.float_functions import also_float, float_layer
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
     Layer,
+    c_float,
     quantization,
     scale,
     shape,
@@ -34,9 +36,10 @@ _INTEGER_BITS = 4
 _MAX_SHIFT = 62  # TFLM computes 1 << shift in 64 bits
 
 
+@also_float("relu")
 def relu(view: OperatorView) -> Layer:
     """Lower RELU. Source: activations_common.cc, CalculateReluOpData."""
-    source, result = _input_and_output(view)
+    source, result = table_operands(view)
     factor = _ratio(view, source, result)
     least, greatest = view.clamp(Activation.RELU, result)
 
@@ -47,9 +50,10 @@ def relu(view: OperatorView) -> Layer:
     return table_layer(view, source, result, entry)
 
 
+@also_float("relu6")
 def relu6(view: OperatorView) -> Layer:
     """Lower RELU6. As in TFLM, the input is only clamped; the output's scale is ignored."""
-    source, result = _input_and_output(view)
+    source, result = table_operands(view)
     least, greatest = zero_point(source), view.clamp(Activation.RELU6, source)[1]
     return table_layer(view, source, result, lambda value: fixed.clamp(value, least, greatest))
 
@@ -57,9 +61,13 @@ def relu6(view: OperatorView) -> Layer:
 def leaky_relu(view: OperatorView) -> Layer:
     """Lower LEAKY_RELU. Source: leaky_relu_common.cc, CalculateOpDataLeakyRelu."""
     options = cast("LeakyReluOptions", view.operator.options)
-    source, result = _input_and_output(view)
+    view.check_arity(1, 1)
+    if view.tensor(0).dtype == np.float32:
+        slope = c_float(options.alpha)
+        return float_layer(view, "nn_leaky_relu_f32", slope, kernel="nn_map_f32")
+    source, result = table_operands(view)
     identity = _ratio(view, source, result)
-    factor = _factor(view, scale(source) * abs(options.alpha) / scale(result))
+    factor = factor_of(view, scale(source) * abs(options.alpha) / scale(result))
     sign = -1 if options.alpha < 0 else 1
 
     def entry(value: int) -> int:
@@ -72,17 +80,19 @@ def leaky_relu(view: OperatorView) -> Layer:
     return table_layer(view, source, result, entry)
 
 
+@also_float("logistic")
 def logistic(view: OperatorView) -> Layer:
     """Lower LOGISTIC; as in TFLM, the output has scale 1/256 whatever the file states."""
-    source, result = _input_and_output(view)
+    source, result = table_operands(view)
     if zero_point(result) != INT8_MIN:
         view.fail(f"the output has {quantization(result)}; TFLM requires zero point -128")
     return table_layer(view, source, result, _sigmoid(view, source, fixed.logistic, 8, INT8_MIN))
 
 
+@also_float("tanh")
 def tanh(view: OperatorView) -> Layer:
     """Lower TANH; as in TFLM, the output has scale 1/128 and zero point 0 in any case."""
-    source, result = _input_and_output(view)
+    source, result = table_operands(view)
     return table_layer(view, source, result, _sigmoid(view, source, fixed.tanh, 7, 0))
 
 
@@ -109,11 +119,15 @@ def _sigmoid(
     return entry
 
 
+@also_float("hard_swish")
 def hard_swish(view: OperatorView) -> Layer:
     """Lower HARD_SWISH: x * relu6(x + 3) / 6 in 16 bits. Source: hard_swish.h."""
-    source, result = _input_and_output(view)
+    source, result = table_operands(view)
     fine = scale(source) / 128
-    to_result, to_reluish = _factor(view, fine / scale(result)), _factor(view, fine / (3 / 32768))
+    to_result, to_reluish = (
+        factor_of(view, fine / scale(result)),
+        factor_of(view, fine / (3 / 32768)),
+    )
     if to_result.shift > 0:
         view.fail("the scales of input and output are too far apart for TFLM")
     of_result, of_reluish = (_to_16_bits(factor.value) for factor in (to_result, to_reluish))
@@ -178,7 +192,8 @@ def table_layer(
     )
 
 
-def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
+def table_operands(view: OperatorView) -> tuple[Tensor, Tensor]:
+    """Return the input and output of an operator on one int8 tensor."""
     view.check_arity(1, 1)
     source, result = view.activation(0), view.result()
     view.check_result_shape(source.shape)
@@ -187,10 +202,11 @@ def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
 
 def _ratio(view: OperatorView, source: Tensor, result: Tensor) -> Multiplier:
     """Return the factor from the scale of `source` to that of `result`."""
-    return _factor(view, scale(source) / scale(result))
+    return factor_of(view, scale(source) / scale(result))
 
 
-def _factor(view: OperatorView, real: float) -> Multiplier:
+def factor_of(view: OperatorView, real: float) -> Multiplier:
+    """Return the quantized factor `real`; refuse it if it needs an undefined shift."""
     if not math.isfinite(real):
         view.fail("the scales of input and output are too far apart")
     factor = multiplier(real)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from harness.engines.cmsis_nn import fixed_point as fixed
-from harness.engines.cmsis_nn.elementwise import result_term
 from harness.engines.cmsis_nn.layer import (
     Call,
     Layer,
@@ -16,6 +15,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.lookup_tables import table_layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.pairs import result_term
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import multiplier
 

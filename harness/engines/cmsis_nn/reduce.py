@@ -1,15 +1,17 @@
-"""MEAN, SUM, REDUCE_MAX, REDUCE_MIN, ARG_MAX and ARG_MIN: operators that remove axes."""
+"""MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_ALL, ARG_MAX and ARG_MIN: they remove axes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.engines.cmsis_nn.elementwise import result_term
+from harness.engines.cmsis_nn.float_functions import REAL_FUNCTIONS
 from harness.engines.cmsis_nn.layer import (
     Call,
     Layer,
     Struct,
+    c_float,
     quantization,
     scale,
     shape,
@@ -17,6 +19,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.pairs import result_term
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier, mean_multiplier, multiplier
 
@@ -34,11 +37,16 @@ class _Reduction:
     loops: tuple[Struct, Struct]
 
     def layer(
-        self, view: OperatorView, function: str, *arguments: str, structs: tuple[Struct, ...] = ()
+        self,
+        view: OperatorView,
+        function: str,
+        *arguments: str,
+        structs: tuple[Struct, ...] = (),
+        kernel: str = "",
     ) -> Layer:
         """Return the layer that calls `function` with `arguments`, the loops and the addresses."""
         loops = (f"&{each.name}" for each in self.loops)
-        addresses = (view.address(self.source), view.address(self.result))
+        addresses = (view.typed_address(self.source), view.typed_address(self.result))
         return Layer(
             view.operator,
             notes=(
@@ -49,14 +57,27 @@ class _Reduction:
             structs=(*structs, *self.loops),
             call=Call(function, (*arguments, *loops, *addresses)),
             status=False,
-            kernels=frozenset({f"{function}.c"}),
+            kernels=frozenset({f"{kernel or function}.c", *self._more}),
         )
 
+    @property
+    def _more(self) -> tuple[str, ...]:
+        return (REAL_FUNCTIONS,) if self.is_float else ()
 
-def _reduction(view: OperatorView) -> _Reduction:
+    @property
+    def is_float(self) -> bool:
+        """Whether the values are float32."""
+        return self.source.dtype == np.float32
+
+
+_SUMS_F32 = "nn_sums_f32"  # the file of all kernels for float32
+_KERNELS_F32 = frozenset({f"{_SUMS_F32}.c", REAL_FUNCTIONS})
+
+
+def _reduction(view: OperatorView, types: Sequence[str] = ("int8", "float32")) -> _Reduction:
     """Check an operator that reduces axes; the output may keep them with size 1 or omit them."""
     view.check_arity(2, 2)
-    source, result = view.activation(0), view.result()
+    source, result = view.variable(0, types)
     rank = len(source.shape)
     axes = {view.normalized_axis(axis, rank) for axis in view.constant_integers(1, "the axes")}
     _check_shape(view, source, result, axes)
@@ -69,16 +90,23 @@ def _reduction(view: OperatorView) -> _Reduction:
     return _Reduction(source, result, math.prod(source.shape[axis] for axis in axes), loops)
 
 
+_SUMMED = ("int8", "int16", "float32")
+
+
 def mean(view: OperatorView) -> Layer:
     """Lower MEAN."""
-    parts = _reduction(view)
+    parts = _reduction(view, _SUMMED)
+    if parts.is_float:
+        return parts.layer(view, "nn_sum_f32", c_float(parts.count), kernel=_SUMS_F32)
     factor = mean_multiplier(scale(parts.source), scale(parts.result), parts.count)
     return _scaled(view, parts, factor)
 
 
 def total(view: OperatorView) -> Layer:
     """Lower SUM."""
-    parts = _reduction(view)
+    parts = _reduction(view, _SUMMED)
+    if parts.is_float:
+        return parts.layer(view, "nn_sum_f32", c_float(1), kernel=_SUMS_F32)
     return _scaled(view, parts, multiplier(scale(parts.source) / scale(parts.result)))
 
 
@@ -89,7 +117,8 @@ def _scaled(view: OperatorView, parts: _Reduction, factor: Multiplier) -> Layer:
         f".output = {result_term(factor, zero_point(parts.result))}",
     )
     params = Struct("nn_mean_params_t", view.names.of("params"), fields)
-    return parts.layer(view, "nn_mean_s8", f"&{params.name}", structs=(params,))
+    function = "nn_mean_s16" if parts.source.dtype == np.int16 else "nn_mean_s8"
+    return parts.layer(view, function, f"&{params.name}", structs=(params,))
 
 
 def reduce_max(view: OperatorView) -> Layer:
@@ -105,9 +134,16 @@ def reduce_min(view: OperatorView) -> Layer:
 def _reduce_extreme(view: OperatorView, sign: int) -> Layer:
     """Return the layer for the greatest (`sign` 1) or least (-1) value."""
     parts = _reduction(view)
+    if parts.is_float:
+        return parts.layer(view, f"nn_reduce_{'max' if sign > 0 else 'min'}_f32", kernel=_SUMS_F32)
     if quantization(parts.source) != quantization(parts.result):
         view.fail("input and output have different quantization, which TFLM rejects")
     return parts.layer(view, "nn_reduce_max_s8", str(sign))
+
+
+def reduce_all(view: OperatorView) -> Layer:
+    """Lower REDUCE_ALL: true is 1 and false 0, so all are true if the least is 1."""
+    return _reduction(view, ("bool",)).layer(view, "nn_reduce_max_s8", "-1")
 
 
 def _check_shape(view: OperatorView, source: Tensor, result: Tensor, axes: set[int]) -> None:
@@ -133,7 +169,10 @@ def arg_min(view: OperatorView) -> Layer:
 def _arg_extreme(view: OperatorView, sign: int) -> Layer:
     """Return the layer for the index, int32, of the greatest (`sign` 1) or least (-1) value."""
     view.check_arity(2, 2)
-    source = view.activation(0)
+    source = view.tensor(0)
+    if source.data is not None:
+        view.fail("input 0 is a constant", "fold constants when converting")
+    view.check_type(source, "input 0", ("int8", "float32"))
     axes = view.constant_integers(1, "the axis")
     if len(axes) != 1 or not source.shape:
         view.fail(f"{len(axes)} axes of {shape(source)}; one is supported", CONVERT_AGAIN)
@@ -149,11 +188,15 @@ def _arg_extreme(view: OperatorView, sign: int) -> Layer:
         source.shape[axis],
         math.prod(source.shape[axis + 1 :]),
     )
-    arguments = (str(sign), *map(str, sizes), view.address(source), view.typed_address(result))
+    addresses = (view.typed_address(source), view.typed_address(result))
+    is_float = source.dtype == np.float32
     return Layer(
         view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, along axis {axis}",),
-        call=Call("nn_arg_max_s8", arguments),
+        call=Call(
+            "nn_arg_max_f32" if is_float else "nn_arg_max_s8",
+            (str(sign), *map(str, sizes), *addresses),
+        ),
         status=False,
-        kernels=frozenset({"nn_arg_max_s8.c"}),
+        kernels=_KERNELS_F32 if is_float else frozenset({"nn_arg_max_s8.c"}),
     )

@@ -2,15 +2,21 @@
 
 from typing import cast
 
+import numpy as np
+
+from harness.engines.cmsis_nn.copies import strided_copy
+from harness.engines.cmsis_nn.float_functions import rows_layer
 from harness.engines.cmsis_nn.layer import (
     Call,
     Layer,
     Struct,
+    c_float,
     quantization,
     scale,
     shape,
     zero_point,
 )
+from harness.engines.cmsis_nn.loops import strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.operator_options import (
     SoftmaxOptions,
@@ -29,6 +35,8 @@ def reshape(view: OperatorView) -> Layer:
         view.fail(
             f"{shape(source)} and {shape(result)} hold different numbers of values", CONVERT_AGAIN
         )
+    if source.data is not None:
+        return strided_copy(view, 0, 0, strides_of(result.shape, result.dtype.itemsize))
     return Layer(
         view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),
@@ -40,16 +48,18 @@ def softmax(view: OperatorView) -> Layer:
     """Lower SOFTMAX over the last axis; the output has scale 1/256 and zero point -128."""
     view.check_arity(1, 1)
     options = cast("SoftmaxOptions", view.operator.options)
-    source, result = view.activation(0), view.result()
+    source, result = view.variable(0, ("int8", "float32"))
     if not source.shape or source.shape != result.shape:
         view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
+    rows, depth = source.elements // source.shape[-1], source.shape[-1]
+    if source.dtype == np.float32:
+        return rows_layer(view, "softmax", c_float(options.beta))
     if scale(result) != 1 / 256 or zero_point(result) != INT8_MIN:
         view.fail(f"the output has {quantization(result)}, not scale 1/256, zero point -128")
     try:
         factor, least = softmax_parameters(options.beta, scale(source))
     except ValueError as error:
         view.fail(str(error))
-    depth = source.shape[-1]
     fields = (
         f".multiplier = {factor.value}",
         f".shift = {factor.shift}",
@@ -58,7 +68,7 @@ def softmax(view: OperatorView) -> Layer:
     params = Struct("nn_softmax_params_t", view.names.of("params"), fields)
     arguments = (
         f"&{params.name}",
-        str(source.elements // depth),
+        str(rows),
         str(depth),
         view.address(source),
         view.address(result),
