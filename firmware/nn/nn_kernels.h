@@ -241,6 +241,10 @@ typedef struct {
 void nn_softmax_s8(const nn_softmax_params_t *params, int32_t rows, int32_t depth,
                    const int8_t *input, int8_t *output);
 
+/* The same; output in 1/65536, zero point -32768. */
+void nn_softmax_s8_s16(const nn_softmax_params_t *params, int32_t rows, int32_t depth,
+                       const int8_t *input, int16_t *output);
+
 typedef struct {
     nn_result_t to_q5;   /* scales an input difference to Q5.26 */
     nn_result_t from_q5; /* and back */

@@ -534,8 +534,9 @@ def every_operator() -> bytes:
     b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
     joined = like(b, source, (1, 16))
     b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
-    now = operators_recurrent.chain(b, operators_elementwise.chain(b, joined))
-    result = b.softmax(now)
+    ends = [b.softmax(operators_elementwise.chain(b, joined)), operators_recurrent.chain(b, joined)]
+    result = like(b, ends[0], (1, sum(b.shape(index)[1] for index in ends)))
+    b.operator("CONCATENATION", ends, [result], "ConcatenationOptions", Axis=1)
     return b.build([chain.source], [result])
 
 

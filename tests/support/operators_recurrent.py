@@ -1,7 +1,7 @@
 """Random graphs of SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM, which keep a state."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,17 +26,28 @@ def svdf(b: Builder, pick: Pick) -> Ends:
     return [source], [now]
 
 
-def svdf_layer(b: Builder, source: int, pick: Pick, kind: Any = None) -> int:
+class Svdf(NamedTuple):
+    """The sizes of a layer."""
+
+    units: int
+    rank: int
+    memory: int
+
+
+def svdf_layer(
+    b: Builder, source: int, pick: Pick, kind: Any = None, sizes: Svdf | None = None
+) -> int:
     """Add a layer; its state has type `kind`, or any."""
     batches, inputs = b.shape(source)
-    units, rank, memory = pick(1, 6), pick(1, 3), pick(1, 8)
+    units, rank, memory = sizes or (pick(1, 6), pick(1, 3), pick(1, 8))
     filters = b.weights((units * rank, inputs), None)
     kind = kind or (np.int8, np.int16)[pick(0, 1)]
     spread = b.suitable(source, filters, inputs)
     unit = near(spread, pick) if kind is np.int8 else near(spread / 256, pick)
     point = zero_point(pick) if kind is np.int8 or pick(0, 3) == 0 else 0
     state = b.variable((batches, units * rank * memory), unit, point, kind)
-    over_time = constant(b, (units * rank, memory), kind, 0.001 * pick(1, 9))
+    # TFLM compares the scale of the bias with the product of those of state and weights.
+    over_time = constant(b, (units * rank, memory), kind, 0.001 * pick(1, 9) / max(unit, 1))
     product = float(np.float32(b.tensors[over_time].scale[0]) * np.float32(unit))
     bias = b.tensor(
         (units,),
@@ -116,13 +127,19 @@ def lstm_inputs(
     return [source, *of_input, *of_hidden, *no * 3, *biases, *no * 2, *state, *no * 4]
 
 
-MAKERS = {"SVDF": svdf, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm}
-
-
 def chain(b: Builder, source: int) -> int:
-    """Add layers that run every kernel with a state, for a real core."""
-    pick = from_rng(np.random.default_rng(3))
+    """Add layers that run every kernel with a state, and an end of such networks, for a core."""
+    pick = from_rng(np.random.default_rng(4))
     now = b.reshape(source, (1, 2, b.shape(source)[-1] // 2))
     now = lstm_layer(b, now, 5, pick, time_major=False)
     now = b.reshape(now, (1, 10))
-    return svdf_layer(b, svdf_layer(b, now, pick, np.int8), pick, np.int16)
+    now = svdf_layer(b, svdf_layer(b, now, pick, np.int8), pick, np.int16)
+    wide = b.tensor(b.shape(now), scale=1 / 65536, zero_point=-32768, dtype=np.int16)
+    beta = 0.02 / b.tensors[now].scale[0]
+    b.operator("SOFTMAX", [now], [wide], "SoftmaxOptions", Beta=beta)
+    result = b.activation(b.shape(now), 1 / 256, -128)
+    b.operator("QUANTIZE", [wide], [result], "QuantizeOptions")
+    return result
+
+
+MAKERS = {"SVDF": svdf, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm}

@@ -85,8 +85,6 @@ class _Lstm:
         recurrent.check_shape(view, self.hidden, "the hidden state", (self.batches, self.units))
         if self.cell.elements != self.hidden.elements:
             view.fail(f"the cell state has shape {shape(self.cell)}", CONVERT_AGAIN)
-        if len({self.hidden.index, self.cell.index, self.result.index}) < 3:  # noqa: PLR2004
-            view.fail("its states and its output are one tensor", CONVERT_AGAIN)
         biases = [
             recurrent.bias(view, position, f"bias of the {gate}", self.units)
             for position, gate in zip(_BIASES, _GATES, strict=True)
