@@ -10,6 +10,7 @@
 #define NN_FIXED_FUNCTIONS_H
 
 #include "nn_fixed.h"
+#include "nn_kernels.h"
 
 /* A file may use some of the functions only. Not `inline`: the compiler decides better alone. */
 #define NN_SHARED __attribute__((unused))
@@ -72,14 +73,8 @@ NN_SHARED static int nn_leading_zeros(uint32_t x) {
     return count;
 }
 
-/* 1 / sqrt(x) as a factor: multiplier * 2^(shift - 31). */
-typedef struct {
-    int32_t multiplier;
-    int32_t shift;
-} nn_factor_t;
-
 /*
- * Newton's iteration in Q3.28, from a start value of 1. 0 counts as 1.
+ * 1 / sqrt(x): Newton's iteration in Q3.28, from a start value of 1. 0 counts as 1.
  * Source: common.h, GetInvSqrtQuantizedMultiplierExp.
  */
 NN_SHARED static nn_factor_t nn_inverse_sqrt(int32_t x) {

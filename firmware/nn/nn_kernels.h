@@ -29,6 +29,12 @@ typedef struct {
     int32_t offset;
 } nn_result_t;
 
+/* Scales by multiplier * 2^(shift - 31); -31 <= shift <= 30. */
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+} nn_factor_t;
+
 typedef struct {
     nn_term_t first;
     nn_term_t second;
@@ -235,6 +241,10 @@ typedef struct {
 void nn_softmax_s8(const nn_softmax_params_t *params, int32_t rows, int32_t depth,
                    const int8_t *input, int8_t *output);
 
+/* The same; output in 1/65536, zero point -32768. */
+void nn_softmax_s8_s16(const nn_softmax_params_t *params, int32_t rows, int32_t depth,
+                       const int8_t *input, int16_t *output);
+
 typedef struct {
     nn_result_t to_q5;   /* scales an input difference to Q5.26 */
     nn_result_t from_q5; /* and back */
@@ -251,5 +261,6 @@ void nn_l2_normalization_s8(int32_t zero_point, int32_t rows, int32_t depth, con
 
 #include "nn_kernels_32.h"
 #include "nn_kernels_s16.h"
+#include "nn_recurrent.h"
 
 #endif

@@ -269,6 +269,23 @@ class VarHandleOptions:
     shared_name: str
 
 
+@dataclass(frozen=True)
+class SVDFOptions:
+    """Options of SVDF: each unit has `rank` filters."""
+
+    rank: int
+    fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class UnidirectionalSequenceLSTMOptions:
+    """Options of UNIDIRECTIONAL_SEQUENCE_LSTM: a `cell_clip` of 0 does not clip."""
+
+    fused_activation_function: Activation
+    cell_clip: float
+    time_major: bool
+
+
 Options = (
     Conv2DOptions
     | DepthwiseConv2DOptions
@@ -298,4 +315,6 @@ Options = (
     | IfOptions
     | WhileOptions
     | VarHandleOptions
+    | SVDFOptions
+    | UnidirectionalSequenceLSTMOptions
 )

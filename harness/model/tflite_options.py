@@ -34,7 +34,9 @@ from harness.model.operator_options import (
     SpaceToDepthOptions,
     StridedSliceOptions,
     SubOptions,
+    SVDFOptions,
     TransposeConvOptions,
+    UnidirectionalSequenceLSTMOptions,
     UnpackOptions,
     VarHandleOptions,
     WhileOptions,
@@ -71,6 +73,8 @@ OPTIONS: dict[str, type[Options]] = {
     "SPACE_TO_DEPTH": SpaceToDepthOptions,
     "GATHER": GatherOptions,
     "BATCH_MATMUL": BatchMatMulOptions,
+    "SVDF": SVDFOptions,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": UnidirectionalSequenceLSTMOptions,
 }
 
 # Options that a file may omit; these are the defaults of TFLM's parsers.

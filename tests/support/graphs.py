@@ -114,9 +114,11 @@ class Builder:
         self.tensors.append(_Tensor(shape, kind, scales, points, axis, number, signature, name))
         return len(self.tensors) - 1
 
-    def variable(self, shape: Sequence[int], scale: float, zero_point: int) -> int:
+    def variable(
+        self, shape: Sequence[int], scale: float, zero_point: int, dtype: Any = np.int8
+    ) -> int:
         """Add a tensor that keeps its value between inferences."""
-        index = self.activation(shape, scale, zero_point)
+        index = self.tensor(shape, scale=scale, zero_point=zero_point, dtype=dtype)
         self.tensors[index].variable = True
         return index
 

@@ -10,6 +10,7 @@ from tests.support import (
     operators_int4,
     operators_int16,
     operators_move,
+    operators_recurrent,
 )
 from tests.support.graphs import Builder, Pick, extent
 from tests.support.operator_parts import (
@@ -533,7 +534,9 @@ def every_operator() -> bytes:
     b.operator("RESHAPE", [least], [flat], "ReshapeOptions")
     joined = like(b, source, (1, 16))
     b.operator("CONCATENATION", [chain.now, flat], [joined], "ConcatenationOptions", Axis=1)
-    result = b.softmax(operators_elementwise.chain(b, joined))
+    ends = [b.softmax(operators_elementwise.chain(b, joined)), operators_recurrent.chain(b, joined)]
+    result = like(b, ends[0], (1, sum(b.shape(index)[1] for index in ends)))
+    b.operator("CONCATENATION", ends, [result], "ConcatenationOptions", Axis=1)
     return b.build([chain.source], [result])
 
 

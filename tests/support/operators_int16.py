@@ -251,6 +251,15 @@ def softmax(b: Builder, pick: Pick) -> Ends:
     return source, result
 
 
+def softmax_of_int8(b: Builder, pick: Pick) -> Ends:
+    sizes = [pick(1, 4), pick(1, 4), (pick(1, 12), pick(100, 3000))[pick(0, 4) == 0]]
+    source = b.activation(sizes, 10 ** (pick(-30, 0) / 10), pick(-128, 127))
+    result = b.tensor(sizes, scale=1 / 65536, zero_point=-32768, dtype=np.int16)
+    beta = (1.0, 1.0, 0.5, 3.0)[pick(0, 3)]
+    b.operator("SOFTMAX", [source], [result], "SoftmaxOptions", Beta=beta)
+    return source, result
+
+
 def reduction(kind: str) -> Make:
     def make(b: Builder, pick: Pick) -> Ends:
         sizes = [pick(1, 12) for _ in range(pick(1, 5))]
@@ -316,6 +325,7 @@ MAKERS: dict[str, Make] = {
     "MAX_POOL_2D": pool("MAX_POOL_2D"),
     **{kind: unary(kind) for kind in ("RELU", "RELU6", "LEAKY_RELU", "LOGISTIC", "TANH")},
     "SOFTMAX": softmax,
+    "SOFTMAX of int8": softmax_of_int8,
     "MEAN": reduction("MEAN"),
     "SUM": reduction("SUM"),
     "QUANTIZE": quantize,

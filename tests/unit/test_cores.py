@@ -241,7 +241,9 @@ def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "g
     target, model = target_of(name), write_model(root / "network", network)
     image = build(target, model, toolchain, root / "images")
     with opened(target, model, image, root) as dut:
-        for ours, expected in zip(inputs, oracle.outputs(network, inputs), strict=True):
+        sequence = np.arange(len(inputs)) == 0
+        (wanted,) = oracle.answers(network, [inputs], starts=sequence)
+        for ours, expected in zip(inputs, wanted, strict=True):
             assert np.array_equal(dut.infer(ours[0]), expected[0])
 
 

@@ -73,7 +73,7 @@ class CmsisNN:
         text = cmake.render(tree, files, kernels, core, layers=count, state=state)
         _write(directory / "model.cmake", text)
         main = layers[: len(graph.operators)]
-        weights = sum(array.values.nbytes for layer in layers for array in layer.arrays)
+        weights = sum(array.values.nbytes for array in model_c.constants(layers))
         return Generated(
             sources=(directory / "model.c", *files),
             cmake=directory / "model.cmake",

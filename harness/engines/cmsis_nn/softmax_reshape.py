@@ -18,10 +18,11 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.model.graph import Tensor
 from harness.model.operator_options import (
     SoftmaxOptions,
 )
-from harness.model.quantized_multiplier import INT8_MIN, softmax_parameters
+from harness.model.quantized_multiplier import INT8_MIN, INT16_MIN, softmax_parameters
 
 
 def reshape(view: OperatorView) -> Layer:
@@ -45,17 +46,34 @@ def reshape(view: OperatorView) -> Layer:
 
 
 def softmax(view: OperatorView) -> Layer:
-    """Lower SOFTMAX over the last axis; the output has scale 1/256 and zero point -128."""
+    """Lower SOFTMAX over the last axis, of int8 or float32."""
     view.check_arity(1, 1)
     options = cast("SoftmaxOptions", view.operator.options)
     source, result = view.variable(0, ("int8", "float32"))
     if not source.shape or source.shape != result.shape:
         view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
-    rows, depth = source.elements // source.shape[-1], source.shape[-1]
     if source.dtype == np.float32:
         return rows_layer(view, "softmax", c_float(options.beta))
     if scale(result) != 1 / 256 or zero_point(result) != INT8_MIN:
         view.fail(f"the output has {quantization(result)}, not scale 1/256, zero point -128")
+    return _softmax_of_int8(view, source, result, "nn_softmax_s8")
+
+
+def softmax_to_int16(view: OperatorView) -> Layer:
+    """Lower SOFTMAX of int8 with an output of int16. Source: softmax_common.cc."""
+    view.check_arity(1, 1)
+    source, result = view.activation(0), view.graph.tensors[view.operator.outputs[0]]
+    if not source.shape or source.shape != result.shape:
+        view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
+    expected = np.float32(1 / 65536)
+    near = abs(np.float32(scale(result)) - expected) <= np.float32(0.001) * expected
+    if not near or zero_point(result) != INT16_MIN:
+        view.fail(f"the output has {quantization(result)}, not scale 1/65536, zero point -32768")
+    return _softmax_of_int8(view, source, result, "nn_softmax_s8_s16")
+
+
+def _softmax_of_int8(view: OperatorView, source: Tensor, result: Tensor, kernel: str) -> Layer:
+    options = cast("SoftmaxOptions", view.operator.options)
     try:
         factor, least = softmax_parameters(options.beta, scale(source))
     except ValueError as error:
@@ -66,18 +84,19 @@ def softmax(view: OperatorView) -> Layer:
         f".diff_min = {least}",
     )
     params = Struct("nn_softmax_params_t", view.names.of("params"), fields)
+    depth = source.shape[-1]
     arguments = (
         f"&{params.name}",
-        str(rows),
+        str(source.elements // depth),
         str(depth),
         view.address(source),
-        view.address(result),
+        view.typed_address(result),
     )
     return Layer(
         view.operator,
         notes=(f"{shape(source)}, beta {options.beta:g}", f"input {quantization(source)}"),
         structs=(params,),
-        call=Call("nn_softmax_s8", arguments),
+        call=Call(kernel, arguments),
         status=False,
-        kernels=frozenset({"nn_softmax_s8.c"}),
+        kernels=frozenset({f"{kernel}.c"}),
     )

@@ -10,6 +10,7 @@ from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, quantization, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
+from harness.engines.cmsis_nn.softmax_reshape import softmax_to_int16
 from harness.model.graph import Tensor
 from harness.model.operator_options import Activation, LeakyReluOptions, SoftmaxOptions
 from harness.model.quantized_multiplier import INT16_MAX, INT16_MIN, Multiplier, multiplier
@@ -147,6 +148,8 @@ def _to_table_steps(view: OperatorView, source: Tensor) -> Multiplier:
 def softmax(view: OperatorView) -> Layer:
     """Lower SOFTMAX over the last axis; the output has scale 1/32768. Source: softmax_common.cc."""
     options = cast("SoftmaxOptions", view.operator.options)
+    if view.tensor(0).dtype == np.int8:
+        return softmax_to_int16(view)
     source, result = s16.input_and_output(view)
     if not source.shape or source.shape[-1] > _MAX_DEPTH:
         view.fail(f"the last axis must have 1 to {_MAX_DEPTH} values", "make the layer smaller")

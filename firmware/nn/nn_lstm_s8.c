@@ -1,0 +1,81 @@
+/*
+ * Source of the arithmetic: TFLM,
+ * tensorflow/lite/micro/kernels/lstm_eval.h, LstmStep.
+ *
+ * A unit computes its four gates together, so each input is loaded once for all of them, and the
+ * gates need no memory.
+ */
+#include <string.h>
+
+#include "nn_kernels.h"
+
+#include "nn_fixed.h"
+
+static int32_t saturated(int32_t x) {
+    return nn_clamp(x, INT16_MIN, INT16_MAX);
+}
+
+static int32_t scaled(int32_t x, const nn_factor_t *factor) {
+    return saturated(nn_scale(x, factor->multiplier, factor->shift));
+}
+
+/* Adds the weighted sums of `values`, scaled, to the four gates. */
+static void add_sums(const int8_t *values, int32_t count, const int8_t *weights,
+                     const int32_t *bias, const nn_factor_t *factors, int16_t *gates) {
+    uint32_t sums[NN_GATES];
+    memcpy(sums, bias, sizeof(sums));
+    for (int32_t i = 0; i < count; i++, weights += NN_GATES) {
+        const int32_t value = values[i];
+        sums[0] += (uint32_t)(value * weights[0]);
+        sums[1] += (uint32_t)(value * weights[1]);
+        sums[2] += (uint32_t)(value * weights[2]);
+        sums[3] += (uint32_t)(value * weights[3]);
+    }
+    for (int i = 0; i < NN_GATES; i++) {
+        gates[i] = (int16_t)saturated(gates[i] + scaled((int32_t)sums[i], &factors[i]));
+    }
+}
+
+/* Updates the cell of a unit, and returns the unit's output. */
+static int8_t output_of(const nn_lstm_params_t *p, const uint16_t *table, int16_t *gates,
+                        int16_t *cell) {
+    static const nn_sigmoid_params_t of_gates = {3, 0};
+    nn_logistic_s16(&of_gates, table, NN_CELL_GATE, gates, gates);
+    nn_tanh_s16(&of_gates, table, 1, gates + NN_CELL_GATE, gates + NN_CELL_GATE);
+    const int32_t kept = scaled(gates[NN_FORGET_GATE] * *cell, &p->forget);
+    const int32_t added = scaled(gates[NN_INPUT_GATE] * gates[NN_CELL_GATE], &p->update);
+    *cell = (int16_t)nn_clamp(kept + added, p->cell_min, p->cell_max);
+    int16_t value;
+    nn_tanh_s16(&p->cell, table, 1, cell, &value);
+    const int32_t product = value * gates[NN_OUTPUT_GATE];
+    const int32_t result = nn_scale(product, p->output.multiplier, p->output.shift);
+    return (int8_t)nn_clamp(result + p->output.offset, INT8_MIN, INT8_MAX);
+}
+
+static void step(const nn_lstm_params_t *p, const nn_lstm_weights_t *weights, const int8_t *input,
+                 const int8_t *hidden, int16_t *cell, int8_t *output) {
+    for (int32_t i = 0; i < p->units; i++) {
+        int16_t gates[NN_GATES] = {0};
+        add_sums(input, p->inputs, weights->of_input + i * p->inputs * NN_GATES,
+                 weights->input_bias + i * NN_GATES, p->of_input, gates);
+        add_sums(hidden, p->units, weights->of_hidden + i * p->units * NN_GATES,
+                 weights->hidden_bias + i * NN_GATES, p->of_hidden, gates);
+        output[i] = output_of(p, weights->table, gates, &cell[i]);
+    }
+}
+
+void nn_lstm_s8(const nn_lstm_params_t *params, const nn_lstm_weights_t *weights,
+                const int8_t *input, int8_t *hidden, int16_t *cell, int8_t *output) {
+    for (int32_t b = 0; b < params->batches; b++) {
+        int8_t *own = hidden + b * params->units;
+        const int8_t *before = own;
+        for (int32_t t = 0; t < params->steps; t++) {
+            const int32_t row = b * params->batch_stride + t * params->step_stride;
+            int8_t *now = output + row * params->units;
+            step(params, weights, input + row * params->inputs, before, cell + b * params->units,
+                 now);
+            before = now;
+        }
+        memcpy(own, before, (size_t)params->units);
+    }
+}

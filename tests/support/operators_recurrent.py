@@ -1,0 +1,145 @@
+"""Random graphs of SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM, which keep a state."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tests.support.graphs import NONE, RELU, TANH, Builder, Pick, from_rng
+from tests.support.operator_parts import activation, near, zero_point
+
+# A graph, built: its inputs and its outputs.
+Ends = tuple[list[int], list[int]]
+
+
+def build(kind: str, pick: Pick) -> bytes:
+    """Return the model that `MAKERS[kind]` makes of what `pick` chooses."""
+    b = Builder(np.random.default_rng(pick(0, 1 << 30)))
+    return b.build(*MAKERS[kind](b, pick))
+
+
+def svdf(b: Builder, pick: Pick) -> Ends:
+    """One or two layers; the state is int8 or int16."""
+    source = now = activation(b, (pick(1, 3), pick(1, 9)), pick)
+    for _ in range(pick(1, 2)):
+        now = svdf_layer(b, now, pick)
+    return [source], [now]
+
+
+class Svdf(NamedTuple):
+    """The sizes of a layer."""
+
+    units: int
+    rank: int
+    memory: int
+
+
+def svdf_layer(
+    b: Builder, source: int, pick: Pick, kind: Any = None, sizes: Svdf | None = None
+) -> int:
+    """Add a layer; its state has type `kind`, or any."""
+    batches, inputs = b.shape(source)
+    units, rank, memory = sizes or (pick(1, 6), pick(1, 3), pick(1, 8))
+    filters = b.weights((units * rank, inputs), None)
+    kind = kind or (np.int8, np.int16)[pick(0, 1)]
+    spread = b.suitable(source, filters, inputs)
+    unit = near(spread, pick) if kind is np.int8 else near(spread / 256, pick)
+    point = zero_point(pick) if kind is np.int8 or pick(0, 3) == 0 else 0
+    state = b.variable((batches, units * rank * memory), unit, point, kind)
+    # TFLM compares the scale of the bias with the product of those of state and weights.
+    over_time = constant(b, (units * rank, memory), kind, 0.001 * pick(1, 9) / max(unit, 1))
+    product = float(np.float32(b.tensors[over_time].scale[0]) * np.float32(unit))
+    bias = b.tensor(
+        (units,),
+        scale=product,
+        zero_point=0,
+        data=b.rng.integers(-30000, 30000, units).astype(np.int32),
+    )
+    most = float(np.iinfo(kind).max)
+    scale = near(product * most**2 / 250 * np.sqrt(rank * memory), pick)
+    result = b.activation((batches, units), scale, zero_point(pick))
+    b.operator(
+        "SVDF",
+        [source, filters, over_time, bias, state],
+        [result],
+        "SVDFOptions",
+        Rank=rank,
+        FusedActivationFunction=(NONE, RELU)[pick(0, 1)],
+    )
+    return result
+
+
+def constant(b: Builder, sizes: Sequence[int], kind: Any, scale: float) -> int:
+    """Add symmetric constant weights of type `kind`."""
+    most = np.iinfo(kind).max
+    data = b.rng.integers(-most, most, sizes, kind, endpoint=True)
+    return b.tensor(sizes, scale=float(np.float32(scale)), zero_point=0, data=data)
+
+
+def lstm(b: Builder, pick: Pick) -> Ends:
+    """One or two layers over several steps, batch or time first."""
+    source = now = activation(b, (pick(1, 3), pick(1, 4), pick(1, 6)), pick)
+    b.tensors[source].scale = [0.002 * pick(1, 30)]
+    for _ in range(pick(1, 2)):
+        now = lstm_layer(b, now, pick(1, 6), pick, time_major=bool(pick(0, 1)))
+    return [source], [now]
+
+
+def lstm_layer(b: Builder, source: int, units: int, pick: Pick, *, time_major: bool) -> int:
+    first, second, inputs = b.shape(source)
+    batches = second if time_major else first
+    hidden = b.variable((batches, units), near(1 / 128, pick), zero_point(pick))
+    cell_scale = 2.0 ** -pick(8, 16) * (1, 1, 1.3, 0.8)[pick(0, 3)]
+    cell = b.variable((batches, units), float(np.float32(cell_scale)), 0, np.int16)
+    of_input = [gate(b, (units, inputs), source, pick) for _ in range(4)]
+    of_hidden = [gate(b, (units, units), hidden, pick) for _ in range(4)]
+    biases = [b.bias(units, source, weights) for weights in of_input]
+    tensor = b.tensors[hidden]
+    result = b.activation((first, second, units), tensor.scale[0], tensor.zero_point[0])
+    b.operator(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        lstm_inputs(source, of_input, of_hidden, biases, (hidden, cell)),
+        [result],
+        "UnidirectionalSequenceLSTMOptions",
+        FusedActivationFunction=TANH,
+        CellClip=(0.0, 0.0, 0.1 * pick(1, 40))[pick(0, 2)],
+        TimeMajor=time_major,
+    )
+    return result
+
+
+def gate(b: Builder, sizes: tuple[int, int], weighs: int, pick: Pick) -> int:
+    """Add the weights of a gate; their scale lets the gate's sums go through the whole range."""
+    result = 2.0**-12
+    sums = b.tensors[weighs].scale[0] * 5000 * np.sqrt(sizes[1])
+    return constant(b, sizes, np.int8, near(result * 32768 / sums / 2 ** pick(0, 4), pick))
+
+
+def lstm_inputs(
+    source: int,
+    of_input: Sequence[int],
+    of_hidden: Sequence[int],
+    biases: Sequence[int],
+    state: tuple[int, int],
+) -> list[int]:
+    """Return the inputs of the operator; no peephole, projection or layer norm."""
+    no = [-1]
+    return [source, *of_input, *of_hidden, *no * 3, *biases, *no * 2, *state, *no * 4]
+
+
+def chain(b: Builder, source: int) -> int:
+    """Add layers that run every kernel with a state, and an end of such networks, for a core."""
+    pick = from_rng(np.random.default_rng(4))
+    now = b.reshape(source, (1, 2, b.shape(source)[-1] // 2))
+    now = lstm_layer(b, now, 5, pick, time_major=False)
+    now = b.reshape(now, (1, 10))
+    now = svdf_layer(b, svdf_layer(b, now, pick, np.int8), pick, np.int16)
+    wide = b.tensor(b.shape(now), scale=1 / 65536, zero_point=-32768, dtype=np.int16)
+    beta = 0.02 / b.tensors[now].scale[0]
+    b.operator("SOFTMAX", [now], [wide], "SoftmaxOptions", Beta=beta)
+    result = b.activation(b.shape(now), 1 / 256, -128)
+    b.operator("QUANTIZE", [wide], [result], "QuantizeOptions")
+    return result
+
+
+MAKERS = {"SVDF": svdf, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm}
