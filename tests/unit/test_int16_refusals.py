@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "TFLM requires scale 1/32768",
     ),
     "logistic, zero point": (lambda: one("LOGISTIC", zero_point=3), "requires zero point 0"),
-    "tanh, scale": (lambda: one("TANH", scale=3.0), "is too large for TFLM"),
+    "tanh, scale": (lambda: one("TANH", scale=1e6), "is too large for TFLM"),
     "softmax, zero point": (
         lambda: one("SOFTMAX", options="SoftmaxOptions", output_zero_point=1),
         "requires zero point 0",
