@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from harness.errors import InputError
 from harness.golden.tflm_arithmetic import TABLES, families_in, unproven
+from harness.golden.tflm_replacements import replaced
 from harness.model.graph import Graph
 
 _GET_GOLDEN = "pip install 'tinyml-harness[golden]' (in a checkout: pip install -e '.[golden]')"
@@ -35,7 +36,7 @@ class Interpreter:
         Raises `InputError` if LiteRT may give other bytes than TFLM.
         """
         if self is TFLM:
-            return self.version
+            return f"{self.version}, TILE by GATHER" if replaced(graph) else self.version
         reason = unproven(graph)
         if reason:
             raise InputError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.golden.tflm_replacements import with_tflms_kernels
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -32,6 +33,8 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
     from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415
 
     # Without kPreserveAllTensors, TFLM reuses the memory of tensors after their last use.
+    graph = parse(model, where="the model")
+    model = with_tflms_kernels(model, graph)
     config = runtime.InterpreterConfig
     keep = config.kPreserveAllTensors if tensors else config.kAllocationRecording
     for size in _ARENAS:
@@ -45,7 +48,6 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
                 raise
         except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
             raise ValueError(f"the file is damaged: {error}") from error
-    graph = parse(model, where="the model")
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for vector in zip(*inputs, strict=True):
         for position, values in enumerate(vector):

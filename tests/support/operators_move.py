@@ -72,6 +72,17 @@ def broadcast_to(b: Builder, pick: Pick) -> Ends:
     return source, result
 
 
+def tile(b: Builder, pick: Pick) -> Ends:
+    sizes = shape(pick, 1, 4)
+    multiples = [pick(1, 3) for _ in sizes]
+    source = activation(b, sizes, pick)
+    wanted = [size * times for size, times in zip(sizes, multiples, strict=True)]
+    result = like(b, source, wanted)
+    table = b.tensor((len(sizes),), data=np.array(multiples, np.int64 if pick(0, 1) else np.int32))
+    b.operator("TILE", [source, table], [result])
+    return source, result
+
+
 def mirror_pad(b: Builder, pick: Pick) -> Ends:
     sizes = shape(pick, 1, 5)
     mode = pick(0, 1)
@@ -405,6 +416,7 @@ MAKERS: dict[str, Make] = {
     "RESIZE_BILINEAR": resize("RESIZE_BILINEAR"),
     "REVERSE_V2": of_any_type(reverse),
     "BROADCAST_TO": of_any_type(broadcast_to),
+    "TILE": of_any_type(tile),
     "MIRROR_PAD": of_any_type(mirror_pad),
     "DEPTH_TO_SPACE": of_any_type(depth("DEPTH_TO_SPACE")),
     "SPACE_TO_DEPTH": of_any_type(depth("SPACE_TO_DEPTH")),

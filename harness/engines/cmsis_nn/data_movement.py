@@ -52,3 +52,19 @@ def broadcast_to(view: OperatorView) -> Layer:
     strides = strides_of(sizes, source.dtype.itemsize)
     repeated = [0 if size == 1 else stride for size, stride in zip(sizes, strides, strict=True)]
     return strided_copy(view, 0, 0, repeated)
+
+
+def tile(view: OperatorView) -> Layer:
+    """Lower TILE, which repeats the whole tensor along each axis. TFLM has no kernel for it."""
+    view.check_arity(2, 2)
+    source, _ = view.source_and_result(0)
+    multiples = view.constant_integers(1, "the multiples", wide=True)
+    if len(multiples) != len(source.shape):
+        view.fail(f"{len(multiples)} multiples for {len(source.shape)} axes", CONVERT_AGAIN)
+    wanted = [size * times for size, times in zip(source.shape, multiples, strict=True)]
+    view.check_movable(view.check_result_shape(wanted), "the output")
+    strides = strides_of(source.shape, source.dtype.itemsize)
+    # Two loops for each axis: over its repetitions, and over its positions.
+    sizes = [size for pair in zip(multiples, source.shape, strict=True) for size in pair]
+    steps = [step for stride in strides for step in (0, stride)]
+    return strided_copy(view, 0, 0, steps, sizes)

@@ -117,6 +117,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "SUB": elementwise.sub,
     "SUM": reduce.total,
     "TANH": lookup_tables.tanh,
+    "TILE": data_movement.tile,
     "TRANSPOSE": data_movement.transpose,
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
