@@ -50,7 +50,8 @@ def concatenation(view: OperatorView) -> Layer:
         if result.dtype.name == "int8" and quantization(tensor) != quantization(result):
             view.fail(
                 f"an input has {quantization(tensor)}, the output {quantization(result)}; "
-                "TFLM requires the same"
+                "TFLM requires the same",
+                "quantize again with a converter that unifies them, as TensorFlow's does",
             )
     joined = list(pieces[0].shape)
     joined[axis] = sum(tensor.shape[axis] for tensor in pieces)

@@ -44,9 +44,14 @@ def fully_connected(view: OperatorView) -> Layer:
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     if rows * inputs != source.elements or result.elements != rows * outputs:
-        view.fail(f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}")
+        view.fail(
+            f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
+            CONVERT_AGAIN,
+        )
     if result.shape[-1:] != (outputs,):
-        view.fail(f"the output has shape {shape(result)}; its last side must be {outputs}")
+        view.fail(
+            f"the output has shape {shape(result)}; its last side must be {outputs}", CONVERT_AGAIN
+        )
     clamp = view.clamp(options.fused_activation_function, result)
     _check_bias_scale(view, source, weights, result)
     if not symmetric:
