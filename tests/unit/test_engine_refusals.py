@@ -266,8 +266,8 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "input 0 is a constant",
     ),
     "dequantize, type": (
-        lambda: layer("DEQUANTIZE", change={0: {"dtype": UINT8}, 1: {"dtype": FLOAT}}),
-        "the input has type uint8; int8 is supported",
+        lambda: layer("DEQUANTIZE", change={0: {"dtype": INT32}, 1: {"dtype": FLOAT}}),
+        "the input has type int32; TFLM's DEQUANTIZE takes int8, uint8",
     ),
     "dequantize, output": (lambda: layer("DEQUANTIZE"), "has type int8; float32 is supported"),
     "pad, shape": (
