@@ -83,6 +83,15 @@ def tile(b: Builder, pick: Pick) -> Ends:
     return source, result
 
 
+def sides_of(b: Builder, pick: Pick) -> Ends:
+    """SHAPE, whose result the network needs."""
+    sizes = shape(pick, 1, 5)
+    source = activation(b, sizes, pick)
+    result = b.tensor([len(sizes)], dtype=np.int32)
+    b.operator("SHAPE", [source], [result], "ShapeOptions", OutType=2)
+    return source, result
+
+
 def mirror_pad(b: Builder, pick: Pick) -> Ends:
     sizes = shape(pick, 1, 5)
     mode = pick(0, 1)
@@ -417,6 +426,7 @@ MAKERS: dict[str, Make] = {
     "REVERSE_V2": of_any_type(reverse),
     "BROADCAST_TO": of_any_type(broadcast_to),
     "TILE": of_any_type(tile),
+    "sides": sides_of,
     "MIRROR_PAD": of_any_type(mirror_pad),
     "DEPTH_TO_SPACE": of_any_type(depth("DEPTH_TO_SPACE")),
     "SPACE_TO_DEPTH": of_any_type(depth("SPACE_TO_DEPTH")),

@@ -163,8 +163,6 @@ def _check_kinds(graph: Graph) -> None:
     output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
     others = sorted({operator.kind for operator in unknown} - {first.kind})
     remedy = "supported: " + ", ".join(LOWERINGS)
-    if "SHAPE" in {operator.kind for operator in unknown}:
-        remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
         f"does not support: {reason(first.kind)}"

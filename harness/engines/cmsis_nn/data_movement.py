@@ -1,8 +1,10 @@
-"""Operators that reorder or repeat values: TRANSPOSE, REVERSE_V2, BROADCAST_TO and TILE."""
+"""TRANSPOSE, REVERSE_V2, BROADCAST_TO and TILE, which reorder or repeat values, and SHAPE."""
 
-from harness.engines.cmsis_nn.copies import strided_copy
-from harness.engines.cmsis_nn.layer import Layer, shape
-from harness.engines.cmsis_nn.loops import strides_of
+import numpy as np
+
+from harness.engines.cmsis_nn.copies import Copy, copies_layer, strided_copy
+from harness.engines.cmsis_nn.layer import Array, Layer, shape
+from harness.engines.cmsis_nn.loops import LoopAxis, strides_of
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 
 
@@ -68,3 +70,19 @@ def tile(view: OperatorView) -> Layer:
     sizes = [size for pair in zip(multiples, source.shape, strict=True) for size in pair]
     steps = [step for stride in strides for step in (0, stride)]
     return strided_copy(view, 0, 0, steps, sizes)
+
+
+def shape_of(view: OperatorView) -> Layer:
+    """Lower SHAPE where its result is needed: a copy of constants."""
+    view.check_arity(1, 1)
+    source = view.tensor(0)
+    result = view.check_result_shape((len(source.shape),))
+    if result.dtype.name != "int32" or not result.elements:
+        view.fail(
+            f"the output has type {result.dtype} and {result.elements} values; TFLM's SHAPE gives "
+            "int32",
+            "remove the layer",
+        )
+    sides = Array(view.names.of("shape"), np.array(source.shape, np.int32))
+    copy = Copy((LoopAxis(1, 0, 0),), result.nbytes, sides.name, view.address(result))
+    return copies_layer(view, (f"of {shape(source)}",), (copy,), arrays=(sides,), part="loops")

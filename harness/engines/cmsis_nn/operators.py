@@ -102,6 +102,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ROUND": float_only("round"),
     "RSQRT": math_tables.rsqrt,
     "SELECT_V2": select_fill_cast.select,
+    "SHAPE": data_movement.shape_of,
     "SIN": float_only("sin"),
     "SLICE": slices.slice_,
     "SOFTMAX": softmax_reshape.softmax,
