@@ -17,8 +17,9 @@ from harness.engines.cmsis_nn.core_features import (
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.lifetimes import input_name
 from harness.engines.cmsis_nn.not_supported import reason
-from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.remedies import FULL_INTEGER
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError

@@ -5,7 +5,8 @@ import numpy as np
 from harness.engines.cmsis_nn.copies import Copy, copies_layer, strided_copy
 from harness.engines.cmsis_nn.layer import Array, Layer, shape
 from harness.engines.cmsis_nn.loops import LoopAxis, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 
 
 def transpose(view: OperatorView) -> Layer:

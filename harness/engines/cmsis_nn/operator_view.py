@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN, best_remedy
 from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
@@ -17,9 +18,6 @@ from harness.model.quantized_multiplier import ACTIVATION_BOUNDS, Multiplier, ac
 
 MAX_LEFT_SHIFT = 30
 QUANTIZED = tuple(np.dtype(name) for name in ("int8", "int16"))
-CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
-QUANTIZE_AGAIN = "quantize the network again, with data as representative as the device's own"
 
 
 class OperatorView:
@@ -45,23 +43,8 @@ class OperatorView:
         raise InputError(
             f"layer {self.operator.index} ({title}): {what}",
             where=self.graph.where,
-            remedy=remedy or self._remedy(),
+            remedy=remedy or best_remedy(self.graph, self.operator),
         )
-
-    def _remedy(self) -> str:
-        """Return what helps if nothing better is known, and is not done already."""
-        graph, operator = self.graph, self.operator
-        used = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
-        types = sorted({str(tensor.dtype) for tensor in used} - {"int8", "int32", "bool"})
-        ends = {str(tensor.dtype) for tensor in (*graph.input_tensors, *graph.output_tensors)}
-        if types and ends != {"int8"}:
-            return FULL_INTEGER
-        if types:
-            return (
-                f"the converter left this layer in {' and '.join(types)}: use layers that it can "
-                "quantize"
-            )
-        return "change this layer in the network, and convert it again"
 
     def address(self, tensor: Tensor) -> str:
         """Return the C expression for the address of an activation."""

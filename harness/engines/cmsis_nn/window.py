@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Struct, quantization, shape
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     Conv2DOptions,
