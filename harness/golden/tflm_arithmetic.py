@@ -214,6 +214,8 @@ _MAX_FACTOR = 2**31 - 1  # above it, TFLM shifts by 32 bits or more, which C lea
 
 def unproven(graph: Graph) -> str:
     """Return the first operator for which TFLM's bytes are not certain; "" if there is none."""
+    if graph.variables:
+        return "the network keeps a state between inferences, which was not compared with TFLM"
     for operator in graph.operators:
         reason = _unproven(graph, operator)
         if reason:
@@ -250,7 +252,7 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
         each.data is None or np.any(each.zero_point) for each in weights
     ):
         return "was not compared with TFLM for weights that are computed or have a zero point"
-    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 for each in weights):
+    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 or each.int4 for each in weights):
         return "was not compared with TFLM for weights other than int8"
     outputs = [graph.tensors[index] for index in operator.outputs]
     if operator.kind == "QUANTIZE" and any(each.dtype.kind == "f" for each in outputs):
@@ -261,7 +263,8 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
 def _unproven_scales(operator: Operator, tensors: Sequence[Tensor]) -> str:
     if operator.kind in _ADDITIONS and len(tensors) == 3:  # noqa: PLR2004 - the inputs and the output
         try:
-            add_parameters(*(scale(tensor) for tensor in tensors))
+            first, second, result = map(scale, tensors)
+            add_parameters(first, second, result)
         except ValueError as error:
             return f"ends TFLM: {error}"
     family = FAMILIES.get(operator.kind)

@@ -34,8 +34,8 @@ class MirrorMode(IntEnum):
 
 
 @dataclass(frozen=True)
-class Conv2DOptions:
-    """Options of CONV_2D; strides and dilations in elements."""
+class ConvolutionOptions:
+    """What CONV_2D and DEPTHWISE_CONV_2D have in common; strides and dilations in elements."""
 
     padding: Padding
     stride_w: int
@@ -46,7 +46,14 @@ class Conv2DOptions:
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2DOptions(Conv2DOptions):
+class Conv2DOptions(ConvolutionOptions):
+    """Options of CONV_2D; `quantized_bias_type` is a `TensorType`, for a layer without a bias."""
+
+    quantized_bias_type: int
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DOptions(ConvolutionOptions):
     """Options of DEPTHWISE_CONV_2D: output channels = input channels * multiplier."""
 
     depth_multiplier: int
@@ -66,11 +73,15 @@ class Pool2DOptions:
 
 @dataclass(frozen=True)
 class FullyConnectedOptions:
-    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order."""
+    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order.
+
+    `quantized_bias_type` is a `TensorType`, for a layer without a bias.
+    """
 
     fused_activation_function: Activation
     weights_format: int
     keep_num_dims: bool
+    quantized_bias_type: int
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,37 @@ class TransposeConvOptions:
     fused_activation_function: Activation
 
 
+@dataclass(frozen=True)
+class CallOnceOptions:
+    """Options of CALL_ONCE: the subgraph that runs in the first inference only."""
+
+    init_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class IfOptions:
+    """Options of IF: the subgraphs of its branches."""
+
+    then_subgraph_index: int
+    else_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class WhileOptions:
+    """Options of WHILE: the subgraphs of its condition and of its body."""
+
+    cond_subgraph_index: int
+    body_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class VarHandleOptions:
+    """Options of VAR_HANDLE, which together name a resource variable."""
+
+    container: str
+    shared_name: str
+
+
 Options = (
     Conv2DOptions
     | DepthwiseConv2DOptions
@@ -252,4 +294,8 @@ Options = (
     | GatherOptions
     | BatchMatMulOptions
     | TransposeConvOptions
+    | CallOnceOptions
+    | IfOptions
+    | WhileOptions
+    | VarHandleOptions
 )

@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.support import operators_elementwise, operators_move
+from tests.support import (
+    operators_elementwise,
+    operators_int4,
+    operators_int16,
+    operators_move,
+)
 from tests.support.graphs import Builder, Pick, extent
 from tests.support.operator_parts import (
     Ends,
@@ -471,6 +476,8 @@ MAKERS: dict[str, Make] = {
     "mixed": mixed,
     **operators_move.MAKERS,
     **operators_elementwise.MAKERS,
+    **{f"{kind}, int16": make for kind, make in operators_int16.MAKERS.items()},
+    **{f"{kind}, int4 weights": make for kind, make in operators_int4.MAKERS.items()},
 }
 
 

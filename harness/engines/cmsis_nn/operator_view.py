@@ -17,6 +17,7 @@ from harness.model.operator_options import (
 from harness.model.quantized_multiplier import ACTIVATION_BOUNDS, Multiplier, activation_range
 
 MAX_LEFT_SHIFT = 30
+_INT4_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 QUANTIZED = tuple(np.dtype(name) for name in ("int8", "int16"))
 
 
@@ -89,7 +90,19 @@ class OperatorView:
         index = self.operator.inputs[position]
         if index < 0:
             self.fail(f"input {position} is absent", "convert the model again")
-        return self.graph.tensors[index]
+        tensor = self.graph.tensors[index]
+        if tensor.int4:
+            self._check_int4(position)
+        return tensor
+
+    def _check_int4(self, position: int) -> None:
+        """Check that TFLM takes int4 here: as weights of int8 activations."""
+        kind, remedy = self.operator.kind, "quantize this layer's constants to int8"
+        if kind not in _INT4_WEIGHTS or position != 1:
+            known = ", ".join(sorted(_INT4_WEIGHTS))
+            self.fail(f"input {position} has type int4; TFLM takes weights of {known}", remedy)
+        if self.graph.tensors[self.operator.inputs[0]].dtype != np.int8:
+            self.fail("the weights have type int4; TFLM takes them with int8 activations", remedy)
 
     def activation(self, position: int) -> Tensor:
         """Return input `position`: int8 and not constant."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from harness.engines.cmsis_nn import (
     comparison,
     concat_split,
@@ -23,12 +25,22 @@ from harness.engines.cmsis_nn import (
     slices,
     softmax_reshape,
     space_depth,
+    subgraphs,
     sums,
     transpose_conv,
+    variables,
 )
 from harness.engines.cmsis_nn.float_functions import float_only
+from harness.engines.cmsis_nn.int16 import (
+    activations_s16,
+    convolution_s16,
+    pairs_s16,
+    types_s16,
+    window_s16,
+)
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.model.graph import Graph, Operator
 
 LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ABS": math_tables.absolute,
@@ -36,7 +48,9 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD_N": sums.add_n,
     "ARG_MAX": reduce.arg_max,
     "ARG_MIN": reduce.arg_min,
+    "ASSIGN_VARIABLE": variables.assign_variable,
     "AVERAGE_POOL_2D": pool.average_pool_2d,
+    "CALL_ONCE": subgraphs.call_once,
     "BATCH_MATMUL": matmul.batch_matmul,
     "BATCH_TO_SPACE_ND": space_depth.batch_to_space_nd,
     "BROADCAST_TO": data_movement.broadcast_to,
@@ -66,6 +80,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "GREATER": comparison.greater,
     "GREATER_EQUAL": comparison.greater_equal,
     "HARD_SWISH": lookup_tables.hard_swish,
+    "IF": subgraphs.if_,
     "L2_NORMALIZATION": normalization.l2_normalization,
     "L2_POOL_2D": normalization.l2_pool_2d,
     "LEAKY_RELU": lookup_tables.leaky_relu,
@@ -90,6 +105,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "PADV2": padding.pad,
     "PRELU": math_tables.prelu,
     "QUANTIZE": quantize.quantize,
+    "READ_VARIABLE": variables.read_variable,
     "REDUCE_ALL": reduce.reduce_all,
     "REDUCE_MAX": reduce.reduce_max,
     "REDUCE_MIN": reduce.reduce_min,
@@ -122,5 +138,43 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "TRANSPOSE": data_movement.transpose,
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
+    "VAR_HANDLE": variables.var_handle,
+    "WHILE": subgraphs.while_,
     "ZEROS_LIKE": select_fill_cast.zeros_like,
 }
+
+# Operators with a lowering of their own for int16. The others copy values of any type, or TFLM
+# does not have them for int16.
+INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "ADD": pairs_s16.add,
+    "AVERAGE_POOL_2D": window_s16.average_pool_2d,
+    "CONV_2D": convolution_s16.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution_s16.depthwise_conv_2d,
+    "DEQUANTIZE": types_s16.dequantize,
+    "FULLY_CONNECTED": convolution_s16.fully_connected,
+    "LEAKY_RELU": activations_s16.leaky_relu,
+    "LOGISTIC": activations_s16.logistic,
+    "MAXIMUM": pairs_s16.maximum,
+    "MAX_POOL_2D": window_s16.max_pool_2d,
+    "MINIMUM": pairs_s16.minimum,
+    "MUL": pairs_s16.mul,
+    "QUANTIZE": types_s16.quantize,
+    "RELU": activations_s16.relu,
+    "RELU6": activations_s16.relu6,
+    "SOFTMAX": activations_s16.softmax,
+    "SUB": pairs_s16.sub,
+    "TANH": activations_s16.tanh,
+    "TRANSPOSE_CONV": convolution_s16.transpose_conv,
+}
+
+
+def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
+    """Return the function that lowers `operator`, by its kind and the type of its values."""
+    tensors = [
+        graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
+    ]
+    if operator.kind in INT16_LOWERINGS and any(
+        tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
+    ):
+        return INT16_LOWERINGS[operator.kind]
+    return LOWERINGS[operator.kind]

@@ -7,7 +7,7 @@ from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
-    Conv2DOptions,
+    ConvolutionOptions,
     Padding,
     Pool2DOptions,
 )
@@ -85,7 +85,7 @@ class Window:
 
 def checked_window(
     view: OperatorView,
-    options: Conv2DOptions | Pool2DOptions,
+    options: ConvolutionOptions | Pool2DOptions,
     sides: tuple[int, int],
     channels: int,
 ) -> Window:
@@ -94,7 +94,7 @@ def checked_window(
     view.check_rank(source, 4, "the input")
     view.check_rank(result, 4, "the output")
     dilations = (1, 1)
-    if isinstance(options, Conv2DOptions):
+    if isinstance(options, ConvolutionOptions):
         dilations = (options.dilation_h_factor, options.dilation_w_factor)
     strides = (options.stride_h, options.stride_w)
     if min(*strides, *dilations, *sides) < 1:
