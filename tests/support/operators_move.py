@@ -374,14 +374,12 @@ def batched(kind: str) -> Make:
         options |= {"DilationHFactor": dilation[0], "DilationWFactor": dilation[1]}
         if kind == "CONV_2D":
             channels = groups * pick(1, 3)
-            weights = b.weights((channels, *window, depth_), 0 if pick(0, 1) else None)
-            if pick(0, 2) == 0:
-                weights = _made_weights(b, source, (channels, *window, depth_), pick)
+            weights = _any_weights(b, source, (channels, *window, depth_), 0, pick)
             summands = depth_ * window[0] * window[1]
         else:
             multiplier = pick(1, 3)
             channels = depth_ * multiplier
-            weights = b.weights((1, *window, channels), 3 if pick(0, 1) else None)
+            weights = _any_weights(b, source, (1, *window, channels), 3, pick)
             summands = window[0] * window[1]
             options["DepthMultiplier"] = multiplier
         scale_ = near(b.suitable(source, weights, summands), pick)
@@ -396,8 +394,10 @@ def batched(kind: str) -> Make:
     return make
 
 
-def _made_weights(b: Builder, source: int, sizes: Sequence[int], pick: Pick) -> int:
-    """Add weights that are computed at run time; TFLM ignores their zero point."""
+def _any_weights(b: Builder, source: int, sizes: Sequence[int], axis: int, pick: Pick) -> int:
+    """Add weights, some computed at run time; TFLM ignores their zero point."""
+    if pick(0, 2):
+        return b.weights(sizes, axis if pick(0, 1) else None)
     constant = b.weights(sizes, None)
     own = b.tensors[constant].scale[0]
     factor = b.activation([1], 1.0, 0)
@@ -411,7 +411,7 @@ def batch_of_transposed(b: Builder, pick: Pick) -> Ends:
     sizes = [pick(2, 3), pick(1, 4), pick(1, 4), pick(1, 4)]
     stride, channels = pick(1, 2), pick(1, 4)
     source = activation(b, sizes, pick)
-    weights = b.weights((channels, 2, 3, sizes[3]), 0 if pick(0, 1) else None)
+    weights = _any_weights(b, source, (channels, 2, 3, sizes[3]), 0, pick)
     wanted = [sizes[0], sizes[1] * stride, sizes[2] * stride, channels]
     result = b.activation(wanted, b.suitable(source, weights, 6 * sizes[3]), zero_point(pick))
     inputs = [numbers(b, wanted), weights, source]
