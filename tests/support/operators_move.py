@@ -286,6 +286,35 @@ def moving_slice(b: Builder, pick: Pick) -> Ends:
     return used(b, source, result)
 
 
+def constants(b: Builder, pick: Pick) -> Ends:
+    """A constant that is cut and put together again: what converters leave of tables."""
+    sizes = [pick(1, 4), pick(2, 5), pick(1, 4)]
+    source = activation(b, sizes, pick)
+    at = pick(1, sizes[1] - 1)
+    whole = like(b, source, sizes)
+    table = b.tensor(sizes, data=b.rng.integers(-128, 128, sizes).astype(np.int8))
+    own = b.tensors[source]
+    b.tensors[table].scale, b.tensors[table].zero_point = own.scale, own.zero_point
+    kind = pick(0, 2)
+    if kind == 0:
+        part = like(b, source, [sizes[0], sizes[1] - at, sizes[2]])
+        ends = [numbers(b, (0, at, 0)), numbers(b, (-1, -1, -1))]
+        b.operator("SLICE", [table, *ends], [part], "SliceOptions")
+        parts = [part, source]
+    elif kind == 1:
+        parts = [like(b, source, [sizes[0], n, sizes[2]]) for n in (at, sizes[1] - at)]
+        axis = b.tensor((), data=np.array(1, np.int32))
+        inputs = [table, numbers(b, (at, sizes[1] - at)), axis]
+        b.operator("SPLIT_V", inputs, parts, "SplitVOptions", NumSplits=2)
+        parts = [*parts[::-1], source]
+    else:
+        b.operator("RESHAPE", [table], [whole], "ReshapeOptions")
+        parts = [source, whole]
+    joined = like(b, source, [sizes[0], sum(b.shape(each)[1] for each in parts), sizes[2]])
+    b.operator("CONCATENATION", parts, [joined], "ConcatenationOptions", Axis=1)
+    return source, joined
+
+
 def batch_matmul(b: Builder, pick: Pick) -> Ends:
     rows, depth_, columns = pick(1, 6), pick(1, 9), pick(1, 6)
     batch_ = [pick(1, 3) for _ in range(pick(0, 3))]
@@ -438,6 +467,7 @@ MAKERS: dict[str, Make] = {
     "EMBEDDING_LOOKUP": embedding,
     "DYNAMIC_UPDATE_SLICE": update,
     "moving slice": moving_slice,
+    "constants": of_any_type(constants),
     "BATCH_MATMUL": batch_matmul,
     "any weights": any_weights,
     **{

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
-from harness.engines.cmsis_nn.copies import Copy, copies_layer
+from harness.engines.cmsis_nn.copies import Copy, byte_operand, copies_layer
 from harness.engines.cmsis_nn.layer import (
     Array,
     Layer,
@@ -154,7 +154,7 @@ def _concatenate(
 def _split_blocks(view: OperatorView, position: int, blocks: int) -> Layer:
     """Return the layer that copies `blocks` blocks of input `position` to each output."""
     source = view.tensor(position)
-    address, constant = view.operand(position)
+    address, constant = byte_operand(view, position)
     parts = [view.graph.tensors[index] for index in view.operator.outputs]
     copies, offset = [], 0
     for tensor in parts:
