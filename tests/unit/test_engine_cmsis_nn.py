@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engines.cmsis_nn import CmsisNN
+from harness.engines.cmsis_nn.c_text import comment_safe
 from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
-from harness.engines.cmsis_nn.model_c import comment_safe
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import InputError
@@ -371,8 +371,12 @@ def test_a_custom_operator_is_named(tmp_path: Path) -> None:
 def test_a_dynamic_batch_gets_its_remedy(tmp_path: Path) -> None:
     b = Builder()
     source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
-    b.operator("SHAPE", [source], [result])
-    assert "fix the batch to 1" in refused(b.build([source], [result]), tmp_path)
+    sides = b.tensor((2,), dtype=np.int32)
+    b.operator("SHAPE", [source], [sides])
+    b.operator("BROADCAST_TO", [source, sides], [result])
+    message = refused(b.build([source], [result]), tmp_path)
+    assert "the shape is computed at run time; TFLM's BROADCAST_TO takes a constant" in message
+    assert "the batch's too: Input(batch_shape=(1, ...))" in message
 
 
 def change_options(**values: Any) -> Callable[[Builder], None]:

@@ -43,7 +43,8 @@ class Layer:
     `scratch` bytes of the arena; `scratch_need` computes at run time how many the linked library
     needs. With `repeat`, the call runs once for each `image` of a batch, which its arguments may
     name. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
-    without a call computes nothing: its output has the bytes of tensor `alias`. `in_place` lists
+    without a call computes nothing: its output has the bytes of tensor `alias`. The lines `body`
+    replace the call in a layer that runs subgraphs; they return a status. `in_place` lists
     inputs of the output's size; the output may overwrite one of them after its last use.
     """
 
@@ -55,6 +56,7 @@ class Layer:
     before: tuple[str, ...] = ()
     earlier: tuple[Call, ...] = ()
     call: Call | None = None
+    body: tuple[str, ...] = ()
     status: bool = True
     repeat: int = 1
     scratch: int = 0
@@ -62,6 +64,11 @@ class Layer:
     kernels: frozenset[str] = field(default_factory=frozenset)
     alias: int | None = None
     in_place: tuple[int, ...] = ()
+
+    @property
+    def computes(self) -> bool:
+        """Whether the layer has a function in C."""
+        return self.call is not None or bool(self.body)
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,12 @@ def c_float(value: float) -> str:
     if math.isinf(value):
         return "__builtin_inff()" if value > 0 else "-__builtin_inff()"
     return f"{value.hex()}F"
+
+
+def bytes_array(name: str, tensor: Tensor) -> Array:
+    """Return a constant of any type as an array of bytes, to be copied."""
+    content = b"" if tensor.data is None else tensor.data.tobytes()
+    return Array(name, np.frombuffer(content, np.int8), f"{shape(tensor)} {tensor.dtype}")
 
 
 def shape(tensor: Tensor) -> str:

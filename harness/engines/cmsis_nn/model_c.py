@@ -4,6 +4,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.engines.cmsis_nn.arena import ArenaLayout
+from harness.engines.cmsis_nn.c_text import (
+    INDENT,
+    WIDTH,
+    call_lines,
+    comment,
+    comment_safe,
+    fill_lines,
+)
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -17,10 +25,8 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.lifetimes import input_name
 from harness.model import tensor_block
-from harness.model.graph import Graph, Tensor
+from harness.model.graph import Graph, Subgraph, Tensor
 
-WIDTH = 100
-_INDENT = "    "
 # C has no literals of the types int32_t and int64_t for these.
 _LEAST: dict[float, str] = {-(1 << 31): "INT32_MIN", -(1 << 63): "INT64_MIN"}
 
@@ -29,7 +35,7 @@ def functions(layers: Sequence[Layer]) -> list[str]:
     """Return the CMSIS-NN functions that the layers call."""
     names: set[str] = set()
     for layer in layers:
-        lines = list(layer.before)
+        lines = [*layer.before]
         lines += [call.function for call in (layer.call, layer.scratch_need) if call]
         names.update(re.findall(r"\barm_\w+", "\n".join(lines)))
     return sorted(names)
@@ -46,16 +52,24 @@ def render(
     layout: ArenaLayout,
     addresses: Mapping[int, str],
 ) -> str:
-    """Return the text of `model.c`."""
-    parts = [
-        _header(graph, layers, layout),
-        _includes(layers, layout),
-        _arena(layout),
-        *_layers(graph, layers),
+    """Return the text of `model.c`; `layers` are those of `graph.all_operators`."""
+    main = layers[: len(graph.operators)]
+    known: set[str] = set()
+    code = [
+        *(
+            text
+            for subgraph in graph.subgraphs
+            for text in _subgraph(graph, subgraph, layers, known)
+        ),
+        *_layers(graph, main, known),
+        _reset(graph, layout),
         _interface(graph, layers, layout, addresses),
-        _hook(graph, layers, addresses),
+        _hook(graph, main, addresses),
     ]
-    return "\n".join(parts)
+    text = "\n".join(part for part in code if part)
+    return "\n".join(
+        [_header(graph, layers, layout), _includes(layers, text), _arena(layout), text]
+    )
 
 
 def _header(graph: Graph, layers: Sequence[Layer], layout: ArenaLayout) -> str:
@@ -70,24 +84,34 @@ def _header(graph: Graph, layers: Sequence[Layer], layout: ArenaLayout) -> str:
         "",
         f"layer  {'operator':<18} {'output':<14} {'MACs':>10}  tensor",
     ]
+    first = {part.operators[0].index: part.number for part in graph.subgraphs if part.operators}
     for layer in layers:
-        output = graph.tensors[layer.operator.outputs[0]]
+        if layer.operator.index in first:
+            lines.append(f"subgraph {first[layer.operator.index]}")
+        output = _first_output(graph, layer)
         lines.append(
-            f"{layer.operator.index:>5}  {layer.operator.kind:<18} {shape(output):<14} "
-            f"{layer.macs:>10,}  {comment_safe(output.name)}"
+            f"{layer.operator.index:>5}  {layer.operator.kind:<18} "
+            f"{shape(output) if output else '':<14} {layer.macs:>10,}  "
+            f"{comment_safe(output.name) if output else ''}"
         )
     lines += ["", f"{'arena':<12} {'from':>7} {'bytes':>7}  needed by layers"]
     lines += [f"{s.name:<12} {s.offset:>7} {s.size:>7}  {s.note}" for s in layout.slots]
     return comment(lines)
 
 
+def _first_output(graph: Graph, layer: Layer) -> Tensor | None:
+    outputs = layer.operator.outputs
+    return graph.tensors[outputs[0]] if outputs else None
+
+
 def _describe(tensor: Tensor) -> str:
     return f"{shape(tensor)} {tensor.dtype}, {quantization(tensor)}"
 
 
-def _includes(layers: Sequence[Layer], layout: ArenaLayout) -> str:
+def _includes(layers: Sequence[Layer], text: str) -> str:
+    """Return what the code `text` includes."""
     lines = ['#include "nn.h"', ""]
-    if layout.copies:
+    if re.search(r"\bmem(cpy|set)\(", text):
         lines += ["#include <string.h>", ""]
     if functions(layers):
         lines.append('#include "arm_nnfunctions.h"')
@@ -99,12 +123,11 @@ def _includes(layers: Sequence[Layer], layout: ArenaLayout) -> str:
 def _arena(layout: ArenaLayout) -> str:
     lines = [f"static _Alignas(16) int8_t arena[{layout.size}];", ""]
     lines += ["/* Where each buffer begins in the arena. */", "enum {"]
-    lines += [f"{_INDENT}{slot.name} = {slot.offset}," for slot in layout.slots]
+    lines += [f"{INDENT}{slot.name} = {slot.offset}," for slot in layout.slots]
     return "\n".join([*lines, "};", ""])
 
 
-def _layers(graph: Graph, layers: Sequence[Layer]) -> Iterator[str]:
-    known: set[str] = set()
+def _layers(graph: Graph, layers: Sequence[Layer], known: set[str]) -> Iterator[str]:
     for layer in layers:
         yield from _layer(graph, layer, known)
         known.update(array.name for array in layer.arrays)
@@ -112,17 +135,44 @@ def _layers(graph: Graph, layers: Sequence[Layer]) -> Iterator[str]:
 
 def _layer(graph: Graph, layer: Layer, known: set[str]) -> Iterator[str]:
     """Yield a layer's comment, its constants that are not `known` yet, and its function."""
-    output = graph.tensors[layer.operator.outputs[0]]
+    output = _first_output(graph, layer)
     title = f"Layer {layer.operator.index}: {layer.operator.kind}"
     macs = [f"{layer.macs:,} multiply-accumulates"] if layer.macs else []
-    yield comment([title, comment_safe(output.name), "", *layer.notes, *macs])
-    if layer.call is None:
+    yield comment([title, comment_safe(output.name) if output else "", "", *layer.notes, *macs])
+    if not layer.computes:
         return
     for array in layer.arrays:
         if array.name not in known:
             yield _array(array)
+    if layer.call is None:
+        run = f"static int {Names(layer.operator.index).of('run')}(void) {{"
+        yield "\n".join([run, *(INDENT + line for line in layer.body), "}", ""])
+        return
     yield "\n".join(_struct(struct) for struct in layer.structs) + "\n"
     yield _function(layer, layer.call)
+
+
+def _subgraph(
+    graph: Graph, part: Subgraph, layers: Sequence[Layer], known: set[str]
+) -> Iterator[str]:
+    """Yield the layers of a subgraph, and the function that runs them."""
+    indices = {operator.index for operator in part.operators}
+    own = [layer for layer in layers if layer.operator.index in indices]
+    yield from _layers(graph, own, known)
+    lines = [f"static int subgraph_{part.number}(void) {{"]
+    for layer in own:
+        lines += _run(layer) if layer.computes else []
+    yield "\n".join([*lines, f"{INDENT}return 0;", "}", ""])
+
+
+def _run(layer: Layer) -> list[str]:
+    """Return the lines that run a layer; its index plus one is the status if it fails."""
+    index = layer.operator.index
+    return [
+        f"{INDENT}if ({Names(index).of('run')}() != 0) {{",
+        f"{INDENT * 2}return {index + 1};",
+        f"{INDENT}}}",
+    ]
 
 
 def _array(array: Array) -> str:
@@ -130,7 +180,7 @@ def _array(array: Array) -> str:
     ctype = c_type(array.values.dtype)
     head = f"static const _Alignas(16) {ctype} {array.name}[{array.values.size}] = {{"
     values = [_literal(v) for v in array.values.ravel().tolist()]
-    return "\n".join([*note, head, *_fill_lines(values), "};", ""])
+    return "\n".join([*note, head, *fill_lines(values), "};", ""])
 
 
 def _literal(value: float) -> str:
@@ -144,33 +194,7 @@ def _struct(struct: Struct) -> str:
     line = f"{head}{', '.join(struct.fields)}}};"
     if len(line) <= WIDTH:
         return line
-    return "\n".join([head, *_fill_lines(struct.fields), "};"])
-
-
-def _fill_lines(items: Sequence[str]) -> Iterator[str]:
-    """Yield indented lines, each with as many items as fit."""
-    line = _INDENT
-    for item in items:
-        if len(line) + len(item) + 1 > WIDTH:
-            yield line.rstrip()
-            line = _INDENT
-        line += f"{item}, "
-    yield line.rstrip()
-
-
-def _call(before: str, call: Call, after: str) -> list[str]:
-    """Return a call; continuation lines are aligned with the first argument."""
-    head = f"{_INDENT}{before}{call.function}("
-    indent = " " * len(head)
-    lines, line = [], head
-    for i, argument in enumerate(call.arguments):
-        last = i == len(call.arguments) - 1
-        text = argument + (f"){after}" if last else ",")
-        if line not in {head, indent} and len(line) + len(text) > WIDTH:
-            lines.append(line.rstrip())
-            line = indent
-        line += text + ("" if last else " ")
-    return [*lines, line]
+    return "\n".join([head, *fill_lines(struct.fields), "};"])
 
 
 def _function(layer: Layer, call: Call) -> str:
@@ -178,27 +202,40 @@ def _function(layer: Layer, call: Call) -> str:
     lines = [f"static int {names.of('run')}(void) {{"]
     if "&context" in call.arguments:
         buffer = f"{{arena + {names.scratch}, {layer.scratch}}}" if layer.scratch else "{NULL, 0}"
-        lines.append(f"{_INDENT}const cmsis_nn_context context = {buffer};")
-    lines += [line if line.startswith((_INDENT, "#")) else _INDENT + line for line in layer.before]
+        lines.append(f"{INDENT}const cmsis_nn_context context = {buffer};")
+    lines += [line if line.startswith((INDENT, "#")) else INDENT + line for line in layer.before]
     for earlier in layer.earlier:
-        lines += _call("", earlier, ";")
+        lines += call_lines("", earlier, ";")
     if layer.repeat > 1:
         lines += _repeated(layer, call)
     elif layer.status:
-        lines += _call("return ", call, ";")
+        lines += call_lines("return ", call, ";")
     else:
-        lines += [*_call("", call, ";"), f"{_INDENT}return 0;"]
+        lines += [*call_lines("", call, ";"), f"{INDENT}return 0;"]
     return "\n".join([*lines, "}", ""])
 
 
+def _reset(graph: Graph, layout: ArenaLayout) -> str:
+    """Return the function that sets the state; without a state there is none."""
+    if not layout.state:
+        return ""
+    lines = ["int nn_reset(void) {"]
+    lines += [f"{INDENT}memset(arena + {s.name}, {s.initial}, {s.size});" for s in layout.state]
+    for operator in graph.operators:
+        if operator.kind == "CALL_ONCE":
+            lines.append(f"{INDENT}if (subgraph_{operator.calls[0]}() != 0) {{")
+            lines += [f"{INDENT * 2}return {operator.index + 1};", f"{INDENT}}}"]
+    return "\n".join([*lines, f"{INDENT}return 0;", "}", ""])
+
+
 def _repeated(layer: Layer, call: Call) -> list[str]:
-    head = f"{_INDENT}for (int image = 0; image < {layer.repeat}; image++) {{"
+    head = f"{INDENT}for (int image = 0; image < {layer.repeat}; image++) {{"
     if layer.status:
-        condition = [_INDENT + line for line in _call("if (", call, " != 0) {")]
-        body = [*condition, f"{_INDENT * 3}return 1;", f"{_INDENT * 2}}}"]
+        condition = [INDENT + line for line in call_lines("if (", call, " != 0) {")]
+        body = [*condition, f"{INDENT * 3}return 1;", f"{INDENT * 2}}}"]
     else:
-        body = [_INDENT + line for line in _call("", call, ";")]
-    return [head, *body, f"{_INDENT}}}", f"{_INDENT}return 0;"]
+        body = [INDENT + line for line in call_lines("", call, ";")]
+    return [head, *body, f"{INDENT}}}", f"{INDENT}return 0;"]
 
 
 def _interface(
@@ -208,26 +245,25 @@ def _interface(
     lines = ["int nn_init(void) {"]
     for layer in layers:
         if layer.scratch_need:
-            lines += _call("if (", layer.scratch_need, f" > {layer.scratch}) {{")
-            lines += [f"{_INDENT * 2}return {layer.operator.index + 1};", f"{_INDENT}}}"]
-    lines += [f"{_INDENT}return 0;", "}", ""]
+            lines += call_lines("if (", layer.scratch_need, f" > {layer.scratch}) {{")
+            lines += [f"{INDENT * 2}return {layer.operator.index + 1};", f"{INDENT}}}"]
+    lines += [f"{INDENT}return {'nn_reset()' if layout.state else '0'};", "}", ""]
     lines += ["int nn_invoke(void) {"]
-    for layer in layers:
-        if layer.call:
-            lines.append(f"{_INDENT}if ({Names(layer.operator.index).of('run')}() != 0) {{")
-            lines += [f"{_INDENT * 2}return {layer.operator.index + 1};", f"{_INDENT}}}"]
-        lines.append(f"{_INDENT}NN_LAYER_DONE({layer.operator.index});")
+    for layer in layers[: len(graph.operators)]:
+        lines += _run(layer) if layer.computes else []
+        if layer.operator.outputs:
+            lines.append(f"{INDENT}NN_LAYER_DONE({layer.operator.index});")
     for name, index in layout.copies:
         size = graph.tensors[index].nbytes
-        lines.append(f"{_INDENT}memcpy(arena + {name}, {addresses[index]}, {size});")
-    lines += [f"{_INDENT}return 0;", "}", ""]
+        lines.append(f"{INDENT}memcpy(arena + {name}, {addresses[index]}, {size});")
+    lines += [f"{INDENT}return 0;", "}", ""]
     for name, slot, tensors in (
         ("nn_input", input_name(0), graph.input_tensors),
         ("nn_output", layout.output, graph.output_tensors),
     ):
         value = f"{{arena + {slot}, {tensor_block.size(tensors)}}}"
-        lines += [f"nn_tensor_t {name}(void) {{", f"{_INDENT}return (nn_tensor_t){value};", "}", ""]
-    lines += ["uint32_t nn_arena_size(void) {", f"{_INDENT}return sizeof(arena);", "}", ""]
+        lines += [f"nn_tensor_t {name}(void) {{", f"{INDENT}return (nn_tensor_t){value};", "}", ""]
+    lines += ["uint32_t nn_arena_size(void) {", f"{INDENT}return sizeof(arena);", "}", ""]
     return "\n".join(lines)
 
 
@@ -239,30 +275,18 @@ def _hook(graph: Graph, layers: Sequence[Layer], addresses: Mapping[int, str]) -
     most = max((len(layer.operator.outputs) for layer in layers), default=1)
     lines = ["#ifdef NN_LAYER_HOOK"]
     lines.append("nn_tensor_t nn_layer_output(uint32_t layer, uint32_t output) {")
-    lines.append(f"{_INDENT}static const nn_tensor_t outputs[{count}][{most}] = {{")
+    lines.append(f"{INDENT}static const nn_tensor_t outputs[{count}][{most}] = {{")
     for layer in layers:
+        if not layer.operator.outputs:
+            continue
         tensors = (graph.tensors[index] for index in layer.operator.outputs)
         items = ", ".join(f"{{{addresses[t.index]}, {t.nbytes}}}" for t in tensors)
-        lines.append(f"{_INDENT * 2}[{layer.operator.index}] = {{{items}}},")
+        lines.append(f"{INDENT * 2}[{layer.operator.index}] = {{{items}}},")
     lines += [
-        f"{_INDENT}}};",
-        f"{_INDENT}return output < {most} ? outputs[layer][output] : (nn_tensor_t){{0}};",
+        f"{INDENT}}};",
+        f"{INDENT}return output < {most} ? outputs[layer][output] : (nn_tensor_t){{0}};",
         "}",
         "#endif",
         "",
     ]
     return "\n".join(lines)
-
-
-def comment(lines: Sequence[str]) -> str:
-    """Return a block comment; lines beyond `WIDTH` are truncated."""
-    body = [f" * {line}"[:WIDTH].rstrip() for line in lines]
-    return "\n".join(["/*", *body, " */"]) + "\n"
-
-
-def comment_safe(name: str) -> str:
-    """Return a name from the file without characters that could end or open a comment.
-
-    A converter names a fused tensor after all its parts; the first is enough.
-    """
-    return re.sub(r"[^A-Za-z0-9_.:/-]", "_", name.split(";", maxsplit=1)[0])

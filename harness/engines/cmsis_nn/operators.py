@@ -25,8 +25,10 @@ from harness.engines.cmsis_nn import (
     slices,
     softmax_reshape,
     space_depth,
+    subgraphs,
     sums,
     transpose_conv,
+    variables,
 )
 from harness.engines.cmsis_nn.float_functions import float_only
 from harness.engines.cmsis_nn.int16 import (
@@ -46,7 +48,9 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD_N": sums.add_n,
     "ARG_MAX": reduce.arg_max,
     "ARG_MIN": reduce.arg_min,
+    "ASSIGN_VARIABLE": variables.assign_variable,
     "AVERAGE_POOL_2D": pool.average_pool_2d,
+    "CALL_ONCE": subgraphs.call_once,
     "BATCH_MATMUL": matmul.batch_matmul,
     "BATCH_TO_SPACE_ND": space_depth.batch_to_space_nd,
     "BROADCAST_TO": data_movement.broadcast_to,
@@ -76,6 +80,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "GREATER": comparison.greater,
     "GREATER_EQUAL": comparison.greater_equal,
     "HARD_SWISH": lookup_tables.hard_swish,
+    "IF": subgraphs.if_,
     "L2_NORMALIZATION": normalization.l2_normalization,
     "L2_POOL_2D": normalization.l2_pool_2d,
     "LEAKY_RELU": lookup_tables.leaky_relu,
@@ -100,6 +105,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "PADV2": padding.pad,
     "PRELU": math_tables.prelu,
     "QUANTIZE": quantize.quantize,
+    "READ_VARIABLE": variables.read_variable,
     "REDUCE_ALL": reduce.reduce_all,
     "REDUCE_MAX": reduce.reduce_max,
     "REDUCE_MIN": reduce.reduce_min,
@@ -112,6 +118,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ROUND": float_only("round"),
     "RSQRT": math_tables.rsqrt,
     "SELECT_V2": select_fill_cast.select,
+    "SHAPE": data_movement.shape_of,
     "SIN": float_only("sin"),
     "SLICE": slices.slice_,
     "SOFTMAX": softmax_reshape.softmax,
@@ -127,9 +134,12 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "SUB": elementwise.sub,
     "SUM": reduce.total,
     "TANH": lookup_tables.tanh,
+    "TILE": data_movement.tile,
     "TRANSPOSE": data_movement.transpose,
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
+    "VAR_HANDLE": variables.var_handle,
+    "WHILE": subgraphs.while_,
     "ZEROS_LIKE": select_fill_cast.zeros_like,
 }
 

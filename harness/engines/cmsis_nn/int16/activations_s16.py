@@ -8,8 +8,9 @@ import numpy as np
 from harness.engines.cmsis_nn.int16 import tables_s16 as tables
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, quantization, scale, zero_point
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import Activation, LeakyReluOptions, SoftmaxOptions
 from harness.model.quantized_multiplier import INT16_MAX, INT16_MIN, Multiplier, multiplier
