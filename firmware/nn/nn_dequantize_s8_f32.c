@@ -11,3 +11,10 @@ void nn_dequantize_s8_f32(float scale, int32_t zero_point, int32_t size, const i
         output[i] = scale * (float)(input[i] - zero_point);
     }
 }
+
+void nn_dequantize_u8_f32(float scale, int32_t zero_point, int32_t size, const uint8_t *input,
+                          float *output) {
+    for (int32_t i = 0; i < size; i++) {
+        output[i] = scale * (float)(input[i] - zero_point);
+    }
+}

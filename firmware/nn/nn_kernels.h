@@ -186,6 +186,8 @@ void nn_quantize_f32_s8(float scale, int32_t zero_point, int32_t size, const flo
                         int8_t *output);
 void nn_dequantize_s8_f32(float scale, int32_t zero_point, int32_t size, const int8_t *input,
                           float *output);
+void nn_dequantize_u8_f32(float scale, int32_t zero_point, int32_t size, const uint8_t *input,
+                          float *output);
 
 typedef enum { NN_S8, NN_S16, NN_S32, NN_U32, NN_F32 } nn_type_t;
 

@@ -198,6 +198,7 @@ EQUAL: Mapping[str, str] = {
     "SQUEEZE": "int8 int16 int32 float32 bool",
     "STRIDED_SLICE": "int8 int16 int32 float32 bool",
     "SUB": "int8",
+    "TILE": "int8 float32",
     "TRANSPOSE": "int8 int16 float32",
     "TRANSPOSE_CONV": "int8",
     "UNPACK": "int8 int16 int32 float32",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.golden import int4_unpacking
+from harness.golden import int4_unpacking, tflm_replacements
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -38,6 +38,8 @@ def compute(
     graph = parse(model, where="the model")
     if int4_unpacking.note(graph):
         model = int4_unpacking.unpacked(graph)
+    if tflm_replacements.note(graph):
+        model = tflm_replacements.with_tflms_kernels(model, graph)
     interpreter = _interpreter(model, keep=bool(tensors))
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for number, vector in enumerate(zip(*inputs, strict=True)):

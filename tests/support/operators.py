@@ -123,6 +123,10 @@ def quantize(b: Builder, pick: Pick) -> Ends:
 
 def dequantize(b: Builder, pick: Pick) -> Ends:
     source = activation(b, (2, 128), pick)
+    if pick(0, 3) == 0:
+        own = b.tensors[source]
+        point = own.zero_point[0] + 128
+        source = b.tensor((2, 128), dtype=np.uint8, scale=own.scale, zero_point=point)
     result = b.tensor((2, 128), dtype=np.float32)
     b.operator("DEQUANTIZE", [source], [result], "DequantizeOptions")
     return source, result

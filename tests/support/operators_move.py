@@ -72,6 +72,26 @@ def broadcast_to(b: Builder, pick: Pick) -> Ends:
     return source, result
 
 
+def tile(b: Builder, pick: Pick) -> Ends:
+    sizes = shape(pick, 1, 4)
+    multiples = [pick(1, 3) for _ in sizes]
+    source = activation(b, sizes, pick)
+    wanted = [size * times for size, times in zip(sizes, multiples, strict=True)]
+    result = like(b, source, wanted)
+    table = b.tensor((len(sizes),), data=np.array(multiples, np.int64 if pick(0, 1) else np.int32))
+    b.operator("TILE", [source, table], [result])
+    return source, result
+
+
+def sides_of(b: Builder, pick: Pick) -> Ends:
+    """SHAPE, whose result the network needs."""
+    sizes = shape(pick, 1, 5)
+    source = activation(b, sizes, pick)
+    result = b.tensor([len(sizes)], dtype=np.int32)
+    b.operator("SHAPE", [source], [result], "ShapeOptions", OutType=2)
+    return source, result
+
+
 def mirror_pad(b: Builder, pick: Pick) -> Ends:
     sizes = shape(pick, 1, 5)
     mode = pick(0, 1)
@@ -266,6 +286,35 @@ def moving_slice(b: Builder, pick: Pick) -> Ends:
     return used(b, source, result)
 
 
+def constants(b: Builder, pick: Pick) -> Ends:
+    """A constant that is cut and put together again: what converters leave of tables."""
+    sizes = [pick(1, 4), pick(2, 5), pick(1, 4)]
+    source = activation(b, sizes, pick)
+    at = pick(1, sizes[1] - 1)
+    whole = like(b, source, sizes)
+    table = b.tensor(sizes, data=b.rng.integers(-128, 128, sizes).astype(np.int8))
+    own = b.tensors[source]
+    b.tensors[table].scale, b.tensors[table].zero_point = own.scale, own.zero_point
+    kind = pick(0, 2)
+    if kind == 0:
+        part = like(b, source, [sizes[0], sizes[1] - at, sizes[2]])
+        ends = [numbers(b, (0, at, 0)), numbers(b, (-1, -1, -1))]
+        b.operator("SLICE", [table, *ends], [part], "SliceOptions")
+        parts = [part, source]
+    elif kind == 1:
+        parts = [like(b, source, [sizes[0], n, sizes[2]]) for n in (at, sizes[1] - at)]
+        axis = b.tensor((), data=np.array(1, np.int32))
+        inputs = [table, numbers(b, (at, sizes[1] - at)), axis]
+        b.operator("SPLIT_V", inputs, parts, "SplitVOptions", NumSplits=2)
+        parts = [*parts[::-1], source]
+    else:
+        b.operator("RESHAPE", [table], [whole], "ReshapeOptions")
+        parts = [source, whole]
+    joined = like(b, source, [sizes[0], sum(b.shape(each)[1] for each in parts), sizes[2]])
+    b.operator("CONCATENATION", parts, [joined], "ConcatenationOptions", Axis=1)
+    return source, joined
+
+
 def batch_matmul(b: Builder, pick: Pick) -> Ends:
     rows, depth_, columns = pick(1, 6), pick(1, 9), pick(1, 6)
     batch_ = [pick(1, 3) for _ in range(pick(0, 3))]
@@ -354,14 +403,12 @@ def batched(kind: str) -> Make:
         options |= {"DilationHFactor": dilation[0], "DilationWFactor": dilation[1]}
         if kind == "CONV_2D":
             channels = groups * pick(1, 3)
-            weights = b.weights((channels, *window, depth_), 0 if pick(0, 1) else None)
-            if pick(0, 2) == 0:
-                weights = _made_weights(b, source, (channels, *window, depth_), pick)
+            weights = _any_weights(b, source, (channels, *window, depth_), 0, pick)
             summands = depth_ * window[0] * window[1]
         else:
             multiplier = pick(1, 3)
             channels = depth_ * multiplier
-            weights = b.weights((1, *window, channels), 3 if pick(0, 1) else None)
+            weights = _any_weights(b, source, (1, *window, channels), 3, pick)
             summands = window[0] * window[1]
             options["DepthMultiplier"] = multiplier
         scale_ = near(b.suitable(source, weights, summands), pick)
@@ -376,8 +423,10 @@ def batched(kind: str) -> Make:
     return make
 
 
-def _made_weights(b: Builder, source: int, sizes: Sequence[int], pick: Pick) -> int:
-    """Add weights that are computed at run time; TFLM ignores their zero point."""
+def _any_weights(b: Builder, source: int, sizes: Sequence[int], axis: int, pick: Pick) -> int:
+    """Add weights, some computed at run time; TFLM ignores their zero point."""
+    if pick(0, 2):
+        return b.weights(sizes, axis if pick(0, 1) else None)
     constant = b.weights(sizes, None)
     own = b.tensors[constant].scale[0]
     factor = b.activation([1], 1.0, 0)
@@ -391,7 +440,7 @@ def batch_of_transposed(b: Builder, pick: Pick) -> Ends:
     sizes = [pick(2, 3), pick(1, 4), pick(1, 4), pick(1, 4)]
     stride, channels = pick(1, 2), pick(1, 4)
     source = activation(b, sizes, pick)
-    weights = b.weights((channels, 2, 3, sizes[3]), 0 if pick(0, 1) else None)
+    weights = _any_weights(b, source, (channels, 2, 3, sizes[3]), 0, pick)
     wanted = [sizes[0], sizes[1] * stride, sizes[2] * stride, channels]
     result = b.activation(wanted, b.suitable(source, weights, 6 * sizes[3]), zero_point(pick))
     inputs = [numbers(b, wanted), weights, source]
@@ -405,6 +454,8 @@ MAKERS: dict[str, Make] = {
     "RESIZE_BILINEAR": resize("RESIZE_BILINEAR"),
     "REVERSE_V2": of_any_type(reverse),
     "BROADCAST_TO": of_any_type(broadcast_to),
+    "TILE": of_any_type(tile),
+    "sides": sides_of,
     "MIRROR_PAD": of_any_type(mirror_pad),
     "DEPTH_TO_SPACE": of_any_type(depth("DEPTH_TO_SPACE")),
     "SPACE_TO_DEPTH": of_any_type(depth("SPACE_TO_DEPTH")),
@@ -416,6 +467,7 @@ MAKERS: dict[str, Make] = {
     "EMBEDDING_LOOKUP": embedding,
     "DYNAMIC_UPDATE_SLICE": update,
     "moving slice": moving_slice,
+    "constants": of_any_type(constants),
     "BATCH_MATMUL": batch_matmul,
     "any weights": any_weights,
     **{

@@ -400,8 +400,12 @@ def test_a_custom_operator_is_named(tmp_path: Path) -> None:
 def test_a_dynamic_batch_gets_its_remedy(tmp_path: Path) -> None:
     b = Builder()
     source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
-    b.operator("SHAPE", [source], [result])
-    assert "fix the batch to 1" in refused(b.build([source], [result]), tmp_path)
+    sides = b.tensor((2,), dtype=np.int32)
+    b.operator("SHAPE", [source], [sides])
+    b.operator("BROADCAST_TO", [source, sides], [result])
+    message = refused(b.build([source], [result]), tmp_path)
+    assert "the shape is computed at run time; TFLM's BROADCAST_TO takes a constant" in message
+    assert "the batch's too: Input(batch_shape=(1, ...))" in message
 
 
 def change_options(**values: Any) -> Callable[[Builder], None]:

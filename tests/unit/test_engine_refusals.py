@@ -266,8 +266,8 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "input 0 is a constant",
     ),
     "dequantize, type": (
-        lambda: layer("DEQUANTIZE", change={0: {"dtype": UINT8}, 1: {"dtype": FLOAT}}),
-        "the input has type uint8; int8 is supported",
+        lambda: layer("DEQUANTIZE", change={0: {"dtype": INT32}, 1: {"dtype": FLOAT}}),
+        "the input has type int32; TFLM's DEQUANTIZE takes int8, uint8",
     ),
     "dequantize, output": (lambda: layer("DEQUANTIZE"), "has type int8; float32 is supported"),
     "pad, shape": (
@@ -348,6 +348,15 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
             options="ResizeBilinearOptions",
         ),
         "from 2 to 3000 so far up that it reads outside the image",
+    ),
+    "resize, float": (
+        lambda: layer(
+            "RESIZE_BILINEAR",
+            ints(4, 6),
+            options="ResizeBilinearOptions",
+            change={0: {"dtype": FLOAT}, 2: {"dtype": FLOAT}},
+        ),
+        "input 0 has type float32; int8 is supported",
     ),
     "resize, two options": (
         lambda: layer(
@@ -614,3 +623,25 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
 def test_what_is_not_supported_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
     model, message = CASES[name]
     assert message in refused(model(), tmp_path)
+
+
+def test_a_remedy_is_not_what_the_network_already_is(tmp_path: Path) -> None:
+    """Everything is int8: to convert to int8 again would change nothing."""
+    for model in (layer("LOGISTIC"), layer("HARD_SWISH", change={1: {"scale": [1e-4]}})):
+        graph = parse(model, where="models/bad.tflite")
+        with pytest.raises(InputError) as caught:
+            find_engine("cmsis-nn").generate(graph, tmp_path, core="cortex-m4f")
+        assert "full-integer" not in caught.value.remedy
+
+
+def test_a_layer_that_stayed_float_between_int8_layers_is_named_so(tmp_path: Path) -> None:
+    b = Builder()
+    source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 4), 0.1, 0)
+    before, after = (b.tensor((1, 4), dtype=np.float32) for _ in range(2))
+    b.operator("DEQUANTIZE", [source], [before], "DequantizeOptions")
+    b.operator("BATCH_MATMUL", [before, before], [after], "BatchMatMulOptions", AdjY=True)
+    b.operator("QUANTIZE", [after], [result], "QuantizeOptions")
+    graph = parse(b.build([source], [result]), where="models/bad.tflite")
+    with pytest.raises(InputError) as caught:
+        find_engine("cmsis-nn").generate(graph, tmp_path, core="cortex-m4f")
+    assert "the converter left this layer in float32" in caught.value.remedy

@@ -54,10 +54,13 @@ Array = np.ndarray[Any, Any]
 
 # Kinds of graphs that LiteRT may compute otherwise, or that were not compared.
 UNPROVEN = {
+    "DEQUANTIZE",  # from uint8
     "BROADCAST_TO",  # LiteRT has no version 1 of it
     "SPACE_TO_BATCH_ND",  # TFLM fills borders with 0, LiteRT with the zero point
     "any weights",
-    "batch CONV_2D",
+    "batch CONV_2D",  # some with weights that are computed
+    "batch DEPTHWISE_CONV_2D",
+    "batch TRANSPOSE_CONV",
     *operators_elementwise.MAKERS,
 }
 

@@ -18,8 +18,9 @@ from harness.engines.cmsis_nn.core_features import (
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
 from harness.engines.cmsis_nn.not_supported import reason
-from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
+from harness.engines.cmsis_nn.remedies import FULL_INTEGER
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.cmsis_nn.variables import assigned_directly, may_share, resources
 from harness.engines.generated import Generated, LayerInfo
@@ -173,8 +174,6 @@ def _check_kinds(graph: Graph) -> None:
     output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
     others = sorted({operator.kind for operator in unknown} - {first.kind})
     remedy = "supported: " + ", ".join(LOWERINGS)
-    if "SHAPE" in {operator.kind for operator in unknown}:
-        remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
         f"does not support: {reason(first.kind)}"

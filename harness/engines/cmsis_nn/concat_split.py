@@ -4,16 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
-from harness.engines.cmsis_nn.copies import Copy, copies_layer
+from harness.engines.cmsis_nn.copies import Copy, byte_operand, copies_layer
 from harness.engines.cmsis_nn.layer import (
     Array,
     Layer,
     at,
     quantization,
     shape,
+    zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     Activation,
@@ -50,8 +52,11 @@ def concatenation(view: OperatorView) -> Layer:
         if result.dtype.name == "int8" and quantization(tensor) != quantization(result):
             view.fail(
                 f"an input has {quantization(tensor)}, the output {quantization(result)}; "
-                "TFLM requires the same"
+                "TFLM requires the same",
+                "quantize again with a converter that unifies them, as TensorFlow's does",
             )
+        if result.dtype.name == "int16" and (zero_point(tensor), zero_point(result)) != (0, 0):
+            view.fail("an int16 tensor has a zero point, which TFLM rejects", CONVERT_AGAIN)
     joined = list(pieces[0].shape)
     joined[axis] = sum(tensor.shape[axis] for tensor in pieces)
     view.check_result_shape(joined)
@@ -152,7 +157,7 @@ def _concatenate(
 def _split_blocks(view: OperatorView, position: int, blocks: int) -> Layer:
     """Return the layer that copies `blocks` blocks of input `position` to each output."""
     source = view.tensor(position)
-    address, constant = view.operand(position)
+    address, constant = byte_operand(view, position)
     parts = [view.graph.tensors[index] for index in view.operator.outputs]
     copies, offset = [], 0
     for tensor in parts:

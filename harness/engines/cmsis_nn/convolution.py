@@ -19,6 +19,7 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
 from harness.engines.cmsis_nn.window import Window, checked_window, dims, notes
 from harness.model.graph import Tensor
@@ -41,7 +42,10 @@ def conv_2d(view: OperatorView) -> Layer:
     if depth != window.source.shape[3]:
         return grouped_convolution(view, window, weights)
     if rows * columns * depth > MAX_COLUMN:
-        view.fail(f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN")
+        view.fail(
+            f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN",
+            "make the window smaller",
+        )
     if view.core.extension is Extension.MVE and window.source.shape[1] == rows == 1 < columns:
         # From release 6 on, Helium's kernel for images of one row is wrong for some strides and
         # paddings; earlier ones reject some. With one column, the general kernel runs instead.
@@ -96,7 +100,10 @@ def depthwise_conv_2d(view: OperatorView) -> Layer:
     depth = window.source.shape[3]
     multiplier = options.depth_multiplier
     if first != 1 or multiplier < 1 or depth * multiplier != channels:
-        view.fail(f"{depth} channels times {multiplier} are not the weights' {channels} channels")
+        view.fail(
+            f"{depth} channels times {multiplier} are not the weights' {channels} channels",
+            CONVERT_AGAIN,
+        )
     of = view.names.of
     function, scratch = depthwise(view.core.extension, window, depth, channels)
     need = None

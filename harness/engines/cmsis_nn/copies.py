@@ -79,9 +79,16 @@ def strided_copy(
     notes = (f"{shape(source)} -> {shape(result)}",)
     if source.data is None and _same_bytes(axes, source, result):
         return Layer(view.operator, notes=(*notes, "the same bytes"), alias=source.index)
-    address, constant = view.operand(position)
+    address, constant = byte_operand(view, position)
     copy = Copy(axes, width, at(address, offset), view.address(result))
     return copies_layer(view, notes, (copy.widened(),), arrays=constant, part="loops")
+
+
+def byte_operand(view: OperatorView, position: int) -> tuple[str, tuple[Array, ...]]:
+    """Return the C expression for input `position` in bytes, and its constant, if it is one."""
+    address, constant = view.operand(position)
+    wide = bool(constant) and constant[0].values.dtype.itemsize > 1
+    return (f"(const int8_t *){address}" if wide else address), constant
 
 
 def _same_bytes(axes: Sequence[LoopAxis], source: Tensor, result: Tensor) -> bool:

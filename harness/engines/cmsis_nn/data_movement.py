@@ -1,9 +1,12 @@
-"""Operators that reorder or repeat values: TRANSPOSE, REVERSE_V2, BROADCAST_TO and TILE."""
+"""TRANSPOSE, REVERSE_V2, BROADCAST_TO and TILE, which reorder or repeat values, and SHAPE."""
 
-from harness.engines.cmsis_nn.copies import strided_copy
-from harness.engines.cmsis_nn.layer import Layer, shape
-from harness.engines.cmsis_nn.loops import strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+import numpy as np
+
+from harness.engines.cmsis_nn.copies import Copy, copies_layer, strided_copy
+from harness.engines.cmsis_nn.layer import Array, Layer, shape
+from harness.engines.cmsis_nn.loops import LoopAxis, strides_of
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 
 
 def transpose(view: OperatorView) -> Layer:
@@ -52,3 +55,35 @@ def broadcast_to(view: OperatorView) -> Layer:
     strides = strides_of(sizes, source.dtype.itemsize)
     repeated = [0 if size == 1 else stride for size, stride in zip(sizes, strides, strict=True)]
     return strided_copy(view, 0, 0, repeated)
+
+
+def tile(view: OperatorView) -> Layer:
+    """Lower TILE, which repeats the whole tensor along each axis. TFLM has no kernel for it."""
+    view.check_arity(2, 2)
+    source, _ = view.source_and_result(0)
+    multiples = view.constant_integers(1, "the multiples", wide=True)
+    if len(multiples) != len(source.shape):
+        view.fail(f"{len(multiples)} multiples for {len(source.shape)} axes", CONVERT_AGAIN)
+    wanted = [size * times for size, times in zip(source.shape, multiples, strict=True)]
+    view.check_movable(view.check_result_shape(wanted), "the output")
+    strides = strides_of(source.shape, source.dtype.itemsize)
+    # Two loops for each axis: over its repetitions, and over its positions.
+    sizes = [size for pair in zip(multiples, source.shape, strict=True) for size in pair]
+    steps = [step for stride in strides for step in (0, stride)]
+    return strided_copy(view, 0, 0, steps, sizes)
+
+
+def shape_of(view: OperatorView) -> Layer:
+    """Lower SHAPE where its result is needed: a copy of constants."""
+    view.check_arity(1, 1)
+    source = view.tensor(0)
+    result = view.check_result_shape((len(source.shape),))
+    if result.dtype.name != "int32" or not result.elements:
+        view.fail(
+            f"the output has type {result.dtype} and {result.elements} values; TFLM's SHAPE gives "
+            "int32",
+            "remove the layer",
+        )
+    sides = Array(view.names.of("shape"), np.array(source.shape, np.int32))
+    copy = Copy((LoopAxis(1, 0, 0),), result.nbytes, sides.name, view.address(result))
+    return copies_layer(view, (f"of {shape(source)}",), (copy,), arrays=(sides,), part="loops")

@@ -16,7 +16,8 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.window import dims
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
@@ -44,9 +45,14 @@ def fully_connected(view: OperatorView) -> Layer:
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     if rows * inputs != source.elements or result.elements != rows * outputs:
-        view.fail(f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}")
+        view.fail(
+            f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
+            CONVERT_AGAIN,
+        )
     if result.shape[-1:] != (outputs,):
-        view.fail(f"the output has shape {shape(result)}; its last side must be {outputs}")
+        view.fail(
+            f"the output has shape {shape(result)}; its last side must be {outputs}", CONVERT_AGAIN
+        )
     clamp = view.clamp(options.fused_activation_function, result)
     _check_bias_scale(view, source, weights, result)
     if not symmetric:

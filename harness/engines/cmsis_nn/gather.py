@@ -5,7 +5,8 @@ from typing import cast
 
 from harness.engines.cmsis_nn.layer import Array, Call, Layer, Struct, c_float, scale, shape
 from harness.engines.cmsis_nn.loops import strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import GatherOptions
 

@@ -17,7 +17,8 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import Activation, UnidirectionalSequenceLSTMOptions
 from harness.model.quantized_multiplier import INT16_MAX, INT16_MIN, Multiplier, multiplier

@@ -110,7 +110,6 @@ TFLM_KERNELS = frozenset(
 
 NOT_HERE: Mapping[str, str] = {
     "BROADCAST_ARGS": "it computes a shape, and TFLM's BROADCAST_TO takes only constant shapes",
-    "SHAPE": "the engine only removes it where its result is not needed",
 }
 """Kernels of TFLM that the engine lacks, with the reason."""
 

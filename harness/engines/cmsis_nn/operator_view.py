@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN, best_remedy
 from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
@@ -23,13 +24,6 @@ from harness.support.plural import count_of
 MAX_LEFT_SHIFT = 30
 _INT4_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 QUANTIZED = tuple(np.dtype(name) for name in ("int8", "int16"))
-CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = """convert it to full-integer int8, with these lines:
-     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-     converter.representative_dataset = lambda: ([x[None]] for x in train_inputs[:500])
-     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-     converter.inference_input_type = converter.inference_output_type = tf.int8
-     Or give the Keras model to harness models add, which does this"""
 
 
 class OperatorView:
@@ -55,7 +49,7 @@ class OperatorView:
         raise InputError(
             f"layer {self.operator.index} ({title}): {what}",
             where=self.graph.where,
-            remedy=remedy or FULL_INTEGER,
+            remedy=remedy or best_remedy(self.graph, self.operator),
         )
 
     def address(self, tensor: Tensor) -> str:
@@ -146,9 +140,7 @@ class OperatorView:
         if str(tensor.dtype) not in known:
             self.fail(
                 f"{what} has type {tensor.dtype}; TFLM's {kind} takes {', '.join(known)}",
-                FULL_INTEGER
-                if tensor.dtype.kind == "f"
-                else f"use one of these types: {', '.join(known)}",
+                "" if tensor.dtype.kind == "f" else f"use one of these types: {', '.join(known)}",
             )
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
@@ -225,11 +217,11 @@ class OperatorView:
     def check_quantized(self, tensor: Tensor, what: str) -> Tensor:
         """Check that `tensor` is not empty and has one scale."""
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
-            self.fail(f"{what} must have one scale and zero point")
+            self.fail(f"{what} must have one scale and zero point", QUANTIZE_AGAIN)
         if not tensor.scale[0] > 0:
-            self.fail(f"{what} has scale 0")
+            self.fail(f"{what} has scale 0", QUANTIZE_AGAIN)
         if tensor.elements == 0:
-            self.fail(f"{what} is empty")
+            self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
     def check_type(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
@@ -242,7 +234,7 @@ class OperatorView:
         if tensor.dtype in QUANTIZED:
             return self.check_quantized(tensor, what)
         if tensor.elements == 0:
-            self.fail(f"{what} is empty")
+            self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
     def check_alike(self, tensor: Tensor, what: str, first: Tensor) -> Tensor:
@@ -269,16 +261,19 @@ class OperatorView:
             self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
         self.check_rank(tensor, rank, "the weights' tensor")
         if tensor.scale is None or tensor.zero_point is None:
-            self.fail("the weights have no scale")
+            self.fail("the weights have no scale", QUANTIZE_AGAIN)
         if tensor.data is not None and tensor.zero_point.any():
             self.fail(
                 "the weights have a zero point, which TFLM's kernel ignores",
                 "quantize the weights symmetrically, with zero point 0",
             )
         if tensor.scale.size > 1 and tensor.quantized_axis != axis:
-            self.fail(f"the weights have scales along axis {tensor.quantized_axis}, not {axis}")
+            self.fail(
+                f"the weights have scales along axis {tensor.quantized_axis}, not {axis}",
+                CONVERT_AGAIN,
+            )
         if tensor.elements == 0:
-            self.fail("the weights are empty")
+            self.fail("the weights are empty", "remove the layer")
         return tensor
 
     def bias(self, position: int, channels: int) -> np.ndarray[Any, Any] | None:
@@ -292,7 +287,10 @@ class OperatorView:
         if tensor.dtype != np.int32:
             self.fail(f"the bias has type {tensor.dtype}; int32 is supported")
         if tensor.elements != channels:
-            self.fail(f"the bias has {count_of(tensor.elements, 'value')} for {channels} channels")
+            self.fail(
+                f"the bias has {count_of(tensor.elements, 'value')} for {channels} channels",
+                CONVERT_AGAIN,
+            )
         return tensor.data.ravel()
 
     def clamp(self, activation: Activation, tensor: Tensor) -> tuple[int, int]:
@@ -301,16 +299,19 @@ class OperatorView:
         try:
             return activation_range(activation, scale(tensor), zero_point(tensor))
         except ValueError as error:
-            self.fail(f"the output's scale does not suit its activation: {error}")
+            self.fail(f"the output's scale does not suit its activation: {error}", QUANTIZE_AGAIN)
 
     def activation_bounds(self, activation: Activation) -> tuple[float | None, float | None]:
         """Return the real bounds of the fused `activation`, None where it is unbounded."""
         if activation not in ACTIVATION_BOUNDS:
             known = ", ".join(sorted(known.name for known in ACTIVATION_BOUNDS))
-            self.fail(f"the fused activation {activation.name} is not supported", f"use {known}")
+            self.fail(
+                f"the fused activation {activation.name} is not supported: TFLM ignores it",
+                f"give it a layer of its own; these can be fused: {known}",
+            )
         return ACTIVATION_BOUNDS[activation]
 
     def check_shifts(self, multipliers: Sequence[Multiplier]) -> None:
         """Check that no factor needs an undefined shift by 32 bits."""
         if any(factor.shift > MAX_LEFT_SHIFT for factor in multipliers):
-            self.fail("the scales of input, weights and output are too far apart")
+            self.fail("the scales of input, weights and output are too far apart", QUANTIZE_AGAIN)

@@ -1,6 +1,6 @@
 """PAD and PADV2, which pad with a constant, and MIRROR_PAD, which pads with the image itself."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 from harness.engines.cmsis_nn.copies import Copy, copies_layer
 from harness.engines.cmsis_nn.layer import (
@@ -12,7 +12,8 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     MirrorMode,
@@ -62,60 +63,58 @@ def mirror_pad(view: OperatorView) -> Layer:
                 "pad less",
             )
     offset, inner = _inner(source, result, before)
-    width = result.dtype.itemsize
     address, constant = view.operand(0)
-    destination = view.address(result)
-    copies = [Copy(inner, width, address, at(destination, offset)).widened()]
-    strides = strides_of(result.shape, width)
-    for axis, size in enumerate(source.shape):
-        first = before[axis]
-        last = first + size - 1
-        # Mirrored positions count away from the border on both sides.
-        for count, border, step in ((first, first, 1), (after[axis], last, -1)):
-            if not count:
-                continue
-            inside = border + step * skipped
-            outside = border - step
-            axes = _border_axes(source, result, axis, count, step)
-            copies.append(
-                Copy(
-                    axes,
-                    width,
-                    at(destination, inside * strides[axis] + _start(strides, before, axis)),
-                    at(destination, outside * strides[axis] + _start(strides, before, axis)),
-                ).widened()
-            )
+    frame = _Frame(source, result, before, skipped, view.address(result))
+    image = Copy(inner, result.dtype.itemsize, address, at(frame.address, offset))
+    borders = [
+        _border(frame, axis, count, step)
+        for axis in range(len(source.shape))
+        for count, step in ((before[axis], 1), (after[axis], -1))
+        if count
+    ]
     notes = (
         f"{shape(source)} -> {shape(result)}, before {before}, after {after}, "
         f"{options.mode.name.lower()}",
     )
+    copies = [copy.widened() for copy in (image, *borders)]
     return copies_layer(view, notes, copies, arrays=constant)
 
 
-def _start(strides: list[int], before: list[int], axis: int) -> int:
-    """Return the offset of the part that the axes after `axis` have filled so far."""
-    return sum(
-        count * stride
-        for count, stride in zip(before[axis + 1 :], strides[axis + 1 :], strict=True)
-    )
+class _Frame(NamedTuple):
+    """An image in an output with borders: `before` in front of each axis.
 
-
-def _border_axes(
-    source: Tensor, result: Tensor, axis: int, count: int, step: int
-) -> tuple[LoopAxis, ...]:
-    """Return the loops over one border along `axis`, to which it is copied mirrored.
-
-    The axes before it have their borders, the axes after it do not.
+    A mirrored border leaves out the first `skipped` positions of the image.
     """
-    strides = strides_of(result.shape, result.dtype.itemsize)
+
+    source: Tensor
+    result: Tensor
+    before: list[int]
+    skipped: int
+    address: str
+
+
+def _border(frame: _Frame, axis: int, count: int, step: int) -> Copy:
+    """Return the copy to one border of `count` positions along `axis`.
+
+    `step` leads from the border into the image: 1 in front of it, -1 behind it. The axes before
+    have their borders already, the axes after not yet.
+    """
+    source, result, before = frame.source, frame.result, frame.before
+    width = result.dtype.itemsize
+    strides = strides_of(result.shape, width)
+    start = sum(
+        n * stride for n, stride in zip(before[axis + 1 :], strides[axis + 1 :], strict=True)
+    )
+    border = before[axis] if step > 0 else before[axis] + source.shape[axis] - 1
+    inside, outside = border + step * frame.skipped, border - step
     sizes = (*result.shape[:axis], count, *source.shape[axis + 1 :])
-    return merge(
-        [
-            LoopAxis(size, step * stride, -step * stride)
-            if i == axis
-            else LoopAxis(size, stride, stride)
-            for i, (size, stride) in enumerate(zip(sizes, strides, strict=True))
-        ]
+    axes = [LoopAxis(size, stride, stride) for size, stride in zip(sizes, strides, strict=True)]
+    axes[axis] = LoopAxis(count, step * strides[axis], -step * strides[axis])
+    return Copy(
+        merge(axes),
+        width,
+        at(frame.address, inside * strides[axis] + start),
+        at(frame.address, outside * strides[axis] + start),
     )
 
 

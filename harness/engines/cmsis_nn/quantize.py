@@ -30,6 +30,7 @@ _WIDER = {
     ("int32", "int8"),
     ("int32", "int16"),
 }
+_DEQUANTIZED = {"int8": "nn_dequantize_s8_f32", "uint8": "nn_dequantize_u8_f32"}
 _TYPES = {"int8": "NN_S8", "int16": "NN_S16", "int32": "NN_S32"}
 
 
@@ -53,12 +54,16 @@ def quantize(view: OperatorView) -> Layer:
 
 
 def dequantize(view: OperatorView) -> Layer:
-    """Lower DEQUANTIZE: int8 to float32."""
+    """Lower DEQUANTIZE: int8 or uint8 to float32."""
     source, result = _input_and_output(view)
-    view.check_int8(source, "the input")
+    if str(source.dtype) not in _DEQUANTIZED:
+        view.fail(
+            f"the input has type {source.dtype}; TFLM's DEQUANTIZE takes {', '.join(_DEQUANTIZED)}"
+        )
+    view.check_quantized(source, "the input")
     if result.dtype != np.float32:
         view.fail(f"the output has type {result.dtype}; float32 is supported")
-    return _convert_float(view, source, result, "nn_dequantize_s8_f32", source)
+    return _convert_float(view, source, result, _DEQUANTIZED[str(source.dtype)], source)
 
 
 def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
@@ -92,7 +97,7 @@ def _convert_float(
         notes=(f"{shape(source)}, {source.dtype} to {result.dtype}", quantization(quantized)),
         call=Call(function, arguments),
         status=False,
-        kernels=frozenset({f"{function}.c"}),
+        kernels=frozenset({f"{function.replace('u8', 's8')}.c"}),  # one file for both
     )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from harness.engines.cmsis_nn import fixed_point as fixed
 from harness.engines.cmsis_nn.layer import shape
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, FULL_INTEGER, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, FULL_INTEGER
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier
 

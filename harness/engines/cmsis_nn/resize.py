@@ -5,6 +5,7 @@ from typing import cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn.copies import byte_operand
 from harness.engines.cmsis_nn.layer import Array, Call, Layer, Struct, at, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Tensor
@@ -50,6 +51,8 @@ def resize_bilinear(view: OperatorView) -> Layer:
             "choose one of them",
         )
     source, result = _image(view)
+    if source.dtype.name != "int8":
+        view.fail(f"input 0 has type {source.dtype}; int8 is supported")
     sides = [_side(view, source.shape[i], result.shape[i]) for i in (1, 2)]
     params = Struct(
         "nn_resize_bilinear_params_t",
@@ -85,7 +88,7 @@ def _layer(
 ) -> Layer:
     """Return the layer that calls `function` for each image of the batch."""
     source, result = view.tensor(0), view.graph.tensors[view.operator.outputs[0]]
-    address, constant = view.operand(0)
+    address, constant = byte_operand(view, 0)
     ends = [
         (
             at(address, i * source.nbytes // source.shape[0]),

@@ -5,8 +5,9 @@ import numpy as np
 from harness.engines.cmsis_nn.copies import Copy, copies_layer
 from harness.engines.cmsis_nn.layer import Call, Layer, quantization, shape
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import broadcast_strides
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 
 _CAST_TYPES = {

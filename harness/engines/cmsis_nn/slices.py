@@ -2,10 +2,11 @@
 
 from typing import cast
 
-from harness.engines.cmsis_nn.copies import Copy, copies_layer, strided_copy
+from harness.engines.cmsis_nn.copies import Copy, byte_operand, copies_layer, strided_copy
 from harness.engines.cmsis_nn.layer import Layer, Struct, shape
 from harness.engines.cmsis_nn.loops import LoopAxis, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     StridedSliceOptions,
@@ -118,8 +119,8 @@ def _moving_slice(view: OperatorView, source: Tensor, result: Tensor) -> Layer:
     width = result.dtype.itemsize
     inside, packed = strides_of(source.shape, width), strides_of(result.shape, width)
     axes = merge([LoopAxis(*axis) for axis in zip(result.shape, inside, packed, strict=True)])
-    address, constant = view.operand(0)
-    copy = Copy(axes, width, f"{_bytes(address, source)} + {offset}", view.address(result))
+    address, constant = byte_operand(view, 0)
+    copy = Copy(axes, width, f"{address} + {offset}", view.address(result))
     notes = (f"{shape(source)} -> {shape(result)}",)
     return copies_layer(
         view, notes, (copy.widened(),), arrays=constant, part="loops", starts=starts
@@ -153,18 +154,13 @@ def _exceeds(part: Tensor, whole: Tensor) -> bool:
     return any(size > most for size, most in zip(part.shape, whole.shape, strict=True))
 
 
-def _bytes(address: str, tensor: Tensor) -> str:
-    """Return an address in bytes: that of a constant is a pointer to its type."""
-    constant = tensor.data is not None and tensor.dtype.itemsize > 1
-    return f"(const int8_t *){address}" if constant else address
-
-
 def _starts(
     view: OperatorView, position: int, *, whole: Tensor, part: Tensor
 ) -> tuple[Struct | None, str]:
     """Return the constant and the C expression for where `part` begins in `whole`, in bytes."""
     tensor = view.tensor(position)
-    if tensor.dtype.name != "int32" or tensor.shape != (len(whole.shape),):
+    types = ("int32",) if tensor.data is None else ("int32", "int64")
+    if tensor.dtype.name not in types or tensor.shape != (len(whole.shape),):
         view.fail(
             f"the start has type {tensor.dtype} and shape {shape(tensor)}; a vector of "
             f"{len(whole.shape)} int32 is supported",

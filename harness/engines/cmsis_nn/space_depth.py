@@ -5,7 +5,8 @@ from typing import cast
 
 from harness.engines.cmsis_nn.copies import strided_copy
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, shape
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import DepthToSpaceOptions, SpaceToDepthOptions
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from harness.engines.cmsis_nn.layer import Array, Layer, bytes_array, shape
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Subgraph, Tensor
 
 

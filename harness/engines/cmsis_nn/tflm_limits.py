@@ -1,7 +1,7 @@
 """What TFLM's kernels take: types of the operators that only move values, and dimensions.
 
 The engine refuses what TFLM refuses. Source: TFLM tensorflow/lite/micro/kernels, one file for each
-operator.
+operator. TFLM has no kernel for TILE; golden computes it with GATHER.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "SPLIT_V": _MOVED,
     "SQUEEZE": _ANY,
     "STRIDED_SLICE": (*_MOVED, "bool"),
+    "TILE": ("int8", "float32"),
     "TRANSPOSE": ("int8", "int16", "float32"),
     "UNPACK": _MOVED,
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Struct, quantization, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     ConvolutionOptions,
@@ -97,7 +98,9 @@ def checked_window(
         dilations = (options.dilation_h_factor, options.dilation_w_factor)
     strides = (options.stride_h, options.stride_w)
     if min(*strides, *dilations, *sides) < 1:
-        view.fail(f"window {sides}, strides {strides} or dilation {dilations} is below 1")
+        view.fail(
+            f"window {sides}, strides {strides} or dilation {dilations} is below 1", CONVERT_AGAIN
+        )
     if max(*strides, *dilations, *sides, *source.shape, *result.shape) > MAX_SIDE:
         view.fail(f"a side exceeds {MAX_SIDE}, the limit of CMSIS-NN", "make the layer smaller")
     height, width = (
@@ -106,7 +109,10 @@ def checked_window(
     )
     expected = (source.shape[0], height.output, width.output, channels)
     if result.shape != expected:
-        view.fail(f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}")
+        view.fail(
+            f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}",
+            CONVERT_AGAIN,
+        )
     clamp = view.clamp(options.fused_activation_function, result)
     return Window(source, result, height, width, clamp)
 

@@ -8,8 +8,9 @@ import numpy as np
 from harness.engines.cmsis_nn.int16 import tables_s16 as tables
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, quantization, scale, zero_point
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.softmax_reshape import softmax_to_int16
 from harness.model.graph import Tensor
 from harness.model.operator_options import Activation, LeakyReluOptions, SoftmaxOptions
@@ -140,7 +141,7 @@ def _to_table_steps(view: OperatorView, source: Tensor) -> Multiplier:
     real, shift = scale(source) * 4096.0 * 3.0, 0
     while real <= INT16_MAX / 2 and shift <= 30:  # noqa: PLR2004 - TFLM's limit
         real, shift = real * 2, shift + 1
-    if real > INT16_MAX:
+    if real >= 1 << 31:
         view.fail(f"the input's scale {scale(source):g} is too large for TFLM")
     return Multiplier(int(real), shift)
 

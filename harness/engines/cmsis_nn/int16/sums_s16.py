@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from harness.engines.cmsis_nn.layer import Array, scale
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier, product_multiplier, reduced_multiplier
 

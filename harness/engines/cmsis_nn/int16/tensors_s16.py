@@ -3,7 +3,8 @@
 import numpy as np
 
 from harness.engines.cmsis_nn.layer import quantization, scale, shape, zero_point
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import Activation
 from harness.model.quantized_multiplier import (

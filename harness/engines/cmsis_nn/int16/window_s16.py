@@ -5,7 +5,8 @@ from typing import cast
 
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, shape, zero_point
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
 from harness.model.graph import Tensor
 from harness.model.operator_options import ConvolutionOptions, Pool2DOptions, TransposeConvOptions
