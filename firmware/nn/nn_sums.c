@@ -46,7 +46,7 @@ void nn_dot_pair_s16(const int16_t *values, const int8_t *first, const int8_t *s
 
 #else
 
-/* The sum of so many products fits into 32 bits. */
+/* The sum of this number of products fits into 32 bits. */
 #define BLOCK 256
 
 void nn_dot_pair_s16(const int16_t *values, const int8_t *first, const int8_t *second,
@@ -76,9 +76,9 @@ int64_t nn_dot_s16(const int16_t *values, const int8_t *weights, int32_t count) 
 
 /* x * multiplier / 2^shift, rounded to nearest, halves up; 1 <= shift <= 46. */
 static int32_t scale_wide(int64_t x, int32_t multiplier, int32_t shift) {
-    const uint64_t half = UINT64_C(1) << (shift - 1);
-    const int64_t rounded = (int64_t)((uint64_t)x * (uint64_t)multiplier + half);
-    return (int32_t)(uint32_t)(uint64_t)(rounded >> shift);
+    const int64_t product = (int64_t)((uint64_t)x * (uint32_t)multiplier);
+    /* Adding half and shifting gives the same, but takes a second shift of 64 bits. */
+    return (int32_t)(uint32_t)(uint64_t)(((product >> (shift - 1)) + 1) >> 1);
 }
 
 int16_t nn_output_s16(const nn_sums_t *sums, int32_t channel, int64_t sum) {

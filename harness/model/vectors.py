@@ -19,13 +19,18 @@ from harness.support.suggestions import suggest
 
 _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
 _NUMBERED = re.compile(r"(inputs|golden)_(0|[1-9]\d?)")
-HOW_TO_QUANTIZE = (
-    "quantize with the model's input scale and zero point: "
-    "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
-)
 _DTYPES = ("int8", "uint8", "int16", "int32", "float32")
 
 Array = npt.NDArray[Any]
+
+
+def how_to_quantize(dtype: np.dtype[Any] = np.dtype(np.int8)) -> str:  # noqa: B008 - immutable
+    """Return the advice for real values where stored values of `dtype` are needed."""
+    limits = np.iinfo(dtype)
+    return (
+        "quantize with the model's input scale and zero point: "
+        f"np.clip(np.round(x / scale) + zero_point, {limits.min}, {limits.max}).astype(np.{dtype})"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +203,10 @@ def _names(arrays: Mapping[str, Array], kind: str, path: Path) -> list[str]:
 def _check_inputs(inputs: Array, name: str, path: Path) -> None:
     if inputs.dtype not in _DTYPES:
         raise bad_array(
-            path, name, f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}", HOW_TO_QUANTIZE
+            path,
+            name,
+            f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}",
+            how_to_quantize(),
         )
     if inputs.ndim < 1 or (name == "inputs" and inputs.ndim < 2):  # noqa: PLR2004 - see below
         # One axis for the vectors and at least one for their values. A scalar, possible among

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from harness.model.bad_array import bad_array, format_shape
 from harness.model.graph import Graph, Tensor
 from harness.model.tensor_block import sample_shape, without_ones
-from harness.model.vectors import HOW_TO_QUANTIZE, Vectors
+from harness.model.vectors import Vectors, how_to_quantize
 
 Array = npt.NDArray[Any]
 
@@ -78,9 +78,9 @@ def _check_arrays(
 def _type_remedy(kind: str, array: Array, tensor: Tensor) -> str:
     if kind == "golden":
         return "store the output bytes of the interpreter, not dequantized values"
-    if array.dtype == np.float32 and tensor.dtype == np.int8:
-        return HOW_TO_QUANTIZE
-    if array.dtype == np.int8:
+    if array.dtype == np.float32 and tensor.dtype in {np.dtype(np.int8), np.dtype(np.int16)}:
+        return how_to_quantize(tensor.dtype)
+    if array.dtype == np.int8 and tensor.dtype != np.int16:
         return "convert the model with int8 input: converter.inference_input_type = tf.int8"
     return f"store the inputs in the model's type, {tensor.dtype}"
 

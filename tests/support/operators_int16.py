@@ -296,7 +296,10 @@ def binary(kind: str, options: str | None) -> Make:
         source = activation(b, ones[0], pick)
         other = constant(b, ones[1], near(unit(b, source), pick))
         factor = unit(b, other) * 5000 if kind == "MUL" else 1.0
-        result = wide(b, sizes, near(unit(b, source) * factor, pick))
+        # TFLM takes an output whose scale is not far below those of the inputs, and with RELU6
+        # one at which six fits into 32 bits.
+        least = 1e-8 if kind == "MUL" else max(unit(b, source), unit(b, other)) / 8000
+        result = wide(b, sizes, max(near(unit(b, source) * factor, pick), least, 1e-8))
         operands = [source, source if ones[0] == ones[1] and pick(0, 3) == 0 else other]
         if pick(0, 2) == 0:
             operands.reverse()

@@ -11,6 +11,7 @@ from harness.engines.cmsis_nn.layer import (
     at,
     quantization,
     shape,
+    zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis
 from harness.engines.cmsis_nn.operator_view import OperatorView
@@ -54,6 +55,8 @@ def concatenation(view: OperatorView) -> Layer:
                 "TFLM requires the same",
                 "quantize again with a converter that unifies them, as TensorFlow's does",
             )
+        if result.dtype.name == "int16" and (zero_point(tensor), zero_point(result)) != (0, 0):
+            view.fail("an int16 tensor has a zero point, which TFLM rejects", CONVERT_AGAIN)
     joined = list(pieces[0].shape)
     joined[axis] = sum(tensor.shape[axis] for tensor in pieces)
     view.check_result_shape(joined)

@@ -140,7 +140,7 @@ def _to_table_steps(view: OperatorView, source: Tensor) -> Multiplier:
     real, shift = scale(source) * 4096.0 * 3.0, 0
     while real <= INT16_MAX / 2 and shift <= 30:  # noqa: PLR2004 - TFLM's limit
         real, shift = real * 2, shift + 1
-    if real > INT16_MAX:
+    if real >= 1 << 31:
         view.fail(f"the input's scale {scale(source):g} is too large for TFLM")
     return Multiplier(int(real), shift)
 
