@@ -166,7 +166,7 @@ EQUAL: Mapping[str, str] = {
     "CONCATENATION": "int8",
     "CONV_2D": "int8",
     "DEPTHWISE_CONV_2D": "int8",
-    "DEQUANTIZE": "int8 float32",
+    "DEQUANTIZE": "int8 uint8 float32",
     "EXPAND_DIMS": "int8",
     "MAXIMUM": "int8",
     "MAX_POOL_2D": "int8",
@@ -193,6 +193,9 @@ EQUAL: Mapping[str, str] = {
 }
 """Operators whose bytes were always equal, and the types of the tensors that are not constants."""
 
+WITHOUT_TFLM: Mapping[str, str] = {"GELU": "int8"}
+"""Operators that TFLM has no kernel for: golden is what LiteRT's reference kernel computes."""
+
 
 _POOLS = {"AVERAGE_POOL_2D", "MAX_POOL_2D"}
 _ADDITIONS = {"ADD", "SUB"}
@@ -212,7 +215,7 @@ def unproven(graph: Graph) -> str:
 def _unproven(graph: Graph, operator: Operator) -> str:
     """Return why the operator is not certain. Nothing of it was checked before."""
     family = FAMILIES.get(operator.kind)
-    types = family.activations if family else EQUAL.get(operator.kind, "")
+    types = family.activations if family else {**EQUAL, **WITHOUT_TFLM}.get(operator.kind, "")
     if not types:
         return "was not compared with TFLM"
     tensors = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]

@@ -9,6 +9,7 @@ from harness.model.operator_options import (
     DepthwiseConv2DOptions,
     DivOptions,
     FullyConnectedOptions,
+    GeluOptions,
     L2NormOptions,
     LeakyReluOptions,
     MulOptions,
@@ -35,6 +36,7 @@ OPTIONS: dict[str, type[Options]] = {
     "MUL": MulOptions,
     "CUMSUM": CumsumOptions,
     "DIV": DivOptions,
+    "GELU": GeluOptions,
     "L2_NORMALIZATION": L2NormOptions,
     "L2_POOL_2D": Pool2DOptions,
     "CONCATENATION": ConcatenationOptions,
@@ -52,6 +54,7 @@ DEFAULTS: dict[str, Options] = {
     "SUB": SubOptions(Activation.NONE),
     "MUL": MulOptions(Activation.NONE),
     "DIV": DivOptions(Activation.NONE),
+    "GELU": GeluOptions(approximate=False),
     "L2_NORMALIZATION": L2NormOptions(Activation.NONE),
     "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
         align_corners=False, half_pixel_centers=False

@@ -49,6 +49,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "FLOOR_DIV": elementwise.floor_div,
     "FLOOR_MOD": elementwise.floor_mod,
     "FULLY_CONNECTED": dense.fully_connected,
+    "GELU": math_tables.gelu,
     "GREATER": comparison.greater,
     "GREATER_EQUAL": comparison.greater_equal,
     "HARD_SWISH": lookup_tables.hard_swish,
