@@ -15,6 +15,7 @@ import tflite
 
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
+from harness.model.network_kind import explain
 from harness.model.operator_options import (
     Options,
 )
@@ -35,6 +36,10 @@ def parse(data: bytes, *, where: str) -> Graph:
     """
     try:
         return _Reader(data, where).graph()
+    except InputError as error:
+        if not error.what.startswith("is damaged"):
+            explain(error, data)
+        raise
     except (struct.error, ValueError, IndexError, TypeError) as error:
         # flatbuffers raises one of these for an invalid offset, depending on where it is.
         raise InputError(

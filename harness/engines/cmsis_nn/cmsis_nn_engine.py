@@ -17,12 +17,14 @@ from harness.engines.cmsis_nn.core_features import (
 from harness.engines.cmsis_nn.layer import Layer, Names
 from harness.engines.cmsis_nn.lifetimes import input_name
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
-from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.operators import LOWERINGS, unsupported
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.generated import Generated, LayerInfo
+from harness.engines.refusal import LayerRefusedError, refused
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
+from harness.model.network_kind import explain
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
@@ -53,7 +55,11 @@ class CmsisNN:
         extension = extension_of(core)
         features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
         graph = without_shape_arithmetic(graph)
-        _check_inputs_and_outputs(graph)
+        try:
+            _check_inputs_and_outputs(graph)
+        except InputError as error:
+            explain(error, graph.source, range(len(graph.operators)))
+            raise
         addresses = _addresses(graph)
         layers = _lower(graph, addresses, features)
         layout = allocate(graph, layers)
@@ -138,33 +144,25 @@ def _addresses(graph: Graph) -> dict[int, str]:
 
 
 def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> list[Layer]:
-    """Lower each operator; a layer with an alias takes over the alias's address."""
-    _check_kinds(graph)
+    """Lower each operator; a layer with an alias takes over the alias's address.
+
+    Raises `InputError` with all layers that cannot be lowered.
+    """
     layers = []
+    refusals = []
     for operator in graph.operators:
-        layer = LOWERINGS[operator.kind](OperatorView(graph, operator, addresses, features))
+        view = OperatorView(graph, operator, addresses, features)
+        try:
+            layer = LOWERINGS.get(operator.kind, unsupported)(view)
+        except LayerRefusedError as refusal:
+            refusals.append(refusal)
+            continue
         if layer.alias is not None:
             addresses[operator.outputs[0]] = addresses[layer.alias]
         layers.append(layer)
+    if refusals:
+        raise refused(graph, refusals)
     return layers
-
-
-def _check_kinds(graph: Graph) -> None:
-    unknown = [operator for operator in graph.operators if operator.kind not in LOWERINGS]
-    if not unknown:
-        return
-    first = unknown[0]
-    output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
-    others = sorted({operator.kind for operator in unknown} - {first.kind})
-    remedy = "supported: " + ", ".join(LOWERINGS)
-    if "SHAPE" in {operator.kind for operator in unknown}:
-        remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
-    raise InputError(
-        f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
-        "does not support" + (f"; neither are {', '.join(others)}" if others else ""),
-        where=graph.where,
-        remedy=remedy,
-    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
-from harness.errors import InputError
+from harness.engines.refusal import OTHER_ENGINE, LayerRefusedError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.operator_options import (
     Activation,
@@ -37,14 +37,16 @@ class OperatorView:
         self._addresses = addresses
 
     def fail(self, what: str, remedy: str = "") -> NoReturn:
-        """Raise an `InputError` that names this layer."""
-        output = self.graph.tensors[self.operator.outputs[0]] if self.operator.outputs else None
-        title = f"{self.operator.kind}, {output.name[:80]!r}" if output else self.operator.kind
-        raise InputError(
-            f"layer {self.operator.index} ({title}): {what}",
-            where=self.graph.where,
-            remedy=remedy or FULL_INTEGER,
-        )
+        """Raise the `InputError` that names this layer; by default, it tells to convert to int8."""
+        raise LayerRefusedError(self.graph, self.operator, what, remedy or self._remedy())
+
+    def _remedy(self) -> str:
+        """Return what to do about this layer: a layer that is int8 needs no conversion."""
+        indices = (*self.operator.inputs, *self.operator.outputs)
+        types = {self.graph.tensors[index].dtype for index in indices if index >= 0}
+        if types <= {np.dtype(np.int8), np.dtype(np.int32)}:
+            return f"replace the layer in the model, {OTHER_ENGINE}"
+        return FULL_INTEGER
 
     def address(self, tensor: Tensor) -> str:
         """Return the C expression for the address of an activation."""

@@ -1,6 +1,7 @@
 """The operators that the engine supports, and the function that lowers each."""
 
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 from harness.engines.cmsis_nn import (
     concat_split,
@@ -17,6 +18,9 @@ from harness.engines.cmsis_nn import (
 )
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.refusal import OTHER_ENGINE
+
+_UNKNOWN = "the operator is not supported by engine cmsis-nn"
 
 LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD": elementwise.add,
@@ -60,3 +64,19 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
 }
+
+
+def unsupported(view: OperatorView) -> NoReturn:
+    """Refuse an operator without a lowering, and say what to do about it."""
+    kind = view.operator.kind
+    if kind == "SHAPE":
+        view.fail(_UNKNOWN, "fix the batch to 1 before converting: Input(batch_shape=(1, ...))")
+    if kind == "CUSTOM:TFLite_Detection_PostProcess":
+        view.fail(_UNKNOWN, "convert the detector without its post-processing, and do it in C")
+    if kind.startswith("CUSTOM:"):
+        view.fail(
+            f"{_UNKNOWN}: it is a custom operator, and only a program with its own kernel runs it",
+            "if a compiler for an accelerator made this file, give the file from before; else "
+            "replace the operator in the model",
+        )
+    view.fail(_UNKNOWN, f"replace it in the model by operators of docs/engines.md, {OTHER_ENGINE}")

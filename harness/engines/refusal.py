@@ -1,0 +1,64 @@
+"""Why an engine cannot run a network: all layers that it refuses, in one error."""
+
+from collections.abc import Mapping, Sequence
+
+from harness.errors import InputError
+from harness.model.graph import Graph, Operator
+from harness.model.network_kind import explain
+
+OTHER_ENGINE = "or run it with engine tflm, if your TFLM runs it: docs/engines.md"
+
+_SHOWN = 6  # reasons; more help nobody
+_NAMED = 8  # layers with the same reason
+_NAME = 80  # characters of a tensor's name
+
+
+class LayerRefusedError(InputError):
+    """An engine refuses one layer, `operator`, for the `reason`."""
+
+    def __init__(self, graph: Graph, operator: Operator, reason: str, remedy: str) -> None:
+        output = graph.tensors[operator.outputs[0]] if operator.outputs else None
+        title = f"{operator.kind}, {output.name[:_NAME]!r}" if output else operator.kind
+        super().__init__(
+            f"layer {operator.index} ({title}): {reason}", where=graph.where, remedy=remedy
+        )
+        self.operator = operator
+        self.reason = reason
+
+
+class NetworkRefusedError(InputError):
+    """An engine cannot run a network; `layers` are the reasons by the indices of its layers."""
+
+    layers: Mapping[int, str]
+
+    def __init__(self, graph: Graph, refusals: Sequence[LayerRefusedError]) -> None:
+        remedies = dict.fromkeys(each.remedy for each in refusals)
+        super().__init__(
+            _lines(graph, refusals), where=graph.where, remedy="; ".join([*remedies][:_SHOWN])
+        )
+        self.layers = {each.operator.index: each.reason for each in refusals}
+
+
+def refused(graph: Graph, refusals: Sequence[LayerRefusedError]) -> NetworkRefusedError:
+    """Return the error of an engine with these `refusals` of layers; it tells the true cause."""
+    error = NetworkRefusedError(graph, refusals)
+    explain(error, graph.source, error.layers)
+    return error
+
+
+def _lines(graph: Graph, refusals: Sequence[LayerRefusedError]) -> str:
+    """Return the reasons: one sentence for one layer, or a line for each kind and reason."""
+    if len(refusals) == 1:
+        return refusals[0].what
+    grouped: dict[tuple[str, str], list[LayerRefusedError]] = {}
+    for each in refusals:
+        grouped.setdefault((each.operator.kind, each.reason), []).append(each)
+    lines = [f"{len(refusals)} of its {len(graph.operators)} layers cannot run:"]
+    for (kind, reason), same in [*grouped.items()][:_SHOWN]:
+        indices = [str(each.operator.index) for each in same]
+        more = f" and {len(indices) - _NAMED} more" if len(indices) > _NAMED else ""
+        layers = f"layers {', '.join(indices[:_NAMED])}{more} ({kind}): {reason}"
+        lines.append(f"  {same[0].what if len(same) == 1 else layers}")
+    if len(grouped) > _SHOWN:
+        lines.append(f"  and {len(grouped) - _SHOWN} other reasons")
+    return "\n".join(lines)
