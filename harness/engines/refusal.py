@@ -6,7 +6,11 @@ from harness.errors import InputError
 from harness.model.graph import Graph, Operator
 from harness.model.network_kind import explain
 
-OTHER_ENGINE = "or run it with engine tflm, if your TFLM runs it: docs/engines.md"
+REPLACE = (
+    "replace the layer in the model by operators that the engine has, or run it with engine tflm, "
+    "if your TFLM runs it: docs/engines.md"
+)
+"""The remedy for a layer that no conversion makes runnable."""
 
 _SHOWN = 6  # reasons; more help nobody
 _NAMED = 8  # layers with the same reason
@@ -14,9 +18,14 @@ _NAME = 80  # characters of a tensor's name
 
 
 class LayerRefusedError(InputError):
-    """An engine refuses one layer, `operator`, for the `reason`."""
+    """An engine refuses one layer, `operator`, for the `reason`.
 
-    def __init__(self, graph: Graph, operator: Operator, reason: str, remedy: str) -> None:
+    It is `unknown` if the engine has the operator for no type.
+    """
+
+    def __init__(
+        self, graph: Graph, operator: Operator, reason: str, remedy: str, *, unknown: bool = False
+    ) -> None:
         output = graph.tensors[operator.outputs[0]] if operator.outputs else None
         title = f"{operator.kind}, {output.name[:_NAME]!r}" if output else operator.kind
         super().__init__(
@@ -24,25 +33,36 @@ class LayerRefusedError(InputError):
         )
         self.operator = operator
         self.reason = reason
+        self.unknown = unknown
 
 
 class NetworkRefusedError(InputError):
     """An engine cannot run a network; `layers` are the reasons by the indices of its layers."""
 
-    layers: Mapping[int, str]
-
-    def __init__(self, graph: Graph, refusals: Sequence[LayerRefusedError]) -> None:
-        remedies = dict.fromkeys(each.remedy for each in refusals)
-        super().__init__(
-            _lines(graph, refusals), where=graph.where, remedy="; ".join([*remedies][:_SHOWN])
-        )
-        self.layers = {each.operator.index: each.reason for each in refusals}
+    def __init__(self, what: str, layers: Mapping[int, str], *, where: str, remedy: str) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.layers = layers
 
 
-def refused(graph: Graph, refusals: Sequence[LayerRefusedError]) -> NetworkRefusedError:
-    """Return the error of an engine with these `refusals` of layers; it tells the true cause."""
-    error = NetworkRefusedError(graph, refusals)
-    explain(error, graph.source, error.layers)
+def refused(
+    graph: Graph, refusals: Sequence[LayerRefusedError], whole: InputError | None = None
+) -> NetworkRefusedError:
+    """Return the error of an engine with these `refusals` of layers; it tells the true cause.
+
+    `whole` is what is wrong with the network as a whole.
+    """
+    layers = "" if whole else _lines(graph, refusals)
+    remedies = dict.fromkeys(each.remedy for each in refusals)
+    error = NetworkRefusedError(
+        whole.what if whole else layers,
+        {each.operator.index: each.reason for each in refusals},
+        where=graph.where,
+        remedy=whole.remedy if whole else "; ".join([*remedies][:_SHOWN]),
+    )
+    explain(error, graph.source, error.layers or range(len(graph.operators)))
+    unknown = sorted({each.operator.kind for each in refusals if each.unknown})
+    if unknown and error.what != layers:
+        error.what += f"; and it has operators that the engine lacks: {', '.join(unknown)}"
     return error
 
 

@@ -1,4 +1,4 @@
-"""What a `.tflite` file says of itself, whether or not an engine can run it."""
+"""What a `.tflite` file holds, even if no engine can run it: tensors, operators, subgraphs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class TensorFacts:
     sparse: bool
     external: bool
     dynamic: tuple[int, ...]
-    """Its shape, if a size other than the batch is not fixed; else empty."""
+    """Its shape if a size other than the batch is not fixed; otherwise empty."""
 
 
 @dataclass(frozen=True)

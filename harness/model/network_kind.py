@@ -9,13 +9,18 @@ import struct
 from collections.abc import Collection, Sequence
 
 from harness.errors import InputError
-from harness.model.file_facts import FileFacts, OperatorFacts, TensorFacts, facts_of
+from harness.model.file_facts import FileFacts, OperatorFacts, facts_of
 
 FULL_INTEGER = (
     "convert the original model again, to full-integer int8: converter.optimizations = "
     "[tf.lite.Optimize.DEFAULT], converter.representative_dataset = a function that yields inputs, "
     "and converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]. Or give the "
     "Keras model to harness models add, which does this"
+)
+
+CUSTOM = (
+    "if a compiler for an accelerator made this file, give the file from before. Otherwise replace "
+    "the custom operators in the model, and leave converter.allow_custom_ops out"
 )
 
 Cause = tuple[str, str]
@@ -101,12 +106,14 @@ def explain(error: InputError, data: bytes, refused: Collection[int] = ()) -> No
 
 def _cause(facts: FileFacts, refused: Collection[int]) -> Cause | None:
     chosen = [each for index, each in enumerate(facts.operators) if index in refused]
+    if not facts.operators:
+        return "has no operators: there is nothing to compute", "convert the model that has them"
     return (
         _compiled(facts)
         or _custom(facts)
         or _stored(facts)
         or _unknown_type(facts)
-        or (_computed(chosen) if chosen else _shape(facts))
+        or (_computed(facts, chosen) if chosen else _shape(facts))
     )
 
 
@@ -158,7 +165,7 @@ def _stored(facts: FileFacts) -> Cause | None:
     if any(tensor.external for tensor in constants):
         return (
             "keeps its weights outside the flatbuffer, as networks above 2 GB do",
-            "convert it as one file below 2 GB; no microcontroller has more flash",
+            "convert it without converter._experimental_use_buffer_offset",
         )
     return None
 
@@ -166,6 +173,12 @@ def _stored(facts: FileFacts) -> Cause | None:
 def _unknown_type(facts: FileFacts) -> Cause | None:
     for each in facts.operators:
         for tensor in each.tensors:
+            if tensor.type in _TYPES and each.custom:
+                return (
+                    f"has custom operators: {_list(facts.custom)}; only a program with kernels for "
+                    "them runs it",
+                    CUSTOM,
+                )
             if tensor.type in _TYPES:
                 return (
                     f"processes {_TYPES[tensor.type]}: {each.kind} has tensor {tensor.name!r} of "
@@ -199,8 +212,15 @@ def _shape(facts: FileFacts) -> Cause | None:
     return None
 
 
-def _computed(refused: Sequence[OperatorFacts]) -> Cause | None:
+def _computed(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
     """Return with which types the `refused` layers compute, if a converter's option set them."""
+    is_integer = any(_is_integer(each) for each in facts.operators)
+    builtin = [each for each in refused if not each.custom]
+    return _floats(builtin, is_integer=is_integer) or _legacy(builtin)
+
+
+def _floats(refused: Sequence[OperatorFacts], *, is_integer: bool) -> Cause | None:
+    """Return why the `refused` layers compute with floats; with integers, too, if `is_integer`."""
     if any(each.kind == "FAKE_QUANT" for each in refused):
         return (
             "has FAKE_QUANT operators: it was trained to be quantized, but is not",
@@ -214,8 +234,24 @@ def _computed(refused: Sequence[OperatorFacts]) -> Cause | None:
             "set converter.representative_dataset, too: " + FULL_INTEGER,
         )
     floats = [each.kind for each in refused if _is_float(each)]
-    if floats and not any(_is_integer(each) for each in refused):
-        return f"computes with floats: it is not quantized ({_list(floats)})", FULL_INTEGER
+    if floats and is_integer:
+        return (
+            f"is quantized only in part: {_list(floats)} compute with floats",
+            "set converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: the "
+            "converter then names the layers that it cannot quantize. Replace them in the model, "
+            "or compute them before or after the network. Or run it as it is, with engine tflm: "
+            "docs/engines.md",
+        )
+    if floats:
+        return (
+            f"computes with floats: it is not quantized ({_list(floats)})",
+            f"{FULL_INTEGER}. Or run it as it is, with engine tflm: docs/engines.md",
+        )
+    return None
+
+
+def _legacy(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return which of the `refused` layers compute with uint8."""
     legacy = [each.kind for each in refused if _is_legacy(each)]
     if legacy:
         return (
@@ -251,13 +287,8 @@ def _is_integer(operator: OperatorFacts) -> bool:
 
 
 def _is_legacy(operator: OperatorFacts) -> bool:
-    if operator.kind in _CONVERSIONS:
-        return False
-    return any(_is_uint8(each) and not each.constant for each in operator.tensors)
-
-
-def _is_uint8(tensor: TensorFacts) -> bool:
-    return tensor.type == "UINT8" and tensor.quantized
+    tensors = () if operator.kind in _CONVERSIONS else operator.tensors
+    return any(each.type == "UINT8" and each.quantized and not each.constant for each in tensors)
 
 
 def _list(kinds: Sequence[str]) -> str:

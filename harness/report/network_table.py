@@ -16,7 +16,7 @@ For six models, the bundled ones and MLPerf Tiny's, GCC and clang gave 7,336 to 
 
 
 _ANSWERS: dict[bool | None, str | Text] = {True: "yes", False: Text("NO", "bold red"), None: "-"}
-"""Whether an engine runs a layer. Of a network that it cannot run, it runs none."""
+"""Whether an engine runs a layer: it runs all layers of a network, or none."""
 
 
 def print_network(graph: Graph, size: int, supports: list[EngineSupport], console: Console) -> None:

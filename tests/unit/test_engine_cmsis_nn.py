@@ -357,7 +357,7 @@ def test_an_unknown_operator_is_named(tmp_path: Path) -> None:
     b.operator("COS", [middle], [result])
     message = refused(b.build([source], [result]), tmp_path)
     assert "layer 1 (COS, 'model/cosine'): the operator is not supported by engine cms" in message
-    assert "replace it in the model by operators of docs/engines.md" in message
+    assert "replace the layer in the model by operators that the engine has" in message
 
 
 def test_a_custom_operator_is_named(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from harness.engines.refusal import LayerRefusedError, refused
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
-from harness.model.network_kind import explain
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
@@ -55,13 +54,14 @@ class CmsisNN:
         extension = extension_of(core)
         features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
         graph = without_shape_arithmetic(graph)
+        addresses = _addresses(graph)
+        layers, refusals = _lower(graph, addresses, features)
         try:
             _check_inputs_and_outputs(graph)
         except InputError as error:
-            explain(error, graph.source, range(len(graph.operators)))
-            raise
-        addresses = _addresses(graph)
-        layers = _lower(graph, addresses, features)
+            raise refused(graph, refusals, error) from error
+        if refusals:
+            raise refused(graph, refusals)
         layout = allocate(graph, layers)
         text = model_c.render(graph, layers, layout, addresses)
         files = tree.sources(model_c.functions(layers))
@@ -143,10 +143,12 @@ def _addresses(graph: Graph) -> dict[int, str]:
     return addresses
 
 
-def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> list[Layer]:
-    """Lower each operator; a layer with an alias takes over the alias's address.
+def _lower(
+    graph: Graph, addresses: dict[int, str], features: CoreFeatures
+) -> tuple[list[Layer], list[LayerRefusedError]]:
+    """Lower each operator, and return the layers, and the refusals of those that cannot run.
 
-    Raises `InputError` with all layers that cannot be lowered.
+    A layer with an alias takes over the alias's address.
     """
     layers = []
     refusals = []
@@ -160,9 +162,7 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
         if layer.alias is not None:
             addresses[operator.outputs[0]] = addresses[layer.alias]
         layers.append(layer)
-    if refusals:
-        raise refused(graph, refusals)
-    return layers
+    return layers, refusals
 
 
 def _write(path: Path, text: str) -> None:

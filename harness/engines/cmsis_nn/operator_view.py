@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
-from harness.engines.refusal import OTHER_ENGINE, LayerRefusedError
+from harness.engines.refusal import REPLACE, LayerRefusedError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.operator_options import (
     Activation,
@@ -45,7 +45,7 @@ class OperatorView:
         indices = (*self.operator.inputs, *self.operator.outputs)
         types = {self.graph.tensors[index].dtype for index in indices if index >= 0}
         if types <= {np.dtype(np.int8), np.dtype(np.int32)}:
-            return f"replace the layer in the model, {OTHER_ENGINE}"
+            return REPLACE
         return FULL_INTEGER
 
     def address(self, tensor: Tensor) -> str:

@@ -18,9 +18,8 @@ from harness.engines.cmsis_nn import (
 )
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.refusal import OTHER_ENGINE
-
-_UNKNOWN = "the operator is not supported by engine cmsis-nn"
+from harness.engines.refusal import REPLACE, LayerRefusedError
+from harness.model.network_kind import CUSTOM
 
 LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD": elementwise.add,
@@ -69,14 +68,12 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 def unsupported(view: OperatorView) -> NoReturn:
     """Refuse an operator without a lowering, and say what to do about it."""
     kind = view.operator.kind
+    reason, remedy = "the operator is not supported by engine cmsis-nn", REPLACE
     if kind == "SHAPE":
-        view.fail(_UNKNOWN, "fix the batch to 1 before converting: Input(batch_shape=(1, ...))")
-    if kind == "CUSTOM:TFLite_Detection_PostProcess":
-        view.fail(_UNKNOWN, "convert the detector without its post-processing, and do it in C")
-    if kind.startswith("CUSTOM:"):
-        view.fail(
-            f"{_UNKNOWN}: it is a custom operator, and only a program with its own kernel runs it",
-            "if a compiler for an accelerator made this file, give the file from before; else "
-            "replace the operator in the model",
-        )
-    view.fail(_UNKNOWN, f"replace it in the model by operators of docs/engines.md, {OTHER_ENGINE}")
+        remedy = "fix the batch to 1 before converting: Input(batch_shape=(1, ...))"
+    elif kind == "CUSTOM:TFLite_Detection_PostProcess":
+        remedy = "convert the detector without its post-processing, and do it in C"
+    elif kind.startswith("CUSTOM:"):
+        reason += ": it is a custom operator, and only a program with its own kernel runs it"
+        remedy = CUSTOM
+    raise LayerRefusedError(view.graph, view.operator, reason, remedy, unknown=True)

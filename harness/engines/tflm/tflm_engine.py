@@ -108,6 +108,6 @@ def _check_kernels(graph: Graph, tree: TflmTree) -> None:
             tree.check_kernel(operator.kind)
         except InputError as error:
             reason = f"{error.where}: {error.what}"
-            refusals.append(LayerRefusedError(graph, operator, reason, error.remedy))
+            refusals.append(LayerRefusedError(graph, operator, reason, error.remedy, unknown=True))
     if refusals:
         raise refused(graph, refusals)
