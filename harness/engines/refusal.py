@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from harness.errors import InputError
+from harness.model.file_facts import OperatorFacts, TensorFacts
 from harness.model.graph import Graph, Operator
 from harness.model.network_kind import explain
 
@@ -59,11 +60,33 @@ def refused(
         where=graph.where,
         remedy=whole.remedy if whole else "; ".join([*remedies][:_SHOWN]),
     )
-    explain(error, graph.source, error.layers or range(len(graph.operators)))
+    concerned = [each.operator for each in refusals] or graph.all_operators
+    explain(error, graph.source, [_facts(graph, operator) for operator in concerned])
     unknown = sorted({each.operator.kind for each in refusals if each.unknown})
     if unknown and error.what != layers:
         error.what += f"; and it has operators that the engine lacks: {', '.join(unknown)}"
     return error
+
+
+def _facts(graph: Graph, operator: Operator) -> OperatorFacts:
+    def tensors(indices: Sequence[int]) -> tuple[TensorFacts, ...]:
+        return tuple(
+            TensorFacts(
+                name=tensor.name,
+                type=tensor.dtype.name.upper(),
+                constant=tensor.data is not None,
+                quantized=tensor.scale is not None,
+            )
+            for tensor in (graph.tensors[index] for index in indices if index >= 0)
+        )
+
+    custom = operator.kind.startswith("CUSTOM:")
+    return OperatorFacts(
+        operator.kind.removeprefix("CUSTOM:"),
+        custom,
+        tensors(operator.inputs),
+        tensors(operator.outputs),
+    )
 
 
 def _lines(graph: Graph, refusals: Sequence[LayerRefusedError]) -> str:
@@ -73,7 +96,7 @@ def _lines(graph: Graph, refusals: Sequence[LayerRefusedError]) -> str:
     grouped: dict[tuple[str, str], list[LayerRefusedError]] = {}
     for each in refusals:
         grouped.setdefault((each.operator.kind, each.reason), []).append(each)
-    lines = [f"{len(refusals)} of its {len(graph.operators)} layers cannot run:"]
+    lines = [f"{len(refusals)} of its {len(graph.all_operators)} layers cannot run:"]
     for (kind, reason), same in [*grouped.items()][:_SHOWN]:
         indices = [str(each.operator.index) for each in same]
         more = f" and {len(indices) - _NAMED} more" if len(indices) > _NAMED else ""

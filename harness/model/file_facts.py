@@ -29,9 +29,9 @@ class TensorFacts:
     type: str
     constant: bool
     quantized: bool
-    sparse: bool
-    external: bool
-    dynamic: tuple[int, ...]
+    sparse: bool = False
+    external: bool = False
+    dynamic: tuple[int, ...] = ()
     """Its shape if a size other than the batch is not fixed; otherwise empty."""
 
 

@@ -6,7 +6,7 @@ first rule that holds here; without any, the refusal stands for itself.
 """
 
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from harness.errors import InputError
 from harness.model.file_facts import FileFacts, OperatorFacts, facts_of
@@ -86,15 +86,14 @@ _HYBRID = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "S
 """Operators with weights that TFLite also computes with float activations and int8 weights."""
 
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
-_CONTROL_FLOW = {"IF", "WHILE", "CALL"}
 _SHOWN = 5
 
 
-def explain(error: InputError, data: bytes, refused: Collection[int] = ()) -> None:
+def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = ()) -> None:
     """Give `error` the true cause, if the network `data` has one.
 
-    `refused` are the indices of the layers that an engine refuses; a cause that concerns layers
-    must concern one of them. A file without any could not be read.
+    `refused` are the layers that an engine refuses; a cause that concerns layers must concern one
+    of them. Without any, the file could not be read.
     """
     try:
         cause = _cause(facts_of(data), refused)
@@ -104,8 +103,7 @@ def explain(error: InputError, data: bytes, refused: Collection[int] = ()) -> No
         error.what, error.remedy = cause
 
 
-def _cause(facts: FileFacts, refused: Collection[int]) -> Cause | None:
-    chosen = [each for index, each in enumerate(facts.operators) if index in refused]
+def _cause(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
     if not facts.operators:
         return "has no operators: there is nothing to compute", "convert the model that has them"
     return (
@@ -113,7 +111,7 @@ def _cause(facts: FileFacts, refused: Collection[int]) -> Cause | None:
         or _custom(facts)
         or _stored(facts)
         or _unknown_type(facts)
-        or (_computed(facts, chosen) if chosen else _shape(facts))
+        or (_computed(facts, refused) if refused else _shape(facts))
     )
 
 
@@ -202,13 +200,6 @@ def _shape(facts: FileFacts) -> Cause | None:
                 "tf.function(model).get_concrete_function(tf.TensorSpec(...)) and "
                 "TFLiteConverter.from_concrete_functions",
             )
-    kinds = {each.kind for each in facts.operators}
-    if facts.subgraphs > 1 and kinds & _CONTROL_FLOW:
-        return (
-            f"has control flow: {_list(sorted(kinds & _CONTROL_FLOW))} run other subgraphs",
-            "convert the model without tf.cond, tf.while_loop and loops in Python over tensors; "
-            "for a recurrent layer set unroll=True, or keep TFLite's own LSTM",
-        )
     return None
 
 

@@ -153,6 +153,37 @@ class TransposeConvOptions:
     fused_activation_function: Activation
 
 
+@dataclass(frozen=True)
+class CallOnceOptions:
+    """Options of CALL_ONCE: the subgraph that runs in the first inference only."""
+
+    init_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class IfOptions:
+    """Options of IF: the subgraphs of its branches."""
+
+    then_subgraph_index: int
+    else_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class WhileOptions:
+    """Options of WHILE: the subgraphs of its condition and of its body."""
+
+    cond_subgraph_index: int
+    body_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class VarHandleOptions:
+    """Options of VAR_HANDLE, which together name a resource variable."""
+
+    container: str
+    shared_name: str
+
+
 Options = (
     Conv2DOptions
     | DepthwiseConv2DOptions
@@ -169,4 +200,8 @@ Options = (
     | StridedSliceOptions
     | ResizeNearestNeighborOptions
     | TransposeConvOptions
+    | CallOnceOptions
+    | IfOptions
+    | WhileOptions
+    | VarHandleOptions
 )

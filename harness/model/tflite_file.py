@@ -6,33 +6,34 @@ are in an order in which they can run.
 """
 
 import struct
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import PurePath
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import tflite
 
 from harness.errors import InputError
-from harness.model.graph import Graph, Operator, Tensor
+from harness.model.graph import RESOURCE, Graph, Operator, Subgraph, Tensor
 from harness.model.network_kind import explain
-from harness.model.operator_options import (
-    Options,
-)
-from harness.model.tflite_options import DEFAULTS, OPTIONS
+from harness.model.resource_variables import without_handles
+from harness.model.subgraph_rules import check_calls, check_order, in_call_order
+from harness.model.tflite_options import read_options
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
 MAX_NETWORK = 64 << 20
 """Bytes of the largest file; no microcontroller has that much flash."""
 MAX_TABLES = 20_000  # operators or tensors
+MAX_SUBGRAPHS = 200
 
 
 def parse(data: bytes, *, where: str) -> Graph:
     """Read the `.tflite` file `data`; `where` is its name, for messages.
 
     Raises `InputError` if it is not a `.tflite` file, is damaged, or cannot run on any engine:
-    several subgraphs, tensors of unknown type, operators out of order.
+    tensors of unknown type, operators out of order, a subgraph that runs itself. Like TFLM, this
+    takes the first subgraph and those that it runs; those of other signatures are not read.
     """
     try:
         return _Reader(data, where).graph()
@@ -56,9 +57,12 @@ class _Reader:
         # In a valid file, an element of a vector or string takes at least one byte, and no two
         # tables share a byte. Without this budget a small file could cause endless work.
         self.budget = 2 * len(data) + 1024
+        self.tensors: list[Tensor] = []
+        self.operators = 0  # read so far
+        self.part = ""  # where messages begin: the subgraph, if it is not the first
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
-        return InputError(what, where=self.where, remedy=remedy)
+        return InputError(f"{self.part}{what}", where=self.where, remedy=remedy)
 
     def graph(self) -> Graph:
         if self.data[4:8] != b"TFL3":
@@ -67,26 +71,80 @@ class _Reader:
                 "give a file from the converter of LiteRT (TensorFlow Lite)",
             )
         model = tflite.Model.GetRootAs(self.data, 0)
-        if model.SubgraphsLength() != 1:
-            raise self.fail(
-                f"has {model.SubgraphsLength()} subgraphs; one is supported",
-                "convert the model without control flow and with one signature",
-            )
-        subgraph = self.table(model.Subgraphs(0), "subgraph 0")
-        tensors = tuple(
-            self.tensor(model, self.table(subgraph.Tensors(i), f"tensor {i}"), i)
-            for i in self.tables(subgraph.TensorsLength(), "tensors")
+        count = model.SubgraphsLength()
+        if not 1 <= count <= MAX_SUBGRAPHS:
+            raise self.fail(f"has {count} subgraphs; 1 to {MAX_SUBGRAPHS} are supported")
+        parts = {0: self.subgraph(model, 0)}
+        waiting = self.called(parts[0], count)
+        while waiting:
+            number = waiting.pop()
+            if number not in parts:
+                parts[number] = self.subgraph(model, number)
+                waiting += self.called(parts[number], count)
+        self.part = ""
+        *others, main = in_call_order(parts, MAX_TABLES, self.fail)
+        tables = {i: self.table(model.Subgraphs(i), f"subgraph {i}") for i in range(count)}
+        graph = Graph(
+            tuple(self.tensors),
+            main.operators,
+            main.inputs,
+            main.outputs,
+            self.name(self.text(tables[0].Name())),
+            self.where,
+            self.data,
+            tuple(others),
+            tuple(self.text(tables[i].Name()) for i in range(count) if i not in parts),
         )
+        check_calls(graph, self.fail)
+        return without_handles(graph, self.fail)
+
+    def called(self, part: Subgraph, count: int) -> list[int]:
+        """Return the subgraphs, of `count`, that `part` runs."""
+        numbers = [(each, number) for each in part.operators for number in each.calls]
+        for operator, number in numbers:
+            if not 0 <= number < count:
+                raise self.fail(
+                    f"operator {operator.index} ({operator.kind}) runs subgraph {number} of {count}"
+                )
+        return [number for _, number in numbers]
+
+    def subgraph(self, model: tflite.Model, number: int) -> Subgraph:
+        """Read a subgraph; its tensors and operators continue the numbers of those before."""
+        self.part = f"subgraph {number}: " if number else ""
+        table = self.table(model.Subgraphs(number), f"subgraph {number}")
+        inputs = self.integers(table, "Inputs")
+        outputs = self.integers(table, "Outputs")
+        tensors = [
+            self.tensor(model, self.table(table.Tensors(i), f"tensor {i}"), i, inputs)
+            for i in self.tables(table.TensorsLength(), "tensors")
+        ]
         operators = tuple(
-            self.operator(model, self.table(subgraph.Operators(i), f"operator {i}"), i)
-            for i in self.tables(subgraph.OperatorsLength(), "operators")
+            self.operator(model, self.table(table.Operators(i), f"operator {i}"), i)
+            for i in self.tables(table.OperatorsLength(), "operators")
         )
-        inputs = self.integers(subgraph, "Inputs")
-        outputs = self.integers(subgraph, "Outputs")
-        name = self.name(self.text(subgraph.Name()))
-        graph = Graph(tensors, operators, inputs, outputs, name, self.where, self.data)
-        self.check_order(graph)
-        return graph
+        part = Subgraph(number, operators, inputs, outputs)
+        check_order(part, tensors, self.fail)
+        return self.numbered(part, tensors)
+
+    def numbered(self, part: Subgraph, tensors: list[Tensor]) -> Subgraph:
+        """Add the subgraph's `tensors` to those of the file, and return it with their numbers."""
+        first, first_operator = len(self.tensors), self.operators
+        self.tensors += [replace(each, index=first + each.index) for each in tensors]
+        self.operators += len(part.operators)
+
+        def shifted(indices: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(first + index if index >= 0 else index for index in indices)
+
+        operators = tuple(
+            replace(
+                each,
+                index=first_operator + each.index,
+                inputs=shifted(each.inputs),
+                outputs=shifted(each.outputs),
+            )
+            for each in part.operators
+        )
+        return Subgraph(part.number, operators, shifted(part.inputs), shifted(part.outputs))
 
     def tables(self, length: int, what: str) -> range:
         """Return the indices of a vector of `length` tables."""
@@ -124,7 +182,9 @@ class _Reader:
         file = path.stem if path.stem != "model" else path.parent.name or path.stem
         return own if own not in {"", "main"} else file
 
-    def tensor(self, model: tflite.Model, table: tflite.Tensor, index: int) -> Tensor:
+    def tensor(
+        self, model: tflite.Model, table: tflite.Tensor, index: int, inputs: tuple[int, ...]
+    ) -> Tensor:
         name = self.text(table.Name())
         who = f"tensor {index} ({name[:80]!r})"
         shape = self.shape(table, who)
@@ -133,8 +193,19 @@ class _Reader:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
+        # TFLM ignores a variable's data. An input gets its value in each inference anyway.
+        if table.IsVariable() and index not in inputs:
+            initial = self.initial(table, dtype)
+            return Tensor(index, name, shape, dtype, scale, zero_point, axis, initial=initial)
         values = self.constant(model, table.Buffer(), shape, dtype, who)
         return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
+
+    def initial(self, table: tflite.Tensor, dtype: np.dtype[Any]) -> int:
+        """Return the byte that fills a variable at the start, as TFLM's ResetTensorData."""
+        quantization = table.Quantization()
+        if dtype != np.int8 or quantization is None or quantization.ZeroPointLength() == 0:
+            return 0
+        return int(quantization.ZeroPoint(0)) & 0xFF
 
     def shape(self, table: tflite.Tensor, who: str) -> tuple[int, ...]:
         shape = self.numbers(table, "Shape")
@@ -223,68 +294,8 @@ class _Reader:
             kind = f"CUSTOM:{self.text(code.CustomCode())}"
         inputs = self.integers(table, "Inputs")
         outputs = self.integers(table, "Outputs")
-        return Operator(index, kind, inputs, outputs, self.options(table, kind, index))
-
-    def options(self, table: tflite.Operator, kind: str, index: int) -> Options | None:
-        options = OPTIONS.get(kind)
-        if options is None:
-            return None
-        union = table.BuiltinOptions()
-        if union is None or table.BuiltinOptionsType() == 0:
-            if kind in DEFAULTS:
-                return DEFAULTS[kind]
-            raise self.fail(f"operator {index} ({kind}) has no options")
-        name = options.__name__
-        if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):
-            raise self.fail(f"operator {index} ({kind}) has the options of another operator")
-        source = getattr(tflite, name)()
-        source.Init(union.Bytes, union.Pos)
-        hints = get_type_hints(options)
-        values = {
-            field.name: hints[field.name](getattr(source, _camel(field.name))())
-            for field in fields(options)
-        }
-        return options(**values)
-
-    def check_order(self, graph: Graph) -> None:
-        """Check that each tensor is in range and computed, once, before it is used."""
-        total = len(graph.tensors)
-        known = {tensor.index for tensor in graph.tensors if tensor.data is not None}
-        for index in (*graph.inputs, *graph.outputs):
-            if not 0 <= index < total:
-                raise self.fail(f"the graph refers to tensor {index} of {total}")
-        for index in graph.inputs:
-            if index in known:
-                raise self.fail(f"the graph's input, tensor {index}, is a constant")
-            if graph.inputs.count(index) > 1:
-                raise self.fail(f"tensor {index} is an input of the graph more than once")
-        known.update(graph.inputs)
-        for operator in graph.operators:
-            self.check_operator(operator, known, total)
-        for index in graph.outputs:
-            if index not in known:
-                raise self.fail(f"nothing computes the graph's output, tensor {index}")
-
-    def check_operator(self, operator: Operator, known: set[int], total: int) -> None:
-        who = f"operator {operator.index} ({operator.kind})"
-        for index in operator.inputs:
-            if not -1 <= index < total:
-                raise self.fail(f"{who} reads tensor {index} of {total}")
-            if index != -1 and index not in known:
-                raise self.fail(
-                    f"{who} reads tensor {index} before it is written",
-                    "a state that is kept between inferences is not supported",
-                )
-        for index in operator.outputs:
-            if not 0 <= index < total:
-                raise self.fail(f"{who} writes tensor {index} of {total}")
-            if index in known:
-                raise self.fail(f"{who} writes tensor {index}, which already has a value")
-            known.add(index)
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+        options = read_options(table, f"operator {index} ({kind})", kind, self.text, self.fail)
+        return Operator(index, kind, inputs, outputs, options)
 
 
 def _numbers(enum: type) -> dict[int, str]:
@@ -296,5 +307,5 @@ _TYPE_NAMES = _numbers(tflite.TensorType)
 _DTYPES: dict[int, np.dtype[Any]] = {
     number: np.dtype(name.lower())
     for number, name in _TYPE_NAMES.items()
-    if name.lower() in np.sctypeDict and name not in {"STRING", "BOOL"}
-}
+    if name.lower() in np.sctypeDict and name != "STRING"
+} | {tflite.TensorType.RESOURCE: RESOURCE}

@@ -15,6 +15,7 @@ from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
 from harness.engines.registry import find_engine
 from harness.golden import tflm_kernels
 from harness.model.graph import Graph, Tensor
+from harness.model.tensor_block import pack
 from harness.model.tflite_file import parse
 from tests.support.host import FIRMWARE, compiler
 
@@ -122,23 +123,43 @@ class Host:
 
 # What every generated file defines.
 _OWN_NAMES = re.compile(
-    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|l\d{2,}_\w+"
-    r"|nn_(?:init|input|output|invoke|arena_size)\b)(?!\.h)"
+    r"\b(arena|INPUT|OUTPUT_\w+|COPY_\w+|SCRATCH_\w+|STATE_\w+|SUBGRAPH_\w+|subgraph_\d+|l\d{2,}_\w+"
+    r"|nn_(?:init|input|output|invoke|reset|arena_size)\b)(?!\.h)"
 )
 
 
 def _agrees(library: ctypes.CDLL, prefix: str, model: bytes) -> bool:
-    inputs = samples(parse(model, where="test.tflite"))
+    graph = parse(model, where="test.tflite")
+    if len(graph.inputs) > 1:
+        return _agrees_on_all(library, prefix, graph)
+    inputs = samples(graph)
     wanted = tflm(model, inputs)
     found = infer(library, inputs, prefix)
     return found.tobytes() == wanted.tobytes()
 
 
-def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "") -> Array:
-    """Return the bytes of the outputs, one row an input."""
+def _agrees_on_all(library: ctypes.CDLL, prefix: str, graph: Graph) -> bool:
+    """Compare on random values of several inputs."""
+    rng = np.random.default_rng(7)
+    inputs = [
+        rng.integers(0, 2, (6, *tensor.shape)).astype(tensor.dtype)
+        if tensor.dtype == np.bool_
+        else rng.integers(-128, 128, (6, *tensor.shape)).astype(tensor.dtype)
+        for tensor in graph.input_tensors
+    ]
+    wanted = tflm_kernels.compute(graph.source, inputs, [])
+    blocks = [pack(graph.input_tensors, vector) for vector in zip(*inputs, strict=True)]
+    rows = np.stack([np.frombuffer(block, np.int8) for block in blocks])
+    answers = [pack(graph.output_tensors, answer) for answer in zip(*wanted, strict=True)]
+    return infer(library, rows, prefix).tobytes() == b"".join(answers)
+
+
+def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "", *, start: bool = True) -> Array:
+    """Return the bytes of the outputs, one row an input; the state is set at the `start` only."""
     function = {name: library[f"{prefix}nn_{name}"] for name in ("input", "output", "invoke")}
     function["input"].restype = function["output"].restype = HostTensor
-    assert library[f"{prefix}nn_init"]() == 0
+    if start:
+        assert library[f"{prefix}nn_init"]() == 0
     rows = []
     for values in inputs:
         tensor = function["input"]()

@@ -214,10 +214,16 @@ def test_absent_options_are_refused_where_they_matter() -> None:
     assert "has no options" in refused(chain(change))
 
 
-def test_a_model_with_control_flow_is_refused() -> None:
+def test_of_several_signatures_the_first_is_taken() -> None:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)
-    assert "has 2 subgraphs" in refused(b.build([source], [source], subgraphs=2))
+    _, other = b.part()
+    other.name = "other"
+    elsewhere = other.activation((1, 5), 0.1, 0)
+    other.ends = ([elsewhere], [other.softmax(elsewhere)])
+    graph = parse(b.build([source], [b.softmax(source)]), where="two")
+    assert graph.input_tensors[0].shape == (1, 4)
+    assert (graph.subgraphs, graph.others) == ((), ("other",))
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\0\0\0\0TFL3", b"not a model, but text"])

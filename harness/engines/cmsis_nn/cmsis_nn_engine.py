@@ -1,12 +1,13 @@
 """The engine: it lowers each operator, plans the arena and writes the C."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from harness.engines.cmsis_nn import cmake, model_c
-from harness.engines.cmsis_nn.arena import ArenaLayout, allocate
+from harness.engines.cmsis_nn.arena import allocate
 from harness.engines.cmsis_nn.cmsis_nn_sources import SourceTree, find_tree
 from harness.engines.cmsis_nn.core_features import (
     KERNEL_SUMS,
@@ -14,11 +15,12 @@ from harness.engines.cmsis_nn.core_features import (
     Extension,
     extension_of,
 )
-from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lifetimes import input_name
+from harness.engines.cmsis_nn.layer import Call, Layer
+from harness.engines.cmsis_nn.lifetimes import buffer_names
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, unsupported
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
+from harness.engines.cmsis_nn.variables import may_share_variable
 from harness.engines.generated import Generated, LayerInfo
 from harness.engines.refusal import LayerRefusedError, refused
 from harness.errors import InputError
@@ -63,13 +65,29 @@ class CmsisNN:
         if refusals:
             raise refused(graph, refusals)
         layout = allocate(graph, layers)
-        text = model_c.render(graph, layers, layout, addresses)
+        _write(directory / "model.c", model_c.render(graph, layers, layout, addresses))
         files = tree.sources(model_c.functions(layers))
         kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
-        _write(directory / "model.c", text)
-        count = layers[-1].operator.index + 1 if layers else 0
-        _write(directory / "model.cmake", cmake.render(tree, files, kernels, count, core))
-        return _generated(directory, layers, layout, files, tree)
+        count = graph.operators[-1].index + 1 if graph.operators else 0
+        state = bool(layout.state)
+        text = cmake.render(tree, files, kernels, core, layers=count, state=state)
+        _write(directory / "model.cmake", text)
+        main = layers[: len(graph.operators)]
+        weights = sum(array.values.nbytes for layer in layers for array in layer.arrays)
+        return Generated(
+            sources=(directory / "model.c", *files),
+            cmake=directory / "model.cmake",
+            arena_size=layout.size,
+            arena_least=layout.least,
+            weights_size=weights,
+            layers=tuple(
+                LayerInfo(layer.operator.index, layer.operator.kind, layer.macs)
+                for layer in main
+                if layer.operator.outputs
+            ),
+            version=tree.version,
+            headers=tuple(sorted((tree.root / "Include").glob("*.h"))),
+        )
 
 
 def _kernel_sums(tree: SourceTree) -> int:
@@ -80,23 +98,6 @@ def _kernel_sums(tree: SourceTree) -> int:
             remedy="use CMSIS-NN 4.0.0 to 7.0.0",
         )
     return tree.kernel_sums
-
-
-def _generated(
-    directory: Path, layers: list[Layer], layout: ArenaLayout, files: list[Path], tree: SourceTree
-) -> Generated:
-    return Generated(
-        sources=(directory / "model.c", *files),
-        cmake=directory / "model.cmake",
-        arena_size=layout.size,
-        arena_least=layout.least,
-        weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
-        layers=tuple(
-            LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
-        ),
-        version=tree.version,
-        headers=tuple(sorted((tree.root / "Include").glob("*.h"))),
-    )
 
 
 def _check_inputs_and_outputs(graph: Graph) -> None:
@@ -122,7 +123,7 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "converter.representative_dataset. Or give the "
                 "Keras model to harness models add, which does this",
             )
-        if tensor.dtype != np.int8 and not converts:
+        if tensor.dtype not in {np.dtype(np.int8), np.dtype(np.bool_)} and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
@@ -133,26 +134,22 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
 
 
 def _addresses(graph: Graph) -> dict[int, str]:
-    addresses = {
-        index: f"arena + {input_name(position)}" for position, index in enumerate(graph.inputs)
-    }
-    for operator in graph.operators:
-        names = Names(operator.index)
-        for position, index in enumerate(operator.outputs):
-            addresses[index] = f"arena + {names.output(position)}"
-    return addresses
+    return {index: f"arena + {name}" for index, name in buffer_names(graph).items()}
 
 
 def _lower(
     graph: Graph, addresses: dict[int, str], features: CoreFeatures
 ) -> tuple[list[Layer], list[LayerRefusedError]]:
-    """Lower each operator, and return the layers, and the refusals of those that cannot run.
+    """Lower each operator, and return the layers, or the refusals of those that cannot run.
 
     A layer with an alias takes over the alias's address.
     """
-    layers = []
+    layers = {}
     refusals = []
-    for operator in graph.operators:
+    # What shares its bytes with a variable, whose bytes may change while the tensor is needed.
+    unsafe = {tensor.index for tensor in graph.variables}
+    inner = [operator for part in graph.subgraphs for operator in part.operators]
+    for operator in (*inner, *graph.operators):  # a subgraph's addresses before what runs it
         view = OperatorView(graph, operator, addresses, features)
         try:
             layer = LOWERINGS.get(operator.kind, unsupported)(view)
@@ -160,9 +157,19 @@ def _lower(
             refusals.append(refusal)
             continue
         if layer.alias is not None:
-            addresses[operator.outputs[0]] = addresses[layer.alias]
-        layers.append(layer)
-    return layers, refusals
+            source, output = layer.alias, operator.outputs[0]
+            if may_share_variable(graph, operator):
+                unsafe.add(output)
+            elif not unsafe.isdisjoint((source, output)):
+                size = graph.tensors[output].nbytes
+                call = Call("memcpy", (addresses[output], addresses[source], str(size)))
+                layer = replace(layer, alias=None, call=call, status=False)
+            if layer.alias is not None:
+                addresses[output] = addresses[source]
+        layers[operator.index] = layer
+    if refusals:
+        return [], sorted(refusals, key=lambda refusal: refusal.operator.index)
+    return [layers[operator.index] for operator in graph.all_operators], []
 
 
 def _write(path: Path, text: str) -> None:

@@ -41,7 +41,8 @@ class Layer:
     `call` calls the kernel, which returns a status (`status`) or nothing. While it runs, it owns
     `scratch` bytes of the arena; `scratch_need` computes at run time how many the linked library
     needs. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
-    without a call computes nothing: its output has the bytes of tensor `alias`. `in_place` lists
+    without a call computes nothing: its output has the bytes of tensor `alias`. The lines `body`
+    replace the call in a layer that runs subgraphs; they return a status. `in_place` lists
     inputs of the output's size; the output may overwrite one of them after its last use.
     """
 
@@ -53,12 +54,18 @@ class Layer:
     before: tuple[str, ...] = ()
     earlier: tuple[Call, ...] = ()
     call: Call | None = None
+    body: tuple[str, ...] = ()
     status: bool = True
     scratch: int = 0
     scratch_need: Call | None = None
     kernels: frozenset[str] = field(default_factory=frozenset)
     alias: int | None = None
     in_place: tuple[int, ...] = ()
+
+    @property
+    def computes(self) -> bool:
+        """Whether the layer has a function in C."""
+        return self.call is not None or bool(self.body)
 
 
 @dataclass(frozen=True)

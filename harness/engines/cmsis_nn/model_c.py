@@ -16,7 +16,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.lifetimes import input_name
 from harness.model import tensor_block
-from harness.model.graph import Graph, Tensor
+from harness.model.graph import Graph, Subgraph, Tensor
 
 WIDTH = 100
 _INDENT = "    "
@@ -26,7 +26,7 @@ def functions(layers: Sequence[Layer]) -> list[str]:
     """Return the CMSIS-NN functions that the layers call."""
     names: set[str] = set()
     for layer in layers:
-        lines = list(layer.before)
+        lines = [*layer.before]
         lines += [call.function for call in (layer.call, layer.scratch_need) if call]
         names.update(re.findall(r"\barm_\w+", "\n".join(lines)))
     return sorted(names)
@@ -38,16 +38,19 @@ def render(
     layout: ArenaLayout,
     addresses: Mapping[int, str],
 ) -> str:
-    """Return the text of `model.c`."""
-    parts = [
-        _header(graph, layers, layout),
-        _includes(layers, layout),
-        _arena(layout),
-        *(part for layer in layers for part in _layer(graph, layer)),
+    """Return the text of `model.c`; `layers` are those of `graph.all_operators`."""
+    main = layers[: len(graph.operators)]
+    code = [
+        *(part for subgraph in graph.subgraphs for part in _subgraph(graph, subgraph, layers)),
+        *(part for layer in main for part in _layer(graph, layer)),
+        _reset(graph, layout),
         _interface(graph, layers, layout, addresses),
-        _hook(graph, layers, addresses),
+        _hook(graph, main, addresses),
     ]
-    return "\n".join(parts)
+    text = "\n".join(part for part in code if part)
+    return "\n".join(
+        [_header(graph, layers, layout), _includes(layers, text), _arena(layout), text]
+    )
 
 
 def _header(graph: Graph, layers: Sequence[Layer], layout: ArenaLayout) -> str:
@@ -62,24 +65,34 @@ def _header(graph: Graph, layers: Sequence[Layer], layout: ArenaLayout) -> str:
         "",
         f"layer  {'operator':<18} {'output':<14} {'MACs':>10}  tensor",
     ]
+    first = {part.operators[0].index: part.number for part in graph.subgraphs if part.operators}
     for layer in layers:
-        output = graph.tensors[layer.operator.outputs[0]]
+        if layer.operator.index in first:
+            lines.append(f"subgraph {first[layer.operator.index]}")
+        output = _first_output(graph, layer)
         lines.append(
-            f"{layer.operator.index:>5}  {layer.operator.kind:<18} {shape(output):<14} "
-            f"{layer.macs:>10,}  {comment_safe(output.name)}"
+            f"{layer.operator.index:>5}  {layer.operator.kind:<18} "
+            f"{shape(output) if output else '':<14} {layer.macs:>10,}  "
+            f"{comment_safe(output.name) if output else ''}"
         )
     lines += ["", f"{'arena':<12} {'from':>7} {'bytes':>7}  needed by layers"]
     lines += [f"{s.name:<12} {s.offset:>7} {s.size:>7}  {s.note}" for s in layout.slots]
     return comment(lines)
 
 
+def _first_output(graph: Graph, layer: Layer) -> Tensor | None:
+    outputs = layer.operator.outputs
+    return graph.tensors[outputs[0]] if outputs else None
+
+
 def _describe(tensor: Tensor) -> str:
     return f"{shape(tensor)} {tensor.dtype}, {quantization(tensor)}"
 
 
-def _includes(layers: Sequence[Layer], layout: ArenaLayout) -> str:
+def _includes(layers: Sequence[Layer], text: str) -> str:
+    """Return what the code `text` includes."""
     lines = ['#include "nn.h"', ""]
-    if layout.copies:
+    if re.search(r"\bmem(cpy|set)\(", text):
         lines += ["#include <string.h>", ""]
     if functions(layers):
         lines.append('#include "arm_nnfunctions.h"')
@@ -97,16 +110,41 @@ def _arena(layout: ArenaLayout) -> str:
 
 def _layer(graph: Graph, layer: Layer) -> Iterator[str]:
     """Yield a layer's comment, constants and function."""
-    output = graph.tensors[layer.operator.outputs[0]]
+    output = _first_output(graph, layer)
     title = f"Layer {layer.operator.index}: {layer.operator.kind}"
     macs = [f"{layer.macs:,} multiply-accumulates"] if layer.macs else []
-    yield comment([title, comment_safe(output.name), "", *layer.notes, *macs])
-    if layer.call is None:
+    yield comment([title, comment_safe(output.name) if output else "", "", *layer.notes, *macs])
+    if not layer.computes:
         return
     for array in layer.arrays:
         yield _array(array)
+    if layer.call is None:
+        run = f"static int {Names(layer.operator.index).of('run')}(void) {{"
+        yield "\n".join([run, *(_INDENT + line for line in layer.body), "}", ""])
+        return
     yield "\n".join(_struct(struct) for struct in layer.structs) + "\n"
     yield _function(layer, layer.call)
+
+
+def _subgraph(graph: Graph, part: Subgraph, layers: Sequence[Layer]) -> Iterator[str]:
+    """Yield the layers of a subgraph, and the function that runs them."""
+    own = {operator.index for operator in part.operators}
+    lines = [f"static int subgraph_{part.number}(void) {{"]
+    for layer in layers:
+        if layer.operator.index in own:
+            yield from _layer(graph, layer)
+            lines += _run(layer) if layer.computes else []
+    yield "\n".join([*lines, f"{_INDENT}return 0;", "}", ""])
+
+
+def _run(layer: Layer) -> list[str]:
+    """Return the lines that run a layer; its index plus one is the status if it fails."""
+    index = layer.operator.index
+    return [
+        f"{_INDENT}if ({Names(index).of('run')}() != 0) {{",
+        f"{_INDENT * 2}return {index + 1};",
+        f"{_INDENT}}}",
+    ]
 
 
 def _array(array: Array) -> str:
@@ -168,6 +206,19 @@ def _function(layer: Layer, call: Call) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def _reset(graph: Graph, layout: ArenaLayout) -> str:
+    """Return the function that sets the state; without a state there is none."""
+    if not layout.state:
+        return ""
+    lines = ["int nn_reset(void) {"]
+    lines += [f"{_INDENT}memset(arena + {s.name}, {s.initial}, {s.size});" for s in layout.state]
+    for operator in graph.operators:
+        if operator.kind == "CALL_ONCE":
+            lines.append(f"{_INDENT}if (subgraph_{operator.calls[0]}() != 0) {{")
+            lines += [f"{_INDENT * 2}return {operator.index + 1};", f"{_INDENT}}}"]
+    return "\n".join([*lines, f"{_INDENT}return 0;", "}", ""])
+
+
 def _interface(
     graph: Graph, layers: Sequence[Layer], layout: ArenaLayout, addresses: Mapping[int, str]
 ) -> str:
@@ -177,13 +228,12 @@ def _interface(
         if layer.scratch_need:
             lines += _call("if (", layer.scratch_need, f" > {layer.scratch}) {{")
             lines += [f"{_INDENT * 2}return {layer.operator.index + 1};", f"{_INDENT}}}"]
-    lines += [f"{_INDENT}return 0;", "}", ""]
+    lines += [f"{_INDENT}return {'nn_reset()' if layout.state else '0'};", "}", ""]
     lines += ["int nn_invoke(void) {"]
-    for layer in layers:
-        if layer.call:
-            lines.append(f"{_INDENT}if ({Names(layer.operator.index).of('run')}() != 0) {{")
-            lines += [f"{_INDENT * 2}return {layer.operator.index + 1};", f"{_INDENT}}}"]
-        lines.append(f"{_INDENT}NN_LAYER_DONE({layer.operator.index});")
+    for layer in layers[: len(graph.operators)]:
+        lines += _run(layer) if layer.computes else []
+        if layer.operator.outputs:
+            lines.append(f"{_INDENT}NN_LAYER_DONE({layer.operator.index});")
     for name, index in layout.copies:
         size = graph.tensors[index].nbytes
         lines.append(f"{_INDENT}memcpy(arena + {name}, {addresses[index]}, {size});")
@@ -208,6 +258,8 @@ def _hook(graph: Graph, layers: Sequence[Layer], addresses: Mapping[int, str]) -
     lines.append("nn_tensor_t nn_layer_output(uint32_t layer, uint32_t output) {")
     lines.append(f"{_INDENT}static const nn_tensor_t outputs[{count}][{most}] = {{")
     for layer in layers:
+        if not layer.operator.outputs:
+            continue
         tensors = (graph.tensors[index] for index in layer.operator.outputs)
         items = ", ".join(f"{{{addresses[t.index]}, {t.nbytes}}}" for t in tensors)
         lines.append(f"{_INDENT * 2}[{layer.operator.index}] = {{{items}}},")

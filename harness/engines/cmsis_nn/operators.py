@@ -14,7 +14,9 @@ from harness.engines.cmsis_nn import (
     quantize,
     reduce,
     softmax_reshape,
+    subgraphs,
     transpose_conv,
+    variables,
 )
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
@@ -25,7 +27,9 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD": elementwise.add,
     "ARG_MAX": reduce.arg_max,
     "ARG_MIN": reduce.arg_min,
+    "ASSIGN_VARIABLE": variables.assign_variable,
     "AVERAGE_POOL_2D": pool.average_pool_2d,
+    "CALL_ONCE": subgraphs.call_once,
     "CONCATENATION": concat_split.concatenation,
     "CONV_2D": convolution.conv_2d,
     "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
@@ -33,6 +37,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "EXPAND_DIMS": softmax_reshape.reshape,
     "FULLY_CONNECTED": dense.fully_connected,
     "HARD_SWISH": lookup_tables.hard_swish,
+    "IF": subgraphs.if_,
     "LEAKY_RELU": lookup_tables.leaky_relu,
     "LOGISTIC": lookup_tables.logistic,
     "MAXIMUM": elementwise.maximum,
@@ -44,6 +49,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "PAD": data_movement.pad,
     "PADV2": data_movement.pad,
     "QUANTIZE": quantize.quantize,
+    "READ_VARIABLE": variables.read_variable,
     "REDUCE_MAX": reduce.reduce_max,
     "REDUCE_MIN": reduce.reduce_min,
     "RELU": lookup_tables.relu,
@@ -62,6 +68,8 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "TRANSPOSE": data_movement.transpose,
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
+    "VAR_HANDLE": variables.var_handle,
+    "WHILE": subgraphs.while_,
 }
 
 
