@@ -61,9 +61,9 @@ def refused(
         remedy=whole.remedy if whole else "; ".join([*remedies][:_SHOWN]),
     )
     concerned = [each.operator for each in refusals] or graph.all_operators
-    explain(error, graph.source, [_facts(graph, operator) for operator in concerned])
+    of_types = explain(error, graph.source, [_facts(graph, operator) for operator in concerned])
     unknown = sorted({each.operator.kind for each in refusals if each.unknown})
-    if unknown and error.what != layers:
+    if unknown and of_types:
         error.what += f"; and it has operators that the engine lacks: {', '.join(unknown)}"
     return error
 

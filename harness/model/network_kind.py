@@ -89,21 +89,26 @@ _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 _SHOWN = 5
 
 
-def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = ()) -> None:
+def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = ()) -> bool:
     """Give `error` the true cause, if the network `data` has one.
+
+    Returns whether it is the types with which the `refused` layers compute.
 
     `refused` are the layers that an engine refuses; a cause that concerns layers must concern one
     of them. Without any, the file could not be read.
     """
     try:
-        cause = _cause(facts_of(data), refused)
+        facts = facts_of(data)
     except (struct.error, ValueError, IndexError, TypeError, AttributeError):  # damaged
-        return
+        return False
+    file, types = _of_file(facts, refused), _computed(facts, refused)
+    cause = file or types
     if cause is not None:
         error.what, error.remedy = cause
+    return file is None and types is not None
 
 
-def _cause(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
+def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
     if not facts.operators:
         return "has no operators: there is nothing to compute", "convert the model that has them"
     return (
@@ -111,7 +116,7 @@ def _cause(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
         or _custom(facts)
         or _stored(facts)
         or _unknown_type(facts)
-        or (_computed(facts, refused) if refused else _shape(facts))
+        or (None if refused else _shape(facts))
     )
 
 
@@ -220,14 +225,14 @@ def _floats(refused: Sequence[OperatorFacts], *, is_integer: bool) -> Cause | No
     hybrid = [each.kind for each in refused if _is_hybrid(each)]
     if hybrid:
         return (
-            f"is quantized with dynamic range: its weights are int8, but {_list(hybrid)} compute "
-            "with floats, which TFLM refuses",
+            "is quantized with dynamic range: its weights are int8, but these layers compute with "
+            f"floats, which TFLM refuses: {_list(hybrid)}",
             "set converter.representative_dataset, too: " + FULL_INTEGER,
         )
     floats = [each.kind for each in refused if _is_float(each)]
     if floats and is_integer:
         return (
-            f"is quantized only in part: {_list(floats)} compute with floats",
+            f"is quantized only in part; these layers compute with floats: {_list(floats)}",
             "set converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: the "
             "converter then names the layers that it cannot quantize. Replace them in the model, "
             "or compute them before or after the network. Or run it as it is, with engine tflm: "

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
+from harness.engines.engine_support import try_engines
 from harness.engines.refusal import NetworkRefusedError
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
@@ -100,7 +101,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
     ),
     "dynamic range": (
         dense(WEIGHTS, FLOAT),
-        "is quantized with dynamic range: its weights are int8, but FULLY_CONNECTED compute",
+        "is quantized with dynamic range: its weights are int8, but these layers compute",
         "converter.representative_dataset",
     ),
     "dynamic range by DEQUANTIZE": (
@@ -129,7 +130,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
             Step("DEQUANTIZE", (1,), (2,)),
             Step("RFFT2D", (2,), (3,)),
         ]),
-        "is quantized only in part: RFFT2D compute with floats",
+        "is quantized only in part; these layers compute with floats: RFFT2D",
         "names the layers that it cannot quantize",
     ),
     "fake quantization": (one("FAKE_QUANT", FLOAT), "has FAKE_QUANT operators", "representative"),
@@ -186,6 +187,15 @@ def test_all_refused_layers_are_named_with_their_remedies(tmp_path: Path) -> Non
     assert list(caught.value.layers) == [0, 2, 3]
     assert "replace the layer in the model" in caught.value.remedy
     assert "allow_custom_ops" in caught.value.remedy
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m7", "cortex-m55"])
+def test_every_core_gives_the_reason_that_show_gives(core: str, tmp_path: Path) -> None:
+    graph = parse(one("RFFT2D"), where="net.tflite")
+    (support,) = try_engines(graph, [find_engine("cmsis-nn")])
+    with pytest.raises(NetworkRefusedError) as caught:
+        find_engine("cmsis-nn").generate(graph, tmp_path, core=core)
+    assert str(caught.value) == str(support.error)
 
 
 def test_a_damaged_file_is_not_called_another_kind() -> None:
