@@ -63,7 +63,7 @@ def refused(
     concerned = [each.operator for each in refusals] or graph.all_operators
     of_types = explain(error, graph.source, [_facts(graph, operator) for operator in concerned])
     unknown = sorted({each.operator.kind for each in refusals if each.unknown})
-    if unknown and of_types:
+    if unknown and (of_types or (whole and error.what == whole.what)):
         error.what += f"; and it has operators that the engine lacks: {', '.join(unknown)}"
     return error
 

@@ -29,7 +29,7 @@ Cause = tuple[str, str]
 _BEFORE = "give the .tflite file from before: the input of "
 
 # Custom operators by the start of their names: what they stand for.
-_COMPILERS: Sequence[tuple[str, str, str]] = (
+_MAKERS: Sequence[tuple[str, str, str]] = (
     (
         "ethos-u",
         "is compiled for Arm's Ethos-U NPU by Vela",
@@ -65,6 +65,11 @@ _COMPILERS: Sequence[tuple[str, str, str]] = (
         "Lce",
         "is a binarized network of Larq",
         "convert an int8 network instead: the operators of Larq Compute Engine run only there",
+    ),
+    (
+        "Signal",
+        "is a preprocessor of TFLM's signal library, not a network",
+        "give the network that it feeds; `--preprocess` computes its inputs from the samples",
     ),
 )
 
@@ -121,8 +126,8 @@ def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None
 
 
 def _compiled(facts: FileFacts) -> Cause | None:
-    """Return for which accelerator a compiler has made the file."""
-    for start, what, remedy in _COMPILERS:
+    """Return which compiler or library has made the file."""
+    for start, what, remedy in _MAKERS:
         if any(name.startswith(start) for name in facts.custom):
             return what, remedy
     if "COMPRESSION_METADATA" in facts.metadata:

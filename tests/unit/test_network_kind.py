@@ -47,6 +47,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
     "dispatch": (one("DISPATCH_OP"), "ahead of time for an NPU by LiteRT", "from before"),
     "verisilicon": (one("vsi-npu"), "an NPU of VeriSilicon", "from before"),
     "larq": (one("LceBconv2d"), "a binarized network of Larq", "int8 network instead"),
+    "signal": (one("SignalRfft"), "a preprocessor of TFLM's signal library", "--preprocess"),
     "compressed": (
         foreign_file([INT8, INT8], [Step("RFFT2D", (0,), (1,))], metadata="COMPRESSION_METADATA"),
         "has weights compressed with tables",
