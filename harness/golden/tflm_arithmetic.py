@@ -202,6 +202,8 @@ _MAX_FACTOR = 2**31 - 1  # above it, TFLM shifts by 32 bits or more, which C lea
 
 def unproven(graph: Graph) -> str:
     """Return the first operator for which TFLM's bytes are not certain; "" if there is none."""
+    if graph.variables:
+        return "the network keeps a state between inferences, which was not compared with TFLM"
     for operator in graph.operators:
         reason = _unproven(graph, operator)
         if reason:

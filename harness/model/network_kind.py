@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from harness.errors import InputError
 from harness.model.file_facts import FileFacts, OperatorFacts, facts_of
 
-FULL_INTEGER = (
-    "convert the original model again, to full-integer int8: converter.optimizations = "
-    "[tf.lite.Optimize.DEFAULT], converter.representative_dataset = a function that yields inputs, "
-    "and converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]. Or give the "
-    "Keras model to harness models add, which does this"
-)
+FULL_INTEGER = """convert it to full-integer int8, with these lines:
+     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+     converter.representative_dataset = lambda: ([x[None]] for x in train_inputs[:500])
+     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+     converter.inference_input_type = converter.inference_output_type = tf.int8
+     Or give the Keras model to harness models add, which does this"""
+"""The remedy for a network that is not quantized, or not to int8."""
 
 CUSTOM = (
     "if a compiler for an accelerator made this file, give the file from before. Otherwise replace "
@@ -232,7 +233,7 @@ def _floats(refused: Sequence[OperatorFacts], *, is_integer: bool) -> Cause | No
         return (
             "is quantized with dynamic range: its weights are int8, but these layers compute with "
             f"floats, which TFLM refuses: {_list(hybrid)}",
-            "set converter.representative_dataset, too: " + FULL_INTEGER,
+            FULL_INTEGER,
         )
     floats = [each.kind for each in refused if _is_float(each)]
     if floats and is_integer:
@@ -246,7 +247,7 @@ def _floats(refused: Sequence[OperatorFacts], *, is_integer: bool) -> Cause | No
     if floats:
         return (
             f"computes with floats: it is not quantized ({_list(floats)})",
-            f"{FULL_INTEGER}. Or run it as it is, with engine tflm: docs/engines.md",
+            f"{FULL_INTEGER}\n     Or run it as it is, with engine tflm: docs/engines.md",
         )
     return None
 

@@ -1,6 +1,7 @@
 """What holds for the subgraphs of a network: the order of operators, and who runs whom."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Subgraph, Tensor
@@ -90,3 +91,21 @@ def check_calls(graph: Graph, fail: Fail) -> None:
                 )
             if -1 in operator.inputs or (operator.kind == "IF" and not operator.inputs):
                 raise fail(f"operator {operator.index} ({operator.kind}) lacks an input")
+
+
+def renumbered(part: Subgraph, tensors: int, operators: int) -> Subgraph:
+    """Return `part` after that many `tensors` and `operators` of the parts before."""
+
+    def shifted(indices: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(tensors + index if index >= 0 else index for index in indices)
+
+    moved = tuple(
+        replace(
+            each,
+            index=operators + each.index,
+            inputs=shifted(each.inputs),
+            outputs=shifted(each.outputs),
+        )
+        for each in part.operators
+    )
+    return Subgraph(part.number, moved, shifted(part.inputs), shifted(part.outputs))

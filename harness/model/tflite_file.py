@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.model.graph import RESOURCE, Graph, Operator, Subgraph, Tensor
 from harness.model.network_kind import explain
 from harness.model.resource_variables import without_handles
-from harness.model.subgraph_rules import check_calls, check_order, in_call_order
+from harness.model.subgraph_rules import check_calls, check_order, in_call_order, renumbered
 from harness.model.tflite_options import read_options
 
 MAX_ELEMENTS = 1 << 28
@@ -46,6 +46,13 @@ def parse(data: bytes, *, where: str) -> Graph:
         raise InputError(
             f"is damaged: {error}", where=where, remedy="convert or download it again"
         ) from error
+
+
+def operator_kinds(data: bytes, *, where: str) -> set[str]:
+    """Return the kinds of operators in all subgraphs of a file that `parse` has read."""
+    model = tflite.Model.GetRootAs(data, 0)
+    reader = _Reader(data, where)
+    return {reader.kind(model, index) for index in range(model.OperatorCodesLength())}
 
 
 class _Reader:
@@ -128,23 +135,10 @@ class _Reader:
 
     def numbered(self, part: Subgraph, tensors: list[Tensor]) -> Subgraph:
         """Add the subgraph's `tensors` to those of the file, and return it with their numbers."""
-        first, first_operator = len(self.tensors), self.operators
-        self.tensors += [replace(each, index=first + each.index) for each in tensors]
+        part = renumbered(part, len(self.tensors), self.operators)
+        self.tensors += [replace(each, index=len(self.tensors) + each.index) for each in tensors]
         self.operators += len(part.operators)
-
-        def shifted(indices: tuple[int, ...]) -> tuple[int, ...]:
-            return tuple(first + index if index >= 0 else index for index in indices)
-
-        operators = tuple(
-            replace(
-                each,
-                index=first_operator + each.index,
-                inputs=shifted(each.inputs),
-                outputs=shifted(each.outputs),
-            )
-            for each in part.operators
-        )
-        return Subgraph(part.number, operators, shifted(part.inputs), shifted(part.outputs))
+        return part
 
     def tables(self, length: int, what: str) -> range:
         """Return the indices of a vector of `length` tables."""
@@ -282,16 +276,18 @@ class _Reader:
         values.flags.writeable = False
         return values
 
+    def kind(self, model: tflite.Model, index: int) -> str:
+        code = self.table(model.OperatorCodes(index), f"operator code {index}")
+        # Old files have only the deprecated 8-bit field, new files may have both.
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        kind = _KINDS.get(number, f"OPERATOR_{number}")
+        return f"CUSTOM:{self.text(code.CustomCode())}" if kind == "CUSTOM" else kind
+
     def operator(self, model: tflite.Model, table: tflite.Operator, index: int) -> Operator:
         code_index = table.OpcodeIndex()
         if not 0 <= code_index < model.OperatorCodesLength():
             raise self.fail(f"operator {index} refers to the unknown operator code {code_index}")
-        code = self.table(model.OperatorCodes(code_index), f"operator code {code_index}")
-        # Old files have only the deprecated 8-bit field, new files may have both.
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        kind = _KINDS.get(number, f"OPERATOR_{number}")
-        if kind == "CUSTOM":
-            kind = f"CUSTOM:{self.text(code.CustomCode())}"
+        kind = self.kind(model, code_index)
         inputs = self.integers(table, "Inputs")
         outputs = self.integers(table, "Outputs")
         options = read_options(table, f"operator {index} ({kind})", kind, self.text, self.fail)

@@ -37,7 +37,7 @@ class Vectors:
     labels. A metric takes them as `class_labels` or `real_labels`. `all_golden` has an array
     [N, *output shape] for each output, computed by `golden_source` (interpreter and version), or
     is None. `recordings` is int64 [N], the recording of each vector, if several vectors are
-    windows of one recording. N is at least 1. The arrays are read-only.
+    windows of one recording: see `starts`. N is at least 1. The arrays are read-only.
     """
 
     path: Path
@@ -59,6 +59,15 @@ class Vectors:
     def golden(self) -> Array | None:
         """The golden values of the model's first output; None without golden."""
         return None if self.all_golden is None else self.all_golden[0]
+
+    @property
+    def starts(self) -> npt.NDArray[np.bool_]:
+        """Tell of each vector whether a recording begins with it, [N].
+
+        A model with a state keeps it within a recording, and begins each one anew. A vector that
+        belongs to no recording stands alone.
+        """
+        return starts_of(self.recordings, len(self))
 
     @property
     def class_labels(self) -> npt.NDArray[np.int64]:
@@ -106,6 +115,14 @@ class Vectors:
         return sha.hexdigest()
 
 
+def starts_of(recordings: npt.NDArray[np.int64] | None, count: int) -> npt.NDArray[np.bool_]:
+    """Tell of each of `count` vectors in a row whether a recording begins with it."""
+    starts = np.ones(count, np.bool_)
+    if recordings is not None:
+        starts[1:] = recordings[1:] != recordings[:-1]
+    return starts
+
+
 def load_vectors(path: Path) -> Vectors:
     """Read vectors from an `.npz` with `inputs`, optionally `labels`, `golden`, `recordings`.
 
@@ -140,7 +157,7 @@ def load_vectors(path: Path) -> Vectors:
         labels,
         golden,
         source,
-        read_recordings(arrays, labels, count, path),
+        read_recordings(arrays, count, path),
     )
 
 

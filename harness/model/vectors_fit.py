@@ -18,11 +18,29 @@ def check_vectors(vectors: Vectors, graph: Graph) -> None:
     """Check `vectors` against the inputs and outputs of a network.
 
     Raises `InputError` naming the file and array if number, type or shape of inputs or golden
-    outputs differ from the network's.
+    outputs differ from the network's, or if a network with a state gets a recording in pieces.
     """
+    if graph.variables:
+        _check_in_one_piece(vectors)
     _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
     if vectors.all_golden is not None:
         _check_arrays(vectors, "golden", vectors.all_golden, graph.output_tensors)
+
+
+def _check_in_one_piece(vectors: Vectors) -> None:
+    recordings = vectors.recordings
+    if recordings is None:
+        return
+    begins = recordings[vectors.starts]
+    numbers, counts = np.unique(begins, return_counts=True)
+    if (counts > 1).any():
+        raise bad_array(
+            vectors.path,
+            "recordings",
+            f"has vectors of other recordings between those of recording {numbers[counts > 1][0]}, "
+            "but the model keeps a state within a recording",
+            "store the vectors of a recording one after the other, in the order of time",
+        )
 
 
 def _check_arrays(

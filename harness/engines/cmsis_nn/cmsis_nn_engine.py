@@ -17,7 +17,7 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
-from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, unsupported
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.cmsis_nn.variables import may_share_variable
@@ -26,6 +26,7 @@ from harness.engines.refusal import LayerRefusedError, refused
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
+from harness.model.network_kind import FULL_INTEGER
 from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
@@ -79,6 +80,7 @@ class CmsisNN:
             cmake=directory / "model.cmake",
             arena_size=layout.size,
             arena_least=layout.least,
+            state_size=sum(state.size for state in layout.state),
             weights_size=weights,
             layers=tuple(
                 LayerInfo(layer.operator.index, layer.operator.kind, layer.macs)

@@ -113,6 +113,12 @@ def c_float(value: float) -> str:
     return f"{float(np.float32(value)).hex()}F"
 
 
+def bytes_array(name: str, tensor: Tensor) -> Array:
+    """Return a constant of any type as an array of bytes, to be copied."""
+    content = b"" if tensor.data is None else tensor.data.tobytes()
+    return Array(name, np.frombuffer(content, np.int8), f"{shape(tensor)} {tensor.dtype}")
+
+
 def shape(tensor: Tensor) -> str:
     """Return a shape for a person: 1x49x10x1."""
     return "x".join(map(str, tensor.shape)) or "scalar"

@@ -7,8 +7,9 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
-from harness.engines.refusal import REPLACE, LayerRefusedError
+from harness.engines.refusal import LayerRefusedError
 from harness.model.graph import Graph, Operator, Tensor
+from harness.model.network_kind import FULL_INTEGER
 from harness.model.operator_options import (
     Activation,
 )
@@ -17,7 +18,6 @@ from harness.model.quantized_multiplier import SUPPORTED_ACTIVATIONS, Multiplier
 MAX_LEFT_SHIFT = 30
 MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
 CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
 
 
 class OperatorView:
@@ -41,12 +41,19 @@ class OperatorView:
         raise LayerRefusedError(self.graph, self.operator, what, remedy or self._remedy())
 
     def _remedy(self) -> str:
-        """Return what to do about this layer: a layer that is int8 needs no conversion."""
-        indices = (*self.operator.inputs, *self.operator.outputs)
-        types = {self.graph.tensors[index].dtype for index in indices if index >= 0}
-        if types <= {np.dtype(np.int8), np.dtype(np.int32)}:
-            return REPLACE
-        return FULL_INTEGER
+        """Return what helps if nothing better is known, and is not done already."""
+        graph, operator = self.graph, self.operator
+        used = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+        types = sorted({str(tensor.dtype) for tensor in used} - {"int8", "int32", "bool"})
+        ends = {str(tensor.dtype) for tensor in (*graph.input_tensors, *graph.output_tensors)}
+        if types and ends != {"int8"}:
+            return FULL_INTEGER
+        if types:
+            return (
+                f"the converter left this layer in {' and '.join(types)}: use layers that it can "
+                "quantize"
+            )
+        return "change this layer in the network, and convert it again"
 
     def address(self, tensor: Tensor) -> str:
         """Return the C expression for the address of an activation."""

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from harness.engines.cmsis_nn.layer import Array, Layer, shape
+from harness.engines.cmsis_nn.layer import Array, Layer, bytes_array, shape
 from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
 from harness.model.graph import Subgraph, Tensor
 
@@ -107,8 +105,7 @@ class _Values:
         if tensor.data is None:
             return self.view.address(tensor)
         name = self.view.names.of(f"value_{tensor.index}")
-        values = tensor.data.view(np.int8) if tensor.dtype == np.bool_ else tensor.data
-        self._constants.setdefault(tensor.index, Array(name, values, shape(tensor)))
+        self._constants.setdefault(tensor.index, bytes_array(name, tensor))
         return name
 
     def copies(self, sources: Sequence[Tensor], targets: Sequence[Tensor]) -> list[str]:

@@ -3,7 +3,14 @@
 `harness.model.resource_variables` has put the variables in place of their handles.
 """
 
-from harness.engines.cmsis_nn.layer import Call, Layer, quantization, shape
+from harness.engines.cmsis_nn.layer import (
+    Array,
+    Call,
+    Layer,
+    bytes_array,
+    quantization,
+    shape,
+)
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Graph, Operator
 
@@ -24,14 +31,16 @@ def assign_variable(view: OperatorView) -> Layer:
     """Lower ASSIGN_VARIABLE, a copy."""
     value = view.tensor(0)
     variable = view.graph.tensors[view.operator.outputs[0]]
-    source, arrays = view.operand(0)
-    call = Call("memcpy", (view.address(variable), source, str(value.nbytes)))
-    if value.data is not None:
-        content = value.data.tobytes()
-        if content == content[:1] * len(content):
-            arrays = ()
-            call = Call("memset", (view.address(variable), str(content[0]), str(value.nbytes)))
+    target, size = view.address(variable), str(value.nbytes)
     notes = (f"{shape(variable)}, {quantization(variable)}",)
+    arrays: tuple[Array, ...] = ()
+    if value.data is None:
+        call = Call("memcpy", (target, view.address(value), size))
+    elif len(set(value.data.tobytes())) == 1:
+        call = Call("memset", (target, str(value.data.tobytes()[0]), size))
+    else:
+        arrays = (bytes_array(view.names.of("value"), value),)
+        call = Call("memcpy", (target, arrays[0].name, size))
     return Layer(view.operator, notes=notes, arrays=arrays, call=call, status=False)
 
 
