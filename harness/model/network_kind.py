@@ -115,7 +115,7 @@ def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = (
 
 
 def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
-    if not facts.operators:
+    if facts.subgraphs and not facts.operators:
         return "has no operators: there is nothing to compute", "convert the model that has them"
     return (
         _compiled(facts)
