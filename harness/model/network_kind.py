@@ -115,8 +115,6 @@ def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = (
 
 
 def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
-    if facts.subgraphs and not facts.operators:
-        return "has no operators: there is nothing to compute", "convert the model that has them"
     return (
         _compiled(facts)
         or _custom(facts)

@@ -140,7 +140,7 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "is quantized to uint8, as TensorFlow 1 did (FULLY_CONNECTED); TFLM computes with int8",
         "TFLITE_BUILTINS_INT8",
     ),
-    "no operators": (foreign_file([FLOAT], []), "has no operators", "convert"),
+    "no operators": (foreign_file([FLOAT], []), "computes with floats: its input", "convert"),
 }  # fmt: skip
 
 
