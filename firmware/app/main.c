@@ -35,6 +35,14 @@ __attribute__((noinline)) static int empty(void) {
 #define COARSE_TICKS 0x8000U
 #define COARSE_CHANGES 256U /* the limit if port_ticks() does not count */
 
+/* Returns what tells how often the counter wraps around: wraps if the port counts them, or else its
+ * coarse counter. */
+static uint32_t coarse_count(void) {
+    uint32_t ticks;
+    uint32_t wraps = port_wraps(&ticks);
+    return ticks != 0U ? wraps : port_coarse();
+}
+
 /* Waits for the coarse counter to change. Returns 0 if it does not. */
 static int coarse_changes(void) {
     uint32_t before = port_coarse();
@@ -51,6 +59,11 @@ static int coarse_changes(void) {
 /* Returns the ticks from one change of the coarse counter to the next, or 0 if it does not count.
  * Each change is seen up to one pause late, so short periods are averaged over many changes. */
 static uint32_t ticks_of_coarse(void) {
+    uint32_t wrap;
+    (void)port_wraps(&wrap);
+    if (wrap != 0U) {
+        return wrap;
+    }
     if (!coarse_changes()) {
         return 0;
     }
@@ -74,11 +87,11 @@ static link_result_t run(void) {
     port_settle();
     port_restart();
     uint32_t received = port_received();
-    uint32_t coarse = port_coarse();
+    uint32_t coarse = coarse_count();
     port_trigger(1);
     result.ticks = bracket(INVOKE, &status) - overhead;
     port_trigger(0);
-    result.coarse = port_coarse() - coarse;
+    result.coarse = coarse_count() - coarse;
     result.disturbed = port_received() - received;
     result.status = status;
 #ifdef LINK_BATCH

@@ -58,6 +58,10 @@ uint32_t port_received(void);
  * both ends of every measurement, so the cost of reading cancels out. */
 uint32_t port_ticks(void);
 
+/* How often the timer behind port_ticks() has wrapped around, each time after `*ticks` ticks; with
+ * that, no port_coarse() is needed. Sets `*ticks` to 0 if nothing counts this. */
+uint32_t port_wraps(uint32_t *ticks);
+
 /* The name of the counter that port_ticks() reads: "dwt", "tim2", ... */
 const char *port_counter(void);
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.engines.refusal import NetworkRefusedError
 from harness.engines.registry import Engine, Generated
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator
@@ -21,9 +22,13 @@ class EngineSupport:
     generated: Generated | None
     error: InputError | None = None
 
-    def supports(self, operator: Operator) -> bool:
-        """Tell whether the engine supports the operator."""
-        return self.generated is not None or operator.kind in self.engine.operators
+    def supports(self, operator: Operator) -> bool | None:
+        """Tell whether the engine runs the layer; None if only other layers are refused."""
+        if self.generated is not None:
+            return True
+        if isinstance(self.error, NetworkRefusedError) and operator.index not in self.error.layers:
+            return None
+        return False
 
 
 def try_engines(graph: Graph, engines: Iterable[Engine]) -> list[EngineSupport]:

@@ -2,8 +2,6 @@
 
 from fractions import Fraction
 
-_WRAP = 1 << 32  # the device's counter
-
 
 def of_ticks(ticks: int, instruction_ticks: Fraction) -> int:
     """Return how many instructions lie between two readings that differ by `ticks`.
@@ -19,10 +17,9 @@ def instructions(ticks: int, overhead: int, instruction_ticks: Fraction) -> int:
     """Return the instructions of `ticks`, from which the device has subtracted its `overhead`.
 
     Both are differences of two readings, `overhead` around an empty bracket. They are rounded
-    separately, because their difference may be off by two ticks. The counter must have counted
-    less than 2^32, where it wraps around. If one instruction is one tick, the result is `ticks`.
+    separately, because their difference may be off by two ticks. `ticks` are whole, also where the
+    counter wrapped around. If one instruction is one tick, the result is `ticks`.
     """
     if instruction_ticks == 1:
         return ticks
-    whole = (ticks + overhead) % _WRAP
-    return of_ticks(whole, instruction_ticks) - of_ticks(overhead, instruction_ticks)
+    return of_ticks(ticks + overhead, instruction_ticks) - of_ticks(overhead, instruction_ticks)

@@ -153,7 +153,7 @@ def _errors(outputs: Reals, labels: Reals) -> npt.NDArray[np.float64]:
 
 
 def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> tuple[Reals, Labels]:
-    """Return the score and label of each recording; those of all N windows if it is None."""
+    """Return the score and label of each recording; without `recordings`, of all N windows."""
     if recordings is None:
         return scores, labels
     _, first, index, counts = np.unique(

@@ -16,6 +16,7 @@ import tflite
 
 from harness.errors import InputError
 from harness.model.graph import RESOURCE, Graph, Operator, Subgraph, Tensor
+from harness.model.network_kind import explain
 from harness.model.resource_variables import without_handles
 from harness.model.subgraph_rules import check_calls, check_order, in_call_order, renumbered
 from harness.model.tflite_options import read_options
@@ -40,6 +41,10 @@ def parse(data: bytes, *, where: str) -> Graph:
     reader = _Reader(data, where)
     try:
         return reader.graph()
+    except InputError as error:
+        if not error.what.startswith("is damaged"):
+            explain(error, data)
+        raise
     except (struct.error, ValueError, IndexError, TypeError) as error:
         # flatbuffers raises one of these for an invalid offset, depending on where it is.
         raise reader.fail(f"is damaged: {reader.damage(error)}") from error

@@ -15,6 +15,10 @@ For six models, the bundled ones and MLPerf Tiny's, GCC and clang gave 7,336 to 
 """
 
 
+_ANSWERS: dict[bool | None, str | Text] = {True: "yes", False: Text("NO", "bold red"), None: "-"}
+"""Whether an engine runs a layer: it runs all layers of a network, or none."""
+
+
 def print_network(graph: Graph, size: int, supports: list[EngineSupport], console: Console) -> None:
     """Print the layers of `graph`, a file of `size` bytes, and what each engine needs for it."""
     operators = len(graph.all_operators)
@@ -58,7 +62,7 @@ def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:
             *(_quantization(output) if output else ("", "")),
             f"{_constants(graph, operator):,}" if _constants(graph, operator) else "",
             f"{macs[operator.index]:,}" if macs.get(operator.index) else "",
-            *("yes" if s.supports(operator) else Text("NO", "bold red") for s in supports),
+            *(_ANSWERS[support.supports(operator)] for support in supports),
         )
     return table
 

@@ -11,8 +11,8 @@ from harness.engines.generated import Hook
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.link_client import LinkClient
-from harness.link.messages import Welcome
-from harness.measure.counter import check_ticks
+from harness.link.messages import LayerTicks, Welcome
+from harness.measure.counter import whole_ticks
 from harness.measure.instructions import instructions, of_ticks
 from harness.model.graph import Graph
 from harness.model.tensor_block import pack, unpack
@@ -27,6 +27,8 @@ _PER_OUTPUT_BYTE = 1
 # address: a factor, and a share of the inference.
 _CYCLES = 8
 _CYCLES_OF_WHOLE = 0.02
+
+_HALF_WRAP = 1 << 31  # ticks; more are not outside the layers, so a layer's counter wrapped around
 
 
 class LayerProfile(msgspec.Struct, frozen=True):
@@ -86,11 +88,11 @@ def profile_of(
     link.infer(data)  # to warm up
     if graph.variables:
         link.begin_recording()
-    result = link.infer(data)
-    check_ticks(result, welcome, target.name)
+    result = whole_ticks(link.infer(data), welcome, target.name)
     outputs = unpack(graph.output_tensors, result.output)
     check_same_answer(outputs, answer, "profiled", target.name)
     counted = link.profile()
+    _check_wrap(counted, result.ticks, target)
     one = target.instruction_ticks
     hook = of_ticks(counted.hook, one)
     layers = []
@@ -114,6 +116,18 @@ def profile_of(
     profile = Profile(tuple(layers), hook, rest, whole, measured)
     _reconcile(profile, welcome.output_size, image.hook, target)
     return profile
+
+
+def _check_wrap(counted: LayerTicks, ticks: int, target: Target) -> None:
+    """Raise `InfrastructureError` if the `ticks` of the inference exceed the layers' by a wrap."""
+    if ticks - sum(counted.layers) < _HALF_WRAP:
+        return
+    raise InfrastructureError(
+        f"a layer takes more than 2^32 ticks, where its 32-bit counter wraps around: the inference "
+        f"takes {ticks:,}, but the layers together {sum(counted.layers):,}",
+        where=target.name,
+        remedy="profile a model with smaller layers; harness run measures the whole inference",
+    )
 
 
 def _reconcile(profile: Profile, output_size: int, allowed: Hook, target: Target) -> None:

@@ -20,7 +20,12 @@ from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.link.protocol import InputVia
 from harness.measure.core_clock import check_waited
-from harness.measure.counter import check_instructions, check_ticks, check_wrap
+from harness.measure.counter import (
+    check_instructions,
+    check_wrap,
+    nearest_ticks,
+    whole_ticks,
+)
 from harness.measure.instructions import instructions
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
@@ -119,8 +124,7 @@ class Session:
         already.
         """
         waited = self.link.waited
-        result = self.infer(data, which)
-        check_ticks(result, self._counting, self._where(which))
+        result = whole_ticks(self.infer(data, which), self._counting, self._where(which))
         if self.bracket is not None:
             result = self._corrected(result, self.bracket, 0)
             executed = self._executed(self.bracket, 0)
@@ -133,8 +137,7 @@ class Session:
                 self.ticks(result), executed, self.welcome, self.bracket.remedy, self._where(which)
             )
         waited = self.link.waited - waited
-        check_waited(result.ticks, waited, self._target)
-        check_wrap(waited, self.hz, self.welcome, self._where(which))
+        self._check_time(result.ticks, waited, which)
         return result
 
     def measure_batch(
@@ -152,17 +155,23 @@ class Session:
             size = queue.result_bytes(count, self.welcome)
             results = queue.results(self._memory.read(queue.memory.start, size), self.welcome)
             self.bracket = bracket = self._board.bracket(count)
-            if bracket is not None:
-                results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
         except InfrastructureError as error:
             if isinstance(error, DeviceFaultError) and error.inference is not None:
                 reached = f"vector {vectors[error.inference]}"
             raise self._explained(error, reached or self._reached(queue, vectors)) from error
         waited = self.link.waited - waited
-        check_waited(sum(result.ticks for result in results), waited, self._target)
+        counting = self._counting
+        results = [
+            whole_ticks(result, counting, self._where(f"vector {vector}"))
+            if not result.disturbed
+            else result
+            for result, vector in zip(results, vectors, strict=True)
+        ]
+        if bracket is not None:
+            results = [self._corrected(one, bracket, i) for i, one in enumerate(results)]
+        self._check_time(sum(one.ticks for one in results), waited, f"vector {vectors[0]}")
         spoilt = [index for index in range(count) if self._is_spoilt(results[index], index)]
         spans = [span._replace(looks=looks) for looks in looks_of(span.looks, count)]
-        counting = self._counting
         for index, (result, vector) in enumerate(zip(results, vectors, strict=True)):
             if index in spoilt:
                 self.link.count_retry()
@@ -170,8 +179,6 @@ class Session:
                 which = f"vector {vector}"
                 results[index] = self.measure(inputs[index], which, again=not disturbed)
                 spans[index] = self.link.spans.pop()
-            else:
-                check_ticks(result, counting, self._where(f"vector {vector}"))
         self.link.spans += spans
         return results
 
@@ -237,9 +244,19 @@ class Session:
         return bracket.counted(index, overhead=self.welcome.counter_overhead > 0)
 
     def _corrected(self, result: Result, bracket: Bracket, index: int) -> Result:
-        """Return `result` without the ticks that the emulator's SysTick counts too many."""
-        surplus = bracket.inferences[index].surplus
-        return replace(result, ticks=result.ticks - surplus) if surplus else result
+        """Return `result` with its wrap-arounds, which the emulator knows from its own count.
+
+        The ticks that the emulator's SysTick counts too many are left out.
+        """
+        executed = bracket.inferences[index]
+        result = nearest_ticks(result, executed.instructions * self._target.instruction_ticks)
+        return replace(result, ticks=result.ticks - executed.surplus)
+
+    def _check_time(self, ticks: int, waited: float, which: str) -> None:
+        """Check the `ticks` of one or several inferences by the seconds that the host `waited`."""
+        check_waited(ticks, waited, self._target)
+        if self.bracket is None:
+            check_wrap(ticks, waited, self.hz, self.welcome, self._target, which)
 
     def _where(self, which: str) -> str:
         return f"{self._target.name}: {which}"

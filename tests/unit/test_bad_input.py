@@ -184,15 +184,19 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     ),
     "float": (
         float_network,
-        "computes with floats: its input 'in' has type float32",
+        "computes with floats: it is not quantized (",
         "convert it to full-integer int8, with these lines:",
     ),
     "unknown operator": (
         lambda: network_with("COS"),
-        "layer 1 (COS, 'squashed') is an operator that engine cmsis-nn does not support",
-        "supported: ",
+        "layer 1 (COS, 'squashed'): the operator is not supported by engine cmsis-nn",
+        "replace the layer in the model by operators that the engine has",
     ),
-    "custom operator": (lambda: network_with("MyOwn"), "layer 1 (CUSTOM:MyOwn, ", "CONV_2D"),
+    "custom operator": (
+        lambda: network_with("MyOwn"),
+        "layer 1 (CUSTOM:MyOwn, ",
+        "allow_custom_ops",
+    ),
 }
 
 

@@ -120,7 +120,7 @@ BAD_ADDITIONS: dict[str, tuple[Callable[[], object], str, str]] = {
     "float network": (
         lambda: Path("net.tflite").write_bytes(_float_network()),
         "net.tflite",
-        "computes with floats: its input",
+        "computes with floats: it is not quantized (LOGISTIC)",
     ),
     "there already": (
         lambda: Path("models/net").mkdir(parents=True),

@@ -38,6 +38,7 @@ def test_outputs_and_counts_equal_qemus(virtual: str, qemu: str, tmp_path: Path)
         pytest.skip("qemu-system-arm is not on PATH")
     here, there = run(virtual, tmp_path), run(qemu, tmp_path)
     assert here.ticks.tolist() == there.ticks.tolist()
+    assert there.welcome.coarse_ticks > 0  # in QEMU, also the nRF51 has a coarse counter
     assert all(map(np.array_equal, here.all_outputs, there.all_outputs))
 
 
@@ -75,6 +76,20 @@ def test_systick_s_interrupt_adds_to_the_stack_of_no_inference(tmp_path: Path) -
         short, long = (dut._measure([np.full(4, value, np.int8)], "") for value in (0, 1))
     assert 16_000_000 < long.ticks - short.ticks < 1 << 24
     assert long.stack == short.stack
+
+
+def test_systick_tells_how_often_it_wraps(tmp_path: Path) -> None:
+    """Its interrupts are the coarse counter, with which the host counts beyond 2^32 ticks."""
+    cross_compiler()
+    target = find_target("virtual-kw41z4", [bundled("targets")])
+    model = tiny(tmp_path)
+    engine = hand_made("deep(tensor[0] * 4100000U + 1U);", DEEP)
+    image = build_image(target, model, engine, tmp_path / "images")
+    with opened(target, model, image, tmp_path) as dut:
+        results = [dut._measure([np.full(4, value, np.int8)], "") for value in (0, 2, 3)]
+        assert dut.welcome.coarse_ticks == 1 << 24
+    assert [result.coarse for result in results] == [0, 1, 2]
+    assert [result.ticks >> 24 for result in results] == [0, 1, 2]
 
 
 UNALIGNED = """register uint32_t base __asm__("r4") = 0x20004001U;

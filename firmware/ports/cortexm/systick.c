@@ -16,12 +16,12 @@
 #define SCB_ICSR REGISTER(0xE000ED04)
 #define SCB_ICSR_PENDSTSET_BIT 26U
 
-#define ROUNDS_LOG2 6U /* the cost of an interrupt is the average of 64 */
+#define ROUNDS_LOG2 12U /* the cost of an interrupt is the average of 4096 */
 
 static volatile uint32_t wraps;
 static volatile uint32_t left_out; /* the ticks that the interrupts took */
-static uint32_t rest;              /* in 64ths: what is not a whole tick yet */
-static uint32_t cost;              /* ticks of 64 interrupts */
+static uint32_t rest;              /* in 4096ths: what is not a whole tick yet */
+static uint32_t cost;              /* ticks of 4096 interrupts */
 
 void systick_interrupt(void) {
     wraps += 1U;
@@ -42,7 +42,7 @@ static uint32_t systick_ticks(void) {
     return (high << SYST_BITS) + (SYST_MASK - value) - taken;
 }
 
-/* Returns the ticks of 64 writes of `bits` to ICSR. */
+/* Returns the ticks of 4096 writes of `bits` to ICSR. */
 __attribute__((noinline)) static uint32_t ticks_of_writes(uint32_t bits) {
     uint32_t before = SYST_CVR;
     for (uint32_t i = 0; i < 1U << ROUNDS_LOG2; i++) {
@@ -61,6 +61,7 @@ static void systick_init(void) {
     wraps = 0;
     left_out = 0;
     counter_use(systick_ticks, "systick");
+    counter_wraps(&wraps, 1U << SYST_BITS);
 }
 
 /* SysTick wraps at the same place in each inference then, or not at all. Otherwise its interrupt

@@ -95,17 +95,17 @@ void port_init(void) {
         counter_capture(&TIMER_CAPTURE(TIMER0));
     }
     counter_init(&TIMER_CC(TIMER0), "timer0");
-#if !defined(__ARM_ARCH_6M__)
+#if TIMER1_BITS == 32
     timer_start(TIMER1, TIMER_PRESCALER_MAX);
 #endif
 }
 
 uint32_t port_coarse(void) {
-#if defined(__ARM_ARCH_6M__)
-    return 0; /* the other timers of an nRF51 have 16 bits and wrap around too early */
-#else
+#if TIMER1_BITS == 32
     TIMER_CAPTURE(TIMER1) = 1;
     return TIMER_CC(TIMER1);
+#else
+    return 0; /* it wraps around too early */
 #endif
 }
 

@@ -17,16 +17,16 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
-from harness.engines.cmsis_nn.not_supported import reason
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
-from harness.engines.cmsis_nn.remedies import FULL_INTEGER
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.cmsis_nn.variables import assigned_directly, may_share, resources
 from harness.engines.generated import Generated, LayerInfo
+from harness.engines.refusal import LayerRefusedError, refused
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
+from harness.model.network_kind import FULL_INTEGER
 from harness.support.plural import count_of
 from harness.support.whole_files import unwritable
 
@@ -62,9 +62,14 @@ class CmsisNN:
         extension = extension_of(core)
         features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
         graph = assigned_directly(without_shape_arithmetic(graph))
-        _check_inputs_and_outputs(graph)
         addresses = _addresses(graph)
-        layers = _lower(graph, addresses, features)
+        layers, refusals = _lower(graph, addresses, features)
+        try:
+            _check_inputs_and_outputs(graph)
+        except InputError as error:
+            raise refused(graph, refusals, error) from error
+        if refusals:
+            raise refused(graph, refusals)
         layout = allocate(graph, layers)
         _write(directory / "model.c", model_c.render(graph, layers, layout, addresses))
         files = tree.sources(model_c.functions(layers))
@@ -139,17 +144,26 @@ def _addresses(graph: Graph) -> dict[int, str]:
     return {index: f"arena + {name}" for index, name in buffer_names(graph).items()}
 
 
-def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> list[Layer]:
-    """Lower each operator; a layer with an alias takes over the alias's address."""
-    _check_kinds(graph)
+def _lower(
+    graph: Graph, addresses: dict[int, str], features: CoreFeatures
+) -> tuple[list[Layer], list[LayerRefusedError]]:
+    """Lower each operator, and return the layers, or the refusals of those that cannot run.
+
+    A layer with an alias takes over the alias's address.
+    """
     layers = {}
+    refusals = []
     # The variables that tensors share their bytes with.
     roots = {tensor.index: tensor.index for tensor in graph.variables}
     shared = resources(graph)
     inner = [operator for part in graph.subgraphs for operator in part.operators]
     for operator in (*inner, *graph.operators):  # a subgraph's addresses before what runs it
         view = OperatorView(graph, operator, addresses, features)
-        layer = find_lowering(graph, operator)(view)
+        try:
+            layer = find_lowering(graph, operator)(view)
+        except LayerRefusedError as refusal:
+            refusals.append(refusal)
+            continue
         if layer.alias is not None:
             source, output = layer.alias, operator.outputs[0]
             root = roots.get(source)
@@ -163,24 +177,9 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
             if layer.alias is not None:
                 addresses[output] = addresses[source]
         layers[operator.index] = layer
-    return [layers[operator.index] for operator in graph.all_operators]
-
-
-def _check_kinds(graph: Graph) -> None:
-    unknown = [operator for operator in graph.all_operators if operator.kind not in LOWERINGS]
-    if not unknown:
-        return
-    first = unknown[0]
-    output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
-    others = sorted({operator.kind for operator in unknown} - {first.kind})
-    remedy = "supported: " + ", ".join(LOWERINGS)
-    raise InputError(
-        f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
-        f"does not support: {reason(first.kind)}"
-        + (f"; neither are {', '.join(others)}" if others else ""),
-        where=graph.where,
-        remedy=remedy,
-    )
+    if refusals:
+        return [], sorted(refusals, key=lambda refusal: refusal.operator.index)
+    return [layers[operator.index] for operator in graph.all_operators], []
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN, best_remedy
 from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
-from harness.errors import InputError
+from harness.engines.refusal import LayerRefusedError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.operator_options import (
     Activation,
@@ -43,14 +43,9 @@ class OperatorView:
         self._addresses = addresses
 
     def fail(self, what: str, remedy: str = "") -> NoReturn:
-        """Raise an `InputError` that names this layer."""
-        output = self.graph.tensors[self.operator.outputs[0]] if self.operator.outputs else None
-        title = f"{self.operator.kind}, {output.name[:80]!r}" if output else self.operator.kind
-        raise InputError(
-            f"layer {self.operator.index} ({title}): {what}",
-            where=self.graph.where,
-            remedy=remedy or best_remedy(self.graph, self.operator),
-        )
+        """Raise the `InputError` that names this layer."""
+        remedy = remedy or best_remedy(self.graph, self.operator)
+        raise LayerRefusedError(self.graph, self.operator, what, remedy)
 
     def address(self, tensor: Tensor) -> str:
         """Return the C expression for the address of an activation."""

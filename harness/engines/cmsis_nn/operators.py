@@ -1,6 +1,7 @@
 """The operators that the engine supports, and the function that lowers each."""
 
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import numpy as np
 
@@ -41,8 +42,11 @@ from harness.engines.cmsis_nn.int16 import (
     window_s16,
 )
 from harness.engines.cmsis_nn.layer import Layer
+from harness.engines.cmsis_nn.not_supported import TFLM_KERNELS, reason
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.refusal import REPLACE, REPLACE_ONLY, LayerRefusedError
 from harness.model.graph import Graph, Operator
+from harness.model.network_kind import CUSTOM
 
 LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ABS": math_tables.absolute,
@@ -174,7 +178,10 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 
 
 def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
-    """Return the function that lowers `operator`, by its kind and the type of its values."""
+    """Return the function that lowers `operator`, by its kind and the type of its values.
+
+    For an operator that the engine lacks, it is `unsupported`.
+    """
     tensors = [
         graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
     ]
@@ -182,4 +189,22 @@ def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], 
         tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
     ):
         return INT16_LOWERINGS[operator.kind]
-    return LOWERINGS[operator.kind]
+    return LOWERINGS.get(operator.kind, unsupported)
+
+
+def unsupported(view: OperatorView) -> NoReturn:
+    """Refuse an operator without a lowering, and say what to do about it."""
+    kind = view.operator.kind
+    why = f"the operator is not supported by engine cmsis-nn: {reason(kind)}"
+    remedy = REPLACE if kind in TFLM_KERNELS else REPLACE_ONLY
+    if kind == "SHAPE":
+        remedy = "fix the batch to 1 before converting: Input(batch_shape=(1, ...))"
+    elif kind == "CUSTOM:TFLite_Detection_PostProcess":
+        remedy = "convert the detector without its post-processing, and do it in C"
+    elif kind.startswith("CUSTOM:"):
+        why = (
+            "the operator is not supported by engine cmsis-nn: it is a custom operator, and only a "
+            "program with its own kernel runs it"
+        )
+        remedy = CUSTOM
+    raise LayerRefusedError(view.graph, view.operator, why, remedy, unknown=True)

@@ -8,8 +8,9 @@ import numpy as np
 from harness.engines.cmsis_nn import fixed_point as fixed
 from harness.engines.cmsis_nn.layer import shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, FULL_INTEGER
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
+from harness.model.network_kind import FULL_INTEGER
 from harness.model.quantized_multiplier import Multiplier
 
 Values = np.ndarray[Any, Any]

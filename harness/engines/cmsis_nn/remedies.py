@@ -1,14 +1,9 @@
 """What a user can do about a layer that the engine refuses."""
 
 from harness.model.graph import Graph, Operator
+from harness.model.network_kind import FULL_INTEGER
 
 CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = """convert it to full-integer int8, with these lines:
-     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-     converter.representative_dataset = lambda: ([x[None]] for x in train_inputs[:500])
-     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-     converter.inference_input_type = converter.inference_output_type = tf.int8
-     Or give the Keras model to harness models add, which does this"""
 QUANTIZE_AGAIN = "quantize the network again, with data as representative as the device's own"
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.engines.macs import macs_of
+from harness.engines.refusal import LayerRefusedError, refused
 from harness.engines.tflm.network_header import render
-from harness.engines.tflm.tflm_tree import find_tree
+from harness.engines.tflm.tflm_tree import TflmTree, find_tree
 from harness.errors import InputError
 from harness.model.graph import Graph
 from harness.support.build_path import cmake_path
@@ -64,6 +65,7 @@ class Tflm:
                 where=graph.where,
                 remedy="choose another engine",
             )
+        _check_kernels(graph, tree)
         header = directory / "network.h"
         header.write_text(render(graph, tree), encoding="utf-8", newline="\n")
         adapter = directory / _ADAPTER.name
@@ -97,3 +99,16 @@ class Tflm:
             arena_by_trial=True,
             hook=_HOOK,
         )
+
+
+def _check_kernels(graph: Graph, tree: TflmTree) -> None:
+    """Raise the `InputError` that names all layers without a kernel."""
+    refusals = []
+    for operator in graph.operators:
+        try:
+            tree.check_kernel(operator.kind)
+        except InputError as error:
+            reason = f"{error.where}: {error.what}"
+            refusals.append(LayerRefusedError(graph, operator, reason, error.remedy, unknown=True))
+    if refusals:
+        raise refused(graph, refusals)

@@ -68,7 +68,11 @@ class TflmTree:
         """Return the method that adds operator `kind`; `InputError` if there is no kernel."""
         method = self.methods.get(kind)
         if method is None:
-            raise InputError(f"this TFLM has no operator {kind}", where=str(self.root))
+            raise InputError(
+                f"this TFLM has no operator {kind}",
+                where=str(self.root),
+                remedy="replace it in the model by operators that TFLM has",
+            )
         if not any(method.registration in name for name in self.archive.symbols):
             raise InputError(
                 f"has no kernel for {kind}: tflite::{method.registration} is missing",
