@@ -21,11 +21,19 @@ _NAME = 80  # characters of a tensor's name
 class LayerRefusedError(InputError):
     """An engine refuses one layer, `operator`, for the `reason`.
 
-    It is `unknown` if the engine has the operator for no type.
+    It is `unknown` if the engine has the operator for no type, and refused `by_type` if the engine
+    has it, but not for the types of this layer.
     """
 
     def __init__(
-        self, graph: Graph, operator: Operator, reason: str, remedy: str, *, unknown: bool = False
+        self,
+        graph: Graph,
+        operator: Operator,
+        reason: str,
+        remedy: str,
+        *,
+        unknown: bool = False,
+        by_type: bool = False,
     ) -> None:
         output = graph.tensors[operator.outputs[0]] if operator.outputs else None
         title = f"{operator.kind}, {output.name[:_NAME]!r}" if output else operator.kind
@@ -35,6 +43,7 @@ class LayerRefusedError(InputError):
         self.operator = operator
         self.reason = reason
         self.unknown = unknown
+        self.by_type = by_type
 
 
 class NetworkRefusedError(InputError):
@@ -60,7 +69,10 @@ def refused(
         where=graph.where,
         remedy=whole.remedy if whole else "; ".join([*remedies][:_SHOWN]),
     )
-    concerned = [each.operator for each in refusals] or graph.all_operators
+    # The others are refused for what they are, such as a divisor of 0.
+    concerned = [each.operator for each in refusals if each.unknown or each.by_type]
+    if not refusals:
+        concerned = [*graph.all_operators]
     of_types = explain(error, graph.source, [_facts(graph, operator) for operator in concerned])
     unknown = sorted({each.operator.kind for each in refusals if each.unknown})
     if unknown and (of_types or (whole and error.what == whole.what)):

@@ -153,7 +153,7 @@ def test_an_incomplete_target_is_named(empty: Repository) -> None:
 def float_network() -> bytes:
     b = Builder()
     source, result = (b.tensor((1, 4), dtype=np.float32, name=name) for name in ("in", "out"))
-    b.operator("RELU", [source], [result])
+    b.operator("BATCH_MATMUL", [source, source], [result], "BatchMatMulOptions", AdjY=True)
     return b.build([source], [result])
 
 
@@ -188,8 +188,8 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "convert it to full-integer int8, with these lines:",
     ),
     "unknown operator": (
-        lambda: network_with("COS"),
-        "layer 1 (COS, 'squashed'): the operator is not supported by engine cmsis-nn",
+        lambda: network_with("SEGMENT_SUM"),
+        "layer 1 (SEGMENT_SUM, 'squashed'): the operator is not supported by engine cmsis-nn",
         "replace the layer in the model by operators that the engine has",
     ),
     "custom operator": (

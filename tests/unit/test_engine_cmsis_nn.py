@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.cmsis_nn.c_text import comment_safe
 from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
-from harness.engines.cmsis_nn.model_c import comment_safe
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import InputError
 from harness.golden import oracle

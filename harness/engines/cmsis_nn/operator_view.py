@@ -47,6 +47,11 @@ class OperatorView:
         remedy = remedy or best_remedy(self.graph, self.operator)
         raise LayerRefusedError(self.graph, self.operator, what, remedy)
 
+    def fail_type(self, what: str, remedy: str = "") -> NoReturn:
+        """Raise the error of `fail` for a type that the engine does not compute with."""
+        remedy = remedy or best_remedy(self.graph, self.operator)
+        raise LayerRefusedError(self.graph, self.operator, what, remedy, by_type=True)
+
     def address(self, tensor: Tensor) -> str:
         """Return the C expression for the address of an activation."""
         return self._addresses[tensor.index]
@@ -63,7 +68,7 @@ class OperatorView:
         if tensor.data is None:
             return self.address(tensor), ()
         if tensor.dtype.kind not in "bif":
-            self.fail(
+            self.fail_type(
                 f"input {position} is a constant of type {tensor.dtype}; "
                 "use bool, signed integers or float32"
             )
@@ -133,7 +138,7 @@ class OperatorView:
         kind = self.operator.kind
         known = TYPES[kind]
         if str(tensor.dtype) not in known:
-            self.fail(
+            self.fail_type(
                 f"{what} has type {tensor.dtype}; TFLM's {kind} takes {', '.join(known)}",
                 "" if tensor.dtype.kind == "f" else f"use one of these types: {', '.join(known)}",
             )
@@ -182,7 +187,7 @@ class OperatorView:
             )
         known = ("int32", "int64") if wide else ("int32",)
         if str(tensor.dtype) not in known:
-            self.fail(
+            self.fail_type(
                 f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
                 f"{' and '.join(known)}",
                 f"use {known[0]} for {what} when you make the model",
@@ -206,7 +211,7 @@ class OperatorView:
     def check_int8(self, tensor: Tensor, what: str) -> Tensor:
         """Check that `tensor` is int8 and has one scale."""
         if tensor.dtype != np.int8:
-            self.fail(f"{what} has type {tensor.dtype}; int8 is supported")
+            self.fail_type(f"{what} has type {tensor.dtype}; int8 is supported")
         return self.check_quantized(tensor, what)
 
     def check_quantized(self, tensor: Tensor, what: str) -> Tensor:
@@ -222,7 +227,7 @@ class OperatorView:
     def check_type(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
         """Check that `tensor` is not empty, and has one of the `types` that TFLM takes here."""
         if str(tensor.dtype) not in types:
-            self.fail(
+            self.fail_type(
                 f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
                 f"{', '.join(types)}"
             )
@@ -253,7 +258,7 @@ class OperatorView:
         """
         tensor = self.tensor(position)
         if tensor.dtype != np.int8:
-            self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
+            self.fail_type(f"the weights have type {tensor.dtype}; int8 is supported")
         self.check_rank(tensor, rank, "the weights' tensor")
         if tensor.scale is None or tensor.zero_point is None:
             self.fail("the weights have no scale", QUANTIZE_AGAIN)

@@ -43,7 +43,7 @@ def quantize(view: OperatorView) -> Layer:
         return _convert_float(view, source, result, "nn_quantize_f32_s8", result)
     if pair not in _BYTES | _WIDER:
         known = ", ".join(" to ".join(each) for each in sorted(_BYTES | _WIDER))
-        view.fail(
+        view.fail_type(
             f"conversion from {pair[0]} to {pair[1]} is not supported",
             f"supported: float32 to int8, {known}. The engine tflm runs networks with 16-bit "
             "activations, too",
@@ -57,12 +57,12 @@ def dequantize(view: OperatorView) -> Layer:
     """Lower DEQUANTIZE: int8 or uint8 to float32."""
     source, result = _input_and_output(view)
     if str(source.dtype) not in _DEQUANTIZED:
-        view.fail(
+        view.fail_type(
             f"the input has type {source.dtype}; TFLM's DEQUANTIZE takes {', '.join(_DEQUANTIZED)}"
         )
     view.check_quantized(source, "the input")
     if result.dtype != np.float32:
-        view.fail(f"the output has type {result.dtype}; float32 is supported")
+        view.fail_type(f"the output has type {result.dtype}; float32 is supported")
     return _convert_float(view, source, result, _DEQUANTIZED[str(source.dtype)], source)
 
 

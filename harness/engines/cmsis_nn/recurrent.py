@@ -86,7 +86,7 @@ def _check_type(
 ) -> None:
     if tensor.dtype not in types:
         known = " and ".join(map(str, types))
-        view.fail(f"{what}: type {tensor.dtype}; TFLM's kernel takes {known}", FULL_INTEGER)
+        view.fail_type(f"{what}: type {tensor.dtype}; TFLM's kernel takes {known}", FULL_INTEGER)
     if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
         view.fail(f"{what}: TFLM's kernel takes one scale, above 0", CONVERT_AGAIN)
     if tensor.elements == 0:

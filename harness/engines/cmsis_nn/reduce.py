@@ -180,7 +180,7 @@ def _arg_extreme(view: OperatorView, sign: int) -> Layer:
     axis = view.normalized_axis(axes[0], len(source.shape))
     result = view.check_result_shape((*source.shape[:axis], *source.shape[axis + 1 :]))
     if result.dtype != np.int32:
-        view.fail(
+        view.fail_type(
             f"the output has type {result.dtype}; int32 is supported",
             "convert the model with output_type = tf.int32",
         )

@@ -52,7 +52,7 @@ def resize_bilinear(view: OperatorView) -> Layer:
         )
     source, result = _image(view)
     if source.dtype.name != "int8":
-        view.fail(f"input 0 has type {source.dtype}; int8 is supported")
+        view.fail_type(f"input 0 has type {source.dtype}; int8 is supported")
     sides = [_side(view, source.shape[i], result.shape[i]) for i in (1, 2)]
     params = Struct(
         "nn_resize_bilinear_params_t",

@@ -84,7 +84,7 @@ def fill(view: OperatorView) -> Layer:
     types = ("int8", "int32", "float32")
     for tensor, what in ((value, "input 1"), (result, "the output")):
         if str(tensor.dtype) not in types or tensor.dtype != value.dtype or not tensor.elements:
-            view.fail(f"{what} has type {tensor.dtype}; TFLM's FILL takes {', '.join(types)}")
+            view.fail_type(f"{what} has type {tensor.dtype}; TFLM's FILL takes {', '.join(types)}")
     if value.shape:
         view.fail("the value is not a scalar, which TFLM rejects", CONVERT_AGAIN)
     address, constant = view.operand(1)
@@ -98,7 +98,7 @@ def zeros_like(view: OperatorView) -> Layer:
     view.check_arity(1, 1)
     result = view.check_result_shape(view.tensor(0).shape)
     if str(result.dtype) not in {"int8", "int32", "float32"} or not result.elements:
-        view.fail(f"the output has type {result.dtype}; int8, int32 and float32 are supported")
+        view.fail_type(f"the output has type {result.dtype}; int8, int32 and float32 are supported")
     return Layer(
         view.operator,
         notes=(f"{shape(result)}, {result.dtype}",),
@@ -118,7 +118,7 @@ def cast(view: OperatorView) -> Layer:
     for tensor, what in ((source, "input 0"), (result, "the output")):
         known = [*_CAST_TYPES, *(["bool"] if tensor is source else [])]
         if str(tensor.dtype) not in known or not tensor.elements:
-            view.fail(f"{what} has type {tensor.dtype}; TFLM's CAST takes {', '.join(known)}")
+            view.fail_type(f"{what} has type {tensor.dtype}; TFLM's CAST takes {', '.join(known)}")
     notes = (f"{shape(source)}, {source.dtype} to {result.dtype}", quantization(source))
     same = source.dtype == result.dtype
     if same or (source.dtype == np.bool_ and result.dtype == np.int8):
