@@ -81,7 +81,10 @@ def run(repository: Repository, *arguments: str) -> Record:
 
 def test_a_run_keeps_the_state_within_a_recording(repository: Repository) -> None:
     inputs = vectors(repository, [5, 5, 5, 2, 2, 9])
-    assert len(run(repository).ticks) == 6
+    record = run(repository)
+    assert len(record.ticks) == 6
+    state = sum(tensor.nbytes for tensor in parse(network(), where="small").variables)
+    assert record.numbers["arena_state"].value == state < record.numbers["arena"].value
     starts = np.array([True, False, False, True, False, False])
     (golden,) = oracle.of_vectors(network(), [inputs], starts=starts)
     with repository.dut(CmsisNN()) as dut:
