@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from harness.engines import registry
+from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode
 from harness.golden import oracle
 from harness.model.folder import load_model
 from harness.model.tflite_file import parse
+from harness.results.record import Record
 from tests.support import operators_state
 from tests.support.desk import Desk, save
 from tests.support.graphs import from_rng
@@ -66,29 +68,43 @@ def test_the_state_matters(repository: Repository) -> None:
     assert oracle.answers(network(), [inputs])[0].tobytes() == answers[0]
 
 
-@pytest.mark.parametrize(
-    ("target", "recordings"),
-    [("qemu-stm32", [5, 5, 5, 2, 2, 9]), ("virtual-stm32", [1] * 6), ("virtual-stm32", None)],
-)
-def test_a_run_keeps_the_state_within_a_recording(
-    repository: Repository, target: str, recordings: list[int] | None
-) -> None:
-    vectors(repository, recordings)
-    code, out = repository.run("cmsis-nn", "--target", target, "--profile")
+def run(repository: Repository, *arguments: str) -> Record:
+    """Run the model; return the newest record, which must be of a run that passed."""
+    before = {record.id for record in repository.records()}
+    code, out = repository.run("cmsis-nn", *arguments)
     assert code == ExitCode.PASSED, out
-    (record,) = repository.records()
+    (record,) = [record for record in repository.records() if record.id not in before]
     assert record.numbers["bytes_differing"].value == 0
     assert len(set(record.ticks)) == 1, "no inference sets the state"
-    assert record.layers, record.profile_unavailable
+    return record
 
 
-def test_a_part_of_the_vectors_is_whole_recordings(repository: Repository) -> None:
+def test_a_run_keeps_the_state_within_a_recording(repository: Repository) -> None:
+    inputs = vectors(repository, [5, 5, 5, 2, 2, 9])
+    record = run(repository)
+    assert len(record.ticks) == 6
+    state = sum(tensor.nbytes for tensor in parse(network(), where="small").variables)
+    assert record.numbers["arena_state"].value == state < record.numbers["arena"].value
+    starts = np.array([True, False, False, True, False, False])
+    (golden,) = oracle.of_vectors(network(), [inputs], starts=starts)
+    with repository.dut(CmsisNN()) as dut:
+        for number, values in enumerate(inputs):
+            if number == 3:
+                dut.reset()
+            assert (dut.infer(values) == golden[number]).all()
+
+
+def test_vectors_stand_alone_or_follow_each_other(repository: Repository) -> None:
+    target = ("--target", "virtual-stm32")
+    vectors(repository, None)
+    alone = run(repository, *target, "--profile")
+    assert alone.layers, alone.profile_unavailable
+    vectors(repository, [1] * 6)
+    run(repository, *target)
     vectors(repository, [5, 5, 5, 2, 2, 9])
-    code, out = repository.run("cmsis-nn", "--target", "virtual-stm32", "--vectors=4")
-    assert code == ExitCode.PASSED, out
-    (record,) = repository.records()
-    assert record.subset is not None
-    assert record.subset.vectors in ([0, 1, 2], [0, 1, 2, 5])
+    part = run(repository, *target, "--vectors=4")
+    assert part.subset is not None
+    assert part.subset.vectors in ([0, 1, 2], [0, 1, 2, 5]), "whole recordings"
 
 
 def test_a_wrong_layer_is_named_after_other_vectors(

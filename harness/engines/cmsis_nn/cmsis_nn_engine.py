@@ -1,5 +1,6 @@
 """The engine: it lowers each operator, plans the arena and writes the C."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -151,7 +152,7 @@ def _lower(
 
     A layer with an alias takes over the alias's address.
     """
-    layers = {}
+    layers: dict[int, Layer] = {}
     refusals = []
     # The variables that tensors share their bytes with.
     roots = {tensor.index: tensor.index for tensor in graph.variables}
@@ -167,19 +168,29 @@ def _lower(
         if layer.alias is not None:
             source, output = layer.alias, operator.outputs[0]
             root = roots.get(source)
-            shares = root in shared and may_share(graph, operator, source if root is None else root)
+            shares = root in shared and root is not None and may_share(graph, operator, root)
             if output in roots or (root is not None and not shares):
                 size = graph.tensors[output].nbytes
                 call = Call("memcpy", (addresses[output], addresses[source], str(size)))
                 layer = replace(layer, alias=None, call=call, status=False)
-            elif root is not None:
-                roots[output] = root
-            if layer.alias is not None:
+            else:
                 addresses[output] = addresses[source]
-        layers[operator.index] = layer
+        layers[operator.index] = replace(layer, macs=layer.macs + _inner_macs(view, layers))
     if refusals:
         return [], sorted(refusals, key=lambda refusal: refusal.operator.index)
     return [layers[operator.index] for operator in graph.all_operators], []
+
+
+def _inner_macs(view: OperatorView, layers: Mapping[int, Layer]) -> int:
+    """Return the multiply-accumulates of the larger branch of IF, or of one pass of WHILE.
+
+    Those of layers that are refused do not count.
+    """
+    parts = [view.graph.subgraph(number).operators for number in view.operator.calls]
+    macs = [sum(layers[each.index].macs for each in part if each.index in layers) for part in parts]
+    if view.operator.kind == "IF":
+        return max(macs)
+    return sum(macs) if view.operator.kind == "WHILE" else 0
 
 
 def _write(path: Path, text: str) -> None:
