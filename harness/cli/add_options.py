@@ -39,6 +39,12 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         "compared with golden only",
     )
     add.add_argument(
+        "--recordings",
+        metavar="FILE[:PART]",
+        help="which vectors follow each other: the number or name of each vector's recording, in "
+        "the forms of --labels; for a network that keeps a state within a recording",
+    )
+    add.add_argument(
         "--classes",
         metavar="A,B,C",
         help="names of the classes in the order of the outputs, or a text file with them "
@@ -85,6 +91,7 @@ def data_request(options: argparse.Namespace) -> DataRequest:
         inputs=tuple(options.inputs),
         preprocess=tuple(options.preprocess),
         labels=options.labels,
+        recordings=options.recordings,
         classes=options.classes,
         task=options.task,
         options=InputOptions(None, options.layout, options.sample_rate, options.labels),

@@ -150,10 +150,9 @@ def _arithmetic() -> str:
 
 
 def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> dict[int, Array]:
-    """Return the value of every computed tensor by its index, for the last of some vectors.
+    """Return the values of every computed tensor by its index, as [N, *shape].
 
-    `inputs` are those of `answers`: the vector and, for a model with a state, those before it in
-    its recording. The values have the tensors' shapes and dtypes. Variables that have several
+    `inputs` are those of `answers`, for N vectors of one recording. Variables that have several
     values in an inference are left out, and all resource variables. Raises the same errors as
     `answers`.
     """
@@ -167,7 +166,7 @@ def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -
     computed = [index for index, count in Counter(computed).items() if count == 1]
     starts = np.arange(len(inputs[0])) == 0
     values = _compute(graph, inputs, computed, where, starts)
-    return dict(zip(computed, (value[-1] for value in values), strict=True))
+    return dict(zip(computed, values, strict=True))
 
 
 def _compute(

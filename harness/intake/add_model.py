@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.intake.file_spec import assign_inputs, assign_steps
@@ -23,22 +24,25 @@ from harness.intake.networks.network_file import Network
 from harness.intake.random_inputs import random_inputs
 from harness.intake.vector_doubts import class_doubts, vector_doubts
 from harness.intake.write_folder import UserData
+from harness.model.bad_array import format_shape
 from harness.model.folder import count_classes
 from harness.model.model_file import Task
 from harness.model.vectors import Vectors
+from harness.model.vectors_fit import check_one_piece
 
 
 @dataclass(frozen=True)
 class DataRequest:
     """What a user wants to read: `inputs` and `labels`, or `random` inputs with a `seed`.
 
-    `inputs`, `preprocess` and `classes` are written as the options of these names are. Without a
-    `task`, the labels decide.
+    `inputs`, `preprocess`, `recordings` and `classes` are written as the options of these names
+    are. Without a `task`, the labels decide.
     """
 
     inputs: tuple[str, ...] = ()
     preprocess: tuple[str, ...] = ()
     labels: str | None = None
+    recordings: str | None = None
     classes: str | None = None
     task: Task | None = None
     options: InputOptions = field(default_factory=InputOptions)
@@ -54,6 +58,7 @@ def read_data(network: Network, request: DataRequest) -> UserData:
     check_request(request)
     options = {
         "--classes": request.classes,
+        "--recordings": request.recordings,
         "--preprocess": request.preprocess,
         "--layout NCHW": request.options.layout == "NCHW",
         "--sample-rate": request.options.rate,
@@ -75,7 +80,26 @@ def read_data(network: Network, request: DataRequest) -> UserData:
         raise _without_effect("--classes", f"the task {task} has no classes")
     elif labels is not None:
         labels = replace(labels, values=labels.values.astype(np.float64), note="real values")
-    return _user_data(network, task, inputs, labels)
+    data = _user_data(network, task, inputs, labels)
+    if request.recordings is None:
+        return data
+    recordings = _recordings(request.recordings, inputs[0])
+    vectors = replace(data.vectors, recordings=recordings)
+    check_one_piece(vectors, network.graph)
+    return replace(data, vectors=vectors)
+
+
+def _recordings(spec: str, first: InputVectors) -> npt.NDArray[np.int64]:
+    """Return the number of each vector's recording; names become numbers."""
+    samples = first.samples
+    named = read_user_labels(spec, len(first.stored), samples.path.name, samples.files)
+    if named.values.dtype.kind != "i" or named.values.ndim != 1:
+        raise InputError(
+            f"holds {named.values.dtype} of shape {format_shape(named.values.shape)}",
+            where=str(named.path),
+            remedy="give a whole number or a name for the recording of each vector",
+        )
+    return named.values.astype(np.int64)
 
 
 def read_inputs(

@@ -196,17 +196,20 @@ class LinkClient:
         """Run a traced image on `data`; return the output of each layer, and the result.
 
         The outputs are CRCs; only those of `layer` have their bytes. A lost frame cannot be
-        requested again because the inference has continued: then the whole trace is repeated. A
-        state is that of the last `infer`, before a trace as well as after it.
+        requested again because the inference has continued: then the whole trace is repeated.
         """
         for _ in range(ATTEMPTS):
-            self._replay()
             self._send_input(data)
             try:
-                return trace(self._exchange, self._session(), data, layer, RUN_DEADLINE)
+                traced = trace(self._exchange, self._session(), data, layer, RUN_DEADLINE)
             except LostError:
                 self._exchange.retries += 1
                 self._exchange.settle(FIRST_PAUSE)
+                self._replay()
+                continue
+            if self._recording is not None:
+                self._recording.append(data)
+            return traced
         raise DeviceSilentError(
             f"frames of a trace were lost or damaged {ATTEMPTS} times in a row",
             where=self._exchange.name,

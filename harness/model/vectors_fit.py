@@ -20,16 +20,16 @@ def check_vectors(vectors: Vectors, graph: Graph) -> None:
     Raises `InputError` naming the file and array if number, type or shape of inputs or golden
     outputs differ from the network's, or if a network with a state gets a recording in pieces.
     """
-    if graph.variables:
-        _check_in_one_piece(vectors)
+    check_one_piece(vectors, graph)
     _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
     if vectors.all_golden is not None:
         _check_arrays(vectors, "golden", vectors.all_golden, graph.output_tensors)
 
 
-def _check_in_one_piece(vectors: Vectors) -> None:
+def check_one_piece(vectors: Vectors, graph: Graph) -> None:
+    """Check that a network with a state gets each recording's vectors one after the other."""
     recordings = vectors.recordings
-    if recordings is None:
+    if recordings is None or not graph.variables:
         return
     begins = recordings[vectors.starts]
     numbers, counts = np.unique(begins, return_counts=True)

@@ -1,7 +1,7 @@
 """Finds the first wrong layer: a traced image runs one vector, and its layers are compared."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from harness.link.link_client import LinkClient
 from harness.link.messages import REBUILD, LayerOutput
 from harness.measure.layer_difference import LayerDifference, difference
 from harness.model.folder import Model
-from harness.model.graph import Graph
+from harness.model.graph import Graph, Operator
 from harness.model.tensor_block import pack, unpack
 
 Array = np.ndarray[Any, Any]
@@ -29,8 +29,9 @@ def first_difference(
     """Return the first layer of `graph` that differs from golden for one vector.
 
     `link` is a session with a traced image. `inputs` has an array for each input of the model: of
-    vector number `vector` and, if the model has a state, of those before it in its recording.
-    `answer` is the measured image's outputs for it. Raises `HarnessError` with the reason if no
+    vector number `vector` and, if the model has a state, of those before it in its recording. Then
+    the layer is that of the first vector in which any differs: it has spoilt the state. `answer` is
+    the measured image's outputs for `vector`. Raises `HarnessError` with the reason if no
     layer can be named.
     """
     shaped = [
@@ -38,14 +39,34 @@ def first_difference(
         for values, tensor in zip(inputs, graph.input_tensors, strict=True)
     ]
     where = str(model.tflite_path)
-    values = oracle.layers(model.tflite, shaped, where=where)
-    values |= dict(zip(graph.inputs, (array[-1] for array in shaped), strict=True))
-    *before, data = [pack(graph.input_tensors, each) for each in zip(*inputs, strict=True)]
-    for earlier in before:
-        link.infer(earlier)
-    outputs, result = link.trace(data)
-    check_same_answer(unpack(graph.output_tensors, result.output), answer, "traced")
-    _check_outputs(outputs, graph)
+    every = oracle.layers(model.tflite, shaped, where=where)
+    every |= dict(zip(graph.inputs, shaped, strict=True))
+    count = len(shaped[0])
+    for place, each in enumerate(zip(*inputs, strict=True)):
+        data = pack(graph.input_tensors, each)
+        outputs, result = link.trace(data)
+        if place == count - 1:
+            check_same_answer(unpack(graph.output_tensors, result.output), answer, "traced")
+        _check_outputs(outputs, graph)
+        values = {index: value[place] for index, value in every.items()}
+        found = _first_wrong(graph, outputs, values)
+        if found is not None:
+            operator, output, ours = found
+            content = _fetch(link, data, operator.index, output, ours)
+            number = vector - (count - 1 - place)
+            return difference(graph, operator, output, values, content, number)
+    source = oracle.source(model.tflite, where=where)
+    raise InfrastructureError(
+        f"every layer agrees with the current results of {source}",
+        where=str(model.vectors_path),
+        remedy="does its `golden` belong to this model? Without that array it is computed again",
+    )
+
+
+def _first_wrong(
+    graph: Graph, outputs: Sequence[LayerOutput], values: Mapping[int, Array]
+) -> tuple[Operator, int, int] | None:
+    """Return the first operator, its output and the CRC of that, which are not of `values`."""
     crcs = {(traced.layer, traced.output): traced.crc for traced in outputs}
     for operator in graph.operators:
         for output, index in enumerate(operator.outputs):
@@ -53,16 +74,9 @@ def first_difference(
             ours = crcs.get((operator.index, output))
             if ours is None or index not in values:
                 continue
-            golden = zlib.crc32(np.ascontiguousarray(values[index]).tobytes())
-            if ours != golden:
-                content = _fetch(link, data, operator.index, output, ours)
-                return difference(graph, operator, output, values, content, vector)
-    source = oracle.source(model.tflite, where=where)
-    raise InfrastructureError(
-        f"every layer agrees with the current results of {source}",
-        where=str(model.vectors_path),
-        remedy="does its `golden` belong to this model? Without that array it is computed again",
-    )
+            if ours != zlib.crc32(np.ascontiguousarray(values[index]).tobytes()):
+                return operator, output, ours
+    return None
 
 
 def _check_outputs(outputs: Sequence[LayerOutput], graph: Graph) -> None:
@@ -97,7 +111,8 @@ def check_same_answer(
 
 
 def _fetch(link: LinkClient, data: bytes, layer: int, output: int, crc: int) -> bytes:
-    """Return the bytes of an output, which must have the `crc` of an earlier trace."""
+    """Return the bytes of an output, which must have the `crc` of the trace just before."""
+    link.go_back()
     for traced in link.trace(data, layer)[0]:
         if (traced.layer, traced.output) == (layer, output):
             if zlib.crc32(traced.data) == crc:

@@ -86,24 +86,20 @@ def streaming(b: Builder, pick: Pick) -> Ends:
     if initialized:
         b.operator("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=number)
     handles = [handle(b, name) for name, _ in layers]
+    unit, point = b.tensors[source].scale[0], b.tensors[source].zero_point[0]
     for (name, kept), own in zip(layers, handles, strict=True):
-        sizes = (1, kept, depth)
-        before = read(b, own, source, sizes)
-        if pick(0, 2) == 0:
-            before = b.reshape(b.reshape(before, (kept, depth)), sizes)
-        joined = like(b, source, (1, kept + rows, depth))
-        b.operator("CONCATENATION", [before, now], [joined], "ConcatenationOptions", Axis=1)
-        after = like(b, source, sizes)
-        newest(b, joined, rows, after)
-        assign(b, own, after)
-        point, unit = b.tensors[source].zero_point[0], b.tensors[source].scale[0]
+        before, joined, sizes = (window, ring)[pick(0, 1)](b, own, now, kept, pick)
         values = bytes_of(once, sizes, unit, point)
         if pick(0, 1):
-            once.buffers[once.tensors[values].buffer] = bytes([pick(0, 255)]) * (kept * depth)
+            whole = int(np.prod(sizes))
+            once.buffers[once.tensors[values].buffer] = bytes([pick(0, 255)]) * whole
         assign(once, handle(once, name), values)
         now = like(b, source, (1, rows, depth))
         kind = ("MAXIMUM", "MINIMUM")[pick(0, 1)]
-        part = before if kept == rows and pick(0, 1) else bytes_of(b, (1, 1, depth), unit, point)
+        alike = b.shape(before) == b.shape(now)
+        part = before if alike and pick(0, 1) else bytes_of(b, (1, 1, depth), unit, point)
+        if pick(0, 2) == 0:
+            joined = b.reshape(b.reshape(joined, b.shape(joined)[1:]), b.shape(joined))
         sample = like(b, source, (1, rows, depth))
         ends = [numbers(b, values) for values in ((0, 0, 0), (1, rows, depth), (1, 1, 1))]
         b.operator("STRIDED_SLICE", [joined, *ends], [sample], "StridedSliceOptions")
@@ -111,6 +107,37 @@ def streaming(b: Builder, pick: Pick) -> Ends:
     if not initialized:
         b.parts.remove(once)
     return [source], [headed(b, (now, joined, before)[pick(0, 2)], pick)]
+
+
+def window(
+    b: Builder, own: int, now: int, kept: int, pick: Pick
+) -> tuple[int, int, tuple[int, ...]]:
+    """Keep the `kept` rows before `now`; return them, all rows, and the variable's shape."""
+    _, rows, depth = b.shape(now)
+    sizes = (1, kept, depth)
+    before = read(b, own, now, sizes)
+    if pick(0, 2) == 0:
+        before = b.reshape(b.reshape(before, (kept, depth)), sizes)
+    joined = like(b, now, (1, kept + rows, depth))
+    b.operator("CONCATENATION", [before, now], [joined], "ConcatenationOptions", Axis=1)
+    after = like(b, now, sizes)
+    newest(b, joined, rows, after)
+    assign(b, own, after)
+    return before, joined, sizes
+
+
+def ring(b: Builder, own: int, now: int, kept: int, pick: Pick) -> tuple[int, int, tuple[int, ...]]:
+    """Keep all rows, those of `now`, too; return the rows before, all rows, and their shape."""
+    _, rows, depth = b.shape(now)
+    sizes = (1, kept + rows, depth)
+    before = like(b, now, (1, kept, depth))
+    newest(b, read(b, own, now, sizes), rows, before)
+    joined = like(b, now, sizes)
+    b.operator("CONCATENATION", [before, now], [joined], "ConcatenationOptions", Axis=1)
+    assign(b, own, joined)
+    if pick(0, 3) == 0:
+        joined = read(b, own, now, sizes)
+    return before, joined, sizes
 
 
 # Subgraphs

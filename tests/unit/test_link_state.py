@@ -103,7 +103,7 @@ def test_an_inference_can_be_taken_back(summing: Path) -> None:
         assert device.infer(two).output == first == bytes([3]) * SIZE
 
 
-def test_a_trace_is_of_the_state_and_leaves_it(summing: Path) -> None:
+def test_a_trace_is_an_inference_like_others(summing: Path) -> None:
     with link(summing) as device:
         device.hello(BUILD_ID)
         device.begin_recording()
@@ -112,6 +112,9 @@ def test_a_trace_is_of_the_state_and_leaves_it(summing: Path) -> None:
             (output,), result = device.trace(bytes([5]) * SIZE, 0)
             assert result.output == output.data == bytes([9]) * SIZE
             assert output.crc == zlib.crc32(output.data)
+            device.go_back()
+        device.trace(bytes([5]) * SIZE)
+        assert device.infer(bytes([1]) * SIZE).output == bytes([10]) * SIZE
 
 
 def test_firmware_without_a_state_is_told(firmware: Path) -> None:  # noqa: F811 - the fixture

@@ -10,7 +10,10 @@ from harness.engines import registry
 from harness.errors import ExitCode
 from harness.golden import oracle
 from harness.model.folder import load_model
+from harness.model.tflite_file import parse
+from harness.results.record import Record
 from tests.support import operators_state
+from tests.support.desk import Desk, save
 from tests.support.graphs import from_rng
 from tests.support.interpreters import needs_tflm
 from tests.support.repository import Repository
@@ -64,45 +67,71 @@ def test_the_state_matters(repository: Repository) -> None:
     assert oracle.answers(network(), [inputs])[0].tobytes() == answers[0]
 
 
-@pytest.mark.parametrize(
-    ("target", "recordings"),
-    [("qemu-stm32", [5, 5, 5, 2, 2, 9]), ("virtual-stm32", [1] * 6), ("virtual-stm32", None)],
-)
-def test_a_run_keeps_the_state_within_a_recording(
-    repository: Repository, target: str, recordings: list[int] | None
-) -> None:
-    vectors(repository, recordings)
-    code, out = repository.run("cmsis-nn", "--target", target, "--profile")
+def run(repository: Repository, *arguments: str) -> Record:
+    """Run the model; return the newest record, which must be of a run that passed."""
+    before = {record.id for record in repository.records()}
+    code, out = repository.run("cmsis-nn", *arguments)
     assert code == ExitCode.PASSED, out
-    (record,) = repository.records()
+    (record,) = [record for record in repository.records() if record.id not in before]
     assert record.numbers["bytes_differing"].value == 0
     assert len(set(record.ticks)) == 1, "no inference sets the state"
-    assert record.layers, record.profile_unavailable
+    return record
 
 
-def test_a_part_of_the_vectors_is_whole_recordings(repository: Repository) -> None:
+def test_a_run_keeps_the_state_within_a_recording(repository: Repository) -> None:
     vectors(repository, [5, 5, 5, 2, 2, 9])
-    code, out = repository.run("cmsis-nn", "--target", "virtual-stm32", "--vectors=4")
-    assert code == ExitCode.PASSED, out
-    (record,) = repository.records()
-    assert record.subset is not None
-    assert record.subset.vectors in ([0, 1, 2], [0, 1, 2, 5])
+    assert len(run(repository).ticks) == 6
+
+
+def test_vectors_stand_alone_or_follow_each_other(repository: Repository) -> None:
+    target = ("--target", "virtual-stm32")
+    vectors(repository, None)
+    alone = run(repository, *target, "--profile")
+    assert alone.layers, alone.profile_unavailable
+    vectors(repository, [1] * 6)
+    run(repository, *target)
+    vectors(repository, [5, 5, 5, 2, 2, 9])
+    part = run(repository, *target, "--vectors=4")
+    assert part.subset is not None
+    assert part.subset.vectors in ([0, 1, 2], [0, 1, 2, 5]), "whole recordings"
 
 
 def test_a_wrong_layer_is_named_after_other_vectors(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It adds up over a recording, and the vectors before it are run again."""
+    """It spoils the state of all vectors after the first one, whose output may be right."""
     vectors(repository, [1, 1, 1, 1, 2, 2])
     graph = load_model(repository.root / "models" / "small").graph
-    (layer,) = [each.index for each in graph.operators if each.kind == "CONCATENATION"][-1:]
+    kept = {each.inputs[0] for each in graph.operators if each.kind == "ASSIGN_VARIABLE"}
+    slices = [each for each in graph.operators if each.kind == "STRIDED_SLICE"]
+    layer = next(each.index for each in slices if each.outputs[0] not in kept)
     spoilt = off_by_one(layer)
     monkeypatch.setitem(registry.ENGINES, spoilt.name, spoilt)
     code, out = repository.run(spoilt.name, "--target", "virtual-stm32")
     assert code == ExitCode.FAILED, out
     (record,) = repository.records()
     assert record.divergence is not None, record.reasons
-    assert (record.divergence.layer, record.divergence.operator) == (layer, "CONCATENATION")
+    assert (record.divergence.layer, record.divergence.operator) == (layer, "STRIDED_SLICE")
+
+
+def test_recordings_are_added_with_the_model(desk: Desk) -> None:
+    """Golden keeps the state within them, whatever their names are."""
+    (desk.root / "net.tflite").write_bytes(network())
+    (tensor,) = parse(network(), where="net").input_tensors
+    inputs = np.random.default_rng(1).integers(-128, 128, (4, *tensor.shape[1:])).astype(np.int8)
+    save(x=inputs, r=np.array(["b", "b", "a", "a"]), torn=[1, 2, 2, 1])
+    add = ("add", "net.tflite", "--inputs", "x.npy", "--recordings")
+    assert "vectors of other recordings between those of recording 1" in desk.refused(
+        *add, "torn.npy"
+    )
+    code, out, err = desk.run(*add, "r.npy")
+    assert code == ExitCode.PASSED, err
+    assert "4 vectors, windows from 2 recordings" in out
+    vectors = desk.model("net").vectors
+    assert vectors.starts.tolist() == [True, False, True, False]
+    assert vectors.golden is not None
+    golden = oracle.of_vectors(network(), [inputs], starts=vectors.starts)[0]
+    assert (vectors.golden == golden).all()
 
 
 def test_a_recording_in_pieces_is_refused(repository: Repository) -> None:

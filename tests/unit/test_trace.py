@@ -137,7 +137,8 @@ def test_a_rounding_of_another_family_is_named(
     found = diverged(record)
     # Up to the first layer that differs, its inputs are golden's.
     graph = parse(network(), where="small")
-    values = oracle.layers(network(), [inputs[found.vector][None, None]])
+    every = oracle.layers(network(), [inputs[found.vector][None, None]])
+    values = {index: value[0] for index, value in every.items()}
     values[graph.inputs[0]] = inputs[found.vector][None]
     for operator in graph.operators[: found.layer + 1]:
         ways = recompute(graph, operator, values)
@@ -259,7 +260,8 @@ def test_double_rounding_is_golden_for_any_layer_of_sums() -> None:
         graph = parse(data, where="random")
         shape = graph.tensors[graph.inputs[0]].shape
         inputs = rng.integers(-128, 128, (1, *shape)).astype(np.int8)
-        values = oracle.layers(data, [inputs]) | {graph.inputs[0]: inputs[0]}
+        every = oracle.layers(data, [inputs]) | {graph.inputs[0]: inputs}
+        values = {index: value[0] for index, value in every.items()}
         for operator in graph.operators:
             for name, result in recompute(graph, operator, values).items():
                 same = np.array_equal(result, values[operator.outputs[0]])

@@ -21,7 +21,7 @@ from harness.engines.cmsis_nn.not_supported import reason
 from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
-from harness.engines.cmsis_nn.variables import may_share_variable
+from harness.engines.cmsis_nn.variables import assigned_directly, may_share, resources
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.model import tensor_block
@@ -59,7 +59,7 @@ class CmsisNN:
         tree = find_tree(self._directory)
         extension = extension_of(core)
         features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
-        graph = without_shape_arithmetic(graph)
+        graph = assigned_directly(without_shape_arithmetic(graph))
         _check_inputs_and_outputs(graph)
         addresses = _addresses(graph)
         layers = _lower(graph, addresses, features)
@@ -143,20 +143,23 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
     """Lower each operator; a layer with an alias takes over the alias's address."""
     _check_kinds(graph)
     layers = {}
-    # What shares its bytes with a variable, whose bytes may change while the tensor is needed.
-    unsafe = {tensor.index for tensor in graph.variables}
+    # The variables that tensors share their bytes with.
+    roots = {tensor.index: tensor.index for tensor in graph.variables}
+    shared = resources(graph)
     inner = [operator for part in graph.subgraphs for operator in part.operators]
     for operator in (*inner, *graph.operators):  # a subgraph's addresses before what runs it
         view = OperatorView(graph, operator, addresses, features)
         layer = find_lowering(graph, operator)(view)
         if layer.alias is not None:
             source, output = layer.alias, operator.outputs[0]
-            if may_share_variable(graph, operator):
-                unsafe.add(output)
-            elif not unsafe.isdisjoint((source, output)):
+            root = roots.get(source)
+            shares = root in shared and may_share(graph, operator, source if root is None else root)
+            if output in roots or (root is not None and not shares):
                 size = graph.tensors[output].nbytes
                 call = Call("memcpy", (addresses[output], addresses[source], str(size)))
                 layer = replace(layer, alias=None, call=call, status=False)
+            elif root is not None:
+                roots[output] = root
             if layer.alias is not None:
                 addresses[output] = addresses[source]
         layers[operator.index] = layer
