@@ -56,7 +56,7 @@ def test_a_sequence_with_resets_equals_tflm(host: Host, kind: str) -> None:
     assert kept.tobytes() != wanted.tobytes(), "a reset should make a difference"
 
 
-# What TFLM refuses, too. A change gets the file's tensors, and the operator's inputs and options.
+# What TFLM does not take. A change gets the file's tensors, and the operator's inputs and options.
 Change = Callable[[Builder, list[int], dict[str, Any]], None]
 FLOAT, INT8, INT16 = 0, 9, 7  # TensorType
 

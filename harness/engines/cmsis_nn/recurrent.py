@@ -28,7 +28,7 @@ def weights(
     _check_type(view, tensor, f"the {what}", types)
     if tensor.zero_point is not None and tensor.zero_point.any():
         view.fail(
-            f"the {what} have a zero point, which TFLM's kernel ignores",
+            f"the {what} have a zero point; TFLM's kernel expects 0",
             "quantize the weights symmetrically, with zero point 0",
         )
     return tensor
