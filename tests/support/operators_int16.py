@@ -310,7 +310,28 @@ def binary(kind: str, options: str | None) -> Make:
     return make
 
 
+def batch_matmul(b: Builder, pick: Pick) -> Ends:
+    rows, depth, columns = pick(1, 6), pick(1, 40), pick(1, 6)
+    batch = [pick(1, 3) for _ in range(pick(0, 2))]
+    adjoint = [bool(pick(0, 1)) for _ in range(2)]
+    operands = [
+        [*batch, *(side[::-1] if transposed else side)]
+        for side, transposed in zip(((rows, depth), (depth, columns)), adjoint, strict=True)
+    ]
+    source = activation(b, operands[0], pick)
+    if operands[0] == operands[1] and pick(0, 1):
+        other = source
+    else:
+        other = constant(b, operands[1], near(unit(b, source), pick))
+    product = unit(b, source) * unit(b, other) * 3000 * depth**0.5
+    result = wide(b, [*batch, rows, columns], near(product, pick))
+    options = dict(zip(("AdjX", "AdjY"), adjoint, strict=True))
+    b.operator("BATCH_MATMUL", [source, other], [result], "BatchMatMulOptions", **options)
+    return source, result
+
+
 MAKERS: dict[str, Make] = {
+    "BATCH_MATMUL": batch_matmul,
     "CONV_2D": convolution("CONV_2D"),
     "DEPTHWISE_CONV_2D": convolution("DEPTHWISE_CONV_2D"),
     "FULLY_CONNECTED": fully_connected,
@@ -392,4 +413,6 @@ def every_operator() -> bytes:
         KeepNumDims=True,
     )
     now = on("SOFTMAX", [now], (1, 12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
+    other = constant(b, (1, 7, 3), 1e-4)
+    now = on("BATCH_MATMUL", [now, other], (1, 12, 3), 1e-4, options="BatchMatMulOptions")
     return b.build([source], [now])
