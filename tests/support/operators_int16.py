@@ -295,10 +295,11 @@ def binary(kind: str, options: str | None) -> Make:
         sizes = [max(pair) for pair in zip(*ones, strict=True)]
         source = activation(b, ones[0], pick)
         other = constant(b, ones[1], near(unit(b, source), pick))
-        factor = unit(b, other) * 5000 if kind == "MUL" else 1.0
+        squares = kind in {"MUL", "SQUARED_DIFFERENCE"}
+        factor = unit(b, other) * 5000 if squares else 1.0
         # TFLM takes an output whose scale is not far below those of the inputs, and with RELU6
         # one at which six fits into 32 bits.
-        least = 1e-8 if kind == "MUL" else max(unit(b, source), unit(b, other)) / 8000
+        least = 1e-8 if squares else max(unit(b, source), unit(b, other)) / 8000
         result = wide(b, sizes, max(near(unit(b, source) * factor, pick), least, 1e-8))
         operands = [source, source if ones[0] == ones[1] and pick(0, 3) == 0 else other]
         if pick(0, 2) == 0:
@@ -347,6 +348,7 @@ MAKERS: dict[str, Make] = {
     "ADD": binary("ADD", "AddOptions"),
     "SUB": binary("SUB", "SubOptions"),
     "MUL": binary("MUL", "MulOptions"),
+    "SQUARED_DIFFERENCE": binary("SQUARED_DIFFERENCE", None),
     "MAXIMUM": binary("MAXIMUM", None),
     "MINIMUM": binary("MINIMUM", None),
 }
@@ -378,6 +380,7 @@ def every_operator() -> bytes:
         DepthMultiplier=1,
     )
     pairs = {"ADD": "AddOptions", "SUB": "SubOptions", "MAXIMUM": None, "MINIMUM": None}
+    pairs["SQUARED_DIFFERENCE"] = None
     for kind, options in pairs.items():
         other = constant(b, (1, 1, 6, 1), 1e-4)
         now = on(kind, [now, other], sizes, 1e-4, options=options)
