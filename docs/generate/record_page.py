@@ -59,7 +59,8 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "ram": _Meaning("exact", "RAM that the image takes, with the whole stack and the arena."),
     "arena*": _Meaning(
         "exact",
-        "RAM for activations. `arena_least` is the need of the layer that needs most.",
+        "RAM for activations. `arena_least` is the need of the layer that needs most, "
+        "`arena_state` what is kept between inferences.",
     ),
     "stack": _Meaning("measured", "Most stack in use since start."),
     "stack_reserved": _Meaning("exact", "Stack that the image reserves."),

@@ -116,6 +116,9 @@ int main(void) {
         .stack_used = port_stack_used,
 #endif
         .count = count,
+#ifdef LINK_STATE
+        .reset = nn_reset,
+#endif
         .build_id = link_build_id,
         .counter = port_counter(),
         .counter_overhead = overhead,

@@ -70,8 +70,17 @@ static uint64_t microseconds(void) {
 }
 
 static int32_t infer(void) {
+#ifdef NN_STATE
+    int32_t status = nn_reset(); /* the protocol has no sequences: each inference stands alone */
+    if (status != 0) {
+        return status;
+    }
+    put_input();
+    status = nn_invoke();
+#else
     put_input();
     int32_t status = nn_invoke();
+#endif
     (void)ticks();
     return status;
 }

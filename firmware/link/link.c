@@ -204,6 +204,25 @@ static void handle_clock(const session_t *session, uint8_t sequence, uint32_t si
     }
 }
 
+#ifdef LINK_STATE
+/* To do it twice is harmless: only a RUN changes the state. */
+static void handle_reset(session_t *session, uint8_t sequence, uint32_t size) {
+    if (size != 0U) {
+        send_error(session->device, sequence, ERROR_LENGTH, size);
+    } else if (!session->open) {
+        send_error(session->device, sequence, ERROR_NO_SESSION, 0);
+    } else {
+        session->ran = 0; /* the state may share memory with the output */
+        int status = session->device->reset();
+        if (status != 0) {
+            send_error(session->device, sequence, ERROR_ENGINE, (uint32_t)status);
+        } else {
+            send_empty(session->device, MESSAGE_ACK, sequence);
+        }
+    }
+}
+#endif
+
 #ifdef LINK_TRACE
 #define TRACE_SIZE 8U
 
@@ -273,6 +292,12 @@ static void handle(session_t *session, const uint8_t *frame, uint32_t length) {
 #ifdef LINK_TRACE
     if (type == MESSAGE_TRACE) {
         handle_trace(session, sequence, body, size);
+        return;
+    }
+#endif
+#ifdef LINK_STATE
+    if (type == MESSAGE_RESET) {
+        handle_reset(session, sequence, size);
         return;
     }
 #endif

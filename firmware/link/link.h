@@ -44,6 +44,11 @@ typedef struct {
     /* Reads the counter. From then on until `run`, the core must not sleep, because its counter may
      * stand still. NULL: the host cannot measure the clock. */
     uint32_t (*count)(void);
+#ifdef LINK_STATE
+    /* Sets what the model keeps between inferences to the initial value. Returns 0, or the engine's
+     * error. */
+    int (*reset)(void);
+#endif
     const uint8_t *build_id;   /* link_build_id, or LINK_BUILD_ID_SIZE bytes like it */
     const char *counter;       /* the name of the counter: "dwt", "tim2", ... */
     uint32_t counter_overhead; /* ticks of an empty bracket, already subtracted */

@@ -14,10 +14,11 @@ enum {
     MESSAGE_PROFILE = 0x05, /* empty; only in profiled images */
     MESSAGE_CLOCK = 0x06,   /* empty */
     MESSAGE_BATCH = 0x07,   /* u32 inputs in the queue; only with LINK_BATCH */
+    MESSAGE_RESET = 0x08,   /* empty; only with LINK_STATE */
 
     /* device to host */
     MESSAGE_WELCOME = 0x81, /* the nonce, the build ID, sizes, ...: see docs/link.md */
-    MESSAGE_ACK = 0x82,     /* the LOAD is stored, or the RUN starts */
+    MESSAGE_ACK = 0x82,     /* the LOAD is stored, the RUN starts, or the state is set */
     MESSAGE_RESULT = 0x83,  /* u32 each: ticks, coarse, stack, disturbed; the output */
     MESSAGE_ERROR = 0x84,   /* u8 code, u32 detail */
     MESSAGE_BOOT = 0x85,    /* the device has started; no session is open */

@@ -22,6 +22,13 @@ int nn_init(void);
 nn_tensor_t nn_input(void);
 nn_tensor_t nn_output(void);
 
+/*
+ * Sets what the model keeps from one inference to the next, its state, to the initial value.
+ * nn_init() does this, too. Returns 0, or the engine's own error number. It may overwrite input and
+ * output. Only an engine that sets NN_STATE in its model.cmake has this function.
+ */
+int nn_reset(void);
+
 /* Runs one inference. Returns 0, or 1 + the index of the layer that failed. */
 int nn_invoke(void);
 

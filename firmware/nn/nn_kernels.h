@@ -8,9 +8,12 @@
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "nn_loops.h"
+#include "nn_matmul.h"
+#include "nn_move.h"
 
 /* Adds offset, then scales by multiplier * 2^(shift - 31); -31 <= shift <= 0. */
 typedef struct {
@@ -163,7 +166,7 @@ void nn_fill_s8(int8_t value, int32_t size, int8_t *output);
  * an input row, and `pixel_size` are in bytes.
  */
 void nn_resize_nearest(const uint16_t *rows, int32_t height, const uint16_t *columns, int32_t width,
-                       int32_t row_size, int32_t pixel_size, const int8_t *input, int8_t *output);
+                       int32_t row_size, int32_t pixel_size, const void *input, void *output);
 
 /*
  * The index of the greatest (sign 1) or least (-1) value along the middle one of three axes. If
@@ -249,5 +252,6 @@ void nn_l2_normalization_s8(int32_t zero_point, int32_t rows, int32_t depth, con
                             int8_t *output);
 
 #include "nn_kernels_32.h"
+#include "nn_kernels_s16.h"
 
 #endif

@@ -3,12 +3,13 @@
 #include <string.h>
 
 void nn_resize_nearest(const uint16_t *rows, int32_t height, const uint16_t *columns, int32_t width,
-                       int32_t row_size, int32_t pixel_size, const int8_t *input, int8_t *output) {
+                       int32_t row_size, int32_t pixel_size, const void *input, void *output) {
+    int8_t *pixel = output;
     for (int32_t y = 0; y < height; y++) {
-        const int8_t *row = input + rows[y] * row_size;
+        const int8_t *row = (const int8_t *)input + rows[y] * row_size;
         for (int32_t x = 0; x < width; x++) {
-            memcpy(output, row + columns[x] * pixel_size, (size_t)pixel_size);
-            output += pixel_size;
+            memcpy(pixel, row + columns[x] * pixel_size, (size_t)pixel_size);
+            pixel += pixel_size;
         }
     }
 }

@@ -7,17 +7,7 @@
 #include "nn_kernels.h"
 
 #include "nn_fixed.h"
-
-/* Returns the row or column of the input that contributes to `output` at position `at` of the
- * window, or -1 if there is none. */
-static int32_t origin(int32_t output, int32_t at, const nn_side_t *side) {
-    const int32_t distance = output + side->before - at;
-    if (distance < 0 || distance % side->stride != 0) {
-        return -1;
-    }
-    const int32_t place = distance / side->stride;
-    return place < side->input ? place : -1;
-}
+#include "nn_transposed.h"
 
 static int32_t product(const nn_transpose_conv_params_t *p, const int8_t *values,
                        const int8_t *weights) {
@@ -33,12 +23,12 @@ static int32_t gather(const nn_transpose_conv_params_t *p, int32_t row, int32_t 
                       const int8_t *input, const int8_t *weights) {
     int32_t sum = 0;
     for (int32_t y = 0; y < p->height.window; y++) {
-        const int32_t from_row = origin(row, y, &p->height);
+        const int32_t from_row = nn_origin(row, y, &p->height);
         if (from_row < 0) {
             continue;
         }
         for (int32_t x = 0; x < p->width.window; x++) {
-            const int32_t from_column = origin(column, x, &p->width);
+            const int32_t from_column = nn_origin(column, x, &p->width);
             if (from_column >= 0) {
                 const int32_t pixel = from_row * p->width.input + from_column;
                 const int32_t place = y * p->width.window + x;

@@ -143,6 +143,8 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
                 f"  arena {image.arena:,} bytes (lower bound, from the largest layer: "
                 f"{image.arena_least:,})"
             )
+            if image.arena_state:
+                print(f"  of the arena, the state between inferences: {image.arena_state:,} bytes")
             print(f"  buffers in the arena: {image.directory / 'model' / 'model.c'}")
         else:
             print(f"  arena {image.arena:,} bytes, the smallest with which the engine starts")

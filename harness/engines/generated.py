@@ -34,12 +34,12 @@ class Generated:
     """The result of `Engine.generate`: files and exact sizes.
 
     `sources` are the C files outside `firmware`, the generated one first; `headers` are the
-    library's; `libraries` are static libraries to link. `version` is the version of the engine
-    that was used. `arena_size` is the RAM for activations and scratch buffers, `arena_least` a
-    lower bound for it, `weights_size` the model's constants in flash; all in bytes. With `heap`
-    the engine allocates its arena in RAM that the image does not use, and only the device knows
-    its size. With `arena_by_trial`, `harness.image.arena_trial` determines the arena's size with
-    the built image.
+    library's; `libraries` are static libraries to link. `version` is the version of the engine that
+    was used. `arena_size` is the RAM for activations and scratch buffers, `arena_least` a lower
+    bound for it, `state_size` its part that keeps a state between inferences, `weights_size` the
+    model's constants in flash; all in bytes. With `heap` the engine allocates its arena in RAM that
+    the image does not use, and only the device knows its size. With `arena_by_trial`,
+    `harness.image.arena_trial` determines the arena's size with the built image.
     """
 
     sources: tuple[Path, ...]
@@ -50,6 +50,7 @@ class Generated:
     version: str
     headers: tuple[Path, ...] = ()
     arena_least: int = 0
+    state_size: int = 0
     heap: bool = False
     libraries: tuple[Path, ...] = ()
     arena_by_trial: bool = False

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from harness.errors import InputError
+from harness.golden import int4_unpacking, tflm_replacements
 from harness.golden.tflm_arithmetic import TABLES, WITHOUT_TFLM, families_in, unproven
 from harness.model.graph import Graph
 
@@ -35,7 +36,8 @@ class Interpreter:
         Raises `InputError` if LiteRT may give other bytes than TFLM.
         """
         if self is TFLM:
-            return self.version
+            notes = (int4_unpacking.note(graph), tflm_replacements.note(graph))
+            return ", ".join(filter(None, (self.version, *notes)))
         reason = unproven(graph)
         if reason:
             missing = missing_in_tflm(graph)

@@ -25,11 +25,16 @@ def load() -> None:
     import_module("ai_edge_litert.interpreter")
 
 
-def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> list[Array]:
+def compute(
+    model: bytes,
+    inputs: Sequence[Array],
+    tensors: Sequence[int],
+    starts: Sequence[bool] = (),  # noqa: ARG001 - no model with a state gets here
+) -> list[Array]:
     """Return the values of `tensors`, or if it is empty the outputs, each as [N, *shape].
 
-    The model must have no operator that is `unproven`. Raises `RuntimeError` or `ValueError` if
-    LiteRT rejects an operator.
+    The model must have no state, and no operator that is `unproven`. Raises `RuntimeError` or
+    `ValueError` if LiteRT rejects an operator.
     """
     graph = parse(model, where="the model")
     single = SingleOperators(model, graph)

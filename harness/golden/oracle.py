@@ -6,12 +6,14 @@ for those operators only that are proven to have TFLM's bytes.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.errors import InputError
 from harness.golden.interpreters import LITERT, interpreter_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from harness.model.vectors import Vectors
 
 Array = np.ndarray[Any, Any]
+Starts = npt.NDArray[np.bool_]
 
 _OUTPUTS = "outputs.npz"
 _ARITHMETIC = ("golden", "engines/cmsis_nn", "model")  # folders of the package
@@ -46,25 +49,38 @@ def outputs(model: bytes, inputs: Array, *, where: str = "the model") -> Array:
     return answers(model, [inputs], where=where)[0]
 
 
-def answers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> list[Array]:
+def answers(
+    model: bytes,
+    inputs: Sequence[Array],
+    *,
+    starts: Starts | None = None,
+    where: str = "the model",
+) -> list[Array]:
     """Run the `.tflite` file `model` on N vectors and return its outputs.
 
     `inputs` has an array [N, *tensor's shape] of the tensor's dtype for each of the model's
-    inputs; the result has such an array for each output. `where` is the model's name, for
-    messages. Raises `InputError` if the model is invalid, the interpreter rejects it, the inputs
-    do not match it, or nothing on this machine computes its golden.
+    inputs; the result has such an array for each output. A state begins anew before each vector
+    that `starts` [N] marks; without it, before each. `where` is the model's name, for messages.
+    Raises `InputError` if the model is invalid, the interpreter rejects it, the inputs do not match
+    it, or nothing on this machine computes its golden.
     """
-    return _compute(parse(model, where=where), inputs, [], where)
+    return _compute(parse(model, where=where), inputs, [], where, starts)
 
 
-def of_vectors(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> list[Array]:
+def of_vectors(
+    model: bytes,
+    inputs: Sequence[Array],
+    *,
+    starts: Starts | None = None,
+    where: str = "the model",
+) -> list[Array]:
     """Do the same as `answers` in the shapes of vectors: [N, *shape without a batch of 1]."""
     graph = parse(model, where=where)
     batches = [
         values.reshape(len(values), *tensor.shape)
         for values, tensor in zip(inputs, graph.input_tensors, strict=True)
     ]
-    batched = answers(model, batches, where=where)
+    batched = answers(model, batches, starts=starts, where=where)
     return [
         values.reshape(len(values), *sample_shape(tensor))
         for values, tensor in zip(batched, graph.output_tensors, strict=True)
@@ -88,6 +104,8 @@ def of_model(
         return vectors.all_golden, vectors.golden_source
     oracle, compute = _oracle(model, folder)
     key = f"{model.digest} {vectors.digest} {oracle}"
+    if model.export is None and model.graph.variables:
+        key = f"{key} {vectors.starts.tobytes().hex()}"
     if model.export is None and oracle.startswith(LITERT.package):
         key = f"{key} {_arithmetic()}"
     entry = folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
@@ -95,7 +113,7 @@ def of_model(
     def make(new: Path) -> None:
         say(f"computing golden outputs of {model.name} with {oracle}")
         with (new / _OUTPUTS).open("wb") as file:
-            np.savez(file, *compute(vectors.all_inputs))
+            np.savez(file, *compute(vectors.all_inputs, vectors.starts))
 
     with explained_errors("golden outputs cannot be kept", folder):
         checked_cache.provide(entry, key, make, warn)
@@ -103,18 +121,20 @@ def of_model(
             return tuple(archive[name] for name in archive.files), oracle
 
 
-def _oracle(model: "Model", folder: Path) -> tuple[str, Callable[[Sequence[Array]], list[Array]]]:
+def _oracle(
+    model: "Model", folder: Path
+) -> tuple[str, Callable[[Sequence[Array], Starts], list[Array]]]:
     """Return name and function of the oracle: an interpreter, or a host build of an export."""
     export = model.export
     if export is None:
         where = str(model.tflite_path)
-        return source(model.tflite, where=where), lambda inputs: of_vectors(
-            model.tflite, inputs, where=where
+        return source(model.tflite, where=where), lambda inputs, starts: of_vectors(
+            model.tflite, inputs, starts=starts, where=where
         )
     # Only exports need the link and the build tools, whose import takes time.
     from harness.golden import edge_impulse_golden  # noqa: PLC0415
 
-    return edge_impulse_golden.version(), lambda inputs: edge_impulse_golden.answers(
+    return edge_impulse_golden.version(), lambda inputs, _: edge_impulse_golden.answers(
         export, inputs[0], folder
     )
 
@@ -131,24 +151,37 @@ def _arithmetic() -> str:
 
 
 def layers(model: bytes, inputs: Sequence[Array], *, where: str = "the model") -> dict[int, Array]:
-    """Return the value of every computed tensor by its index, for one vector.
+    """Return the value of every computed tensor by its index, for the last of some vectors.
 
-    `inputs` are those of `answers` with N = 1. The values have the tensors' shapes and dtypes.
-    Raises the same errors as `answers`.
+    `inputs` are those of `answers`: the vector and, for a model with a state, those before it in
+    its recording. The values have the tensors' shapes and dtypes. Variables that have several
+    values in an inference are left out, and all resource variables. Raises the same errors as
+    `answers`.
     """
     graph = parse(model, where=where)
-    computed = [index for operator in graph.operators for index in operator.outputs]
-    values = _compute(graph, inputs, computed, where)
-    return dict(zip(computed, (value[0] for value in values), strict=True))
+    computed = [
+        index
+        for operator in graph.operators
+        for index in operator.outputs
+        if operator.kind != "ASSIGN_VARIABLE"  # TFLM has no tensor for the variable
+    ]
+    computed = [index for index, count in Counter(computed).items() if count == 1]
+    starts = np.arange(len(inputs[0])) == 0
+    values = _compute(graph, inputs, computed, where, starts)
+    return dict(zip(computed, (value[-1] for value in values), strict=True))
 
 
 def _compute(
-    graph: Graph, inputs: Sequence[Array], tensors: Sequence[int], where: str
+    graph: Graph,
+    inputs: Sequence[Array],
+    tensors: Sequence[int],
+    where: str,
+    starts: Starts | None = None,
 ) -> list[Array]:
     _check(graph, inputs, where)
     interpreter = interpreter_of(graph)
     interpreter.source(graph)  # raises if it cannot have TFLM's bytes
-    return compute_in_child(interpreter, graph.source, inputs, tensors, where)
+    return compute_in_child(interpreter, graph.source, inputs, tensors, where, starts)
 
 
 def _check(graph: Graph, inputs: Sequence[Array], where: str) -> None:

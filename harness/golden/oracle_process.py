@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.errors import InfrastructureError, InputError
 from harness.golden import litert_kernels, tflm_kernels
@@ -40,9 +41,11 @@ def compute_in_child(
     inputs: Sequence[Array],
     tensors: Sequence[int],
     where: str,
+    starts: npt.NDArray[np.bool_] | None = None,
 ) -> list[Array]:
     """Return the values of `tensors`, or if it is empty the outputs, each as [N, *shape].
 
+    A state begins anew before each vector that `starts` [N] marks; without it, before each.
     Raises `InputError` if `interpreter` rejects the model `where`, and `InfrastructureError` if
     its package cannot be loaded.
     """
@@ -51,6 +54,7 @@ def compute_in_child(
         request,
         model=np.frombuffer(model, np.uint8),
         tensors=np.array(tensors, np.int64),
+        starts=np.ones(len(inputs[0]), np.bool_) if starts is None else starts,
         **{str(i): values for i, values in enumerate(inputs)},  # type: ignore[arg-type]
     )
     package = str(Path(__file__).parents[2])
@@ -119,7 +123,7 @@ def _serve(interpreter: str) -> None:
     data = sys.stdin.buffer.read()
     _limit_memory(_MEMORY + 4 * len(data))
     request = np.load(io.BytesIO(data), allow_pickle=False)
-    inputs = [request[str(i)] for i in range(len(request.files) - 2)]
+    inputs = [request[str(i)] for i in range(len(request.files) - 3)]
     kernels = _INTERPRETERS[interpreter]
     try:
         kernels.load()
@@ -127,7 +131,12 @@ def _serve(interpreter: str) -> None:
         _end(_NOT_LOADED, str(error))
     answer = io.BytesIO()
     try:
-        results = kernels.compute(request["model"].tobytes(), inputs, request["tensors"].tolist())
+        results = kernels.compute(
+            request["model"].tobytes(),
+            inputs,
+            request["tensors"].tolist(),
+            request["starts"].tolist(),
+        )
         np.savez(answer, **{str(i): values for i, values in enumerate(results)})
     except (RuntimeError, ValueError, InputError) as error:
         _end(_REJECTED, str(error))

@@ -163,33 +163,45 @@ EQUAL: Mapping[str, str] = {
     "ARG_MAX": "int8 int32",
     "ARG_MIN": "int8 int32",
     "AVERAGE_POOL_2D": "int8",
-    "CONCATENATION": "int8",
+    "BATCH_MATMUL": "int8",
+    "BATCH_TO_SPACE_ND": "int8 float32",
+    "CONCATENATION": "int8 int16 int32 float32 bool",
     "CONV_2D": "int8",
     "DEPTHWISE_CONV_2D": "int8",
+    "DEPTH_TO_SPACE": "int8 float32",
     "DEQUANTIZE": "int8 uint8 float32",
-    "EXPAND_DIMS": "int8",
+    "DYNAMIC_UPDATE_SLICE": "int8 int32",
+    "EMBEDDING_LOOKUP": "int8 int32 float32",
+    "EXPAND_DIMS": "int8 int16 float32",
+    "GATHER": "int8 int32 float32",
+    "GATHER_ND": "int8 int32 float32",
     "MAXIMUM": "int8",
     "MAX_POOL_2D": "int8",
     "MEAN": "int8",
     "MINIMUM": "int8",
-    "PACK": "int8 int32",
-    "PAD": "int8",
-    "PADV2": "int8",
+    "MIRROR_PAD": "int8 float32",
+    "PACK": "int8 int16 int32 float32",
+    "PAD": "int8 int16 int32 float32",
+    "PADV2": "int8 int16 int32 float32",
     "REDUCE_MAX": "int8",
     "REDUCE_MIN": "int8",
-    "RESHAPE": "int8 int32",
-    "RESIZE_NEAREST_NEIGHBOR": "int8",
+    "RESHAPE": "int8 int16 int32 float32 bool",
+    "RESIZE_BILINEAR": "int8",
+    "RESIZE_NEAREST_NEIGHBOR": "int8 int16 float32",
+    "REVERSE_V2": "int8 int16 int32 float32 bool",
     "SHAPE": "int8 int32",
-    "SLICE": "int8",
+    "SLICE": "int8 int16 int32 float32 bool",
     "SOFTMAX": "int8",
-    "SPLIT": "int8",
-    "SPLIT_V": "int8",
-    "SQUEEZE": "int8",
-    "STRIDED_SLICE": "int8 int32",
+    "SPACE_TO_DEPTH": "int8 float32",
+    "SPLIT": "int8 int16 int32 float32",
+    "SPLIT_V": "int8 int16 int32 float32",
+    "SQUEEZE": "int8 int16 int32 float32 bool",
+    "STRIDED_SLICE": "int8 int16 int32 float32 bool",
     "SUB": "int8",
-    "TRANSPOSE": "int8",
+    "TILE": "int8 float32",
+    "TRANSPOSE": "int8 int16 float32",
     "TRANSPOSE_CONV": "int8",
-    "UNPACK": "int8",
+    "UNPACK": "int8 int16 int32 float32",
 }
 """Operators whose bytes were always equal, and the types of the tensors that are not constants."""
 
@@ -205,6 +217,8 @@ _MAX_FACTOR = 2**31 - 1  # above it, TFLM shifts by 32 bits or more, which C lea
 
 def unproven(graph: Graph) -> str:
     """Return the first operator for which TFLM's bytes are not certain; "" if there is none."""
+    if graph.variables:
+        return "the network keeps a state between inferences, which was not compared with TFLM"
     for operator in graph.operators:
         reason = _unproven(graph, operator)
         if reason:
@@ -237,9 +251,11 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
     if operator.kind in _POOLS and len({(scale(each), zero_point(each)) for each in tensors}) > 1:
         return "has an output with a scale of its own, which TFLM refuses"
     weights = [graph.tensors[index] for index in operator.inputs[1:2]]
-    if operator.kind == "FULLY_CONNECTED" and any(each.data is None for each in weights):
-        return "was not compared with TFLM for weights that are not constant"
-    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 for each in weights):
+    if operator.kind in _WEIGHTED and any(
+        each.data is None or np.any(each.zero_point) for each in weights
+    ):
+        return "was not compared with TFLM for weights that are computed or have a zero point"
+    if operator.kind in _WEIGHTED and any(each.dtype != np.int8 or each.int4 for each in weights):
         return "was not compared with TFLM for weights other than int8"
     outputs = [graph.tensors[index] for index in operator.outputs]
     if operator.kind == "QUANTIZE" and any(each.dtype.kind == "f" for each in outputs):
@@ -250,7 +266,8 @@ def _unproven_detail(graph: Graph, operator: Operator, tensors: Sequence[Tensor]
 def _unproven_scales(operator: Operator, tensors: Sequence[Tensor]) -> str:
     if operator.kind in _ADDITIONS and len(tensors) == 3:  # noqa: PLR2004 - the inputs and the output
         try:
-            add_parameters(*(scale(tensor) for tensor in tensors))
+            first, second, result = map(scale, tensors)
+            add_parameters(first, second, result)
         except ValueError as error:
             return f"ends TFLM: {error}"
     family = FAMILIES.get(operator.kind)

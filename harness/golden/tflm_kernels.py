@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.golden import int4_unpacking, tflm_replacements
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -22,32 +23,32 @@ def load() -> None:
     import_module("tflite_micro.python.tflite_micro.runtime")
 
 
-def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> list[Array]:
+def compute(
+    model: bytes,
+    inputs: Sequence[Array],
+    tensors: Sequence[int],
+    starts: Sequence[bool] = (),
+) -> list[Array]:
     """Return the values of `tensors`, or if it is empty the outputs, each as [N, *shape].
 
-    Nothing is checked: an invalid model ends this process. Raises `RuntimeError` if TFLM rejects
-    the model; TFLM prints the reason on standard error.
+    A state begins anew before each vector that `starts` marks; without `starts`, it is kept all the
+    time. Nothing is checked: an invalid model ends this process. Raises
+    `RuntimeError` if TFLM rejects the model; TFLM prints the reason on standard error.
     """
-    # Imported late: the import takes time, and most commands do not need golden outputs.
-    from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415
-
-    # Without kPreserveAllTensors, TFLM reuses the memory of tensors after their last use.
-    config = runtime.InterpreterConfig
-    keep = config.kPreserveAllTensors if tensors else config.kAllocationRecording
-    for size in _ARENAS:
-        try:
-            interpreter = runtime.Interpreter.from_bytes(
-                model, arena_size=size, intrepreter_config=keep
-            )
-            break
-        except RuntimeError:
-            if size == _ARENAS[-1]:
-                raise
-        except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
-            raise ValueError(f"the file is damaged: {error}") from error
     graph = parse(model, where="the model")
+    if int4_unpacking.note(graph):
+        model = int4_unpacking.unpacked(graph)
+    if tflm_replacements.note(graph):
+        model = tflm_replacements.with_tflms_kernels(model, graph)
+    interpreter = _interpreter(model, keep=bool(tensors))
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
-    for vector in zip(*inputs, strict=True):
+    for number, vector in enumerate(zip(*inputs, strict=True)):
+        if number > 0 and graph.variables and starts and starts[number]:
+            if any(operator.kind == "CALL_ONCE" for operator in graph.all_operators):
+                # TFLM's own reset sets variables to zero, but runs CALL_ONCE no second time.
+                interpreter = _interpreter(model, keep=bool(tensors))
+            else:
+                interpreter.reset()
         for position, values in enumerate(vector):
             interpreter.set_input(np.ascontiguousarray(values), position)
         interpreter.invoke()
@@ -57,3 +58,22 @@ def compute(model: bytes, inputs: Sequence[Array], tensors: Sequence[int]) -> li
             else:
                 result.append(interpreter.get_output(position))
     return [np.stack(values) for values in results]
+
+
+def _interpreter(model: bytes, *, keep: bool) -> Any:
+    """Return a new interpreter, which may `keep` the values of all tensors."""
+    # Imported late: the import takes time, and most commands do not need golden outputs.
+    from tflite_micro.python.tflite_micro import runtime  # noqa: PLC0415
+
+    # Without kPreserveAllTensors, TFLM reuses the memory of tensors after their last use.
+    choices = runtime.InterpreterConfig
+    config = choices.kPreserveAllTensors if keep else choices.kAllocationRecording
+    for size in _ARENAS:
+        try:
+            return runtime.Interpreter.from_bytes(model, arena_size=size, intrepreter_config=config)
+        except RuntimeError:
+            if size == _ARENAS[-1]:
+                raise
+        except (struct.error, IndexError, TypeError) as error:  # as in tflite_file
+            raise ValueError(f"the file is damaged: {error}") from error
+    return None

@@ -42,11 +42,12 @@ _ABSOLUTE = re.compile(r'(?<=["\[])/[^"\]]*')  # an absolute path in model.cmake
 class Image:
     """A built firmware. Sizes are in bytes; `cached` means that an earlier build was reused.
 
-    `ram` includes the arena; the busiest layer needs `arena_least` bytes of it. `layers` are the
-    layers that the engine generated code for. `stack` is RAM that the board paints before the
-    start, if the firmware does not paint it itself. `ram_elsewhere` is the part of `ram` outside
-    the target's `memory.ram`, possible in prebuilt firmware. With `heap`, the arena is not part
-    of `ram` but allocated from free RAM; `with_heap` adds it. `maker` can build the variants.
+    `ram` includes the arena; the busiest layer needs `arena_least` bytes of it, and the state
+    between inferences takes `arena_state`. `layers` are the layers that the engine generated code
+    for. `stack` is RAM that the board paints before the start, if the firmware does not paint it
+    itself. `ram_elsewhere` is the part of `ram` outside the target's `memory.ram`, possible in
+    prebuilt firmware. With `heap`, the arena is not part of `ram` but allocated from free RAM;
+    `with_heap` adds it. `maker` can build the variants.
     """
 
     elf: Elf
@@ -65,6 +66,7 @@ class Image:
     heap: bool = False
     hook: Hook = NO_HOOK
     maker: Engine | None = None
+    arena_state: int = 0
 
     @property
     def directory(self) -> Path:
@@ -152,6 +154,7 @@ def build_image(
         heap=generated.heap,
         hook=generated.hook,
         maker=engine,
+        arena_state=generated.state_size,
     )
 
 

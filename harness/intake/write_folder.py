@@ -93,7 +93,9 @@ def create_model(
     vectors, task = user_data.vectors, user_data.task
     check_data(network, user_data)
     where = str(network.path)
-    golden = tuple(oracle.of_vectors(network.data, vectors.all_inputs, where=where))
+    golden = tuple(
+        oracle.of_vectors(network.data, vectors.all_inputs, starts=vectors.starts, where=where)
+    )
     source = oracle.source(network.data, where=where)
     if user_data.classes and task == "classification":
         doubt = order_doubt(user_data.classes, vectors.class_labels, golden[0], network.graph)

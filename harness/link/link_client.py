@@ -63,6 +63,10 @@ class LinkClient:
     an address in the device's memory. If `via` is "debug", inputs are written with it instead of
     LOAD. `spans` are the answered inferences; those of a batch share their time. `waited` counts
     the seconds between a RUN and its result, which is mostly computation.
+
+    A model with a state needs `begin_recording` before the first vector of each recording. Then an
+    inference that has to be repeated begins with the recording's first vector: a state cannot go
+    back.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class LinkClient:
         self.waited = 0.0
         self.spans: list[Span] = []
         self._last = math.inf  # the device's seconds for the last inference
+        self._recording: list[bytes] | None = None  # inputs since its begin; None: without a state
         self._exchange = Exchange(carrier, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
@@ -129,11 +134,30 @@ class LinkClient:
         )
 
     @_located
+    def begin_recording(self) -> None:
+        """Set the model's state to its initial value."""
+        self._recording = []
+        self._replay()
+
+    @_located
+    def go_back(self) -> None:
+        """Give the state the value from before the last inference, which will be repeated."""
+        if self._recording:
+            self._recording.pop()
+            self._replay()
+
+    @_located
     def infer(self, data: bytes) -> Result:
         """Run the model on `data`, the bytes of the input tensor, and return the result.
 
         If bytes on the line disturbed a measurement, it is discarded and repeated.
         """
+        result = self._undisturbed(data)
+        if self._recording is not None:
+            self._recording.append(data)
+        return result
+
+    def _undisturbed(self, data: bytes) -> Result:
         pause = FIRST_PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             self._send_input(data)
@@ -141,6 +165,7 @@ class LinkClient:
                 result = self._run(data)
                 if result.disturbed == 0:
                     return result
+                self._replay()
             except WrongInputError:
                 # A late LOAD can spoil the input; to repeat a failed write is no use.
                 if self.via == "debug" or attempt == ATTEMPTS:
@@ -171,9 +196,11 @@ class LinkClient:
         """Run a traced image on `data`; return the output of each layer, and the result.
 
         The outputs are CRCs; only those of `layer` have their bytes. A lost frame cannot be
-        requested again because the inference has continued: then the whole trace is repeated.
+        requested again because the inference has continued: then the whole trace is repeated. A
+        state is that of the last `infer`, before a trace as well as after it.
         """
         for _ in range(ATTEMPTS):
+            self._replay()
             self._send_input(data)
             try:
                 return trace(self._exchange, self._session(), data, layer, RUN_DEADLINE)
@@ -221,6 +248,31 @@ class LinkClient:
                 self._exchange.refuse(answer, (sequence,))
             if retries.left <= 0:
                 raise retries.failure()
+
+    def _replay(self) -> None:
+        """Begin the recording anew, and run its vectors until now; without a state, do nothing."""
+        if self._recording is None:
+            return
+        waited, answered = self.waited, len(self.spans)
+        try:
+            self._ask(Message.RESET, Message.ACK)
+        except DeviceRefusedError as error:
+            raise InfrastructureError(
+                f"the model keeps a state, and the firmware cannot set it: {error.what}",
+                where=self._exchange.name,
+                remedy="build the firmware with this harness, and with NN_STATE for the model",
+            ) from error
+        for data in self._recording:
+            for attempt in range(1, ATTEMPTS + 1):
+                self._send_input(data)
+                try:
+                    self._run(data)
+                    break
+                except WrongInputError:  # it did not run
+                    if attempt == ATTEMPTS:
+                        raise
+        self.waited = waited
+        del self.spans[answered:]
 
     def _send_input(self, data: bytes) -> None:
         """Transfer `data` to the device's input tensor."""

@@ -44,6 +44,7 @@ class Message(IntEnum):
     PROFILE = 0x05
     CLOCK = 0x06
     BATCH = 0x07
+    RESET = 0x08
     WELCOME = 0x81
     ACK = 0x82
     RESULT = 0x83

@@ -49,29 +49,25 @@ def order_of(metric: Metric, vectors: Vectors) -> Order:
 
     Each class has its share, and at least one vector as soon as there is room for one of each.
     The labels of a regression are spread from the least to the largest, and vectors without labels
-    over the file. AUC takes whole recordings, at least one normal and one abnormal.
+    over the file. Recordings stay whole: what counts is the label of the first vector. AUC takes at
+    least one normal and one abnormal.
     """
-    if metric == "agreement":
-        return _single(_spread(np.arange(len(vectors))))
-    if metric == "mae":
-        return _single(_spread(np.argsort(vectors.real_labels.mean(axis=1), kind="stable")))
-    labels = vectors.class_labels
-    if metric == "accuracy":
-        return _single(_stratified(labels))
-    check_both_labels(labels, str(vectors.path))
-    recordings = np.arange(len(labels)) if vectors.recordings is None else vectors.recordings
+    recordings = np.arange(len(vectors)) if vectors.recordings is None else vectors.recordings
     _, firsts = np.unique(recordings, return_index=True)
     firsts = np.sort(firsts)  # the recording of vector 0 comes first
-    windows = [
-        np.flatnonzero(recordings == recordings[firsts[each]]).tolist()
-        for each in _stratified(labels[firsts])
-    ]
+    if metric == "agreement":
+        order = _spread(np.arange(len(firsts)))
+    elif metric == "mae":
+        labels = vectors.real_labels.mean(axis=1)[firsts]
+        order = _spread(np.argsort(labels, kind="stable"))
+    else:
+        order = _stratified(vectors.class_labels[firsts])
+    if metric == "auc":
+        check_both_labels(vectors.class_labels, str(vectors.path))
+    windows = [np.flatnonzero(recordings == recordings[firsts[each]]).tolist() for each in order]
     numbers = [number for each in windows for number in each]
-    return Order(numbers, list(accumulate(map(len, windows)))[1:])
-
-
-def _single(numbers: Sequence[int]) -> Order:
-    return Order(numbers, range(1, len(numbers) + 1))
+    ends = list(accumulate(map(len, windows)))
+    return Order(numbers, ends[1:] if metric == "auc" else ends)
 
 
 def _stratified(labels: Numbers) -> list[int]:

@@ -20,6 +20,7 @@ from harness.model.description_rules import check_description, check_export
 from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
+from harness.model.label_arrays import check_one_class
 from harness.model.metric import Metric, check_both_labels
 from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
@@ -133,6 +134,8 @@ def check_task_labels(task: Task, vectors: Vectors, graph: Graph, who: str) -> N
     else:
         if task == "anomaly-detection":
             check_both_labels(vectors.class_labels, str(vectors.path))
+            if vectors.recordings is not None:
+                check_one_class(vectors.recordings, vectors.class_labels, vectors.path)
         check_labels(vectors, count_classes(task, graph.classes), who)
 
 

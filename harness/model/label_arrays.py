@@ -42,18 +42,13 @@ def read_labels(arrays: Mapping[str, Array], count: int, path: Path) -> Array | 
 
 
 def read_recordings(
-    arrays: Mapping[str, Array], labels: Array | None, count: int, path: Path
+    arrays: Mapping[str, Array], count: int, path: Path
 ) -> npt.NDArray[np.int64] | None:
-    """Return `recordings`; `InputError` unless all windows of a recording have the same class.
-
-    The real values of a recording may change from window to window.
-    """
+    """Return `recordings` [`count`], if there are any."""
     if "recordings" not in arrays:
         return None
     recordings = arrays["recordings"]
     check_integers(recordings, "recordings", count, path)
-    if labels is not None and labels.dtype.kind == "i" and labels.ndim == 1:
-        _check_one_class(recordings, labels, path)
     return frozen(recordings.astype(np.int64))
 
 
@@ -82,7 +77,8 @@ def _bad_shape(numbers: Array, name: str, count: int, path: Path) -> InputError:
     )
 
 
-def _check_one_class(recordings: Array, labels: Array, path: Path) -> None:
+def check_one_class(recordings: Array, labels: Array, path: Path) -> None:
+    """Reject recordings whose windows differ in class: the metric judges whole recordings."""
     _, first, index = np.unique(recordings, return_index=True, return_inverse=True)
     wrong = np.flatnonzero(labels[first][index] != labels)
     if wrong.size:

@@ -22,13 +22,20 @@ class Activation(IntEnum):
     SIGN_BIT = 5
 
 
+class MirrorMode(IntEnum):
+    """Whether a mirrored border repeats the outermost values (schema `MirrorPadMode`)."""
+
+    REFLECT = 0
+    SYMMETRIC = 1
+
+
 # The options of an operator. Fields have the schema's names in snake case, so a new operator only
 # needs its class here and an entry in the table of `tflite_options`.
 
 
 @dataclass(frozen=True)
-class Conv2DOptions:
-    """Options of CONV_2D; strides and dilations in elements."""
+class ConvolutionOptions:
+    """What CONV_2D and DEPTHWISE_CONV_2D have in common; strides and dilations in elements."""
 
     padding: Padding
     stride_w: int
@@ -39,7 +46,14 @@ class Conv2DOptions:
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2DOptions(Conv2DOptions):
+class Conv2DOptions(ConvolutionOptions):
+    """Options of CONV_2D; `quantized_bias_type` is a `TensorType`, for a layer without a bias."""
+
+    quantized_bias_type: int
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DOptions(ConvolutionOptions):
     """Options of DEPTHWISE_CONV_2D: output channels = input channels * multiplier."""
 
     depth_multiplier: int
@@ -59,11 +73,15 @@ class Pool2DOptions:
 
 @dataclass(frozen=True)
 class FullyConnectedOptions:
-    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order."""
+    """Options of FULLY_CONNECTED; `weights_format` 0 is the plain [out, in] order.
+
+    `quantized_bias_type` is a `TensorType`, for a layer without a bias.
+    """
 
     fused_activation_function: Activation
     weights_format: int
     keep_num_dims: bool
+    quantized_bias_type: int
 
 
 @dataclass(frozen=True)
@@ -173,6 +191,51 @@ class ResizeNearestNeighborOptions:
 
 
 @dataclass(frozen=True)
+class ResizeBilinearOptions:
+    """Options of RESIZE_BILINEAR."""
+
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True)
+class MirrorPadOptions:
+    """Options of MIRROR_PAD."""
+
+    mode: MirrorMode
+
+
+@dataclass(frozen=True)
+class DepthToSpaceOptions:
+    """Options of DEPTH_TO_SPACE: the side of a block, in pixels."""
+
+    block_size: int
+
+
+@dataclass(frozen=True)
+class SpaceToDepthOptions:
+    """Options of SPACE_TO_DEPTH: the side of a block, in pixels."""
+
+    block_size: int
+
+
+@dataclass(frozen=True)
+class GatherOptions:
+    """Options of GATHER; negative numbers count from the last axis."""
+
+    axis: int
+    batch_dims: int
+
+
+@dataclass(frozen=True)
+class BatchMatMulOptions:
+    """Options of BATCH_MATMUL: which operands are transposed."""
+
+    adj_x: bool
+    adj_y: bool
+
+
+@dataclass(frozen=True)
 class TransposeConvOptions:
     """Options of TRANSPOSE_CONV; strides in elements of the output."""
 
@@ -180,6 +243,37 @@ class TransposeConvOptions:
     stride_w: int
     stride_h: int
     fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class CallOnceOptions:
+    """Options of CALL_ONCE: the subgraph that runs in the first inference only."""
+
+    init_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class IfOptions:
+    """Options of IF: the subgraphs of its branches."""
+
+    then_subgraph_index: int
+    else_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class WhileOptions:
+    """Options of WHILE: the subgraphs of its condition and of its body."""
+
+    cond_subgraph_index: int
+    body_subgraph_index: int
+
+
+@dataclass(frozen=True)
+class VarHandleOptions:
+    """Options of VAR_HANDLE, which together name a resource variable."""
+
+    container: str
+    shared_name: str
 
 
 Options = (
@@ -201,5 +295,15 @@ Options = (
     | LeakyReluOptions
     | StridedSliceOptions
     | ResizeNearestNeighborOptions
+    | ResizeBilinearOptions
+    | MirrorPadOptions
+    | DepthToSpaceOptions
+    | SpaceToDepthOptions
+    | GatherOptions
+    | BatchMatMulOptions
     | TransposeConvOptions
+    | CallOnceOptions
+    | IfOptions
+    | WhileOptions
+    | VarHandleOptions
 )

@@ -14,6 +14,7 @@ from harness.model.operator_options import (
 )
 
 INT8_MIN, INT8_MAX = -128, 127
+INT16_MIN, INT16_MAX = -32768, 32767
 MIN_SHIFT = -31
 _INT32 = np.iinfo(np.int32)
 
@@ -51,6 +52,14 @@ def product_multiplier(source: float, weights: float, result: float) -> Multipli
     return multiplier(float(source) * float(weights) / float(result))
 
 
+def reduced_multiplier(value: int) -> int:
+    """Return the 15 bits of a multiplier that TFLM uses for a sum of 64 bits.
+
+    Source: common.cc, MultiplyByQuantizedMultiplier.
+    """
+    return min((value + (1 << 15)) >> 16, INT16_MAX)
+
+
 def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
     """Quantize source / result, divided by the `count` of summed values.
 
@@ -62,14 +71,19 @@ def mean_multiplier(source: float, result: float, count: int) -> Multiplier:
     return Multiplier((factor.value << bits) // count, factor.shift - bits)
 
 
-def activation_range(activation: Activation, scale: float, zero_point: int) -> tuple[int, int]:
-    """Return the least and greatest int8 output of `activation`.
+def activation_range(
+    activation: Activation,
+    scale: float,
+    zero_point: int,
+    limits: tuple[int, int] = (INT8_MIN, INT8_MAX),
+) -> tuple[int, int]:
+    """Return the least and greatest output of `activation` within `limits`, those of the type.
 
     Raises `ValueError` if a bound does not fit into 32 bits, `KeyError` if the activation is
     not a clamp. Source: kernel_util.cc, CalculateActivationRangeQuantizedImpl.
     """
     low, high = ACTIVATION_BOUNDS[activation]
-    least, greatest = INT8_MIN, INT8_MAX
+    least, greatest = limits
     if low is not None:
         least = max(least, _quantize(low, scale, zero_point))
     if high is not None:
@@ -130,8 +144,12 @@ class AddParameters(NamedTuple):
 ADD_LEFT_SHIFT = 20
 
 
-def add_parameters(first: float, second: float, result: float) -> AddParameters:
+def add_parameters(
+    first: float, second: float, result: float, left_shift: int = ADD_LEFT_SHIFT
+) -> AddParameters:
     """Return the factors that convert both inputs to twice the larger scale, and back.
+
+    `left_shift` is the number of bits by which the kernel shifts its inputs first.
 
     Raises `ValueError` where TFLM aborts: if a factor is 0, or 1 or more.
     Source: add_common.cc, CalculateOpDataAdd, and sub_common.cc. The published source of the
@@ -140,7 +158,7 @@ def add_parameters(first: float, second: float, result: float) -> AddParameters:
     twice = 2.0 * max(first, second)
     if twice == 0.0 or result == 0.0:
         raise ValueError("a scale is 0")
-    factors = (first / twice, second / twice, twice / ((1 << ADD_LEFT_SHIFT) * result))
+    factors = (first / twice, second / twice, twice / ((1 << left_shift) * result))
     if not all(0.0 < factor < 1.0 for factor in factors):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     quantized = AddParameters(*(multiplier(factor) for factor in factors))

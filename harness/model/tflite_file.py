@@ -6,32 +6,33 @@ are in an order in which they can run.
 """
 
 import struct
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import PurePath
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import tflite
 
 from harness.errors import InputError
-from harness.model.graph import Graph, Operator, Tensor
-from harness.model.operator_options import (
-    Options,
-)
-from harness.model.tflite_options import DEFAULTS, OPTIONS
+from harness.model.graph import RESOURCE, Graph, Operator, Subgraph, Tensor
+from harness.model.resource_variables import without_handles
+from harness.model.subgraph_rules import check_calls, check_order, in_call_order, renumbered
+from harness.model.tflite_options import read_options
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
 MAX_NETWORK = 64 << 20
 """Bytes of the largest file; no microcontroller has that much flash."""
 MAX_TABLES = 20_000  # operators or tensors
+MAX_SUBGRAPHS = 200
 
 
 def parse(data: bytes, *, where: str) -> Graph:
     """Read the `.tflite` file `data`; `where` is its name, for messages.
 
     Raises `InputError` if it is not a `.tflite` file, is damaged, or cannot run on any engine:
-    several subgraphs, tensors of unknown type, operators out of order.
+    tensors of unknown type, operators out of order, a subgraph that runs itself. Like TFLM, this
+    takes the first subgraph and those that it runs; those of other signatures are not read.
     """
     try:
         return _Reader(data, where).graph()
@@ -40,6 +41,13 @@ def parse(data: bytes, *, where: str) -> Graph:
         raise InputError(
             f"is damaged: {error}", where=where, remedy="convert or download it again"
         ) from error
+
+
+def operator_kinds(data: bytes, *, where: str) -> set[str]:
+    """Return the kinds of operators in all subgraphs of a file that `parse` has read."""
+    model = tflite.Model.GetRootAs(data, 0)
+    reader = _Reader(data, where)
+    return {reader.kind(model, index) for index in range(model.OperatorCodesLength())}
 
 
 class _Reader:
@@ -51,9 +59,12 @@ class _Reader:
         # In a valid file, an element of a vector or string takes at least one byte, and no two
         # tables share a byte. Without this budget a small file could cause endless work.
         self.budget = 2 * len(data) + 1024
+        self.tensors: list[Tensor] = []
+        self.operators = 0  # read so far
+        self.part = ""  # where messages begin: the subgraph, if it is not the first
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
-        return InputError(what, where=self.where, remedy=remedy)
+        return InputError(f"{self.part}{what}", where=self.where, remedy=remedy)
 
     def graph(self) -> Graph:
         if self.data[4:8] != b"TFL3":
@@ -62,26 +73,67 @@ class _Reader:
                 "give a file from the converter of LiteRT (TensorFlow Lite)",
             )
         model = tflite.Model.GetRootAs(self.data, 0)
-        if model.SubgraphsLength() != 1:
-            raise self.fail(
-                f"has {model.SubgraphsLength()} subgraphs; one is supported",
-                "convert the model without control flow and with one signature",
-            )
-        subgraph = self.table(model.Subgraphs(0), "subgraph 0")
-        tensors = tuple(
-            self.tensor(model, self.table(subgraph.Tensors(i), f"tensor {i}"), i)
-            for i in self.tables(subgraph.TensorsLength(), "tensors")
+        count = model.SubgraphsLength()
+        if not 1 <= count <= MAX_SUBGRAPHS:
+            raise self.fail(f"has {count} subgraphs; 1 to {MAX_SUBGRAPHS} are supported")
+        parts = {0: self.subgraph(model, 0)}
+        waiting = self.called(parts[0], count)
+        while waiting:
+            number = waiting.pop()
+            if number not in parts:
+                parts[number] = self.subgraph(model, number)
+                waiting += self.called(parts[number], count)
+        self.part = ""
+        *others, main = in_call_order(parts, MAX_TABLES, self.fail)
+        tables = {i: self.table(model.Subgraphs(i), f"subgraph {i}") for i in range(count)}
+        graph = Graph(
+            tuple(self.tensors),
+            main.operators,
+            main.inputs,
+            main.outputs,
+            self.name(self.text(tables[0].Name())),
+            self.where,
+            self.data,
+            tuple(others),
+            tuple(self.text(tables[i].Name()) for i in range(count) if i not in parts),
         )
+        check_calls(graph, self.fail)
+        return without_handles(graph, self.fail)
+
+    def called(self, part: Subgraph, count: int) -> list[int]:
+        """Return the subgraphs, of `count`, that `part` runs."""
+        numbers = [(each, number) for each in part.operators for number in each.calls]
+        for operator, number in numbers:
+            if not 0 <= number < count:
+                raise self.fail(
+                    f"operator {operator.index} ({operator.kind}) runs subgraph {number} of {count}"
+                )
+        return [number for _, number in numbers]
+
+    def subgraph(self, model: tflite.Model, number: int) -> Subgraph:
+        """Read a subgraph; its tensors and operators continue the numbers of those before."""
+        self.part = f"subgraph {number}: " if number else ""
+        table = self.table(model.Subgraphs(number), f"subgraph {number}")
+        inputs = self.integers(table, "Inputs")
+        outputs = self.integers(table, "Outputs")
+        tensors = [
+            self.tensor(model, self.table(table.Tensors(i), f"tensor {i}"), i, inputs)
+            for i in self.tables(table.TensorsLength(), "tensors")
+        ]
         operators = tuple(
-            self.operator(model, self.table(subgraph.Operators(i), f"operator {i}"), i)
-            for i in self.tables(subgraph.OperatorsLength(), "operators")
+            self.operator(model, self.table(table.Operators(i), f"operator {i}"), i)
+            for i in self.tables(table.OperatorsLength(), "operators")
         )
-        inputs = self.integers(subgraph, "Inputs")
-        outputs = self.integers(subgraph, "Outputs")
-        name = self.name(self.text(subgraph.Name()))
-        graph = Graph(tensors, operators, inputs, outputs, name, self.where, self.data)
-        self.check_order(graph)
-        return graph
+        part = Subgraph(number, operators, inputs, outputs)
+        check_order(part, tensors, self.fail)
+        return self.numbered(part, tensors)
+
+    def numbered(self, part: Subgraph, tensors: list[Tensor]) -> Subgraph:
+        """Add the subgraph's `tensors` to those of the file, and return it with their numbers."""
+        part = renumbered(part, len(self.tensors), self.operators)
+        self.tensors += [replace(each, index=len(self.tensors) + each.index) for each in tensors]
+        self.operators += len(part.operators)
+        return part
 
     def tables(self, length: int, what: str) -> range:
         """Return the indices of a vector of `length` tables."""
@@ -119,26 +171,50 @@ class _Reader:
         file = path.stem if path.stem != "model" else path.parent.name or path.stem
         return own if own not in {"", "main"} else file
 
-    def tensor(self, model: tflite.Model, table: tflite.Tensor, index: int) -> Tensor:
+    def tensor(
+        self, model: tflite.Model, table: tflite.Tensor, index: int, inputs: tuple[int, ...]
+    ) -> Tensor:
         name = self.text(table.Name())
         who = f"tensor {index} ({name[:80]!r})"
-        shape = self.shape(table, who)
-        dtype = _DTYPES.get(table.Type())
+        shape = self.shape(table, who, fixed=index in inputs)
+        int4 = table.Type() == tflite.TensorType.INT4
+        dtype = np.dtype(np.int8) if int4 else _DTYPES.get(table.Type())
         if dtype is None:
             kind = _TYPE_NAMES.get(table.Type(), str(table.Type()))
             raise self.fail(f"{who} has the unsupported type {kind}", "quantize to int8")
         scale, zero_point, axis = self.quantization(table.Quantization(), shape, dtype, who)
-        values = self.constant(model, table.Buffer(), shape, dtype, who)
-        return Tensor(index, name, shape, dtype, scale, zero_point, axis, values)
+        # TFLM ignores a variable's data. An input gets its value in each inference anyway.
+        if table.IsVariable() and index not in inputs and not int4:
+            initial = self.initial(table, dtype)
+            return Tensor(index, name, shape, dtype, scale, zero_point, axis, initial=initial)
+        raw = self.raw_constant(model, table.Buffer(), who)
+        if int4 and raw is None:
+            raise self.fail(
+                f"{who} has the unsupported type INT4; only constants can have it",
+                "quantize to int8",
+            )
+        values = None if raw is None else self.constant(raw, shape, dtype, who, int4=int4)
+        return Tensor(index, name, shape, dtype, scale, zero_point, axis, values, int4)
 
-    def shape(self, table: tflite.Tensor, who: str) -> tuple[int, ...]:
+    def initial(self, table: tflite.Tensor, dtype: np.dtype[Any]) -> int:
+        """Return the byte that fills a variable at the start, as TFLM's ResetTensorData."""
+        quantization = table.Quantization()
+        if dtype != np.int8 or quantization is None or quantization.ZeroPointLength() == 0:
+            return 0
+        return int(quantization.ZeroPoint(0)) & 0xFF
+
+    def shape(self, table: tflite.Tensor, who: str, *, fixed: bool) -> tuple[int, ...]:
+        """Return the shape for a batch of 1; with `fixed`, all other sizes must be known.
+
+        Within a network, TFLM takes the sizes that the converter wrote in place of unknown ones.
+        """
         shape = self.numbers(table, "Shape")
         signature = self.numbers(table, "ShapeSignature")
         if len(shape) > MAX_RANK:
             raise self.fail(f"{who} has {len(shape)} dimensions; at most {MAX_RANK} are supported")
         if shape and signature[:1] == [-1]:
             shape[0] = 1  # a dynamic batch: one inference at a time
-        if any(size < 0 for size in (*shape, *signature[1:])):
+        if any(size < 0 for size in (*shape, *(signature[1:] if fixed else ()))):
             raise self.fail(
                 f"{who} has shape {shape} and a dimension that is not fixed",
                 "convert the model with a fixed input shape",
@@ -183,14 +259,10 @@ class _Reader:
             raise self.fail(f"{who} has {scale.size} scales for axis {axis} of shape {shape}")
         return scale, np.broadcast_to(zero_point, scale.shape), axis
 
-    def constant(
-        self,
-        model: tflite.Model,
-        index: int,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        who: str,
-    ) -> np.ndarray[Any, np.dtype[Any]] | None:
+    def raw_constant(
+        self, model: tflite.Model, index: int, who: str
+    ) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        """Return the bytes of a buffer, or None if it is empty: the tensor is not a constant."""
         if not 0 <= index < model.BuffersLength():
             raise self.fail(f"{who} refers to buffer {index} of {model.BuffersLength()}")
         buffer = self.table(model.Buffers(index), f"buffer {index}")
@@ -198,88 +270,45 @@ class _Reader:
             raise self.fail(f"{who} keeps its data outside the flatbuffer", "convert below 2 GB")
         if buffer.DataLength() == 0:
             return None
-        raw = np.asarray(buffer.DataAsNumpy())
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return np.asarray(buffer.DataAsNumpy())
+
+    def constant(
+        self,
+        raw: np.ndarray[Any, np.dtype[np.uint8]],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        who: str,
+        *,
+        int4: bool,
+    ) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return the value of a constant; with `int4`, each byte holds two, the first one low."""
+        elements = int(np.prod(shape, dtype=np.int64))
+        size = -(-elements // 2) if int4 else elements * dtype.itemsize
         if raw.nbytes != size:
             raise self.fail(f"{who} needs {size} bytes of data but has {raw.nbytes}")
+        if int4:
+            halves = np.stack([raw << 4, raw & 0xF0], axis=-1).ravel()[:elements]
+            raw = (halves.view(np.int8) >> 4).view(np.uint8)
         values = raw.view(dtype).reshape(shape)
         values.flags.writeable = False
         return values
+
+    def kind(self, model: tflite.Model, index: int) -> str:
+        code = self.table(model.OperatorCodes(index), f"operator code {index}")
+        # Old files have only the deprecated 8-bit field, new files may have both.
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        kind = _KINDS.get(number, f"OPERATOR_{number}")
+        return f"CUSTOM:{self.text(code.CustomCode())}" if kind == "CUSTOM" else kind
 
     def operator(self, model: tflite.Model, table: tflite.Operator, index: int) -> Operator:
         code_index = table.OpcodeIndex()
         if not 0 <= code_index < model.OperatorCodesLength():
             raise self.fail(f"operator {index} refers to the unknown operator code {code_index}")
-        code = self.table(model.OperatorCodes(code_index), f"operator code {code_index}")
-        # Old files have only the deprecated 8-bit field, new files may have both.
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        kind = _KINDS.get(number, f"OPERATOR_{number}")
-        if kind == "CUSTOM":
-            kind = f"CUSTOM:{self.text(code.CustomCode())}"
+        kind = self.kind(model, code_index)
         inputs = self.integers(table, "Inputs")
         outputs = self.integers(table, "Outputs")
-        return Operator(index, kind, inputs, outputs, self.options(table, kind, index))
-
-    def options(self, table: tflite.Operator, kind: str, index: int) -> Options | None:
-        options = OPTIONS.get(kind)
-        if options is None:
-            return None
-        union = table.BuiltinOptions()
-        if union is None or table.BuiltinOptionsType() == 0:
-            if kind in DEFAULTS:
-                return DEFAULTS[kind]
-            raise self.fail(f"operator {index} ({kind}) has no options")
-        name = options.__name__
-        if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):
-            raise self.fail(f"operator {index} ({kind}) has the options of another operator")
-        source = getattr(tflite, name)()
-        source.Init(union.Bytes, union.Pos)
-        hints = get_type_hints(options)
-        values = {
-            field.name: hints[field.name](getattr(source, _camel(field.name))())
-            for field in fields(options)
-        }
-        return options(**values)
-
-    def check_order(self, graph: Graph) -> None:
-        """Check that each tensor is in range and computed, once, before it is used."""
-        total = len(graph.tensors)
-        known = {tensor.index for tensor in graph.tensors if tensor.data is not None}
-        for index in (*graph.inputs, *graph.outputs):
-            if not 0 <= index < total:
-                raise self.fail(f"the graph refers to tensor {index} of {total}")
-        for index in graph.inputs:
-            if index in known:
-                raise self.fail(f"the graph's input, tensor {index}, is a constant")
-            if graph.inputs.count(index) > 1:
-                raise self.fail(f"tensor {index} is an input of the graph more than once")
-        known.update(graph.inputs)
-        for operator in graph.operators:
-            self.check_operator(operator, known, total)
-        for index in graph.outputs:
-            if index not in known:
-                raise self.fail(f"nothing computes the graph's output, tensor {index}")
-
-    def check_operator(self, operator: Operator, known: set[int], total: int) -> None:
-        who = f"operator {operator.index} ({operator.kind})"
-        for index in operator.inputs:
-            if not -1 <= index < total:
-                raise self.fail(f"{who} reads tensor {index} of {total}")
-            if index != -1 and index not in known:
-                raise self.fail(
-                    f"{who} reads tensor {index} before it is written",
-                    "a state that is kept between inferences is not supported",
-                )
-        for index in operator.outputs:
-            if not 0 <= index < total:
-                raise self.fail(f"{who} writes tensor {index} of {total}")
-            if index in known:
-                raise self.fail(f"{who} writes tensor {index}, which already has a value")
-            known.add(index)
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+        options = read_options(table, f"operator {index} ({kind})", kind, self.text, self.fail)
+        return Operator(index, kind, inputs, outputs, options)
 
 
 def _numbers(enum: type) -> dict[int, str]:
@@ -292,4 +321,4 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     number: np.dtype(name.lower())
     for number, name in _TYPE_NAMES.items()
     if name.lower() in np.sctypeDict and name != "STRING"
-}
+} | {tflite.TensorType.RESOURCE: RESOURCE}

@@ -19,13 +19,18 @@ from harness.support.suggestions import suggest
 
 _ARRAYS = ("inputs", "labels", "golden", "golden_source", "recordings")
 _NUMBERED = re.compile(r"(inputs|golden)_(0|[1-9]\d?)")
-HOW_TO_QUANTIZE = (
-    "quantize with the model's input scale and zero point: "
-    "np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)"
-)
 _DTYPES = ("int8", "uint8", "int16", "int32", "float32")
 
 Array = npt.NDArray[Any]
+
+
+def how_to_quantize(dtype: np.dtype[Any] = np.dtype(np.int8)) -> str:  # noqa: B008 - immutable
+    """Return the advice for real values where stored values of `dtype` are needed."""
+    limits = np.iinfo(dtype)
+    return (
+        "quantize with the model's input scale and zero point: "
+        f"np.clip(np.round(x / scale) + zero_point, {limits.min}, {limits.max}).astype(np.{dtype})"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,7 @@ class Vectors:
     labels. A metric takes them as `class_labels` or `real_labels`. `all_golden` has an array
     [N, *output shape] for each output, computed by `golden_source` (interpreter and version), or
     is None. `recordings` is int64 [N], the recording of each vector, if several vectors are
-    windows of one recording. N is at least 1. The arrays are read-only.
+    windows of one recording: see `starts`. N is at least 1. The arrays are read-only.
     """
 
     path: Path
@@ -59,6 +64,15 @@ class Vectors:
     def golden(self) -> Array | None:
         """The golden values of the model's first output; None without golden."""
         return None if self.all_golden is None else self.all_golden[0]
+
+    @property
+    def starts(self) -> npt.NDArray[np.bool_]:
+        """Tell of each vector whether a recording begins with it, [N].
+
+        A model with a state keeps it within a recording, and begins each one anew. A vector that
+        belongs to no recording stands alone.
+        """
+        return starts_of(self.recordings, len(self))
 
     @property
     def class_labels(self) -> npt.NDArray[np.int64]:
@@ -106,6 +120,14 @@ class Vectors:
         return sha.hexdigest()
 
 
+def starts_of(recordings: npt.NDArray[np.int64] | None, count: int) -> npt.NDArray[np.bool_]:
+    """Tell of each of `count` vectors in a row whether a recording begins with it."""
+    starts = np.ones(count, np.bool_)
+    if recordings is not None:
+        starts[1:] = recordings[1:] != recordings[:-1]
+    return starts
+
+
 def load_vectors(path: Path) -> Vectors:
     """Read vectors from an `.npz` with `inputs`, optionally `labels`, `golden`, `recordings`.
 
@@ -140,7 +162,7 @@ def load_vectors(path: Path) -> Vectors:
         labels,
         golden,
         source,
-        read_recordings(arrays, labels, count, path),
+        read_recordings(arrays, count, path),
     )
 
 
@@ -181,7 +203,10 @@ def _names(arrays: Mapping[str, Array], kind: str, path: Path) -> list[str]:
 def _check_inputs(inputs: Array, name: str, path: Path) -> None:
     if inputs.dtype not in _DTYPES:
         raise bad_array(
-            path, name, f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}", HOW_TO_QUANTIZE
+            path,
+            name,
+            f"has type {inputs.dtype}, not one of {', '.join(_DTYPES)}",
+            how_to_quantize(),
         )
     if inputs.ndim < 1 or (name == "inputs" and inputs.ndim < 2):  # noqa: PLR2004 - see below
         # One axis for the vectors and at least one for their values. A scalar, possible among

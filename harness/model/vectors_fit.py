@@ -9,7 +9,7 @@ import numpy.typing as npt
 from harness.model.bad_array import bad_array, format_shape
 from harness.model.graph import Graph, Tensor
 from harness.model.tensor_block import sample_shape, without_ones
-from harness.model.vectors import HOW_TO_QUANTIZE, Vectors
+from harness.model.vectors import Vectors, how_to_quantize
 
 Array = npt.NDArray[Any]
 
@@ -18,11 +18,29 @@ def check_vectors(vectors: Vectors, graph: Graph) -> None:
     """Check `vectors` against the inputs and outputs of a network.
 
     Raises `InputError` naming the file and array if number, type or shape of inputs or golden
-    outputs differ from the network's.
+    outputs differ from the network's, or if a network with a state gets a recording in pieces.
     """
+    if graph.variables:
+        _check_in_one_piece(vectors)
     _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
     if vectors.all_golden is not None:
         _check_arrays(vectors, "golden", vectors.all_golden, graph.output_tensors)
+
+
+def _check_in_one_piece(vectors: Vectors) -> None:
+    recordings = vectors.recordings
+    if recordings is None:
+        return
+    begins = recordings[vectors.starts]
+    numbers, counts = np.unique(begins, return_counts=True)
+    if (counts > 1).any():
+        raise bad_array(
+            vectors.path,
+            "recordings",
+            f"has vectors of other recordings between those of recording {numbers[counts > 1][0]}, "
+            "but the model keeps a state within a recording",
+            "store the vectors of a recording one after the other, in the order of time",
+        )
 
 
 def _check_arrays(
@@ -60,9 +78,9 @@ def _check_arrays(
 def _type_remedy(kind: str, array: Array, tensor: Tensor) -> str:
     if kind == "golden":
         return "store the output bytes of the interpreter, not dequantized values"
-    if array.dtype == np.float32 and tensor.dtype == np.int8:
-        return HOW_TO_QUANTIZE
-    if array.dtype == np.int8:
+    if array.dtype == np.float32 and tensor.dtype in {np.dtype(np.int8), np.dtype(np.int16)}:
+        return how_to_quantize(tensor.dtype)
+    if array.dtype == np.int8 and tensor.dtype != np.int16:
         return "convert the model with int8 input: converter.inference_input_type = tf.int8"
     return f"store the inputs in the model's type, {tensor.dtype}"
 

@@ -62,6 +62,11 @@ class RecordedDut:
         with self._watch():
             return self.device.infer_all(*inputs)
 
+    def reset(self) -> None:
+        """Set the state that the model keeps between calls of `infer` to its initial value."""
+        with self._watch():
+            self.device.reset()
+
     def run(self) -> Any:
         """Run the model on its vectors, write the Record, and return the run.
 

@@ -17,9 +17,14 @@ For six models, the bundled ones and MLPerf Tiny's, GCC and clang gave 7,336 to 
 
 def print_network(graph: Graph, size: int, supports: list[EngineSupport], console: Console) -> None:
     """Print the layers of `graph`, a file of `size` bytes, and what each engine needs for it."""
-    lines = [graph.where, f"  {size:,} bytes, {len(graph.operators)} operators"]
+    operators = len(graph.all_operators)
+    lines = [graph.where, f"  {size:,} bytes, {operators} operators{_subgraphs(graph)}"]
     for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
         lines += [f"  {what:6}  {_tensor(graph.tensors[index])}" for index in indices]
+    lines += [f"  state   {_tensor(tensor)}" for tensor in graph.variables]
+    if graph.others:
+        names = ", ".join(map(repr, graph.others))
+        lines.append(f"  not run, as in TFLM: the subgraphs of other signatures, {names}")
     for line in lines:
         print_line(console, line)
     _layers(graph, supports).print_to(console)
@@ -38,7 +43,13 @@ def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:
         ]
     )
     macs = _macs(supports)
-    for operator in graph.operators:
+    firsts = {part.operators[0].index: part for part in graph.subgraphs if part.operators}
+    for operator in graph.all_operators:
+        if operator.index in firsts:
+            part = firsts[operator.index]
+            table.add_row(
+                "", f"subgraph {part.number}", "", "", "", "", "", *("" for _ in supports)
+            )
         output = graph.tensors[operator.outputs[0]] if operator.outputs else None
         table.add_row(
             str(operator.index),
@@ -50,6 +61,12 @@ def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:
             *("yes" if s.supports(operator) else Text("NO", "bold red") for s in supports),
         )
     return table
+
+
+def _subgraphs(graph: Graph) -> str:
+    if not graph.subgraphs:
+        return ""
+    return f", {1 + len(graph.subgraphs)} subgraphs"
 
 
 def _macs(supports: list[EngineSupport]) -> dict[int, int]:
@@ -74,11 +91,15 @@ def _summary(support: EngineSupport) -> str:
     code, error = _CODE_SIZE
     return (
         f"{generated.version} on {CORE}: {generated.macs:,} multiply-accumulates\n"
-        f"  exact      arena {generated.arena_size:,} bytes of RAM, "
+        f"  exact      arena {generated.arena_size:,} bytes of RAM{_state(generated.state_size)}, "
         f"constants {generated.weights_size:,} bytes of flash\n"
         f"  estimated  flash of the image {generated.weights_size + code:,} bytes, "
         f"± {error:,}"
     )
+
+
+def _state(size: int) -> str:
+    return f", of which state {size:,}" if size else ""
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -238,8 +238,12 @@ def _memory_numbers(run: Run) -> dict[str, Number]:
         "ram": run.image.ram,
         "ram_left": memory.ram.size - run.image.ram + run.image.ram_elsewhere,
     }
-    # 0 if a prebuilt firmware does not report it, or the engine has no lower bound.
-    arena = {"arena": run.welcome.arena_size, "arena_least": run.image.arena_least}
+    # 0 if a prebuilt firmware does not report it, the engine has no lower bound, or there is none.
+    arena = {
+        "arena": run.welcome.arena_size,
+        "arena_least": run.image.arena_least,
+        "arena_state": run.image.arena_state,
+    }
     exact |= {name: size for name, size in arena.items() if size}
     # Measured even on an emulator, because the depth depends on when an interrupt comes.
     measured = {}

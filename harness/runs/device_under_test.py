@@ -107,6 +107,9 @@ class DeviceUnderTest(Protocol):
     def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
         """Return all outputs of the model for one vector."""
 
+    def reset(self) -> None:
+        """Set the state that the model keeps between inferences to its initial value."""
+
     def run(self) -> AnyRun:
         """Run the model on its vectors, or on those that the request chooses.
 

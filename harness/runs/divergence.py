@@ -28,18 +28,21 @@ def first_difference(
 ) -> LayerDifference:
     """Return the first layer of `graph` that differs from golden for one vector.
 
-    `link` is a session with a traced image. `inputs` has an array for each input of vector number
-    `vector`; `answer` is the measured image's outputs for it. Raises `HarnessError` with the reason
-    if no layer can be named.
+    `link` is a session with a traced image. `inputs` has an array for each input of the model: of
+    vector number `vector` and, if the model has a state, of those before it in its recording.
+    `answer` is the measured image's outputs for it. Raises `HarnessError` with the reason if no
+    layer can be named.
     """
     shaped = [
-        values.reshape(tensor.shape)
+        values.reshape(len(values), *tensor.shape)
         for values, tensor in zip(inputs, graph.input_tensors, strict=True)
     ]
     where = str(model.tflite_path)
-    values = oracle.layers(model.tflite, [array[None] for array in shaped], where=where)
-    values |= dict(zip(graph.inputs, shaped, strict=True))
-    data = pack(graph.input_tensors, inputs)
+    values = oracle.layers(model.tflite, shaped, where=where)
+    values |= dict(zip(graph.inputs, (array[-1] for array in shaped), strict=True))
+    *before, data = [pack(graph.input_tensors, each) for each in zip(*inputs, strict=True)]
+    for earlier in before:
+        link.infer(earlier)
     outputs, result = link.trace(data)
     check_same_answer(unpack(graph.output_tensors, result.output), answer, "traced")
     _check_outputs(outputs, graph)
@@ -48,8 +51,10 @@ def first_difference(
         for output, index in enumerate(operator.outputs):
             # An operator that the engine computed at build time has no traced output.
             ours = crcs.get((operator.index, output))
+            if ours is None or index not in values:
+                continue
             golden = zlib.crc32(np.ascontiguousarray(values[index]).tobytes())
-            if ours is not None and ours != golden:
+            if ours != golden:
                 content = _fetch(link, data, operator.index, output, ours)
                 return difference(graph, operator, output, values, content, vector)
     source = oracle.source(model.tflite, where=where)

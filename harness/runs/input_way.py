@@ -62,6 +62,7 @@ class InputWay:
     def first(self, session: Session, data: bytes, which: str, *, batches: bool) -> Result:
         """Run the first vector, over the serial line if the way is still open; then choose."""
         waited = session.link.waited
+        session.begin_recording(which)
         begin = time.perf_counter()
         result = session.measure(data, which)
         self._seconds = session.link.waited - waited
@@ -74,14 +75,22 @@ class InputWay:
     def results(
         self, session: Session, inputs: Sequence[bytes], schedule: Schedule, *, batches: bool
     ) -> Iterator[Result]:
-        """Run `inputs`, the vectors of `schedule` in its sequence; yield a result for each."""
+        """Run `inputs`, the vectors of `schedule` in its sequence; yield a result for each.
+
+        A model with a state runs one at a time: a vector that has to be repeated needs those before
+        it.
+        """
+        starts = schedule.starts
         index, start = 0, time.perf_counter()
         while index < (total := schedule.total(index, time.perf_counter() - start)):
             count = min(self._count(session, batches=batches), total - index)
             begin = time.perf_counter()
             try:
                 results = self._run(
-                    session, inputs[index : index + count], schedule.running(index, count)
+                    session,
+                    inputs[index : index + count],
+                    schedule.running(index, count),
+                    starts[index : index + count],
                 )
             except MemoryUnusableError as error:
                 self._to_serial(session, error)
@@ -91,18 +100,25 @@ class InputWay:
             index += count
 
     def _run(
-        self, session: Session, inputs: Sequence[bytes], vectors: Sequence[int]
+        self,
+        session: Session,
+        inputs: Sequence[bytes],
+        vectors: Sequence[int],
+        starts: Sequence[bool],
     ) -> list[Result]:
-        if self._queue is not None and len(inputs) > 1:
+        """Run `inputs`; a recording begins with each that `starts` marks."""
+        if self._queue is not None and len(inputs) > 1 and not session.keeps_state:
             return session.measure_batch(inputs, vectors, self._queue)
-        return [
-            session.measure(data, f"vector {vector}")
-            for data, vector in zip(inputs, vectors, strict=True)
-        ]
+        results = []
+        for data, vector, begins in zip(inputs, vectors, starts, strict=True):
+            if begins:
+                session.begin_recording(f"vector {vector}")
+            results.append(session.measure(data, f"vector {vector}"))
+        return results
 
     def _count(self, session: Session, *, batches: bool, seconds: float = _BATCH_SECONDS) -> int:
         """Return how many inputs go to the device at once, to compute about `seconds`."""
-        if not batches or self.via == "serial" or self._queue is None:
+        if not batches or self.via == "serial" or self._queue is None or session.keeps_state:
             return 1
         fitting = int(seconds / max(self._seconds, 1e-6))
         return max(1, min(fitting, self._queue.capacity(session.welcome)))
@@ -134,7 +150,7 @@ class InputWay:
         count = min(_COPIES, count)
         waited = session.link.waited
         begin = time.perf_counter()
-        results = self._run(session, [data] * count, [0] * count)
+        results = self._run(session, [data] * count, [0] * count, [True] * count)
         seconds = time.perf_counter() - begin - (session.link.waited - waited)
         return _Trial(results, seconds / count)
 

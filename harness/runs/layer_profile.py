@@ -84,6 +84,8 @@ def profile_of(
     """
     data = pack(graph.input_tensors, inputs)
     link.infer(data)  # to warm up
+    if graph.variables:
+        link.begin_recording()
     result = link.infer(data)
     check_ticks(result, welcome, target.name)
     outputs = unpack(graph.output_tensors, result.output)
@@ -100,10 +102,13 @@ def profile_of(
                 where=target.name,
                 remedy="the engine must call the hook of firmware/nn/nn.h after every layer",
             )
-        tensor = graph.tensors[graph.operators[info.index].outputs[0]]
-        shape = list(tensor.shape)
+        outputs_of = graph.operators[info.index].outputs
+        name, shape = "", []
+        if outputs_of:
+            tensor = graph.tensors[outputs_of[0]]
+            name, shape = tensor.name, list(tensor.shape)
         own = of_ticks(ticks, one) - hook
-        layers.append(LayerProfile(info.index, info.kind, tensor.name, shape, info.macs, own))
+        layers.append(LayerProfile(info.index, info.kind, name, shape, info.macs, own))
     whole = instructions(result.ticks, welcome.counter_overhead, one)
     rest = whole - sum(layer.ticks for layer in layers) - hook * (len(layers) + 1)
     profile = Profile(tuple(layers), hook, rest, whole, measured)

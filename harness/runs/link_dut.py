@@ -57,8 +57,15 @@ class LinkDut(BoardUnderTest):
         return self.infer_all(*inputs)[0]
 
     def infer_all(self, *inputs: Array) -> tuple[Array, ...]:
-        """Return all outputs of the model for one vector; see `infer`."""
+        """Return all outputs of the model for one vector; see `infer`.
+
+        A model with a state keeps it from call to call, until `reset` or `run`.
+        """
         return unpack(self._network.output_tensors, self._opened.infer(self._packed(inputs)).output)
+
+    def reset(self) -> None:
+        """Set the state that the model keeps between inferences to its initial value."""
+        self._opened.begin_recording()
 
     def run(self) -> Run:
         """Run the model on its vectors, as `quick` of the request says, and return the result.
@@ -177,7 +184,8 @@ class LinkDut(BoardUnderTest):
         return hz
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
-        """Run one inference and check its ticks; `InfrastructureError` if they are implausible."""
+        """Run a first vector and check its ticks; `InfrastructureError` if they are implausible."""
+        self._opened.begin_recording()
         return self._opened.measure(self._packed(inputs), which)
 
     @property
@@ -207,17 +215,24 @@ class LinkDut(BoardUnderTest):
             ):
                 number = run.number(vector)
                 self._request.progress.say(f"looking for the first wrong layer of vector {number}")
+                all_inputs = run.vectors.all_inputs
                 divergence = first_difference(
                     link,
                     self.model,
                     self._network,
                     number,
-                    [values[vector] for values in run.vectors.all_inputs],
+                    [values[self._begin(run, vector) : vector + 1] for values in all_inputs],
                     [values[vector] for values in run.all_outputs],
                 )
         except HarnessError as error:
             return replace(run, divergence_unavailable=str(error).replace("\n  ->", ";"))
         return replace(run, divergence=divergence)
+
+    def _begin(self, run: Run, vector: int) -> int:
+        """Return the first vector that the state of `vector` depends on; without one, itself."""
+        if not self._network.variables:
+            return vector
+        return int(np.flatnonzero(run.vectors.starts[: vector + 1])[-1])
 
     def _with_profile(self, run: Run) -> Run:
         """Return `run` with the ticks of each layer for vector 0, or why they are not known."""

@@ -67,7 +67,8 @@ class Session:
 
     `welcome` is the device's answer to HELLO. `bracket` is what the board knows of the last
     inferences, `hz` the frequency of measured cycles, if it is known. If `memory_is_optional`, a
-    failure of memory is a `MemoryUnusableError`.
+    failure of memory is a `MemoryUnusableError`. With `keeps_state`, the model has a state, which
+    begins anew with each recording.
     """
 
     welcome: Welcome
@@ -85,6 +86,7 @@ class Session:
         self.bracket: Bracket | None = None
         self.memory_is_optional = False
         self.hz: float | None = None
+        self.keeps_state = False
         self._board = board
         self._target = target
         try:
@@ -101,6 +103,15 @@ class Session:
             raise self._explained(error, which) from error
         return result
 
+    def begin_recording(self, which: str = "") -> None:
+        """Set the model's state, if it has one, to its initial value."""
+        if not self.keeps_state:
+            return
+        try:
+            self.link.begin_recording()
+        except InfrastructureError as error:
+            raise self._explained(error, which) from error
+
     def measure(self, data: bytes, which: str, *, again: bool = False) -> Result:
         """Run one inference and check its ticks; `InfrastructureError` if they are implausible.
 
@@ -116,6 +127,7 @@ class Session:
             if executed != self.ticks(result) and not again:
                 self.link.count_retry()
                 self.link.spans.pop()
+                self.link.go_back()
                 return self.measure(data, which, again=True)
             check_instructions(
                 self.ticks(result), executed, self.welcome, self.bracket.remedy, self._where(which)
@@ -276,6 +288,8 @@ def open_session(
     _check_sizes(network, session.welcome, target.name)
     if via == "debug":
         session.check_address()
+    session.keeps_state = bool(network.variables)
+    session.begin_recording()
     return session
 
 

@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.measure.subset import Subset, order_of
 from harness.model.folder import Model
 from harness.model.metric import SHOWN
-from harness.model.vectors import Vectors
+from harness.model.vectors import Vectors, starts_of
 
 Indices = npt.NDArray[np.int64]
 
@@ -36,6 +36,14 @@ class Schedule:
         if self.seconds is None or seconds < self.seconds:
             return len(self.sequence)
         return self.ends[bisect_left(self.ends, max(answered, 1))]
+
+    @property
+    def starts(self) -> Sequence[bool]:
+        """Tell of each place of the sequence whether a recording begins there."""
+        recordings = self.vectors.recordings
+        ordered = None if recordings is None else recordings[list(self.sequence)]
+        starts: list[bool] = starts_of(ordered, len(self.sequence)).tolist()
+        return starts
 
     def running(self, begin: int, count: int) -> Sequence[int]:
         """Return the numbers of `count` vectors of the sequence, from place `begin` on.
@@ -102,9 +110,9 @@ def _check(model: Model, asked: int, least: int) -> None:
         )
     if asked < least:
         kind = "vector" if model.vectors.recordings is None else "recording"
+        needs = f"one normal and one abnormal {kind}" if model.metric == "auc" else "one recording"
         raise InputError(
-            f"{SHOWN[model.metric]} of {model.name} needs at least {least:,} vectors: one normal "
-            f"and one abnormal {kind}",
+            f"{SHOWN[model.metric]} of {model.name} needs at least {least:,} vectors: {needs}",
             where=f"--vectors={asked}",
             remedy=f"give at least {least}",
         )

@@ -21,6 +21,7 @@ size_t sent_size;
 static uint8_t *input; /* memory of its own: the sanitizer sees a write beyond it */
 static uint8_t *output;
 static uint32_t runs;
+static uint32_t kept; /* the state: how often it ran since RESET */
 
 static void write_byte(uint8_t byte) {
     CHECK(sent_size < SENT_CAPACITY);
@@ -31,6 +32,7 @@ static void write_byte(uint8_t byte) {
  */
 static link_result_t run(void) {
     runs += 1U;
+    kept += 1U;
     if (input[0] >= REFUSED) {
         return (link_result_t){.status = 3};
     }
@@ -42,12 +44,20 @@ static link_result_t run(void) {
     link_layer(1, 0, output, OUTPUT_SIZE);
 #endif
     input[0] += 1U;
-    return (link_result_t){.ticks = runs};
+    return (link_result_t){.ticks = runs, .coarse = kept};
 }
 
 #ifdef LINK_PROFILE
 static uint32_t count(void) {
     return 1000U + runs;
+}
+#endif
+
+#ifdef LINK_STATE
+/* It fails as `run` does. */
+static int reset(void) {
+    kept = 0;
+    return input[0] >= REFUSED ? 4 : 0;
 }
 #endif
 
@@ -60,7 +70,7 @@ static void start(void) {
     }
     memset(input, 0, INPUT_SIZE);
     memset(output, 0, OUTPUT_SIZE);
-    runs = 0;
+    runs = kept = 0;
     sent_size = 0;
     device = (link_device_t){
         .write = write_byte,
@@ -77,6 +87,9 @@ static void start(void) {
     static const uint32_t profile[] = {1, 2, 3};
     device.profile = profile;
     device.profile_size = sizeof(profile);
+#endif
+#ifdef LINK_STATE
+    device.reset = reset;
 #endif
     link_start(&device);
 }
@@ -109,6 +122,9 @@ static const struct {
 #ifdef LINK_PROFILE
     [MESSAGE_PROFILE] = {.last = MESSAGE_TICKS},
     [MESSAGE_CLOCK] = {.last = MESSAGE_COUNT},
+#endif
+#ifdef LINK_STATE
+    [MESSAGE_RESET] = {.last = MESSAGE_ACK},
 #endif
 };
 

@@ -71,6 +71,7 @@ class HostileLink:
             Message.HELLO: lambda: [(Message.WELCOME, sequence, _welcome(body[:4]))],
             Message.LOAD: lambda: accepted,
             Message.RUN: lambda: [*accepted, _result(sequence)],
+            Message.RESET: lambda: accepted,
             Message.TRACE: lambda: [*accepted, *_layers(sequence, body[4:8])],
             Message.PROFILE: lambda: [(Message.TICKS, sequence, struct.pack("<4I", 2, 9, 9, 9))],
         }

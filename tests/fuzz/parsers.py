@@ -50,7 +50,7 @@ LINK = Parser(
     sources=_LINK,
     harness="fuzz_link.c",
     seeds=LINES,
-    options=("-DLINK_TRACE", "-DLINK_PROFILE"),
+    options=("-DLINK_TRACE", "-DLINK_PROFILE", "-DLINK_STATE"),
     mutator="mutate_link.c",
 )
 MEASURED_LINK = Parser(name="measured link", sources=_LINK, harness="fuzz_link.c", seeds=LINES)

@@ -8,18 +8,22 @@ import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 import tflite
 
+from harness.model.graph import RESOURCE
+
 Array = np.ndarray[Any, Any]
 NONE, RELU, RELU_N1_TO_1, RELU6, TANH = range(5)
 SAME, VALID = 0, 1
 
-_TYPES = {
+TENSOR_TYPES = {
     np.dtype(np.uint32): tflite.TensorType.UINT32,
     np.dtype(np.float32): tflite.TensorType.FLOAT32,
     np.dtype(np.int8): tflite.TensorType.INT8,
     np.dtype(np.int16): tflite.TensorType.INT16,
     np.dtype(np.int32): tflite.TensorType.INT32,
+    np.dtype(np.int64): tflite.TensorType.INT64,
     np.dtype(np.bool_): tflite.TensorType.BOOL,
     np.dtype(np.uint8): tflite.TensorType.UINT8,
+    RESOURCE: tflite.TensorType.RESOURCE,
 }
 
 
@@ -58,6 +62,7 @@ class _Tensor:
     buffer: int
     signature: Sequence[int] | None
     name: str
+    variable: bool = False
 
 
 # Kind, inputs, outputs, options' table, its fields.
@@ -66,13 +71,23 @@ _Operator = tuple[str, Sequence[int], Sequence[int], str | None, dict[str, Any]]
 
 @dataclass
 class Builder:
-    """Collects tensors and operators; `build` returns the bytes of the file."""
+    """Collects tensors and operators; `build` returns the bytes of the file.
+
+    `parts` are further subgraphs, each with its `ends`: its inputs and outputs.
+    """
 
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     name: str = "main"
     tensors: list[_Tensor] = field(default_factory=list)
     buffers: list[bytes] = field(default_factory=lambda: [b""])
     operators: list[_Operator] = field(default_factory=list)
+    parts: list["Builder"] = field(default_factory=list)
+    ends: tuple[Sequence[int], Sequence[int]] = ((), ())
+
+    def part(self) -> tuple[int, "Builder"]:
+        """Add a subgraph of the same file; return its number, and what collects its parts."""
+        self.parts.append(Builder(self.rng, buffers=self.buffers, parts=self.parts))
+        return len(self.parts), self.parts[-1]
 
     def tensor(
         self,
@@ -92,12 +107,18 @@ class Builder:
             dtype = data.dtype
             self.buffers.append(data.tobytes())
             number = len(self.buffers) - 1
-        kind = _TYPES[np.dtype(dtype)]
+        kind = TENSOR_TYPES[np.dtype(dtype)]
         scales = [scale] if isinstance(scale, float) else list(scale)
         points = [zero_point] if isinstance(zero_point, int) else list(zero_point)
         name = name or f"t{len(self.tensors)}"
         self.tensors.append(_Tensor(shape, kind, scales, points, axis, number, signature, name))
         return len(self.tensors) - 1
+
+    def variable(self, shape: Sequence[int], scale: float, zero_point: int) -> int:
+        """Add a tensor that keeps its value between inferences."""
+        index = self.activation(shape, scale, zero_point)
+        self.tensors[index].variable = True
+        return index
 
     def operator(
         self,
@@ -323,22 +344,13 @@ class Builder:
         b = flatbuffers.Builder(1024)
         buffers = [self._buffer(b, data) for data in self.buffers]
         buffers_at = _offsets(b, buffers)
-        kinds = sorted({operator[0] for operator in self.operators})
+        self.ends = (inputs, outputs)
+        whole = [self, *self.parts]
+        kinds = sorted({operator[0] for part in whole for operator in part.operators})
         codes_at = _offsets(b, [_code(b, kind) for kind in kinds])
-        tensors_at = _offsets(b, [_tensor(b, tensor) for tensor in self.tensors] * tensors)
-        operators_at = _offsets(
-            b, [_operator(b, kinds.index(o[0]), o) for o in self.operators] * repeat
-        )
-        inputs_at, outputs_at = _integers(b, inputs), _integers(b, outputs)
-        name = b.CreateString(self.name)
         metadata_at = _metadata(b, *metadata)
-        tflite.SubGraphStart(b)
-        tflite.SubGraphAddTensors(b, tensors_at)
-        tflite.SubGraphAddInputs(b, inputs_at)
-        tflite.SubGraphAddOutputs(b, outputs_at)
-        tflite.SubGraphAddOperators(b, operators_at)
-        tflite.SubGraphAddName(b, name)
-        subgraphs_at = _offsets(b, [tflite.SubGraphEnd(b)] * subgraphs)
+        written = [part._subgraph(b, kinds, repeat, tensors) for part in whole]
+        subgraphs_at = _offsets(b, written * subgraphs)
         tflite.ModelStart(b)
         tflite.ModelAddVersion(b, 3)
         tflite.ModelAddOperatorCodes(b, codes_at)
@@ -347,6 +359,21 @@ class Builder:
         tflite.ModelAddMetadata(b, metadata_at)
         b.Finish(tflite.ModelEnd(b), file_identifier=b"TFL3")
         return bytes(b.Output())
+
+    def _subgraph(self, b: Any, kinds: Sequence[str], repeat: int, tensors: int) -> int:
+        tensors_at = _offsets(b, [_tensor(b, tensor) for tensor in self.tensors] * tensors)
+        operators_at = _offsets(
+            b, [_operator(b, kinds.index(o[0]), o) for o in self.operators] * repeat
+        )
+        inputs_at, outputs_at = (_integers(b, indices) for indices in self.ends)
+        name = b.CreateString(self.name)
+        tflite.SubGraphStart(b)
+        tflite.SubGraphAddTensors(b, tensors_at)
+        tflite.SubGraphAddInputs(b, inputs_at)
+        tflite.SubGraphAddOutputs(b, outputs_at)
+        tflite.SubGraphAddOperators(b, operators_at)
+        tflite.SubGraphAddName(b, name)
+        return int(tflite.SubGraphEnd(b))
 
     @staticmethod
     def _buffer(b: Any, data: bytes) -> int:
@@ -413,6 +440,7 @@ def _tensor(b: Any, tensor: _Tensor) -> int:
     tflite.TensorAddType(b, tensor.dtype)
     tflite.TensorAddBuffer(b, tensor.buffer)
     tflite.TensorAddName(b, name)
+    tflite.TensorAddIsVariable(b, tensor.variable)
     if signature is not None:
         tflite.TensorAddShapeSignature(b, signature)
     if quantization is not None:
@@ -424,8 +452,9 @@ def _operator(b: Any, code: int, operator: _Operator) -> int:
     _, inputs, outputs, options, values = operator
     options_at = None
     if options is not None:
+        texts = {name: b.CreateString(v) for name, v in values.items() if isinstance(v, str)}
         getattr(tflite, f"{options}Start")(b)
-        for name, value in values.items():
+        for name, value in (values | texts).items():
             getattr(tflite, f"{options}Add{name}")(b, value)
         options_at = getattr(tflite, f"{options}End")(b)
     inputs_at, outputs_at = _integers(b, inputs), _integers(b, outputs)

@@ -52,6 +52,7 @@ _RUN = request(Message.RUN, 2, messages.run(_DATA))
 _TRACE = request(Message.TRACE, 2, messages.trace(_DATA, 1))
 _PROFILE = request(Message.PROFILE, 3)
 _CLOCK = request(Message.CLOCK, 4)
+_RESET = request(Message.RESET, 5)
 _FAILING = b"\xff" + _DATA[1:]
 
 LINES: dict[str, bytes] = {
@@ -62,6 +63,15 @@ LINES: dict[str, bytes] = {
     + request(Message.TRACE, 2, messages.trace(_DATA, None)),
     "a session, profiled": _HELLO + _LOAD + _RUN + _PROFILE + _PROFILE,
     "the counter, before and after an inference": _HELLO + _CLOCK + _LOAD + _RUN + _CLOCK + _CLOCK,
+    "a state, set before inferences and between": _HELLO
+    + _RESET
+    + _RESET
+    + _LOAD
+    + _RUN
+    + _RESET
+    + _RUN
+    + _LOAD
+    + _RUN,
     "HELLO again ends the session before": _HELLO + _LOAD + _RUN + _HELLO + _PROFILE,
     "LOAD in two parts, the second first": _HELLO
     + request(Message.LOAD, 1, messages.load(20, _DATA[20:]))
@@ -80,7 +90,7 @@ LINES: dict[str, bytes] = {
     + request(Message.LOAD, 1, messages.load(0, _FAILING))
     + request(Message.RUN, 2, messages.run(_FAILING))
     + _PROFILE,
-    "no session": _LOAD + _RUN + _TRACE + _PROFILE + _CLOCK,
+    "no session": _LOAD + _RUN + _TRACE + _PROFILE + _CLOCK + _RESET,
     "LOAD at the end, of nothing": _HELLO
     + request(Message.LOAD, 1, messages.load(INPUT_SIZE, b"")),
     "LOAD at the end": _HELLO + request(Message.LOAD, 1, messages.load(INPUT_SIZE, b"x")),

@@ -9,22 +9,30 @@ from tests.support.link_cases import CAPACITY, INPUT_SIZE
 
 OUTPUT_SIZE = 260
 _REFUSED = 0xC0  # and more, as the first byte: the engine fails
-_SIZES = {Message.HELLO: 4, Message.RUN: 4, Message.TRACE: 8, Message.PROFILE: 0, Message.CLOCK: 0}
+_SIZES = {
+    Message.HELLO: 4,
+    Message.RUN: 4,
+    Message.TRACE: 8,
+    Message.PROFILE: 0,
+    Message.CLOCK: 0,
+    Message.RESET: 0,
+}
 WELCOME = struct.Struct("<BI16s8Ii4s")
 
 
 class LinkModel:
-    """A device after its start. It knows TRACE, PROFILE and CLOCK if it is `talking`."""
+    """A device after its start. It knows TRACE, PROFILE, CLOCK and RESET if it is `talking`."""
 
     def __init__(self, talking: bool) -> None:
         self.input = bytearray(INPUT_SIZE)
         self._known = {Message.HELLO, Message.LOAD, Message.RUN}
         if talking:
-            self._known |= {Message.TRACE, Message.PROFILE, Message.CLOCK}
+            self._known |= {Message.TRACE, Message.PROFILE, Message.CLOCK, Message.RESET}
         self._decoder = frame.FrameDecoder()
         self._open = False
         self._result: tuple[int, bytes] | None = None  # sequence, what ends the answer
         self._runs = 0
+        self._kept = 0  # the state: how often it ran since RESET
 
     def receive(self, line: bytes) -> list[bytes]:
         """Return the payloads that the device answers `line` with."""
@@ -58,9 +66,15 @@ class LinkModel:
                 return self._run(sequence, _u32(body), None)
             case Message.TRACE:
                 return self._run(sequence, _u32(body), _u32(body[4:]))
-            case Message.CLOCK:
-                return [bytes((Message.COUNT, sequence)) + struct.pack("<I", 1000 + self._runs)]
-        return [bytes((Message.TICKS, sequence)) + struct.pack("<3I", 1, 2, 3)]
+        return [self._short(kind, sequence)]
+
+    def _short(self, kind: Message, sequence: int) -> bytes:
+        """The answer to a request without a body."""
+        if kind == Message.RESET:
+            return self._reset(sequence)
+        if kind == Message.CLOCK:
+            return bytes((Message.COUNT, sequence)) + struct.pack("<I", 1000 + self._runs)
+        return bytes((Message.TICKS, sequence)) + struct.pack("<3I", 1, 2, 3)
 
     def _hello(self, sequence: int, nonce: int) -> bytes:
         self._open, self._result = True, None
@@ -80,6 +94,12 @@ class LinkModel:
         self._result = None
         return bytes((Message.ACK, sequence))
 
+    def _reset(self, sequence: int) -> bytes:
+        self._kept, self._result = 0, None
+        if self.input[0] >= _REFUSED:
+            return _error(sequence, DeviceError.ENGINE, 4)
+        return bytes((Message.ACK, sequence))
+
     def _run(self, sequence: int, crc: int, layer: int | None) -> list[bytes]:
         """A RUN, or with a `layer` a TRACE."""
         accepted = bytes((Message.ACK, sequence))
@@ -89,11 +109,14 @@ class LinkModel:
         if crc != there:
             return [_error(sequence, DeviceError.INPUT, there)]
         self._runs += 1
+        self._kept += 1
         if self.input[0] >= _REFUSED:
             self._result = (sequence, _error(sequence, DeviceError.ENGINE, 3))
             return [accepted, self._result[1]]
         output = bytes(~self.input[i % INPUT_SIZE] & 0xFF for i in range(OUTPUT_SIZE))
-        result = bytes((Message.RESULT, sequence)) + struct.pack("<4I", self._runs, 0, 0, 0)
+        result = bytes((Message.RESULT, sequence)) + struct.pack(
+            "<4I", self._runs, self._kept, 0, 0
+        )
         self._result = (sequence, result + output)
         layers = []
         if layer is not None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tests.support.graphs import Builder, Pick
+from harness.engines.cmsis_nn.tflm_limits import TYPES
+from tests.support.graphs import TENSOR_TYPES, Builder, Pick
 
 # A graph, built: its input and its output.
 Ends = tuple[int, int]
@@ -63,3 +64,33 @@ def bytes_of(b: Builder, sizes: Sequence[int], scale_: float, zero_point_: int) 
 def of_axis(axis: int, rank: int, pick: Pick) -> int:
     """Return `axis`, or the negative number that means the same."""
     return axis - rank if pick(0, 1) else axis
+
+
+def of_any_type(make: Make) -> Make:
+    """Return a maker of the same graphs, some of another type that TFLM moves alike."""
+
+    def made(b: Builder, pick: Pick) -> Ends:
+        ends = make(b, pick)
+        kinds = {operator[0] for operator in b.operators}
+        known = [
+            name
+            for name in ("int16", "int32", "float32", "bool")
+            if all(name in TYPES[kind] for kind in kinds)
+        ]
+        if known and pick(0, 1):
+            _retype(b, np.dtype(known[pick(0, len(known) - 1)]))
+        return ends
+
+    return made
+
+
+def _retype(b: Builder, dtype: np.dtype[np.generic]) -> None:
+    """Give all int8 tensors another type, without a scale."""
+    for tensor in b.tensors:
+        if tensor.dtype != TENSOR_TYPES[np.dtype(np.int8)]:
+            continue
+        tensor.dtype, tensor.scale, tensor.zero_point = TENSOR_TYPES[dtype], [], []
+        if tensor.buffer:
+            values = np.frombuffer(b.buffers[tensor.buffer], np.int8)
+            values = values & 1 if dtype == np.bool_ else values
+            b.buffers[tensor.buffer] = values.astype(dtype).tobytes()

@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.support import operators_elementwise
+from tests.support import (
+    operators_elementwise,
+    operators_int4,
+    operators_int16,
+    operators_move,
+)
 from tests.support.graphs import Builder, Pick, extent
 from tests.support.operator_parts import (
     Ends,
@@ -15,6 +20,7 @@ from tests.support.operator_parts import (
     like,
     near,
     numbers,
+    of_any_type,
     of_axis,
     scale,
     shape,
@@ -185,7 +191,7 @@ def strided_slice(b: Builder, pick: Pick) -> Ends:
 
 
 def slice_(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     begin = [pick(0, size - 1) for size in sizes]
     wanted = [pick(1, size - first) for size, first in zip(sizes, begin, strict=True)]
     source = activation(b, sizes, pick)
@@ -196,26 +202,6 @@ def slice_(b: Builder, pick: Pick) -> Ends:
         for size, first, length in zip(sizes, begin, wanted, strict=True)
     ]
     b.operator("SLICE", [source, numbers(b, begin), numbers(b, said)], [result], "SliceOptions")
-    return source, result
-
-
-def resize(b: Builder, pick: Pick) -> Ends:
-    sizes = [1, pick(1, 9), pick(1, 9), pick(1, 4)]
-    size = [pick(1, 20), pick(1, 20)]
-    if pick(0, 1):
-        size = [sizes[1] * pick(1, 3), sizes[2] * pick(1, 3)]
-    source = activation(b, sizes, pick)
-    result = like(b, source, [1, *size, sizes[3]])
-    # TFLM takes both at once, TensorFlow does not.
-    options = ((False, False), (True, False), (False, True), (True, True))[pick(0, 3)]
-    b.operator(
-        "RESIZE_NEAREST_NEIGHBOR",
-        [source, numbers(b, size)],
-        [result],
-        "ResizeNearestNeighborOptions",
-        AlignCorners=options[0],
-        HalfPixelCenters=options[1],
-    )
     return source, result
 
 
@@ -238,7 +224,7 @@ def reshape(b: Builder, pick: Pick) -> Ends:
 
 
 def concatenation(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis = pick(0, len(sizes) - 1)
     source = activation(b, sizes, pick)
     own = b.tensors[source]
@@ -276,7 +262,7 @@ def pack(b: Builder, pick: Pick) -> Ends:
 
 
 def split(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis, count = pick(0, len(sizes) - 1), pick(1, 4)
     sizes[axis] = count * pick(1, 3)
     source = activation(b, sizes, pick)
@@ -289,7 +275,7 @@ def split(b: Builder, pick: Pick) -> Ends:
 
 
 def split_v(b: Builder, pick: Pick) -> Ends:
-    sizes = shape(pick)
+    sizes = shape(pick, 1, 5)
     axis = pick(0, len(sizes) - 1)
     lengths = [pick(1, 3) for _ in range(pick(1, 4))]
     sizes[axis] = sum(lengths)
@@ -472,24 +458,26 @@ MAKERS: dict[str, Make] = {
     },
     "QUANTIZE": quantize,
     "DEQUANTIZE": dequantize,
-    "PAD": pad,
-    "TRANSPOSE": transpose,
-    "SLICE": slice_,
-    "STRIDED_SLICE": strided_slice,
-    "RESIZE_NEAREST_NEIGHBOR": resize,
-    "RESHAPE": reshape,
-    "CONCATENATION": concatenation,
-    "PACK": pack,
-    "SPLIT": split,
-    "SPLIT_V": split_v,
-    "UNPACK": unpack,
+    "PAD": of_any_type(pad),
+    "TRANSPOSE": of_any_type(transpose),
+    "SLICE": of_any_type(slice_),
+    "STRIDED_SLICE": of_any_type(strided_slice),
+    "RESHAPE": of_any_type(reshape),
+    "CONCATENATION": of_any_type(concatenation),
+    "PACK": of_any_type(pack),
+    "SPLIT": of_any_type(split),
+    "SPLIT_V": of_any_type(split_v),
+    "UNPACK": of_any_type(unpack),
     **{kind: reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "ARG_MAX": arg("ARG_MAX"),
     "ARG_MIN": arg("ARG_MIN"),
     "TRANSPOSE_CONV": transpose_conv,
     "SHAPE": dynamic_batch,
     "mixed": mixed,
+    **operators_move.MAKERS,
     **operators_elementwise.MAKERS,
+    **{f"{kind}, int16": make for kind, make in operators_int16.MAKERS.items()},
+    **{f"{kind}, int4 weights": make for kind, make in operators_int4.MAKERS.items()},
 }
 
 
@@ -530,6 +518,7 @@ def every_operator() -> bytes:
     chain.on("RESIZE_NEAREST_NEIGHBOR", (1, 9, 8, 4), numbers(b, (9, 8)))
     ends = [numbers(b, values) for values in ((0, -1, 0, 0), (1, 0, 8, 4), (1, -2, 3, 1))]
     chain.on("STRIDED_SLICE", (1, 4, 3, 4), *ends, options="StridedSliceOptions")
+    chain.now = operators_move.every_move(b, chain.now)
     before = chain.now
     chain.on("REDUCE_MAX", (1, 4, 1, 4), numbers(b, (2,)), options="ReducerOptions", KeepDims=1)
     chain.on("SUB", (1, 4, 3, 4), before, options="SubOptions")

@@ -33,7 +33,7 @@ from harness.runs.link_run import Run
 from harness.support import bundled_files
 from harness.target.find_target import find_target
 from harness.target.target_file import Core, Counter, Target
-from tests.support import graphs, operators
+from tests.support import graphs, operators, operators_int16
 from tests.support.devices import opened
 from tests.support.graphs import Builder
 from tests.support.hand_made import hand_made
@@ -226,14 +226,18 @@ def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) ->
     ],
 )
 def test_every_kernel_is_right_on_a_core(name: str, toolchain: str, tmp_path: Path) -> None:
-    compare_with_tflm(name, operators.every_operator(), tmp_path, toolchain)
+    for folder, chain in (("int8", operators), ("int16", operators_int16)):
+        (tmp_path / folder).mkdir()
+        compare_with_tflm(name, chain.every_operator(), tmp_path / folder, toolchain)
 
 
 def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "gcc") -> None:
     """Run a few random inputs on the target `name`, and in TFLM."""
     graph = parse(network, where="network")
-    shape = graph.tensors[graph.inputs[0]].shape
-    inputs = np.random.default_rng(1).integers(-128, 128, (3, *shape), np.int8)
+    source = graph.tensors[graph.inputs[0]]
+    limits = np.iinfo(source.dtype)
+    shape = (3, *source.shape)
+    inputs = np.random.default_rng(1).integers(limits.min, limits.max + 1, shape, source.dtype)
     target, model = target_of(name), write_model(root / "network", network)
     image = build(target, model, toolchain, root / "images")
     with opened(target, model, image, root) as dut:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import operators
+from tests.support import operator_parts, operators, operators_int16
 from tests.support.engine_host import NN, Host
-from tests.support.graphs import from_rng
+from tests.support.graphs import Builder, from_rng
 from tests.support.operators_elementwise import TOLERANCES
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
@@ -45,7 +45,20 @@ def test_any_graph_that_hypothesis_finds_equals_tflm(
     host.check_all({kind: model}, TOLERANCES.get(kind, EXACT))
 
 
-def test_a_chain_of_all_operators_equals_tflm(host: Host) -> None:
-    host.check(operators.every_operator())
-    generated = host.directory / str(host.count) / "model.cmake"
-    assert set(re.findall(r"nn_\w+\.c", generated.read_text())) == {p.name for p in NN.glob("*.c")}
+def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
+    used = set[str]()
+    for chain in (operators.every_operator(), operators_int16.every_operator()):
+        host.check(chain)
+        generated = host.directory / str(host.count) / "model.cmake"
+        used.update(re.findall(r"nn_\w+\.c", generated.read_text()))
+    assert used == {path.name for path in NN.glob("*.c")}
+
+
+def test_a_layer_without_a_bias_compiles_where_cmsis_nn_is_not_needed(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 3, 3, 2), 0.1, 4)
+    weights = b.weights((3, 2, 2, 2), 0)
+    result = b.activation((1, 6, 6, 3), 0.02, -9)
+    inputs = [operator_parts.numbers(b, (1, 6, 6, 3)), weights, source]
+    b.operator("TRANSPOSE_CONV", inputs, [result], "TransposeConvOptions", StrideH=2, StrideW=2)
+    host.check(b.build([source], [result]))

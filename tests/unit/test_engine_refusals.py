@@ -281,7 +281,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "pad, too few": (lambda: layer("PAD", ints(0, 0)), "2 paddings for 4 axes"),
     "pad, not constant": (
         lambda: layer("PAD", order=(0, 0)),
-        "the padding is not constant",
+        "the padding is computed at run time; TFLM's PAD takes a constant",
     ),
     "pad, value": (
         lambda: layer("PADV2", ints(*[0] * 8), int8(1), change={2: {"scale": [0.3]}}),
@@ -305,11 +305,11 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "slice, ellipsis": (
         lambda: layer("STRIDED_SLICE", *WHOLE, EllipsisMask=1, **SLICE),
-        "an ellipsis, a new axis",
+        "it has an ellipsis, which TFLM's kernel ignores",
     ),
     "slice, too short": (
         lambda: layer("STRIDED_SLICE", ints(0), ints(1), ints(1), **SLICE),
-        "must have 4 values each",
+        "for each of the 4 axes, but there are 1, 1 and 1",
     ),
     "slice, stride": (
         lambda: layer("STRIDED_SLICE", *WHOLE[:2], ints(1, 0, 1, 1), **SLICE),
@@ -337,11 +337,100 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "resize, rank": (
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(4, 6, 2)),
-        "4 dimensions are supported",
+        "input 0 has 3 dimensions; TFLM's RESIZE_NEAREST_NEIGHBOR takes 4",
     ),
-    "resize, batch": (
-        lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(2, 6, 2, 1)),
-        "the batch is 2",
+    "resize, too small steps": (
+        lambda: layer(
+            "RESIZE_BILINEAR",
+            ints(3000, 6),
+            sizes=(1, 2, 6, 2),
+            result=(1, 3000, 6, 2),
+            options="ResizeBilinearOptions",
+        ),
+        "from 2 to 3000 so far up that it reads outside the image",
+    ),
+    "resize, float": (
+        lambda: layer(
+            "RESIZE_BILINEAR",
+            ints(4, 6),
+            options="ResizeBilinearOptions",
+            change={0: {"dtype": FLOAT}, 2: {"dtype": FLOAT}},
+        ),
+        "input 0 has type float32; int8 is supported",
+    ),
+    "resize, two options": (
+        lambda: layer(
+            "RESIZE_BILINEAR",
+            ints(4, 6),
+            options="ResizeBilinearOptions",
+            AlignCorners=True,
+            HalfPixelCenters=True,
+        ),
+        "which TFLM rejects",
+    ),
+    "slice, five axes": (
+        lambda: layer(
+            "STRIDED_SLICE", *(ints(*[1] * 5) for _ in range(3)), sizes=(1, 1, 4, 6, 2), **SLICE
+        ),
+        "input 0 has 5 dimensions; TFLM's STRIDED_SLICE takes 1 to 4",
+    ),
+    "slice, new axis": (
+        lambda: layer("STRIDED_SLICE", *WHOLE, NewAxisMask=1, **SLICE),
+        "it has a new axis, which TFLM's kernel ignores",
+    ),
+    "slice, offsets": (
+        lambda: layer("STRIDED_SLICE", ints(0, 1, 0, 0), *WHOLE[1:], Offset=True, **SLICE),
+        "it has ends that are offsets, which TFLM's kernel ignores",
+    ),
+    "reverse, axes": (
+        lambda: layer("REVERSE_V2", ints(0, 2)),
+        "it reverses axes [0, 2]; TFLM's kernel takes axes that are neighbours",
+    ),
+    "broadcast, shapes": (
+        lambda: layer("BROADCAST_TO", ints(1, 4, 6, 4), result=(1, 4, 6, 4)),
+        "1x4x6x2 does not broadcast to 1x4x6x4",
+    ),
+    "mirror pad, too much": (
+        lambda: layer(
+            "MIRROR_PAD",
+            ints(0, 0, 4, 0, 0, 0, 0, 0),
+            result=(1, 8, 6, 2),
+            options="MirrorPadOptions",
+        ),
+        "axis 1 has 4 positions, too few to mirror 4",
+    ),
+    "depth to space, channels": (
+        lambda: layer("DEPTH_TO_SPACE", options="DepthToSpaceOptions", BlockSize=2),
+        "2 channels are not blocks of 2x2 pixels",
+    ),
+    "depth to space, block": (
+        lambda: layer("DEPTH_TO_SPACE", options="DepthToSpaceOptions"),
+        "the block size 0 is below 1",
+    ),
+    "space to depth, sides": (
+        lambda: layer("SPACE_TO_DEPTH", options="SpaceToDepthOptions", BlockSize=4),
+        "4x6 pixels are not blocks of 4x4",
+    ),
+    "space to batch, block": (
+        lambda: layer("SPACE_TO_BATCH_ND", ints(2), ints(0, 0), result=(2, 2, 6, 2)),
+        "do not suit 1x4x6x2",
+    ),
+    "space to batch, sides": (
+        lambda: layer("SPACE_TO_BATCH_ND", ints(2, 4), ints(0, 0, 0, 0), result=(8, 2, 1, 2)),
+        "6 pixels of axis 2 are not 1 blocks of 4",
+    ),
+    "batch to space, batch": (
+        lambda: layer("BATCH_TO_SPACE_ND", ints(2, 1), ints(0, 0, 0, 0), result=(1, 8, 6, 2)),
+        "1x8x6x2 in blocks of [2, 1] is not 1x4x6x2",
+    ),
+    "concatenation, too many": (
+        lambda: layer(
+            "CONCATENATION",
+            order=(0,) * 11,
+            result=(11, 4, 6, 2),
+            options="ConcatenationOptions",
+        ),
+        "it joins 11 inputs; TFLM's kernel takes 10",
     ),
     "resize, side": (
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(70000, 6), result=(1, 70000, 6, 2)),
@@ -386,7 +475,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "pack, type": (
         lambda: layer("PACK", np.zeros(SIZES, np.uint8), options="PackOptions", ValuesCount=2),
-        "input 1 has type uint8; supported are int8, int16",
+        "input 1 has type uint8; TFLM's PACK takes int8, int16, int32, float32, int64",
     ),
     "split, types": (
         lambda: layer(
@@ -442,7 +531,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "transposed convolution, batch": (
         lambda: layer("TRANSPOSE_CONV", *UP, sizes=(2, 4, 6, 2), **CONVOLUTION),
-        "the batch is 2",
+        "2x4x6x2 and 1x8x12x3 differ in the batch",
     ),
     "transposed convolution, stride": (
         lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"StrideH": 0}),
@@ -450,11 +539,81 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "transposed convolution, zero point": (
         lambda: layer("TRANSPOSE_CONV", *UP, change={2: {"zero_point": [3]}}, **CONVOLUTION),
-        "symmetric weights",
+        "the weights have a zero point, which TFLM's kernel ignores",
     ),
     "transposed convolution, side": (
         lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"result": (1, 40000, 12, 3)}),
         "exceeds 32767",
+    ),
+    "gather, index": (
+        lambda: layer("GATHER", ints(0, 4), options="GatherOptions", Axis=1, result=(1, 2, 6, 2)),
+        "an index is not one of 0 to 3",
+    ),
+    "gather, type": (
+        lambda: layer("GATHER", np.zeros(2, np.int64), options="GatherOptions"),
+        "the indices have type int64; TFLM's GATHER takes int32",
+    ),
+    "gather, batch": (
+        lambda: layer(
+            "GATHER", np.zeros((2, 2), np.int32), options="GatherOptions", Axis=1, BatchDims=1
+        ),
+        "indices of shape 2x2 do not suit 1 batch dimensions of 1x4x6x2",
+    ),
+    "gather slices, indices": (
+        lambda: layer("GATHER_ND", np.zeros((1, 5), np.int32)),
+        "each slice has 5 indices; TFLM's kernel takes 1 to 5",
+    ),
+    "gather slices, outside": (
+        lambda: layer("GATHER_ND", np.array([[0, 4]], np.int32), result=(1, 6, 2)),
+        "an index is outside 1x4x6x2",
+    ),
+    "embedding, shape of indices": (
+        lambda: layer("EMBEDDING_LOOKUP", np.zeros((1, 2), np.int32), order=(1, 0)),
+        "the indices have shape 1x2; TFLM's kernel takes a vector",
+    ),
+    "embedding, types": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            order=(1, 0),
+            change={2: {"dtype": INT16}},
+        ),
+        "does not look up int16 in a table of int8",
+    ),
+    "embedding, zero point": (
+        lambda: layer(
+            "EMBEDDING_LOOKUP",
+            ints(0),
+            int8(4, 3),
+            order=(1, 2),
+            result=(1, 3),
+            change={2: {"zero_point": [3]}, 3: {"dtype": FLOAT}},
+        ),
+        "TFLM's kernel takes symmetric tables",
+    ),
+    "matrices, sizes": (
+        lambda: layer("BATCH_MATMUL", int8(1, 4, 3, 2)),
+        "1x4x6x2 and 1x4x3x2 cannot be multiplied",
+    ),
+    "matrices, broadcast": (
+        lambda: layer("BATCH_MATMUL", int8(1, 3, 2, 2), result=(1, 4, 6, 2)),
+        "1x4x6x2 and 1x3x2x2 do not broadcast",
+    ),
+    "matrices, dimensions": (
+        lambda: layer("BATCH_MATMUL", int8(2)),
+        "input 1 has 1 dimensions; TFLM's BATCH_MATMUL takes 2 to 5",
+    ),
+    "matrices, depth": (
+        lambda: layer("BATCH_MATMUL", int8(40000, 2), sizes=(1, 40000), result=(1, 2)),
+        "it adds 40000 products; 33025 are supported",
+    ),
+    "update, too large": (
+        lambda: layer("DYNAMIC_UPDATE_SLICE", int8(1, 5, 6, 2), ints(0, 0, 0, 0)),
+        "1x5x6x2 is larger than 1x4x6x2",
+    ),
+    "update, start": (
+        lambda: layer("DYNAMIC_UPDATE_SLICE", int8(1, 2, 6, 2), ints(0, 0, 0)),
+        "the start has type int32 and shape 3; a vector of 4 int32 is supported",
     ),
     "number of inputs": (lambda: layer("RELU", int8(2)), "has 2 inputs and 1 outputs"),
 }
@@ -464,3 +623,25 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
 def test_what_is_not_supported_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
     model, message = CASES[name]
     assert message in refused(model(), tmp_path)
+
+
+def test_a_remedy_is_not_what_the_network_already_is(tmp_path: Path) -> None:
+    """Everything is int8: to convert to int8 again would change nothing."""
+    for model in (layer("LOGISTIC"), layer("HARD_SWISH", change={1: {"scale": [1e-4]}})):
+        graph = parse(model, where="models/bad.tflite")
+        with pytest.raises(InputError) as caught:
+            find_engine("cmsis-nn").generate(graph, tmp_path, core="cortex-m4f")
+        assert "full-integer" not in caught.value.remedy
+
+
+def test_a_layer_that_stayed_float_between_int8_layers_is_named_so(tmp_path: Path) -> None:
+    b = Builder()
+    source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 4), 0.1, 0)
+    before, after = (b.tensor((1, 4), dtype=np.float32) for _ in range(2))
+    b.operator("DEQUANTIZE", [source], [before], "DequantizeOptions")
+    b.operator("BATCH_MATMUL", [before, before], [after], "BatchMatMulOptions", AdjY=True)
+    b.operator("QUANTIZE", [after], [result], "QuantizeOptions")
+    graph = parse(b.build([source], [result]), where="models/bad.tflite")
+    with pytest.raises(InputError) as caught:
+        find_engine("cmsis-nn").generate(graph, tmp_path, core="cortex-m4f")
+    assert "the converter left this layer in float32" in caught.value.remedy

@@ -27,6 +27,7 @@ from harness.target.target_file import Target
 from tests.support.cxx import needs_gxx
 from tests.support.devices import opened
 from tests.support.graphs import Builder
+from tests.support.operators_state import assign, handle
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "tests" / "data" / "tflm"
@@ -62,7 +63,7 @@ def build_tree(tmp_path_factory: pytest.TempPathFactory) -> Build:
         lib.mkdir(parents=True)
         sizes = [f"-DSTANDIN_{name}={value}" for name, value in SIZES.items()]
         subprocess.run(
-            [compiler, *flags, *sizes, *COMPILE],
+            [compiler, *sizes, *flags, *COMPILE],
             cwd=tree,
             check=True,
             timeout=120,
@@ -133,6 +134,24 @@ def test_the_adapter_runs_a_network_in_the_interpreter(
     assert done.profile is not None, done.profile_unavailable
     assert [layer.operator for layer in done.profile.layers] == ["RESHAPE", "RESHAPE"]
     assert done.estimate is not None, done.estimate_unavailable
+
+
+@needs_gxx
+def test_a_state_begins_anew_with_each_recording(
+    target: Target, build_tree: Build, tmp_path: Path
+) -> None:
+    b = Builder()
+    source = b.activation((1, 4, 6), 0.1, 0)
+    assign(b, handle(b, "kept"), source)
+    model = write_model(tmp_path / "kept", b.build([source], [b.reshape(source, (1, BYTES))]))
+    tree = build_tree(*M4F, "-USTANDIN_LAYERS", "-DSTANDIN_LAYERS=3")
+    image = build(target, model, tree, tmp_path)
+    assert "warning" not in (image.directory / "build.log").read_text()
+    done = run(target, model, image, tmp_path, profile=True)
+    assert done.bytes_differing == 0
+    assert done.profile is not None, done.profile_unavailable
+    kinds = [(layer.operator, layer.shape) for layer in done.profile.layers]
+    assert kinds == [("VAR_HANDLE", []), ("ASSIGN_VARIABLE", [1, 4, 6]), ("RESHAPE", [1, BYTES])]
 
 
 @needs_gxx

@@ -43,10 +43,25 @@ from tests.support.models import ROOT, few_digits
 SHARED = ROOT.parent / "shared" / "mlperf-tiny"
 BUNDLED = ("anomaly", "digits", "faces", "gesture", "vowels")
 GRAPHS = int(os.environ.get("FUZZ", "5"))
-# Nobody compared the newer operators.
-COMPARED = [kind for kind in operators.MAKERS if kind not in operators_elementwise.MAKERS]
-MAKERS = (*COMPARED, "HARD_SWISH, close to a tie", "any")
+# Only operators and types that LiteRT, or the harness in its place, computes as TFLM does.
+KNOWN = EQUAL.keys() | FAMILIES.keys() | {"mixed"}
+MAKERS = (
+    *(kind for kind in operators.MAKERS if kind in KNOWN),
+    "HARD_SWISH, close to a tie",
+    "any",
+)
 Array = np.ndarray[Any, Any]
+
+# Kinds of graphs that LiteRT may compute otherwise, or that were not compared.
+UNPROVEN = {
+    "BROADCAST_TO",  # LiteRT has no version 1 of it
+    "SPACE_TO_BATCH_ND",  # TFLM fills borders with 0, LiteRT with the zero point
+    "any weights",
+    "batch CONV_2D",  # some with weights that are computed
+    "batch DEPTHWISE_CONV_2D",
+    "batch TRANSPOSE_CONV",
+    *operators_elementwise.MAKERS,
+}
 
 # A seed of each family whose graph shows the difference.
 DIFFERENT = {
@@ -95,6 +110,8 @@ def test_every_tensor_of_any_graph_has_tflms_bytes(kind: str) -> None:
     for seed in range(GRAPHS):
         model = build(kind, seed)
         graph = parse(model, where="test.tflite")
+        if kind in UNPROVEN and unproven(graph):
+            continue
         assert unproven(graph) == ""
         tensors, inputs = every_tensor(graph), samples(graph)
         ours, theirs = (
@@ -108,7 +125,8 @@ def test_every_tensor_of_any_graph_has_tflms_bytes(kind: str) -> None:
 
 def test_the_graphs_hold_every_operator_of_both_tables() -> None:
     graphs = [parse(build(kind, seed), where="test") for kind in MAKERS for seed in range(12)]
-    kinds = {operator.kind for graph in graphs for operator in graph.operators}
+    proven = [graph for graph in graphs if not unproven(graph)]
+    kinds = {operator.kind for graph in proven for operator in graph.operators}
     assert kinds == EQUAL.keys() | FAMILIES.keys()
     assert not EQUAL.keys() & FAMILIES.keys()
 
@@ -312,7 +330,7 @@ def wide_weights(b: Builder) -> tuple[int, int]:
         (fused_tanh, "for the fused activation TANH"),
         (no_scale, "has a tensor without a scale"),
         (pool_with_a_scale, "an output with a scale of its own, which TFLM refuses"),
-        (computed_weights, "for weights that are not constant"),
+        (computed_weights, "for weights that are computed"),
     ],
 )
 def test_what_was_not_compared_with_tflm_has_no_golden(

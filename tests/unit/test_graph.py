@@ -43,7 +43,7 @@ def test_a_graph_holds_what_the_file_says() -> None:
         "SOFTMAX",
     ]
     conv = graph.operators[0]
-    assert conv.options == Conv2DOptions(Padding.SAME, 1, 2, Activation.RELU6, 1, 1)
+    assert conv.options == Conv2DOptions(Padding.SAME, 1, 2, Activation.RELU6, 1, 1, 0)
     source = graph.tensors[graph.inputs[0]]
     assert source.shape == (1, 6, 5, 3)
     assert source.dtype == np.int8
@@ -214,10 +214,22 @@ def test_absent_options_are_refused_where_they_matter() -> None:
     assert "has no options" in refused(chain(change))
 
 
-def test_a_model_with_control_flow_is_refused() -> None:
+def test_an_unknown_size_within_the_network_is_the_one_that_is_written() -> None:
+    """As in TFLM: a converter writes 1 for what it does not know, such as a batch on axis 1."""
+    graph = parse(chain(retensor(2, signature=(1, -1))), where="small")
+    assert graph.tensors[2].shape == (1, 4)
+
+
+def test_of_several_signatures_the_first_is_taken() -> None:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)
-    assert "has 2 subgraphs" in refused(b.build([source], [source], subgraphs=2))
+    _, other = b.part()
+    other.name = "other"
+    elsewhere = other.activation((1, 5), 0.1, 0)
+    other.ends = ([elsewhere], [other.softmax(elsewhere)])
+    graph = parse(b.build([source], [b.softmax(source)]), where="two")
+    assert graph.input_tensors[0].shape == (1, 4)
+    assert (graph.subgraphs, graph.others) == ((), ("other",))
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\0\0\0\0TFL3", b"not a model, but text"])

@@ -8,7 +8,7 @@ import dataclasses
 import shutil
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,10 @@ def originals() -> list[bytes]:
     return [(ROOT / "models" / "digits" / "model.tflite").read_bytes(), *made]
 
 
-def damaged(count: int, seed: int = 0) -> list[bytes]:
-    """Return `count` files, each with one to five bytes or 32-bit numbers changed."""
+def damaged(count: int, seed: int = 0, models: Sequence[bytes] = ()) -> list[bytes]:
+    """Return `count` files, each with one to five bytes or 32-bit numbers of `models` changed."""
     rng = np.random.default_rng(seed)
-    models = originals()
+    models = models or originals()
     files = []
     for number in range(count):
         data = bytearray(models[number % len(models)])

@@ -98,6 +98,7 @@ MOVES = st.one_of(
     ),
     st.builds(Move, st.just(Message.PROFILE), SEQUENCES, st.just(b"")),
     st.builds(Move, st.just(Message.CLOCK), SEQUENCES, st.just(b"")),
+    st.builds(Move, st.just(Message.RESET), SEQUENCES, st.just(b"")),
     st.builds(Move, st.sampled_from(Message), SEQUENCES, st.binary(max_size=8)),
     st.builds(Move, st.integers(0, 255), st.integers(0, 255), st.binary(max_size=8)),
 )

@@ -520,12 +520,6 @@ INVALID_VECTORS: dict[str, tuple[Change, str, str, str]] = {
         "has shape [3], but there are 4 inputs",
         "one recording for each input",
     ),
-    "recording of two labels": (
-        put(recordings=np.array([3, 3, 3, 4])),
-        "recordings",
-        "vector 2 and the first vector of recording 3 have different labels",
-        "give every window the label of its recording",
-    ),
     "golden dequantized": (
         put(golden=np.zeros((4, 2))),
         "golden",

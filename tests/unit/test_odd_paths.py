@@ -103,7 +103,7 @@ def test_sources_at_a_path_that_no_tool_reads_are_refused(character: str) -> Non
     tree = find_tree()
     elsewhere = SourceTree(**{**vars(tree), "root": path})
     with pytest.raises(InputError, match="build tools cannot read it"):
-        render(elsewhere, (), (), 1, "cortex-m4f")
+        render(elsewhere, (), (), "cortex-m4f", layers=1, state=False)
 
 
 @pytest.mark.parametrize("name", ["plain", "My Projects (old) & more/Übung", "a+b@c~d.e-f_g"])

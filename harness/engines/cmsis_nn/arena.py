@@ -1,11 +1,13 @@
 """The arena of one model: the offsets of all activations and scratch buffers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.engines.cmsis_nn.arena_plan import Buffer, lower_bound, plan
 from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lifetimes import Lifetimes
+from harness.engines.cmsis_nn.lifetimes import Lifetimes, buffer_names
+from harness.engines.cmsis_nn.run_order import Step
 from harness.errors import InputError
 from harness.model import tensor_block
 from harness.model.graph import Graph
@@ -25,12 +27,22 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class State:
+    """A buffer that no other shares: `size` bytes, each of which is `initial` at the start."""
+
+    name: str
+    size: int
+    initial: int
+
+
+@dataclass(frozen=True)
 class ArenaLayout:
     """All buffers in the order of their first use, and the size of the arena in bytes.
 
     `least` is a lower bound for the size, for any plan. The block of outputs begins at the slot
     `output`. `copies` are pairs of a slot's name and a tensor: outputs whose value lies elsewhere
-    and is copied to the slot at the end of an inference.
+    and is copied to the slot at the end of an inference. `state` are the buffers that keep their
+    bytes between inferences.
     """
 
     slots: tuple[Slot, ...]
@@ -38,6 +50,7 @@ class ArenaLayout:
     least: int
     output: str
     copies: tuple[tuple[str, int], ...]
+    state: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,8 +60,8 @@ class _Part:
     name: str
     offset: int
     size: int
-    first: int
-    last: int
+    first: Step
+    last: Step
 
 
 def allocate(graph: Graph, layers: Sequence[Layer]) -> ArenaLayout:
@@ -78,13 +91,14 @@ def _layout(graph: Graph, layers: Sequence[Layer], lifetimes: Lifetimes) -> Aren
     # Each group shares a buffer; the buffer's key is the name of the first part.
     groups = [_inputs(graph, lifetimes), outputs]
     in_blocks = {lifetimes.root[index] for index in (*graph.inputs, *graph.outputs)}
+    in_blocks -= {tensor.index for tensor in graph.variables}
     for root, members in lifetimes.members().items():
         if root not in in_blocks:
             groups.append([_part(graph, lifetimes, index, 0) for index in members])
     for layer in layers:
         if layer.scratch:
-            step = layer.operator.index
-            groups.append([_Part(Names(step).scratch, 0, layer.scratch, step, step)])
+            index = layer.operator.index
+            groups.append([_Part(Names(index).scratch, 0, layer.scratch, *lifetimes.steps[index])])
     buffers = [_buffer(parts) for parts in groups]
     placed = plan(buffers)
     slots = [
@@ -94,7 +108,16 @@ def _layout(graph: Graph, layers: Sequence[Layer], lifetimes: Lifetimes) -> Aren
         for parts in sorted(groups, key=lambda parts: (_buffer(parts).first, parts[0].name))
         for part in parts
     ]
-    return ArenaLayout(tuple(slots), placed.size, lower_bound(buffers), outputs[0].name, copies)
+    return ArenaLayout(
+        tuple(slots), placed.size, lower_bound(buffers), outputs[0].name, copies, _state(graph)
+    )
+
+
+def _state(graph: Graph) -> tuple[State, ...]:
+    names = buffer_names(graph)
+    return tuple(
+        State(names[tensor.index], tensor.nbytes, tensor.initial or 0) for tensor in graph.variables
+    )
 
 
 def _part(graph: Graph, lifetimes: Lifetimes, index: int, offset: int) -> _Part:
@@ -123,10 +146,10 @@ def _outputs(graph: Graph, lifetimes: Lifetimes) -> tuple[list[_Part], tuple[tup
     """Return the parts of the block of outputs, and the copies into it.
 
     Layers write most outputs directly into the block. An output that shares its bytes with an
-    input or with another output is copied.
+    input, a variable or another output is copied.
     """
     parts, copies = [], []
-    taken = set(graph.inputs)
+    taken = {*graph.inputs, *(tensor.index for tensor in graph.variables)}
     offsets = tensor_block.offsets(graph.output_tensors)
     for position, (index, offset) in enumerate(zip(graph.outputs, offsets, strict=False)):
         root = lifetimes.root[index]
@@ -143,6 +166,6 @@ def _outputs(graph: Graph, lifetimes: Lifetimes) -> tuple[list[_Part], tuple[tup
 
 
 def _lifetime(part: _Part, end: int) -> str:
-    first = "start" if part.first < 0 else str(part.first)
-    last = "end" if part.last == end else str(part.last)
+    first = "start" if part.first == -1 else str(math.ceil(part.first))
+    last = "end" if part.last == end else str(math.ceil(part.last))
     return f"layer {first}" if first == last else f"{first} to {last}"

@@ -9,6 +9,8 @@ import random
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.engines.cmsis_nn.run_order import Step
+
 ALIGNMENT = 16
 _TRIES = 200
 
@@ -19,8 +21,8 @@ class Buffer:
 
     key: Hashable
     size: int
-    first: int
-    last: int
+    first: Step
+    last: Step
 
     def overlaps(self, other: "Buffer") -> bool:
         """Return whether the lifetimes of both buffers overlap."""

@@ -22,15 +22,21 @@ set(NN_KERNELS{kernels})
 set(NN_INCLUDES{includes})
 set(NN_DEFINITIONS{definitions})
 set(NN_LAYERS {layers})
-"""
+{state}"""
 
 
 def render(
-    tree: SourceTree, files: Sequence[Path], kernels: Sequence[str], layers: int, core: str
+    tree: SourceTree,
+    files: Sequence[Path],
+    kernels: Sequence[str],
+    core: str,
+    *,
+    layers: int,
+    state: bool,
 ) -> str:
     """Return the text: `NN_SOURCES`, `NN_KERNELS` (in firmware/nn) and their settings.
 
-    `layers` is the largest index of a layer plus one.
+    `layers` is the largest index of a layer plus one. With `state`, model.c has nn_reset().
     """
     includes = ['"${CMSIS_NN_DIR}/Include"']
     core_line = ""
@@ -51,6 +57,7 @@ def render(
         includes=_items(includes),
         definitions=_items(definitions),
         layers=layers,
+        state="set(NN_STATE ON)\n" if state else "",
     )
 
 

@@ -1,12 +1,13 @@
 """The engine: it lowers each operator, plans the arena and writes the C."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from harness.engines.cmsis_nn import cmake, model_c
-from harness.engines.cmsis_nn.arena import ArenaLayout, allocate
+from harness.engines.cmsis_nn.arena import allocate
 from harness.engines.cmsis_nn.cmsis_nn_sources import SourceTree, find_tree
 from harness.engines.cmsis_nn.core_features import (
     KERNEL_SUMS,
@@ -14,12 +15,14 @@ from harness.engines.cmsis_nn.core_features import (
     Extension,
     extension_of,
 )
-from harness.engines.cmsis_nn.layer import Layer, Names
-from harness.engines.cmsis_nn.lifetimes import input_name
+from harness.engines.cmsis_nn.layer import Call, Layer
+from harness.engines.cmsis_nn.lifetimes import buffer_names
 from harness.engines.cmsis_nn.not_supported import reason
-from harness.engines.cmsis_nn.operator_view import FULL_INTEGER, OperatorView
-from harness.engines.cmsis_nn.operators import LOWERINGS
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
+from harness.engines.cmsis_nn.remedies import FULL_INTEGER
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
+from harness.engines.cmsis_nn.variables import may_share_variable
 from harness.engines.generated import Generated, LayerInfo
 from harness.errors import InputError
 from harness.model import tensor_block
@@ -28,8 +31,9 @@ from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "CAST", "DEQUANTIZE", "QUANTIZE"})
-# The engine has these for int8 alone.
+# The engine has these for int8 and int16 alone.
 _WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+_QUANTIZED = (np.dtype(np.int8), np.dtype(np.int16))
 _WITHOUT_SCALE = (np.dtype(np.bool_), np.dtype(np.int32))
 
 
@@ -61,13 +65,30 @@ class CmsisNN:
         addresses = _addresses(graph)
         layers = _lower(graph, addresses, features)
         layout = allocate(graph, layers)
-        text = model_c.render(graph, layers, layout, addresses)
+        _write(directory / "model.c", model_c.render(graph, layers, layout, addresses))
         files = tree.sources(model_c.functions(layers))
         kernels = sorted(set[str]().union(*(layer.kernels for layer in layers)))
-        _write(directory / "model.c", text)
-        count = layers[-1].operator.index + 1 if layers else 0
-        _write(directory / "model.cmake", cmake.render(tree, files, kernels, count, core))
-        return _generated(directory, layers, layout, files, tree)
+        count = graph.operators[-1].index + 1 if graph.operators else 0
+        state = bool(layout.state)
+        text = cmake.render(tree, files, kernels, core, layers=count, state=state)
+        _write(directory / "model.cmake", text)
+        main = layers[: len(graph.operators)]
+        weights = sum(array.values.nbytes for layer in layers for array in layer.arrays)
+        return Generated(
+            sources=(directory / "model.c", *files),
+            cmake=directory / "model.cmake",
+            arena_size=layout.size,
+            arena_least=layout.least,
+            state_size=sum(state.size for state in layout.state),
+            weights_size=weights,
+            layers=tuple(
+                LayerInfo(layer.operator.index, layer.operator.kind, layer.macs)
+                for layer in main
+                if layer.operator.outputs
+            ),
+            version=tree.version,
+            headers=tuple(sorted((tree.root / "Include").glob("*.h"))),
+        )
 
 
 def _kernel_sums(tree: SourceTree) -> int:
@@ -80,26 +101,9 @@ def _kernel_sums(tree: SourceTree) -> int:
     return tree.kernel_sums
 
 
-def _generated(
-    directory: Path, layers: list[Layer], layout: ArenaLayout, files: list[Path], tree: SourceTree
-) -> Generated:
-    return Generated(
-        sources=(directory / "model.c", *files),
-        cmake=directory / "model.cmake",
-        arena_size=layout.size,
-        arena_least=layout.least,
-        weights_size=sum(array.values.nbytes for layer in layers for array in layer.arrays),
-        layers=tuple(
-            LayerInfo(layer.operator.index, layer.operator.kind, layer.macs) for layer in layers
-        ),
-        version=tree.version,
-        headers=tuple(sorted((tree.root / "Include").glob("*.h"))),
-    )
-
-
 def _check_inputs_and_outputs(graph: Graph) -> None:
-    """Check inputs and outputs: int8, or another type if the model converts to or from it."""
-    kinds = {operator.kind for operator in graph.operators}
+    """Check inputs and outputs: int8, int16, or another type that the model converts."""
+    kinds = {operator.kind for operator in graph.all_operators}
     converts = bool(kinds & _CONVERSIONS) or not kinds & _WITH_WEIGHTS
     converts = converts and bool(kinds)
 
@@ -122,8 +126,8 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "converter.representative_dataset. Or give the "
                 "Keras model to harness models add, which does this",
             )
-        if tensor.dtype not in {np.dtype(np.int8), *_WITHOUT_SCALE} and not converts:
-            fail(f"its {what} has type {tensor.dtype}; int8 is supported", FULL_INTEGER)
+        if tensor.dtype not in {*_QUANTIZED, *_WITHOUT_SCALE} and not converts:
+            fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
         if tensor.data is not None:
@@ -133,38 +137,41 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
 
 
 def _addresses(graph: Graph) -> dict[int, str]:
-    addresses = {
-        index: f"arena + {input_name(position)}" for position, index in enumerate(graph.inputs)
-    }
-    for operator in graph.operators:
-        names = Names(operator.index)
-        for position, index in enumerate(operator.outputs):
-            addresses[index] = f"arena + {names.output(position)}"
-    return addresses
+    return {index: f"arena + {name}" for index, name in buffer_names(graph).items()}
 
 
 def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> list[Layer]:
     """Lower each operator; a layer with an alias takes over the alias's address."""
     _check_kinds(graph)
-    layers = []
-    for operator in graph.operators:
-        layer = LOWERINGS[operator.kind](OperatorView(graph, operator, addresses, features))
+    layers = {}
+    # What shares its bytes with a variable, whose bytes may change while the tensor is needed.
+    unsafe = {tensor.index for tensor in graph.variables}
+    inner = [operator for part in graph.subgraphs for operator in part.operators]
+    for operator in (*inner, *graph.operators):  # a subgraph's addresses before what runs it
+        view = OperatorView(graph, operator, addresses, features)
+        layer = find_lowering(graph, operator)(view)
         if layer.alias is not None:
-            addresses[operator.outputs[0]] = addresses[layer.alias]
-        layers.append(layer)
-    return layers
+            source, output = layer.alias, operator.outputs[0]
+            if may_share_variable(graph, operator):
+                unsafe.add(output)
+            elif not unsafe.isdisjoint((source, output)):
+                size = graph.tensors[output].nbytes
+                call = Call("memcpy", (addresses[output], addresses[source], str(size)))
+                layer = replace(layer, alias=None, call=call, status=False)
+            if layer.alias is not None:
+                addresses[output] = addresses[source]
+        layers[operator.index] = layer
+    return [layers[operator.index] for operator in graph.all_operators]
 
 
 def _check_kinds(graph: Graph) -> None:
-    unknown = [operator for operator in graph.operators if operator.kind not in LOWERINGS]
+    unknown = [operator for operator in graph.all_operators if operator.kind not in LOWERINGS]
     if not unknown:
         return
     first = unknown[0]
     output = graph.tensors[first.outputs[0]].name[:80] if first.outputs else ""
     others = sorted({operator.kind for operator in unknown} - {first.kind})
     remedy = "supported: " + ", ".join(LOWERINGS)
-    if "SHAPE" in {operator.kind for operator in unknown}:
-        remedy = f"fix the batch to 1 before converting, Input(batch_shape=(1, ...)); {remedy}"
     raise InputError(
         f"layer {first.index} ({first.kind}, {output!r}) is an operator that engine cmsis-nn "
         f"does not support: {reason(first.kind)}"

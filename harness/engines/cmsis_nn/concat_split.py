@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
+from harness.engines.cmsis_nn.copies import Copy, byte_operand, copies_layer
 from harness.engines.cmsis_nn.layer import (
     Array,
-    Call,
     Layer,
-    Struct,
     at,
     quantization,
     shape,
+    zero_point,
 )
-from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.loops import LoopAxis
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     Activation,
@@ -24,6 +25,7 @@ from harness.model.operator_options import (
 )
 
 _MANY = 1 << 16
+_MOST_PIECES = 10  # kMaxInputNum of TFLM's concatenation.cc
 
 
 def concatenation(view: OperatorView) -> Layer:
@@ -33,6 +35,11 @@ def concatenation(view: OperatorView) -> Layer:
     if options.fused_activation_function is not Activation.NONE:
         name = options.fused_activation_function.name
         view.fail(f"the fused activation {name} is not supported", "apply it to the inputs")
+    if len(view.operator.inputs) > _MOST_PIECES:
+        view.fail(
+            f"it joins {len(view.operator.inputs)} inputs; TFLM's kernel takes {_MOST_PIECES}",
+            "join them in several layers",
+        )
     pieces, result = _pieces(view)
     axis = view.normalized_axis(options.axis, len(pieces[0].shape))
     for tensor in pieces:
@@ -45,8 +52,11 @@ def concatenation(view: OperatorView) -> Layer:
         if result.dtype.name == "int8" and quantization(tensor) != quantization(result):
             view.fail(
                 f"an input has {quantization(tensor)}, the output {quantization(result)}; "
-                "TFLM requires the same"
+                "TFLM requires the same",
+                "quantize again with a converter that unifies them, as TensorFlow's does",
             )
+        if result.dtype.name == "int16" and (zero_point(tensor), zero_point(result)) != (0, 0):
+            view.fail("an int16 tensor has a zero point, which TFLM rejects", CONVERT_AGAIN)
     joined = list(pieces[0].shape)
     joined[axis] = sum(tensor.shape[axis] for tensor in pieces)
     view.check_result_shape(joined)
@@ -90,7 +100,7 @@ def unpack(view: OperatorView) -> Layer:
         view.fail(f"{len(view.operator.outputs)} outputs for {count} positions", CONVERT_AGAIN)
     for position in range(count):
         view.check_result_shape(_without(source, axis), position)
-    return _split_blocks(view, source, math.prod(source.shape[:axis]))
+    return _split_blocks(view, 0, math.prod(source.shape[:axis]))
 
 
 def _split(view: OperatorView, *, source: int, axis: int) -> Layer:
@@ -111,14 +121,12 @@ def _split(view: OperatorView, *, source: int, axis: int) -> Layer:
         view.fail(
             f"the parts along axis {along} do not add up to {tensor.shape[along]}", CONVERT_AGAIN
         )
-    return _split_blocks(view, tensor, math.prod(tensor.shape[:along]))
+    return _split_blocks(view, source, math.prod(tensor.shape[:along]))
 
 
 def _pieces(view: OperatorView) -> tuple[list[Tensor], Tensor]:
     result = view.graph.tensors[view.operator.outputs[0]]
-    pieces = [
-        view.check_movable(view.tensor(i), f"input {i}") for i in range(len(view.operator.inputs))
-    ]
+    pieces = [view.check_moved(position) for position in range(len(view.operator.inputs))]
     for tensor in pieces:
         if tensor.dtype != result.dtype:
             view.fail(f"an input has type {tensor.dtype}, the output {result.dtype}", CONVERT_AGAIN)
@@ -141,55 +149,26 @@ def _concatenate(
         arrays += constant
         width = tensor.nbytes // blocks
         axis = LoopAxis(blocks, width, result.nbytes // blocks)
-        copies.append(_Copy(tensor, axis, source, at(view.address(result), offset)))
+        copies.append(Copy((axis,), width, source, at(view.address(result), offset)))
         offset += width
-    return _layer(view, copies, result, blocks, tuple(arrays))
+    return copies_layer(view, (_together(pieces, result),), copies, arrays=tuple(arrays))
 
 
-def _split_blocks(view: OperatorView, source: Tensor, blocks: int) -> Layer:
-    """Return the layer that copies `blocks` blocks to each output."""
+def _split_blocks(view: OperatorView, position: int, blocks: int) -> Layer:
+    """Return the layer that copies `blocks` blocks of input `position` to each output."""
+    source = view.tensor(position)
+    address, constant = byte_operand(view, position)
+    parts = [view.graph.tensors[index] for index in view.operator.outputs]
     copies, offset = [], 0
-    for index in view.operator.outputs:
-        tensor = view.graph.tensors[index]
+    for tensor in parts:
         if tensor.dtype != source.dtype:
             view.fail(f"an output has type {tensor.dtype}, the input {source.dtype}", CONVERT_AGAIN)
         width = tensor.nbytes // blocks
         axis = LoopAxis(blocks, source.nbytes // blocks, width)
-        copies.append(_Copy(tensor, axis, at(view.address(source), offset), view.address(tensor)))
+        copies.append(Copy((axis,), width, at(address, offset), view.address(tensor)))
         offset += width
-    return _layer(view, copies, source, blocks, ())
+    return copies_layer(view, (_together(parts, source),), copies, arrays=constant)
 
 
-class _Copy(NamedTuple):
-    """The copy of one part: the loop over its blocks, and both addresses in C."""
-
-    part: Tensor
-    axis: LoopAxis
-    source: str
-    destination: str
-
-
-def _layer(
-    view: OperatorView,
-    copies: Sequence[_Copy],
-    whole: Tensor,
-    blocks: int,
-    arrays: tuple[Array, ...],
-) -> Layer:
-    structs: list[Struct] = []
-    calls = []
-    for position, copy in enumerate(copies):
-        structs.append(loops_struct(view, f"loops_{position}", (copy.axis,)))
-        width = str(copy.part.nbytes // blocks)
-        arguments = (f"&{structs[-1].name}", width, copy.source, copy.destination)
-        calls.append(Call("nn_copy", arguments))
-    return Layer(
-        view.operator,
-        notes=(f"{' + '.join(shape(copy.part) for copy in copies)}; together {shape(whole)}",),
-        arrays=arrays,
-        structs=tuple(structs),
-        earlier=tuple(calls[:-1]),
-        call=calls[-1],
-        status=False,
-        kernels=frozenset({"nn_copy.c"}),
-    )
+def _together(parts: Sequence[Tensor], whole: Tensor) -> str:
+    return f"{' + '.join(map(shape, parts))}; together {shape(whole)}"

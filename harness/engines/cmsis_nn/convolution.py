@@ -5,18 +5,21 @@ from typing import cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn.channel_scales import channel_quantization, weights_operand
 from harness.engines.cmsis_nn.core_features import Extension
+from harness.engines.cmsis_nn.grouped_convolution import grouped_convolution
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
     Layer,
     Struct,
+    image_at,
     quantization,
-    scale,
     shape,
     zero_point,
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
 from harness.engines.cmsis_nn.window import Window, checked_window, dims, notes
 from harness.model.graph import Tensor
@@ -24,7 +27,6 @@ from harness.model.operator_options import (
     Conv2DOptions,
     DepthwiseConv2DOptions,
 )
-from harness.model.quantized_multiplier import product_multiplier
 
 # The kernels count the values under a window in uint16_t.
 MAX_COLUMN = 65535
@@ -38,13 +40,12 @@ def conv_2d(view: OperatorView) -> Layer:
     channels, rows, columns, depth = weights.shape
     window = checked_window(view, options, (rows, columns), channels)
     if depth != window.source.shape[3]:
-        view.fail(
-            f"the weights read {depth} of {window.source.shape[3]} channels; grouped convolution "
-            "is not supported",
-            "split the layer, or use a depthwise convolution",
-        )
+        return grouped_convolution(view, window, weights)
     if rows * columns * depth > MAX_COLUMN:
-        view.fail(f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN")
+        view.fail(
+            f"a window holds more than {MAX_COLUMN} values, the limit of CMSIS-NN",
+            "make the window smaller",
+        )
     if view.core.extension is Extension.MVE and window.source.shape[1] == rows == 1 < columns:
         # From release 6 on, Helium's kernel for images of one row is wrong for some strides and
         # paddings; earlier ones reject some. With one column, the general kernel runs instead.
@@ -99,7 +100,10 @@ def depthwise_conv_2d(view: OperatorView) -> Layer:
     depth = window.source.shape[3]
     multiplier = options.depth_multiplier
     if first != 1 or multiplier < 1 or depth * multiplier != channels:
-        view.fail(f"{depth} channels times {multiplier} are not the weights' {channels} channels")
+        view.fail(
+            f"{depth} channels times {multiplier} are not the weights' {channels} channels",
+            CONVERT_AGAIN,
+        )
     of = view.names.of
     function, scratch = depthwise(view.core.extension, window, depth, channels)
     need = None
@@ -140,20 +144,21 @@ def _convolution(
         # next even if it is NULL.
         bias = np.zeros(channels, np.int32)
     factors, quant = channel_quantization(view, window.source, weights, window.result, channels)
-    arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), *factors]
+    values, constant = weights_operand(view, weights)
+    arrays = [*constant, *factors]
     if bias is not None:
-        arrays.insert(1, Array(of("bias"), bias))
+        arrays.insert(len(constant), Array(of("bias"), bias))
     names = ("params", "quant", "input_dims")
     arguments = (
         "&context",
         *(f"&{of(name)}" for name in names),
-        view.address(window.source),
+        image_at(view.address(window.source), window.source),
         f"&{of('filter_dims')}",
-        of("weights"),
+        values,
         f"&{of('bias_dims')}",
         of("bias") if bias is not None else "NULL",
         f"&{of('output_dims')}",
-        view.address(window.result),
+        image_at(view.address(window.result), window.result),
     )
     return Layer(
         view.operator,
@@ -168,6 +173,7 @@ def _convolution(
             window.image(of("output_dims"), window.result),
         ),
         call=Call(function, arguments),
+        repeat=window.batch,
     )
 
 
@@ -177,22 +183,3 @@ def offsets(window: Window) -> tuple[str, str]:
         f".input_offset = {-zero_point(window.source)}",
         f".output_offset = {zero_point(window.result)}",
     )
-
-
-def channel_quantization(
-    view: OperatorView, source: Tensor, weights: Tensor, result: Tensor, channels: int
-) -> tuple[tuple[Array, Array], Struct]:
-    """Return multipliers and shifts for each output channel, and the struct for both."""
-    scales = np.zeros(0) if weights.scale is None else weights.scale
-    factors = [
-        product_multiplier(scale(source), float(each), scale(result))
-        for each in np.broadcast_to(scales, channels)
-    ]
-    view.check_shifts(factors)
-    of = view.names.of
-    arrays = (
-        Array(of("multiplier"), np.array([factor.value for factor in factors], np.int32)),
-        Array(of("shift"), np.array([factor.shift for factor in factors], np.int32)),
-    )
-    fields = tuple(f"(int32_t *){array.name}" for array in arrays)
-    return arrays, Struct("cmsis_nn_per_channel_quant_params", of("quant"), fields)

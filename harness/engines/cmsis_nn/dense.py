@@ -4,7 +4,8 @@ from typing import cast
 
 import numpy as np
 
-from harness.engines.cmsis_nn.convolution import channel_quantization
+from harness.engines.cmsis_nn import matmul
+from harness.engines.cmsis_nn.channel_scales import channel_quantization
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -15,7 +16,8 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.window import dims
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
@@ -37,18 +39,51 @@ def fully_connected(view: OperatorView) -> Layer:
     if options.weights_format != 0:
         view.fail(f"weights format {options.weights_format} is not supported", "use the default")
     source, result = view.activation(0), view.result()
-    weights = view.weights(1, 2, 0)
+    symmetric = _symmetric(view)
+    weights = view.weights(1, 2, 0) if symmetric else view.check_int8(view.tensor(1), "the weights")
+    view.check_rank(weights, 2, "the weights' tensor")
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     if rows * inputs != source.elements or result.elements != rows * outputs:
-        view.fail(f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}")
+        view.fail(
+            f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
+            CONVERT_AGAIN,
+        )
     if result.shape[-1:] != (outputs,):
-        view.fail(f"the output has shape {shape(result)}; its last side must be {outputs}")
+        view.fail(
+            f"the output has shape {shape(result)}; its last side must be {outputs}", CONVERT_AGAIN
+        )
     clamp = view.clamp(options.fused_activation_function, result)
+    _check_bias_scale(view, source, weights, result)
+    if not symmetric:
+        return matmul.dense(view, clamp)
     layer = _FullyConnected(view, source, weights, result, rows=rows, clamp=clamp)
     if weights.scale is not None and weights.scale.size > 1:
         return layer.as_convolution()
     return layer.as_dense()
+
+
+def _symmetric(view: OperatorView) -> bool:
+    """Return whether the weights are constant and without a zero point."""
+    weights = view.tensor(1)
+    return weights.data is not None and not (
+        weights.zero_point is not None and weights.zero_point.any()
+    )
+
+
+def _check_bias_scale(view: OperatorView, source: Tensor, weights: Tensor, result: Tensor) -> None:
+    """Check that the bias has the scale of the sums that it is added to, as TFLM does.
+
+    Source: TFLM tensorflow/lite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler.
+    """
+    per_channel = weights.scale is not None and weights.scale.size > 1
+    if per_channel or view.bias(2, weights.shape[0]) is None:
+        return
+    sums, bias = scale(source) * scale(weights), scale(view.tensor(2))
+    if abs(sums - bias) / scale(result) > _MAX_DIFFERENCE:
+        view.fail(
+            f"the bias has scale {bias:g}, but input and weights give {sums:g}", CONVERT_AGAIN
+        )
 
 
 class _FullyConnected:
@@ -137,7 +172,6 @@ class _FullyConnected:
 
     def as_dense(self) -> Layer:
         of = self.view.names.of
-        self.check_bias_scale()
         factor = product_multiplier(scale(self.source), scale(self.weights), scale(self.result))
         self.view.check_shifts([factor])
         quant = (f".multiplier = {factor.value}", f".shift = {factor.shift}")
@@ -160,19 +194,6 @@ class _FullyConnected:
             scratch=scratch,
             scratch_need=Call("arm_fully_connected_s8_get_buffer_size", (f"&{of('filter_dims')}",)),
         )
-
-    def check_bias_scale(self) -> None:
-        """Check that the bias has the scale of the sums that it is added to, as TFLM does.
-
-        Source: TFLM tensorflow/lite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler.
-        """
-        if self.bias == "NULL":
-            return
-        sums, bias = scale(self.source) * scale(self.weights), scale(self.view.tensor(2))
-        if abs(sums - bias) / scale(self.result) > _MAX_DIFFERENCE:
-            self.view.fail(
-                f"the bias has scale {bias:g}, but input and weights give {sums:g}", CONVERT_AGAIN
-            )
 
     def kernel_sums(self) -> tuple[tuple[str, ...], int]:
         """Return the C lines and scratch bytes for Helium's kernels from release 5 on."""

@@ -41,8 +41,10 @@ class Layer:
 
     `call` calls the kernel, which returns a status (`status`) or nothing. While it runs, it owns
     `scratch` bytes of the arena; `scratch_need` computes at run time how many the linked library
-    needs. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
-    without a call computes nothing: its output has the bytes of tensor `alias`. `in_place` lists
+    needs. With `repeat`, the call runs once for each `image` of a batch, which its arguments may
+    name. The lines `before` run first, then the calls `earlier`, which return nothing. A layer
+    without a call computes nothing: its output has the bytes of tensor `alias`. The lines `body`
+    replace the call in a layer that runs subgraphs; they return a status. `in_place` lists
     inputs of the output's size; the output may overwrite one of them after its last use.
     """
 
@@ -54,12 +56,19 @@ class Layer:
     before: tuple[str, ...] = ()
     earlier: tuple[Call, ...] = ()
     call: Call | None = None
+    body: tuple[str, ...] = ()
     status: bool = True
+    repeat: int = 1
     scratch: int = 0
     scratch_need: Call | None = None
     kernels: frozenset[str] = field(default_factory=frozenset)
     alias: int | None = None
     in_place: tuple[int, ...] = ()
+
+    @property
+    def computes(self) -> bool:
+        """Whether the layer has a function in C."""
+        return self.call is not None or bool(self.body)
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,12 @@ def at(address: str, offset: int) -> str:
     return f"{address} + {offset}" if offset else address
 
 
+def image_at(address: str, tensor: Tensor) -> str:
+    """Return the C expression for the address of `image`, one of the batch in `tensor`."""
+    batch = tensor.shape[0]
+    return address if batch == 1 else f"{address} + image * {tensor.nbytes // batch}"
+
+
 def c_float(value: float) -> str:
     """Return the exact C literal of a float32."""
     value = float(np.float32(value))
@@ -112,6 +127,12 @@ def c_float(value: float) -> str:
     if math.isinf(value):
         return "__builtin_inff()" if value > 0 else "-__builtin_inff()"
     return f"{value.hex()}F"
+
+
+def bytes_array(name: str, tensor: Tensor) -> Array:
+    """Return a constant of any type as an array of bytes, to be copied."""
+    content = b"" if tensor.data is None else tensor.data.tobytes()
+    return Array(name, np.frombuffer(content, np.int8), f"{shape(tensor)} {tensor.dtype}")
 
 
 def shape(tensor: Tensor) -> str:
@@ -123,6 +144,7 @@ def quantization(tensor: Tensor) -> str:
     """Return a tensor's quantization for a person."""
     if tensor.scale is None or tensor.zero_point is None:
         return "not quantized"
+    packed = ", unpacked from int4" if tensor.int4 else ""
     if tensor.scale.size > 1:
-        return f"{tensor.scale.size} scales"
-    return f"scale {float(tensor.scale[0]):.9g}, zero point {int(tensor.zero_point[0])}"
+        return f"{tensor.scale.size} scales{packed}"
+    return f"scale {float(tensor.scale[0]):.9g}, zero point {int(tensor.zero_point[0])}{packed}"

@@ -15,8 +15,9 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import Activation, L2NormOptions, Padding, Pool2DOptions
 from harness.model.quantized_multiplier import INT8_MAX, log_softmax_parameters

@@ -109,7 +109,7 @@ TFLM_KERNELS = frozenset(
 """The builtin operators that the package `tflite-micro` has kernels for."""
 
 NOT_HERE: Mapping[str, str] = {
-    "SHAPE": "the engine only removes it where its result is not needed",
+    "BROADCAST_ARGS": "it computes a shape, and TFLM's BROADCAST_TO takes only constant shapes",
 }
 """Kernels of TFLM that the engine lacks, with the reason."""
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN, best_remedy
+from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.operator_options import (
@@ -15,10 +17,8 @@ from harness.model.operator_options import (
 from harness.model.quantized_multiplier import ACTIVATION_BOUNDS, Multiplier, activation_range
 
 MAX_LEFT_SHIFT = 30
+_INT4_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 QUANTIZED = tuple(np.dtype(name) for name in ("int8", "int16"))
-MOVABLE = tuple(np.dtype(name) for name in ("int8", "int16", "int32", "float32"))
-CONVERT_AGAIN = "convert the model again; the file contradicts itself"
-FULL_INTEGER = "convert to full-integer int8, including the model's input and output"
 
 
 class OperatorView:
@@ -44,7 +44,7 @@ class OperatorView:
         raise InputError(
             f"layer {self.operator.index} ({title}): {what}",
             where=self.graph.where,
-            remedy=remedy or FULL_INTEGER,
+            remedy=remedy or best_remedy(self.graph, self.operator),
         )
 
     def address(self, tensor: Tensor) -> str:
@@ -90,7 +90,19 @@ class OperatorView:
         index = self.operator.inputs[position]
         if index < 0:
             self.fail(f"input {position} is absent", "convert the model again")
-        return self.graph.tensors[index]
+        tensor = self.graph.tensors[index]
+        if tensor.int4:
+            self._check_int4(position)
+        return tensor
+
+    def _check_int4(self, position: int) -> None:
+        """Check that TFLM takes int4 here: as weights of int8 activations."""
+        kind, remedy = self.operator.kind, "quantize this layer's constants to int8"
+        if kind not in _INT4_WEIGHTS or position != 1:
+            known = ", ".join(sorted(_INT4_WEIGHTS))
+            self.fail(f"input {position} has type int4; TFLM takes weights of {known}", remedy)
+        if self.graph.tensors[self.operator.inputs[0]].dtype != np.int8:
+            self.fail("the weights have type int4; TFLM takes them with int8 activations", remedy)
 
     def activation(self, position: int) -> Tensor:
         """Return input `position`: int8 and not constant."""
@@ -116,34 +128,64 @@ class OperatorView:
         return self.check_int8(self.graph.tensors[self.operator.outputs[0]], "the output")
 
     def check_movable(self, tensor: Tensor, what: str) -> Tensor:
-        """Check that `tensor` is not empty and has a type that TFLM copies."""
-        if tensor.dtype not in MOVABLE:
-            known = ", ".join(map(str, MOVABLE))
-            self.fail(f"{what} has type {tensor.dtype}; supported are {known}")
+        """Check that TFLM's kernel copies such a `tensor`, and that it is not empty."""
+        kind = self.operator.kind
+        known = TYPES[kind]
+        if str(tensor.dtype) not in known:
+            self.fail(
+                f"{what} has type {tensor.dtype}; TFLM's {kind} takes {', '.join(known)}",
+                "" if tensor.dtype.kind == "f" else f"use one of these types: {', '.join(known)}",
+            )
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
+    def check_moved(self, position: int) -> Tensor:
+        """Return input `position`: one that TFLM's kernel copies, of as many dimensions."""
+        self.check_movable(self.tensor(position), f"input {position}")
+        return self.check_dimensions(position)
+
+    def check_dimensions(self, position: int) -> Tensor:
+        """Return input `position`, of as many dimensions as TFLM's kernel takes."""
+        tensor, kind = self.tensor(position), self.operator.kind
+        rank = len(tensor.shape)
+        least, most = RANKS.get(kind, (0, rank))
+        if not least <= rank <= most:
+            number = f"{least}" if least == most else f"{least} to {most}"
+            self.fail(
+                f"input {position} has {rank} dimensions; TFLM's {kind} takes {number}",
+                f"reshape to {number} dimensions before this layer, and back after it",
+            )
+        return tensor
+
     def source_and_result(self, position: int) -> tuple[Tensor, Tensor]:
-        """Return input `position`, not constant, and the output of an operator that only copies."""
-        source = self.tensor(position)
+        """Return input `position` and the output of an operator that only copies."""
+        source = self.check_moved(position)
         result = self.graph.tensors[self.operator.outputs[0]]
-        if source.data is not None:
-            self.fail(f"input {position} is a constant", "fold constants when converting")
-        self.check_movable(source, f"input {position}")
         if result.dtype != source.dtype:
             self.fail(
                 f"the output has type {result.dtype}, the input {source.dtype}", CONVERT_AGAIN
             )
         return source, result
 
-    def constant_integers(self, position: int, what: str) -> list[int]:
-        """Return the values of input `position`, a constant int32 tensor; messages name `what`."""
+    def constant_integers(self, position: int, what: str, *, wide: bool = False) -> list[int]:
+        """Return the values of input `position`, a constant; messages name `what`.
+
+        It has type int32, or int64 where TFLM's kernel takes that, too (`wide`).
+        """
         tensor = self.tensor(position)
         if tensor.data is None:
-            self.fail(f"{what} is not constant", "fold constants when converting")
-        if tensor.dtype != np.int32:
-            self.fail(f"{what} has type {tensor.dtype}; int32 is supported")
+            self.fail(
+                f"{what} is computed at run time; TFLM's {self.operator.kind} takes a constant",
+                "fix all shapes before converting, the batch's too: Input(batch_shape=(1, ...))",
+            )
+        known = ("int32", "int64") if wide else ("int32",)
+        if str(tensor.dtype) not in known:
+            self.fail(
+                f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
+                f"{' and '.join(known)}",
+                f"use {known[0]} for {what} when you make the model",
+            )
         return [int(value) for value in tensor.data.ravel()]
 
     def normalized_axis(self, axis: int, rank: int) -> int:
@@ -169,11 +211,11 @@ class OperatorView:
     def check_quantized(self, tensor: Tensor, what: str) -> Tensor:
         """Check that `tensor` is not empty and has one scale."""
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
-            self.fail(f"{what} must have one scale and zero point")
+            self.fail(f"{what} must have one scale and zero point", QUANTIZE_AGAIN)
         if not tensor.scale[0] > 0:
-            self.fail(f"{what} has scale 0")
+            self.fail(f"{what} has scale 0", QUANTIZE_AGAIN)
         if tensor.elements == 0:
-            self.fail(f"{what} is empty")
+            self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
     def check_type(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
@@ -186,7 +228,7 @@ class OperatorView:
         if tensor.dtype in QUANTIZED:
             return self.check_quantized(tensor, what)
         if tensor.elements == 0:
-            self.fail(f"{what} is empty")
+            self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
     def check_alike(self, tensor: Tensor, what: str, first: Tensor) -> Tensor:
@@ -203,21 +245,29 @@ class OperatorView:
             self.fail(f"{what} has shape {shape(tensor)}; {rank} dimensions are supported")
 
     def weights(self, position: int, rank: int, axis: int) -> Tensor:
-        """Return constant symmetric int8 weights, with one scale, or one per index of `axis`."""
+        """Return int8 weights, with one scale, or one per index of `axis`.
+
+        Constant ones are symmetric. TFLM ignores the zero point of weights, which those that are
+        computed have; so does this engine.
+        """
         tensor = self.tensor(position)
-        if tensor.data is None:
-            self.fail("the weights are not constant", "freeze the weights when converting")
         if tensor.dtype != np.int8:
             self.fail(f"the weights have type {tensor.dtype}; int8 is supported")
         self.check_rank(tensor, rank, "the weights' tensor")
         if tensor.scale is None or tensor.zero_point is None:
-            self.fail("the weights have no scale")
-        if tensor.zero_point.any():
-            self.fail("the weights have a zero point; symmetric weights are supported")
+            self.fail("the weights have no scale", QUANTIZE_AGAIN)
+        if tensor.data is not None and tensor.zero_point.any():
+            self.fail(
+                "the weights have a zero point, which TFLM's kernel ignores",
+                "quantize the weights symmetrically, with zero point 0",
+            )
         if tensor.scale.size > 1 and tensor.quantized_axis != axis:
-            self.fail(f"the weights have scales along axis {tensor.quantized_axis}, not {axis}")
+            self.fail(
+                f"the weights have scales along axis {tensor.quantized_axis}, not {axis}",
+                CONVERT_AGAIN,
+            )
         if tensor.elements == 0:
-            self.fail("the weights are empty")
+            self.fail("the weights are empty", "remove the layer")
         return tensor
 
     def bias(self, position: int, channels: int) -> np.ndarray[Any, Any] | None:
@@ -231,7 +281,9 @@ class OperatorView:
         if tensor.dtype != np.int32:
             self.fail(f"the bias has type {tensor.dtype}; int32 is supported")
         if tensor.elements != channels:
-            self.fail(f"the bias has {tensor.elements} values for {channels} channels")
+            self.fail(
+                f"the bias has {tensor.elements} values for {channels} channels", CONVERT_AGAIN
+            )
         return tensor.data.ravel()
 
     def clamp(self, activation: Activation, tensor: Tensor) -> tuple[int, int]:
@@ -240,16 +292,19 @@ class OperatorView:
         try:
             return activation_range(activation, scale(tensor), zero_point(tensor))
         except ValueError as error:
-            self.fail(f"the output's scale does not suit its activation: {error}")
+            self.fail(f"the output's scale does not suit its activation: {error}", QUANTIZE_AGAIN)
 
     def activation_bounds(self, activation: Activation) -> tuple[float | None, float | None]:
         """Return the real bounds of the fused `activation`, None where it is unbounded."""
         if activation not in ACTIVATION_BOUNDS:
             known = ", ".join(sorted(known.name for known in ACTIVATION_BOUNDS))
-            self.fail(f"the fused activation {activation.name} is not supported", f"use {known}")
+            self.fail(
+                f"the fused activation {activation.name} is not supported: TFLM ignores it",
+                f"give it a layer of its own; these can be fused: {known}",
+            )
         return ACTIVATION_BOUNDS[activation]
 
     def check_shifts(self, multipliers: Sequence[Multiplier]) -> None:
         """Check that no factor needs an undefined shift by 32 bits."""
         if any(factor.shift > MAX_LEFT_SHIFT for factor in multipliers):
-            self.fail("the scales of input, weights and output are too far apart")
+            self.fail("the scales of input, weights and output are too far apart", QUANTIZE_AGAIN)

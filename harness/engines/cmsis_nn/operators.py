@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from harness.engines.cmsis_nn import (
     comparison,
     concat_split,
@@ -9,20 +11,36 @@ from harness.engines.cmsis_nn import (
     data_movement,
     dense,
     elementwise,
+    gather,
     lookup_tables,
     math_tables,
+    matmul,
     normalization,
+    padding,
     pool,
     quantize,
     reduce,
+    resize,
     select_fill_cast,
+    slices,
     softmax_reshape,
+    space_depth,
+    subgraphs,
     sums,
     transpose_conv,
+    variables,
 )
 from harness.engines.cmsis_nn.float_functions import float_only
+from harness.engines.cmsis_nn.int16 import (
+    activations_s16,
+    convolution_s16,
+    pairs_s16,
+    types_s16,
+    window_s16,
+)
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.model.graph import Graph, Operator
 
 LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ABS": math_tables.absolute,
@@ -30,7 +48,12 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "ADD_N": sums.add_n,
     "ARG_MAX": reduce.arg_max,
     "ARG_MIN": reduce.arg_min,
+    "ASSIGN_VARIABLE": variables.assign_variable,
     "AVERAGE_POOL_2D": pool.average_pool_2d,
+    "CALL_ONCE": subgraphs.call_once,
+    "BATCH_MATMUL": matmul.batch_matmul,
+    "BATCH_TO_SPACE_ND": space_depth.batch_to_space_nd,
+    "BROADCAST_TO": data_movement.broadcast_to,
     "CAST": select_fill_cast.cast,
     "CEIL": float_only("ceil"),
     "CONCATENATION": concat_split.concatenation,
@@ -38,9 +61,12 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "COS": float_only("cos"),
     "CUMSUM": sums.cumsum,
     "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
+    "DEPTH_TO_SPACE": space_depth.depth_to_space,
     "DEQUANTIZE": quantize.dequantize,
     "DIV": elementwise.div,
+    "DYNAMIC_UPDATE_SLICE": slices.dynamic_update_slice,
     "ELU": math_tables.elu,
+    "EMBEDDING_LOOKUP": gather.embedding_lookup,
     "EQUAL": comparison.equal,
     "EXP": float_only("exp"),
     "EXPAND_DIMS": softmax_reshape.reshape,
@@ -49,10 +75,13 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "FLOOR_DIV": elementwise.floor_div,
     "FLOOR_MOD": elementwise.floor_mod,
     "FULLY_CONNECTED": dense.fully_connected,
+    "GATHER": gather.gather,
+    "GATHER_ND": gather.gather_nd,
     "GELU": math_tables.gelu,
     "GREATER": comparison.greater,
     "GREATER_EQUAL": comparison.greater_equal,
     "HARD_SWISH": lookup_tables.hard_swish,
+    "IF": subgraphs.if_,
     "L2_NORMALIZATION": normalization.l2_normalization,
     "L2_POOL_2D": normalization.l2_pool_2d,
     "LEAKY_RELU": lookup_tables.leaky_relu,
@@ -68,39 +97,85 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "MAX_POOL_2D": pool.max_pool_2d,
     "MEAN": reduce.mean,
     "MINIMUM": elementwise.minimum,
+    "MIRROR_PAD": padding.mirror_pad,
     "MUL": elementwise.mul,
     "NEG": float_only("neg"),
     "NOT_EQUAL": comparison.not_equal,
     "PACK": concat_split.pack,
-    "PAD": data_movement.pad,
-    "PADV2": data_movement.pad,
+    "PAD": padding.pad,
+    "PADV2": padding.pad,
     "PRELU": math_tables.prelu,
     "QUANTIZE": quantize.quantize,
+    "READ_VARIABLE": variables.read_variable,
     "REDUCE_ALL": reduce.reduce_all,
     "REDUCE_MAX": reduce.reduce_max,
     "REDUCE_MIN": reduce.reduce_min,
     "RELU": lookup_tables.relu,
     "RELU6": lookup_tables.relu6,
     "RESHAPE": softmax_reshape.reshape,
-    "RESIZE_NEAREST_NEIGHBOR": data_movement.resize_nearest_neighbor,
+    "RESIZE_BILINEAR": resize.resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": resize.resize_nearest_neighbor,
+    "REVERSE_V2": data_movement.reverse,
     "ROUND": float_only("round"),
     "RSQRT": math_tables.rsqrt,
     "SELECT_V2": select_fill_cast.select,
+    "SHAPE": data_movement.shape_of,
     "SIN": float_only("sin"),
-    "SLICE": data_movement.slice_,
+    "SLICE": slices.slice_,
     "SOFTMAX": softmax_reshape.softmax,
+    "SPACE_TO_BATCH_ND": space_depth.space_to_batch_nd,
+    "SPACE_TO_DEPTH": space_depth.space_to_depth,
     "SPLIT": concat_split.split,
     "SPLIT_V": concat_split.split_v,
     "SQRT": float_only("sqrt"),
     "SQUARE": float_only("square"),
     "SQUARED_DIFFERENCE": elementwise.squared_difference,
     "SQUEEZE": softmax_reshape.reshape,
-    "STRIDED_SLICE": data_movement.strided_slice,
+    "STRIDED_SLICE": slices.strided_slice,
     "SUB": elementwise.sub,
     "SUM": reduce.total,
     "TANH": lookup_tables.tanh,
+    "TILE": data_movement.tile,
     "TRANSPOSE": data_movement.transpose,
     "TRANSPOSE_CONV": transpose_conv.transpose_conv,
     "UNPACK": concat_split.unpack,
+    "VAR_HANDLE": variables.var_handle,
+    "WHILE": subgraphs.while_,
     "ZEROS_LIKE": select_fill_cast.zeros_like,
 }
+
+# Operators with a lowering of their own for int16. The others copy values of any type, or TFLM
+# does not have them for int16.
+INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "ADD": pairs_s16.add,
+    "AVERAGE_POOL_2D": window_s16.average_pool_2d,
+    "CONV_2D": convolution_s16.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution_s16.depthwise_conv_2d,
+    "DEQUANTIZE": types_s16.dequantize,
+    "FULLY_CONNECTED": convolution_s16.fully_connected,
+    "LEAKY_RELU": activations_s16.leaky_relu,
+    "LOGISTIC": activations_s16.logistic,
+    "MAXIMUM": pairs_s16.maximum,
+    "MAX_POOL_2D": window_s16.max_pool_2d,
+    "MINIMUM": pairs_s16.minimum,
+    "MUL": pairs_s16.mul,
+    "QUANTIZE": types_s16.quantize,
+    "RELU": activations_s16.relu,
+    "RELU6": activations_s16.relu6,
+    "SOFTMAX": activations_s16.softmax,
+    "SUB": pairs_s16.sub,
+    "TANH": activations_s16.tanh,
+    "TRANSPOSE_CONV": convolution_s16.transpose_conv,
+}
+
+
+def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
+    """Return the function that lowers `operator`, by its kind and the type of its values."""
+    tensors = [
+        graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
+    ]
+    if operator.kind in INT16_LOWERINGS and any(
+        tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
+    ):
+        return INT16_LOWERINGS[operator.kind]
+    return LOWERINGS[operator.kind]

@@ -14,7 +14,8 @@ from harness.engines.cmsis_nn.layer import (
     shape,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier
 

@@ -3,7 +3,7 @@
 from typing import cast
 
 from harness.engines.cmsis_nn.core_features import Extension
-from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, zero_point
+from harness.engines.cmsis_nn.layer import Call, Layer, Struct, image_at, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.window import checked_window, dims, notes
 from harness.model.operator_options import (
@@ -31,7 +31,10 @@ def _pool(view: OperatorView, function: str) -> Layer:
         abs(scale(window.source) - scale(window.result)) > 1e-6  # noqa: PLR2004 - TFLM's bound
         or zero_point(window.source) != zero_point(window.result)
     ):
-        view.fail("input and output have different quantization, which TFLM rejects")
+        view.fail(
+            "input and output have different quantization, which TFLM rejects",
+            "quantize the layer's input and output alike",
+        )
     of = view.names.of
     depth = window.source.shape[3]
     averages = function == "arm_avgpool_s8"
@@ -41,10 +44,10 @@ def _pool(view: OperatorView, function: str) -> Layer:
         "&context",
         f"&{of('params')}",
         f"&{of('input_dims')}",
-        view.address(window.source),
+        image_at(view.address(window.source), window.source),
         f"&{of('filter_dims')}",
         f"&{of('output_dims')}",
-        view.address(window.result),
+        image_at(view.address(window.result), window.result),
     )
     return Layer(
         view.operator,
@@ -56,6 +59,7 @@ def _pool(view: OperatorView, function: str) -> Layer:
             window.image(of("output_dims"), window.result),
         ),
         call=Call(function, arguments),
+        repeat=window.batch,
         scratch=scratch,
         scratch_need=need if averages else None,
     )

@@ -18,8 +18,9 @@ from harness.engines.cmsis_nn.layer import (
     zero_point,
 )
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import Multiplier, mean_multiplier, multiplier
 
@@ -90,9 +91,12 @@ def _reduction(view: OperatorView, types: Sequence[str] = ("int8", "float32")) -
     return _Reduction(source, result, math.prod(source.shape[axis] for axis in axes), loops)
 
 
+_SUMMED = ("int8", "int16", "float32")
+
+
 def mean(view: OperatorView) -> Layer:
     """Lower MEAN."""
-    parts = _reduction(view)
+    parts = _reduction(view, _SUMMED)
     if parts.is_float:
         return parts.layer(view, "nn_sum_f32", c_float(parts.count), kernel=_SUMS_F32)
     factor = mean_multiplier(scale(parts.source), scale(parts.result), parts.count)
@@ -101,7 +105,7 @@ def mean(view: OperatorView) -> Layer:
 
 def total(view: OperatorView) -> Layer:
     """Lower SUM."""
-    parts = _reduction(view)
+    parts = _reduction(view, _SUMMED)
     if parts.is_float:
         return parts.layer(view, "nn_sum_f32", c_float(1), kernel=_SUMS_F32)
     return _scaled(view, parts, multiplier(scale(parts.source) / scale(parts.result)))
@@ -114,7 +118,8 @@ def _scaled(view: OperatorView, parts: _Reduction, factor: Multiplier) -> Layer:
         f".output = {result_term(factor, zero_point(parts.result))}",
     )
     params = Struct("nn_mean_params_t", view.names.of("params"), fields)
-    return parts.layer(view, "nn_mean_s8", f"&{params.name}", structs=(params,))
+    function = "nn_mean_s16" if parts.source.dtype == np.int16 else "nn_mean_s8"
+    return parts.layer(view, function, f"&{params.name}", structs=(params,))
 
 
 def reduce_max(view: OperatorView) -> Layer:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from harness.engines.cmsis_nn.data_movement import copy_layer
+from harness.engines.cmsis_nn.copies import Copy, copies_layer
 from harness.engines.cmsis_nn.layer import Call, Layer, quantization, shape
 from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import broadcast_strides
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 
 _CAST_TYPES = {
@@ -87,9 +88,9 @@ def fill(view: OperatorView) -> Layer:
     if value.shape:
         view.fail("the value is not a scalar, which TFLM rejects", CONVERT_AGAIN)
     address, constant = view.operand(1)
-    axes = (LoopAxis(result.elements, 0, value.dtype.itemsize),)
-    addresses = (address, view.address(result))
-    return copy_layer(view, (shape(result),), axes, addresses, result, arrays=constant)
+    width = value.dtype.itemsize
+    copy = Copy((LoopAxis(result.elements, 0, width),), width, address, view.address(result))
+    return copies_layer(view, (shape(result),), (copy,), arrays=constant, part="loops")
 
 
 def zeros_like(view: OperatorView) -> Layer:

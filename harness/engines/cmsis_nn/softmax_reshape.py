@@ -4,6 +4,7 @@ from typing import cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn.copies import strided_copy
 from harness.engines.cmsis_nn.float_functions import rows_layer
 from harness.engines.cmsis_nn.layer import (
     Call,
@@ -15,7 +16,9 @@ from harness.engines.cmsis_nn.layer import (
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.loops import strides_of
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.operator_options import (
     SoftmaxOptions,
 )
@@ -33,6 +36,8 @@ def reshape(view: OperatorView) -> Layer:
         view.fail(
             f"{shape(source)} and {shape(result)} hold different numbers of values", CONVERT_AGAIN
         )
+    if source.data is not None:
+        return strided_copy(view, 0, 0, strides_of(result.shape, result.dtype.itemsize))
     return Layer(
         view.operator,
         notes=(f"{shape(source)} -> {shape(result)}, the same bytes",),

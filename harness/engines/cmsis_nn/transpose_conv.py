@@ -2,19 +2,19 @@
 
 from typing import cast
 
-import numpy as np
-
-from harness.engines.cmsis_nn.convolution import channel_quantization
+from harness.engines.cmsis_nn.channel_scales import channel_quantization, weights_operand
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
     Layer,
     Struct,
+    image_at,
     quantization,
     shape,
     zero_point,
 )
-from harness.engines.cmsis_nn.operator_view import CONVERT_AGAIN, OperatorView
+from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
@@ -55,18 +55,19 @@ def transpose_conv(view: OperatorView) -> Layer:
         ),
     )
     (factors, shifts), _ = channel_quantization(view, source, weights, result, channels)
-    arrays = [Array(of("weights"), np.asarray(weights.data), shape(weights)), factors, shifts]
+    values, constant = weights_operand(view, weights)
+    arrays = [*constant, factors, shifts]
     bias = view.bias(3, channels)
     if bias is not None:
         arrays.append(Array(of("bias"), bias))
     arguments = (
         f"&{params.name}",
-        view.address(source),
-        of("weights"),
+        image_at(view.address(source), source),
+        values,
         of("bias") if bias is not None else "NULL",
         factors.name,
         shifts.name,
-        view.address(result),
+        image_at(view.address(result), result),
     )
     return Layer(
         view.operator,
@@ -82,6 +83,7 @@ def transpose_conv(view: OperatorView) -> Layer:
         structs=(params,),
         call=Call("nn_transpose_conv_s8", arguments),
         status=False,
+        repeat=source.shape[0],
         kernels=frozenset({"nn_transpose_conv_s8.c"}),
     )
 
@@ -95,8 +97,8 @@ def _check(
 ) -> None:
     view.check_rank(source, 4, "the input")
     view.check_rank(result, 4, "the output")
-    if source.shape[0] != 1 or result.shape[0] != 1:
-        view.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
+    if source.shape[0] != result.shape[0]:
+        view.fail(f"{shape(source)} and {shape(result)} differ in the batch", CONVERT_AGAIN)
     if source.shape[3] != weights.shape[3] or result.shape[3] != weights.shape[0]:
         view.fail(
             f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",

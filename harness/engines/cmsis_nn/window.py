@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 from harness.engines.cmsis_nn.layer import Struct, quantization, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
-    Conv2DOptions,
+    ConvolutionOptions,
     Padding,
     Pool2DOptions,
 )
@@ -57,14 +58,19 @@ class Window:
         return replace(self, height=self.width, width=self.height, turned=not self.turned)
 
     def image(self, name: str, tensor: Tensor) -> Struct:
-        """Return the `cmsis_nn_dims` of the input or output."""
-        batch, rows, columns, depth = tensor.shape
-        return dims(name, batch, *((columns, rows) if self.turned else (rows, columns)), depth)
+        """Return the `cmsis_nn_dims` of one image of the input or output."""
+        _, rows, columns, depth = tensor.shape
+        return dims(name, 1, *((columns, rows) if self.turned else (rows, columns)), depth)
 
     @property
     def pixels(self) -> int:
         """Number of window positions."""
-        return self.height.output * self.width.output
+        return self.batch * self.height.output * self.width.output
+
+    @property
+    def batch(self) -> int:
+        """Number of images."""
+        return self.source.shape[0]
 
     def pairs(self, *, dilated: bool) -> tuple[str, ...]:
         """Return the fields common to CMSIS-NN's parameter structs, width before height."""
@@ -79,7 +85,7 @@ class Window:
 
 def checked_window(
     view: OperatorView,
-    options: Conv2DOptions | Pool2DOptions,
+    options: ConvolutionOptions | Pool2DOptions,
     sides: tuple[int, int],
     channels: int,
 ) -> Window:
@@ -87,23 +93,26 @@ def checked_window(
     source, result = view.activation(0), view.result()
     view.check_rank(source, 4, "the input")
     view.check_rank(result, 4, "the output")
-    if source.shape[0] != 1:
-        view.fail(f"the batch is {source.shape[0]}", "convert the model with a batch of 1")
     dilations = (1, 1)
-    if isinstance(options, Conv2DOptions):
+    if isinstance(options, ConvolutionOptions):
         dilations = (options.dilation_h_factor, options.dilation_w_factor)
     strides = (options.stride_h, options.stride_w)
     if min(*strides, *dilations, *sides) < 1:
-        view.fail(f"window {sides}, strides {strides} or dilation {dilations} is below 1")
+        view.fail(
+            f"window {sides}, strides {strides} or dilation {dilations} is below 1", CONVERT_AGAIN
+        )
     if max(*strides, *dilations, *sides, *source.shape, *result.shape) > MAX_SIDE:
         view.fail(f"a side exceeds {MAX_SIDE}, the limit of CMSIS-NN", "make the layer smaller")
     height, width = (
         window_axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
         for i in (0, 1)
     )
-    expected = (1, height.output, width.output, channels)
+    expected = (source.shape[0], height.output, width.output, channels)
     if result.shape != expected:
-        view.fail(f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}")
+        view.fail(
+            f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}",
+            CONVERT_AGAIN,
+        )
     clamp = view.clamp(options.fused_activation_function, result)
     return Window(source, result, height, width, clamp)
 

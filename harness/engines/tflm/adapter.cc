@@ -19,6 +19,10 @@ extern "C" {
 #include "nn.h"
 }
 #include "network.h"
+#if NETWORK_RESOURCES > 0
+#include "tensorflow/lite/micro/micro_allocator.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
+#endif
 
 /* The first build determines the arena size by trial. Its own arena is too small for use: the
  * harness points these variables to other memory. */
@@ -49,16 +53,25 @@ alignas(4) uint8_t outputs[NETWORK_OUTPUT_BYTES];
 #endif
 
 #ifdef NN_LAYER_HOOK
-/* The interpreter calls its profiler for each operator, in the network's order. */
+/* The interpreter calls its profiler for each operator, in the network's order; those of a subgraph
+ * begin and end within the operator that runs it. */
 class Layers : public tflite::MicroProfilerInterface {
   public:
     void begin() {
         layer_ = 0;
     }
     uint32_t BeginEvent(const char *) override {
+#if NETWORK_SUBGRAPHS > 1
+        depth_++;
+#endif
         return layer_;
     }
     void EndEvent(uint32_t) override {
+#if NETWORK_SUBGRAPHS > 1
+        if (--depth_ > 0) {
+            return;
+        }
+#endif
         if (layer_ < NETWORK_LAYERS) {
             NN_LAYER_DONE(layer_);
             layer_++;
@@ -67,6 +80,9 @@ class Layers : public tflite::MicroProfilerInterface {
 
   private:
     uint32_t layer_ = 0;
+#if NETWORK_SUBGRAPHS > 1
+    uint32_t depth_ = 0;
+#endif
 };
 
 alignas(Layers) uint8_t layers_storage[sizeof(Layers)]; /* its destructor is never called */
@@ -96,8 +112,19 @@ extern "C" int nn_init(void) {
 #ifdef NN_LAYER_HOOK
     layers = new (layers_storage) Layers();
 #endif
+#if NETWORK_RESOURCES > 0
+    tflite::MicroAllocator *allocator =
+        tflite::MicroAllocator::Create(nn_arena_start, nn_arena_bytes);
+    if (allocator == nullptr) {
+        return NOT_ALLOCATED;
+    }
+    interpreter = new (interpreter_storage) tflite::MicroInterpreter(
+        model, *resolver, allocator,
+        tflite::MicroResourceVariables::Create(allocator, NETWORK_RESOURCES), PROFILER);
+#else
     interpreter = new (interpreter_storage) tflite::MicroInterpreter(
         model, *resolver, nn_arena_start, nn_arena_bytes, nullptr, PROFILER);
+#endif
     if (interpreter->AllocateTensors() != kTfLiteOk) {
         return NOT_ALLOCATED;
     }
@@ -116,6 +143,14 @@ extern "C" int nn_init(void) {
 #endif
     return 0;
 }
+
+#if NETWORK_STATE
+/* The interpreter's own Reset() does not run CALL_ONCE again, so all begins anew. */
+extern "C" int nn_reset(void) {
+    interpreter->~MicroInterpreter();
+    return nn_init();
+}
+#endif
 
 extern "C" nn_tensor_t nn_input(void) {
     return input;

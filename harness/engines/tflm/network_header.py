@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from harness.engines.tflm.tflm_tree import TflmTree
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
+from harness.model.tflite_file import operator_kinds
 
 _BYTES_PER_LINE = 24
 _TEMPLATE = """\
@@ -17,6 +18,9 @@ _TEMPLATE = """\
 #define NETWORK_OUTPUTS {outputs}
 #define NETWORK_OUTPUT_BYTES {output_bytes}
 #define NETWORK_LAYERS {layers}
+#define NETWORK_SUBGRAPHS {subgraphs}
+#define NETWORK_RESOURCES {resources}
+#define NETWORK_STATE {state}
 #define NETWORK_MOST_OUTPUTS {most}
 
 using Resolver = tflite::MicroMutableOpResolver<{count}>;
@@ -49,9 +53,9 @@ def render(graph: Graph, tree: TflmTree) -> str:
 
     Raises `InputError` if the tree has no kernel for one of the operators.
     """
-    kinds = sorted({operator.kind for operator in graph.operators})
+    kinds = sorted(operator_kinds(graph.source, where=graph.where))  # TFLM prepares all subgraphs
     calls = [f"resolver.{tree.check_kernel(kind).name}() == kTfLiteOk" for kind in kinds]
-    most = max(len(operator.outputs) for operator in graph.operators)
+    most = max(1, *(len(operator.outputs) for operator in graph.operators))
     return _TEMPLATE.format(
         name=graph.name,
         inputs=len(graph.inputs),
@@ -59,6 +63,9 @@ def render(graph: Graph, tree: TflmTree) -> str:
         outputs=len(graph.outputs),
         output_bytes=size(graph.output_tensors),
         layers=len(graph.operators),
+        subgraphs=1 + len(graph.subgraphs),
+        resources=len({each.options for each in graph.all_operators if each.kind == "VAR_HANDLE"}),
+        state=int(bool(graph.variables)),
         most=most,
         count=len(kinds),
         operators=" &&\n           ".join(calls),
@@ -69,7 +76,9 @@ def render(graph: Graph, tree: TflmTree) -> str:
 
 def _outputs(graph: Graph, most: int) -> Iterable[str]:
     for operator in graph.operators:
-        tensors = [graph.tensors[index] for index in operator.outputs]
+        # TFLM has no tensor for a resource variable.
+        indices = operator.outputs if operator.kind != "ASSIGN_VARIABLE" else ()
+        tensors = [graph.tensors[index] for index in indices]
         entries = [f"{{{tensor.index}, {tensor.nbytes}}}" for tensor in tensors]
         entries += ["{0, 0}"] * (most - len(entries))
         yield f"    {{{', '.join(entries)}}}, // {operator.kind}"

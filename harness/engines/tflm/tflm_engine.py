@@ -26,7 +26,7 @@ set(NN_LIBRARIES "${{TFLM_LIBRARY}}")
 # The same as in the library's build: they determine the layout of the interpreter's structures.
 set(NN_DEFINITIONS TF_LITE_STATIC_MEMORY TF_LITE_DISABLE_X86_NEON)
 set(NN_LAYERS {layers})
-"""
+{state}"""
 # In a profiled image, the interpreter looks up each layer's name and calls its profiler twice. On
 # cortex-m4f that takes about 17 instructions per layer beside the hook, and 22 around the layers.
 _HOOK = Hook(per_layer=32, around=48)
@@ -77,6 +77,7 @@ class Tflm:
                 library=cmake_path(tree.archive.path),
                 includes=includes,
                 layers=len(graph.operators),
+                state="set(NN_STATE ON)\n" if graph.variables else "",
             ),
             encoding="utf-8",
             newline="\n",

@@ -60,6 +60,9 @@ class MlperfDut(BoardUnderTest):
             remedy="use dut.run(), or --protocol=link",
         )
 
+    def reset(self) -> None:
+        """Do nothing: over this protocol, each inference begins with the initial state."""
+
     def run(self) -> MlperfRun:
         """Run the model on all its vectors, measure the windows, and return the result.
 
@@ -73,6 +76,12 @@ class MlperfDut(BoardUnderTest):
 
     def _run(self) -> MlperfRun:
         vectors = self.model.vectors
+        if self._network.variables and not vectors.starts.all():
+            raise InputError(
+                "MLPerf Tiny's protocol cannot keep the model's state within a recording",
+                where=str(vectors.path),
+                remedy="use --protocol=link, or remove `recordings`",
+            )
         golden, source = self._golden(vectors)
         printed = expected(self.model, vectors, golden[0], self._network)
         client, retries = self._client, self._client.retries

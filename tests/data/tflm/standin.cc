@@ -4,12 +4,34 @@
 #include <cstring>
 
 #include "tensorflow/lite/micro/debug_log.h"
+#include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
 
 namespace tflite {
 
+TFLMRegistration Register_ASSIGN_VARIABLE() {
+    return {"ASSIGN_VARIABLE"};
+}
+
 TFLMRegistration Register_RESHAPE() {
     return {"RESHAPE"};
+}
+
+TFLMRegistration Register_VAR_HANDLE() {
+    return {"VAR_HANDLE"};
+}
+
+MicroAllocator *MicroAllocator::Create(uint8_t *arena, size_t arena_size) {
+    static MicroAllocator only;
+    only = {arena, arena_size};
+    return &only;
+}
+
+MicroResourceVariables *MicroResourceVariables::Create(MicroAllocator *, int most) {
+    static MicroResourceVariables only;
+    only = {most};
+    return &only;
 }
 
 static void say(const char *format, ...) {
@@ -23,6 +45,17 @@ MicroInterpreter::MicroInterpreter(const Model *, const MicroOpResolver &, uint8
                                    size_t arena_size, MicroResourceVariables *,
                                    MicroProfilerInterface *profiler)
     : arena_(arena), arena_size_(arena_size), profiler_(profiler) {
+}
+
+MicroInterpreter::MicroInterpreter(const Model *, const MicroOpResolver &,
+                                   MicroAllocator *allocator, MicroResourceVariables *variables,
+                                   MicroProfilerInterface *profiler)
+    : arena_(allocator->arena), arena_size_(variables->most == 1 ? allocator->arena_size : 0),
+      profiler_(profiler) {
+}
+
+MicroInterpreter::~MicroInterpreter() {
+    arena_size_ = 0;
 }
 
 TfLiteStatus MicroInterpreter::AllocateTensors() {

@@ -25,6 +25,7 @@ struct TfLiteEvalTensor {
 namespace tflite {
 
 class MicroOpResolver {};
+class MicroAllocator;
 class MicroResourceVariables;
 
 // Copies its input to its output, in as many layers as STANDIN_LAYERS says.
@@ -33,6 +34,9 @@ class MicroInterpreter {
     MicroInterpreter(const Model *model, const MicroOpResolver &resolver, uint8_t *arena,
                      size_t arena_size, MicroResourceVariables *variables,
                      MicroProfilerInterface *profiler);
+    MicroInterpreter(const Model *model, const MicroOpResolver &resolver, MicroAllocator *allocator,
+                     MicroResourceVariables *variables, MicroProfilerInterface *profiler);
+    ~MicroInterpreter();
     TfLiteStatus AllocateTensors();
     TfLiteStatus Invoke();
     TfLiteTensor *input(size_t index);

@@ -19,6 +19,11 @@ inline const Model *GetModel(const void *data) {
     return static_cast<const Model *>(data);
 }
 
-enum BuiltinOperator { BuiltinOperator_RESHAPE, BuiltinOperator_SOFTMAX };
+enum BuiltinOperator {
+    BuiltinOperator_RESHAPE,
+    BuiltinOperator_ASSIGN_VARIABLE,
+    BuiltinOperator_VAR_HANDLE,
+    BuiltinOperator_SOFTMAX
+};
 
 } // namespace tflite

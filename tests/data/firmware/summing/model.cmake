@@ -1,0 +1,7 @@
+# See model.c.
+set(NN_SOURCES ${CMAKE_CURRENT_LIST_DIR}/model.c)
+set(NN_KERNELS)
+set(NN_INCLUDES)
+set(NN_DEFINITIONS)
+set(NN_LAYERS 1)
+set(NN_STATE ON)
