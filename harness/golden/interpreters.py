@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from harness.errors import InputError
 from harness.golden import int4_unpacking, tflm_replacements
-from harness.golden.tflm_arithmetic import TABLES, families_in, unproven
+from harness.golden.tflm_arithmetic import TABLES, WITHOUT_TFLM, families_in, unproven
 from harness.model.graph import Graph
 
 _GET_GOLDEN = "pip install 'tinyml-harness[golden]' (in a checkout: pip install -e '.[golden]')"
@@ -40,8 +40,12 @@ class Interpreter:
             return ", ".join(filter(None, (self.version, *notes)))
         reason = unproven(graph)
         if reason:
+            missing = missing_in_tflm(graph)
+            cause = (
+                f"TFLM has no kernel for {missing}" if missing else "tflite-micro is not installed"
+            )
             raise InputError(
-                f"{reason}: LiteRT may give other bytes, and tflite-micro is not installed",
+                f"{reason}: LiteRT may give other bytes, and {cause}",
                 where=graph.where,
                 remedy=STORE_GOLDEN,
             )
@@ -60,6 +64,31 @@ TFLM = Interpreter("TFLM", "tflite-micro")
 LITERT = Interpreter("LiteRT", "ai-edge-litert")
 
 
+_GET_LITERT = f"pip install '{LITERT.package}=={_PROVEN_LITERT}.*'"
+
+
+def interpreter_of(graph: Graph) -> Interpreter:
+    """Return the interpreter for `graph`: LiteRT if TFLM lacks an operator, or is not installed.
+
+    Raises the errors of `find_interpreter`.
+    """
+    missing = missing_in_tflm(graph)
+    if not missing:
+        return find_interpreter()
+    if not _is_installed(LITERT):
+        raise InputError(
+            f"TFLM has no kernel for {missing}, and ai-edge-litert is not installed",
+            where=graph.where,
+            remedy=_GET_LITERT,
+        )
+    return _proven_litert()
+
+
+def missing_in_tflm(graph: Graph) -> str:
+    """Return the kinds of operators of `graph` that only LiteRT has."""
+    return ", ".join(sorted({operator.kind for operator in graph.operators} & WITHOUT_TFLM.keys()))
+
+
 def find_interpreter() -> Interpreter:
     """Return TFLM if it is installed, otherwise LiteRT.
 
@@ -73,11 +102,15 @@ def find_interpreter() -> Interpreter:
             "neither tflite-micro nor ai-edge-litert is installed",
             remedy=_how_to_get_golden(),
         )
+    return _proven_litert()
+
+
+def _proven_litert() -> Interpreter:
     if not LITERT.version.startswith(f"{LITERT.package} {_PROVEN_LITERT}."):
         raise InputError(
             f"{LITERT.version} may give other bytes than TFLM: "
-            f"only {_PROVEN_LITERT} was compared with TFLM, and tflite-micro is not installed",
-            remedy=f"pip install '{LITERT.package}=={_PROVEN_LITERT}.*'; or {STORE_GOLDEN}",
+            f"only {_PROVEN_LITERT} was compared with TFLM",
+            remedy=f"{_GET_LITERT}; or {STORE_GOLDEN}",
         )
     return LITERT
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.golden.interpreters import LITERT, find_interpreter
+from harness.golden.interpreters import LITERT, interpreter_of
 from harness.golden.oracle_process import compute_in_child
 from harness.model.graph import Graph
 from harness.model.tensor_block import sample_shape
@@ -40,7 +40,8 @@ def source(model: bytes, *, where: str = "the model") -> str:
 
     Raises `InputError` if nothing on this machine does.
     """
-    return find_interpreter().source(parse(model, where=where))
+    graph = parse(model, where=where)
+    return interpreter_of(graph).source(graph)
 
 
 def outputs(model: bytes, inputs: Array, *, where: str = "the model") -> Array:
@@ -105,7 +106,7 @@ def of_model(
     key = f"{model.digest} {vectors.digest} {oracle}"
     if model.export is None and model.graph.variables:
         key = f"{key} {vectors.starts.tobytes().hex()}"
-    if model.export is None and find_interpreter() is LITERT:
+    if model.export is None and oracle.startswith(LITERT.package):
         key = f"{key} {_arithmetic()}"
     entry = folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
@@ -178,7 +179,7 @@ def _compute(
     starts: Starts | None = None,
 ) -> list[Array]:
     _check(graph, inputs, where)
-    interpreter = find_interpreter()
+    interpreter = interpreter_of(graph)
     interpreter.source(graph)  # raises if it cannot have TFLM's bytes
     return compute_in_child(interpreter, graph.source, inputs, tensors, where, starts)
 

@@ -169,7 +169,7 @@ EQUAL: Mapping[str, str] = {
     "CONV_2D": "int8",
     "DEPTHWISE_CONV_2D": "int8",
     "DEPTH_TO_SPACE": "int8 float32",
-    "DEQUANTIZE": "int8 float32",
+    "DEQUANTIZE": "int8 uint8 float32",
     "DYNAMIC_UPDATE_SLICE": "int8 int32",
     "EMBEDDING_LOOKUP": "int8 int32 float32",
     "EXPAND_DIMS": "int8 int16 float32",
@@ -205,6 +205,9 @@ EQUAL: Mapping[str, str] = {
 }
 """Operators whose bytes were always equal, and the types of the tensors that are not constants."""
 
+WITHOUT_TFLM: Mapping[str, str] = {"GELU": "int8"}
+"""Operators that TFLM has no kernel for: golden is what LiteRT's reference kernel computes."""
+
 
 _POOLS = {"AVERAGE_POOL_2D", "MAX_POOL_2D"}
 _ADDITIONS = {"ADD", "SUB"}
@@ -226,7 +229,7 @@ def unproven(graph: Graph) -> str:
 def _unproven(graph: Graph, operator: Operator) -> str:
     """Return why the operator is not certain. Nothing of it was checked before."""
     family = FAMILIES.get(operator.kind)
-    types = family.activations if family else EQUAL.get(operator.kind, "")
+    types = family.activations if family else {**EQUAL, **WITHOUT_TFLM}.get(operator.kind, "")
     if not types:
         return "was not compared with TFLM"
     tensors = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]

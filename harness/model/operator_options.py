@@ -120,6 +120,13 @@ class DivOptions:
 
 
 @dataclass(frozen=True)
+class GeluOptions:
+    """Options of GELU: `approximate` is by tanh, otherwise by the error function."""
+
+    approximate: bool
+
+
+@dataclass(frozen=True)
 class L2NormOptions:
     """Options of L2_NORMALIZATION."""
 
@@ -279,6 +286,7 @@ Options = (
     | SubOptions
     | MulOptions
     | DivOptions
+    | GeluOptions
     | L2NormOptions
     | CumsumOptions
     | ConcatenationOptions

@@ -20,6 +20,7 @@ from harness.model.operator_options import (
     DivOptions,
     FullyConnectedOptions,
     GatherOptions,
+    GeluOptions,
     IfOptions,
     L2NormOptions,
     LeakyReluOptions,
@@ -52,6 +53,7 @@ OPTIONS: dict[str, type[Options]] = {
     "MUL": MulOptions,
     "CUMSUM": CumsumOptions,
     "DIV": DivOptions,
+    "GELU": GeluOptions,
     "L2_NORMALIZATION": L2NormOptions,
     "L2_POOL_2D": Pool2DOptions,
     "CONCATENATION": ConcatenationOptions,
@@ -79,6 +81,7 @@ DEFAULTS: dict[str, Options] = {
     "SUB": SubOptions(Activation.NONE),
     "MUL": MulOptions(Activation.NONE),
     "DIV": DivOptions(Activation.NONE),
+    "GELU": GeluOptions(approximate=False),
     "L2_NORMALIZATION": L2NormOptions(Activation.NONE),
     "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
         align_corners=False, half_pixel_centers=False

@@ -3,7 +3,7 @@
 import ctypes
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,9 @@ def _agrees(
     graph = parse(model, where="test.tflite")
     if len(graph.inputs) > 1:
         return _agrees_on_all(library, prefix, graph)
-    inputs = samples(graph)
-    wanted = tflm(model, inputs)
-    found = infer(library, inputs, prefix)
+    inputs, starts = samples(graph), starts_of(graph)
+    wanted = tflm(model, inputs, starts)
+    found = infer(library, inputs, prefix, starts=starts)
     if wanted.dtype == np.float32:
         # What is not a number has other bits on other machines.
         numbers = found.view(np.float32).reshape(wanted.shape)
@@ -166,21 +166,39 @@ def _agrees_on_all(library: ctypes.CDLL, prefix: str, graph: Graph) -> bool:
         else rng.integers(-128, 128, (6, *tensor.shape)).astype(tensor.dtype)
         for tensor in graph.input_tensors
     ]
-    wanted = tflm_kernels.compute(graph.source, inputs, [])
+    starts = starts_of(graph)
+    wanted = tflm_kernels.compute(graph.source, inputs, [], starts)
     blocks = [pack(graph.input_tensors, vector) for vector in zip(*inputs, strict=True)]
     rows = np.stack([np.frombuffer(block, np.int8) for block in blocks])
     answers = [pack(graph.output_tensors, answer) for answer in zip(*wanted, strict=True)]
-    return infer(library, rows, prefix).tobytes() == b"".join(answers)
+    return infer(library, rows, prefix, starts=starts).tobytes() == b"".join(answers)
 
 
-def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "", *, start: bool = True) -> Array:
-    """Return the bytes of the outputs, one row an input; the state is set at the `start` only."""
+def starts_of(graph: Graph) -> list[bool]:
+    """Have a state begin anew before the fourth of six inputs, and keep it otherwise."""
+    return [number == 3 for number in range(6)] if graph.variables else []
+
+
+def infer(
+    library: ctypes.CDLL,
+    inputs: Array,
+    prefix: str = "",
+    *,
+    start: bool = True,
+    starts: Sequence[bool] = (),
+) -> Array:
+    """Return the bytes of the outputs, one row an input.
+
+    A state is set at the `start`, and before each input that `starts` marks.
+    """
     function = {name: library[f"{prefix}nn_{name}"] for name in ("input", "output", "invoke")}
     function["input"].restype = function["output"].restype = HostTensor
     if start:
         assert library[f"{prefix}nn_init"]() == 0
     rows = []
-    for values in inputs:
+    for number, values in enumerate(inputs):
+        if starts and starts[number]:
+            assert library[f"{prefix}nn_reset"]() == 0
         tensor = function["input"]()
         assert tensor.size == values.nbytes
         ctypes.memmove(tensor.data, values.tobytes(), values.nbytes)
@@ -190,10 +208,10 @@ def infer(library: ctypes.CDLL, inputs: Array, prefix: str = "", *, start: bool 
     return np.stack(rows)
 
 
-def tflm(model: bytes, inputs: Array) -> Array:
+def tflm(model: bytes, inputs: Array, starts: Sequence[bool] = ()) -> Array:
     """Return TFLM's outputs, computed in this process, because that is faster."""
     pytest.importorskip("tflite_micro", reason="tflite-micro is not installed")
-    return tflm_kernels.compute(model, [inputs], [])[0]
+    return tflm_kernels.compute(model, [inputs], [], starts)[0]
 
 
 def samples(graph: Graph) -> Array:

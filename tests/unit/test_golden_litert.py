@@ -54,7 +54,6 @@ Array = np.ndarray[Any, Any]
 
 # Kinds of graphs that LiteRT may compute otherwise, or that were not compared.
 UNPROVEN = {
-    "DEQUANTIZE",  # from uint8
     "BROADCAST_TO",  # LiteRT has no version 1 of it
     "SPACE_TO_BATCH_ND",  # TFLM fills borders with 0, LiteRT with the zero point
     "any weights",
@@ -100,7 +99,7 @@ def every_tensor(graph: Graph) -> list[int]:
 
 @pytest.fixture
 def litert_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oracle, "find_interpreter", lambda: LITERT)
+    monkeypatch.setattr(oracle, "interpreter_of", lambda _: LITERT)
 
 
 @needs_tflm

@@ -43,7 +43,7 @@ def test_golden_comes_into_the_vectors(
     capsys: pytest.CaptureFixture[str],
     interpreter: Interpreter,
 ) -> None:
-    monkeypatch.setattr(oracle, "find_interpreter", lambda: interpreter)
+    monkeypatch.setattr(oracle, "interpreter_of", lambda _: interpreter)
     before = load_model(folder)
     assert before.vectors.golden is None
     assert main(["models", "golden", "mine"]) == ExitCode.PASSED

@@ -113,7 +113,7 @@ def test_a_layer_that_is_off_by_one_is_named(
 def test_litert_names_the_layer_where_there_is_no_tflm(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oracle, "find_interpreter", lambda: LITERT)
+    monkeypatch.setattr(oracle, "interpreter_of", lambda _: LITERT)
     record = run(repository, off_by_one(3, VALUE), monkeypatch, "--target", TARGETS[1])
     found = diverged(record)
     assert (found.layer, found.operator) == (3, LAYERS[3])

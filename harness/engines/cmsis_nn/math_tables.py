@@ -1,7 +1,9 @@
-"""ABS, ELU, RSQRT and PRELU of int8; where possible as tables made at build time."""
+"""ABS, ELU, GELU, RSQRT and PRELU of int8; where possible as tables made at build time."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -12,8 +14,10 @@ from harness.engines.cmsis_nn.layer import Call, Layer, quantization, scale, zer
 from harness.engines.cmsis_nn.lookup_tables import factor_of, table_layer, table_operands
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import operands, result_term
+from harness.model.operator_options import GeluOptions
 from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, Multiplier
 
+_F = np.float32
 _RSQRT_BITS = 20  # of the fraction of 1 / sqrt
 
 
@@ -34,21 +38,43 @@ def absolute(view: OperatorView) -> Layer:
 
 @also_float("elu")
 def elu(view: OperatorView) -> Layer:
-    """Lower ELU. Source: elu.cc, PopulateLookupTable: float32 throughout."""
+    """Lower ELU. Source: elu.cc, PopulateLookupTable."""
+    return _real_table(view, lambda x: x if x >= 0 else _F(_F(math.exp(x)) - _F(1)))
+
+
+def gelu(view: OperatorView) -> Layer:
+    """Lower GELU. TFLM has no kernel for it; this is what LiteRT's reference kernel computes.
+
+    Source: TensorFlow Lite, reference/gelu.h, GeluTransform and GeluTransformApproximate.
+    """
+    options = cast("GeluOptions", view.operator.options)
+    return _real_table(view, _approximate_gelu if options.approximate else _exact_gelu)
+
+
+def _exact_gelu(x: np.float32) -> np.float32:
+    return _F(_F(0.5) * x) * _F(math.erfc(_F(x * _F(-math.sqrt(0.5)))))
+
+
+def _approximate_gelu(x: np.float32) -> np.float32:
+    with np.errstate(over="ignore"):
+        cubic = _F(x + _F(_F(_F(_F(0.044715) * x) * x) * x))
+    gate = _F(1) + _F(math.tanh(_F(_F(math.sqrt(2 / math.pi)) * cubic)))
+    return _F(_F(0.5) * x) * gate
+
+
+def _real_table(view: OperatorView, function: Callable[[np.float32], np.float32]) -> Layer:
+    """Return the layer with a table of `function` of the real values, in float32 throughout."""
     source, result = table_operands(view)
-    single = np.float32
-    inverse = single(1) / single(scale(result))
+    inverse = _F(1) / _F(scale(result))
 
     def entry(value: int) -> int:
-        real = single(scale(source)) * single(value - zero_point(source))
-        if real < 0:
-            real = single(single(math.exp(real)) - single(1))
-        with np.errstate(over="ignore"):
-            steps = float(single(real * inverse))
+        real = function(_F(scale(source)) * _F(value - zero_point(source)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = float(_F(real * inverse))
         if not math.isfinite(steps):
             return INT8_MIN  # as a conversion to int32 that does not fit
         rounded = math.copysign(math.floor(abs(steps) + 0.5), steps)
-        quantized = int(single(rounded + zero_point(result)))
+        quantized = int(_F(rounded + zero_point(result)))
         quantized = quantized if abs(quantized) < 1 << 31 else fixed.INT32_MIN
         return fixed.clamp(quantized, INT8_MIN, INT8_MAX)
 
@@ -59,14 +85,11 @@ def elu(view: OperatorView) -> Layer:
 def rsqrt(view: OperatorView) -> Layer:
     """Lower RSQRT. As in TFLM, a negative input fails at run time.
 
-    Source: elementwise.cc, RsqrtEvalQuantized.
+    Source: elementwise.cc, RsqrtEvalQuantized. The published source computes the factor in float32,
+    the `tflite-micro` wheel in double.
     """
     source, result = table_operands(view)
-    with np.errstate(over="ignore", under="ignore"):
-        product = float(np.sqrt(np.float32(scale(source))) * np.float32(scale(result)))
-    if product == 0.0:
-        view.fail("the scales of input and output are too far apart")
-    factor = factor_of(view, 1.0 / product)
+    factor = factor_of(view, 1.0 / (math.sqrt(scale(source)) * scale(result)))
     last = Multiplier(factor.value, factor.shift - _RSQRT_BITS)
     if last.shift < fixed.LEAST_SHIFT:
         view.fail("the scales of input and output are too far apart")

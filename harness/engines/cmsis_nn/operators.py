@@ -77,6 +77,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "FULLY_CONNECTED": dense.fully_connected,
     "GATHER": gather.gather,
     "GATHER_ND": gather.gather_nd,
+    "GELU": math_tables.gelu,
     "GREATER": comparison.greater,
     "GREATER_EQUAL": comparison.greater_equal,
     "HARD_SWISH": lookup_tables.hard_swish,
