@@ -19,6 +19,11 @@ void nn_add_s16(const nn_add_params_t *params, const nn_loops_t *loops, const in
 void nn_mul_s16(const nn_mul_params_t *params, const nn_loops_t *loops, const int16_t *first,
                 const int16_t *second, int16_t *output);
 
+/* As nn_squared_difference_s8(); all zero points are 0. */
+void nn_squared_difference_s16(const nn_squared_difference_params_t *params,
+                               const nn_loops_t *loops, const int16_t *first, const int16_t *second,
+                               int16_t *output);
+
 /* The greater, or the lesser, of two stored values. */
 void nn_max_s16(const nn_loops_t *loops, const int16_t *first, const int16_t *second,
                 int16_t *output);

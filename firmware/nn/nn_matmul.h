@@ -32,6 +32,10 @@ typedef struct {
 void nn_matmul_s8(const nn_matmul_params_t *params, const nn_loops_t *pairs, const int8_t *first,
                   const int8_t *second, const int32_t *bias, int8_t *output);
 
+/* As nn_matmul_s8(); offsets are 0, the multiplier has 15 bits, and the shift is to the right. */
+void nn_matmul_s16(const nn_matmul_params_t *params, const nn_loops_t *pairs, const int16_t *first,
+                   const int16_t *second, int16_t *output);
+
 /* One axis of a convolution, in elements; the first window begins `before` in front of it. */
 typedef struct {
     int32_t input;

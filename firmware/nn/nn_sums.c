@@ -74,8 +74,7 @@ int64_t nn_dot_s16(const int16_t *values, const int8_t *weights, int32_t count) 
     return sums[0];
 }
 
-/* x * multiplier / 2^shift, rounded to nearest, halves up; 1 <= shift <= 46. */
-static int32_t scale_wide(int64_t x, int32_t multiplier, int32_t shift) {
+int32_t nn_scale_wide(int64_t x, int32_t multiplier, int32_t shift) {
     const int64_t product = (int64_t)((uint64_t)x * (uint32_t)multiplier);
     /* Adding half and shifting gives the same, but takes a second shift of 64 bits. */
     return (int32_t)(uint32_t)(uint64_t)(((product >> (shift - 1)) + 1) >> 1);
@@ -92,7 +91,7 @@ int16_t nn_output_s16(const nn_sums_t *sums, int32_t channel, int64_t sum) {
     } else {
         const uint64_t bias = sums->bias ? (uint64_t)((const int64_t *)sums->bias)[channel] : 0;
         const int64_t total = (int64_t)((uint64_t)sum + bias);
-        value = scale_wide(total, multiplier, shift);
+        value = nn_scale_wide(total, multiplier, shift);
     }
     value = (int32_t)((uint32_t)value + (uint32_t)sums->output_offset);
     return (int16_t)nn_clamp(value, sums->activation_min, sums->activation_max);

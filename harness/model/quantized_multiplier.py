@@ -179,16 +179,18 @@ SQUARED_DIFFERENCE_LEFT_SHIFT = 7
 
 
 def squared_difference_parameters(
-    first: float, second: float, result: float
+    first: float, second: float, result: float, left_shift: int = SQUARED_DIFFERENCE_LEFT_SHIFT
 ) -> SquaredDifferenceParameters:
     """Return the factors that convert both inputs to twice the larger scale, and the square back.
+
+    `left_shift` is the number of bits by which the kernel shifts its inputs first.
 
     Raises `ValueError` where TFLM aborts: if a factor of an input is 0.
     Source: squared_difference.cc, PrepareQuantized.
     """
     twice = 2.0 * max(first, second)
     factors = (first / twice, second / twice)
-    square = twice * twice / ((1 << 2 * SQUARED_DIFFERENCE_LEFT_SHIFT) * result)
+    square = twice * twice / ((1 << 2 * left_shift) * result)
     if not all(0.0 < factor < 1.0 for factor in factors) or not math.isfinite(square):
         raise ValueError(f"scales {first}, {second} and {result} are too far apart")
     return SquaredDifferenceParameters(*(multiplier(factor) for factor in (*factors, square)))

@@ -304,10 +304,11 @@ def binary(kind: str, options: str | None) -> Make:
         sizes = [max(pair) for pair in zip(*ones, strict=True)]
         source = activation(b, ones[0], pick)
         other = constant(b, ones[1], near(unit(b, source), pick))
-        factor = unit(b, other) * 5000 if kind == "MUL" else 1.0
+        squares = kind in {"MUL", "SQUARED_DIFFERENCE"}
+        factor = unit(b, other) * 5000 if squares else 1.0
         # TFLM takes an output whose scale is not far below those of the inputs, and with RELU6
         # one at which six fits into 32 bits.
-        least = 1e-8 if kind == "MUL" else max(unit(b, source), unit(b, other)) / 8000
+        least = 1e-8 if squares else max(unit(b, source), unit(b, other)) / 8000
         result = wide(b, sizes, max(near(unit(b, source) * factor, pick), least, 1e-8))
         operands = [source, source if ones[0] == ones[1] and pick(0, 3) == 0 else other]
         if pick(0, 2) == 0:
@@ -319,7 +320,28 @@ def binary(kind: str, options: str | None) -> Make:
     return make
 
 
+def batch_matmul(b: Builder, pick: Pick) -> Ends:
+    rows, depth, columns = pick(1, 6), pick(1, 40), pick(1, 6)
+    batch = [pick(1, 3) for _ in range(pick(0, 2))]
+    adjoint = [bool(pick(0, 1)) for _ in range(2)]
+    operands = [
+        [*batch, *(side[::-1] if transposed else side)]
+        for side, transposed in zip(((rows, depth), (depth, columns)), adjoint, strict=True)
+    ]
+    source = activation(b, operands[0], pick)
+    if operands[0] == operands[1] and pick(0, 1):
+        other = source
+    else:
+        other = constant(b, operands[1], near(unit(b, source), pick))
+    product = unit(b, source) * unit(b, other) * 3000 * depth**0.5
+    result = wide(b, [*batch, rows, columns], near(product, pick))
+    options = dict(zip(("AdjX", "AdjY"), adjoint, strict=True))
+    b.operator("BATCH_MATMUL", [source, other], [result], "BatchMatMulOptions", **options)
+    return source, result
+
+
 MAKERS: dict[str, Make] = {
+    "BATCH_MATMUL": batch_matmul,
     "CONV_2D": convolution("CONV_2D"),
     "DEPTHWISE_CONV_2D": convolution("DEPTHWISE_CONV_2D"),
     "FULLY_CONNECTED": fully_connected,
@@ -336,6 +358,7 @@ MAKERS: dict[str, Make] = {
     "ADD": binary("ADD", "AddOptions"),
     "SUB": binary("SUB", "SubOptions"),
     "MUL": binary("MUL", "MulOptions"),
+    "SQUARED_DIFFERENCE": binary("SQUARED_DIFFERENCE", None),
     "MAXIMUM": binary("MAXIMUM", None),
     "MINIMUM": binary("MINIMUM", None),
 }
@@ -367,6 +390,7 @@ def every_operator() -> bytes:
         DepthMultiplier=1,
     )
     pairs = {"ADD": "AddOptions", "SUB": "SubOptions", "MAXIMUM": None, "MINIMUM": None}
+    pairs["SQUARED_DIFFERENCE"] = None
     for kind, options in pairs.items():
         other = constant(b, (1, 1, 6, 1), 1e-4)
         now = on(kind, [now, other], sizes, 1e-4, options=options)
@@ -402,4 +426,6 @@ def every_operator() -> bytes:
         KeepNumDims=True,
     )
     now = on("SOFTMAX", [now], (1, 12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
+    other = constant(b, (1, 7, 3), 1e-4)
+    now = on("BATCH_MATMUL", [now, other], (1, 12, 3), 1e-4, options="BatchMatMulOptions")
     return b.build([source], [now])

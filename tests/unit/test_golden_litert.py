@@ -34,7 +34,7 @@ from harness.model.graph import Graph
 from harness.model.tflite_file import parse
 from harness.model.tflite_options import OPTIONS
 from harness.support.uncaught import explain
-from tests.support import operators, operators_move
+from tests.support import operators
 from tests.support.engine_host import samples
 from tests.support.graphs import RELU, TANH, Builder, from_rng, random_graph
 from tests.support.interpreters import needs_litert, needs_tflm
@@ -43,8 +43,8 @@ from tests.support.models import ROOT, few_digits
 SHARED = ROOT.parent / "shared" / "mlperf-tiny"
 BUNDLED = ("anomaly", "digits", "faces", "gesture", "vowels")
 GRAPHS = int(os.environ.get("FUZZ", "5"))
-# Nobody compared the newer operators.
-KNOWN = EQUAL.keys() | FAMILIES.keys() | operators_move.MAKERS.keys() | {"mixed"}
+# Only operators and types that LiteRT, or the harness in its place, computes as TFLM does.
+KNOWN = EQUAL.keys() | FAMILIES.keys() | {"mixed"}
 MAKERS = (
     *(kind for kind in operators.MAKERS if kind in KNOWN),
     "HARD_SWISH, close to a tie",

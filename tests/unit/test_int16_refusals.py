@@ -59,6 +59,14 @@ def weighted(kind: str, dtype: type | None, output: float = 1e-2) -> bytes:
     return b.build([source], [result])
 
 
+def computed_weights() -> bytes:
+    b = Builder()
+    source, weights = wide(b, (1, 4), 1e-4), b.activation((3, 4), 0.1, 0)
+    result = wide(b, (1, 3), 1e-2)
+    b.operator("FULLY_CONNECTED", [source, weights], [result], "FullyConnectedOptions")
+    return b.build([source, weights], [result])
+
+
 def int4(kind: str, dtype: type = np.int8) -> bytes:
     """Return a layer with int4 weights, on activations of `dtype`."""
     b = Builder()
@@ -116,6 +124,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "the bias has type int16; TFLM takes int32 or int64",
     ),
     "convolution, scales": (lambda: weighted("CONV_2D", None, 1e-12), "too far apart"),
+    "computed weights": (computed_weights, "must be constant"),
     "int4, int16": (lambda: int4("CONV_2D", np.int16), "with int8 activations"),
     "int4, operator": (lambda: int4("TRANSPOSE_CONV"), "TFLM takes weights of CONV_2D"),
 }

@@ -4,6 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
+
+from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
+from harness.engines.cmsis_nn.int16.sums_s16 import wide_factor
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -19,7 +23,13 @@ from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
 from harness.model.operator_options import BatchMatMulOptions
-from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, product_multiplier
+from harness.model.quantized_multiplier import (
+    INT8_MAX,
+    INT8_MIN,
+    INT16_MAX,
+    INT16_MIN,
+    product_multiplier,
+)
 
 # 255 * 255 * depth, the greatest sum of products, fits into int32_t.
 MAX_DEPTH = 33025
@@ -29,9 +39,8 @@ def batch_matmul(view: OperatorView) -> Layer:
     """Lower BATCH_MATMUL: products of the matrices in the last two axes; the others broadcast."""
     view.check_arity(2, 2)
     options = cast("BatchMatMulOptions", view.operator.options)
-    first, second = (
-        view.check_int8(view.check_dimensions(position), f"input {position}") for position in (0, 1)
-    )
+    first = view.check_type(view.check_dimensions(0), "input 0", ("int8", "int16"))
+    second = view.check_type(view.check_dimensions(1), "input 1", (str(first.dtype),))
     rows, depth = _matrix(first, transposed=options.adj_x)
     second_depth, columns = _matrix(second, transposed=options.adj_y)
     if depth[0] != second_depth[0]:
@@ -42,7 +51,7 @@ def batch_matmul(view: OperatorView) -> Layer:
     return _layer(
         view,
         (rows[0], columns[0], depth[0], *steps),
-        (INT8_MIN, INT8_MAX),
+        (INT8_MIN, INT8_MAX) if first.dtype == np.int8 else (INT16_MIN, INT16_MAX),
         pairs=pairs,
         count=math.prod(batch),
     )
@@ -95,12 +104,16 @@ def _layer(
 ) -> Layer:
     """Return the layer for `count` pairs; `sizes` are rows, columns, depth, and the steps."""
     first, second = view.tensor(0), view.tensor(1)
-    result = view.result()
+    wide = first.dtype == np.int16
+    result = s16.result(view) if wide else view.result()
     rows, columns, depth = sizes[:3]
     if depth > MAX_DEPTH:
         view.fail(f"it adds {depth} products; {MAX_DEPTH} are supported", "make the layer smaller")
     factor = product_multiplier(scale(first), scale(second), scale(result))
     view.check_shifts([factor])
+    if wide:
+        s16.check_symmetric(view, first, second, result)
+        factor = wide_factor(view, factor)
     fields = (
         *sizes,
         -zero_point(first),
@@ -111,14 +124,15 @@ def _layer(
         *clamp,
     )
     params = Struct("nn_matmul_params_t", view.names.of("params"), tuple(map(str, fields)))
-    one, first_array = view.operand(0)
-    two, second_array = view.operand(1)
+    one, first_array = view.typed_operand(0)
+    two, second_array = view.typed_operand(1)
     arrays = [*first_array, *second_array]
     bias = view.bias(2, columns)
     if bias is not None:
         arrays.append(Array(view.names.of("bias"), bias))
     pointer = "NULL" if bias is None else view.names.of("bias")
-    arguments = (f"&{params.name}", f"&{pairs.name}", one, two, pointer, view.address(result))
+    before = (f"&{params.name}", f"&{pairs.name}", one, two)
+    arguments = (*before, *(() if wide else (pointer,)), view.typed_address(result))
     return Layer(
         view.operator,
         notes=(
@@ -129,7 +143,7 @@ def _layer(
         macs=count * rows * columns * depth,
         arrays=tuple(arrays),
         structs=(params, pairs),
-        call=Call("nn_matmul_s8", arguments),
+        call=Call("nn_matmul_s16" if wide else "nn_matmul_s8", arguments),
         status=False,
-        kernels=frozenset({"nn_matmul_s8.c"}),
+        kernels=frozenset({"nn_matmul_s16.c", "nn_sums.c"} if wide else {"nn_matmul_s8.c"}),
     )

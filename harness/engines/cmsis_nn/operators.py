@@ -171,6 +171,7 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "RELU": activations_s16.relu,
     "RELU6": activations_s16.relu6,
     "SOFTMAX": activations_s16.softmax,
+    "SQUARED_DIFFERENCE": pairs_s16.squared_difference,
     "SUB": pairs_s16.sub,
     "TANH": activations_s16.tanh,
     "TRANSPOSE_CONV": convolution_s16.transpose_conv,

@@ -40,7 +40,7 @@ def conv_2d(view: OperatorView) -> Layer:
     """
     view.check_arity(2, 3)
     options = cast("Conv2DOptions", view.operator.options)
-    weights = view.weights(1, 4, 0)
+    weights = _weights(view, 4, 0)
     channels, *sides, depth = weights.shape
     window = window_layer(view, options, (sides[0], sides[1]), channels)
     given = window.source.shape[3]
@@ -70,7 +70,7 @@ def depthwise_conv_2d(view: OperatorView) -> Layer:
     """Lower DEPTHWISE_CONV_2D; weights are [1, height, width, output channels]."""
     view.check_arity(2, 3)
     options = cast("DepthwiseConv2DOptions", view.operator.options)
-    weights = view.weights(1, 4, 3)
+    weights = _weights(view, 4, 3)
     first, *sides, channels = weights.shape
     window = window_layer(view, options, (sides[0], sides[1]), channels)
     depth, multiplier = window.source.shape[3], options.depth_multiplier
@@ -91,7 +91,7 @@ def transpose_conv(view: OperatorView) -> Layer:
     """
     view.check_arity(3, 4)
     options = cast("TransposeConvOptions", view.operator.options)
-    weights = view.weights(1, 4, 0)
+    weights = _weights(view, 4, 0)
     channels, rows, columns, depth = weights.shape
     source, result, (height, width) = transposed_window(view, options, weights)
     bias = read_bias(view, 3, channels, ("int16", "int64"))
@@ -118,7 +118,7 @@ def fully_connected(view: OperatorView) -> Layer:
     options = cast("FullyConnectedOptions", view.operator.options)
     if options.weights_format != 0:
         view.fail(f"weights format {options.weights_format} is not supported", "use the default")
-    source, result, weights = s16.activation(view, 0), s16.result(view), view.weights(1, 2, 0)
+    source, result, weights = s16.activation(view, 0), s16.result(view), _weights(view, 2, 0)
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     sizes = (rows * inputs, rows * outputs, (outputs,))
@@ -146,6 +146,14 @@ def fully_connected(view: OperatorView) -> Layer:
     macs = rows * weights.elements
     layer = _layer(view, sums, ("nn_convolve_s16", geometry), s16.notes(source, result), macs)
     return _with_column(layer, view, 0)
+
+
+def _weights(view: OperatorView, rank: int, axis: int) -> Tensor:
+    """Return the constant int8 weights, with one scale, or one per index of `axis`."""
+    weights = view.weights(1, rank, axis)
+    if weights.data is None:
+        view.fail("the weights are computed; in int16 they must be constant", "freeze the weights")
+    return weights
 
 
 def _check_bias_scale(view: OperatorView, source: Tensor, weights: Tensor, result: Tensor) -> None:

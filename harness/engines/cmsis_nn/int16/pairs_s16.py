@@ -1,4 +1,4 @@
-"""ADD, SUB, MUL, MAXIMUM and MINIMUM in int16, with broadcasting."""
+"""ADD, SUB, MUL, SQUARED_DIFFERENCE, MAXIMUM and MINIMUM in int16, with broadcasting."""
 
 from typing import cast
 
@@ -7,7 +7,11 @@ from harness.engines.cmsis_nn.layer import Layer, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import bounds, input_term, operands, result_term
 from harness.model.operator_options import Activation, AddOptions, MulOptions, SubOptions
-from harness.model.quantized_multiplier import add_parameters, product_multiplier
+from harness.model.quantized_multiplier import (
+    add_parameters,
+    product_multiplier,
+    squared_difference_parameters,
+)
 
 _TYPES = ("int16",)
 _LEFT_SHIFT = 15  # bits by which ADD and SUB shift their inputs before scaling
@@ -59,6 +63,25 @@ def mul(view: OperatorView) -> Layer:
         *bounds(clamp),
     )
     return pair.layer("nn_mul_s16", ("nn_mul_params_t", fields))
+
+
+def squared_difference(view: OperatorView) -> Layer:
+    """Lower SQUARED_DIFFERENCE. Source: squared_difference.cc, SquaredDifferencePrepare."""
+    pair = operands(view, _TYPES)
+    s16.check_symmetric(view, pair.first, pair.second, pair.result)
+    try:
+        factors = squared_difference_parameters(
+            scale(pair.first), scale(pair.second), scale(pair.result), left_shift=0
+        )
+    except ValueError as error:
+        view.fail(str(error))
+    view.check_shifts([factors.result])
+    fields = (
+        f".first = {input_term(0, factors.first)}",
+        f".second = {input_term(0, factors.second)}",
+        f".output = {result_term(factors.result, 0)}",
+    )
+    return pair.layer("nn_squared_difference_s16", ("nn_squared_difference_params_t", fields))
 
 
 def maximum(view: OperatorView) -> Layer:

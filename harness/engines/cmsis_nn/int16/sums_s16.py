@@ -83,8 +83,11 @@ class Sums:
         ends = scale(self.source), scale(self.result)
         factors = [product_multiplier(ends[0], float(each), ends[1]) for each in scales]
         view.check_shifts(factors)
-        if self.bias.narrow:
-            return factors
-        if any(factor.shift > _MAX_WIDE_SHIFT for factor in factors):
-            view.fail("the scales of input, weights and output are too far apart", CONVERT_AGAIN)
-        return [Multiplier(reduced_multiplier(f.value), 15 - f.shift) for f in factors]
+        return factors if self.bias.narrow else [wide_factor(view, each) for each in factors]
+
+
+def wide_factor(view: OperatorView, factor: Multiplier) -> Multiplier:
+    """Return the factor for a sum of 64 bits: 15 bits, and a shift to the right."""
+    if factor.shift > _MAX_WIDE_SHIFT:
+        view.fail("the scales of inputs and output are too far apart", CONVERT_AGAIN)
+    return Multiplier(reduced_multiplier(factor.value), 15 - factor.shift)

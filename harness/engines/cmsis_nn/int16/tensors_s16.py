@@ -68,11 +68,6 @@ def clamp(view: OperatorView, kind: Activation, tensor: Tensor) -> tuple[int, in
         view.fail(f"the output's scale does not suit its activation: {error}")
 
 
-def address(view: OperatorView, tensor: Tensor) -> str:
-    """Return the C expression for the address of an activation, as a pointer to its type."""
-    return view.typed_address(tensor)
-
-
 def notes(*tensors: Tensor) -> tuple[str, ...]:
     """Describe inputs and, last, the output for a person."""
     shapes = " -> ".join(dict.fromkeys(shape(tensor) for tensor in tensors))
