@@ -362,7 +362,8 @@ def any_weights(b: Builder, pick: Pick) -> Ends:
         [source, weights, bias],
         [result],
         "FullyConnectedOptions",
-        FusedActivationFunction=pick(0, 3),
+        # TFLM refuses an activation whose bounds do not fit into 32 bits.
+        FusedActivationFunction=pick(0, 3) if b.tensors[result].scale[0] > 1e-8 else 0,
     )
     return source, result
 
