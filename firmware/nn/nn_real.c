@@ -77,7 +77,7 @@ float nn_log(float x) {
         return x;
     }
     if (x <= 0.0F) {
-        return x == 0.0F ? -NN_INFINITY : __builtin_nanf("");
+        return x == 0.0F ? -NN_INFINITY : NN_NAN;
     }
     const double wide = x;
     uint64_t bits;
@@ -160,7 +160,7 @@ static double quarters(float x, uint32_t *whole) {
 /* The sine of x plus `shift` quarter turns. */
 static float shifted_sine(float x, uint32_t shift) {
     if (!(nn_abs(x) < NN_INFINITY)) {
-        return __builtin_nanf("");
+        return NN_NAN;
     }
     uint32_t turns = 0;
     double rest = nn_abs(x);
@@ -189,7 +189,7 @@ float nn_sqrt(float x) {
         return x;
     }
     if (x < 0.0F) {
-        return __builtin_nanf("");
+        return NN_NAN;
     }
     int32_t exponent;
     uint64_t rest = split(x, &exponent);
@@ -210,7 +210,7 @@ float nn_sqrt(float x) {
 
 float nn_remainder(float a, float b) {
     if (!(nn_abs(a) < NN_INFINITY) || b != b || b == 0.0F) {
-        return __builtin_nanf("");
+        return NN_NAN;
     }
     if (nn_abs(a) < nn_abs(b) || a == 0.0F) {
         return a;

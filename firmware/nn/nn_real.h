@@ -29,6 +29,9 @@ static inline float nn_from_bits(uint32_t bits) {
     return x;
 }
 
+/* What is not a number, with the bits that x86 gives it. */
+#define NN_NAN nn_from_bits(0xFFC00000)
+
 static inline float nn_abs(float x) {
     return nn_from_bits(nn_bits(x) & INT32_MAX);
 }
