@@ -21,13 +21,13 @@ def check_vectors(vectors: Vectors, graph: Graph) -> None:
     outputs differ from the network's, or if a network with a state gets a recording in pieces.
     """
     if graph.variables:
-        _check_in_one_piece(vectors)
+        _check_in_one_piece(vectors, "the model keeps a state within a recording")
     _check_arrays(vectors, "inputs", vectors.all_inputs, graph.input_tensors)
     if vectors.all_golden is not None:
         _check_arrays(vectors, "golden", vectors.all_golden, graph.output_tensors)
 
 
-def _check_in_one_piece(vectors: Vectors) -> None:
+def _check_in_one_piece(vectors: Vectors, why: str) -> None:
     recordings = vectors.recordings
     if recordings is None:
         return
@@ -38,7 +38,7 @@ def _check_in_one_piece(vectors: Vectors) -> None:
             vectors.path,
             "recordings",
             f"has vectors of other recordings between those of recording {numbers[counts > 1][0]}, "
-            "but the model keeps a state within a recording",
+            f"but {why}",
             "store the vectors of a recording one after the other, in the order of time",
         )
 
@@ -113,6 +113,21 @@ def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
             f"vector {first} has label {labels[first]}, but {who} {outputs} classes",
             f"count classes from 0 to {outputs - 1}",
         )
+
+
+def check_wakewords(vectors: Vectors) -> None:
+    """Reject labels that are not numbers of wakewords, and recordings in pieces."""
+    labels = vectors.class_labels
+    if labels.min() < 0 or not labels.any():
+        what = f"holds {labels.min()}" if labels.min() < 0 else "names no wakeword"
+        raise bad_array(
+            vectors.path,
+            "labels",
+            what,
+            "label each vector with the number, from 1, of the wakeword that a detection there "
+            "belongs to, or with 0",
+        )
+    _check_in_one_piece(vectors, "a detector is scored over time")
 
 
 def check_real_labels(vectors: Vectors, output: Tensor, who: str) -> None:

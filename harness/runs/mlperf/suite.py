@@ -1,4 +1,4 @@
-"""Runs the four benchmarks one after the other, and collects their outcomes."""
+"""Runs the five benchmarks one after the other, and collects their outcomes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
