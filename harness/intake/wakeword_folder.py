@@ -98,7 +98,7 @@ def read_wakewords(network: Network, path: Path) -> UserData:
         f"log-mel features every {_MILLISECONDS} ms, the last {frames}; cut off to int8",
         f"MLPerf Tiny's recordings in {path.name}",
         classes=_CLASSES if network.output.elements == len(_CLASSES) else (),
-        notes=(f"{numbered} wakewords in {seconds:,.1f} s of sound",),
+        notes=(f"{numbered} wakeword{'s' * (numbered > 1)} in {seconds:,.1f} s of sound",),
     )
 
 

@@ -51,10 +51,10 @@ BENCHMARKS = {
         Benchmark(
             "ic01", "ic", "image classification", 3072, 10, "uint8", "accuracy", 0.85, 115200
         ),
+        Benchmark("ad01", "ad", "anomaly detection", 640, 640, "float32", "auc", 0.85, 921600),
         Benchmark(
             "sww01", "sww", "streaming wakeword", 1200, 3, "int8", "detection_errors", 8, 115200
         ),
-        Benchmark("ad01", "ad", "anomaly detection", 640, 640, "float32", "auc", 0.85, 921600),
     )
 }
 

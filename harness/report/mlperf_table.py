@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.model.metric import (
+    BETTER,
     SHOWN,
+    SIGN,
     reached,
     shown_chance,
     shown_detections,
     shown_quality,
-    shown_target,
 )
 from harness.report.plain_text import quantity
 from harness.report.terminal_lines import keeping, print_line
@@ -48,7 +49,8 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
 
 def _row(outcome: Outcome) -> list[str | Text]:
     one, run = outcome.benchmark, outcome.run
-    goal = f"{SHOWN[one.metric]} {shown_target(one.metric, one.quality_target)}"
+    digits = 2 if BETTER[one.metric] == "higher" else 0
+    goal = f"{SHOWN[one.metric]} {SIGN[one.metric]} {one.quality_target:.{digits}f}"
     if run is None:
         not_run = Text("✗ not run", "bold red") if outcome.code else Text("not run", "dim")
         return [not_run, one.id, "", f"\n{goal}"]
