@@ -312,8 +312,8 @@ def test_a_detector_is_scored_over_time_by_the_printed_values(
     assert "1 missed, 1 false" in shown
     assert "detection errors ≤ 8" in shown
     assert "target of the rules, 8, proves nothing: one answer to all inputs may reach 1" in shown
-    missing = write_submission([outcome], tmp_path / "submission", "us")
-    assert missing == ["sww01: the rules stream its sound over I2S, and this run did not"]
+    with pytest.raises(InputError, match="sww01: the rules stream its sound over I2S"):
+        write_submission([outcome], tmp_path / "submission", "us")
 
 
 def test_agreement_is_the_share_of_printed_results_that_are_golden_s(run: MlperfRun) -> None:
@@ -371,7 +371,7 @@ def test_a_submission_leaves_out_what_was_not_measured_as_the_rules_ask(
         assert not list((tmp_path / name).rglob("performance"))
     with pytest.raises(InputError, match="already exists"):
         write_submission([Outcome(benchmark, run)], tmp_path / "short", "us")
-    with pytest.raises(InputError, match="no benchmark ran"):
+    with pytest.raises(InputError, match="nothing to submit"):
         write_submission([Outcome(benchmark)], tmp_path / "nothing", "us")
 
 

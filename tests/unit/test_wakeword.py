@@ -1,10 +1,12 @@
 """MLPerf Tiny's streaming wakeword: features, sliding windows, and its score over time."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,8 +16,10 @@ from harness.cli.main import main
 from harness.errors import ExitCode, InputError
 from harness.intake.inputs.log_mel import FILTERS, HOP, RATE, log_mel, mel_filters
 from harness.measure.detections import DEBOUNCE, score
+from harness.measure.number import Number
 from harness.measure.subset import order_of
 from harness.model.mlperf_benchmarks import benchmark_of
+from harness.report.html_report import render
 from harness.report.markdown_summary import markdown
 from harness.report.report_data import summarize
 from harness.results.judge.compare import compare
@@ -275,12 +279,16 @@ def test_misses_and_false_accepts_go_from_the_device_to_every_report(
     assert values["bytes_differing"] == 0
     assert (values["misses"], values["false_accepts"], values["detection_errors"]) == (1, 1, 1)
     assert (values["detection_errors_golden"], values["detection_errors_target"]) == (1, 0)
-    deltas = {delta.name: delta.judged for delta in compare(record, record).deltas}
-    assert {deltas["misses"], deltas["false_accepts"]} == {"same"}
+    changed = {"misses": Number(2, "1", "exact"), "false_accepts": Number(0, "1", "exact")}
+    other = msgspec.structs.replace(record, numbers=record.numbers | changed)
+    judged = {delta.name: delta.judged for delta in compare(record, other).deltas}
+    assert (judged["misses"], judged["false_accepts"]) == ("worse", "better")
     with Store(f"sqlite:///{tmp_path / 'runs.sqlite'}") as store:
         store.add(record)
         summary = summarize(store)
     assert "detection errors 1 missed, 1 false" in markdown(summary).replace("\\", "")
+    page = " ".join(re.sub(r"<[^>]*>", " ", render(summary)).split())
+    assert "1 missed, 1 false detection errors ≤ 0" in page
 
 
 @pytest.mark.skipif(
