@@ -50,7 +50,8 @@ def declare_data(add: argparse.ArgumentParser) -> None:
         help="names of the classes in the order of the outputs, or a text file with them "
         "(default: sorted)",
     )
-    add.add_argument("--task", choices=get_args(Task), help="default: what the labels are for")
+    tasks = [task for task in get_args(Task) if task != "wakeword-detection"]  # of import-mlperf
+    add.add_argument("--task", choices=tasks, help="default: what the labels are for")
     add.add_argument(
         "--preprocess",
         action="append",

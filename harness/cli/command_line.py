@@ -21,7 +21,7 @@ _GROUPS = {
         ),
         CommandModule(
             "mlperf_command",
-            {"mlperf": "run MLPerf Tiny's four benchmarks over their own protocol"},
+            {"mlperf": "run MLPerf Tiny's five benchmarks over their own protocol"},
         ),
     ),
     "Analyse images and layers": (

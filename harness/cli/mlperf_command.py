@@ -1,4 +1,4 @@
-"""`harness mlperf`: MLPerf Tiny's four benchmarks over their own protocol."""
+"""`harness mlperf`: MLPerf Tiny's five benchmarks over their own protocol."""
 
 import argparse
 import sys
@@ -125,7 +125,7 @@ def _one(selection: Selection) -> tuple[Target, Engine, Toolchain]:
             raise InputError(
                 f"{', '.join(getattr(selection, name))}: only one is allowed",
                 where=f"--{name[:-1]}",
-                remedy="name one, because the four benchmarks run on one system",
+                remedy="name one, because the benchmarks run on one system",
             )
     toolchain = find_toolchain(selection.toolchains[0], selection.opts[0])
     return selection.target(selection.targets[0]), find_engine(selection.engines[0]), toolchain

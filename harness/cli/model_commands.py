@@ -18,6 +18,7 @@ from harness.intake.convert.convert_user_model import Converted
 from harness.intake.mlperf_folder import Bytes, read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.store_golden import store_golden
+from harness.intake.wakeword_folder import find_list, read_wakewords
 from harness.intake.write_folder import CreatedModel, UserData, create_model
 from harness.model.folder import find_model
 from harness.model.graph import Graph
@@ -27,6 +28,7 @@ from harness.model.metric import (
     Metric,
     reached,
     shown_chance,
+    shown_detections,
     shown_quality,
 )
 from harness.model.model_file import DESCRIPTION, METRICS
@@ -70,7 +72,11 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         commands, "import-mlperf", "make a model folder from a data set of MLPerf Tiny"
     )
     mlperf.add_argument(
-        "folder", type=Path, metavar="DIR", help="folder with .bin files and y_labels.csv"
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="folder with .bin files and y_labels.csv; or, for the streaming wakeword, the .json "
+        "file that lists WAV recordings and their wakewords, or its folder",
     )
     mlperf.add_argument(
         "--model", type=Path, required=True, metavar="FILE.tflite", help="the network"
@@ -177,10 +183,17 @@ def _check_engines(graph: Graph, workspace: Workspace) -> None:
 
 
 def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
-    folder = _new_folder(options.name or options.folder.resolve().name, workspace)
-    with options.progress.step(f"reading {options.folder.name}"):
+    source: Path = options.folder
+    recordings = find_list(source)
+    name = source.resolve().name if recordings != source else source.stem
+    folder = _new_folder(options.name or name, workspace)
+    with options.progress.step(f"reading {source.name}"):
         network = read_network(options.model)
-        data = read_folder(network, options.folder, options.bytes)
+        data = (
+            read_folder(network, source, options.bytes)
+            if recordings is None
+            else read_wakewords(network, recordings)
+        )
     return _create(folder, network, data, options)
 
 
@@ -235,6 +248,8 @@ def _print_quality(metric: Metric, created: CreatedModel) -> None:
         print("  no labels: runs are compared with golden; nothing is known about the quality")
         return
     quality = shown_quality(metric, created.quality)
+    if metric == "detection_errors":
+        quality = shown_detections(**created.details)
     name = "MAE " * (metric == "mae")
     print(f"  quality of golden: {name}{quality}; quality target: {created.quality_target:g}")
     if created.chance is not None and reached(metric, created.chance, created.quality):

@@ -1,6 +1,6 @@
 """Writes a model folder: description, network, vectors with golden outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from harness.errors import InputError
 from harness.golden import oracle
 from harness.intake.class_order import order_doubt
 from harness.intake.networks.network_file import Network
-from harness.measure.quality import chance_of, quality_of, rounded_target
+from harness.measure.quality import chance_of, details_of, quality_of, rounded_target
 from harness.model.folder import check_task_labels, count_classes
 from harness.model.metric import BETTER, SHOWN, Metric, reached, shown_chance, shown_quality
 from harness.model.model_file import DESCRIPTION, METRICS, ConvertedFrom, Task
@@ -72,6 +72,7 @@ class CreatedModel:
     vectors: int
     golden_source: str
     quality: float
+    details: Mapping[str, float]
     quality_target: float
     chance: float | None
     doubts: tuple[str, ...]
@@ -126,7 +127,14 @@ def create_model(
     }
     create_folder(folder, files)
     return CreatedModel(
-        folder, len(vectors), source, quality, quality_target, chance, user_data.doubts
+        folder,
+        len(vectors),
+        source,
+        quality,
+        details_of(metric, vectors, golden[0], network.graph),
+        quality_target,
+        chance,
+        user_data.doubts,
     )
 
 
@@ -142,6 +150,8 @@ def _arrays(vectors: Vectors, golden: Sequence[Array], source: str) -> dict[str,
 
 
 def _reaches(metric: Metric, quality: float) -> str:
+    if metric == "detection_errors":
+        return f"golden: the larger of its misses and false accepts is {quality:g}"
     if metric == "agreement":
         return "share of vectors whose outputs must equal golden"
     return f"golden reaches {shown_quality(metric, quality)}"

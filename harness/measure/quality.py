@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.measure.agreement import share_equal
+from harness.measure.detections import Detections, score
 from harness.model.graph import Graph
 from harness.model.metric import (
     BETTER,
+    DETAILS,
     LARGEST_ERROR,
     Labelled,
     Labels,
@@ -61,7 +63,8 @@ def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float | None:
     """Return the `metric` that guesses may reach on `vectors`: no more than it proves nothing.
 
     It is what the most frequent class, an AUC of one half, or the best constant, the median of the
-    labels, gives; plus two standard deviations of guesses on so few vectors, but at most a quarter
+    labels, gives; of a detector, what one gives that never hears a wakeword, or always. Except for
+    a detector: plus two standard deviations of guesses on so few vectors, but at most a quarter
     of the way to a perfect quality. Nobody can guess the bytes of golden: agreement has None.
     """
     if metric == "agreement":
@@ -74,6 +77,12 @@ def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float | None:
         # and who guesses between them may still be lucky.
         deviation = _root_mean_square(errors.mean(axis=1)) / math.sqrt(len(vectors))
         return guess - min(2 * deviation, guess / 4)
+    if metric == "detection_errors":
+        never, always = (
+            score(np.full(len(vectors), heard), vectors.class_labels, vectors.recordings)
+            for heard in (0.0, 1.0)
+        )
+        return min(never.errors, always.errors)
     if metric == "auc":
         zeros = np.zeros(len(vectors))
         _, labels = of_recordings(zeros, vectors.class_labels, vectors.recordings)
@@ -112,7 +121,8 @@ def quality(
 ) -> float:
     """Return the `metric` of real `outputs` [N, ...] for `inputs` and `labels` [N, ...].
 
-    "accuracy": see `accuracy`. "mae": see `mean_absolute_error`. "auc": see `auc`; the score of a
+    "accuracy": see `accuracy`. "mae": see `mean_absolute_error`. "detection_errors": see
+    `detections`. "auc": see `auc`; the score of a
     window is its reconstruction error. With `recordings` [N], the score of a recording is the mean
     over its windows, as in MLPerf Tiny.
     """
@@ -120,7 +130,33 @@ def quality(
         return accuracy(outputs, labels)
     if metric == "mae":
         return mean_absolute_error(outputs, labels)
+    if metric == "detection_errors":
+        return detections(outputs, labels, recordings).errors
     return auc(*of_recordings(reconstruction_error(inputs, outputs), labels, recordings))
+
+
+def details_of(
+    metric: Metric, vectors: Vectors, outputs: Array, network: Graph
+) -> dict[str, float]:
+    """Return the `details` of `outputs` [N, ...], the first output as `network` stores it."""
+    if metric not in DETAILS:
+        return {}
+    return details(metric, vectors, dequantize(outputs, network.tensors[network.outputs[0]]))
+
+
+def details(metric: Metric, vectors: Vectors, outputs: Reals) -> dict[str, float]:
+    """Return the numbers of `DETAILS` for real `outputs` [N, ...]."""
+    values: tuple[float, ...] = ()
+    if metric == "mae":
+        values = (root_mean_square_error(outputs, vectors.real_labels),)
+    elif metric == "detection_errors":
+        values = detections(outputs, vectors.class_labels, vectors.recordings)
+    return dict(zip(DETAILS.get(metric, ()), values, strict=True))
+
+
+def detections(outputs: Reals, labels: Labels, recordings: Labels | None) -> Detections:
+    """Return the misses and false accepts of real `outputs` [N, ...]."""
+    return score(outputs.reshape(len(outputs), -1)[:, 0], labels, recordings)
 
 
 def mean_absolute_error(outputs: Reals, labels: Reals) -> float:
@@ -131,12 +167,6 @@ def mean_absolute_error(outputs: Reals, labels: Reals) -> float:
 def root_mean_square_error(outputs: Reals, labels: Reals) -> float:
     """Return the root of the mean squared difference of all values of both, [N, ...]."""
     return _root_mean_square(_errors(outputs, labels))
-
-
-def rmse_of(vectors: Vectors, outputs: Array, network: Graph) -> float:
-    """Return the RMSE of `outputs` [N, ...], the first output as `network` stores it."""
-    real = dequantize(outputs, network.tensors[network.outputs[0]])
-    return root_mean_square_error(real, vectors.real_labels)
 
 
 def _root_mean_square(errors: npt.NDArray[np.float64]) -> float:

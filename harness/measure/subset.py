@@ -50,12 +50,15 @@ def order_of(metric: Metric, vectors: Vectors) -> Order:
     Each class has its share, and at least one vector as soon as there is room for one of each.
     The labels of a regression are spread from the least to the largest, and vectors without labels
     over the file. Recordings stay whole: what counts is the label of the first vector. AUC takes at
-    least one normal and one abnormal.
+    least one normal and one abnormal. The recordings of a detector are spread over the file.
     """
-    recordings = np.arange(len(vectors)) if vectors.recordings is None else vectors.recordings
+    recordings = vectors.recordings
+    if recordings is None:
+        alone = metric != "detection_errors"  # a detector is scored over time
+        recordings = np.arange(len(vectors)) * alone
     _, firsts = np.unique(recordings, return_index=True)
     firsts = np.sort(firsts)  # the recording of vector 0 comes first
-    if metric == "agreement":
+    if metric in {"agreement", "detection_errors"}:
         order = _spread(np.arange(len(firsts)))
     elif metric == "mae":
         labels = vectors.real_labels.mean(axis=1)[firsts]

@@ -50,6 +50,9 @@ def _check_quality_target(file: ModelFile, path: Path) -> None:
     if file.task == "regression":
         most, what = LARGEST_ERROR, "an error of 0 or more"
         remedy = "give the largest mean absolute error that passes, in the unit of the labels"
+    elif file.task == "wakeword-detection":
+        most, what = LARGEST_ERROR, "a count of 0 or more"
+        remedy = "give the most misses that pass; as many false accepts pass"
     else:
         most, what = 1.0, "between 0 and 1"
         remedy = "give the least quality that passes, for example 0.97"

@@ -30,6 +30,7 @@ from harness.model.vectors_fit import (
     check_real_labels,
     check_unlabelled,
     check_vectors,
+    check_wakewords,
 )
 from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
@@ -42,10 +43,11 @@ from harness.support.suggestions import suggest
 class Model:
     """A model folder that was read and checked.
 
-    `quality_target` is the worst quality that passes: the lowest share (0 to 1), or the largest
-    error, in the `unit` of the labels ("1" if they have none). `classes` names the classes in
-    order and may be empty. `tflite` holds the bytes of the network's file. If the model is an
-    `export` of Edge Impulse, `tflite` is empty and `tflite_path` is the export's folder.
+    `quality_target` is the worst quality that passes: the lowest share (0 to 1), the largest
+    error, in the `unit` of the labels ("1" if they have none), or how many misses and how many
+    false accepts pass. `classes` names the classes in order and may be empty. `tflite` holds the
+    bytes of the network's file. If the model is an `export` of Edge Impulse, `tflite` is empty
+    and `tflite_path` is the export's folder.
     """
 
     name: str
@@ -83,7 +85,7 @@ class Model:
         if self.vectors_path.is_dir():
             return load_features(self.vectors_path, self.classes)
         vectors = load_vectors(self.vectors_path)
-        if self.classes and self.task != "agreement":
+        if self.classes and self.task in {"classification", "anomaly-detection"}:
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
         return vectors
 
@@ -131,6 +133,8 @@ def check_task_labels(task: Task, vectors: Vectors, graph: Graph, who: str) -> N
     """
     if task == "agreement":
         check_unlabelled(vectors)
+    elif task == "wakeword-detection":
+        check_wakewords(vectors)
     elif task == "regression":
         check_real_labels(vectors, graph.output_tensors[0], who)
     else:

@@ -7,13 +7,14 @@ import numpy.typing as npt
 
 from harness.errors import InputError
 
-Labelled = Literal["accuracy", "auc", "mae"]
+Labelled = Literal["accuracy", "auc", "mae", "detection_errors"]
 """The metrics that compare outputs with labels."""
-Metric = Literal["accuracy", "auc", "mae", "agreement"]
+Metric = Literal["accuracy", "auc", "mae", "detection_errors", "agreement"]
 SHOWN: dict[Metric, str] = {
     "accuracy": "accuracy",
     "auc": "AUC",
     "mae": "MAE",
+    "detection_errors": "detection errors",
     "agreement": "agreement",
 }
 """Name of each metric in tables and messages."""
@@ -21,9 +22,15 @@ BETTER: dict[Metric, Literal["higher", "lower"]] = {
     "accuracy": "higher",
     "auc": "higher",
     "mae": "lower",
+    "detection_errors": "lower",
     "agreement": "higher",
 }
 """Which way each metric is better."""
+DETAILS: dict[Metric, tuple[str, ...]] = {
+    "mae": ("rmse",),
+    "detection_errors": ("misses", "false_accepts"),
+}
+"""Names of the numbers that a Record has beside a metric."""
 SIGN: dict[Metric, str] = {name: "≥" if BETTER[name] == "higher" else "≤" for name in BETTER}
 """The sign before a quality target."""
 LARGEST_ERROR = 1e15
@@ -42,6 +49,8 @@ def reached(metric: Metric, quality: float, target: float) -> bool:
 
 def shown_quality(metric: Metric, value: float, unit: str = "1") -> str:
     """Return `value` of `metric` for people; an error has the `unit` of the labels."""
+    if metric == "detection_errors":
+        return f"{value:,.0f}"
     if metric != "mae":
         return f"{value:.4f}"
     return with_unit(f"{value:,.0f}" if value >= _LARGE else f"{value:.4g}", unit)
@@ -49,8 +58,14 @@ def shown_quality(metric: Metric, value: float, unit: str = "1") -> str:
 
 def shown_chance(metric: Metric, chance: float, unit: str = "1") -> str:
     """Return what guesses reach, for the middle of a sentence."""
-    guesses = "one answer to all inputs may reach" if metric == "mae" else "guesses reach up to"
+    lower = BETTER[metric] == "lower"
+    guesses = "one answer to all inputs may reach" if lower else "guesses reach up to"
     return f"{guesses} {shown_quality(metric, chance, unit)}"
+
+
+def shown_detections(misses: float, false_accepts: float) -> str:
+    """Return the two numbers behind `detection_errors`, the larger of them."""
+    return f"{misses:,.0f} missed, {false_accepts:,.0f} false"
 
 
 def shown_target(metric: Metric, target: float, unit: str = "1") -> str:

@@ -1,4 +1,4 @@
-"""The four benchmarks of MLPerf Tiny, and the format of inputs and outputs on the wire.
+"""The five benchmarks of MLPerf Tiny, and the format of inputs and outputs on the wire.
 
 The quality targets come from the rules (MLPerfTiny_Rules.adoc, "Constraints for the Closed
 division"), sizes and conversions from the reference submissions in mlcommons/tiny.
@@ -52,6 +52,9 @@ BENCHMARKS = {
             "ic01", "ic", "image classification", 3072, 10, "uint8", "accuracy", 0.85, 115200
         ),
         Benchmark("ad01", "ad", "anomaly detection", 640, 640, "float32", "auc", 0.85, 921600),
+        Benchmark(
+            "sww01", "sww", "streaming wakeword", 1200, 3, "int8", "detection_errors", 8, 115200
+        ),
     )
 }
 

@@ -9,11 +9,14 @@ from harness.support.toml_file import Section
 
 DESCRIPTION = "model.toml"
 
-Task = Literal["classification", "anomaly-detection", "regression", "agreement"]
+Task = Literal[
+    "classification", "anomaly-detection", "regression", "wakeword-detection", "agreement"
+]
 METRICS: dict[Task, Metric] = {
     "classification": "accuracy",
     "anomaly-detection": "auc",
     "regression": "mae",
+    "wakeword-detection": "detection_errors",
     "agreement": "agreement",
 }
 """The metric of each task."""
@@ -65,10 +68,12 @@ class ModelFile(Section, frozen=True):
     """What the model does; `agreement` if there are no labels."""
     metric: Metric
     """Metric of the quality. It follows from the task: `accuracy` for classification, `auc` for
-    anomaly detection, `mae` for regression, `agreement` for agreement.
+    anomaly detection, `mae` for regression, `detection_errors` for wakeword detection, `agreement`
+    for agreement.
     """
     quality_target: float
-    """Lowest quality that passes, from 0 to 1; for regression, the largest error that passes."""
+    """Lowest quality that passes, from 0 to 1; for regression, the largest error that passes;
+    for wakeword detection, the most misses, and the most false accepts, that pass."""
     input: Input
     """How inputs are prepared."""
     provenance: Provenance

@@ -29,8 +29,13 @@ def check_vectors(vectors: Vectors, graph: Graph) -> None:
 
 def check_one_piece(vectors: Vectors, graph: Graph) -> None:
     """Check that a network with a state gets each recording's vectors one after the other."""
+    if graph.variables:
+        _check_in_one_piece(vectors, "the model keeps a state within a recording")
+
+
+def _check_in_one_piece(vectors: Vectors, why: str) -> None:
     recordings = vectors.recordings
-    if recordings is None or not graph.variables:
+    if recordings is None:
         return
     begins = recordings[vectors.starts]
     numbers, counts = np.unique(begins, return_counts=True)
@@ -39,7 +44,7 @@ def check_one_piece(vectors: Vectors, graph: Graph) -> None:
             vectors.path,
             "recordings",
             f"has vectors of other recordings between those of recording {numbers[counts > 1][0]}, "
-            "but the model keeps a state within a recording",
+            f"but {why}",
             "store the vectors of a recording one after the other, in the order of time",
         )
 
@@ -114,6 +119,21 @@ def check_labels(vectors: Vectors, outputs: int, who: str) -> None:
             f"vector {first} has label {labels[first]}, but {who} {count_of(outputs, 'class')}",
             f"count classes from 0 to {outputs - 1}",
         )
+
+
+def check_wakewords(vectors: Vectors) -> None:
+    """Reject labels that are not numbers of wakewords, and recordings in pieces."""
+    labels = vectors.class_labels
+    if labels.min() < 0 or not labels.any():
+        what = f"holds {labels.min()}" if labels.min() < 0 else "names no wakeword"
+        raise bad_array(
+            vectors.path,
+            "labels",
+            what,
+            "label each vector with the number, from 1, of the wakeword that a detection there "
+            "belongs to, or with 0",
+        )
+    _check_in_one_piece(vectors, "a detector is scored over time")
 
 
 def check_real_labels(vectors: Vectors, output: Tensor, who: str) -> None:

@@ -49,7 +49,7 @@ def check_name(name: str, option: str) -> None:
 def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: str) -> list[str]:
     """Write the new folder `folder`; return what it lacks, and why.
 
-    Raises `InputError` if the folder exists, if it cannot be written, or if nothing ran.
+    Raises `InputError` if the folder exists, if it cannot be written, or if there is nothing.
     """
     runs = [(each.benchmark, each.run) for each in outcomes if each.run is not None]
     missing = [f"{each.benchmark.id}: {each.reason}" for each in outcomes if each.run is None]
@@ -57,22 +57,26 @@ def write_submission(outcomes: Sequence[Outcome], folder: Path, organization: st
     root = f"closed/{organization}"
     for benchmark, run in runs:
         system = run.target.name
-        files[f"{root}/systems/{system}.json"] = _system(run, organization)
         modes, why = _modes(run)
         missing += [f"{benchmark.id}: {text}" for text in why]
+        if modes:
+            files[f"{root}/systems/{system}.json"] = _system(run, organization)
         for mode, (results, data) in modes.items():
             path = f"{root}/results/{system}/{benchmark.folder}/{mode}"
             files[f"{path}/log.txt"] = _log(run, mode).encode()
             files[f"{path}/results.txt"] = "".join(f"{line}\n" for line in results).encode()
             files[f"{path}/results.json"] = json.dumps(data).encode()
-    if not runs:
-        raise InputError("no benchmark ran, so there is nothing to submit", where=str(folder))
+    if not files:
+        reasons = "".join(f"\n  {text}" for text in missing)
+        raise InputError(f"there is nothing to submit:{reasons}", where=str(folder))
     create_folder(folder, files)
     return missing
 
 
 def _modes(run: MlperfRun) -> tuple[dict[str, tuple[list[str], list[Any]]], list[str]]:
     """Return results.txt and results.json of each mode, and why modes are missing."""
+    if run.model.metric == "detection_errors":
+        return {}, ["the rules stream its sound over I2S, and this run did not"]
     modes = {"accuracy": (_accuracy(run), _answers(run))}
     why = []
     if run.throughput is None:

@@ -1,11 +1,19 @@
-"""MLPerf Tiny's four benchmarks as a table for a terminal."""
+"""MLPerf Tiny's five benchmarks as a table for a terminal."""
 
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from harness.model.metric import SHOWN, SIGN, reached
+from harness.model.metric import (
+    BETTER,
+    SHOWN,
+    SIGN,
+    reached,
+    shown_chance,
+    shown_detections,
+    shown_quality,
+)
 from harness.report.plain_text import quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
@@ -21,7 +29,7 @@ from harness.runs.mlperf.suite import Outcome
 
 def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -> None:
     """Print a row for each of `outcomes`, failed ones first; then what failed, and why."""
-    columns = number_columns("quality\n≥ target", "vectors\n≠ golden", "latency\ninf./s")
+    columns = number_columns("quality\ntarget", "vectors\n≠ golden", "latency\ninf./s")
     table = TerminalTable([VERDICT, *name_columns("benchmark", "model"), *columns])
     for outcome in sorted(outcomes, key=lambda outcome: not outcome.code):
         table.add_row(*_row(outcome))
@@ -41,7 +49,8 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
 
 def _row(outcome: Outcome) -> list[str | Text]:
     one, run = outcome.benchmark, outcome.run
-    goal = f"{SHOWN[one.metric]} {SIGN[one.metric]} {one.quality_target:.2f}"
+    digits = 2 if BETTER[one.metric] == "higher" else 0
+    goal = f"{SHOWN[one.metric]} {SIGN[one.metric]} {one.quality_target:.{digits}f}"
     if run is None:
         not_run = Text("✗ not run", "bold red") if outcome.code else Text("not run", "dim")
         return [not_run, one.id, "", f"\n{goal}"]
@@ -49,10 +58,16 @@ def _row(outcome: Outcome) -> list[str | Text]:
         verdict_text("failed" if outcome.code else "passed"),
         one.id,
         run.model.name,
-        Text(f"{run.quality:.4f}\n{goal}", "" if outcome.reached else "red"),
+        Text(f"{_quality(run)}\n{goal}", "" if outcome.reached else "red"),
         f"{len(run.vectors):,}\n{len(run.differing):,}",
         _latency(run),
     ]
+
+
+def _quality(run: MlperfRun) -> str:
+    if run.model.metric == "detection_errors":
+        return shown_detections(**run.quality_details)
+    return shown_quality(run.model.metric, run.quality)
 
 
 def _latency(run: MlperfRun) -> str:
@@ -69,7 +84,13 @@ def _reasons(outcome: Outcome) -> list[str]:
     model = run.model
     if not outcome.reached and reached(model.metric, run.quality, model.quality_target):
         reasons.append(
-            f"below the quality target of the rules, {outcome.benchmark.quality_target:g}"
+            f"misses the quality target of the rules, {outcome.benchmark.quality_target:g}"
+        )
+    goal = outcome.benchmark.quality_target
+    if run.chance is not None and reached(model.metric, run.chance, goal):
+        chance = shown_chance(model.metric, run.chance)
+        reasons.append(
+            f"the target of the rules, {goal:g}, proves nothing: {chance} on these vectors"
         )
     if run.throughput is None:
         reasons.append(f"no latency: {run.untimed}")

@@ -18,6 +18,8 @@ TRENDS: Mapping[str, str] = {
     "auc": "AUC",
     "mae": "MAE",
     "rmse": "RMSE",
+    "misses": "misses",
+    "false_accepts": "false accepts",
     "agreement": "agreement",
     "flash": "flash",
     "ram": "RAM",

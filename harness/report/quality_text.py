@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from harness.model.metric import SHOWN, reached, shown_chance, shown_quality, shown_target
+from harness.model.metric import (
+    DETAILS,
+    SHOWN,
+    reached,
+    shown_chance,
+    shown_detections,
+    shown_quality,
+    shown_target,
+)
 from harness.results.outcome import misses
 from harness.results.record import Record
 from harness.support.printable import printable
@@ -11,6 +19,8 @@ from harness.support.printable import printable
 def quality_text(record: Record) -> str:
     """Return the quality, without the name of its metric: `0.9850`, `0.0734 °C`."""
     metric = record.model.metric
+    if metric == "detection_errors":
+        return shown_detections(*(record.numbers[name].value for name in DETAILS[metric]))
     number = record.numbers[metric]
     return shown_quality(metric, number.value, printable(number.unit))
 

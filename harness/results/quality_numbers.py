@@ -12,7 +12,7 @@ def quality_numbers(run: AnyRun) -> dict[str, Number]:
         f"{metric}_golden": run.golden_quality,
         f"{metric}_target": run.model.quality_target,
         f"{metric}_chance": run.chance,
-        "rmse": run.rmse,
+        **run.quality_details,
     }
     return {
         name: Number(value, run.model.unit, "exact")

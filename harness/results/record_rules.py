@@ -6,6 +6,7 @@ from itertools import chain
 
 from harness.measure.number import Number
 from harness.measure.subset import Subset
+from harness.model.metric import DETAILS, Metric
 from harness.results.record import Record
 
 _MAX_ID = 240  # bytes; file names have up to 255, with the suffix `.partial`
@@ -16,11 +17,15 @@ _REQUIRED = {
     "link": ("bytes_differing",),
     "mlperf-tiny": ("results_differing", "windows"),
 }
-_ERRORS = ("mae", "mae_golden", "mae_target", "rmse")
+_ERRORS: dict[Metric, tuple[str, ...]] = {
+    metric: (metric, f"{metric}_golden", f"{metric}_target", *details)
+    for metric, details in DETAILS.items()
+}
+"""The numbers of the metrics that are not shares."""
 _NEVER_NEGATIVE = {
     "arena",
     "stack",
-    *_ERRORS,
+    *chain.from_iterable(_ERRORS.values()),
     *_ALWAYS_PRESENT,
     *chain.from_iterable(_REQUIRED.values()),
 }
@@ -61,8 +66,9 @@ def check(record: Record) -> None:
 
 def _check_presence(record: Record) -> None:
     metric = record.model.metric
-    shares = () if metric == "mae" else (metric, f"{metric}_golden", f"{metric}_target")
-    for name in chain(shares or _ERRORS, _ALWAYS_PRESENT, _REQUIRED[record.protocol]):
+    errors = _ERRORS.get(metric, ())
+    shares = () if errors else (metric, f"{metric}_golden", f"{metric}_target")
+    for name in chain(shares or errors, _ALWAYS_PRESENT, _REQUIRED[record.protocol]):
         if name not in record.numbers:
             raise BrokenRuleError(f"numbers.{name}: is missing")
     for name in shares:

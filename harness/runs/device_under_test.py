@@ -1,6 +1,6 @@
 """The common parts of all devices under test, and of all runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from harness.measure.energy.meters.meter_session import Metered, MeterSession
 from harness.measure.subset import Subset
 from harness.model.folder import Model
 from harness.model.graph import Graph
-from harness.model.metric import BETTER, SHOWN, reached, shown_quality, with_unit
+from harness.model.metric import BETTER, SHOWN, reached, shown_detections, shown_quality, with_unit
 from harness.model.vectors import Vectors
 from harness.runs.request import RunRequest
 from harness.support.terminal import shown
@@ -83,8 +83,8 @@ class AnyRun(Protocol):
         """The metric that guesses may reach on these vectors; None if nobody can guess."""
 
     @property
-    def rmse(self) -> float | None:
-        """The root mean square error of a regression; None for other tasks."""
+    def quality_details(self) -> Mapping[str, float]:
+        """The numbers that belong beside the metric: see `metric.DETAILS`."""
 
     def failures(self) -> list[str]:
         """Return why the model fails on this target; empty if it passes."""
@@ -168,6 +168,8 @@ def quality_failures(run: AnyRun) -> list[str]:
     )
     goal = with_unit(f"{target:g}", model.unit)
     failure = f"{SHOWN[metric]} {quality} is {side} the quality target {goal}"
+    if metric == "detection_errors":
+        failure = f"{shown_detections(**run.quality_details)}: more than {goal} of either"
     # Golden agrees with itself.
     return [failure if metric == "agreement" else f"{failure}; golden reaches {golden}"]
 

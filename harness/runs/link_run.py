@@ -1,5 +1,6 @@
 """A run over the link: one execution of an image over vectors, and its verdict."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,7 +25,7 @@ from harness.measure.core_clock import ClockBounds
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.layer_difference import LayerDifference
-from harness.measure.quality import chance_of, quality_of, rmse_of
+from harness.measure.quality import chance_of, details_of, quality_of
 from harness.measure.subset import Subset
 from harness.model.folder import Model
 from harness.model.graph import Graph
@@ -126,11 +127,9 @@ class Run:
         return chance_of(self.model.metric, self.vectors, self.network)
 
     @cached_property
-    def rmse(self) -> float | None:
-        """The root mean square error of a regression; None for other tasks."""
-        if self.model.metric != "mae":
-            return None
-        return rmse_of(self.vectors, self.outputs, self.network)
+    def quality_details(self) -> Mapping[str, float]:
+        """The numbers that belong beside the metric: see `metric.DETAILS`."""
+        return details_of(self.model.metric, self.vectors, self.outputs, self.network)
 
     @cached_property
     def bytes_differing(self) -> int:

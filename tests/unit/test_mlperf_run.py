@@ -289,6 +289,33 @@ def test_a_regression_is_judged_by_the_printed_values(run: MlperfRun) -> None:
         assert numbers[name].unit == "V"
 
 
+def test_a_detector_is_scored_over_time_by_the_printed_values(
+    run: MlperfRun, tmp_path: Path
+) -> None:
+    model = dataclasses.replace(
+        run.model, task="wakeword-detection", metric="detection_errors", quality_target=0
+    )
+    labels = np.array([0, 0, 1, 1, 2])
+    vectors = dataclasses.replace(run.vectors, labels=labels, recordings=np.zeros(5, np.int64))
+    printed = tuple((heard, "0.1") for heard in ("0.999", "0.951", "0.949", "0.951", "0.949"))
+    run = dataclasses.replace(
+        run, model=model, vectors=vectors, printed=printed, expected=run.expected[:, :2]
+    )
+    numbers = quality_numbers(run)
+    values = {name: number.value for name, number in numbers.items()}
+    assert (values["misses"], values["false_accepts"], values["detection_errors"]) == (1, 1, 1)
+    assert "1 missed, 1 false: more than 0 of either" in " ".join(run.failures())
+    outcome = Outcome(BENCHMARKS["sww01"], run, code=ExitCode.PASSED)
+    text = StringIO()
+    print_outcomes([outcome], "virtual-stm32", Console(file=text, width=80))
+    shown = " ".join(text.getvalue().split())
+    assert "1 missed, 1 false" in shown
+    assert "detection errors ≤ 8" in shown
+    assert "target of the rules, 8, proves nothing: one answer to all inputs may reach 1" in shown
+    with pytest.raises(InputError, match="sww01: the rules stream its sound over I2S"):
+        write_submission([outcome], tmp_path / "submission", "us")
+
+
 def test_agreement_is_the_share_of_printed_results_that_are_golden_s(run: MlperfRun) -> None:
     model = dataclasses.replace(run.model, task="agreement", metric="agreement")
     vectors = dataclasses.replace(run.vectors, labels=None)
@@ -344,7 +371,7 @@ def test_a_submission_leaves_out_what_was_not_measured_as_the_rules_ask(
         assert not list((tmp_path / name).rglob("performance"))
     with pytest.raises(InputError, match="already exists"):
         write_submission([Outcome(benchmark, run)], tmp_path / "short", "us")
-    with pytest.raises(InputError, match="no benchmark ran"):
+    with pytest.raises(InputError, match="nothing to submit"):
         write_submission([Outcome(benchmark)], tmp_path / "nothing", "us")
 
 
@@ -354,7 +381,7 @@ def test_an_organization_is_the_name_of_a_folder(name: str) -> None:
         check_name(name, "--organization")
 
 
-def test_the_four_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> None:
+def test_the_five_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> None:
     held = {"kws01": run.model, "ic01": run.model}
 
     def one(model: Model, benchmark: str) -> MlperfRun:
@@ -368,6 +395,7 @@ def test_the_four_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> Non
         None,
         ExitCode.INFRASTRUCTURE,
         None,
+        None,
     ]
     text = StringIO()
     print_outcomes(outcomes, "nucleo-f429zi", Console(file=text, width=80))
@@ -375,7 +403,7 @@ def test_the_four_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> Non
     assert max(map(len, shown.splitlines())) <= 80
     for word in ("kws01", "accuracy ≥ 0.90", "passed", "not run: the line is dead", "AUC ≥ 0.85"):
         assert word in shown
-    assert "vww01, ad01: not run: no model: " in shown
+    assert "vww01, ad01, sww01: not run: no model: " in shown
 
 
 def capture_of(level: list[int]) -> Capture:

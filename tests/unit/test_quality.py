@@ -15,10 +15,10 @@ from harness.measure.quality import (
     accuracy,
     auc,
     chance_of,
+    details_of,
     mean_absolute_error,
     quality,
     quality_of,
-    rmse_of,
     root_mean_square_error,
     rounded_target,
 )
@@ -258,7 +258,7 @@ def test_errors_are_those_of_the_dequantized_first_output() -> None:
     outputs = (np.array([[4], [22]], np.int8), np.full((2, 2), 99, np.int8))
     vectors = real([1, 14])
     assert quality_of("mae", vectors, outputs, outputs, graph) == 2
-    assert rmse_of(vectors, outputs[0], graph) == pytest.approx(math.sqrt(8))
+    assert details_of("mae", vectors, outputs[0], graph) == pytest.approx({"rmse": math.sqrt(8)})
 
 
 def test_one_answer_to_all_reaches_the_error_of_the_median() -> None:

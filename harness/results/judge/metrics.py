@@ -31,6 +31,9 @@ METRICS: Sequence[Metric] = (  # the first match applies
     Metric("agreement", BETTER["agreement"], "1", ("vectors",)),
     Metric("mae", BETTER["mae"], "", ("vectors",)),  # in the unit of the labels, as the next ones
     Metric("rmse", "lower", "", ("vectors",)),
+    Metric("misses", "lower", "1", ("vectors",)),
+    Metric("false_accepts", "lower", "1", ("vectors",)),
+    Metric("detection_errors", BETTER["detection_errors"], "1", ("vectors",), compared=False),
     Metric("*_golden", "", "", ("vectors",)),
     Metric("*_target", "", ""),
     Metric("*_chance", "", "", ("vectors",)),

@@ -1,1 +1,1 @@
-"""MLPerf Tiny: its serial protocol, its four benchmarks, and runs of them."""
+"""MLPerf Tiny: its serial protocol, its five benchmarks, and runs of them."""

@@ -143,9 +143,9 @@ class MlperfDut(BoardUnderTest):
         return windows, session.between_edges(spans, iterations)
 
     def _window_vectors(self) -> Sequence[int]:
-        """Return the first vectors, each from a different recording, one for each window."""
+        """Return the first vectors, one for each window; of AUC, each of a different recording."""
         recordings = self.model.vectors.recordings
-        if recordings is None:
+        if recordings is None or self.model.metric != "auc":
             firsts = np.arange(len(self.model.vectors))
         else:
             firsts = np.sort(np.unique(recordings, return_index=True)[1])

@@ -17,10 +17,11 @@ from harness.measure.quality import (
     accuracy,
     auc,
     chance_of,
+    details,
+    detections,
     mean_absolute_error,
     of_recordings,
     quality_of,
-    root_mean_square_error,
 )
 from harness.model.folder import Model
 from harness.model.graph import Graph
@@ -91,6 +92,8 @@ class MlperfRun:
         if metric == "mae":
             return mean_absolute_error(self.values, vectors.real_labels)
         labels = vectors.class_labels
+        if metric == "detection_errors":
+            return detections(self.values, labels, vectors.recordings).errors
         if metric == "auc":
             return auc(*of_recordings(self.values[:, 0], labels, vectors.recordings))
         if self.network.arg_max is not None:
@@ -109,11 +112,9 @@ class MlperfRun:
         return chance_of(self.model.metric, self.vectors, self.network)
 
     @cached_property
-    def rmse(self) -> float | None:
-        """The root mean square error of a regression; None for other tasks."""
-        if self.model.metric != "mae":
-            return None
-        return root_mean_square_error(self.values, self.vectors.real_labels)
+    def quality_details(self) -> Mapping[str, float]:
+        """The numbers that belong beside the metric: see `metric.DETAILS`."""
+        return details(self.model.metric, self.vectors, self.values)
 
     @cached_property
     def differing(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Runs the four benchmarks one after the other, and collects their outcomes."""
+"""Runs the five benchmarks one after the other, and collects their outcomes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from harness.runs.mlperf.mlperf_run import MlperfRun
 class Outcome:
     """The outcome of a benchmark: the run, or why there is none; `code` is its exit code.
 
-    `code` is None for a benchmark without a model, which is not a failure.
+    A benchmark without a model has no code, and is not a failure.
     """
 
     benchmark: Benchmark
