@@ -448,7 +448,7 @@ def test_our_firmware_answers_on_a_virtual_board(
         (["run", "--protocol=mlperf-tiny", "--profile"], "--profile"),
         (["run", "--protocol=mlperf-tiny", "--input-via=debug"], "--input-via=debug"),
         (["mlperf", "--elf=kws01"], "--elf"),
-        (["mlperf", "--elf=sww01=fw.elf"], "--elf"),
+        (["mlperf", "--elf=xyz01=fw.elf"], "--elf"),
         (["mlperf", "--target=virtual-stm32,qemu-stm32"], "--target"),
         (["mlperf", "--organization=a/b"], "--organization"),
         (["mlperf", "--model=digits"], "there is no model for a benchmark"),
