@@ -72,7 +72,7 @@ def tile(view: OperatorView) -> Layer:
     target = view.address(view.graph.tensors[view.operator.outputs[0]])
     image = merge([LoopAxis(*axis) for axis in zip(source.shape, inside, outside, strict=True)])
     copies = [Copy(image, width, address, target).widened()]
-    # Within the output, from the last axis on: what is there once is repeated behind itself.
+    # Each axis is repeated within the output, the last one first.
     for axis in reversed(range(len(wanted))):
         if multiples[axis] > 1:
             sizes = (*source.shape[: axis + 1], *wanted[axis + 1 :])
