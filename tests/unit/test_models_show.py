@@ -11,6 +11,8 @@ from harness.errors import ExitCode
 from harness.model.folder import list_models
 from harness.model.tflite_file import parse
 from tests.support.graphs import SAME, Builder
+from tests.support.operator_parts import bytes_of
+from tests.support.operators_state import assign, handle, read
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +45,32 @@ def test_a_network_is_shown_layer_by_layer(
     assert f"arena {generated.arena_size:,} bytes" in text
     assert f"constants {generated.weights_size:,} bytes" in text
     assert "estimated  flash" in text
+
+
+def test_state_subgraphs_and_other_signatures_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    b = Builder()
+    source = b.activation((1, 4), 0.25, 0)
+    number, once = b.part()
+    _, other = b.part()
+    other.name = "train"
+    b.operator("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=number)
+    own = handle(b, "kept")
+    result = read(b, own, source, (1, 4))
+    assign(b, own, source)
+    assign(once, handle(once, "kept"), bytes_of(once, (1, 4), 0.25, 0))
+    path = tmp_path / "net.tflite"
+    path.write_bytes(b.build([source], [result]))
+    code, text = show(path, capsys)
+    assert code == ExitCode.PASSED
+    assert "6 operators, 2 subgraphs" in text
+    assert "state   int8 1x4, scale 0.25, zero point 0  'kept'" in text
+    assert "not run, as in TFLM: the subgraphs of other signatures, 'train'" in text
+    assert "of which state 4, constants 4 bytes" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["subgraph", "1"] in rows
+    assert ["5", "ASSIGN_VARIABLE", "1x4", "0.25", "0", "4", "yes"] in rows
 
 
 def test_an_operator_that_no_engine_has_is_marked(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.engines import registry
+from harness.engines.cmsis_nn import CmsisNN
 from harness.errors import ExitCode
 from harness.golden import oracle
 from harness.model.folder import load_model
@@ -79,8 +80,18 @@ def run(repository: Repository, *arguments: str) -> Record:
 
 
 def test_a_run_keeps_the_state_within_a_recording(repository: Repository) -> None:
-    vectors(repository, [5, 5, 5, 2, 2, 9])
-    assert len(run(repository).ticks) == 6
+    inputs = vectors(repository, [5, 5, 5, 2, 2, 9])
+    record = run(repository)
+    assert len(record.ticks) == 6
+    state = sum(tensor.nbytes for tensor in parse(network(), where="small").variables)
+    assert record.numbers["arena_state"].value == state < record.numbers["arena"].value
+    starts = np.array([True, False, False, True, False, False])
+    (golden,) = oracle.of_vectors(network(), [inputs], starts=starts)
+    with repository.dut(CmsisNN()) as dut:
+        for number, values in enumerate(inputs):
+            if number == 3:
+                dut.reset()
+            assert (dut.infer(values) == golden[number]).all()
 
 
 def test_vectors_stand_alone_or_follow_each_other(repository: Repository) -> None:

@@ -1,5 +1,6 @@
 """The engine: it lowers each operator, plans the arena and writes the C."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -142,7 +143,7 @@ def _addresses(graph: Graph) -> dict[int, str]:
 def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> list[Layer]:
     """Lower each operator; a layer with an alias takes over the alias's address."""
     _check_kinds(graph)
-    layers = {}
+    layers: dict[int, Layer] = {}
     # The variables that tensors share their bytes with.
     roots = {tensor.index: tensor.index for tensor in graph.variables}
     shared = resources(graph)
@@ -153,17 +154,25 @@ def _lower(graph: Graph, addresses: dict[int, str], features: CoreFeatures) -> l
         if layer.alias is not None:
             source, output = layer.alias, operator.outputs[0]
             root = roots.get(source)
-            shares = root in shared and may_share(graph, operator, source if root is None else root)
+            shares = root in shared and root is not None and may_share(graph, operator, root)
             if output in roots or (root is not None and not shares):
                 size = graph.tensors[output].nbytes
                 call = Call("memcpy", (addresses[output], addresses[source], str(size)))
                 layer = replace(layer, alias=None, call=call, status=False)
-            elif root is not None:
-                roots[output] = root
-            if layer.alias is not None:
+            else:
                 addresses[output] = addresses[source]
-        layers[operator.index] = layer
+                roots |= {} if root is None else {output: root}
+        layers[operator.index] = replace(layer, macs=layer.macs + _inner_macs(view, layers))
     return [layers[operator.index] for operator in graph.all_operators]
+
+
+def _inner_macs(view: OperatorView, layers: Mapping[int, Layer]) -> int:
+    """Return the multiply-accumulates of the larger branch of IF, or of one pass of WHILE."""
+    parts = [view.graph.subgraph(number).operators for number in view.operator.calls]
+    macs = [sum(layers[operator.index].macs for operator in part) for part in parts]
+    if view.operator.kind == "IF":
+        return max(macs)
+    return sum(macs) if view.operator.kind == "WHILE" else 0
 
 
 def _check_kinds(graph: Graph) -> None:

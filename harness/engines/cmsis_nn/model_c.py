@@ -79,7 +79,7 @@ def _header(graph: Graph, layers: Sequence[Layer], layout: ArenaLayout) -> str:
         "",
         *(f"input   {_describe(tensor)}" for tensor in graph.input_tensors),
         *(f"output  {_describe(tensor)}" for tensor in graph.output_tensors),
-        f"{sum(layer.macs for layer in layers):,} multiply-accumulates, "
+        f"{sum(layer.macs for layer in layers[: len(graph.operators)]):,} multiply-accumulates, "
         f"{weights:,} bytes of constants, {layout.size:,} bytes of arena",
         "",
         f"layer  {'operator':<18} {'output':<14} {'MACs':>10}  tensor",
