@@ -64,7 +64,8 @@ lint: $(VENV)/dev-installed ## ruff, types, the order of the rooms, and the C's 
 
 FUZZ ?= 100 # graphs of each kind of operator
 fuzz: setup ## every operator on many random graphs, in C and by LiteRT, against TFLM; about 4 minutes
-	FUZZ=$(FUZZ) $(BIN)/pytest tests/unit/test_engine_operators.py tests/unit/test_golden_litert.py
+	FUZZ=$(FUZZ) $(BIN)/pytest tests/unit/test_engine_operators.py tests/unit/test_engine_state.py \
+		tests/unit/test_golden_litert.py
 
 FUZZ_SECONDS ?= 600 # of each parser; they run at the same time
 fuzz-protocol: setup ## a coverage-guided fuzzer on the firmware's parsers of link and MLPerf Tiny
