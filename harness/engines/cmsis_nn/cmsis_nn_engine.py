@@ -134,7 +134,11 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
         if tensor.dtype not in {*_QUANTIZED, *_WITHOUT_SCALE} and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
-            fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
+            fail(
+                f"its {what} {tensor.name[:80]!r} has type {tensor.dtype}, which the link does not "
+                "carry",
+                f"give this {what} another type in the model: int32 in the place of int64",
+            )
         if tensor.data is not None:
             fail(f"its {what} is a constant", "convert the model again")
         if tensor.elements == 0:
