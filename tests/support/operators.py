@@ -343,6 +343,11 @@ def arg(kind: str) -> Make:
 # The rest.
 
 
+def softmax(b: Builder, pick: Pick) -> Ends:
+    source = b.activation(shape(pick, 1, 4), 10 ** (pick(-30, 0) / 10), zero_point(pick))
+    return source, b.softmax(source, beta=(1.0, 1.0, 0.5, 3.0)[pick(0, 3)])
+
+
 def transpose_conv(b: Builder, pick: Pick) -> Ends:
     sizes = [1, pick(1, 6), pick(1, 6), pick(1, 5)]
     window, stride = (pick(1, 4), pick(1, 4)), (pick(1, 3), pick(1, 3))
@@ -472,6 +477,7 @@ MAKERS: dict[str, Make] = {
     **{kind: reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "ARG_MAX": arg("ARG_MAX"),
     "ARG_MIN": arg("ARG_MIN"),
+    "SOFTMAX": softmax,
     "TRANSPOSE_CONV": transpose_conv,
     "SHAPE": dynamic_batch,
     "mixed": mixed,

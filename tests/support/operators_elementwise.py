@@ -455,6 +455,18 @@ MAKERS: dict[str, Make] = {
 }
 
 
+def gelu(b: Builder, pick: Pick) -> Ends:
+    source = activation(b, (2, 128), pick)
+    own = b.tensors[source].scale[0]
+    result = b.activation((2, 128), near(own, pick), zero_point(pick))
+    b.operator("GELU", [source], [result], "GeluOptions", Approximate=bool(pick(0, 1)))
+    return source, result
+
+
+# TFLM has no kernel for it.
+AGAINST_LITERT: dict[str, Make] = {"GELU": gelu}
+
+
 def chain(b: Builder, source: int) -> int:
     """Add layers that call every kernel of these operators, and return a tensor like `source`."""
     sizes = b.shape(source)

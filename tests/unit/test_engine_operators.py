@@ -1,39 +1,26 @@
 """Every operator on random graphs, in the engine's C on this machine, against TFLM.
 
-`make fuzz` runs as many graphs of each kind as the variable FUZZ says, from other seeds.
+`make fuzz` runs as many graphs of each kind as the variable FUZZ says.
 """
 
-import os
 import re
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import operator_parts, operators, operators_int16
+from tests.support import campaign, operator_parts, operators, operators_int16
 from tests.support.engine_host import NN, Host
-from tests.support.graphs import Builder, from_rng
+from tests.support.graphs import Builder
 from tests.support.operators_elementwise import TOLERANCES
 
-GRAPHS = int(os.environ.get("FUZZ", "5"))
-# Compiled at once; more take the compiler too much memory.
-BATCH = 50
 EXACT = (0.0, 0.0)
 
 
-@pytest.mark.timeout(30 * GRAPHS + 300)
+@pytest.mark.timeout(campaign.TIMEOUT)
 @pytest.mark.parametrize("kind", operators.MAKERS)
 def test_any_graph_of_an_operator_equals_tflm(host: Host, kind: str) -> None:
-    for first in range(0, GRAPHS, BATCH):
-        seeds = range(first, min(first + BATCH, GRAPHS))
-        host.check_all(
-            {
-                f"{kind}, seed {seed}": operators.build(kind, from_rng(np.random.default_rng(seed)))
-                for seed in seeds
-            },
-            TOLERANCES.get(kind, EXACT),
-        )
+    campaign.check(host, kind, operators.build, TOLERANCES.get(kind, EXACT))
 
 
 @settings(max_examples=40, derandomize=True)

@@ -3,33 +3,19 @@
 `make fuzz` runs as many graphs of each kind as the variable FUZZ says.
 """
 
-import os
-
 import numpy as np
 import pytest
 
 from harness.model.tflite_file import parse
-from tests.support import operators_state
+from tests.support import campaign, operators_state
 from tests.support.engine_host import Host, infer, samples, tflm
-from tests.support.graphs import Builder, from_rng
-
-GRAPHS = int(os.environ.get("FUZZ", "5"))
-BATCH = 50
+from tests.support.graphs import Builder
 
 
-@pytest.mark.timeout(30 * GRAPHS + 300)
+@pytest.mark.timeout(campaign.TIMEOUT)
 @pytest.mark.parametrize("kind", operators_state.MAKERS)
 def test_any_graph_with_state_equals_tflm(host: Host, kind: str) -> None:
-    for first in range(0, GRAPHS, BATCH):
-        seeds = range(first, min(first + BATCH, GRAPHS))
-        host.check_all(
-            {
-                f"{kind}, seed {seed}": operators_state.build(
-                    kind, from_rng(np.random.default_rng(seed))
-                )
-                for seed in seeds
-            }
-        )
+    campaign.check(host, kind, operators_state.build)
 
 
 def running_sum() -> bytes:

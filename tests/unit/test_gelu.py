@@ -8,22 +8,18 @@ import pytest
 from harness.errors import InputError
 from harness.golden import interpreters, litert_kernels, oracle
 from harness.model.tflite_file import parse
+from tests.support import operators_elementwise
 from tests.support.engine_host import Host, samples
 from tests.support.graphs import Builder, from_rng
 from tests.support.interpreters import needs_litert
-from tests.support.operator_parts import activation, near, zero_point
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
 
 
 def gelu(seed: int) -> bytes:
     pick = from_rng(np.random.default_rng(seed))
-    b = Builder()
-    source = activation(b, (2, 128), pick)
-    own = b.tensors[source].scale[0]
-    result = b.activation((2, 128), near(own, pick), zero_point(pick))
-    approximate = bool(pick(0, 1))
-    b.operator("GELU", [source], [result], "GeluOptions", Approximate=approximate)
+    b = Builder(np.random.default_rng(pick(0, 1 << 30)))
+    source, result = operators_elementwise.gelu(b, pick)
     return b.build([source], [result])
 
 
