@@ -175,6 +175,8 @@ def _lower(
                 layer = replace(layer, alias=None, call=call, status=False)
             else:
                 addresses[output] = addresses[source]
+                if root is not None:
+                    roots[output] = root
         layers[operator.index] = replace(layer, macs=layer.macs + _inner_macs(view, layers))
     if refusals:
         return [], sorted(refusals, key=lambda refusal: refusal.operator.index)
