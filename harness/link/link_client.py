@@ -8,25 +8,22 @@ import math
 import secrets
 import time
 from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
 
 from harness.errors import InfrastructureError
 from harness.link import messages
+from harness.link.asking import ask, reset_state
 from harness.link.batch import deadline_of, run_batch
 from harness.link.carrier import Carrier
 from harness.link.device_errors import DeviceRefusedError, DeviceSilentError, WrongInputError
 from harness.link.exchange import Exchange
 from harness.link.host_clock import Reading, Span
 from harness.link.loading import load
+from harness.link.located import located
 from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
 from harness.link.protocol import InputVia
-from harness.link.retries import ATTEMPTS, FIRST_PAUSE, Retries
+from harness.link.retries import ATTEMPTS, FIRST_PAUSE
 from harness.link.running import run
 from harness.link.tracing import LostError, trace
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 HELLO_DEADLINE = 10.0
 """Seconds for a device to start and answer."""
@@ -36,22 +33,6 @@ RUN_DEADLINE = 60.0
 _HELLO_PERIOD = 0.5
 _LONGEST_HELLO_PERIOD = 2.0
 _RESTARTS = 4  # with more boots before an answer to HELLO, the device is in a reset loop
-
-
-def _located(
-    method: "Callable[Concatenate[LinkClient, P], T]",
-) -> "Callable[Concatenate[LinkClient, P], T]":
-    """Have the errors of `method` name the line; what parses a message does not know it."""
-
-    @wraps(method)
-    def located(self: "LinkClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(self, *args, **kwargs)
-        except InfrastructureError as error:
-            error.where = error.where or self._exchange.name
-            raise
-
-    return located
 
 
 class LinkClient:
@@ -89,6 +70,11 @@ class LinkClient:
         self._welcome: Welcome | None = None
 
     @property
+    def line(self) -> str:
+        """The name of the line, for messages."""
+        return self._exchange.name
+
+    @property
     def retries(self) -> int:
         """How many requests had to be sent again."""
         return self._exchange.retries
@@ -102,7 +88,7 @@ class LinkClient:
         """Forget the device's LOG messages until now."""
         self._exchange.log.clear()
 
-    @_located
+    @located
     def hello(self, build_id: str, deadline: float = HELLO_DEADLINE) -> Welcome:
         """Open a session with the firmware of `build_id` (32 hex digits).
 
@@ -133,20 +119,20 @@ class LinkClient:
             remedy="does the firmware start, and is this its serial line and baud rate?",
         )
 
-    @_located
+    @located
     def begin_recording(self) -> None:
         """Set the model's state to its initial value."""
         self._recording = []
         self._replay()
 
-    @_located
+    @located
     def go_back(self) -> None:
         """Give the state the value from before the last inference, which will be repeated."""
         if self._recording:
             self._recording.pop()
             self._replay()
 
-    @_located
+    @located
     def infer(self, data: bytes) -> Result:
         """Run the model on `data`, the bytes of the input tensor, and return the result.
 
@@ -179,7 +165,7 @@ class LinkClient:
             remedy="is something else writing to the line, or the line noisy?",
         )
 
-    @_located
+    @located
     def run_batch(self, count: int) -> Span:
         """Run the first `count` inputs in the device's queue; return the span of them all."""
         began, since = time.perf_counter(), self._exchange.device_time
@@ -191,7 +177,7 @@ class LinkClient:
         """Count an inference that is repeated: disturbed by bytes, or counted otherwise."""
         self._exchange.retries += 1
 
-    @_located
+    @located
     def trace(self, data: bytes, layer: int | None = None) -> tuple[list[LayerOutput], Result]:
         """Run a traced image on `data`; return the output of each layer, and the result.
 
@@ -216,12 +202,14 @@ class LinkClient:
             remedy="is the line noisy, and is the baud rate right?",
         )
 
-    @_located
+    @located
     def profile(self) -> LayerTicks:
         """Return the ticks of each layer in the last inference of a profiled image."""
-        return messages.parse_ticks(self._ask(Message.PROFILE, Message.TICKS))
+        return messages.parse_ticks(
+            ask(self._exchange, self._session(), Message.PROFILE, Message.TICKS)
+        )
 
-    @_located
+    @located
     def count(self) -> Reading | None:
         """Read the device's counter; None if the firmware does not answer that question.
 
@@ -229,42 +217,17 @@ class LinkClient:
         """
         sent = time.perf_counter()
         try:
-            body = self._ask(Message.CLOCK, Message.COUNT)
+            body = ask(self._exchange, self._session(), Message.CLOCK, Message.COUNT)
         except DeviceRefusedError:
             return None
         return Reading(sent, time.perf_counter(), messages.parse_count(body))
-
-    def _ask(self, request: Message, wanted: Message) -> bytes:
-        """Send a `request` without a body until it is answered; return the body of the answer."""
-        sequence = self._exchange.next_sequence()
-        answer_time = self._exchange.answer_time(self._session().window)
-        retries = Retries(self._exchange, request.name, answer_time)
-        self._exchange.send(request, sequence, b"")
-        while True:
-            answer = self._exchange.receive(answer_time)
-            if answer is None or answer.is_damage:
-                if retries.again(answer):
-                    self._exchange.repeat(request, sequence, b"")
-            elif answer.sequence == sequence and answer.type == wanted:
-                return answer.body
-            else:
-                self._exchange.refuse(answer, (sequence,))
-            if retries.left <= 0:
-                raise retries.failure()
 
     def _replay(self) -> None:
         """Begin the recording anew, and run its vectors until now; without a state, do nothing."""
         if self._recording is None:
             return
         waited, answered = self.waited, len(self.spans)
-        try:
-            self._ask(Message.RESET, Message.ACK)
-        except DeviceRefusedError as error:
-            raise InfrastructureError(
-                f"the model keeps a state, and the firmware cannot set it: {error.what}",
-                where=self._exchange.name,
-                remedy="build the firmware with this harness, and with NN_STATE for the model",
-            ) from error
+        reset_state(self._exchange, self._session())
         for data in self._recording:
             for attempt in range(1, ATTEMPTS + 1):
                 self._send_input(data)

@@ -214,27 +214,29 @@ def _shape(facts: FileFacts) -> Cause | None:
 
 def _computed(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
     """Return with which types the `refused` layers compute, if a converter's option set them."""
-    is_integer = any(_is_integer(each) for each in facts.operators)
     builtin = [each for each in refused if not each.custom]
-    return _floats(builtin, is_integer=is_integer) or _legacy(builtin)
+    return _floats(builtin, facts.operators) or _legacy(builtin)
 
 
-def _floats(refused: Sequence[OperatorFacts], *, is_integer: bool) -> Cause | None:
-    """Return why the `refused` layers compute with floats; with integers, too, if `is_integer`."""
+def _floats(refused: Sequence[OperatorFacts], all_: Sequence[OperatorFacts]) -> Cause | None:
+    """Return why the `refused` layers, of `all_`, compute with floats."""
     if any(each.kind == "FAKE_QUANT" for each in refused):
         return (
             "has FAKE_QUANT operators: it was trained to be quantized, but is not",
             FULL_INTEGER,
         )
+    floats = [each.kind for each in refused if _is_float(each)]
     hybrid = [each.kind for each in refused if _is_hybrid(each)]
+    # The converter dequantizes weights for a layer that has no hybrid operator.
+    if floats and any(each.kind == "DEQUANTIZE" and _is_hybrid(each) for each in all_):
+        hybrid = hybrid or floats
     if hybrid:
         return (
             "is quantized with dynamic range: its weights are int8, but these layers compute with "
             f"floats, which TFLM refuses: {_list(hybrid)}",
             FULL_INTEGER,
         )
-    floats = [each.kind for each in refused if _is_float(each)]
-    if floats and is_integer:
+    if floats and any(_is_integer(each) for each in all_):
         return (
             f"is quantized only in part; these layers compute with floats: {_list(floats)}",
             "set converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: the "
@@ -265,7 +267,7 @@ def _legacy(refused: Sequence[OperatorFacts]) -> Cause | None:
 def _is_hybrid(operator: OperatorFacts) -> bool:
     """Return whether weights are quantized, but not what they are multiplied with."""
     quantized = [each for each in operator.inputs if each.constant and each.quantized]
-    if operator.kind == "DEQUANTIZE":  # of weights, where the converter has no hybrid operator
+    if operator.kind == "DEQUANTIZE":
         return bool(quantized)
     return (
         operator.kind in _HYBRID

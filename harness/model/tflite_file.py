@@ -5,7 +5,6 @@ their own: in the result of `parse`, indices are in range, shapes match their da
 are in an order in which they can run.
 """
 
-import re
 import struct
 from dataclasses import replace
 from pathlib import PurePath
@@ -20,15 +19,14 @@ from harness.model.network_kind import explain
 from harness.model.resource_variables import without_handles
 from harness.model.subgraph_rules import check_calls, check_order, in_call_order, renumbered
 from harness.model.tflite_options import read_options
+from harness.model.tflite_tables import MAX_TABLES, TableReader
 from harness.support.plural import count_of
 
 MAX_ELEMENTS = 1 << 28
 MAX_RANK = 8
 MAX_NETWORK = 64 << 20
 """Bytes of the largest file; no microcontroller has that much flash."""
-MAX_TABLES = 20_000  # operators or tensors
 MAX_SUBGRAPHS = 200
-_NEEDED = re.compile(r"at least ([0-9]{1,18}) bytes")  # in the text of struct.error
 
 
 def parse(data: bytes, *, where: str) -> Graph:
@@ -57,31 +55,13 @@ def operator_kinds(data: bytes, *, where: str) -> set[str]:
     return {reader.kind(model, index) for index in range(model.OperatorCodesLength())}
 
 
-class _Reader:
+class _Reader(TableReader):
     """One pass over a file; every error names the file."""
 
     def __init__(self, data: bytes, where: str) -> None:
-        self.data = data
-        self.where = where
-        # In a valid file, an element of a vector or string takes at least one byte, and no two
-        # tables share a byte. Without this budget a small file could cause endless work.
-        self.budget = 2 * len(data) + 1024
-        self.place = "its header"
+        super().__init__(data, where)
         self.tensors: list[Tensor] = []
         self.operators = 0  # read so far
-        self.part = ""  # where messages begin: the subgraph, if it is not the first
-
-    def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
-        return InputError(f"{self.part}{what}", where=self.where, remedy=remedy)
-
-    def damage(self, error: Exception) -> str:
-        """Return where an offset is invalid, and how many bytes the file would need."""
-        needed = _NEEDED.search(str(error))
-        if needed and int(needed[1]) > len(self.data):
-            return (
-                f"{self.place} needs {int(needed[1]):,} bytes, but the file has {len(self.data):,}"
-            )
-        return f"{self.place} has an invalid offset; the file has {len(self.data):,} bytes"
 
     def graph(self) -> Graph:
         if self.data[4:8] != b"TFL3":
@@ -151,37 +131,6 @@ class _Reader:
         self.tensors += [replace(each, index=len(self.tensors) + each.index) for each in tensors]
         self.operators += len(part.operators)
         return part
-
-    def tables(self, length: int, what: str) -> range:
-        """Return the indices of a vector of `length` tables."""
-        if length > MAX_TABLES:
-            raise self.fail(f"has {length} {what}; at most {MAX_TABLES} are supported")
-        return range(length)
-
-    def spend(self, length: int) -> None:
-        """Subtract a vector or string of `length` elements from the budget."""
-        self.budget -= length
-        if self.budget < 0:
-            raise self.fail("is damaged: its vectors overlap or are larger than the file")
-
-    def numbers(self, table: Any, name: str) -> list[Any]:
-        """Return the vector of numbers in field `name` of `table`."""
-        length = getattr(table, f"{name}Length")()
-        self.spend(length)
-        return list(getattr(table, f"{name}AsNumpy")().tolist()) if length else []
-
-    def integers(self, table: Any, name: str) -> tuple[int, ...]:
-        return tuple(self.numbers(table, name))
-
-    def table(self, table: Any, what: str) -> Any:
-        if table is None:
-            raise self.fail(f"is damaged: {what} is missing")
-        self.place = what
-        return table
-
-    def text(self, raw: bytes | None) -> str:
-        self.spend(len(raw or b""))
-        return (raw or b"").decode("utf-8", errors="replace")
 
     def name(self, own: str) -> str:
         """Return the model's own name; without one, that of its file or its folder."""

@@ -251,7 +251,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let golden be ones, without TFLM; return the list of computations."""
     calls: list[str] = []
 
-    def compute(inputs: object) -> list[np.ndarray]:
+    def compute(inputs: object, starts: object) -> list[np.ndarray]:
         calls.append("computed")
         return [np.ones((4, 2), np.int8)]
 

@@ -1,5 +1,6 @@
 """The conversion of Keras models and SavedModels with TensorFlow, skipped without the extra."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ save("net.keras", *mean, *last)
 save("net.h5", *mean, *last)
 save("saved", *mean, *last)
 save("lstm.keras", layers.LSTM(3), layers.Dense(2))
+both = layers.Bidirectional(layers.LSTM(3, return_sequences=True))
+other = layers.LSTM(2, activation="sigmoid", return_sequences=True)
+save("recurrent.keras", both, other, layers.GRU(2), layers.Dense(2))
 for form in ("lambda.keras", "lambda.h5"):
     save(form, layers.Lambda(lambda x: x * 2), layers.Flatten(), layers.Dense(2))
 save("own.keras", Own(), layers.Flatten(), layers.Dense(2))
@@ -93,11 +97,29 @@ def test_each_form_of_a_model_becomes_the_same_network(keras: Desk) -> None:
     assert not {"SHAPE", "STRIDED_SLICE", "PACK"} & set(networks[0])
 
 
-def test_recurrent_layers_are_unrolled_and_their_errors_are_shown(keras: Desk) -> None:
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+
+
+def test_an_lstm_is_one_operator_and_its_errors_are_shown(keras: Desk) -> None:
     code, out, err = keras.run("add", "lstm.keras", "--inputs", "x.npy", "--calibrate", "c.npy")
     assert code == ExitCode.PASSED, err
-    assert "layers that lose most" in out
-    assert "error of the int8 outputs: " in out
+    kinds = [operator.kind for operator in keras.model("lstm").graph.all_operators]
+    assert kinds == [LSTM, "STRIDED_SLICE", "FULLY_CONNECTED"]
+    assert f"0 {LSTM}" in out.partition("layers that lose most")[2]
+    # A state that is kept from one vector to the next would cost much more.
+    error = re.search(r"error of the int8 outputs: ([\d.]+)%", out)
+    assert error is not None
+    assert float(error[1]) < 10
+
+
+def test_other_recurrent_layers_are_unrolled(keras: Desk) -> None:
+    code, _, err = keras.run("add", "recurrent.keras", "--inputs", "x.npy", "--calibrate", "c.npy")
+    assert code == ExitCode.PASSED, err
+    graph = keras.model("recurrent").graph
+    kinds = [operator.kind for operator in graph.all_operators]
+    assert kinds.count(LSTM) == 2, "the two directions of one layer"
+    assert "WHILE" not in kinds
+    assert kinds.count("TANH") == 16, "the steps of GRU"
 
 
 def test_inputs_keep_the_order_of_the_author(keras: Desk) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from harness.engines.cmsis_nn.copies import Copy, copies_layer, strided_copy
-from harness.engines.cmsis_nn.layer import Array, Layer, shape
-from harness.engines.cmsis_nn.loops import LoopAxis, strides_of
+from harness.engines.cmsis_nn.layer import Array, Layer, at, shape
+from harness.engines.cmsis_nn.loops import LoopAxis, merge, strides_of
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 
@@ -66,11 +66,22 @@ def tile(view: OperatorView) -> Layer:
         view.fail(f"{len(multiples)} multiples for {len(source.shape)} axes", CONVERT_AGAIN)
     wanted = [size * times for size, times in zip(source.shape, multiples, strict=True)]
     view.check_movable(view.check_result_shape(wanted), "the output")
-    strides = strides_of(source.shape, source.dtype.itemsize)
-    # Two loops for each axis: over its repetitions, and over its positions.
-    sizes = [size for pair in zip(multiples, source.shape, strict=True) for size in pair]
-    steps = [step for stride in strides for step in (0, stride)]
-    return strided_copy(view, 0, 0, steps, sizes)
+    width = source.dtype.itemsize
+    inside, outside = strides_of(source.shape, width), strides_of(wanted, width)
+    address, constant = view.operand(0)
+    target = view.address(view.graph.tensors[view.operator.outputs[0]])
+    image = merge([LoopAxis(*axis) for axis in zip(source.shape, inside, outside, strict=True)])
+    copies = [Copy(image, width, address, target).widened()]
+    # Each axis is repeated within the output, the last one first.
+    for axis in reversed(range(len(wanted))):
+        if multiples[axis] > 1:
+            sizes = (*source.shape[: axis + 1], *wanted[axis + 1 :])
+            axes = [LoopAxis(size, by, by) for size, by in zip(sizes, outside, strict=True)]
+            step = source.shape[axis] * outside[axis]
+            axes.insert(axis, LoopAxis(multiples[axis] - 1, 0, step))
+            copies.append(Copy(merge(axes), width, target, at(target, step)).widened())
+    notes = (f"{shape(source)} -> {'x'.join(map(str, wanted))}",)
+    return copies_layer(view, notes, copies, arrays=constant)
 
 
 def shape_of(view: OperatorView) -> Layer:

@@ -1,4 +1,4 @@
-"""Converts a Keras model or SavedModel; a Python that has TensorFlow runs this file alone.
+"""Converts a Keras model or SavedModel; a Python that has TensorFlow runs this file.
 
 It may not import the harness, which that Python need not have. Each line on the standard input
 names a step; the answer is a line of JSON. Networks and arrays are files in the folder that both
@@ -7,6 +7,7 @@ sides know. Nothing of a user's Python code is run: Keras loads in its safe mode
 
 import json
 import os
+import runpy
 import sys
 import tempfile
 import warnings
@@ -152,10 +153,8 @@ class _Worker:
             found = tf.nest.flatten(model(given, training=False))
             return {f"output_{index:03}": value for index, value in enumerate(found)}
 
-        # Loops become subgraphs, which microcontrollers lack.
-        for layer in model._flatten_layers():  # also those inside of layers
-            if hasattr(layer, "unroll"):
-                layer.unroll = True
+        beside = Path(__file__).with_name("recurrent_layers.py")
+        runpy.run_path(str(beside))["prepare"](model, tf)
         # It saves the variables so that the converter makes constants of them.
         archive = tf.keras.export.ExportArchive()
         archive.track(model)
@@ -236,9 +235,10 @@ class _Worker:
 
 
 def _run(network: Any, values: Any) -> None:
-    """Run `network` on one vector of real `values`, an array for each input."""
+    """Run `network` from its first state on real `values`, an array for each input."""
     import numpy as np  # noqa: PLC0415 - TensorFlow brings it
 
+    network.reset_all_variables()
     for detail, value in zip(network.get_input_details(), values, strict=True):
         scale, zero_point = detail["quantization"]
         if detail["dtype"] == np.int8 and scale:
