@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.engines.cmsis_nn.layer import Array, Call, Layer, Struct, at, shape
-from harness.engines.cmsis_nn.loops import MAX_AXES, LoopAxis, loops_struct, merge, strides_of
+from harness.engines.cmsis_nn.loops import LoopAxis, loops_struct, merge, strides_of
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Tensor
 
@@ -24,22 +24,6 @@ class Copy(NamedTuple):
             return self
         axes = self.axes[:-1] or (LoopAxis(1, 0, 0),)
         return self._replace(axes=axes, width=self.width * innermost.size)
-
-    def unrolled(self) -> Sequence["Copy"]:
-        """Return the copies that make the same together, with as many loops as `nn_copy` has."""
-        if len(self.axes) <= MAX_AXES:
-            return [self]
-        outermost, *axes = self.axes
-        parts = [
-            Copy(
-                axes,
-                self.width,
-                at(self.source, position * outermost.first),
-                at(self.destination, position * outermost.second),
-            )
-            for position in range(outermost.size)
-        ]
-        return [copy for part in parts for copy in part.unrolled()]
 
 
 def copies_layer(
@@ -97,9 +81,7 @@ def strided_copy(
         return Layer(view.operator, notes=(*notes, "the same bytes"), alias=source.index)
     address, constant = byte_operand(view, position)
     copy = Copy(axes, width, at(address, offset), view.address(result))
-    copies = copy.widened().unrolled()
-    part = "loops" if len(copies) == 1 else "loops_{}"
-    return copies_layer(view, notes, copies, arrays=constant, part=part)
+    return copies_layer(view, notes, (copy.widened(),), arrays=constant, part="loops")
 
 
 def byte_operand(view: OperatorView, position: int) -> tuple[str, tuple[Array, ...]]:
