@@ -49,3 +49,15 @@ def test_a_layer_without_a_bias_compiles_where_cmsis_nn_is_not_needed(host: Host
     inputs = [operator_parts.numbers(b, (1, 6, 6, 3)), weights, source]
     b.operator("TRANSPOSE_CONV", inputs, [result], "TransposeConvOptions", StrideH=2, StrideW=2)
     host.check(b.build([source], [result]))
+
+
+@pytest.mark.parametrize("kind", ["MAXIMUM", "MINIMUM", "MUL"])
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+def test_a_constant_of_zeros_may_have_scale_0(host: Host, kind: str, dtype: type[np.int8]) -> None:
+    """The state before the first step of a recurrent layer, as the converter writes it."""
+    b = Builder()
+    source = b.tensor((1, 6), scale=0.1, zero_point=0, dtype=dtype)
+    zeros = b.tensor((1, 6), scale=0.0, zero_point=0, data=np.zeros((1, 6), dtype))
+    result = b.tensor((1, 6), scale=0.1, zero_point=0, dtype=dtype)
+    b.operator(kind, [source, zeros], [result], "MulOptions" if kind == "MUL" else None)
+    host.check(b.build([source], [result]))

@@ -83,6 +83,14 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("ADD", int8(3), options="AddOptions"),
         "shapes 1x4x6x2 and 3 do not make 1x4x6x2",
     ),
+    "add, a constant of scale 0": (
+        lambda: layer("ADD", int8(2), options="AddOptions", change={1: {"scale": [0.0]}}),
+        "input 1 has scale 0",
+    ),
+    "mul, a result of scale 0": (
+        lambda: layer("MUL", int8(2), options="MulOptions", change={2: {"scale": [0.0]}}),
+        "the output has scale 0",
+    ),
     "add, a result of another shape": (
         lambda: layer("ADD", int8(2), result=(1, 4, 6, 1), options="AddOptions"),
         "do not make 1x4x6x1",

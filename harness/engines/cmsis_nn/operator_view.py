@@ -22,6 +22,8 @@ from harness.model.quantized_multiplier import (
 from harness.support.plural import count_of
 
 MAX_LEFT_SHIFT = 30
+# TFLM computes with a constant of scale 0, as the converter makes of int16 zeros.
+_SCALE_MAY_BE_0 = frozenset({"MAXIMUM", "MINIMUM", "MUL"})
 _INT4_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 QUANTIZED = tuple(np.dtype(name) for name in ("int8", "int16"))
 
@@ -218,7 +220,8 @@ class OperatorView:
         """Check that `tensor` is not empty and has one scale."""
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
             self.fail(f"{what} must have one scale and zero point", QUANTIZE_AGAIN)
-        if not tensor.scale[0] > 0:
+        may_be_0 = tensor.data is not None and self.operator.kind in _SCALE_MAY_BE_0
+        if not tensor.scale[0] > 0 and not (may_be_0 and tensor.scale[0] == 0):
             self.fail(f"{what} has scale 0", QUANTIZE_AGAIN)
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
