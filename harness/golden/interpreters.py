@@ -86,7 +86,9 @@ def interpreter_of(graph: Graph) -> Interpreter:
 
 def missing_in_tflm(graph: Graph) -> str:
     """Return the kinds of operators of `graph` that only LiteRT has."""
-    return ", ".join(sorted({operator.kind for operator in graph.operators} & WITHOUT_TFLM.keys()))
+    return ", ".join(
+        sorted({operator.kind for operator in graph.all_operators} & WITHOUT_TFLM.keys())
+    )
 
 
 def find_interpreter() -> Interpreter:

@@ -127,8 +127,12 @@ class _Reader(TableReader):
 
     def numbered(self, part: Subgraph, tensors: list[Tensor]) -> Subgraph:
         """Add the subgraph's `tensors` to those of the file, and return it with their numbers."""
-        part = renumbered(part, len(self.tensors), self.operators)
-        self.tensors += [replace(each, index=len(self.tensors) + each.index) for each in tensors]
+        first = len(self.tensors)
+        self.tensors += [
+            replace(each, index=first + each.index, place=(part.number, each.index))
+            for each in tensors
+        ]
+        part = renumbered(part, first, self.operators)
         self.operators += len(part.operators)
         return part
 

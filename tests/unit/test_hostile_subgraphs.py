@@ -130,6 +130,18 @@ def test_more_subgraphs_than_a_network_has_are_refused() -> None:
     assert "has 5000 subgraphs" in refused(b.build([source], [source], subgraphs=5000))
 
 
+def test_the_file_has_a_limit_of_tensors_not_each_subgraph(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = branched(lambda _: None)
+    first, second = (
+        sum(each.place[0] == n for each in parse(data, where="").tensors) for n in (0, 1)
+    )
+    monkeypatch.setattr("harness.model.tflite_tables.MAX_TABLES", first + second)
+    parse(data, where="")
+    monkeypatch.setattr("harness.model.tflite_tables.MAX_TABLES", first + second - 1)
+    what = refused(data)
+    assert what == f"has {first + second} tensors; at most {first + second - 1} are supported"
+
+
 # Resource variables
 
 
