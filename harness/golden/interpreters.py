@@ -8,7 +8,8 @@ from importlib.util import find_spec
 
 from harness.errors import InputError
 from harness.golden import int4_unpacking, tflm_replacements
-from harness.golden.tflm_arithmetic import TABLES, WITHOUT_TFLM, families_in, unproven
+from harness.golden.proven_operators import WITHOUT_TFLM, families_in, unproven
+from harness.golden.tflm_arithmetic import TABLES
 from harness.model.graph import Graph
 
 _GET_GOLDEN = "pip install 'tinyml-harness[golden]' (in a checkout: pip install -e '.[golden]')"
