@@ -47,6 +47,17 @@ def test_a_variable_that_nothing_uses_takes_no_memory() -> None:
     assert not graph.variables
 
 
+def test_an_initialization_without_a_state_does_nothing(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    number, once = b.part()
+    inner, part = b.part()
+    once.operator("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=inner)
+    part.softmax(part.tensor((1, 4), data=np.zeros((1, 4), np.int8), scale=0.1, zero_point=0))
+    b.operator("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=number)
+    host.check_all({"no state": b.build([source], [b.softmax(source)])})
+
+
 def test_inputs_that_nothing_reads_and_that_are_outputs_run(host: Host) -> None:
     b = Builder()
     first, unused = b.activation((1, 4), 0.1, 0), b.activation((1, 7), 0.1, 0)

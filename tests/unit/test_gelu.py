@@ -52,6 +52,21 @@ def test_the_rest_of_the_network_must_be_proven() -> None:
         oracle.source(network)
 
 
+@needs_litert
+def test_a_branch_with_gelu_is_refused_with_the_reason() -> None:
+    b = Builder()
+    flag = b.tensor((1,), dtype=np.bool_)
+    source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 4), 0.1, 0)
+    number, part = b.part()
+    ends = part.activation((1, 4), 0.1, 0), part.activation((1, 4), 0.1, 0)
+    part.operator("GELU", ends[:1], ends[1:], "GeluOptions")
+    part.ends = (ends[:1], ends[1:])
+    options = {"ThenSubgraphIndex": number, "ElseSubgraphIndex": number}
+    b.operator("IF", [flag, source], [result], "IfOptions", **options)
+    with pytest.raises(InputError, match=r"\(IF\) was not compared.* no kernel for GELU"):
+        oracle.source(b.build([flag, source], [result]))
+
+
 def test_without_litert_the_error_names_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreters, "find_spec", lambda name: name == "tflite_micro" or None)
     with pytest.raises(

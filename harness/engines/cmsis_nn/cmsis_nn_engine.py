@@ -21,6 +21,7 @@ from harness.engines.cmsis_nn.lifetimes import buffer_names
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
+from harness.engines.cmsis_nn.subgraphs import without_idle_calls
 from harness.engines.cmsis_nn.variables import assigned_directly, may_share, resources
 from harness.engines.generated import Generated, LayerInfo
 from harness.engines.refusal import LayerRefusedError, refused
@@ -62,7 +63,7 @@ class CmsisNN:
         tree = find_tree(self._directory)
         extension = extension_of(core)
         features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
-        graph = assigned_directly(without_shape_arithmetic(graph))
+        graph = assigned_directly(without_shape_arithmetic(without_idle_calls(graph)))
         addresses = _addresses(graph)
         layers, refusals = _lower(graph, addresses, features)
         try:

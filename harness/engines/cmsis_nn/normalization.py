@@ -19,7 +19,7 @@ from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
-from harness.model.operator_options import Activation, L2NormOptions, Padding, Pool2DOptions
+from harness.model.operator_options import Activation, FusedOptions, Padding, Pool2DOptions
 from harness.model.quantized_multiplier import INT8_MAX, log_softmax_parameters
 
 _TYPES = ("int8", "float32")
@@ -29,7 +29,7 @@ _MOST_SQUARES = 1 << 15  # whose sum fits into 31 bits
 
 def l2_normalization(view: OperatorView) -> Layer:
     """Lower L2_NORMALIZATION; as in TFLM, the output of int8 has scale 1/128 in any case."""
-    options = cast("L2NormOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     if options.fused_activation_function is not Activation.NONE:
         name = options.fused_activation_function.name
         view.fail(f"the fused activation {name} is not supported, nor in TFLM", "remove it")

@@ -203,9 +203,5 @@ def unsupported(view: OperatorView) -> NoReturn:
     elif kind == "CUSTOM:TFLite_Detection_PostProcess":
         remedy = "convert the detector without its post-processing, and do it in C"
     elif kind.startswith("CUSTOM:"):
-        why = (
-            "the operator is not supported by engine cmsis-nn: it is a custom operator, and only a "
-            "program with its own kernel runs it"
-        )
         remedy = CUSTOM
     raise LayerRefusedError(view.graph, view.operator, why, remedy, unknown=True)
