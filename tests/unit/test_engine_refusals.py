@@ -77,6 +77,9 @@ CONVOLUTION: dict[str, Any] = {
     "StrideW": 2,
 }
 UP = (ints(1, 8, 12, 3), int8(3, 2, 2, 2))
+SOFTMAX: dict[str, Any] = {"scale": [1 / 256], "zero_point": [-128]}
+WIDE: dict[str, Any] = {"scale": [1 / 65536], "zero_point": [-32768], "dtype": INT16}
+LOGARITHMS: dict[str, Any] = {"scale": [1 / 16], "zero_point": [127]}
 
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "add, no broadcast": (
@@ -607,6 +610,33 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "matrices, depth": (
         lambda: layer("BATCH_MATMUL", int8(40000, 2), sizes=(1, 40000), result=(1, 2)),
         "it adds 40000 products; 33025 are supported",
+    ),
+    "softmax, depth": (
+        lambda: layer("SOFTMAX", sizes=(1, 8192), change={1: SOFTMAX}, options="SoftmaxOptions"),
+        "the last axis has 8192 values; at most 8191 are supported",
+    ),
+    "softmax to int16, depth": (
+        lambda: layer("SOFTMAX", sizes=(1, 8192), change={1: WIDE}, options="SoftmaxOptions"),
+        "the last axis has 8192 values; at most 8191 are supported",
+    ),
+    "logarithm of softmax, depth": (
+        lambda: layer("LOG_SOFTMAX", sizes=(1, 4096), change={1: LOGARITHMS}),
+        "the last axis has 4096 values; TFLM's LOG_SOFTMAX adds up to 4095 exponentials",
+    ),
+    "groups, window": (
+        lambda: layer(
+            "CONV_2D",
+            int8(2, 3, 21932, 1),
+            sizes=(1, 1, 1, 2),
+            options="Conv2DOptions",
+            StrideH=1,
+            StrideW=1,
+        ),
+        "a window holds 65796 values; 65793 are supported",
+    ),
+    "transposed, window": (
+        lambda: layer("TRANSPOSE_CONV", UP[0], int8(3, 3, 10966, 2), **CONVOLUTION),
+        "a window holds 65796 values; 65793 are supported",
     ),
     "update, too large": (
         lambda: layer("DYNAMIC_UPDATE_SLICE", int8(1, 5, 6, 2), ints(0, 0, 0, 0)),

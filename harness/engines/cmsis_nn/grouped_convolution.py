@@ -13,7 +13,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
-from harness.engines.cmsis_nn.window import Window, WindowAxis, notes
+from harness.engines.cmsis_nn.window import Window, WindowAxis, check_products, notes
 from harness.model.graph import Tensor
 
 
@@ -27,6 +27,7 @@ def grouped_convolution(view: OperatorView, window: Window, weights: Tensor) -> 
             f"{source.shape[3]} channels are not groups of {depth} for {channels} output channels",
             CONVERT_AGAIN,
         )
+    check_products(view, weights)
     of = view.names.of
     fields = (
         f".height = {_side(source.shape[1], window.height)}",
