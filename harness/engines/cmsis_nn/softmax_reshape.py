@@ -64,7 +64,6 @@ def softmax(view: OperatorView) -> Layer:
 
 def softmax_to_int16(view: OperatorView) -> Layer:
     """Lower SOFTMAX of int8 with an output of int16. Source: softmax_common.cc."""
-    view.check_arity(1, 1)
     source, result = view.activation(0), view.graph.tensors[view.operator.outputs[0]]
     if not source.shape or source.shape != result.shape:
         view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")

@@ -148,6 +148,7 @@ def _to_table_steps(view: OperatorView, source: Tensor) -> Multiplier:
 
 def softmax(view: OperatorView) -> Layer:
     """Lower SOFTMAX over the last axis; the output has scale 1/32768. Source: softmax_common.cc."""
+    view.check_arity(1, 1)
     options = cast("SoftmaxOptions", view.operator.options)
     if view.tensor(0).dtype == np.int8:
         return softmax_to_int16(view)
