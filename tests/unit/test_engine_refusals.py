@@ -197,17 +197,40 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("CAST", change={1: {"dtype": UINT8}}),
         "the output has type uint8; TFLM's CAST takes int8, int16",
     ),
+    "cast, empty": (
+        lambda: layer("CAST", sizes=EMPTY, change={1: {"dtype": INT32}}),
+        "input 0 is empty",
+    ),
+    "fill, two types": (
+        lambda: layer("FILL", ints(*SIZES), order=(1, 0), change={2: {"dtype": INT32}}),
+        "input 1 has type int8, the output int32; TFLM takes the same type",
+    ),
+    "fill, type": (
+        lambda: layer(
+            "FILL", ints(*SIZES), order=(1, 0), change={0: {"dtype": INT16}, 2: {"dtype": INT16}}
+        ),
+        "input 1 has type int16; TFLM's FILL takes int8, int32, float32",
+    ),
+    "fill, empty": (
+        lambda: layer("FILL", ints(*EMPTY), sizes=(), order=(1, 0), result=EMPTY),
+        "the output is empty",
+    ),
     "fill, shape": (
         lambda: layer("FILL", ints(1, 2), order=(1, 0)),
         "does not have the shape of input 0",
     ),
+    "zeros like, two types": (
+        lambda: layer("ZEROS_LIKE", change={1: {"dtype": INT32}}),
+        "the output has type int32, the input int8",
+    ),
+    "zeros like, empty": (lambda: layer("ZEROS_LIKE", sizes=EMPTY), "input 0 is empty"),
     "fill, value": (
         lambda: layer("FILL", ints(*SIZES), order=(1, 0)),
         "the value is not a scalar",
     ),
     "zeros like, type": (
         lambda: layer("ZEROS_LIKE", change={0: {"dtype": INT16}, 1: {"dtype": INT16}}),
-        "the output has type int16",
+        "input 0 has type int16; TFLM's ZEROS_LIKE takes int8, int32, int64, float32",
     ),
     "add n, scales": (
         lambda: layer("ADD_N", int8(*SIZES), change={1: {"scale": [0.2]}}),

@@ -225,14 +225,17 @@ class OperatorView:
         return tensor
 
     def check_type(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
+        """Check `check_stored`, and that an int8 or int16 tensor has one scale."""
+        self.check_stored(tensor, what, types)
+        return self.check_quantized(tensor, what) if tensor.dtype in QUANTIZED else tensor
+
+    def check_stored(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
         """Check that `tensor` is not empty, and has one of the `types` that TFLM takes here."""
         if str(tensor.dtype) not in types:
             self.fail_type(
                 f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
                 f"{', '.join(types)}"
             )
-        if tensor.dtype in QUANTIZED:
-            return self.check_quantized(tensor, what)
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor
