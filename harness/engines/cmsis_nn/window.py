@@ -42,6 +42,12 @@ def window_axis(size: int, window: int, stride: int, dilation: int, padding: Pad
     return WindowAxis(window, stride, dilation, padded // 2, output)
 
 
+def window_fields(source: int, result: int, axis: WindowAxis) -> str:
+    """Return an `nn_window_t`."""
+    sizes = (source, result, axis.size, axis.stride, axis.dilation, axis.before)
+    return f"{{{', '.join(map(str, sizes))}}}"
+
+
 def check_products(view: OperatorView, weights: Tensor) -> None:
     """Check that the sum of a window's products fits; axis 0 of `weights` is the channel."""
     products = weights.elements // weights.shape[0]
