@@ -348,7 +348,7 @@ MAKERS: dict[str, Make] = {
     "TRANSPOSE_CONV": transpose_conv,
     "AVERAGE_POOL_2D": pool("AVERAGE_POOL_2D"),
     "MAX_POOL_2D": pool("MAX_POOL_2D"),
-    **{kind: unary(kind) for kind in ("RELU", "RELU6", "LEAKY_RELU", "LOGISTIC", "TANH")},
+    **{kind: unary(kind) for kind in ("ABS", "RELU", "RELU6", "LEAKY_RELU", "LOGISTIC", "TANH")},
     "SOFTMAX": softmax,
     "SOFTMAX of int8": softmax_of_int8,
     "MEAN": reduction("MEAN"),

@@ -215,6 +215,12 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("FILL", ints(*EMPTY), sizes=(), order=(1, 0), result=EMPTY),
         "the output is empty",
     ),
+    "prelu, int16": (
+        lambda: layer(
+            "PRELU", np.zeros(2, np.int16), change={0: {"dtype": INT16}, 2: {"dtype": INT16}}
+        ),
+        "input 0 has type int16, for which only TFLM has PRELU; use int8, float32",
+    ),
     "fill, shape": (
         lambda: layer("FILL", ints(1, 2), order=(1, 0)),
         "does not have the shape of input 0",

@@ -41,6 +41,13 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "ZEROS_LIKE": ("int8", "int32", "int64", "float32"),
 }
 
+ONLY_IN_TFLM: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("EQUAL", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), ("int64",)),
+    "GREATER": ("int16", "int64"),
+    "PRELU": ("int16",),
+}
+"""Types that TFLM's kernels take, but the engine does not."""
+
 RANKS: Mapping[str, tuple[int, int]] = {
     "BATCH_MATMUL": (2, 5),
     "BATCH_TO_SPACE_ND": (3, 4),
