@@ -252,7 +252,7 @@ def softmax(b: Builder, pick: Pick) -> Ends:
 
 
 def softmax_of_int8(b: Builder, pick: Pick) -> Ends:
-    sizes = [pick(1, 4), pick(1, 4), (pick(1, 12), pick(100, 3000))[pick(0, 4) == 0]]
+    sizes = [pick(1, 4), pick(1, 4), (pick(1, 12), pick(100, 8191))[pick(0, 4) == 0]]
     source = b.activation(sizes, 10 ** (pick(-30, 0) / 10), pick(-128, 127))
     result = b.tensor(sizes, scale=1 / 65536, zero_point=-32768, dtype=np.int16)
     beta = (1.0, 1.0, 0.5, 3.0)[pick(0, 3)]
