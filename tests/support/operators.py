@@ -17,6 +17,7 @@ from tests.support.operator_parts import (
     Ends,
     Make,
     activation,
+    any_bias,
     bytes_of,
     like,
     near,
@@ -365,7 +366,7 @@ def transpose_conv(b: Builder, pick: Pick) -> Ends:
     result = b.activation(wanted, b.suitable(source, weights, summands), zero_point(pick))
     inputs = [numbers(b, wanted), weights, source]
     if pick(0, 1):
-        inputs.append(b.bias(channels, source, weights))
+        inputs.append(any_bias(b, channels, source, weights, pick))
     b.operator(
         "TRANSPOSE_CONV",
         inputs,

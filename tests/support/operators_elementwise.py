@@ -350,6 +350,8 @@ def rows(kind: str) -> Make:
 
     def make(b: Builder, pick: Pick) -> Ends:
         sizes = [*shape(pick, 0, 3), pick(1, 40)]
+        if pick(0, 7) == 0:
+            sizes = [pick(1, 3), pick(100, 4095)]
         source = activation(b, sizes, pick)
         normal = kind == "L2_NORMALIZATION"
         result = b.activation(sizes, 1 / 128 if normal else 1 / 16, 0 if normal else 127)

@@ -61,3 +61,54 @@ def test_a_constant_of_zeros_may_have_scale_0(host: Host, kind: str, dtype: type
     result = b.tensor((1, 6), scale=0.1, zero_point=0, dtype=dtype)
     b.operator(kind, [source, zeros], [result], "MulOptions" if kind == "MUL" else None)
     host.check(b.build([source], [result]))
+
+
+def long_row(kind: str, size: int, result: int, scale: float, zero_point: int) -> bytes:
+    """Return a model of the values of one row; the longest rows that the engine takes."""
+    b = Builder()
+    source = b.activation((1, size), 1e-3, 0)
+    dtype = (np.int8, np.int16)[result]
+    ends = [b.tensor((1, size), scale=scale, zero_point=zero_point, dtype=dtype)]
+    options = {"SOFTMAX": "SoftmaxOptions", "LOG_SOFTMAX": "LogSoftmaxOptions"}[kind]
+    b.operator(kind, [source], ends, options, **({"Beta": 1.0} if kind == "SOFTMAX" else {}))
+    return b.build([source], ends)
+
+
+def end_of_int32(kind: str, value: int) -> bytes:
+    """Return a model whose bias has the value; its scale keeps the sums as they are."""
+    b = Builder()
+    scale = float(np.float32(2.0**-15))
+    source = b.activation((1, 2, 2, 4), scale, -128)
+    weights = {
+        "CONV_2D": (2, 1, 1, 2),
+        "FULLY_CONNECTED": (2, 16),
+        "TRANSPOSE_CONV": (2, 1, 1, 4),
+    }[kind]
+    data = b.rng.integers(-127, 128, weights).astype(np.int8)
+    point = 3 if kind == "FULLY_CONNECTED" else 0
+    constant = b.tensor(weights, scale=scale, zero_point=point, data=data)
+    bias = b.tensor((2,), scale=scale**2, zero_point=0, data=np.full(2, value, np.int32))
+    sizes = (1, 2) if kind == "FULLY_CONNECTED" else (1, 2, 2, 2)
+    result = b.activation(sizes, scale**2, 100 if value > 0 else -100)
+    inputs = [source, constant, bias]
+    options = {"StrideH": 1, "StrideW": 1} if kind != "FULLY_CONNECTED" else {}
+    table = {"CONV_2D": "Conv2DOptions", "FULLY_CONNECTED": "FullyConnectedOptions"}
+    if kind == "TRANSPOSE_CONV":
+        inputs = [operator_parts.numbers(b, sizes), constant, source, bias]
+    b.operator(kind, inputs, [result], table.get(kind, "TransposeConvOptions"), **options)
+    return b.build([source], [result])
+
+
+def test_the_longest_rows_and_sums_beyond_int32_equal_tflm(host: Host) -> None:
+    ends = (-(1 << 31), 1 - (1 << 31), (1 << 31) - 1)
+    host.check_all(
+        {
+            "softmax to int16": long_row("SOFTMAX", 8191, 1, 1 / 65536, -32768),
+            "log_softmax": long_row("LOG_SOFTMAX", 4095, 0, 1 / 16, 127),
+        }
+        | {
+            f"{kind}, bias {value}": end_of_int32(kind, value)
+            for kind in ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+            for value in ends
+        }
+    )

@@ -18,7 +18,7 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
-from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.operator_view import QUANTIZED, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.cmsis_nn.subgraphs import without_idle_calls
@@ -36,7 +36,6 @@ from harness.support.whole_files import unwritable
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "CAST", "DEQUANTIZE", "QUANTIZE"})
 # The engine has these for int8 and int16 alone.
 _WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-_QUANTIZED = (np.dtype(np.int8), np.dtype(np.int16))
 _WITHOUT_SCALE = (np.dtype(np.bool_), np.dtype(np.int32))
 
 
@@ -132,7 +131,7 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "and no layer quantizes it",
                 FULL_INTEGER,
             )
-        if tensor.dtype not in {*_QUANTIZED, *_WITHOUT_SCALE} and not converts:
+        if tensor.dtype not in {*QUANTIZED, *_WITHOUT_SCALE} and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)

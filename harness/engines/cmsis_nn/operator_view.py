@@ -8,7 +8,7 @@ import numpy as np
 from harness.engines.cmsis_nn.core_features import CoreFeatures
 from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN, best_remedy
-from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
+from harness.engines.cmsis_nn.tflm_limits import ONLY_IN_TFLM, RANKS, TYPES
 from harness.engines.refusal import LayerRefusedError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.model.operator_options import (
@@ -228,14 +228,17 @@ class OperatorView:
         return tensor
 
     def check_type(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
+        """Check `check_stored`, and that an int8 or int16 tensor has one scale."""
+        self.check_stored(tensor, what, types)
+        return self.check_quantized(tensor, what) if tensor.dtype in QUANTIZED else tensor
+
+    def check_stored(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
         """Check that `tensor` is not empty, and has one of the `types` that TFLM takes here."""
-        if str(tensor.dtype) not in types:
-            self.fail_type(
-                f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
-                f"{', '.join(types)}"
-            )
-        if tensor.dtype in QUANTIZED:
-            return self.check_quantized(tensor, what)
+        name, kind, known = str(tensor.dtype), self.operator.kind, ", ".join(types)
+        if name in ONLY_IN_TFLM.get(kind, ()):
+            self.fail_type(f"{what} has type {name}, for which only TFLM has {kind}; use {known}")
+        if name not in types:
+            self.fail_type(f"{what} has type {name}; TFLM's {kind} takes {known}")
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor

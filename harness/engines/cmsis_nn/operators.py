@@ -155,6 +155,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 # Operators with a lowering of their own for int16. The others copy values of any type, or TFLM
 # does not have them for int16.
 INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "ABS": activations_s16.absolute,
     "ADD": pairs_s16.add,
     "AVERAGE_POOL_2D": window_s16.average_pool_2d,
     "CONV_2D": convolution_s16.conv_2d,
