@@ -24,7 +24,7 @@ GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/
 
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers tutorial lint fuzz fuzz-protocol fuzz-clients faults chips perf setup system clean
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults chips perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -68,10 +68,18 @@ lint: $(VENV)/dev-installed ## ruff, types, the order of the rooms, and the C's 
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
 
 FUZZ ?= 100 # graphs of each kind of operator
+# Each in the engine's C on this machine, against TFLM.
+ENGINE_FUZZ := tests/unit/test_engine_operators.py tests/unit/test_engine_recurrent.py \
+	tests/unit/test_engine_state.py
 fuzz: setup ## every operator on many random graphs, in C and by LiteRT, against TFLM; about 4 minutes
-	FUZZ=$(FUZZ) $(BIN)/pytest tests/unit/test_engine_operators.py tests/unit/test_engine_recurrent.py \
-		tests/unit/test_engine_state.py tests/unit/test_golden_litert.py \
-		tests/unit/test_cores.py::test_instructions_are_exact
+	FUZZ=$(FUZZ) $(BIN)/pytest -n auto --dist worksteal $(ENGINE_FUZZ) tests/unit/test_gelu.py \
+		tests/unit/test_golden_litert.py tests/unit/test_cores.py::test_instructions_are_exact
+
+# TFLM's own interpreter leaks. Memory that C may rely on to be 0 must be so.
+fuzz-memory: setup ## the same graphs in C with AddressSanitizer, CMSIS-NN and generated code, too
+	LD_PRELOAD=$$(cc -print-file-name=libasan.so) \
+	ASAN_OPTIONS=detect_leaks=0:max_malloc_fill_size=0 FUZZ=$(FUZZ) \
+		$(BIN)/pytest -n auto --dist worksteal -k "equals_tflm" $(ENGINE_FUZZ)
 
 FUZZ_SECONDS ?= 600 # of each parser; they run at the same time
 fuzz-protocol: setup ## a coverage-guided fuzzer on the firmware's parsers of link and MLPerf Tiny

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from docs.numbers import image_blocks, model_blocks, run_blocks
+from docs.numbers import image_blocks, model_blocks, operator_blocks, run_blocks
 from docs.numbers.block import Block
 from docs.numbers.run_blocks import COMPILERS, CORES, PROFILED, VIRTUAL
 
@@ -63,6 +63,19 @@ BLOCKS: Mapping[str, Block] = {
         toolchains=COMPILERS,
         sources=(*_COUNTED, *_ESTIMATED, *_PRINTED, "harness/report/sweep_table.py"),
         cheap=False,
+    ),
+    "operators": Block(
+        operator_blocks.operators,
+        sources=(
+            "docs/numbers/operator_blocks.py",
+            "harness/golden/tflm_arithmetic.py",
+            "tests/support/covered_types.py",
+            "tests/support/graphs.py",
+            "tests/support/operator*.py",
+        ),
+    ),
+    "missing-kernels": Block(
+        operator_blocks.missing_kernels, sources=("harness/engines/cmsis_nn/not_supported.py",)
     ),
     "models": Block(model_blocks.bundled_models, models=MODELS, sources=_QUALITY),
     **{

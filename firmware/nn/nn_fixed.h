@@ -55,6 +55,11 @@ static inline int32_t nn_scale(int32_t x, int32_t multiplier, int32_t shift) {
     return nn_high_mul((int32_t)((uint32_t)x << shift), multiplier);
 }
 
+/* a + b; wraps around. */
+static inline int32_t nn_wrapping_sum(int32_t a, int32_t b) {
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
 static inline int32_t nn_clamp(int32_t x, int32_t low, int32_t high) {
     if (x < low) {
         return low;

@@ -38,11 +38,11 @@ void nn_grouped_conv_s8(const nn_grouped_conv_params_t *params, const int8_t *in
         const int32_t row = pixel / p->width.output * p->height.stride - p->height.before;
         const int32_t column = pixel % p->width.output * p->width.stride - p->width.before;
         for (int32_t channel = 0; channel < p->channels; channel++) {
-            int32_t sum = gather(p, row, column, input + channel / filters * depth,
-                                 weights + channel * window);
-            sum += bias ? bias[channel] : 0;
-            const int32_t value =
-                nn_scale(sum, multiplier[channel], shift[channel]) + p->output_offset;
+            const int32_t products = gather(p, row, column, input + channel / filters * depth,
+                                            weights + channel * window);
+            const int32_t sum = nn_wrapping_sum(products, bias ? bias[channel] : 0);
+            const int32_t scaled = nn_scale(sum, multiplier[channel], shift[channel]);
+            const int32_t value = nn_wrapping_sum(scaled, p->output_offset);
             *output++ = (int8_t)nn_clamp(value, p->activation_min, p->activation_max);
         }
     }

@@ -205,7 +205,10 @@ void nn_requantize(const nn_requantize_params_t *params, int32_t size, const voi
 /* Converts the stored values from one type to another, without a scale. */
 void nn_cast(nn_type_t from, nn_type_t to, int32_t size, const void *input, void *output);
 
-/* One axis of a transposed convolution, in elements; `before` elements are cut off at its start. */
+/*
+ * As nn_window_t without a dilation. In a transposed convolution, `before` elements are cut off at
+ * the start of the output.
+ */
 typedef struct {
     int32_t input;
     int32_t output;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "nn_loops.h"
+#include "nn_matmul.h"
 
 /* As nn_add_s8(); TFLM rounds at another bit, so the parameters differ. */
 void nn_add_s16(const nn_add_params_t *params, const nn_loops_t *loops, const int16_t *first,
@@ -75,16 +76,6 @@ void nn_quantize_f32_s16(float scale, int32_t zero_point, int32_t size, const fl
                          int16_t *output);
 void nn_dequantize_s16_f32(float scale, int32_t zero_point, int32_t size, const int16_t *input,
                            float *output);
-
-/* A window along one axis of an image, in elements; `before` elements of padding come first. */
-typedef struct {
-    int32_t input;
-    int32_t output;
-    int32_t window;
-    int32_t stride;
-    int32_t dilation;
-    int32_t before;
-} nn_window_t;
 
 /*
  * How the sums of a layer with weights become its outputs. With `narrow`, sum and bias are int32

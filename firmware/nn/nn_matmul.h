@@ -36,7 +36,7 @@ void nn_matmul_s8(const nn_matmul_params_t *params, const nn_loops_t *pairs, con
 void nn_matmul_s16(const nn_matmul_params_t *params, const nn_loops_t *pairs, const int16_t *first,
                    const int16_t *second, int16_t *output);
 
-/* One axis of a convolution, in elements; the first window begins `before` in front of it. */
+/* A window along one axis of an image, in elements; `before` elements of padding come first. */
 typedef struct {
     int32_t input;
     int32_t output;
@@ -44,11 +44,11 @@ typedef struct {
     int32_t stride;
     int32_t dilation;
     int32_t before;
-} nn_window_side_t;
+} nn_window_t;
 
 typedef struct {
-    nn_window_side_t height;
-    nn_window_side_t width;
+    nn_window_t height;
+    nn_window_t width;
     int32_t depth;    /* input channels */
     int32_t channels; /* output channels */
     int32_t groups;   /* of both */

@@ -22,9 +22,10 @@ static int8_t *multiply(const nn_matmul_params_t *p, const int8_t *first, const 
                         const int32_t *bias, int8_t *output) {
     for (int32_t row = 0; row < p->rows; row++, first += p->first_row) {
         for (int32_t column = 0; column < p->columns; column++) {
-            int32_t sum = product(p, first, second + column * p->second_column);
-            sum += bias ? bias[column] : 0;
-            const int32_t value = nn_scale(sum, p->multiplier, p->shift) + p->output_offset;
+            const int32_t products = product(p, first, second + column * p->second_column);
+            const int32_t sum = nn_wrapping_sum(products, bias ? bias[column] : 0);
+            const int32_t value =
+                nn_wrapping_sum(nn_scale(sum, p->multiplier, p->shift), p->output_offset);
             *output++ = (int8_t)nn_clamp(value, p->activation_min, p->activation_max);
         }
     }

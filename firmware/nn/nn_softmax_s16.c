@@ -5,21 +5,12 @@
  */
 #include "nn_kernels.h"
 
-#include "nn_fixed.h"
+#include "nn_fixed_functions.h"
 
 /* The value of a table of 513 steps at x. */
 static int32_t lookup(const int16_t *table, int32_t x) {
     const int32_t step = 256 + (x >> 7), fraction = x & 127;
     return table[step] + (((table[step + 1] - table[step]) * fraction + 64) >> 7);
-}
-
-static int32_t leading_zeros(uint32_t x) {
-    int32_t count = 0;
-    while (count < 32 && !(x & (UINT32_C(1) << 31))) {
-        x <<= 1;
-        count++;
-    }
-    return count;
 }
 
 /* Writes exp(input - greatest input) in Q0.15, and returns the sum. */
@@ -44,7 +35,7 @@ static uint32_t exponentials(const nn_softmax_s16_params_t *params, int32_t dept
 static void softmax_row(const nn_softmax_s16_params_t *params, int32_t depth, const int16_t *input,
                         int16_t *output) {
     const uint32_t sum = exponentials(params, depth, input, output);
-    const int32_t zeros = leading_zeros(sum);
+    const int32_t zeros = nn_leading_zeros(sum);
     /* The sum's leading one is 1 of 1 + x; the table is for x, from INT16_MIN on. */
     const int32_t shifted = (int32_t)((((uint64_t)sum << (zeros - 1)) + (1 << 13)) >> 14);
     const int32_t centred = shifted - (1 << 15) - (1 << 16);

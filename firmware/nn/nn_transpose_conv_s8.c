@@ -47,10 +47,10 @@ void nn_transpose_conv_s8(const nn_transpose_conv_params_t *params, const int8_t
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
         const int32_t row = pixel / params->width.output, column = pixel % params->width.output;
         for (int32_t channel = 0; channel < params->channels; channel++) {
-            int32_t sum = gather(params, row, column, input, weights + channel * window);
-            sum += bias ? bias[channel] : 0;
-            const int32_t value =
-                nn_scale(sum, multiplier[channel], shift[channel]) + params->output_offset;
+            const int32_t products = gather(params, row, column, input, weights + channel * window);
+            const int32_t sum = nn_wrapping_sum(products, bias ? bias[channel] : 0);
+            const int32_t scaled = nn_scale(sum, multiplier[channel], shift[channel]);
+            const int32_t value = nn_wrapping_sum(scaled, params->output_offset);
             *output++ = (int8_t)nn_clamp(value, params->activation_min, params->activation_max);
         }
     }

@@ -13,7 +13,7 @@ _NOTE = "int4 weights unpacked to int8"
 
 def note(graph: Graph) -> str:
     """Return what the name of golden's source must say, or "" if TFLM runs the file itself."""
-    for operator in graph.operators:
+    for operator in graph.all_operators:
         if operator.kind == "FULLY_CONNECTED" and len(operator.inputs) > 1:
             weights = graph.tensors[operator.inputs[1]]
             if weights.int4 and weights.scale is not None and weights.scale.size > 1:
@@ -27,7 +27,8 @@ def unpacked(graph: Graph) -> bytes:
     model = tflite.Model.GetRootAs(data, 0)
     for tensor in graph.tensors:
         if tensor.int4:
-            table = model.Subgraphs(0).Tensors(tensor.index)
+            subgraph, index = tensor.place
+            table = model.Subgraphs(subgraph).Tensors(index)
             _set_type(data, table)
             _set_data(data, model.Buffers(table.Buffer()), np.asarray(tensor.data).tobytes())
     return bytes(data)

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 
 from harness.errors import InputError
 from harness.golden import int4_unpacking, tflm_replacements
-from harness.golden.tflm_arithmetic import TABLES, WITHOUT_TFLM, families_in, unproven
+from harness.golden.proven_operators import WITHOUT_TFLM, families_in, unproven
+from harness.golden.tflm_arithmetic import TABLES
 from harness.model.graph import Graph
 
 _GET_GOLDEN = "pip install 'tinyml-harness[golden]' (in a checkout: pip install -e '.[golden]')"
@@ -86,7 +87,9 @@ def interpreter_of(graph: Graph) -> Interpreter:
 
 def missing_in_tflm(graph: Graph) -> str:
     """Return the kinds of operators of `graph` that only LiteRT has."""
-    return ", ".join(sorted({operator.kind for operator in graph.operators} & WITHOUT_TFLM.keys()))
+    return ", ".join(
+        sorted({operator.kind for operator in graph.all_operators} & WITHOUT_TFLM.keys())
+    )
 
 
 def find_interpreter() -> Interpreter:

@@ -45,7 +45,7 @@ def compute(
     for number, vector in enumerate(zip(*inputs, strict=True)):
         if number > 0 and graph.variables and starts and starts[number]:
             if any(operator.kind == "CALL_ONCE" for operator in graph.all_operators):
-                # TFLM's own reset sets variables to zero, but runs CALL_ONCE no second time.
+                # TFLM's own reset does not run CALL_ONCE a second time.
                 interpreter = _interpreter(model, keep=bool(tensors))
             else:
                 interpreter.reset()

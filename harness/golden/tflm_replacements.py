@@ -12,7 +12,7 @@ from typing import Any
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 
-from harness.model.graph import Graph, Operator
+from harness.model.graph import Graph, Operator, Subgraph
 
 
 def with_tflms_kernels(model: bytes, graph: Graph) -> bytes:
@@ -33,12 +33,16 @@ def with_tflms_kernels(model: bytes, graph: Graph) -> bytes:
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.GATHER
     code.version = 1
     whole.operatorCodes.append(code)
-    subgraph = whole.subgraphs[0]
-    subgraph.operators = [
-        new
-        for operator, old in zip(graph.operators, list(subgraph.operators), strict=True)
-        for new in (_gathers(schema, whole, graph, operator) if operator.kind == "TILE" else [old])
-    ]
+    main = Subgraph(0, graph.operators, graph.inputs, graph.outputs)
+    for part in (main, *graph.subgraphs):
+        subgraph = whole.subgraphs[part.number]
+        subgraph.operators = [
+            new
+            for operator, old in zip(part.operators, list(subgraph.operators), strict=True)
+            for new in (
+                _gathers(schema, whole, graph, operator) if operator.kind == "TILE" else [old]
+            )
+        ]
     builder = flatbuffers.Builder(1024)
     builder.Finish(whole.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -46,42 +50,44 @@ def with_tflms_kernels(model: bytes, graph: Graph) -> bytes:
 
 def note(graph: Graph) -> str:
     """Return what TFLM computes with other operators, for the golden source; "" is nothing."""
-    return "TILE by GATHER" if "TILE" in {operator.kind for operator in graph.operators} else ""
+    return "TILE by GATHER" if "TILE" in {operator.kind for operator in graph.all_operators} else ""
 
 
 def _gathers(schema: Any, whole: Any, graph: Graph, operator: Operator) -> Iterator[Any]:
     """Yield a GATHER for each axis that is repeated, at least one."""
-    source, result = operator.inputs[0], operator.outputs[0]
+    number, source = graph.tensors[operator.inputs[0]].place
+    subgraph = whole.subgraphs[number]
+    _, result = graph.tensors[operator.outputs[0]].place
     multiples = graph.tensors[operator.inputs[1]].data
     if multiples is None:
         raise ValueError("the multiples of a TILE are computed")
     repeated = [(axis, m) for axis, m in enumerate(multiples.ravel().tolist()) if m != 1]
-    sizes = list(graph.tensors[source].shape)
+    sizes = list(graph.tensors[operator.inputs[0]].shape)
     for axis, multiple in repeated or [(0, 1)]:
         indices = np.tile(np.arange(sizes[axis], dtype=np.int32), multiple)
         sizes[axis] *= multiple
         last = (axis, multiple) == (repeated or [(0, 1)])[-1]
-        target = result if last else _tensor(whole, source, sizes)
+        target = result if last else _tensor(subgraph, source, sizes)
         new = schema.OperatorT()
         new.opcodeIndex = len(whole.operatorCodes) - 1
         new.builtinOptionsType = schema.BuiltinOptions.GatherOptions
         new.builtinOptions = schema.GatherOptionsT()
         new.builtinOptions.axis = axis
-        new.inputs, new.outputs = [source, _constant(schema, whole, indices)], [target]
+        new.inputs, new.outputs = [source, _constant(schema, whole, subgraph, indices)], [target]
         yield new
         source = target
 
 
-def _tensor(whole: Any, like: int, sizes: list[int]) -> int:
+def _tensor(subgraph: Any, like: int, sizes: list[int]) -> int:
     """Add a tensor of the type and scale of tensor `like`."""
-    tensors = whole.subgraphs[0].tensors
+    tensors = subgraph.tensors
     tensor = copy.copy(tensors[like])
     tensor.shape, tensor.shapeSignature, tensor.buffer = list(sizes), None, 0
     tensors.append(tensor)
     return len(tensors) - 1
 
 
-def _constant(schema: Any, whole: Any, values: np.ndarray[Any, Any]) -> int:
+def _constant(schema: Any, whole: Any, subgraph: Any, values: np.ndarray[Any, Any]) -> int:
     """Add a constant vector of int32."""
     buffer = schema.BufferT()
     buffer.data = values.view(np.uint8)
@@ -89,5 +95,5 @@ def _constant(schema: Any, whole: Any, values: np.ndarray[Any, Any]) -> int:
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type = "indices", [values.size], schema.TensorType.INT32
     tensor.buffer = len(whole.buffers) - 1
-    whole.subgraphs[0].tensors.append(tensor)
-    return len(whole.subgraphs[0].tensors) - 1
+    subgraph.tensors.append(tensor)
+    return len(subgraph.tensors) - 1

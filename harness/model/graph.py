@@ -25,6 +25,7 @@ class Tensor:
     constant, None for a tensor that is computed at run time. Constants that the file packs as
     `int4` are unpacked to int8. A variable keeps its value from one inference to the next, and at
     the start each of its bytes is `initial`. A tensor that is not a variable has no `initial`.
+    `place` is where the file has the tensor: its subgraph, and its index there.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Tensor:
     data: np.ndarray[Any, np.dtype[Any]] | None = None
     int4: bool = False
     initial: int | None = None
+    place: tuple[int, int] = (0, 0)
 
     @property
     def variable(self) -> bool:

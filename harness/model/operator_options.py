@@ -30,7 +30,7 @@ class MirrorMode(IntEnum):
 
 
 # The options of an operator. Fields have the schema's names in snake case, so a new operator only
-# needs its class here and an entry in the table of `tflite_options`.
+# needs an entry in the table of `tflite_options`, and a class here if none has its fields.
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,32 @@ class FullyConnectedOptions:
 
 
 @dataclass(frozen=True)
-class AddOptions:
-    """Options of ADD."""
+class FusedOptions:
+    """Options of operators that have a fused activation and nothing else, such as ADD."""
 
     fused_activation_function: Activation
+
+
+@dataclass(frozen=True)
+class AxisOptions:
+    """Options of PACK and UNPACK: the axis that is added or removed; -1 is the last."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class ResizeOptions:
+    """Options of RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR."""
+
+    align_corners: bool
+    half_pixel_centers: bool
+
+
+@dataclass(frozen=True)
+class BlockOptions:
+    """Options of DEPTH_TO_SPACE and SPACE_TO_DEPTH: the side of a block, in pixels."""
+
+    block_size: int
 
 
 @dataclass(frozen=True)
@@ -99,38 +121,10 @@ class SoftmaxOptions:
 
 
 @dataclass(frozen=True)
-class SubOptions:
-    """Options of SUB."""
-
-    fused_activation_function: Activation
-
-
-@dataclass(frozen=True)
-class MulOptions:
-    """Options of MUL."""
-
-    fused_activation_function: Activation
-
-
-@dataclass(frozen=True)
-class DivOptions:
-    """Options of DIV."""
-
-    fused_activation_function: Activation
-
-
-@dataclass(frozen=True)
 class GeluOptions:
     """Options of GELU: `approximate` is by tanh, otherwise by the error function."""
 
     approximate: bool
-
-
-@dataclass(frozen=True)
-class L2NormOptions:
-    """Options of L2_NORMALIZATION."""
-
-    fused_activation_function: Activation
 
 
 @dataclass(frozen=True)
@@ -147,20 +141,6 @@ class ConcatenationOptions:
 
     axis: int
     fused_activation_function: Activation
-
-
-@dataclass(frozen=True)
-class PackOptions:
-    """Options of PACK: `axis` is the new axis; a negative one counts from the last."""
-
-    axis: int
-
-
-@dataclass(frozen=True)
-class UnpackOptions:
-    """Options of UNPACK: `axis` is removed."""
-
-    axis: int
 
 
 @dataclass(frozen=True)
@@ -183,40 +163,10 @@ class StridedSliceOptions:
 
 
 @dataclass(frozen=True)
-class ResizeNearestNeighborOptions:
-    """Options of RESIZE_NEAREST_NEIGHBOR."""
-
-    align_corners: bool
-    half_pixel_centers: bool
-
-
-@dataclass(frozen=True)
-class ResizeBilinearOptions:
-    """Options of RESIZE_BILINEAR."""
-
-    align_corners: bool
-    half_pixel_centers: bool
-
-
-@dataclass(frozen=True)
 class MirrorPadOptions:
     """Options of MIRROR_PAD."""
 
     mode: MirrorMode
-
-
-@dataclass(frozen=True)
-class DepthToSpaceOptions:
-    """Options of DEPTH_TO_SPACE: the side of a block, in pixels."""
-
-    block_size: int
-
-
-@dataclass(frozen=True)
-class SpaceToDepthOptions:
-    """Options of SPACE_TO_DEPTH: the side of a block, in pixels."""
-
-    block_size: int
 
 
 @dataclass(frozen=True)
@@ -298,24 +248,17 @@ Options = (
     | DepthwiseConv2DOptions
     | Pool2DOptions
     | FullyConnectedOptions
-    | AddOptions
+    | FusedOptions
+    | AxisOptions
+    | ResizeOptions
+    | BlockOptions
     | SoftmaxOptions
-    | SubOptions
-    | MulOptions
-    | DivOptions
     | GeluOptions
-    | L2NormOptions
     | CumsumOptions
     | ConcatenationOptions
-    | PackOptions
-    | UnpackOptions
     | LeakyReluOptions
     | StridedSliceOptions
-    | ResizeNearestNeighborOptions
-    | ResizeBilinearOptions
     | MirrorPadOptions
-    | DepthToSpaceOptions
-    | SpaceToDepthOptions
     | GatherOptions
     | BatchMatMulOptions
     | TransposeConvOptions

@@ -6,19 +6,27 @@ So here READ_VARIABLE gets the variable as its input, ASSIGN_VARIABLE as its out
 are removed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.model.graph import RESOURCE, Graph, Operator, Subgraph, Tensor
 from harness.model.operator_options import VarHandleOptions
 from harness.model.subgraph_rules import Fail
+from harness.support.plural import count_of
 
+# The operators of variables, with the handles among their inputs and outputs, and the values.
+_ENDS = {
+    "VAR_HANDLE": ((), (True,)),
+    "READ_VARIABLE": ((True,), (False,)),
+    "ASSIGN_VARIABLE": ((True, False), ()),
+}
 _Name = tuple[str, str]  # container and shared name
 
 
 def without_handles(graph: Graph, fail: Fail) -> Graph:
     """Return `graph` with tensors in place of resource variables; without any, itself."""
-    if not any(tensor.dtype == RESOURCE for tensor in graph.tensors):
+    kinds = {operator.kind for operator in graph.all_operators}
+    if not kinds & _ENDS.keys() and not any(each.dtype == RESOURCE for each in graph.tensors):
         return graph
     return _Resolver(graph, fail).resolved()
 
@@ -35,6 +43,13 @@ class _Resolver:
     def resolved(self) -> Graph:
         graph = self.graph
         main = Subgraph(0, graph.operators, graph.inputs, graph.outputs)
+        for index in (*graph.inputs, *graph.outputs):
+            if self.is_handle(index):
+                raise self.fail(
+                    f"tensor {index} is a handle of a variable, but an input or output of the graph"
+                )
+        for operator in graph.all_operators:
+            self.check(operator)
         self.follow(main.operators)
         for part in sorted((main, *graph.subgraphs), key=lambda part: part.number):
             self.define(part)
@@ -55,6 +70,36 @@ class _Resolver:
             ),
         )
 
+    def check(self, operator: Operator) -> None:
+        """Check that handles are exactly where `operator` has handles."""
+        who = f"operator {operator.index} ({operator.kind})"
+        inputs, outputs = (
+            tuple(map(self.is_handle, ends)) for ends in (operator.inputs, operator.outputs)
+        )
+        expected = _ENDS.get(operator.kind)
+        if expected is None:
+            # Which inputs and outputs of these are handles depends on the subgraph.
+            branches = operator.kind == "IF" and not any(inputs[:1])
+            if any((*inputs, *outputs)) and not branches and operator.kind != "WHILE":
+                raise self.fail(f"{who} takes or makes a handle of a variable")
+            return
+        if (len(inputs), len(outputs)) != tuple(map(len, expected)) or -1 in operator.inputs:
+            raise self.fail(
+                f"{who} has {count_of(len(inputs), 'input')} and {count_of(len(outputs), 'output')}"
+            )
+        for index, handle, needed in zip(
+            (*operator.inputs, *operator.outputs),
+            (*inputs, *outputs),
+            (*expected[0], *expected[1]),
+            strict=True,
+        ):
+            if handle != needed:
+                should = "is not a handle" if needed else "is a handle and not a value"
+                raise self.fail(f"{who}: tensor {index} {should}")
+
+    def is_handle(self, index: int) -> bool:
+        return index >= 0 and bool(self.graph.tensors[index].dtype == RESOURCE)
+
     def follow(self, operators: Sequence[Operator]) -> None:
         """Follow handles from VAR_HANDLE into subgraphs and out of them."""
         for operator in operators:
@@ -67,13 +112,23 @@ class _Resolver:
                 part = self.graph.subgraph(number)
                 self.bind(arguments, part.inputs)
                 self.follow(part.operators)
-                # A WHILE's condition outputs a boolean, never a handle.
-                self.bind(part.outputs, operator.outputs)
+                if operator.kind == "WHILE" and number == operator.calls[0]:
+                    self.check_condition(part)
+                else:
+                    self.bind(part.outputs, operator.outputs)
             if operator.kind == "WHILE":
                 self.bind(arguments, operator.outputs)
 
+    def check_condition(self, part: Subgraph) -> None:
+        if any(map(self.is_handle, part.outputs)):
+            raise self.fail(f"subgraph {part.number}, a condition, returns a handle of a variable")
+
     def bind(self, sources: Sequence[int], targets: Sequence[int]) -> None:
-        for source, target in zip(sources, targets, strict=False):
+        for source, target in zip(sources, targets, strict=True):
+            if self.is_handle(source) != self.is_handle(target):
+                raise self.fail(
+                    f"tensors {source} and {target} have the same value, but only one is a handle"
+                )
             name = self.names.get(source)
             if name is not None and self.names.setdefault(target, name) != name:
                 raise self.fail(
@@ -91,7 +146,7 @@ class _Resolver:
         for operator in part.operators:
             if operator.kind != "ASSIGN_VARIABLE":
                 continue
-            handle, value = self.operands(operator, 2, 0)
+            handle, value = operator.inputs
             name = self.names.get(handle)
             if name is None or handle not in own or name in self.variables:
                 continue
@@ -101,16 +156,6 @@ class _Resolver:
             self.variables[name] = replace(
                 tensor, index=index, name=name[1], data=None, initial=initial
             )
-
-    def operands(self, operator: Operator, inputs: int, outputs: int) -> tuple[int, ...]:
-        if (len(operator.inputs), len(operator.outputs)) != (inputs, outputs) or (
-            -1 in operator.inputs
-        ):
-            raise self.fail(
-                f"operator {operator.index} ({operator.kind}) has {len(operator.inputs)} inputs "
-                f"and {len(operator.outputs)} outputs"
-            )
-        return (*operator.inputs, *operator.outputs)
 
     def variable(self, operator: Operator, handle: int, value: Tensor) -> Tensor:
         """Return the variable of `handle`, which `operator` reads into or assigns from `value`."""
@@ -133,11 +178,11 @@ class _Resolver:
 
     def rewrite(self, operator: Operator) -> Operator:
         if operator.kind == "READ_VARIABLE":
-            handle, value = self.operands(operator, 1, 1)
+            (handle,), (value,) = operator.inputs, operator.outputs
             variable = self.variable(operator, handle, self.graph.tensors[value])
             return replace(operator, inputs=(variable.index,))
         if operator.kind == "ASSIGN_VARIABLE":
-            handle, value = self.operands(operator, 2, 0)
+            handle, value = operator.inputs
             variable = self.variable(operator, handle, self.graph.tensors[value])
             return replace(operator, inputs=(value,), outputs=(variable.index,))
         return replace(
@@ -146,9 +191,4 @@ class _Resolver:
 
     def values(self, indices: Sequence[int]) -> tuple[int, ...]:
         """Return `indices` without those of handles."""
-        return tuple(self.real(indices))
-
-    def real(self, indices: Sequence[int]) -> Iterator[int]:
-        for index in indices:
-            if index < 0 or self.graph.tensors[index].dtype != RESOURCE:
-                yield index
+        return tuple(index for index in indices if not self.is_handle(index))

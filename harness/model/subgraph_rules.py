@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from harness.errors import InputError
 from harness.model.graph import Graph, Operator, Subgraph, Tensor
+from harness.support.plural import count_of
 
 Fail = Callable[[str], InputError]
 """Makes the error that names the file."""
@@ -79,18 +80,25 @@ def check_calls(graph: Graph, fail: Fail) -> None:
     for operator in graph.all_operators:
         for position, number in enumerate(operator.calls):
             part = graph.subgraph(number)
+            who = f"operator {operator.index} ({operator.kind})"
+            if -1 in operator.inputs or (operator.kind == "IF" and not operator.inputs):
+                raise fail(f"{who} lacks an input")
+            if operator.kind == "CALL_ONCE" and (operator.inputs or operator.outputs):
+                raise fail(f"{who} has inputs or outputs")
+            if operator.kind == "WHILE" and len(operator.inputs) != len(operator.outputs):
+                raise fail(
+                    f"{who} has {count_of(len(operator.inputs), 'input')} but "
+                    f"{count_of(len(operator.outputs), 'output')}"
+                )
             given = len(operator.inputs) - (operator.kind == "IF")
             taken = len(operator.outputs)
             if operator.kind == "WHILE" and position == 0:
                 taken = 1  # of the condition
             if (len(part.inputs), len(part.outputs)) != (given, taken):
                 raise fail(
-                    f"operator {operator.index} ({operator.kind}) needs {given} inputs and "
-                    f"{taken} outputs of subgraph {number}, which has {len(part.inputs)} and "
-                    f"{len(part.outputs)}"
+                    f"{who} needs {count_of(given, 'input')} and {count_of(taken, 'output')} of "
+                    f"subgraph {number}, which has {len(part.inputs)} and {len(part.outputs)}"
                 )
-            if -1 in operator.inputs or (operator.kind == "IF" and not operator.inputs):
-                raise fail(f"operator {operator.index} ({operator.kind}) lacks an input")
 
 
 def renumbered(part: Subgraph, tensors: int, operators: int) -> Subgraph:

@@ -9,36 +9,29 @@ import tflite
 from harness.errors import InputError
 from harness.model.operator_options import (
     Activation,
-    AddOptions,
+    AxisOptions,
     BatchMatMulOptions,
+    BlockOptions,
     CallOnceOptions,
     ConcatenationOptions,
     Conv2DOptions,
     CumsumOptions,
-    DepthToSpaceOptions,
     DepthwiseConv2DOptions,
-    DivOptions,
     FullyConnectedOptions,
+    FusedOptions,
     GatherOptions,
     GeluOptions,
     IfOptions,
-    L2NormOptions,
     LeakyReluOptions,
     MirrorPadOptions,
-    MulOptions,
     Options,
-    PackOptions,
     Pool2DOptions,
-    ResizeBilinearOptions,
-    ResizeNearestNeighborOptions,
+    ResizeOptions,
     SoftmaxOptions,
-    SpaceToDepthOptions,
     StridedSliceOptions,
-    SubOptions,
     SVDFOptions,
     TransposeConvOptions,
     UnidirectionalSequenceLSTMOptions,
-    UnpackOptions,
     VarHandleOptions,
     WhileOptions,
 )
@@ -49,51 +42,70 @@ OPTIONS: dict[str, type[Options]] = {
     "AVERAGE_POOL_2D": Pool2DOptions,
     "MAX_POOL_2D": Pool2DOptions,
     "FULLY_CONNECTED": FullyConnectedOptions,
-    "ADD": AddOptions,
+    "ADD": FusedOptions,
     "SOFTMAX": SoftmaxOptions,
-    "SUB": SubOptions,
-    "MUL": MulOptions,
+    "SUB": FusedOptions,
+    "MUL": FusedOptions,
     "CUMSUM": CumsumOptions,
-    "DIV": DivOptions,
+    "DIV": FusedOptions,
     "GELU": GeluOptions,
-    "L2_NORMALIZATION": L2NormOptions,
+    "L2_NORMALIZATION": FusedOptions,
     "L2_POOL_2D": Pool2DOptions,
     "CONCATENATION": ConcatenationOptions,
-    "PACK": PackOptions,
-    "UNPACK": UnpackOptions,
+    "PACK": AxisOptions,
+    "UNPACK": AxisOptions,
     "LEAKY_RELU": LeakyReluOptions,
     "STRIDED_SLICE": StridedSliceOptions,
-    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions,
+    "RESIZE_NEAREST_NEIGHBOR": ResizeOptions,
     "TRANSPOSE_CONV": TransposeConvOptions,
     "CALL_ONCE": CallOnceOptions,
     "IF": IfOptions,
     "WHILE": WhileOptions,
     "VAR_HANDLE": VarHandleOptions,
-    "RESIZE_BILINEAR": ResizeBilinearOptions,
+    "RESIZE_BILINEAR": ResizeOptions,
     "MIRROR_PAD": MirrorPadOptions,
-    "DEPTH_TO_SPACE": DepthToSpaceOptions,
-    "SPACE_TO_DEPTH": SpaceToDepthOptions,
+    "DEPTH_TO_SPACE": BlockOptions,
+    "SPACE_TO_DEPTH": BlockOptions,
     "GATHER": GatherOptions,
     "BATCH_MATMUL": BatchMatMulOptions,
     "SVDF": SVDFOptions,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": UnidirectionalSequenceLSTMOptions,
 }
 
+# The schema's names of the options in a class that several operators share.
+_SCHEMA_NAMES: dict[str, str] = {
+    "ADD": "AddOptions",
+    "DEPTH_TO_SPACE": "DepthToSpaceOptions",
+    "DIV": "DivOptions",
+    "L2_NORMALIZATION": "L2NormOptions",
+    "MUL": "MulOptions",
+    "PACK": "PackOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "SPACE_TO_DEPTH": "SpaceToDepthOptions",
+    "SUB": "SubOptions",
+    "UNPACK": "UnpackOptions",
+}
+
 # Options that a file may omit; these are the defaults of TFLM's parsers.
 DEFAULTS: dict[str, Options] = {
-    "ADD": AddOptions(Activation.NONE),
-    "SUB": SubOptions(Activation.NONE),
-    "MUL": MulOptions(Activation.NONE),
-    "DIV": DivOptions(Activation.NONE),
+    "ADD": FusedOptions(Activation.NONE),
+    "SUB": FusedOptions(Activation.NONE),
+    "MUL": FusedOptions(Activation.NONE),
+    "DIV": FusedOptions(Activation.NONE),
     "GELU": GeluOptions(approximate=False),
-    "L2_NORMALIZATION": L2NormOptions(Activation.NONE),
-    "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighborOptions(
-        align_corners=False, half_pixel_centers=False
-    ),
-    "RESIZE_BILINEAR": ResizeBilinearOptions(align_corners=False, half_pixel_centers=False),
+    "L2_NORMALIZATION": FusedOptions(Activation.NONE),
+    "RESIZE_NEAREST_NEIGHBOR": ResizeOptions(align_corners=False, half_pixel_centers=False),
+    "RESIZE_BILINEAR": ResizeOptions(align_corners=False, half_pixel_centers=False),
     "GATHER": GatherOptions(axis=0, batch_dims=0),
     "BATCH_MATMUL": BatchMatMulOptions(adj_x=False, adj_y=False),
 }
+
+
+def schema_name(kind: str) -> str | None:
+    """Return the schema's name of the options of an operator of this `kind`, if it has options."""
+    options = OPTIONS.get(kind)
+    return None if options is None else _SCHEMA_NAMES.get(kind, options.__name__)
 
 
 def read_options(
@@ -107,15 +119,14 @@ def read_options(
 
     `text` decodes a string of the file, `fail` makes an error that names the file.
     """
-    options = OPTIONS.get(kind)
-    if options is None:
+    options, name = OPTIONS.get(kind), schema_name(kind)
+    if options is None or name is None:
         return None
     union = table.BuiltinOptions()
     if union is None or table.BuiltinOptionsType() == 0:
         if kind in DEFAULTS:
             return DEFAULTS[kind]
         raise fail(f"{who} has no options")
-    name = options.__name__
     if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):
         raise fail(f"{who} has the options of another operator")
     source = getattr(tflite, name)()

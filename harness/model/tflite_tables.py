@@ -1,11 +1,12 @@
 """Reads vectors, strings and tables of a flatbuffer whose content nobody has checked."""
 
 import re
+from collections import Counter
 from typing import Any
 
 from harness.errors import InputError
 
-MAX_TABLES = 20_000  # operators or tensors
+MAX_TABLES = 20_000  # operators, or tensors, of the whole file
 _NEEDED = re.compile(r"at least ([0-9]{1,18}) bytes")  # in the text of struct.error
 
 
@@ -22,6 +23,7 @@ class TableReader:
         self.part = ""
         self.place = "its header"
         self.budget = 2 * len(data) + 1024
+        self.read: Counter[str] = Counter()  # tables, by what they are
 
     def fail(self, what: str, remedy: str = "convert or download it again") -> InputError:
         """Return the error that names the file."""
@@ -37,9 +39,14 @@ class TableReader:
         return f"{self.place} has an invalid offset; the file has {len(self.data):,} bytes"
 
     def tables(self, length: int, what: str) -> range:
-        """Return the indices of a vector of `length` tables."""
-        if length > MAX_TABLES:
-            raise self.fail(f"has {length} {what}; at most {MAX_TABLES} are supported")
+        """Return the indices of a vector of `length` tables.
+
+        The limit is for all such vectors of the file together: many subgraphs may share one vector.
+        """
+        self.read[what] += length
+        if self.read[what] > MAX_TABLES:
+            self.part = ""
+            raise self.fail(f"has {self.read[what]} {what}; at most {MAX_TABLES} are supported")
         return range(length)
 
     def spend(self, length: int) -> None:

@@ -1,6 +1,7 @@
 """Generated C, compiled for this machine with CMSIS-NN's kernels in plain C, against TFLM."""
 
 import ctypes
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.engines.cmsis_nn.cmsis_nn_engine import CmsisNN
 from harness.engines.cmsis_nn.cmsis_nn_sources import find_tree
-from harness.engines.registry import find_engine
 from harness.golden import tflm_kernels
 from harness.model.graph import Graph, Tensor
 from harness.model.tensor_block import pack
@@ -43,8 +44,10 @@ _M_MMAP_THRESHOLD = -3  # of malloc.h
 ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
-# Undefined behaviour in kernels of our own ends the process.
+# Undefined behaviour in kernels of our own ends the process. AddressSanitizer must be loaded
+# before Python: `make fuzz-memory` does that, and then it watches CMSIS-NN and generated code, too.
 _CHECKED = ("-fsanitize=undefined", "-fno-sanitize-recover=all")
+_MEMORY = ("-fsanitize=address",) if "libasan" in os.environ.get("LD_PRELOAD", "") else ()
 
 
 class HostTensor(ctypes.Structure):
@@ -60,19 +63,22 @@ class Host:
         self.directory = directory
         self.cc = compiler()
         tree = find_tree()
+        self.engine = CmsisNN(tree.root)  # looks for no package, which takes time
         includes = [NN, tree.root / "Include", *([tree.core_include] if tree.core_include else [])]
-        self.flags = ["-fPIC", "-D__GNUC_PYTHON__", "-D__RESTRICT=__restrict"]
+        self.flags = [*_MEMORY, "-fPIC", "-D__GNUC_PYTHON__", "-D__RESTRICT=__restrict"]
         self.flags += [f"-I{NN}", *(f"-isystem{folder}" for folder in includes[1:])]
         own = list(NN.glob("*.c"))
         with ThreadPoolExecutor() as pool:
-            library = pool.map(lambda file: self.compile(file, "-w"), tree.sources(FUNCTIONS))
-            ours = pool.map(lambda file: self.compile(file, *_CHECKED), own)
+            library = pool.map(
+                lambda file: self.compile(file, "-O1", "-w"), tree.sources(FUNCTIONS)
+            )
+            ours = pool.map(lambda file: self.compile(file, "-O1", *_CHECKED), own)
             self.objects = [*library, *ours]
         self.count = 0
 
     def compile(self, source: Path, *flags: str) -> str:
         target = self.directory / f"{source.stem}.o"
-        command = [self.cc, *self.flags, "-O1", *flags, "-c", str(source), "-o", str(target)]
+        command = [self.cc, *self.flags, *flags, "-c", str(source), "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return str(target)
@@ -81,7 +87,7 @@ class Host:
         """Generate, compile with all warnings, link and initialize `model`."""
         self.count += 1
         folder = self.directory / str(self.count)
-        find_engine("cmsis-nn").generate(parse(model, where="test.tflite"), folder, core="host")
+        self.engine.generate(parse(model, where="test.tflite"), folder, core="host")
         loaded = self.link(folder / "model.c")
         loaded.nn_arena_size.restype = ctypes.c_uint32
         assert loaded.nn_init() == 0
@@ -91,7 +97,16 @@ class Host:
         """Compile `source` with all warnings, link it with the kernels, and load it."""
         code = self.compile(source, "-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Werror")
         library = source.with_suffix(".so")
-        command = [self.cc, "-shared", _CHECKED[0], code, *self.objects, "-o", str(library)]
+        command = [
+            self.cc,
+            "-shared",
+            *_MEMORY,
+            _CHECKED[0],
+            code,
+            *self.objects,
+            "-o",
+            str(library),
+        ]
         subprocess.run(command, check=True, capture_output=True)
         return ctypes.CDLL(str(library))
 
@@ -118,16 +133,16 @@ class Host:
         self.count += 1
         folder = self.directory / str(self.count)
         texts = ['#include "nn_kernels.h"\n#include "arm_nnfunctions.h"\n']
-        for number, model in enumerate(models.values()):
-            graph = parse(model, where="test.tflite")
-            find_engine("cmsis-nn").generate(graph, folder, core="host")
+        graphs = {name: parse(model, where=name) for name, model in models.items()}
+        for number, graph in enumerate(graphs.values()):
+            self.engine.generate(graph, folder, core="host")
             texts.append(_OWN_NAMES.sub(rf"m{number}_\1", (folder / "model.c").read_text()))
         (folder / "models.c").write_text("\n".join(texts))
         library = self.link(folder / "models.c")
         different = [
             name
-            for number, (name, model) in enumerate(models.items())
-            if not _agrees(library, f"m{number}_", model, tolerance)
+            for number, (name, graph) in enumerate(graphs.items())
+            if not _agrees(library, f"m{number}_", graph, tolerance)
         ]
         assert not different, f"not what TFLM computes: {different}"
 
@@ -141,13 +156,12 @@ _OWN_NAMES = re.compile(
 
 
 def _agrees(
-    library: ctypes.CDLL, prefix: str, model: bytes, tolerance: tuple[float, float]
+    library: ctypes.CDLL, prefix: str, graph: Graph, tolerance: tuple[float, float]
 ) -> bool:
-    graph = parse(model, where="test.tflite")
     if len(graph.inputs) > 1:
         return _agrees_on_all(library, prefix, graph)
     inputs, starts = samples(graph), starts_of(graph)
-    wanted = tflm(model, inputs, starts)
+    wanted = tflm(graph.source, inputs, starts)
     found = infer(library, inputs, prefix, starts=starts)
     if wanted.dtype == np.float32:
         # What is not a number has other bits on other machines.

@@ -94,3 +94,13 @@ def _retype(b: Builder, dtype: np.dtype[np.generic]) -> None:
             values = np.frombuffer(b.buffers[tensor.buffer], np.int8)
             values = values & 1 if dtype == np.bool_ else values
             b.buffers[tensor.buffer] = values.astype(dtype).tobytes()
+
+
+def any_bias(b: Builder, channels: int, source: int, weights: int, pick: Pick) -> int:
+    """Add a bias; one of four has values at the ends of int32."""
+    index = b.bias(channels, source, weights)
+    if pick(0, 3) == 0:
+        ends = [-(1 << 31), 1 - (1 << 31), (1 << 31) - 1]
+        data = np.array([ends[pick(0, 2)] for _ in range(channels)], np.int32)
+        b.buffers[b.tensors[index].buffer] = data.tobytes()
+    return index

@@ -17,6 +17,7 @@ from tests.support.operator_parts import (
     Ends,
     Make,
     activation,
+    any_bias,
     bytes_of,
     like,
     near,
@@ -343,6 +344,11 @@ def arg(kind: str) -> Make:
 # The rest.
 
 
+def softmax(b: Builder, pick: Pick) -> Ends:
+    source = b.activation(shape(pick, 1, 4), 10 ** (pick(-30, 0) / 10), zero_point(pick))
+    return source, b.softmax(source, beta=(1.0, 1.0, 0.5, 3.0)[pick(0, 3)])
+
+
 def transpose_conv(b: Builder, pick: Pick) -> Ends:
     sizes = [1, pick(1, 6), pick(1, 6), pick(1, 5)]
     window, stride = (pick(1, 4), pick(1, 4)), (pick(1, 3), pick(1, 3))
@@ -360,7 +366,7 @@ def transpose_conv(b: Builder, pick: Pick) -> Ends:
     result = b.activation(wanted, b.suitable(source, weights, summands), zero_point(pick))
     inputs = [numbers(b, wanted), weights, source]
     if pick(0, 1):
-        inputs.append(b.bias(channels, source, weights))
+        inputs.append(any_bias(b, channels, source, weights, pick))
     b.operator(
         "TRANSPOSE_CONV",
         inputs,
@@ -472,6 +478,7 @@ MAKERS: dict[str, Make] = {
     **{kind: reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "ARG_MAX": arg("ARG_MAX"),
     "ARG_MIN": arg("ARG_MIN"),
+    "SOFTMAX": softmax,
     "TRANSPOSE_CONV": transpose_conv,
     "SHAPE": dynamic_batch,
     "mixed": mixed,

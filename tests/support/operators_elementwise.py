@@ -350,6 +350,8 @@ def rows(kind: str) -> Make:
 
     def make(b: Builder, pick: Pick) -> Ends:
         sizes = [*shape(pick, 0, 3), pick(1, 40)]
+        if pick(0, 7) == 0:
+            sizes = [pick(1, 3), pick(100, 4095)]
         source = activation(b, sizes, pick)
         normal = kind == "L2_NORMALIZATION"
         result = b.activation(sizes, 1 / 128 if normal else 1 / 16, 0 if normal else 127)
@@ -453,6 +455,18 @@ MAKERS: dict[str, Make] = {
     "CUMSUM float32": cumsum(FLOAT),
     "PRELU float32": prelu_f32,
 }
+
+
+def gelu(b: Builder, pick: Pick) -> Ends:
+    source = activation(b, (2, 128), pick)
+    own = b.tensors[source].scale[0]
+    result = b.activation((2, 128), near(own, pick), zero_point(pick))
+    b.operator("GELU", [source], [result], "GeluOptions", Approximate=bool(pick(0, 1)))
+    return source, result
+
+
+# TFLM has no kernel for it.
+AGAINST_LITERT: dict[str, Make] = {"GELU": gelu}
 
 
 def chain(b: Builder, source: int) -> int:

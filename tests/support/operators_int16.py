@@ -252,7 +252,7 @@ def softmax(b: Builder, pick: Pick) -> Ends:
 
 
 def softmax_of_int8(b: Builder, pick: Pick) -> Ends:
-    sizes = [pick(1, 4), pick(1, 4), (pick(1, 12), pick(100, 3000))[pick(0, 4) == 0]]
+    sizes = [pick(1, 4), pick(1, 4), (pick(1, 12), pick(100, 8191))[pick(0, 4) == 0]]
     source = b.activation(sizes, 10 ** (pick(-30, 0) / 10), pick(-128, 127))
     result = b.tensor(sizes, scale=1 / 65536, zero_point=-32768, dtype=np.int16)
     beta = (1.0, 1.0, 0.5, 3.0)[pick(0, 3)]
@@ -348,7 +348,7 @@ MAKERS: dict[str, Make] = {
     "TRANSPOSE_CONV": transpose_conv,
     "AVERAGE_POOL_2D": pool("AVERAGE_POOL_2D"),
     "MAX_POOL_2D": pool("MAX_POOL_2D"),
-    **{kind: unary(kind) for kind in ("RELU", "RELU6", "LEAKY_RELU", "LOGISTIC", "TANH")},
+    **{kind: unary(kind) for kind in ("ABS", "RELU", "RELU6", "LEAKY_RELU", "LOGISTIC", "TANH")},
     "SOFTMAX": softmax,
     "SOFTMAX of int8": softmax_of_int8,
     "MEAN": reduction("MEAN"),

@@ -9,6 +9,7 @@ from tests.support.operator_parts import (
     Ends,
     Make,
     activation,
+    any_bias,
     bytes_of,
     like,
     near,
@@ -356,7 +357,7 @@ def any_weights(b: Builder, pick: Pick) -> Ends:
         near(float(np.float32(product * 50 * np.sqrt(inputs))), pick),
         zero_point(pick),
     )
-    bias = b.bias(outputs, source, weights) if pick(0, 1) else -1
+    bias = any_bias(b, outputs, source, weights, pick) if pick(0, 1) else -1
     b.operator(
         "FULLY_CONNECTED",
         [source, weights, bias],
@@ -416,7 +417,12 @@ def batched(kind: str) -> Make:
         result = b.activation([images, *wanted, channels], scale_, zero_point(pick))
         inputs = [source, weights]
         if pick(0, 1):
-            inputs.append(b.bias(channels, source, weights))
+            # CMSIS-NN's kernels take the sums of a real network only.
+            inputs.append(
+                any_bias(b, channels, source, weights, pick)
+                if groups > 1
+                else b.bias(channels, source, weights)
+            )
         name = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
         b.operator(kind, inputs, [result], name, **options)
         return source, result

@@ -3,7 +3,6 @@
 `make fuzz` runs as many graphs of each kind as the variable FUZZ says.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,27 +15,15 @@ from harness.engines.refusal import NetworkRefusedError
 from harness.engines.registry import find_engine
 from harness.golden import tflm_kernels
 from harness.model.tflite_file import parse
-from tests.support import operators_recurrent
+from tests.support import campaign, operators_recurrent
 from tests.support.engine_host import Host, infer, samples
 from tests.support.graphs import RELU, Builder, from_rng
 
-GRAPHS = int(os.environ.get("FUZZ", "5"))
-BATCH = 50
 
-
-@pytest.mark.timeout(30 * GRAPHS + 300)
+@pytest.mark.timeout(campaign.TIMEOUT)
 @pytest.mark.parametrize("kind", operators_recurrent.MAKERS)
 def test_any_recurrent_graph_equals_tflm(host: Host, kind: str) -> None:
-    for first in range(0, GRAPHS, BATCH):
-        seeds = range(first, min(first + BATCH, GRAPHS))
-        host.check_all(
-            {
-                f"{kind}, seed {seed}": operators_recurrent.build(
-                    kind, from_rng(np.random.default_rng(seed))
-                )
-                for seed in seeds
-            }
-        )
+    campaign.check(host, kind, operators_recurrent.build)
 
 
 STARTS = (True, False, True, True, False, False)

@@ -77,11 +77,22 @@ CONVOLUTION: dict[str, Any] = {
     "StrideW": 2,
 }
 UP = (ints(1, 8, 12, 3), int8(3, 2, 2, 2))
+SOFTMAX: dict[str, Any] = {"scale": [1 / 256], "zero_point": [-128]}
+WIDE: dict[str, Any] = {"scale": [1 / 65536], "zero_point": [-32768], "dtype": INT16}
+LOGARITHMS: dict[str, Any] = {"scale": [1 / 16], "zero_point": [127]}
 
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "add, no broadcast": (
         lambda: layer("ADD", int8(3), options="AddOptions"),
         "shapes 1x4x6x2 and 3 do not make 1x4x6x2",
+    ),
+    "add, a constant of scale 0": (
+        lambda: layer("ADD", int8(2), options="AddOptions", change={1: {"scale": [0.0]}}),
+        "input 1 has scale 0",
+    ),
+    "mul, a result of scale 0": (
+        lambda: layer("MUL", int8(2), options="MulOptions", change={2: {"scale": [0.0]}}),
+        "the output has scale 0",
     ),
     "add, a result of another shape": (
         lambda: layer("ADD", int8(2), result=(1, 4, 6, 1), options="AddOptions"),
@@ -194,17 +205,46 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("CAST", change={1: {"dtype": UINT8}}),
         "the output has type uint8; TFLM's CAST takes int8, int16",
     ),
+    "cast, empty": (
+        lambda: layer("CAST", sizes=EMPTY, change={1: {"dtype": INT32}}),
+        "input 0 is empty",
+    ),
+    "fill, two types": (
+        lambda: layer("FILL", ints(*SIZES), order=(1, 0), change={2: {"dtype": INT32}}),
+        "input 1 has type int8, the output int32; TFLM takes the same type",
+    ),
+    "fill, type": (
+        lambda: layer(
+            "FILL", ints(*SIZES), order=(1, 0), change={0: {"dtype": INT16}, 2: {"dtype": INT16}}
+        ),
+        "input 1 has type int16; TFLM's FILL takes int8, int32, float32",
+    ),
+    "fill, empty": (
+        lambda: layer("FILL", ints(*EMPTY), sizes=(), order=(1, 0), result=EMPTY),
+        "the output is empty",
+    ),
+    "prelu, int16": (
+        lambda: layer(
+            "PRELU", np.zeros(2, np.int16), change={0: {"dtype": INT16}, 2: {"dtype": INT16}}
+        ),
+        "input 0 has type int16, for which only TFLM has PRELU; use int8, float32",
+    ),
     "fill, shape": (
         lambda: layer("FILL", ints(1, 2), order=(1, 0)),
         "does not have the shape of input 0",
     ),
+    "zeros like, two types": (
+        lambda: layer("ZEROS_LIKE", change={1: {"dtype": INT32}}),
+        "the output has type int32, the input int8",
+    ),
+    "zeros like, empty": (lambda: layer("ZEROS_LIKE", sizes=EMPTY), "input 0 is empty"),
     "fill, value": (
         lambda: layer("FILL", ints(*SIZES), order=(1, 0)),
         "the value is not a scalar",
     ),
     "zeros like, type": (
         lambda: layer("ZEROS_LIKE", change={0: {"dtype": INT16}, 1: {"dtype": INT16}}),
-        "the output has type int16",
+        "input 0 has type int16; TFLM's ZEROS_LIKE takes int8, int32, int64, float32",
     ),
     "add n, scales": (
         lambda: layer("ADD_N", int8(*SIZES), change={1: {"scale": [0.2]}}),
@@ -607,6 +647,33 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "matrices, depth": (
         lambda: layer("BATCH_MATMUL", int8(40000, 2), sizes=(1, 40000), result=(1, 2)),
         "it adds 40000 products; 33025 are supported",
+    ),
+    "softmax, depth": (
+        lambda: layer("SOFTMAX", sizes=(1, 8192), change={1: SOFTMAX}, options="SoftmaxOptions"),
+        "the last axis has 8192 values; at most 8191 are supported",
+    ),
+    "softmax to int16, depth": (
+        lambda: layer("SOFTMAX", sizes=(1, 8192), change={1: WIDE}, options="SoftmaxOptions"),
+        "the last axis has 8192 values; at most 8191 are supported",
+    ),
+    "logarithm of softmax, depth": (
+        lambda: layer("LOG_SOFTMAX", sizes=(1, 4096), change={1: LOGARITHMS}),
+        "the last axis has 4096 values; TFLM's LOG_SOFTMAX adds up to 4095 exponentials",
+    ),
+    "groups, window": (
+        lambda: layer(
+            "CONV_2D",
+            int8(2, 3, 21932, 1),
+            sizes=(1, 1, 1, 2),
+            options="Conv2DOptions",
+            StrideH=1,
+            StrideW=1,
+        ),
+        "a window holds 65796 values; 65793 are supported",
+    ),
+    "transposed, window": (
+        lambda: layer("TRANSPOSE_CONV", UP[0], int8(3, 3, 10966, 2), **CONVOLUTION),
+        "a window holds 65796 values; 65793 are supported",
     ),
     "update, too large": (
         lambda: layer("DYNAMIC_UPDATE_SLICE", int8(1, 5, 6, 2), ints(0, 0, 0, 0)),

@@ -3,33 +3,19 @@
 `make fuzz` runs as many graphs of each kind as the variable FUZZ says.
 """
 
-import os
-
 import numpy as np
 import pytest
 
 from harness.model.tflite_file import parse
-from tests.support import operators_state
+from tests.support import campaign, operators_state
 from tests.support.engine_host import Host, infer, samples, tflm
-from tests.support.graphs import Builder, from_rng
-
-GRAPHS = int(os.environ.get("FUZZ", "5"))
-BATCH = 50
+from tests.support.graphs import Builder
 
 
-@pytest.mark.timeout(30 * GRAPHS + 300)
+@pytest.mark.timeout(campaign.TIMEOUT)
 @pytest.mark.parametrize("kind", operators_state.MAKERS)
 def test_any_graph_with_state_equals_tflm(host: Host, kind: str) -> None:
-    for first in range(0, GRAPHS, BATCH):
-        seeds = range(first, min(first + BATCH, GRAPHS))
-        host.check_all(
-            {
-                f"{kind}, seed {seed}": operators_state.build(
-                    kind, from_rng(np.random.default_rng(seed))
-                )
-                for seed in seeds
-            }
-        )
+    campaign.check(host, kind, operators_state.build)
 
 
 def running_sum() -> bytes:
@@ -59,6 +45,17 @@ def test_a_variable_that_nothing_uses_takes_no_memory() -> None:
     b.variable((1, 4), 1.0, 5)
     graph = parse(b.build([source], [b.softmax(source)]), where="small")
     assert not graph.variables
+
+
+def test_an_initialization_without_a_state_does_nothing(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    number, once = b.part()
+    inner, part = b.part()
+    once.operator("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=inner)
+    part.softmax(part.tensor((1, 4), data=np.zeros((1, 4), np.int8), scale=0.1, zero_point=0))
+    b.operator("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=number)
+    host.check_all({"no state": b.build([source], [b.softmax(source)])})
 
 
 def test_inputs_that_nothing_reads_and_that_are_outputs_run(host: Host) -> None:

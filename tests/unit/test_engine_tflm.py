@@ -21,6 +21,7 @@ from harness.harness_toml import read_settings
 from harness.image.build import Image, build_image
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import Model, find_model, load_model
+from harness.model.tflite_file import variables_made
 from harness.runs.link_run import Run
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
@@ -202,6 +203,34 @@ def test_tflm_is_quoted_where_it_does_not_take_the_network(
 def test_an_operator_without_kernel_is_named(target: Target, tree: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no kernel for SOFTMAX: tflite::Register_SOFTMAX"):
         build(target, softmax(tmp_path / "soft"), tree, tmp_path)
+
+
+@needs_gxx
+def test_an_operator_without_kernel_in_a_branch_is_named_with_its_layer(
+    target: Target, tree: Path, tmp_path: Path
+) -> None:
+    b = Builder()
+    flag, source = b.tensor((1,), dtype=np.bool_), b.activation((1, 4), 0.1, 0)
+    number, part = b.part()
+    given = part.activation((1, 4), 0.1, 0)
+    part.ends = ([given], [part.softmax(given)])
+    result = b.activation((1, 4), 1 / 256, -128)
+    options = {"ThenSubgraphIndex": number, "ElseSubgraphIndex": number}
+    b.operator("IF", [flag, source], [result], "IfOptions", **options)
+    model = write_model(tmp_path / "branch", b.build([source, flag], [result]))
+    with pytest.raises(InputError, match=r"layer 1 \(SOFTMAX, .*: has no kernel for SOFTMAX"):
+        build(target, model, tree, tmp_path)
+
+
+def test_variables_of_all_subgraphs_count() -> None:
+    """TFLM prepares also a subgraph that nothing runs."""
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    for name in ("one", "two"):
+        _, other = b.part()
+        handle(other, name)
+    assign(b, handle(b, "one"), source)
+    assert len(variables_made(b.build([source], [b.softmax(source)]), where="test")) == 2
 
 
 @needs_gxx

@@ -8,22 +8,18 @@ import pytest
 from harness.errors import InputError
 from harness.golden import interpreters, litert_kernels, oracle
 from harness.model.tflite_file import parse
+from tests.support import operators_elementwise
 from tests.support.engine_host import Host, samples
 from tests.support.graphs import Builder, from_rng
 from tests.support.interpreters import needs_litert
-from tests.support.operator_parts import activation, near, zero_point
 
 GRAPHS = int(os.environ.get("FUZZ", "5"))
 
 
 def gelu(seed: int) -> bytes:
     pick = from_rng(np.random.default_rng(seed))
-    b = Builder()
-    source = activation(b, (2, 128), pick)
-    own = b.tensors[source].scale[0]
-    result = b.activation((2, 128), near(own, pick), zero_point(pick))
-    approximate = bool(pick(0, 1))
-    b.operator("GELU", [source], [result], "GeluOptions", Approximate=approximate)
+    b = Builder(np.random.default_rng(pick(0, 1 << 30)))
+    source, result = operators_elementwise.gelu(b, pick)
     return b.build([source], [result])
 
 
@@ -54,6 +50,21 @@ def test_the_rest_of_the_network_must_be_proven() -> None:
     network = b.build([source, 3], [result])
     with pytest.raises(InputError, match=r"PRELU.* TFLM has no kernel for GELU"):
         oracle.source(network)
+
+
+@needs_litert
+def test_a_branch_with_gelu_is_refused_with_the_reason() -> None:
+    b = Builder()
+    flag = b.tensor((1,), dtype=np.bool_)
+    source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 4), 0.1, 0)
+    number, part = b.part()
+    ends = part.activation((1, 4), 0.1, 0), part.activation((1, 4), 0.1, 0)
+    part.operator("GELU", ends[:1], ends[1:], "GeluOptions")
+    part.ends = (ends[:1], ends[1:])
+    options = {"ThenSubgraphIndex": number, "ElseSubgraphIndex": number}
+    b.operator("IF", [flag, source], [result], "IfOptions", **options)
+    with pytest.raises(InputError, match=r"\(IF\) was not compared.* no kernel for GELU"):
+        oracle.source(b.build([flag, source], [result]))
 
 
 def test_without_litert_the_error_names_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:

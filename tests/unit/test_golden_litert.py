@@ -27,12 +27,13 @@ from harness.golden import (
 )
 from harness.golden.interpreters import LITERT
 from harness.golden.one_operator import SingleOperators
-from harness.golden.tflm_arithmetic import EQUAL, FAMILIES, unproven
+from harness.golden.proven_operators import EQUAL, unproven
+from harness.golden.tflm_arithmetic import FAMILIES
 from harness.model import quantized_multiplier
 from harness.model.folder import load_model
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
-from harness.model.tflite_options import OPTIONS
+from harness.model.tflite_options import schema_name
 from harness.support.uncaught import explain
 from tests.support import operators
 from tests.support.engine_host import samples
@@ -485,9 +486,7 @@ def test_stored_golden_needs_no_interpreter(
 def test_a_wrong_number_of_inputs_does_not_end_the_harness(kind: str, inputs: int) -> None:
     b = Builder()
     source, result = (b.activation((1, 4), 0.1, 0) for _ in range(2))
-    b.operator(
-        kind, [source] * inputs, [result], OPTIONS[kind].__name__ if kind in OPTIONS else None
-    )
+    b.operator(kind, [source] * inputs, [result], schema_name(kind))
     graph = parse(b.build([source], [result]), where="test.tflite")
     assert isinstance(unproven(graph), str)
 

@@ -73,6 +73,24 @@ def many_runs(b: Builder) -> None:
         _, part = b.part()
 
 
+def initializes_with_a_value(b: Builder) -> None:
+    number, part = b.part()
+    given = part.activation((1, 4), 0.1, 0)
+    part.ends = ([given], [given])
+    source = b.activation((1, 4), 0.1, 0)
+    ends = (b.operators[0][2], [source])
+    b.operator("CALL_ONCE", *ends, "CallOnceOptions", InitSubgraphIndex=number)
+
+
+def uneven_loop(b: Builder) -> None:
+    number, part = b.part()
+    given = [part.tensor((1,), dtype=np.bool_) for _ in range(2)]
+    part.ends = (given, given[:1])
+    options = {"CondSubgraphIndex": number, "BodySubgraphIndex": number}
+    result = b.tensor((1,), dtype=np.bool_)
+    b.operator("WHILE", [0, 0], [result], "WhileOptions", **options)
+
+
 def missing_end(b: Builder) -> None:
     b.parts[0].ends = (b.parts[0].ends[0], [99])
 
@@ -93,8 +111,10 @@ def constant_end(b: Builder) -> None:
         (runs_itself, "subgraph 1 runs itself"),
         (runs_the_network, "subgraph 0 runs itself"),
         (many_runs, "operators in its subgraphs; at most 20,000 are supported"),
-        (inputs(0, 0, 1, 2), "needs 3 inputs and 1 outputs of subgraph 1, which has 4 and 1"),
-        (inputs(), "needs -1 inputs and 1 outputs of subgraph 1"),
+        (inputs(0, 0, 1, 2), "needs 3 inputs and 1 output of subgraph 1, which has 4 and 1"),
+        (inputs(), "operator 0 (IF) lacks an input"),
+        (initializes_with_a_value, "operator 1 (CALL_ONCE) has inputs or outputs"),
+        (uneven_loop, "operator 1 (WHILE) has 2 inputs but 1 output"),
         (inputs(0, 0, 1, 2, -1), "operator 0 (IF) lacks an input"),
         (missing_end, "subgraph 1: the graph refers to tensor 99 of"),
         (constant_end, "subgraph 1: the graph's input, tensor"),
@@ -108,6 +128,18 @@ def test_more_subgraphs_than_a_network_has_are_refused() -> None:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)
     assert "has 5000 subgraphs" in refused(b.build([source], [source], subgraphs=5000))
+
+
+def test_the_file_has_a_limit_of_tensors_not_each_subgraph(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = branched(lambda _: None)
+    first, second = (
+        sum(each.place[0] == n for each in parse(data, where="").tensors) for n in (0, 1)
+    )
+    monkeypatch.setattr("harness.model.tflite_tables.MAX_TABLES", first + second)
+    parse(data, where="")
+    monkeypatch.setattr("harness.model.tflite_tables.MAX_TABLES", first + second - 1)
+    what = refused(data)
+    assert what == f"has {first + second} tensors; at most {first + second - 1} are supported"
 
 
 # Resource variables
@@ -145,23 +177,76 @@ def no_handle(b: Builder) -> None:
 
 
 def without_maker(b: Builder) -> None:
-    """Have READ_VARIABLE take a handle that is an input of nothing."""
-    b.operators[1] = ("READ_VARIABLE", [0], *b.operators[1][2:])
+    """Have READ_VARIABLE take a handle that is a constant."""
+    other = b.tensor((), data=np.zeros((), RESOURCE))
+    b.operators[1] = ("READ_VARIABLE", [other], *b.operators[1][2:])
+
+
+def softmax_of_a_handle(b: Builder) -> None:
+    b.operator("SOFTMAX", [1], [b.activation((1, 4), 0.1, 0)], "SoftmaxOptions", Beta=1.0)
 
 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (reassign(1), "operator 1 (READ_VARIABLE) has 0 inputs and 1 outputs"),
-        (reassign(2, 1), "operator 2 (ASSIGN_VARIABLE) has 1 inputs and 0 outputs"),
+        (reassign(1), "operator 1 (READ_VARIABLE) has 0 inputs and 1 output"),
+        (reassign(2, 1), "operator 2 (ASSIGN_VARIABLE) has 1 input and 0 outputs"),
         (reassign(2, 1, -1), "operator 2 (ASSIGN_VARIABLE) has 2 inputs"),
         (longer, "uses the variable 'kept' of 4 bytes (int8) for 5 bytes (int8)"),
         (never_assigned, "uses the variable 'kept', which nothing assigns"),
-        (without_maker, "takes tensor 0 for a handle, but no VAR_HANDLE made it"),
+        (without_maker, "takes tensor 3 for a handle, but no VAR_HANDLE made it"),
+        (reassign(1, 0), "operator 1 (READ_VARIABLE): tensor 0 is not a handle"),
+        (reassign(2, 1, 1), "operator 2 (ASSIGN_VARIABLE): tensor 1 is a handle and not a value"),
+        (softmax_of_a_handle, "operator 3 (SOFTMAX) takes or makes a handle of a variable"),
     ],
 )
 def test_variables_that_make_no_sense_are_refused(change: Change, what: str) -> None:
     assert what in refused(stored(change))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "taken", "what"),
+    [
+        ("ASSIGN_VARIABLE", 2, 1, "operator 0 (ASSIGN_VARIABLE) has 2 inputs and 1 output"),
+        ("READ_VARIABLE", 0, 1, "operator 0 (READ_VARIABLE) has 0 inputs and 1 output"),
+        ("READ_VARIABLE", 1, 1, "operator 0 (READ_VARIABLE): tensor 0 is not a handle"),
+        ("VAR_HANDLE", 1, 1, "operator 0 (VAR_HANDLE) has 1 input and 1 output"),
+        ("VAR_HANDLE", 0, 1, "operator 0 (VAR_HANDLE): tensor 1 is not a handle"),
+    ],
+)
+def test_operators_of_variables_without_a_handle_are_refused(
+    kind: str, given: int, taken: int, what: str
+) -> None:
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    result = b.activation((1, 4), 0.1, 0)
+    options = {"VAR_HANDLE": "VarHandleOptions"}.get(kind)
+    b.operator(kind, [source] * given, [result] * taken, options)
+    assert what in refused(b.build([source], [result]))
+
+
+@pytest.mark.parametrize(
+    ("is_output", "what"),
+    [
+        (True, "is a handle of a variable, but an input or output of the graph"),
+        (False, "have the same value, but only one is a handle"),
+    ],
+)
+def test_a_handle_that_leaves_the_network_is_refused(is_output: bool, what: str) -> None:
+    b = Builder()
+    source = b.activation((1, 4), 0.1, 0)
+    own = handle(b, "kept")
+    if is_output:
+        result = own
+    else:
+        number, part = b.part()
+        given = part.activation((1, 4), 0.1, 0)
+        part.ends = ([given], [given])
+        condition = b.tensor((1,), data=np.array([True]))
+        options = {"ThenSubgraphIndex": number, "ElseSubgraphIndex": number}
+        result = b.activation((1, 4), 0.1, 0)
+        b.operator("IF", [condition, own], [result], "IfOptions", **options)
+    assert what in refused(b.build([source], [result]))
 
 
 def test_a_handle_of_two_variables_is_refused() -> None:

@@ -164,6 +164,35 @@ def test_int4_weights_that_tflm_refuses_are_unpacked_and_its_golden_says_so() ->
     np.testing.assert_array_equal(golden, again)
 
 
+@needs_tflm
+@pytest.mark.parametrize("refused", [(True, True), (True, False), (False, True)])
+def test_int4_weights_of_a_branch_are_unpacked(refused: tuple[bool, bool]) -> None:
+    in_network, in_branch = refused
+    b = Builder()
+    flag = b.tensor((1,), dtype=np.bool_)
+    source = b.activation((1, 8), 0.1, 3)
+    number, part = b.part()
+    given = part.activation((1, 8), 0.1, 3)
+    inner = part.dense(given, 5, per_channel=in_branch, bias=False)
+    operators_int4.pack(part, part.operators[-1][1][1])
+    part.ends = ([given], [inner])
+    now = b.dense(source, 8, per_channel=in_network, bias=False)
+    operators_int4.pack(b, b.operators[-1][1][1])
+    result = b.activation((1, 5), 0.1, 0)
+    options = {"ThenSubgraphIndex": number, "ElseSubgraphIndex": number}
+    b.operator("IF", [flag, now], [result], "IfOptions", **options)
+    graph = parse(b.build([flag, source], [result]), where="test.tflite")
+    assert int4_unpacking.note(graph)
+    unpacked = parse(int4_unpacking.unpacked(graph), where="test.tflite")
+    for before, after in zip(graph.tensors, unpacked.tensors, strict=True):
+        assert not after.int4
+        assert (before.data is None) == (after.data is None)
+        if before.data is not None:
+            np.testing.assert_array_equal(after.data, before.data)
+    inputs = [np.ones((1, 1), np.bool_), np.ones((1, 1, 8), np.int8)]
+    assert tflm_kernels.compute(graph.source, inputs, [])[0].shape == (1, 1, 5)
+
+
 def test_int4_weights_that_tflm_unpacks_stay_as_they_are() -> None:
     assert int4_unpacking.note(parse(dense_int4(per_channel=False), where="test.tflite")) == ""
 

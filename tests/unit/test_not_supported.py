@@ -31,6 +31,12 @@ def test_a_reason_is_for_a_kernel_of_tflm_that_is_not_here() -> None:
     assert not NOT_HERE.keys() & LOWERINGS.keys()
 
 
+def test_a_custom_operator_is_named_as_such() -> None:
+    """TFLM has kernels of some, such as those of its audio preprocessor."""
+    for kind in ("CUSTOM:SignalWindow", "CUSTOM:TFLite_Detection_PostProcess"):
+        assert reason(kind) == "it is a custom operator, and the engine has none"
+
+
 def test_what_tflm_does_not_have_says_so() -> None:
     for kind in ("POW", "SELECT", "WHERE", "REDUCE_PROD", "SIGN"):
         assert reason(kind) == f"TFLM has no kernel for {kind}"

@@ -35,6 +35,23 @@ def test_tensors_keep_their_index() -> None:
 
 
 @needs_tflm
+def test_golden_repeats_the_values_in_a_branch() -> None:
+    b = Builder()
+    flag = b.tensor((1,), dtype=np.bool_)
+    source, result = b.activation((1, 2, 3), 0.1, 5), b.activation((2, 2, 6), 0.1, 5)
+    number, part = b.part()
+    given, repeated = part.activation((1, 2, 3), 0.1, 5), part.activation((2, 2, 6), 0.1, 5)
+    part.operator("TILE", [given, numbers(part, (2, 1, 2))], [repeated])
+    part.ends = ([given], [repeated])
+    options = {"ThenSubgraphIndex": number, "ElseSubgraphIndex": number}
+    b.operator("IF", [flag, source], [result], "IfOptions", **options)
+    model = b.build([flag, source], [result])
+    (found,) = oracle.answers(model, [np.ones((1, 1), np.bool_), VALUES[None]])
+    np.testing.assert_array_equal(found[0], np.tile(VALUES, (2, 1, 2)))
+    assert oracle.source(model).endswith(", TILE by GATHER")
+
+
+@needs_tflm
 def test_the_source_names_the_replacement() -> None:
     assert oracle.source(tiled(2, 1)).startswith("tflite-micro ")
     assert oracle.source(tiled(2, 1)).endswith(", TILE by GATHER")

@@ -18,9 +18,10 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
-from harness.engines.cmsis_nn.operator_view import OperatorView
+from harness.engines.cmsis_nn.operator_view import QUANTIZED, OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
+from harness.engines.cmsis_nn.subgraphs import without_idle_calls
 from harness.engines.cmsis_nn.variables import assigned_directly, may_share, resources
 from harness.engines.generated import Generated, LayerInfo
 from harness.engines.refusal import LayerRefusedError, refused
@@ -35,7 +36,6 @@ from harness.support.whole_files import unwritable
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "CAST", "DEQUANTIZE", "QUANTIZE"})
 # The engine has these for int8 and int16 alone.
 _WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-_QUANTIZED = (np.dtype(np.int8), np.dtype(np.int16))
 _WITHOUT_SCALE = (np.dtype(np.bool_), np.dtype(np.int32))
 
 
@@ -62,7 +62,7 @@ class CmsisNN:
         tree = find_tree(self._directory)
         extension = extension_of(core)
         features = CoreFeatures(extension, _kernel_sums(tree) if extension is Extension.MVE else 0)
-        graph = assigned_directly(without_shape_arithmetic(graph))
+        graph = assigned_directly(without_shape_arithmetic(without_idle_calls(graph)))
         addresses = _addresses(graph)
         layers, refusals = _lower(graph, addresses, features)
         try:
@@ -131,7 +131,7 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
                 "and no layer quantizes it",
                 FULL_INTEGER,
             )
-        if tensor.dtype not in {*_QUANTIZED, *_WITHOUT_SCALE} and not converts:
+        if tensor.dtype not in {*QUANTIZED, *_WITHOUT_SCALE} and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(
@@ -179,6 +179,8 @@ def _lower(
                 layer = replace(layer, alias=None, call=call, status=False)
             else:
                 addresses[output] = addresses[source]
+                if root is not None:
+                    roots[output] = root
         layers[operator.index] = replace(layer, macs=layer.macs + _inner_macs(view, layers))
     if refusals:
         return [], sorted(refusals, key=lambda refusal: refusal.operator.index)

@@ -17,12 +17,7 @@ from harness.engines.cmsis_nn.loops import LoopAxis
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
-from harness.model.operator_options import (
-    Activation,
-    ConcatenationOptions,
-    PackOptions,
-    UnpackOptions,
-)
+from harness.model.operator_options import Activation, AxisOptions, ConcatenationOptions
 
 _MANY = 1 << 16
 _MOST_PIECES = 10  # kMaxInputNum of TFLM's concatenation.cc
@@ -66,7 +61,7 @@ def concatenation(view: OperatorView) -> Layer:
 def pack(view: OperatorView) -> Layer:
     """Lower PACK: inputs of the same shape along a new axis."""
     view.check_arity(1, _MANY)
-    options = cast("PackOptions", view.operator.options)
+    options = cast("AxisOptions", view.operator.options)
     pieces, result = _pieces(view)
     axis = view.normalized_axis(options.axis, len(pieces[0].shape) + 1)
     for tensor in pieces:
@@ -92,7 +87,7 @@ def split_v(view: OperatorView) -> Layer:
 def unpack(view: OperatorView) -> Layer:
     """Lower UNPACK: one output for each position along an axis, which is removed."""
     view.check_arity(1, 1, outputs=None)
-    options = cast("UnpackOptions", view.operator.options)
+    options = cast("AxisOptions", view.operator.options)
     source, _ = view.source_and_result(0)
     axis = view.normalized_axis(options.axis, len(source.shape))
     count = source.shape[axis]

@@ -19,13 +19,7 @@ from harness.engines.cmsis_nn.pairs import (
     refuse_quantized,
     result_term,
 )
-from harness.model.operator_options import (
-    Activation,
-    AddOptions,
-    DivOptions,
-    MulOptions,
-    SubOptions,
-)
+from harness.model.operator_options import Activation, FusedOptions
 from harness.model.quantized_multiplier import (
     add_parameters,
     multiplier,
@@ -42,7 +36,7 @@ _DIV_SHIFTS = (-25, 22)
 
 def add(view: OperatorView) -> Layer:
     """Lower ADD. As in TFLM, a sum of int32 ignores the fused activation."""
-    options = cast("AddOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     pair = operands(view, _ALL)
     if pair.result.dtype == np.int8:
         return _sum(pair, options.fused_activation_function, 1)
@@ -52,7 +46,7 @@ def add(view: OperatorView) -> Layer:
 
 def sub(view: OperatorView) -> Layer:
     """Lower SUB."""
-    options = cast("SubOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     pair = operands(view, _ALL)
     if pair.result.dtype == np.int8:
         return _sum(pair, options.fused_activation_function, -1)
@@ -77,7 +71,7 @@ def _sum(pair: Operands, activation: Activation, sign: int) -> Layer:
 
 def mul(view: OperatorView) -> Layer:
     """Lower MUL."""
-    options = cast("MulOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     pair = operands(view, _ALL)
     if pair.result.dtype != np.int8:
         return plain_pairs(pair, "mul", options.fused_activation_function)
@@ -99,7 +93,7 @@ def div(view: OperatorView) -> Layer:
     Source: div.cc, CalculateOpDataDiv. The published source divides the scales in float32, the
     `tflite-micro` wheel in double.
     """
-    options = cast("DivOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     pair = operands(view, _ALL)
     if pair.result.dtype == np.float32:
         return plain_pairs(pair, "div", options.fused_activation_function)

@@ -13,7 +13,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
-from harness.engines.cmsis_nn.window import Window, WindowAxis, notes
+from harness.engines.cmsis_nn.window import Window, check_products, notes, window_fields
 from harness.model.graph import Tensor
 
 
@@ -27,10 +27,11 @@ def grouped_convolution(view: OperatorView, window: Window, weights: Tensor) -> 
             f"{source.shape[3]} channels are not groups of {depth} for {channels} output channels",
             CONVERT_AGAIN,
         )
+    check_products(view, weights)
     of = view.names.of
     fields = (
-        f".height = {_side(source.shape[1], window.height)}",
-        f".width = {_side(source.shape[2], window.width)}",
+        f".height = {window_fields(source.shape[1], window.height.output, window.height)}",
+        f".width = {window_fields(source.shape[2], window.width.output, window.width)}",
         f".depth = {source.shape[3]}",
         f".channels = {channels}",
         f".groups = {groups}",
@@ -69,9 +70,3 @@ def grouped_convolution(view: OperatorView, window: Window, weights: Tensor) -> 
         repeat=window.batch,
         kernels=frozenset({"nn_grouped_conv_s8.c"}),
     )
-
-
-def _side(size: int, axis: WindowAxis) -> str:
-    """Return a `nn_window_side_t`."""
-    fields = (size, axis.output, axis.size, axis.stride, axis.dilation, axis.before)
-    return f"{{{', '.join(map(str, fields))}}}"

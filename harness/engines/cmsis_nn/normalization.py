@@ -19,17 +19,18 @@ from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
-from harness.model.operator_options import Activation, L2NormOptions, Padding, Pool2DOptions
+from harness.model.operator_options import Activation, FusedOptions, Padding, Pool2DOptions
 from harness.model.quantized_multiplier import INT8_MAX, log_softmax_parameters
 
 _TYPES = ("int8", "float32")
 _MOST_AXES = 4  # of L2_NORMALIZATION in TFLM
 _MOST_SQUARES = 1 << 15  # whose sum fits into 31 bits
+_MOST_EXPONENTIALS = 4095  # whose sum fits into 31 bits; each is 2^19 or less
 
 
 def l2_normalization(view: OperatorView) -> Layer:
     """Lower L2_NORMALIZATION; as in TFLM, the output of int8 has scale 1/128 in any case."""
-    options = cast("L2NormOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     if options.fused_activation_function is not Activation.NONE:
         name = options.fused_activation_function.name
         view.fail(f"the fused activation {name} is not supported, nor in TFLM", "remove it")
@@ -50,6 +51,12 @@ def log_softmax(view: OperatorView) -> Layer:
         return rows_layer(view, "log_softmax")
     if scale(result) != 1 / 16 or zero_point(result) != INT8_MAX:
         view.fail(f"the output has {quantization(result)}, not scale 1/16, zero point 127")
+    if source.shape[-1] > _MOST_EXPONENTIALS:
+        view.fail(
+            f"the last axis has {source.shape[-1]} values; TFLM's LOG_SOFTMAX adds up to "
+            f"{_MOST_EXPONENTIALS} exponentials",
+            "leave the last LOG_SOFTMAX out, or make it smaller",
+        )
     try:
         to_q5, from_q5, least = log_softmax_parameters(scale(source))
     except ValueError as error:

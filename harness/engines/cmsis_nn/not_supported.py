@@ -116,6 +116,8 @@ NOT_HERE: Mapping[str, str] = {
 
 def reason(kind: str) -> str:
     """Return why the engine does not have the operator `kind`."""
+    if kind.startswith("CUSTOM:"):
+        return "it is a custom operator, and the engine has none"
     if kind not in TFLM_KERNELS:
         return f"TFLM has no kernel for {kind}"
     return NOT_HERE.get(kind, "only TFLM has it")

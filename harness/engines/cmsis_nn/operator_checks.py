@@ -7,11 +7,13 @@ import numpy as np
 
 from harness.engines.cmsis_nn.layer import shape
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN, best_remedy
-from harness.engines.cmsis_nn.tflm_limits import RANKS, TYPES
+from harness.engines.cmsis_nn.tflm_limits import ONLY_IN_TFLM, RANKS, TYPES
 from harness.engines.refusal import LayerRefusedError
 from harness.model.graph import Graph, Operator, Tensor
 from harness.support.plural import count_of
 
+# TFLM computes with a constant of scale 0, as the converter makes of int16 zeros.
+_SCALE_MAY_BE_0 = frozenset({"MAXIMUM", "MINIMUM", "MUL"})
 _INT4_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 QUANTIZED = tuple(np.dtype(name) for name in ("int8", "int16"))
 
@@ -151,21 +153,25 @@ class OperatorChecks:
         """Check that `tensor` is not empty and has one scale."""
         if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
             self.fail(f"{what} must have one scale and zero point", QUANTIZE_AGAIN)
-        if not tensor.scale[0] > 0:
+        may_be_0 = tensor.data is not None and self.operator.kind in _SCALE_MAY_BE_0
+        if not tensor.scale[0] > 0 and not (may_be_0 and tensor.scale[0] == 0):
             self.fail(f"{what} has scale 0", QUANTIZE_AGAIN)
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor
 
     def check_type(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
+        """Check `check_stored`, and that an int8 or int16 tensor has one scale."""
+        self.check_stored(tensor, what, types)
+        return self.check_quantized(tensor, what) if tensor.dtype in QUANTIZED else tensor
+
+    def check_stored(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
         """Check that `tensor` is not empty, and has one of the `types` that TFLM takes here."""
-        if str(tensor.dtype) not in types:
-            self.fail_type(
-                f"{what} has type {tensor.dtype}; TFLM's {self.operator.kind} takes "
-                f"{', '.join(types)}"
-            )
-        if tensor.dtype in QUANTIZED:
-            return self.check_quantized(tensor, what)
+        name, kind, known = str(tensor.dtype), self.operator.kind, ", ".join(types)
+        if name in ONLY_IN_TFLM.get(kind, ()):
+            self.fail_type(f"{what} has type {name}, for which only TFLM has {kind}; use {known}")
+        if name not in types:
+            self.fail_type(f"{what} has type {name}; TFLM's {kind} takes {known}")
         if tensor.elements == 0:
             self.fail(f"{what} is empty", "remove the layer")
         return tensor

@@ -155,6 +155,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 # Operators with a lowering of their own for int16. The others copy values of any type, or TFLM
 # does not have them for int16.
 INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "ABS": activations_s16.absolute,
     "ADD": pairs_s16.add,
     "AVERAGE_POOL_2D": window_s16.average_pool_2d,
     "CONV_2D": convolution_s16.conv_2d,
@@ -203,9 +204,5 @@ def unsupported(view: OperatorView) -> NoReturn:
     elif kind == "CUSTOM:TFLite_Detection_PostProcess":
         remedy = "convert the detector without its post-processing, and do it in C"
     elif kind.startswith("CUSTOM:"):
-        why = (
-            "the operator is not supported by engine cmsis-nn: it is a custom operator, and only a "
-            "program with its own kernel runs it"
-        )
         remedy = CUSTOM
     raise LayerRefusedError(view.graph, view.operator, why, remedy, unknown=True)

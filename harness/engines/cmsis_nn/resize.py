@@ -9,17 +9,14 @@ from harness.engines.cmsis_nn.copies import byte_operand
 from harness.engines.cmsis_nn.layer import Array, Call, Layer, Struct, at, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Tensor
-from harness.model.operator_options import (
-    ResizeBilinearOptions,
-    ResizeNearestNeighborOptions,
-)
+from harness.model.operator_options import ResizeOptions
 
 MAX_SIDE = 65535  # pixels of a resized image; the kernel counts rows in uint16_t
 
 
 def resize_nearest_neighbor(view: OperatorView) -> Layer:
     """Lower RESIZE_NEAREST_NEIGHBOR; tables hold each pixel's source position."""
-    options = cast("ResizeNearestNeighborOptions", view.operator.options)
+    options = cast("ResizeOptions", view.operator.options)
     source, result = _image(view)
     of = view.names.of
     rows, columns = (
@@ -44,7 +41,7 @@ def resize_bilinear(view: OperatorView) -> Layer:
     Source: TFLM tensorflow/lite/kernels/internal/reference/resize_bilinear.h,
     ResizeBilinearInteger.
     """
-    options = cast("ResizeBilinearOptions", view.operator.options)
+    options = cast("ResizeOptions", view.operator.options)
     if options.align_corners and options.half_pixel_centers:
         view.fail(
             "it aligns corners and uses half pixel centers, which TFLM rejects",
@@ -109,7 +106,7 @@ def _layer(
     )
 
 
-def _nearest(source: int, result: int, options: ResizeNearestNeighborOptions) -> list[int]:
+def _nearest(source: int, result: int, options: ResizeOptions) -> list[int]:
     """Return the source position of each of `result` pixels, in float32 as TFLM computes it.
 
     Source: resize_nearest_neighbor.h, GetNearestNeighbor.
@@ -130,7 +127,7 @@ def _nearest(source: int, result: int, options: ResizeNearestNeighborOptions) ->
 
 def _side(view: OperatorView, source: int, result: int) -> str:
     """Return a `nn_resize_side_t`."""
-    options = cast("ResizeBilinearOptions", view.operator.options)
+    options = cast("ResizeOptions", view.operator.options)
     whole, parts = source, result
     if options.align_corners and result > 1:
         whole, parts = source - 1, result - 1

@@ -1,6 +1,6 @@
 """The order in which a network's operators run, through its subgraphs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -67,8 +67,3 @@ def _run(graph: Graph, number: int) -> Iterator[Event]:
         yield from _inner(graph, operator)
         reads = operator.outputs if operator.kind == "WHILE" else operator.inputs
         yield Event(0, reads, operator.outputs, operator)
-
-
-def initial_subgraphs(graph: Graph) -> Sequence[int]:
-    """Return the subgraphs that set variables before the first inference."""
-    return [each.calls[0] for each in graph.operators if each.kind == "CALL_ONCE"]

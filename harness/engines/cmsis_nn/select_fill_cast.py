@@ -79,12 +79,13 @@ def fill(view: OperatorView) -> Layer:
         != view.graph.tensors[view.operator.outputs[0]].shape
     ):
         view.fail("the output does not have the shape of input 0, which TFLM rejects")
-    value = view.tensor(1)
-    result = view.graph.tensors[view.operator.outputs[0]]
-    types = ("int8", "int32", "float32")
-    for tensor, what in ((value, "input 1"), (result, "the output")):
-        if str(tensor.dtype) not in types or tensor.dtype != value.dtype or not tensor.elements:
-            view.fail_type(f"{what} has type {tensor.dtype}; TFLM's FILL takes {', '.join(types)}")
+    value = view.check_movable(view.tensor(1), "input 1")
+    result = view.check_movable(view.graph.tensors[view.operator.outputs[0]], "the output")
+    if result.dtype != value.dtype:
+        view.fail(
+            f"input 1 has type {value.dtype}, the output {result.dtype}; TFLM takes the same type",
+            CONVERT_AGAIN,
+        )
     if value.shape:
         view.fail("the value is not a scalar, which TFLM rejects", CONVERT_AGAIN)
     address, constant = view.operand(1)
@@ -96,9 +97,8 @@ def fill(view: OperatorView) -> Layer:
 def zeros_like(view: OperatorView) -> Layer:
     """Lower ZEROS_LIKE; as in TFLM, int8 gets the stored value 0, not the zero point."""
     view.check_arity(1, 1)
-    result = view.check_result_shape(view.tensor(0).shape)
-    if str(result.dtype) not in {"int8", "int32", "float32"} or not result.elements:
-        view.fail_type(f"the output has type {result.dtype}; int8, int32 and float32 are supported")
+    source, result = view.source_and_result(0)
+    view.check_result_shape(source.shape)
     return Layer(
         view.operator,
         notes=(f"{shape(result)}, {result.dtype}",),
@@ -115,10 +115,8 @@ def cast(view: OperatorView) -> Layer:
     if source.data is not None:
         view.fail("input 0 is a constant", "fold constants when converting")
     result = view.check_result_shape(source.shape)
-    for tensor, what in ((source, "input 0"), (result, "the output")):
-        known = [*_CAST_TYPES, *(["bool"] if tensor is source else [])]
-        if str(tensor.dtype) not in known or not tensor.elements:
-            view.fail_type(f"{what} has type {tensor.dtype}; TFLM's CAST takes {', '.join(known)}")
+    view.check_stored(source, "input 0", (*_CAST_TYPES, "bool"))
+    view.check_stored(result, "the output", tuple(_CAST_TYPES))
     notes = (f"{shape(source)}, {source.dtype} to {result.dtype}", quantization(source))
     same = source.dtype == result.dtype
     if same or (source.dtype == np.bool_ and result.dtype == np.int8):

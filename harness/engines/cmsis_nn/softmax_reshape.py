@@ -25,6 +25,8 @@ from harness.model.operator_options import (
 )
 from harness.model.quantized_multiplier import INT8_MIN, INT16_MIN, softmax_parameters
 
+_MAX_DEPTH = 8191  # values; the sum of their exponentials, 2^19 or less each, fits into 32 bits
+
 
 def reshape(view: OperatorView) -> Layer:
     """Lower RESHAPE, SQUEEZE, EXPAND_DIMS: the output has the input's bytes, of any type.
@@ -62,7 +64,6 @@ def softmax(view: OperatorView) -> Layer:
 
 def softmax_to_int16(view: OperatorView) -> Layer:
     """Lower SOFTMAX of int8 with an output of int16. Source: softmax_common.cc."""
-    view.check_arity(1, 1)
     source, result = view.activation(0), view.graph.tensors[view.operator.outputs[0]]
     if not source.shape or source.shape != result.shape:
         view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
@@ -75,6 +76,12 @@ def softmax_to_int16(view: OperatorView) -> Layer:
 
 def _softmax_of_int8(view: OperatorView, source: Tensor, result: Tensor, kernel: str) -> Layer:
     options = cast("SoftmaxOptions", view.operator.options)
+    depth = source.shape[-1]
+    if depth > _MAX_DEPTH:
+        view.fail(
+            f"the last axis has {depth} values; at most {_MAX_DEPTH} are supported",
+            "leave the last SOFTMAX out, or make it smaller",
+        )
     try:
         factor, least = softmax_parameters(options.beta, scale(source))
     except ValueError as error:
@@ -85,7 +92,6 @@ def _softmax_of_int8(view: OperatorView, source: Tensor, result: Tensor, kernel:
         f".diff_min = {least}",
     )
     params = Struct("nn_softmax_params_t", view.names.of("params"), fields)
-    depth = source.shape[-1]
     arguments = (
         f"&{params.name}",
         str(source.elements // depth),

@@ -8,7 +8,7 @@ from harness.engines.cmsis_nn.layer import Call, Layer, Struct, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
-from harness.model.operator_options import DepthToSpaceOptions, SpaceToDepthOptions
+from harness.model.operator_options import BlockOptions
 
 
 def depth_to_space(view: OperatorView) -> Layer:
@@ -45,7 +45,7 @@ def space_to_depth(view: OperatorView) -> Layer:
 
 
 def _block(view: OperatorView) -> int:
-    options = cast("DepthToSpaceOptions | SpaceToDepthOptions", view.operator.options)
+    options = cast("BlockOptions", view.operator.options)
     if options.block_size < 1:
         view.fail(f"the block size {options.block_size} is below 1", CONVERT_AGAIN)
     return options.block_size

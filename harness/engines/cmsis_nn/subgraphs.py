@@ -1,11 +1,29 @@
 """CALL_ONCE, IF and WHILE: a subgraph is a function in C, and its inputs and outputs are copied."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.engines.cmsis_nn.layer import Array, Layer, bytes_array, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
-from harness.model.graph import Subgraph, Tensor
+from harness.model.graph import Graph, Subgraph, Tensor
+
+
+def without_idle_calls(graph: Graph) -> Graph:
+    """Return `graph` without CALL_ONCE, and what only that runs, if there is no state to set."""
+    if graph.variables or not any(each.kind == "CALL_ONCE" for each in graph.all_operators):
+        return graph
+    parts = [
+        replace(part, operators=tuple(each for each in part.operators if each.kind != "CALL_ONCE"))
+        for part in graph.subgraphs
+    ]
+    operators = tuple(each for each in graph.operators if each.kind != "CALL_ONCE")
+    called = {number for operator in operators for number in operator.calls}
+    for part in reversed(parts):  # a subgraph after those that run it
+        if part.number in called:
+            called |= {number for operator in part.operators for number in operator.calls}
+    subgraphs = tuple(part for part in parts if part.number in called)
+    return replace(graph, operators=operators, subgraphs=subgraphs)
 
 
 def call_once(view: OperatorView) -> Layer:

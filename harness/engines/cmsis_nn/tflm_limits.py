@@ -17,6 +17,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "DYNAMIC_UPDATE_SLICE": _MOVED,
     "EMBEDDING_LOOKUP": ("int8", "float32"),
     "EXPAND_DIMS": ("int8", "int16", "float32"),
+    "FILL": ("int8", "int32", "float32"),
     "GATHER": ("int8", "float32"),
     "GATHER_ND": ("int8", "float32"),
     "MIRROR_PAD": ("int8", "float32"),
@@ -37,7 +38,15 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "TILE": ("int8", "float32"),
     "TRANSPOSE": ("int8", "int16", "float32"),
     "UNPACK": _MOVED,
+    "ZEROS_LIKE": ("int8", "int32", "int64", "float32"),
 }
+
+ONLY_IN_TFLM: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("EQUAL", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), ("int64",)),
+    "GREATER": ("int16", "int64"),
+    "PRELU": ("int16",),
+}
+"""Types that TFLM's kernels take, but the engine does not."""
 
 RANKS: Mapping[str, tuple[int, int]] = {
     "BATCH_MATMUL": (2, 5),

@@ -15,7 +15,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
-from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
+from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, check_products, window_axis
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     TransposeConvOptions,
@@ -104,6 +104,7 @@ def _check(
             f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
             CONVERT_AGAIN,
         )
+    check_products(view, weights)
     if min(options.stride_h, options.stride_w) < 1:
         view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", CONVERT_AGAIN)
     if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:

@@ -14,6 +14,9 @@ from harness.model.operator_options import (
 
 # The kernels keep row and column numbers in int16_t.
 MAX_SIDE = 32767
+# Of one window in kernels of this repository: 255 * 128 * 65793, their greatest sum, fits into
+# int32_t.
+MAX_PRODUCTS = 65793
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,22 @@ def window_axis(size: int, window: int, stride: int, dilation: int, padding: Pad
     output = -(-starts // stride)
     padded = max((output - 1) * stride + extent - size, 0)
     return WindowAxis(window, stride, dilation, padded // 2, output)
+
+
+def window_fields(source: int, result: int, axis: WindowAxis) -> str:
+    """Return an `nn_window_t`."""
+    sizes = (source, result, axis.size, axis.stride, axis.dilation, axis.before)
+    return f"{{{', '.join(map(str, sizes))}}}"
+
+
+def check_products(view: OperatorView, weights: Tensor) -> None:
+    """Check that the sum of a window's products fits; axis 0 of `weights` is the channel."""
+    products = weights.elements // weights.shape[0]
+    if products > MAX_PRODUCTS:
+        view.fail(
+            f"a window holds {products} values; {MAX_PRODUCTS} are supported",
+            "make the window smaller",
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from harness.engines.tflm.tflm_tree import TflmTree
 from harness.model.graph import Graph
 from harness.model.tensor_block import size
-from harness.model.tflite_file import operator_kinds
+from harness.model.tflite_file import operator_kinds, variables_made
 
 _BYTES_PER_LINE = 24
 _TEMPLATE = """\
@@ -64,7 +64,7 @@ def render(graph: Graph, tree: TflmTree) -> str:
         output_bytes=size(graph.output_tensors),
         layers=len(graph.operators),
         subgraphs=1 + len(graph.subgraphs),
-        resources=len({each.options for each in graph.all_operators if each.kind == "VAR_HANDLE"}),
+        resources=len(variables_made(graph.source, where=graph.where)),
         state=int(bool(graph.variables)),
         most=most,
         count=len(kinds),

@@ -104,7 +104,7 @@ class Tflm:
 def _check_kernels(graph: Graph, tree: TflmTree) -> None:
     """Raise the `InputError` that names all layers without a kernel."""
     refusals = []
-    for operator in graph.operators:
+    for operator in graph.all_operators:
         try:
             tree.check_kernel(operator.kind)
         except InputError as error:

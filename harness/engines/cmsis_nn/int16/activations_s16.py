@@ -1,4 +1,4 @@
-"""RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH and SOFTMAX in int16."""
+"""ABS, RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH and SOFTMAX in int16."""
 
 import math
 from typing import NamedTuple, cast
@@ -26,6 +26,17 @@ class _Factors(NamedTuple):
     positive: Multiplier
     negative: Multiplier
     sign: int = 1
+
+
+def absolute(view: OperatorView) -> Layer:
+    """Lower ABS. Source: elementwise.cc, AbsEvalQuantized."""
+    source, result = s16.input_and_output(view)
+    s16.check_symmetric(view, source, result)
+    ratio = scale(source) / scale(result)
+    factor = _IDENTITY if ratio == 1 else _factor(view, ratio)
+    # The product with a negative multiplier is rounded as that of the absolute value.
+    factors = _Factors(factor, Multiplier(-factor.value, factor.shift))
+    return _rescale(view, (source, result), factors, 0, (INT16_MIN, INT16_MAX))
 
 
 def relu(view: OperatorView) -> Layer:
@@ -148,6 +159,7 @@ def _to_table_steps(view: OperatorView, source: Tensor) -> Multiplier:
 
 def softmax(view: OperatorView) -> Layer:
     """Lower SOFTMAX over the last axis; the output has scale 1/32768. Source: softmax_common.cc."""
+    view.check_arity(1, 1)
     options = cast("SoftmaxOptions", view.operator.options)
     if view.tensor(0).dtype == np.int8:
         return softmax_to_int16(view)

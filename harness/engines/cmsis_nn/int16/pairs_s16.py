@@ -6,7 +6,7 @@ from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Layer, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import bounds, input_term, operands, result_term
-from harness.model.operator_options import Activation, AddOptions, MulOptions, SubOptions
+from harness.model.operator_options import Activation, FusedOptions
 from harness.model.quantized_multiplier import (
     add_parameters,
     product_multiplier,
@@ -19,13 +19,13 @@ _LEFT_SHIFT = 15  # bits by which ADD and SUB shift their inputs before scaling
 
 def add(view: OperatorView) -> Layer:
     """Lower ADD."""
-    options = cast("AddOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     return _sum(view, options.fused_activation_function, 1)
 
 
 def sub(view: OperatorView) -> Layer:
     """Lower SUB."""
-    options = cast("SubOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     return _sum(view, options.fused_activation_function, -1)
 
 
@@ -50,7 +50,7 @@ def _sum(view: OperatorView, activation: Activation, sign: int) -> Layer:
 
 def mul(view: OperatorView) -> Layer:
     """Lower MUL."""
-    options = cast("MulOptions", view.operator.options)
+    options = cast("FusedOptions", view.operator.options)
     pair = operands(view, _TYPES)
     s16.check_symmetric(view, pair.first, pair.second, pair.result)
     clamp = s16.clamp(view, options.fused_activation_function, pair.result)

@@ -18,13 +18,7 @@ def check_int16(view: OperatorView, tensor: Tensor, what: str) -> Tensor:
     """Check that `tensor` is int16, is not empty, and has one scale."""
     if tensor.dtype != np.int16:
         view.fail(f"{what} has type {tensor.dtype}, but the layer computes in int16", CONVERT_AGAIN)
-    if tensor.scale is None or tensor.zero_point is None or tensor.scale.size != 1:
-        view.fail(f"{what} must have one scale and zero point", CONVERT_AGAIN)
-    if not tensor.scale[0] > 0:
-        view.fail(f"{what} has scale 0", CONVERT_AGAIN)
-    if tensor.elements == 0:
-        view.fail(f"{what} is empty", "remove the layer")
-    return tensor
+    return view.check_quantized(tensor, what)
 
 
 def activation(view: OperatorView, position: int) -> Tensor:

@@ -7,7 +7,7 @@ from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, shape, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
-from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis
+from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis, window_fields
 from harness.model.graph import Tensor
 from harness.model.operator_options import ConvolutionOptions, Pool2DOptions, TransposeConvOptions
 
@@ -47,12 +47,6 @@ class WindowLayer:
             f".height = {window_fields(*sizes[0], self.height)}",
             f".width = {window_fields(*sizes[1], self.width)}",
         )
-
-
-def window_fields(source: int, result: int, axis: WindowAxis) -> str:
-    """Return an `nn_window_t`."""
-    sizes = (source, result, axis.size, axis.stride, axis.dilation, axis.before)
-    return f"{{{', '.join(map(str, sizes))}}}"
 
 
 def window_layer(

@@ -1,0 +1,28 @@
+"""The table of operators: every operator and type that the engine runs is tried by tests."""
+
+from functools import cache
+
+from harness.engines.cmsis_nn.not_supported import NOT_HERE, TFLM_KERNELS
+from harness.engines.cmsis_nn.operators import INT16_LOWERINGS, LOWERINGS
+from tests.support.covered_types import covered
+
+covered_types = cache(covered)
+
+
+def types_of(operator: str) -> set[str]:
+    """Return the types of the values that go in, of all rows of an operator."""
+    return {
+        types.split(" → ")[0].split(",")[0] for kind, types in covered_types() if kind == operator
+    }
+
+
+def test_every_operator_is_in_a_random_graph() -> None:
+    assert {kind for kind, _ in covered_types()} == LOWERINGS.keys()
+
+
+def test_every_operator_of_int16_is_in_a_random_graph_of_int16() -> None:
+    assert {kind for kind in INT16_LOWERINGS if "int16" not in types_of(kind)} == set()
+
+
+def test_every_kernel_of_tflm_is_tried_or_has_a_reason() -> None:
+    assert TFLM_KERNELS - {kind for kind, _ in covered_types()} == NOT_HERE.keys()
