@@ -130,7 +130,7 @@ class Session:
             executed = self._executed(self.bracket, 0)
             if executed != self.ticks(result) and not again:
                 self.link.count_retry()
-                self.link.spans.pop()
+                self.link.discard_span()
                 self.link.go_back()
                 return self.measure(data, which, again=True)
             check_instructions(
