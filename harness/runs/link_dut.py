@@ -90,6 +90,7 @@ class LinkDut(BoardUnderTest):
         Raises `InfrastructureError` if they do not add up to the measured image's ticks.
         """
         inputs = [values[0] for values in self.model.vectors.all_inputs]
+        self._opened.hz = self._measured_hz(self._link)
         self._measure(inputs, "vector 0")  # to warm up
         result = self._measure(inputs, "vector 0")
         return self._profiled(
