@@ -1,42 +1,33 @@
 """`harness models`: shows networks, adds models, trains the bundled ones."""
 
 import argparse
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
 from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
-from harness.cli.keras_conversion import convert_keras, is_convertible, print_conversion
+from harness.cli.keras_conversion import convert_keras, is_convertible
+from harness.cli.new_model import create_folder, import_mlperf, new_folder
 from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import tflm_tree
 from harness.intake.add_model import read_data
-from harness.intake.convert.convert_user_model import Converted
-from harness.intake.mlperf_folder import Bytes, read_folder
-from harness.intake.networks.network_file import Network, read_network
+from harness.intake.mlperf_folder import Bytes
+from harness.intake.networks.network_file import read_network
 from harness.intake.store_golden import store_golden
-from harness.intake.wakeword_folder import find_list, read_wakewords
-from harness.intake.write_folder import CreatedModel, UserData, create_model
 from harness.model.folder import find_model
 from harness.model.graph import Graph
 from harness.model.metric import (
     LARGEST_ERROR,
     SHOWN,
-    Metric,
-    reached,
-    shown_chance,
-    shown_detections,
     shown_quality,
 )
-from harness.model.model_file import DESCRIPTION, METRICS
+from harness.model.model_file import DESCRIPTION
 from harness.report.network_table import print_network
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.numbers import number
-from harness.support.plural import count_of
-from harness.support.printable import printable
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -86,7 +77,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     mlperf.add_argument("--name", help="name of the model (default: that of the folder)")
     _add_quality_target(mlperf)
-    mlperf.set_defaults(command=_import_mlperf)
+    mlperf.set_defaults(command=import_mlperf)
     golden = add_subcommand(
         commands, "golden", "add golden outputs to the vectors of a model that has none"
     )
@@ -156,11 +147,11 @@ def _is_file(name: str) -> bool:
 
 def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     request = data_request(options)
-    folder = _new_folder(options.name or options.network.resolve().stem, workspace)
+    folder = new_folder(options.name or options.network.resolve().stem, workspace)
     if is_convertible(options.network):
         converted = convert_keras(options, request)
         _check_engines(converted.network.graph, workspace)
-        return _create(folder, converted.network, converted.data, options, converted)
+        return create_folder(folder, converted.network, converted.data, options, converted)
     with options.progress.step(f"reading {options.network.name}"):
         network = read_network(options.network, options.array)
         if options.calibrate:
@@ -171,7 +162,7 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:
             )
         _check_engines(network.graph, workspace)
         data = read_data(network, request)
-    return _create(folder, network, data, options)
+    return create_folder(folder, network, data, options)
 
 
 def _check_engines(graph: Graph, workspace: Workspace) -> None:
@@ -180,80 +171,6 @@ def _check_engines(graph: Graph, workspace: Workspace) -> None:
     refusals = [support.error for support in supports if support.error]
     if len(refusals) == len(supports):
         raise refusals[0]
-
-
-def _import_mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
-    source: Path = options.folder
-    recordings = find_list(source)
-    name = source.resolve().name if recordings != source else source.stem
-    folder = _new_folder(options.name or name, workspace)
-    with options.progress.step(f"reading {source.name}"):
-        network = read_network(options.model)
-        data = (
-            read_folder(network, source, options.bytes)
-            if recordings is None
-            else read_wakewords(network, recordings)
-        )
-    return _create(folder, network, data, options)
-
-
-def _create(
-    folder: Path,
-    network: Network,
-    data: UserData,
-    options: argparse.Namespace,
-    converted: Converted | None = None,
-) -> int:
-    with options.progress.step(f"computing golden outputs of {folder.name}"):
-        origin = None if converted is None else converted.origin
-        created = create_model(folder, network, data, options.quality_target, origin)
-    recordings = data.vectors.recordings
-    of = (
-        ""
-        if recordings is None
-        else f", windows from {count_of(len(set(recordings.tolist())), 'recording')}"
-    )
-    print(f"{created.path}: {count_of(created.vectors, 'vector')}{of}; {data.task}")
-    print(f"  inputs: {data.preprocessing}")
-    for note in data.notes:
-        print(f"  {printable(note)}")
-    print(f"  golden: computed by {created.golden_source}")
-    _print_quality(METRICS[data.task], created)
-    if converted is not None:
-        print_conversion(converted, METRICS[data.task], created.quality)
-    for doubt in created.doubts:
-        print(f"  warning: {doubt}")
-    print(f"  next: complete model.toml, then harness run --model {folder.name}")
-    return ExitCode.PASSED
-
-
-def _new_folder(name: str, workspace: Workspace) -> Path:
-    """Return the folder of the new model `name`; `InputError` if there cannot be one."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise InputError(
-            f"{name!r} cannot be the name of a model folder",
-            where="--name",
-            remedy="use letters, digits, '.', '_' and '-'",
-        )
-    folder = workspace.root / "models" / name
-    if folder.exists():
-        raise InputError(
-            "already exists", where=str(folder), remedy="remove it, or give another --name"
-        )
-    return folder
-
-
-def _print_quality(metric: Metric, created: CreatedModel) -> None:
-    if metric == "agreement":
-        print("  no labels: runs are compared with golden; nothing is known about the quality")
-        return
-    quality = shown_quality(metric, created.quality)
-    if metric == "detection_errors":
-        quality = shown_detections(**created.details)
-    name = "MAE " * (metric == "mae")
-    print(f"  quality of golden: {name}{quality}; quality target: {created.quality_target:g}")
-    if created.chance is not None and reached(metric, created.chance, created.quality):
-        print(f"  warning: {shown_chance(metric, created.chance)} on these vectors")
 
 
 def _golden(options: argparse.Namespace, workspace: Workspace) -> int:

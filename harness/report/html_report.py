@@ -17,7 +17,13 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS, Series
 from harness.report.plain_text import Shown, percent, quantity, short, show
-from harness.report.quality_text import agreement_notes, quality_text, subset_notes, target_text
+from harness.report.quality_text import (
+    agreement_notes,
+    float_notes,
+    quality_text,
+    subset_notes,
+    target_text,
+)
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.metrics import TICK_UNITS, tick_unit
@@ -99,6 +105,7 @@ def _environment() -> Environment:
         outcome_of,
         target_text,
         agreement_notes,
+        float_notes,
         subset_notes,
     ):
         environment.globals[function.__name__] = function

@@ -10,7 +10,7 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
 from harness.report.plain_text import percent, short, show
-from harness.report.quality_text import agreement_notes, quality_text, subset_notes
+from harness.report.quality_text import agreement_notes, float_notes, quality_text, subset_notes
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
 from harness.results.judge.compare import Delta, Judged
@@ -118,8 +118,9 @@ def _table(summary: Summary) -> Iterator[str]:
         yield f"\nand {len(summary.statuses) - _MAX_ROWS} more"
     yield "\nNumbers without a kind are exact: the same on every machine."
     records = [status.record for status in summary.statuses]
-    for line in (*agreement_notes(records), *subset_notes(records), *other_golden(records)):
-        yield f"\n{_line(line)}"
+    for notes in (agreement_notes, float_notes, subset_notes, other_golden):
+        for line in notes(records):
+            yield f"\n{_line(line)}"
 
 
 def _row(status: CombinationStatus) -> list[str]:

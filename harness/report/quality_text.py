@@ -91,3 +91,20 @@ def agreement_notes(records: Iterable[Record]) -> Iterator[str]:
             f"agreement of {names}: the share of vectors whose outputs equal golden; "
             "without labels, nothing is known about the quality of the model"
         )
+
+
+def float_notes(records: Iterable[Record]) -> Iterator[str]:
+    """Yield the tolerance of float outputs, and how far they differ from golden."""
+    models: dict[tuple[str, str], dict[str, None]] = {}
+    for record in records:
+        numbers = record.numbers
+        if "float_difference" in numbers and "float_tolerance" in numbers:
+            tolerance = f"{numbers['float_tolerance'].value:g}"
+            difference = f"{numbers['float_difference'].value:g}"
+            models.setdefault((tolerance, difference), {})[record.model.name] = None
+    for (tolerance, difference), names in models.items():
+        yield (
+            f"float outputs of {', '.join(names)}: may differ from golden by {tolerance} units in "
+            "the last place of the largest value, because C libraries round EXP, TANH and the like "
+            f"differently; the largest difference is {difference}"
+        )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model.metric import SHOWN
 from harness.report.plain_text import built_with, error_of, quantity, shown_compiler
-from harness.report.quality_text import agreement_notes, rmse_notes, subset_notes
+from harness.report.quality_text import agreement_notes, float_notes, rmse_notes, subset_notes
 from harness.results.record import Record
 
 _TFLM = "tflite-micro"
@@ -16,6 +16,7 @@ def legend_of(records: Sequence[Record], units: Sequence[str]) -> Iterator[str]:
     yield from _kinds(records, units)
     yield from rmse_notes(records)
     yield from agreement_notes(records)
+    yield from float_notes(records)
     yield from subset_notes(records)
     yield from _clocks(records)
     yield from _estimates(records)

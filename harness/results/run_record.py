@@ -19,6 +19,11 @@ from harness.measure.core_clock import why_no_time
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.inference_energy import estimate_energy
 from harness.measure.energy.meters.meter_session import Metered
+from harness.measure.float_tolerance import (
+    TOLERANCE,
+    depends_on_c_library,
+    largest_difference,
+)
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
 from harness.results.git_commit import branch_of, git
@@ -173,6 +178,7 @@ def _numbers(run: Run) -> dict[str, Number]:
         **quality_numbers(run),
         "vectors": Number(len(run.vectors), "1", "exact"),
         "bytes_differing": Number(run.bytes_differing, "byte", "exact"),
+        **_float_numbers(run),
         **_score_numbers(run),
         **latency.numbers(run.ticks, run.first, run.target, run.clock),
         **_layer_numbers(run.profile, tick_kind),
@@ -182,6 +188,17 @@ def _numbers(run: Run) -> dict[str, Number]:
         "wall_inference": Number(round(run.inference, 3), "s", "measured"),
         **estimated,
         **(metered.energy.numbers(virtual=metered.identity.virtual) if metered else {}),
+    }
+
+
+def _float_numbers(run: Run) -> dict[str, Number]:
+    """Return how far floats differ from golden, if they are compared with a tolerance."""
+    if run.model.export is not None or not depends_on_c_library(run.network):
+        return {}
+    largest = min(largest_difference(run.all_outputs, run.all_golden), 1e9)
+    return {
+        "float_difference": Number(round(largest, 3), "ulp", "exact"),
+        "float_tolerance": Number(TOLERANCE, "ulp", "exact"),
     }
 
 

@@ -24,6 +24,7 @@ from harness.measure.agreement import (
 from harness.measure.core_clock import ClockBounds
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
+from harness.measure.float_tolerance import settled
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.quality import chance_of, details_of, quality_of
 from harness.measure.subset import Subset
@@ -110,7 +111,8 @@ class Run:
     @cached_property
     def quality(self) -> float:
         """The model's metric for the device's answers."""
-        return self._quality_of(self.all_outputs)
+        agreement = self.model.metric == "agreement"
+        return self._quality_of(self.settled_outputs if agreement else self.all_outputs)
 
     @cached_property
     def golden_quality(self) -> float:
@@ -132,14 +134,19 @@ class Run:
         return details_of(self.model.metric, self.vectors, self.outputs, self.network)
 
     @cached_property
+    def settled_outputs(self) -> tuple[Array, ...]:
+        """All outputs; floats that count as equal to golden's have golden's bits."""
+        return settled(self.all_outputs, self.all_golden, self.network)
+
+    @cached_property
     def bytes_differing(self) -> int:
         """Bytes of all outputs that differ from golden."""
         return bytes_differing(self.all_outputs, self.all_golden)
 
     @cached_property
     def first_difference(self) -> Difference | None:
-        """The first byte that differs from golden; None if all are equal."""
-        return first_difference(self.all_outputs, self.all_golden)
+        """The first byte that differs from golden by more than rounding; None if none does."""
+        return first_difference(self.settled_outputs, self.all_golden)
 
     @cached_property
     def score_differences(self) -> npt.NDArray[np.float64]:

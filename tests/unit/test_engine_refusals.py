@@ -701,6 +701,34 @@ def test_a_remedy_is_not_what_the_network_already_is(tmp_path: Path) -> None:
         assert "full-integer" not in caught.value.remedy
 
 
+def test_an_end_of_a_type_that_the_link_does_not_carry_has_its_own_remedy(tmp_path: Path) -> None:
+    b = Builder()
+    source, result = b.activation((1, 4), 0.1, 0), b.tensor((1, 4), dtype=np.int64)
+    b.operator("CAST", [source], [result], "CastOptions")
+    remedy = remedy_of(b.build([source], [result]), tmp_path)
+    assert remedy == "give this output another type in the model: int32 in the place of int64"
+
+
+def test_a_float_layer_of_an_int8_network_with_float_ends_has_its_own_remedy(
+    tmp_path: Path,
+) -> None:
+    """It is quantized already: to convert it to int8 again would change nothing."""
+    b = Builder()
+    source, result = b.activation((1, 4), 0.1, 0), b.tensor((1, 4), dtype=np.float32)
+    real = b.tensor((1, 4), dtype=np.float32)
+    b.operator("DEQUANTIZE", [b.dense(source, 4)], [real], "DequantizeOptions")
+    b.operator("HARD_SWISH", [real], [result])
+    b.tensors[result] = replace(b.tensors[result], dtype=FLOAT, shape=(1, 5))
+    assert "full-integer" not in remedy_of(b.build([source], [result]), tmp_path)
+
+
+def remedy_of(model: bytes, tmp_path: Path) -> str:
+    graph = parse(model, where="models/bad.tflite")
+    with pytest.raises(InputError) as caught:
+        find_engine("cmsis-nn").generate(graph, tmp_path, core="cortex-m4f")
+    return caught.value.remedy
+
+
 def test_a_layer_that_stayed_float_between_int8_layers_is_named_so(tmp_path: Path) -> None:
     b = Builder()
     source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 4), 0.1, 0)

@@ -18,7 +18,8 @@ from harness.engines.cmsis_nn.core_features import (
 )
 from harness.engines.cmsis_nn.layer import Call, Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
-from harness.engines.cmsis_nn.operator_view import QUANTIZED, OperatorView
+from harness.engines.cmsis_nn.operator_checks import QUANTIZED
+from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.operators import LOWERINGS, find_lowering
 from harness.engines.cmsis_nn.shape_folding import without_shape_arithmetic
 from harness.engines.cmsis_nn.subgraphs import without_idle_calls
@@ -134,7 +135,11 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
         if tensor.dtype not in {*QUANTIZED, *_WITHOUT_SCALE} and not converts:
             fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
-            fail(f"its {what} has type {tensor.dtype}, which the link does not carry", FULL_INTEGER)
+            fail(
+                f"its {what} {tensor.name[:80]!r} has type {tensor.dtype}, which the link does not "
+                "carry",
+                f"give this {what} another type in the model: int32 in the place of int64",
+            )
         if tensor.data is not None:
             fail(f"its {what} is a constant", "convert the model again")
         if tensor.elements == 0:

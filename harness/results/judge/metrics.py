@@ -39,6 +39,8 @@ METRICS: Sequence[Metric] = (  # the first match applies
     Metric("*_chance", "", "", ("vectors",)),
     Metric("vectors", "", "1"),
     Metric("bytes_differing", "lower", "byte", ("vectors",)),
+    Metric("float_difference", "lower", "ulp", ("vectors",)),
+    Metric("float_tolerance", "", "ulp"),
     Metric("results_differing", "lower", "1", ("vectors",)),
     Metric("clock", "", "Hz"),
     Metric("throughput", "higher", "1/s", ("vectors", "clock")),

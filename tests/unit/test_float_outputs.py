@@ -1,0 +1,120 @@
+"""Float outputs of functions that the C library computes in golden: a stated tolerance."""
+
+import shutil
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.engines.registry import find_engine
+from harness.errors import ExitCode
+from harness.measure.float_tolerance import (
+    TOLERANCE,
+    depends_on_c_library,
+    largest_difference,
+    settled,
+)
+from harness.model.graph import Graph
+from harness.model.tflite_file import parse
+from harness.report.quality_text import float_notes
+from tests.support.graphs import Builder
+from tests.support.repository import Repository, make_repository
+
+Array = np.ndarray[Any, Any]
+FUNCTIONS = ("TANH", "EXP", "LOGISTIC", "SIN")
+
+needs_board = pytest.mark.skipif(
+    not all(map(shutil.which, ("arm-none-eabi-gcc", "qemu-system-arm"))),
+    reason="arm-none-eabi-gcc or qemu-system-arm is not on PATH: see `make system`",
+)
+
+
+def network(*kinds: str) -> bytes:
+    """Return DEQUANTIZE, and then each of `kinds` as a float output."""
+    b = Builder()
+    source = b.activation((1, 64), 0.031, 3)
+    real = b.tensor((1, 64), dtype=np.float32)
+    b.operator("DEQUANTIZE", [source], [real], "DequantizeOptions")
+    outputs = [b.tensor((1, 64), dtype=np.float32) for _ in kinds]
+    for kind, output in zip(kinds, outputs, strict=True):
+        b.operator(kind, [real], [output])
+    return b.build([source], outputs)
+
+
+def graph(*kinds: str) -> Graph:
+    return parse(network(*kinds), where="small")
+
+
+def floats(*values: float) -> tuple[Array]:
+    return (np.array([values], np.float32),)
+
+
+def test_floats_within_the_tolerance_count_as_equal() -> None:
+    golden = floats(1.0, 0.25, -1.0, 0.0)
+    unit = np.spacing(np.float32(1))
+    within = (golden[0] + unit * np.array([TOLERANCE, 1, -2, 1e-3], np.float32),)
+    assert largest_difference(within, golden) == TOLERANCE
+    assert settled(within, golden, graph("TANH"))[0].tobytes() == golden[0].tobytes()
+
+
+@pytest.mark.parametrize("wrong", [1.0 + 5 * 2.0**-23, -1.0, np.inf, np.nan, 0.0])
+def test_a_float_beyond_the_tolerance_stays_as_it_is(wrong: float) -> None:
+    golden, ours = floats(1.0, 0.25), floats(wrong, 0.25)
+    assert largest_difference(ours, golden) > TOLERANCE
+    assert settled(ours, golden, graph("TANH"))[0].tobytes() == ours[0].tobytes()
+
+
+def test_other_arithmetic_has_no_tolerance_and_any_nan_equals_nan() -> None:
+    nan = np.array([0x7FC00000, 0xFFC00000], np.uint32).view(np.float32)
+    golden = (np.array([[nan[0], 1.0, np.inf, 0.0]], np.float32),)
+    ours = (np.array([[nan[1], 1.0 + 2.0**-23, np.inf, -0.0]], np.float32),)
+    result = settled(ours, golden, graph("ABS"))[0]
+    assert (result.view(np.uint32) == golden[0].view(np.uint32)).tolist() == [[1, 0, 1, 0]]
+
+
+def test_the_unit_is_that_of_the_largest_value_of_each_vector() -> None:
+    golden = (np.array([[1024.0, 1e-6], [1.0, 1e-6]], np.float32),)
+    ours = (golden[0] + np.array([[0, 3e-4], [0, 3e-7]], np.float32),)
+    assert settled(ours, golden, graph("EXP"))[0].tobytes() == golden[0].tobytes()
+    assert largest_difference([ours[0][1:]], [golden[0][1:]]) == pytest.approx(2.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "tolerant"), [(("TANH",), True), (("ABS", "EXP"), True), (("SQRT",), False)]
+)
+def test_which_networks_have_a_tolerance(kinds: tuple[str, ...], tolerant: bool) -> None:
+    assert depends_on_c_library(graph(*kinds)) is tolerant
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Repository:
+    made = make_repository(tmp_path, monkeypatch, capsys)
+    path = made.network(network(*FUNCTIONS))
+    description = path.with_name("model.toml")
+    text = description.read_text().replace("classification", "agreement")
+    text = text.replace('"accuracy"', '"agreement"')
+    description.write_text(text.replace("quality_target = 0.5", "quality_target = 1.0"))
+    inputs = np.random.default_rng(5).integers(-128, 128, (6, 64)).astype(np.int8)
+    np.savez(path.with_name("vectors.npz"), inputs=inputs)
+    return made
+
+
+@needs_board
+def test_a_run_compares_functions_with_the_stated_tolerance(repository: Repository) -> None:
+    assert repository.run("cmsis-nn") == (ExitCode.PASSED, "")
+    (record,) = repository.records()
+    numbers = record.numbers
+    assert numbers["bytes_differing"].value > 0
+    assert 0 < numbers["float_difference"].value <= numbers["float_tolerance"].value == TOLERANCE
+    (note,) = float_notes([record])
+    assert "may differ from golden by 4 units in the last place" in note
+    with repository.dut(find_engine("cmsis-nn")) as dut:
+        run = dut.run()
+    assert run.failures() == []
+    wrong = (run.all_outputs[0] * np.float32(1.00001), *run.all_outputs[1:])
+    reasons = replace(run, all_outputs=wrong).failures()
+    assert "output bytes differ from golden" in reasons[0]
+    assert "agreement 0.0000 is below the quality target 1" in reasons[1]
