@@ -6,7 +6,8 @@ from collections import Counter
 from docs.generate.markdown import NOTHING, code, table
 from docs.numbers.workbench import Workbench
 from harness.engines.cmsis_nn.not_supported import NOT_HERE, TFLM_KERNELS
-from harness.golden.tflm_arithmetic import EQUAL, FAMILIES, WITHOUT_TFLM
+from harness.golden.proven_operators import EQUAL, WITHOUT_TFLM
+from harness.golden.tflm_arithmetic import FAMILIES
 from tests.support.covered_types import covered
 
 _SHOWN = 2  # kinds of graphs in a row

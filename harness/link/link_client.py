@@ -21,6 +21,7 @@ from harness.link.loading import load
 from harness.link.located import located
 from harness.link.messages import LayerOutput, LayerTicks, Message, Result, Welcome
 from harness.link.protocol import InputVia
+from harness.link.recording_state import RecordingState
 from harness.link.retries import ATTEMPTS, FIRST_PAUSE
 from harness.link.running import run
 from harness.link.tracing import LostError, trace
@@ -47,7 +48,7 @@ class LinkClient:
 
     A model with a state needs `begin_recording` before the first vector of each recording. Then an
     inference that has to be repeated begins with the recording's first vector: a state cannot go
-    back.
+    back. The same holds for the inference after one that failed.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class LinkClient:
         self.waited = 0.0
         self.spans: list[Span] = []
         self._last = math.inf  # the device's seconds for the last inference
-        self._recording: list[bytes] | None = None  # inputs since its begin; None: without a state
+        self._state = RecordingState(self._reset_state, self._run_again)
         self._exchange = Exchange(carrier, baud=baud, locate=locate, watch=watch)
         self._write = write
         self._welcome: Welcome | None = None
@@ -122,15 +123,11 @@ class LinkClient:
     @located
     def begin_recording(self) -> None:
         """Set the model's state to its initial value."""
-        self._recording = []
-        self._replay()
+        self._state.begin()
 
-    @located
     def go_back(self) -> None:
         """Give the state the value from before the last inference, which will be repeated."""
-        if self._recording:
-            self._recording.pop()
-            self._replay()
+        self._state.go_back()
 
     @located
     def infer(self, data: bytes) -> Result:
@@ -138,20 +135,15 @@ class LinkClient:
 
         If bytes on the line disturbed a measurement, it is discarded and repeated.
         """
-        result = self._undisturbed(data)
-        if self._recording is not None:
-            self._recording.append(data)
-        return result
-
-    def _undisturbed(self, data: bytes) -> Result:
         pause = FIRST_PAUSE
         for attempt in range(1, ATTEMPTS + 1):
+            self._state.prepare()
             self._send_input(data)
             try:
                 result = self._run(data)
                 if result.disturbed == 0:
+                    self._state.add(data)
                     return result
-                self._replay()
             except WrongInputError:
                 # A late LOAD can spoil the input; to repeat a failed write is no use.
                 if self.via == "debug" or attempt == ATTEMPTS:
@@ -173,6 +165,10 @@ class LinkClient:
         run_batch(self._exchange, self._session(), count, deadline)
         return self._answered(began, since, inferences=count)
 
+    def discard_span(self) -> None:
+        """Mark the last span as disturbed: a meter saw the inference, but it does not count."""
+        self.spans[-1] = self.spans[-1]._replace(disturbed=True)
+
     def count_retry(self) -> None:
         """Count an inference that is repeated: disturbed by bytes, or counted otherwise."""
         self._exchange.retries += 1
@@ -185,16 +181,15 @@ class LinkClient:
         requested again because the inference has continued: then the whole trace is repeated.
         """
         for _ in range(ATTEMPTS):
+            self._state.prepare()
             self._send_input(data)
             try:
                 traced = trace(self._exchange, self._session(), data, layer, RUN_DEADLINE)
             except LostError:
                 self._exchange.retries += 1
                 self._exchange.settle(FIRST_PAUSE)
-                self._replay()
                 continue
-            if self._recording is not None:
-                self._recording.append(data)
+            self._state.add(data)
             return traced
         raise DeviceSilentError(
             f"frames of a trace were lost or damaged {ATTEMPTS} times in a row",
@@ -222,23 +217,22 @@ class LinkClient:
             return None
         return Reading(sent, time.perf_counter(), messages.parse_count(body))
 
-    def _replay(self) -> None:
-        """Begin the recording anew, and run its vectors until now; without a state, do nothing."""
-        if self._recording is None:
-            return
-        waited, answered = self.waited, len(self.spans)
+    def _reset_state(self) -> None:
         reset_state(self._exchange, self._session())
-        for data in self._recording:
-            for attempt in range(1, ATTEMPTS + 1):
-                self._send_input(data)
-                try:
-                    self._run(data)
-                    break
-                except WrongInputError:  # it did not run
-                    if attempt == ATTEMPTS:
-                        raise
+
+    def _run_again(self, data: bytes) -> None:
+        """Run the model on `data` once more, only for its state: the measurement does not count."""
+        waited = self.waited
+        for attempt in range(1, ATTEMPTS + 1):
+            self._send_input(data)
+            try:
+                self._run(data)
+                break
+            except WrongInputError:  # it did not run
+                if attempt == ATTEMPTS:
+                    raise
         self.waited = waited
-        del self.spans[answered:]
+        self.discard_span()
 
     def _send_input(self, data: bytes) -> None:
         """Transfer `data` to the device's input tensor."""

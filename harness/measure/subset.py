@@ -56,8 +56,8 @@ def order_of(metric: Metric, vectors: Vectors) -> Order:
     if recordings is None:
         alone = metric != "detection_errors"  # a detector is scored over time
         recordings = np.arange(len(vectors)) * alone
-    _, firsts = np.unique(recordings, return_index=True)
-    firsts = np.sort(firsts)  # the recording of vector 0 comes first
+    windows = _windows(recordings)
+    firsts = np.array([each[0] for each in windows])
     if metric in {"agreement", "detection_errors"}:
         order = _spread(np.arange(len(firsts)))
     elif metric == "mae":
@@ -67,10 +67,17 @@ def order_of(metric: Metric, vectors: Vectors) -> Order:
         order = _stratified(vectors.class_labels[firsts])
     if metric == "auc":
         check_both_labels(vectors.class_labels, str(vectors.path))
-    windows = [np.flatnonzero(recordings == recordings[firsts[each]]).tolist() for each in order]
+    windows = [windows[each] for each in order]
     numbers = [number for each in windows for number in each]
     ends = list(accumulate(map(len, windows)))
     return Order(numbers, ends[1:] if metric == "auc" else ends)
+
+
+def _windows(recordings: Numbers) -> list[list[int]]:
+    """Return the vectors of each of the `recordings` [N]; that of vector 0 comes first."""
+    by_recording = np.argsort(recordings, kind="stable")
+    begins = np.flatnonzero(np.diff(recordings[by_recording])) + 1
+    return sorted(each.tolist() for each in np.split(by_recording, begins))
 
 
 def _stratified(labels: Numbers) -> list[int]:

@@ -133,8 +133,13 @@ class Graph:
 
     @property
     def variables(self) -> tuple[Tensor, ...]:
-        """The tensors that operators keep between inferences: the state."""
-        used = {index for each in self.all_operators for index in (*each.inputs, *each.outputs)}
+        """The tensors that are used and kept between inferences: the state."""
+        users: tuple[Graph | Subgraph | Operator, ...] = (
+            self,
+            *self.subgraphs,
+            *self.all_operators,
+        )
+        used = {index for each in users for index in (*each.inputs, *each.outputs)}
         return tuple(each for each in self.tensors if each.variable and each.index in used)
 
     @property

@@ -1,17 +1,15 @@
 """A device under test that answers over the link."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.board.board import Board
-from harness.errors import HarnessError, InputError
-from harness.image.build import Image, Variant, build_image
+from harness.image.build import Image
 from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
@@ -20,13 +18,14 @@ from harness.measure.core_clock import ClockBounds, hz_of, measure_clock
 from harness.measure.cycles.estimate import Estimate
 from harness.model.tensor_block import pack, pack_checked, unpack
 from harness.runs.device_under_test import BoardUnderTest
-from harness.runs.divergence import first_difference
+from harness.runs.image_variants import ImageVariants
 from harness.runs.input_way import InputWay
-from harness.runs.layer_profile import Profile, profile_of
+from harness.runs.layer_profile import Profile
 from harness.runs.link_run import Run
-from harness.runs.link_session import Session, open_session
+from harness.runs.link_session import Session
 from harness.runs.quick import Schedule
 from harness.runs.request import RunRequest
+from harness.runs.session_start import open_session
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +44,7 @@ class LinkDut(BoardUnderTest):
         asked = request.board_options.input_via
         self._way = InputWay(asked, self.target, image, request.progress)
         self._clock: ClockBounds | None = None
+        self._variants = ImageVariants(request, image, board, self._replaced)
         self.welcome: Welcome
         self._connect()
 
@@ -75,9 +75,9 @@ class LinkDut(BoardUnderTest):
         """
         run = self._stream(self._request.quick.schedule(self.model))
         if run.first_difference is not None and self.model.export is None:
-            run = self._traced(run, run.first_difference.vector)
+            run = self._variants.traced(run, run.first_difference.vector)
         if self._request.profile:
-            run = self._with_profile(run)
+            run = self._variants.with_profile(run)
         # Unicorn and capstone are slow to import; the first inference must not wait for them.
         with self._request.progress.step(f"estimating the cycles of {self.model.name}"):
             from harness.runs.cycle_estimate import estimated  # noqa: PLC0415
@@ -90,9 +90,10 @@ class LinkDut(BoardUnderTest):
         Raises `InfrastructureError` if they do not add up to the measured image's ticks.
         """
         inputs = [values[0] for values in self.model.vectors.all_inputs]
+        self._opened.hz = self._measured_hz(self._link)
         self._measure(inputs, "vector 0")  # to warm up
         result = self._measure(inputs, "vector 0")
-        return self._profiled(
+        return self._variants.profile(
             unpack(self._network.output_tensors, result.output), self._ticks(result)
         )
 
@@ -206,78 +207,10 @@ class LinkDut(BoardUnderTest):
     def _open(self, image: Image) -> Session:
         return open_session(image, self.board, self.target, self._network, self._way.via)
 
-    def _traced(self, run: Run, vector: int) -> Run:
-        """Return `run` with the first wrong layer for `vector`, or why it is not known."""
-        try:
-            with (
-                self._request.progress.step(f"tracing the layers of {self.model.name}"),
-                self._variant("traced") as (link, _, _),
-            ):
-                number = run.number(vector)
-                self._request.progress.say(f"looking for the first wrong layer of vector {number}")
-                all_inputs = run.vectors.all_inputs
-                divergence = first_difference(
-                    link,
-                    self.model,
-                    self._network,
-                    number,
-                    [values[self._begin(run, vector) : vector + 1] for values in all_inputs],
-                    [values[vector] for values in run.all_outputs],
-                )
-        except HarnessError as error:
-            return replace(run, divergence_unavailable=str(error).replace("\n  ->", ";"))
-        return replace(run, divergence=divergence)
-
-    def _begin(self, run: Run, vector: int) -> int:
-        """Return the first vector that the state of `vector` depends on; without one, itself."""
-        if not self._network.variables:
-            return vector
-        return int(np.flatnonzero(run.vectors.starts[: vector + 1])[-1])
-
-    def _with_profile(self, run: Run) -> Run:
-        """Return `run` with the ticks of each layer for vector 0, or why they are not known."""
-        answer = [values[0] for values in run.all_outputs]
-        try:
-            return replace(run, profile=self._profiled(answer, int(run.ticks[0])))
-        except HarnessError as error:  # the measurements of the run are still valid
-            return replace(run, profile_unavailable=str(error).replace("\n  ->", ";"))
-
-    def _profiled(self, answer: Sequence[Array], measured: int) -> Profile:
-        """Return the profile of vector 0; `answer` and `measured` are its outputs and ticks."""
-        with (
-            self._request.progress.step(f"profiling the layers of {self.model.name}"),
-            self._variant("profiled") as (link, welcome, image),
-        ):
-            inputs = [values[0] for values in self.model.vectors.all_inputs]
-            return profile_of(
-                link, welcome, image, self._network, self.target, inputs, answer, measured
-            )
-
-    @contextmanager
-    def _variant(self, variant: Variant) -> Iterator[tuple[LinkClient, Welcome, Image]]:
-        """Open a session with another variant of the image.
-
-        It replaces the measured image on the board until that is needed again.
-        """
-        maker = self.image.maker
-        if maker is None:
-            raise InputError("this is prebuilt firmware: its layers are not known")
+    def _replaced(self, image: Image) -> Session:
+        """Open a session with another `image`; the measured one is started again when needed."""
         self._session = None
-        try:
-            image = build_image(
-                self.target,
-                self.model,
-                maker,
-                self._request.workspace.images,
-                self._request.progress.say,
-                self.image.toolchain,
-                variant=variant,
-                warn=self._request.progress.warn,
-            )
-            session = self._open(image)
-            yield session.link, session.welcome, image
-        finally:
-            self.board.stop()
+        return self._open(image)
 
     def _stack(self, used: int) -> StackUse | None:
         """Return the stack use: as the device reports it, or else from the remaining paint."""

@@ -10,9 +10,6 @@ from harness.image.build import Image
 from harness.link.batch import Queue
 from harness.link.device_errors import (
     DeviceFaultError,
-    DeviceRefusedError,
-    DeviceRestartedError,
-    DeviceStoppedError,
     MalformedMessageError,
     WrongInputError,
 )
@@ -27,12 +24,8 @@ from harness.measure.counter import (
     whole_ticks,
 )
 from harness.measure.instructions import instructions
-from harness.model.graph import Graph
-from harness.model.tensor_block import size
+from harness.runs.diagnosis import with_diagnosis
 from harness.target.target_file import Target
-
-_EXPLAINED = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
-"""Errors that already say what happened to the device; they need no diagnosis."""
 
 # Symbols of firmware/ports/cortexm/sections.ld, and one that only firmware with batches has.
 _QUEUE = ("queue_start", "queue_end", "batch_done", "batch_take")
@@ -130,7 +123,7 @@ class Session:
             executed = self._executed(self.bracket, 0)
             if executed != self.ticks(result) and not again:
                 self.link.count_retry()
-                self.link.spans.pop()
+                self.link.discard_span()
                 self.link.go_back()
                 return self.measure(data, which, again=True)
             check_instructions(
@@ -292,39 +285,3 @@ def looks_of(looks: int, count: int) -> list[int]:
     """
     each, rest = divmod(looks, count)
     return [each] * (count - rest) + [each + 1] * rest
-
-
-def open_session(
-    image: Image, board: Board, target: Target, network: Graph, via: InputVia
-) -> Session:
-    """Start `image` on `board`, and send HELLO.
-
-    Raises `InfrastructureError` unless the answer matches `image` and `network`.
-    """
-    session = Session(image, board, target, via)
-    _check_sizes(network, session.welcome, target.name)
-    if via == "debug":
-        session.check_address()
-    session.keeps_state = bool(network.variables)
-    session.begin_recording()
-    return session
-
-
-def with_diagnosis(
-    error: InfrastructureError, board: Board, which: str = ""
-) -> InfrastructureError:
-    """Return `error` with the board's diagnosis, and `which` vector it was; keeps its type."""
-    diagnosis = "" if isinstance(error, _EXPLAINED) else board.diagnosis()
-    what = "\n".join(filter(None, [error.what, diagnosis]))
-    where = ": ".join(filter(None, [error.where, which]))
-    return type(error)(what, where=where, remedy=error.remedy)
-
-
-def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
-    sizes = (size(network.input_tensors), size(network.output_tensors))
-    if sizes != (welcome.input_size, welcome.output_size):
-        raise InfrastructureError(
-            f"the device's input and output have {welcome.input_size} and {welcome.output_size} "
-            f"bytes, the model's {sizes[0]} and {sizes[1]}",
-            where=where,
-        )

@@ -47,6 +47,15 @@ def test_a_variable_that_nothing_uses_takes_no_memory() -> None:
     assert not graph.variables
 
 
+def test_an_output_that_nothing_writes_is_the_state_of_the_start(host: Host) -> None:
+    b = Builder()
+    source, kept = b.activation((1, 4), 0.1, 0), b.variable((1, 4), 1.0, 5)
+    b.softmax(source)
+    model = b.build([source], [kept])
+    assert infer(host.load(model), np.zeros((1, 1, 4), np.int8)).tolist() == [[5, 5, 5, 5]]
+    host.check_all({"kept": model})
+
+
 def test_an_initialization_without_a_state_does_nothing(host: Host) -> None:
     b = Builder()
     source = b.activation((1, 4), 0.1, 0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InfrastructureError
+from harness.link import recording_state
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result
 from tests.support import host
@@ -89,7 +90,60 @@ def test_a_disturbed_inference_begins_the_recording_anew(
         check_sums(device, random.Random(3), [4, 2])
         assert device.retries == 2
     assert runs == 6 + (2 + 1) + (3 + 1), "those before it, and itself"
-    assert len(device.spans) == 6 + 2, "what was computed before leaves no span"
+    assert len(device.spans) == runs, "a meter has seen them all"
+    assert sum(span.disturbed for span in device.spans) == 2 + 3, "what was computed before"
+
+
+@pytest.mark.parametrize("failing", range(4, 8))
+def test_a_state_is_whole_after_memory_failed(
+    summing: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """The fourth inference is disturbed, so vectors 0 to 2 run again; the write `failing` fails."""
+    run, runs, writes = LinkClient._run, 0, 0
+
+    def disturbed(client: LinkClient, data: bytes) -> Result:
+        nonlocal runs
+        runs += 1
+        return replace(run(client, data), disturbed=8 * (runs == 4))
+
+    def write(_: int, data: bytes) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == failing:
+            raise InfrastructureError("no probe")
+        device._load(data)
+
+    monkeypatch.setattr(LinkClient, "_run", disturbed)
+    with link(summing) as device:
+        device.via, device._write = "debug", write
+        device.hello(BUILD_ID)
+        device.begin_recording()
+        one = bytes([1]) * SIZE
+        for _ in range(3):
+            device.infer(one)
+        with pytest.raises(InfrastructureError, match="no probe"):
+            device.infer(one)
+        device.via = "serial"
+        for total in (4, 5):
+            assert device.infer(one).output == bytes([total]) * SIZE
+
+
+def test_a_recording_that_is_too_long_to_run_again_is_an_error(
+    summing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host does not keep its inputs; only an inference that must be repeated needs them."""
+    monkeypatch.setattr(recording_state, "MOST_BYTES", 3 * SIZE)
+    with link(summing) as device:
+        device.hello(BUILD_ID)
+        check_sums(device, random.Random(4), [3, 5])
+        assert not device._state._inputs
+        device.go_back()
+        with pytest.raises(InfrastructureError, match="the host does not keep more") as error:
+            device.infer(bytes(SIZE))
+        assert (error.value.where, "dut.reset()" in error.value.remedy) == ("test", True)
+        check_sums(device, random.Random(5), [3])
+        device.go_back()
+        device.infer(bytes(SIZE))
 
 
 def test_an_inference_can_be_taken_back(summing: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -27,10 +27,12 @@ from harness.link.device_errors import DeviceRefusedError
 from harness.link.messages import DeviceError, Message
 from harness.model.folder import find_model, list_models
 from harness.report.profile_table import plot_profile, print_profile
+from harness.runs import link_dut
 from harness.runs.layer_profile import LayerProfile, Profile, _reconcile
 from harness.runs.link_dut import LinkDut
+from harness.runs.link_session import Session
 from harness.target.find_target import find_target, load_target
-from harness.target.target_file import Counter
+from harness.target.target_file import Clock, Counter, Target
 from harness.workspace import Workspace
 from tests.support import host
 from tests.support.devices import opened
@@ -145,14 +147,39 @@ def test_ticks_that_are_no_whole_numbers_are_refused(body: bytes) -> None:
 
 
 @contextmanager
-def bundled(model_name: str, target_name: str) -> Iterator[LinkDut]:
+def bundled(model_name: str, target: str | Target) -> Iterator[LinkDut]:
     """Open a session with a bundled model. Images are shared with the suite's."""
     workspace = Workspace(ROOT)
-    target = find_target(target_name, workspace.targets)
+    if isinstance(target, str):
+        target = find_target(target, workspace.targets)
     model = find_model(model_name, workspace.models)
     image = build_image(target, model, CmsisNN(), workspace.images)
     with opened(target, model, image, ROOT) as dut:
         yield dut
+
+
+@emulators
+def test_a_profile_checks_its_first_inference_by_the_stated_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without it, the core may be as fast as any, and a long inference looks wrapped around."""
+    seen: list[float | None] = []
+
+    def measure(session: Session, data: bytes, which: str) -> NoReturn:
+        seen.append(session.hz)
+        raise InfrastructureError("enough")
+
+    monkeypatch.setattr(Session, "measure", measure)
+    monkeypatch.setattr(link_dut, "measure_clock", lambda *_: None)  # a virtual board has none
+    virtual = find_target("virtual-stm32", Workspace(ROOT).targets)
+    counter = msgspec.structs.replace(virtual.counter, ticks="cycles")
+    target = msgspec.structs.replace(virtual, counter=counter, clock=Clock(64_000_000, "made up"))
+    with (
+        bundled("digits", target) as dut,
+        pytest.raises(InfrastructureError, match="enough"),
+    ):
+        dut.profile()
+    assert seen == [64e6]
 
 
 def counted(dut: LinkDut) -> list[int]:

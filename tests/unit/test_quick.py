@@ -5,6 +5,7 @@ import json
 import random
 import re
 import shutil
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from msgspec import structs
 
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
-from harness.measure.subset import Subset, order_of
+from harness.measure.subset import Subset, _spread, _windows, order_of
 from harness.model.folder import Model, load_model
 from harness.model.metric import Metric
 from harness.model.vectors import Vectors, load_vectors
@@ -135,6 +136,25 @@ def test_auc_takes_whole_recordings_of_both_labels(
         ran = list(order.numbers[:end])
         assert set(labels[ran]) == {0, 1}
         assert all(whole[each] == n for each, n in Counter(recordings[ran].tolist()).items())
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40))
+def test_the_windows_of_a_recording_keep_their_order(recordings: list[int]) -> None:
+    windows = [
+        [index for index, each in enumerate(recordings) if each == recording]
+        for recording in dict.fromkeys(recordings)
+    ]
+    assert _windows(np.array(recordings)) == windows
+
+
+def test_many_vectors_are_ordered_in_proportion_to_their_number() -> None:
+    """The time for their recordings is a small multiple of that for the order itself."""
+    many = vectors(count=80_000)
+    begin = time.process_time()
+    _spread(np.arange(len(many)))
+    spread = time.process_time()
+    order_of("agreement", many)
+    assert time.process_time() - spread < 7 * (spread - begin)
 
 
 def test_auc_without_recordings_takes_vectors_of_both_labels() -> None:

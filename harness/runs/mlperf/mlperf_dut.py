@@ -18,7 +18,7 @@ from harness.model import tflite_file
 from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS, benchmark_of, content_of, expected, payload
 from harness.runs.device_under_test import BoardUnderTest
-from harness.runs.link_session import with_diagnosis
+from harness.runs.diagnosis import with_diagnosis
 from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.runner import Window, accuracy, measure, trial

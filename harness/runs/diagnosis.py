@@ -1,0 +1,23 @@
+"""What the board says of an error of its device."""
+
+from harness.board.board import Board
+from harness.errors import InfrastructureError
+from harness.link.device_errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceRestartedError,
+    DeviceStoppedError,
+)
+
+_EXPLAINED = (DeviceFaultError, DeviceRefusedError, DeviceRestartedError, DeviceStoppedError)
+"""Errors that already say what happened to the device; they need no diagnosis."""
+
+
+def with_diagnosis(
+    error: InfrastructureError, board: Board, which: str = ""
+) -> InfrastructureError:
+    """Return `error` with the board's diagnosis, and `which` vector it was; keeps its type."""
+    diagnosis = "" if isinstance(error, _EXPLAINED) else board.diagnosis()
+    what = "\n".join(filter(None, [error.what, diagnosis]))
+    where = ": ".join(filter(None, [error.where, which]))
+    return type(error)(what, where=where, remedy=error.remedy)
