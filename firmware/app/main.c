@@ -38,9 +38,14 @@ __attribute__((noinline)) static int empty(void) {
 /* Returns what tells how often the counter wraps around: wraps if the port counts them, or else its
  * coarse counter. */
 static uint32_t coarse_count(void) {
+#ifdef PORT_WRAPS
     uint32_t ticks;
     uint32_t wraps = port_wraps(&ticks);
-    return ticks != 0U ? wraps : port_coarse();
+    if (ticks != 0U) {
+        return wraps;
+    }
+#endif
+    return port_coarse();
 }
 
 /* Waits for the coarse counter to change. Returns 0 if it does not. */
@@ -59,11 +64,13 @@ static int coarse_changes(void) {
 /* Returns the ticks from one change of the coarse counter to the next, or 0 if it does not count.
  * Each change is seen up to one pause late, so short periods are averaged over many changes. */
 static uint32_t ticks_of_coarse(void) {
+#ifdef PORT_WRAPS
     uint32_t wrap;
     (void)port_wraps(&wrap);
     if (wrap != 0U) {
         return wrap;
     }
+#endif
     if (!coarse_changes()) {
         return 0;
     }

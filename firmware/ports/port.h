@@ -58,8 +58,8 @@ uint32_t port_received(void);
  * both ends of every measurement, so the cost of reading cancels out. */
 uint32_t port_ticks(void);
 
-/* How often the timer behind port_ticks() has wrapped around, each time after `*ticks` ticks; with
- * that, no port_coarse() is needed. Sets `*ticks` to 0 if nothing counts this. */
+/* Part systick, with which PORT_WRAPS is defined: how often SysTick has wrapped around, each time
+ * after `*ticks` ticks; no port_coarse() is needed then. Sets `*ticks` to 0 if the DWT counts. */
 uint32_t port_wraps(uint32_t *ticks);
 
 /* The name of the counter that port_ticks() reads: "dwt", "tim2", ... */

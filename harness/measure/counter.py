@@ -15,6 +15,7 @@ _FASTEST = 1_000_000_000  # instructions or cycles per second; no emulator and n
 # Relative error of the coarse counter's frequency, which the firmware measures at start by
 # polling.
 _TOLERANCE = 0.05
+_AROUND = 1000  # ticks from a reading of the coarse counter to that of the counter, and back
 
 
 def whole_ticks(result: Result, welcome: Welcome, where: str) -> Result:
@@ -112,6 +113,6 @@ def _coarse_limits(result: Result, welcome: Welcome) -> tuple[float, float]:
     """Return the fewest and the most ticks that the coarse counter allows."""
     if welcome.coarse_ticks == 0:
         return 0, _WRAP - 1
-    least = (result.coarse - 1) * welcome.coarse_ticks * (1 - _TOLERANCE)
+    least = (result.coarse - 1) * welcome.coarse_ticks * (1 - _TOLERANCE) - _AROUND
     most = (result.coarse + 1) * welcome.coarse_ticks * (1 + _TOLERANCE)
     return max(0, least), most

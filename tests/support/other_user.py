@@ -28,7 +28,9 @@ def as_user(
     arguments: Sequence[str], folder: Path, home: Path, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run Python with `arguments` in `folder`, as a user with this `home`."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    # CI's compiler cache is in the checkout, where the other user may not write.
+    own = ("XDG_", "CCACHE_", "CMAKE_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     more = {"HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [*(_AS_USER if os.getuid() == 0 else ()), sys.executable, *arguments]
     return subprocess.run(

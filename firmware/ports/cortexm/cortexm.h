@@ -65,9 +65,6 @@ int counter_has_dwt(void);
 /* Has port_ticks() call `read`, which returns a free-running 32-bit counter. */
 void counter_use(uint32_t (*read)(void), const char *counter_name);
 
-/* Has port_wraps() return `*count`, which grows by one with every `ticks` ticks. */
-void counter_wraps(const volatile uint32_t *count, uint32_t ticks);
-
 /* Part systick: has port_ticks() read the DWT if it counts, and otherwise SysTick. Interrupts must
  * be on: SysTick's own extends it to 32 bits. */
 void counter_start(void);

@@ -3,8 +3,6 @@
 
 static uint32_t (*read_counter)(void);
 static const char *name;
-static const volatile uint32_t *wraps;
-static uint32_t wrap_ticks; /* 0: nothing counts wraps */
 static volatile uint32_t *counter;
 static volatile uint32_t no_task; /* most timers can be read directly */
 static volatile uint32_t *capture = &no_task;
@@ -17,16 +15,6 @@ static uint32_t read_register(void) {
 void counter_use(uint32_t (*read)(void), const char *counter_name) {
     read_counter = read;
     name = counter_name;
-}
-
-void counter_wraps(const volatile uint32_t *count, uint32_t ticks) {
-    wraps = count;
-    wrap_ticks = ticks;
-}
-
-uint32_t port_wraps(uint32_t *ticks) {
-    *ticks = wrap_ticks;
-    return wrap_ticks == 0U ? 0U : *wraps;
 }
 
 #if !defined(__ARM_ARCH_6M__)

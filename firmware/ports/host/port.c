@@ -74,11 +74,6 @@ uint32_t port_coarse(void) {
     return (uint32_t)(nanoseconds() >> 20);
 }
 
-uint32_t port_wraps(uint32_t *ticks) {
-    *ticks = 0;
-    return 0;
-}
-
 const char *port_counter(void) {
     return "host";
 }
