@@ -68,6 +68,7 @@ BLOCKS: Mapping[str, Block] = {
         operator_blocks.operators,
         sources=(
             "docs/numbers/operator_blocks.py",
+            "harness/golden/proven_operators.py",
             "harness/golden/tflm_arithmetic.py",
             "tests/support/covered_types.py",
             "tests/support/graphs.py",
@@ -75,7 +76,11 @@ BLOCKS: Mapping[str, Block] = {
         ),
     ),
     "missing-kernels": Block(
-        operator_blocks.missing_kernels, sources=("harness/engines/cmsis_nn/not_supported.py",)
+        operator_blocks.missing_kernels,
+        sources=(
+            "harness/engines/cmsis_nn/not_supported.py",
+            "harness/engines/cmsis_nn/tflm_limits.py",
+        ),
     ),
     "models": Block(model_blocks.bundled_models, models=MODELS, sources=_QUALITY),
     **{
