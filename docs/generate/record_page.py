@@ -31,12 +31,12 @@ _MEANINGS: Mapping[str, _Meaning] = {
     "*_target": _Meaning("exact", "The quality target of the model."),
     "*_chance": _Meaning("exact", "The quality that guesses may reach on these vectors."),
     "vectors": _Meaning("exact", "Vectors that ran."),
-    "float_difference": _Meaning(
+    "ulp_difference": _Meaning(
         "exact",
         "The largest difference of a float output from golden, in units in the last place of the "
         "largest value. Only if float outputs have a tolerance.",
     ),
-    "float_tolerance": _Meaning("exact", "The largest `float_difference` that passes."),
+    "ulp_tolerance": _Meaning("exact", "The largest `ulp_difference` that passes."),
     "bytes_differing": _Meaning("exact", "Output bytes that differ from golden."),
     "results_differing": _Meaning(
         "exact", "Results that differ from golden, over the protocol of MLPerf Tiny."

@@ -31,7 +31,7 @@ def operators(_: Workbench) -> str:
         for (kind, types), graphs in sorted(covered().items())
     ]
     header = ("operator", "types", "`cmsis-nn`", "`tflm`", "golden by LiteRT", "graphs in CI")
-    return table((*header, "kinds of graphs"), rows)
+    return table((*header, "kinds of graphs"), rows).rstrip()
 
 
 def missing_kernels(_: Workbench) -> str:
@@ -39,7 +39,7 @@ def missing_kernels(_: Workbench) -> str:
     whole = [(code(kind), "all", why) for kind, why in NOT_HERE.items()]
     floats = [(code(kind), "float32", "a layer of a float network") for kind in FLOAT_LAYERS]
     types = [(code(k), ", ".join(known), "not written") for k, known in ONLY_IN_TFLM.items()]
-    return table(("kernel of TFLM", "types", "reason"), sorted((*whole, *floats, *types)))
+    return table(("kernel of TFLM", "types", "reason"), sorted((*whole, *floats, *types))).rstrip()
 
 
 def _by_litert(kind: str, types: str) -> str:

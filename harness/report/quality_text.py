@@ -98,9 +98,9 @@ def float_notes(records: Iterable[Record]) -> Iterator[str]:
     models: dict[tuple[str, str], dict[str, None]] = {}
     for record in records:
         numbers = record.numbers
-        if "float_difference" in numbers and "float_tolerance" in numbers:
-            tolerance = f"{numbers['float_tolerance'].value:g}"
-            difference = f"{numbers['float_difference'].value:g}"
+        if "ulp_difference" in numbers and "ulp_tolerance" in numbers:
+            tolerance = f"{numbers['ulp_tolerance'].value:g}"
+            difference = f"{numbers['ulp_difference'].value:g}"
             models.setdefault((tolerance, difference), {})[record.model.name] = None
     for (tolerance, difference), names in models.items():
         yield (

@@ -197,8 +197,8 @@ def _float_numbers(run: Run) -> dict[str, Number]:
         return {}
     largest = min(largest_difference(run.all_outputs, run.all_golden), 1e9)
     return {
-        "float_difference": Number(round(largest, 3), "ulp", "exact"),
-        "float_tolerance": Number(TOLERANCE, "ulp", "exact"),
+        "ulp_difference": Number(round(largest, 3), "ulp", "exact"),
+        "ulp_tolerance": Number(TOLERANCE, "ulp", "exact"),
     }
 
 

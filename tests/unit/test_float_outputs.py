@@ -108,7 +108,7 @@ def test_a_run_compares_functions_with_the_stated_tolerance(repository: Reposito
     (record,) = repository.records()
     numbers = record.numbers
     assert numbers["bytes_differing"].value > 0
-    assert 0 < numbers["float_difference"].value <= numbers["float_tolerance"].value == TOLERANCE
+    assert 0 < numbers["ulp_difference"].value <= numbers["ulp_tolerance"].value == TOLERANCE
     (note,) = float_notes([record])
     assert "may differ from golden by 4 units in the last place" in note
     with repository.dut(find_engine("cmsis-nn")) as dut:
