@@ -241,13 +241,13 @@ def _floats(refused: Sequence[OperatorFacts], all_: Sequence[OperatorFacts]) -> 
             f"is quantized only in part; these layers compute with floats: {_list(floats)}",
             "set converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: the "
             "converter then names the layers that it cannot quantize. Replace them in the model, "
-            "or compute them before or after the network. Or run it as it is, with engine tflm: "
-            "docs/engines.md",
+            "or compute them before or after the network. Or run it with your own TFLM, engine "
+            "tflm: docs/tflm.md",
         )
     if floats:
         return (
             f"computes with floats: it is not quantized ({_list(floats)})",
-            f"{FULL_INTEGER}\n     Or run it as it is, with engine tflm: docs/engines.md",
+            f"{FULL_INTEGER}\n     Or run it with your own TFLM, engine tflm: docs/tflm.md",
         )
     return None
 

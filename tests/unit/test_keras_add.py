@@ -467,6 +467,7 @@ def test_the_cost_of_int8_has_the_sign_of_the_metric() -> None:
     assert shown_cost("mae", cost("mae", 0.1, 0.12)) == "with int8, the MAE is 20.0% larger"
     assert is_high("accuracy", 0.02)
     assert not is_high("accuracy", 0.005)
+    assert not is_high("accuracy", 0.74 - 0.73), "a point is not more than a point"
     assert not is_high("mae", 0.04)
     assert cost("mae", 0.0, 0.0) == 0
 

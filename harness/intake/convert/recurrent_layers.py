@@ -10,10 +10,19 @@ from typing import Any
 
 def prepare(model: Any, tf: Any) -> None:
     """Change the recurrent layers of `model`, which is then called to convert it."""
-    for layer in model._flatten_layers():  # also those inside of layers
+    layers = list(model._flatten_layers())  # also those inside of layers
+    # Both directions get one scale, which the converter does not give their states, too.
+    joined = [
+        each
+        for layer in layers
+        if isinstance(layer, tf.keras.layers.Bidirectional)
+        for each in (layer.forward_layer, layer.backward_layer)
+    ]
+    for layer in layers:
         if hasattr(layer, "unroll"):
             layer.unroll = True
-        if type(layer) is tf.keras.layers.LSTM and _is_plain(layer):
+        alone = not any(layer is each for each in joined)
+        if type(layer) is tf.keras.layers.LSTM and alone and _is_plain(layer):
             layer.call = _whole(layer, tf)
 
 
