@@ -119,7 +119,7 @@ def test_other_recurrent_layers_are_unrolled(keras: Desk) -> None:
     kinds = [operator.kind for operator in graph.all_operators]
     assert LSTM not in kinds, "the converter gives both directions one scale, but not their states"
     assert "WHILE" not in kinds
-    assert kinds.count("TANH") == 16, "the steps of GRU"
+    assert kinds.count("TANH") == 16 + 2 * 2 * 16, "of each step: 1 in GRU, 2 in each direction"
 
 
 def test_inputs_keep_the_order_of_the_author(keras: Desk) -> None:
