@@ -99,6 +99,17 @@ class Host(msgspec.Struct, frozen=True):
     """Version of the harness."""
 
 
+class DeviceInfo(msgspec.Struct, frozen=True):
+    """Which of several equal boards ran. A text is empty if it is not known."""
+
+    place: Text = ""
+    """Name of the board's place in the farm."""
+    exporter: Text = ""
+    """Name of the exporter, the machine that the board is connected to."""
+    chip_id: Text = ""
+    """Unique ID of the chip."""
+
+
 class Conversion(msgspec.Struct, frozen=True):
     """How instructions were computed from ticks: the counter's Hz, and 2^shift ns each."""
 
@@ -218,6 +229,10 @@ class Record(msgspec.Struct, frozen=True):
     """The command or the pytest session that made the run. Its runs have the same value."""
     subset: Subset | None = None
     """Which of the model's vectors ran. It is null if all did."""
+    device: DeviceInfo | None = None
+    """Which of several equal boards ran. It is null if nothing is known of it."""
+    recoveries: list[str] = []
+    """What brought back the board when it did not answer, in the order of the attempts."""
 
     @property
     def combination(self) -> Combination:
