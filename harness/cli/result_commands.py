@@ -45,7 +45,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 def _push(options: argparse.Namespace, workspace: Workspace) -> int:
-    from harness.results.store.upload import push  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store.push import push  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store.spool import Spool  # noqa: PLC0415
 
     if not options.store:
         raise InputError("no store is named", where="harness push", remedy="give --store=URL")
@@ -55,9 +56,11 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
         )
     folders = [options.folder] if options.folder else workspace.record_folders
     with options.progress.step("adding Records to the store"):
-        added, existing, skipped = push(folders, options.store)
-    warn_skipped(skipped)
-    print(f"{added:,} Records added, {existing:,} already in the store")
+        spool = None if options.folder else Spool(workspace.results, options.store)
+        pushed = push(folders, options.store, spool)
+    warn_skipped(pushed.skipped)
+    left = f", {pushed.left:,} left to sessions that still run" if pushed.left else ""
+    print(f"{pushed.added:,} Records added, {pushed.existing:,} already in the store{left}")
     return ExitCode.PASSED
 
 

@@ -61,11 +61,15 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         for name in run_options.selection.targets:
             run_options.meter.check(run_options.selection.target(name))
         run_options.selection.check_vectors(run_options.quick)
-    upload = StoreUpload(run_options.store)
+    upload = StoreUpload(run_options.store, workspace)
     records: list[Record] = []
     paths: list[Path] = []
     not_run = 0
-    with _tables_at_the_end(records, run_options), run_options.meter as metering:
+    with (
+        upload,
+        _tables_at_the_end(records, run_options, upload),
+        run_options.meter as metering,
+    ):
         for choice in run_options.selection.combinations():
             run = _attempt(run_options, run_options.request(choice, progress, metering))
             if run is None:
@@ -99,14 +103,16 @@ def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
 
 
 @contextmanager
-def _tables_at_the_end(records: Sequence[Record], run_options: RunOptions) -> Iterator[None]:
+def _tables_at_the_end(
+    records: Sequence[Record], run_options: RunOptions, upload: StoreUpload
+) -> Iterator[None]:
     """Print what was measured, even if a record cannot be written or a later run fails."""
     try:
         yield
     finally:
         if records:
-            selection, store = run_options.selection, run_options.store
-            print_runs(records, selection.engines, store, selection.workspace, Terminal())
+            selection = run_options.selection
+            print_runs(records, selection.engines, upload.history, selection.workspace, Terminal())
             if selection.note:
                 print(selection.note)
             print(f"records: {selection.workspace.runs}")

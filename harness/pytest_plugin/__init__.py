@@ -22,7 +22,7 @@ from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.fixtures import RECORD_PROPERTY
 from harness.pytest_plugin.parametrization import TestAxes
-from harness.pytest_plugin.runs_summary import RunsSummary
+from harness.pytest_plugin.runs_summary import RunsSummary, shared_session
 from harness.pytest_plugin.session_signals import SignalsPlugin
 from harness.pytest_plugin.shared_options import (
     advice,
@@ -73,7 +73,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # Only the main process uploads to the store; the workers of xdist report to it.
         uploads = not hasattr(config, "workerinput")
         names = (RECORD_PROPERTY, _NOTE_PROPERTY)
-        config.pluginmanager.register(RunsSummary(run_options, *names, uploads=uploads))
+        session = shared_session(config)
+        summary = RunsSummary(run_options, *names, session=session, uploads=uploads)
+        config.pluginmanager.register(summary)
         if run_options.gate:
             config.pluginmanager.register(
                 GatePlugin(run_options.gate, RECORD_PROPERTY, workspace.logs)

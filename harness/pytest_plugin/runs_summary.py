@@ -13,26 +13,37 @@ from harness.pytest_plugin.failures import reported
 from harness.report.folders_note import print_note
 from harness.report.runs_report import print_runs
 from harness.report.terminal_lines import print_lines
+from harness.results.current_session import current_session
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
 from harness.support.terminal import Terminal, shown
 
 
+def shared_session(config: pytest.Config) -> str:
+    """Return the session of this process, which the workers of pytest-xdist get, too."""
+    if getattr(config.option, "testrunuid", "") is None:  # an option of pytest-xdist
+        config.option.testrunuid = current_session()
+    return getattr(config.option, "testrunuid", "") or current_session()
+
+
 class RunsSummary:
     """Collects the records of the session in the main process, also those of xdist's workers.
 
     `name` is the user property with the file of a record, `note` that with a note on the models.
-    With `uploads`, records are added to the store that `--store` names.
+    With `uploads`, the records of `session` are added to the store that `--store` names.
     """
 
-    def __init__(self, options: RunOptions, name: str, note: str, *, uploads: bool) -> None:
+    def __init__(
+        self, options: RunOptions, name: str, note: str, *, session: str, uploads: bool
+    ) -> None:
         self._options = options
         self._name = name
         self._note = note
         self._paths: dict[Path, None] = {}  # in order; a test that is run again names all its runs
         self._notes: dict[str, None] = {}
-        self._upload = StoreUpload(options.store if uploads else "")
+        url = options.store if uploads else ""
+        self._upload = StoreUpload(url, options.selection.workspace, session)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the records of a test that has ended."""
@@ -49,8 +60,8 @@ class RunsSummary:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Add the records, as the tests left them, to the store; fail if one is not there."""
         with reported(self._options.selection.workspace.logs):
-            for path in self._paths:
-                self._upload.add(path)
+            self._upload.add(*self._paths)
+            self._upload.end()
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 
@@ -83,8 +94,8 @@ class RunsSummary:
             force_terminal=writer.hasmarkup,
             color_system="standard" if writer.hasmarkup else None,
         )
-        selection, store = self._options.selection, self._options.store
-        print_runs(records, selection.engines, store, selection.workspace, console)
+        selection, history = self._options.selection, self._upload.history
+        print_runs(records, selection.engines, history, selection.workspace, console)
         print_lines(console, [Text(f"records: {next(iter(self._paths)).parent}")])
         print_note(selection.workspace, console)
         terminalreporter.section("runs")

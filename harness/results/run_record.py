@@ -1,6 +1,5 @@
 """Turns a run into a Record."""
 
-import os
 import platform
 import secrets
 import subprocess
@@ -26,6 +25,7 @@ from harness.measure.float_tolerance import (
 )
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
+from harness.results.current_session import current_session
 from harness.results.git_commit import branch_of, git
 from harness.results.quality_numbers import quality_numbers
 from harness.results.record import (
@@ -49,8 +49,6 @@ from harness.target.target_file import Qemu
 _LOG = 1 << 18  # characters of the device's log that a record keeps
 _LONGEST_LINE = 10_000  # characters
 _TRUST = "git config --global --add safe.directory"  # git's advice on another user's repository
-_SESSION = secrets.token_hex(8)  # of this process
-_XDIST_SESSION = "PYTEST_XDIST_TESTRUNUID"  # pytest-xdist sets it, the same in all its workers
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -117,7 +115,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         host=Host(platform.system(), platform.machine(), platform.python_version(), VERSION),
         load=run.target.load,
         subset=run.subset,
-        session=os.environ.get(_XDIST_SESSION) or _SESSION,
+        session=current_session(),
         **measured,
     )
 

@@ -51,7 +51,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
             written[path] = name
         for path, name in written.items():
             path.replace(folder / name)
-    _sync(folder)
+    sync_names(folder)
 
 
 def create_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -109,7 +109,7 @@ def unwritable(place: Path, error: OSError) -> HarnessError:
     return InputError(what, where=str(place), remedy="check this path, or name another place")
 
 
-def _sync(folder: Path) -> None:
+def sync_names(folder: Path) -> None:
     """Sync the names in `folder` to disk, if the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -77,7 +77,7 @@ def report(root: Path, show: Show) -> None:
 
 def on_postgresql(folder: Path, show: Show) -> None:
     """Print what the same takes on a server of its own."""
-    from harness.results.store.upload import push  # noqa: PLC0415 - only where there is a server
+    from harness.results.store.push import push  # noqa: PLC0415 - only where there is a server
 
     with postgres.server() as socket:
         url = postgres.database(socket)

@@ -26,51 +26,119 @@ def why_not() -> str:
     return ""
 
 
-@contextmanager
-def server() -> Iterator[str]:
-    """Start a server; yields the folder of its socket."""
-    # Not pytest's folder, which other users cannot enter.
-    folder = Path(tempfile.mkdtemp(prefix="harness-pg-"))
-    try:
+class Server:
+    """A server in a folder of its own; `port` is 0 if it has only a unix socket there."""
+
+    def __init__(self, *settings: str, port: int = 0, access: str = "") -> None:
+        # Not pytest's folder, which other users cannot enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="harness-pg-", dir="/tmp"))
+        self._host = ("-h", "127.0.0.1", "-p", str(port)) if port else ("-h", "")
+        self._process: subprocess.Popen[bytes] | None = None
         if _user():
-            shutil.chown(folder, **_user())
-        data = str(folder / "data")
+            shutil.chown(self.folder, **_user())
+        self.folder.chmod(0o755)  # for certificates
+        data = str(self.folder / "data")
         fresh = ("--auth=trust", "--username=harness", "--encoding=UTF8", "--no-sync")
         subprocess.run(
             [str(_program("initdb")), "-D", data, *fresh],
             check=True,
             capture_output=True,
             timeout=_DEADLINE,
-            cwd=folder,
+            cwd=self.folder,
             **_user(),
         )
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [str(_program("postgres")), "-D", data, "-k", str(folder), "-h", "", "-F"],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                **_user(),
-            )
-        try:
-            _wait(process, folder)
-            yield str(folder)
-        finally:
-            process.send_signal(signal.SIGINT)  # fast shutdown
+        with (self.folder / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{setting}\n" for setting in settings)
+        if access:
+            (self.folder / "data" / "pg_hba.conf").write_text(f"local all all trust\n{access}\n")
+        # The socket's name has the port.
+        self.place = f"host={self.folder}" + f"&port={port}" * bool(port)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers; again if what was killed has not ended yet."""
+        end = time.monotonic() + _DEADLINE
+        while True:
+            with (self.folder / "log").open("ab") as log:
+                self._process = subprocess.Popen(
+                    [
+                        *(str(_program("postgres")), "-D", str(self.folder / "data"), "-F"),
+                        *("-k", str(self.folder), *self._host),
+                    ],
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,
+                    **_user(),
+                )
+            if self._answers(self._process, end):
+                return
+            if time.monotonic() > end:
+                raise RuntimeError((self.folder / "log").read_text())
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill it in the middle of what it does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it; transactions that run are rolled back."""
+        self._end(signal.SIGINT)  # fast shutdown
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self, process: "subprocess.Popen[bytes]", end: float) -> bool:
+        import psycopg  # noqa: PLC0415 - only where there is a server
+
+        while process.poll() is None and time.monotonic() < end:
             try:
-                process.wait(_DEADLINE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                execute(f"postgresql://harness@/postgres?{self.place}", "SELECT 1")
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
+    def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(_DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start a server; yields the folder of its socket."""
+    with running(Server()) as started:
+        yield str(started.folder)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Start `server`, and end it at the end."""
+    try:
+        server.start()
+        yield server
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.close()
 
 
 def database(folder: str) -> str:
     """Make an empty database on the server; return its URL."""
+    return f"postgresql://harness@/{new_database(f'host={folder}')}?host={folder}"
+
+
+def new_database(place: str) -> str:
+    """Make an empty database on the server at `place`; return its name."""
     name = f"d{next(_databases)}"
-    execute(f"postgresql://harness@/postgres?host={folder}", f"CREATE DATABASE {name}")
-    return f"postgresql://harness@/{name}?host={folder}"
+    execute(f"postgresql://harness@/postgres?{place}", f"CREATE DATABASE {name}")
+    return name
 
 
 def execute(url: str, *statements: str) -> None:
@@ -79,21 +147,6 @@ def execute(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
-
-
-def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    import psycopg  # noqa: PLC0415
-
-    end = time.monotonic() + _DEADLINE
-    while True:
-        try:
-            execute(f"postgresql://harness@/postgres?host={folder}", "SELECT 1")
-        except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError((folder / "log").read_text()) from None
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _program(name: str) -> Path | None:

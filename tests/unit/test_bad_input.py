@@ -593,8 +593,18 @@ def test_a_store_that_fails_loses_no_run(repository: Repository) -> None:
 
 def test_a_store_is_looked_at_before_anything_runs(repository: Repository) -> None:
     assert repository.run("misbehaving", "--store", "letters")[0] == ExitCode.USAGE
+    missing = f"sqlite:///{repository.root}/none/runs.sqlite"
+    code, told = repository.run("misbehaving", "--store", missing)
+    assert code == ExitCode.INFRASTRUCTURE
+    assert told.startswith(f"harness: {repository.root}/none/runs.sqlite: the store failed: ")
+    assert repository.records() == []
+
+
+def test_a_store_that_is_down_from_the_start_loses_no_run(repository: Repository) -> None:
     away = "postgresql://nobody@127.0.0.1:1/runs"
     code, told = repository.run("misbehaving", "--store", away)
     assert code == ExitCode.INFRASTRUCTURE
     assert told.startswith(f"harness: {away}: the store failed: ")
-    assert repository.records() == []
+    assert "  -> runs go on; the next session with the same --store" in told
+    [record] = repository.records()
+    assert f"{record.id}.json is not in the store\n" in told

@@ -157,10 +157,20 @@ def test_a_store_is_looked_at_before_anything_runs(repository: pytest.Pytester) 
     result = run(repository, "--store=mongodb://a/b")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "is not the URL of a store" in said(result)
+    missing = run(repository, f"--store=sqlite:///{repository.path}/none/runs.sqlite")
+    assert missing.ret == 3
+    assert "none/runs.sqlite: the store failed: " in said(missing)
+    assert records(repository) == []
+
+
+@needs_tools
+def test_a_store_that_is_down_from_the_start_loses_no_run(repository: pytest.Pytester) -> None:
     away = run(repository, "--store=postgresql://nobody@127.0.0.1:1/runs")
     assert away.ret == 3
+    away.assert_outcomes(passed=1)
     assert "postgresql://nobody@127.0.0.1:1/runs: the store failed: " in said(away)
-    assert records(repository) == []
+    [record] = records(repository)
+    assert f"{record.id}.json is not in the store" in said(away)
 
 
 @needs_tools

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.results.record import Record
-from harness.results.store.database import UnusableError, writing
+from harness.results.store.database import writing
 from harness.results.store.database_tables import version
 from harness.results.store.dataframes import frame_of
 from harness.results.store.store import Store
+from harness.results.store.store_errors import UnusableError
 from tests.support import postgres
 from tests.support.full_disk import file_size
 from tests.support.year import FIRST, MODELS, SILICON, TARGETS, made_up, year
@@ -295,7 +296,7 @@ def test_a_database_that_is_missing_or_forbidden_is_explained(server: str) -> No
 def test_tables_of_another_version_are_refused(url: str) -> None:
     with Store(url) as store, writing(store.engine) as connection:
         connection.execute(version.update().values(version=7))
-    assert "has tables of version 7; this harness needs version 1" in message(
+    assert "has tables of version 7; this harness needs version 2" in message(
         UnusableError, lambda: Store(url)
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, InfrastructureError
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.results.store import open_results
 from harness.results.store.store import Store
 
@@ -62,21 +62,33 @@ def test_an_option_that_holds_a_password_is_shown_without_it(
     assert SECRET not in repr(options)
 
 
-def test_a_password_in_a_command_line_is_named_as_a_risk_and_not_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("url", [URL, f"postgresql://127.0.0.1:1/runs?password={SECRET}"])
+def test_a_password_in_a_command_line_is_refused_and_not_shown(url: str, tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
-    done = command("-m", "harness", "push", "records", f"--store={URL}", folder=tmp_path)
-    assert done.returncode == InfrastructureError.exit_code
-    assert "other users of this machine can read the password" in done.stderr
-    assert f"put the URL into the variable {VARIABLE}" in done.stderr
-    assert SECRET not in done.stdout + done.stderr
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    commands = {
+        ("harness", "push", "records"): InputError.exit_code,
+        ("pytest", "-p", "harness.pytest_plugin"): pytest.ExitCode.USAGE_ERROR,
+    }
+    for arguments, code in commands.items():
+        done = command("-m", *arguments, f"--store={url}", folder=tmp_path)
+        assert done.returncode == code
+        assert "other users of this machine can read the password" in done.stderr
+        assert "~/.pgpass" in done.stderr
+        assert f"put the URL into the variable {VARIABLE}" in done.stderr
+        assert SECRET not in done.stdout + done.stderr
 
 
 def test_the_variable_names_the_store_for_commands_and_for_pytest(tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
-    for arguments in (("harness", "push", "records"), ("pytest", "-p", "harness.pytest_plugin")):
+    commands = {
+        ("harness", "push", "records"): InfrastructureError.exit_code,
+        ("pytest", "-p", "harness.pytest_plugin"): pytest.ExitCode.OK,  # it has no Record to add
+    }
+    for arguments, code in commands.items():
         done = command("-m", *arguments, folder=tmp_path, **{VARIABLE: URL})
-        assert done.returncode == InfrastructureError.exit_code
+        assert done.returncode == code
         shown = done.stdout + done.stderr
         assert "postgresql://me@127.0.0.1:1/runs: the store failed" in shown
         assert SECRET not in shown

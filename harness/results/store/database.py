@@ -1,35 +1,31 @@
-"""Opens the databases of stores, and explains their errors."""
+"""Opens the databases of stores: how to connect, and how long to wait for them."""
 
+import os
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    create_engine,
-    event,
-    exc,
-    inspect,
-    make_url,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from harness.errors import InfrastructureError, InputError
-from harness.results.store.database_tables import METADATA, VERSION, version
-from harness.support.secrets import HIDDEN, without_secrets
+from harness.results.store.database_errors import printable_url, translated_errors
+from harness.results.store.store_errors import DownError
+from harness.support.secrets import without_secrets
 
 _LOCK_TIMEOUT = 30  # seconds to wait for another writer
 _PAUSE = 0.01  # seconds between two attempts
 _CONNECT_TIMEOUT = 10  # seconds
 _STATEMENT_TIMEOUT = 120  # seconds
-_CREATE_LOCK = 0x7469_6E79  # PostgreSQL's advisory lock for the creation of the tables
+# Seconds for a transaction. The limits of the server itself do not count while it is stopped.
+_WRITE_TIMEOUT = 60
+_READ_TIMEOUT = 300
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 _SQLITE = (
     "PRAGMA synchronous = NORMAL",  # the JSON files are the primary data, and are synced
@@ -45,37 +41,8 @@ _LIBPQ = {  # in seconds; a vanished server is detected after a minute
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # in milliseconds
 }
-_DAMAGED = "restore it from a backup, or fill another store from the Records: harness push"
-_PASSWORDS = ("password", "sslpassword")  # parameters of libpq
-_REMEDIES = {  # by SQLSTATE
-    "42501": "GRANT USAGE, CREATE ON SCHEMA public TO this user, and rights on the tables",
-    "28000": "check pg_hba.conf of the server; put the password into ~/.pgpass",
-    "28P01": "put the password into ~/.pgpass",
-    "3D000": "create the database: createdb, or CREATE DATABASE",
-}
-_SPACE_OR_RIGHTS = "check that its folder can be written, and that the disk is not full"
-_SQLITE_REMEDIES = {  # by primary result code
-    sqlite3.SQLITE_BUSY: "wait until the process that uses it ends, or end that process",
-    sqlite3.SQLITE_LOCKED: "wait until the process that uses it ends, or end that process",
-    sqlite3.SQLITE_READONLY: _SPACE_OR_RIGHTS,
-    sqlite3.SQLITE_IOERR: _SPACE_OR_RIGHTS,
-    sqlite3.SQLITE_FULL: _SPACE_OR_RIGHTS,
-    sqlite3.SQLITE_CANTOPEN: _SPACE_OR_RIGHTS,
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: "name another file; this one is left as it is",
-}
-
-
-class UnusableError(InfrastructureError):
-    """The file is not an index, is damaged, or has tables of another version."""
-
-
-def open_engine(url: str) -> Engine:
-    """Return the database at `url`, with the tables created; errors as for `Store`."""
-    engine = connect(url)
-    make_tables(engine)
-    return engine
 
 
 def connect(url: str | URL, *, journal: str = "WAL") -> Engine:
@@ -84,13 +51,13 @@ def connect(url: str | URL, *, journal: str = "WAL") -> Engine:
     With SQLite's `journal` mode WAL, readers do not wait for writers. With DELETE, the database is
     one file whenever nobody writes.
     """
-    parsed = _parse_url(url) if isinstance(url, str) else url
+    parsed = parse_url(url) if isinstance(url, str) else url
     try:
         engine = create_engine(parsed, **_options(parsed))
     except ModuleNotFoundError as error:
         raise InfrastructureError(
             f"the database driver {error.name} is not installed",
-            where=_printable_url(parsed),
+            where=printable_url(parsed),
             remedy="pip install 'tinyml-harness[postgres]'",
         ) from error
     if parsed.get_backend_name() == "sqlite":
@@ -99,6 +66,35 @@ def connect(url: str | URL, *, journal: str = "WAL") -> Engine:
     else:
         event.listen(engine, "connect", _configure_postgresql)
     return engine
+
+
+def parse_url(url: str) -> URL:
+    """Return the parts of the URL of a store; raises `InputError` if it is none."""
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS.get(parsed.drivername)
+    except (exc.ArgumentError, ValueError):
+        driver = None
+    # In memory, SQLite gives each connection its own database.
+    if driver is None or parsed.database in {None, "", ":memory:"}:
+        raise InputError(
+            "is not the URL of a store",
+            # Without a scheme, nobody can tell a password from the rest.
+            where=f"--store={without_secrets(url)}" if "://" in url else "--store",
+            remedy="use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        )
+    if "@" in (parsed.host or ""):  # otherwise an error would name the end of the password as host
+        raise InputError(
+            "the password in the URL has an @ that is not encoded",
+            where=f"--store={without_secrets(url)}",
+            remedy="put the password into ~/.pgpass, or write %40 for @",
+        )
+    return parsed.set(drivername=driver)
+
+
+def _options(url: URL) -> dict[str, Any]:
+    connect = _LIBPQ if url.get_backend_name() == "postgresql" else {}
+    return {"poolclass": NullPool, "connect_args": connect}
 
 
 def _configure_sqlite(journal: str, connection: sqlite3.Connection, _: object) -> None:
@@ -136,16 +132,24 @@ def _retry_while_busy(action: Callable[[], object]) -> None:
 
 
 def _configure_postgresql(connection: Any, _: object) -> None:
-    with connection.cursor() as cursor:
+    with _deadline(connection, _CONNECT_TIMEOUT), connection.cursor() as cursor:
         for statement in _POSTGRESQL:
             cursor.execute(statement)
-    connection.commit()
+        connection.commit()
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection that sees one state of the database; its errors become ours."""
-    with _translated_errors(engine), engine.begin() as connection:
+    writes = engine.get_execution_options().get("writes")
+    seconds = _WRITE_TIMEOUT if writes else _READ_TIMEOUT
+    with (
+        _late_answers_named(engine, seconds) as over,
+        translated_errors(engine),
+        engine.connect() as connection,
+        _deadline(connection.connection.driver_connection, seconds, over),
+        connection.begin(),
+    ):
         yield connection
 
 
@@ -156,101 +160,41 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def make_tables(engine: Engine) -> None:
-    """Create the tables if they do not exist, once even with several processes; check them."""
-    with reading(engine) as connection:
-        exists = inspect(connection).has_table(version.name)
-    if not exists:
-        with writing(engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_CREATE_LOCK})"))
-            METADATA.create_all(connection)
-            if connection.scalar(select(version.c.version)) is None:
-                connection.execute(version.insert().values(version=VERSION))
-    with reading(engine) as connection:
-        stored_version = connection.scalar(select(version.c.version))
-        missing = METADATA.tables.keys() - set(inspect(connection).get_table_names())
-    if stored_version != VERSION or missing:
-        what = (
-            f"has tables of version {stored_version}"
-            if stored_version != VERSION
-            else f"lacks the tables {', '.join(sorted(missing))}"
-        )
-        raise UnusableError(
-            f"{what}; this harness needs version {VERSION}",
-            where=_printable_url(engine.url),
-            remedy="use the version of the harness that created them, or another database",
-        )
+@contextmanager
+def _deadline(
+    connection: Any, seconds: float, over: threading.Event | None = None
+) -> Iterator[None]:
+    """Cut `connection` after so many seconds, and set `over`; psycopg has no limit of its own.
 
+    A file does not stop answering, so SQLite needs no limit.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        yield
+        return
 
-def damaged(engine: Engine, what: str) -> UnusableError:
-    """Return the error for a store with wrong contents."""
-    return UnusableError(what, where=_printable_url(engine.url), remedy=_DAMAGED)
+    def cut() -> None:
+        if over is not None:
+            over.set()
+        with socket.socket(fileno=os.dup(connection.fileno())) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
 
-
-def _parse_url(url: str) -> URL:
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
     try:
-        parsed = make_url(url)
-        driver = _DRIVERS.get(parsed.drivername)
-    except (exc.ArgumentError, ValueError):
-        driver = None
-    # In memory, SQLite gives each connection its own database.
-    if driver is None or parsed.database in {None, "", ":memory:"}:
-        raise InputError(
-            "is not the URL of a store",
-            # Without a scheme, nobody can tell a password from the rest.
-            where=f"--store={without_secrets(url)}" if "://" in url else "--store",
-            remedy="use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
-        )
-    if "@" in (parsed.host or ""):  # otherwise an error would name the end of the password as host
-        raise InputError(
-            "the password in the URL has an @ that is not encoded",
-            where=f"--store={without_secrets(url)}",
-            remedy="put the password into ~/.pgpass, or write %40 for @",
-        )
-    return parsed.set(drivername=driver)
-
-
-def _options(url: URL) -> dict[str, Any]:
-    connect = _LIBPQ if url.get_backend_name() == "postgresql" else {}
-    return {"poolclass": NullPool, "connect_args": connect}
-
-
-def _printable_url(url: URL) -> str:
-    """Return the URL without password and options."""
-    if url.get_backend_name() == "sqlite":
-        return str(url.database)
-    return URL.create(
-        "postgresql", url.username, None, url.host, url.port, url.database
-    ).render_as_string()
-
-
-def _without_passwords(text: str, url: URL) -> str:
-    """Return the text of an error without the passwords of `url`, and without others."""
-    known = [url.password, *(url.query.get(name) for name in _PASSWORDS)]
-    for password in known:
-        if isinstance(password, str) and password:
-            text = text.replace(password, HIDDEN)
-    return without_secrets(text)
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
-def _translated_errors(engine: Engine) -> Iterator[None]:
+def _late_answers_named(engine: Engine, seconds: float) -> Iterator[threading.Event]:
+    """Yield the event of a deadline; an error after it says that the server did not answer."""
+    over = threading.Event()
     try:
-        yield
-    except (exc.DBAPIError, sqlite3.Error) as error:  # raw ones come from our event listeners
-        original = error.orig if isinstance(error, exc.DBAPIError) else error
-        text = _without_passwords(str(original), engine.url)
-        what = next(iter(text.strip().splitlines()), type(original).__name__)
-        # SQLite raises this for a file that is not a database, or is damaged.
-        unusable = type(error) in (exc.DatabaseError, sqlite3.DatabaseError)
-        kind = UnusableError if unusable else InfrastructureError
-        code = (getattr(original, "sqlite_errorcode", None) or 0) & 0xFF
-        state = getattr(original, "sqlstate", None) or ""
-        raise kind(
-            f"the store failed: {what}",
-            where=_printable_url(engine.url),
-            remedy=_REMEDIES.get(state, "") or _SQLITE_REMEDIES.get(code, ""),
-        ) from error
-    except (ValueError, TypeError) as error:  # a column is not what its type says
-        raise damaged(engine, f"the store holds a value that is not valid: {error}") from error
+        yield over
+    except InfrastructureError as error:
+        if not over.is_set():
+            raise
+        what = f"the store failed: the server has not answered for {seconds:g} s"
+        raise DownError(what, where=printable_url(engine.url)) from error

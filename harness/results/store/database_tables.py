@@ -19,8 +19,10 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-VERSION = 1
-"""Version of the tables. An index of another version is rebuilt from the records."""
+VERSION = 2
+"""Version of the tables. An index of another version is rebuilt from the records; see
+`table_versions` for stores.
+"""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -68,6 +70,9 @@ runs = Table(
     Column("build_id", Text, nullable=False),
     Column("ticks", Text, nullable=False),
     Column("verdict", Text, nullable=False),
+    # These have defaults because they came with version 2 of the tables.
+    Column("place", Text, nullable=False, server_default=""),
+    Column("chip_id", Text, nullable=False, server_default=""),
 )
 
 numbers = Table(

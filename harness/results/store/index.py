@@ -21,9 +21,10 @@ from sqlalchemy import URL, Connection, Engine, delete, select
 
 from harness.errors import InfrastructureError, InputError
 from harness.results.record_file import read_file
-from harness.results.store.database import connect, make_tables, reading, writing
+from harness.results.store.database import connect, reading, writing
 from harness.results.store.database_tables import FILES, VERSION, files, runs
 from harness.results.store.store import ParsedRecord, Store, insert
+from harness.results.store.table_versions import make_tables
 from harness.support.owned_temporary import temporary_folder
 from harness.support.whole_files import cache_remedy_of
 

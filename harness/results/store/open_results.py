@@ -5,12 +5,13 @@ The database package is imported late: runs without a store do not need it.
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.results.store.store_errors import DownError
 from harness.support.secrets import Secret, without_secrets
 from harness.workspace import Workspace
 
@@ -23,6 +24,9 @@ STORE_VARIABLE = "HARNESS_STORE"
 
 MAKE_RUNS = "make one with harness run or pytest --target=NAME, or use --store=URL"
 """The remedy where there are no runs."""
+
+_PAUSE = 30.0  # seconds in which a store that was down is not tried again
+_down: dict[str, tuple[float, DownError]] = {}  # by URL: when this process tried it, and the error
 
 _MAX_SKIPPED = 10  # skipped files that are named; the rest is counted
 
@@ -49,21 +53,28 @@ def open_store(url: str, workspace: Workspace) -> "Store":
 
 
 def open_shared_store(url: str) -> "Store":
-    """Return the store at `url`; warn if other users can read its password. See `open_store`."""
+    """Return the store at `url`; see `open_store`.
+
+    Raises `InputError` if other users can read its password. A store that was down is not tried
+    again at once, so that not each of many runs waits for the time-out.
+    """
     from harness.results.store.store import Store  # noqa: PLC0415 - sqlalchemy
 
     if without_secrets(url) != url and any(url in argument for argument in sys.argv):
-        _warn_about_password()
-    return Store(url)
-
-
-@cache
-def _warn_about_password() -> None:
-    print(
-        "harness: --store: other users of this machine can read the password in the command line\n"
-        f"  -> put it into ~/.pgpass, or put the URL into the variable {STORE_VARIABLE}",
-        file=sys.stderr,
-    )
+        raise InputError(
+            "other users of this machine can read the password in the command line",
+            where="--store",
+            remedy="put the password into ~/.pgpass, or into the file that PGPASSFILE names, or "
+            f"put the URL into the variable {STORE_VARIABLE}; and change the password",
+        )
+    failed_at, failure = _down.get(url, (0.0, None))
+    if failure and time.monotonic() - failed_at < _PAUSE:
+        raise failure
+    try:
+        return Store(url)
+    except DownError as error:
+        _down[url] = time.monotonic(), error
+        raise
 
 
 def open_index(path: Path, *folders: Path) -> "Index":

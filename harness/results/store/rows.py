@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from harness.results.record import Record
+from harness.results.record import DeviceInfo, Record
 
 Row = dict[str, Any]
 
 
 def run_row(record: Record) -> Row:
     """Return the row of the table `runs`."""
-    commit, image = record.commit, record.image
+    commit, image, device = record.commit, record.image, record.device or DeviceInfo()
     return {
         "id": record.id,
         "started": datetime.fromisoformat(record.started),
@@ -29,6 +29,8 @@ def run_row(record: Record) -> Row:
         "build_id": image.build_id,
         "ticks": "cycles" if "cycles_median" in record.numbers else "instructions",
         "verdict": record.verdict,
+        "place": device.place,
+        "chip_id": device.chip_id,
     }
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import msgspec
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from harness.errors import InputError
@@ -16,10 +16,13 @@ from harness.results.combination import Combination
 from harness.results.record import Record
 from harness.results.record_file import parse_record, to_json
 from harness.results.store import rows
-from harness.results.store.database import damaged, open_engine, reading, writing
+from harness.results.store.database import connect, reading, writing
+from harness.results.store.database_errors import damaged
 from harness.results.store.database_tables import numbers, records, runs
+from harness.results.store.table_versions import make_tables
 
 Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
+_MAX_IDS = 10_000  # in one query; SQLite takes 32,766 parameters
 
 
 class RunFilter(TypedDict, total=False):
@@ -35,6 +38,8 @@ class RunFilter(TypedDict, total=False):
     optimize: str | None
     commit: str | None
     branch: str | None
+    place: str | None
+    chip_id: str | None
     since: datetime | None
 
 
@@ -48,6 +53,7 @@ class Entry:
 
     `commit` is empty outside git, `branch` if none was checked out. `digest` is the SHA-256 of the
     model, `vectors` that of the vectors. `ticks` is the unit of ticks: instructions or cycles.
+    `place` in the farm and `chip_id` are empty if they are not known.
     """
 
     id: str
@@ -67,11 +73,16 @@ class Entry:
     build_id: str
     ticks: str
     verdict: str
+    place: str
+    chip_id: str
 
     @property
     def combination(self) -> Combination:
         """What was run."""
         return Combination(self.target, self.model, self.engine, self.toolchain, self.optimize)
+
+
+_ENTRY_COLUMNS = tuple(runs.c[field.name] for field in fields(Entry))
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,8 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
+        self.engine = connect(url)
+        make_tables(self.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -125,11 +137,33 @@ class Store:
         with writing(self.engine) as connection:
             insert(connection, read)
 
+    def missing(self, ids: Iterable[str]) -> set[str]:
+        """Return those of `ids` that no run in the store has."""
+        wanted = list(ids)
+        with reading(self.engine) as connection:
+            found = {
+                key
+                for start in range(0, len(wanted), _MAX_IDS)
+                for key in connection.scalars(
+                    select(runs.c.id).where(runs.c.id.in_(wanted[start : start + _MAX_IDS]))
+                )
+            }
+        return set(wanted) - found
+
+    def newest_of_places(self) -> list[Entry]:
+        """Return the newest run of each place of the farm, sorted by place."""
+        order = (runs.c.started.desc(), runs.c.id.desc())
+        age = func.row_number().over(partition_by=runs.c.place, order_by=order).label("age")
+        ranked = select(*_ENTRY_COLUMNS, age).where(runs.c.place != "").subquery()
+        query = select(*(ranked.c[field.name] for field in fields(Entry)))
+        query = query.where(ranked.c.age == 1).order_by(ranked.c.place)
+        with reading(self.engine) as connection:
+            return [Entry(*row) for row in connection.execute(query)]
+
     def find(self, *, newest_first: bool = True, **filters: Unpack[RunFilter]) -> list[Entry]:
         """Return the selected runs, sorted by the time they started."""
         order = (runs.c.started, runs.c.id)
-        query = select(*(runs.c[field.name] for field in fields(Entry)))
-        query = filtered(query, filters)
+        query = filtered(select(*_ENTRY_COLUMNS), filters)
         query = query.order_by(*(c.desc() if newest_first else c for c in order))
         with reading(self.engine) as connection:
             return [Entry(*row) for row in connection.execute(query)]

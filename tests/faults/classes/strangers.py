@@ -74,8 +74,10 @@ def a_record_of_another_person_acts_on_the_terminal(case: Case) -> None:
 @fault(seeds=2)
 def a_password_is_in_the_url_of_the_store(case: Case) -> None:
     run = ("run", "--model=anomaly", "--target=qemu-stm32")
-    judge_text(case, case.harness(*run, f"--store={_STORE}", ends=(3,)))
-    judge_text(case, case.harness(*run, environment={"HARNESS_STORE": _STORE}, ends=(3,)))
+    judge_text(case, case.harness(*run, f"--store={_STORE}", ends=(2,)))
+    judge_text(
+        case, case.harness(*run, environment={"HARNESS_STORE": _STORE}, ends=(3,), records=1)
+    )
     for path in case.root.rglob("*"):
         if path.is_file() and _SECRET.encode() in path.read_bytes():
             case.found(Kind.UNCLEAR_ERROR, f"{path} holds a password")
