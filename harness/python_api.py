@@ -74,11 +74,12 @@ def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") ->
 
     `source` is a folder of Records or the URL of a store; by default it is `reports/runs` of
     the repository around the current folder. `filters` select runs: `target`, `model`, `engine`,
-    `toolchain`, `optimize`, `commit`, `branch` (str) and `since` (datetime). The columns:
+    `toolchain`, `optimize`, `commit`, `branch`, `place`, `chip_id` (str) and `since` (datetime).
+    The columns:
 
     - `run`: str, the run's ID; `started`: datetime64[us, UTC]
     - `commit`, `branch`, `target`, `model`, `engine`, `toolchain`, `optimize`, `verdict`,
-      `metric`, `unit`, `kind`: category of str
+      `place`, `chip_id`, `metric`, `unit`, `kind`: category of str
     - `value`: float64
     - `estimator`: category of str, and `error`: float64: the model that an estimate comes from,
       and its relative error if known; empty and NaN for other kinds

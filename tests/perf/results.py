@@ -1,5 +1,6 @@
 """What a year of records costs: 365 nights, 5 models, 3 targets, and 20 real runs among them."""
 
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from harness.results.store.open_results import open_store
 from harness.results.store.store import Store
 from harness.workspace import Workspace
 from tests.support import postgres
+from tests.support.store_campaign import add_records
 from tests.support.year import MODELS, SILICON, write_year
 
 REAL = ("virtual-stm32", "virtual-stm32l475", "virtual-nrf52840", "qemu-stm32")
@@ -21,6 +23,9 @@ from harness.workspace import Workspace
 with open_store("", Workspace(Path.cwd())) as store:
     assert len(store.series("cycles_median", model="digits", target="{target}")) == 365
 """
+
+CLIENTS = 50
+EACH = 20  # Records of a client
 
 Show = Callable[[str, float, str, str], None]
 
@@ -85,6 +90,31 @@ def on_postgresql(folder: Path, show: Show) -> None:
         show("PostgreSQL: a year pushed", took, "≤ 30 s", f"{added} records")
         with Store(url) as store:
             queries(store, "PostgreSQL: ", show)
+        many_clients(postgres.database(socket), folder.parent, show)
+
+
+def many_clients(url: str, root: Path, show: Show) -> None:
+    """Print what it takes if many processes add Records at the same time, each in a session."""
+    context = multiprocessing.get_context("fork")  # importing so often would be measured, too
+    workspaces = [Workspace(root / f"client-{number}") for number in range(CLIENTS)]
+    clients = [
+        context.Process(target=add_records, args=(url, workspace, number, EACH, number, 0.0))
+        for number, workspace in enumerate(workspaces)
+    ]
+    Store(url).engine.dispose()  # the tables are there
+
+    def push_all() -> None:
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(300)
+
+    took, _ = timed(push_all)
+    with Store(url) as store:
+        lost = CLIENTS * EACH - len(store.find())
+    failed = sum(client.exitcode != 0 for client in clients)
+    detail = f"{CLIENTS} processes, {EACH} Records each; {lost} lost, {failed} failed"
+    show("PostgreSQL: many clients at once", took, "≤ 60 s", detail)
 
 
 def queries(store: Store, where: str, show: Show) -> None:

@@ -53,7 +53,8 @@ class Campaign:
         self._look()
 
     def _start(self, number: int, records: int) -> BaseProcess:
-        arguments = (self._url, self._workspace, number, records, self._dice.randrange(1 << 30))
+        seed = self._dice.randrange(1 << 30)
+        arguments = (self._url, self._workspace, number, records, seed, 0.1)
         # Importing in each would cost more than writing.
         client = multiprocessing.get_context("fork").Process(target=add_records, args=arguments)
         client.start()
@@ -75,12 +76,14 @@ class Campaign:
         self.findings += [f"{path.name} is left" for path in spool.glob("*.session")]
 
 
-def add_records(url: str, workspace: Workspace, number: int, records: int, seed: int) -> None:
-    """Be a session that writes Records and adds each to the store."""
+def add_records(
+    url: str, workspace: Workspace, number: int, records: int, seed: int, pause: float
+) -> None:
+    """Be a session that writes Records, with pauses, and adds each to the store."""
     dice = random.Random(seed)
-    with StoreUpload(url, workspace, f"session {number}") as upload:
+    session = f"session {number}"
+    with StoreUpload(url, workspace, session) as upload:
         for _ in range(records):
             made: Record = made_up(dice, FIRST, dice.choice(TARGETS), "digits")
-            session = f"session {number}"
             upload.add(write_record(structs.replace(made, session=session), workspace.runs))
-            time.sleep(dice.uniform(0, 0.1))
+            time.sleep(dice.uniform(0, pause))

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.results.record import Record
+from harness.results.record import DeviceInfo, Record
 from harness.results.store.database import writing
 from harness.results.store.database_tables import version
 from harness.results.store.dataframes import frame_of
@@ -89,7 +89,8 @@ def test_each_filter_leaves_out_what_is_not_asked_for(url: str) -> None:
     )
     assert odd.commit is not None
     commit = msgspec.structs.replace(odd.commit, branch="100%_new", hash="0" * 40)
-    odd = msgspec.structs.replace(odd, image=image, commit=commit)
+    device = DeviceInfo(place="shelf-3", exporter="pi-2", chip_id="0042")
+    odd = msgspec.structs.replace(odd, image=image, commit=commit, device=device)
     nowhere = made_up(random.Random(8), FIRST, "elsewhere", "digits")
     nowhere = msgspec.structs.replace(nowhere, commit=None)
     with Store(url) as store:
@@ -101,6 +102,8 @@ def test_each_filter_leaves_out_what_is_not_asked_for(url: str) -> None:
             ("optimize", "-Os"),
             ("commit", "0" * 7),
             ("branch", "100%_new"),
+            ("place", "shelf-3"),
+            ("chip_id", "0042"),
         ):
             assert [entry.id for entry in store.find(**{name: value})] == [odd.id], name  # type: ignore[arg-type]
         assert not store.find(commit="%")
@@ -115,6 +118,20 @@ def test_each_filter_leaves_out_what_is_not_asked_for(url: str) -> None:
         oldest = store.find(newest_first=False)
         assert [e.started for e in oldest] == sorted(e.started for e in oldest)
         assert oldest == store.find()[::-1]
+
+
+def test_the_newest_run_of_each_place_is_found(url: str) -> None:
+    at_places = [
+        msgspec.structs.replace(record, device=DeviceInfo(place=place))
+        for record, place in zip(RECORDS, ("b", "a", "b", ""), strict=False)
+    ]
+    with Store(url) as store:
+        assert store.newest_of_places() == []
+        store.add(*at_places, *RECORDS[len(at_places) :])
+        newest = store.newest_of_places()
+        expected = [("a", at_places[1].id), ("b", max(at_places[0].id, at_places[2].id))]
+        assert [(entry.place, entry.id) for entry in newest] == expected
+        assert store.missing([RECORDS[0].id, "none"]) == {"none"}
 
 
 def test_a_series_is_one_number_through_time(url: str) -> None:
@@ -299,6 +316,47 @@ def test_tables_of_another_version_are_refused(url: str) -> None:
     assert "has tables of version 7; this harness needs version 2" in message(
         UnusableError, lambda: Store(url)
     )
+
+
+FIRST_TABLES = (
+    "ALTER TABLE runs DROP COLUMN place",
+    "ALTER TABLE runs DROP COLUMN chip_id",
+    "UPDATE harness_version SET version = 1",
+)
+
+
+def make_first_tables(url: str) -> None:
+    """Make a store with Records as version 1 of the tables had it."""
+    with Store(url) as store:
+        store.add(*RECORDS[:3])
+        with writing(store.engine) as connection:
+            for statement in FIRST_TABLES:
+                connection.execute(sqlalchemy.text(statement))
+
+
+def test_tables_of_an_earlier_version_are_upgraded(url: str) -> None:
+    make_first_tables(url)
+    new = msgspec.structs.replace(RECORDS[3], device=DeviceInfo(place="shelf-3"))
+    with Store(url) as store:
+        store.add(new)
+        assert all(store.record(record.id) == record for record in (*RECORDS[:3], new))
+        assert [entry.id for entry in store.find(place="shelf-3")] == [new.id]
+    assert len(Store(url).find()) == 4
+
+
+def test_who_may_not_upgrade_tables_is_told_who_may(server: str) -> None:
+    url = postgres.database(server)
+    make_first_tables(url)
+    postgres.execute(
+        url,
+        "DROP ROLE IF EXISTS writer",
+        "CREATE ROLE writer LOGIN",
+        "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO writer",
+    )
+    text = message(InfrastructureError, lambda: Store(url.replace("harness@", "writer@")))
+    assert "must be owner of table runs" in text
+    assert "the owner of the tables must use the store first" in text
+    postgres.execute(url, "DROP OWNED BY writer")
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

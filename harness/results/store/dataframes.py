@@ -13,7 +13,10 @@ from harness.results.store.database_tables import numbers, runs
 from harness.results.store.store import RunFilter, Store, filtered
 from harness.support.whole_files import replace_files
 
-_OF_RUN = ("commit", "branch", "target", "model", "engine", "toolchain", "optimize", "verdict")
+_OF_RUN = (
+    *("commit", "branch", "target", "model", "engine", "toolchain", "optimize", "verdict"),
+    *("place", "chip_id"),
+)
 _COLUMNS = ("run", "started", *_OF_RUN, "metric", "value", "unit", "kind", "estimator", "error")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # the first characters of a formula
 _TEXT = (pd.CategoricalDtype, pd.StringDtype)

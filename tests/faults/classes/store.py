@@ -14,11 +14,14 @@ from pathlib import Path
 from msgspec import structs
 
 from harness.results.record_file import write_record
+from harness.workspace import Workspace
 from tests.faults.case import DEADLINE, Case
 from tests.faults.classes.process import signal_after
 from tests.faults.fault import fault
 from tests.faults.findings import Kind
 from tests.faults.truth import MODEL
+from tests.support import postgres
+from tests.support.store_campaign import Campaign
 from tests.support.year import year
 
 _RUN = ("run", f"--model={MODEL}", "--target=virtual-stm32")
@@ -94,6 +97,17 @@ def the_index_is_something_else(case: Case) -> None:
     path.unlink()
     path.mkdir()
     case.harness("export", "--csv", "all.csv", ends=(3,))
+
+
+@fault(seeds=8)
+def clients_of_a_shared_store_and_its_server_are_killed(case: Case) -> None:
+    if postgres.why_not():
+        return
+    with postgres.running(postgres.Server()) as server:
+        campaign = Campaign(server, Workspace(case.root / "team"), case.random.randrange(1 << 30))
+        campaign.run(clients=12, records=20, kills=16)
+    for text in campaign.findings:
+        case.found(Kind.LOST_RECORD, text)
 
 
 @fault(seeds=20)
