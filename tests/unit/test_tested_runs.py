@@ -198,6 +198,45 @@ def test_a_store_gets_the_runs_as_the_tests_left_them(repository: pytest.Pyteste
     assert json.loads(text)["verdict"] == "failed"
 
 
+RECORDS_OF_WORKERS = """\
+import pytest
+from msgspec import structs
+from pathlib import Path
+from harness.results.current_session import current_session
+from harness.results.record_file import read_record, write_record
+
+@pytest.mark.parametrize("name", ["passed", "failed"])
+def test_it(name, record):
+    of_session = structs.replace(read_record(Path(f"reports/runs/{name}.json")), id=f"new-{name}")
+    of_session = structs.replace(of_session, session=current_session())
+    write_record(of_session, Path("reports/runs"))
+    record(f"new-{name}")
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_store_that_fails_gets_the_runs_from_the_next_session(
+    repository: pytest.Pytester, workers: int
+) -> None:
+    with Store("sqlite:///team.sqlite"), closing(sqlite3.connect("team.sqlite")) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON runs "
+            "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    store = "--store=sqlite:///team.sqlite"
+    result = session(repository, RECORDS_OF_WORKERS, store, "-p", "xdist", f"-n{workers}")
+    result.assert_outcomes(passed=2)
+    assert result.ret == ExitCode.INFRASTRUCTURE
+    assert "2 Records are not in the store: " in str(result.stdout)
+    with closing(sqlite3.connect("team.sqlite")) as connection:
+        connection.execute("DROP TRIGGER full")
+    result = session(repository, "def test_nothing():\n    pass\n", store)
+    assert result.ret == ExitCode.PASSED
+    assert "2 of earlier sessions, which it lacked" in str(result.stderr)
+    with Store("sqlite:///team.sqlite") as opened:
+        assert {entry.id for entry in opened.find()} == {"new-passed", "new-failed"}
+
+
 # What pytest-rerunfailures 16.7 does with a test that fails: all the tries are one protocol, each
 # report of a failure but the last has the outcome "rerun", and the item keeps its properties.
 RERUNS = """
