@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from harness.board.device_info import DeviceInfo
 from harness.image.memory_use import MemoryUse
 from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
@@ -36,7 +37,7 @@ class TargetInfo(msgspec.Struct, frozen=True):
     core: Name
     """Core of the chip."""
     board: str
-    """Kind of board: `pyocd`, `qemu`, `renode` or `virtual`."""
+    """Kind of board: `pyocd`, `labgrid`, `qemu`, `renode` or `virtual`."""
     version: str
     """Version of the emulator, or what identifies the board."""
 
@@ -218,6 +219,8 @@ class Record(msgspec.Struct, frozen=True):
     """The command or the pytest session that made the run. Its runs have the same value."""
     subset: Subset | None = None
     """Which of the model's vectors ran. It is null if all did."""
+    device: DeviceInfo | None = None
+    """Which of several equal boards ran. It is null if there is only one."""
 
     @property
     def combination(self) -> Combination:
