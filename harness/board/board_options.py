@@ -26,7 +26,7 @@ _WHY_NOT = {
     "pack": "only boards behind a debug probe take their chip from one",
     "serial": "only boards behind a debug probe have one, unless RTT carries the link",
     "place": "only boards behind a debug probe are in a farm",
-    "coordinator": "only boards behind a debug probe are in a farm",
+    "coordinator": "only a place of a farm has one, and no --place is named",
     "renode": "only platforms of Renode run on it",
 }
 
@@ -114,18 +114,29 @@ def check_usable(options: Mapping[str, str], targets: Sequence[Target]) -> None:
         if value and not any(name in _usable(target, options) for target in targets):
             raise InputError(
                 f"does not apply to {', '.join(target.name for target in targets)}: "
-                f"{_WHY_NOT[name]}",
+                f"{_why_not(name, targets, options)}",
                 where=f"--{name}={value}",
                 remedy=f"remove --{name}, or name another --target",
             )
+
+
+def _why_not(name: str, targets: Sequence[Target], options: Mapping[str, str]) -> str:
+    if name in ("probe", "serial") and any(_is_of_farm(target, options) for target in targets):
+        return "the place brings it"
+    return _WHY_NOT[name]
+
+
+def _is_of_farm(target: Target, options: Mapping[str, str]) -> bool:
+    board = target.board
+    return isinstance(board, Labgrid) or (isinstance(board, Pyocd) and bool(options.get("place")))
 
 
 def _usable(target: Target, options: Mapping[str, str]) -> set[str]:
     """Return the names of the options that `target` can use."""
     if isinstance(target.board, Renode):
         return {"renode"}
-    if isinstance(target.board, Labgrid) or (isinstance(target.board, Pyocd) and options["place"]):
-        return {"pack", "place", "coordinator"}  # the place brings the probe and the serial port
+    if _is_of_farm(target, options):
+        return {"pack", "place", "coordinator"}
     if isinstance(target.board, Virtual) and not options["probe"]:
         return {"probe"}  # of a virtual board that runs already
     if isinstance(target.board, Pyocd | Virtual):

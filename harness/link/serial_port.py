@@ -2,7 +2,7 @@
 
 import os
 import socket
-from contextlib import suppress
+import stat
 from typing import Protocol
 
 import serial
@@ -50,8 +50,9 @@ def open_port(device: str, baud: int) -> Port:
 
 def _send_at_once(descriptor: int) -> None:
     """Switch off the wait for more bytes on a TCP connection: a frame is sent at once."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:  # no socket
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        with socket.socket(fileno=os.dup(descriptor)) as line:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _unusable(device: str) -> InputError:

@@ -57,7 +57,8 @@ class Farm:
     The places are `board-0` and so on, with the tags `chip=` and `number=`; the exporters are
     `pi-0` and so on. `host` is this machine's address in the exporters' files; the coordinator and
     the boards listen on all addresses. `exported`, by the name of a board, replaces its resources
-    in the exporter's file; None leaves the board out.
+    in the exporter's file; None leaves the board out. With `ser2net`, the exporters start it for
+    the serial line of an acquired board, as for a USB port.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Farm:
         chip: str = CHIP,
         host: str = "127.0.0.1",
         exported: dict[str, dict[str, Any] | None] | None = None,
+        ser2net: bool = False,
     ) -> None:
         self.folder, self.host, self.chip = folder, host, chip
         self.port = free_ports(1)[0]
@@ -78,11 +80,14 @@ class Farm:
             for number in range(boards)
         ]
         self._exported = exported or {}
+        self._ser2net = ser2net
         self._exporters = {f"pi-{number}": "" for number in range(exporters)}
         self._processes: dict[str, OwnedProcess] = {}
         self._logs: list[IO[bytes]] = []
         self.pids: dict[str, int] = {}
         """The processes of the boards, by name."""
+        self.ports: dict[str, str] = {}
+        """The serial ports of the boards on their own machines, by name."""
 
     @property
     def address(self) -> str:
@@ -168,6 +173,8 @@ class Farm:
         groups = {}
         for board in self.boards:
             resources = self._exported.get(board.name, board.resources(self.host))
+            if resources is not None and self._ser2net:
+                resources["serial"] = {"cls": "RawSerialPort", "port": self.ports.get(board.name)}
             if board.exporter == exporter and resources is not None:
                 groups[board.name] = {"location": "shelf", **resources}
         return groups
@@ -219,7 +226,8 @@ class Farm:
             data = self._processes[host].stdout.read(1 << 12)
             assert data, self.logs()
             line += data
-        self.pids |= json.loads(line)
+        for board, (pid, port) in json.loads(line).items():
+            self.pids[board], self.ports[board] = pid, port
 
     def _start(self, name: str, command: Sequence[str], *, talks: bool = False) -> None:
         log = (self.folder / f"{name}.out").open("ab")

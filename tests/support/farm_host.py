@@ -3,8 +3,8 @@
 Run as `python -m tests.support.farm_host CHIP LOGS NAME=PROBE_PORT:SERIAL_PORT ...`. Each board has
 pyOCD's own server for its probe, and a TCP bridge to its serial line. Standard input takes lines of
 JSON: `{"do": "cycle", "board": NAME}` and `{"do": "fault", "board": NAME, "fault": TEXT}`; each is
-answered by a line with the process of the board. The file `LOGS/NAME.log` gets a line of JSON for
-each connection to a board, and for its end.
+answered by a line with the process of the board and its serial port, by its name. The file
+`LOGS/NAME.log` gets a line of JSON for each connection to a board, and for its end.
 """
 
 import json
@@ -16,6 +16,7 @@ import termios
 import threading
 import time
 import tty
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def main(chip: str, logs: str, *boards: str) -> None:
         probe, _, serial = ports.partition(":")
         log = Path(logs) / f"{name}.log"
         hosted[name] = HostedBoard(chip, name, (int(probe), int(serial)), log)
-    _answer({name: board.pid for name, board in hosted.items()})
+    _answer(hosted.values())
     for line in sys.stdin:
         order = json.loads(line)
         board = hosted[order["board"]]
@@ -122,13 +123,14 @@ def main(chip: str, logs: str, *boards: str) -> None:
             board.cycle()
         else:
             board.virtual.set_fault(order["fault"])
-        _answer({board.name: board.pid})
+        _answer([board])
     for board in hosted.values():
         board.virtual.stop()
 
 
-def _answer(pids: dict[str, int]) -> None:
-    print(json.dumps(pids), flush=True)
+def _answer(boards: Iterable[HostedBoard]) -> None:
+    told = {board.name: (board.pid, board.virtual.port) for board in boards}
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

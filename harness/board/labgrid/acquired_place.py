@@ -31,7 +31,7 @@ class AcquiredPlace:
         self._address, self._warn = address, warn
         self._coordinator, self.name = acquire(address, wanted)
         self._events: list[str] = []
-        self._taken = ""  # who has the place instead of us
+        self._taken = ""  # the session that has the place instead of this one
         self._ends = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
@@ -54,7 +54,7 @@ class AcquiredPlace:
             )
 
     def release(self) -> None:
-        """Release the place; what is not possible within a deadline is only a warning."""
+        """Release the place; if that fails within a deadline, only warn."""
         if self._ends.is_set():
             return
         self._ends.set()

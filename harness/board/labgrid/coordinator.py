@@ -190,7 +190,7 @@ class Coordinator:
                         self._answered = message.sync.id
                     self._news.notify_all()
         except grpc.RpcError:
-            pass  # `lost` says so
+            return
         finally:
             self.lost.set()
             self._requests.put(None)

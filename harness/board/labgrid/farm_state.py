@@ -94,7 +94,7 @@ class Place:
 
     @property
     def held(self) -> str:
-        """Who has it, and since when, for a person."""
+        """Its holder, and the time, to display."""
         since = datetime.fromtimestamp(self.changed).astimezone()
         return f"{shown_name(self.holder)}, since {since:%Y-%m-%d %H:%M:%S} or earlier"
 

@@ -8,8 +8,12 @@ from harness.errors import InfrastructureError
 from harness.target.target_file import Labgrid
 
 _PROBE, _SERIAL = "NetworkService", "NetworkSerialPort"
-_PROTOCOLS = {"raw": "socket", "rfc2217": "rfc2217"}
-"""The scheme of pyserial's URL, by labgrid's name of the protocol."""
+_URLS = {
+    "raw": "socket://{host}:{port}",
+    # ser2net does not answer requests about lines that the port does not have, such as DTR.
+    "rfc2217": "rfc2217://{host}:{port}?ign_set_control&timeout=10",
+}
+"""Pyserial's URL, by labgrid's name of the protocol."""
 _LINES = {
     _PROBE: "  probe:\n    cls: NetworkService\n    address: HOST\n    port: 5555\n"
     "    username: pyocd",
@@ -20,7 +24,7 @@ _WHAT = {_PROBE: "debug probe (pyocd server)", _SERIAL: "serial line"}
 
 
 class NeededResources(NamedTuple):
-    """The resources of a place that a run needs; `serial` is None if RTT carries the link."""
+    """The resources of a place that a run needs; without `serial`, RTT carries the link."""
 
     probe: Resource
     serial: Resource | None
@@ -59,7 +63,7 @@ def serial_address(place: str, serial: Resource, baud: int) -> str:
     """Return pyserial's URL of a serial line, which the device uses with `baud` bit/s."""
     host, port = _address(place, serial, "host")
     protocol = serial.params.get("protocol") or "rfc2217"  # labgrid's own default
-    if protocol not in _PROTOCOLS:
+    if protocol not in _URLS:
         raise _wrong(place, serial, f"has the protocol {protocol!r}", "write protocol: raw")
     speed = serial.params.get("speed")
     if protocol == "raw" and speed and speed != baud:
@@ -69,7 +73,7 @@ def serial_address(place: str, serial: Resource, baud: int) -> str:
             f"has {speed} bit/s, and the firmware {baud} bit/s",
             f"write speed: {baud}, and set it in ser2net too",
         )
-    return f"{_PROTOCOLS[protocol]}://{host}:{port}"
+    return _URLS[protocol].format(host=host, port=port)
 
 
 def _address(place: str, resource: Resource, key: str) -> tuple[str, int]:

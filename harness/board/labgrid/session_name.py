@@ -1,4 +1,4 @@
-"""The name under which a session holds a place: who it is, and which process.
+"""The name under which a session holds a place: host, user and process.
 
 A coordinator does not notice that a session was killed: the place stays acquired. The name lets
 later sessions prove that nobody has it any more. It is `HOST/USER:PID-START-BOOT-NAMESPACE`; a host
@@ -62,7 +62,7 @@ def is_own_user(name: str) -> bool:
 def has_ended(name: str) -> bool:
     """Return whether the session `name` is this user's on this host, and its process has ended.
 
-    Without a proof, it has not.
+    Without a proof, the result is False.
     """
     found = _NAME.fullmatch(name)
     if found is None or found["pid"] is None or not is_own_user(name):
