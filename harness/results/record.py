@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from harness.board.device_info import DeviceInfo
 from harness.image.memory_use import MemoryUse
 from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
@@ -36,7 +37,7 @@ class TargetInfo(msgspec.Struct, frozen=True):
     core: Name
     """Core of the chip."""
     board: str
-    """Kind of board: `pyocd`, `qemu`, `renode` or `virtual`."""
+    """Kind of board: `pyocd`, `labgrid`, `qemu`, `renode` or `virtual`."""
     version: str
     """Version of the emulator, or what identifies the board."""
 
@@ -97,17 +98,6 @@ class Host(msgspec.Struct, frozen=True):
     """Version of Python."""
     harness: str
     """Version of the harness."""
-
-
-class DeviceInfo(msgspec.Struct, frozen=True):
-    """Which of several equal boards ran. A text is empty if it is not known."""
-
-    place: Text = ""
-    """Name of the board's place in the farm."""
-    exporter: Text = ""
-    """Name of the exporter, the machine that the board is connected to."""
-    chip_id: Text = ""
-    """Unique ID of the chip."""
 
 
 class Conversion(msgspec.Struct, frozen=True):

@@ -44,6 +44,7 @@ class VirtualBoard:
         uart: str | None = None,
         boot: int | None = None,
         serial: str | None = None,
+        chip_id: str = "",
         meter: str = "",
         faults: Sequence[str] = (),
         meanwhile: Callable[[], object] = lambda: None,
@@ -51,8 +52,8 @@ class VirtualBoard:
         """Start a board and wait until it is ready.
 
         `chip` is pyOCD's name of the chip, `uart` the UART on the serial port, `serial` the ID of
-        the probe; `boot`, `meter` and `faults` have the form of the options of `harness virtual
-        serve`. `meanwhile` is called while the board starts.
+        the probe; `chip_id`, `boot`, `meter` and `faults` have the form of the options of `harness
+        virtual serve`. `meanwhile` is called while the board starts.
 
         Raises `InputError` if the chip is unknown, `InfrastructureError` if the board does not
         start.
@@ -67,6 +68,7 @@ class VirtualBoard:
         command += ["--uart", uart] if uart else []
         command += ["--boot", hex(boot)] if boot is not None else []
         command += ["--serial", serial] if serial else []
+        command += ["--chip-id", chip_id] if chip_id else []
         command += ["--meter", meter] if meter else []
         command += [part for fault in faults for part in ("--fault", fault)]
         with tempfile.TemporaryFile() as log:

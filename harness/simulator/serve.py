@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ExitCode
+from harness.simulator.chips.chip import DEFAULT_ID
 from harness.simulator.runtime_folder import Registration
 from harness.simulator.server import Server
 from harness.simulator.virtual_board import Board
@@ -25,7 +26,7 @@ class BoardSetup:
     `serial` is the ID of its probe; by default it is generated. `uart` is the UART on the serial
     port; by default all are. `boot` is the address of the vector table; the chip has a default.
     `meter` is the virtual meter in the supply, "" for none. A fault is `name` or `name=value`.
-    `advice` is printed with `{probe}` and `{port}` filled in.
+    `unique_id` is that of its chip. `advice` is printed with `{probe}` and `{port}` filled in.
     """
 
     chip: str
@@ -34,6 +35,7 @@ class BoardSetup:
     boot: int | None = None
     meter: str = ""
     faults: Sequence[str] = ()
+    unique_id: int = DEFAULT_ID
     advice: str = ""
 
 
@@ -58,6 +60,7 @@ def serve(
             boot=setup.boot,
             faults=setup.faults,
             meter=setup.meter,
+            unique_id=setup.unique_id,
         )
         try:
             server = Server(board, registration, probe_id, stop.set)

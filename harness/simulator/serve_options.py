@@ -18,6 +18,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "chip", metavar="CHIP", help=f"pyOCD's name of the chip: {', '.join(CHIP_NAMES)}"
     )
     parser.add_argument("--serial", metavar="ID", help="the probe's unique ID (default: generated)")
+    parser.add_argument(
+        "--chip-id",
+        type=_chip_id,
+        metavar="HEX",
+        help="the chip's unique ID, in hexadecimal digits; the default is always the same",
+    )
     parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port (default: all)")
     parser.add_argument(
         "--boot",
@@ -46,11 +52,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _chip_id(text: str) -> int:
+    """Return the number that `text` has in hexadecimal digits."""
+    if not text or text.strip("0123456789abcdefABCDEF"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number in hexadecimal digits")
+    return int(text, 16)
+
+
 def serve_with(options: argparse.Namespace, advice: str = "") -> int:
     """Serve the board that `options` describe; return the exit code.
 
     `advice` is a command to print, in which `{probe}` and `{port}` stand for the board's.
     """
+    from harness.simulator.chips.chip import DEFAULT_ID  # noqa: PLC0415 - unicorn loads slowly
     from harness.simulator.serve import BoardSetup, serve  # noqa: PLC0415 - unicorn loads slowly
 
     setup = BoardSetup(
@@ -60,6 +74,7 @@ def serve_with(options: argparse.Namespace, advice: str = "") -> int:
         boot=options.boot,
         meter=options.meter,
         faults=options.fault,
+        unique_id=DEFAULT_ID if options.chip_id is None else options.chip_id,
         advice=advice,
     )
     return serve(setup, as_json=options.json, with_stdin=options.stdin, ready=options.ready)

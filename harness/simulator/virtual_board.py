@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InputError
 from harness.simulator import board_faults, chips
-from harness.simulator.chips.chip import IDENTITY, PART_NUMBER, ChipOptions
+from harness.simulator.chips.chip import DEFAULT_ID, IDENTITY, PART_NUMBER, ChipOptions
 from harness.simulator.dap import DebugPort, TransferFaultError
 from harness.simulator.line_faults import LineFault
 from harness.simulator.peripherals.uart import Uarts
@@ -27,9 +27,9 @@ class Board:
 
     `uart` is the UART on its serial line; without it, the line is connected to all of them.
     `boot` is the address of the vector table that reset uses, as after a bootloader; the chip has
-    a default. `meter` describes the virtual meter in its supply, "" for none. When the board is
-    unplugged, `withdraw` is called before any peer can notice, and `unplugged` after the serial
-    line has been closed.
+    a default. `meter` describes the virtual meter in its supply, "" for none. `unique_id` is
+    that of its chip. When the board is unplugged, `withdraw` is called before any peer can notice,
+    and `unplugged` after the serial line has been closed.
     """
 
     def __init__(
@@ -41,13 +41,14 @@ class Board:
         faults: Sequence[str] = (),
         portable: bool = False,
         meter: str = "",
+        unique_id: int = DEFAULT_ID,
     ) -> None:
         identity = None
         for fault in faults:
             name, value = board_faults.split(fault)
             if name == board_faults.WRONG_CHIP:
                 identity = _known_chip(value)
-        self.chip = chips.build(chip, ChipOptions(identity, portable, boot))
+        self.chip = chips.build(chip, ChipOptions(identity, portable, boot, unique_id))
         self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
         self.busy = False

@@ -9,7 +9,7 @@ import msgspec
 from harness.support import bundled_files, toml_file
 from harness.support.memory_map import Address, Load, Region
 from harness.support.toml_file import Section
-from harness.target.chip_needs import ChipId, FlashCodes, ImageNeeds, Write
+from harness.target.chip_needs import ChipId, FlashCodes, IdWords, ImageNeeds, Write
 from harness.target.target_file import Core, Text
 
 _PRIVATE_BUS = 0xE000_0000  # of every Cortex-M; the debug registers of STM32 are behind it
@@ -98,10 +98,22 @@ class Lock(Section, frozen=True):
     """Value of these bits in a chip that is not locked."""
 
 
+class UniqueId(Section, frozen=True):
+    """Where chips have a number that no other chip has."""
+
+    chips: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    """Patterns of pyOCD's names of the chips, with * and ?."""
+    words: IdWords
+    """Addresses of its words, 32 bits each, in the order of the document."""
+    source: Text
+    """Documents and public projects that state them."""
+
+
 class _File(Section, frozen=True):
     family: tuple[Family, ...]
     identity: tuple[Identity, ...] = ()
     lock: tuple[Lock, ...] = ()
+    unique_id: tuple[UniqueId, ...] = ()
 
 
 def families() -> tuple[Family, ...]:
@@ -135,6 +147,12 @@ def lock_of(chip: str) -> Lock | None:
     """Return how `chip`, pyOCD's name of it, shuts debuggers out; None if that is not known."""
     locks = (lock for file in _files() for lock in file.lock)
     return next((lock for lock in locks if _is_one(chip, lock.chips)), None)
+
+
+def unique_id_of(chip: str) -> tuple[int, ...]:
+    """Return the addresses of the unique ID of `chip`, pyOCD's name of it; empty if not known."""
+    ids = (each for file in _files() for each in file.unique_id)
+    return next((each.words for each in ids if _is_one(chip, each.chips)), ())
 
 
 def id_of(chip: str) -> ChipId | None:

@@ -9,6 +9,8 @@ from harness.support.toml_file import Section
 
 FlashCodes = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(max_length=16)]
 
+IdWords = Annotated[tuple[Address, ...], msgspec.Meta(min_length=1, max_length=8)]
+
 
 class ChipId(Section, frozen=True):
     """A register that identifies the chip. The harness checks it before it flashes."""

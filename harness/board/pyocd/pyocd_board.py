@@ -6,10 +6,10 @@ from contextlib import suppress
 from importlib.metadata import version as package_version
 from typing import Any, TypeVar
 
-import serial
 from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
+from harness.board.device_info import DeviceInfo
 from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.identification import check_chip
@@ -20,6 +20,7 @@ from harness.board.pyocd.programming import flash
 from harness.board.pyocd.pyocd_errors import translated_errors
 from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
+from harness.board.pyocd.unique_id import unique_id
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
@@ -28,10 +29,11 @@ from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
 from harness.link.rtt_block import CLEARED
 from harness.link.rtt_carrier import Piece, block_address
-from harness.link.serial_port import open_port
+from harness.link.serial_port import Port, open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
 from harness.support.progress import Progress
+from harness.target.chip_families import unique_id_of
 from harness.target.target_file import Pyocd, Target
 
 T = TypeVar("T")
@@ -66,8 +68,9 @@ class PyocdBoard:
         self._activity = activity
         self._leases: list[Lease] = []
         self._session: Session | None = None
-        self._port: serial.Serial | None = None
+        self._port: Port | None = None
         self._elf: Elf | None = None
+        self._chip_id = ""
         self._probe = board.probe
         self._limit = TimeLimit(f"probe {board.probe}")
 
@@ -75,6 +78,11 @@ class PyocdBoard:
     def version(self) -> str:
         """The probe, and the version of pyOCD that drives it."""
         return f"pyOCD {package_version('pyocd')}, probe {self._probe}"
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        """Which of several equal boards it is; None if its chip has not told its unique ID."""
+        return DeviceInfo(chip_id=self._chip_id) if self._chip_id else None
 
     def start(self, image: Image) -> Carrier:
         """Flash `image`, verify it, and start it with its serial port open, if it has one."""
@@ -205,7 +213,7 @@ class PyocdBoard:
         self._leases.append(Lease(resource, wait=self._lock_timeout))
 
     def _identify(self, session: Session) -> None:
-        """Check that this is the chip, and the core, that the target describes, and not locked."""
+        """Check that chip and core are those of the target, and not locked; read the unique ID."""
 
         def identify() -> None:
             check_core(session, self._target)
@@ -213,6 +221,8 @@ class PyocdBoard:
                 check_chip(session, self._probe, self._board.target, self._board.chip_id)
             if self._target.load == "flash":  # the lock leaves RAM open
                 check_lock(session, self._probe, self._board.target)
+            words = self._board.unique_id or unique_id_of(self._board.target)
+            self._chip_id = unique_id(session, words)
 
         self._do(_STATE_LIMIT, "reading the chip's id", identify)
 

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from harness.errors import InputError
 from harness.simulator.bus import Memory
 from harness.simulator.core import Core
 from harness.simulator.coresight import DebugIds
 from harness.simulator.peripherals.flash_controller import FlashController
 from harness.simulator.peripherals.gpio import Pins
 from harness.simulator.peripherals.uart import Uart
+
+DEFAULT_ID = 1
+"""The unique ID of a virtual chip that is given none."""
+_WORD_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -18,12 +23,25 @@ class ChipOptions:
 
     `identity` is the name of another chip; the chip then reports that chip's ID. `portable`
     counts instructions in Python, as on hosts without the machine code for it. `boot` is the
-    address of the vector table that reset uses, as after a bootloader.
+    address of the vector table that reset uses, as after a bootloader. `unique_id` is the number
+    by which the chip differs from all others.
     """
 
     identity: str | None = None
     portable: bool = False
     boot: int | None = None
+    unique_id: int = DEFAULT_ID
+
+    def id_words(self, count: int) -> list[int]:
+        """Return the unique ID as `count` words; raise `InputError` if it has more bits."""
+        if self.unique_id >> _WORD_BITS * count:
+            raise InputError(
+                f"has more than {8 * count} hexadecimal digits",
+                where=f"--chip-id={self.unique_id:x}",
+                remedy="name a shorter one",
+            )
+        words = (self.unique_id >> _WORD_BITS * index for index in range(count))
+        return [word & 0xFFFF_FFFF for word in words][::-1]
 
 
 class AccessPort(Protocol):

@@ -18,6 +18,7 @@ _FLL_HERTZ = 20_971_520  # 640 times the internal reference of 32,768 Hz
 _FREESCALE = 0x00E  # JEP106
 _SIM = 0x4004_7000
 _SDID, _SDID_VALUE = 0x1024, 0x415F_0000
+_UID = (0x1058, 0x105C, 0x1060)  # UIDMH, UIDML, UIDL
 _SIM_VALUES = {
     0x0000: 0x9000,
     0x1034: 0xF000_0030,
@@ -103,6 +104,7 @@ def kw41z4(options: ChipOptions) -> Chip:
     values = dict(_SIM_VALUES)
     if options.identity in (None, _NAME):
         values[_SDID] = _SDID_VALUE
+    values |= zip(_UID, options.id_words(len(_UID)), strict=True)
     sim = KinetisSim(values, core.clock, core.request_reset, core.executor.interrupt)
     core.timed.append(sim)
     apb.add(0x4002_0000, controller, size=0x1000)

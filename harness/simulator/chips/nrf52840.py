@@ -32,6 +32,7 @@ _FICR = {  # CODEPAGESIZE, CODESIZE, then INFO: PART, VARIANT, PACKAGE, RAM, FLA
     0x10C: 0x100,
     0x110: 0x400,
 }
+_DEVICEID = 0x060
 _UNKNOWN_PART = 0xFFFF_FFFF
 _APPROTECT, _OPEN = 0x208, 0xFF
 
@@ -60,6 +61,8 @@ def nrf52840(options: ChipOptions) -> Chip:
     factory = Memory(0x1000_0000, 0x1000, fill=0xFF, flash=True)
     for offset, value in _FICR.items():
         factory.store(offset, 4, value)
+    for index, word in enumerate(options.id_words(2)):
+        factory.store(_DEVICEID + 4 * index, 4, word)
     if options.identity not in (None, _NAME):
         factory.store(0x100, 4, PART_NUMBER.get(options.identity or "", _UNKNOWN_PART))
     user = Memory(0x1000_1000, 0x1000, fill=0xFF, flash=True)

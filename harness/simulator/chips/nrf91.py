@@ -38,6 +38,7 @@ _FICR = {  # SIPINFO: PARTNO, HWREVISION, VARIANT; INFO: RAM, FLASH, CODEPAGESIZ
     0x220: 0x1000,
     0x224: 0x100,
 }
+_DEVICEID = 0x204
 _UNKNOWN_PART = 0xFFFF_FFFF
 _APPROTECT, _SECURE_APPROTECT = 0x000, 0x02C  # in UICR
 _ALL_ACCESS = 0b11  # CTRL-AP.APPROTECTSTATUS
@@ -75,6 +76,8 @@ def nrf91(options: ChipOptions) -> Chip:
     factory = Memory(0x00FF_0000, 0x1000, fill=0xFF, flash=True)
     for offset, value in _FICR.items():
         factory.store(offset, 4, value)
+    for index, word in enumerate(options.id_words(2)):
+        factory.store(_DEVICEID + 4 * index, 4, word)
     if options.identity not in (None, _NAME):
         factory.store(_PART, 4, PART_NUMBER.get(options.identity or "", _UNKNOWN_PART))
     user = Memory(0x00FF_8000, 0x1000, fill=0xFF, flash=True)

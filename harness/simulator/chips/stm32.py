@@ -1,7 +1,7 @@
 """The common part of the STM32 chips."""
 
-from harness.simulator.bus import Window
-from harness.simulator.chips.chip import IDENTITY
+from harness.simulator.bus import Memory, Window
+from harness.simulator.chips.chip import IDENTITY, ChipOptions
 from harness.simulator.core import Core
 from harness.simulator.coresight import Constants
 from harness.simulator.peripherals.gpio import Pins, Stm32Gpio
@@ -37,6 +37,12 @@ def add_flash(core: Core, window: Window, base: int, controller: Stm32Flash) -> 
     controller.array.memory.programmer = controller
     controller.array.changed = core.bus.written
     window.add(base, controller)
+
+
+def add_unique_id(system: Memory, offset: int, options: ChipOptions) -> None:
+    """Add the unique device ID, 96 bits, to the system memory."""
+    for index, word in enumerate(options.id_words(3)):
+        system.store(offset + 4 * index, 4, word)
 
 
 def add_identity(core: Core, chip: str) -> None:

@@ -32,6 +32,7 @@ def stm32f429xi(options: ChipOptions) -> Chip:
     """Return the chip of a NUCLEO-F429ZI."""
     flash = Memory(0x0800_0000, 0x20_0000, fill=0xFF, flash=True, aliases=(0,))
     system = Memory(0x1FFF_7000, 0x1000, fill=0xFF, flash=True)
+    stm32.add_unique_id(system, 0xA10, options)  # 39.1
     system.store(0xA22, 2, flash.size >> 10)  # flash size, 39.2
     ram, coupled = Memory(0x2000_0000, 0x3_0000), Memory(0x1000_0000, 0x1_0000)
     memories = (flash, system, ram, coupled)

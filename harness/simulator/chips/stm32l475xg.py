@@ -28,6 +28,7 @@ def stm32l475xg(options: ChipOptions) -> Chip:
     """Return the chip of a B-L475E-IOT01A."""
     flash = Memory(0x0800_0000, 0x10_0000, fill=0xFF, flash=True, aliases=(0,))
     system = Memory(0x1FFF_7000, 0x1000, fill=0xFF, flash=True)
+    stm32.add_unique_id(system, 0x590, options)  # 49.1
     system.store(0x5E0, 2, flash.size >> 10)  # FLASHSIZE, 49.2
     memories = (flash, system, Memory(0x2000_0000, 0x1_8000), Memory(0x1000_0000, 0x8000))
     apb1, apb2 = Window(0x4000_0000, 0xA000), Window(0x4001_0000, 0x7000)
