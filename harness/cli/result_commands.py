@@ -26,6 +26,12 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--csv", type=Path, metavar="FILE", help="write CSV")
     kind.add_argument("--parquet", type=Path, metavar="FILE", help="write Parquet; needs pyarrow")
+    kind.add_argument(
+        "--boards",
+        type=Path,
+        metavar="FILE",
+        help="write the spread between boards of one kind, as FILE.json or FILE.csv",
+    )
     export.set_defaults(command=_export)
     report = parsers["report"]
     report.add_argument(
@@ -67,6 +73,8 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
 def _export(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.results.store.dataframes import frame_of, write_csv, write_parquet  # noqa: PLC0415 - pandas
 
+    if options.boards:
+        return _export_boards(options, workspace)
     with options.progress.step("reading Records"):
         with open_store(options.store, workspace) as store:
             table = frame_of(store)
@@ -76,6 +84,18 @@ def _export(options: argparse.Namespace, workspace: Workspace) -> int:
             write_parquet(table, options.parquet)
     runs = int(table["run"].nunique())
     print(f"{count_of(len(table), 'number')} of {count_of(runs, 'run')}")
+    return ExitCode.PASSED
+
+
+def _export_boards(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.report.spread_file import write_spreads  # noqa: PLC0415 - pandas
+    from harness.results.judge.board_spread import all_spreads  # noqa: PLC0415 - sqlalchemy
+
+    with options.progress.step("reading Records"):
+        with open_store(options.store, workspace) as store:
+            spreads = all_spreads(store)
+        write_spreads(spreads, options.boards)
+    print(f"{count_of(len(spreads), 'spread')} between boards of one kind")
     return ExitCode.PASSED
 
 

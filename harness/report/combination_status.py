@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from harness.report.number_history import TRENDS, NumberChange, Series, largest_changes
+from harness.results.judge.board_spread import Spread, spreads
 from harness.results.judge.compare import Comparison, Delta, History, Judged, Sample, compare
 from harness.results.judge.gate import Gate
 from harness.results.judge.metrics import metric_of
@@ -42,8 +43,8 @@ class CombinationStatus:
 
     There are `runs` runs; the first started at `first`, the newest at `started`. The combination
     is `stale` if other combinations ran last night and it did not. `series` and `changes` have
-    the names of `TRENDS` as keys: the values of a number, and where it changed. `history` returns
-    the samples of a measured number.
+    the names of `TRENDS` as keys: the values of a number, and where it changed. `spreads` are those
+    between boards. `history` returns the samples of a measured number.
     """
 
     record: Record
@@ -53,6 +54,7 @@ class CombinationStatus:
     runs: int
     series: Mapping[str, Series] = field(repr=False)
     changes: Mapping[str, Sequence[NumberChange]] = field(repr=False)
+    spreads: Sequence[Spread]
     reference: Reference
     history: History = field(repr=False)
 
@@ -119,6 +121,7 @@ def status_of(
     """
     newest = history[-1]
     record = newest_run(store, history)
+    devices = {entry.id: entry.device for entry in history}
     alike = {e.id for e in history if e.verdict == "passed" and e.vectors == newest.vectors}
 
     def samples(name: str) -> list[Sample]:
@@ -142,7 +145,8 @@ def status_of(
         stale=newest.started < last - NIGHT,
         runs=len(history),
         series=series,
-        changes={name: largest_changes(points) for name, points in series.items()},
+        changes={name: largest_changes(points, devices) for name, points in series.items()},
+        spreads=spreads(history, series),
         reference=reference,
         history=samples,
     )

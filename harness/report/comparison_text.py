@@ -51,6 +51,8 @@ def explain(comparison: Comparison) -> Iterator[str]:
     yield from map(str, comparison.facts)
     if comparison.provenance:
         yield comparison.provenance
+    if comparison.board_note:
+        yield comparison.board_note
     old, new = comparison.old, comparison.new
     yield from _parts("layers", layer_changes(old, new))
     yield from _parts("flash", symbol_changes(old, new, "flash"))

@@ -90,6 +90,8 @@ def notes_of(group: SideBySide) -> Iterator[str]:
         yield f"layers of {engine} that not every engine has ({len(names)}): {listed}"
     shown = {name: title for title, name, *_ in _LINES}
     for comparison in group.comparisons:
+        if comparison.board_note:
+            yield f"{comparison.new.image.engine}: {comparison.board_note}"
         for delta in comparison.judged("unclear", "not comparable"):
             if delta.name in shown:
                 engine = comparison.new.image.engine

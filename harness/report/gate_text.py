@@ -59,6 +59,8 @@ def _notices(judgement: Judgement) -> Iterator[str]:
         yield f"{delta.judged}: {_row(delta)}"
     if not judgement.fails:
         yield from (f"different {fact}" for fact in judgement.comparison.facts)
+        if judgement.comparison.board_note:
+            yield judgement.comparison.board_note
 
 
 def _is_better(judgement: Judgement) -> bool:

@@ -26,6 +26,8 @@ from harness.report.quality_text import (
 )
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
+from harness.report.spread_lines import spread_text
+from harness.results.judge.board_spread import METRICS
 from harness.results.judge.metrics import TICK_UNITS, tick_unit
 from harness.results.outcome import outcome_of
 from harness.results.record import Record
@@ -109,6 +111,8 @@ def _environment() -> Environment:
         subset_notes,
     ):
         environment.globals[function.__name__] = function
+    environment.globals["SPREAD"] = METRICS
+    environment.globals["spread_text"] = spread_text
     environment.globals["point_text"] = _point_text
     return environment
 

@@ -13,6 +13,7 @@ from harness.report.plain_text import percent, short, show
 from harness.report.quality_text import agreement_notes, float_notes, quality_text, subset_notes
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
+from harness.report.spread_lines import spread_rows
 from harness.results.judge.compare import Delta, Judged
 from harness.results.outcome import outcome_of
 from harness.support.printable import printable
@@ -47,6 +48,7 @@ def markdown(summary: Summary) -> str:
             "",
             *_findings(summary),
             *_table(summary),
+            *_spreads(summary),
             *_engines(summary),
             "",
         ]
@@ -96,7 +98,7 @@ def _worse(status: CombinationStatus) -> Iterator[str]:
 def _deltas(status: CombinationStatus, judged: Judged) -> Iterator[str]:
     for delta in status.judged(judged):
         changes = status.changes.get(delta.name)
-        when = f", {escaped(changes[-1].where)}" if changes else ""
+        when = f", {_line(changes[-1].where)}" if changes else ""
         yield f"{_change(delta)}{when}"
 
 
@@ -142,6 +144,17 @@ def _cell(status: CombinationStatus, names: Sequence[str]) -> str:
             change = f" **{percent(delta.relative)} {delta.judged}**" if delta else ""
             return escaped(str(show(status.record.numbers[name]))) + change
     return ""
+
+
+def _spreads(summary: Summary) -> Iterator[str]:
+    if not summary.spreads:
+        return
+    yield "\n**Boards of one kind**\n"
+    headings = ["model", "target", "engine", "toolchain", "boards", "number"]
+    yield f"| {' | '.join(headings)} | min | median | max | spread |"
+    yield f"|{' --- |' * 4} ---: | --- |{' ---: |' * 4}"
+    for row in spread_rows(summary.spreads[:_MAX_ROWS]):
+        yield f"| {' | '.join(map(escaped, row))} |"
 
 
 def _engines(summary: Summary) -> Iterator[str]:

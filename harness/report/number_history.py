@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.board.device_info import DeviceInfo
 from harness.report.plain_text import percent, quantity
+from harness.results.judge.boards import NO_DEVICE, change_note
 from harness.results.judge.change_points import exact_changes, sampled_changes
 from harness.results.store.store import Point
 
@@ -33,6 +35,7 @@ TRENDS: Mapping[str, str] = {
 Series = list[Point]
 """One number in all runs of a combination, oldest run first."""
 
+_UNKNOWN: Mapping[str, DeviceInfo] = {}
 _MAX_CHANGES = 12  # the largest are shown
 
 
@@ -45,13 +48,16 @@ class NumberChange:
     old: float
     new: float
     relative: float
+    board_note: str = ""
+    """Whether the board changed, too."""
 
     @property
     def where(self) -> str:
-        """The date of the change, and the commit or the commits on both sides."""
+        """The date of the change, the commits on both sides, and whether the board changed."""
         commits = dict.fromkeys(point.commit[:10] for point in (self.before, self.after))
         between = f", commit {' → '.join(commits)}" if all(commits) else ""
-        return f"{self.after.started:%Y-%m-%d}{between}"
+        board = f"; {self.board_note}" if self.board_note else ""
+        return f"{self.after.started:%Y-%m-%d}{between}{board}"
 
     def __str__(self) -> str:
         unit = self.after.unit
@@ -59,8 +65,12 @@ class NumberChange:
         return f"{values} ({percent(self.relative)}), {self.where}"
 
 
-def largest_changes(points: Series) -> Sequence[NumberChange]:
+def largest_changes(
+    points: Series, devices: Mapping[str, DeviceInfo] = _UNKNOWN
+) -> Sequence[NumberChange]:
     """Return the largest changes of a number, oldest first.
+
+    `devices` are the boards of the runs, by their ids.
 
     Exact numbers and estimates are compared with `==`; measured numbers must change beyond noise.
     """
@@ -68,7 +78,11 @@ def largest_changes(points: Series) -> Sequence[NumberChange]:
     measured = any(point.kind == "measured" for point in points)
     changes = sampled_changes(values) if measured else exact_changes(values)
     largest = sorted(changes, key=lambda change: -abs(change.relative))[:_MAX_CHANGES]
+    boards = [devices.get(point.id, NO_DEVICE) for point in points]
     return [
-        NumberChange(points[c.index - 1], points[c.index], c.before, c.after, c.relative)
+        NumberChange(
+            *(points[c.index - 1], points[c.index], c.before, c.after, c.relative),
+            change_note(boards, values, changes, c),
+        )
         for c in sorted(largest, key=lambda change: change.index)
     ]

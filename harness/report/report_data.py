@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.report.combination_status import CombinationStatus, status_of
 from harness.report.number_history import TRENDS, Series
 from harness.results.combination import Combination
+from harness.results.judge.board_spread import Spread
 from harness.results.judge.gate import Gate
 from harness.results.judge.side_by_side import SideBySide, side_by_side
 from harness.results.store.open_results import MAKE_RUNS
@@ -69,6 +70,11 @@ class Summary:
     def new(self) -> list[CombinationStatus]:
         """The combinations without a baseline; empty if no baselines are used."""
         return [s for s in self.statuses if s.reference.baseline_missing]
+
+    @property
+    def spreads(self) -> list[Spread]:
+        """The spread between boards of one kind, where more than one board ran."""
+        return [spread for status in self.statuses for spread in status.spreads]
 
     @property
     def engines(self) -> list[SideBySide]:

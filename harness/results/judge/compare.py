@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import structs
 
 from harness.measure.number import Kind, Number
+from harness.results.judge.boards import board_note
 from harness.results.judge.change_points import (
     MIN_CHANGE,
     MIN_HISTORY,
@@ -72,6 +73,11 @@ class Comparison:
     new: Record
     deltas: Sequence[Delta]
     facts: Sequence[Fact]
+
+    @property
+    def board_note(self) -> str:
+        """That another board ran the new run; empty if it is the same one, or not known."""
+        return board_note(self.old, self.new)
 
     @property
     def provenance(self) -> str:

@@ -1,10 +1,15 @@
 """Pairs the runs of two sets for a comparison."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from harness.board.device_info import DeviceInfo
 from harness.errors import InputError
+from harness.results.combination import Combination
+from harness.results.judge.boards import NO_DEVICE, device_of
 from harness.results.record import Record
+
+_ANY: Mapping[Combination, DeviceInfo] = {}
 
 
 class Pairs(NamedTuple):
@@ -16,7 +21,7 @@ class Pairs(NamedTuple):
 
 
 def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
-    """Pair the newest runs of each combination.
+    """Pair the newest runs of each combination; the old one, if possible, from the same board.
 
     The remaining runs are paired if they differ in the flag only; then if they differ in the
     toolchain too; then in the engine too; each time only if there is exactly one such run on each
@@ -24,7 +29,8 @@ def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
     is only paired with one of as many: raises `InputError` if the sets have one run each, and these
     are not.
     """
-    before, after = _newest(old), _newest(new)
+    after = _newest(new)
+    before = _newest(old, {record.combination: device_of(record) for record in after})
     if len(before) == len(after) == 1:
         _check_vectors(before[0], after[0])
         return Pairs([(before[0], after[0])], [], [])
@@ -39,9 +45,19 @@ def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
     return Pairs(both, before, after)
 
 
-def _newest(records: Iterable[Record]) -> list[Record]:
-    """Return the last run of each combination, in the order of the combinations."""
-    newest = {record.combination: record for record in sorted(records, key=lambda r: r.started)}
+def _newest(
+    records: Iterable[Record], wanted: Mapping[Combination, DeviceInfo] = _ANY
+) -> list[Record]:
+    """Return the last run of each combination, in the order of the combinations.
+
+    If some runs were on the `wanted` board, it is the last of those.
+    """
+
+    def rank(record: Record) -> tuple[bool, str]:
+        board = wanted.get(record.combination, NO_DEVICE).board
+        return bool(board) and device_of(record).board == board, record.started
+
+    newest = {record.combination: record for record in sorted(records, key=rank)}
     return [newest[key] for key in sorted(newest)]
 
 

@@ -40,7 +40,7 @@ def facts(record: Record) -> Mapping[str, str]:
         "engine": image.engine_version or image.engine,
         "compiler": f"{image.toolchain}, {image.compiler}",
         "flags": image.optimize,
-        "board": f"{target.board}, {target.version}",
+        "emulator or probe": f"{target.board}, {target.version}",
         "counter": record.counter,
         "conversion": _conversion(record),
         "golden": model.golden_source,

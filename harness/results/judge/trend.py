@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Unpack
 
+from harness.board.device_info import DeviceInfo
 from harness.errors import InputError
 from harness.measure.number import Kind
+from harness.results.judge.boards import change_note
 from harness.results.judge.change_points import Change, exact_changes, sampled_changes
 from harness.results.judge.run_context import differences, provenance
 from harness.results.store.open_results import MAKE_RUNS
@@ -32,6 +34,7 @@ class Trend:
     All values have the same unit and kind. Estimates come from the same model, `estimator`, with
     the relative `error`, if known. `changes` are found with == for exact numbers and estimates,
     and by level for measured numbers. `failed` are the ids of the runs that failed.
+    `devices` are the boards of the points.
     """
 
     metric: str
@@ -45,6 +48,7 @@ class Trend:
     estimator: str
     error: float | None
     points: Sequence[Point]
+    devices: Sequence[DeviceInfo]
     changes: Sequence[Change]
     failed: frozenset[str] = frozenset()
 
@@ -102,7 +106,9 @@ def partial_engines(entries: Sequence[Entry], **filters: Unpack[RunFilter]) -> l
 def cause(store: Store, trend: Trend, change: Change) -> list[str]:
     """Return what else differs between the runs before and after a change."""
     before, after = (store.record(trend.points[change.index - 1 + i].id) for i in (0, 1))
-    return [*map(str, differences(before, after)), provenance(before, after)]
+    boards = change_note(trend.devices, trend.values, trend.changes, change)
+    causes = [*map(str, differences(before, after)), provenance(before, after), boards]
+    return [each for each in causes if each]
 
 
 def _by_combination(points: Sequence[Point], entries: dict[str, Entry]) -> list[list[Point]]:
@@ -131,6 +137,7 @@ def _trend(metric: str, runs: Sequence[Entry], points: Sequence[Point]) -> Trend
         last.estimator,
         last.error,
         points,
+        [run.device for run in runs],
         sampled_changes(values) if last.kind == "measured" else exact_changes(values),
         frozenset(run.id for run in runs if run.verdict != "passed"),
     )

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from harness.board.device_info import DeviceInfo
 from harness.errors import InputError
 from harness.measure.number import Kind
 from harness.results.combination import Combination
@@ -75,6 +76,11 @@ class Entry:
     verdict: str
     place: str
     chip_id: str
+
+    @property
+    def device(self) -> DeviceInfo:
+        """Which of several equal boards ran, without its exporter."""
+        return DeviceInfo(self.place, chip_id=self.chip_id)
 
     @property
     def combination(self) -> Combination:
