@@ -19,7 +19,7 @@ class DeviceInfo(msgspec.Struct, frozen=True):
 
     @property
     def board(self) -> str:
-        """What no other board has: the ID of its chip, else its place; empty if not known."""
+        """What no other board has: the ID of its chip. If that is not known, it is the place."""
         return self.chip_id or self.place
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from pyocd.core.session import Session
 
 _CPUID = 0xE000ED00
 _WORD = 4
-_BLANK = ({0}, {0xFFFF_FFFF})  # of a number that the maker has not programmed
+_BLANK = ({0}, {0xFFFF_FFFF})  # the maker has not programmed the number
 
 
 def unique_id(session: Session, words: tuple[int, ...]) -> str:
