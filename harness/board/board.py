@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from harness.board.device_info import DeviceInfo
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
@@ -52,6 +53,10 @@ class Board(Protocol):
     @property
     def version(self) -> str:
         """What the image runs on: the emulator and its version, or the board's probe."""
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        """Which of several equal boards it is, once it is started; None if there is only one."""
 
     def start(self, image: Image) -> Carrier:
         """Put `image` on the board, start it from reset, and return what carries its link.

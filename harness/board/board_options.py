@@ -9,19 +9,24 @@ import msgspec
 from harness.errors import InputError
 from harness.link.protocol import InputChoice
 from harness.support.numbers import number
-from harness.target.target_file import Pyocd, Renode, Target, Virtual
+from harness.target.target_file import Labgrid, Pyocd, Renode, Target, Virtual
 
 _OPTIONS = (
     ("--probe", "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
     ("--pack", "FILE", "CMSIS pack that has the board's chip: a .pack file"),
     ("--serial", "PORT", "serial port of the board: a device, or a pyserial URL"),
+    ("--place", "PLACE", "place of labgrid: its name, or tags such as chip=nrf52840,meter=ppk2"),
+    ("--coordinator", "HOST:PORT", "labgrid's coordinator (default: LG_COORDINATOR)"),
     ("--renode", "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
 _DAY = 86_400  # seconds
+_MOST_PRIORITY = 1000
 _WHY_NOT = {
     "probe": "only boards behind a debug probe and virtual boards have one",
     "pack": "only boards behind a debug probe take their chip from one",
     "serial": "only boards behind a debug probe have one, unless RTT carries the link",
+    "place": "only boards behind a debug probe are in a farm",
+    "coordinator": "only a place of a farm has one, and no --place is named",
     "renode": "only platforms of Renode run on it",
 }
 
@@ -31,8 +36,9 @@ class BoardOptions:
     """Probe, pack and port of a board; empty values leave the choice to the target file.
 
     `lock_timeout` is in seconds. `meter` configures the virtual meter of a virtual board.
-    `renode` is the path of Renode; if it is empty, `find_renode` searches for one. `input_via`
-    "auto" compares both ways and takes the faster one.
+    `place` is labgrid's, by name or tags, and `priority` that of its reservation, if it is not the
+    target file's. `renode` is the path of Renode; if it is empty, `find_renode` searches for one.
+    `input_via` "auto" compares both ways and takes the faster one.
     """
 
     probe: str = ""
@@ -40,6 +46,9 @@ class BoardOptions:
     serial: str = ""
     lock_timeout: float = 0.0
     renode: str = ""
+    place: str = ""
+    coordinator: str = ""
+    priority: float | None = None
     meter: str = ""
     input_via: InputChoice = "auto"
 
@@ -54,6 +63,13 @@ class BoardOptions:
             default=cls.lock_timeout,
             metavar="SECONDS",
             help="how long to wait for a board that is in use",
+        )
+        add(
+            "--priority",
+            type=number(-_MOST_PRIORITY, _MOST_PRIORITY),
+            default=cls.priority,
+            metavar="NUMBER",
+            help="priority of the reservation of a place (default: that of the target file, or 0)",
         )
         add(
             "--input-via",
@@ -75,6 +91,9 @@ class BoardOptions:
             serial=options.serial,
             lock_timeout=options.lock_timeout,
             renode=options.renode,
+            place=options.place,
+            coordinator=options.coordinator,
+            priority=options.priority,
             meter=meter,
             input_via=options.input_via,
         )
@@ -95,16 +114,29 @@ def check_usable(options: Mapping[str, str], targets: Sequence[Target]) -> None:
         if value and not any(name in _usable(target, options) for target in targets):
             raise InputError(
                 f"does not apply to {', '.join(target.name for target in targets)}: "
-                f"{_WHY_NOT[name]}",
+                f"{_why_not(name, targets, options)}",
                 where=f"--{name}={value}",
                 remedy=f"remove --{name}, or name another --target",
             )
+
+
+def _why_not(name: str, targets: Sequence[Target], options: Mapping[str, str]) -> str:
+    if name in ("probe", "serial") and any(_is_of_farm(target, options) for target in targets):
+        return "the place brings it"
+    return _WHY_NOT[name]
+
+
+def _is_of_farm(target: Target, options: Mapping[str, str]) -> bool:
+    board = target.board
+    return isinstance(board, Labgrid) or (isinstance(board, Pyocd) and bool(options.get("place")))
 
 
 def _usable(target: Target, options: Mapping[str, str]) -> set[str]:
     """Return the names of the options that `target` can use."""
     if isinstance(target.board, Renode):
         return {"renode"}
+    if _is_of_farm(target, options):
+        return {"pack", "place", "coordinator"}
     if isinstance(target.board, Virtual) and not options["probe"]:
         return {"probe"}  # of a virtual board that runs already
     if isinstance(target.board, Pyocd | Virtual):

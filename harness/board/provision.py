@@ -8,8 +8,9 @@ from harness.board.board import Board
 from harness.board.board_options import BoardOptions
 from harness.board.qemu import QemuBoard
 from harness.board.renode.renode_board import RenodeBoard
+from harness.errors import InputError
 from harness.support.progress import Progress
-from harness.target.target_file import Pyocd, Qemu, Renode, Target, Virtual
+from harness.target.target_file import Labgrid, Pyocd, Qemu, Renode, Target, Virtual
 
 
 def provision(target: Target, logs: Path, progress: Progress, options: BoardOptions) -> Board:
@@ -29,6 +30,8 @@ def _provision(target: Target, logs: Path, progress: Progress, options: BoardOpt
         return QemuBoard(target, board, logs)
     if isinstance(board, Renode):
         return RenodeBoard(target, board, logs, options.renode)
+    if isinstance(board, Labgrid) or (isinstance(board, Pyocd) and options.place):
+        return _of_farm(target, board, progress, options)
     if isinstance(board, Virtual) and options.probe:
         board = Pyocd(target=board.chip, chip_id=board.chip_id)
     if isinstance(board, Pyocd):
@@ -36,6 +39,26 @@ def _provision(target: Target, logs: Path, progress: Progress, options: BoardOpt
 
         return PyocdBoard(target, options.override(board), progress, options.lock_timeout)
     return _simulated(target, board, progress, options)
+
+
+def _of_farm(target: Target, board: Pyocd, progress: Progress, options: BoardOptions) -> Board:
+    try:
+        from harness.board.labgrid.labgrid_board import LabgridBoard  # noqa: PLC0415 - gRPC, pyOCD
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"a place of labgrid needs gRPC: {error}",
+            where=f"target {target.name}",
+            remedy="pip install 'tinyml-harness[labgrid]'",
+        ) from error
+    if not isinstance(board, Labgrid):
+        # Probe and serial port are the place's, not those on this desk.
+        board = Labgrid(
+            target=board.target,
+            pack=options.pack or board.pack,
+            frequency=board.frequency,
+            chip_id=board.chip_id,
+        )
+    return LabgridBoard(target, board, progress, options)
 
 
 def _simulated(

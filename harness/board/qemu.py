@@ -33,6 +33,8 @@ class QemuBoard:
     Its serial line is a socket; its gdbstub, for memory and registers, is another one.
     """
 
+    device = None  # there is only one
+
     def __init__(self, target: Target, qemu: Qemu, logs: Path) -> None:
         self._target = target
         self._qemu = qemu

@@ -28,7 +28,7 @@ from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
 from harness.target.find_target import find_target, list_targets, load_target
 from harness.target.qemu_program import check_machine, find_qemu, qemu_version
-from harness.target.target_file import Pyocd, Qemu, Renode, Target, Virtual
+from harness.target.target_file import Labgrid, Pyocd, Qemu, Renode, Target, Virtual
 from harness.workspace import Workspace
 
 # USB vendors of debug probes: Arm (DAPLink), ST, SEGGER, NXP, Raspberry Pi.
@@ -85,6 +85,7 @@ def run_checks(
         Qemu: qemu,
         Renode: renode,
         Pyocd: probes,
+        Labgrid: _check("gRPC", _grpc),
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
@@ -149,6 +150,16 @@ def _package(name: str) -> str:
     except (ImportError, OSError) as error:
         raise InfrastructureError(f"cannot be imported: {error}", remedy=remedy) from error
     return version
+
+
+def _grpc() -> str:
+    """Return the version of gRPC, which only targets in a farm need; it is not imported here."""
+    try:
+        return package_version("grpcio")
+    except PackageNotFoundError as error:
+        raise InfrastructureError(
+            "not installed", remedy="pip install 'tinyml-harness[labgrid]'"
+        ) from error
 
 
 def _golden() -> str:
@@ -221,7 +232,7 @@ def _target(path: Path, compiler: Check, boards: Mapping[type, Check]) -> Check:
 
 def _ready(target: Target, compiler: Check, boards: Mapping[type, Check]) -> Check:
     """Return whether a target can run: it needs a compiler, and the tools for its board."""
-    needs = [compiler, *(need for kind, need in boards.items() if isinstance(target.board, kind))]
+    needs = compiler, boards[type(target.board)]
     missing = [need.subject for need in needs if not need.ok]
     if isinstance(target.board, Qemu) and not missing:
         try:
@@ -229,5 +240,7 @@ def _ready(target: Target, compiler: Check, boards: Mapping[type, Check]) -> Che
         except HarnessError as error:
             return Check(target.name, ok=False, detail=f"QEMU {error.what}", remedy=error.remedy)
     if missing:
-        return Check(target.name, ok=False, detail=f"{_NEEDS}{', '.join(missing)}")
+        # Nothing else says how to get what only a target in a farm needs.
+        remedy = needs[1].remedy if isinstance(target.board, Labgrid) else ""
+        return Check(target.name, ok=False, detail=f"{_NEEDS}{', '.join(missing)}", remedy=remedy)
     return Check(target.name, ok=True, detail=target.description)

@@ -101,6 +101,8 @@ class Selection:
     probe: str = ""  # the debug probe of the target `auto`
     pack: str = ""  # the path of a CMSIS pack, for targets such as `chip:stm32f446retx`
     serial: str = ""  # the serial port of the board
+    place: str = ""  # the board's place in a farm
+    coordinator: str = ""  # the address of the farm's coordinator
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -129,6 +131,8 @@ class Selection:
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
             not options.model and not list_models(workspace.models[:1]),
             serial=serial,
+            place=getattr(options, "place", ""),
+            coordinator=getattr(options, "coordinator", ""),
             **board,
         )
 
@@ -177,7 +181,7 @@ class Selection:
                 remedy="put a model folder there, or name a model with --model",
             )
         targets = [self.target(name) for name in self.targets]
-        board = ("probe", "pack", "serial", "renode")
+        board = ("probe", "pack", "serial", "renode", "place", "coordinator")
         check_usable({name: getattr(self, name) for name in board}, targets)
         for axis in AXES[1:]:
             for name in getattr(self, f"{axis}s"):

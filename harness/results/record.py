@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from harness.board.device_info import DeviceInfo
 from harness.image.memory_use import MemoryUse
 from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
@@ -36,7 +37,7 @@ class TargetInfo(msgspec.Struct, frozen=True):
     core: Name
     """Core of the chip."""
     board: str
-    """Kind of board: `pyocd`, `qemu`, `renode` or `virtual`."""
+    """Kind of board: `pyocd`, `labgrid`, `qemu`, `renode` or `virtual`."""
     version: str
     """Version of the emulator, or what identifies the board."""
 

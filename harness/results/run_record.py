@@ -107,6 +107,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
             optimize=run.image.toolchain.opt,
             toolchain=run.image.toolchain.name,
         ),
+        device=run.device,
         commit=_commit(root),
         retries=run.retries,
         log=_bounded(run.log),

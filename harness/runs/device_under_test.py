@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from harness.board.board import Board
+from harness.board.device_info import DeviceInfo
 from harness.errors import Verdict
 from harness.golden import oracle
 from harness.image.build import Image
@@ -53,6 +54,10 @@ class AnyRun(Protocol):
     @property
     def board_version(self) -> str:
         """The emulator or probe, with its version."""
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        """Which of several equal boards ran; None if there is only one."""
 
     @property
     def memory(self) -> MemoryUse:

@@ -152,6 +152,7 @@ class LinkDut(BoardUnderTest):
             network=self._network,
             image=self.image.with_heap(heap),
             board_version=self.board.version,
+            device=self.board.device,
             welcome=self.welcome,
             vectors=vectors.taken(ran),
             subset=schedule.subset(ran),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.board.device_info import DeviceInfo
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.stack_paint import StackUse
@@ -58,7 +59,8 @@ class Run:
     `..._unavailable` has the reason if it is missing. `metered` is the energy, if a meter
     measured it. `unmapped` describes accesses that fault on a chip, if the target file allows them.
     `clock` is the measured clock of the core, if it has one and the firmware's counter can be read.
-    `subset` has the numbers of the vectors that ran, if not all of the model's did.
+    `subset` has the numbers of the vectors that ran, if not all of the model's did. `device` is
+    which of several equal boards ran.
     """
 
     target: Target
@@ -93,6 +95,7 @@ class Run:
     unmapped: str = ""
     clock: ClockBounds | None = None
     subset: Subset | None = None
+    device: DeviceInfo | None = None
 
     def number(self, index: int) -> int:
         """Return the number of the vector at `index` in the model's file."""

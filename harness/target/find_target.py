@@ -18,6 +18,9 @@ from harness.target.target_rules import check_rules
 _IDENTITY = {"board": ("kind",), "port": ("name", "dir")}
 """The keys of a table that decide what its other keys mean."""
 
+_OF_CHIP = {"target", "pack", "frequency", "chip_id"}
+"""The keys of a board behind a probe that do not say where it is."""
+
 _DERIVATIONS: dict[str, Callable[[str], Target]] = {
     chip_target.KIND: chip_target.derive_chip,
     qemu_target.KIND: qemu_target.derive,
@@ -98,11 +101,18 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and _enters_farm(key, old, value):
+            old = {name: old[name] for name in old.keys() & _OF_CHIP} | {"kind": "labgrid"}
         if isinstance(old, dict) and isinstance(value, dict) and _is_same(key, old, value):
             result[key] = _merged(old, value)
         else:
             result[key] = value
     return result
+
+
+def _enters_farm(table: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether `new` puts the board `old` into a farm: it has the same chip there."""
+    return table == "board" and (old.get("kind"), new.get("kind")) == ("pyocd", "labgrid")
 
 
 def _is_same(table: str, old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -152,6 +152,29 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
     """Register that identifies the chip."""
 
 
+class Labgrid(Pyocd, frozen=True, tag_field="kind", tag="labgrid"):
+    """A board behind a debug probe of a farm: a place of labgrid, which is acquired for a run."""
+
+    place: str = ""
+    """Name of the place, or one of its aliases."""
+    tags: dict[Text, Text] = msgspec.field(default_factory=dict)
+    """Tags of the place, instead of `place`: any free place that has all of them is taken."""
+    coordinator: str = ""
+    """Coordinator of labgrid, `HOST` or `HOST:PORT`. The option --coordinator, if it is given,
+    comes first; without either, the environment variable LG_COORDINATOR names it.
+    """
+    priority: float = 0.0
+    """Priority of the reservation; of those who wait for a place, the highest one gets it."""
+    probe: str = ""
+    """Name of the place's resource for the debug probe, a `NetworkService`. Not needed if it is
+    called `probe`, or is the only one.
+    """
+    serial: str = ""
+    """Name of the place's resource for the serial line, a `NetworkSerialPort`. Not needed if it is
+    called `serial`, or is the only one.
+    """
+
+
 class Virtual(Section, frozen=True, tag_field="kind", tag="virtual"):
     """A virtual board."""
 
@@ -204,8 +227,8 @@ class TargetFile(Section, frozen=True):
     """The firmware's port, and its serial line."""
     counter: Counter
     """The device's counter."""
-    board: Qemu | Pyocd | Virtual | Renode
-    """How to start the target; `kind` selects one of four tables."""
+    board: Qemu | Pyocd | Labgrid | Virtual | Renode
+    """How to start the target; `kind` selects one of five tables."""
     stack: Size = 8192
     """Bytes of RAM reserved for the stack."""
     load: Load = "flash"

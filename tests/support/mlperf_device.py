@@ -131,6 +131,7 @@ class DoubleBoard:
     """A board on which the double runs, whatever the image is."""
 
     version = "double"
+    device = None
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

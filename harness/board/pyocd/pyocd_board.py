@@ -6,10 +6,10 @@ from contextlib import suppress
 from importlib.metadata import version as package_version
 from typing import Any, TypeVar
 
-import serial
 from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
+from harness.board.device_info import DeviceInfo
 from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.identification import check_chip
@@ -28,7 +28,7 @@ from harness.link.channel import Channel
 from harness.link.device_errors import DeviceStoppedError
 from harness.link.rtt_block import CLEARED
 from harness.link.rtt_carrier import Piece, block_address
-from harness.link.serial_port import open_port
+from harness.link.serial_port import Port, open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
 from harness.support.progress import Progress
@@ -66,7 +66,7 @@ class PyocdBoard:
         self._activity = activity
         self._leases: list[Lease] = []
         self._session: Session | None = None
-        self._port: serial.Serial | None = None
+        self._port: Port | None = None
         self._elf: Elf | None = None
         self._probe = board.probe
         self._limit = TimeLimit(f"probe {board.probe}")
@@ -75,6 +75,11 @@ class PyocdBoard:
     def version(self) -> str:
         """The probe, and the version of pyOCD that drives it."""
         return f"pyOCD {package_version('pyocd')}, probe {self._probe}"
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        """Which of several equal boards it is; None for a board outside a farm."""
+        return None
 
     def start(self, image: Image) -> Carrier:
         """Flash `image`, verify it, and start it with its serial port open, if it has one."""

@@ -31,6 +31,8 @@ class RenodeBoard:
     `renode` is the path of Renode; if it is empty, `find_renode` searches for one.
     """
 
+    device = None  # there is only one
+
     def __init__(self, target: Target, board: Renode, logs: Path, renode: str = "") -> None:
         self._target = target
         self._board = board

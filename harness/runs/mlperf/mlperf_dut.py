@@ -97,6 +97,7 @@ class MlperfDut(BoardUnderTest):
             network=self._network,
             image=self.image,
             board_version=self.board.version,
+            device=self.board.device,
             identity=self.identity,
             vectors=vectors,
             golden=golden[0],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.board.device_info import DeviceInfo
 from harness.image.build import Image
 from harness.image.memory_use import MemoryUse
 from harness.image.prebuilt import ENGINE
@@ -44,7 +45,8 @@ class MlperfRun:
     model's expected output, and `expected` float [N, values] the numbers that it should print.
     `windows` is empty if none were requested. `log` has lines outside the protocol,
     `transcripts` all lines of "accuracy" and of "windows". `metered` is the energy of
-    each window, if a meter measured it. `wall` is in seconds.
+    each window, if a meter measured it. `device` is which of several equal boards ran. `wall` is in
+    seconds.
     """
 
     target: Target
@@ -67,6 +69,7 @@ class MlperfRun:
     wall: float
     metered: Metered | None = None
     subset: None = None  # this protocol runs all vectors
+    device: DeviceInfo | None = None
 
     @property
     def built(self) -> bool:

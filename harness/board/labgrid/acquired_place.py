@@ -1,0 +1,128 @@
+"""A place that this session has acquired, until it is released.
+
+Probe and serial line do not go through the coordinator, so a run goes on without it. A coordinator
+that is started again has forgotten who has which place: the place is acquired anew as soon as it
+answers, before others find it free.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from harness.board.labgrid.acquiring import Wanted, acquire
+from harness.board.labgrid.coordinator import Coordinator, CoordinatorLostError, RefusedError
+from harness.board.labgrid.farm_state import FarmState, Place
+from harness.board.labgrid.session_name import shown_name
+from harness.errors import InfrastructureError
+
+_RETRY = 0.5  # seconds
+_RELEASE_DEADLINE = 10.0
+
+
+class AcquiredPlace:
+    """A place of the coordinator at `address`; the code that acquires it must call `release`.
+
+    `warn` is called by `release` with what happened to the place meanwhile.
+    """
+
+    def __init__(self, address: str, wanted: Wanted, warn: Callable[[str], None]) -> None:
+        """Acquire the place, as `acquire` does."""
+        self._address, self._warn = address, warn
+        self._coordinator, self.name = acquire(address, wanted)
+        self._events: list[str] = []
+        self._taken = ""  # the session that has the place instead of this one
+        self._ends = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+
+    def state(self) -> tuple[Place, FarmState]:
+        """Return the place and the whole farm as the coordinator knows them now."""
+        state = self._coordinator.synchronize()
+        if self.name not in state.places:
+            raise InfrastructureError("was deleted", where=f"place {self.name}")
+        return state.places[self.name], state
+
+    def check(self) -> None:
+        """Raise `InfrastructureError` if somebody else has the place."""
+        if self._taken:
+            raise InfrastructureError(
+                f"was acquired by {self._taken} while this session used it: the coordinator was "
+                "started again, or somebody released the place",
+                where=f"place {self.name}",
+                remedy="run again",
+            )
+
+    def release(self) -> None:
+        """Release the place; if that fails within a deadline, only warn."""
+        if self._ends.is_set():
+            return
+        self._ends.set()
+        # It may be about to acquire the place anew.
+        self._keeper.join(_RELEASE_DEADLINE)
+        for event in self._events:
+            self._warn(f"place {self.name}: {event}")
+        try:
+            self._release()
+        except InfrastructureError as error:
+            self._warn(
+                f"place {self.name}: cannot be released: {error.where}: {error.what}; your next "
+                f"session on this machine does it, or: labgrid-client -p {self.name} release"
+            )
+        finally:
+            self._coordinator.close()
+
+    def _release(self) -> None:
+        """Release the place, over a new connection if the old one is gone."""
+        end = time.monotonic() + _RELEASE_DEADLINE
+        while True:
+            try:
+                if self._coordinator.lost.is_set():
+                    self._coordinator = Coordinator(self._address)
+                self._coordinator.release(self.name, self._coordinator.name)
+            except CoordinatorLostError:
+                if time.monotonic() + _RETRY >= end:
+                    raise
+                time.sleep(_RETRY)
+            else:
+                return
+
+    def _keep(self) -> None:
+        """Acquire the place anew when the coordinator has forgotten it."""
+        while not self._ends.is_set():
+            if not self._coordinator.lost.wait(_RETRY):
+                continue
+            if self._ends.is_set():
+                return
+            since = time.monotonic()
+            self._coordinator.close()
+            while not self._reconnected():
+                if self._ends.wait(_RETRY):
+                    self._events.append("the coordinator was lost; the run went on without it")
+                    return
+            self._events.append(
+                f"the coordinator was lost for {time.monotonic() - since:.0f} s; the run went on, "
+                + (f"but {self._taken} has the place now" if self._taken else "and kept the place")
+            )
+            if self._taken:
+                return
+
+    def _reconnected(self) -> bool:
+        """Connect and acquire the place, if it is not ours any more; return whether that worked."""
+        try:
+            coordinator = Coordinator(self._address)
+        except InfrastructureError:
+            return False
+        with suppress(InfrastructureError):
+            place = coordinator.synchronize().places.get(self.name)
+            if place is not None and not place.holder:
+                with suppress(RefusedError):  # another one was faster
+                    coordinator.acquire(self.name)
+                place = coordinator.synchronize().places.get(self.name)
+            if place is not None and place.holder not in ("", coordinator.name):
+                self._taken = shown_name(place.holder)
+            if place is not None and place.holder:
+                self._coordinator = coordinator
+                return True
+        coordinator.close()
+        return False

@@ -1,0 +1,109 @@
+"""A board of a farm: it acquires a place at its first start, and releases it when it is closed."""
+
+from importlib.metadata import version as package_version
+
+import msgspec
+
+from harness.board.board_options import BoardOptions
+from harness.board.device_info import DeviceInfo
+from harness.board.labgrid.acquired_place import AcquiredPlace
+from harness.board.labgrid.acquiring import Wanted
+from harness.board.labgrid.coordinator import chosen_address
+from harness.board.labgrid.farm_state import FarmState, Place
+from harness.board.labgrid.place_choice import PlaceChoice
+from harness.board.labgrid.place_resources import (
+    NeededResources,
+    needed,
+    probe_address,
+    serial_address,
+)
+from harness.board.pyocd.pyocd_board import PyocdBoard
+from harness.errors import InputError
+from harness.image.build import Image
+from harness.link.carrier import Carrier
+from harness.support.progress import Progress
+from harness.target.target_file import Labgrid, Target
+
+
+class LabgridBoard(PyocdBoard):
+    """A board behind a probe whose addresses are those of a place."""
+
+    def __init__(
+        self, target: Target, board: Labgrid, progress: Progress, options: BoardOptions
+    ) -> None:
+        super().__init__(target, board, progress, options.lock_timeout)
+        self._wanted_board = board
+        self._address = chosen_address(options.coordinator, board.coordinator)
+        self._wanted = Wanted(
+            choice=_choice(target, board, options.place),
+            priority=board.priority if options.priority is None else options.priority,
+            wait=options.lock_timeout,
+            check=self._needed,
+            say=progress.say,
+        )
+        self._place: AcquiredPlace | None = None
+        self._device: DeviceInfo | None = None
+
+    @property
+    def version(self) -> str:
+        """The version of pyOCD, and the place; the addresses may change with every start."""
+        place = self._device.place if self._device else self._wanted.choice
+        return f"pyOCD {package_version('pyocd')}, place {place}"
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        """The place and its exporter."""
+        return self._device
+
+    def start(self, image: Image) -> Carrier:
+        """Acquire a place at the first start; then do as a board behind a probe does."""
+        if self._place is None:
+            self._place = AcquiredPlace(self._address, self._wanted, self._progress.warn)
+            self._take_addresses(self._place)
+        self._place.check()
+        return super().start(image)
+
+    def check(self) -> None:
+        """Raise `InfrastructureError` if somebody else has the place, or the core has stopped."""
+        if self._place is not None:
+            self._place.check()
+        super().check()
+
+    def close(self) -> None:
+        """Disconnect, and release the place."""
+        try:
+            super().close()
+        finally:
+            place, self._place = self._place, None
+            if place is not None:
+                place.release()
+
+    def _needed(self, place: Place, state: FarmState) -> NeededResources:
+        over_rtt = self._target.port.over_rtt
+        return needed(place, state.resources_of(place), self._wanted_board, over_rtt=over_rtt)
+
+    def _take_addresses(self, acquired: AcquiredPlace) -> None:
+        """Read the addresses: exporters start ser2net when its resource is acquired."""
+        place, state = acquired.state()
+        probe, serial = self._needed(place, state)
+        self._board = msgspec.structs.replace(
+            self._wanted_board,
+            probe=probe_address(place.name, probe),
+            serial=""
+            if serial is None
+            else serial_address(place.name, serial, self._target.port.baud),
+        )
+        self._device = DeviceInfo(place=place.name, exporter=probe.exporter)
+
+
+def _choice(target: Target, board: Labgrid, option: str) -> PlaceChoice:
+    """Return the place of the option `--place`, or of the target file."""
+    if option:
+        return PlaceChoice.parse(option)
+    if bool(board.place) == bool(board.tags):
+        raise InputError(
+            "has both a place and tags" if board.place else "names neither a place nor tags",
+            where=f"{target.path}: board",
+            remedy='write place = "NAME" or tags = { chip = "…" }, or use --place',
+        )
+    return PlaceChoice(board.place, board.tags)

@@ -1,0 +1,1 @@
+"""The farm: real coordinator, real exporters, simulated boards."""

@@ -1,0 +1,89 @@
+"""Target files whose board is in a farm."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from harness.board.board_options import BoardOptions
+from harness.board.labgrid.labgrid_board import LabgridBoard
+from harness.board.provision import provision
+from harness.cli.main import main
+from harness.errors import ExitCode, InputError
+from harness.support.progress import Progress
+from harness.target.find_target import load_target
+from harness.target.target_file import Labgrid, Target
+
+_DESK = 'base = "nucleo-f429zi"\nboard.probe = "066EFF"\nboard.serial = "/dev/ttyACM0"\n'
+
+
+@pytest.fixture
+def progress() -> Progress:
+    return Progress(io.StringIO())
+
+
+def target(folder: Path, text: str, base: str = "nucleo-f429zi") -> Target:
+    path = folder / "farm.toml"
+    path.write_text(f'base = "{base}"\nboard.kind = "labgrid"\n{text}')
+    return load_target(path)
+
+
+def test_a_board_in_a_farm_has_the_chip_of_its_base_but_not_its_probe(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(_DESK)
+    board = target(tmp_path, 'board.place = "nucleo-1"', base="desk").board
+    desk = load_target(tmp_path / "desk.toml").board
+    assert isinstance(board, Labgrid)
+    assert board.target == "stm32f429xi"
+    assert board.chip_id == desk.chip_id  # type: ignore[union-attr]
+    assert (board.place, board.probe, board.serial) == ("nucleo-1", "", "")
+
+
+def test_tags_and_all_keys_are_read(tmp_path: Path) -> None:
+    board = target(
+        tmp_path,
+        'board.tags = { chip = "stm32f429xi", meter = "ppk2" }\nboard.coordinator = "pi"\n'
+        'board.priority = -1.5\nboard.probe = "swd"\nboard.serial = "uart"',
+    ).board
+    assert isinstance(board, Labgrid)
+    assert board.tags == {"chip": "stm32f429xi", "meter": "ppk2"}
+    assert (board.coordinator, board.priority) == ("pi", -1.5)
+    assert (board.probe, board.serial) == ("swd", "uart")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "names neither a place nor tags"),
+        ('board.place = "a"\nboard.tags = { b = "c" }', "has both a place and tags"),
+    ],
+)
+def test_a_place_or_tags_must_be_named(
+    tmp_path: Path, text: str, what: str, progress: Progress
+) -> None:
+    with pytest.raises(InputError, match=what) as caught:
+        provision(target(tmp_path, text), tmp_path, progress, BoardOptions())
+    assert caught.value.where.endswith("farm.toml: board")
+
+
+def test_the_option_puts_any_board_behind_a_probe_into_a_farm(
+    tmp_path: Path, progress: Progress
+) -> None:
+    (tmp_path / "desk.toml").write_text(_DESK)
+    board = provision(
+        load_target(tmp_path / "desk.toml"), tmp_path, progress, BoardOptions(place="a=b")
+    )
+    assert isinstance(board, LabgridBoard)
+    assert board.version.endswith(", place a=b")
+
+
+@pytest.mark.parametrize("option", ["--probe=1", "--serial=/dev/ttyACM0"])
+def test_the_place_brings_probe_and_serial_port(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--target=nucleo-f429zi", "--place=a", option]) == ExitCode.USAGE
+    assert "the place brings it" in capsys.readouterr().err
+
+
+def test_a_coordinator_without_a_place_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--target=nucleo-f429zi", "--coordinator=a"]) == ExitCode.USAGE
+    assert "no --place is named" in capsys.readouterr().err
