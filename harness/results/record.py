@@ -14,6 +14,7 @@ from harness.model.metric import Metric
 from harness.results.combination import Combination, of_subset
 from harness.runs.layer_profile import LayerProfile
 from harness.runs.mlperf.runner import Window
+from harness.support.git_commit import Commit
 from harness.support.memory_map import Load
 
 SCHEMA = 1
@@ -73,19 +74,6 @@ class ImageInfo(msgspec.Struct, frozen=True):
     """Name of the toolchain."""
 
 
-class Commit(msgspec.Struct, frozen=True):
-    """The commit of the repository."""
-
-    hash: Annotated[str, Meta(pattern=r"\A([0-9a-f]{40}|[0-9a-f]{64})\Z")]
-    """Hash of the commit."""
-    dirty: bool
-    """Whether tracked files differed from the commit."""
-    branch: Text = ""
-    """Name of the branch. It is empty if none is checked out."""
-    time: str = ""
-    """Time of the commit, ISO 8601 with the time zone. Old records leave it empty."""
-
-
 class Host(msgspec.Struct, frozen=True):
     """The machine that drove the run."""
 
@@ -141,6 +129,17 @@ class EnergyInfo(msgspec.Struct, frozen=True):
     """Energy of each inference in J. It is null if the inference was left out."""
     note: str = ""
     """The user's note about the set-up."""
+
+
+class BundleInfo(msgspec.Struct, frozen=True):
+    """The bundle that the image came from, and the machine that ran it."""
+
+    digest: Sha256
+    """SHA-256 of the bundle."""
+    harness: str
+    """Version of the harness that built the image."""
+    machine: Text
+    """Name of the machine that ran the image."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -218,6 +217,10 @@ class Record(msgspec.Struct, frozen=True):
     """The command or the pytest session that made the run. Its runs have the same value."""
     subset: Subset | None = None
     """Which of the model's vectors ran. It is null if all did."""
+    bundle: BundleInfo | None = None
+    """The bundle that the image came from. It is null if the image was built for this run;
+    otherwise `commit` is the commit of the build.
+    """
 
     @property
     def combination(self) -> Combination:
