@@ -21,6 +21,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     add_options(build.add_argument)
     build.add_argument(
         "--bundle",
+        dest="new_bundle",
         type=Path,
         metavar="FILE",
         help="write the images into FILE, with all that a run of them needs on a machine without "
@@ -37,7 +38,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def _build(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
-    path: Path | None = options.bundle
+    path: Path | None = options.new_bundle
     if options.profile and not path:
         raise InputError(
             "there is no bundle for the images that it adds",
@@ -45,7 +46,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
             remedy="add --bundle FILE; to time the layers here, use harness profile",
         )
     with progress.step("reading the targets and models"):
-        selection = Selection.of(argparse.Namespace(**vars(options) | {"bundle": ""}), workspace)
+        selection = Selection.of(options, workspace)
         selection.check()
         choices = list(selection.combinations())
     variants: tuple[BundledVariant, ...] = ("measured",)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from harness.elf import Elf
+from harness.errors import InputError
 from harness.image.build import Image
 from harness.image.toolchain import Toolchain
 from harness.model.folder import Model, load_model
@@ -62,6 +64,20 @@ def bundle_with(target: Target, model: Path, folder: Path) -> Path:
 def reopened(path: Path) -> Bundle:
     """Open a bundle in the folder that it lies in."""
     return open_bundle(path, Workspace(path.parent))
+
+
+def use_bundle(path: Path) -> None:
+    """Open a bundle, and read all that a run reads before it starts the board."""
+    bundle = reopened(path)
+    for name in bundle.names("model"):
+        model = bundle.model(name)
+        model.check(model.graph)
+        for entry in bundle.manifest.images:
+            toolchain = bundle.toolchain(entry.toolchain.name, entry.toolchain.opt)
+            with suppress(InputError):  # the ELF is none
+                bundle.image(
+                    bundle.target(entry.target), model, entry.engine, toolchain, entry.variant
+                )
 
 
 def files_of(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:

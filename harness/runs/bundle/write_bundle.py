@@ -30,10 +30,10 @@ from harness.runs.bundle.manifest import (
     ToolchainEntry,
 )
 from harness.support.git_commit import commit_of
-from harness.support.input_file import read_input
+from harness.support.input_file import MAX_BYTES, read_input
 from harness.support.version import VERSION
 from harness.support.whole_files import npz, replace_files
-from harness.target.target_file import Pyocd, Renode, Target, TargetFile
+from harness.target.target_file import Target, TargetFile
 from harness.workspace import Workspace
 
 _FILE_KEYS: tuple[Literal["platform", "overlay", "pack"], ...] = ("platform", "overlay", "pack")
@@ -60,12 +60,18 @@ def write_bundle(
 
     Golden outputs are computed if a model has none; `say` and `warn` are those of
     `oracle.of_model`. Raises `InputError` if two models or two targets have the same name, or
-    `path` cannot be written.
+    `path` cannot be written, or the bundle is too large.
     """
     contents = _Contents(workspace, say, warn)
     for each in built:
         contents.add(each)
     data = contents.packed()
+    if len(data) > MAX_BYTES:
+        raise InputError(
+            f"has {len(data) >> 20:,} MiB, more than the {MAX_BYTES >> 20} MiB that are read",
+            where=str(path),
+            remedy="write several bundles, with fewer models or targets each",
+        )
     replace_files(path.absolute().parent, {path.name: data})
     return hashlib.sha256(data).hexdigest()
 
@@ -150,7 +156,7 @@ class _Contents:
         folder = f"targets/{len(self._targets)}-{_plain(target.name)}"
         files = {}
         board = target.board
-        for key in _FILE_KEYS if isinstance(board, Pyocd | Renode) else ():
+        for key in _FILE_KEYS:
             file = Path(getattr(board, key, ""))
             if file.is_absolute() and file.is_file():
                 files[key] = self._added(f"{folder}/{_plain(file.name)}", read_input(file))
