@@ -17,8 +17,9 @@ import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.board.device_info import DeviceInfo
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.results.record import DeviceInfo, Record
+from harness.results.record import Record
 from harness.results.store.database import writing
 from harness.results.store.database_tables import version
 from harness.results.store.dataframes import frame_of

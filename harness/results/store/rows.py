@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from harness.results.record import DeviceInfo, Record
+from harness.board.device_info import DeviceInfo
+from harness.results.record import Record
 
 Row = dict[str, Any]
 
