@@ -27,7 +27,7 @@ class StoreUpload:
     The constructor adds what earlier sessions could not add. It raises the errors of `Store`, so
     that a wrong URL is reported before anything runs. But if the store is down, then or later, runs
     go on, because each Record is a file already. Then the spool keeps the session for a later one,
-    and `errors` says what the store lacks. The store is not tried for each Record again, because
+    and `errors` names what the store lacks. The store is not tried for each Record again, because
     each attempt may take until the time-out.
     """
 
