@@ -11,6 +11,7 @@ from harness.errors import InfrastructureError
 from harness.results.current_session import current_session
 from harness.results.store.open_results import open_shared_store
 from harness.results.store.store_errors import DownError
+from harness.support.plural import count_of
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:  # sqlalchemy
@@ -94,8 +95,8 @@ class StoreUpload:
             print(f"harness: {error}", file=sys.stderr)
         else:
             if added:
-                text = f"{added:,} of earlier sessions, which it lacked"
-                print(f"harness: Records that were added to the store: {text}", file=sys.stderr)
+                text = f"added {count_of(added, 'Record')} of earlier sessions to the store"
+                print(f"harness: {text}", file=sys.stderr)
 
     def _try(self) -> None:
         """Add what is missing; a file that is not a Record any more is an error."""
