@@ -137,7 +137,8 @@ def _check_needed_words(path: Path, file: TargetFile) -> None:
 def _check_writes(path: Path, file: TargetFile) -> None:
     if file.before_start and not isinstance(file.board, _WITH_PROBE):
         raise InputError(
-            "is only allowed on boards of kind pyocd, labgrid and virtual, which have a debug probe",
+            "is only allowed on boards of kind pyocd, labgrid and virtual, which have a debug "
+            "probe",
             where=f"{path}: before_start",
             remedy="remove it: an emulator starts without it",
         )
