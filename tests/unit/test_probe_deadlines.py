@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.pyocd import pyocd_board, remote_probe, time_limit
+from harness.board.pyocd import pyocd_board, server_connection, time_limit
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.pyocd.time_limit import TimeLimit
 from harness.engines.registry import find_engine
@@ -54,8 +54,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def set_deadlines(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(remote_probe, "ANSWER_DEADLINE", seconds)
-    monkeypatch.setattr(remote_probe, "CONNECT_DEADLINE", seconds)
+    monkeypatch.setattr(server_connection, "ANSWER_DEADLINE", seconds)
+    monkeypatch.setattr(server_connection, "CONNECT_DEADLINE", seconds)
     monkeypatch.setattr(board_client, "DEADLINE", seconds)
 
 
@@ -241,7 +241,11 @@ PEERS = {
 
 @contextmanager
 def peer(behaviour: Behaviour) -> Iterator[str]:
-    """Serve one connection after another; yield the ID of the remote probe."""
+    """Serve each connection in a thread, as pyOCD's server does; yield the remote probe's ID."""
+
+    def handle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            behaviour(connection)
 
     def serve() -> None:
         while True:
@@ -249,21 +253,22 @@ def peer(behaviour: Behaviour) -> Iterator[str]:
                 connection, _ = server.accept()
             except OSError:
                 return
-            with connection, suppress(OSError):
-                connections.append(connection)
-                behaviour(connection)
+            connections.append(connection)
+            threads.append(threading.Thread(target=handle, args=(connection,)))
+            threads[-1].start()
 
     connections: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve)
-        thread.start()
+        threads = [threading.Thread(target=serve)]
+        threads[0].start()
         yield f"remote:127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         for connection in connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -271,7 +276,7 @@ def test_a_peer_that_is_no_server_is_explained(
     name: str, image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behaviour, expected = PEERS[name]
-    monkeypatch.setattr(remote_probe, "_LONGEST", 1_000_000)
+    monkeypatch.setattr(server_connection, "_LONGEST", 1_000_000)
     with peer(behaviour) as probe, harness_of(probe, "/dev/null") as harness:
         with pytest.raises(InfrastructureError) as caught:
             harness.start(image)
