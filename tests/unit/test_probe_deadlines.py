@@ -27,6 +27,7 @@ from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Pyocd
 from tests.support.assembly_bench import cross_compiler, wait_for
+from tests.support.pyocd_sessions import pyocd_server
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -77,23 +78,6 @@ def harness_of(probe: str, port: str) -> Iterator[PyocdBoard]:
     reached = Pyocd(target=CHIP, probe=probe, serial=port)
     with closing(PyocdBoard(TARGET, reached, Progress(sys.stderr), 0)) as board:
         yield board
-
-
-@contextmanager
-def pyocd_server(board: VirtualBoard) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Pyocd's own server in front of `board`; yield its process and the ID of the remote probe."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
-    command = [sys.executable, "-m", "pyocd", "server", "-u", board.probe_id, "--port", str(number)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert any("Serving debug probe" in line for line in process.stdout)
-            yield process, f"remote:localhost:{number}"
-        finally:
-            process.kill()
 
 
 def end(process: int, how: signal.Signals) -> None:
