@@ -143,6 +143,17 @@ def _end(image: Image) -> int:
     return -(-(last.address + len(last.data)) // 4) * 4
 
 
+def test_pyocd_programs_a_chip_with_an_unusual_algorithm(
+    stm32: tuple[VirtualBoard, PyocdBoard, Target], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_flash, "can_program", lambda *_: False)
+    _, harness, target = stm32
+    image = image_of(target, "anomaly")
+    harness.start(image)
+    segment = image.elf.segments()[0]
+    assert harness.read_memory(segment.address, len(segment.data)) == segment.data
+
+
 def test_an_algorithm_that_fails_says_where(
     stm32: tuple[VirtualBoard, PyocdBoard, Target],
 ) -> None:

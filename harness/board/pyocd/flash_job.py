@@ -77,7 +77,7 @@ class FlashJob:
         self._target.write_memory_block32(self._begin, struct.unpack("<9I", program))
 
     def run(self, calls: Sequence[Call], seconds: float, step: Callable[[int], None]) -> None:
-        """Make the `calls`; `step` is told how many of them are done.
+        """Make the `calls`; `step` gets the number of those that are done.
 
         Raises the `failure` of the first one that fails, and `FlashFailure` if they do not end
         within `seconds`.

@@ -40,8 +40,8 @@ class ProbeLease:
 def interference_named(probe: Any) -> Iterator[None]:
     """Say so if an operation fails while another client uses the server, too.
 
-    Its failure has no other meaning then. A client that is no session of the harness, such as
-    `pyocd reset`, resets the chip before it asks for the server's lock.
+    Other clients than the harness, such as `pyocd reset`, reset the chip before they ask for the
+    server's lock. A failure after that says nothing about the chip.
     """
     try:
         yield

@@ -104,7 +104,7 @@ class ServerConnection:
         return request.answer
 
     def leave(self, last: str) -> None:
-        """Send a last request, of which the server waits for the end of the line.
+        """Send a last request whose line has no end yet: the server waits for it.
 
         Every way to end this connection ends the line, and the server handles the request then:
         `close`, and also the system when it ends this process.
