@@ -29,7 +29,7 @@ from tests.support.pyocd_sessions import pyocd_server
 
 ROOT = Path(__file__).parents[2]
 CHIPS = {"virtual-stm32": "stm32f429xi", "virtual-nrf52840": "nrf52840"}
-_TRIPS, _TRIPS_UNCHANGED = 100, 80  # of a session: 84 to 89, and 66 to 71
+_TRIPS, _TRIPS_UNCHANGED = 85, 75  # of a session: 67 to 72, and 58 to 63
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,14 +7,14 @@ makes the calls, and looks for its end.
 
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pyocd.core import exceptions
 from pyocd.core.target import Target
 from pyocd.coresight.cortex_m import CortexM
 
-# Armv6-M: it runs on all cores. r0 is the table, r1 its end, and r2 where to note the progress.
+# Armv6-M: it runs on all cores. r0 is the table, r1 its end, and r2 where to note the call.
 _PROGRAM = (
     0xB570,  # push {r4, r5, r6, lr}
     0x0004,  # movs r4, r0
@@ -76,8 +76,8 @@ class FlashJob:
         program = struct.pack(f"<{len(_PROGRAM)}H", *_PROGRAM)
         self._target.write_memory_block32(self._begin, struct.unpack("<9I", program))
 
-    def run(self, calls: Sequence[Call], seconds: float, step: Callable[[int], None]) -> None:
-        """Make the `calls`; `step` gets the number of those that are done.
+    def run(self, calls: Sequence[Call], seconds: float) -> None:
+        """Make the `calls`.
 
         Raises the `failure` of the first one that fails, and `FlashFailure` if they do not end
         within `seconds`.
@@ -98,35 +98,28 @@ class FlashJob:
         }
         self._target.write_core_registers_raw(list(registers), list(registers.values()))
         self._target.resume()
-        stopped = self._wait(calls, seconds, step)
+        state = self._wait(time.monotonic() + seconds)
+        note = self._target.read_memory(self._note, now=False)
         result = self._target.read_core_register("r0")
-        if stopped == end and result == 0:
+        stopped: int = note()
+        if state == Target.State.HALTED and stopped == end and result == 0:
             return
-        call = calls[min((stopped - self._table) // _CALL.size, len(calls) - 1)]
-        raise call.failure("failed", address=call.address, result_code=result)
+        call = calls[max(0, min((stopped - self._table) // _CALL.size, len(calls) - 1))]
+        if state == Target.State.HALTED:
+            raise call.failure("failed", address=call.address, result_code=result)
+        raise call.failure(f"the core is {state.name.lower()}", address=call.address)
 
-    def _wait(self, calls: Sequence[Call], seconds: float, step: Callable[[int], None]) -> int:
-        """Wait until the core stops; return where in the table it was then."""
-        limit = time.monotonic() + seconds
+    def _wait(self, limit: float) -> Target.State:
+        """Wait until the core stops; stop one that is late or locked up. Return its last state."""
         while True:
             late = time.monotonic() > limit
-            state, at = self._look()
-            if state == Target.State.HALTED:
-                at = self._target.read32(self._note)  # it may have gone on between the reads
-            done = max(0, min((at - self._table) // _CALL.size, len(calls)))
-            step(done)
-            if state == Target.State.HALTED:
-                return at
-            if late or state == Target.State.LOCKUP:
-                self._target.halt()
-                call = calls[min(done, len(calls) - 1)]
-                raise call.failure(f"the core is {state.name.lower()}", address=call.address)
+            try:
+                state: Target.State = self._target.get_state()
+            except (exceptions.TransferTimeoutError, exceptions.TransferFaultError):
+                state = Target.State.RUNNING  # a chip whose flash is busy may not answer
+            if late or state in (Target.State.HALTED, Target.State.LOCKUP):
+                break
             time.sleep(_PAUSE)
-
-    def _look(self) -> tuple[Target.State, int]:
-        """Return the core's state and the progress; a chip whose flash is busy may not answer."""
-        try:
-            note = self._target.read_memory(self._note, now=False)
-            return self._target.get_state(), note()
-        except (exceptions.TransferTimeoutError, exceptions.TransferFaultError):
-            return Target.State.RUNNING, self._table
+        if state != Target.State.HALTED:
+            self._target.halt()
+        return state

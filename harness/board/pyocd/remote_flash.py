@@ -14,6 +14,7 @@ from harness.elf import Segment
 _FLASH_SECONDS, _CALL_SECONDS = 30.0, 2.0  # for all, and in addition for each call
 _INIT_ERASE, _INIT_PROGRAM = Flash.Operation.ERASE.value, Flash.Operation.PROGRAM.value
 _MOST_CALLS = 256  # in one table
+_FRAME = 2  # calls that begin and end an operation
 _FEW_PAGES = 2  # that fit into RAM; with less, pyOCD's way is as fast
 
 
@@ -54,13 +55,14 @@ def program(session: Session, segments: Sequence[Segment], step: Callable[[float
     pyOCD's errors.
     """
     flash = session.target.memory_map.get_region_for_address(segments[0].address).flash
+    step(0.0)
     changes = _changes(session, flash, segments)
     if changes.sectors:
         _apply(session, flash, changes, step)
-    else:
+    if not changes.pages:
         step(1.0)
         step(0.0)
-    step(1.0)
+        step(1.0)
 
 
 def _changes(session: Session, flash: Any, segments: Sequence[Segment]) -> _Changes:
@@ -144,21 +146,29 @@ def _apply(session: Session, flash: Any, changes: _Changes, step: Callable[[floa
         raise exceptions.FlashFailure("there is too little RAM for the flash algorithm")
     job = FlashJob(flash, room.start, _MOST_CALLS)
     job.prepare()
-    _run(job, _erasing(flash, changes.sectors), step)
-    step(1.0)
-    step(0.0)
-    count = min((room.stop - job.buffer) // flash.region.page_size, _MOST_CALLS - 2)
+    calls = _erasing(flash, changes.sectors)
+    count = min((room.stop - job.buffer) // flash.region.page_size, _MOST_CALLS - _FRAME)
     for done in range(0, len(changes.pages), count):
         pages = changes.pages[done : done + count]
+        programming = _programming(flash, pages, job.buffer)
+        if len(calls) + len(programming) > _MOST_CALLS:
+            _run(job, calls)
+            calls = []
         session.target.write_memory_block8(job.buffer, b"".join(page.data for page in pages))
-        _run(job, _programming(flash, pages, job.buffer), lambda _: None)
+        _run(job, calls + programming)
+        calls = []
+        if not done:
+            step(1.0)
+            step(0.0)
         step((done + len(pages)) / len(changes.pages))
+    _run(job, calls)
     flash.restore_target()
 
 
-def _run(job: FlashJob, calls: list[Call], step: Callable[[float], None]) -> None:
-    seconds = _FLASH_SECONDS + _CALL_SECONDS * len(calls)
-    job.run(calls, seconds, lambda done: step(done / len(calls)))
+def _run(job: FlashJob, calls: list[Call]) -> None:
+    for begin in range(0, len(calls), _MOST_CALLS):
+        part = calls[begin : begin + _MOST_CALLS]
+        job.run(part, _FLASH_SECONDS + _CALL_SECONDS * len(part))
 
 
 def _erasing(flash: Any, sectors: Sequence[int]) -> list[Call]:

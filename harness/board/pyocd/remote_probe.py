@@ -11,6 +11,7 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.core.memory_interface import MemoryInterface
 from pyocd.coresight.ap import APAddressBase
+from pyocd.probe.debug_probe import DebugProbe
 from pyocd.probe.tcp_client_probe import TCPClientProbe
 
 from harness.board.pyocd.server_connection import Request, ServerConnection, error_of
@@ -28,7 +29,8 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
         self._connection = ServerConnection(*self.address)
         self._unconfirmed: list[Request] = []  # writes
         self._properties: dict[str, Any] = {}
-        self._opened: int | None = None
+        self._asked: dict[str, Request] = {}  # for properties
+        self._resets: bool | None = None  # whether nRESET is low, if it is known
 
     def open(self) -> None:
         """Connect to the server, and open its probe."""
@@ -37,8 +39,7 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
             self._is_open = True
         self._write("hello", self.PROTOCOL_VERSION)
         self._write("open")
-        self._properties.clear()
-        self._opened = self._times_opened()
+        self._ask_for(_OPENED, "capabilities", "supported_wire_protocols")
 
     def close(self) -> None:
         """Close the probe and the connection, also after an error."""
@@ -55,12 +56,13 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
 
     def other_clients(self) -> bool:
         """Return whether another client opened or closed the probe while it is open here."""
-        if not self._is_open or self._opened is None:
+        if not self._is_open:
             return False
         try:
-            return self._times_opened() != self._opened
+            before = self._read_property(_OPENED)
+            return bool(self._perform_request("readprop", _OPENED) != before)
         except (exceptions.Error, OSError):
-            return False  # it does not answer any more
+            return False  # it does not answer any more, or has another version
 
     def lock(self) -> None:
         """Do nothing: `ServerLock` holds the server's lock, and one thread at a time gets here."""
@@ -72,13 +74,30 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
 
     def connect(self, protocol: Any = None) -> None:
         """Connect to the target."""
-        self._properties.clear()
-        super().connect(protocol)
+        self._write("connect", (protocol or DebugProbe.Protocol.DEFAULT).name)
+        self._ask_for("wire_protocol")
 
     def disconnect(self) -> None:
         """Disconnect from the target."""
-        self._properties.clear()
         super().disconnect()
+        self._ask_for("wire_protocol")
+
+    def assert_reset(self, asserted: bool) -> None:
+        """Drive nRESET, at once: the caller decides how long it is low."""
+        self._write("assert_reset", asserted)
+        self._connection.send()
+        self._resets = asserted
+
+    def is_reset_asserted(self) -> bool:
+        """Return whether nRESET is low, as far as this session drives it."""
+        if self._resets is None:
+            self._resets = bool(super().is_reset_asserted())
+        return self._resets
+
+    def reset(self) -> None:
+        """Pulse nRESET."""
+        super().reset()
+        self._resets = False
 
     def swj_sequence(self, length: int, bits: int) -> None:
         """Send a sequence that selects the protocol."""
@@ -127,17 +146,25 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
     ) -> tuple[Any, Exception | None]:
         return self._outcome(self._connection.request(request, *args))
 
+    def _ask_for(self, *names: str) -> None:
+        """Ask for properties that pyOCD needs next, and only their connections change."""
+        for name in names:
+            self._properties.pop(name, None)
+            self._asked[name] = self._connection.request("readprop", name)
+
     def _read_property(self, name: str, default: Any = None) -> Any:
-        """Return a property, asked once: they change with the connection to the target."""
+        """Return a property, asked once."""
         if not self.is_open:
             return default
         if name not in self._properties:
-            self._properties[name] = super()._read_property(name, default)
+            if name not in self._asked:
+                self._ask_for(name)
+            result, error = self._outcome(self._asked.pop(name))
+            if error is not None:
+                raise error
+            convert = self._PROPERTY_CONVERTERS.get(name, lambda value: value)
+            self._properties[name] = convert(result)
         return self._properties[name]
-
-    def _times_opened(self) -> int | None:
-        result, _ = self._perform_request_without_raise("readprop", _OPENED)
-        return result if isinstance(result, int) else None
 
     def _write(self, name: str, *arguments: Any) -> None:
         """Send a request without a value."""

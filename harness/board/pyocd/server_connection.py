@@ -84,8 +84,12 @@ class ServerConnection:
         if len(self._unanswered) >= _MOST_UNANSWERED:
             self.wait(request)
         elif len(self._to_send) >= _SEND_AT:
-            self._send(time.monotonic() + ANSWER_DEADLINE)
+            self.send()
         return request
+
+    def send(self) -> None:
+        """Send the requests so far, and wait for no answer."""
+        self._send(time.monotonic() + ANSWER_DEADLINE)
 
     def wait(self, request: Request, seconds: float | None = None) -> dict[str, Any]:
         """Return the answer to `request`; those to earlier ones have arrived, too.
@@ -111,7 +115,7 @@ class ServerConnection:
         """
         line = {"id": self._number, "request": last}
         self._to_send += json.dumps(line).encode()
-        self._send(time.monotonic() + ANSWER_DEADLINE)
+        self.send()
 
     def close(self) -> None:
         """Close the connection, from any thread; a second call does nothing."""
