@@ -95,6 +95,11 @@ class Workspace:
         return self.caches / "sketches"
 
     @property
+    def bundles(self) -> Path:
+        """The files of bundles that ran here."""
+        return self.caches / "bundles"
+
+    @property
     def golden(self) -> Path:
         """Computed golden outputs, for vectors without stored ones."""
         return self.caches / "golden"

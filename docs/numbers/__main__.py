@@ -11,7 +11,7 @@ from docs.numbers.marked_block import MarkedBlock, read_blocks, write_block
 from docs.numbers.registry import BLOCKS
 from docs.numbers.workbench import Workbench
 from harness.errors import HarnessError
-from harness.results.git_commit import git
+from harness.support.git_commit import git
 
 ROOT = Path(__file__).parents[2]
 

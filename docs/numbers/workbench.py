@@ -14,10 +14,10 @@ from harness.image.build import Image, build_image
 from harness.image.toolchain import DEFAULT_OPT, find_toolchain
 from harness.model.folder import Model, find_model
 from harness.report.plain_text import shown_compiler
-from harness.results.git_commit import git
 from harness.results.record import Record
 from harness.results.run_record import record_of
 from harness.runs.link_run import Run
+from harness.support.git_commit import git
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace

@@ -15,9 +15,12 @@ _GROUPS = {
             "run_commands",
             {
                 "run": "run models on targets, print a table and write Records",
-                "build": "build images, and print their sizes and the path of the generated C",
                 "sweep": "run every combination, and show which are small and which are fast",
             },
+        ),
+        CommandModule(
+            "build_command",
+            {"build": "build images, print their sizes, and write a bundle to run elsewhere"},
         ),
         CommandModule(
             "mlperf_command",

@@ -1,4 +1,4 @@
-"""The commands that build and run models: run, build, sweep."""
+"""The commands that build and run models: run, sweep."""
 
 import argparse
 import sys
@@ -10,7 +10,6 @@ from harness.board.board_options import BoardOptions
 from harness.cli.judge_commands import passes
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
-from harness.image.build import build_image
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
     RunOptions,
@@ -40,9 +39,6 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     run = parsers["run"]
     add_run_options(lambda title: run.add_argument_group(title).add_argument)
     run.set_defaults(command=_run)
-    build = parsers["build"]
-    add_options(build.add_argument)
-    build.set_defaults(command=_build)
     swept = parsers["sweep"]
     add_options(swept.add_argument)
     BoardOptions.add_options(swept.add_argument)
@@ -117,45 +113,6 @@ def _tables_at_the_end(
                 print(selection.note)
             print(f"records: {selection.workspace.runs}")
             print_note(selection.workspace, Terminal())
-
-
-def _build(options: argparse.Namespace, workspace: Workspace) -> int:
-    progress: Progress = options.progress
-    with progress.step("reading the targets and models"):
-        selection = Selection.of(options, workspace)
-        selection.check()
-        choices = list(selection.combinations())
-    for target, model, engine, toolchain in choices:
-        with progress.step(f"preparing {model.name} for {target.name}"):
-            image = build_image(
-                target,
-                model,
-                engine,
-                workspace.images,
-                progress.say,
-                toolchain,
-                warn=progress.warn,
-            )
-        print(f"{model.name} for {target.name} with {image.engine_version}")
-        print(f"  {toolchain.version}, {toolchain.opt}")
-        print(f"  {image.elf.path}  ({'from the cache' if image.cached else 'built now'})")
-        print(f"  build ID {image.build_id}")
-        print(f"  flash {image.flash:,} of {target.memory.flash.size:,} bytes")
-        print(f"  RAM   {image.ram:,} of {target.memory.ram.size:,} bytes")
-        if image.heap:
-            print("  heap  in the remaining RAM; a run measures its use")
-        elif image.arena_least:
-            print(
-                f"  arena {image.arena:,} bytes (lower bound, from the largest layer: "
-                f"{image.arena_least:,})"
-            )
-            if image.arena_state:
-                print(f"  of the arena, the state between inferences: {image.arena_state:,} bytes")
-            print(f"  buffers in the arena: {image.directory / 'model' / 'model.c'}")
-        else:
-            print(f"  arena {image.arena:,} bytes, the smallest with which the engine starts")
-    print_note(workspace, Terminal())
-    return ExitCode.PASSED
 
 
 def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -21,6 +21,7 @@ from harness.errors import InfrastructureError, InputError
 from harness.image.compilation import compile_firmware
 from harness.image.firmware_sources import firmware_sources
 from harness.image.mlperf_header import mlperf_options, write_model_header
+from harness.image.origin import Origin
 from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.model.edge_impulse_export import STAGES
 from harness.model.folder import Model
@@ -47,7 +48,8 @@ class Image:
     for. `stack` is RAM that the board paints before the start, if the firmware does not paint it
     itself. `ram_elsewhere` is the part of `ram` outside the target's `memory.ram`, possible in
     prebuilt firmware. With `heap`, the arena is not part of `ram` but allocated from free RAM;
-    `with_heap` adds it. `maker` can build the variants.
+    `with_heap` adds it. `maker` can build the variants. `origin` is where the image was built, if
+    that was not here.
     """
 
     elf: Elf
@@ -67,6 +69,7 @@ class Image:
     hook: Hook = NO_HOOK
     maker: Engine | None = None
     arena_state: int = 0
+    origin: Origin | None = None
 
     @property
     def directory(self) -> Path:

@@ -5,7 +5,7 @@ It covers the user's libraries, which are often built without DWARF.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.support.input_file import read_input
@@ -36,10 +36,8 @@ def archives(path: Path) -> Callable[[int], str]:
     Its result is empty for code outside of archives and in a toolchain's archives, and if there
     is no map at `path`.
     """
-    text = read_input(path).decode("utf-8", errors="replace") if path.is_file() else ""
-    text = text.partition(_GNU_BEGIN)[2] or text
     members = []
-    for match in (*_GNU.finditer(text), *_LLD.finditer(text)):
+    for match in _matches(path):
         name = Path(match["archive"]).name
         begin, size = int(match["begin"], 16), int(match["size"], 16)
         is_libc = name.removesuffix(".a").removesuffix("_nano") in _LIBC
@@ -53,3 +51,20 @@ def archives(path: Path) -> Callable[[int], str]:
         return members[index][2] if index >= 0 and address < members[index][1] else ""
 
     return archive_of
+
+
+def archive_lines(path: Path) -> str:
+    """Return a map with the lines that `archives` reads of the map at `path`.
+
+    It is the same wherever the image was built: it has no folders.
+    """
+    lines = sorted(
+        match[0].replace(match["archive"], Path(match["archive"]).name) for match in _matches(path)
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _matches(path: Path) -> Iterator[re.Match[str]]:
+    text = read_input(path).decode("utf-8", errors="replace") if path.is_file() else ""
+    text = text.partition(_GNU_BEGIN)[2] or text
+    yield from (*_GNU.finditer(text), *_LLD.finditer(text))

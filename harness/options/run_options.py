@@ -17,6 +17,7 @@ from harness.options.selection import Choice, Selection
 from harness.options.selection import add_options as add_selection_options
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option
+from harness.runs.bundle.bundled_firmware import add_option as add_bundle_option
 from harness.runs.health import Health
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.runs.quick import Quick
@@ -38,6 +39,7 @@ def add_run_options(group: Callable[[str], Add]) -> None:
     """Declare every option of a run; `group` returns the `Add` of the group with a title."""
     add_selection_options(group("what to run"))
     firmware = group("prebuilt firmware")
+    add_bundle_option(firmware)
     add_elf_option(firmware)
     add_sketch_options(firmware)
     BoardOptions.add_options(group("the board"))
@@ -188,6 +190,7 @@ def _check_protocol(options: Any) -> None:
         (options.input_via == "debug", "--input-via=debug"),
         (options.vectors is not None, "--vectors"),
         (options.time_limit is not None, "--time-limit"),
+        (options.bundle, "--bundle"),
     ):
         if used:
             raise InputError(

@@ -27,6 +27,8 @@ from harness.image.toolchain import (
     find_toolchain,
 )
 from harness.model.folder import Model, find_model, list_models
+from harness.runs.bundle.bundled_firmware import BundledFirmware, bundle_of
+from harness.runs.bundle.opened_bundle import Bundle
 from harness.runs.quick import Quick
 from harness.support.bundled_files import is_path
 from harness.target.find_target import find_target
@@ -103,6 +105,7 @@ class Selection:
     serial: str = ""  # the serial port of the board
     place: str = ""  # the board's place in a farm
     coordinator: str = ""  # the address of the farm's coordinator
+    bundle: Bundle | None = None  # if set, nothing is built, and it has the models
 
     @classmethod
     def of(cls, options: Any, workspace: Workspace) -> "Selection":
@@ -110,12 +113,29 @@ class Selection:
 
         Raises `InputError` if they name prebuilt firmware and also an engine or compiler.
         """
-        targets = _split_names(options.target) or (DEFAULT_TARGET,)
+        names = {axis: _split_names(getattr(options, axis)) for axis in AXES}
+        board: dict[str, Any] = {
+            name: getattr(options, name, "")
+            for name in ("renode", "probe", "pack", "serial", "place", "coordinator")
+        }
+        if bundle := bundle_of(options, workspace):
+            targets, models, engines, toolchains, opts = (
+                names[axis] or bundle.names(axis) for axis in AXES
+            )
+            return cls(
+                workspace,
+                targets,
+                models,
+                engines,
+                toolchains,
+                opts,
+                bundle=bundle,
+                **board,
+            )
+        targets = names["target"] or (DEFAULT_TARGET,)
         sketch = None
-        serial = getattr(options, "serial", "")
-        board = {name: getattr(options, name, "") for name in ("renode", "probe", "pack")}
         if getattr(options, "sketch", ""):
-            known = derivations(roots=workspace.targets, **board)
+            known = derivations(board["renode"], board["probe"], board["pack"], workspace.targets)
             sketch_targets = [find_target(name, workspace.targets, known) for name in targets]
             sketch = sketch_elf(options, sketch_targets, workspace.sketches)
         prebuilt = prebuilt_firmware(options, sketch)
@@ -123,16 +143,13 @@ class Selection:
         return cls(
             workspace,
             targets,
-            _split_names(options.model) or default_models(workspace),
-            (prebuilt.name,) if prebuilt else _split_names(options.engine) or (DEFAULT_ENGINE,),
-            (built.name,) if built else _split_names(options.toolchain) or (default_toolchain(),),
-            (built.opt,) if built else _split_names(options.opt) or (DEFAULT_OPT,),
+            names["model"] or default_models(workspace),
+            (prebuilt.name,) if prebuilt else names["engine"] or (DEFAULT_ENGINE,),
+            (built.name,) if built else names["toolchain"] or (default_toolchain(),),
+            (built.opt,) if built else names["opt"] or (DEFAULT_OPT,),
             prebuilt,
             Path(options.tflm_dir) if options.tflm_dir else tflm_tree(workspace.root),
             not options.model and not list_models(workspace.models[:1]),
-            serial=serial,
-            place=getattr(options, "place", ""),
-            coordinator=getattr(options, "coordinator", ""),
             **board,
         )
 
@@ -149,19 +166,33 @@ class Selection:
         return f"models: bundled with the harness, because {self.workspace.root} has none"
 
     def target(self, name: str) -> Target:
-        """Return the target `name`; raises `InputError` if it is unknown or invalid."""
+        """Return the target `name`; raises `InputError` if it is unknown or invalid.
+
+        With a bundle, it is the bundle's target, or another with the same chip.
+        """
+        if self.bundle and name in self.bundle.names("target"):
+            return self.bundle.target(name)
         roots = self.workspace.targets
-        return find_target(name, roots, derivations(self.renode, self.probe, self.pack, roots))
+        known = derivations(self.renode, self.probe, self.pack, roots)
+        target = find_target(name, roots, known)
+        if self.bundle:
+            self.bundle.check_target(target)
+        return target
 
     def model(self, name: str) -> Model:
         """Return the model `name`; raises `InputError` if it is unknown or invalid."""
+        if self.bundle:
+            return self.bundle.model(name)
         return find_model(name, self.workspace.models)
 
     def engine(self, name: str) -> Engine:
-        """Return the engine `name`, or the prebuilt firmware instead.
+        """Return the engine `name`, or what takes its place: prebuilt firmware, or a bundle.
 
         Raises `InputError` if the engine is unknown, or cannot be used.
         """
+        if self.bundle:
+            self.bundle.check_name("engine", name)
+            return BundledFirmware(self.bundle, name)
         if self.prebuilt:
             return self.prebuilt
         engine = find_engine(name, self.tflm)
@@ -169,7 +200,9 @@ class Selection:
         return engine
 
     def toolchain(self, name: str, opt: str) -> Toolchain:
-        """Return the toolchain `name` with the flag `opt`, or that of the prebuilt firmware."""
+        """Return the toolchain `name` with the flag `opt`, or that of what was built elsewhere."""
+        if self.bundle:
+            return self.bundle.toolchain(name, opt)
         return self.prebuilt.toolchain if self.prebuilt else find_toolchain(name, opt)
 
     def check(self) -> None:
@@ -198,6 +231,8 @@ class Selection:
             self.target(name)
         elif axis == "model":
             self.model(name)
+        elif self.bundle:
+            self.bundle.check_name(axis, name)
         elif self.prebuilt:
             return
         elif axis == "engine":

@@ -159,8 +159,9 @@ def _run_options(config: pytest.Config, workspace: Workspace) -> RunOptions:
         share_values(config)
         values = own_values(config)
         run_options = RunOptions.of(values, workspace)
-        if run_options.selection.prebuilt or any(getattr(values, axis) for axis in AXES):
-            run_options.selection.check()
+        selection = run_options.selection
+        if selection.prebuilt or selection.bundle or any(getattr(values, axis) for axis in AXES):
+            selection.check()
     except HarnessError as error:
         if not given_to_both(config):
             raise

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from harness.board.device_info import DeviceInfo
+from harness.board.device_info import DeviceInfo, Text
 from harness.image.memory_use import MemoryUse
 from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
@@ -15,6 +15,7 @@ from harness.model.metric import Metric
 from harness.results.combination import Combination, of_subset
 from harness.runs.layer_profile import LayerProfile
 from harness.runs.mlperf.runner import Window
+from harness.support.git_commit import Commit
 from harness.support.memory_map import Load
 
 SCHEMA = 1
@@ -22,7 +23,6 @@ SCHEMA = 1
 
 # These types check single keys; `record_rules` has the rules over several keys.
 Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
-Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]  # PostgreSQL has no NUL
 Count = Annotated[int, Meta(ge=0)]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
@@ -72,19 +72,6 @@ class ImageInfo(msgspec.Struct, frozen=True):
     """Optimization flag."""
     toolchain: Name = "gcc"  # for records without this key
     """Name of the toolchain."""
-
-
-class Commit(msgspec.Struct, frozen=True):
-    """The commit of the repository."""
-
-    hash: Annotated[str, Meta(pattern=r"\A([0-9a-f]{40}|[0-9a-f]{64})\Z")]
-    """Hash of the commit."""
-    dirty: bool
-    """Whether tracked files differed from the commit."""
-    branch: Text = ""
-    """Name of the branch. It is empty if none is checked out."""
-    time: str = ""
-    """Time of the commit, ISO 8601 with the time zone. Old records leave it empty."""
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -142,6 +129,17 @@ class EnergyInfo(msgspec.Struct, frozen=True):
     """Energy of each inference in J. It is null if the inference was left out."""
     note: str = ""
     """The user's note about the set-up."""
+
+
+class BundleInfo(msgspec.Struct, frozen=True):
+    """The bundle that the image came from, and the machine that ran it."""
+
+    digest: Sha256
+    """SHA-256 of the bundle."""
+    harness: str
+    """Version of the harness that built the image."""
+    machine: Text
+    """Name of the machine that ran the image."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -223,6 +221,10 @@ class Record(msgspec.Struct, frozen=True):
     """Which of several equal boards ran. It is null if nothing is known of it."""
     recoveries: list[str] = []
     """What brought back the board when it did not answer, in the order of the attempts."""
+    bundle: BundleInfo | None = None
+    """The bundle that the image came from. It is null if the image was built for this run;
+    otherwise `commit` is the commit of the build.
+    """
 
     @property
     def combination(self) -> Combination:

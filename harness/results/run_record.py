@@ -2,11 +2,8 @@
 
 import platform
 import secrets
-import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -26,11 +23,10 @@ from harness.measure.float_tolerance import (
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
 from harness.results.current_session import current_session
-from harness.results.git_commit import branch_of, git
 from harness.results.quality_numbers import quality_numbers
 from harness.results.record import (
     SCHEMA,
-    Commit,
+    BundleInfo,
     Conversion,
     EnergyInfo,
     Host,
@@ -42,13 +38,12 @@ from harness.results.record import (
 from harness.runs.device_under_test import AnyRun
 from harness.runs.layer_profile import Profile
 from harness.runs.link_run import Run
-from harness.support.printable import printable
+from harness.support.git_commit import commit_of
 from harness.support.version import VERSION
 from harness.target.target_file import Qemu
 
 _LOG = 1 << 18  # characters of the device's log that a record keeps
 _LONGEST_LINE = 10_000  # characters
-_TRUST = "git config --global --add safe.directory"  # git's advice on another user's repository
 
 
 def record_of(run: Run, root: Path) -> Record:
@@ -77,7 +72,7 @@ def record_of(run: Run, root: Path) -> Record:
 def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
     """Return the record of `run`; `measured` are the keys that depend on the protocol."""
     now = datetime.now(UTC)
-    reasons = run.failures()
+    reasons, origin = run.failures(), run.image.origin
     name = f"{now:%Y%m%dT%H%M%S}-{run.target.file_name}-{run.model.name}-{run.image.engine}"
     return Record(
         schema=SCHEMA,
@@ -107,8 +102,9 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
             optimize=run.image.toolchain.opt,
             toolchain=run.image.toolchain.name,
         ),
+        commit=origin.commit if origin else commit_of(root),
+        bundle=BundleInfo(origin.bundle, origin.harness, platform.node()) if origin else None,
         device=run.device,
-        commit=_commit(root),
         retries=run.retries,
         log=_bounded(run.log),
         energy=_energy_info(run.metered),
@@ -270,26 +266,3 @@ def _memory_numbers(run: Run) -> dict[str, Number]:
         **{name: Number(value, "byte", "exact") for name, value in exact.items()},
         **{name: Number(value, "byte", "measured") for name, value in measured.items()},
     }
-
-
-def _commit(root: Path) -> Commit | None:
-    """Return the commit that is checked out at `root`; None without git or a repository."""
-    try:
-        hash_, time = git(root, "log", "-1", "--format=%H %cI").split()
-        dirty = bool(git(root, "status", "--porcelain", "-uno"))
-        return Commit(hash_, dirty, branch_of(root), time)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        for line in str(getattr(error, "stderr", "")).splitlines():
-            if line.strip().startswith(_TRUST):
-                _warn_of_distrust(root, printable(line.strip()))
-        return None
-
-
-@cache
-def _warn_of_distrust(root: Path, remedy: str) -> None:
-    # We do not overrule git: the configuration of another user's repository can start programs.
-    print(
-        f"harness: {root}: Records have no commit, because the repository belongs to another user\n"
-        f"  -> if you trust it: {remedy}",
-        file=sys.stderr,
-    )

@@ -8,6 +8,7 @@ from harness.board.board import Board
 from harness.board.provision import provision
 from harness.image.build import Image, Variant, build_image
 from harness.image.prebuilt import PrebuiltFirmware, prebuilt_image
+from harness.runs.bundle.bundled_firmware import BundledFirmware
 from harness.runs.link_dut import LinkDut
 from harness.runs.mlperf.mlperf_dut import MlperfDut
 from harness.runs.request import RunRequest
@@ -16,11 +17,13 @@ D = TypeVar("D", LinkDut, MlperfDut)
 
 
 def image_for(request: RunRequest) -> Image:
-    """Return the image to run: newly built, or a copy of the user's prebuilt firmware.
+    """Return the image to run: newly built, of a bundle, or a copy of the user's prebuilt firmware.
 
     Raises the errors of `build_image` and `prebuilt_image`.
     """
     images = request.workspace.images
+    if isinstance(request.engine, BundledFirmware):
+        return request.engine.image(request.target, request.model, request.toolchain, "measured")
     link = request.protocol == "link"
     if isinstance(request.engine, PrebuiltFirmware):
         return prebuilt_image(

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from harness.board.board import Board
 from harness.errors import HarnessError, InputError
-from harness.image.build import Image, Variant, build_image
+from harness.image.build import Image, build_image
 from harness.link.link_client import LinkClient
 from harness.link.messages import Welcome
+from harness.runs.bundle.bundled_firmware import BundledFirmware
+from harness.runs.bundle.manifest import BundledVariant
 from harness.runs.divergence import first_difference
 from harness.runs.layer_profile import Profile, profile_of
 from harness.runs.link_run import Run
@@ -83,25 +85,30 @@ class ImageVariants:
             return vector
         return int(np.flatnonzero(run.vectors.starts[: vector + 1])[-1])
 
-    @contextmanager
-    def _variant(self, variant: Variant) -> Iterator[tuple[LinkClient, Welcome, Image]]:
-        """Open a session with another variant of the image.
-
-        It replaces the measured image on the board until that is needed again.
-        """
-        maker = self._image.maker
+    def _built(self, variant: BundledVariant) -> Image:
+        maker, toolchain = self._image.maker, self._image.toolchain
         if maker is None:
             raise InputError("this is prebuilt firmware: its layers are not known")
-        image = build_image(
+        if isinstance(maker, BundledFirmware):
+            return maker.image(self._target, self._model, toolchain, variant)
+        return build_image(
             self._target,
             self._model,
             maker,
             self._request.workspace.images,
             self._request.progress.say,
-            self._image.toolchain,
+            toolchain,
             variant=variant,
             warn=self._request.progress.warn,
         )
+
+    @contextmanager
+    def _variant(self, variant: BundledVariant) -> Iterator[tuple[LinkClient, Welcome, Image]]:
+        """Open a session with another variant of the image.
+
+        It replaces the measured image on the board until that is needed again.
+        """
+        image = self._built(variant)
         try:
             session = self._start(image)
             yield session.link, session.welcome, image

@@ -5,15 +5,13 @@ NumPy's own reader trusts the sizes that a file declares, and its messages recom
 
 import io
 import math
-import struct
 import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,7 @@ import numpy.typing as npt
 from harness.errors import InputError
 from harness.support.file_kind import kind_of, remedy_for_kind
 from harness.support.input_file import MAX_BYTES, open_input, read_input
+from harness.support.zip_members import ENCRYPTED, check_end, content_of, explained_damage
 
 Array = npt.NDArray[Any]
 
@@ -29,20 +28,11 @@ _NPY = b"\x93NUMPY"
 _KINDS = "biufcUS"  # of `dtype.kind`: numbers and text
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # that np.savez and np.savez_compressed use
 _OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
-_ENCRYPTED = 1  # bit of `flag_bits`
-_END = struct.Struct("<4s4H2LH")  # end of central directory: APPNOTE.TXT, 4.3.16
-_LOCATOR = 20  # bytes before it, with which another directory replaces the one in it: 4.3.15
 _LARGEST = 1 << 63  # bytes that a message shows
-_MAX_DIRECTORY = 1 << 20  # bytes of the list of a zip's members
 # What NumPy's parser of a header raises, which evaluates it as a Python literal.
 _BAD_HEADER = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, OverflowError),
     *(RecursionError, MemoryError, tokenize.TokenError),
-)
-# What zipfile raises for damaged, encrypted or unusual archives.
-_BAD_ZIP = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, IndexError, struct.error),
-    *(NotImplementedError, RuntimeError, OverflowError),
 )
 
 
@@ -74,8 +64,8 @@ def read_npz(
                 f"is damaged: its {member.file_size:,} bytes, packed at byte "
                 f"{member.header_offset:,} of the file, cannot be unpacked"
             )
-            with _explained_damage(what, f"{path}: {name}", remedy):
-                arrays[name] = _parse(_content(archive, member), f"{path}: {name}")
+            with explained_damage(what, f"{path}: {name}", remedy):
+                arrays[name] = _parse(content_of(archive, member), f"{path}: {name}")
     return arrays
 
 
@@ -97,33 +87,10 @@ def _open_archive(path: Path, remedy: str) -> Iterator[zipfile.ZipFile]:
                 remedy=remedy_for_kind(start, remedy),
             )
         what = "is damaged: its list of arrays cannot be read"
-        with _explained_damage(what, str(path), remedy):
-            _check_end(file, path, remedy)
+        with explained_damage(what, str(path), remedy):
+            check_end(file, str(path), "arrays", remedy)
             with zipfile.ZipFile(file) as archive:
                 yield archive
-
-
-@contextmanager
-def _explained_damage(what: str, where: str, remedy: str) -> Iterator[None]:
-    """Raise `InputError` for what zipfile raises; its texts are for programmers."""
-    try:
-        yield
-    except _BAD_ZIP as error:
-        raise InputError(what, where=where, remedy=remedy) from error
-
-
-def _check_end(file: BinaryIO, path: Path, remedy: str) -> None:
-    """Refuse a zip whose list of members is long, before zipfile makes objects of them all."""
-    size = file.seek(0, io.SEEK_END)
-    file.seek(max(size - _END.size - _LOCATOR, 0))
-    tail = file.read()
-    file.seek(0)
-    locator, end = tail[: -_END.size], tail[-_END.size :]
-    if not end.startswith(b"PK\5\6") or len(end) < _END.size:
-        what = f"is cut short: its list of arrays is not at the end of its {size:,} bytes"
-        raise InputError(what, where=str(path), remedy=remedy)
-    if _END.unpack(end)[5] > _MAX_DIRECTORY or locator.startswith(b"PK\6\7"):
-        raise InputError("has too many members for an .npz file", where=str(path), remedy=remedy)
 
 
 def _members(
@@ -145,7 +112,7 @@ def _members(
             what = "is in the file more than once"
         elif name == member.filename:
             what = "is not an .npy file"
-        elif member.flag_bits & _ENCRYPTED:
+        elif member.flag_bits & ENCRYPTED:
             what = "is encrypted"
         elif member.compress_type not in _METHODS:
             method = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
@@ -162,15 +129,6 @@ def _members(
             remedy="store fewer vectors",
         )
     return members
-
-
-def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the member's content: never more than the size it declares."""
-    with archive.open(member) as file:
-        content = file.read(member.file_size)  # without a number, zipfile decompresses 2 GiB
-    if len(content) != member.file_size:
-        raise zipfile.BadZipFile
-    return content
 
 
 def _shown(size: int) -> str:

@@ -40,6 +40,15 @@ _TARGETS_OWN = {"CORE", "BAUD", "FLASH_ORIGIN", "FLASH_SIZE", "RAM_ORIGIN", "RAM
 
 def check_rules(path: Path, file: TargetFile) -> None:
     """Raise `InputError` for the first key that violates a rule; `path` is the file."""
+    check_rules_of_chip(path, file)
+    _check_port(path, file.port)
+
+
+def check_rules_of_chip(path: Path, file: TargetFile) -> None:
+    """Do the same as `check_rules`, but do not look for the port's sources.
+
+    An image that was built elsewhere does not need them.
+    """
     flash, ram = file.memory.flash, file.memory.ram
     for key, region in (("flash", flash), ("ram", ram)):
         if region.origin % _WORD or region.size % _WORD:
@@ -67,7 +76,6 @@ def check_rules(path: Path, file: TargetFile) -> None:
             remedy='name the UART of the platform, or set port.carrier = "rtt" for a port that '
             "can do this, such as generic",
         )
-    _check_port(path, file.port)
 
 
 def _check_load(path: Path, file: TargetFile) -> None:
@@ -137,7 +145,8 @@ def _check_needed_words(path: Path, file: TargetFile) -> None:
 def _check_writes(path: Path, file: TargetFile) -> None:
     if file.before_start and not isinstance(file.board, _WITH_PROBE):
         raise InputError(
-            "is only allowed on boards of kind pyocd, labgrid and virtual, which have a debug probe",
+            "is only allowed on boards of kind pyocd, labgrid and virtual, which have a debug "
+            "probe",
             where=f"{path}: before_start",
             remedy="remove it: an emulator starts without it",
         )

@@ -4,14 +4,17 @@ Whatever a file holds, its parser returns, or raises a `HarnessError`, in a mome
 """
 
 import io
+import json
 import random
 import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -44,11 +47,14 @@ from harness.model.vectors import load_vectors
 from harness.results.judge.baseline import Baseline, read_baseline
 from harness.results.judge.budgets import KnownNames, read_budgets
 from harness.results.record_file import parse_record
+from harness.runs.bundle.bundle_file import pack
 from harness.support.whole_files import npz
 from harness.target.find_target import load_target
 from harness.training.convert import load_float
+from tests.support.bundles import bundle_with, files_of, use_bundle
 from tests.support.graphs import Builder, from_rng, random_graph
 from tests.support.models import ROOT
+from tests.support.repository import DESCRIPTION
 from tests.support.wav import wav_bytes
 from tests.support.year import year
 
@@ -319,6 +325,28 @@ Linker script and memory map
 """
 
 
+@cache
+def _bundle() -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "small").mkdir()
+        (folder / "small" / "model.toml").write_text(DESCRIPTION)
+        (folder / "small" / "model.tflite").write_bytes(_small())
+        (folder / "small" / "vectors.npz").write_bytes(_vectors())
+        target = load_target(ROOT / "targets" / "virtual-stm32.toml")
+        return bundle_with(target, folder / "small", folder).read_bytes()
+
+
+def _bundle_description() -> bytes:
+    return json.dumps(files_of(_bundle())[0]).encode()
+
+
+def _read_description(path: Path) -> None:
+    made = path.parent / "made.bundle"
+    made.write_bytes(pack(path.read_bytes(), files_of(_bundle())[1]))
+    use_bundle(made)
+
+
 def _file(path: Path) -> Callable[[], bytes]:
     return path.read_bytes
 
@@ -395,6 +423,8 @@ PARSERS: Mapping[str, Parser] = {
         lambda: b"0.5, -1.25, 0xff00ff, 3e2\n",
         lambda path: load_features(path.parent, ("on", "off")),
     ),
+    "bundle": Parser("made.bundle", _bundle, use_bundle),
+    "bundle.json": Parser("bundle.json", _bundle_description, _read_description),
     "linker map": Parser("firmware.map", lambda: _MAP, read_map),
     "reference": Parser("cycles.csv", lambda: b"program,cycles\na,100\nb,2e6\n", read_reference),
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from harness.measure.number import Kind, Number
-from harness.results.record import SCHEMA, Commit, Host, ImageInfo, ModelInfo, Record, TargetInfo
+from harness.results.record import SCHEMA, Host, ImageInfo, ModelInfo, Record, TargetInfo
+from harness.support.git_commit import Commit
 
 MODELS = {  # instructions, flash, RAM
     "anomaly": (136_855, 34_892, 12_192),

@@ -21,10 +21,11 @@ from harness.report.markdown_summary import append_markdown, markdown
 from harness.report.report_data import Summary, summarize
 from harness.results.judge.baseline import accept
 from harness.results.judge.gate import Gate
-from harness.results.record import Commit, EnergyInfo, Record
+from harness.results.record import EnergyInfo, Record
 from harness.results.record_file import read_record
 from harness.results.store.store import Store
 from harness.runs.layer_profile import LayerProfile
+from harness.support.git_commit import Commit
 from harness.workspace import Workspace
 from tests.support.year import year
 

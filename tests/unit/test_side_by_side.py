@@ -28,9 +28,10 @@ from harness.report.markdown_summary import markdown
 from harness.report.report_data import summarize
 from harness.results.judge.compare import Sample
 from harness.results.judge.side_by_side import SideBySide, side_by_side
-from harness.results.record import Commit, Record
+from harness.results.record import Record
 from harness.results.store.store import Store
 from harness.runs.layer_profile import LayerProfile
+from harness.support.git_commit import Commit
 from tests.support.repository import Repository
 from tests.support.year import FIRST, SILICON, made_up
 

@@ -410,8 +410,8 @@ def test_pytest_refuses_a_folder_that_cannot_be_used(root: Path, home: Path) -> 
 def test_a_record_without_a_commit_says_why(root: Path, home: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     code = (
-        "from pathlib import Path; from harness.results.run_record import _commit\n"
-        "assert _commit(Path.cwd()) is _commit(Path.cwd()) is None"
+        "from pathlib import Path; from harness.support.git_commit import commit_of\n"
+        "assert commit_of(Path.cwd()) is commit_of(Path.cwd()) is None"
     )
     done = as_user(["-c", code], root, home)
     assert done.returncode == 0, done.stderr
