@@ -108,8 +108,9 @@ def test_a_run_at_a_place_is_the_run_on_the_desk(farm: Farm, workspace: Path) ->
     assert remote["numbers"]["bytes_differing"]["value"] == 0
     assert remote["ticks"] == local["ticks"]
     assert remote["image"]["build_id"] == local["image"]["build_id"]
-    assert remote["device"] == {"place": "board-0", "exporter": "pi-0"}
-    assert local["device"] is None
+    chip_id = b"board-0".hex().rjust(24, "0")
+    assert remote["device"] == {"place": "board-0", "exporter": "pi-0", "chip_id": chip_id}
+    assert local["device"] == {"place": "", "exporter": "", "chip_id": "1".rjust(24, "0")}
     assert held_by(farm, "board-0") == ""
     opened = [each["line"] for each in farm.sessions("board-0") if each["what"] == "open"]
     assert "serial" in opened

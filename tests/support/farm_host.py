@@ -60,7 +60,9 @@ class HostedBoard:
             log.write(f"{text}\n")
 
     def _start(self) -> None:
-        self.virtual = VirtualBoard.start(self.chip, serial=f"{self.name}-{os.getpid()}")
+        self.virtual = VirtualBoard.start(
+            self.chip, serial=f"{self.name}-{os.getpid()}", chip_id=self.name[-8:].encode().hex()
+        )
         board = self
 
         class Handler(DebugProbeRequestHandler):  # type: ignore[misc]
