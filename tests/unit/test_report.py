@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
+from harness.board.device_info import DeviceInfo
 from harness.cli.main import main
 from harness.errors import InputError
 from harness.image.memory_use import MemoryUse, SymbolUse, Use
@@ -262,6 +263,8 @@ def spoilt(record: Record, text: str) -> Record:
         counter=text,
         log=[text] * 60,
         numbers=numbers,
+        device=DeviceInfo(text, text, text + record.started),
+        recoveries=[text],
         **parts,
     )
 
