@@ -8,9 +8,11 @@
 
 #include "nn_real.h"
 
+#define GREATEST 3.40282347e38F
+
 /* TFLM clamps sums and products, but not what it adds up of them. */
 static float finite(float x) {
-    return nn_clamp_f32(x, -NN_GREATEST, NN_GREATEST);
+    return nn_clamp_f32(x, -GREATEST, GREATEST);
 }
 
 /* Adds the weighted sums of `values` and `bias`, or without one zeros, to the four gates. */
