@@ -19,7 +19,6 @@ from tests.support import campaign, operators_recurrent
 from tests.support.engine_host import Host, infer, samples
 from tests.support.graphs import RELU, Builder, from_rng
 
-
 EXACT = (0.0, 0.0)
 
 
