@@ -33,6 +33,7 @@ from harness.engines.cmsis_nn import (
     transpose_conv,
     variables,
 )
+from harness.engines.cmsis_nn.float32 import convolution_f32, window_f32
 from harness.engines.cmsis_nn.float_functions import float_only
 from harness.engines.cmsis_nn.int16 import (
     activations_s16,
@@ -179,7 +180,13 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 }
 
 # Operators with a lowering of their own for float32. The others tell the types apart themselves.
-FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {}
+FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "AVERAGE_POOL_2D": window_f32.average_pool_2d,
+    "CONV_2D": convolution_f32.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution_f32.depthwise_conv_2d,
+    "FULLY_CONNECTED": convolution_f32.fully_connected,
+    "MAX_POOL_2D": window_f32.max_pool_2d,
+}
 
 
 def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
