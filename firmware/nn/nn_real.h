@@ -10,7 +10,7 @@
 
 /*
  * A product and a sum must not become one operation with one rounding. Helium's vectors take
- * numbers below 2^-126 for 0, so loops must stay scalar.
+ * numbers below 2^-126 for 0, so loops must stay scalar. (Clang needs options for that.)
  */
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF

@@ -14,6 +14,7 @@ from tests.support import (
     campaign,
     operator_parts,
     operators,
+    operators_float32,
     operators_float32_layers,
     operators_int16,
 )
@@ -41,8 +42,9 @@ def test_any_graph_that_hypothesis_finds_equals_tflm(
 
 def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
     used = set[str]()
-    for chain in (operators, operators_int16, operators_float32_layers):
-        host.check(chain.every_operator())
+    families = (operators, operators_int16, operators_float32, operators_float32_layers)
+    for family in families:
+        host.check(family.every_operator())
         generated = host.directory / str(host.count) / "model.cmake"
         used.update(re.findall(r"nn_\w+\.c", generated.read_text()))
     assert used == {path.name for path in NN.glob("*.c")}

@@ -73,7 +73,7 @@ class OperatorChecks:
         return self.check_int8(tensor, f"input {position}")
 
     def source_and_like(self, position: int, types: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return input `position`, of one of the `types` that TFLM takes, and the output like it."""
+        """Return input `position`, of one of `types`, which TFLM takes, and the output like it."""
         source = self.check_type(self.tensor(position), f"input {position}", types)
         result = self.graph.tensors[self.operator.outputs[0]]
         return source, self.check_alike(result, "the output", source)
