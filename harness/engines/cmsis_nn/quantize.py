@@ -60,12 +60,6 @@ def dequantize(view: OperatorView) -> Layer:
         view.fail_type(
             f"the input has type {source.dtype}; TFLM's DEQUANTIZE takes {', '.join(_DEQUANTIZED)}"
         )
-    if source.scale is not None and source.scale.size > 1:
-        view.fail(
-            f"the input has {source.scale.size} scales; TFLM takes the first for all values, so "
-            "its outputs are wrong",
-            "set converter._experimental_disable_per_channel = True when converting",
-        )
     view.check_quantized(source, "the input")
     if result.dtype != np.float32:
         view.fail_type(f"the output has type {result.dtype}; float32 is supported")
