@@ -79,7 +79,7 @@ def constant(position: int, *sizes: int, dtype: Any = np.int8) -> Change:
     """Give another constant as input `position`."""
 
     def change(b: Builder, inputs: list[int], _: dict[str, Any]) -> None:
-        quantized = {"scale": 0.1, "zero_point": 0} if dtype is np.int8 else {}
+        quantized: dict[str, Any] = {"scale": 0.1, "zero_point": 0} if dtype is np.int8 else {}
         inputs[position] = b.tensor(sizes, data=np.ones(sizes, dtype), **quantized)
 
     return change
