@@ -17,6 +17,7 @@ from harness.engines.cmsis_nn.lookup_tables import table_layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
 from harness.model.graph import Tensor
+from harness.model.network_kind import FULL_INTEGER
 from harness.model.quantized_multiplier import multiplier
 
 # Conversions that TFLM supports: from, to.
@@ -59,6 +60,12 @@ def dequantize(view: OperatorView) -> Layer:
     if str(source.dtype) not in _DEQUANTIZED:
         view.fail_type(
             f"the input has type {source.dtype}; TFLM's DEQUANTIZE takes {', '.join(_DEQUANTIZED)}"
+        )
+    if source.data is not None and source.scale is not None and source.scale.size > 1:
+        view.fail(
+            f"its constant has {source.scale.size} scales, and TFLM's DEQUANTIZE takes one. So "
+            "TFLM would compute with wrong weights",
+            FULL_INTEGER,
         )
     view.check_quantized(source, "the input")
     if result.dtype != np.float32:
