@@ -11,6 +11,7 @@ from harness.engines.cmsis_nn import (
     convolution,
     data_movement,
     dense,
+    detection,
     elementwise,
     gather,
     lookup_tables,
@@ -65,6 +66,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "CONCATENATION": concat_split.concatenation,
     "CONV_2D": convolution.conv_2d,
     "COS": float_only("cos"),
+    "CUSTOM:TFLite_Detection_PostProcess": detection.detection_post_process,
     "CUMSUM": sums.cumsum,
     "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
     "DEPTH_TO_SPACE": space_depth.depth_to_space,
@@ -201,8 +203,6 @@ def unsupported(view: OperatorView) -> NoReturn:
     remedy = REPLACE if kind in TFLM_KERNELS else REPLACE_ONLY
     if kind == "SHAPE":
         remedy = "fix the batch to 1 before converting: Input(batch_shape=(1, ...))"
-    elif kind == "CUSTOM:TFLite_Detection_PostProcess":
-        remedy = "convert the detector without its post-processing, and do it in C"
     elif kind.startswith("CUSTOM:"):
         remedy = CUSTOM
     raise LayerRefusedError(view.graph, view.operator, why, remedy, unknown=True)
