@@ -38,7 +38,11 @@ def missing_kernels(_: Workbench) -> str:
     """Return the table of TFLM's kernels and types that the engine lacks."""
     whole = [(code(kind), "all", why) for kind, why in NOT_HERE.items()]
     floats = [(code(kind), "float32", "a layer of a float network") for kind in FLOAT_LAYERS]
-    types = [(code(k), ", ".join(known), "not written") for k, known in ONLY_IN_TFLM.items()]
+    types = [
+        (code(kind), name, why)
+        for kind, known in ONLY_IN_TFLM.items()
+        for name, why in known.items()
+    ]
     return table(("kernel of TFLM", "types", "reason"), sorted((*whole, *floats, *types))).rstrip()
 
 

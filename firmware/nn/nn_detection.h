@@ -6,8 +6,8 @@
 
 typedef struct {
     int32_t boxes;
-    int32_t encoding;     /* values of an encoded box; the first four count */
-    int32_t columns;      /* scores of a box; one more than `classes` with a background first */
+    int32_t encoding; /* values of an encoded box; the first four count */
+    int32_t columns;  /* scores of a box; one more than `classes` with a background first */
     int32_t classes;
     int32_t most;         /* detections */
     int32_t most_of_pass; /* detections of one pass */

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from flatbuffers import flexbuffers  # type: ignore[import-untyped]
 
-from tests.support.graphs import Builder, Pick
+from tests.support.graphs import Builder, Pick, from_rng
 
 # A graph, built: its inputs and its outputs.
 Ends = tuple[list[int], list[int]]
@@ -71,6 +71,11 @@ def detection_layer(
     custom = bytes(flexbuffers.Dumps(options))
     b.operator(DETECTION, [*inputs, anchors], results, CustomOptions=custom)
     return results
+
+
+def every_operator() -> bytes:
+    """Return a model that runs every kernel of a custom operator, for a real core."""
+    return build(DETECTION, from_rng(np.random.default_rng(1)))
 
 
 MAKERS = {DETECTION: detection}
