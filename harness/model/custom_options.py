@@ -35,7 +35,7 @@ def read_custom_options(
             field.name: _value(given, field.name, hints[field.name]) for field in fields(options)
         }
     except _DAMAGED as error:
-        raise fail(f"{who} has options that are no map of FlexBuffers: {error}") from error
+        raise fail(f"{who} has options that are not a map of FlexBuffers: {error}") from error
     return options(**values)
 
 

@@ -82,7 +82,7 @@ def _types(b: Builder, kind: str, inputs: Sequence[int], outputs: Sequence[int])
         result = f"{sources[0]} → {result}"
     if kind in _WEIGHTED:
         weights = _NAMES[b.tensors[inputs[1]].dtype]
-        result += f", weights {weights}" if weights != result else ""
         state = {_NAMES[tensor.dtype] for tensor in given if tensor.variable} - {result}
+        result += f", weights {weights}" if weights != result else ""
         result += f", state {state.pop()}" if state else ""
     return result

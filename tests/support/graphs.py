@@ -463,7 +463,7 @@ def _operator(b: Any, code: int, operator: _Operator) -> int:
             getattr(tflite, f"{options}Add{name}")(b, value)
         options_at = getattr(tflite, f"{options}End")(b)
     custom = values.get("CustomOptions") if options is None else None
-    custom_at = None if custom is None else b.CreateByteVector(custom)
+    custom_at = None if not custom else b.CreateByteVector(custom)
     inputs_at, outputs_at = _integers(b, inputs), _integers(b, outputs)
     tflite.OperatorStart(b)
     tflite.OperatorAddOpcodeIndex(b, code)

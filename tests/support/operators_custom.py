@@ -5,11 +5,23 @@ from typing import Any
 import numpy as np
 from flatbuffers import flexbuffers  # type: ignore[import-untyped]
 
-from tests.support.graphs import Builder, Pick, from_rng
+from tests.support.graphs import Builder, Pick
+from tests.support.operator_parts import near, numbers, scale, zero_point
 
 # A graph, built: its inputs and its outputs.
 Ends = tuple[list[int], list[int]]
 DETECTION, RING = "TFLite_Detection_PostProcess", "CIRCULAR_BUFFER"
+
+OPTIONS: dict[str, Any] = {
+    "max_detections": 10,
+    "max_classes_per_detection": 1,
+    "nms_score_threshold": 0.25,
+    "nms_iou_threshold": 0.5,
+    "num_classes": 3,
+    **dict.fromkeys(("y_scale", "x_scale"), 10.0),
+    **dict.fromkeys(("h_scale", "w_scale"), 5.0),
+}
+"""Of a detector, as the exporter writes them."""
 
 
 def build(kind: str, pick: Pick) -> bytes:
@@ -75,7 +87,48 @@ def detection_layer(
 
 def every_operator() -> bytes:
     """Return a model that runs every kernel of a custom operator, for a real core."""
-    return build(DETECTION, from_rng(np.random.default_rng(1)))
+    b = Builder()
+    boxes, classes, most = 12, 3, 5
+    source = b.activation((1, boxes, 4 + classes), 1 / 64, 0)
+    ends = []
+    for first, size in ((0, 4), (4, classes)):
+        end = b.activation((1, boxes, size), 1 / 64, 0)
+        cut = (numbers(b, (0, 0, first)), numbers(b, (1, boxes, size)))
+        b.operator("SLICE", [source, *cut], [end], "SliceOptions")
+        ends.append(end)
+    anchors = b.tensor((boxes, 4), data=b.rng.uniform(0.1, 1, (boxes, 4)).astype(np.float32))
+    options = OPTIONS | {"max_detections": most, "num_classes": classes, "use_regular_nms": True}
+    found = detection_layer(b, ends, anchors, options)
+    flat = b.tensor((1, 4 * most), dtype=np.float32)
+    b.operator("RESHAPE", [found[0], numbers(b, (1, 4 * most))], [flat], "ReshapeOptions")
+    count = b.tensor((1, 1), dtype=np.float32)
+    b.operator("RESHAPE", [found[3], numbers(b, (1, 1))], [count], "ReshapeOptions")
+    result = b.tensor((1, 6 * most + 1), dtype=np.float32)
+    parts = [flat, *found[1:3], count]
+    b.operator("CONCATENATION", parts, [result], "ConcatenationOptions", Axis=1)
+    return b.build([source], [result])
 
 
-MAKERS = {DETECTION: detection}
+def ring(b: Builder, pick: Pick) -> Ends:
+    """One or two buffers; the second one holds slots of the first one's slots."""
+    point, unit = zero_point(pick), scale(pick)
+    source = now = b.activation((1, 1, pick(1, 4), pick(1, 8)), unit, point)
+    for _ in range(pick(1, 2)):
+        _, slots, height, depth = b.shape(now)
+        if slots > 1:
+            flat = b.activation((1, 1, slots * height, depth), unit, point)
+            b.operator("RESHAPE", [now, numbers(b, b.shape(flat))], [flat], "ReshapeOptions")
+            now = flat
+        _, _, height, depth = b.shape(now)
+        given = bool(pick(0, 3))
+        slots = pick(1, 6) if given else (5, 13, 25)[pick(0, 2)]
+        kept = b.variable((1, slots, height, depth), unit, point)
+        custom = bytes(flexbuffers.Dumps({"cycles_max": 1})) if given else b""
+        b.operator(RING, [now], [kept], CustomOptions=custom)
+        now = kept
+    result = b.activation(b.shape(now), near(unit, pick), zero_point(pick))
+    b.operator("QUANTIZE", [now], [result], "QuantizeOptions")
+    return [source], [result]
+
+
+MAKERS = {DETECTION: detection, RING: ring}

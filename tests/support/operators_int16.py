@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import tflite
 
-from tests.support.graphs import Builder, Pick, extent
+from tests.support import operators_recurrent
+from tests.support.graphs import Builder, Pick, extent, from_rng
 from tests.support.operator_parts import (
     Ends,
     Make,
@@ -463,4 +464,6 @@ def every_operator() -> bytes:
     now = on("SOFTMAX", [now], (1, 12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
     other = constant(b, (1, 7, 3), 1e-4)
     now = on("BATCH_MATMUL", [now, other], (1, 12, 3), 1e-4, options="BatchMatMulOptions")
+    pick = from_rng(np.random.default_rng(4))
+    now = operators_recurrent.lstm_layer(b, now, 5, pick, time_major=False)
     return b.build([source], [now])

@@ -1,7 +1,6 @@
 """Lowering of the custom operator TFLite_Detection_PostProcess."""
 
 import math
-from collections.abc import Sequence
 from typing import cast
 
 from harness.engines.cmsis_nn.float_functions import REAL_FUNCTIONS
@@ -116,7 +115,7 @@ def _check_options(view: OperatorView, options: DetectionOptions) -> None:
         )
 
 
-def _fields(options: DetectionOptions, encodings: Tensor, scores: Tensor) -> Sequence[str]:
+def _fields(options: DetectionOptions, encodings: Tensor, scores: Tensor) -> tuple[str, ...]:
     most = options.max_detections
     of_pass = options.detections_per_class if options.use_regular_nms else most
     return (

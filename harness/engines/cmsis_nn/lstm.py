@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from harness.engines.cmsis_nn import recurrent
-from harness.engines.cmsis_nn.int16 import tables_s16
+from harness.engines.cmsis_nn.int16 import sums_s16, tables_s16, tensors_s16
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -31,6 +31,9 @@ _GATES = ("input gate", "forget gate", "output gate", "cell gate")
 _VARIANTS = {"a peephole": (9, 10, 11), "a projection": (16, 17), "layer norm": (20, 21, 22, 23)}
 _KERAS = "use a Keras LSTM layer, which is the kind that TFLM computes"
 
+_KERNELS = frozenset({"nn_lstm_s8.c", "nn_sigmoid_s16.c"})
+_KERNELS_OF_INT16 = frozenset({"nn_lstm_s16.c", "nn_sigmoid_s16.c", "nn_sums.c"})
+
 # The scales of the inputs of logistic and tanh, and of their outputs.
 _GATE_SCALE, _UNIT = 2.0**-12, 2.0**-15
 # Of 3 << shift, which times an int16 fits into 32 bits.
@@ -44,7 +47,11 @@ def unidirectional_sequence_lstm(view: OperatorView) -> Layer:
     table = tables_s16.sigmoid()
     arrays = (*lstm.weights("of_input"), *lstm.weights("of_hidden"), table)
     params = Struct("nn_lstm_params_t", of("params"), lstm.fields())
-    constants = Struct("nn_lstm_weights_t", of("weights"), tuple(array.name for array in arrays))
+    constants = Struct(
+        f"nn_lstm_weights{'_s16' * lstm.wide}_t",
+        of("weights"),
+        tuple(array.name for array in arrays),
+    )
     tensors = (lstm.source, lstm.hidden, lstm.cell, lstm.result)
     arguments = (f"&{params.name}", f"&{constants.name}", *map(view.typed_address, tensors))
     return Layer(
@@ -53,9 +60,9 @@ def unidirectional_sequence_lstm(view: OperatorView) -> Layer:
         macs=lstm.rows * len(_GATES) * lstm.units * (lstm.inputs + lstm.units),
         arrays=arrays,
         structs=(params, constants),
-        call=Call("nn_lstm_s8", arguments),
+        call=Call("nn_lstm_s16" if lstm.wide else "nn_lstm_s8", arguments),
         status=False,
-        kernels=frozenset({"nn_lstm_s8.c", "nn_sigmoid_s16.c"}),
+        kernels=_KERNELS_OF_INT16 if lstm.wide else _KERNELS,
     )
 
 
@@ -68,15 +75,23 @@ class _Part(NamedTuple):
 
 
 class _Lstm:
-    """The checked tensors of the operator, and the parts of its C."""
+    """The checked tensors of the operator, and the parts of its C.
+
+    Input and output are int8, or int16 if it is `wide`; biases then have 64 bits.
+    """
 
     def __init__(self, view: OperatorView) -> None:
         self.view = view
         self.options = cast("UnidirectionalSequenceLSTMOptions", view.operator.options)
         _check_variant(view, self.options)
-        self.source, self.result = view.activation(0), view.result()
+        self.wide = view.tensor(0).dtype == np.int16
+        self._bias_type = recurrent.INT64 if self.wide else recurrent.INT32
+        if self.wide:
+            self.source, self.result = tensors_s16.activation(view, 0), tensors_s16.result(view)
+        else:
+            self.source, self.result = view.activation(0), view.result()
         view.check_rank(self.source, 3, "the input")
-        self.hidden = recurrent.variable(view, _HIDDEN, "hidden state", recurrent.INT8)
+        self.hidden = recurrent.variable(view, _HIDDEN, "hidden state", self.source.dtype)
         self.cell = recurrent.variable(view, _CELL, "cell state", recurrent.INT16)
         first, second, self.inputs = self.source.shape
         self.batches, self.steps = (second, first) if self.options.time_major else (first, second)
@@ -87,7 +102,7 @@ class _Lstm:
         if self.cell.elements != self.hidden.elements:
             view.fail(f"the cell state has shape {shape(self.cell)}", CONVERT_AGAIN)
         biases = [
-            recurrent.bias(view, position, f"bias of the {gate}", self.units)
+            recurrent.bias(view, position, f"bias of the {gate}", self.units, self._bias_type)
             for position, gate in zip(_BIASES, _GATES, strict=True)
         ]
         self.parts = {
@@ -105,15 +120,18 @@ class _Lstm:
         return matrices
 
     def weights(self, name: str) -> tuple[Array, Array]:
-        """Return the weights, those of the four gates side by side, and the biases."""
+        """Return the weights, those of the four gates side by side, and the biases.
+
+        In int16, each gate's own are together, as its sums are computed two channels at a time.
+        """
         part = self.parts[name]
         values = [np.asarray(tensor.data) for tensor in part.weights]
         own = [tensor.data for tensor in part.biases] or [None] * len(_GATES)
         biases = [
-            recurrent.centred(rows, zero_point(part.weighs), bias)
+            recurrent.centred(rows, zero_point(part.weighs), bias, self._bias_type)
             for rows, bias in zip(values, own, strict=True)
         ]
-        together = np.stack(values, axis=-1)
+        together = np.stack(values, axis=1 if self.wide else -1)
         note = "x".join(map(str, together.shape))
         return (
             Array(self.view.names.of(name), together, note),
@@ -125,6 +143,8 @@ class _Lstm:
         factors = [
             self._factor(scale(part.weighs) * scale(each) / _GATE_SCALE) for each in part.weights
         ]
+        if self.wide:
+            factors = [sums_s16.wide_factor(self.view, each) for each in factors]
         return f"{{{', '.join(map(recurrent.factor, factors))}}}"
 
     def _factor(self, real: float) -> Multiplier:

@@ -108,7 +108,7 @@ TFLM_KERNELS = frozenset(
 )
 """The builtin operators that the package `tflite-micro` has kernels for."""
 
-TFLM_CUSTOM = frozenset({"CUSTOM:TFLite_Detection_PostProcess"})
+TFLM_CUSTOM = frozenset({"CUSTOM:CIRCULAR_BUFFER", "CUSTOM:TFLite_Detection_PostProcess"})
 """The custom operators that the package has kernels for, and the engine, too."""
 
 NOT_HERE: Mapping[str, str] = {

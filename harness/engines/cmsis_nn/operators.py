@@ -6,6 +6,7 @@ from typing import NoReturn
 import numpy as np
 
 from harness.engines.cmsis_nn import (
+    circular_buffer,
     comparison,
     concat_split,
     convolution,
@@ -66,6 +67,7 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "CONCATENATION": concat_split.concatenation,
     "CONV_2D": convolution.conv_2d,
     "COS": float_only("cos"),
+    "CUSTOM:CIRCULAR_BUFFER": circular_buffer.circular_buffer,
     "CUSTOM:TFLite_Detection_PostProcess": detection.detection_post_process,
     "CUMSUM": sums.cumsum,
     "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
