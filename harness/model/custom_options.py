@@ -16,7 +16,7 @@ CUSTOM_OPTIONS: Mapping[str, type[DetectionOptions | CircularBufferOptions]] = {
     "CUSTOM:TFLite_Detection_PostProcess": DetectionOptions,
 }
 _DEFAULTS: Mapping[str, int] = {"detections_per_class": 100}
-_DAMAGED = (struct.error, ValueError, IndexError, TypeError, OverflowError)
+_DAMAGED = (struct.error, ValueError, LookupError, TypeError, OverflowError)
 
 
 def read_custom_options(
@@ -52,7 +52,9 @@ def _value(given: Any, name: str, convert: type) -> Any:
     """Return the option `name`, converted."""
     try:
         value = given[name]
-    except KeyError:
+    except KeyError as error:
+        if error.args != (name,):  # damaged
+            raise
         return convert(_DEFAULTS.get(name, 0))
     if value.IsNull:
         return convert(_DEFAULTS.get(name, 0))

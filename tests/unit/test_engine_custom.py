@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flatbuffers import flexbuffers  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engines.refusal import NetworkRefusedError
@@ -151,6 +151,7 @@ def test_options_that_are_no_map_are_an_error_that_names_the_layer(damage: bytes
         parse(b.build([source], [kept]), where="models/bad.tflite")
 
 
+@settings(derandomize=True)
 @given(data=st.data())
 def test_damaged_options_are_read_or_an_input_error(data: st.DataObject) -> None:
     content = bytearray(flexbuffers.Dumps(operators_custom.OPTIONS))
