@@ -27,8 +27,7 @@ def detection_post_process(view: OperatorView) -> Layer:
     _check_options(view, options)
     most = options.max_detections
     for position, sizes in enumerate(((1, most, _COORDINATES), (1, most), (1, most), (1,))):
-        result = view.check_result_shape(sizes, position)
-        view.check_stored(result, f"output {position}", ("float32",))
+        _check_output(view, position, sizes)
     boxes = encodings.shape[1]
     params = Struct(
         "nn_detection_params_t", view.names.of("params"), _fields(options, encodings, scores)
@@ -49,6 +48,15 @@ def detection_post_process(view: OperatorView) -> Layer:
         scratch=boxes * _SCRATCH,
         kernels=frozenset({"nn_detection_f32.c", REAL_FUNCTIONS}),
     )
+
+
+def _check_output(view: OperatorView, position: int, sizes: tuple[int, ...]) -> None:
+    if not view.graph.tensors[view.operator.outputs[position]].shape:
+        view.fail(
+            f"output {position} has no shape in the file, and TFLM does not compute it",
+            "export the detector again, with outputs of fixed shapes: 1xNx4, 1xN, 1xN and 1",
+        )
+    view.check_stored(view.check_result_shape(sizes, position), f"output {position}", ("float32",))
 
 
 def _variable(view: OperatorView, position: int, rank: int) -> Tensor:
