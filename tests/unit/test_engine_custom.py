@@ -22,7 +22,7 @@ from harness.errors import InputError
 from harness.golden import tflm_kernels
 from harness.model.tflite_file import parse
 from tests.support import campaign, operators_custom
-from tests.support.engine_host import Host, HostTensor
+from tests.support.engine_host import Host, HostTensor, infer
 from tests.support.graphs import Builder
 
 
@@ -175,3 +175,14 @@ def test_golden_is_0_behind_the_last_detection() -> None:
     _, _, found, count = tflm_kernels.compute(model, [boxes, scores], [])
     assert count.ravel().tolist() == [6, 1]
     assert found[1, 0, 1:].tolist() == [0] * 5
+
+
+@pytest.mark.parametrize(("most_overlap", "count"), [(1.0, 6), (0.99, 3)])
+def test_the_same_box_overlaps_by_1(host: Host, most_overlap: float, count: int) -> None:
+    model = detector(options(nms_iou_threshold=most_overlap, use_regular_nms=True))
+    inputs = [np.zeros((1, 1, 8, 4), np.float32), np.ones((1, 1, 8, 3), np.float32)]
+    wanted = tflm_kernels.compute(model, inputs, [])
+    assert wanted[3].ravel().tolist() == [count]
+    block = np.concatenate([each.ravel() for each in inputs])
+    found = infer(host.load(model), block[None]).view(np.float32)
+    assert found.ravel().tolist() == np.concatenate([each.ravel() for each in wanted]).tolist()
