@@ -76,6 +76,7 @@ float nn_sqrt(float x);
 
 /* The nearest number, but for about one in a million arguments. */
 float nn_exp(float x);
+double nn_exp_f64(double x); /* has 51 bits */
 float nn_expm1(float x);
 float nn_log(float x);
 float nn_sin(float x);

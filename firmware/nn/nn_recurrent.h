@@ -106,4 +106,20 @@ typedef struct {
 void nn_lstm_f32(const nn_lstm_f32_params_t *params, const nn_lstm_f32_weights_t *weights,
                  const float *input, float *hidden, float *cell, float *output);
 
+/*
+ * As nn_lstm_weights_t, but weights are [units, NN_GATES, columns]. The factors of the sums in the
+ * parameters are those of nn_scale_wide().
+ */
+typedef struct {
+    const int8_t *of_input;
+    const int64_t *input_bias;
+    const int8_t *of_hidden;
+    const int64_t *hidden_bias;
+    const uint16_t *table;
+} nn_lstm_weights_s16_t;
+
+/* As nn_lstm_s8(). */
+void nn_lstm_s16(const nn_lstm_params_t *params, const nn_lstm_weights_s16_t *weights,
+                 const int16_t *input, int16_t *hidden, int16_t *cell, int16_t *output);
+
 #endif

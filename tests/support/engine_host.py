@@ -158,7 +158,7 @@ _OWN_NAMES = re.compile(
 def _agrees(
     library: ctypes.CDLL, prefix: str, graph: Graph, tolerance: tuple[float, float]
 ) -> bool:
-    if len(graph.inputs) > 1:
+    if max(len(graph.inputs), len(graph.outputs)) > 1:
         return _agrees_on_all(library, prefix, graph)
     inputs, starts = samples(graph), starts_of(graph)
     wanted = tflm(graph.source, inputs, starts)
@@ -176,7 +176,7 @@ def _agrees(
 
 
 def _agrees_on_all(library: ctypes.CDLL, prefix: str, graph: Graph) -> bool:
-    """Compare on random values of several inputs."""
+    """Compare on random values of several inputs, or several outputs."""
     rng = np.random.default_rng(7)
     inputs = [
         rng.integers(0, 2, (6, *tensor.shape)).astype(tensor.dtype)

@@ -39,6 +39,7 @@ from harness.target.target_file import Core, Counter, Target
 from tests.support import (
     graphs,
     operators,
+    operators_custom,
     operators_float32,
     operators_float32_layers,
     operators_int16,
@@ -239,6 +240,7 @@ def test_every_kernel_is_right_on_a_core(name: str, toolchain: str, tmp_path: Pa
         "int8": operators,
         "int16": operators_int16,
         "float32": operators_float32,
+        "custom": operators_custom,
         "more float32": operators_float32_layers,
     }
     for folder, chain in chains.items():

@@ -20,7 +20,13 @@ from harness.engines.cmsis_nn.operators import (
 from harness.engines.refusal import LayerRefusedError
 from harness.model.graph import Graph, Operator
 from harness.model.tflite_file import parse
-from tests.support import operators, operators_float32, operators_int16, operators_recurrent
+from tests.support import (
+    operators,
+    operators_custom,
+    operators_float32,
+    operators_int16,
+    operators_recurrent,
+)
 from tests.support.graphs import Builder, from_rng
 
 # What is wrong with these is an error of the file, before any lowering.
@@ -39,7 +45,7 @@ def models() -> Iterator[bytes]:
     yield operators.every_operator()
     yield operators_int16.every_operator()
     yield operators_float32.every_operator()
-    for family in (operators, operators_recurrent):
+    for family in (operators, operators_custom, operators_recurrent):
         for kind in family.MAKERS:
             yield family.build(kind, from_rng(np.random.default_rng(0)))
     b = Builder()

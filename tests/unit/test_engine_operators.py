@@ -15,6 +15,7 @@ from tests.support import (
     constant_sources,
     operator_parts,
     operators,
+    operators_custom,
     operators_float32,
     operators_float32_layers,
     operators_int16,
@@ -43,7 +44,13 @@ def test_any_graph_that_hypothesis_finds_equals_tflm(
 
 def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
     used = set[str]()
-    families = (operators, operators_int16, operators_float32, operators_float32_layers)
+    families = (
+        operators,
+        operators_int16,
+        operators_custom,
+        operators_float32,
+        operators_float32_layers,
+    )
     for family in families:
         host.check(family.every_operator())
         generated = host.directory / str(host.count) / "model.cmake"

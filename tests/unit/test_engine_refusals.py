@@ -66,7 +66,7 @@ def refused(model: bytes, tmp_path: Path) -> str:
     return caught.value.layers[0]
 
 
-FLOAT, INT32, UINT8, BOOL, INT16 = 0, 2, 3, 6, 7  # TensorType
+FLOAT, INT32, UINT8, INT64, BOOL, INT16 = 0, 2, 3, 4, 6, 7  # TensorType
 SLICE: dict[str, Any] = {"options": "StridedSliceOptions"}
 WHOLE = (ints(0, 0, 0, 0), ints(*SIZES), ints(1, 1, 1, 1))
 CONVOLUTION: dict[str, Any] = {
@@ -223,7 +223,25 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer(
             "PRELU", np.zeros(2, np.int16), change={0: {"dtype": INT16}, 2: {"dtype": INT16}}
         ),
-        "input 0 has type int16, for which only TFLM has PRELU; use int8, float32",
+        "alpha has type int16; TFLM takes int8 alpha with int16 activations",
+    ),
+    "greater, int16": (
+        lambda: layer(
+            "GREATER",
+            np.zeros(SIZES, np.int16),
+            change={
+                0: {"dtype": INT16},
+                1: {"scale": [0.1], "zero_point": [0]},
+                2: {"dtype": BOOL},
+            },
+        ),
+        "input 0 has type int16: TFLM's kernel does not set its scales, so the result is false",
+    ),
+    "maximum, int64": (
+        lambda: layer(
+            "MAXIMUM", np.zeros(2, np.int64), change={0: {"dtype": INT64}, 2: {"dtype": INT64}}
+        ),
+        "input 0 has type int64: no layer that runs here makes int64",
     ),
     "fill, shape": (
         lambda: layer("FILL", ints(1, 2), order=(1, 0)),

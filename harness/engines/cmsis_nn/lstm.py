@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.engines.cmsis_nn import recurrent
-from harness.engines.cmsis_nn.int16 import tables_s16
+from harness.engines.cmsis_nn.int16 import sums_s16, tables_s16, tensors_s16
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -26,7 +26,9 @@ from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.model.graph import Tensor
 from harness.model.quantized_multiplier import INT16_MAX, INT16_MIN, Multiplier, multiplier
 
-_TYPES = Types(recurrent.INT8, recurrent.INT16, recurrent.INT8)
+_KERNELS = frozenset({"nn_lstm_s8.c", "nn_sigmoid_s16.c"})
+_KERNELS_OF_INT16 = frozenset({"nn_lstm_s16.c", "nn_sigmoid_s16.c", "nn_sums.c"})
+
 # The scales of the inputs of logistic and tanh, and of their outputs.
 _GATE_SCALE, _UNIT = 2.0**-12, 2.0**-15
 # Of 3 << shift, which times an int16 fits into 32 bits.
@@ -41,7 +43,11 @@ def unidirectional_sequence_lstm(view: OperatorView) -> Layer:
     table = tables_s16.sigmoid()
     arrays = (*lstm.weights("of_input"), *lstm.weights("of_hidden"), table)
     params = Struct("nn_lstm_params_t", of("params"), lstm.fields())
-    constants = Struct("nn_lstm_weights_t", of("weights"), tuple(array.name for array in arrays))
+    constants = Struct(
+        f"nn_lstm_weights{'_s16' * lstm.wide}_t",
+        of("weights"),
+        tuple(array.name for array in arrays),
+    )
     arguments = (f"&{params.name}", f"&{constants.name}", *lstm.tensors.addresses())
     return Layer(
         view.operator,
@@ -49,9 +55,9 @@ def unidirectional_sequence_lstm(view: OperatorView) -> Layer:
         macs=lstm.tensors.macs,
         arrays=arrays,
         structs=(params, constants),
-        call=Call("nn_lstm_s8", arguments),
+        call=Call("nn_lstm_s16" if lstm.wide else "nn_lstm_s8", arguments),
         status=False,
-        kernels=frozenset({"nn_lstm_s8.c", "nn_sigmoid_s16.c"}),
+        kernels=_KERNELS_OF_INT16 if lstm.wide else _KERNELS,
     )
 
 
@@ -64,29 +70,44 @@ class _Part(NamedTuple):
 
 
 class _Lstm:
-    """The quantized tensors of the operator, and the parts of its C."""
+    """The quantized tensors of the operator, and the parts of its C.
+
+    Input and output are int8, or int16 if it is `wide`; biases then have 64 bits.
+    """
 
     def __init__(self, view: OperatorView) -> None:
         self.view = view
-        self.tensors = LstmTensors(view, view.activation(0), view.result(), _TYPES)
+        self.wide = view.tensor(0).dtype == recurrent.INT16
+        if self.wide:
+            source, result = tensors_s16.activation(view, 0), tensors_s16.result(view)
+        else:
+            source, result = view.activation(0), view.result()
+        types = Types(source.dtype, recurrent.INT16, recurrent.INT8)
+        self.tensors = LstmTensors(view, source, result, types)
         self.hidden, self.cell = self.tensors.hidden, self.tensors.cell
-        units = self.tensors.units
-        biases = [recurrent.bias(view, position, what, units) for position, what in BIASES]
+        self._bias_type = recurrent.INT64 if self.wide else recurrent.INT32
+        biases = [
+            recurrent.bias(view, position, what, self.tensors.units, self._bias_type)
+            for position, what in BIASES
+        ]
         self.parts = {
             "of_input": _Part(self.tensors.source, self.tensors.of_input, biases),
             "of_hidden": _Part(self.hidden, self.tensors.of_hidden, []),
         }
 
     def weights(self, name: str) -> tuple[Array, Array]:
-        """Return the weights, those of the four gates side by side, and the biases."""
+        """Return the weights, those of the four gates side by side, and the biases.
+
+        In int16, each gate's own are together, as its sums are computed two channels at a time.
+        """
         part = self.parts[name]
         own = [tensor.data for tensor in part.biases] or [None] * len(part.weights)
         biases = [
-            recurrent.centred(np.asarray(rows.data), zero_point(part.weighs), bias)
+            recurrent.centred(np.asarray(rows.data), zero_point(part.weighs), bias, self._bias_type)
             for rows, bias in zip(part.weights, own, strict=True)
         ]
         return (
-            self.tensors.together(name, part.weights),
+            self.tensors.together(name, part.weights, axis=1 if self.wide else -1),
             Array(self.view.names.of(f"{name}_bias"), np.stack(biases, axis=-1)),
         )
 
@@ -95,6 +116,8 @@ class _Lstm:
         factors = [
             self._factor(scale(part.weighs) * scale(each) / _GATE_SCALE) for each in part.weights
         ]
+        if self.wide:
+            factors = [sums_s16.wide_factor(self.view, each) for each in factors]
         return f"{{{', '.join(map(recurrent.factor, factors))}}}"
 
     def _factor(self, real: float) -> Multiplier:

@@ -63,9 +63,9 @@ class LstmTensors:
             matrices.append(tensor)
         return matrices
 
-    def together(self, name: str, weights: list[Tensor]) -> Array:
-        """Return the weights of the four gates side by side."""
-        values = np.stack([np.asarray(tensor.data) for tensor in weights], axis=-1)
+    def together(self, name: str, weights: list[Tensor], axis: int = -1) -> Array:
+        """Return the weights of the four gates, stacked along a new `axis`."""
+        values = np.stack([np.asarray(tensor.data) for tensor in weights], axis=axis)
         return Array(self.view.names.of(name), values, "x".join(map(str, values.shape)))
 
     @property

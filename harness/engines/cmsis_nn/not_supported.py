@@ -108,6 +108,9 @@ TFLM_KERNELS = frozenset(
 )
 """The builtin operators that the package `tflite-micro` has kernels for."""
 
+TFLM_CUSTOM = frozenset({"CUSTOM:CIRCULAR_BUFFER", "CUSTOM:TFLite_Detection_PostProcess"})
+"""The custom operators that the package has kernels for, and the engine, too."""
+
 NOT_HERE: Mapping[str, str] = {
     "BROADCAST_ARGS": "it computes a shape, and TFLM's BROADCAST_TO takes only constant shapes",
 }
@@ -117,7 +120,8 @@ NOT_HERE: Mapping[str, str] = {
 def reason(kind: str) -> str:
     """Return why the engine does not have the operator `kind`."""
     if kind.startswith("CUSTOM:"):
-        return "it is a custom operator, and the engine has none"
+        known = ", ".join(sorted(kind.removeprefix("CUSTOM:") for kind in TFLM_CUSTOM))
+        return f"it is a custom operator, and the engine has none but {known}"
     if kind not in TFLM_KERNELS:
         return f"TFLM has no kernel for {kind}"
     return NOT_HERE.get(kind, "only TFLM has it")

@@ -162,8 +162,9 @@ class OperatorChecks:
     def check_stored(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
         """Check that `tensor` is not empty, and has one of the `types` that TFLM takes here."""
         name, kind, known = str(tensor.dtype), self.operator.kind, ", ".join(types)
-        if name in ONLY_IN_TFLM.get(kind, ()):
-            self.fail_type(f"{what} has type {name}, for which only TFLM has {kind}; use {known}")
+        why = ONLY_IN_TFLM.get(kind, {}).get(name)
+        if why:
+            self.fail_type(f"{what} has type {name}: {why}; use {known}")
         if name not in types:
             self.fail_type(f"{what} has type {name}; TFLM's {kind} takes {known}")
         if tensor.elements == 0:

@@ -6,11 +6,13 @@ from typing import NoReturn
 import numpy as np
 
 from harness.engines.cmsis_nn import (
+    circular_buffer,
     comparison,
     concat_split,
     convolution,
     data_movement,
     dense,
+    detection,
     elementwise,
     gather,
     lookup_tables,
@@ -73,6 +75,8 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "CONCATENATION": concat_split.concatenation,
     "CONV_2D": convolution.conv_2d,
     "COS": float_only("cos"),
+    "CUSTOM:CIRCULAR_BUFFER": circular_buffer.circular_buffer,
+    "CUSTOM:TFLite_Detection_PostProcess": detection.detection_post_process,
     "CUMSUM": sums.cumsum,
     "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
     "DEPTH_TO_SPACE": space_depth.depth_to_space,
@@ -176,9 +180,11 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "MAX_POOL_2D": window_s16.max_pool_2d,
     "MINIMUM": pairs_s16.minimum,
     "MUL": pairs_s16.mul,
+    "PRELU": activations_s16.prelu,
     "QUANTIZE": types_s16.quantize,
     "RELU": activations_s16.relu,
     "RELU6": activations_s16.relu6,
+    "RSQRT": activations_s16.rsqrt,
     "SOFTMAX": activations_s16.softmax,
     "SQUARED_DIFFERENCE": pairs_s16.squared_difference,
     "SUB": pairs_s16.sub,
@@ -223,8 +229,6 @@ def unsupported(view: OperatorView) -> NoReturn:
     remedy = REPLACE if kind in TFLM_KERNELS else REPLACE_ONLY
     if kind == "SHAPE":
         remedy = "fix the batch to 1 before converting: Input(batch_shape=(1, ...))"
-    elif kind == "CUSTOM:TFLite_Detection_PostProcess":
-        remedy = "convert the detector without its post-processing, and do it in C"
     elif kind.startswith("CUSTOM:"):
         remedy = CUSTOM
     raise LayerRefusedError(view.graph, view.operator, why, remedy, unknown=True)

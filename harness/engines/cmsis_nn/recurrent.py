@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness.engines.cmsis_nn import fixed_point as fixed
+from harness.engines.cmsis_nn.int16.sums_s16 import read_bias
 from harness.engines.cmsis_nn.layer import shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
@@ -14,7 +15,9 @@ from harness.model.network_kind import FULL_INTEGER
 from harness.model.quantized_multiplier import Multiplier
 
 Values = np.ndarray[Any, Any]
-INT8, INT16, FLOAT = np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.float32)
+INT8, INT16, INT32, INT64, FLOAT = (
+    np.dtype(name) for name in ("int8", "int16", "int32", "int64", "float32")
+)
 
 
 def weights(
@@ -46,11 +49,16 @@ def variable(view: OperatorView, position: int, what: str, dtype: np.dtype[Any])
     return tensor
 
 
-def bias(view: OperatorView, position: int, what: str, units: int) -> Tensor:
-    """Return a constant int32 bias."""
+def bias(
+    view: OperatorView, position: int, what: str, units: int, dtype: np.dtype[Any] = INT32
+) -> Tensor:
+    """Return a constant bias of integers."""
     check_given(view, position, what)
-    if view.bias(position, units) is None:  # also checks its type and size
-        view.fail(f"there is no {what}", CONVERT_AGAIN)
+    # Both check its type and size.
+    if dtype == INT32:
+        view.bias(position, units)
+    else:
+        read_bias(view, position, units, (str(dtype),))
     return view.tensor(position)
 
 
@@ -70,7 +78,9 @@ def check_shape(view: OperatorView, tensor: Tensor, what: str, expected: Sequenc
         view.fail(f"{what} has shape {shape(tensor)}, not {text}", CONVERT_AGAIN)
 
 
-def centred(rows: Values, zero_point: int, own: Values | None = None) -> Values:
+def centred(
+    rows: Values, zero_point: int, own: Values | None = None, dtype: np.dtype[Any] = INT32
+) -> Values:
     """Return a bias for sums over `rows` of weights, with the zero point of what they weigh.
 
     It contains the layer's `own` bias. As in the kernel, the sums wrap around.
@@ -78,7 +88,7 @@ def centred(rows: Values, zero_point: int, own: Values | None = None) -> Values:
     sums = -zero_point * rows.astype(np.int64).sum(axis=1)
     if own is not None:
         sums += own
-    return np.array([fixed.wrap(int(value)) for value in sums], np.int32)
+    return sums if dtype == INT64 else np.array([fixed.wrap(int(value)) for value in sums], dtype)
 
 
 def factor(of: Multiplier) -> str:
