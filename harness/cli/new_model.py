@@ -19,6 +19,7 @@ from harness.model.metric import (
     shown_quality,
 )
 from harness.model.model_file import METRICS
+from harness.report.network_table import state_note
 from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.workspace import Workspace
@@ -61,6 +62,8 @@ def create_folder(
     print(f"  inputs: {data.preprocessing}")
     for note in data.notes:
         print(f"  {printable(note)}")
+    if network.graph.variables:
+        print(f"  {state_note(network.graph, recordings=recordings is not None)}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
     if converted is not None:
