@@ -265,6 +265,7 @@ void nn_l2_normalization_s8(int32_t zero_point, int32_t rows, int32_t depth, con
                             int8_t *output);
 
 #include "nn_kernels_32.h"
+#include "nn_kernels_f32.h"
 #include "nn_kernels_s16.h"
 #include "nn_recurrent.h"
 

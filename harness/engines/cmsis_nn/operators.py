@@ -178,6 +178,9 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "TRANSPOSE_CONV": convolution_s16.transpose_conv,
 }
 
+# Operators with a lowering of their own for float32. The others tell the types apart themselves.
+FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {}
+
 
 def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:
     """Return the function that lowers `operator`, by its kind and the type of its values.
@@ -187,10 +190,10 @@ def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], 
     tensors = [
         graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
     ]
-    if operator.kind in INT16_LOWERINGS and any(
-        tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
-    ):
-        return INT16_LOWERINGS[operator.kind]
+    computed = {tensor.dtype for tensor in tensors if tensor.data is None}
+    for dtype, lowerings in ((np.int16, INT16_LOWERINGS), (np.float32, FLOAT_LOWERINGS)):
+        if operator.kind in lowerings and np.dtype(dtype) in computed:
+            return lowerings[operator.kind]
     return LOWERINGS.get(operator.kind, unsupported)
 
 
