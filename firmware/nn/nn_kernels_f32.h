@@ -9,6 +9,39 @@
 
 #include <stdint.h>
 
+#include "nn_kernels.h"
 #include "nn_loops.h"
+
+typedef struct {
+    int32_t images;
+    nn_side_t height;
+    nn_side_t width;
+    int32_t depth;    /* input channels */
+    int32_t channels; /* output channels */
+    float least;
+    float greatest;
+} nn_transpose_conv_f32_params_t;
+
+/* Weights are [channels, height, width, depth]. `bias` may be NULL. */
+void nn_transpose_conv_f32(const nn_transpose_conv_f32_params_t *params, const float *input,
+                           const float *weights, const float *bias, float *output);
+
+/* The rows or columns of an image, and of the image that it is resized to. */
+typedef struct {
+    int32_t input;
+    int32_t output;
+    const uint16_t *between; /* for each of the output: the two of the input around it */
+    const float *distance;   /* and how far it is from the first */
+} nn_resize_f32_side_t;
+
+typedef struct {
+    int32_t images;
+    nn_resize_f32_side_t rows;
+    nn_resize_f32_side_t columns;
+    int32_t depth;
+} nn_resize_bilinear_f32_params_t;
+
+void nn_resize_bilinear_f32(const nn_resize_bilinear_f32_params_t *params, const float *input,
+                            float *output);
 
 #endif

@@ -16,6 +16,7 @@
 #endif
 
 #define NN_INFINITY __builtin_inff()
+#define NN_GREATEST 3.40282347e38F
 
 static inline uint32_t nn_bits(float x) {
     uint32_t bits;
@@ -34,6 +35,12 @@ static inline float nn_from_bits(uint32_t bits) {
 
 static inline float nn_abs(float x) {
     return nn_from_bits(nn_bits(x) & INT32_MAX);
+}
+
+/* What is not a number stays that. */
+static inline float nn_clamp_f32(float x, float least, float greatest) {
+    const float lifted = x < least ? least : x;
+    return greatest < lifted ? greatest : lifted;
 }
 
 /* From 2^23 on, and for what is not a number: there is no fraction. */

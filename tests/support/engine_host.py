@@ -167,6 +167,9 @@ def _agrees(
         # What is not a number has other bits on other machines.
         numbers = found.view(np.float32).reshape(wanted.shape)
         relative, absolute = tolerance
+        if not any(tolerance):
+            nan = np.isnan(numbers) & np.isnan(wanted)
+            return bool((nan | (numbers.view(np.int32) == wanted.view(np.int32))).all())
         return np.allclose(numbers, wanted, rtol=relative, atol=absolute, equal_nan=True)
     return found.tobytes() == wanted.tobytes()
 

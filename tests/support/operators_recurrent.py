@@ -127,6 +127,79 @@ def lstm_inputs(
     return [source, *of_input, *of_hidden, *no * 3, *biases, *no * 2, *state, *no * 4]
 
 
+def reals(b: Builder, sizes: Sequence[int], size: float) -> int:
+    """Add constant weights of float32 of about `size`."""
+    return b.tensor(sizes, data=(b.rng.normal(0, size, sizes)).astype(np.float32))
+
+
+def kept(b: Builder, sizes: Sequence[int]) -> int:
+    """Add a state of float32."""
+    index = b.tensor(sizes, dtype=np.float32)
+    b.tensors[index].variable = True
+    return index
+
+
+def svdf_f32(b: Builder, pick: Pick) -> Ends:
+    """One or two layers."""
+    source = now = b.tensor((pick(1, 3), pick(1, 9)), dtype=np.float32)
+    for _ in range(pick(1, 2)):
+        now = svdf_layer_f32(b, now, pick, pick(0, 3))
+    return [source], [now]
+
+
+def svdf_layer_f32(b: Builder, source: int, pick: Pick, activation_: int) -> int:
+    batches, inputs = b.shape(source)
+    units, rank, memory = pick(1, 6), pick(1, 3), pick(1, 8)
+    filters = units * rank
+    given = [
+        source,
+        reals(b, (filters, inputs), 0.3),
+        reals(b, (filters, memory), 0.3),
+        reals(b, (units,), 1),
+        kept(b, (batches, filters * memory)),
+    ]
+    result = b.tensor((batches, units), dtype=np.float32)
+    values = {"Rank": rank, "FusedActivationFunction": activation_}
+    b.operator("SVDF", given, [result], "SVDFOptions", **values)
+    return result
+
+
+def svdf_tanh(b: Builder, pick: Pick) -> Ends:
+    """One layer with a fused TANH, of the C library."""
+    source = b.tensor((pick(1, 3), pick(1, 9)), dtype=np.float32)
+    return [source], [svdf_layer_f32(b, source, pick, TANH)]
+
+
+def lstm_f32(b: Builder, pick: Pick) -> Ends:
+    """One or two layers over several steps, batch or time first."""
+    source = now = b.tensor((pick(1, 3), pick(1, 4), pick(1, 6)), dtype=np.float32)
+    for _ in range(pick(1, 2)):
+        now = lstm_layer_f32(b, now, pick(1, 6), pick)
+    return [source], [now]
+
+
+def lstm_layer_f32(b: Builder, source: int, units: int, pick: Pick) -> int:
+    first, second, inputs = b.shape(source)
+    time_major = bool(pick(0, 1))
+    batches = second if time_major else first
+    size = (0.05, 0.3, 1.0)[pick(0, 2)]
+    of_input = [reals(b, (units, inputs), size) for _ in range(4)]
+    of_hidden = [reals(b, (units, units), 0.5) for _ in range(4)]
+    biases = [reals(b, (units,), 0.5) for _ in range(4)]
+    state = (kept(b, (batches, units)), kept(b, (batches, units)))
+    result = b.tensor((first, second, units), dtype=np.float32)
+    b.operator(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        lstm_inputs(source, of_input, of_hidden, biases, state),
+        [result],
+        "UnidirectionalSequenceLSTMOptions",
+        FusedActivationFunction=TANH,
+        CellClip=(0.0, 0.0, 0.1 * pick(1, 40))[pick(0, 2)],
+        TimeMajor=time_major,
+    )
+    return result
+
+
 def chain(b: Builder, source: int) -> int:
     """Add layers that run every kernel with a state, and an end of such networks, for a core."""
     pick = from_rng(np.random.default_rng(4))
@@ -142,4 +215,10 @@ def chain(b: Builder, source: int) -> int:
     return result
 
 
-MAKERS = {"SVDF": svdf, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm}
+MAKERS = {
+    "SVDF": svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
+    "SVDF, float32": svdf_f32,
+    "SVDF with TANH, float32": svdf_tanh,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM, float32": lstm_f32,
+}

@@ -33,6 +33,12 @@ from harness.engines.cmsis_nn import (
     transpose_conv,
     variables,
 )
+from harness.engines.cmsis_nn.float32 import (
+    matmul_f32,
+    recurrent_f32,
+    resize_f32,
+    transpose_conv_f32,
+)
 from harness.engines.cmsis_nn.float_functions import float_only
 from harness.engines.cmsis_nn.int16 import (
     activations_s16,
@@ -179,7 +185,13 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 }
 
 # Operators with a lowering of their own for float32. The others tell the types apart themselves.
-FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {}
+FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "BATCH_MATMUL": matmul_f32.batch_matmul,
+    "RESIZE_BILINEAR": resize_f32.resize_bilinear,
+    "SVDF": recurrent_f32.svdf,
+    "TRANSPOSE_CONV": transpose_conv_f32.transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent_f32.unidirectional_sequence_lstm,
+}
 
 
 def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], Layer]:

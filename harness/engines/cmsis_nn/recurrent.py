@@ -14,13 +14,13 @@ from harness.model.network_kind import FULL_INTEGER
 from harness.model.quantized_multiplier import Multiplier
 
 Values = np.ndarray[Any, Any]
-INT8, INT16 = np.dtype(np.int8), np.dtype(np.int16)
+INT8, INT16, FLOAT = np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.float32)
 
 
 def weights(
     view: OperatorView, position: int, what: str, types: Sequence[np.dtype[Any]] = (INT8,)
 ) -> Tensor:
-    """Return constant symmetric weights [rows, columns] with one scale."""
+    """Return constant weights [rows, columns]; those of integers are symmetric with one scale."""
     tensor = view.tensor(position)
     if tensor.data is None:
         view.fail(f"the {what} are not constant", "freeze the weights when converting")
@@ -47,15 +47,20 @@ def variable(view: OperatorView, position: int, what: str, dtype: np.dtype[Any])
 
 
 def bias(view: OperatorView, position: int, what: str, units: int) -> Tensor:
-    """Return a constant int32 bias; TFLM's recurrent kernels do not run without one."""
+    """Return a constant int32 bias."""
+    check_given(view, position, what)
+    if view.bias(position, units) is None:  # also checks its type and size
+        view.fail(f"there is no {what}", CONVERT_AGAIN)
+    return view.tensor(position)
+
+
+def check_given(view: OperatorView, position: int, what: str) -> None:
+    """Check that there is the bias `what`: TFLM's recurrent kernels do not run without one."""
     if view.operator.inputs[position] < 0:
         view.fail(
             f"there is no {what}; TFLM's kernel needs one",
             "build the layer with a bias (use_bias=True); it may be 0",
         )
-    if view.bias(position, units) is None:  # also checks its type and size
-        view.fail(f"there is no {what}", CONVERT_AGAIN)
-    return view.tensor(position)
 
 
 def check_shape(view: OperatorView, tensor: Tensor, what: str, expected: Sequence[int]) -> None:
@@ -87,7 +92,9 @@ def _check_type(
     if tensor.dtype not in types:
         known = " and ".join(map(str, types))
         view.fail_type(f"{what}: type {tensor.dtype}; TFLM's kernel takes {known}", FULL_INTEGER)
-    if tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0:
+    if tensor.dtype != FLOAT and (
+        tensor.scale is None or tensor.scale.size != 1 or not tensor.scale[0] > 0
+    ):
         view.fail(f"{what}: TFLM's kernel takes one scale, above 0", CONVERT_AGAIN)
     if tensor.elements == 0:
         view.fail(f"{what}: empty", CONVERT_AGAIN)
