@@ -1,6 +1,6 @@
 /*
  * Layers of networks that compute with float32. They add in the order of TFLM's reference kernels,
- * so their outputs equal TFLM's byte for byte on a processor without fused multiply-add.
+ * so their outputs equal TFLM's byte for byte where TFLM does not fuse a product and a sum.
  *
  * nn_kernels.h includes this header; the conventions are the same.
  */
@@ -11,6 +11,48 @@
 
 #include "nn_kernels.h"
 #include "nn_loops.h"
+#include "nn_matmul.h" /* nn_window_t */
+
+typedef struct {
+    int32_t images;
+    nn_window_t height;
+    nn_window_t width;
+    int32_t groups;   /* parts of the input channels; each output channel reads one */
+    int32_t depth;    /* input channels of one group */
+    int32_t channels; /* output channels */
+    float least;
+    float greatest;
+} nn_convolve_f32_params_t;
+
+/* Weights are [channels, height, width, depth]. `bias` may be NULL. */
+void nn_convolve_f32(const nn_convolve_f32_params_t *params, const float *input,
+                     const float *weights, const float *bias, float *output);
+
+typedef struct {
+    int32_t images;
+    nn_window_t height;
+    nn_window_t width;
+    int32_t depth;      /* input channels */
+    int32_t multiplier; /* output channels for each of them */
+    float least;
+    float greatest;
+} nn_depthwise_f32_params_t;
+
+/* Weights are [height, width, depth * multiplier]. `bias` may be NULL. */
+void nn_depthwise_f32(const nn_depthwise_f32_params_t *params, const float *input,
+                      const float *weights, const float *bias, float *output);
+
+typedef struct {
+    int32_t images;
+    nn_window_t height;
+    nn_window_t width;
+    int32_t depth;
+    float least;
+    float greatest;
+} nn_pool_f32_params_t;
+
+void nn_average_pool_f32(const nn_pool_f32_params_t *params, const float *input, float *output);
+void nn_max_pool_f32(const nn_pool_f32_params_t *params, const float *input, float *output);
 
 typedef struct {
     int32_t images;

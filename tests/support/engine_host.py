@@ -167,9 +167,10 @@ def _agrees(
         # What is not a number has other bits on other machines.
         numbers = found.view(np.float32).reshape(wanted.shape)
         relative, absolute = tolerance
-        if not any(tolerance):
-            nan = np.isnan(numbers) & np.isnan(wanted)
-            return bool((nan | (numbers.view(np.int32) == wanted.view(np.int32))).all())
+        if not relative and not absolute:
+            number = ~np.isnan(wanted)
+            same = found.view(np.uint32).reshape(wanted.shape) == wanted.view(np.uint32)
+            return bool((np.isnan(numbers) == ~number).all() and same[number].all())
         return np.allclose(numbers, wanted, rtol=relative, atol=absolute, equal_nan=True)
     return found.tobytes() == wanted.tobytes()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import campaign, operator_parts, operators, operators_int16
+from tests.support import campaign, operator_parts, operators, operators_float32, operators_int16
 from tests.support.engine_host import NN, Host
 from tests.support.graphs import Builder
 from tests.support.operators_elementwise import TOLERANCES
@@ -35,8 +35,8 @@ def test_any_graph_that_hypothesis_finds_equals_tflm(
 
 def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
     used = set[str]()
-    for chain in (operators.every_operator(), operators_int16.every_operator()):
-        host.check(chain)
+    for family in (operators, operators_int16, operators_float32):
+        host.check(family.every_operator())
         generated = host.directory / str(host.count) / "model.cmake"
         used.update(re.findall(r"nn_\w+\.c", generated.read_text()))
     assert used == {path.name for path in NN.glob("*.c")}

@@ -34,10 +34,12 @@ from harness.engines.cmsis_nn import (
     variables,
 )
 from harness.engines.cmsis_nn.float32 import (
+    convolution_f32,
     matmul_f32,
     recurrent_f32,
     resize_f32,
     transpose_conv_f32,
+    window_f32,
 )
 from harness.engines.cmsis_nn.float_functions import float_only
 from harness.engines.cmsis_nn.int16 import (
@@ -186,7 +188,12 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
 
 # Operators with a lowering of their own for float32. The others tell the types apart themselves.
 FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "AVERAGE_POOL_2D": window_f32.average_pool_2d,
     "BATCH_MATMUL": matmul_f32.batch_matmul,
+    "CONV_2D": convolution_f32.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution_f32.depthwise_conv_2d,
+    "FULLY_CONNECTED": convolution_f32.fully_connected,
+    "MAX_POOL_2D": window_f32.max_pool_2d,
     "RESIZE_BILINEAR": resize_f32.resize_bilinear,
     "SVDF": recurrent_f32.svdf,
     "TRANSPOSE_CONV": transpose_conv_f32.transpose_conv,
