@@ -9,9 +9,8 @@
 
 #include <stdint.h>
 
-#include "nn_kernels.h"
-#include "nn_loops.h"
-#include "nn_matmul.h" /* nn_window_t */
+#include "nn_kernels.h" /* nn_side_t */
+#include "nn_matmul.h"  /* nn_window_t */
 
 typedef struct {
     int32_t images;

@@ -8,9 +8,11 @@
 
 #include "nn_real.h"
 
+#define GREATEST 3.40282347e38F
+
 /* TFLM clamps sums and products, but not what it adds up of them. */
-static float finite(float x) {
-    return nn_clamp_f32(x, -NN_GREATEST, NN_GREATEST);
+static float bounded(float x) {
+    return nn_clamp_f32(x, -GREATEST, GREATEST);
 }
 
 /* Adds the weighted sums of `values` and `bias`, or without one zeros, to the four gates. */
@@ -25,22 +27,22 @@ static void add_sums(const float *values, int32_t count, const float *weights, c
         sums[3] += value * weights[3];
     }
     for (int i = 0; i < NN_GATES; i++) {
-        gates[i] += finite(sums[i] + (bias ? bias[i] : 0.0F));
+        gates[i] += bounded(sums[i] + (bias ? bias[i] : 0.0F));
     }
 }
 
 /* Updates the cell of a unit, and returns the unit's output. */
 static float output_of(const nn_lstm_f32_params_t *p, const float *gates, float *cell) {
-    const float kept = finite(nn_logistic_f32(gates[NN_FORGET_GATE]) * *cell);
+    const float kept = bounded(nn_logistic_f32(gates[NN_FORGET_GATE]) * *cell);
     const float input = nn_logistic_f32(gates[NN_INPUT_GATE]);
-    float value = kept + finite(input * nn_tanh(gates[NN_CELL_GATE]));
+    float value = kept + bounded(input * nn_tanh(gates[NN_CELL_GATE]));
     if (p->cell_clip > 0.0F) {
         /* What is not a number becomes the greatest one. */
         value = value < p->cell_clip ? value : p->cell_clip;
         value = value < -p->cell_clip ? -p->cell_clip : value;
     }
     *cell = value;
-    return finite(nn_tanh(value) * nn_logistic_f32(gates[NN_OUTPUT_GATE]));
+    return bounded(nn_tanh(value) * nn_logistic_f32(gates[NN_OUTPUT_GATE]));
 }
 
 static void step(const nn_lstm_f32_params_t *p, const nn_lstm_f32_weights_t *weights,

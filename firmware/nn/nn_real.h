@@ -19,7 +19,6 @@
 #endif
 
 #define NN_INFINITY __builtin_inff()
-#define NN_GREATEST 3.40282347e38F
 
 static inline uint32_t nn_bits(float x) {
     uint32_t bits;

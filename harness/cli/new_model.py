@@ -11,6 +11,7 @@ from harness.intake.mlperf_folder import read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.wakeword_folder import find_list, read_wakewords
 from harness.intake.write_folder import CreatedModel, UserData, create_model
+from harness.model.float_layers import float_note
 from harness.model.metric import (
     Metric,
     reached,
@@ -64,6 +65,8 @@ def create_folder(
         print(f"  {printable(note)}")
     if network.graph.variables:
         print(f"  {state_note(network.graph, recordings=recordings is not None)}")
+    if floats := float_note(network.graph):
+        print(f"  note: {floats}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
     if converted is not None:

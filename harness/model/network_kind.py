@@ -6,7 +6,7 @@ first rule that holds here; without any, the refusal stands for itself.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.errors import InputError
 from harness.model.file_facts import FileFacts, OperatorFacts, facts_of
@@ -46,19 +46,25 @@ _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 _SHOWN = 5
 
 
-def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = ()) -> bool:
+def explain(
+    error: InputError,
+    data: bytes,
+    refused: Sequence[OperatorFacts] = (),
+    unknown: Collection[str] = (),
+) -> bool:
     """Give `error` the true cause, if the network `data` has one.
 
     Returns whether it is the types with which the `refused` layers compute.
 
     `refused` are the layers that an engine refuses; a cause that concerns layers must concern one
-    of them. Without any, the file could not be read.
+    of them. Without any, the file could not be read. `unknown` are the kinds that the engine has
+    for no type.
     """
     try:
         facts = facts_of(data)
     except (struct.error, ValueError, IndexError, TypeError, AttributeError):  # damaged
         return False
-    file, types = _of_file(facts, refused), _computed(facts, refused)
+    file, types = _of_file(facts, refused), _computed(refused, unknown)
     cause = file or types
     if cause is not None:
         error.what, error.remedy = cause
@@ -164,43 +170,35 @@ def _shape(facts: FileFacts) -> Cause | None:
     return None
 
 
-def _computed(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
+def _computed(refused: Sequence[OperatorFacts], unknown: Collection[str]) -> Cause | None:
     """Return with which types the `refused` layers compute, if a converter's option set them."""
     builtin = [each for each in refused if not each.custom]
-    return _floats(builtin, facts.operators) or _legacy(builtin)
+    known = [each for each in builtin if each.kind not in unknown]
+    return _hybrid(builtin) or _floats(known) or _legacy(builtin)
 
 
-def _floats(refused: Sequence[OperatorFacts], all_: Sequence[OperatorFacts]) -> Cause | None:
-    """Return why the `refused` layers, of `all_`, compute with floats."""
+def _hybrid(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return why the `refused` layers compute with floats and int8 weights, or round floats."""
     if any(each.kind == "FAKE_QUANT" for each in refused):
         return (
             "has FAKE_QUANT operators: it was trained to be quantized, but is not",
             FULL_INTEGER,
         )
-    floats = [each.kind for each in refused if _is_float(each)]
     hybrid = [each.kind for each in refused if _is_hybrid(each)]
-    # The converter dequantizes weights for a layer that has no hybrid operator.
-    if floats and any(each.kind == "DEQUANTIZE" and _is_hybrid(each) for each in all_):
-        hybrid = hybrid or floats
     if hybrid:
         return (
             "is quantized with dynamic range: its weights are int8, but these layers compute with "
             f"floats, which TFLM refuses: {_list(hybrid)}",
             FULL_INTEGER,
         )
-    if floats and any(_is_integer(each) for each in all_):
-        return (
-            f"is quantized only in part; these layers compute with floats: {_list(floats)}",
-            "set converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: the "
-            "converter then names the layers that it cannot quantize. Replace them in the model, "
-            "or compute them before or after the network. Or run it with your own TFLM, engine "
-            "tflm: docs/tflm.md",
-        )
+    return None
+
+
+def _floats(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return which of the `refused` layers compute with floats; TFLM does not in them."""
+    floats = [each.kind for each in refused if _is_float(each)]
     if floats:
-        return (
-            f"computes with floats: it is not quantized ({_list(floats)})",
-            f"{FULL_INTEGER}\n     Or run it with your own TFLM, engine tflm: docs/tflm.md",
-        )
+        return f"computes with floats in layers where TFLM does not: {_list(floats)}", FULL_INTEGER
     return None
 
 
@@ -219,8 +217,6 @@ def _legacy(refused: Sequence[OperatorFacts]) -> Cause | None:
 def _is_hybrid(operator: OperatorFacts) -> bool:
     """Return whether weights are quantized, but not what they are multiplied with."""
     quantized = [each for each in operator.inputs if each.constant and each.quantized]
-    if operator.kind == "DEQUANTIZE":
-        return bool(quantized)
     return (
         operator.kind in _HYBRID
         and any(each.type in {"INT8", "UINT8", "INT4"} for each in quantized)
@@ -232,12 +228,6 @@ def _is_float(operator: OperatorFacts) -> bool:
     if operator.kind in _CONVERSIONS:
         return False
     return any(each.type == "FLOAT32" and not each.constant for each in operator.tensors)
-
-
-def _is_integer(operator: OperatorFacts) -> bool:
-    if operator.kind in _CONVERSIONS:
-        return False
-    return any(each.quantized and not each.constant for each in operator.tensors)
 
 
 def _is_legacy(operator: OperatorFacts) -> bool:

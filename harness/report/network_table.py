@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.engines.engine_support import CORE, EngineSupport
+from harness.model.float_layers import float_note
 from harness.model.graph import Graph, Operator, Tensor
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
@@ -37,6 +38,9 @@ def print_network(graph: Graph, size: int, supports: list[EngineSupport], consol
     _layers(graph, supports).print_to(console)
     for support in supports:
         print_line(console, _summary(support), "" if support.generated else "red")
+    note = float_note(graph)
+    if note and any(support.generated for support in supports):
+        print_line(console, f"note: {note}")
 
 
 def state_note(graph: Graph, *, recordings: bool = False) -> str:

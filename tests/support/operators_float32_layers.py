@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.graphs import Builder, Pick, extent
+from tests.support.graphs import TANH, Builder, Pick, extent, from_rng
 from tests.support.operator_parts import Ends, Make, numbers
+from tests.support.operators_recurrent import lstm_layer_f32, svdf_layer_f32
 
 FLOAT = np.float32
 
@@ -106,3 +107,30 @@ MAKERS: dict[str, Make] = {
     "RESIZE_BILINEAR": resize_bilinear,
     "TRANSPOSE_CONV": transpose_conv,
 }
+
+
+def every_operator() -> bytes:
+    """Return a model that runs the kernel of each layer here, and of those with a state."""
+    b = Builder()
+    source = b.activation((1, 3, 4, 2), 0.02, 5)
+    now = tensor(b, b.shape(source))
+    b.operator("DEQUANTIZE", [source], [now], "DequantizeOptions")
+    inputs = [numbers(b, (1, 6, 8, 3)), constant(b, (3, 3, 2, 2)), now, constant(b, (3,))]
+    grown = tensor(b, (1, 6, 8, 3))
+    stride = {"StrideH": 2, "StrideW": 2}
+    b.operator("TRANSPOSE_CONV", inputs, [grown], "TransposeConvOptions", **stride)
+    resized = tensor(b, (1, 7, 5, 3))
+    sizes = [grown, numbers(b, (7, 5))]
+    b.operator("RESIZE_BILINEAR", sizes, [resized], "ResizeBilinearOptions", HalfPixelCenters=True)
+    product = tensor(b, (1, 7, 5, 2))
+    b.operator("BATCH_MATMUL", [resized, constant(b, (3, 2))], [product], "BatchMatMulOptions")
+    rows = tensor(b, (7, 10))
+    b.operator("RESHAPE", [product], [rows], "ReshapeOptions")
+    pick = from_rng(np.random.default_rng(1))
+    filtered = svdf_layer_f32(b, rows, pick, TANH)
+    ordered = tensor(b, (1, *b.shape(filtered)))
+    b.operator("RESHAPE", [filtered], [ordered], "ReshapeOptions")
+    remembered = lstm_layer_f32(b, ordered, 5, pick)
+    result = b.activation(b.shape(remembered), 1 / 128, 0)
+    b.operator("QUANTIZE", [remembered], [result], "QuantizeOptions")
+    return b.build([source], [result])

@@ -36,7 +36,13 @@ from harness.runs.link_run import Run
 from harness.support import bundled_files
 from harness.target.find_target import find_target
 from harness.target.target_file import Core, Counter, Target
-from tests.support import graphs, operators, operators_float32, operators_int16
+from tests.support import (
+    graphs,
+    operators,
+    operators_float32,
+    operators_float32_layers,
+    operators_int16,
+)
 from tests.support.devices import opened
 from tests.support.graphs import Array, Builder
 from tests.support.hand_made import hand_made
@@ -229,7 +235,12 @@ def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) ->
     ],
 )
 def test_every_kernel_is_right_on_a_core(name: str, toolchain: str, tmp_path: Path) -> None:
-    chains = {"int8": operators, "int16": operators_int16, "float32": operators_float32}
+    chains = {
+        "int8": operators,
+        "int16": operators_int16,
+        "float32": operators_float32,
+        "more float32": operators_float32_layers,
+    }
     for folder, chain in chains.items():
         (tmp_path / folder).mkdir()
         compare_with_tflm(name, chain.every_operator(), tmp_path / folder, toolchain)

@@ -171,14 +171,17 @@ def _lower(
             source, output = layer.alias, operator.outputs[0]
             root = roots.get(source)
             shares = root in shared and root is not None and may_share(graph, operator, root)
-            if output in roots or (root is not None and not shares):
+            constant = graph.tensors[source].data is not None
+            if output in roots or constant or (root is not None and not shares):
                 size = graph.tensors[output].nbytes
-                call = Call("memcpy", (addresses[output], addresses[source], str(size)))
+                address = view.address(graph.tensors[source])
+                call = Call("memcpy", (addresses[output], address, str(size)))
                 layer = replace(layer, alias=None, call=call, status=False)
             else:
                 addresses[output] = addresses[source]
                 if root is not None:
                     roots[output] = root
+        layer = view.with_constants(layer)
         layers[operator.index] = replace(layer, macs=layer.macs + _inner_macs(view, layers))
     if refusals:
         return [], sorted(refusals, key=lambda refusal: refusal.operator.index)

@@ -47,7 +47,7 @@ def batch_matmul(view: OperatorView) -> Layer:
         matrices.sizes,
         (INT8_MIN, INT8_MAX) if first.dtype == np.int8 else (INT16_MIN, INT16_MAX),
         pairs=matrices.pairs,
-        count=matrices.count,
+        count=matrices.number,
     )
 
 
@@ -56,7 +56,7 @@ class Matrices(NamedTuple):
 
     sizes: tuple[int, ...]
     pairs: Struct
-    count: int
+    number: int
 
 
 def matrices_of(

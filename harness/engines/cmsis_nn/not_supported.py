@@ -113,20 +113,6 @@ NOT_HERE: Mapping[str, str] = {
 }
 """Kernels of TFLM that the engine lacks, with the reason."""
 
-FLOAT_LAYERS = (
-    "AVERAGE_POOL_2D",
-    "BATCH_MATMUL",
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "FULLY_CONNECTED",
-    "MAX_POOL_2D",
-    "RESIZE_BILINEAR",
-    "SVDF",
-    "TRANSPOSE_CONV",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-)
-"""Kernels of TFLM that the engine lacks for float32: the layers of float networks."""
-
 
 def reason(kind: str) -> str:
     """Return why the engine does not have the operator `kind`."""

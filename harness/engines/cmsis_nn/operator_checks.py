@@ -72,15 +72,9 @@ class OperatorChecks:
             self.fail(f"input {position} is a constant", "fold constants when converting")
         return self.check_int8(tensor, f"input {position}")
 
-    def variable(self, position: int, types: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return input `position`, not constant and of one of `types`, and the output of its type.
-
-        `types` are those that TFLM takes.
-        """
-        source = self.tensor(position)
-        if source.data is not None:
-            self.fail(f"input {position} is a constant", "fold constants when converting")
-        self.check_type(source, f"input {position}", types)
+    def source_and_like(self, position: int, types: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return input `position`, of one of `types`, which TFLM takes, and the output like it."""
+        source = self.check_type(self.tensor(position), f"input {position}", types)
         result = self.graph.tensors[self.operator.outputs[0]]
         return source, self.check_alike(result, "the output", source)
 
