@@ -11,7 +11,7 @@ import tflite
 from harness.model.graph import RESOURCE
 
 Array = np.ndarray[Any, Any]
-NONE, RELU, RELU_N1_TO_1, RELU6, TANH = range(5)
+NONE, RELU, RELU_N1_TO_1, RELU6, TANH, SIGN_BIT = range(6)
 SAME, VALID = 0, 1
 
 TENSOR_TYPES = {

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.support.graphs import NONE, RELU, TANH, Builder, Pick, from_rng
+from tests.support.graphs import NONE, RELU, SIGN_BIT, TANH, Builder, Pick, from_rng
 from tests.support.operator_parts import activation, near, zero_point
 
 # A graph, built: its inputs and its outputs.
@@ -143,7 +143,7 @@ def svdf_f32(b: Builder, pick: Pick) -> Ends:
     """One or two layers."""
     source = now = b.tensor((pick(1, 3), pick(1, 9)), dtype=np.float32)
     for _ in range(pick(1, 2)):
-        now = svdf_layer_f32(b, now, pick, pick(0, 3))
+        now = svdf_layer_f32(b, now, pick, (*range(4), SIGN_BIT)[pick(0, 4)])
     return [source], [now]
 
 
