@@ -20,6 +20,7 @@ from harness.model.metric import (
     shown_quality,
 )
 from harness.model.model_file import METRICS
+from harness.report.network_table import state_note
 from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.workspace import Workspace
@@ -62,6 +63,8 @@ def create_folder(
     print(f"  inputs: {data.preprocessing}")
     for note in data.notes:
         print(f"  {printable(note)}")
+    if network.graph.variables:
+        print(f"  {state_note(network.graph, recordings=recordings is not None)}")
     if floats := float_note(network.graph):
         print(f"  note: {floats}")
     print(f"  golden: computed by {created.golden_source}")

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from harness.errors import InputError
 from harness.model.file_facts import FileFacts, OperatorFacts, facts_of
+from harness.model.file_makers import Cause, made_by
 
 FULL_INTEGER = """convert it to full-integer int8, with these lines:
      converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -22,56 +23,6 @@ FULL_INTEGER = """convert it to full-integer int8, with these lines:
 CUSTOM = (
     "if a compiler for an accelerator made this file, give the file from before. Otherwise replace "
     "the custom operators in the model, and leave converter.allow_custom_ops out"
-)
-
-Cause = tuple[str, str]
-"""What the file is, and what to do."""
-
-_BEFORE = "give the .tflite file from before: the input of "
-
-# Custom operators by the start of their names: what they stand for.
-_MAKERS: Sequence[tuple[str, str, str]] = (
-    (
-        "ethos-u",
-        "is compiled for Arm's Ethos-U NPU by Vela",
-        _BEFORE + "vela, without _vela in its name. It runs here on the Cortex-M's own core",
-    ),
-    (
-        "edgetpu-custom-op",
-        "is compiled for Google's Edge TPU",
-        _BEFORE + "edgetpu_compiler, without _edgetpu in its name",
-    ),
-    (
-        "NeutronGraph",
-        "is compiled for NXP's eIQ Neutron NPU",
-        _BEFORE + "neutron-converter",
-    ),
-    ("XC_", "is compiled for an xcore of XMOS", _BEFORE + "xformer (xmos-ai-tools)"),
-    (
-        "vsi-npu",
-        "is compiled for an NPU of VeriSilicon",
-        _BEFORE + "its compiler, which has no vsi-npu operator",
-    ),
-    (
-        "DISPATCH_OP",
-        "is compiled ahead of time for an NPU by LiteRT",
-        _BEFORE + "the compiler (ai_edge_litert.aot)",
-    ),
-    (
-        "cros-mtk-pre-compile",
-        "is compiled for an NPU of MediaTek",
-        _BEFORE + "its compiler",
-    ),
-    (
-        "Lce",
-        "is a binarized network of Larq",
-        "convert an int8 network instead: the operators of Larq Compute Engine run only there",
-    ),
-    (
-        "Signal",
-        "is a preprocessor of TFLM's signal library, not a network",
-        "give the network that it feeds; `--preprocess` computes its inputs from the samples",
-    ),
 )
 
 _TYPES = {
@@ -122,25 +73,13 @@ def explain(
 
 def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
     return (
-        _compiled(facts)
+        made_by(facts)
         or _custom(facts)
         or _stored(facts)
         or _unknown_type(facts)
+        or _masked(refused)
         or (None if refused else _shape(facts))
     )
-
-
-def _compiled(facts: FileFacts) -> Cause | None:
-    """Return which compiler or library has made the file."""
-    for start, what, remedy in _MAKERS:
-        if any(name.startswith(start) for name in facts.custom):
-            return what, remedy
-    if "COMPRESSION_METADATA" in facts.metadata:
-        return (
-            "has weights compressed with tables, which only a TFLM that is built for this reads",
-            "give the .tflite file from before: the input of TFLM's compress.py",
-        )
-    return None
 
 
 def _custom(facts: FileFacts) -> Cause | None:
@@ -201,6 +140,19 @@ def _unknown_type(facts: FileFacts) -> Cause | None:
                 )
     if any(tensor.type == "FLOAT16" for tensor in facts.tensors):
         return "computes with float16", FULL_INTEGER
+    return None
+
+
+def _masked(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return whether the `refused` layers share out a mask over the steps of a recurrent layer."""
+    if any(each.kind == "UNPACK" and each.inputs[0].type == "BOOL" for each in refused):
+        return (
+            "applies a mask to its recurrent layers, from Masking or from Embedding with "
+            "mask_zero=True, and TFLM has no operators for masks",
+            "build the model without the mask, load the weights into it, and save it. It then "
+            "computes with the padding, too: put the padding before the data, and look at the "
+            "quality that models add prints. If it is bad, train without the mask",
+        )
     return None
 
 

@@ -317,6 +317,7 @@ def test_a_quality_that_guesses_reach_is_no_target(desk: Desk) -> None:
     assert "golden reaches the accuracy 0.5000, and guesses reach up to 0.6250" in err
     assert "this cannot be a quality target" in err
     assert "state your own --quality-target" in err
+    assert "leave out --labels" in err
 
 
 def test_the_most_frequent_class_is_a_guess(desk: Desk) -> None:

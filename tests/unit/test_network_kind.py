@@ -53,6 +53,14 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "has weights compressed with tables",
         "compress.py",
     ),
+    "mask": (
+        foreign_file(
+            [Data("BOOL", shape=(1, 2)), Data("BOOL", shape=(1,)), Data("BOOL", shape=(1,))],
+            [Step("UNPACK", (0,), (1, 2), "UnpackOptions")],
+        ),
+        "applies a mask to its recurrent layers",
+        "build the model without the mask",
+    ),
     "flex": (
         foreign_file(
             [FLOAT, FLOAT, FLOAT], [Step("SUM", (0, 0), (1,)), Step("FlexErf", (1,), (2,))]
