@@ -20,8 +20,8 @@ TOLERANCE = 128
 finite value that golden has in this output. That is at most 1/65,536 of this value.
 
 A function differs by up to 2 units, and each layer passes the differences on and adds others: in
-50 layers with TANH they became 42 units, and in an LSTM of 100 steps 7. A wrong kernel is wrong by
-thousands. The unit is that of all vectors, because a single value of one vector may be close to 0.
+50 layers with TANH they became 42 units, and in an LSTM of 100 steps 7. One wrong weight makes
+hundreds of thousands. The unit is that of all vectors, because a single value may be close to 0.
 """
 
 _C_LIBRARY = frozenset(

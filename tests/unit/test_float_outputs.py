@@ -18,6 +18,7 @@ from harness.measure.float_tolerance import (
 )
 from harness.model.graph import Graph
 from harness.model.tflite_file import parse
+from harness.model.vectors import named_arrays
 from harness.report.quality_text import float_notes
 from tests.support.graphs import Builder
 from tests.support.repository import Repository, make_repository
@@ -155,3 +156,20 @@ def test_a_run_compares_functions_with_the_stated_tolerance(repository: Reposito
     reasons = replace(run, all_outputs=wrong).failures()
     assert "output bytes differ from golden" in reasons[0]
     assert "agreement 0.0000 is below the quality target 1" in reasons[1]
+
+
+@needs_board
+def test_the_search_for_the_first_wrong_layer_passes_over_rounding(
+    repository: Repository,
+) -> None:
+    path = repository.root / "models" / "small" / "vectors.npz"
+    inputs = np.load(path)["inputs"]
+    golden = tflm_kernels.compute(network(*FUNCTIONS), [inputs.reshape(-1, 1, 64)], [])
+    golden = [array.reshape(-1, 64) for array in golden]
+    golden[1] = golden[1] * np.float32(2)  # as of another model
+    np.savez(path, inputs=inputs, **named_arrays("golden", golden), golden_source="another")
+    code, text = repository.run("cmsis-nn")
+    assert code == ExitCode.FAILED, text
+    (record,) = repository.records()
+    assert record.divergence is None
+    assert "every layer agrees with the current results" in record.reasons[1]
