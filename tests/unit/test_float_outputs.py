@@ -167,7 +167,8 @@ def test_the_search_for_the_first_wrong_layer_passes_over_rounding(
     golden = tflm_kernels.compute(network(*FUNCTIONS), [inputs.reshape(-1, 1, 64)], [])
     golden = [array.reshape(-1, 64) for array in golden]
     golden[1] = golden[1] * np.float32(2)  # as of another model
-    np.savez(path, inputs=inputs, **named_arrays("golden", golden), golden_source="another")
+    arrays: dict[str, Any] = named_arrays("golden", golden)
+    np.savez(path, inputs=inputs, **arrays, golden_source="another")
     code, text = repository.run("cmsis-nn")
     assert code == ExitCode.FAILED, text
     (record,) = repository.records()
