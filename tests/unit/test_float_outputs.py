@@ -75,12 +75,20 @@ def test_other_arithmetic_has_no_tolerance_and_any_nan_equals_nan() -> None:
     assert (result.view(np.uint32) == golden[0].view(np.uint32)).tolist() == [[1, 0, 1, 0]]
 
 
-def test_the_unit_is_that_of_the_largest_value_of_all_vectors() -> None:
-    """One value may be close to 0 for one vector."""
-    golden = (np.array([[1.0], [1e-6], [np.inf]], np.float32),)
-    ours = (golden[0] + np.array([[0], [3e-7], [0]], np.float32),)
+def test_the_unit_is_at_least_that_of_the_median_vector() -> None:
+    """One value may be close to 0 for one vector; outputs of 0 say nothing of the usual size."""
+    golden = (np.array([[1.0], [1.5], [1e-6], [0], [0], [0], [np.inf]], np.float32),)
+    ours = (golden[0] + np.array([[0], [0], [3e-7], [1e-6], [0], [0], [0]], np.float32),)
     assert settled(ours, golden, graph("EXP"))[0].tobytes() == golden[0].tobytes()
-    assert largest_difference(ours, golden) == pytest.approx(2.5, abs=0.1)
+    assert largest_difference(ours, golden) == pytest.approx(8.4, abs=0.1)
+
+
+def test_a_huge_value_of_one_vector_does_not_hide_what_is_wrong_in_the_others() -> None:
+    """TFLM clamps an infinite sum to the greatest float."""
+    golden = floats(1.0, 0.25, 0.5)[0].reshape(3, 1)
+    golden[1] = np.finfo(np.float32).max
+    ours = golden * np.float32([[1], [0.9], [0]])
+    assert settled([ours], [golden], graph("EXP"))[0].tobytes() == ours.tobytes()
 
 
 @pytest.mark.parametrize(
