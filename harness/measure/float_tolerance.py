@@ -29,7 +29,18 @@ a huge value must not hide what is wrong in the others.
 _OF_FLOAT = 2.0 ** (52 - 23)  # the unit in the last place, in that of a double
 
 _C_LIBRARY = frozenset(
-    {"COS", "ELU", "EXP", "LOG", "LOGISTIC", "LOG_SOFTMAX", "SIN", "SOFTMAX", "TANH"}
+    {
+        "COS",
+        "CUSTOM:TFLite_Detection_PostProcess",
+        "ELU",
+        "EXP",
+        "LOG",
+        "LOGISTIC",
+        "LOG_SOFTMAX",
+        "SIN",
+        "SOFTMAX",
+        "TANH",
+    }
 )
 _SUMS_OF_PRODUCTS = frozenset(
     {
@@ -38,6 +49,7 @@ _SUMS_OF_PRODUCTS = frozenset(
         "DEPTHWISE_CONV_2D",
         "FULLY_CONNECTED",
         "L2_NORMALIZATION",
+        "L2_POOL_2D",
         "RESIZE_BILINEAR",
         "SVDF",
         "TRANSPOSE_CONV",

@@ -20,6 +20,7 @@ from harness.model.graph import Graph
 from harness.model.tflite_file import parse
 from harness.model.vectors import named_arrays
 from harness.report.quality_text import float_notes
+from tests.support import operators_custom
 from tests.support.graphs import Builder
 from tests.support.repository import Repository, make_repository
 
@@ -96,6 +97,16 @@ def test_a_huge_value_of_one_vector_does_not_hide_what_is_wrong_in_the_others() 
 )
 def test_which_networks_have_a_tolerance(kinds: tuple[str, ...], tolerant: bool) -> None:
     assert rounds_otherwise(graph(*kinds)) is tolerant
+
+
+def test_sums_of_squares_and_decoded_boxes_have_a_tolerance() -> None:
+    b = Builder()
+    image, pooled = (b.tensor((1, 2, 2, 1), dtype=np.float32) for _ in range(2))
+    window = {"FilterHeight": 1, "FilterWidth": 1, "StrideH": 1, "StrideW": 1}
+    b.operator("L2_POOL_2D", [image], [pooled], "Pool2DOptions", **window)
+    assert rounds_otherwise(parse(b.build([image], [pooled]), where="pool"))
+    detector = operators_custom.every_operator()
+    assert rounds_otherwise(parse(detector, where="detector"))
 
 
 def deep(wrong: str = "") -> bytes:
