@@ -88,7 +88,7 @@ def test_a_huge_value_of_one_vector_does_not_hide_what_is_wrong_in_the_others() 
     """TFLM clamps an infinite sum to the greatest float."""
     golden = floats(1.0, 0.25, 0.5)[0].reshape(3, 1)
     golden[1] = np.finfo(np.float32).max
-    ours = golden * np.float32([[1], [0.9], [0]])
+    ours = golden * np.array([[1], [0.9], [0]], np.float32)
     assert settled([ours], [golden], graph("EXP"))[0].tobytes() == ours.tobytes()
 
 
@@ -186,7 +186,8 @@ def test_the_search_for_the_first_wrong_layer_passes_over_rounding(
     golden = tflm_kernels.compute(network(*FUNCTIONS), [inputs.reshape(-1, 1, 64)], [])
     golden = [array.reshape(-1, 64) for array in golden]
     golden[1] = golden[1] * np.float32(2)  # as of another model
-    np.savez(path, inputs=inputs, **named_arrays("golden", golden), golden_source="another")
+    arrays: dict[str, Any] = named_arrays("golden", golden)
+    np.savez(path, inputs=inputs, **arrays, golden_source="another")
     code, text = repository.run("cmsis-nn")
     assert code == ExitCode.FAILED, text
     (record,) = repository.records()
