@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+import numpy as np
 import tflite
 from flatbuffers import flexbuffers  # type: ignore[import-untyped]
 
@@ -49,7 +50,7 @@ def _map(table: tflite.Operator) -> Any:
 
 
 def _value(given: Any, name: str, convert: type) -> Any:
-    """Return the option `name`, converted."""
+    """Return the option `name`, converted; a number with a fraction has float32, as in TFLM."""
     try:
         value = given[name]
     except KeyError as error:
@@ -58,4 +59,7 @@ def _value(given: Any, name: str, convert: type) -> Any:
         return convert(_DEFAULTS.get(name, 0))
     if value.IsNull:
         return convert(_DEFAULTS.get(name, 0))
-    return convert(value.AsFloat) if convert is float else convert(value.AsInt)
+    if convert is not float:
+        return convert(value.AsInt)
+    with np.errstate(over="ignore"):
+        return float(np.float32(value.AsFloat))

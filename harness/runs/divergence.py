@@ -83,7 +83,7 @@ def _is_rounding(graph: Graph, content: bytes, golden: Array) -> bool:
     if golden.dtype != np.float32:
         return False
     ours = np.frombuffer(content, np.float32).reshape(golden.shape)
-    return settled([ours], [golden], graph)[0].tobytes() == golden.tobytes()
+    return settled([ours[None]], [golden[None]], graph)[0].tobytes() == golden.tobytes()
 
 
 def _check_outputs(outputs: Sequence[LayerOutput], graph: Graph) -> None:

@@ -67,6 +67,9 @@ DETECTOR: dict[str, Change] = {
     "detections_per_class is -1": options(detections_per_class=-1),
     "nms_iou_threshold is 2; TFLM takes more than 0, up to 1": options(nms_iou_threshold=2.0),
     "a scale of the boxes is 0": options(w_scale=0.0),
+    "a scale of the boxes is 0, or": options(w_scale=1e-60),  # in float32
+    "nms_iou_threshold is 0; TFLM": options(nms_iou_threshold=1e-60),
+    "an option is not a number": options(nms_score_threshold=np.inf),
     "max_classes_per_detection is 2, for which TFLM writes outside": options(
         max_classes_per_detection=2
     ),

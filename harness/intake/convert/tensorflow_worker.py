@@ -282,12 +282,8 @@ def main(source: str, folder: str) -> None:
     os.dup2(2, 1)  # TensorFlow prints there
     tempfile.tempdir = folder  # what Keras unpacks goes with the folder
     worker = _Worker(Path(source), Path(folder))
-    steps = {
-        "load": worker.load,
-        "unroll": worker.unroll,
-        "quantize": worker.quantize,
-        "compare": worker.compare,
-    }
+    known = (worker.load, worker.unroll, worker.quantize, worker.compare)
+    steps = {step.__name__: step for step in known}
     for line in sys.stdin:
         answer: dict[str, object]
         try:
