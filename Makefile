@@ -70,7 +70,7 @@ lint: $(VENV)/dev-installed ## ruff, types, the order of the rooms, and the C's 
 FUZZ ?= 100 # graphs of each kind of operator
 # Each in the engine's C on this machine, against TFLM.
 ENGINE_FUZZ := tests/unit/test_engine_operators.py tests/unit/test_engine_recurrent.py \
-	tests/unit/test_engine_state.py
+	tests/unit/test_engine_state.py tests/unit/test_engine_custom.py
 fuzz: setup ## every operator on many random graphs, in C and by LiteRT, against TFLM; about 4 minutes
 	FUZZ=$(FUZZ) $(BIN)/pytest -n auto --dist worksteal $(ENGINE_FUZZ) tests/unit/test_gelu.py \
 		tests/unit/test_golden_litert.py tests/unit/test_cores.py::test_instructions_are_exact

@@ -106,7 +106,7 @@ class Workspace:
 
     @property
     def logs(self) -> Path:
-        """Logs of the emulators."""
+        """Logs of the emulators and of failed conversions."""
         return self.caches / "logs"
 
     @property

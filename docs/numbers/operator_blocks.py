@@ -5,7 +5,7 @@ from collections import Counter
 
 from docs.generate.markdown import NOTHING, code, table
 from docs.numbers.workbench import Workbench
-from harness.engines.cmsis_nn.not_supported import FLOAT_LAYERS, NOT_HERE, TFLM_KERNELS
+from harness.engines.cmsis_nn.not_supported import NOT_HERE, TFLM_CUSTOM, TFLM_KERNELS
 from harness.engines.cmsis_nn.tflm_limits import ONLY_IN_TFLM
 from harness.golden.proven_operators import EQUAL, WITHOUT_TFLM
 from harness.golden.tflm_arithmetic import FAMILIES
@@ -23,7 +23,7 @@ def operators(_: Workbench) -> str:
             code(kind),
             types if types != "none" else NOTHING,
             "yes",
-            "yes" if kind in TFLM_KERNELS else "no kernel",
+            "yes" if kind in TFLM_KERNELS | TFLM_CUSTOM else "no kernel",
             _by_litert(kind, types),
             f"{graphs.total():,}",
             _kinds(graphs),
@@ -37,9 +37,12 @@ def operators(_: Workbench) -> str:
 def missing_kernels(_: Workbench) -> str:
     """Return the table of TFLM's kernels and types that the engine lacks."""
     whole = [(code(kind), "all", why) for kind, why in NOT_HERE.items()]
-    floats = [(code(kind), "float32", "a layer of a float network") for kind in FLOAT_LAYERS]
-    types = [(code(k), ", ".join(known), "not written") for k, known in ONLY_IN_TFLM.items()]
-    return table(("kernel of TFLM", "types", "reason"), sorted((*whole, *floats, *types))).rstrip()
+    types = [
+        (code(kind), name, why)
+        for kind, known in ONLY_IN_TFLM.items()
+        for name, why in known.items()
+    ]
+    return table(("kernel of TFLM", "types", "reason"), sorted((*whole, *types))).rstrip()
 
 
 def _by_litert(kind: str, types: str) -> str:

@@ -264,7 +264,9 @@ void nn_log_softmax_s8(const nn_log_softmax_params_t *params, int32_t rows, int3
 void nn_l2_normalization_s8(int32_t zero_point, int32_t rows, int32_t depth, const int8_t *input,
                             int8_t *output);
 
+#include "nn_detection.h"
 #include "nn_kernels_32.h"
+#include "nn_kernels_f32.h"
 #include "nn_kernels_s16.h"
 #include "nn_recurrent.h"
 

@@ -31,6 +31,10 @@ void nn_max_s16(const nn_loops_t *loops, const int16_t *first, const int16_t *se
 void nn_min_s16(const nn_loops_t *loops, const int16_t *first, const int16_t *second,
                 int16_t *output);
 
+/* As nn_prelu_s8(). */
+void nn_prelu_s16(const nn_prelu_params_t *params, const nn_loops_t *loops, const int16_t *input,
+                  const int8_t *alpha, int16_t *output);
+
 /* As nn_mean_s8(). */
 void nn_mean_s16(const nn_mean_params_t *params, const nn_loops_t *kept, const nn_loops_t *summed,
                  const int16_t *input, int16_t *output);
@@ -47,6 +51,9 @@ typedef struct {
 /* Scales values by one of two factors. */
 void nn_rescale_s16(const nn_rescale_params_t *params, int32_t size, const int16_t *input,
                     int16_t *output);
+
+/* The reciprocal of the root, scaled by `factor`. Returns 1 if a value is negative. */
+int nn_rsqrt_s16(const nn_factor_t *factor, int32_t size, const int16_t *input, int16_t *output);
 
 typedef struct {
     int32_t multiplier; /* scales the input to units of 1/12288, before ... */

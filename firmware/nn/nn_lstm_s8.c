@@ -9,15 +9,7 @@
 
 #include "nn_kernels.h"
 
-#include "nn_fixed.h"
-
-static int32_t saturated(int32_t x) {
-    return nn_clamp(x, INT16_MIN, INT16_MAX);
-}
-
-static int32_t scaled(int32_t x, const nn_factor_t *factor) {
-    return saturated(nn_scale(x, factor->multiplier, factor->shift));
-}
+#include "nn_lstm_cell.h"
 
 /* Adds the weighted sums of `values`, scaled, to the four gates. */
 static void add_sums(const int8_t *values, int32_t count, const int8_t *weights,
@@ -32,24 +24,9 @@ static void add_sums(const int8_t *values, int32_t count, const int8_t *weights,
         sums[3] += (uint32_t)(value * weights[3]);
     }
     for (int i = 0; i < NN_GATES; i++) {
-        gates[i] = (int16_t)saturated(gates[i] + scaled((int32_t)sums[i], &factors[i]));
+        gates[i] =
+            (int16_t)nn_saturated_s16(gates[i] + nn_scaled_s16((int32_t)sums[i], &factors[i]));
     }
-}
-
-/* Updates the cell of a unit, and returns the unit's output. */
-static int8_t output_of(const nn_lstm_params_t *p, const uint16_t *table, int16_t *gates,
-                        int16_t *cell) {
-    static const nn_sigmoid_params_t of_gates = {3, 0};
-    nn_logistic_s16(&of_gates, table, NN_CELL_GATE, gates, gates);
-    nn_tanh_s16(&of_gates, table, 1, gates + NN_CELL_GATE, gates + NN_CELL_GATE);
-    const int32_t kept = scaled(gates[NN_FORGET_GATE] * *cell, &p->forget);
-    const int32_t added = scaled(gates[NN_INPUT_GATE] * gates[NN_CELL_GATE], &p->update);
-    *cell = (int16_t)nn_clamp(kept + added, p->cell_min, p->cell_max);
-    int16_t value;
-    nn_tanh_s16(&p->cell, table, 1, cell, &value);
-    const int32_t product = value * gates[NN_OUTPUT_GATE];
-    const int32_t result = nn_scale(product, p->output.multiplier, p->output.shift);
-    return (int8_t)nn_clamp(result + p->output.offset, INT8_MIN, INT8_MAX);
 }
 
 static void step(const nn_lstm_params_t *p, const nn_lstm_weights_t *weights, const int8_t *input,
@@ -60,7 +37,8 @@ static void step(const nn_lstm_params_t *p, const nn_lstm_weights_t *weights, co
                  weights->input_bias + i * NN_GATES, p->of_input, gates);
         add_sums(hidden, p->units, weights->of_hidden + i * p->units * NN_GATES,
                  weights->hidden_bias + i * NN_GATES, p->of_hidden, gates);
-        output[i] = output_of(p, weights->table, gates, &cell[i]);
+        const int32_t value = nn_lstm_output(p, weights->table, gates, &cell[i]);
+        output[i] = (int8_t)nn_clamp(value, INT8_MIN, INT8_MAX);
     }
 }
 

@@ -36,6 +36,20 @@ void nn_matmul_s8(const nn_matmul_params_t *params, const nn_loops_t *pairs, con
 void nn_matmul_s16(const nn_matmul_params_t *params, const nn_loops_t *pairs, const int16_t *first,
                    const int16_t *second, int16_t *output);
 
+typedef struct {
+    int32_t rows; /* as in nn_matmul_params_t */
+    int32_t columns;
+    int32_t depth;
+    int32_t first_row;
+    int32_t first_depth;
+    int32_t second_column;
+    int32_t second_depth;
+} nn_matmul_f32_params_t;
+
+/* As nn_matmul_s8(), in real numbers and without a bias. */
+void nn_matmul_f32(const nn_matmul_f32_params_t *params, const nn_loops_t *pairs,
+                   const float *first, const float *second, float *output);
+
 /* A window along one axis of an image, in elements; `before` elements of padding come first. */
 typedef struct {
     int32_t input;

@@ -57,12 +57,6 @@ int nn_any_zero_f32(int32_t size, const float *values) {
     return 0;
 }
 
-/* What is not a number stays that. */
-static float clamp(float x, float least, float greatest) {
-    const float lifted = x < least ? least : x;
-    return greatest < lifted ? greatest : lifted;
-}
-
 void nn_pairs_f32(nn_pair_f32_t function, float least, float greatest, const nn_loops_t *loops,
                   const float *first, const float *second, float *output) {
     const int32_t size = loops->size[0], step1 = loops->first[0], step2 = loops->second[0];
@@ -70,7 +64,7 @@ void nn_pairs_f32(nn_pair_f32_t function, float least, float greatest, const nn_
     do {
         const float *a = first + place.first, *b = second + place.second;
         for (int32_t i = 0; i < size; i++, a += step1, b += step2) {
-            *output++ = clamp(function(*a, *b), least, greatest);
+            *output++ = nn_clamp_f32(function(*a, *b), least, greatest);
         }
     } while (nn_next(loops, &place));
 }

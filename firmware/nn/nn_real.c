@@ -54,6 +54,23 @@ float nn_exp(float x) {
     return (float)((small + 1.0) * power_of_2((int32_t)k));
 }
 
+/* The logarithm of 2 in two parts: a multiple of the first, with few bits, is exact. */
+#define LN_2_HIGH 0.6931471803691238
+#define LN_2_LOW 1.9082149292705877e-10
+
+double nn_exp_f64(double x) {
+    if (!(x < 709.78)) {
+        return x != x ? x : (double)NN_INFINITY;
+    }
+    if (x < -700.0) {
+        return 0.0;
+    }
+    const double k = nn_floor_f64(x * LOG2_E + 0.5);
+    const double rest = (x - k * LN_2_HIGH) - k * LN_2_LOW;
+    const double small = rest * small_expm1_over_x(rest);
+    return (small + 1.0) * power_of_2((int32_t)k - 1) * 2.0;
+}
+
 float nn_expm1(float x) {
     if (!(x < 89.0F)) {
         return x != x ? x : NN_INFINITY;

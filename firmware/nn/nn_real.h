@@ -8,11 +8,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A product and a sum must not become one operation with one rounding. */
+/*
+ * A product and a sum must not become one operation with one rounding. Helium's vectors take
+ * numbers below 2^-126 for 0, so loops must stay scalar. (Clang needs options for that.)
+ */
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #else
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-tree-vectorize")
 #endif
 
 #define NN_INFINITY __builtin_inff()
@@ -34,6 +37,12 @@ static inline float nn_from_bits(uint32_t bits) {
 
 static inline float nn_abs(float x) {
     return nn_from_bits(nn_bits(x) & INT32_MAX);
+}
+
+/* What is not a number stays that. */
+static inline float nn_clamp_f32(float x, float least, float greatest) {
+    const float lifted = x < least ? least : x;
+    return greatest < lifted ? greatest : lifted;
 }
 
 /* From 2^23 on, and for what is not a number: there is no fraction. */
@@ -67,6 +76,7 @@ float nn_sqrt(float x);
 
 /* The nearest number, but for about one in a million arguments. */
 float nn_exp(float x);
+double nn_exp_f64(double x); /* has 51 bits */
 float nn_expm1(float x);
 float nn_log(float x);
 float nn_sin(float x);

@@ -139,8 +139,7 @@ void nn_l2_pool_f32(const nn_side_t *height, const nn_side_t *width, int32_t bat
                 for (int32_t channel = 0; channel < depth; channel++) {
                     const float root =
                         root_mean_square(height, width, depth, y, x, input + channel);
-                    const float lifted = root < least ? least : root;
-                    *output++ = greatest < lifted ? greatest : lifted;
+                    *output++ = nn_clamp_f32(root, least, greatest);
                 }
             }
         }

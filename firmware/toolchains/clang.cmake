@@ -27,6 +27,8 @@ string(REGEX MATCH "-O[0-3gsz]" level "${OPTIMIZE}")
 if(level)
     list(APPEND TOOLCHAIN_COMPILE_OPTIONS "SHELL:-Xclang ${level}")
 endif()
+# See firmware/nn/nn_real.h: clang has no pragma for this.
+set(TOOLCHAIN_FLOAT_OPTIONS -fno-vectorize -fno-slp-vectorize)
 # Without -g here, zig strips the ELF. -nostdlib is not used, because it removes compiler-rt, which
 # has memcpy and similar functions. The entry is repeated: zig passes `_start`, which takes
 # precedence over the link script's.

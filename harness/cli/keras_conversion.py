@@ -24,7 +24,7 @@ def is_convertible(path: Path) -> bool:
     return is_keras_model(path) or (is_onnx(path) and find_onnx2tf() is not None)
 
 
-def convert_keras(options: argparse.Namespace, request: DataRequest) -> Converted:
+def convert_keras(options: argparse.Namespace, request: DataRequest, logs: Path) -> Converted:
     """Convert the model that the options name; see `convert_user_model` and `find_python`."""
     progress: Progress = options.progress
     source: Path = options.network
@@ -36,7 +36,7 @@ def convert_keras(options: argparse.Namespace, request: DataRequest) -> Converte
     # Not in the workspace: the environment is the same for all.
     python = find_python(chosen_folder(CACHES) or own_folder(CACHES), progress)
     with progress.step(f"converting {source.name}"):
-        return convert_user_model(source, request, options.calibrate, python, progress)
+        return convert_user_model(source, request, options.calibrate, python, logs, progress)
 
 
 def print_conversion(converted: Converted, metric: Metric, int8: float) -> None:

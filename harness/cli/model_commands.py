@@ -149,7 +149,7 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     request = data_request(options)
     folder = new_folder(options.name or options.network.resolve().stem, workspace)
     if is_convertible(options.network):
-        converted = convert_keras(options, request)
+        converted = convert_keras(options, request, workspace.logs)
         _check_engines(converted.network.graph, workspace)
         return create_folder(folder, converted.network, converted.data, options, converted)
     with options.progress.step(f"reading {options.network.name}"):

@@ -11,6 +11,7 @@ from harness.intake.mlperf_folder import read_folder
 from harness.intake.networks.network_file import Network, read_network
 from harness.intake.wakeword_folder import find_list, read_wakewords
 from harness.intake.write_folder import CreatedModel, UserData, create_model
+from harness.model.float_layers import float_note
 from harness.model.metric import (
     Metric,
     reached,
@@ -19,6 +20,7 @@ from harness.model.metric import (
     shown_quality,
 )
 from harness.model.model_file import METRICS
+from harness.report.network_table import state_note
 from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.workspace import Workspace
@@ -61,6 +63,10 @@ def create_folder(
     print(f"  inputs: {data.preprocessing}")
     for note in data.notes:
         print(f"  {printable(note)}")
+    if network.graph.variables:
+        print(f"  {state_note(network.graph, recordings=recordings is not None)}")
+    if floats := float_note(network.graph):
+        print(f"  note: {floats}")
     print(f"  golden: computed by {created.golden_source}")
     _print_quality(METRICS[data.task], created)
     if converted is not None:

@@ -73,8 +73,9 @@ def refused(
     concerned = [each.operator for each in refusals if each.unknown or each.by_type]
     if not refusals:
         concerned = [*graph.all_operators]
-    of_types = explain(error, graph.source, [_facts(graph, operator) for operator in concerned])
     unknown = sorted({each.operator.kind for each in refusals if each.unknown})
+    facts = [_facts(graph, operator) for operator in concerned]
+    of_types = explain(error, graph.source, facts, unknown)
     if unknown and (of_types or (whole and error.what == whole.what)):
         error.what += f"; and it has operators that the engine lacks: {', '.join(unknown)}"
     return error

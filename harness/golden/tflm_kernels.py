@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.golden import int4_unpacking, tflm_replacements
+from harness.golden import detection_tail, int4_unpacking, tflm_replacements
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -57,7 +57,9 @@ def compute(
                 result.append(interpreter.GetTensor(tensors[position], 0)["tensor_data"])
             else:
                 result.append(interpreter.get_output(position))
-    return [np.stack(values) for values in results]
+    stacked = [np.stack(values) for values in results]
+    detection_tail.clear(graph, tensors or graph.outputs, stacked)
+    return stacked
 
 
 def _interpreter(model: bytes, *, keep: bool) -> Any:

@@ -204,7 +204,8 @@ def _check_quality(
         f"be a quality target{doubts}",
         where=str(user_data.vectors.path),
         remedy="check that the inputs are scaled as in training and that the labels belong to "
-        "them, give more vectors, or state your own --quality-target",
+        "them, give more vectors, or state your own --quality-target. To compare the outputs with "
+        "golden alone, leave out --labels; classes of folders need --task agreement for this",
     )
 
 

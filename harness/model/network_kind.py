@@ -6,10 +6,11 @@ first rule that holds here; without any, the refusal stands for itself.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.errors import InputError
 from harness.model.file_facts import FileFacts, OperatorFacts, facts_of
+from harness.model.file_makers import Cause, made_by
 
 FULL_INTEGER = """convert it to full-integer int8, with these lines:
      converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -22,56 +23,6 @@ FULL_INTEGER = """convert it to full-integer int8, with these lines:
 CUSTOM = (
     "if a compiler for an accelerator made this file, give the file from before. Otherwise replace "
     "the custom operators in the model, and leave converter.allow_custom_ops out"
-)
-
-Cause = tuple[str, str]
-"""What the file is, and what to do."""
-
-_BEFORE = "give the .tflite file from before: the input of "
-
-# Custom operators by the start of their names: what they stand for.
-_MAKERS: Sequence[tuple[str, str, str]] = (
-    (
-        "ethos-u",
-        "is compiled for Arm's Ethos-U NPU by Vela",
-        _BEFORE + "vela, without _vela in its name. It runs here on the Cortex-M's own core",
-    ),
-    (
-        "edgetpu-custom-op",
-        "is compiled for Google's Edge TPU",
-        _BEFORE + "edgetpu_compiler, without _edgetpu in its name",
-    ),
-    (
-        "NeutronGraph",
-        "is compiled for NXP's eIQ Neutron NPU",
-        _BEFORE + "neutron-converter",
-    ),
-    ("XC_", "is compiled for an xcore of XMOS", _BEFORE + "xformer (xmos-ai-tools)"),
-    (
-        "vsi-npu",
-        "is compiled for an NPU of VeriSilicon",
-        _BEFORE + "its compiler, which has no vsi-npu operator",
-    ),
-    (
-        "DISPATCH_OP",
-        "is compiled ahead of time for an NPU by LiteRT",
-        _BEFORE + "the compiler (ai_edge_litert.aot)",
-    ),
-    (
-        "cros-mtk-pre-compile",
-        "is compiled for an NPU of MediaTek",
-        _BEFORE + "its compiler",
-    ),
-    (
-        "Lce",
-        "is a binarized network of Larq",
-        "convert an int8 network instead: the operators of Larq Compute Engine run only there",
-    ),
-    (
-        "Signal",
-        "is a preprocessor of TFLM's signal library, not a network",
-        "give the network that it feeds; `--preprocess` computes its inputs from the samples",
-    ),
 )
 
 _TYPES = {
@@ -95,19 +46,25 @@ _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 _SHOWN = 5
 
 
-def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = ()) -> bool:
+def explain(
+    error: InputError,
+    data: bytes,
+    refused: Sequence[OperatorFacts] = (),
+    unknown: Collection[str] = (),
+) -> bool:
     """Give `error` the true cause, if the network `data` has one.
 
     Returns whether it is the types with which the `refused` layers compute.
 
     `refused` are the layers that an engine refuses; a cause that concerns layers must concern one
-    of them. Without any, the file could not be read.
+    of them. Without any, the file could not be read. `unknown` are the kinds that the engine has
+    for no type.
     """
     try:
         facts = facts_of(data)
     except (struct.error, ValueError, IndexError, TypeError, AttributeError):  # damaged
         return False
-    file, types = _of_file(facts, refused), _computed(facts, refused)
+    file, types = _of_file(facts, refused), _computed(refused, unknown)
     cause = file or types
     if cause is not None:
         error.what, error.remedy = cause
@@ -116,25 +73,13 @@ def explain(error: InputError, data: bytes, refused: Sequence[OperatorFacts] = (
 
 def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
     return (
-        _compiled(facts)
+        made_by(facts)
         or _custom(facts)
         or _stored(facts)
         or _unknown_type(facts)
+        or _masked(refused)
         or (None if refused else _shape(facts))
     )
-
-
-def _compiled(facts: FileFacts) -> Cause | None:
-    """Return which compiler or library has made the file."""
-    for start, what, remedy in _MAKERS:
-        if any(name.startswith(start) for name in facts.custom):
-            return what, remedy
-    if "COMPRESSION_METADATA" in facts.metadata:
-        return (
-            "has weights compressed with tables, which only a TFLM that is built for this reads",
-            "give the .tflite file from before: the input of TFLM's compress.py",
-        )
-    return None
 
 
 def _custom(facts: FileFacts) -> Cause | None:
@@ -198,6 +143,19 @@ def _unknown_type(facts: FileFacts) -> Cause | None:
     return None
 
 
+def _masked(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return whether the `refused` layers share out a mask over the steps of a recurrent layer."""
+    if any(each.kind == "UNPACK" and each.inputs[0].type == "BOOL" for each in refused):
+        return (
+            "applies a mask to its recurrent layers, from Masking or from Embedding with "
+            "mask_zero=True, and TFLM has no operators for masks",
+            "build the model without the mask, load the weights into it, and save it. It then "
+            "computes with the padding, too: put the padding before the data, and look at the "
+            "quality that models add prints. If it is bad, train without the mask",
+        )
+    return None
+
+
 def _shape(facts: FileFacts) -> Cause | None:
     for tensor in facts.inputs:
         if tensor.dynamic:
@@ -212,43 +170,35 @@ def _shape(facts: FileFacts) -> Cause | None:
     return None
 
 
-def _computed(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None:
+def _computed(refused: Sequence[OperatorFacts], unknown: Collection[str]) -> Cause | None:
     """Return with which types the `refused` layers compute, if a converter's option set them."""
     builtin = [each for each in refused if not each.custom]
-    return _floats(builtin, facts.operators) or _legacy(builtin)
+    known = [each for each in builtin if each.kind not in unknown]
+    return _hybrid(builtin) or _floats(known) or _legacy(builtin)
 
 
-def _floats(refused: Sequence[OperatorFacts], all_: Sequence[OperatorFacts]) -> Cause | None:
-    """Return why the `refused` layers, of `all_`, compute with floats."""
+def _hybrid(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return why the `refused` layers compute with floats and int8 weights, or round floats."""
     if any(each.kind == "FAKE_QUANT" for each in refused):
         return (
             "has FAKE_QUANT operators: it was trained to be quantized, but is not",
             FULL_INTEGER,
         )
-    floats = [each.kind for each in refused if _is_float(each)]
     hybrid = [each.kind for each in refused if _is_hybrid(each)]
-    # The converter dequantizes weights for a layer that has no hybrid operator.
-    if floats and any(each.kind == "DEQUANTIZE" and _is_hybrid(each) for each in all_):
-        hybrid = hybrid or floats
     if hybrid:
         return (
             "is quantized with dynamic range: its weights are int8, but these layers compute with "
             f"floats, which TFLM refuses: {_list(hybrid)}",
             FULL_INTEGER,
         )
-    if floats and any(_is_integer(each) for each in all_):
-        return (
-            f"is quantized only in part; these layers compute with floats: {_list(floats)}",
-            "set converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: the "
-            "converter then names the layers that it cannot quantize. Replace them in the model, "
-            "or compute them before or after the network. Or run it with your own TFLM, engine "
-            "tflm: docs/tflm.md",
-        )
+    return None
+
+
+def _floats(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return which of the `refused` layers compute with floats; TFLM does not in them."""
+    floats = [each.kind for each in refused if _is_float(each)]
     if floats:
-        return (
-            f"computes with floats: it is not quantized ({_list(floats)})",
-            f"{FULL_INTEGER}\n     Or run it with your own TFLM, engine tflm: docs/tflm.md",
-        )
+        return f"computes with floats in layers where TFLM does not: {_list(floats)}", FULL_INTEGER
     return None
 
 
@@ -267,8 +217,6 @@ def _legacy(refused: Sequence[OperatorFacts]) -> Cause | None:
 def _is_hybrid(operator: OperatorFacts) -> bool:
     """Return whether weights are quantized, but not what they are multiplied with."""
     quantized = [each for each in operator.inputs if each.constant and each.quantized]
-    if operator.kind == "DEQUANTIZE":
-        return bool(quantized)
     return (
         operator.kind in _HYBRID
         and any(each.type in {"INT8", "UINT8", "INT4"} for each in quantized)
@@ -280,12 +228,6 @@ def _is_float(operator: OperatorFacts) -> bool:
     if operator.kind in _CONVERSIONS:
         return False
     return any(each.type == "FLOAT32" and not each.constant for each in operator.tensors)
-
-
-def _is_integer(operator: OperatorFacts) -> bool:
-    if operator.kind in _CONVERSIONS:
-        return False
-    return any(each.quantized and not each.constant for each in operator.tensors)
 
 
 def _is_legacy(operator: OperatorFacts) -> bool:

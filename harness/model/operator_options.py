@@ -243,6 +243,30 @@ class UnidirectionalSequenceLSTMOptions:
     time_major: bool
 
 
+@dataclass(frozen=True)
+class DetectionOptions:
+    """Options of the custom operator TFLite_Detection_PostProcess."""
+
+    max_detections: int
+    max_classes_per_detection: int
+    detections_per_class: int
+    use_regular_nms: bool
+    nms_score_threshold: float
+    nms_iou_threshold: float
+    num_classes: int
+    y_scale: float
+    x_scale: float
+    h_scale: float
+    w_scale: float
+
+
+@dataclass(frozen=True)
+class CircularBufferOptions:
+    """Options of the custom operator CIRCULAR_BUFFER: it ends all but each `cycles_max`-th run."""
+
+    cycles_max: int
+
+
 Options = (
     Conv2DOptions
     | DepthwiseConv2DOptions
@@ -268,4 +292,6 @@ Options = (
     | VarHandleOptions
     | SVDFOptions
     | UnidirectionalSequenceLSTMOptions
+    | DetectionOptions
+    | CircularBufferOptions
 )

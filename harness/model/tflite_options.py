@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 import tflite
 
 from harness.errors import InputError
+from harness.model.custom_options import CUSTOM_OPTIONS, read_custom_options
 from harness.model.operator_options import (
     Activation,
     AxisOptions,
@@ -119,6 +120,8 @@ def read_options(
 
     `text` decodes a string of the file, `fail` makes an error that names the file.
     """
+    if kind in CUSTOM_OPTIONS:
+        return read_custom_options(table, who, kind, fail)
     options, name = OPTIONS.get(kind), schema_name(kind)
     if options is None or name is None:
         return None

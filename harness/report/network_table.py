@@ -4,9 +4,11 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.engines.engine_support import CORE, EngineSupport
+from harness.model.float_layers import float_note
 from harness.model.graph import Graph, Operator, Tensor
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
+from harness.support.plural import count_of
 
 _CODE_SIZE = (14_000, 7_000)
 """Flash of the firmware without the model's constants, and its error, in bytes.
@@ -26,6 +28,8 @@ def print_network(graph: Graph, size: int, supports: list[EngineSupport], consol
     for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
         lines += [f"  {what:6}  {_tensor(graph.tensors[index])}" for index in indices]
     lines += [f"  state   {_tensor(tensor)}" for tensor in graph.variables]
+    if graph.variables:
+        lines.append(f"  {state_note(graph)}")
     if graph.others:
         names = ", ".join(map(repr, graph.others))
         lines.append(f"  not run, as in TFLM: the subgraphs of other signatures, {names}")
@@ -34,6 +38,26 @@ def print_network(graph: Graph, size: int, supports: list[EngineSupport], consol
     _layers(graph, supports).print_to(console)
     for support in supports:
         print_line(console, _summary(support), "" if support.generated else "red")
+    note = float_note(graph)
+    if note and any(support.generated for support in supports):
+        print_line(console, f"note: {note}")
+
+
+def state_note(graph: Graph, *, recordings: bool = False) -> str:
+    """Return what a user of `graph`, which has a state, must know.
+
+    With `recordings`, its vectors have them.
+    """
+    size = sum(tensor.nbytes for tensor in graph.variables)
+    vectors = (
+        "it is kept within a recording"
+        if recordings
+        else "without recordings (docs/vectors.md), each vector starts from zero"
+    )
+    return (
+        f"keeps a state of {count_of(size, 'byte')} from one inference to the next: {vectors}. An "
+        "application calls nn_reset() before each sequence"
+    )
 
 
 def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:

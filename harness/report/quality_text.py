@@ -105,6 +105,7 @@ def float_notes(records: Iterable[Record]) -> Iterator[str]:
     for (tolerance, difference), names in models.items():
         yield (
             f"float outputs of {', '.join(names)}: may differ from golden by {tolerance} units in "
-            "the last place of the largest value, because C libraries round EXP, TANH and the like "
-            f"differently; the largest difference is {difference}"
+            "the last place of the largest value, because functions such as EXP and TANH, and "
+            "compilers, round otherwise on another computer; the largest difference is "
+            f"{difference}"
         )

@@ -17,8 +17,8 @@ from harness.measure.energy.inference_energy import estimate_energy
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.float_tolerance import (
     TOLERANCE,
-    depends_on_c_library,
     largest_difference,
+    rounds_otherwise,
 )
 from harness.measure.instructions import of_ticks
 from harness.measure.number import Kind, Number
@@ -188,7 +188,8 @@ def _numbers(run: Run) -> dict[str, Number]:
 
 def _float_numbers(run: Run) -> dict[str, Number]:
     """Return how far floats differ from golden, if they are compared with a tolerance."""
-    if run.model.export is not None or not depends_on_c_library(run.network):
+    floats = any(output.dtype == np.float32 for output in run.all_outputs)
+    if run.model.export is not None or not floats or not rounds_otherwise(run.network):
         return {}
     largest = min(largest_difference(run.all_outputs, run.all_golden), 1e9)
     return {

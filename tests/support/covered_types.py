@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import tflite
 
-from tests.support import operators, operators_elementwise, operators_recurrent, operators_state
+from tests.support import (
+    operators,
+    operators_custom,
+    operators_elementwise,
+    operators_recurrent,
+    operators_state,
+)
 from tests.support.graphs import Builder, Pick, from_rng
 
 GRAPHS = 100
@@ -14,6 +20,7 @@ GRAPHS = 100
 
 MAKERS: Mapping[str, Mapping[str, Callable[[Builder, Pick], object]]] = {
     "operators": operators.MAKERS,
+    "custom": operators_custom.MAKERS,
     "recurrent": operators_recurrent.MAKERS,
     "state": operators_state.MAKERS,
     "gelu": operators_elementwise.AGAINST_LITERT,
@@ -55,7 +62,8 @@ def _held(make: Callable[[Builder, Pick], object], seed: int) -> Iterator[tuple[
     make(b, pick)
     for part in (b, *b.parts):
         for kind, inputs, outputs, *_ in part.operators:
-            yield kind, _types(part, kind, inputs, outputs)
+            custom = "" if hasattr(tflite.BuiltinOperator, kind) else "CUSTOM:"
+            yield custom + kind, _types(part, kind, inputs, outputs)
 
 
 def _types(b: Builder, kind: str, inputs: Sequence[int], outputs: Sequence[int]) -> str:
@@ -74,7 +82,7 @@ def _types(b: Builder, kind: str, inputs: Sequence[int], outputs: Sequence[int])
         result = f"{sources[0]} → {result}"
     if kind in _WEIGHTED:
         weights = _NAMES[b.tensors[inputs[1]].dtype]
-        result += f", weights {weights}" if weights != result else ""
         state = {_NAMES[tensor.dtype] for tensor in given if tensor.variable} - {result}
+        result += f", weights {weights}" if weights != result else ""
         result += f", state {state.pop()}" if state else ""
     return result

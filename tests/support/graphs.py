@@ -11,7 +11,7 @@ import tflite
 from harness.model.graph import RESOURCE
 
 Array = np.ndarray[Any, Any]
-NONE, RELU, RELU_N1_TO_1, RELU6, TANH = range(5)
+NONE, RELU, RELU_N1_TO_1, RELU6, TANH, SIGN_BIT = range(6)
 SAME, VALID = 0, 1
 
 TENSOR_TYPES = {
@@ -130,7 +130,10 @@ class Builder:
         options: str | None = None,
         **values: Any,
     ) -> None:
-        """Add an operator; `values` are the fields of its `options` table."""
+        """Add an operator; `values` are the fields of its `options` table.
+
+        A custom operator has no table; its options are the bytes `CustomOptions`.
+        """
         self.operators.append((kind, inputs, outputs, options, values))
 
     # Layers: each adds an operator on tensor `source` and returns its output's index.
@@ -459,6 +462,8 @@ def _operator(b: Any, code: int, operator: _Operator) -> int:
         for name, value in (values | texts).items():
             getattr(tflite, f"{options}Add{name}")(b, value)
         options_at = getattr(tflite, f"{options}End")(b)
+    custom = values.get("CustomOptions") if options is None else None
+    custom_at = None if not custom else b.CreateByteVector(custom)
     inputs_at, outputs_at = _integers(b, inputs), _integers(b, outputs)
     tflite.OperatorStart(b)
     tflite.OperatorAddOpcodeIndex(b, code)
@@ -467,6 +472,8 @@ def _operator(b: Any, code: int, operator: _Operator) -> int:
     if options is not None:
         tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, options))
         tflite.OperatorAddBuiltinOptions(b, options_at)
+    if custom_at is not None:
+        tflite.OperatorAddCustomOptions(b, custom_at)
     return int(tflite.OperatorEnd(b))
 
 

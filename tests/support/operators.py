@@ -7,6 +7,8 @@ import numpy as np
 
 from tests.support import (
     operators_elementwise,
+    operators_float32,
+    operators_float32_layers,
     operators_int4,
     operators_int16,
     operators_move,
@@ -486,6 +488,8 @@ MAKERS: dict[str, Make] = {
     **operators_elementwise.MAKERS,
     **{f"{kind}, int16": make for kind, make in operators_int16.MAKERS.items()},
     **{f"{kind}, int4 weights": make for kind, make in operators_int4.MAKERS.items()},
+    **{f"{kind}, float32": make for kind, make in operators_float32.MAKERS.items()},
+    **{f"{kind}, float32": make for kind, make in operators_float32_layers.MAKERS.items()},
 }
 
 

@@ -6,8 +6,19 @@ from typing import Any
 import numpy as np
 import tflite
 
-from tests.support.graphs import Builder, Pick, extent
-from tests.support.operator_parts import Ends, Make, near, numbers, of_axis, scale, shape
+from tests.support import operators_recurrent
+from tests.support.graphs import Builder, Pick, extent, from_rng
+from tests.support.operator_parts import (
+    Ends,
+    Make,
+    bytes_of,
+    near,
+    numbers,
+    of_axis,
+    scale,
+    shape,
+    zero_point,
+)
 
 
 def wide(b: Builder, sizes: Sequence[int], scale_: float, zero_point: int = 0) -> int:
@@ -241,6 +252,27 @@ def unary(kind: str) -> Make:
     return make
 
 
+def rsqrt(b: Builder, pick: Pick) -> Ends:
+    """The reciprocal root of absolute values; TFLM takes no others."""
+    source = wide(b, (4, 512), scale(pick) / 256)
+    now = wide(b, (4, 512), near(unit(b, source), pick))
+    result = wide(b, (4, 512), near(unit(b, now) ** -0.5 / 256, pick))
+    b.operator("ABS", [source], [now])
+    b.operator("RSQRT", [now], [result])
+    return source, result
+
+
+def prelu(b: Builder, pick: Pick) -> Ends:
+    sizes = shape(pick, 1, 4)
+    slopes = [1 if pick(0, 1) else size for size in sizes]
+    points = [pick(-9000, 9000) if pick(0, 2) == 0 else 0 for _ in range(2)]
+    source = wide(b, sizes, scale(pick) / 256, points[0])
+    alpha = bytes_of(b, slopes, near(0.01, pick), zero_point(pick))
+    result = wide(b, sizes, near(unit(b, source), pick), points[1])
+    b.operator("PRELU", [source, alpha], [result])
+    return source, result
+
+
 def softmax(b: Builder, pick: Pick) -> Ends:
     sizes = [pick(1, 4), pick(1, 4), (pick(1, 12), pick(100, 3000))[pick(0, 4) == 0]]
     # Scales at which several values count.
@@ -349,6 +381,8 @@ MAKERS: dict[str, Make] = {
     "AVERAGE_POOL_2D": pool("AVERAGE_POOL_2D"),
     "MAX_POOL_2D": pool("MAX_POOL_2D"),
     **{kind: unary(kind) for kind in ("ABS", "RELU", "RELU6", "LEAKY_RELU", "LOGISTIC", "TANH")},
+    "PRELU": prelu,
+    "RSQRT": rsqrt,
     "SOFTMAX": softmax,
     "SOFTMAX of int8": softmax_of_int8,
     "MEAN": reduction("MEAN"),
@@ -395,6 +429,8 @@ def every_operator() -> bytes:
         other = constant(b, (1, 1, 6, 1), 1e-4)
         now = on(kind, [now, other], sizes, 1e-4, options=options)
     now = on("MUL", [now, constant(b, (5,), 1e-4)], sizes, 1e-4, options="MulOptions")
+    now = on("PRELU", [now, bytes_of(b, (5,), 0.01, 0)], sizes, 1e-4)
+    now = on("RSQRT", [on("ABS", [now], sizes, 1e-4)], sizes, 1e-3)
     now = on("LEAKY_RELU", [now], sizes, 5e-5, Alpha=0.5, options="LeakyReluOptions")
     window: dict[str, Any] = {"StrideH": 2, "StrideW": 1, "FilterHeight": 2, "FilterWidth": 3}
     window["options"] = "Pool2DOptions"
@@ -428,4 +464,6 @@ def every_operator() -> bytes:
     now = on("SOFTMAX", [now], (1, 12, 7), 1 / 32768, Beta=1.0, options="SoftmaxOptions")
     other = constant(b, (1, 7, 3), 1e-4)
     now = on("BATCH_MATMUL", [now, other], (1, 12, 3), 1e-4, options="BatchMatMulOptions")
+    pick = from_rng(np.random.default_rng(4))
+    now = operators_recurrent.lstm_layer(b, now, 5, pick, time_major=False)
     return b.build([source], [now])

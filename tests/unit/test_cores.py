@@ -28,6 +28,7 @@ from harness.measure.counter import whole_ticks
 from harness.measure.cycles.inference_estimate import infer
 from harness.measure.instructions import instructions
 from harness.model.folder import Model, load_model
+from harness.model.graph import Tensor
 from harness.model.tflite_file import parse
 from harness.results.record import Conversion
 from harness.results.run_record import record_of
@@ -35,9 +36,16 @@ from harness.runs.link_run import Run
 from harness.support import bundled_files
 from harness.target.find_target import find_target
 from harness.target.target_file import Core, Counter, Target
-from tests.support import graphs, operators, operators_int16
+from tests.support import (
+    graphs,
+    operators,
+    operators_custom,
+    operators_float32,
+    operators_float32_layers,
+    operators_int16,
+)
 from tests.support.devices import opened
-from tests.support.graphs import Builder
+from tests.support.graphs import Array, Builder
 from tests.support.hand_made import hand_made
 from tests.support.repository import DESCRIPTION
 
@@ -228,18 +236,29 @@ def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) ->
     ],
 )
 def test_every_kernel_is_right_on_a_core(name: str, toolchain: str, tmp_path: Path) -> None:
-    for folder, chain in (("int8", operators), ("int16", operators_int16)):
+    chains = {
+        "int8": operators,
+        "int16": operators_int16,
+        "float32": operators_float32,
+        "custom": operators_custom,
+        "more float32": operators_float32_layers,
+    }
+    for folder, chain in chains.items():
         (tmp_path / folder).mkdir()
         compare_with_tflm(name, chain.every_operator(), tmp_path / folder, toolchain)
+
+
+@needs_qemu
+@needs_clang
+def test_numbers_below_2_to_minus_126_are_not_0_on_helium(tmp_path: Path) -> None:
+    """Clang would use Helium's vectors, which take them for 0."""
+    compare_with_tflm("qemu-m55", operators_float32.every_operator(), tmp_path, "clang")
 
 
 def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "gcc") -> None:
     """Run a few random inputs on the target `name`, and in TFLM."""
     graph = parse(network, where="network")
-    source = graph.tensors[graph.inputs[0]]
-    limits = np.iinfo(source.dtype)
-    shape = (3, *source.shape)
-    inputs = np.random.default_rng(1).integers(limits.min, limits.max + 1, shape, source.dtype)
+    inputs = random_inputs(graph.tensors[graph.inputs[0]])
     target, model = target_of(name), write_model(root / "network", network)
     image = build(target, model, toolchain, root / "images")
     with opened(target, model, image, root) as dut:
@@ -247,6 +266,16 @@ def compare_with_tflm(name: str, network: bytes, root: Path, toolchain: str = "g
         (wanted,) = oracle.answers(network, [inputs], starts=sequence)
         for ours, expected in zip(inputs, wanted, strict=True):
             assert np.array_equal(dut.infer(ours[0]), expected[0])
+
+
+def random_inputs(source: Tensor) -> Array:
+    """Return three inputs; the floats of the last one are small."""
+    rng, shape = np.random.default_rng(1), (3, *source.shape)
+    if source.dtype == np.float32:
+        sizes = np.array([1, 1e6, 1e-34]).reshape(3, *(1 for _ in source.shape))
+        return np.asarray(rng.normal(0, 1, shape) * sizes, np.float32)
+    limits = np.iinfo(source.dtype)
+    return rng.integers(limits.min, limits.max + 1, shape, source.dtype)
 
 
 # Writes all of `most`, reads it again, and reads the last of `constants`.

@@ -11,11 +11,22 @@ from harness.engines.cmsis_nn.core_features import CoreFeatures, Extension
 from harness.engines.cmsis_nn.layer import Layer
 from harness.engines.cmsis_nn.lifetimes import buffer_names
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.operators import INT16_LOWERINGS, LOWERINGS, find_lowering
+from harness.engines.cmsis_nn.operators import (
+    FLOAT_LOWERINGS,
+    INT16_LOWERINGS,
+    LOWERINGS,
+    find_lowering,
+)
 from harness.engines.refusal import LayerRefusedError
 from harness.model.graph import Graph, Operator
 from harness.model.tflite_file import parse
-from tests.support import operators, operators_int16, operators_recurrent
+from tests.support import (
+    operators,
+    operators_custom,
+    operators_float32,
+    operators_int16,
+    operators_recurrent,
+)
 from tests.support.graphs import Builder, from_rng
 
 # What is wrong with these is an error of the file, before any lowering.
@@ -30,10 +41,11 @@ Ends = tuple[tuple[int, ...], tuple[int, ...]]  # inputs and outputs
 
 
 def models() -> Iterator[bytes]:
-    """Return models that have each operator, and each one of int16 that has a lowering for it."""
+    """Return models that have each operator, and each that has a lowering for int16 or float32."""
     yield operators.every_operator()
     yield operators_int16.every_operator()
-    for family in (operators, operators_recurrent):
+    yield operators_float32.every_operator()
+    for family in (operators, operators_custom, operators_recurrent):
         for kind in family.MAKERS:
             yield family.build(kind, from_rng(np.random.default_rng(0)))
     b = Builder()
@@ -61,8 +73,8 @@ def lower(lowering: Lowering, graph: Graph, operator: Operator, ends: Ends) -> N
 
 
 def test_there_is_an_operator_for_each_lowering(known: Known) -> None:
-    every = {**{f"{kind}, int16": each for kind, each in INT16_LOWERINGS.items()}, **LOWERINGS}
-    left_out = {kind for kind, each in every.items() if each not in known}
+    every = [*LOWERINGS.items(), *INT16_LOWERINGS.items(), *FLOAT_LOWERINGS.items()]
+    left_out = {kind for kind, each in every if each not in known}
     assert left_out <= CHECKED_WITH_THE_FILE
 
 

@@ -20,6 +20,7 @@ from harness.model.tflite_file import parse
 from tests.support import graphs
 from tests.support.engine_host import NN, Host
 from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
+from tests.support.operators_elementwise import TOLERANCES
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "mlperf-tiny"
@@ -342,26 +343,32 @@ CONVERTER = (
 )
 
 
-def test_a_float_model_is_refused(tmp_path: Path) -> None:
-    b = Builder()
-    source = b.tensor((1, 4), dtype=np.float32)
-    message = refused(b.build([source], [source]), tmp_path)
-    assert "computes with floats" in message
-    for line in CONVERTER:
-        assert f"\n     {line}\n" in message
-    assert "full-integer int8" in message
-
-
-@pytest.mark.parametrize("kind", ["float", "dynamic"])
-def test_the_converter_s_other_networks_are_refused_with_the_lines_to_set(
-    kind: str, tmp_path: Path
-) -> None:
-    path = ROOT.parent / "shared" / "cases" / "models" / f"converter_{kind}.tflite"
+def test_a_network_of_dynamic_range_is_refused_with_the_lines_to_set(tmp_path: Path) -> None:
+    path = ROOT.parent / "shared" / "cases" / "models" / "converter_dynamic.tflite"
     if not path.exists():
         pytest.skip("the converter's networks are not here")
     message = refused(path.read_bytes(), tmp_path)
     for line in CONVERTER:
         assert f"\n     {line}\n" in message
+
+
+@pytest.mark.parametrize("name", ["converter_float", "unused_input"])
+def test_the_converter_s_networks_of_floats_equal_tflm(name: str, host: Host) -> None:
+    path = ROOT.parent / "shared" / "cases" / "models" / f"{name}.tflite"
+    if not path.exists():
+        pytest.skip("the converter's networks are not here")
+    host.check_all({name: path.read_bytes()}, TOLERANCES["SOFTMAX float32"])
+
+
+def test_layers_that_stayed_float_between_int8_layers_equal_tflm(host: Host) -> None:
+    b = Builder()
+    source, result = b.activation((1, 4), 0.1, 0), b.activation((1, 3), 0.1, 0)
+    before, after = (b.tensor((1, size), dtype=np.float32) for size in (4, 3))
+    b.operator("DEQUANTIZE", [b.dense(source, 4)], [before], "DequantizeOptions")
+    weights = b.tensor((3, 4), data=b.rng.normal(0, 1, (3, 4)).astype(np.float32))
+    b.operator("FULLY_CONNECTED", [before, weights, -1], [after], "FullyConnectedOptions")
+    b.operator("QUANTIZE", [after], [result], "QuantizeOptions")
+    host.check(b.build([source], [result]))
 
 
 def test_the_page_has_the_converter_s_lines() -> None:
@@ -372,7 +379,9 @@ def test_the_page_has_the_converter_s_lines() -> None:
 def test_a_model_of_uint8_is_refused(tmp_path: Path) -> None:
     b = Builder()
     source = b.tensor((1, 4), dtype=np.uint8, scale=0.1, zero_point=0)
-    assert "has type uint8; int8 and int16" in refused(b.build([source], [source]), tmp_path)
+    assert "has type uint8; int8, int16 and float32" in refused(
+        b.build([source], [source]), tmp_path
+    )
 
 
 def test_an_unknown_operator_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import campaign, operator_parts, operators, operators_int16
+from tests.support import (
+    campaign,
+    constant_sources,
+    operator_parts,
+    operators,
+    operators_custom,
+    operators_float32,
+    operators_float32_layers,
+    operators_int16,
+)
 from tests.support.engine_host import NN, Host
 from tests.support.graphs import Builder
 from tests.support.operators_elementwise import TOLERANCES
@@ -35,11 +44,44 @@ def test_any_graph_that_hypothesis_finds_equals_tflm(
 
 def test_chains_of_all_operators_equal_tflm(host: Host) -> None:
     used = set[str]()
-    for chain in (operators.every_operator(), operators_int16.every_operator()):
-        host.check(chain)
+    families = (
+        operators,
+        operators_int16,
+        operators_custom,
+        operators_float32,
+        operators_float32_layers,
+    )
+    for family in families:
+        host.check(family.every_operator())
         generated = host.directory / str(host.count) / "model.cmake"
         used.update(re.findall(r"nn_\w+\.c", generated.read_text()))
     assert used == {path.name for path in NN.glob("*.c")}
+
+
+def test_a_constant_may_be_the_input_of_any_operator_of_float32(host: Host) -> None:
+    for exact in (True, False):
+        models = {
+            f"{kind}, seed {seed}": constant_sources.build(kind, seed)
+            for kind in constant_sources.KINDS
+            for seed in (0, 1)
+            if (kind not in TOLERANCES) is exact
+        }
+        host.check_all(models, EXACT if exact else (1e-6, 1e-6))
+
+
+def test_constants_may_be_all_that_an_operator_reads(host: Host) -> None:
+    """Weights that a converter stored in int8 for a layer that computes with float32."""
+    b = Builder()
+    source, result = (b.tensor((1, 4, 4, 3), dtype=np.float32) for _ in range(2))
+    weights, real = b.weights((3, 2, 2, 3), None), b.tensor((3, 2, 2, 3), dtype=np.float32)
+    b.operator("DEQUANTIZE", [weights], [real], "DequantizeOptions")
+    one, two = (operator_parts.bytes_of(b, (3,), 0.1, 4) for _ in range(2))
+    total, bias = b.activation((3,), 0.2, 0), b.tensor((3,), dtype=np.float32)
+    b.operator("ADD", [one, two], [total], "AddOptions")
+    b.operator("DEQUANTIZE", [total], [bias], "DequantizeOptions")
+    strides = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+    b.operator("CONV_2D", [source, real, bias], [result], "Conv2DOptions", **strides)
+    host.check(b.build([source], [result]))
 
 
 def test_a_layer_without_a_bias_compiles_where_cmsis_nn_is_not_needed(host: Host) -> None:

@@ -32,7 +32,8 @@ from harness.model.tflite_file import parse
 from harness.support.progress import Progress
 from harness.support.toml_file import load
 from tests.support.desk import Desk, dense, network, save
-from tests.support.graphs import Builder
+from tests.support.graphs import Builder, from_rng
+from tests.support.operators_recurrent import lstm_layer
 from tests.support.wav import wav_bytes
 
 STAND_IN = """#!{python}
@@ -48,6 +49,8 @@ for line in sys.stdin:
         time.sleep(60)
     for name in ("float.tflite", "int8.tflite", "outputs.npz"):
         shutil.copy(os.path.join(here, name), folder)
+    if step == "unroll":
+        shutil.copy(os.path.join(here, "unrolled"), os.path.join(here, "int8.tflite"))
     if os.path.exists(os.path.join(folder, "calibration.npz")):
         shutil.copy(os.path.join(folder, "calibration.npz"), here)
     print(json.dumps(answer), flush=True)
@@ -429,19 +432,59 @@ def test_files_belong_to_the_inputs_in_the_order_of_the_author() -> None:
         ("weights", "No model config", "no network", "model.save"),
         ("size", "its input x has the shape [None, None]", "not fixed", "keras.Input"),
         ("convert", "x\nFlex ops: FlexFFT\nmore", "no operators for FlexFFT", "docs/models.md"),
-        ("convert", "TensorListReserve \x1b[31m", "⟨001B⟩", "unroll=True"),
+        ("convert", "loc(x)\nTensorListReserve", "a recurrent layer as a loop", "unroll=True"),
+        ("convert", "no \x1b[31m idea", "no ⟨001B⟩[31m idea", "docs/models.md"),
     ],
 )
-def test_each_refusal_has_its_own_hint(kind: str, text: str, what: str, remedy: str) -> None:
-    error = refusal(kind, text, Path("net.keras"))
+def test_each_refusal_has_its_own_hint(
+    kind: str, text: str, what: str, remedy: str, tmp_path: Path
+) -> None:
+    error = refusal(kind, text, Path("net.keras"), tmp_path / "log")
     assert what in error.what
     assert remedy in error.remedy
     assert error.where == "net.keras"
 
 
+def test_a_saved_model_with_a_loop_is_refused_in_our_words(tmp_path: Path) -> None:
+    """The converter's own text is kept in a log, printable."""
+    log = tmp_path / "logs" / "convert.log"
+    error = refusal("convert", 'loc(fused["TensorListReserve:\x1b[31m\nmore', tmp_path, log)
+    assert "a recurrent layer as a loop" in error.what
+    assert "loc(fused" not in error.what
+    assert error.what.endswith(f"own text: {log}")
+    assert "a .keras or .h5 file" in error.remedy
+    assert log.read_text() == 'loc(fused["TensorListReserve:\nmore'
+
+
 def test_loops_need_unrolled_layers() -> None:
     error = unsupported(InputError("has 3 subgraphs; one is supported"), Path("net.keras"))
     assert "unroll=True" in error.remedy
+
+
+def recurrent(scale_of_output: float) -> bytes:
+    """Return a network of an LSTM whose output has the scale of its state times this."""
+    b = Builder()
+    source = b.activation((1, 1, 3), 0.02, 0)
+    pick = from_rng(np.random.default_rng(0))
+    result = lstm_layer(b, source, 2, pick, time_major=False)
+    b.tensors[result].scale = [b.tensors[result].scale[0] * scale_of_output]
+    return b.build([source], [b.reshape(result, (1, 2))])
+
+
+def test_an_lstm_with_another_scale_than_its_state_is_unrolled(desk: Desk, answers: Path) -> None:
+    say(answers, "unroll", {})
+    (answers / "int8.tflite").write_bytes(recurrent(1))
+    code, out, err = desk.run(*ADD, "--name", "same")
+    assert code == ExitCode.PASSED, err
+    assert "unrolled" not in out
+    assert not (answers / "unrolled").exists()
+    assert "keeps a state of 6 bytes" in out
+    (answers / "int8.tflite").write_bytes(recurrent(1.5))
+    (answers / "unrolled").write_bytes(dense(3, 2))
+    code, out, err = desk.run(*ADD)
+    assert code == ExitCode.PASSED, err
+    assert "the LSTM layers are unrolled: a layer behind them" in out
+    assert (desk.model("net").path / "model.tflite").read_bytes() == dense(3, 2)
 
 
 def test_the_layers_that_add_most_come_first() -> None:

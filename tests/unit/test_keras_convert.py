@@ -49,6 +49,11 @@ save("lstm.keras", layers.LSTM(3), layers.Dense(2))
 both = layers.Bidirectional(layers.LSTM(3, return_sequences=True))
 other = layers.LSTM(2, activation="sigmoid", return_sequences=True)
 save("recurrent.keras", both, other, layers.GRU(2), layers.Dense(2))
+save("masked.keras", layers.Masking(), layers.LSTM(3), layers.Dense(2))
+save("loop", layers.LSTM(3), layers.Dense(2))
+steps = layers.Input((16, 2))
+ways = layers.LSTM(4)(steps), layers.LSTM(3, go_backwards=True)(steps)
+tf.keras.Model(steps, layers.Dense(2)(layers.Concatenate()(ways))).save("joined.keras")
 for form in ("lambda.keras", "lambda.h5"):
     save(form, layers.Lambda(lambda x: x * 2), layers.Flatten(), layers.Dense(2))
 save("own.keras", Own(), layers.Flatten(), layers.Dense(2))
@@ -110,6 +115,23 @@ def test_an_lstm_is_one_operator_and_its_errors_are_shown(keras: Desk) -> None:
     error = re.search(r"error of the int8 outputs: ([\d.]+)%", out)
     assert error is not None
     assert float(error[1]) < 10
+
+
+def test_lstm_layers_that_are_joined_are_unrolled(keras: Desk) -> None:
+    """The converter gives the outputs of both the scale of the concatenation, not their states."""
+    code, out, err = keras.run("add", "joined.keras", "--inputs", "x.npy", "--calibrate", "c.npy")
+    assert code == ExitCode.PASSED, err
+    assert "the LSTM layers are unrolled" in out
+    assert LSTM not in [each.kind for each in keras.model("joined").graph.all_operators]
+
+
+def test_masks_and_loops_are_refused_with_what_to_do(keras: Desk) -> None:
+    error = keras.refused("add", "masked.keras", *ADD)
+    assert "masked.keras: applies a mask to its recurrent layers" in error
+    code, _, error = keras.run("add", "loop", *ADD)
+    assert code == ExitCode.USAGE
+    assert "it has a recurrent layer as a loop" in error
+    assert "give the Keras model instead" in error
 
 
 def test_other_recurrent_layers_are_unrolled(keras: Desk) -> None:

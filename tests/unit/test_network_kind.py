@@ -53,6 +53,14 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "has weights compressed with tables",
         "compress.py",
     ),
+    "mask": (
+        foreign_file(
+            [Data("BOOL", shape=(1, 2)), Data("BOOL", shape=(1,)), Data("BOOL", shape=(1,))],
+            [Step("UNPACK", (0,), (1, 2), "UnpackOptions")],
+        ),
+        "applies a mask to its recurrent layers",
+        "build the model without the mask",
+    ),
     "flex": (
         foreign_file(
             [FLOAT, FLOAT, FLOAT], [Step("SUM", (0, 0), (1,)), Step("FlexErf", (1,), (2,))]
@@ -105,34 +113,26 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "is quantized with dynamic range: its weights are int8, but these layers compute",
         "converter.representative_dataset",
     ),
-    "dynamic range by DEQUANTIZE": (
-        foreign_file(
-            [FLOAT, WEIGHTS, Data("FLOAT32", shape=(4, 4)), FLOAT],
-            AFTER,
-        ),
-        "is quantized with dynamic range",
-        "converter.representative_dataset",
-    ),
-    "float": (
-        dense(Data("FLOAT32", 64, shape=(4, 4)), FLOAT),
-        "computes with floats: it is not quantized (FULLY_CONNECTED)",
-        "engine tflm",
-    ),
     "float, and an operator that is not there": (
         foreign_file(
-            [FLOAT, FLOAT, FLOAT], [Step("SUM", (0,), (1,)), Step("HASHTABLE", (1,), (2,))]
+            [FLOAT, FLOAT, FLOAT], [Step("RELU", (0,), (1,)), Step("HASHTABLE", (1,), (2,))]
         ),
-        "it has operators that the engine lacks: ",
+        "layer 1 (HASHTABLE, 't2'): the operator is not supported by engine cmsis-nn: TFLM has no",
+        "replace the layer in the model",
+    ),
+    "floats where TFLM takes none": (
+        one("GELU", FLOAT),
+        "computes with floats in layers where TFLM does not: GELU",
         "TFLITE_BUILTINS_INT8",
     ),
-    "partly float": (
+    "partly float, and an operator that is not there": (
         foreign_file([INT8, INT8, FLOAT, FLOAT], [
             Step("RELU", (0,), (1,)),
             Step("DEQUANTIZE", (1,), (2,)),
             Step("RFFT2D", (2,), (3,)),
         ]),
-        "is quantized only in part; these layers compute with floats: RFFT2D",
-        "names the layers that it cannot quantize",
+        "layer 2 (RFFT2D, 't3'): the operator is not supported by engine cmsis-nn: TFLM has no",
+        "replace the layer in the model",
     ),
     "fake quantization": (one("FAKE_QUANT", FLOAT), "has FAKE_QUANT operators", "representative"),
     "uint8": (
@@ -140,7 +140,6 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "is quantized to uint8, as TensorFlow 1 did (FULLY_CONNECTED); TFLM computes with int8",
         "TFLITE_BUILTINS_INT8",
     ),
-    "no operators": (foreign_file([FLOAT], []), "computes with floats: its input", "convert"),
 }  # fmt: skip
 
 
@@ -169,6 +168,50 @@ def test_each_kind_of_file_is_told_its_cause(
     monkeypatch.chdir(tmp_path)
     assert main(["models", "add", "net.tflite", "--random", "3"]) == ExitCode.USAGE
     assert cause in " ".join(capsys.readouterr().err.split())
+
+
+ADVICE = "full-integer int8 would be smaller and faster: docs/models.md"
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        (
+            dense(Data("FLOAT32", 64, shape=(4, 4)), FLOAT),
+            f"note: it computes with float32; {ADVICE}",
+        ),
+        (
+            foreign_file([INT8, WEIGHTS, INT8, FLOAT, Data("FLOAT32", 64, shape=(4, 4)), FLOAT], [
+                *DENSE,
+                Step("DEQUANTIZE", (2,), (3,)),
+                Step("FULLY_CONNECTED", (3, 4), (5,), "FullyConnectedOptions"),
+            ]),
+            f"note: it computes with float32 in 1 of 2 layers; {ADVICE}",
+        ),
+    ],
+    ids=["whole", "in part"],
+)  # fmt: skip
+def test_floats_run_and_int8_is_advised(
+    data: bytes,
+    note: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(data)
+    shown = show(path, capsys)
+    assert note in shown
+    assert " NO" not in shown
+    monkeypatch.chdir(tmp_path)
+    assert main(["models", "add", "net.tflite", "--random", "3"]) == ExitCode.PASSED
+    assert note in " ".join(capsys.readouterr().out.split())
+
+
+def test_integers_need_no_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(dense(WEIGHTS))
+    assert "note:" not in show(path, capsys)
 
 
 def test_all_refused_layers_are_named_with_their_remedies(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tflite
 
-from harness.engines.cmsis_nn.not_supported import NOT_HERE, TFLM_KERNELS, reason
+from harness.engines.cmsis_nn.not_supported import NOT_HERE, TFLM_CUSTOM, TFLM_KERNELS, reason
 from harness.engines.cmsis_nn.operators import LOWERINGS
 from tests.support.interpreters import needs_tflm
 
@@ -32,9 +32,13 @@ def test_a_reason_is_for_a_kernel_of_tflm_that_is_not_here() -> None:
 
 
 def test_a_custom_operator_is_named_as_such() -> None:
-    """TFLM has kernels of some, such as those of its audio preprocessor."""
-    for kind in ("CUSTOM:SignalWindow", "CUSTOM:TFLite_Detection_PostProcess"):
-        assert reason(kind) == "it is a custom operator, and the engine has none"
+    """TFLM has kernels of more, such as those of its audio preprocessor."""
+    for kind in ("CUSTOM:SignalWindow", "CUSTOM:MyOwn"):
+        assert reason(kind).startswith("it is a custom operator, and the engine has none but ")
+
+
+def test_a_custom_operator_that_tflm_has_is_not_among_its_builtin_ones() -> None:
+    assert all(kind.startswith("CUSTOM:") and kind in LOWERINGS for kind in TFLM_CUSTOM)
 
 
 def test_what_tflm_does_not_have_says_so() -> None:

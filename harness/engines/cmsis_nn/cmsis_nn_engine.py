@@ -35,9 +35,9 @@ from harness.support.whole_files import unwritable
 
 # Operators that convert int8 to other types or back.
 _CONVERSIONS = frozenset({"ARG_MAX", "ARG_MIN", "CAST", "DEQUANTIZE", "QUANTIZE"})
-# The engine has these for int8 and int16 alone.
+# The engine has these for int8, int16 and float32 alone.
 _WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-_WITHOUT_SCALE = (np.dtype(np.bool_), np.dtype(np.int32))
+_WITHOUT_SCALE = tuple(np.dtype(name) for name in ("bool", "int32", "float32"))
 
 
 class CmsisNN:
@@ -110,7 +110,7 @@ def _kernel_sums(tree: SourceTree) -> int:
 
 
 def _check_inputs_and_outputs(graph: Graph) -> None:
-    """Check inputs and outputs: int8, int16, or another type that the model converts."""
+    """Check inputs and outputs: int8, int16, float32, or another type that the model converts."""
     kinds = {operator.kind for operator in graph.all_operators}
     converts = bool(kinds & _CONVERSIONS) or not kinds & _WITH_WEIGHTS
     converts = converts and bool(kinds)
@@ -126,14 +126,11 @@ def _check_inputs_and_outputs(graph: Graph) -> None:
         )
     inputs = [(tensor, "input") for tensor in graph.input_tensors]
     for tensor, what in (*inputs, *((tensor, "output") for tensor in graph.output_tensors)):
-        if tensor.dtype.kind == "f" and not converts:
+        if tensor.dtype not in {*QUANTIZED, *_WITHOUT_SCALE} and not converts:
             fail(
-                f"computes with floats: its {what} {tensor.name[:80]!r} has type {tensor.dtype}, "
-                "and no layer quantizes it",
+                f"its {what} has type {tensor.dtype}; int8, int16 and float32 are supported",
                 FULL_INTEGER,
             )
-        if tensor.dtype not in {*QUANTIZED, *_WITHOUT_SCALE} and not converts:
-            fail(f"its {what} has type {tensor.dtype}; int8 and int16 are supported", FULL_INTEGER)
         if tensor.dtype.itemsize > tensor_block.ALIGNMENT:
             fail(
                 f"its {what} {tensor.name[:80]!r} has type {tensor.dtype}, which the link does not "
@@ -174,14 +171,17 @@ def _lower(
             source, output = layer.alias, operator.outputs[0]
             root = roots.get(source)
             shares = root in shared and root is not None and may_share(graph, operator, root)
-            if output in roots or (root is not None and not shares):
+            constant = graph.tensors[source].data is not None
+            if output in roots or constant or (root is not None and not shares):
                 size = graph.tensors[output].nbytes
-                call = Call("memcpy", (addresses[output], addresses[source], str(size)))
+                address = view.address(graph.tensors[source])
+                call = Call("memcpy", (addresses[output], address, str(size)))
                 layer = replace(layer, alias=None, call=call, status=False)
             else:
                 addresses[output] = addresses[source]
                 if root is not None:
                     roots[output] = root
+        layer = view.with_constants(layer)
         layers[operator.index] = replace(layer, macs=layer.macs + _inner_macs(view, layers))
     if refusals:
         return [], sorted(refusals, key=lambda refusal: refusal.operator.index)

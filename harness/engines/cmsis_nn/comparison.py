@@ -72,7 +72,7 @@ def logical_or(view: OperatorView) -> Layer:
 def logical_not(view: OperatorView) -> Layer:
     """Lower LOGICAL_NOT: whether the value equals 0."""
     view.check_arity(1, 1)
-    source, result = view.variable(0, ("bool",))
+    source, result = view.source_and_like(0, ("bool",))
     view.check_result_shape(source.shape)
     zero = Array(view.names.of("zero"), np.zeros(1, np.int8))
     term = Struct("nn_term_t", view.names.of("term"), (input_term(0, _AS_STORED)[1:-1],))

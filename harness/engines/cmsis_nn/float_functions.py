@@ -47,7 +47,7 @@ def float_map(view: OperatorView, name: str) -> Layer:
 
 def float_layer(view: OperatorView, function: str, *arguments: str, kernel: str) -> Layer:
     """Return the layer that calls `function` with `arguments`, the size and the addresses."""
-    source, result = view.variable(0, ("float32",))
+    source, result = view.source_and_like(0, ("float32",))
     view.check_result_shape(source.shape)
     addresses = (view.typed_address(source), view.typed_address(result))
     return Layer(
@@ -62,7 +62,7 @@ def float_layer(view: OperatorView, function: str, *arguments: str, kernel: str)
 
 def rows_layer(view: OperatorView, name: str, *arguments: str) -> Layer:
     """Return the layer that calls `nn_<name>_f32` for all rows of the last axis."""
-    source, result = view.variable(0, ("float32",))
+    source, result = view.source_and_like(0, ("float32",))
     view.check_result_shape(source.shape)
     depth = source.shape[-1]
     addresses = (view.typed_address(source), view.typed_address(result))

@@ -1,12 +1,12 @@
-"""Lowering of UNIDIRECTIONAL_SEQUENCE_LSTM."""
+"""Lowering of UNIDIRECTIONAL_SEQUENCE_LSTM in int8."""
 
 import math
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.engines.cmsis_nn import recurrent
-from harness.engines.cmsis_nn.int16 import tables_s16
+from harness.engines.cmsis_nn.int16 import sums_s16, tables_s16, tensors_s16
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -14,22 +14,20 @@ from harness.engines.cmsis_nn.layer import (
     Struct,
     quantization,
     scale,
-    shape,
     zero_point,
 )
+from harness.engines.cmsis_nn.lstm_tensors import (
+    BIASES,
+    LstmTensors,
+    Types,
+    check_variant,
+)
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.model.graph import Tensor
-from harness.model.operator_options import Activation, UnidirectionalSequenceLSTMOptions
 from harness.model.quantized_multiplier import INT16_MAX, INT16_MIN, Multiplier, multiplier
 
-_INPUTS = 24
-_HIDDEN, _CELL = 18, 19
-# The positions of weights and biases, each in the kernel's order of gates.
-_OF_INPUT, _OF_HIDDEN, _BIASES = (1, 2, 4, 3), (5, 6, 8, 7), (12, 13, 15, 14)
-_GATES = ("input gate", "forget gate", "output gate", "cell gate")
-_VARIANTS = {"a peephole": (9, 10, 11), "a projection": (16, 17), "layer norm": (20, 21, 22, 23)}
-_KERAS = "use a Keras LSTM layer, which is the kind that TFLM computes"
+_KERNELS = frozenset({"nn_lstm_s8.c", "nn_sigmoid_s16.c"})
+_KERNELS_OF_INT16 = frozenset({"nn_lstm_s16.c", "nn_sigmoid_s16.c", "nn_sums.c"})
 
 # The scales of the inputs of logistic and tanh, and of their outputs.
 _GATE_SCALE, _UNIT = 2.0**-12, 2.0**-15
@@ -39,23 +37,27 @@ _LEAST_SHIFT, _MOST_SHIFT = -31, 14
 
 def unidirectional_sequence_lstm(view: OperatorView) -> Layer:
     """Lower UNIDIRECTIONAL_SEQUENCE_LSTM. Source: lstm_eval_common.cc."""
+    check_variant(view)
     lstm = _Lstm(view)
     of = view.names.of
     table = tables_s16.sigmoid()
     arrays = (*lstm.weights("of_input"), *lstm.weights("of_hidden"), table)
     params = Struct("nn_lstm_params_t", of("params"), lstm.fields())
-    constants = Struct("nn_lstm_weights_t", of("weights"), tuple(array.name for array in arrays))
-    tensors = (lstm.source, lstm.hidden, lstm.cell, lstm.result)
-    arguments = (f"&{params.name}", f"&{constants.name}", *map(view.typed_address, tensors))
+    constants = Struct(
+        f"nn_lstm_weights{'_s16' * lstm.wide}_t",
+        of("weights"),
+        tuple(array.name for array in arrays),
+    )
+    arguments = (f"&{params.name}", f"&{constants.name}", *lstm.tensors.addresses())
     return Layer(
         view.operator,
         notes=lstm.notes(),
-        macs=lstm.rows * len(_GATES) * lstm.units * (lstm.inputs + lstm.units),
+        macs=lstm.tensors.macs,
         arrays=arrays,
         structs=(params, constants),
-        call=Call("nn_lstm_s8", arguments),
+        call=Call("nn_lstm_s16" if lstm.wide else "nn_lstm_s8", arguments),
         status=False,
-        kernels=frozenset({"nn_lstm_s8.c", "nn_sigmoid_s16.c"}),
+        kernels=_KERNELS_OF_INT16 if lstm.wide else _KERNELS,
     )
 
 
@@ -68,55 +70,44 @@ class _Part(NamedTuple):
 
 
 class _Lstm:
-    """The checked tensors of the operator, and the parts of its C."""
+    """The quantized tensors of the operator, and the parts of its C.
+
+    Input and output are int8, or int16 if it is `wide`; biases then have 64 bits.
+    """
 
     def __init__(self, view: OperatorView) -> None:
         self.view = view
-        self.options = cast("UnidirectionalSequenceLSTMOptions", view.operator.options)
-        _check_variant(view, self.options)
-        self.source, self.result = view.activation(0), view.result()
-        view.check_rank(self.source, 3, "the input")
-        self.hidden = recurrent.variable(view, _HIDDEN, "hidden state", recurrent.INT8)
-        self.cell = recurrent.variable(view, _CELL, "cell state", recurrent.INT16)
-        first, second, self.inputs = self.source.shape
-        self.batches, self.steps = (second, first) if self.options.time_major else (first, second)
-        self.rows = self.batches * self.steps
-        self.units = self.result.shape[-1]
-        view.check_result_shape((first, second, self.units))
-        recurrent.check_shape(view, self.hidden, "the hidden state", (self.batches, self.units))
-        if self.cell.elements != self.hidden.elements:
-            view.fail(f"the cell state has shape {shape(self.cell)}", CONVERT_AGAIN)
+        self.wide = view.tensor(0).dtype == recurrent.INT16
+        if self.wide:
+            source, result = tensors_s16.activation(view, 0), tensors_s16.result(view)
+        else:
+            source, result = view.activation(0), view.result()
+        types = Types(source.dtype, recurrent.INT16, recurrent.INT8)
+        self.tensors = LstmTensors(view, source, result, types)
+        self.hidden, self.cell = self.tensors.hidden, self.tensors.cell
+        self._bias_type = recurrent.INT64 if self.wide else recurrent.INT32
         biases = [
-            recurrent.bias(view, position, f"bias of the {gate}", self.units)
-            for position, gate in zip(_BIASES, _GATES, strict=True)
+            recurrent.bias(view, position, what, self.tensors.units, self._bias_type)
+            for position, what in BIASES
         ]
         self.parts = {
-            "of_input": _Part(self.source, self._matrices(_OF_INPUT, self.inputs), biases),
-            "of_hidden": _Part(self.hidden, self._matrices(_OF_HIDDEN, self.units), []),
+            "of_input": _Part(self.tensors.source, self.tensors.of_input, biases),
+            "of_hidden": _Part(self.hidden, self.tensors.of_hidden, []),
         }
 
-    def _matrices(self, positions: tuple[int, ...], columns: int) -> list[Tensor]:
-        matrices = []
-        for position, gate in zip(positions, _GATES, strict=True):
-            tensor = recurrent.weights(self.view, position, f"weights of the {gate}")
-            what = f"the weights' tensor of the {gate}"
-            recurrent.check_shape(self.view, tensor, what, (self.units, columns))
-            matrices.append(tensor)
-        return matrices
-
     def weights(self, name: str) -> tuple[Array, Array]:
-        """Return the weights, those of the four gates side by side, and the biases."""
+        """Return the weights, those of the four gates side by side, and the biases.
+
+        In int16, each gate's own are together, as its sums are computed two channels at a time.
+        """
         part = self.parts[name]
-        values = [np.asarray(tensor.data) for tensor in part.weights]
-        own = [tensor.data for tensor in part.biases] or [None] * len(_GATES)
+        own = [tensor.data for tensor in part.biases] or [None] * len(part.weights)
         biases = [
-            recurrent.centred(rows, zero_point(part.weighs), bias)
-            for rows, bias in zip(values, own, strict=True)
+            recurrent.centred(np.asarray(rows.data), zero_point(part.weighs), bias, self._bias_type)
+            for rows, bias in zip(part.weights, own, strict=True)
         ]
-        together = np.stack(values, axis=-1)
-        note = "x".join(map(str, together.shape))
         return (
-            Array(self.view.names.of(name), together, note),
+            self.tensors.together(name, part.weights, axis=1 if self.wide else -1),
             Array(self.view.names.of(f"{name}_bias"), np.stack(biases, axis=-1)),
         )
 
@@ -125,6 +116,8 @@ class _Lstm:
         factors = [
             self._factor(scale(part.weighs) * scale(each) / _GATE_SCALE) for each in part.weights
         ]
+        if self.wide:
+            factors = [sums_s16.wide_factor(self.view, each) for each in factors]
         return f"{{{', '.join(map(recurrent.factor, factors))}}}"
 
     def _factor(self, real: float) -> Multiplier:
@@ -134,17 +127,11 @@ class _Lstm:
 
     def fields(self) -> tuple[str, ...]:
         """Return the initializers of nn_lstm_params_t."""
-        strides = (1, self.batches) if self.options.time_major else (self.steps, 1)
         cell = scale(self.cell)
         result = self._factor(_UNIT * _UNIT / scale(self.hidden))
         least, greatest = self._bounds_of_cell()
         return (
-            f".batches = {self.batches}",
-            f".steps = {self.steps}",
-            f".batch_stride = {strides[0]}",
-            f".step_stride = {strides[1]}",
-            f".inputs = {self.inputs}",
-            f".units = {self.units}",
+            *self.tensors.fields(),
             f".of_input = {self._factors('of_input')}",
             f".of_hidden = {self._factors('of_hidden')}",
             f".forget = {recurrent.factor(self._factor(_UNIT * cell / cell))}",
@@ -157,7 +144,7 @@ class _Lstm:
 
     def _bounds_of_cell(self) -> tuple[int, int]:
         """Return the bounds of a cell. Source: lstm_eval_common.cc, CreateLstmCellStateInfo."""
-        clip = self.options.cell_clip
+        clip = self.tensors.options.cell_clip
         if not clip > 0:
             return INT16_MIN, INT16_MAX
         most = int(min(clip / scale(self.cell), INT16_MAX))
@@ -178,23 +165,8 @@ class _Lstm:
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the C should know."""
         return (
-            f"{shape(self.source)} -> {shape(self.result)}, "
-            f"{self.steps} steps, {self.units} units" + ", time first" * self.options.time_major,
-            f"input {quantization(self.source)}",
+            self.tensors.note(),
+            f"input {quantization(self.tensors.source)}",
             f"output {quantization(self.hidden)}",
             f"cell {quantization(self.cell)}",
         )
-
-
-def _check_variant(view: OperatorView, options: UnidirectionalSequenceLSTMOptions) -> None:
-    """Check that it is the kind of LSTM that TFLM computes. Source: lstm_eval.cc, LstmTensors."""
-    view.check_arity(_INPUTS, _INPUTS)
-    inputs = view.operator.inputs
-    for what, positions in _VARIANTS.items():
-        if any(inputs[position] >= 0 for position in positions):
-            view.fail(f"has {what}, which TFLM does not compute", _KERAS)
-    if inputs[1] < 0 or inputs[5] < 0:
-        view.fail("has no input gate (CIFG), which TFLM does not compute", _KERAS)
-    if options.fused_activation_function is not Activation.TANH:
-        name = options.fused_activation_function.name
-        view.fail(f"has the activation {name}; TFLM computes TANH", _KERAS)

@@ -18,7 +18,8 @@ from harness.model.operator_options import GeluOptions
 from harness.model.quantized_multiplier import INT8_MAX, INT8_MIN, Multiplier
 
 _F = np.float32
-_RSQRT_BITS = 20  # of the fraction of 1 / sqrt
+RSQRT_BITS = 20
+"""Bits of the fraction of 1 / sqrt."""
 
 
 @also_float("abs")
@@ -90,7 +91,7 @@ def rsqrt(view: OperatorView) -> Layer:
     """
     source, result = table_operands(view)
     factor = factor_of(view, 1.0 / (math.sqrt(scale(source)) * scale(result)))
-    last = Multiplier(factor.value, factor.shift - _RSQRT_BITS)
+    last = Multiplier(factor.value, factor.shift - RSQRT_BITS)
     if last.shift < fixed.LEAST_SHIFT:
         view.fail("the scales of input and output are too far apart")
 
@@ -99,7 +100,7 @@ def rsqrt(view: OperatorView) -> Layer:
         if centred <= 0:
             return INT8_MAX
         inverse = fixed.inverse_sqrt(centred)
-        data = fixed.scale(1, Multiplier(inverse.value, inverse.shift + _RSQRT_BITS))
+        data = fixed.scale(1, Multiplier(inverse.value, inverse.shift + RSQRT_BITS))
         return fixed.clamp(fixed.scale(data, last) + zero_point(result), INT8_MIN, INT8_MAX)
 
     layer = table_layer(view, source, result, entry)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -41,6 +41,28 @@ def batch_matmul(view: OperatorView) -> Layer:
     options = cast("BatchMatMulOptions", view.operator.options)
     first = view.check_type(view.check_dimensions(0), "input 0", ("int8", "int16"))
     second = view.check_type(view.check_dimensions(1), "input 1", (str(first.dtype),))
+    matrices = matrices_of(view, options, first, second)
+    return _layer(
+        view,
+        matrices.sizes,
+        (INT8_MIN, INT8_MAX) if first.dtype == np.int8 else (INT16_MIN, INT16_MAX),
+        pairs=matrices.pairs,
+        count=matrices.number,
+    )
+
+
+class Matrices(NamedTuple):
+    """Rows, columns, depth and steps of the matrices, the loops over their pairs, their number."""
+
+    sizes: tuple[int, ...]
+    pairs: Struct
+    number: int
+
+
+def matrices_of(
+    view: OperatorView, options: BatchMatMulOptions, first: Tensor, second: Tensor
+) -> Matrices:
+    """Return the matrices of BATCH_MATMUL, checked against each other and the output."""
     rows, depth = _matrix(first, transposed=options.adj_x)
     second_depth, columns = _matrix(second, transposed=options.adj_y)
     if depth[0] != second_depth[0]:
@@ -48,13 +70,7 @@ def batch_matmul(view: OperatorView) -> Layer:
     pairs, batch = _pairs(view, first, second)
     view.check_result_shape((*batch, rows[0], columns[0]))
     steps = (rows[1], depth[1], columns[1], second_depth[1])
-    return _layer(
-        view,
-        (rows[0], columns[0], depth[0], *steps),
-        (INT8_MIN, INT8_MAX) if first.dtype == np.int8 else (INT16_MIN, INT16_MAX),
-        pairs=pairs,
-        count=math.prod(batch),
-    )
+    return Matrices((rows[0], columns[0], depth[0], *steps), pairs, math.prod(batch))
 
 
 def dense(view: OperatorView, clamp: tuple[int, int]) -> Layer:

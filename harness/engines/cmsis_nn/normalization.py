@@ -74,7 +74,7 @@ def l2_pool_2d(view: OperatorView) -> Layer:
     """Lower L2_POOL_2D of float32. Source: l2_pool_2d.cc."""
     view.check_arity(1, 1)
     options = cast("Pool2DOptions", view.operator.options)
-    source, result = view.variable(0, ("float32",))
+    source, result = view.source_and_like(0, ("float32",))
     view.check_rank(source, 4, "the input")
     view.check_rank(result, 4, "the output")
     windows = (options.filter_height, options.filter_width)
@@ -115,7 +115,7 @@ def l2_pool_2d(view: OperatorView) -> Layer:
 
 def _rows(view: OperatorView) -> tuple[Tensor, Tensor]:
     view.check_arity(1, 1)
-    source, result = view.variable(0, _TYPES)
+    source, result = view.source_and_like(0, _TYPES)
     view.check_result_shape(source.shape)
     if not source.shape:
         view.fail("the input is a scalar", "convert the model again")

@@ -108,30 +108,20 @@ TFLM_KERNELS = frozenset(
 )
 """The builtin operators that the package `tflite-micro` has kernels for."""
 
+TFLM_CUSTOM = frozenset({"CUSTOM:CIRCULAR_BUFFER", "CUSTOM:TFLite_Detection_PostProcess"})
+"""The custom operators that the package has kernels for, and the engine, too."""
+
 NOT_HERE: Mapping[str, str] = {
     "BROADCAST_ARGS": "it computes a shape, and TFLM's BROADCAST_TO takes only constant shapes",
 }
 """Kernels of TFLM that the engine lacks, with the reason."""
 
-FLOAT_LAYERS = (
-    "AVERAGE_POOL_2D",
-    "BATCH_MATMUL",
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "FULLY_CONNECTED",
-    "MAX_POOL_2D",
-    "RESIZE_BILINEAR",
-    "SVDF",
-    "TRANSPOSE_CONV",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-)
-"""Kernels of TFLM that the engine lacks for float32: the layers of float networks."""
-
 
 def reason(kind: str) -> str:
     """Return why the engine does not have the operator `kind`."""
     if kind.startswith("CUSTOM:"):
-        return "it is a custom operator, and the engine has none"
+        known = ", ".join(sorted(kind.removeprefix("CUSTOM:") for kind in TFLM_CUSTOM))
+        return f"it is a custom operator, and the engine has none but {known}"
     if kind not in TFLM_KERNELS:
         return f"TFLM has no kernel for {kind}"
     return NOT_HERE.get(kind, "only TFLM has it")

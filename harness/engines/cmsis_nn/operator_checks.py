@@ -72,15 +72,9 @@ class OperatorChecks:
             self.fail(f"input {position} is a constant", "fold constants when converting")
         return self.check_int8(tensor, f"input {position}")
 
-    def variable(self, position: int, types: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return input `position`, not constant and of one of `types`, and the output of its type.
-
-        `types` are those that TFLM takes.
-        """
-        source = self.tensor(position)
-        if source.data is not None:
-            self.fail(f"input {position} is a constant", "fold constants when converting")
-        self.check_type(source, f"input {position}", types)
+    def source_and_like(self, position: int, types: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return input `position`, of one of `types`, which TFLM takes, and the output like it."""
+        source = self.check_type(self.tensor(position), f"input {position}", types)
         result = self.graph.tensors[self.operator.outputs[0]]
         return source, self.check_alike(result, "the output", source)
 
@@ -168,8 +162,9 @@ class OperatorChecks:
     def check_stored(self, tensor: Tensor, what: str, types: Sequence[str]) -> Tensor:
         """Check that `tensor` is not empty, and has one of the `types` that TFLM takes here."""
         name, kind, known = str(tensor.dtype), self.operator.kind, ", ".join(types)
-        if name in ONLY_IN_TFLM.get(kind, ()):
-            self.fail_type(f"{what} has type {name}, for which only TFLM has {kind}; use {known}")
+        why = ONLY_IN_TFLM.get(kind, {}).get(name)
+        if why:
+            self.fail_type(f"{what} has type {name}: {why}; use {known}")
         if name not in types:
             self.fail_type(f"{what} has type {name}; TFLM's {kind} takes {known}")
         if tensor.elements == 0:

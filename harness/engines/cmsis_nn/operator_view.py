@@ -1,12 +1,13 @@
 """A checked view of one operator, the input of each lowering."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from harness.engines.cmsis_nn.core_features import CoreFeatures
-from harness.engines.cmsis_nn.layer import Array, Names, c_type, scale, shape, zero_point
+from harness.engines.cmsis_nn.layer import Array, Layer, Names, c_type, scale, shape, zero_point
 from harness.engines.cmsis_nn.operator_checks import OperatorChecks
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, QUANTIZE_AGAIN
 from harness.model.graph import Graph, Operator, Tensor
@@ -37,16 +38,28 @@ class OperatorView(OperatorChecks):
         self.core = core
         self.names = Names(operator.index)
         self._addresses = addresses
+        self._constants: dict[int, Array] = {}
 
     def address(self, tensor: Tensor) -> str:
-        """Return the C expression for the address of an activation."""
-        return self._addresses[tensor.index]
+        """Return the C expression for the address of an activation, or of a constant like one."""
+        if tensor.data is None:
+            return self._addresses[tensor.index]
+        name = self.names.of(f"value_{tensor.index}")
+        return self._constants.setdefault(
+            tensor.index, Array(name, tensor.data, shape(tensor))
+        ).name
 
     def typed_address(self, tensor: Tensor) -> str:
-        """Return the C expression for the address of an activation, as a pointer to its type."""
+        """Return `address` as a pointer to the tensor's type."""
         ctype = c_type(tensor.dtype)
         address = self.address(tensor)
-        return address if ctype == "int8_t" else f"({ctype} *)({address})"
+        is_typed = tensor.data is not None or ctype == "int8_t"
+        return address if is_typed else f"({ctype} *)({address})"
+
+    def with_constants(self, layer: Layer) -> Layer:
+        """Return `layer` with the constants whose addresses it has; no output overwrites them."""
+        free = tuple(i for i in layer.in_place if self.graph.tensors[i].data is None)
+        return replace(layer, arrays=(*layer.arrays, *self._constants.values()), in_place=free)
 
     def operand(self, position: int) -> tuple[str, tuple[Array, ...]]:
         """Return the C expression for input `position`, and its constant, if it is one."""

@@ -6,11 +6,13 @@ from typing import NoReturn
 import numpy as np
 
 from harness.engines.cmsis_nn import (
+    circular_buffer,
     comparison,
     concat_split,
     convolution,
     data_movement,
     dense,
+    detection,
     elementwise,
     gather,
     lookup_tables,
@@ -32,6 +34,14 @@ from harness.engines.cmsis_nn import (
     svdf,
     transpose_conv,
     variables,
+)
+from harness.engines.cmsis_nn.float32 import (
+    convolution_f32,
+    matmul_f32,
+    recurrent_f32,
+    resize_f32,
+    transpose_conv_f32,
+    window_f32,
 )
 from harness.engines.cmsis_nn.float_functions import float_only
 from harness.engines.cmsis_nn.int16 import (
@@ -65,6 +75,8 @@ LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "CONCATENATION": concat_split.concatenation,
     "CONV_2D": convolution.conv_2d,
     "COS": float_only("cos"),
+    "CUSTOM:CIRCULAR_BUFFER": circular_buffer.circular_buffer,
+    "CUSTOM:TFLite_Detection_PostProcess": detection.detection_post_process,
     "CUMSUM": sums.cumsum,
     "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
     "DEPTH_TO_SPACE": space_depth.depth_to_space,
@@ -168,14 +180,30 @@ INT16_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
     "MAX_POOL_2D": window_s16.max_pool_2d,
     "MINIMUM": pairs_s16.minimum,
     "MUL": pairs_s16.mul,
+    "PRELU": activations_s16.prelu,
     "QUANTIZE": types_s16.quantize,
     "RELU": activations_s16.relu,
     "RELU6": activations_s16.relu6,
+    "RSQRT": activations_s16.rsqrt,
     "SOFTMAX": activations_s16.softmax,
     "SQUARED_DIFFERENCE": pairs_s16.squared_difference,
     "SUB": pairs_s16.sub,
     "TANH": activations_s16.tanh,
     "TRANSPOSE_CONV": convolution_s16.transpose_conv,
+}
+
+# Operators with a lowering of their own for float32. The others tell the types apart themselves.
+FLOAT_LOWERINGS: Mapping[str, Callable[[OperatorView], Layer]] = {
+    "AVERAGE_POOL_2D": window_f32.average_pool_2d,
+    "BATCH_MATMUL": matmul_f32.batch_matmul,
+    "CONV_2D": convolution_f32.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution_f32.depthwise_conv_2d,
+    "FULLY_CONNECTED": convolution_f32.fully_connected,
+    "MAX_POOL_2D": window_f32.max_pool_2d,
+    "RESIZE_BILINEAR": resize_f32.resize_bilinear,
+    "SVDF": recurrent_f32.svdf,
+    "TRANSPOSE_CONV": transpose_conv_f32.transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent_f32.unidirectional_sequence_lstm,
 }
 
 
@@ -187,10 +215,10 @@ def find_lowering(graph: Graph, operator: Operator) -> Callable[[OperatorView], 
     tensors = [
         graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0
     ]
-    if operator.kind in INT16_LOWERINGS and any(
-        tensor.data is None and tensor.dtype == np.int16 for tensor in tensors
-    ):
-        return INT16_LOWERINGS[operator.kind]
+    computed = {tensor.dtype for tensor in tensors if tensor.data is None}
+    for dtype, lowerings in ((np.int16, INT16_LOWERINGS), (np.float32, FLOAT_LOWERINGS)):
+        if operator.kind in lowerings and np.dtype(dtype) in computed:
+            return lowerings[operator.kind]
     return LOWERINGS.get(operator.kind, unsupported)
 
 
@@ -201,8 +229,6 @@ def unsupported(view: OperatorView) -> NoReturn:
     remedy = REPLACE if kind in TFLM_KERNELS else REPLACE_ONLY
     if kind == "SHAPE":
         remedy = "fix the batch to 1 before converting: Input(batch_shape=(1, ...))"
-    elif kind == "CUSTOM:TFLite_Detection_PostProcess":
-        remedy = "convert the detector without its post-processing, and do it in C"
     elif kind.startswith("CUSTOM:"):
         remedy = CUSTOM
     raise LayerRefusedError(view.graph, view.operator, why, remedy, unknown=True)

@@ -113,8 +113,6 @@ def operands(view: OperatorView, types: Sequence[str], result: str = "") -> Oper
         view.check_type(output, "the output", [result])
     else:
         view.check_alike(output, "the output", first)
-    if first.data is not None and second.data is not None:
-        view.fail("both inputs are constant", "fold constants when converting")
     return Operands(view, first, second, output, pair_loops(view, first, second, output))
 
 

@@ -17,6 +17,7 @@ from harness.engines.cmsis_nn.lookup_tables import table_layer
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.pairs import result_term
 from harness.model.graph import Tensor
+from harness.model.network_kind import FULL_INTEGER
 from harness.model.quantized_multiplier import multiplier
 
 # Conversions that TFLM supports: from, to.
@@ -60,6 +61,12 @@ def dequantize(view: OperatorView) -> Layer:
         view.fail_type(
             f"the input has type {source.dtype}; TFLM's DEQUANTIZE takes {', '.join(_DEQUANTIZED)}"
         )
+    if source.data is not None and source.scale is not None and source.scale.size > 1:
+        view.fail(
+            f"its constant has {source.scale.size} scales, and TFLM's DEQUANTIZE takes one. So "
+            "TFLM would compute with wrong weights",
+            FULL_INTEGER,
+        )
     view.check_quantized(source, "the input")
     if result.dtype != np.float32:
         view.fail_type(f"the output has type {result.dtype}; float32 is supported")
@@ -69,8 +76,6 @@ def dequantize(view: OperatorView) -> Layer:
 def _input_and_output(view: OperatorView) -> tuple[Tensor, Tensor]:
     view.check_arity(1, 1)
     source = view.tensor(0)
-    if source.data is not None:
-        view.fail("input 0 is a constant", "fold constants when converting")
     if source.elements == 0:
         view.fail("input 0 is empty")
     return source, view.check_result_shape(source.shape)

@@ -78,7 +78,7 @@ _KERNELS_F32 = frozenset({f"{_SUMS_F32}.c", REAL_FUNCTIONS})
 def _reduction(view: OperatorView, types: Sequence[str] = ("int8", "float32")) -> _Reduction:
     """Check an operator that reduces axes; the output may keep them with size 1 or omit them."""
     view.check_arity(2, 2)
-    source, result = view.variable(0, types)
+    source, result = view.source_and_like(0, types)
     rank = len(source.shape)
     axes = {view.normalized_axis(axis, rank) for axis in view.constant_integers(1, "the axes")}
     _check_shape(view, source, result, axes)
@@ -170,10 +170,7 @@ def arg_min(view: OperatorView) -> Layer:
 def _arg_extreme(view: OperatorView, sign: int) -> Layer:
     """Return the layer for the index, int32, of the greatest (`sign` 1) or least (-1) value."""
     view.check_arity(2, 2)
-    source = view.tensor(0)
-    if source.data is not None:
-        view.fail("input 0 is a constant", "fold constants when converting")
-    view.check_type(source, "input 0", ("int8", "float32"))
+    source = view.check_type(view.tensor(0), "input 0", ("int8", "float32"))
     axes = view.constant_integers(1, "the axis")
     if len(axes) != 1 or not source.shape:
         view.fail(f"{len(axes)} axes of {shape(source)}; one is supported", CONVERT_AGAIN)

@@ -17,7 +17,7 @@ MAX_SIDE = 65535  # pixels of a resized image; the kernel counts rows in uint16_
 def resize_nearest_neighbor(view: OperatorView) -> Layer:
     """Lower RESIZE_NEAREST_NEIGHBOR; tables hold each pixel's source position."""
     options = cast("ResizeOptions", view.operator.options)
-    source, result = _image(view)
+    source, result = image(view)
     of = view.names.of
     rows, columns = (
         Array(of(part), np.array(_nearest(source.shape[i], result.shape[i], options), np.uint16))
@@ -41,15 +41,8 @@ def resize_bilinear(view: OperatorView) -> Layer:
     Source: TFLM tensorflow/lite/kernels/internal/reference/resize_bilinear.h,
     ResizeBilinearInteger.
     """
-    options = cast("ResizeOptions", view.operator.options)
-    if options.align_corners and options.half_pixel_centers:
-        view.fail(
-            "it aligns corners and uses half pixel centers, which TFLM rejects",
-            "choose one of them",
-        )
-    source, result = _image(view)
-    if source.dtype.name != "int8":
-        view.fail_type(f"input 0 has type {source.dtype}; int8 is supported")
+    options = bilinear_options(view)
+    source, result = image(view)
     sides = [_side(view, source.shape[i], result.shape[i]) for i in (1, 2)]
     params = Struct(
         "nn_resize_bilinear_params_t",
@@ -64,7 +57,18 @@ def resize_bilinear(view: OperatorView) -> Layer:
     return _layer(view, "nn_resize_bilinear_s8", (f"&{params.name}",), (), (params,))
 
 
-def _image(view: OperatorView) -> tuple[Tensor, Tensor]:
+def bilinear_options(view: OperatorView) -> ResizeOptions:
+    """Return the options of RESIZE_BILINEAR, checked."""
+    options = cast("ResizeOptions", view.operator.options)
+    if options.align_corners and options.half_pixel_centers:
+        view.fail(
+            "it aligns corners and uses half pixel centers, which TFLM rejects",
+            "choose one of them",
+        )
+    return options
+
+
+def image(view: OperatorView) -> tuple[Tensor, Tensor]:
     """Return the input and output, checked."""
     view.check_arity(2, 2)
     source, result = view.source_and_result(0)

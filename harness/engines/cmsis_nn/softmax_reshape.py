@@ -52,7 +52,7 @@ def softmax(view: OperatorView) -> Layer:
     """Lower SOFTMAX over the last axis, of int8 or float32."""
     view.check_arity(1, 1)
     options = cast("SoftmaxOptions", view.operator.options)
-    source, result = view.variable(0, ("int8", "float32"))
+    source, result = view.source_and_like(0, ("int8", "float32"))
     if not source.shape or source.shape != result.shape:
         view.fail(f"shapes {shape(source)} and {shape(result)} must be the same")
     if source.dtype == np.float32:

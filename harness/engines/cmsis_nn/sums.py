@@ -71,7 +71,7 @@ def cumsum(view: OperatorView) -> Layer:
     """Lower CUMSUM along a constant axis. Source: cumsum.cc."""
     view.check_arity(2, 2)
     options = cast("CumsumOptions", view.operator.options)
-    source, result = view.variable(0, _TYPES)
+    source, result = view.source_and_like(0, _TYPES)
     view.check_result_shape(source.shape)
     axes = view.constant_integers(1, "the axis")
     if len(axes) != 1 or not source.shape:

@@ -1,6 +1,6 @@
-"""Lowering of SVDF: filters of the input, and filters of what those gave before."""
+"""Lowering of SVDF in int8: filters of the input, and filters of what those gave before."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -28,19 +28,12 @@ _MAX_DIFFERENCE = 1e-5  # of the scales of bias and sums
 def svdf(view: OperatorView) -> Layer:
     """Lower SVDF. Source: svdf_common.cc. As in TFLM, a fused activation does nothing in int8."""
     view.check_arity(5, 5)
-    rank = cast("SVDFOptions", view.operator.options).rank
     source, result = view.activation(0), view.result()
-    view.check_rank(source, 2, "the input")
     filters = recurrent.weights(view, 1, "filters")
     over_time = recurrent.weights(view, 2, "weights over time", (recurrent.INT8, recurrent.INT16))
     kept = recurrent.variable(view, 4, "state", over_time.dtype)
-    (batches, inputs), (count, memory) = source.shape, over_time.shape
-    if rank < 1 or count % rank:
-        view.fail(f"has {count} filters of rank {rank}", CONVERT_AGAIN)
-    units = count // rank
-    recurrent.check_shape(view, filters, "the filters", (count, inputs))
-    recurrent.check_shape(view, kept, "the state", (batches, count * memory))
-    view.check_result_shape((batches, units))
+    sizes = sizes_of(view, source, filters, over_time, kept)
+    units = sizes.units
     bias = recurrent.bias(view, 3, "bias", units)
     _check_bias_scale(view, bias, scale(kept) * scale(over_time))
     to_state = multiplier(scale(source) * scale(filters) / scale(kept))
@@ -56,11 +49,7 @@ def svdf(view: OperatorView) -> Layer:
         Array(of("bias"), total),
     )
     fields = (
-        f".batches = {batches}",
-        f".inputs = {inputs}",
-        f".units = {units}",
-        f".rank = {rank}",
-        f".memory = {memory}",
+        *sizes.fields(),
         f".type = {_TYPES[over_time.dtype]}",
         f".state = {recurrent.factor(to_state)}",
         f".state_offset = {zero_point(kept)}",
@@ -81,13 +70,48 @@ def svdf(view: OperatorView) -> Layer:
             f"output {quantization(result)}",
             f"state {shape(kept)} {kept.dtype}, {quantization(kept)}",
         ),
-        macs=batches * count * (inputs + memory),
+        macs=sizes.macs,
         arrays=arrays,
         structs=(params,),
         call=Call("nn_svdf_s8", (f"&{params.name}", *addresses)),
         status=False,
         kernels=frozenset({"nn_svdf_s8.c"}),
     )
+
+
+class Sizes(NamedTuple):
+    """The sizes of the layer: each of its units has `rank` filters, which keep `memory` values."""
+
+    batches: int
+    inputs: int
+    units: int
+    rank: int
+    memory: int
+
+    def fields(self) -> tuple[str, ...]:
+        """Return the first fields of the kernels' parameters."""
+        return tuple(f".{name} = {value}" for name, value in self._asdict().items())
+
+    @property
+    def macs(self) -> int:
+        """Products of all filters."""
+        return self.batches * self.units * self.rank * (self.inputs + self.memory)
+
+
+def sizes_of(
+    view: OperatorView, source: Tensor, filters: Tensor, over_time: Tensor, kept: Tensor
+) -> Sizes:
+    """Return the sizes, and check that the tensors have them."""
+    view.check_rank(source, 2, "the input")
+    rank = cast("SVDFOptions", view.operator.options).rank
+    (batches, inputs), (count, memory) = source.shape, over_time.shape
+    if rank < 1 or count % rank:
+        view.fail(f"has {count} filters of rank {rank}", CONVERT_AGAIN)
+    units = count // rank
+    recurrent.check_shape(view, filters, "the filters", (count, inputs))
+    recurrent.check_shape(view, kept, "the state", (batches, count * memory))
+    view.check_result_shape((batches, units))
+    return Sizes(batches, inputs, units, rank, memory)
 
 
 def _check_bias_scale(view: OperatorView, bias: Tensor, sums: float) -> None:

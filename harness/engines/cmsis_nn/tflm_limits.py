@@ -41,12 +41,15 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "ZEROS_LIKE": ("int8", "int32", "int64", "float32"),
 }
 
-ONLY_IN_TFLM: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("EQUAL", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), ("int64",)),
-    "GREATER": ("int16", "int64"),
-    "PRELU": ("int16",),
+_COMPARED = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")
+_NO_INT64 = "no layer that runs here makes int64, and the link carries none"
+_UNSET = "TFLM's kernel does not set its scales, so the result is false whatever the values"
+
+ONLY_IN_TFLM: Mapping[str, Mapping[str, str]] = {
+    **{kind: {"int64": _NO_INT64} for kind in (*_COMPARED, "MAXIMUM", "MINIMUM")},
+    "GREATER": {"int16": _UNSET, "int64": _NO_INT64},
 }
-"""Types that TFLM's kernels take, but the engine does not."""
+"""Types that TFLM's kernels take, but the engine does not, with the reason."""
 
 RANKS: Mapping[str, tuple[int, int]] = {
     "BATCH_MATMUL": (2, 5),

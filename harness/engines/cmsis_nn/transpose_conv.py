@@ -32,20 +32,17 @@ def transpose_conv(view: OperatorView) -> Layer:
     options = cast("TransposeConvOptions", view.operator.options)
     weights = view.weights(1, 4, 0)
     source, result = view.activation(2), view.result()
-    _check(view, options, source, weights, result)
+    check_products(view, weights)
+    height, width = transposed_window(view, options, source, weights, result)
     channels = weights.shape[0]
-    height, width = (
-        window_axis(result.shape[i], weights.shape[i], stride, 1, options.padding)
-        for i, stride in ((1, options.stride_h), (2, options.stride_w))
-    )
     clamp = view.clamp(options.fused_activation_function, result)
     of = view.names.of
     params = Struct(
         "nn_transpose_conv_params_t",
         of("params"),
         (
-            f".height = {_side(source.shape[1], result.shape[1], height)}",
-            f".width = {_side(source.shape[2], result.shape[2], width)}",
+            f".height = {side(source.shape[1], result.shape[1], height)}",
+            f".width = {side(source.shape[2], result.shape[2], width)}",
             f".depth = {source.shape[3]}",
             f".channels = {channels}",
             f".input_offset = {-zero_point(source)}",
@@ -72,8 +69,7 @@ def transpose_conv(view: OperatorView) -> Layer:
     return Layer(
         view.operator,
         notes=(
-            f"{shape(source)} -> {shape(result)}, window {height.size}x{width.size}, "
-            f"stride {height.stride}x{width.stride}, cut {height.before}x{width.before}",
+            f"{shape(source)} -> {shape(result)}, {described(height, width)}",
             f"input {quantization(source)}",
             f"output {quantization(result)}, clamped to {clamp[0]}..{clamp[1]}",
             f"weights {shape(weights)}, {quantization(weights)}",
@@ -88,13 +84,14 @@ def transpose_conv(view: OperatorView) -> Layer:
     )
 
 
-def _check(
+def transposed_window(
     view: OperatorView,
     options: TransposeConvOptions,
     source: Tensor,
     weights: Tensor,
     result: Tensor,
-) -> None:
+) -> tuple[WindowAxis, WindowAxis]:
+    """Return the windows along height and width, and check that the tensors fit each other."""
     view.check_rank(source, 4, "the input")
     view.check_rank(result, 4, "the output")
     if source.shape[0] != result.shape[0]:
@@ -104,12 +101,25 @@ def _check(
             f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
             CONVERT_AGAIN,
         )
-    check_products(view, weights)
     if min(options.stride_h, options.stride_w) < 1:
         view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", CONVERT_AGAIN)
     if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:
         view.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
+    height, width = (
+        window_axis(result.shape[i], weights.shape[i], stride, 1, options.padding)
+        for i, stride in ((1, options.stride_h), (2, options.stride_w))
+    )
+    return height, width
 
 
-def _side(source: int, result: int, axis: WindowAxis) -> str:
+def described(height: WindowAxis, width: WindowAxis) -> str:
+    """Return the windows for a person."""
+    return (
+        f"window {height.size}x{width.size}, stride {height.stride}x{width.stride}, "
+        f"cut {height.before}x{width.before}"
+    )
+
+
+def side(source: int, result: int, axis: WindowAxis) -> str:
+    """Return a `nn_side_t`."""
     return f"{{{source}, {result}, {axis.size}, {axis.stride}, {axis.before}}}"

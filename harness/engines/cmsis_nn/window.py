@@ -102,14 +102,15 @@ class Window:
         )
 
 
-def checked_window(
+def window_axes(
     view: OperatorView,
+    images: tuple[Tensor, Tensor],
     options: ConvolutionOptions | Pool2DOptions,
     sides: tuple[int, int],
     channels: int,
-) -> Window:
-    """Check and return a window of `sides` (height, width) with `channels` output channels."""
-    source, result = view.activation(0), view.result()
+) -> tuple[WindowAxis, WindowAxis]:
+    """Check a window of `sides` on `images`, input and output, and return height and width."""
+    source, result = images
     view.check_rank(source, 4, "the input")
     view.check_rank(result, 4, "the output")
     dilations = (1, 1)
@@ -121,7 +122,7 @@ def checked_window(
             f"window {sides}, strides {strides} or dilation {dilations} is below 1", CONVERT_AGAIN
         )
     if max(*strides, *dilations, *sides, *source.shape, *result.shape) > MAX_SIDE:
-        view.fail(f"a side exceeds {MAX_SIDE}, the limit of CMSIS-NN", "make the layer smaller")
+        view.fail(f"a side exceeds {MAX_SIDE}, the limit of the kernels", "make the layer smaller")
     height, width = (
         window_axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
         for i in (0, 1)
@@ -132,6 +133,18 @@ def checked_window(
             f"the output has shape {shape(result)}, not {'x'.join(map(str, expected))}",
             CONVERT_AGAIN,
         )
+    return height, width
+
+
+def checked_window(
+    view: OperatorView,
+    options: ConvolutionOptions | Pool2DOptions,
+    sides: tuple[int, int],
+    channels: int,
+) -> Window:
+    """Check and return a window of `sides` (height, width) with `channels` output channels."""
+    source, result = view.activation(0), view.result()
+    height, width = window_axes(view, (source, result), options, sides, channels)
     clamp = view.clamp(options.fused_activation_function, result)
     return Window(source, result, height, width, clamp)
 

@@ -37,15 +37,17 @@ class _Answer(msgspec.Struct, frozen=True):
 class Conversion:
     """Converts the Keras model or SavedModel at `path` with the Python at `python`.
 
-    It was made of `source`, the user's file, or is that itself.
+    It was made of `source`, the user's file, or is that itself. What the converter says about a
+    model that it refuses is kept in the folder `logs`.
 
-    The steps are `load`, `quantize` and `compare`, in this order. Each raises `InputError` if the
-    model cannot be converted, `InfrastructureError` if TensorFlow fails.
+    The steps are `load`, perhaps `unroll`, `quantize` and `compare`, in this order. Each raises
+    `InputError` if the model cannot be converted, `InfrastructureError` if TensorFlow fails.
     """
 
-    def __init__(self, python: Path, path: Path, source: Path) -> None:
+    def __init__(self, python: Path, path: Path, source: Path, logs: Path) -> None:
         self._python = python
         self._source = source
+        self._kept = logs / f"convert-{source.name}.log"
         self._folder = Path(tempfile.mkdtemp(prefix="harness-convert-"))
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         command = [str(python), "-I", tensorflow_worker.__file__, str(path.resolve())]
@@ -76,6 +78,10 @@ class Conversion:
         self.inputs = answer.inputs
         return (self._folder / "float.tflite").read_bytes()
 
+    def unroll(self) -> None:
+        """Unroll every recurrent layer of the Keras model, before `quantize`."""
+        self._ask("unroll")
+
     def quantize(self, calibration: Sequence[Array]) -> bytes:
         """Return the int8 network; `calibration` has real values [N, *shape] for each input."""
         np.savez(self._folder / "calibration.npz", *calibration)
@@ -105,7 +111,7 @@ class Conversion:
             raise self._ended() from None
         answer = msgspec.json.decode(self._line(step), type=_Answer)
         if answer.refused:
-            raise refusal(answer.refused, answer.text, self._source)
+            raise refusal(answer.refused, answer.text, self._source, self._kept)
         return answer
 
     def _line(self, step: str) -> bytes:

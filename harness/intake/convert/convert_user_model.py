@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.intake.add_model import DataRequest, check_request, read_data
 from harness.intake.convert.calibration import read_calibration, separate_steps
 from harness.intake.convert.conversion import Conversion
-from harness.intake.convert.int8_loss import LayerLoss, worst_layers
+from harness.intake.convert.int8_loss import LayerLoss, loses_scale, worst_layers
 from harness.intake.convert.keras_source import check_parts, digest_of
 from harness.intake.convert.onnx_source import saved_model_of
 from harness.intake.convert.refusals import unsupported
@@ -30,6 +30,11 @@ from harness.support.plural import count_of
 from harness.support.progress import Progress
 
 Array = npt.NDArray[Any]
+
+_UNROLLED = (
+    "the LSTM layers are unrolled: a layer behind them, such as a concatenation, gives their "
+    "outputs another scale than their states have. An LSTM operator would lose accuracy by this"
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,12 @@ def check_conversion(source: Path, request: DataRequest, calibrate: Sequence[str
 
 
 def convert_user_model(
-    source: Path, request: DataRequest, calibrate: Sequence[str], python: Path, progress: Progress
+    source: Path,
+    request: DataRequest,
+    calibrate: Sequence[str],
+    python: Path,
+    logs: Path,
+    progress: Progress,
 ) -> Converted:
     """Convert `source` with the TensorFlow of `python`, and read the vectors of `request`.
 
@@ -87,7 +97,7 @@ def convert_user_model(
     name = source.name
     with (
         saved_model_of(source, progress) as path,
-        Conversion(python, path, source) as conversion,
+        Conversion(python, path, source, logs) as conversion,
     ):
         progress.say(f"loading {name} with TensorFlow")
         exact = _exact_network(conversion.load(), source)
@@ -101,6 +111,11 @@ def convert_user_model(
         calibration = read_calibration(exact, requests.calibration, data)
         progress.say(f"converting {name} to int8")
         network = _network(conversion.quantize(calibration.inputs), source)
+        unrolled = not path.is_dir() and loses_scale(network.graph)
+        if unrolled:
+            progress.say(f"converting {name} to int8, with unrolled layers")
+            conversion.unroll()
+            network = _network(conversion.quantize(calibration.inputs), source)
         if data is None:  # these options were for the calibration
             request = replace(request, preprocess=(), options=InputOptions())
         final = read_data(network, request)
@@ -118,7 +133,7 @@ def convert_user_model(
         replace(
             final,
             doubts=(*calibration.doubts, *final.doubts),
-            notes=(*final.notes, *requests.notes),
+            notes=(*final.notes, *requests.notes, *[_UNROLLED] * unrolled),
         ),
         ConvertedFrom(name, digest_of(source), versions, calibration.source, quality),
         tuple(worst_layers(network.graph, errors)),

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.model.graph import Graph
+from harness.model.graph import Graph, Tensor
 from harness.model.metric import BETTER, SHOWN, Labelled
 
+_HIDDEN = 18  # the input of an LSTM that is its hidden state
 _POINTS = 0.01
 _PART = 0.05  # of an error
 
@@ -52,6 +53,25 @@ def worst_layers(graph: Graph, errors: Mapping[str, float]) -> list[LayerLoss]:
         losses.append(LayerLoss(operator.index, operator.kind, _short(name), error, added))
     losses.sort(key=lambda loss: -loss.added)
     return [loss for loss in losses[:_SHOWN] if loss.added >= _LEAST]
+
+
+def loses_scale(graph: Graph) -> bool:
+    """Tell whether an LSTM of `graph` has another scale at its output than in its hidden state.
+
+    It is computed with the scale of the state, and read with that of the output.
+    """
+    return any(
+        _quantization(graph.tensors[operator.inputs[_HIDDEN]])
+        != _quantization(graph.tensors[operator.outputs[0]])
+        for operator in graph.all_operators
+        if operator.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    )
+
+
+def _quantization(tensor: Tensor) -> tuple[float, int] | None:
+    if tensor.scale is None or tensor.zero_point is None:
+        return None
+    return float(tensor.scale[0]), int(tensor.zero_point[0])
 
 
 def cost(metric: Labelled, floats: float, int8: float) -> float:

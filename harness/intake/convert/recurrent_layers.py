@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 
-def prepare(model: Any, tf: Any) -> None:
-    """Change the recurrent layers of `model`, which is then called to convert it."""
+def prepare(model: Any, tf: Any, *, whole_lstm: bool) -> None:
+    """Change the recurrent layers of `model`, which is then called to convert it.
+
+    Without `whole_lstm`, LSTM layers are unrolled like the others.
+    """
     layers = list(model._flatten_layers())  # also those inside of layers
     # Both directions get one scale, which the converter does not give their states, too.
     joined = [
@@ -22,7 +25,7 @@ def prepare(model: Any, tf: Any) -> None:
         if hasattr(layer, "unroll"):
             layer.unroll = True
         alone = not any(layer is each for each in joined)
-        if type(layer) is tf.keras.layers.LSTM and alone and _is_plain(layer):
+        if whole_lstm and type(layer) is tf.keras.layers.LSTM and alone and _is_plain(layer):
             layer.call = _whole(layer, tf)
 
 

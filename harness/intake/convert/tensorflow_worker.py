@@ -28,6 +28,7 @@ os.environ.update(
 _SIGNATURE = "serving_default"
 _LAYER_VECTORS = 64
 _SEED = 7
+_LONGEST_TEXT = 1_000_000
 
 
 class _RefusedError(Exception):
@@ -66,6 +67,13 @@ class _Worker:
             "keras": tf.keras.__version__,
             "inputs": self._inputs,
         }
+
+    def unroll(self) -> dict[str, object]:
+        """Write `float.tflite` again, with every recurrent layer unrolled."""
+        self._inputs.clear()
+        self._fix_keras_model(whole_lstm=False)
+        self._write("float.tflite", self._converter())
+        return {}
 
     def quantize(self) -> dict[str, object]:
         """Write `int8.tflite`, calibrated with the inputs in `calibration.npz`."""
@@ -135,7 +143,7 @@ class _Worker:
                     sums[name] = sums.get(name, 0) + np.array(squares, float)
         return {name: pair.tolist() for name, pair in sums.items()}
 
-    def _fix_keras_model(self) -> None:
+    def _fix_keras_model(self, *, whole_lstm: bool = True) -> None:
         """Load the Keras model, and save it with a signature of batch 1."""
         tf = self._tf
         try:
@@ -154,7 +162,7 @@ class _Worker:
             return {f"output_{index:03}": value for index, value in enumerate(found)}
 
         beside = Path(__file__).with_name("recurrent_layers.py")
-        runpy.run_path(str(beside))["prepare"](model, tf)
+        runpy.run_path(str(beside))["prepare"](model, tf, whole_lstm=whole_lstm)
         # It saves the variables so that the converter makes constants of them.
         archive = tf.keras.export.ExportArchive()
         archive.track(model)
@@ -205,7 +213,7 @@ class _Worker:
             try:
                 data = bytes(converter.convert())
             except Exception as error:  # whatever the converter raises for a layer
-                raise _RefusedError("convert", str(error)[:4000]) from error
+                raise _RefusedError("convert", str(error)[:_LONGEST_TEXT]) from error
         (self._folder / name).write_bytes(data)
 
     def _names_of_inputs(self) -> list[str]:
@@ -274,7 +282,8 @@ def main(source: str, folder: str) -> None:
     os.dup2(2, 1)  # TensorFlow prints there
     tempfile.tempdir = folder  # what Keras unpacks goes with the folder
     worker = _Worker(Path(source), Path(folder))
-    steps = {"load": worker.load, "quantize": worker.quantize, "compare": worker.compare}
+    known = (worker.load, worker.unroll, worker.quantize, worker.compare)
+    steps = {step.__name__: step for step in known}
     for line in sys.stdin:
         answer: dict[str, object]
         try:

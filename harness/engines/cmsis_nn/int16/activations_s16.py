@@ -1,15 +1,17 @@
-"""ABS, RELU, RELU6, LEAKY_RELU, LOGISTIC, TANH and SOFTMAX in int16."""
+"""ABS, PRELU, RELU, RELU6, RSQRT, LEAKY_RELU, LOGISTIC, TANH and SOFTMAX in int16."""
 
 import math
 from typing import NamedTuple, cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn import fixed_point as fixed
 from harness.engines.cmsis_nn.int16 import tables_s16 as tables
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, quantization, scale, zero_point
+from harness.engines.cmsis_nn.math_tables import RSQRT_BITS
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.pairs import result_term
+from harness.engines.cmsis_nn.pairs import Operands, pair_loops, result_term
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.softmax_reshape import softmax_to_int16
 from harness.model.graph import Tensor
@@ -66,6 +68,49 @@ def leaky_relu(view: OperatorView) -> Layer:
     )
     whole = (INT16_MIN, INT16_MAX)
     return _rescale(view, (source, result), factors, zero_point(result), whole)
+
+
+def prelu(view: OperatorView) -> Layer:
+    """Lower PRELU; alpha is int8. Source: prelu_common.cc."""
+    view.check_arity(2, 2)
+    source, result, alpha = s16.activation(view, 0), s16.result(view), view.tensor(1)
+    if alpha.dtype != np.int8:
+        view.fail(f"alpha has type {alpha.dtype}; TFLM takes int8 alpha with int16 activations")
+    view.check_quantized(alpha, "alpha")
+    view.check_result_shape(source.shape)
+    pair = Operands(view, source, alpha, result, pair_loops(view, source, alpha, result))
+    positive = _factor(view, scale(source) / scale(result))
+    negative = _factor(view, scale(source) * scale(alpha) / scale(result))
+    fields = (
+        f".input_offset = {-zero_point(source)}",
+        f".alpha_offset = {-zero_point(alpha)}",
+        f".positive = {result_term(positive, zero_point(result))}",
+        f".negative = {result_term(negative, zero_point(result))}",
+    )
+    return pair.layer("nn_prelu_s16", ("nn_prelu_params_t", fields))
+
+
+def rsqrt(view: OperatorView) -> Layer:
+    """Lower RSQRT. As in TFLM, a negative input fails at run time.
+
+    Source: elementwise.cc, RsqrtEvalQuantized; the `tflite-micro` wheel has the factor in double.
+    """
+    source, result = s16.input_and_output(view)
+    s16.check_symmetric(view, source, result)
+    factor = _factor(view, 1.0 / (math.sqrt(scale(source)) * scale(result)))
+    shift = factor.shift - RSQRT_BITS
+    if shift < fixed.LEAST_SHIFT:
+        view.fail("the scales of input and output are too far apart")
+    of_result = Struct("nn_factor_t", view.names.of("factor"), (f"{factor.value}", f"{shift}"))
+    addresses = (view.typed_address(source), view.typed_address(result))
+    return Layer(
+        view.operator,
+        notes=s16.notes(source, result),
+        structs=(of_result,),
+        call=Call("nn_rsqrt_s16", (f"&{of_result.name}", str(source.elements), *addresses)),
+        in_place=(source.index,),
+        kernels=frozenset({"nn_rsqrt_s16.c"}),
+    )
 
 
 def _rescale(

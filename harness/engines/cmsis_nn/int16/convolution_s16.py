@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.int16.sums_s16 import Bias, Sums, read_bias
-from harness.engines.cmsis_nn.int16.window_s16 import transposed_window, window_layer
+from harness.engines.cmsis_nn.int16.window_s16 import window_layer
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -20,6 +20,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
+from harness.engines.cmsis_nn.transpose_conv import described, side, transposed_window
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     Conv2DOptions,
@@ -93,17 +94,18 @@ def transpose_conv(view: OperatorView) -> Layer:
     options = cast("TransposeConvOptions", view.operator.options)
     weights = _weights(view, 4, 0)
     channels, rows, columns, depth = weights.shape
-    source, result, (height, width) = transposed_window(view, options, weights)
+    source, result = s16.activation(view, 2), s16.result(view)
+    height, width = transposed_window(view, options, source, weights, result)
     bias = read_bias(view, 3, channels, ("int16", "int64"))
     clamp = s16.clamp(view, options.fused_activation_function, result)
     geometry = (
         f".images = {source.shape[0]}",
-        f".height = {height}",
-        f".width = {width}",
+        f".height = {side(source.shape[1], result.shape[1], height)}",
+        f".width = {side(source.shape[2], result.shape[2], width)}",
         f".depth = {depth}",
         f".channels = {channels}",
     )
-    notes = (*s16.notes(source, result), f"window {rows}x{columns}")
+    notes = (*s16.notes(source, result), described(height, width))
     sums = Sums(source, weights, result, bias, clamp)
     macs = source.elements * rows * columns * channels
     return _layer(view, sums, ("nn_transpose_conv_s16", geometry), notes, macs)

@@ -1,15 +1,15 @@
-"""Windows on int16 images: `nn_window_t` and `nn_side_t`, and the pooling operators."""
+"""Windows on int16 images: `nn_window_t`, and the pooling operators."""
 
 from dataclasses import dataclass
 from typing import cast
 
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
-from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, shape, zero_point
+from harness.engines.cmsis_nn.layer import Call, Layer, Struct, scale, zero_point
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
-from harness.engines.cmsis_nn.window import MAX_SIDE, WindowAxis, window_axis, window_fields
+from harness.engines.cmsis_nn.window import WindowAxis, window_axes, window_fields
 from harness.model.graph import Tensor
-from harness.model.operator_options import ConvolutionOptions, Pool2DOptions, TransposeConvOptions
+from harness.model.operator_options import ConvolutionOptions, Pool2DOptions
 
 
 @dataclass(frozen=True)
@@ -57,56 +57,9 @@ def window_layer(
 ) -> WindowLayer:
     """Check and return a window of `sides` (height, width) with `channels` output channels."""
     source, result = s16.activation(view, 0), s16.result(view)
-    view.check_rank(source, 4, "the input")
-    view.check_rank(result, 4, "the output")
-    dilations = (1, 1)
-    if isinstance(options, ConvolutionOptions):
-        dilations = (options.dilation_h_factor, options.dilation_w_factor)
-    strides = (options.stride_h, options.stride_w)
-    if min(*strides, *dilations, *sides) < 1:
-        view.fail(
-            f"window {sides}, strides {strides} or dilation {dilations} is below 1", CONVERT_AGAIN
-        )
-    if max(*strides, *dilations, *sides, *source.shape, *result.shape) > MAX_SIDE:
-        view.fail(f"a side exceeds {MAX_SIDE}", "make the layer smaller")
-    height, width = (
-        window_axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
-        for i in (0, 1)
-    )
-    view.check_result_shape((source.shape[0], height.output, width.output, channels))
+    height, width = window_axes(view, (source, result), options, sides, channels)
     clamp = s16.clamp(view, options.fused_activation_function, result)
     return WindowLayer(source, result, height, width, clamp)
-
-
-def transposed_window(
-    view: OperatorView, options: TransposeConvOptions, weights: Tensor
-) -> tuple[Tensor, Tensor, tuple[str, str]]:
-    """Return input, output, and an `nn_side_t` for height and width."""
-    source, result = s16.activation(view, 2), s16.result(view)
-    view.check_rank(source, 4, "the input")
-    view.check_rank(result, 4, "the output")
-    if source.shape[0] != result.shape[0] or (
-        (source.shape[3], result.shape[3]) != (weights.shape[3], weights.shape[0])
-    ):
-        view.fail(
-            f"shapes {shape(source)} -> {shape(result)} do not fit weights {shape(weights)}",
-            CONVERT_AGAIN,
-        )
-    strides = (options.stride_h, options.stride_w)
-    if min(strides) < 1:
-        view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", CONVERT_AGAIN)
-    if max(*source.shape, *result.shape, *strides) > MAX_SIDE:
-        view.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
-    height, width = (
-        _side(source.shape[i], result.shape[i], weights.shape[i], strides[i - 1], options)
-        for i in (1, 2)
-    )
-    return source, result, (height, width)
-
-
-def _side(source: int, result: int, size: int, stride: int, options: TransposeConvOptions) -> str:
-    axis = window_axis(result, size, stride, 1, options.padding)
-    return f"{{{source}, {result}, {size}, {stride}, {axis.before}}}"
 
 
 def average_pool_2d(view: OperatorView) -> Layer:

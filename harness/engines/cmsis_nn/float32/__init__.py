@@ -1,0 +1,1 @@
+"""Lowerings for layers that compute with float32, in TFLM's order of operations."""
