@@ -389,6 +389,10 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: layer("RESIZE_NEAREST_NEIGHBOR", ints(8, 12), sizes=(4, 6, 2)),
         "input 0 has 3 dimensions; TFLM's RESIZE_NEAREST_NEIGHBOR takes 4",
     ),
+    "resize, rank of the size": (
+        lambda: layer("RESIZE_BILINEAR", ints([4, 6]), options="ResizeBilinearOptions"),
+        "the size has shape 1x2; 1 dimensions are supported",
+    ),
     "resize, too small steps": (
         lambda: layer(
             "RESIZE_BILINEAR",

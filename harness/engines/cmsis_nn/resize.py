@@ -73,6 +73,7 @@ def image(view: OperatorView) -> tuple[Tensor, Tensor]:
     view.check_arity(2, 2)
     source, result = view.source_and_result(0)
     size = view.constant_integers(1, "the size")
+    view.check_rank(view.tensor(1), 1, "the size")
     view.check_result_shape((source.shape[0], *size, source.shape[3]))
     view.check_movable(result, "the output")
     if max(*source.shape, *result.shape) > MAX_SIDE:
