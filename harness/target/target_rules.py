@@ -84,8 +84,8 @@ def _check_load(path: Path, file: TargetFile) -> None:
         return
     if not isinstance(file.board, _WITH_PROBE):
         raise InputError(
-            "`ram` is only allowed on boards of kind pyocd and virtual, where a debug probe writes "
-            "the image and starts it",
+            "`ram` is only allowed on boards of kind pyocd, labgrid and virtual, where a debug "
+            "probe writes the image and starts it",
             where=f"{path}: load",
             remedy="remove it: no flash wears out in an emulator",
         )
@@ -145,7 +145,8 @@ def _check_needed_words(path: Path, file: TargetFile) -> None:
 def _check_writes(path: Path, file: TargetFile) -> None:
     if file.before_start and not isinstance(file.board, _WITH_PROBE):
         raise InputError(
-            "is only allowed on boards of kind pyocd and virtual, which have a debug probe",
+            "is only allowed on boards of kind pyocd, labgrid and virtual, which have a debug "
+            "probe",
             where=f"{path}: before_start",
             remedy="remove it: an emulator starts without it",
         )

@@ -141,6 +141,22 @@ def test_a_place_without_an_exporter_is_refused(
     assert held_by(farm, "board-3") == ""
 
 
+def test_a_place_gets_its_exporter_back_while_a_session_waits(
+    tmp_path: Path, said: list[str]
+) -> None:
+    def usable(place: Any, state: Any) -> None:
+        if not state.resources_of(place):
+            raise InfrastructureError("has no resources", where=f"place {place.name}")
+
+    with Farm(tmp_path) as farm:
+        farm.kill("pi-0")
+        until(lambda: "board-0" not in farm.client("resources"), 30)
+        threading.Timer(1, farm.start_exporter, ["pi-0"]).start()
+        choice = Wanted(PlaceChoice("board-0"), 0, 30, usable, said.append)
+        AcquiredPlace(farm.address, choice, said.append).release()
+        assert "place board-0: has no resources; trying again" in said
+
+
 def test_a_place_without_a_serial_line_names_what_to_add(
     farm: Farm, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,7 +316,7 @@ def _modules(arguments: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list", "targets"], ["run", "--model=digits", "--target=local"]]
+    "arguments", [["list", "targets"], ["run", "--model=digits", "--vectors=2", "--target=local"]]
 )
 def test_without_a_farm_nothing_of_it_is_imported(
     arguments: list[str], workspace: Path, monkeypatch: pytest.MonkeyPatch

@@ -242,7 +242,7 @@ class Farm:
 
     def _all_ready(self) -> bool:
         outs = [self.folder / f"{name}.out" for name in self._exporters]
-        return all("Exporter ready" in out.read_text() for out in outs)
+        return all("creating poll task" in out.read_text() for out in outs)
 
 
 def free_ports(count: int) -> list[int]:

@@ -6,6 +6,7 @@ The environment variable `LABGRID_BIN` names another folder.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,9 @@ def make() -> Path:
         environment = folder().parent
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         python = str(folder() / "python")
-        install = ["-m", "pip", "install", "--quiet", f"labgrid=={VERSION}"]
-        subprocess.run([python, *install], check=True)
+        uv = os.environ.get("UV") or shutil.which("uv")
+        pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+        subprocess.run([*pip, "--quiet", f"labgrid=={VERSION}"], check=True)
     return folder()
 
 

@@ -1,6 +1,7 @@
 """Target files whose board is in a farm."""
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def test_the_option_puts_any_board_behind_a_probe_into_a_farm(
     )
     assert isinstance(board, LabgridBoard)
     assert board.version.endswith(", place a=b")
+
+
+def test_without_grpc_the_error_names_the_extra(
+    tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("harness.board.labgrid")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(InputError, match="needs gRPC") as caught:
+        provision(target(tmp_path, 'board.place = "a"'), tmp_path, progress, BoardOptions())
+    assert caught.value.remedy == "pip install 'tinyml-harness[labgrid]'"
 
 
 @pytest.mark.parametrize("option", ["--probe=1", "--serial=/dev/ttyACM0"])

@@ -19,8 +19,13 @@ from harness.board.labgrid.session_name import has_ended, shown_name
 from harness.errors import InfrastructureError
 
 _FIRST_POLL, _POLL = 0.1, 2.0  # seconds
+_RETURN = 30.0  # seconds for exporters to connect again, after a restart of the coordinator
 _ALLOCATED = (1, 2)  # of labgrid's ReservationState: allocated, acquired
 _WAITING = 0
+
+
+class _UnusableError(InfrastructureError):
+    """No place that fits can be used as it is."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,11 @@ class Wanted:
 def acquire(address: str, wanted: Wanted) -> tuple[Coordinator, str]:
     """Acquire a place; return the connection that holds it, and its name.
 
-    A coordinator that is restarted meanwhile is asked again.
+    As long as the run may wait, a coordinator that is lost is asked again, and a place that cannot
+    be used may get its exporter back.
     """
-    end = time.monotonic() + wanted.wait
+    begin = time.monotonic()
+    end = begin + wanted.wait
     while True:
         try:
             coordinator = Coordinator(address)
@@ -51,9 +58,11 @@ def acquire(address: str, wanted: Wanted) -> tuple[Coordinator, str]:
             except BaseException:
                 coordinator.close()
                 raise
-        except CoordinatorLostError:
-            if time.monotonic() + _POLL >= end:
+        except (CoordinatorLostError, _UnusableError) as error:
+            limit = min(end, begin + _RETURN) if isinstance(error, _UnusableError) else end
+            if time.monotonic() + _POLL >= limit:
                 raise
+            wanted.say(f"{error.where}: {error.what}; trying again")
             time.sleep(_POLL)
 
 
@@ -113,8 +122,9 @@ class _Attempt:
         if len(known) < len(places):
             return
         if len(known) == 1:
-            raise known[0]
-        raise InfrastructureError(
+            (fault,) = known
+            raise _UnusableError(fault.what, where=fault.where, remedy=fault.remedy)
+        raise _UnusableError(
             f"no place with {self.wanted.choice} can be used:\n"
             + "\n".join(f"{fault.where}: {fault.what}" for fault in known),
             where=self.coordinator.where,

@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from harness.errors import InfrastructureError
 
 VERSION = "26.0.1"
-"""The version of labgrid whose protocol this is; 25 has the same, and 24 did not use gRPC."""
+"""The version of labgrid whose protocol this is; 25.0.1 was tested, too. 24 did not use gRPC."""
 
 _SERVICE = "labgrid.Coordinator"
 _METHODS = (
