@@ -1,9 +1,11 @@
 """The places of a farm and the checks of boards, for a terminal."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.farm_text import exporters_of, last_run, tags_of, used_by, when
+from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.results.farm.farm_status import FarmStatus, PlaceStatus
@@ -39,18 +41,27 @@ def print_farm(status: FarmStatus, console: Console) -> None:
     )
     for place in status.places:
         table.add_row(
-            Text.assemble(place.name, (f"\n{tags_of(place)}", "dim") if place.tags else ""),
-            Text("\n".join(used_by(place))),
-            Text("\n".join(exporters_of(place)), "red" if place.problem else ""),
-            Text("\n".join(last_run(place))),
-            _health(place),
+            place.name,
+            "\n".join(used_by(place)),
+            Text("\n".join(exporters_of(place)), "bold red" if place.problem else ""),
+            "\n".join(last_run(place)),
+            Text("\n").join(_details(place)),
         )
     table.print_to(console)
+    if any(place.holder for place in status.places):
+        print_line(console, SINCE, "dim")
 
 
-def _health(place: PlaceStatus) -> Text:
-    """Return the health of a place, and when it was checked."""
+def _details(place: PlaceStatus) -> Iterator[Text]:
+    """Yield the health of a place and when it was checked, what keeps it from use, and its tags."""
     if place.health is None:
-        return Text("not checked", "dim")
-    mark, style = _MARKS[place.health.healthy]
-    return Text(f"{mark} {place.health.summary} ({when(place.health.checked)})", style)
+        yield Text("not checked", "dim")
+    else:
+        mark, style = _MARKS[place.health.healthy]
+        health = f" {place.health.summary} ({when(place.health.checked)})"
+        yield Text.assemble((mark, style), health)
+    if place.problem:
+        mark, style = _MARKS[False]
+        yield Text.assemble((mark, style), f" exporter {place.problem}")
+    if place.tags:
+        yield Text(tags_of(place))

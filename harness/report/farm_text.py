@@ -5,27 +5,30 @@ from datetime import datetime
 
 from harness.results.farm.farm_status import PlaceStatus
 
+SINCE = "since: the last change of a place, such as a new tag; the holder may have had it longer"
+
 
 def used_by(place: PlaceStatus) -> Sequence[str]:
-    """Return who has the place, and since when."""
+    """Return who has the place, and since when; see `SINCE`."""
     if place.holder:
-        # Each change of the place sets this time, such as a new tag.
-        return place.holder, f"since {when(place.changed)} or earlier"
+        return place.holder, f"since {when(place.changed)}"
     if place.reserved_for:
         return "reserved for", place.reserved_for
-    return ("free",) if place.changed else (_unknown(place),)
+    if place.changed:
+        return ("free",)
+    return ("on the desk",) if place.on_desk else ("not known",)
 
 
 def tags_of(place: PlaceStatus) -> str:
     """Return the tags of the place."""
-    return " ".join(f"{key}={value}" for key, value in place.tags.items())
+    return " ".join(f"{key}={value}" for key, value in sorted(place.tags.items()))
 
 
 def exporters_of(place: PlaceStatus) -> Sequence[str]:
-    """Return the exporters of the place, or what is wrong with them."""
+    """Return the exporters of the place; a mark says that one of them has a problem."""
     if not place.exporters:
-        return ("none",) if place.changed else (_unknown(place),)
-    return [each.problem or each.name for each in place.exporters]
+        return ("none",) if place.changed else ()
+    return [f"{'✗ ' * bool(each.problem)}{each.name}" for each in place.exporters]
 
 
 def last_run(place: PlaceStatus) -> Sequence[str]:
@@ -34,11 +37,6 @@ def last_run(place: PlaceStatus) -> Sequence[str]:
         return ("none",)
     last = place.last_record
     return f"{last.model} {last.verdict}", when(last.started)
-
-
-def _unknown(place: PlaceStatus) -> str:
-    """Return what is said of a place that no coordinator was asked about."""
-    return "on the desk" if place.on_desk else "not known"
 
 
 def when(time: str) -> str:

@@ -1,6 +1,6 @@
 """The status of a farm's places: what its coordinator says, the last Records, and the checks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -102,6 +102,11 @@ class FarmStatus(msgspec.Struct, frozen=True):
         return [place for place in self.places if place.health and not place.health.healthy]
 
 
+def on_desk(checks: Iterable[BoardCheck]) -> list[PlaceStatus]:
+    """Return the boards of `checks` that are at no place."""
+    return [PlaceStatus(check.target, health=check) for check in checks if not check.place]
+
+
 def status_of(
     coordinator: str, state: FarmState, reservers: Mapping[str, str], now: datetime
 ) -> FarmStatus:
@@ -114,17 +119,16 @@ def status_of(
 
 
 def with_results(
-    status: FarmStatus | None, runs: Iterable[Entry], checks: Sequence[BoardCheck]
+    status: FarmStatus | None, runs: Iterable[Entry], checks: Iterable[BoardCheck]
 ) -> FarmStatus:
     """Return `status` with the newest of `runs` and of `checks` of each place.
 
-    Without a `status`, the places are those of the runs and checks. Boards on the desk come last.
+    Without a `status`, the places are those of the runs and checks.
     """
     newest: dict[str, Entry] = {}
     for run in sorted(runs, key=lambda entry: entry.started):
         newest[run.place] = run
     health = {check.place: check for check in checks if check.place}
-    desk = [PlaceStatus(check.target, health=check) for check in checks if not check.place]
     names = sorted(newest.keys() | health.keys())
     status = status or FarmStatus("", "", [PlaceStatus(name) for name in names])
     places = [
@@ -135,7 +139,7 @@ def with_results(
         )
         for place in status.places
     ]
-    return msgspec.structs.replace(status, places=[*places, *desk])
+    return msgspec.structs.replace(status, places=places)
 
 
 def _place(place: Place, state: FarmState, reservers: Mapping[str, str]) -> PlaceStatus:

@@ -6,7 +6,7 @@ import msgspec
 
 from harness.errors import InputError
 from harness.results.farm.check_files import read_checks
-from harness.results.farm.farm_status import FarmStatus, with_results
+from harness.results.farm.farm_status import FarmStatus, on_desk, with_results
 from harness.results.printable_texts import printable_texts
 from harness.results.store.store import Store
 from harness.support.input_file import MAX_TEXT, read_input
@@ -42,10 +42,13 @@ def read_status(path: Path) -> FarmStatus | None:
 
 
 def known_farm(store: Store, workspace: Workspace) -> FarmStatus | None:
-    """Return what is known of places and boards without a network; None if that is nothing.
+    """Return what is known of boards without a network; None if that is nothing.
+
+    Those on the desk come after the places.
 
     Raises the errors of `read_status`.
     """
-    said = read_status(workspace.farm)
-    farm = with_results(said, store.newest_of_places(), read_checks(workspace.checks))
+    checks = read_checks(workspace.checks)
+    farm = with_results(read_status(workspace.farm), store.newest_of_places(), checks)
+    farm = msgspec.structs.replace(farm, places=[*farm.places, *on_desk(checks)])
     return farm if farm.places else None

@@ -182,7 +182,7 @@ def _lines(check: _Check) -> Iterator[CheckLine]:
                 yield CheckLine("place", False, error.what, error.remedy)
                 yield CheckLine(part, None, _NOT_TRIED)
                 continue
-            if part != "flash":
+            if part in {"hello", "vectors", "line"}:
                 error = with_diagnosis(error, check.board)
             text = f"{error.where}: {error.what}" if error.where else error.what
             yield CheckLine(part, False, text, error.remedy)

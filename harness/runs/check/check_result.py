@@ -58,4 +58,5 @@ class BoardCheck(msgspec.Struct, frozen=True):
     @property
     def summary(self) -> str:
         """The health in a few words: the first part that is wrong."""
-        return next((f"{line.part}: {line.text}" for line in self.wrong), "healthy")
+        wrong = (f"{line.part}: {line.text.partition(chr(10))[0]}" for line in self.wrong)
+        return next(wrong, "healthy")
