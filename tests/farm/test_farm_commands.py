@@ -32,8 +32,14 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("caches")
+
+
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, farm: Farm) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, farm: Farm, caches: Path) -> Path:
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(caches))
     (tmp_path / "targets").mkdir()
     text = target_file(**{"board.tags": '{ chip = "stm32f429xi" }'})
     (tmp_path / "targets" / "simulated.toml").write_text(text)
@@ -114,26 +120,17 @@ def test_noise_on_the_line_is_counted(
     assert [part for part, ok in found.items() if not ok] == ["line"]
 
 
-def test_the_newest_record_and_its_place_are_shown(
+def test_an_exporter_that_ends_is_absent(
     farm: Farm, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = ["run", "--target=simulated", "--place=board-0", "--model=digits", "--vectors=10"]
-    assert main(run) == ExitCode.PASSED
-    record = status(capsys)["board-0"]["last_record"]
-    assert record["model"] == "digits"
-    assert record["verdict"] == "passed"
-    assert (workspace / "reports" / "runs" / f"{record['id']}.json").is_file()
-
-
-def test_an_exporter_that_ends_is_absent(
-    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    with Farm(tmp_path / "farm") as farm:
-        monkeypatch.setenv("LG_COORDINATOR", farm.address)
-        farm.kill("pi-0")
-        until(lambda: not status(capsys)["board-0"]["exporters"][0]["present"], 30)
+    farm.kill("pi-1")
+    try:
+        until(lambda: not status(capsys)["board-1"]["exporters"][0]["present"], 30)
         assert main(["farm", "status"]) == ExitCode.PASSED
-        assert "✗ exporter pi-0 is absent" in " ".join(capsys.readouterr().out.split())
+        assert "✗ exporter pi-1 is absent" in " ".join(capsys.readouterr().out.split())
+    finally:
+        farm.start_exporter("pi-1")
+        until(lambda: status(capsys)["board-1"]["exporters"][0]["present"], 30)
 
 
 @pytest.mark.parametrize("command", ["check", "status"])
