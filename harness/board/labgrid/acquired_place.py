@@ -2,7 +2,7 @@
 
 Probe and serial line do not go through the coordinator, so a run goes on without it. A coordinator
 that is started again has forgotten who has which place: the place is acquired anew as soon as it
-answers, before others find it free.
+answers. Others can hardly be faster: they take no place whose exporter has not connected again.
 """
 
 import threading
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from harness.board.labgrid.acquiring import Wanted, acquire
-from harness.board.labgrid.coordinator import Coordinator, CoordinatorLostError, RefusedError
+from harness.board.labgrid.coordinator import Coordinator, RefusedError
+from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Place
 from harness.board.labgrid.session_name import shown_name
 from harness.errors import InfrastructureError
@@ -33,8 +34,8 @@ class AcquiredPlace:
         self._events: list[str] = []
         self._taken = ""  # the session that has the place instead of this one
         self._ends = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
-        self._keeper.start()
+        self._connecting = threading.Lock()
+        threading.Thread(target=self._keep, daemon=True).start()
 
     def state(self) -> tuple[Place, FarmState]:
         """Return the place and the whole farm as the coordinator knows them now."""
@@ -58,19 +59,23 @@ class AcquiredPlace:
         if self._ends.is_set():
             return
         self._ends.set()
-        # It may be about to acquire the place anew.
-        self._keeper.join(_RELEASE_DEADLINE)
-        for event in self._events:
-            self._warn(f"place {self.name}: {event}")
+        # The other thread may be about to acquire the place anew.
+        waited = self._connecting.acquire(timeout=_RELEASE_DEADLINE)
+        if self._coordinator.lost.is_set():
+            self._events.append("the coordinator was lost; the run went on without it")
         try:
             self._release()
         except InfrastructureError as error:
-            self._warn(
-                f"place {self.name}: cannot be released: {error.where}: {error.what}; your next "
-                f"session on this machine does it, or: labgrid-client -p {self.name} release"
+            self._events.append(
+                f"cannot be released: {error.where}: {error.what}; your next session on this "
+                f"machine does it, or: labgrid-client -p {self.name} release --kick"
             )
         finally:
             self._coordinator.close()
+            if waited:
+                self._connecting.release()
+        for event in self._events:
+            self._warn(f"place {self.name}: {event}")
 
     def _release(self) -> None:
         """Release the place, over a new connection if the old one is gone."""
@@ -89,26 +94,24 @@ class AcquiredPlace:
 
     def _keep(self) -> None:
         """Acquire the place anew when the coordinator has forgotten it."""
-        while not self._ends.is_set():
-            if not self._coordinator.lost.wait(_RETRY):
-                continue
-            if self._ends.is_set():
-                return
+        while not self._taken:
+            self._coordinator.lost.wait()
             since = time.monotonic()
-            self._coordinator.close()
             while not self._reconnected():
                 if self._ends.wait(_RETRY):
-                    self._events.append("the coordinator was lost; the run went on without it")
                     return
             self._events.append(
                 f"the coordinator was lost for {time.monotonic() - since:.0f} s; the run went on, "
                 + (f"but {self._taken} has the place now" if self._taken else "and kept the place")
             )
-            if self._taken:
-                return
 
     def _reconnected(self) -> bool:
         """Connect and acquire the place, if it is not ours any more; return whether that worked."""
+        with self._connecting:
+            return not self._ends.is_set() and self._connected_anew()
+
+    def _connected_anew(self) -> bool:
+        self._coordinator.close()
         try:
             coordinator = Coordinator(self._address)
         except InfrastructureError:
