@@ -55,11 +55,8 @@ def check_of(place: str = "", *lines: CheckLine) -> BoardCheck:
     )
 
 
-def place_of(name: str, *patterns: str, **changes: str) -> Place:
-    matches = [Match(*pattern.split("/", 1), "*") for pattern in patterns]
-    return Place(
-        name, (), {}, matches, changes.get("holder", ""), changes.get("reservation", ""), 1e9
-    )
+def place_of(name: str, match: Match | None = None, holder: str = "", reserved: str = "") -> Place:
+    return Place(name, (), {}, [match] if match else [], holder, reserved, 1e9)
 
 
 def resource(exporter: str, group: str, name: str, *, available: bool = True) -> Resource:
@@ -172,9 +169,9 @@ def status_from(path: Path) -> FarmStatus:
 
 def test_holders_and_reservations_are_shown() -> None:
     held, reserved, unknown = status(
-        place_of("a", holder="desk-3/anna:42-1-abc-7", reservation="TOKEN"),
-        place_of("b", reservation="TOKEN"),
-        place_of("c", reservation="GONE"),
+        place_of("a", holder="desk-3/anna:42-1-abc-7", reserved="TOKEN"),
+        place_of("b", reserved="TOKEN"),
+        place_of("c", reserved="GONE"),
     ).places
     assert (held.holder, held.reserved_for) == ("anna@desk-3 (process 42)", "")
     assert (reserved.holder, reserved.reserved_for) == ("", "anna@desk-3")
@@ -193,7 +190,7 @@ def test_holders_and_reservations_are_shown() -> None:
     ],
 )
 def test_exporters_are_present_or_not(resources: tuple[Resource, ...], problem: str) -> None:
-    (place,) = status(place_of("a", "pi-0/a"), resources=resources).places
+    (place,) = status(place_of("a", Match("pi-0", "a", "*")), resources=resources).places
     assert place.problem == problem
 
 
@@ -237,7 +234,10 @@ def test_the_report_shows_boards_without_a_network(
     assert "nucleo-f429zi on the desk none ✓ healthy" in words
 
     write_check(check_of("board-1", WRONG), folder / "reports" / "checks")
-    farm = status(place_of("board-0", "pi-0/a"), place_of("board-1", holder="desk-3/<b>anna</b>"))
+    farm = status(
+        place_of("board-0", Match("pi-0", "a", "*")),
+        place_of("board-1", holder="desk-3/<b>anna</b>"),
+    )
     write_status(farm, folder / "reports" / "farm.json")
     assert main(["report", f"--markdown={summary}"]) == ExitCode.PASSED
     words = shown(folder)

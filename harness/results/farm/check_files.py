@@ -26,7 +26,7 @@ def write_check(check: BoardCheck, folder: Path) -> Path:
 
 
 def read_checks(folder: Path) -> list[BoardCheck]:
-    """Return the checks in `folder`; what is not one is named on standard error, and skipped."""
+    """Return the checks in `folder`; other files are named on standard error, and skipped."""
     skipped: list[InputError] = []
     checks = list(_read(folder, skipped))
     warn_skipped(skipped)

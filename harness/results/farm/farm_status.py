@@ -61,9 +61,9 @@ class PlaceStatus(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
     """Tags of the place."""
     holder: str = ""
-    """Who has acquired the place. It is empty if nobody has."""
+    """The session that has acquired the place. It is empty if the place is free."""
     reserved_for: str = ""
-    """Who has reserved the place, and not acquired it yet."""
+    """The session that has reserved the place, and has not acquired it yet."""
     changed: str = ""
     """When the place was changed the last time, ISO 8601 with the time zone. Its holder has had it
     since then or longer.
