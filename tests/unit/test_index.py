@@ -462,6 +462,8 @@ def test_a_frame_is_tidy(written: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "toolchain": "category",
         "optimize": "category",
         "verdict": "category",
+        "place": "category",
+        "chip_id": "category",
         "metric": "category",
         "value": "float64",
         "unit": "category",

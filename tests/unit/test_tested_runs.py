@@ -232,7 +232,7 @@ def test_a_store_that_fails_gets_the_runs_from_the_next_session(
         connection.execute("DROP TRIGGER full")
     result = session(repository, "def test_nothing():\n    pass\n", store)
     assert result.ret == ExitCode.PASSED
-    assert "2 of earlier sessions, which it lacked" in str(result.stderr)
+    assert "added 2 Records of earlier sessions to the store" in str(result.stderr)
     with Store("sqlite:///team.sqlite") as opened:
         assert {entry.id for entry in opened.find()} == {"new-passed", "new-failed"}
 

@@ -69,7 +69,7 @@ def connect(url: str | URL, *, journal: str = "WAL") -> Engine:
 
 
 def parse_url(url: str) -> URL:
-    """Return the parts of the URL of a store; raises `InputError` if it is none."""
+    """Return the parts of the URL of a store; raises `InputError` if it is not one."""
     try:
         parsed = make_url(url)
         driver = _DRIVERS.get(parsed.drivername)
@@ -164,7 +164,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def _deadline(
     connection: Any, seconds: float, over: threading.Event | None = None
 ) -> Iterator[None]:
-    """Cut `connection` after so many seconds, and set `over`; psycopg has no limit of its own.
+    """Cut `connection` after `seconds`, and set `over`; psycopg has no limit of its own.
 
     A file does not stop answering, so SQLite needs no limit.
     """

@@ -42,7 +42,7 @@ def push(folders: Sequence[Path], url: str, spool: Spool | None = None) -> Pushe
 
 
 def push_owed(store: Store, spool: Spool, folders: Sequence[Path]) -> int:
-    """Add the Records in `folders` that ended sessions owe, as `spool` says; return how many."""
+    """Add the Records in `folders` of the ended sessions in `spool`; return how many."""
     owing = spool.owing()
     if not owing:
         return 0

@@ -3,15 +3,15 @@
 A Record is a file with the name of its session, so the spool needs no list of Records. It has one
 file for each session with a store: from before the first run until the store has all Records of
 the session. The session holds an exclusive `flock` on its file while it runs. The kernel releases
-the lock when the process ends, in whatever way. Who finds a file without a lock delivers what the
-store lacks, and removes the file.
+the lock when the process ends, in whatever way. A later session that finds a file without a lock
+adds what the store lacks, and removes the file.
 """
 
 import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from harness.results.store.database import parse_url
@@ -94,8 +94,9 @@ def store_name(url: str) -> str:
 
 
 def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+    with suppress(OSError):  # where nothing can be locked, no session counts as running
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False

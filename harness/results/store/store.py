@@ -152,13 +152,15 @@ class Store:
 
     def newest_of_places(self) -> list[Entry]:
         """Return the newest run of each place of the farm, sorted by place."""
-        order = (runs.c.started.desc(), runs.c.id.desc())
-        age = func.row_number().over(partition_by=runs.c.place, order_by=order).label("age")
-        ranked = select(*_ENTRY_COLUMNS, age).where(runs.c.place != "").subquery()
-        query = select(*(ranked.c[field.name] for field in fields(Entry)))
-        query = query.where(ranked.c.age == 1).order_by(ranked.c.place)
+        last = func.max(runs.c.started).label("last")
+        newest = select(runs.c.place, last).where(runs.c.place != "").group_by(runs.c.place)
+        of_place = newest.subquery()
+        is_newest = (runs.c.place == of_place.c.place) & (runs.c.started == of_place.c.last)
+        query = select(*_ENTRY_COLUMNS).join(of_place, is_newest).order_by(runs.c.place, runs.c.id)
         with reading(self.engine) as connection:
-            return [Entry(*row) for row in connection.execute(query)]
+            entries = [Entry(*row) for row in connection.execute(query)]
+        # Of runs that started in the same second, the last one stays.
+        return list({entry.place: entry for entry in entries}.values())
 
     def find(self, *, newest_first: bool = True, **filters: Unpack[RunFilter]) -> list[Entry]:
         """Return the selected runs, sorted by the time they started."""

@@ -8,7 +8,7 @@ from harness.results.store.database_errors import printable_url
 from harness.results.store.database_tables import METADATA, VERSION, runs, version
 from harness.results.store.store_errors import UnusableError
 
-_LOCK = 0x7469_6E79  # PostgreSQL's advisory lock for who creates or changes the tables
+_LOCK = 0x7469_6E79  # PostgreSQL's advisory lock, to create or change the tables
 _NEW_COLUMNS = {2: (runs.c.place, runs.c.chip_id)}
 """The columns that came with each version; the rows of earlier runs get their defaults."""
 

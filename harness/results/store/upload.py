@@ -11,6 +11,7 @@ from harness.errors import InfrastructureError
 from harness.results.current_session import current_session
 from harness.results.store.open_results import open_shared_store
 from harness.results.store.store_errors import DownError
+from harness.support.plural import count_of
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:  # sqlalchemy
@@ -27,7 +28,7 @@ class StoreUpload:
     The constructor adds what earlier sessions could not add. It raises the errors of `Store`, so
     that a wrong URL is reported before anything runs. But if the store is down, then or later, runs
     go on, because each Record is a file already. Then the spool keeps the session for a later one,
-    and `errors` says what the store lacks. The store is not tried for each Record again, because
+    and `errors` names what the store lacks. The store is not tried for each Record again, because
     each attempt may take until the time-out.
     """
 
@@ -94,8 +95,8 @@ class StoreUpload:
             print(f"harness: {error}", file=sys.stderr)
         else:
             if added:
-                text = f"{added:,} of earlier sessions, which it lacked"
-                print(f"harness: Records that were added to the store: {text}", file=sys.stderr)
+                text = f"added {count_of(added, 'Record')} of earlier sessions to the store"
+                print(f"harness: {text}", file=sys.stderr)
 
     def _try(self) -> None:
         """Add what is missing; a file that is not a Record any more is an error."""
