@@ -21,7 +21,7 @@ def ask_farm(*named: str) -> Farm:
     Raises `InfrastructureError` if it does not answer within a deadline.
     """
     try:
-        from harness.board.labgrid import coordinator  # noqa: PLC0415
+        from harness.board.labgrid import coordinator  # noqa: PLC0415 - gRPC
     except ModuleNotFoundError as error:
         raise grpc_missing(error, "harness farm") from error
     address = coordinator.chosen_address(*named)
