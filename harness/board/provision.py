@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.board.board import Board
 from harness.board.board_options import BoardOptions
-from harness.board.labgrid.ask_farm import grpc_missing
+from harness.board.grpc_missing import grpc_missing
 from harness.board.qemu import QemuBoard
 from harness.board.renode.renode_board import RenodeBoard
 from harness.support.progress import Progress

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.session_name import own_name
 from harness.cli.main import main
 from harness.errors import ExitCode
+from harness.results.record_file import read_record, write_record
 from tests.support import labgrid_programs
 from tests.support.farm import Farm, free_ports, target_file
 from tests.support.processes import until
+from tests.unit.test_report import RECORDS
 
 pytestmark = pytest.mark.skipif(bool(labgrid_programs.why_not()), reason=labgrid_programs.why_not())
 
@@ -85,8 +89,13 @@ def test_every_place_is_checked_and_a_busy_one_is_named(
     assert parts(workspace, "place-board-3") == {"place": False} | dict.fromkeys(every)
     assert not (workspace / "reports" / "checks" / f"place-{taken}.json").exists()
 
-    # What is known then is shown, as JSON, as a table and in the report.
+    # What is known then is shown, as JSON and as a table.
+    record = read_record(RECORDS[0])
+    run = msgspec.structs.replace(record, device=DeviceInfo(place="board-0", exporter="pi-0"))
+    write_record(run, workspace / "reports" / "runs")
     places = status(capsys)
+    assert places["board-0"]["last_record"]["id"] == record.id
+    assert places[taken]["last_record"] is None
     assert places["board-0"]["health"]["healthy"]
     assert places["board-0"]["tags"] == {"chip": "stm32f429xi", "number": "0"}
     assert places["board-0"]["holder"] == ""

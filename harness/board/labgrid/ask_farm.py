@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from harness.board.grpc_missing import grpc_missing
 from harness.board.labgrid.farm_state import FarmState
-from harness.errors import InputError
 
 
 class Farm(NamedTuple):
@@ -29,12 +29,3 @@ def ask_farm(*named: str) -> Farm:
         state = connection.synchronize()
         reservers = {each.token: each.owner for each in connection.reservations()}
     return Farm(address, state, reservers)
-
-
-def grpc_missing(error: ModuleNotFoundError, where: str) -> InputError:
-    """Return the error for a farm that cannot be used, because gRPC is not installed."""
-    return InputError(
-        f"a place of labgrid needs gRPC: {error}",
-        where=where,
-        remedy="pip install 'tinyml-harness[labgrid]'",
-    )
