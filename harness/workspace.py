@@ -131,6 +131,16 @@ class Workspace:
         return (self.runs,) if self.chosen[RESULTS] else tuple(dict.fromkeys((self.runs, shared)))
 
     @property
+    def checks(self) -> Path:
+        """The newest health check of each board, one file each."""
+        return self.results / "checks"
+
+    @property
+    def farm(self) -> Path:
+        """What a farm's coordinator said when it was asked the last time."""
+        return self.results / "farm.json"
+
+    @property
     def report(self) -> Path:
         """The default file of the report."""
         return self.results / "report.html"

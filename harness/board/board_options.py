@@ -15,7 +15,6 @@ _OPTIONS = (
     ("--probe", "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
     ("--pack", "FILE", "CMSIS pack that has the board's chip: a .pack file"),
     ("--serial", "PORT", "serial port of the board: a device, or a pyserial URL"),
-    ("--place", "PLACE", "place of labgrid: its name, or tags such as chip=nrf52840,meter=ppk2"),
     ("--coordinator", "HOST:PORT", "labgrid's coordinator (default: LG_COORDINATOR)"),
     ("--renode", "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
@@ -55,6 +54,19 @@ class BoardOptions:
     @classmethod
     def add_options(cls, add: Callable[..., Any]) -> None:
         """Declare the options through `add`, the method of argparse's or pytest's parser."""
+        cls.add_board(add)
+        cls.add_place(add)
+        add(
+            "--input-via",
+            choices=get_args(InputChoice),
+            default=cls.input_via,
+            help="send inputs over the serial line, or write them into RAM through the debug "
+            "port; auto (default) compares both and takes the faster way",
+        )
+
+    @classmethod
+    def add_board(cls, add: Callable[..., Any]) -> None:
+        """Declare the options that say where a board is, without that of its place."""
         for option, name, text in _OPTIONS:
             add(option, default="", metavar=name, help=text)
         add(
@@ -71,17 +83,22 @@ class BoardOptions:
             metavar="NUMBER",
             help="priority of the reservation of a place (default: that of the target file, or 0)",
         )
+
+    @classmethod
+    def add_place(cls, add: Callable[..., Any]) -> None:
+        """Declare the option for one place."""
         add(
-            "--input-via",
-            choices=get_args(InputChoice),
-            default=cls.input_via,
-            help="send inputs over the serial line, or write them into RAM through the debug "
-            "port; auto (default) compares both and takes the faster way",
+            "--place",
+            default="",
+            metavar="PLACE",
+            help="place of labgrid: its name, or tags such as chip=nrf52840,meter=ppk2",
         )
 
     @classmethod
     def of(cls, options: Any, meter: str = "") -> "BoardOptions":
         """Return the board options in `options`, parsed by argparse or pytest.
+
+        A command that checks boards has no option for the place, nor for the way of inputs.
 
         `meter` configures a virtual meter.
         """
@@ -91,11 +108,11 @@ class BoardOptions:
             serial=options.serial,
             lock_timeout=options.lock_timeout,
             renode=options.renode,
-            place=options.place,
+            place=getattr(options, "place", ""),
             coordinator=options.coordinator,
             priority=options.priority,
             meter=meter,
-            input_via=options.input_via,
+            input_via=getattr(options, "input_via", cls.input_via),
         )
 
     def override(self, board: Pyocd) -> Pyocd:

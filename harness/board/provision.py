@@ -6,9 +6,9 @@ from pathlib import Path
 
 from harness.board.board import Board
 from harness.board.board_options import BoardOptions
+from harness.board.grpc_missing import grpc_missing
 from harness.board.qemu import QemuBoard
 from harness.board.renode.renode_board import RenodeBoard
-from harness.errors import InputError
 from harness.support.progress import Progress
 from harness.target.target_file import Labgrid, Pyocd, Qemu, Renode, Target, Virtual
 
@@ -45,11 +45,7 @@ def _of_farm(target: Target, board: Pyocd, progress: Progress, options: BoardOpt
     try:
         from harness.board.labgrid.labgrid_board import LabgridBoard  # noqa: PLC0415 - gRPC, pyOCD
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"a place of labgrid needs gRPC: {error}",
-            where=f"target {target.name}",
-            remedy="pip install 'tinyml-harness[labgrid]'",
-        ) from error
+        raise grpc_missing(error, f"target {target.name}") from error
     if not isinstance(board, Labgrid):
         # Probe and serial port are the place's, not those on this desk.
         board = Labgrid(

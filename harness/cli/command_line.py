@@ -57,6 +57,9 @@ _GROUPS = {
             },
         ),
     ),
+    "Share boards": (
+        CommandModule("farm_commands", {"farm": "check boards, and show the places of a farm"}),
+    ),
     "Add and train models": (
         CommandModule(
             "model_commands", {"models": "show networks, add models, train the bundled ones"}

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import ExitCode, InputError
@@ -103,11 +104,13 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.report.html_report import write_html  # noqa: PLC0415 - jinja2, sqlalchemy
     from harness.report.markdown_summary import append_markdown  # noqa: PLC0415
     from harness.report.report_data import summarize  # noqa: PLC0415
+    from harness.results.farm.status_file import known_farm  # noqa: PLC0415
 
     path = options.out or workspace.report
     with options.progress.step("reading Records"), open_store(options.store, workspace) as store:
         gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
-        summary = summarize(store, options.branch, gate)
+        farm = known_farm(store, workspace)
+        summary = replace(summarize(store, options.branch, gate), farm=farm)
         options.progress.say("drawing the report")
         write_html(summary, path)
     if options.markdown:

@@ -50,7 +50,8 @@ _DAMAGED = Answer(0, 0, b"")
 class Exchange:
     """Requests and answers over `carrier`; the parameters are those of `LinkClient`.
 
-    `boots` counts the device's BOOT messages; `retries` and `log` are those of `LinkClient`.
+    `boots` counts the device's BOOT messages; `retries`, `damaged` and `log` are those of
+    `LinkClient`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Exchange:
         self.watch = watch
         self.boots = 0
         self.retries = 0
+        self.damaged = 0
         self.log = DeviceLog()
         self._carrier = carrier
         self._seconds_per_byte = _BITS_PER_BYTE / baud

@@ -81,6 +81,11 @@ class LinkClient:
         return self._exchange.retries
 
     @property
+    def damaged(self) -> int:
+        """How many frames arrived damaged, here or at the device, and cost a retry."""
+        return self._exchange.damaged
+
+    @property
     def log(self) -> list[str]:
         """The text of the device's LOG messages; of many, the first and the last."""
         return self._exchange.log.messages()

@@ -50,6 +50,7 @@ class Retries:
                 return False
             self._silent += 1
         else:
+            self._exchange.damaged += 1
             self._exchange.settle(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         self._attempts += 1

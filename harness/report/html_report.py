@@ -15,6 +15,7 @@ from harness.report import figures
 from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
+from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
 from harness.report.number_history import TRENDS, Series
 from harness.report.plain_text import Shown, percent, quantity, short, show
 from harness.report.quality_text import (
@@ -92,6 +93,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
     environment.globals |= {
+        "SINCE": SINCE,
         "line_of": _line,
         "tick_unit_of": _tick_unit,
         "main_number_of": _main_number,
@@ -105,6 +107,11 @@ def _environment() -> Environment:
         other_golden,
         quality_text,
         outcome_of,
+        exporters_of,
+        last_run,
+        tags_of,
+        used_by,
+        when,
         target_text,
         agreement_notes,
         float_notes,

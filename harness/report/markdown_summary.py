@@ -50,6 +50,7 @@ def markdown(summary: Summary) -> str:
             *_table(summary),
             *_spreads(summary),
             *_engines(summary),
+            *_not_healthy(summary),
             "",
         ]
     )
@@ -171,6 +172,19 @@ def _engines(summary: Summary) -> Iterator[str]:
             yield f"| {'· ' * row.is_part}{escaped(row.name)} | {' | '.join(cells)} |"
         yield ""
         yield from (f"- {escaped(note)}" for note in (*notes_of(group), *legend_of([group])))
+
+
+def _not_healthy(summary: Summary) -> Iterator[str]:
+    """Yield the boards that the last check found not to be healthy."""
+    boards = summary.farm.not_healthy if summary.farm else []
+    if boards:
+        yield "\n**Boards that are not healthy**\n"
+    for place in boards[:MOST]:
+        if place.health is not None:
+            checked = f"checked on {place.health.checked[:10]}"
+            yield f"- {escaped(place.name)}: {_line(place.health.summary)}, {checked}"
+    if len(boards) > MOST:
+        yield f"- and {len(boards) - MOST} more"
 
 
 def _name(status: CombinationStatus) -> str:

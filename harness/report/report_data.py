@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.report.combination_status import CombinationStatus, status_of
 from harness.report.number_history import TRENDS, Series
 from harness.results.combination import Combination
+from harness.results.farm.farm_status import FarmStatus
 from harness.results.judge.board_spread import Spread
 from harness.results.judge.gate import Gate
 from harness.results.judge.side_by_side import SideBySide, side_by_side
@@ -33,12 +34,16 @@ _COLUMNS: Sequence[Column] = (
 
 @dataclass(frozen=True)
 class Summary:
-    """The content of a report on `runs` runs from `first` to `last`; failed ones come first."""
+    """The content of a report on `runs` runs from `first` to `last`; failed ones come first.
+
+    `farm` has the places and the health of boards, if anything is known of them.
+    """
 
     statuses: Sequence[CombinationStatus]
     runs: int
     first: datetime
     last: datetime
+    farm: FarmStatus | None = None
 
     @property
     def columns(self) -> list[Column]:

@@ -15,7 +15,7 @@ from typing import Any
 from harness.board.labgrid.coordinator import Coordinator, RefusedError
 from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Place
-from harness.board.labgrid.place_choice import PlaceChoice
+from harness.board.labgrid.place_choice import PlaceChoice, PlaceInUseError
 from harness.board.labgrid.session_name import has_ended, shown_name
 from harness.errors import InfrastructureError
 
@@ -189,8 +189,8 @@ class _Attempt:
             self._told = text
             self.wanted.say(f"waiting for the place {self.wanted.choice}: {text}")
 
-    def _in_use(self) -> InfrastructureError:
-        return InfrastructureError(
+    def _in_use(self) -> PlaceInUseError:
+        return PlaceInUseError(
             self._who(),
             where=f"place {self.wanted.choice}",
             remedy="run later, or wait for it with --lock-timeout=SECONDS; if its holder is gone: "

@@ -1,0 +1,67 @@
+"""The places of a farm and the checks of boards, for a terminal."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
+from harness.report.terminal_lines import print_line
+from harness.report.terminal_table import Column, TerminalTable, name_columns
+from harness.results.farm.farm_status import FarmStatus, PlaceStatus
+from harness.runs.check.check_result import BoardCheck
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "dim")}
+
+
+def print_check(check: BoardCheck, console: Console) -> None:
+    """Print a line for each part of a check, and what to do about what is wrong."""
+    parts = [check.target] if check.place else []
+    if check.device is not None:
+        parts += [f"exporter {check.device.exporter}"] * bool(check.device.exporter)
+        parts += [f"chip {check.device.chip_id}"] * bool(check.device.chip_id)
+    print_line(console, f"{check.name} ({', '.join(parts)})" if parts else check.name, "bold")
+    table = TerminalTable([*name_columns("", ""), Column(kind="detail")])
+    for line in check.lines:
+        remedy = f"\n-> {line.remedy}" if line.remedy and line.ok is False else ""
+        table.add_row(Text(*_MARKS[line.ok]), line.part, f"{line.text}{remedy}")
+    table.print_to(console)
+
+
+def print_farm(status: FarmStatus, console: Console) -> None:
+    """Print a row for each place."""
+    table = TerminalTable(
+        [
+            *name_columns("place"),
+            Column("used by", "text"),
+            Column("exporter", "text"),
+            Column("last run", "text"),
+            Column("health", "detail"),
+        ]
+    )
+    for place in status.places:
+        table.add_row(
+            place.name,
+            "\n".join(used_by(place)),
+            Text("\n".join(exporters_of(place)), "bold red" if place.problem else ""),
+            "\n".join(last_run(place)),
+            Text("\n").join(_details(place)),
+        )
+    table.print_to(console)
+    if any(place.holder for place in status.places):
+        print_line(console, SINCE, "dim")
+
+
+def _details(place: PlaceStatus) -> Iterator[Text]:
+    """Yield the health of a place and when it was checked, what keeps it from use, and its tags."""
+    if place.health is None:
+        yield Text("not checked", "dim")
+    else:
+        mark, style = _MARKS[place.health.healthy]
+        health = f" {place.health.summary} ({when(place.health.checked)})"
+        yield Text.assemble((mark, style), health)
+    if place.problem:
+        mark, style = _MARKS[False]
+        yield Text.assemble((mark, style), f" exporter {place.problem}")
+    if place.tags:
+        yield Text(tags_of(place))

@@ -1,0 +1,44 @@
+"""What the table and the report say of a place."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from harness.results.farm.farm_status import PlaceStatus
+
+SINCE = "since: the last change of a place, such as a new tag; the holder may have had it longer"
+
+
+def used_by(place: PlaceStatus) -> Sequence[str]:
+    """Return who has the place, and since when; see `SINCE`."""
+    if place.holder:
+        return place.holder, f"since {when(place.changed)}"
+    if place.reserved_for:
+        return "reserved for", place.reserved_for
+    if place.changed:
+        return ("free",)
+    return ("on the desk",) if place.on_desk else ("not known",)
+
+
+def tags_of(place: PlaceStatus) -> str:
+    """Return the tags of the place."""
+    return " ".join(f"{key}={value}" for key, value in sorted(place.tags.items()))
+
+
+def exporters_of(place: PlaceStatus) -> Sequence[str]:
+    """Return the exporters of the place; a mark says that one of them has a problem."""
+    if not place.exporters:
+        return ("none",) if place.changed else ()
+    return [f"{'✗ ' * bool(each.problem)}{each.name}" for each in place.exporters]
+
+
+def last_run(place: PlaceStatus) -> Sequence[str]:
+    """Return the newest Record of the place."""
+    if place.last_record is None:
+        return ("none",)
+    last = place.last_record
+    return f"{last.model} {last.verdict}", when(last.started)
+
+
+def when(time: str) -> str:
+    """Return an ISO time in this machine's time zone, to the minute."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,1 @@
+"""What is known of the boards: their health, and the places of a farm."""

@@ -1,0 +1,1 @@
+"""The health check of a board, on this desk or at a place of a farm."""

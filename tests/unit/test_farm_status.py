@@ -1,0 +1,277 @@
+"""The health of boards and the status of places, without a coordinator."""
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.board.device_info import DeviceInfo
+from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
+from harness.cli.main import main
+from harness.errors import ExitCode, InputError
+from harness.model.folder import Model, load_model
+from harness.results.farm.check_files import read_checks, write_check
+from harness.results.farm.farm_status import FarmStatus, status_of
+from harness.results.farm.status_file import read_status, write_status
+from harness.results.record_file import read_record, write_record
+from harness.runs.check.check_result import BoardCheck, CheckLine
+from harness.runs.check.place_target import target_of
+from harness.simulator.board_process import VirtualBoard
+from harness.support.bundled_files import bundled
+from harness.workspace import Workspace
+from tests.unit.test_report import RECORDS, Page
+
+WRONG = CheckLine("line", False, "9 damaged frames\nand more", "check the cable")
+
+
+@pytest.fixture(scope="module")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("caches")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caches: Path) -> Path:
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(caches))
+    (tmp_path / "harness.toml").touch()
+    (tmp_path / "targets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+    return tmp_path
+
+
+def check_of(place: str = "", *lines: CheckLine) -> BoardCheck:
+    return BoardCheck(
+        target="nucleo-f429zi",
+        place=place,
+        healthy=not lines,
+        checked="2026-03-01T02:00:00+00:00",
+        seconds=3.0,
+        host="desk-3",
+        harness="0.1.0",
+        lines=list(lines) or [CheckLine("flash", True, "fine")],
+    )
+
+
+def place_of(name: str, match: Match | None = None, holder: str = "", reserved: str = "") -> Place:
+    return Place(name, (), {}, [match] if match else [], holder, reserved, 1e9)
+
+
+def resource(exporter: str, group: str, name: str, *, available: bool = True) -> Resource:
+    return Resource(exporter, group, "NetworkService", name, available, {}, {})
+
+
+def status(*places: Place, resources: tuple[Resource, ...] = ()) -> FarmStatus:
+    state = FarmState({each.name: each for each in places}, {each.key: each for each in resources})
+    return status_of("farm:20408", state, {"TOKEN": "desk-3/anna"}, datetime.now(UTC))
+
+
+# The check of a board, here a virtual one
+
+
+def test_a_board_on_the_desk_is_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["farm", "check", "--target=virtual-stm32"]) == ExitCode.PASSED
+    out = capsys.readouterr().out
+    assert "10 vectors have golden's outputs" in out
+    assert "0 damaged frames and 0 retries in 220 exchanges" in out
+    assert "1 board: 1 healthy" in out
+    (check,) = read_checks(folder / "reports" / "checks")
+    assert check.healthy
+    assert (check.target, check.place) == ("virtual-stm32", "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "found", "text"),
+    [
+        ("brown-out=30000000", [True, True, False, None, None], "restarted"),
+        ("probe-busy", [False, None, None, None, None], "session"),
+    ],
+)
+def test_a_part_that_fails_ends_the_check(
+    fault: str, found: list[bool | None], text: str, folder: Path
+) -> None:
+    with VirtualBoard.start("stm32f429xi") as board:
+        board.set_fault(fault)
+        options = [f"--probe={board.probe_id}", f"--serial={board.port}"]
+        command = ["farm", "check", "--target=virtual-stm32", *options]
+        assert main(command) == ExitCode.INFRASTRUCTURE
+    (check,) = read_checks(folder / "reports" / "checks")
+    assert [line.ok for line in check.lines] == found
+    assert text in check.summary
+
+
+def test_wrong_outputs_and_a_wrong_clock_are_both_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "targets" / "other.toml").write_text(
+        'base = "virtual-stm32"\ndescription = "another"\ncounter.ticks = "cycles"\n'
+        'clock.hz = 999_000_000\nclock.source = "a guess"\n'
+    )
+    vectors = load_model(bundled("models") / "digits").vectors
+    assert vectors.golden is not None
+    golden = vectors.golden.copy()
+    golden[3] = 0
+    monkeypatch.setattr(Model, "vectors", replace(vectors, all_golden=(golden,)))
+    assert main(["farm", "check", "--target=other"]) == ExitCode.INFRASTRUCTURE
+    (check,) = read_checks(folder / "reports" / "checks")
+    outputs, clock = check.wrong
+    assert outputs.text == "1 of 10 vectors differ from golden: 3"
+    assert "the stated clock is 999 MHz" in clock.text
+    assert check.summary == f"vectors: {outputs.text}"
+    assert "1 board: 0 healthy, 1 not healthy" in capsys.readouterr().out
+
+
+# The files
+
+
+def test_a_check_replaces_the_last_one_of_the_same_board(tmp_path: Path) -> None:
+    write_check(check_of("lab/a b", WRONG), tmp_path / "checks")
+    path = write_check(check_of("lab/a b"), tmp_path / "checks")
+    write_check(check_of(), tmp_path / "checks")
+    assert path.name == "place-lab%2Fa%20b.json"
+    assert [check.place for check in read_checks(tmp_path / "checks")] == ["lab/a b", ""]
+
+
+def test_a_place_with_a_name_that_no_file_can_have_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has 90 bytes"):
+        write_check(check_of("x" * 90), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[", '{"lines": []}', "\udcff"])
+def test_what_is_not_a_check_is_named_and_skipped(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_check(check_of("board-0"), tmp_path)
+    (tmp_path / "bad.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert [check.place for check in read_checks(tmp_path)] == ["board-0"]
+    assert "bad.json: is not a check of a board" in capsys.readouterr().err
+
+
+def test_a_damaged_status_is_an_input_error(tmp_path: Path) -> None:
+    path = tmp_path / "farm.json"
+    assert read_status(path) is None
+    write_status(status(place_of("board-0")), path)
+    assert read_status(path) == status_from(path)
+    path.write_text("{")
+    with pytest.raises(InputError, match="is not the status of a farm") as caught:
+        read_status(path)
+    assert "harness farm status" in caught.value.remedy
+
+
+def status_from(path: Path) -> FarmStatus:
+    return msgspec.json.decode(path.read_bytes(), type=FarmStatus)
+
+
+# What the coordinator says
+
+
+def test_holders_and_reservations_are_shown() -> None:
+    held, reserved, unknown = status(
+        place_of("a", holder="desk-3/anna:42-1-abc-7", reserved="TOKEN"),
+        place_of("b", reserved="TOKEN"),
+        place_of("c", reserved="GONE"),
+    ).places
+    assert (held.holder, held.reserved_for) == ("anna@desk-3 (process 42)", "")
+    assert (reserved.holder, reserved.reserved_for) == ("", "anna@desk-3")
+    assert (unknown.holder, unknown.reserved_for) == ("", "")
+    assert datetime.fromisoformat(held.changed).timestamp() == 1e9
+
+
+@pytest.mark.parametrize(
+    ("resources", "problem"),
+    [
+        ((resource("pi-0", "a", "probe"),), ""),
+        ((resource("pi-0", "a", "probe", available=False),), "probe of pi-0 is not available"),
+        ((resource("pi-0", "other", "probe"),), "pi-0 offers nothing for it"),
+        ((resource("pi-1", "a", "probe"),), "pi-0 is absent"),
+        ((), "pi-0 is absent"),
+    ],
+)
+def test_exporters_are_present_or_not(resources: tuple[Resource, ...], problem: str) -> None:
+    (place,) = status(place_of("a", Match("pi-0", "a", "*")), resources=resources).places
+    assert place.problem == problem
+
+
+# Which target a place has
+
+
+def test_a_target_file_comes_before_tags(folder: Path) -> None:
+    place = Place("a", ("nick",), {"chip": "nrf52840", "target": "nucleo-f429zi"}, (), "", "", 0.0)
+    workspace = Workspace(folder)
+    assert target_of(place, workspace).name == "nucleo-f429zi"
+    assert target_of(tagged(place, {"chip": "nrf52840"}), workspace).name == "chip:nrf52840"
+    text = 'base = "nrf52840-dk"\nboard.kind = "labgrid"\n'
+    (folder / "targets" / "tagged.toml").write_text(f'{text}board.tags = {{ chip = "nrf52840" }}\n')
+    assert target_of(place, workspace).name == "tagged"
+    (folder / "targets" / "zz-named.toml").write_text(f'{text}board.place = "nick"\n')
+    assert target_of(place, workspace).name == "zz-named"
+    with pytest.raises(InputError, match="nothing says which target it is"):
+        target_of(tagged(place, {}, name="b"), workspace)
+
+
+def tagged(place: Place, tags: dict[str, str], name: str = "a") -> Place:
+    return Place(name, (), tags, place.matches, "", "", 0.0)
+
+
+# The report
+
+
+def test_the_report_shows_boards_without_a_network(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = read_record(RECORDS[0])
+    run = msgspec.structs.replace(record, device=DeviceInfo(place="board-0", exporter="pi-0"))
+    write_record(run, folder / "reports" / "runs")
+    write_check(check_of("board-0"), folder / "reports" / "checks")
+    write_check(check_of(), folder / "reports" / "checks")
+    summary = folder / "summary.md"
+    assert main(["report"]) == ExitCode.PASSED
+    words = shown(folder)
+    assert "No coordinator was asked" in words
+    assert f"board-0 not known {record.model.name} passed" in words
+    assert "nucleo-f429zi on the desk none ✓ healthy" in words
+
+    write_check(check_of("board-1", WRONG), folder / "reports" / "checks")
+    farm = status(
+        place_of("board-0", Match("pi-0", "a", "*")),
+        place_of("board-1", holder="desk-3/<b>anna</b>"),
+    )
+    write_status(farm, folder / "reports" / "farm.json")
+    assert main(["report", f"--markdown={summary}"]) == ExitCode.PASSED
+    words = shown(folder)
+    assert "Boards 1 not healthy" in words
+    assert "board-0 free ✗ pi-0 pi-0 is absent" in words
+    assert "board-1 <b>anna</b>@desk-3 since 2001-09-0" in words
+    assert "line: 9 damaged frames and more → check the cable" in words
+    assert "what the coordinator farm:20408 said on" in words
+    assert "- board-1: line\\: 9 damaged frames, checked on 2026-03-01" in summary.read_text()
+    capsys.readouterr()
+
+
+def shown(folder: Path) -> str:
+    return Page((folder / "reports" / "report.html").read_text()).words
+
+
+def test_a_report_without_boards_has_no_such_section(folder: Path) -> None:
+    write_record(read_record(RECORDS[0]), folder / "reports" / "runs")
+    assert main(["report"]) == ExitCode.PASSED
+    assert "Boards" not in shown(folder)
+
+
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_without_grpc_the_error_says_how_to_install_it(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "harness.board.labgrid.coordinator", raising=False)
+    monkeypatch.delattr("harness.board.labgrid.coordinator", raising=False)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    assert main(["farm", command]) == ExitCode.USAGE
+    assert "pip install 'tinyml-harness[labgrid]'" in capsys.readouterr().err
+
+
+def test_an_option_of_another_board_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["farm", "check", "--target=virtual-stm32", "--coordinator=farm"]
+    assert main(command) == ExitCode.USAGE
+    assert "--coordinator=farm: does not apply to virtual-stm32" in capsys.readouterr().err
