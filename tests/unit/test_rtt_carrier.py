@@ -321,8 +321,8 @@ def test_a_result_that_came_with_the_answer_before_it_ends_the_computation(
 class DistantDevice(RttDevice):
     """A device that answers while the host's request is under way; counts round trips."""
 
-    def __init__(self, clock: Clock, trip: float = 0.1, **sizes: int) -> None:
-        super().__init__(**sizes)
+    def __init__(self, clock: Clock, trip: float = 0.1, up_size: int = 64) -> None:
+        super().__init__(up_size=up_size)
         self.trips = 0
         self.pending: list[tuple[float, bytes]] = []
         """Seconds that the device computes after a write, and what it sends then."""
