@@ -1,7 +1,7 @@
 """What every board can do, real or emulated."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -9,7 +9,7 @@ from harness.board.device_info import DeviceInfo
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
-from harness.link.rtt_carrier import Piece, RttCarrier, block_address
+from harness.link.rtt_carrier import RttCarrier, Transfer, block_address
 from harness.support.process_activity import Activity
 from harness.target.target_file import Target
 
@@ -99,11 +99,13 @@ def rtt_carrier(
     image: Image,
     activity: Callable[[], Activity | None] = lambda: None,
     *,
-    write_pieces: Callable[[Sequence[Piece]], None] | None = None,
+    transfer: Transfer | None = None,
+    is_far: bool = False,
 ) -> RttCarrier:
     """Return the carrier of a started `image` whose link goes through the board's memory.
 
-    `write_pieces` writes several pieces at once, if the board can do that.
+    `transfer` writes and reads several pieces at once, if the board can do that. `is_far` is
+    whether an access takes a round trip over a network.
     """
     return RttCarrier(
         board,
@@ -111,7 +113,8 @@ def rtt_carrier(
         target.memory.ram,
         name=f"{target.name} (RTT)",
         activity=activity,
-        write_pieces=write_pieces,
+        transfer=transfer,
+        is_far=is_far,
     )
 
 

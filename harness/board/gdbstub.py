@@ -66,6 +66,12 @@ class Gdbstub:
                     "does the machine have RAM there? Compare the target's memory.ram",
                 )
 
+    def transfer(self, pieces: Sequence[tuple[int, bytes]], ranges: Sequence[range]) -> list[bytes]:
+        """Write `pieces`, then return the bytes at `ranges`; raises as `write`."""
+        if pieces:
+            self.write_pieces(pieces)
+        return [self.read(each.start, len(each)) for each in ranges]
+
     def read(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; raises the same errors as `write`."""
         counts = [min(size - offset, _BLOCK) for offset in range(0, size, _BLOCK)]

@@ -81,7 +81,7 @@ class QemuBoard:
                 self._target,
                 image,
                 self._activity,
-                write_pieces=self._gdbstub.write_pieces,
+                transfer=self._gdbstub.transfer,
             )
         return self._channel("serial", "QEMU")
 

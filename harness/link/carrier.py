@@ -28,6 +28,10 @@ class Carrier(Protocol):
         Each look may have cost the device a cycle on its bus.
         """
 
+    @property
+    def latency(self) -> float:
+        """Seconds that the end of a computation is known later here than its beginning."""
+
     def gather(self) -> None:
         """Give the rest of a frame time to arrive."""
 

@@ -4,7 +4,9 @@ The caller recognises and drops a late or repeated answer. Messages that the dev
 without a request (LOG, FAULT, BOOT) are handled here.
 """
 
+import math
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
@@ -76,6 +78,7 @@ class Exchange:
         self._answers: Iterator[bytes | None] = iter(())
         self._kept: deque[Answer] = deque(maxlen=_KEPT)
         self._noisy = True  # until the session has begun
+        self._rested = -math.inf
         self._sequence = secrets.randbelow(256)
 
     @property
@@ -101,6 +104,16 @@ class Exchange:
     def rest(self, inferences: int) -> None:
         """Leave the device alone while it computes."""
         self._carrier.rest(inferences)
+        self._rested = time.perf_counter()
+
+    def computed(self, began: float, ended: float) -> float:
+        """Return for how long it computed between `began` and `ended`, on the host's clock.
+
+        Without the latency of the link, if the beginning was acknowledged.
+        """
+        if self._rested < began:
+            return ended - began
+        return max(ended - self._rested - self._carrier.latency, 0.0)
 
     def next_sequence(self) -> int:
         """Return the sequence number for the next request."""

@@ -44,8 +44,7 @@ class LinkClient:
     and raises `DeviceStoppedError` if the board can no longer answer. `write` writes bytes to
     an address in the device's memory. If `via` is "debug", inputs are written with it instead of
     LOAD. `spans` are the answered inferences; those of a batch share their time. `waited` counts
-    the seconds between a RUN and its result, which is mostly computation.
-
+    the seconds between a RUN and its result, `computed` only those without the link's latency.
     A model with a state needs `begin_recording` before the first vector of each recording. Then an
     inference that has to be repeated begins with the recording's first vector: a state cannot go
     back. The same holds for the inference after one that failed.
@@ -63,6 +62,7 @@ class LinkClient:
     ) -> None:
         self.via = via
         self.waited = 0.0
+        self.computed = 0.0
         self.spans: list[Span] = []
         self._last = math.inf  # the device's seconds for the last inference
         self._state = RecordingState(self._reset_state, self._run_again)
@@ -300,5 +300,6 @@ class LinkClient:
         """
         ended = time.perf_counter()
         self.waited += ended - began
-        self._last = (self._exchange.device_time - since) / inferences
+        self.computed += (computed := self._exchange.computed(began, ended))
+        self._last = min(self._exchange.device_time - since, computed) / inferences
         return Span(began, ended, looks=self._exchange.looks)

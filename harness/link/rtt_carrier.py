@@ -1,5 +1,6 @@
 """Carries the link over RTT: the host reads and writes two rings in the device's memory."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,11 +16,17 @@ from harness.support.memory_map import Region
 from harness.support.process_activity import Activity
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.004  # seconds between two looks while the device answers
+_SHORTEST_ANSWER = 16  # bytes
+_MARGIN = 1 / 4  # of a distant look, to come late rather than once in vain
 _UNFINISHED = 1.0  # seconds in which a firmware that starts has finished the control block
 
 
 Piece = tuple[int, bytes]
 """An address, and what to write there."""
+
+
+Transfer = Callable[[Sequence[Piece], Sequence[range]], list[bytes]]
+"""Writes pieces in their order, then returns the bytes at ranges of addresses."""
 
 
 class Memory(Protocol):
@@ -49,7 +56,10 @@ class RttCarrier:
 
     An access through a probe takes about a millisecond, so there are few: sizes and addresses are
     read once, the host remembers the positions that it moves itself, and what it writes goes out
-    together, through `write_pieces` if the memory has a way to write several pieces at once.
+    together, through `transfer` if the memory has a way to access several pieces at once.
+
+    If the device `is_far`, an access takes a round trip over a network. So a look reads bytes
+    after the position of the ring, too, before it is known whether they are there.
 
     While the device computes, each access takes a cycle of its bus. So the host stays away until
     the computation is due to end, and counts its `looks` in vain from then on.
@@ -63,13 +73,15 @@ class RttCarrier:
         *,
         name: str,
         activity: Callable[[], Activity | None] = lambda: None,
-        write_pieces: Callable[[Sequence[Piece]], None] | None = None,
+        transfer: Transfer | None = None,
+        is_far: bool = False,
     ) -> None:
         self.name = name
         self.burst: int | None = None
         self.looks = 0
         self._memory = memory
-        self._write_pieces = write_pieces or self._write_each
+        self._transfer = transfer or self._each
+        self._is_far = is_far
         self._address = address
         self._ram = ram
         self._clock = DeviceClock(activity)
@@ -77,6 +89,10 @@ class RttCarrier:
         self._resting_since: float | None = None
         self._inferences = 1
         self._known: RttBlock | None = None  # the control block, as last seen
+        self._expected = _SHORTEST_ANSWER if is_far else 0  # bytes that a look reads in advance
+        self._looked = 0.0  # when the last look was
+        self._latency = 0.0
+        self._quickest = math.inf  # seconds of a look
         self._was_made = False
         self._unfinished_since: float | None = None
         self._later: list[Piece] = []  # positions to write before or with the next access
@@ -90,6 +106,11 @@ class RttCarrier:
     def device_time(self) -> float:
         """See `DeviceClock`."""
         return self._clock.device_time
+
+    @property
+    def latency(self) -> float:
+        """Seconds of the last look that found bytes, if it went over a network."""
+        return self._latency
 
     def gather(self) -> None:
         """Do nothing: a look fetches all that is there."""
@@ -111,6 +132,7 @@ class RttCarrier:
         while True:
             data = self._fetch()
             if data:
+                self._found()
                 return data
             pause = self._next_pause(pause)
             if not self._sleep(pause, end):
@@ -125,7 +147,7 @@ class RttCarrier:
         while view:
             known = self._known
             # The ring has at least as many free bytes as the last time.
-            block = known if known and known.down.free >= len(view) else self._look()
+            block = known if known and known.down.free >= len(view) else self._look()[0]
             count = min(len(view), block.down.free) if block else 0
             if block and count:
                 self._store(block, bytes(view[:count]))
@@ -144,6 +166,8 @@ class RttCarrier:
         if self._resting_since is None:
             return 0.0
         due = self._resting_since + self._inferences * self._due.first_look()
+        if self._is_far and self._quickest < math.inf:
+            due += _MARGIN * self._quickest
         return max(due - time.monotonic(), 0.0)
 
     def _next_pause(self, pause: float) -> float:
@@ -151,7 +175,7 @@ class RttCarrier:
         self.looks += 1
         if self._resting_since is None:
             return min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-        elapsed = time.monotonic() - self._resting_since
+        elapsed = self._looked - self._resting_since
         self._due.computes(elapsed / self._inferences)
         return self._due.next_look(elapsed)
 
@@ -163,18 +187,28 @@ class RttCarrier:
             time.sleep(seconds)
         return time.monotonic() < end
 
+    def _found(self) -> None:
+        """Learn from a look that found bytes."""
+        if self._is_far:
+            self._latency = time.monotonic() - self._looked
+            self._quickest = min(self._quickest, self._latency)
+        if self._resting_since is not None:
+            self._due.ended((self._looked - self._resting_since) / self._inferences)
+            self._resting_since = None
+
     def _fetch(self) -> bytes:
         """Return what is in the ring from the device, and mark it as read, with the next access."""
-        block = self._look()
+        began = time.monotonic()
+        block, data = self._look(ahead=self._expected)
+        # What the host did when the device began took as long to get there as a distant look.
+        self._looked = began if self._is_far else time.monotonic()
         if block is None or not block.up.filled:
             return b""
         ring = block.up
-        if self._resting_since is not None:
-            elapsed = time.monotonic() - self._resting_since
-            self._due.ended(elapsed / self._inferences)
-            self._resting_since = None
-        pieces = ring.pieces(ring.read, ring.filled)
-        data = b"".join(self._memory.read_memory(piece.start, len(piece)) for piece in pieces)
+        if self._is_far:
+            self._expected = max(self._expected, ring.filled)
+        rest = ring.pieces((ring.read + len(data)) % ring.size, max(ring.filled - len(data), 0))
+        data = data[: ring.filled] + b"".join(self._access(*rest))
         self._later.append((ring.position, _word(ring.write)))
         self._known = replace(block, up=replace(ring, read=ring.write))
         return data
@@ -191,28 +225,40 @@ class RttCarrier:
         self._write()
 
     def _write(self) -> None:
-        """Write what is to be written, in its order."""
+        """Write what is to be written."""
         if self._later:
-            pieces, self._later = self._later, []
-            self._write_pieces(pieces)
+            self._access()
 
-    def _write_each(self, pieces: Sequence[Piece]) -> None:
+    def _access(self, *ranges: range) -> list[bytes]:
+        """Write what is to be written, in its order; then return the bytes at `ranges`."""
+        pieces, self._later = self._later, []
+        return self._transfer(pieces, ranges) if pieces or ranges else []
+
+    def _each(self, pieces: Sequence[Piece], ranges: Sequence[range]) -> list[bytes]:
         for address, data in pieces:
             self._memory.write_memory(address, data)
+        return [self._memory.read_memory(each.start, len(each)) for each in ranges]
 
-    def _look(self) -> RttBlock | None:
-        """Return the control block; None while the firmware starts and has not made it yet."""
-        self._write()
+    def _look(self, ahead: int = 0) -> tuple[RttBlock | None, bytes]:
+        """Return the control block, and `ahead` bytes after the position of the ring to the host.
+
+        The block is None while the firmware starts and has not made it yet. There are no bytes if
+        the place of the ring was not known. Those that the device has not written yet are invalid.
+        """
+        data = b""
         if self._known is not None:
-            begin, size = rtt_block.POSITIONS.start, len(rtt_block.POSITIONS)
-            data = self._memory.read_memory(self._address + begin, size)
-            self._known = rtt_block.moved(self._known, data)
+            ring = self._known.up
+            begin, size = self._address + rtt_block.POSITIONS.start, len(rtt_block.POSITIONS)
+            ranges = ring.pieces(ring.read, min(ahead, ring.size - 1))
+            positions, *parts = self._access(range(begin, begin + size), *ranges)
+            self._known = rtt_block.moved(self._known, positions)
+            data = b"".join(parts)
         if self._known is None:
-            self._known = self._whole_block()
-        return self._known
+            self._known, data = self._whole_block(), b""
+        return self._known, data
 
     def _whole_block(self) -> RttBlock | None:
-        data = self._memory.read_memory(self._address, rtt_block.SIZE)
+        (data,) = self._access(range(self._address, self._address + rtt_block.SIZE))
         try:
             block = rtt_block.parse(data, self._address, self._ram)
         except ValueError as error:

@@ -19,6 +19,9 @@ from harness.support.progress import Progress
 from harness.target.target_file import Target
 
 _BATCH_SECONDS = 0.5  # of inferences in a batch: the progress moves, and a hang is noticed
+_LONGEST_BATCH = 2.0  # seconds of inferences on a slow link, where a batch should be longer:
+_TIMES_LATENCY = 4.0  # as long as several times the link's latency
+_UNSURE = 0.1  # of the link's latency, by which the time of a computation may be wrong
 _COPIES = 4  # of the first vector in a batch, to compare
 _SLOW = 2.0  # seconds; so slow an inference is compared alone
 _REPEATS = 3  # of each way, if the first ticks differ, or the usual way does not seem faster
@@ -31,6 +34,16 @@ class _Trial(NamedTuple):
 
     results: list[Result]
     seconds: float
+
+
+def seconds_each(waited: float, computed: float, count: int) -> float:
+    """Return how long each of `count` inferences in a batch takes, at most as far as that is known.
+
+    They `computed` for so long while the host `waited`. A batch must not shrink because of the
+    link's latency, which is the same for any number of inferences. But latency changes, and
+    nobody can tell a short computation from that.
+    """
+    return max(computed, _UNSURE * (waited - computed)) / count
 
 
 class InputWay:
@@ -52,6 +65,7 @@ class InputWay:
         self._progress = progress
         self._queue: Queue | None = None
         self._seconds = _BATCH_SECONDS  # of an inference
+        self._latency = 0.0  # of the link, in seconds for a batch
 
     def attach(self, session: Session) -> None:
         """Use the way in a new session with the image."""
@@ -61,14 +75,16 @@ class InputWay:
 
     def first(self, session: Session, data: bytes, which: str, *, batches: bool) -> Result:
         """Run the first vector, over the serial line if the way is still open; then choose."""
-        waited = session.link.waited
+        link = session.link
+        waited, computed = link.waited, link.computed
         session.begin_recording(which)
         begin = time.perf_counter()
         result = session.measure(data, which)
-        self._seconds = session.link.waited - waited
+        waited = link.waited - waited
+        self._learn(waited, link.computed - computed, 1)
         if self._open:
             self._open = False
-            serial = _Trial([result], time.perf_counter() - begin - self._seconds)
+            serial = _Trial([result], time.perf_counter() - begin - waited)
             self._choose(session, data, serial, batches=batches)
         return result
 
@@ -80,11 +96,11 @@ class InputWay:
         A model with a state runs one at a time: a vector that has to be repeated needs those before
         it.
         """
-        starts = schedule.starts
+        link, starts = session.link, schedule.starts
         index, start = 0, time.perf_counter()
         while index < (total := schedule.total(index, time.perf_counter() - start)):
             count = min(self._count(session, batches=batches), total - index)
-            waited = session.link.waited
+            waited, computed = link.waited, link.computed
             try:
                 results = self._run(
                     session,
@@ -95,8 +111,7 @@ class InputWay:
             except MemoryUnusableError as error:
                 self._to_serial(session, error)
                 continue
-            # Without the transfers, which take long through a distant probe, however few inputs.
-            self._seconds = (session.link.waited - waited) / count
+            self._learn(link.waited - waited, link.computed - computed, count)
             yield from results
             index += count
 
@@ -117,10 +132,17 @@ class InputWay:
             results.append(session.measure(data, f"vector {vector}"))
         return results
 
-    def _count(self, session: Session, *, batches: bool, seconds: float = _BATCH_SECONDS) -> int:
+    def _learn(self, waited: float, computed: float, count: int) -> None:
+        """Learn from `count` inferences, which `computed` so long while the host `waited`."""
+        self._latency = waited - computed
+        self._seconds = seconds_each(waited, computed, count)
+
+    def _count(self, session: Session, *, batches: bool, seconds: float | None = None) -> int:
         """Return how many inputs go to the device at once, to compute about `seconds`."""
         if not batches or self.via == "serial" or self._queue is None or session.keeps_state:
             return 1
+        if seconds is None:
+            seconds = min(max(_BATCH_SECONDS, _TIMES_LATENCY * self._latency), _LONGEST_BATCH)
         fitting = int(seconds / max(self._seconds, 1e-6))
         return max(1, min(fitting, self._queue.capacity(session.welcome)))
 

@@ -172,12 +172,14 @@ def test_what_the_host_writes_goes_out_together(device: RttDevice) -> None:
     """On QEMU, each group is one halt of the machine."""
     groups: list[list[int]] = []
 
-    def write_pieces(pieces: Sequence[tuple[int, bytes]]) -> None:
-        groups.append([address for address, _ in pieces])
+    def transfer(pieces: Sequence[tuple[int, bytes]], ranges: Sequence[range]) -> list[bytes]:
+        if pieces:
+            groups.append([address for address, _ in pieces])
         for address, data in pieces:
             device.put(address, data)
+        return [device.get(each.start, len(each)) for each in ranges]
 
-    carrier = RttCarrier(device, BLOCK, RAM, name="board", write_pieces=write_pieces)
+    carrier = RttCarrier(device, BLOCK, RAM, name="board", transfer=transfer)
     device.send(b"abc")
     assert carrier.read(0) == b"abc"
     carrier.write(bytes(20), 1)
@@ -311,3 +313,71 @@ def test_a_result_that_came_with_the_answer_before_it_ends_the_computation(
     before = clock.now
     assert carrier.read(1) == b"ack"
     assert clock.now == before
+
+
+# A distant device
+
+
+class DistantDevice(RttDevice):
+    """A device that answers while the host's request is under way; counts round trips."""
+
+    def __init__(self, clock: Clock, trip: float = 0.1, up_size: int = 64) -> None:
+        super().__init__(up_size=up_size)
+        self.trips = 0
+        self.pending: list[tuple[float, bytes]] = []
+        """Seconds that the device computes after a write, and what it sends then."""
+        self._clock = clock
+        self._trip = trip
+        self._due: tuple[float, bytes] | None = None
+        self.start()
+
+    def transfer(self, pieces: Sequence[tuple[int, bytes]], ranges: Sequence[range]) -> list[bytes]:
+        there = self._clock.now + self._trip / 2
+        for address, data in pieces:
+            self.put(address, data)
+        if pieces and self.pending:
+            seconds, answer = self.pending.pop(0)
+            self._due = there + seconds, answer
+        if self._due and there >= self._due[0]:
+            self.send(self._due[1])
+            self._due = None
+        read = [self.get(each.start, len(each)) for each in ranges]
+        if ranges:
+            self.trips += 1
+            self._clock.now += self._trip
+        return read
+
+
+def far_carrier(device: DistantDevice) -> RttCarrier:
+    return RttCarrier(device, BLOCK, RAM, name="board", transfer=device.transfer, is_far=True)
+
+
+def test_a_request_and_its_answer_take_one_trip_and_the_result_another(clock: Clock) -> None:
+    """From the second time on: the first look reads the block, and how long answers are."""
+    device = DistantDevice(clock)
+    carrier = far_carrier(device)
+    for turn in range(20):
+        device.trips = 0
+        device.pending = [(0.0, b"acknowledged"), (0.3, b"a result of 24 bytes " * 1)]
+        carrier.write(b"run", 1)
+        device.receive()
+        assert carrier.read(1) == b"acknowledged"
+        carrier.rest()
+        began = clock.now
+        assert carrier.read(5) == b"a result of 24 bytes "
+        assert device.trips == 2 + carrier.looks + (turn == 0) * 2
+        computed = clock.now - began - carrier.latency
+        assert computed >= 0.3
+    assert carrier.looks == 0
+    assert computed < 0.4
+
+
+@given(st.lists(st.binary(min_size=1, max_size=39), min_size=1, max_size=20))
+def test_bytes_that_a_look_reads_in_advance_are_those_of_the_ring(texts: list[bytes]) -> None:
+    device = DistantDevice(Clock(), up_size=40)
+    carrier = far_carrier(device)
+    received = b""
+    for text in texts:
+        device.send(text)
+        received += carrier.read(0)
+    assert received == b"".join(texts)

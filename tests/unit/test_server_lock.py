@@ -21,6 +21,7 @@ from harness.board.pyocd.server_lock import ServerLock
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError
 from harness.image.build import Image, build_image
+from harness.link.device_errors import DeviceStoppedError
 from harness.model.folder import find_model
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
@@ -200,3 +201,31 @@ def test_a_killed_run_does_not_keep_the_probe(port: int, board: VirtualBoard) ->
         wait_for(held)
         process.kill()
     lock(port, wait=10).release()
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_core_that_another_client_may_have_halted_is_explained(
+    port: int, board: VirtualBoard, image: Image, *, others: bool
+) -> None:
+    """On the serial line, it is only silent. Without another client there is no such reason."""
+    with closing(host("127.0.0.1", port, board)) as harness:
+        harness.start(image)
+        with closing(RemoteProbe(f"localhost:{port}")) as other:
+            if others:
+                other.open()
+                other.flush()
+            halt(harness)
+            with pytest.raises(DeviceStoppedError) as caught:
+                harness.check()
+            texts = (str(caught.value), harness.diagnosis())
+    for text in texts:
+        assert "the core is halted, at " in text
+        assert ("another client of the server opened or closed the probe" in text) == others
+
+
+def halt(board: PyocdBoard) -> None:
+    """Halt the core, as another client would: its register is the same."""
+    session = board._session
+    assert session is not None
+    session.target.halt()
+    wait_for(session.target.is_halted)

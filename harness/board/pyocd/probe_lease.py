@@ -53,6 +53,13 @@ def interference_named(probe: Any) -> Iterator[None]:
         ) from error
 
 
+def with_interference(probe: Any, state: str) -> str:
+    """Return `state`, why a core does not answer, and whether another client may be the reason."""
+    if not state or not is_disturbed(probe):
+        return state
+    return f"{state}\n{_INTERFERED}, which may be the reason: {_ALONE}"
+
+
 def is_disturbed(probe: Any) -> bool:
     """Return whether another client of its server has opened `probe` while it is open here."""
     return isinstance(probe, RemoteProbe) and probe.other_clients()

@@ -13,12 +13,12 @@ from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.identification import check_chip
 from harness.board.pyocd.locks import check_lock
-from harness.board.pyocd.probe_lease import ProbeLease, interference_named
+from harness.board.pyocd.probe_lease import ProbeLease, interference_named, with_interference
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
-from harness.board.pyocd.pyocd_errors import translated_errors
-from harness.board.pyocd.remote_memory import read_memory
+from harness.board.pyocd.pyocd_errors import is_remote, translated_errors
+from harness.board.pyocd.remote_memory import transfer
 from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
 from harness.board.pyocd.unique_id import unique_id
@@ -123,7 +123,12 @@ class PyocdBoard:
             block = block_address(image.elf)  # RAM may still have that of an earlier run
             self._boot(self._session, image, range(block, block + len(CLEARED)))
             return rtt_carrier(
-                self, self._target, image, self._activity, write_pieces=self._write_pieces
+                self,
+                self._target,
+                image,
+                self._activity,
+                transfer=self._transfer,
+                is_far=is_remote(self._probe),
             )
         self._port = open_port(device, self._target.port.baud)
         self._boot(self._session, image)
@@ -153,7 +158,9 @@ class PyocdBoard:
             return
         reason = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
         if reason is not None:
-            raise DeviceStoppedError(reason, where=self._target.name)
+            raise DeviceStoppedError(
+                with_interference(session.probe, reason), where=self._target.name
+            )
 
     def bracket(self, count: int = 1) -> None:
         """Return None: hardware does not count instructions."""
@@ -164,38 +171,35 @@ class PyocdBoard:
         if session is None or elf is None:
             return ""
         try:
-            return self._do(
+            state = self._do(
                 _STATE_LIMIT,
                 "reading the core's state",
                 lambda: crash(session, elf) or whereabouts(session, elf),
             )
         except InfrastructureError as error:
             return str(error)
+        return with_interference(session.probe, state)
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
-        session = self._started()
-        return self._do(
-            _MEMORY_LIMIT + size * _MEMORY_BYTE,
-            "reading memory",
-            lambda: read_memory(session, address, size),
-        )
+        return self._transfer((), [range(address, address + size)])[0]
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`; the core may run."""
-        self._write_pieces([(address, data)])
+        # RUN can overtake the bytes if it does not go through the probe, too.
+        self._transfer([(address, data)], (), wait=not self._target.port.over_rtt)
 
-    def _write_pieces(self, pieces: Sequence[Piece]) -> None:
-        """Write `pieces` to RAM in their order, in one transfer to the probe where it can."""
+    def _transfer(
+        self, pieces: Sequence[Piece], ranges: Sequence[range], *, wait: bool = False
+    ) -> list[bytes]:
+        """Write `pieces` to RAM and return what is in `ranges`, as `transfer` does."""
         session = self._started()
-
-        def write() -> None:
-            for address, data in pieces:
-                session.target.write_memory_block8(address, data)
-            session.target.flush()  # a probe may buffer writes, and RUN takes the serial line
-
-        size = sum(len(data) for _, data in pieces)
-        self._do(_MEMORY_LIMIT + size * _MEMORY_BYTE, "writing memory", write)
+        size = sum(len(data) for _, data in pieces) + sum(map(len, ranges))
+        return self._do(
+            _MEMORY_LIMIT + size * _MEMORY_BYTE,
+            "writing memory" if pieces else "reading memory",
+            lambda: transfer(session, pieces, ranges, wait=wait),
+        )
 
     def _started(self) -> Session:
         if self._session is None:

@@ -54,6 +54,10 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
         self._connection.close()
         self._is_open = False
 
+    def send(self) -> None:
+        """Send what was requested so far, and wait for no answer."""
+        self._connection.send()
+
     def other_clients(self) -> bool:
         """Return whether another client opened or closed the probe while it is open here."""
         if not self._is_open:
@@ -217,7 +221,10 @@ class _RemoteMemory(MemoryInterface):  # type: ignore[misc]
         self._probe._write("write_block32", self._handle, addr, list(data))
 
     def read_memory_block32(self, addr: int, size: int, **_: Any) -> Any:
-        return self._probe._read("read_block32", self._handle, addr, size, now=True)
+        return self.request_block32(addr, size)()
+
+    def request_block32(self, addr: int, size: int) -> Any:
+        return self._probe._read("read_block32", self._handle, addr, size, now=False)
 
     def write_memory_block8(self, addr: int, data: Sequence[int], **_: Any) -> None:
         self._probe._write("write_block8", self._handle, addr, list(data))

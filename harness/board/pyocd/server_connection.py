@@ -17,8 +17,11 @@ from pyocd.probe.tcp_client_probe import TCPClientProbe
 
 CONNECT_DEADLINE = 10.0  # seconds
 ANSWER_DEADLINE = 10.0
+PROTOCOL_VERSION = TCPClientProbe.PROTOCOL_VERSION
 _LONGEST = 1 << 24  # bytes of an answer; those for 250 KB of memory have 1.3 MB
 _CHUNK = 1 << 16
+_FAR = 0.005  # seconds; a round trip that is worth a packet more
+_MOST_DIGITS = 4000  # of a number; Python takes no more than 4300
 _SHOWN = 40  # bytes of an invalid answer
 # Those of about 100 KB of memory, which any probe transfers before the deadline. Many more would
 # fill the buffers of both sides, because the server answers before it reads on.
@@ -65,10 +68,14 @@ class ServerConnection:
         self._to_send = bytearray()
         self._received = bytearray()
         self._unanswered: deque[Request] = deque()
+        self._digits = 0
 
     def connect(self) -> None:
         """Connect, within a deadline."""
+        began = time.monotonic()
         self._socket = socket.create_connection(self._address, CONNECT_DEADLINE)
+        if time.monotonic() - began > _FAR:
+            self._digits = _packet_size(self._socket)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
@@ -98,7 +105,8 @@ class ServerConnection:
         """
         seconds = ANSWER_DEADLINE if seconds is None else seconds
         end = time.monotonic() + seconds
-        if request.answer is None:
+        if request.answer is None and self._to_send:
+            self._fill(request.name)
             self._send(end)
         while request.answer is None:
             self._connection()  # raises the error that has closed it
@@ -124,6 +132,19 @@ class ServerConnection:
             with suppress(OSError):  # the peer has closed it
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+
+    def _fill(self, name: str) -> None:
+        """Add a request whose answer fills a packet, if the server is far away.
+
+        The server sends its first answer at once. The system below it holds the others back until
+        the first is acknowledged, one round trip later, or until they fill a packet (RFC 896). An
+        answer repeats the number of its request, so this number is long. `name` is for errors.
+        """
+        if self._digits and len(self._unanswered) > 1:
+            filler = Request(10**self._digits + self._number, name)
+            fields = {"id": filler.number, "request": "hello", "arguments": [PROTOCOL_VERSION]}
+            self._to_send += json.dumps(fields).encode() + b"\n"
+            self._unanswered.append(filler)
 
     def _send(self, end: float) -> None:
         data, self._to_send = self._to_send, bytearray()
@@ -180,3 +201,10 @@ class ServerConnection:
         self.close()
         self._failure = kind(f"the server {what}")
         return self._failure
+
+
+def _packet_size(connection: socket.socket) -> int:
+    """Return the bytes of a packet; 0 if they are unknown, or too many for a number's digits."""
+    option = getattr(socket, "TCP_MAXSEG", None)
+    size = 0 if option is None else connection.getsockopt(socket.IPPROTO_TCP, option)
+    return size if size <= _MOST_DIGITS else 0

@@ -47,7 +47,7 @@ class _Disturbed:
         self._harm = harm
         self._accesses = 0
         carrier._memory = self
-        carrier._write_pieces = self._write_pieces
+        carrier._transfer = self._transfer
 
     def read_memory(self, address: int, size: int) -> bytes:
         return self._harmed(address, self._memory.read_memory(address, size))
@@ -55,9 +55,10 @@ class _Disturbed:
     def write_memory(self, address: int, data: bytes) -> None:
         self._memory.write_memory(address, self._harmed(address, data))
 
-    def _write_pieces(self, pieces: Sequence[Piece]) -> None:
+    def _transfer(self, pieces: Sequence[Piece], ranges: Sequence[range]) -> list[bytes]:
         for address, data in pieces:
             self.write_memory(address, data)
+        return [self.read_memory(each.start, len(each)) for each in ranges]
 
     def _harmed(self, address: int, data: bytes) -> bytes:
         if address in self._block:
