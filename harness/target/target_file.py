@@ -150,6 +150,11 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
     """Frequency of SWD in Hz."""
     chip_id: ChipId | None = None
     """Register that identifies the chip."""
+    power_cycle: str = ""
+    """Command that switches the board off and on, such as `uhubctl -l 1-1 -p 2 -a cycle`. It runs
+    without a shell when the board hangs, and neither a reset nor a reflash brought it back. With
+    the option --probe it does not run, because it may belong to another board.
+    """
 
 
 class Labgrid(Pyocd, frozen=True, tag_field="kind", tag="labgrid"):
