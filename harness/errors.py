@@ -59,6 +59,14 @@ class InfrastructureError(HarnessError):
     exit_code = ExitCode.INFRASTRUCTURE
 
 
+class HangError(InfrastructureError):
+    """A board that ran or is to run does not answer; a reset may bring it back."""
+
+
+class UnreachableError(HangError):
+    """The probe, or the chip behind it, does not answer: only new power may bring it back."""
+
+
 class DefectError(HarnessError):
     """An exception that nobody expected: a defect of the harness."""
 

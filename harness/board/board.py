@@ -1,11 +1,12 @@
 """What every board can do, real or emulated."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from harness.board.device_info import DeviceInfo
+from harness.board.ways_back import WayBack
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
@@ -91,6 +92,12 @@ class Board(Protocol):
 
     def diagnosis(self) -> str:
         """Return details that help to explain a failure; empty if there are none."""
+
+    def ways_back(self) -> Sequence[WayBack]:
+        """Return what may bring the board back if it hangs, the mildest way first.
+
+        There is none for an emulator, which does not hang by itself and does the same again.
+        """
 
 
 def rtt_carrier(

@@ -122,6 +122,8 @@ class BoardOptions:
             probe=self.probe or board.probe,
             pack=self.pack or board.pack,
             serial=self.serial or board.serial,
+            # It switches the board of the target file, which may be another one.
+            power_cycle="" if self.probe not in ("", board.probe) else board.power_cycle,
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.board.board import log_file, not_started, rtt_carrier
 from harness.board.gdbstub import Gdbstub
 from harness.board.halted import whereabouts
+from harness.board.ways_back import WayBack
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
@@ -115,6 +116,10 @@ class QemuBoard:
     def diagnosis(self) -> str:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
         return "\n".join(filter(None, [self._end() or self._whereabouts(), self._log_excerpt()]))
+
+    def ways_back(self) -> tuple[WayBack, ...]:
+        """None: an emulator that is started again does the same."""
+        return ()
 
     def _end(self) -> str:
         """Return how QEMU ended; empty if it runs."""

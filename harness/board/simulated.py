@@ -4,6 +4,7 @@ from importlib.metadata import version as package_version
 
 from harness.board.board_options import BoardOptions
 from harness.board.pyocd.pyocd_board import PyocdBoard
+from harness.board.ways_back import WayBack
 from harness.simulator.board_process import VirtualBoard
 from harness.support.progress import Progress
 from harness.target.target_file import Pyocd, Target, Virtual
@@ -40,6 +41,10 @@ class SimulatedBoard(PyocdBoard):
     def meter(self) -> str:
         """The serial port of the virtual meter; empty if there is no meter."""
         return self.hardware.meter
+
+    def ways_back(self) -> tuple[WayBack, ...]:
+        """None: a simulator that is started again does the same."""
+        return ()
 
     def close(self) -> None:
         """Disconnect, and end the board's process."""

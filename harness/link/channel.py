@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import Callable
 
-from harness.errors import InfrastructureError
+from harness.errors import HangError
 from harness.link.device_clock import DeviceClock
 from harness.support.process_activity import Activity
 
@@ -14,7 +14,7 @@ _GATHER = 0.0002  # seconds to wait for the rest of a frame; two bytes' time at 
 _WRITE_SLICE = 1.0  # seconds
 
 
-class LineClosedError(InfrastructureError):
+class LineClosedError(HangError):
     """The other end of the line is gone: the emulator ended or the port was unplugged."""
 
 
@@ -91,7 +91,7 @@ class Channel:
         return data
 
     def write(self, data: bytes, timeout: float) -> None:
-        """Send all of `data`; `InfrastructureError` if that takes the device over `timeout` s."""
+        """Send all of `data`; `HangError` if that takes the device over `timeout` s."""
         view = memoryview(data)
         end = self.device_time + timeout
         while view:
@@ -105,7 +105,7 @@ class Channel:
     def _wait_writable(self, end: float, timeout: float) -> None:
         left = end - self.device_time
         if left <= 0:
-            raise InfrastructureError(
+            raise HangError(
                 f"the line did not accept all bytes within {timeout:g} s",
                 where=self.name,
                 remedy="does the device have power, and is its receiver running?",

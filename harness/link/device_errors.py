@@ -1,9 +1,9 @@
 """Errors of a device during a session."""
 
-from harness.errors import InfrastructureError
+from harness.errors import HangError, InfrastructureError
 
 
-class DeviceSilentError(InfrastructureError):
+class DeviceSilentError(HangError):
     """The device did not answer in time."""
 
 
@@ -11,7 +11,7 @@ class DeviceRestartedError(InfrastructureError):
     """The device restarted during a session."""
 
 
-class DeviceStoppedError(InfrastructureError):
+class DeviceStoppedError(HangError):
     """The device's core is halted or locked up."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from harness.elf import Elf
-from harness.errors import InfrastructureError, InputError
+from harness.errors import HangError, InfrastructureError, InputError
 from harness.link import rtt_block
 from harness.link.device_clock import DeviceClock
 from harness.link.due_time import DueTime
@@ -140,7 +140,7 @@ class RttCarrier:
                 return b""
 
     def write(self, data: bytes, timeout: float) -> None:
-        """Send all of `data`; `InfrastructureError` if that takes the device over `timeout` s."""
+        """Send all of `data`; `HangError` if that takes the device over `timeout` s."""
         self._resting_since = None  # the result may have come with the answer before it
         view = memoryview(data)
         end = self.device_time + timeout
@@ -154,7 +154,7 @@ class RttCarrier:
                 view = view[count:]
                 continue
             if self.device_time > end:
-                raise InfrastructureError(
+                raise HangError(
                     f"the device did not take all bytes within {timeout:g} s",
                     where=self.name,
                     remedy="does the firmware run?",

@@ -113,8 +113,8 @@ def board(
     logs, progress = run_options.selection.workspace.logs, progress_of(request.config)
     try:
         opened = provision(target, logs, progress, run_options.board)
-    except InfrastructureError:
-        run_options.health.failed(target.name, for_good=True)  # pytest keeps the error
+    except InfrastructureError as error:
+        run_options.health.failed(target.name, error, for_good=True)  # pytest keeps the error
         raise
     with closing(opened) as board:
         yield board
@@ -137,8 +137,8 @@ def dut(
     with ExitStack() as stack:
         try:
             started = stack.enter_context(open_dut(run_request, image, board))
-        except InfrastructureError:
-            health.failed(name)
+        except InfrastructureError as error:
+            health.failed(name, error)
             raise
         yield RecordedDut(started, record, partial(health.watch, name))
 

@@ -220,7 +220,7 @@ class Record(msgspec.Struct, frozen=True):
     device: DeviceInfo | None = None
     """Which of several equal boards ran. It is null if nothing is known of it."""
     recoveries: list[str] = []
-    """What brought back the board when it did not answer, in the order of the attempts."""
+    """What was tried when the board did not answer, in this order; the last one brought it back."""
     bundle: BundleInfo | None = None
     """The bundle that the image came from. It is null if the image was built for this run;
     otherwise `commit` is the commit of the build.

@@ -105,6 +105,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         commit=origin.commit if origin else commit_of(root),
         bundle=BundleInfo(origin.bundle, origin.harness, platform.node()) if origin else None,
         device=run.device,
+        recoveries=list(run.recoveries),
         retries=run.retries,
         log=_bounded(run.log),
         energy=_energy_info(run.metered),

@@ -17,6 +17,7 @@ from harness.model.folder import Model
 from harness.model.graph import Graph
 from harness.model.metric import BETTER, SHOWN, reached, shown_detections, shown_quality, with_unit
 from harness.model.vectors import Vectors
+from harness.runs.recovery import Recovery
 from harness.runs.request import RunRequest
 from harness.support.terminal import shown
 from harness.target.target_file import Target
@@ -72,6 +73,10 @@ class AnyRun(Protocol):
         """The number of repeated requests."""
 
     @property
+    def recoveries(self) -> tuple[str, ...]:
+        """The attempts to bring back the board when it hung."""
+
+    @property
     def log(self) -> Sequence[str]:
         """The firmware's log messages."""
 
@@ -119,7 +124,7 @@ class DeviceUnderTest(Protocol):
         """Run the model on its vectors, or on those that the request chooses.
 
         Every one of them is answered, or an `InfrastructureError` is raised. The run's `check`
-        judges the answers.
+        judges the answers. If the board hangs and comes back, the run begins anew.
         """
 
 
@@ -136,6 +141,7 @@ class BoardUnderTest:
         self.board = board
         self._request = request
         self._network = network
+        self._recovery = Recovery(board, request.target.name, request.progress)
 
     def _golden(self, vectors: Vectors) -> tuple[tuple[Array, ...], str]:
         """Check the model; return golden's outputs for `vectors`, and their source."""

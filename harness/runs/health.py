@@ -1,4 +1,4 @@
-"""The health of boards: one that fails several times in a row is set aside for the session."""
+"""The health of boards: one that is lost, or fails several times in a row, is set aside."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ LIMIT = 3
 
 
 class Health:
-    """Counts the infrastructure errors of each target's board; those of a build do not count."""
+    """Counts the errors of each target's board in a session; those of a build do not count."""
 
     def __init__(self) -> None:
         self._in_a_row: dict[str, int] = {}
@@ -25,11 +25,13 @@ class Health:
         if why := self.why_not(target):
             raise SetAsideError(why, where=target)
 
-    def failed(self, target: str, *, for_good: bool = False) -> None:
-        """Count an error; with `for_good`, the board is not tried again."""
+    def failed(self, target: str, error: InfrastructureError, *, for_good: bool = False) -> None:
+        """Count `error`; with `for_good`, or if the board is lost, it is not tried again."""
         count = self._in_a_row[target] = self._in_a_row.get(target, 0) + 1
         if for_good:
             self._set_aside[target] = "the board is set aside, because it cannot be opened"
+        elif isinstance(error, LostBoardError):
+            self._set_aside[target] = "the board is set aside, because it does not come back"
         elif count >= LIMIT:
             self._set_aside[target] = (
                 f"the board is set aside after {count} infrastructure errors in a row"
@@ -40,10 +42,14 @@ class Health:
         """Count what fails inside; without an error, the count starts anew."""
         try:
             yield
-        except InfrastructureError:
-            self.failed(target)
+        except InfrastructureError as error:
+            self.failed(target, error)
             raise
         self._in_a_row[target] = 0
+
+
+class LostBoardError(InfrastructureError):
+    """The board hangs, and nothing reaches it any more: no way brought it back."""
 
 
 class SetAsideError(InfrastructureError):

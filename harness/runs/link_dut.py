@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,9 @@ class LinkDut(BoardUnderTest):
 
     def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
         super().__init__(request, image, board, request.model.graph)
-        self._session: Session | None = None
-        asked = request.board_options.input_via
-        self._way = InputWay(asked, self.target, image, request.progress)
-        self._clock: ClockBounds | None = None
         self._variants = ImageVariants(request, image, board, self._replaced)
         self.welcome: Welcome
-        self._connect()
+        self._recovery.run(self._begin, self._begin)
 
     def infer(self, *inputs: Array) -> Array:
         """Return the model's first output for one vector; `inputs` has an array for each input.
@@ -71,8 +68,25 @@ class LinkDut(BoardUnderTest):
         """Run the model on its vectors, as `quick` of the request says, and return the result.
 
         Every vector is answered, or an `InfrastructureError` is raised. `Run.check` judges the
-        answers. A warm-up inference comes first and is not counted.
+        answers. A warm-up inference comes first and is not counted. If the board hangs and comes
+        back, the run begins anew.
         """
+        run = self._recovery.run(self._run, self._run_anew)
+        return replace(run, recoveries=self._recovery.taken())
+
+    def _begin(self) -> None:
+        """Start the image and connect; nothing is kept of an attempt before."""
+        self._session: Session | None = None
+        asked = self._request.board_options.input_via
+        self._way = InputWay(asked, self.target, self.image, self._request.progress)
+        self._clock: ClockBounds | None = None
+        self._connect()
+
+    def _run_anew(self) -> Run:
+        self._begin()
+        return self._run()
+
+    def _run(self) -> Run:
         run = self._stream(self._request.quick.schedule(self.model))
         if run.first_difference is not None and self.model.export is None:
             run = self._variants.traced(run, run.first_difference.vector)

@@ -60,7 +60,8 @@ class Run:
     measured it. `unmapped` describes accesses that fault on a chip, if the target file allows them.
     `clock` is the measured clock of the core, if it has one and the firmware's counter can be read.
     `subset` has the numbers of the vectors that ran, if not all of the model's did. `device` is
-    which of several equal boards ran.
+    which of several equal boards ran. `recoveries` are the attempts to bring back the board when it
+    hung; all numbers are of the last attempt.
     """
 
     target: Target
@@ -96,6 +97,7 @@ class Run:
     clock: ClockBounds | None = None
     subset: Subset | None = None
     device: DeviceInfo | None = None
+    recoveries: tuple[str, ...] = ()
 
     def number(self, index: int) -> int:
         """Return the number of the vector at `index` in the model's file."""

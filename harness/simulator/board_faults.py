@@ -47,6 +47,15 @@ class FaultyBoard(Protocol):
     def brown_out(self, instructions: int) -> None:
         """Reset after this number of further instructions."""
 
+    def lock_up(self, instructions: int) -> None:
+        """Lock up after this number of further instructions."""
+
+    def lose_flash(self, instructions: int) -> None:
+        """Lose the first KiB of flash, and lock up, after this number of further instructions."""
+
+    def latch_up(self, instructions: int) -> None:
+        """Answer no more, until a power cycle, after this number of further instructions."""
+
     def restore(self) -> None:
         """Restore power, and accept sessions again."""
 
@@ -116,6 +125,19 @@ FAULTS: Mapping[str, _FaultKind] = {
     ),
     "brown-out": _FaultKind(
         "N", "reset after N further instructions", lambda b, v: b.brown_out(address(v))
+    ),
+    "lock-up": _FaultKind(
+        "N", "lock up after N further instructions", lambda b, v: b.lock_up(address(v))
+    ),
+    "flash-loss": _FaultKind(
+        "N",
+        "lose the first KiB of flash, and lock up, after N further instructions",
+        lambda b, v: b.lose_flash(address(v)),
+    ),
+    "latch-up": _FaultKind(
+        "N",
+        "do not answer any more after N further instructions, until the board starts again",
+        lambda b, v: b.latch_up(address(v)),
     ),
     "none": _FaultKind("", "end no-power and probe-busy", lambda b, _: b.restore()),
 }

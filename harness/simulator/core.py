@@ -56,7 +56,7 @@ class Core:
         self._halt_wanted = False
         self._reset_wanted = False
         self._idle = False
-        self._brown_out = NEVER
+        self._event_at, self._event = NEVER, self.request_reset
         self._private_bus = private_bus.window()
         self.bus = Bus(memories, [*windows, self._private_bus])
         self.type = design.type
@@ -73,6 +73,7 @@ class Core:
             self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
         self._exceptions = self._stop_handler.exceptions
+        self.lock_up = self._exceptions.lock_up
         self._polling = PollingDetector(self.executor, memories, self._ticks_left)
         self._turn = Turn(self.executor.interrupt)
         self._closing = False
@@ -162,10 +163,10 @@ class Core:
                 if self._halt_wanted:
                     self._halt(halting_debug.DFSR_HALTED)
 
-    def brown_out_after(self, instructions: int) -> None:
-        """Reset after that many more instructions, as a brown-out does."""
+    def call_after(self, instructions: int, event: Callable[[], None]) -> None:
+        """Call `event` after that many more instructions, in the core's thread."""
         with self.stopped():
-            self._brown_out = self.executor.now() + instructions
+            self._event_at, self._event = self.executor.now() + instructions, event
 
     def reset_now(self) -> None:
         """Reset immediately, as SYSRESETREQ does."""
@@ -241,10 +242,10 @@ class Core:
         deadline = next_deadline(self.timed)
         if deadline is not None:
             limit = min(limit, deadline - self.clock.slept)
-        self._handle(self.executor.run(min(limit, self._brown_out), ready))
-        if self.executor.now() >= self._brown_out:
-            self._brown_out = NEVER
-            self._reset_wanted = True
+        self._handle(self.executor.run(min(limit, self._event_at), ready))
+        if self.executor.now() >= self._event_at:
+            self._event_at = NEVER
+            self._event()
         if self._reset_wanted:
             self._reset()
 

@@ -144,7 +144,7 @@ class Exceptions:
         except BusError:
             self._scs.raise_bits(scs.HFSR, VECTTBL)
         if exception in (nvic.HARD_FAULT, nvic.NMI):
-            self._lock_up()
+            self.lock_up()
             return None
         self.enter(nvic.HARD_FAULT)
         return None
@@ -230,7 +230,7 @@ class Exceptions:
         """Set the bits `status` of HFSR and take a HardFault; lock up if already in one."""
         self._scs.raise_bits(scs.HFSR, status)
         if self.execution_priority() <= self._nvic.priority(nvic.HARD_FAULT):
-            self._lock_up()
+            self.lock_up()
         else:
             self.enter(nvic.HARD_FAULT)
 
@@ -245,6 +245,7 @@ class Exceptions:
         priority = self._nvic.group(self._nvic.priority(exception))
         return priority < self.execution_priority()
 
-    def _lock_up(self) -> None:
+    def lock_up(self) -> None:
+        """Lock up, until a reset or a debugger ends it."""
         self.lockup = True
         self._executor.pc = LOCKUP_PC

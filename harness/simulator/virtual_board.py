@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from harness.simulator.meters.virtual_meter import VirtualMeter
 
 
+_LOST = 1024  # bytes of flash
+
+
 class Board:
     """A powered board with a `chip` and its `faults`.
 
@@ -181,7 +184,27 @@ class Board:
 
     def brown_out(self, instructions: int) -> None:
         """Reset after this number of further instructions."""
-        self.chip.core.brown_out_after(instructions)
+        core = self.chip.core
+        core.call_after(instructions, core.request_reset)
+
+    def lock_up(self, instructions: int) -> None:
+        """Lock up after this number of further instructions."""
+        self.chip.core.call_after(instructions, self.chip.core.lock_up)
+
+    def lose_flash(self, instructions: int) -> None:
+        """Erase the first KiB of flash and lock up after this number of further instructions."""
+
+        def lose() -> None:
+            self.chip.flash.array.erase(0, _LOST)
+            self.chip.core.lock_up()
+
+        self.chip.core.call_after(instructions, lose)
+
+    def latch_up(self, instructions: int) -> None:
+        """Stop and answer no more after this number of further instructions, until new power."""
+        # In a new thread: the event is called in the core's.
+        cut = threading.Thread(target=self.cut_power, name="latch-up", daemon=True)
+        self.chip.core.call_after(instructions, cut.start)
 
     def _connect_meter(self, text: str) -> VirtualMeter:
         """Connect the meter that `text` describes to the supply: see meters/meter_faults.py."""

@@ -154,6 +154,11 @@ class Pyocd(Section, frozen=True, tag_field="kind", tag="pyocd"):
     """Addresses of the words of the chip's unique ID, 32 bits each. Records contain the ID. Not
     needed for chips whose addresses are in targets/chips.
     """
+    power_cycle: str = ""
+    """Command that switches the board off and on, such as `uhubctl -l 1-1 -p 2 -a cycle`. It runs
+    without a shell when the board hangs, and neither a reset nor a reflash brought it back. With
+    the option --probe it does not run, because it may belong to another board.
+    """
 
 
 class Labgrid(Pyocd, frozen=True, tag_field="kind", tag="labgrid"):

@@ -1,6 +1,7 @@
 """Rules of a target file that the type of a single key cannot express."""
 
 import re
+import shlex
 import struct
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def check_rules_of_chip(path: Path, file: TargetFile) -> None:
             f"must be a multiple of 8 and less than memory.ram.size, {ram.size}",
             where=f"{path}: stack",
         )
+    _check_power_cycle(path, file)
     _check_load(path, file)
     _check_words(path, file)
     _check_needed_words(path, file)
@@ -76,6 +78,17 @@ def check_rules_of_chip(path: Path, file: TargetFile) -> None:
             remedy='name the UART of the platform, or set port.carrier = "rtt" for a port that '
             "can do this, such as generic",
         )
+
+
+def _check_power_cycle(path: Path, file: TargetFile) -> None:
+    try:
+        shlex.split(file.board.power_cycle if isinstance(file.board, Pyocd) else "")
+    except ValueError as error:
+        raise InputError(
+            f"is not a command: {error}",
+            where=f"{path}: board.power_cycle",
+            remedy="write a program and its arguments; quotation marks come in pairs",
+        ) from error
 
 
 def _check_load(path: Path, file: TargetFile) -> None:

@@ -57,8 +57,8 @@ class Farm:
     The places are `board-0` and so on, with the tags `chip=` and `number=`; the exporters are
     `pi-0` and so on. `host` is this machine's address in the exporters' files; the coordinator and
     the boards listen on all addresses. `exported`, by the name of a board, replaces its resources
-    in the exporter's file; None leaves the board out. With `ser2net`, the exporters start it for
-    the serial line of an acquired board, as for a USB port.
+    in the exporter's file; None leaves the board out. `more` are further ones. With `ser2net`, the
+    exporters start it for the serial line of an acquired board, as for a USB port.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Farm:
         chip: str = CHIP,
         host: str = "127.0.0.1",
         exported: dict[str, dict[str, Any] | None] | None = None,
+        more: dict[str, dict[str, Any]] | None = None,
         ser2net: bool = False,
     ) -> None:
         self.folder, self.host, self.chip = folder, host, chip
@@ -80,6 +81,7 @@ class Farm:
             for number in range(boards)
         ]
         self._exported = exported or {}
+        self._more = more or {}
         self._ser2net = ser2net
         self._exporters = {f"pi-{number}": "" for number in range(exporters)}
         self._processes: dict[str, OwnedProcess] = {}
@@ -176,7 +178,8 @@ class Farm:
             if resources is not None and self._ser2net:
                 resources["serial"] = {"cls": "RawSerialPort", "port": self.ports.get(board.name)}
             if board.exporter == exporter and resources is not None:
-                groups[board.name] = {"location": "shelf", **resources}
+                more = self._more.get(board.name, {})
+                groups[board.name] = {"location": "shelf", **resources, **more}
         return groups
 
     def _write_places(self) -> None:

@@ -390,7 +390,9 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "input 0 has 3 dimensions; TFLM's RESIZE_NEAREST_NEIGHBOR takes 4",
     ),
     "resize, rank of the size": (
-        lambda: layer("RESIZE_BILINEAR", ints([4, 6]), options="ResizeBilinearOptions"),
+        lambda: layer(
+            "RESIZE_BILINEAR", np.array([[4, 6]], np.int32), options="ResizeBilinearOptions"
+        ),
         "the size has shape 1x2; 1 dimensions are supported",
     ),
     "resize, too small steps": (

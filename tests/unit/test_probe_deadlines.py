@@ -106,7 +106,7 @@ def error_at(
 ) -> str:
     """Return the error of an operation of `harness` that `stop` interrupts."""
     if moment == "flashing":
-        monkeypatch.setattr(pyocd_board, "_FlashProgress", lambda _step: lambda _share: stop())
+        monkeypatch.setattr(pyocd_board, "FlashProgress", lambda _step: lambda _share: stop())
     else:
         if moment != "connecting":
             assert harness.start(image)

@@ -11,12 +11,15 @@ from harness.board.labgrid.acquiring import Wanted
 from harness.board.labgrid.coordinator import chosen_address
 from harness.board.labgrid.farm_state import FarmState, Place
 from harness.board.labgrid.place_choice import PlaceChoice
+from harness.board.labgrid.place_power import power_of
 from harness.board.labgrid.place_resources import (
     NeededResources,
     needed,
     probe_address,
     serial_address,
 )
+from harness.board.labgrid.session_name import own_name
+from harness.board.pyocd.power_cycle import PowerCycle
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.errors import InputError
 from harness.image.build import Image
@@ -77,6 +80,15 @@ class LabgridBoard(PyocdBoard):
             place, self._place = self._place, None
             if place is not None:
                 place.release()
+
+    def _power_cycle(self) -> PowerCycle | None:
+        """Return the command of the target file, or else the power switch of the place."""
+        cycle = super()._power_cycle()
+        if cycle is None and self._place is not None:
+            place, state = self._place.state()
+            resources = state.resources_of(place)
+            return power_of(place.name, resources, self._address, own_name())
+        return cycle
 
     def _needed(self, place: Place, state: FarmState) -> NeededResources:
         over_rtt = self._target.port.over_rtt

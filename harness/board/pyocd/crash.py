@@ -8,7 +8,9 @@ from pyocd.core.target import Target
 
 from harness.board import halted
 from harness.elf import Elf
+from harness.errors import InfrastructureError
 from harness.image.stack_paint import PAINT
+from harness.link.device_errors import DeviceFaultError, DeviceStoppedError
 from harness.link.fault_registers import code_location, describe
 from harness.link.messages import Fault
 
@@ -22,19 +24,30 @@ _HALT_DEADLINE = 0.5  # seconds
 _RESET_PERIOD = 0.3
 
 
-def crash(session: Session, elf: Elf) -> str | None:
-    """Return why the core is halted or locked up; None while it runs."""
+def crash(session: Session, elf: Elf) -> InfrastructureError | None:
+    """Return the error of a core that is halted or locked up; None while it runs.
+
+    It is a `DeviceFaultError` for a HardFault, which the probe catches before the firmware can
+    report it, and a `DeviceStoppedError` otherwise.
+    """
     target = session.target
     state = target.get_state()
     if state is Target.State.LOCKUP:
         _halt(target)
-        return "the core is in lockup: " + describe(_lockup(session), elf.locate)
+        fault = describe(_lockup(session), elf.locate)
+        return DeviceStoppedError(f"the core is in lockup: {fault}")
     if state is not Target.State.HALTED:
         return None
     if target.read_core_register("ipsr") == _HARDFAULT:
-        return "HardFault: " + describe(_stacked_fault(session), elf.locate)
+        return DeviceFaultError(f"HardFault: {describe(_stacked_fault(session), elf.locate)}")
     pc, lr = (target.read_core_register(name) for name in ("pc", "lr"))
-    return f"the core is halted, at {code_location(pc, lr, elf.locate)}"
+    return DeviceStoppedError(f"the core is halted, at {code_location(pc, lr, elf.locate)}")
+
+
+def stopped(session: Session, elf: Elf) -> str:
+    """Return why the core is halted or locked up; empty while it runs."""
+    error = crash(session, elf)
+    return error.what if error else ""
 
 
 def whereabouts(session: Session, elf: Elf) -> str:

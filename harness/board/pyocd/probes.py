@@ -12,9 +12,9 @@ from pyocd.probe.tcp_client_probe import TCPClientProbe
 
 from harness.board.pyocd.locks import locked_error, ports_are_off
 from harness.board.pyocd.packs import provide_chip
-from harness.board.pyocd.pyocd_errors import is_remote, translated_errors
+from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_errors
 from harness.board.pyocd.remote_probe import RemoteProbe
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InfrastructureError, InputError, UnreachableError
 from harness.simulator.pyocd_probe import VirtualProbe
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
@@ -53,7 +53,7 @@ def pick_probe(wanted: str) -> Any:
             remedy="name one with --probe, or as `probe` in the target file",
         )
     connected = real_probes()
-    raise InfrastructureError(
+    raise UnreachableError(
         f"there is no such probe; connected: {_names(connected) or 'none'}"
         if wanted
         else "no debug probe is connected",
@@ -102,7 +102,7 @@ def open_session(
     `InfrastructureError` if the probe or the chip does not answer, or the chip is locked.
     """
     provide_chip(target, pack)
-    with translated_errors(probe.unique_id, target, "connecting"):
+    with translated_errors(probe.unique_id, target, CONNECTING):
         try:
             return _open(probe, target, frequency, "under-reset")
         except (exceptions.ProbeError, exceptions.TargetSupportError):

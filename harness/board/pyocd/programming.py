@@ -1,6 +1,7 @@
 """Programs an image into flash and verifies it."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from pyocd.core.session import Session
 from pyocd.flash.file_programmer import FileProgrammer
@@ -11,6 +12,9 @@ from harness.board.pyocd.remote_memory import read_memory
 from harness.elf import Elf, Segment
 from harness.errors import InfrastructureError, InputError
 
+Sectors = Literal["differing", "all", "none"]
+"""Which sectors of an image are programmed; all of it is verified in any case."""
+
 _DIFFERS = {
     "flash": "program again; if it keeps failing here, the flash is worn out",
     "RAM": "is there RAM at that address, and does nothing else write to it? Some chips need a "
@@ -19,9 +23,15 @@ _DIFFERS = {
 
 
 def flash(
-    session: Session, probe: str, target: str, elf: Elf, step: Callable[[float], None]
+    session: Session,
+    probe: str,
+    target: str,
+    elf: Elf,
+    step: Callable[[float], None],
+    *,
+    sectors: Sectors = "differing",
 ) -> None:
-    """Program the sectors of `elf` that differ from the flash contents, and verify all of it.
+    """Program the `sectors` of `elf`, by default those that differ, and verify all of it.
 
     `step` is called with the progress, 0 to 1, first of erasing and then of programming.
     Raises `InputError` for a segment that is not in the chip's flash, and
@@ -30,13 +40,15 @@ def flash(
     segments = elf.segments()
     for segment in segments:
         _check_in_flash(session, segment, target, elf)
-    with translated_errors(probe, target, "programming flash"):
-        if is_remote(probe) and remote_flash.can_program(session, segments):
-            remote_flash.program(session, segments, step)
-        else:
-            FileProgrammer(
-                session, progress=step, chip_erase="sector", smart_flash=True, trust_crc=False
-            ).program(str(elf.path))
+    if sectors != "none":
+        smart = sectors == "differing"
+        with translated_errors(probe, target, "programming flash"):
+            if smart and is_remote(probe) and remote_flash.can_program(session, segments):
+                remote_flash.program(session, segments, step)
+            else:
+                FileProgrammer(
+                    session, progress=step, chip_erase="sector", smart_flash=smart, trust_crc=False
+                ).program(str(elf.path))
     # pyOCD does not verify by reading back.
     with translated_errors(probe, target, "reading flash back"):
         for segment in segments:

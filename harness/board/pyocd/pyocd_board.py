@@ -1,33 +1,38 @@
 """Boards behind a debug probe, driven through pyOCD, both real and virtual."""
 
+import shlex
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version as package_version
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
 from harness.board.device_info import DeviceInfo
 from harness.board.pyocd.core_check import check_core
-from harness.board.pyocd.crash import crash, whereabouts
+from harness.board.pyocd.crash import crash, stopped, whereabouts
+from harness.board.pyocd.flash_progress import FlashProgress
 from harness.board.pyocd.identification import check_chip
 from harness.board.pyocd.locks import check_lock
+from harness.board.pyocd.power_cycle import BACK_DEADLINE, PowerCycle
 from harness.board.pyocd.probe_lease import ProbeLease, interference_named, with_interference
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
-from harness.board.pyocd.programming import flash
-from harness.board.pyocd.pyocd_errors import is_remote, translated_errors
+from harness.board.pyocd.programming import Sectors, flash
+from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_errors
 from harness.board.pyocd.remote_memory import transfer
 from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
 from harness.board.pyocd.unique_id import unique_id
+from harness.board.ways_back import WayBack
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
 from harness.link.channel import Channel
-from harness.link.device_errors import DeviceStoppedError
 from harness.link.rtt_block import CLEARED
 from harness.link.rtt_carrier import Piece, block_address
 from harness.link.serial_port import Port, open_port
@@ -43,6 +48,7 @@ T = TypeVar("T")
 _SEARCH_LIMIT, _CONNECT_LIMIT, _STATE_LIMIT, _CLOSE_LIMIT = 30.0, 60.0, 30.0, 30.0
 _FLASH_LIMIT, _FLASH_BYTE = 120.0, 1 / 1000
 _MEMORY_LIMIT, _MEMORY_BYTE = 15.0, 1 / 5000
+_BACK_POLL = 0.5  # seconds
 
 
 class PyocdBoard:
@@ -73,6 +79,8 @@ class PyocdBoard:
         self._chip_id = ""
         self._probe = board.probe
         self._limit = TimeLimit(f"probe {board.probe}")
+        self._sectors: Sectors = "differing"  # that the next start programs
+        self._back_by = 0.0  # until when its probe and port may be missing
 
     @property
     def version(self) -> str:
@@ -85,8 +93,24 @@ class PyocdBoard:
         return DeviceInfo(chip_id=self._chip_id) if self._chip_id else None
 
     def start(self, image: Image) -> Carrier:
-        """Flash `image`, verify it, and start it with its serial port open, if it has one."""
+        """Flash `image`, verify it, and start it with its serial port open, if it has one.
+
+        After a power cycle, this waits for probe and port.
+        """
+        while True:
+            try:
+                carrier = self._start(image)
+            except InfrastructureError:
+                if time.monotonic() >= self._back_by:
+                    raise
+            else:
+                self._back_by = 0.0
+                return carrier
+            time.sleep(_BACK_POLL)
+
+    def _start(self, image: Image) -> Carrier:
         self.stop()
+        sectors, self._sectors = self._sectors, "differing"
         if self._target.doubt:
             self._progress.warn(f"{self._target.name}: not known: {self._target.doubt}")
         self._limit = TimeLimit(f"probe {self._board.probe}")
@@ -106,7 +130,7 @@ class PyocdBoard:
             self._leases.append(Lease(f"port {device}", wait=wait))
         self._session = self._limit.run(
             _CONNECT_LIMIT,
-            "connecting",
+            CONNECTING,
             lambda: open_session(
                 probe,
                 self._board.target,
@@ -118,7 +142,7 @@ class PyocdBoard:
         self._elf = image.elf
         self._identify(self._session)
         if self._target.load == "flash":
-            self._flash(self._session, image.elf)
+            self._flash(self._session, image.elf, sectors)
         if over_rtt:
             block = block_address(image.elf)  # RAM may still have that of an earlier run
             self._boot(self._session, image, range(block, block + len(CLEARED)))
@@ -152,15 +176,14 @@ class PyocdBoard:
         self.stop()
 
     def check(self) -> None:
-        """Raise `DeviceStoppedError` if the core is halted or locked up."""
+        """Raise `DeviceFaultError` or `DeviceStoppedError` if the core does not run."""
         session, elf = self._session, self._elf
         if session is None or elf is None:
             return
-        reason = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
-        if reason is not None:
-            raise DeviceStoppedError(
-                with_interference(session.probe, reason), where=self._target.name
-            )
+        error = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
+        if error is not None:
+            what = with_interference(session.probe, error.what)
+            raise type(error)(what, where=self._target.name)
 
     def bracket(self, count: int = 1) -> None:
         """Return None: hardware does not count instructions."""
@@ -174,11 +197,34 @@ class PyocdBoard:
             state = self._do(
                 _STATE_LIMIT,
                 "reading the core's state",
-                lambda: crash(session, elf) or whereabouts(session, elf),
+                lambda: stopped(session, elf) or whereabouts(session, elf),
             )
         except InfrastructureError as error:
             return str(error)
         return with_interference(session.probe, state)
+
+    def ways_back(self) -> Sequence[WayBack]:
+        """Reset, reflash, and a power cycle if there is a way to do it."""
+        ways = [WayBack("reset", partial(self._program_next, "none"))]
+        if self._target.load == "flash":
+            ways.append(WayBack("reflash", partial(self._program_next, "all")))
+        cycle = self._power_cycle()
+        if cycle is not None:
+            ways.append(WayBack("power cycle", partial(self._cycle, cycle), needs_probe=False))
+        return ways
+
+    def _power_cycle(self) -> PowerCycle | None:
+        """Return what switches the board off and on; None if nothing does."""
+        command = shlex.split(self._board.power_cycle)
+        where = f"{self._target.path}: board.power_cycle"
+        return PowerCycle(command, where) if command else None
+
+    def _program_next(self, sectors: Sectors) -> None:
+        self._sectors = sectors
+
+    def _cycle(self, cycle: PowerCycle) -> None:
+        cycle()
+        self._back_by = time.monotonic() + BACK_DEADLINE
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
@@ -229,17 +275,16 @@ class PyocdBoard:
 
         self._do(_STATE_LIMIT, "reading the chip's id", identify)
 
-    def _flash(self, session: Session, elf: Elf) -> None:
+    def _flash(self, session: Session, elf: Elf, sectors: Sectors) -> None:
         target = self._board.target
         seconds = _FLASH_LIMIT + _FLASH_BYTE * sum(len(part.data) for part in elf.segments())
         with self._progress.step(f"flashing {self._target.name}", 200, "%") as step:
-            progress = _FlashProgress(step)
-            with interference_named(session.probe):
-                self._limit.run(
-                    seconds,
-                    "programming flash",
-                    lambda: flash(session, self._probe, target, elf, progress),
-                )
+            progress = FlashProgress(step)
+            self._do(
+                seconds,
+                "programming flash",
+                lambda: flash(session, self._probe, target, elf, progress, sectors=sectors),
+            )
 
     def _boot(self, session: Session, image: Image, cleared: range | None = None) -> None:
         """Start `image`, in flash or to be written to RAM."""
@@ -249,29 +294,6 @@ class PyocdBoard:
             _STATE_LIMIT + in_ram * 2 * size * _MEMORY_BYTE,
             "starting the firmware",
             lambda: start(
-                session,
-                self._probe,
-                self._target,
-                image.elf,
-                stack=image.stack,
-                cleared=cleared,
+                session, self._probe, self._target, image.elf, stack=image.stack, cleared=cleared
             ),
         )
-
-
-class _FlashProgress:
-    """Turns pyOCD's progress, 0 to 1 for erasing and again for programming, into 200 steps."""
-
-    def __init__(self, step: Callable[[], Any]) -> None:
-        self._step = step
-        self._done = 0
-        self._last = 0.0
-        self._base = 0
-
-    def __call__(self, share: float) -> None:
-        if share < self._last:
-            self._base = 100
-        self._last = share
-        while self._done < self._base + round(share * 100):
-            self._step()
-            self._done += 1

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from pyocd.core import exceptions
 
 from harness.board.pyocd.locks import silence, unlocking
-from harness.errors import InfrastructureError
+from harness.errors import HangError, InfrastructureError, UnreachableError
 
 _WIRING = "check the target's power and the SWD wiring: SWDIO, SWCLK, GND, nRESET"
 _PERMISSIONS = (
     "is another program using it? On Linux a udev rule must allow it: "
     "see pyocd.io/docs/installing, 'udev rules'"
 )
+CONNECTING = "connecting"
+"""The activity of opening a session. If it fails, another program may use the probe."""
 STALLED = "unplug the probe and plug it in again, or restart its server or virtual board"
 _VERSION = "does the server run this version of pyOCD, and is the chip the right one?"
 _CONFUSED = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -23,19 +25,30 @@ _SERVER = "does `pyocd server` run on that machine and port, without another cli
 def translated_errors(  # noqa: C901 - a table, a row for each exception
     probe: str, target: str, activity: str
 ) -> Iterator[None]:
-    """Turn pyOCD's exceptions during `activity` into `InfrastructureError`."""
+    """Turn pyOCD's exceptions during `activity` into `InfrastructureError`.
 
-    def translate(what: str, remedy: str) -> InfrastructureError:
-        return InfrastructureError(f"{activity}: {what}", where=f"probe {probe}", remedy=remedy)
+    It is a `HangError` if probe or chip do not answer. While connecting, another program may use
+    the probe, and its power must stay on: then a probe that refuses does not count as one that
+    hangs.
+    """
+
+    def translate(
+        what: str, remedy: str, kind: type[InfrastructureError] = InfrastructureError
+    ) -> InfrastructureError:
+        return kind(f"{activity}: {what}", where=f"probe {probe}", remedy=remedy)
 
     protection = _protection(probe, target)
+    connecting = activity == CONNECTING
+    silent = UnreachableError if connecting else HangError
+    lost = InfrastructureError if connecting else HangError
 
     try:
         yield
     except exceptions.ProbeDisconnected as error:
-        raise translate(f"the probe was unplugged ({error})", "plug it in again") from error
+        what = f"the probe was unplugged ({error})"
+        raise translate(what, "plug it in again", silent) from error
     except exceptions.ProbeError as error:
-        raise translate(str(error), _access(probe)) from error
+        raise translate(str(error), _access(probe), lost) from error
     except exceptions.FlashEraseFailure as error:
         raise translate(f"flash cannot be erased: {error}", protection) from error
     except exceptions.FlashProgramFailure as error:
@@ -53,7 +66,8 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
             f"{unlocking(probe, target)}",
         ) from error
     except exceptions.TransferError as error:
-        raise translate(f"the target stopped answering: {error}", _wiring(target)) from error
+        what = f"the target stopped answering: {error}"
+        raise translate(what, _wiring(target), silent) from error
     except exceptions.TargetSupportError as error:
         raise translate(
             str(error),
@@ -61,14 +75,15 @@ def translated_errors(  # noqa: C901 - a table, a row for each exception
             f"`pyocd pack install {target}`",
         ) from error
     except exceptions.Error as error:
-        raise translate(str(error), _wiring(target)) from error
+        raise translate(str(error), _wiring(target), silent) from error
     except _CONFUSED as error:
         if not is_remote(probe):
             raise  # `open_session` explains those of a wrong target
         raise translate(f"the server's answer makes no sense: {error!r}", _VERSION) from error
     except OSError as error:  # a busy ST-Link raises usb.core.USBError, which pyOCD lets through
         late = isinstance(error, TimeoutError)
-        raise translate(str(error), STALLED if late else _access(probe)) from error
+        kind = silent if late and not is_remote(probe) else lost
+        raise translate(str(error), STALLED if late else _access(probe), kind) from error
 
 
 def is_remote(probe: str) -> bool:

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from harness.board.pyocd.pyocd_errors import STALLED
-from harness.errors import InfrastructureError
+from harness.board.pyocd.pyocd_errors import CONNECTING, STALLED
+from harness.errors import HangError, UnreachableError
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class TimeLimit:
     def run(self, seconds: float, activity: str, operation: Callable[[], T]) -> T:
         """Return the result of `operation`, or raise its exception.
 
-        Raises `InfrastructureError` if it does not end within `seconds`.
+        Raises `HangError` if it does not end within `seconds`.
         """
         if self._late:
             raise self._error(activity)
@@ -46,8 +46,9 @@ class TimeLimit:
             raise self._error(activity)
         return worker.outcome()
 
-    def _error(self, activity: str) -> InfrastructureError:
-        return InfrastructureError(
+    def _error(self, activity: str) -> HangError:
+        kind = UnreachableError if activity == CONNECTING else HangError
+        return kind(
             f"{activity}: the probe does not answer ({self._late})",
             where=self._where,
             remedy=STALLED,

@@ -10,6 +10,7 @@ from harness.board.renode.monitor import quoted
 from harness.board.renode.readings import Accesses
 from harness.board.renode.renode_log import RenodeLog
 from harness.board.renode.renode_process import RenodeProcess, stderr_of
+from harness.board.ways_back import WayBack
 from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
@@ -123,6 +124,10 @@ class RenodeBoard:
         excerpt = excerpt or stderr.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         title = [f"Renode's log ({self._log_file}):"] if excerpt else []
         return "\n".join([*self._whereabouts(), *title, *excerpt])
+
+    def ways_back(self) -> tuple[WayBack, ...]:
+        """None: an emulator that is started again does the same."""
+        return ()
 
     def bracket(self, count: int = 1) -> Bracket:
         """Return Renode's own counts of the last `count` inferences."""

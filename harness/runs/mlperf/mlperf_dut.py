@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,18 +37,7 @@ class MlperfDut(BoardUnderTest):
         network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         super().__init__(request, image, board, network)
         _check_tensors(model, len(network.inputs), len(network.outputs))
-        self._client = MlperfClient(
-            board.start(image),
-            baud=self.target.port.baud,
-            watch=board.check,
-            locate=image.elf.locate,
-        )
-        try:
-            self.identity = self._client.detect()
-            self._detection_lines = len(self._client.transcript)
-            self._check_identity(self.identity)
-        except InfrastructureError as error:
-            raise with_diagnosis(error, board) from error
+        self._recovery.run(self._begin, self._begin)
 
     def infer(self, *inputs: Array) -> Array:
         """Raise `InputError`, as `infer_all` does."""
@@ -68,14 +58,37 @@ class MlperfDut(BoardUnderTest):
         """Run the model on all its vectors, measure the windows, and return the result.
 
         Every vector is answered, or an `InfrastructureError` is raised. `MlperfRun.check` judges
-        the answers.
+        the answers. If the board hangs and comes back, the run begins anew.
         """
+        run = self._recovery.run(self._run, self._run_anew)
+        return replace(run, recoveries=self._recovery.taken())
+
+    def _begin(self) -> None:
+        """Start the image and connect."""
+        self._client = MlperfClient(
+            self.board.start(self.image),
+            baud=self.target.port.baud,
+            watch=self.board.check,
+            locate=self.image.elf.locate,
+        )
         try:
-            return self._run()
+            self.identity = self._client.detect()
+            self._detection_lines = len(self._client.transcript)
+            self._check_identity(self.identity)
         except InfrastructureError as error:
             raise with_diagnosis(error, self.board) from error
 
+    def _run_anew(self) -> MlperfRun:
+        self._begin()
+        return self._run()
+
     def _run(self) -> MlperfRun:
+        try:
+            return self._answered()
+        except InfrastructureError as error:
+            raise with_diagnosis(error, self.board) from error
+
+    def _answered(self) -> MlperfRun:
         vectors = self.model.vectors
         if self._network.variables and not vectors.starts.all():
             raise InputError(

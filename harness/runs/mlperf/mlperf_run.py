@@ -70,6 +70,7 @@ class MlperfRun:
     metered: Metered | None = None
     subset: None = None  # this protocol runs all vectors
     device: DeviceInfo | None = None
+    recoveries: tuple[str, ...] = ()
 
     @property
     def built(self) -> bool:

@@ -1,0 +1,14 @@
+"""What brings back a board that hangs."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class WayBack(NamedTuple):
+    """A way to bring back a board that hangs: `prepare`, then start the image again."""
+
+    name: str
+    prepare: Callable[[], None]
+    """Do what comes before the next start; raises `InfrastructureError` if that fails."""
+    needs_probe: bool = True
+    """Whether it is of no use while the probe does not reach the chip."""
