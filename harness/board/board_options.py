@@ -145,9 +145,9 @@ def is_of_farm(target: Target, options: Mapping[str, Any]) -> bool:
     board = target.board
     if isinstance(board, Labgrid) or not isinstance(board, Pyocd):
         return isinstance(board, Labgrid)
-    if options["place"] or options["coordinator"]:
+    if options.get("place") or options.get("coordinator"):
         return True
-    on_desk = options["probe"] or options["serial"]
+    on_desk = options.get("probe") or options.get("serial")
     is_chip = target.name.startswith(f"{CHIP}:")
     return is_chip and not on_desk and bool(os.environ.get(_COORDINATOR))
 
