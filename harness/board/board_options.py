@@ -1,7 +1,9 @@
 """Command-line options for probe, port and emulator; they override the target file."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -9,23 +11,30 @@ import msgspec
 from harness.errors import InputError
 from harness.link.protocol import InputChoice
 from harness.support.numbers import number
+from harness.target.chip_target import KIND as CHIP
 from harness.target.target_file import Labgrid, Pyocd, Renode, Target, Virtual
 
 _OPTIONS = (
     ("--probe", "ID", "debug probe of the board: its unique ID, or remote:HOST:PORT"),
     ("--pack", "FILE", "CMSIS pack that has the board's chip: a .pack file"),
     ("--serial", "PORT", "serial port of the board: a device, or a pyserial URL"),
-    ("--coordinator", "HOST:PORT", "labgrid's coordinator (default: LG_COORDINATOR)"),
+    (
+        "--coordinator",
+        "HOST:PORT",
+        "labgrid's coordinator (default: LG_COORDINATOR); without --place, it gives a place with "
+        "the tag chip=NAME of the target's chip",
+    ),
     ("--renode", "PATH", "Renode's executable, or the folder of a portable Renode"),
 )
 _DAY = 86_400  # seconds
 _MOST_PRIORITY = 1000
+_COORDINATOR = "LG_COORDINATOR"  # labgrid's environment variable
 _WHY_NOT = {
     "probe": "only boards behind a debug probe and virtual boards have one",
     "pack": "only boards behind a debug probe take their chip from one",
     "serial": "only boards behind a debug probe have one, unless RTT carries the link",
     "place": "only boards behind a debug probe are in a farm",
-    "coordinator": "only a place of a farm has one, and no --place is named",
+    "coordinator": "only boards behind a debug probe are in a farm",
     "renode": "only platforms of Renode run on it",
 }
 
@@ -36,7 +45,8 @@ class BoardOptions:
 
     `lock_timeout` is in seconds. `meter` configures the virtual meter of a virtual board.
     `place` is labgrid's, by name or tags, and `priority` that of its reservation, if it is not the
-    target file's. `renode` is the path of Renode; if it is empty, `find_renode` searches for one.
+    target file's; the processes of a session tell each other about places in `places`, if there are
+    several. `renode` is the path of Renode; if it is empty, `find_renode` searches for one.
     `input_via` "auto" compares both ways and takes the faster one.
     """
 
@@ -48,6 +58,7 @@ class BoardOptions:
     place: str = ""
     coordinator: str = ""
     priority: float | None = None
+    places: Path | None = None
     meter: str = ""
     input_via: InputChoice = "auto"
 
@@ -140,21 +151,31 @@ def check_usable(options: Mapping[str, str], targets: Sequence[Target]) -> None:
 
 
 def _why_not(name: str, targets: Sequence[Target], options: Mapping[str, str]) -> str:
-    if name in ("probe", "serial") and any(_is_of_farm(target, options) for target in targets):
+    if name in ("probe", "serial") and any(is_of_farm(target, options) for target in targets):
         return "the place brings it"
     return _WHY_NOT[name]
 
 
-def _is_of_farm(target: Target, options: Mapping[str, str]) -> bool:
+def is_of_farm(target: Target, options: Mapping[str, Any]) -> bool:
+    """Return whether the board of `target` is a place of a farm; `options` are texts by name.
+
+    LG_COORDINATOR alone does that for a chip only: a target file names a board, maybe on the desk.
+    """
     board = target.board
-    return isinstance(board, Labgrid) or (isinstance(board, Pyocd) and bool(options.get("place")))
+    if isinstance(board, Labgrid) or not isinstance(board, Pyocd):
+        return isinstance(board, Labgrid)
+    if options.get("place") or options.get("coordinator"):
+        return True
+    on_desk = options.get("probe") or options.get("serial")
+    is_chip = target.name.startswith(f"{CHIP}:")
+    return is_chip and not on_desk and bool(os.environ.get(_COORDINATOR))
 
 
 def _usable(target: Target, options: Mapping[str, str]) -> set[str]:
     """Return the names of the options that `target` can use."""
     if isinstance(target.board, Renode):
         return {"renode"}
-    if _is_of_farm(target, options):
+    if is_of_farm(target, options):
         return {"pack", "place", "coordinator"}
     if isinstance(target.board, Virtual) and not options["probe"]:
         return {"probe"}  # of a virtual board that runs already

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.board.board import Board
-from harness.board.board_options import BoardOptions
+from harness.board.board_options import BoardOptions, is_of_farm
 from harness.board.grpc_missing import grpc_missing
 from harness.board.qemu import QemuBoard
 from harness.board.renode.renode_board import RenodeBoard
@@ -30,7 +30,7 @@ def _provision(target: Target, logs: Path, progress: Progress, options: BoardOpt
         return QemuBoard(target, board, logs)
     if isinstance(board, Renode):
         return RenodeBoard(target, board, logs, options.renode)
-    if isinstance(board, Labgrid) or (isinstance(board, Pyocd) and options.place):
+    if isinstance(board, Pyocd) and is_of_farm(target, vars(options)):
         return _of_farm(target, board, progress, options)
     if isinstance(board, Virtual) and options.probe:
         board = Pyocd(target=board.chip, chip_id=board.chip_id)
@@ -53,6 +53,7 @@ def _of_farm(target: Target, board: Pyocd, progress: Progress, options: BoardOpt
             pack=options.pack or board.pack,
             frequency=board.frequency,
             chip_id=board.chip_id,
+            tags={} if options.place else {"chip": board.target},
             unique_id=board.unique_id,
         )
     return LabgridBoard(target, board, progress, options)

@@ -120,10 +120,10 @@ def build_image(
             options |= mlperf_options(target, energy=variant == "mlperf-tiny-energy")
         build_id = _build_id(generated, toolchain, target, options)
         entry = images / f"{model.name}-{engine.name}-{target.port.title}-{build_id[:12]}"
-        cached = checked_cache.is_valid(entry, build_id, warn)
-        if not cached:
-            what = model.name if variant == "measured" else f"{model.name}, {variant},"
-            building = f"building {what} for {target.name} with {engine.name}"
+        what = model.name if variant == "measured" else f"{model.name}, {variant},"
+        building = f"building {what} for {target.name} with {engine.name}"
+
+        def make() -> None:
             say(building)
 
             def count(files: str) -> None:
@@ -138,6 +138,11 @@ def build_image(
             _check_unchanged(build_id, _build_id(generated, toolchain, target, options))
             _remove_objects(staging)
             checked_cache.keep(staging, entry, build_id)
+
+        def wait() -> None:
+            say(f"waiting for another session, which is {building}")
+
+        cached = checked_cache.make_once(entry, build_id, make, wait, warn)
         elf = Elf(entry / "firmware.elf")
         if generated.arena_by_trial:
             generated = replace(generated, arena_size=elf.size_of(_ARENA))

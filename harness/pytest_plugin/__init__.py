@@ -18,6 +18,7 @@ from harness.options.run_options import RunOptions
 from harness.options.selection import AXES
 from harness.pytest_plugin.baseline_gate import GatePlugin
 from harness.pytest_plugin.failures import FailuresPlugin, uses_our_fixtures
+from harness.pytest_plugin.farm_workers import with_places
 from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.fixtures import RECORD_PROPERTY
@@ -68,7 +69,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(FailuresPlugin(workspace.logs))
         config.pluginmanager.register(SignalsPlugin())
         config.pluginmanager.register(RefusalPlugin())
-        run_options = config.stash[RUN_OPTIONS] = _run_options(config, workspace)
+        run_options = with_places(config, _run_options(config, workspace))
+        config.stash[RUN_OPTIONS] = run_options
         config.pluginmanager.register(TestedRuns())
         # Only the main process uploads to the store; the workers of xdist report to it.
         uploads = not hasattr(config, "workerinput")

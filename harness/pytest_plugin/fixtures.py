@@ -1,11 +1,12 @@
 """The fixtures: what is run, the board, and the device under test."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from harness.board.board import Board
 from harness.board.provision import provision
@@ -21,8 +22,9 @@ from harness.pytest_plugin.recorded_dut import RecordedDut
 from harness.pytest_plugin.terminal_progress import progress_of
 from harness.report.junit_properties import properties
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
-from harness.runs.bench import image_for, open_dut
+from harness.runs.bench import image_for
 from harness.runs.device_under_test import AnyRun
+from harness.runs.movable_dut import MovableDut
 from harness.runs.request import RunRequest
 from harness.target.target_file import Target
 from harness.workspace import Workspace
@@ -132,20 +134,14 @@ def dut(
     """
     run_request = checked(request, "run_request", run_request)
     image, board = checked(request, "image", image), checked(request, "board", board)
-    health, name = run_request.health, run_request.target.name
-    record = partial(_record, request.node, run_request.workspace)
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(open_dut(run_request, image, board))
-        except InfrastructureError as error:
-            health.failed(name, error)
-            raise
-        yield RecordedDut(started, record, partial(health.watch, name))
+    with MovableDut(run_request, image, board) as movable:
+        yield RecordedDut(movable, partial(_record, request.node, run_request.workspace))
 
 
-def _record(node: pytest.Item, workspace: Workspace, run: AnyRun) -> None:
+def _record(node: pytest.Item, workspace: Workspace, run: AnyRun, moves: Sequence[str]) -> None:
     """Record `run`, and add the file and the numbers to the test's report."""
     record = record_of(run, workspace)
+    record = structs.replace(record, recoveries=[*record.recoveries, *moves])
     node.user_properties += properties(record)
     try:
         path: Path | None = keep_record(record, workspace)

@@ -1,7 +1,6 @@
 """The device under test of the fixture `dut`: it records each run."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -10,24 +9,26 @@ from harness.board.board import Board
 from harness.image.build import Image
 from harness.model.folder import Model
 from harness.runs.device_under_test import AnyRun, DeviceUnderTest
+from harness.runs.movable_dut import MovableDut
 from harness.target.target_file import Target
 
 
 class RecordedDut:
     """A device under test; it passes each run to `record` before the test gets the run.
 
-    `watch` counts the infrastructure errors of the board.
+    `record` also gets why the run moved to another board.
     """
 
     def __init__(
-        self,
-        device: DeviceUnderTest,
-        record: Callable[[AnyRun], None],
-        watch: Callable[[], AbstractContextManager[None]],
+        self, movable: MovableDut, record: Callable[[AnyRun, Sequence[str]], None]
     ) -> None:
-        self.device = device
+        self._movable = movable
         self._record = record
-        self._watch = watch
+
+    @property
+    def device(self) -> DeviceUnderTest:
+        """The device itself."""
+        return self._movable.device
 
     @property
     def target(self) -> Target:
@@ -54,18 +55,15 @@ class RecordedDut:
 
         Raises `InputError` if the number of inputs, a dtype or a number of values is wrong.
         """
-        with self._watch():
-            return self.device.infer(*inputs)
+        return self._movable.infer(lambda device: device.infer(*inputs))
 
     def infer_all(self, *inputs: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
         """Return all outputs of the model for one vector; see `infer`."""
-        with self._watch():
-            return self.device.infer_all(*inputs)
+        return self._movable.infer(lambda device: device.infer_all(*inputs))
 
     def reset(self) -> None:
         """Set the state that the model keeps between calls of `infer` to its initial value."""
-        with self._watch():
-            self.device.reset()
+        self._movable.do(lambda device: device.reset())
 
     def run(self) -> Any:
         """Run the model on its vectors, write the Record, and return the run.
@@ -73,7 +71,6 @@ class RecordedDut:
         The run is a `harness.Run`, or a `MlperfRun` with `--protocol=mlperf-tiny`. Every vector
         is answered, or an `InfrastructureError` is raised and nothing is recorded.
         """
-        with self._watch():
-            run = self.device.run()
-        self._record(run)
+        run = self._movable.do(lambda device: device.run())
+        self._record(run, self._movable.take_moves())
         return run

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import msgspec
 
+from harness.errors import InfrastructureError
+from harness.support.lease import Lease
 from harness.support.owned_temporary import remove, temporary_folder, unused_path
 
 DIGESTS = "digests.json"
 _VERSION = 1
 _ATTEMPTS = 10
+_LONGEST = 300.0  # seconds to wait for what another process makes
 
 
 class _Digests(msgspec.Struct, frozen=True):
@@ -61,6 +64,37 @@ def provide(
     with temporary_folder(entry.parent) as staging:
         make(staging)
         keep(staging, entry, key)
+    return False
+
+
+def make_once(
+    entry: Path,
+    key: str,
+    make: Callable[[], object],
+    wait: Callable[[], object],
+    warn: Callable[[str], None] = warn_on_stderr,
+) -> bool:
+    """Return whether `entry` is valid for `key`; if not, let `make` make it, which takes long.
+
+    If another process is just making it, call `wait`, and use its result.
+    """
+    if is_valid(entry, key, warn):
+        return True
+    lease = None
+    with suppress(InfrastructureError):
+        lease = Lease(f"cache {entry.resolve()}", wait=0)
+    waits = lease is None
+    if waits:
+        wait()
+        with suppress(InfrastructureError):  # it takes too long: make another one
+            lease = Lease(f"cache {entry.resolve()}", wait=_LONGEST)
+    try:
+        if waits and is_valid(entry, key, warn):
+            return True
+        make()
+    finally:
+        if lease is not None:
+            lease.release()
     return False
 
 

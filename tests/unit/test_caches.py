@@ -7,8 +7,10 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,25 @@ def test_processes_that_make_the_same_entry_agree(tmp_path: Path) -> None:
     for maker in makers:
         assert maker.communicate(timeout=60)[1] == b""
     assert [path.name for path in tmp_path.iterdir()] == ["entry"]
+
+
+def test_what_takes_long_is_made_by_one_of_several(tmp_path: Path) -> None:
+    entry, made, waits = tmp_path / "entry", [], threading.Event()
+
+    def make_slowly() -> None:
+        made.append(entry)
+        assert waits.wait(60)
+        with temporary_folder(tmp_path) as staging:
+            make(staging)
+            checked_cache.keep(staging, entry, KEY)
+
+    def once() -> bool:
+        return checked_cache.make_once(entry, KEY, make_slowly, waits.set)
+
+    with ThreadPoolExecutor() as pool:
+        cached = sorted(future.result() for future in [pool.submit(once) for _ in range(2)])
+    assert cached == [False, True]
+    assert made == [entry]
 
 
 def test_an_entry_that_appears_meanwhile_stays(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
 import harness.pytest_plugin.fixtures as fixtures
+import harness.runs.movable_dut as movable_dut
 from harness import InfrastructureError
 
 class Dut:
@@ -130,8 +131,8 @@ def test_target(target):
 @pytest.mark.parametrize(
     ("broken", "tries"),
     [
-        ("fixtures.open_dut = fail", LIMIT),
-        ("fixtures.open_dut = opened", LIMIT),
+        ("movable_dut.open_dut = fail", LIMIT),
+        ("movable_dut.open_dut = opened", LIMIT),
         ("fixtures.provision = fail", 1),  # pytest keeps the error of a session's fixture
     ],
 )

@@ -12,6 +12,7 @@ from harness.board.provision import provision
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
 from harness.support.progress import Progress
+from harness.target.chip_target import derive_chip
 from harness.target.find_target import load_target
 from harness.target.target_file import Labgrid, Target
 
@@ -96,6 +97,34 @@ def test_the_place_brings_probe_and_serial_port(
     assert "the place brings it" in capsys.readouterr().err
 
 
-def test_a_coordinator_without_a_place_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--target=nucleo-f429zi", "--coordinator=a"]) == ExitCode.USAGE
-    assert "no --place is named" in capsys.readouterr().err
+def test_a_coordinator_alone_takes_places_with_the_tag_of_the_chip(
+    tmp_path: Path, progress: Progress
+) -> None:
+    (tmp_path / "desk.toml").write_text(_DESK)
+    options = BoardOptions(coordinator="pi")
+    board = provision(load_target(tmp_path / "desk.toml"), tmp_path, progress, options)
+    assert board.version.endswith(", place chip=stm32f429xi")
+
+
+def test_a_coordinator_is_refused_where_there_is_no_probe(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "--target=virtual-stm32", "--coordinator=a"]) == ExitCode.USAGE
+    assert "only boards behind a debug probe are in a farm" in capsys.readouterr().err
+
+
+def test_the_environment_puts_a_chip_into_a_farm_but_no_board_on_the_desk(
+    tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "desk.toml").write_text(_DESK)
+    desk, chip = load_target(tmp_path / "desk.toml"), derive_chip("stm32f429xi")
+
+    def is_in_farm(target: Target, **options: str) -> bool:
+        board = provision(target, tmp_path, progress, BoardOptions(**options))  # type: ignore[arg-type]
+        return isinstance(board, LabgridBoard)
+
+    assert not is_in_farm(chip)
+    monkeypatch.setenv("LG_COORDINATOR", "pi")
+    assert is_in_farm(chip)
+    assert not is_in_farm(chip, probe="066EFF")
+    assert not is_in_farm(desk)

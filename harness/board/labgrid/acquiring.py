@@ -17,6 +17,7 @@ from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Place
 from harness.board.labgrid.place_choice import PlaceChoice, PlaceInUseError
 from harness.board.labgrid.session_name import has_ended, shown_name
+from harness.board.labgrid.session_places import SessionPlaces
 from harness.errors import InfrastructureError
 
 _FIRST_POLL, _POLL = 0.1, 2.0  # seconds
@@ -33,7 +34,8 @@ class _UnusableError(InfrastructureError):
 class Wanted:
     """The place that a run wants: its choice, the reservation's priority, and seconds to wait.
 
-    `check` raises `InfrastructureError` for a place that cannot be used as it is.
+    `check` raises `InfrastructureError` for a place that cannot be used as it is. `session` knows
+    the places that the run must not take, and the other processes of the session.
     """
 
     choice: PlaceChoice
@@ -41,6 +43,21 @@ class Wanted:
     wait: float
     check: Callable[[Place, FarmState], object]
     say: Callable[[str], None]
+    session: SessionPlaces = field(default_factory=SessionPlaces)
+
+    def fault(self, place: Place, state: FarmState) -> InfrastructureError | None:
+        """Return why `place` cannot be used; None if it can."""
+        if why := self.session.left_out().get(place.name):
+            return InfrastructureError(
+                f"is left out of this session: {why}",
+                where=f"place {place.name}",
+                remedy="harness farm check tells whether the board works",
+            )
+        try:
+            self.check(place, state)
+        except InfrastructureError as error:
+            return error
+        return None
 
 
 def acquire(address: str, wanted: Wanted) -> tuple[Coordinator, str]:
@@ -65,6 +82,17 @@ def acquire(address: str, wanted: Wanted) -> tuple[Coordinator, str]:
                 raise
             wanted.say(f"{error.where}: {error.what}; trying again")
             time.sleep(_POLL)
+
+
+def free_places(address: str, wanted: Wanted) -> int:
+    """Return how many places fit, can be used, and are nobody's."""
+    with Coordinator(address) as coordinator:
+        sweep(coordinator, coordinator.synchronize(), wanted.say)
+        state = coordinator.synchronize()
+        return sum(
+            not place.holder and not place.reservation and wanted.fault(place, state) is None
+            for place in wanted.choice.fitting(state.places.values(), coordinator.where)
+        )
 
 
 def sweep(coordinator: Coordinator, state: FarmState, say: Callable[[str], None]) -> None:
@@ -137,11 +165,7 @@ class _Attempt:
         if name in self._refused:
             return self._refused[name]
         state = state or self.coordinator.synchronize()
-        try:
-            self.wanted.check(state.places[name], state)
-        except InfrastructureError as error:
-            return error
-        return None
+        return self.wanted.fault(state.places[name], state)
 
     def _allocated(self) -> str:
         """Reserve a place; return its name when it is ours."""
@@ -155,10 +179,10 @@ class _Attempt:
         pause = _FIRST_POLL
         while reservation.state not in _ALLOCATED:
             left = self.end - time.monotonic()
-            if reservation.state != _WAITING or left <= 0:
+            if reservation.state != _WAITING or (left <= 0 and not self._is_of_session()):
                 raise self._in_use()
             self._tell()
-            time.sleep(min(pause, left))
+            time.sleep(min(pause, left) if left > 0 else pause)
             pause = min(2 * pause, _POLL)
             sweep(self.coordinator, self.coordinator.synchronize(), self.wanted.say)
             reservation = self.coordinator.poll(reservation.token)
@@ -181,6 +205,17 @@ class _Attempt:
                 time.sleep(_POLL)
                 return False
         return True
+
+    def _is_of_session(self) -> bool:
+        """Return whether another process of this session has a place that fits.
+
+        It releases the place when it has done its work. Then this process must not have failed.
+        """
+        _, places = self._candidates()
+        ours = self.wanted.session.holders() - {self.coordinator.name}
+        tokens = {each.token for each in self.coordinator.reservations() if each.owner in ours}
+        usable = (place for place in places if place.name not in self.wanted.session.left_out())
+        return any(place.holder in ours or place.reservation in tokens for place in usable)
 
     def _tell(self) -> None:
         """Say once for whom we wait."""

@@ -7,7 +7,7 @@ import msgspec
 from harness.board.board_options import BoardOptions
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.acquired_place import AcquiredPlace
-from harness.board.labgrid.acquiring import Wanted
+from harness.board.labgrid.acquiring import Wanted, free_places
 from harness.board.labgrid.coordinator import chosen_address
 from harness.board.labgrid.farm_state import FarmState, Place
 from harness.board.labgrid.place_choice import PlaceChoice
@@ -19,9 +19,10 @@ from harness.board.labgrid.place_resources import (
     serial_address,
 )
 from harness.board.labgrid.session_name import own_name
+from harness.board.labgrid.session_places import SessionPlaces
 from harness.board.pyocd.power_cycle import PowerCycle
 from harness.board.pyocd.pyocd_board import PyocdBoard
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
 from harness.link.carrier import Carrier
 from harness.support.progress import Progress
@@ -37,12 +38,15 @@ class LabgridBoard(PyocdBoard):
         super().__init__(target, board, progress, options.lock_timeout)
         self._wanted_board = board
         self._address = chosen_address(options.coordinator, board.coordinator)
+        self._session_places = SessionPlaces(options.places)
+        self._session_places.join(own_name())
         self._wanted = Wanted(
             choice=_choice(target, board, options.place),
             priority=board.priority if options.priority is None else options.priority,
             wait=options.lock_timeout,
             check=self._needed,
             say=progress.say,
+            session=self._session_places,
         )
         self._place: AcquiredPlace | None = None
         self._device: DeviceInfo | None = None
@@ -89,6 +93,33 @@ class LabgridBoard(PyocdBoard):
             resources = state.resources_of(place)
             return power_of(place.name, resources, self._address, own_name())
         return cycle
+
+    def free_places(self) -> int:
+        """Return how many places this session could take now."""
+        return free_places(self._address, self._wanted)
+
+    def leave(self, why: str) -> bool:
+        """Release the place and leave it out of the session; False if no other one fits."""
+        if self._place is None or not self._has_another(self._place):
+            return False
+        self._session_places.leave_out(self._place.name, why)
+        self.close()
+        return True
+
+    def take_back(self, place: str) -> None:
+        """Use `place` again, which was left out."""
+        self._session_places.take_back(place)
+
+    def _has_another(self, acquired: AcquiredPlace) -> bool:
+        try:
+            _, state = acquired.state()
+        except InfrastructureError:  # nobody lends another one
+            return False
+        places = self._wanted.choice.fitting(state.places.values(), self._address)
+        return any(
+            place.name != acquired.name and self._wanted.fault(place, state) is None
+            for place in places
+        )
 
     def _needed(self, place: Place, state: FarmState) -> NeededResources:
         over_rtt = self._target.port.over_rtt

@@ -1,0 +1,120 @@
+"""pytest-xdist on a farm: each worker has a place of its own, and long models come first.
+
+xdist distributes the tests, and the coordinator lends the places.
+"""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.board.board_options import is_of_farm
+from harness.board.provision import provision
+from harness.board.shared_board import SharedBoard
+from harness.engines.macs import macs_of
+from harness.errors import InfrastructureError
+from harness.options.run_options import RunOptions
+from harness.options.selection import DEFAULT_TARGET
+from harness.pytest_plugin.terminal_progress import progress_of
+from harness.support.owned_temporary import temporary_folder
+from harness.support.plural import count_of
+from harness.support.private_folder import private_folder
+from harness.target.target_file import Target
+
+_FOLDER = "harness_places"  # what the main process tells its workers
+
+
+def with_places(config: pytest.Config, options: RunOptions) -> RunOptions:
+    """Return `options` with the folder in which the processes of the session note places."""
+    if tuple(options.selection.targets) == (DEFAULT_TARGET,) or not farm_targets(options):
+        return options  # without --target, the session may not even be for us: read nothing
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(LongModelsFirst(options))
+        folder = Path(config.workerinput[_FOLDER])
+    else:
+        stack = ExitStack()
+        folder = stack.enter_context(temporary_folder(private_folder()))
+        config.add_cleanup(stack.close)
+        config.pluginmanager.register(_MainProcess(options, folder))
+    return replace(options, board=replace(options.board, places=folder))
+
+
+def farm_targets(options: RunOptions) -> list[Target]:
+    """Return those of the selected targets whose boards are places."""
+    selection = options.selection
+    targets = [selection.target(name) for name in selection.targets]
+    return [target for target in targets if is_of_farm(target, vars(options.board))]
+
+
+class _MainProcess:
+    """Starts no more workers than there are places, and gives them a folder in common."""
+
+    def __init__(self, options: RunOptions, folder: Path) -> None:
+        self._options, self._folder = options, folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Leave out workers for which there is no place; they would hold tests, and wait."""
+        config, targets = session.config, farm_targets(self._options)
+        if not getattr(config.option, "tx", None):
+            return  # no xdist
+        if config.option.maxschedchunk is None:
+            config.option.maxschedchunk = 1  # a test takes longer than a message to a worker
+        if len(targets) < len(self._options.selection.targets):
+            return  # the others need no place
+        workers = config.option.tx
+        try:
+            places = max(self._free_places(config, target) for target in targets)
+        except InfrastructureError:
+            return  # the workers say it, or wait
+        if places < len(workers):
+            config.option.tx = workers[: max(places, 1)]
+            self._say(config, places)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker the folder."""
+        node.workerinput[_FOLDER] = str(self._folder)
+
+    def _free_places(self, config: pytest.Config, target: Target) -> int:
+        options = self._options
+        logs = options.selection.workspace.logs
+        board = provision(target, logs, progress_of(config), options.board)
+        return board.free_places() if isinstance(board, SharedBoard) else 0
+
+    def _say(self, config: pytest.Config, places: int) -> None:
+        if reporter := config.pluginmanager.getplugin("terminalreporter"):
+            free = count_of(places, "free place") if places else "no free place"
+            workers = count_of(len(config.option.tx), "worker")
+            reporter.write_line(f"harness: {free} in the farm: {workers}")
+
+
+class LongModelsFirst:
+    """Sorts the tests of a worker, so that no long one is left when the others have ended."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self._work: dict[str, int] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Sort by target, and then by work; tests of one model stay together."""
+        parameters = [getattr(getattr(item, "callspec", None), "params", {}) for item in items]
+        targets = [each.get("target") for each in parameters]
+        work = [self._work_of(each.get("model")) for each in parameters]
+        order = sorted(
+            range(len(items)), key=lambda index: (targets.index(targets[index]), -work[index])
+        )
+        items[:] = [items[index] for index in order]
+
+    def _work_of(self, name: object) -> int:
+        """Return the multiply-accumulates of a run of the model `name`, or 0 without a name."""
+        if not isinstance(name, str):
+            return 0
+        if name not in self._work:
+            model = self._options.selection.model(name)
+            macs = sum(macs_of(model.graph, operator) for operator in model.graph.operators)
+            self._work[name] = macs * (self._options.quick.vectors or len(model.vectors))
+        return self._work[name]

@@ -1,0 +1,118 @@
+"""A device under test whose work goes on at another place of the farm if its board fails."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Self, TypeVar
+
+from harness.board.board import Board
+from harness.board.shared_board import SharedBoard
+from harness.errors import InfrastructureError
+from harness.image.build import Image
+from harness.link.device_errors import DeviceFaultError
+from harness.runs.bench import open_dut
+from harness.runs.device_under_test import DeviceUnderTest
+from harness.runs.request import RunRequest
+
+T = TypeVar("T")
+
+MOST_MOVES = 2
+"""Boards on which the same work fails are not all defective: then it is the work."""
+
+
+class MovableDut:
+    """Opens `image` on `board`, and again on another board of the farm if that one fails.
+
+    A verdict never moves. A failed board is left out of the session if another one does its work.
+    `health` counts what fails on all boards. Use it as a context manager.
+    """
+
+    def __init__(self, request: RunRequest, image: Image, board: Board) -> None:
+        self._request, self._image, self._board = request, image, board
+        self._stack = ExitStack()
+        self._device: DeviceUnderTest | None = None
+        self._moves: list[str] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._done(lambda device: device, can_move=True)
+        except InfrastructureError:
+            # It counts. A start that succeeds does not end the row: the run may fail again.
+            with self._request.health.watch(self._request.target.name):
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def device(self) -> DeviceUnderTest:
+        """The device; it is another one after a move."""
+        return self._device or self._opened()
+
+    def do(self, work: Callable[[DeviceUnderTest], T], *, can_move: bool = True) -> T:
+        """Return what `work` does with the device; it moves only if it needs no earlier work."""
+        with self._request.health.watch(self._request.target.name):
+            return self._done(work, can_move=can_move)
+
+    def infer(self, work: Callable[[DeviceUnderTest], T]) -> T:
+        """Return the inference that `work` does; another board has not the state of the model."""
+        return self.do(work, can_move=not self._request.model.graph.variables)
+
+    def take_moves(self) -> list[str]:
+        """Return why boards were left since the last call of this function."""
+        moves, self._moves = self._moves, []
+        return moves
+
+    def _done(self, work: Callable[[DeviceUnderTest], T], *, can_move: bool) -> T:
+        left: dict[str, InfrastructureError] = {}
+        while True:
+            try:
+                result = work(self.device)
+            except InfrastructureError as error:
+                if can_move and len(left) < MOST_MOVES and self._leave(error, left):
+                    continue
+                self._take_back(left)
+                raise next(iter(left.values()), error) from error
+            self._note(left)
+            return result
+
+    def _leave(self, error: InfrastructureError, left: dict[str, InfrastructureError]) -> bool:
+        """Leave the board because of `error`, if there is another one; add it to `left`."""
+        board = self._board
+        if isinstance(error, DeviceFaultError):  # the board works: the firmware says so itself
+            return False
+        if not isinstance(board, SharedBoard) or not (info := board.device):
+            return False
+        if not board.leave(_first_line(error)):
+            return False
+        left[info.place] = error
+        self._device = None
+        self._stack.close()
+        return True
+
+    def _take_back(self, left: dict[str, InfrastructureError]) -> None:
+        """Use the boards again: no other one has done their work."""
+        if left and isinstance(self._board, SharedBoard):
+            for place in left:
+                self._board.take_back(place)
+            self._request.progress.warn(
+                f"{self._request.title}: no other place could do it after "
+                + "; ".join(f"{place}: {_first_line(error)}" for place, error in left.items())
+            )
+
+    def _note(self, left: Mapping[str, InfrastructureError]) -> None:
+        """Say, and keep for the Record, that another board has done the work."""
+        for place, error in left.items():
+            now = self._board.device.place if self._board.device else ""
+            why = f"{_first_line(error)}; its work moved to {now}"
+            self._moves.append(f"the place {place} failed: {why}")
+            self._request.progress.warn(f"the place {place} is left out of this session: {why}")
+
+    def _opened(self) -> DeviceUnderTest:
+        opened = open_dut(self._request, self._image, self._board)
+        self._device = self._stack.enter_context(opened)
+        return self._device
+
+
+def _first_line(error: InfrastructureError) -> str:
+    return error.what.partition("\n")[0]
