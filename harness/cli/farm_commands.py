@@ -18,8 +18,8 @@ from harness.results.farm.status_file import as_json, write_status
 from harness.results.store.open_results import add_store_option, open_store
 from harness.runs.bench import image_for
 from harness.runs.check.board_check import MODEL, check_board
-from harness.runs.check.boards import CheckedBoard, find_boards
 from harness.runs.check.check_result import BoardCheck
+from harness.runs.check.checked_boards import CheckedBoard, find_boards
 from harness.runs.request import RunRequest
 from harness.support.bundled_files import bundled
 from harness.support.plural import count_of
