@@ -242,7 +242,7 @@ class RttCarrier:
     def _look(self, ahead: int = 0) -> tuple[RttBlock | None, bytes]:
         """Return the control block, and `ahead` bytes after the position of the ring to the host.
 
-        The block is None while the firmware starts and has not made it yet. There are no bytes if
+        There is no block while the firmware starts and has not made it yet. There are no bytes if
         the place of the ring was not known. Those that the device has not written yet are invalid.
         """
         data = b""
