@@ -4,7 +4,8 @@ Run as `python -m tests.support.farm_host CHIP LOGS NAME=PROBE_PORT:SERIAL_PORT 
 pyOCD's own server for its probe, and a TCP bridge to its serial line. Standard input takes lines of
 JSON: `{"do": "cycle", "board": NAME}` and `{"do": "fault", "board": NAME, "fault": TEXT}`; each is
 answered by a line with the process of the board and its serial port, by its name. The file
-`LOGS/NAME.log` gets a line of JSON for each connection to a board, and for its end.
+`LOGS/NAME.log` gets a line of JSON for each connection to a board, with the process of the client,
+and one for its end, with the time of the last byte that the client sent.
 """
 
 import json
@@ -19,7 +20,6 @@ import tty
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 from pyocd.core.session import Session
@@ -27,9 +27,20 @@ from pyocd.probe.tcp_probe_server import DebugProbeRequestHandler, DebugProbeSer
 
 from harness.board.pyocd.probes import pick_probe
 from harness.simulator.board_process import VirtualBoard
+from tests.support.tcp_clients import process_of
 
 _SIZE = 1 << 12
 _TICK = 0.2  # seconds
+
+
+class _Client:
+    """A connection to the `line` of a board: probe or serial."""
+
+    def __init__(self, line: str, port: int) -> None:
+        self.line, self.port = line, port
+        self.last = time.time()
+        """When it last sent something, in seconds since 1970."""
+        self.process = process_of(port)
 
 
 class HostedBoard:
@@ -54,10 +65,11 @@ class HostedBoard:
         self.virtual.stop()
         self._start()
 
-    def note(self, what: str, line: str, peer: Any) -> None:
-        text = json.dumps({"time": time.time(), "what": what, "line": line, "peer": str(peer)})
+    def note(self, what: str, client: "_Client") -> None:
+        """Write down that a client came (open), or went (close)."""
+        entry = {"time": time.time(), "what": what, **vars(client)}
         with self.log.open("a") as log:
-            log.write(f"{text}\n")
+            log.write(f"{json.dumps(entry)}\n")
 
     def _start(self) -> None:
         self.virtual = VirtualBoard.start(self.chip, serial=f"{self.name}-{os.getpid()}")
@@ -65,12 +77,22 @@ class HostedBoard:
 
         class Handler(DebugProbeRequestHandler):  # type: ignore[misc]
             def setup(self) -> None:
-                board.note("open", "probe", self.client_address)
+                self.noted = _Client("probe", self.client_address[1])
+                board.note("open", self.noted)
                 super().setup()
+                read = self.rfile.readline
+
+                def readline() -> bytes:
+                    line: bytes = read()
+                    if line:
+                        self.noted.last = time.time()
+                    return line
+
+                self.rfile.readline = readline
 
             def finish(self) -> None:
                 super().finish()
-                board.note("close", "probe", self.client_address)
+                board.note("close", self.noted)
 
         session = Session(probe=None, options={"no_config": True})
         probe = pick_probe(self.virtual.probe_id)
@@ -83,12 +105,13 @@ class HostedBoard:
         while True:
             client, peer = self._bridge.accept()
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.note("open", "serial", peer)
+            noted = _Client("serial", peer[1])
+            self.note("open", noted)
             with suppress(OSError), client:
-                self._pass_bytes(client)
-            self.note("close", "serial", peer)
+                self._pass_bytes(client, noted)
+            self.note("close", noted)
 
-    def _pass_bytes(self, client: socket.socket) -> None:
+    def _pass_bytes(self, client: socket.socket, noted: "_Client") -> None:
         path = self.virtual.port
         port = os.open(path, os.O_RDWR | os.O_NOCTTY)
         try:
@@ -101,6 +124,7 @@ class HostedBoard:
                     data = client.recv(_SIZE)
                     if not data:
                         return
+                    noted.last = time.time()
                     os.write(port, data)
                 if port in ready:
                     client.sendall(os.read(port, _SIZE))
