@@ -84,7 +84,7 @@ class InputWay:
         index, start = 0, time.perf_counter()
         while index < (total := schedule.total(index, time.perf_counter() - start)):
             count = min(self._count(session, batches=batches), total - index)
-            begin = time.perf_counter()
+            waited = session.link.waited
             try:
                 results = self._run(
                     session,
@@ -95,7 +95,8 @@ class InputWay:
             except MemoryUnusableError as error:
                 self._to_serial(session, error)
                 continue
-            self._seconds = (time.perf_counter() - begin) / count
+            # Without the transfers, which take long through a distant probe, however few inputs.
+            self._seconds = (session.link.waited - waited) / count
             yield from results
             index += count
 

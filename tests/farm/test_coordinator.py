@@ -13,8 +13,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
 from harness.board.labgrid import coordinator as module
-from harness.board.labgrid.coordinator import Coordinator, CoordinatorLostError
-from harness.board.labgrid.coordinator_protocol import _files
+from harness.board.labgrid.coordinator import Coordinator
+from harness.board.labgrid.coordinator_protocol import CoordinatorLostError, _files
 from harness.errors import InfrastructureError
 from tests.support import labgrid_programs
 from tests.support.farm import Farm, free_ports
@@ -65,6 +65,16 @@ def refused(address: str) -> InfrastructureError:
     return caught.value
 
 
+class _Ready:
+    """A channel that was ready once."""
+
+    def __init__(self, _: object) -> None:
+        pass
+
+    def result(self, _: float) -> None:
+        return
+
+
 def test_nobody_who_listens_is_named_at_once() -> None:
     error = refused(f"127.0.0.1:{free_ports(1)[0]}")
     assert isinstance(error, CoordinatorLostError)
@@ -78,6 +88,15 @@ def test_a_server_that_does_not_speak_grpc_may_be_an_old_coordinator() -> None:
         error = refused(f"127.0.0.1:{listening.getsockname()[1]}")
     assert "does not speak gRPC" in error.what
     assert "labgrid 24" in error.remedy
+
+
+def test_a_coordinator_that_ends_while_it_describes_itself_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with server([]) as address, grpc.insecure_channel("127.0.0.1:1") as closed:
+        monkeypatch.setattr(grpc, "channel_ready_future", _Ready)
+        monkeypatch.setattr(grpc, "insecure_channel", lambda *_, **__: closed)
+        assert isinstance(refused(address), CoordinatorLostError)
 
 
 def test_another_grpc_server_is_no_coordinator() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.pyocd import pyocd_board, remote_probe, time_limit
+from harness.board.pyocd import pyocd_board, server_connection, time_limit
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.pyocd.time_limit import TimeLimit
 from harness.engines.registry import find_engine
@@ -27,6 +27,7 @@ from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Pyocd
 from tests.support.assembly_bench import cross_compiler, wait_for
+from tests.support.pyocd_sessions import pyocd_server
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -54,8 +55,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def set_deadlines(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(remote_probe, "ANSWER_DEADLINE", seconds)
-    monkeypatch.setattr(remote_probe, "CONNECT_DEADLINE", seconds)
+    monkeypatch.setattr(server_connection, "ANSWER_DEADLINE", seconds)
+    monkeypatch.setattr(server_connection, "CONNECT_DEADLINE", seconds)
     monkeypatch.setattr(board_client, "DEADLINE", seconds)
 
 
@@ -77,23 +78,6 @@ def harness_of(probe: str, port: str) -> Iterator[PyocdBoard]:
     reached = Pyocd(target=CHIP, probe=probe, serial=port)
     with closing(PyocdBoard(TARGET, reached, Progress(sys.stderr), 0)) as board:
         yield board
-
-
-@contextmanager
-def pyocd_server(board: VirtualBoard) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Pyocd's own server in front of `board`; yield its process and the ID of the remote probe."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
-    command = [sys.executable, "-m", "pyocd", "server", "-u", board.probe_id, "--port", str(number)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert any("Serving debug probe" in line for line in process.stdout)
-            yield process, f"remote:localhost:{number}"
-        finally:
-            process.kill()
 
 
 def end(process: int, how: signal.Signals) -> None:
@@ -241,7 +225,11 @@ PEERS = {
 
 @contextmanager
 def peer(behaviour: Behaviour) -> Iterator[str]:
-    """Serve one connection after another; yield the ID of the remote probe."""
+    """Serve each connection in a thread, as pyOCD's server does; yield the remote probe's ID."""
+
+    def handle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            behaviour(connection)
 
     def serve() -> None:
         while True:
@@ -249,21 +237,22 @@ def peer(behaviour: Behaviour) -> Iterator[str]:
                 connection, _ = server.accept()
             except OSError:
                 return
-            with connection, suppress(OSError):
-                connections.append(connection)
-                behaviour(connection)
+            connections.append(connection)
+            threads.append(threading.Thread(target=handle, args=(connection,)))
+            threads[-1].start()
 
     connections: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve)
-        thread.start()
+        threads = [threading.Thread(target=serve)]
+        threads[0].start()
         yield f"remote:127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         for connection in connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -271,7 +260,7 @@ def test_a_peer_that_is_no_server_is_explained(
     name: str, image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behaviour, expected = PEERS[name]
-    monkeypatch.setattr(remote_probe, "_LONGEST", 1_000_000)
+    monkeypatch.setattr(server_connection, "_LONGEST", 1_000_000)
     with peer(behaviour) as probe, harness_of(probe, "/dev/null") as harness:
         with pytest.raises(InfrastructureError) as caught:
             harness.start(image)

@@ -2,7 +2,7 @@
 
 Probe and serial line do not go through the coordinator, so a run goes on without it. A coordinator
 that is started again has forgotten who has which place: the place is acquired anew as soon as it
-answers, before others find it free.
+answers. Others can hardly be faster: they take no place whose exporter has not connected again.
 """
 
 import threading
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from harness.board.labgrid.acquiring import Wanted, acquire
-from harness.board.labgrid.coordinator import Coordinator, CoordinatorLostError, RefusedError
+from harness.board.labgrid.coordinator import Coordinator, RefusedError
+from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Place
 from harness.board.labgrid.session_name import shown_name
 from harness.errors import InfrastructureError

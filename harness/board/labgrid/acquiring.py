@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from harness.board.labgrid.coordinator import Coordinator, CoordinatorLostError, RefusedError
+from harness.board.labgrid.coordinator import Coordinator, RefusedError
+from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Place
 from harness.board.labgrid.place_choice import PlaceChoice
 from harness.board.labgrid.session_name import has_ended, shown_name

@@ -10,7 +10,12 @@ from typing import Any, Self
 
 import grpc
 
-from harness.board.labgrid.coordinator_protocol import VERSION, Protocol
+from harness.board.labgrid.coordinator_protocol import (
+    LOST,
+    VERSION,
+    CoordinatorLostError,
+    Protocol,
+)
 from harness.board.labgrid.farm_state import FarmState
 from harness.board.labgrid.session_name import own_name
 from harness.errors import InfrastructureError, InputError
@@ -31,12 +36,7 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 _NO_SESSION = "does not have a valid session"
-_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _NAME = "name the coordinator: --coordinator=HOST:PORT, LG_COORDINATOR, or board.coordinator"
-
-
-class CoordinatorLostError(InfrastructureError):
-    """The coordinator cannot be reached, or the connection to it is gone."""
 
 
 class RefusedError(InfrastructureError):
@@ -139,7 +139,7 @@ class Coordinator:
         except grpc.RpcError as error:
             code, details = error.code(), str(error.details())
             # The call came over a new connection, whose session the coordinator does not know.
-            if code in _LOST or code is grpc.StatusCode.UNKNOWN or _NO_SESSION in details:
+            if code in LOST or code is grpc.StatusCode.UNKNOWN or _NO_SESSION in details:
                 raise self._lost_error(f"does not answer: {code.name} {details}") from error
             raise RefusedError(details, where=self.where) from error
 

@@ -18,6 +18,9 @@ from harness.errors import InfrastructureError
 VERSION = "26.0.1"
 """The version of labgrid whose protocol this is; 25.0.1 was tested, too. 24 did not use gRPC."""
 
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+"""What gRPC reports if there is no answer."""
+
 _SERVICE = "labgrid.Coordinator"
 _METHODS = (
     "AcquirePlace",
@@ -43,6 +46,10 @@ _FIELDS = {
     "UpdateResponse": ("del_place", "del_resource", "place", "resource"),
 }
 """What the harness uses."""
+
+
+class CoordinatorLostError(InfrastructureError):
+    """The coordinator cannot be reached, or the connection to it is gone."""
 
 
 class Protocol:
@@ -110,7 +117,8 @@ def _files(
     try:
         answers = list(stub.ServerReflectionInfo(iter([request]), timeout=timeout))
     except grpc.RpcError as error:
-        raise InfrastructureError(
+        kind = CoordinatorLostError if error.code() in LOST else InfrastructureError
+        raise kind(
             f"does not describe its protocol: {error.code().name} {error.details()}",
             where=where,
             remedy="is it a coordinator of labgrid 25 or later? Those of labgrid 24 and earlier "

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessError, InputError
-from harness.support.lease import Lease
 from harness.target.chip_choice import check_flash, choose
 from harness.target.chip_target import derive_chip
 from harness.target.find_target import list_targets, load_target
@@ -122,11 +121,12 @@ def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:
         what_is_known,
     )
     from harness.board.pyocd.packs import chips_of, provide_chip  # noqa: PLC0415 - pyOCD
+    from harness.board.pyocd.probe_lease import ProbeLease  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.probes import close_session, open_session  # noqa: PLC0415 - pyOCD
     from harness.board.pyocd.pyocd_errors import translated_errors  # noqa: PLC0415 - pyOCD
 
     where = f"probe {probe.unique_id}"
-    lease = Lease(where, wait=0)
+    lease = ProbeLease(probe, _ANY_CHIP, wait=0)
     try:
         session = open_session(probe, _ANY_CHIP, _FREQUENCY)
         try:

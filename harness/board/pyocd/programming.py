@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pyocd.core.session import Session
 from pyocd.flash.file_programmer import FileProgrammer
 
-from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd import remote_flash
+from harness.board.pyocd.pyocd_errors import is_remote, translated_errors
+from harness.board.pyocd.remote_memory import read_memory
 from harness.elf import Elf, Segment
 from harness.errors import InfrastructureError, InputError
 
@@ -29,9 +31,12 @@ def flash(
     for segment in segments:
         _check_in_flash(session, segment, target, elf)
     with translated_errors(probe, target, "programming flash"):
-        FileProgrammer(
-            session, progress=step, chip_erase="sector", smart_flash=True, trust_crc=False
-        ).program(str(elf.path))
+        if is_remote(probe) and remote_flash.can_program(session, segments):
+            remote_flash.program(session, segments, step)
+        else:
+            FileProgrammer(
+                session, progress=step, chip_erase="sector", smart_flash=True, trust_crc=False
+            ).program(str(elf.path))
     # pyOCD does not verify by reading back.
     with translated_errors(probe, target, "reading flash back"):
         for segment in segments:
@@ -61,7 +66,7 @@ def _check_in_flash(session: Session, segment: Segment, target: str, elf: Elf) -
 
 def verify(session: Session, probe: str, segment: Segment, memory: str) -> None:
     """Compare `segment` with the chip's contents; `memory` names where it is."""
-    actual = bytes(session.target.read_memory_block8(segment.address, len(segment.data)))
+    actual = _read_back(session, probe, segment)
     if len(actual) != len(segment.data):
         raise InfrastructureError(
             f"reading {len(segment.data):,} bytes of {memory} back returned {len(actual):,}",
@@ -76,3 +81,9 @@ def verify(session: Session, probe: str, segment: Segment, memory: str) -> None:
                 where=f"probe {probe}",
                 remedy=_DIFFERS[memory],
             )
+
+
+def _read_back(session: Session, probe: str, segment: Segment) -> bytes:
+    if is_remote(probe):
+        return read_memory(session, segment.address, len(segment.data))
+    return bytes(session.target.read_memory_block8(segment.address, len(segment.data)))

@@ -1,6 +1,5 @@
 """Boards behind a debug probe, driven through pyOCD, both real and virtual."""
 
-import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version as package_version
@@ -14,10 +13,12 @@ from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, whereabouts
 from harness.board.pyocd.identification import check_chip
 from harness.board.pyocd.locks import check_lock
+from harness.board.pyocd.probe_lease import ProbeLease, interference_named
 from harness.board.pyocd.probe_port import find_port
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.programming import flash
 from harness.board.pyocd.pyocd_errors import translated_errors
+from harness.board.pyocd.remote_memory import read_memory
 from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
 from harness.elf import Elf
@@ -40,7 +41,6 @@ T = TypeVar("T")
 _SEARCH_LIMIT, _CONNECT_LIMIT, _STATE_LIMIT, _CLOSE_LIMIT = 30.0, 60.0, 30.0, 30.0
 _FLASH_LIMIT, _FLASH_BYTE = 120.0, 1 / 1000
 _MEMORY_LIMIT, _MEMORY_BYTE = 15.0, 1 / 5000
-_WORD = 4
 
 
 class PyocdBoard:
@@ -64,7 +64,7 @@ class PyocdBoard:
         self._progress = progress
         self._lock_timeout = lock_timeout
         self._activity = activity
-        self._leases: list[Lease] = []
+        self._leases: list[Lease | ProbeLease] = []
         self._session: Session | None = None
         self._port: Port | None = None
         self._elf: Elf | None = None
@@ -93,13 +93,14 @@ class PyocdBoard:
         self._probe = probe.unique_id
         self._limit = TimeLimit(f"probe {self._probe}", cut_of(probe))
         # Take the lease before opening the probe: pyOCD's errors for a busy probe vary.
-        self._lease(f"probe {self._probe}")
+        wait = self._lock_timeout
+        self._leases.append(ProbeLease(probe, self._board.target, wait=wait))
         over_rtt = self._target.port.over_rtt
         device = (
             "" if over_rtt else self._board.serial or find_port(self._probe, self._board.interface)
         )
         if device:
-            self._lease(f"port {device}")
+            self._leases.append(Lease(f"port {device}", wait=wait))
         self._session = self._limit.run(
             _CONNECT_LIMIT,
             "connecting",
@@ -171,14 +172,11 @@ class PyocdBoard:
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
         session = self._started()
-
-        def read() -> bytes:
-            # Whole words, in one access: pyOCD reads the bytes at an odd address one by one.
-            begin = address % _WORD
-            words = session.target.read_memory_block32(address - begin, -(-(begin + size) // _WORD))
-            return struct.pack(f"<{len(words)}I", *words)[begin : begin + size]
-
-        return self._do(_MEMORY_LIMIT + size * _MEMORY_BYTE, "reading memory", read)
+        return self._do(
+            _MEMORY_LIMIT + size * _MEMORY_BYTE,
+            "reading memory",
+            lambda: read_memory(session, address, size),
+        )
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`; the core may run."""
@@ -203,11 +201,12 @@ class PyocdBoard:
 
     def _do(self, seconds: float, activity: str, operation: Callable[[], T]) -> T:
         """Return the result of `operation`, which must end within `seconds`."""
-        with translated_errors(self._probe, self._board.target, activity):
+        probe = self._session and self._session.probe
+        with (
+            interference_named(probe),
+            translated_errors(self._probe, self._board.target, activity),
+        ):
             return self._limit.run(seconds, activity, operation)
-
-    def _lease(self, resource: str) -> None:
-        self._leases.append(Lease(resource, wait=self._lock_timeout))
 
     def _identify(self, session: Session) -> None:
         """Check that this is the chip, and the core, that the target describes, and not locked."""
@@ -226,11 +225,12 @@ class PyocdBoard:
         seconds = _FLASH_LIMIT + _FLASH_BYTE * sum(len(part.data) for part in elf.segments())
         with self._progress.step(f"flashing {self._target.name}", 200, "%") as step:
             progress = _FlashProgress(step)
-            self._limit.run(
-                seconds,
-                "programming flash",
-                lambda: flash(session, self._probe, target, elf, progress),
-            )
+            with interference_named(session.probe):
+                self._limit.run(
+                    seconds,
+                    "programming flash",
+                    lambda: flash(session, self._probe, target, elf, progress),
+                )
 
     def _boot(self, session: Session, image: Image, cleared: range | None = None) -> None:
         """Start `image`, in flash or to be written to RAM."""

@@ -1,130 +1,226 @@
-"""A probe behind `pyocd server`, with a deadline for every answer.
+"""A probe behind `pyocd server`, with few round trips and with a deadline for every answer.
 
-pyOCD's own socket repeats each read that timed out, and each read at the end of the connection. It
-therefore waits for ever for a server that was stopped or has ended.
+Writes, and reads whose value pyOCD needs only later, do not wait for their answers. A write that
+fails is reported by the next operation that waits: the next read, or `flush`, which ends each
+operation of pyOCD that writes. USB probes with several packets in flight do the same.
 """
 
-import json
-import re
-import socket
-import time
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from pyocd.core import exceptions
+from pyocd.core.memory_interface import MemoryInterface
+from pyocd.coresight.ap import APAddressBase
+from pyocd.probe.debug_probe import DebugProbe
 from pyocd.probe.tcp_client_probe import TCPClientProbe
-from pyocd.utility.sockets import ClientSocket
 
-CONNECT_DEADLINE = 10.0  # seconds
-ANSWER_DEADLINE = 10.0
-_LONGEST = 1 << 24  # bytes of an answer; those for 250 KB of memory have 1.3 MB
-_CHUNK = 1 << 16
-_SHOWN = 40  # bytes of an invalid answer
-_REQUEST = re.compile(rb'\{"id": (\d+), "request": "(\w+)"')
+from harness.board.pyocd.server_connection import Request, ServerConnection, error_of
+
+_OPENED = "_open_count"  # of pyOCD's server: how often its clients have opened the probe
 
 
 class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
-    """The probe at `address`, HOST or HOST:PORT; `cut` ends the connection, from any thread."""
+    """The probe at `address`, HOST or HOST:PORT."""
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        self._socket = _Socket(*self._extract_address(address))
+        self._is_open = False
+        self.address: tuple[str, int] = self._extract_address(address)
+        self._connection = ServerConnection(*self.address)
+        self._unconfirmed: list[Request] = []  # writes
+        self._properties: dict[str, Any] = {}
+        self._asked: dict[str, Request] = {}  # for properties
+        self._resets: bool | None = None  # whether nRESET is low, if it is known
+
+    def open(self) -> None:
+        """Connect to the server, and open its probe."""
+        if not self._is_open:
+            self._connection.connect()
+            self._is_open = True
+        self._write("hello", self.PROTOCOL_VERSION)
+        self._write("open")
+        self._ask_for(_OPENED, "capabilities", "supported_wire_protocols")
 
     def close(self) -> None:
         """Close the probe and the connection, also after an error."""
         try:
-            super().close()
+            if self._is_open:
+                self._perform_request("close")
         finally:
             self.cut()
 
-    def unlock(self) -> None:
-        """Unlock the probe; pyOCD asserts here that it was locked, which hides why it was not."""
-        if self._lock_count:
-            super().unlock()
-
     def cut(self) -> None:
-        """End the connection: whoever waits for an answer gets an error."""
-        self._socket.close()
+        """End the connection, from any thread: whoever waits for an answer gets an error."""
+        self._connection.close()
         self._is_open = False
 
-
-class _Socket(ClientSocket):  # type: ignore[misc]
-    """The lines of requests and answers; after the first error it stays closed."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
-        self._socket: socket.socket | None = None
-        self._received = bytearray()
-        self._failure: OSError | None = None
-        self._name, self._number = "", -1  # of the last request
-
-    def connect(self) -> None:
-        """Connect, within a deadline."""
-        self._socket = socket.create_connection(self._address, CONNECT_DEADLINE)
-
-    def set_timeout(self, timeout: float) -> None:
-        """Ignore pyOCD's time-out: every request has a deadline."""
-
-    def write(self, data: bytes) -> None:
-        """Send a request."""
-        request = _REQUEST.match(data)
-        if request is None:
-            raise ConnectionError(f"pyOCD sends an unknown request: {data[:_SHOWN]!r}")
-        self._number, self._name = int(request[1]), request[2].decode()
-        connection = self._connection()
-        connection.settimeout(ANSWER_DEADLINE)
+    def other_clients(self) -> bool:
+        """Return whether another client opened or closed the probe while it is open here."""
+        if not self._is_open:
+            return False
         try:
-            connection.sendall(data)
-        except OSError as error:
-            raise self._failed(f"did not take the request {self._name!r}: {error}") from error
+            before = self._read_property(_OPENED)
+            return bool(self._perform_request("readprop", _OPENED) != before)
+        except (exceptions.Error, OSError):
+            return False  # it does not answer any more, or has another version
 
-    def readline(self) -> bytes:
-        """Return the answer to the last request; raise `ConnectionError` without a valid one."""
-        end = time.monotonic() + ANSWER_DEADLINE
-        while b"\n" not in self._received:
-            self._receive(end)
-        line, _, rest = self._received.partition(b"\n")
-        self._received = rest
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict) or answer.get("id") != self._number:
-            raise self._failed(f"answers {self._name!r} with {bytes(line[:_SHOWN])!r}")
-        return bytes(line)
+    def lock(self) -> None:
+        """Do nothing: `ServerLock` holds the server's lock, and one thread at a time gets here."""
 
-    def close(self) -> None:
-        """Close the connection; a second call does nothing."""
-        connection, self._socket = self._socket, None
-        if connection is not None:
-            with suppress(OSError):  # the peer has closed it
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+    def unlock(self) -> None:
+        """Do nothing: see `lock`."""
 
-    def _receive(self, end: float) -> None:
-        connection = self._connection()
-        late = f"has not answered the request {self._name!r} within {ANSWER_DEADLINE:g} s"
-        left = end - time.monotonic()
-        if left <= 0:
-            raise self._failed(late, TimeoutError)
-        connection.settimeout(left)
-        try:
-            data = connection.recv(_CHUNK)
-        except TimeoutError:
-            raise self._failed(late, TimeoutError) from None
-        except OSError as error:
-            raise self._failed(f"does not answer {self._name!r}: {error}") from error
-        if not data:
-            raise self._failed(f"closed the connection during {self._name!r}")
-        self._received += data
-        if len(self._received) > _LONGEST:
-            raise self._failed(f"answers {self._name!r} with more than {_LONGEST:,} bytes")
+    # Target control
 
-    def _connection(self) -> socket.socket:
-        if self._socket is None:
-            raise self._failure or ConnectionError("the connection to the server is closed")
-        return self._socket
+    def connect(self, protocol: Any = None) -> None:
+        """Connect to the target."""
+        self._write("connect", (protocol or DebugProbe.Protocol.DEFAULT).name)
+        self._ask_for("wire_protocol")
 
-    def _failed(self, what: str, kind: type[OSError] = ConnectionError) -> OSError:
-        """Close the connection; return the error of this request and of all further ones."""
-        self.close()
-        self._failure = kind(f"the server {what}")
-        return self._failure
+    def disconnect(self) -> None:
+        """Disconnect from the target."""
+        super().disconnect()
+        self._ask_for("wire_protocol")
+
+    def assert_reset(self, asserted: bool) -> None:
+        """Drive nRESET, at once: the caller decides how long it is low."""
+        self._write("assert_reset", asserted)
+        self._connection.send()
+        self._resets = asserted
+
+    def is_reset_asserted(self) -> bool:
+        """Return whether nRESET is low, as far as this session drives it."""
+        if self._resets is None:
+            self._resets = bool(super().is_reset_asserted())
+        return self._resets
+
+    def reset(self) -> None:
+        """Pulse nRESET."""
+        super().reset()
+        self._resets = False
+
+    def swj_sequence(self, length: int, bits: int) -> None:
+        """Send a sequence that selects the protocol."""
+        self._write("swj_sequence", length, bits)
+
+    def set_clock(self, frequency: float) -> None:
+        """Set the clock of the wires."""
+        self._write("set_clock", frequency)
+
+    # Access to the ports
+
+    def read_dp(self, addr: int, now: bool = True) -> Any:
+        """Read a register of the debug port; with `now` false, return a function that waits."""
+        return self._read("read_dp", addr, now=now)
+
+    def write_dp(self, addr: int, data: int) -> None:
+        """Write a register of the debug port."""
+        self._write("write_dp", addr, data)
+
+    def read_ap(self, addr: int, now: bool = True) -> Any:
+        """Read a register of an access port; `now` is as for `read_dp`."""
+        return self._read("read_ap", addr, now=now)
+
+    def write_ap(self, addr: int, data: int) -> None:
+        """Write a register of an access port."""
+        self._write("write_ap", addr, data)
+
+    def read_ap_multiple(self, addr: int, count: int = 1, now: bool = True) -> Any:
+        """Read a register of an access port `count` times; `now` is as for `read_dp`."""
+        return self._read("read_ap_multiple", addr, count, now=now)
+
+    def write_ap_multiple(self, addr: int, values: Sequence[int]) -> None:
+        """Write `values` to a register of an access port."""
+        self._write("write_ap_multiple", addr, list(values))
+
+    def get_memory_interface_for_ap(self, ap_address: APAddressBase) -> MemoryInterface | None:
+        """Return the access to memory that the probe itself has; None if it has none."""
+        version, address = ap_address.ap_version.value, ap_address.nominal_address
+        handle = self._perform_request("get_memory_interface_for_ap", version, address)
+        return None if handle is None else _RemoteMemory(self, handle)
+
+    # Requests
+
+    def _perform_request_without_raise(
+        self, request: str, *args: Any
+    ) -> tuple[Any, Exception | None]:
+        return self._outcome(self._connection.request(request, *args))
+
+    def _ask_for(self, *names: str) -> None:
+        """Ask for properties that pyOCD needs next, and only their connections change."""
+        for name in names:
+            self._properties.pop(name, None)
+            self._asked[name] = self._connection.request("readprop", name)
+
+    def _read_property(self, name: str, default: Any = None) -> Any:
+        """Return a property, asked once."""
+        if not self.is_open:
+            return default
+        if name not in self._properties:
+            if name not in self._asked:
+                self._ask_for(name)
+            result, error = self._outcome(self._asked.pop(name))
+            if error is not None:
+                raise error
+            convert = self._PROPERTY_CONVERTERS.get(name, lambda value: value)
+            self._properties[name] = convert(result)
+        return self._properties[name]
+
+    def _write(self, name: str, *arguments: Any) -> None:
+        """Send a request without a value."""
+        self._unconfirmed.append(self._connection.request(name, *arguments))
+
+    def _read(self, name: str, *arguments: Any, now: bool) -> Any:
+        request = self._connection.request(name, *arguments)
+
+        def value() -> Any:
+            result, error = self._outcome(request)
+            if error is not None:
+                raise error
+            return result
+
+        return value() if now else value
+
+    def _outcome(self, request: Request) -> tuple[Any, Exception | None]:
+        """Return the result of a request, or the error of the first of it and the writes before.
+
+        What follows a failed write fails only because of that.
+        """
+        self._connection.wait(request)
+        earlier = [write for write in self._unconfirmed if write.number < request.number]
+        del self._unconfirmed[: len(earlier)]
+        for each in (*earlier, request):
+            error = error_of(each)
+            if error is not None:
+                return None, error
+        return (request.answer or {}).get("result"), None
+
+
+class _RemoteMemory(MemoryInterface):  # type: ignore[misc]
+    """The access to memory that a probe has itself, such as an ST-LINK's."""
+
+    def __init__(self, probe: RemoteProbe, handle: int) -> None:
+        self._probe = probe
+        self._handle = handle
+
+    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **_: Any) -> None:
+        self._probe._write("write_mem", self._handle, addr, data, transfer_size)
+
+    def read_memory(
+        self, addr: int, transfer_size: int = 32, now: bool = True, **_: Any
+    ) -> int | Callable[[], int]:
+        read = self._probe._read("read_mem", self._handle, addr, transfer_size, now=now)
+        result: int | Callable[[], int] = read
+        return result
+
+    def write_memory_block32(self, addr: int, data: Sequence[int], **_: Any) -> None:
+        self._probe._write("write_block32", self._handle, addr, list(data))
+
+    def read_memory_block32(self, addr: int, size: int, **_: Any) -> Any:
+        return self._probe._read("read_block32", self._handle, addr, size, now=True)
+
+    def write_memory_block8(self, addr: int, data: Sequence[int], **_: Any) -> None:
+        self._probe._write("write_block8", self._handle, addr, list(data))
+
+    def read_memory_block8(self, addr: int, size: int, **_: Any) -> Any:
+        return self._probe._read("read_block8", self._handle, addr, size, now=True)
