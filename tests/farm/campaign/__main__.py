@@ -8,6 +8,7 @@ number is wrong, if the store lacks a Record, or if a command ended without a cl
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,8 @@ def main() -> int:
     if reason := labgrid_programs.why_not() or postgres.why_not():
         print(reason, file=sys.stderr)
         return os.EX_UNAVAILABLE
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("ended by a signal"))
     seed = random.randrange(1 << 30) if options.seed is None else options.seed
     print(f"{options.boards} boards, {options.runs} runs, seed {seed}", flush=True)
     begin = time.monotonic()

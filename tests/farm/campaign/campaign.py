@@ -54,8 +54,7 @@ class Campaign:
             kills = Kills(self._farm, self._server, self._living, self._dice, pause)
             with closing(kills):
                 self._use(people, runs, kills)
-            self._serve_the_rest(people)
-            self._settle(people, lost)
+            self._serve_all(people, lost)
             self._look(people, truth, lost)
             self._lines.append(f"killed: {_listed(kills.counts)}")
 
@@ -122,20 +121,21 @@ class Campaign:
         self.findings += findings.unclear(session, self._errors)
         session.process.stop()
 
-    def _serve_the_rest(self, people: Sequence[Person]) -> None:
-        """Let each board that has no Record serve a run, now that nothing is killed."""
-        served = {
-            record.device.place
-            for person in people
-            for _, record in person.records()
-            if record.device
-        }
-        rest = [board.name for board in self._farm.boards if board.name not in served]
-        names = iter(rest)
-        while few := list(islice(names, self._clients)):
-            self._finish([people[0].run("shelf", MODELS[:1], name) for name in few])
-        count = len(self._farm.boards)
-        self._lines.append(f"{count} boards served, {len(rest)} of them only after the kills")
+    def _serve_all(self, people: Sequence[Person], lost: LostBoards) -> None:
+        """Run at every place once more, now that nothing is killed.
+
+        What killed sessions left must be swept, and their Records must be added.
+        """
+        served = {record.device.place for record in _all(people) if record.device}
+        boards = [board.name for board in self._farm.boards]
+        pairs = zip(cycle(people), boards)
+        while few := list(islice(pairs, max(self._clients, len(people)))):
+            self._finish([person.run("shelf", MODELS[:1], name) for person, name in few])
+        self._lines.append(
+            f"{len(served)} of {len(boards)} boards served during the kills, all of them after, "
+            "if nothing is found"
+        )
+        self.findings += [f"{name} stays lost: {why}" for name, why in lost.now().items()]
 
     def _finish(self, sessions: Sequence[Session]) -> None:
         """Wait for sessions that nothing disturbs, and that must pass."""
@@ -148,15 +148,10 @@ class Campaign:
             session.process.stop()
             self._sessions.remove(session)
 
-    def _settle(self, people: Sequence[Person], lost: LostBoards) -> None:
-        """Run once more as each person: what killed sessions left must be swept and added."""
-        self._finish([person.run("shelf", MODELS[:1]) for person in people])
-        self.findings += [f"{name} stays lost: {why}" for name, why in lost.now().items()]
-
     def _look(
         self, people: Sequence[Person], truth: Mapping[str, Record], lost: LostBoards
     ) -> None:
-        records = [record for person in people for _, record in person.records()]
+        records = _all(people)
         self.findings += findings.shared(self._farm)
         self.findings += findings.wrong_numbers(records, truth)
         self.findings += findings.lost_records(people, self._url)
@@ -175,6 +170,10 @@ class Campaign:
     def _end_sessions(self) -> None:
         for session in self._sessions:
             session.process.stop()
+
+
+def _all(people: Sequence[Person]) -> list[Record]:
+    return [record for person in people for _, record in person.records()]
 
 
 def _listed(counts: Mapping[str, int]) -> str:
